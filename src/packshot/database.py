@@ -1,0 +1,197 @@
+"""The database: one engine per process, write transactions that never deadlock, and the way to head."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from packshot.errors import SettingsError, Unavailable
+
+BUSY_SECONDS = 30  # SQLite: how long a writer waits for another one
+MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Sessions on one engine. Safe to make before a fork; connections are opened after it.
+
+    `pool_size` should be at least the number of threads that use it at the same time.
+    """
+
+    def __init__(self, url: str, pool_size: int = 20) -> None:
+        self.url = parse_url(url)
+        self.engine = _engine(self.url, pool_size)
+        os.register_at_fork(after_in_child=lambda: self.engine.dispose(close=False))
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session to read with; nothing is written."""
+        with away_is_unavailable(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one write transaction: committed at the end, rolled back on an error.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside
+        can be stale when the write follows.
+        """
+        with (
+            away_is_unavailable(),
+            self.engine.connect().execution_options(write=True) as connection,
+            Session(connection, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def away_is_unavailable() -> Iterator[None]:
+    """SQLAlchemy's operational errors become Unavailable: nobody's fault, wait and try again."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(f"the database closed the connection: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
+
+
+def parse_url(url: str) -> URL:
+    """DATABASE_URL as SQLAlchemy wants it: psycopg 3 whenever PostgreSQL is meant."""
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise SettingsError("DATABASE_URL is not a database URL") from None
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise SettingsError("DATABASE_URL must be sqlite:///... or postgresql+psycopg://...")
+    return parsed
+
+
+def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, pool_size, foreign_keys)
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_timeout=30,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
+            " -c idle_in_transaction_session_timeout=60000",
+        },
+    )
+
+
+def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    pragmas = ["journal_mode=WAL", "synchronous=FULL"]
+    pragmas += ["foreign_keys=ON"] if foreign_keys else []
+    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver's default loses updates
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def bring_to_head(url: str) -> list[str]:
+    """Create or upgrade the tables under a lock; return the revisions that were applied.
+
+    Any number of processes may call it together: one does the work. Its engine is thrown away,
+    so nothing of it is inherited by a fork.
+    """
+    parsed = parse_url(url)
+    # Without foreign keys: SQLite changes a table by making it anew, and would cascade the drop.
+    engine = _engine(parsed, pool_size=1, foreign_keys=False)
+    try:
+        with away_is_unavailable(), _migration_lock(parsed, engine) as connection:
+            return _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
+    if url.get_backend_name() == "sqlite":
+        with FileLock(f"{url.database}.migrating"), engine.connect() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:id)"), {"id": MIGRATION_LOCK})
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": MIGRATION_LOCK})
+            connection.commit()
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    applied: list[str] = []
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    config.attributes["applied"] = applied
+    command.upgrade(config, "head")
+    return applied
+
+
+def at_head(database: Database) -> bool:
+    """Are the tables as this program wants them?"""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with away_is_unavailable(), database.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    return current == ScriptDirectory(str(MIGRATIONS)).get_current_head()

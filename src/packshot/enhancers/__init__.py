@@ -1,0 +1,130 @@
+"""What an enhancer is: it reads a photo once (analysis) and makes one picture per variant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Photo:
+    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side."""
+
+    data: bytes  # JPEG, or PNG when it has alpha
+    mime_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What is asked for: one round of `wanted` variants of one product."""
+
+    product_id: int
+    round: int
+    category: str
+    wanted: int
+    instructions: str | None = None  # the reviewer's words, on a redo
+
+
+class VariantPlan(BaseModel):
+    """One variant to make: a short title for the reviewer and the words or recipe to make it by."""
+
+    model_config = ConfigDict(frozen=True)
+    title: str
+    prompt: str
+
+
+class Analysis(BaseModel):
+    """What was read off the photo. Flat, every field required: it is also Gemini's answer schema."""
+
+    model_config = ConfigDict(frozen=True)
+    product: str
+    shape: str
+    colours: list[str]
+    material: str
+    parts: list[str]  # each with its count, "2 straps"
+    label_text: list[str]  # exact text, in reading order
+    logo: str  # what and where; "" when none
+    faults: list[str]
+    variants: list[VariantPlan]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One enhanced picture as the enhancer made it; the finishing step makes our JPEG of it."""
+
+    data: bytes
+    title: str
+    prompt: str
+    model: str
+    warning: str | None = None
+    made_by_ai: bool = False  # generative: provenance metadata says so
+
+
+@dataclass
+class CallRecord:
+    """One paid request, filled in by the enhancer while it runs and saved by the ledger."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0  # text and thinking
+    tokens_image: int = 0
+    images: int = 0
+    cost: Decimal | None = None  # US dollars
+    model_version: str | None = None
+    outcome: str = "unknown"  # "ok", or the code of the error
+
+
+class Ledger(Protocol):
+    """Where paid requests are written before they are sent, and completed after."""
+
+    def call(
+        self, kind: str, model: str, brief: Brief, variant: int | None
+    ) -> AbstractContextManager[CallRecord]:
+        """Write a row, yield the record to fill in, complete the row also when the call raises."""
+        ...
+
+    def sent_within(self, seconds: float, model: str | None = None) -> int:
+        """Requests sent in the last `seconds`, by all processes (for the pace)."""
+        ...
+
+    def spent_today(self) -> Decimal:
+        """US dollars since midnight UTC, by all processes (for the budget)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Health:
+    """Can this part work? `problem` is one sentence with what to mend."""
+
+    ok: bool
+    problem: str | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+class Enhancer(Protocol):
+    """Makes variants. Errors are ours: EnhancerError, VariantRefused, Unavailable and its kinds."""
+
+    name: str
+    parallel: bool  # True: the variants of one product may be made at the same time
+
+    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+        """Read the photo once and plan `brief.wanted` variants."""
+        ...
+
+    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+        """Make variant 0..wanted-1 from the original photo."""
+        ...
+
+    def health(self) -> Health:
+        """Cheap, no network: what the last calls taught, for `/readyz`."""
+        ...
+
+
+# Runs a module-level function in a pixel child process: run(function, *args) -> result.
+RunPixels = Callable[..., object]

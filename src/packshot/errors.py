@@ -1,0 +1,136 @@
+"""Every error Packshot raises on purpose, drawn as one tree.
+
+PackshotError(message, code=, retryable=)
+|- SettingsError          a knob has a value that can't be used; the start stops
+|- ProductError           the fault is this product's; attempts are counted
+|  |- FetchError          its raw image could not be downloaded
+|  |- PictureError        its picture can't be used (not a picture, too large, cut short, ...)
+|  |- EnhancerError       the enhancer gave no usable answer for it
+|  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
+|- Unavailable            a part Packshot needs is away; nobody's fault, attempts are given back
+|  |- RateLimited         slow down; `retry_after` says for how long
+|  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
+|- LostClaim              another worker holds the product now; leave quietly
+|- NotFound               no such product, picture or object
+`- Conflict               the state forbids it (already decided, still pending, stale version)
+"""
+
+from __future__ import annotations
+
+
+class PackshotError(Exception):
+    """Base of all. `message` is one sentence for a person: what happened, to what, what to do.
+
+    `code` is a short stable word for programs; `retryable` is the one flag that decides
+    whether to try again or to give up.
+    """
+
+    code = "error"
+    retryable = False
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retryable: bool | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        if retryable is not None:
+            self.retryable = retryable
+
+
+class SettingsError(PackshotError):
+    """A knob has a value that can't be used. The message never holds a secret."""
+
+    code = "bad_setting"
+
+
+class ProductError(PackshotError):
+    """The fault is this product's: retried while `retryable`, with its attempts counted."""
+
+    code = "product_error"
+
+
+class FetchError(ProductError):
+    """The raw image could not be downloaded."""
+
+    code = "fetch_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retryable: bool | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retryable=retryable)
+        self.retry_after = retry_after
+
+
+class PictureError(ProductError):
+    """The bytes are not a picture that Packshot can use."""
+
+    code = "bad_picture"
+
+
+class EnhancerError(ProductError):
+    """The enhancer answered, but with nothing usable for this product."""
+
+    code = "enhancer_failed"
+    retryable = True
+
+
+class VariantRefused(ProductError):
+    """The enhancer refuses this one picture for good; its siblings go on."""
+
+    code = "refused"
+
+
+class Unavailable(PackshotError):
+    """A part Packshot needs is away (database, queue, storage, enhancer). Nothing is lost: wait."""
+
+    code = "unavailable"
+    retryable = True
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class RateLimited(Unavailable):
+    """The service says: slow down. `retry_after` is in seconds."""
+
+    code = "rate_limited"
+
+
+class NotConfigured(Unavailable):
+    """A knob, a key or a permission is wrong: products wait, `/readyz` says what to mend."""
+
+    code = "not_configured"
+
+
+class LostClaim(PackshotError):
+    """The product is no longer this worker's: another one took it over. Write nothing more."""
+
+    code = "lost_claim"
+
+
+class NotFound(PackshotError):
+    """There is no such product, picture or object."""
+
+    code = "not_found"
+
+
+class Conflict(PackshotError):
+    """The present state forbids it. `state` is what the client should look at instead."""
+
+    code = "conflict"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, state: object | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.state = state

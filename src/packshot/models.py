@@ -1,0 +1,344 @@
+"""The tables, the statuses, and the one table of moves a product may make."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    Numeric,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    or_,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+PENDING: Final = "pending"
+PENDING_REVIEW: Final = "pending_review"
+APPROVED: Final = "approved"
+REJECTED: Final = "rejected"
+FAILED: Final = "failed"
+
+PRODUCT_STATUSES: Final = (PENDING, PENDING_REVIEW, APPROVED, REJECTED, FAILED)
+IMAGE_STATUSES: Final = (PENDING, APPROVED, REJECTED)
+
+#: Every move a product may make; whatever is not here is a bug or a conflict.
+MOVES: Final[dict[str, frozenset[str]]] = {
+    PENDING: frozenset({PENDING_REVIEW, FAILED}),
+    PENDING_REVIEW: frozenset({APPROVED, REJECTED, PENDING}),
+    APPROVED: frozenset({PENDING_REVIEW, REJECTED, PENDING}),
+    REJECTED: frozenset({PENDING_REVIEW, APPROVED, PENDING}),
+    FAILED: frozenset({PENDING}),
+}
+
+#: Reasons a reviewer may give; `superseded` is ours: a redo closed the picture's round.
+REASONS: Final = (
+    "wrong_product",
+    "colour",
+    "text_damaged",
+    "edges",
+    "background",
+    "other",
+    "superseded",
+)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes in Python; SQLite keeps them naive, PostgreSQL with their zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Money(TypeDecorator[Decimal]):
+    """NUMERIC, as exact Decimals in Python.
+
+    SQLite keeps such a number as a double, which holds 15 digits: our 12 survive the rounding.
+    """
+
+    impl = Numeric
+    cache_ok = True
+
+    def __init__(self, precision: int = 12, scale: int = 2) -> None:
+        super().__init__(precision, scale)
+        self.precision, self.scale = precision, scale
+        self.unit = Decimal(1).scaleb(-scale)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Numeric(self.precision, self.scale, asdecimal=False))
+        return dialect.type_descriptor(Numeric(self.precision, self.scale))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        return float(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(str(value)).quantize(self.unit)
+
+
+class now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL in a query)
+    """The database's clock, plus some seconds: the one clock all processes share.
+
+    A worker's own clock may be an hour off without moving a single lease.
+    """
+
+    inherit_cache = False
+    type = UTCDateTime()
+
+    def __init__(self, plus: float = 0.0) -> None:
+        super().__init__()
+        self.plus = float(plus)
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: now, compiler: SQLCompiler, **_: Any) -> str:
+    return f"(clock_timestamp() + interval '{element.plus:.3f} seconds')"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: now, compiler: SQLCompiler, **_: Any) -> str:
+    # The very text SQLAlchemy stores for a datetime, so that the two compare as strings.
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.plus:+.3f} seconds') || '000')"
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+CREATED = text("CURRENT_TIMESTAMP")
+
+
+class Product(Base):
+    """One product with its one raw image, and where it stands.
+
+    `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
+    `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
+    """
+
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    category: Mapped[str] = mapped_column(String(100))
+    raw_image: Mapped[str] = mapped_column(Text)
+    mrp: Mapped[Decimal] = mapped_column(Money())
+    price: Mapped[Decimal] = mapped_column(Money())
+    discount: Mapped[Decimal | None] = mapped_column(Money())
+    gst: Mapped[Decimal | None] = mapped_column(Money(), server_default=text("0"))
+    status: Mapped[str] = mapped_column(String(20), server_default=PENDING)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    batch_id: Mapped[str | None] = mapped_column(String(36))
+    round: Mapped[int] = mapped_column(server_default=text("0"))
+    queued_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    token: Mapped[str | None] = mapped_column(String(36))
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    media_namespace: Mapped[str | None] = mapped_column(String(36))
+
+    __table_args__ = (
+        # The queue: what is due, oldest first.
+        Index("ix_products_queue", "status", "queued_at", "id"),
+        # The lists: newest first, by status, batch or category.
+        Index("ix_products_status_id", "status", "id"),
+        Index("ix_products_batch_id_id", "batch_id", "id"),
+        Index("ix_products_category_id", "category", "id"),
+        {"sqlite_autoincrement": True},  # an id is never given twice: objects hang on it
+    )
+
+
+#: A lease that ends later than this many leases from now was written by a clock gone wrong.
+ABSURD_LEASES: Final = 4
+#: No pause is longer than this; a later one was written by a clock gone wrong.
+LONGEST_PAUSE: Final = 24 * 3600
+
+
+def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
+    """Nobody holds the product, or its holder is dead, or its lease is absurdly far ahead."""
+    absurd = Product.lease_until > now(ABSURD_LEASES * lease_seconds)
+    return or_(Product.lease_until.is_(None), Product.lease_until <= now(), absurd)
+
+
+def is_due() -> ColumnElement[bool]:
+    """Its pause is over."""
+    absurd = Product.not_before > now(LONGEST_PAUSE + 60)
+    return or_(Product.not_before.is_(None), Product.not_before <= now(), absurd)
+
+
+def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
+    """The embedded queue: somebody asked for it, it is pending, due, and in nobody's hands."""
+    queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
+    return and_(queued, is_due(), lease_is_free(lease_seconds))
+
+
+class Round(Base):
+    """One run of `wanted` variants; one analysis each. `refusals` are variants refused for good."""
+
+    __tablename__ = "rounds"
+
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("products.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    wanted: Mapped[int]
+    instructions: Mapped[str | None] = mapped_column(Text)
+    enhancer: Mapped[str | None] = mapped_column(String(20))
+    analysis: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+
+
+class ProductImage(Base):
+    """One enhanced picture. The row exists only once its object is stored."""
+
+    __tablename__ = "product_images"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"))
+    image_url: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(20), server_default=PENDING)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+
+    round: Mapped[int] = mapped_column(server_default=text("1"))
+    variant: Mapped[int] = mapped_column(server_default=text("0"))
+    object_key: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(Text)
+    prompt: Mapped[str | None] = mapped_column(Text)
+    enhancer: Mapped[str | None] = mapped_column(String(20))
+    model: Mapped[str | None] = mapped_column(String(100))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    bytes: Mapped[int | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    warning: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        UniqueConstraint("product_id", "round", "variant"),
+        Index("ix_product_images_created_at", "created_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class Decision(Base):
+    """One decision of a reviewer on one picture; only ever added to."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("products.id", ondelete="CASCADE"), index=True
+    )
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("product_images.id", ondelete="CASCADE"), index=True
+    )
+    status: Mapped[str] = mapped_column(String(20))
+    previous: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(50))
+    note: Mapped[str | None] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+
+
+class Call(Base):
+    """One paid request: written before it is sent, completed after it."""
+
+    __tablename__ = "calls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(index=True)  # kept when the product is deleted: money
+    round: Mapped[int]
+    variant: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(20))  # analysis | image
+    model: Mapped[str] = mapped_column(String(100))
+    model_version: Mapped[str | None] = mapped_column(String(100))
+    sent_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(50))
+    tokens_in: Mapped[int] = mapped_column(server_default=text("0"))
+    tokens_out: Mapped[int] = mapped_column(server_default=text("0"))
+    tokens_image: Mapped[int] = mapped_column(server_default=text("0"))
+    images: Mapped[int] = mapped_column(server_default=text("0"))
+    cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars
+
+
+class IdempotencyKey(Base):
+    """A bulk request already answered: the same key and body gives the same answer."""
+
+    __tablename__ = "idempotency_keys"
+
+    who: Mapped[str] = mapped_column(String(100), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    response: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
+
+
+class DeskSession(Base):
+    """A reviewer signed in at the desk; found by the hash of the cookie's token."""
+
+    __tablename__ = "sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[str] = mapped_column(String(100))
+    key_hash: Mapped[str] = mapped_column(
+        String(64)
+    )  # a key taken out of API_KEYS ends its sessions
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+def variant_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
+    """Where a variant's object lies: fixed, so that it is found again, yet not guessable."""
+    name = uuid.uuid5(uuid.UUID(namespace), f"{round_number}/{variant}")
+    return f"enhanced/{product_id}/{name}.jpg"
+
+
+def normalised_key(namespace: str, product_id: int) -> str:
+    """Where a product's normalised copy lies."""
+    return f"normalised/{product_id}/{uuid.uuid5(uuid.UUID(namespace), 'normalised')}"
+
+
+def preview_key(object_key: str, side: int) -> str:
+    """Where the preview of an object lies: `previews/{object_key}-{side}.jpg`."""
+    return f"previews/{object_key.removesuffix('.jpg')}-{side}.jpg"

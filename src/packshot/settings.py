@@ -1,0 +1,119 @@
+"""Every knob: its name, its default, what it does, and what is allowed."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from packshot.errors import SettingsError
+
+Scope = Literal["submit", "review", "admin"]
+ALL_SCOPES: tuple[Scope, ...] = ("submit", "review", "admin")
+AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
+
+
+def _listed(value: Any) -> Any:
+    """`a, b` -> ("a", "b")."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """All knobs. An empty value counts as unset; the process environment wins over `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        case_sensitive=False,
+        populate_by_name=True,
+    )
+
+    # Where things are kept
+    database_url: str = "sqlite:///var/packshot.db"
+    media_dir: Path = Path("var/media")
+    s3_bucket: str | None = None
+    public_media_url: str | None = None
+    aws_region: str | None = None
+    sqs_queue_url: str | None = None
+    s3_raw_buckets: Names = ()
+
+    # Who makes the pictures
+    enhancer: Literal["local", "gemini"] | None = None
+    gemini_api_key: SecretStr | None = None
+    gemini_model: str = "gemini-3.8-flash"
+    gemini_image_model: str = "gemini-nano-banana-2.1"
+    google_gemini_base_url: str | None = None
+    gemini_timeout: float = Field(180.0, ge=10, le=900)
+    gemini_rpm: int | None = Field(None, ge=1)
+    gemini_daily_budget: float | None = Field(None, gt=0)
+    enhanced_images_count: int = Field(3, ge=1, le=10)
+    enhanced_image_aspect: AspectRatio = "1:1"
+    enhanced_image_size: Literal["1K", "2K", "4K"] = "1K"
+    cutout: Literal["classical", "rembg", "off"] = "classical"
+
+    # Serving and working
+    host: str = "127.0.0.1"
+    port: int = Field(5000, ge=0, le=65535)
+    worker_enabled: bool = True
+    worker_concurrency: int | None = Field(None, ge=1, le=256)
+    lease_seconds: float = Field(60.0, ge=1, le=3600)
+    pixel_processes: int = Field(1, ge=1, le=64)
+
+    # Who gets in, what may be fetched
+    api_keys: SecretStr | None = None
+    raw_image_hosts: Names = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.enhancer == "gemini" and self.gemini_api_key is None:
+            raise ValueError("ENHANCER=gemini needs GEMINI_API_KEY")
+        if self.sqs_queue_url is not None and self.queue_region is None:
+            raise ValueError("SQS_QUEUE_URL is not a queue URL and AWS_REGION is not set")
+        return self
+
+    @cached_property
+    def enhancer_name(self) -> Literal["local", "gemini"]:
+        """A key means Gemini; no key means the local enhancer; ENHANCER forces one."""
+        return self.enhancer or ("gemini" if self.gemini_api_key else "local")
+
+    @cached_property
+    def concurrency(self) -> int:
+        """Products in flight per process: waiting wants many, computing wants one."""
+        return self.worker_concurrency or (8 if self.enhancer_name == "gemini" else 1)
+
+    @cached_property
+    def queue_region(self) -> str | None:
+        """The region the queue's URL names (`sqs.<region>.amazonaws.com`), else AWS_REGION."""
+        parts = (urlsplit(self.sqs_queue_url or "").hostname or "").split(".")
+        if len(parts) >= 4 and parts[0] == "sqs" and "amazonaws" in parts:
+            return parts[1]
+        return self.aws_region or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def load_settings() -> Settings:
+    """Read the environment; raise SettingsError with one line per bad knob, never a secret."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None
+
+
+def _line(fault: Any) -> str:
+    knob = ".".join(str(part) for part in fault["loc"][:1]).upper()
+    reason = str(fault["msg"]).removeprefix("Value error, ")
+    if not knob:
+        return reason
+    secret = knob in {"API_KEYS", "GEMINI_API_KEY", "DATABASE_URL"}
+    value = "(not shown)" if secret else repr(fault.get("input"))
+    return f"{knob}={value}: {reason}"
