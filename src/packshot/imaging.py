@@ -194,7 +194,7 @@ _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to F
 
 
 def count_scans(data: bytes) -> int:
-    """Start-of-scan markers (FF DA) of a JPEG, those in embedded thumbnails and trailers left out."""
+    """A JPEG's start-of-scan markers (FF DA), without those of embedded thumbnails and trailers."""
     scans, position = 0, 2
     while marker := _MARKER.search(data, position):
         code, position = marker.group(1)[0], marker.end()

@@ -1,9 +1,12 @@
-"""Runs pixel work in child processes, so that a picture which crashes or hangs takes nothing along.
+"""Runs pixel work in child processes: a picture that crashes or hangs takes nothing with it.
 
-Each child has a memory limit, low priority, no secret in its environment and one socket to its parent;
-one job at a time, a deadline for each, and a fresh child after every death. Why not a pool from a
-library: with pebble 5.2 a child killed while idle breaks the whole pool, one killed in the middle of its
-answer leaves all later jobs waiting for ever, and every child imports the parent's main module again.
+Each child has a memory limit, low priority, no secret in its environment and one socket to its
+parent; one job at a time, a deadline for each, and a fresh child after every death. It contains
+crashes; it is no sandbox, for the child runs as the same user.
+
+Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
+killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
+the parent's main module (the web application) again.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import traceback
 import weakref
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from packshot.errors import PackshotError, PictureError, Unavailable
@@ -42,7 +46,7 @@ OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
 
 class Pixels:
-    """A few child processes for pixel work. Safe to use from many threads; children start lazily."""
+    """A few child processes for pixel work, started at the first job, shared by many threads."""
 
     def __init__(self, processes: int = 1, memory_mb: int = 1500, deadline: float = 60.0) -> None:
         """`memory_mb` limits each child's address space; `deadline` is in seconds per job."""
@@ -60,9 +64,9 @@ class Pixels:
     def run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
         """`function(*args)` in a child: a module-level function, with arguments that pickle.
 
-        What the function raises comes back as itself. Raises PictureError `picture_crashed` when the
-        child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting for a
-        free child not counted), both retryable; Unavailable once closed.
+        What the function raises comes back as itself. Raises PictureError `picture_crashed` when
+        the child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting
+        for a free child not counted), both retryable; Unavailable once closed.
         """
         job = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
         succeeded, answer = self._ask(job, self._deadline if deadline is None else deadline)
@@ -71,7 +75,7 @@ class Pixels:
         return cast(T, answer)
 
     def close(self) -> None:
-        """Stop all children, busy ones too: their jobs raise Unavailable, which counts no attempt."""
+        """Stop all children. Jobs under way raise Unavailable, which counts no attempt."""
         with self._lock:
             self._closed = True
             _stop_all(self._children)
@@ -112,7 +116,7 @@ class _Child:
         self._socket, theirs = Pipe()
         command = f"from packshot.pixels import serve; serve({theirs.fileno()}, {memory_mb})"
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [sys.executable, "-P", "-c", command],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -142,13 +146,13 @@ class _Child:
         """Kill and reap: the child ignores polite signals, and has nothing to tidy up."""
         self._process.kill()
         self._process.wait()
-        # A thread may still wait on the socket: it sees the end of it, then drops the last reference.
+        # The socket stays open: a thread may be waiting on it, and must see its end.
 
     def _crashed(self) -> PictureError:
         self.stop()
         return PictureError(
-            "Working on the picture crashed the decoder or needed too much memory "
-            f"(exit {self._process.returncode}); save it again with a picture editor if this repeats.",
+            "Working on the picture crashed the decoder or took too much memory (exit code "
+            f"{self._process.returncode}); save it again with a picture editor if this repeats.",
             code="picture_crashed",
             retryable=True,
         )
@@ -161,7 +165,7 @@ def _stop_all(children: set[_Child]) -> None:
 
 def _child_environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    importable = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    importable = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     return kept | SINGLE_THREADED | {"PYTHONPATH": importable, "VIPS_BLOCK_UNTRUSTED": "1"}
 
 
@@ -202,7 +206,7 @@ def _die_with_parent(descriptor: int) -> NoReturn:
 
 def _answer(job: bytes) -> tuple[bool, object]:
     try:
-        function, args = pickle.loads(job)
+        function, args = pickle.loads(job)  # noqa: S301 - our own parent wrote it
         return True, function(*args)
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY:
@@ -215,7 +219,7 @@ def _portable(error: Exception) -> Exception:
     if not isinstance(error, PackshotError):  # one of ours says all there is to say
         error.add_note(f"in a pixel process:\n{traceback.format_exc()}")
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this line
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
