@@ -198,6 +198,15 @@ class Claims:
                     lost.add(claim.token)
         return lost
 
+    def check(self, claim: Claim) -> None:
+        """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
+        with self.database.read() as session:
+            held = select(Product.id).where(
+                Product.id == claim.product_id, Product.token == claim.token
+            )
+            if session.scalar(held) is None:
+                raise _lost(claim)
+
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Keep what was paid for. Raises LostClaim, and writes nothing, when the hold is gone."""
         with self.database.write() as session:
@@ -255,13 +264,17 @@ class Claims:
     def _end(self, claim: Claim, values: dict[str, Any]) -> None:
         with self.database.write() as session:
             if not _changed(session, _held(claim).values(**(_let_go() | values))):
-                raise LostClaim(f"product {claim.product_id} was taken over by another worker")
+                raise _lost(claim)
 
     def _progress(self, session: Session, claim: Claim) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
         saved = _held(claim).values(attempts=0, version=Product.version + 1, updated_at=now())
         if not _changed(session, saved):
-            raise LostClaim(f"product {claim.product_id} was taken over by another worker")
+            raise _lost(claim)
+
+
+def _lost(claim: Claim) -> LostClaim:
+    return LostClaim(f"product {claim.product_id} was taken over by another worker")
 
 
 def _changed(session: Session, statement: Update) -> bool:

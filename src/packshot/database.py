@@ -1,4 +1,4 @@
-"""The database: one engine per process, write transactions that never deadlock, and the way to head."""
+"""The database: one engine per process, safe write transactions, and the way to head."""
 
 from __future__ import annotations
 

@@ -48,6 +48,10 @@ class Queue(Protocol):
         """`database` or `sqs`."""
 
     @property
+    def is_external(self) -> bool:
+        """True: products must be sent to it, and are sent again when they got lost there."""
+
+    @property
     def wait_seconds(self) -> float:
         """How long one `lease` call may wait for work."""
 
@@ -78,6 +82,7 @@ class DatabaseQueue:
     """
 
     name = "database"
+    is_external = False
     wait_seconds = 0.5
 
     def __init__(

@@ -1,0 +1,5 @@
+"""gunicorn's settings; the hooks that start and drain the worker are set by `create_app`."""
+
+from packshot.serving import GUNICORN
+
+globals().update(GUNICORN)

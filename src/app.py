@@ -1,0 +1,5 @@
+"""The document's door to the application: `gunicorn "src.app:create_app()"`."""
+
+from packshot.serving import create_app
+
+__all__ = ["create_app"]

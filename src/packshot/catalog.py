@@ -1,0 +1,820 @@
+"""The products of a shop: create a batch, list, decide, redo, count, send the lost ones again."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from packshot.database import Database
+from packshot.errors import Conflict, NotFound, PackshotError
+from packshot.models import (
+    APPROVED,
+    FAILED,
+    PENDING,
+    PENDING_REVIEW,
+    REJECTED,
+    Call,
+    Decision,
+    DeskSession,
+    IdempotencyKey,
+    Product,
+    ProductImage,
+    Round,
+    is_waiting_for_work,
+    normalised_key,
+    now,
+    preview_key,
+)
+from packshot.queues import Depth, Queue
+
+log = logging.getLogger("packshot.catalog")
+
+PREVIEW_SIDES = (320, 1600)
+IDEMPOTENCY_HOURS = 24
+#: A product that was sent and is still waiting after this long is sent again.
+RESEND_AFTER_SECONDS = 120.0
+RESEND_AT_MOST = 1000
+
+
+@dataclass(frozen=True)
+class NewProduct:
+    """One product as the seller gives it; money in the currency itself."""
+
+    category: str
+    raw_image: str
+    mrp: Decimal
+    price: Decimal
+    discount: Decimal
+    gst: Decimal
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The client's Idempotency-Key, whose it is, and a digest of the body it came with."""
+
+    who: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """One enhanced picture as the outside sees it."""
+
+    id: int
+    product_id: int
+    image_url: str
+    media_url: str | None
+    previews: dict[int, str]
+    status: str
+    round: int
+    variant: int
+    title: str | None
+    prompt: str | None
+    enhancer: str | None
+    model: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    warning: str | None
+    cost: Decimal | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class NormalisedView:
+    """The raw photo as the desk shows it."""
+
+    media_url: str
+    previews: dict[int, str]
+
+
+@dataclass(frozen=True)
+class ProductView:
+    """One product as the outside sees it, with the pictures of its current round (or of all)."""
+
+    id: int
+    category: str
+    raw_image: str
+    mrp: Decimal
+    price: Decimal
+    discount: Decimal | None
+    gst: Decimal | None
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    batch_id: str | None
+    round: int
+    wanted: int | None
+    attempts: int
+    queued_at: datetime | None
+    not_before: datetime | None
+    error_code: str | None
+    error: str | None
+    warning: str | None
+    instructions: str | None
+    analysis: dict[str, Any] | None
+    spent: Decimal
+    normalised: NormalisedView | None
+    images: list[ImageView] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Created:
+    """The answer to a bulk request; `replayed` when it was given before."""
+
+    batch_id: str
+    products: list[ProductView]
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some products, newest first, and where the next page starts."""
+
+    products: list[ProductView]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """One line of the audit: who decided what, when and why."""
+
+    id: int
+    image_id: int
+    variant: int
+    round: int
+    status: str
+    previous: str
+    reason: str | None
+    note: str | None
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts by status, the queue, pictures by status, and US dollars spent."""
+
+    products: dict[str, int]
+    images: dict[str, int]
+    queue: Depth
+    spent: Decimal
+    spent_today: Decimal
+    reviewed_last_hour: int
+    made_last_hour: int
+
+
+class Catalog:
+    """Everything the API and the desk do with products; one short transaction each."""
+
+    def __init__(
+        self, database: Database, queue: Queue, wanted: int, lease_seconds: float = 60.0
+    ) -> None:
+        self.database = database
+        self.queue = queue
+        self.wanted = wanted
+        self.lease_seconds = lease_seconds
+
+    # -- create ----------------------------------------------------------------------------
+
+    def create(
+        self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None
+    ) -> Created:
+        """Create and queue a batch in one transaction, then tell the queue.
+
+        The same idempotency key and body gives the same answer and creates nothing. Raises
+        Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
+        request is still at work.
+        """
+        try:
+            with self.database.write() as session:
+                before = _replay(session, idempotency)
+                if before is not None:
+                    return before
+                created = self._insert(session, products)
+                _remember(session, idempotency, created)
+        except IntegrityError as error:
+            if idempotency is None:
+                raise
+            raise Conflict(
+                "a request with this Idempotency-Key is still running; ask again in a second",
+                code="idempotency_running",
+            ) from error
+        self.send([product.id for product in created.products])
+        return created
+
+    def _insert(self, session: Session, products: Sequence[NewProduct]) -> Created:
+        batch_id = str(uuid.uuid4())
+        moment: datetime = session.execute(select(now())).scalar_one()
+        rows = [
+            vars(product)
+            | {
+                "status": PENDING,
+                "batch_id": batch_id,
+                "round": 1,
+                "queued_at": moment,
+                "created_at": moment,
+                "updated_at": moment,
+            }
+            for product in products
+        ]
+        ids = session.scalars(
+            insert(Product).returning(Product.id, sort_by_parameter_order=True), rows
+        ).all()
+        session.execute(
+            insert(Round),
+            [
+                {"product_id": product_id, "number": 1, "wanted": self.wanted, "opened_at": moment}
+                for product_id in ids
+            ],
+        )
+        made = [
+            _new_view(product_id, row, self.wanted)
+            for product_id, row in zip(ids, rows, strict=True)
+        ]
+        return Created(batch_id=batch_id, products=made)
+
+    def send(self, product_ids: Sequence[int]) -> None:
+        """Tell the queue, after the commit. What it does not take now is sent again later."""
+        if not self.queue.is_external:
+            return  # the rows are the queue
+        try:
+            self._mark_sent(self.queue.send(product_ids))
+        except PackshotError as error:
+            log.warning(
+                "%d products are committed but not sent yet: %s", len(product_ids), error.message
+            )
+
+    def _mark_sent(self, product_ids: set[int]) -> None:
+        with self.database.write() as session:
+            session.execute(
+                update(Product).where(Product.id.in_(product_ids)).values(sent_at=now())
+            )
+
+    def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
+        """Send again what waits for work but was never sent, or so long ago that it was lost."""
+        if not self.queue.is_external:
+            return 0
+        long_ago = or_(Product.sent_at.is_(None), Product.sent_at <= now(-after_seconds))
+        never_or_lost = and_(long_ago, Product.queued_at <= now(-2))
+        with self.database.read() as session:
+            ids = session.scalars(
+                select(Product.id)
+                .where(is_waiting_for_work(self.lease_seconds), never_or_lost)
+                .order_by(Product.queued_at)
+                .limit(RESEND_AT_MOST)
+            ).all()
+        if ids:
+            self.send(ids)
+        return len(ids)
+
+    # -- look --------------------------------------------------------------------------------
+
+    def products(
+        self,
+        *,
+        status: str | None = None,
+        category: str | None = None,
+        batch: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """A page of products, newest first, by key and not by offset."""
+        query = select(Product).order_by(Product.id.desc()).limit(limit + 1)
+        for column, value in (
+            (Product.status, status),
+            (Product.category, category),
+            (Product.batch_id, batch),
+        ):
+            query = query.where(column == value) if value is not None else query
+        if cursor is not None:
+            query = query.where(Product.id < _read_cursor(cursor))
+        with self.database.read() as session:
+            found = session.scalars(query).all()
+            views = _views(session, found[:limit])
+        more = len(found) > limit
+        return Page(views, _write_cursor(found[limit - 1].id) if more else None)
+
+    def product(self, product_id: int, all_rounds: bool = False) -> ProductView:
+        """One product with its pictures. Raises NotFound."""
+        with self.database.read() as session:
+            return _view(session, _get(session, product_id), all_rounds)
+
+    def history(self, product_id: int) -> list[DecisionView]:
+        """Every decision on a product's pictures, newest first. Raises NotFound."""
+        with self.database.read() as session:
+            _get(session, product_id)
+            rows = session.execute(
+                select(Decision, ProductImage.variant, ProductImage.round)
+                .join(ProductImage, ProductImage.id == Decision.image_id)
+                .where(Decision.product_id == product_id)
+                .order_by(Decision.id.desc())
+            ).all()
+        return [
+            DecisionView(
+                id=decision.id,
+                image_id=decision.image_id,
+                variant=variant,
+                round=round_number,
+                status=decision.status,
+                previous=decision.previous,
+                reason=decision.reason,
+                note=decision.note,
+                who=decision.who,
+                at=decision.at,
+            )
+            for decision, variant, round_number in rows
+        ]
+
+    def stats(self) -> Stats:
+        """Counts for people and metrics, read from the database now."""
+        with self.database.read() as session:
+            products = dict(_counts(session, Product.status, Product.id))
+            images = dict(_counts(session, ProductImage.status, ProductImage.id))
+            spent = session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))
+            today = session.scalar(
+                select(func.coalesce(func.sum(Call.cost), 0)).where(
+                    Call.sent_at >= _midnight(session)
+                )
+            )
+            reviewed = session.scalar(
+                select(func.count()).select_from(Decision).where(Decision.at >= now(-3600))
+            )
+            made = session.scalar(
+                select(func.count())
+                .select_from(ProductImage)
+                .where(ProductImage.created_at >= now(-3600))
+            )
+        return Stats(
+            products=products,
+            images=images,
+            queue=self.queue.depth(),
+            spent=Decimal(str(spent)),
+            spent_today=Decimal(str(today)),
+            reviewed_last_hour=reviewed or 0,
+            made_last_hour=made or 0,
+        )
+
+    # -- decide ------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        image_id: int,
+        status: str,
+        *,
+        who: str,
+        reason: str | None = None,
+        note: str | None = None,
+        if_version: int | None = None,
+    ) -> ProductView:
+        """Decide one picture, or undo it (`pending`). Raises NotFound, Conflict."""
+        with self.database.write() as session:
+            image = session.get(ProductImage, image_id)
+            if image is None:
+                raise NotFound(f"there is no picture {image_id}")
+            product = _lock(session, image.product_id, if_version)
+            _check_decidable(product)
+            if image.round != product.round:
+                raise Conflict(
+                    f"picture {image_id} belongs to round {image.round}, which is closed:"
+                    f" product {product.id} is at round {product.round}",
+                    code="round_closed",
+                )
+            _decide(session, product, image, status, who, reason, note)
+            return self._settle(session, product)
+
+    def review(
+        self,
+        product_id: int,
+        status: str,
+        *,
+        who: str,
+        image_ids: Sequence[int] | None = None,
+        reason: str | None = None,
+        note: str | None = None,
+        if_version: int | None = None,
+    ) -> ProductView:
+        """Decide a whole product: approving approves the named pictures and rejects the rest."""
+        with self.database.write() as session:
+            product = _lock(session, product_id, if_version)
+            _check_decidable(product)
+            images = _images(session, product)
+            chosen = _chosen(product, images, image_ids)
+            for image in images:
+                verdict = status if image.id in chosen else REJECTED
+                _decide(session, product, image, verdict, who, reason, note)
+            return self._settle(session, product)
+
+    def _settle(self, session: Session, product: Product) -> ProductView:
+        statuses = [image.status for image in _images(session, product)]
+        product.status = status_of(statuses)
+        _touch(product)
+        session.flush()
+        session.refresh(product)
+        return _view(session, product)
+
+    def enhance(
+        self,
+        product_id: int,
+        *,
+        who: str,
+        instructions: str | None = None,
+        if_version: int | None = None,
+    ) -> ProductView:
+        """Redo: resume a failed round, or open the next one with the reviewer's words.
+
+        Raises Conflict while the product is already waiting for work.
+        """
+        with self.database.write() as session:
+            product = _lock(session, product_id, if_version)
+            if product.status == PENDING and product.queued_at is not None:
+                raise Conflict(f"product {product_id} is already waiting for its pictures")
+            if product.status == FAILED and not instructions:
+                self._open_round_if_none(session, product)
+            else:
+                self._open_next_round(session, product, who, instructions)
+            _queue(product)
+            session.flush()
+            session.refresh(product)
+            view = _view(session, product)
+        self.send([product_id])
+        return view
+
+    def _open_round_if_none(self, session: Session, product: Product) -> None:
+        product.round = max(product.round, 1)
+        if session.get(Round, (product.id, product.round)) is None:
+            session.add(Round(product_id=product.id, number=product.round, wanted=self.wanted))
+
+    def _open_next_round(
+        self, session: Session, product: Product, who: str, instructions: str | None
+    ) -> None:
+        for image in _images(session, product):
+            if image.status == PENDING:
+                _decide(session, product, image, REJECTED, who, "superseded", None)
+        product.round += 1
+        session.add(
+            Round(
+                product_id=product.id,
+                number=product.round,
+                wanted=self.wanted,
+                instructions=instructions,
+            )
+        )
+
+    # -- keep tidy -----------------------------------------------------------------------------
+
+    def forget_old(self) -> None:
+        """Remove answered idempotency keys after a day, and sessions that are over."""
+        day_ago = now(-3600 * IDEMPOTENCY_HOURS)
+        with self.database.write() as session:
+            session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < day_ago))
+            session.execute(delete(DeskSession).where(DeskSession.expires_at < now()))
+
+
+def status_of(statuses: Sequence[str]) -> str:
+    """A product's status from those of its current round's pictures."""
+    if not statuses or PENDING in statuses:
+        return PENDING_REVIEW
+    return APPROVED if APPROVED in statuses else REJECTED
+
+
+# -- idempotency ---------------------------------------------------------------------------------
+
+
+def _replay(session: Session, idempotency: Idempotency | None) -> Created | None:
+    """The answer given before to this key; or take the key, so that a twin has to wait."""
+    if idempotency is None:
+        return None
+    known = session.get(IdempotencyKey, (idempotency.who, idempotency.key))
+    if known is None:
+        session.add(
+            IdempotencyKey(
+                who=idempotency.who, key=idempotency.key, fingerprint=idempotency.fingerprint
+            )
+        )
+        session.flush()
+        return None
+    if known.fingerprint != idempotency.fingerprint:
+        raise Conflict(
+            "this Idempotency-Key was used with another body", code="idempotency_mismatch"
+        )
+    answer = known.response or {}
+    products = session.scalars(
+        select(Product).where(Product.batch_id == answer["batch_id"]).order_by(Product.id)
+    ).all()
+    rows = [_as_created(view) for view in _views(session, products)]
+    return Created(batch_id=answer["batch_id"], products=rows, replayed=True)
+
+
+def _as_created(view: ProductView) -> ProductView:
+    """The product as the first answer showed it, whatever became of it since."""
+    return replace(
+        view,
+        status=PENDING,
+        version=1,
+        round=1,
+        attempts=0,
+        updated_at=view.created_at,
+        not_before=None,
+        error=None,
+        error_code=None,
+        warning=None,
+        analysis=None,
+        instructions=None,
+        spent=Decimal(0),
+        normalised=None,
+        images=[],
+    )
+
+
+def _remember(session: Session, idempotency: Idempotency | None, created: Created) -> None:
+    if idempotency is None:
+        return
+    known = session.get_one(IdempotencyKey, (idempotency.who, idempotency.key))
+    known.response = {"batch_id": created.batch_id}
+
+
+# -- decisions -------------------------------------------------------------------------------------
+
+
+def _get(session: Session, product_id: int) -> Product:
+    product = session.get(Product, product_id)
+    if product is None:
+        raise NotFound(f"there is no product {product_id}")
+    return product
+
+
+def _lock(session: Session, product_id: int, if_version: int | None) -> Product:
+    product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
+    if product is None:
+        raise NotFound(f"there is no product {product_id}")
+    if if_version is not None and product.version != if_version:
+        raise Conflict(
+            f"product {product_id} was changed in the meantime",
+            code="stale",
+            state=_view(session, product),
+        )
+    return product
+
+
+def _check_decidable(product: Product) -> None:
+    if product.status in (PENDING, FAILED):
+        raise Conflict(
+            f"product {product.id} is {product.status}: it has nothing to decide yet",
+            code="not_reviewable",
+        )
+
+
+def _images(session: Session, product: Product) -> Sequence[ProductImage]:
+    return session.scalars(
+        select(ProductImage)
+        .where(ProductImage.product_id == product.id, ProductImage.round == product.round)
+        .order_by(ProductImage.variant)
+    ).all()
+
+
+def _chosen(
+    product: Product, images: Sequence[ProductImage], image_ids: Sequence[int] | None
+) -> set[int]:
+    present = {image.id for image in images}
+    if image_ids is None:
+        return present
+    strangers = set(image_ids) - present
+    if strangers:
+        raise Conflict(
+            f"pictures {sorted(strangers)} are not in the current round of product {product.id}",
+            code="not_in_round",
+        )
+    return set(image_ids)
+
+
+def _decide(
+    session: Session,
+    product: Product,
+    image: ProductImage,
+    status: str,
+    who: str,
+    reason: str | None,
+    note: str | None,
+) -> None:
+    if image.status == status:
+        return
+    session.add(
+        Decision(
+            product_id=product.id,
+            image_id=image.id,
+            status=status,
+            previous=image.status,
+            reason=reason,
+            note=note,
+            who=who,
+        )
+    )
+    image.status = status
+    image.updated_at = now()
+
+
+def _touch(product: Product) -> None:
+    product.version += 1
+    product.updated_at = now()
+
+
+def _queue(product: Product) -> None:
+    """Put the product (again) in the line of those who wait for work."""
+    product.status = PENDING
+    product.queued_at = now()
+    product.sent_at = product.not_before = None
+    product.token = product.lease_until = None
+    product.error = product.error_code = None
+    product.attempts = 0
+    _touch(product)
+
+
+# -- views ---------------------------------------------------------------------------------------
+
+
+def _new_view(product_id: int, row: dict[str, Any], wanted: int) -> ProductView:
+    given = {name: row[name] for name in vars(NewProduct)["__dataclass_fields__"]}
+    return ProductView(
+        id=product_id,
+        **given,
+        status=PENDING,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        version=1,
+        batch_id=row["batch_id"],
+        round=1,
+        wanted=wanted,
+        attempts=0,
+        queued_at=row["queued_at"],
+        not_before=None,
+        error_code=None,
+        error=None,
+        warning=None,
+        instructions=None,
+        analysis=None,
+        spent=Decimal(0),
+        normalised=None,
+    )
+
+
+def _view(session: Session, product: Product, all_rounds: bool = False) -> ProductView:
+    return _views(session, [product], all_rounds)[0]
+
+
+def _views(
+    session: Session, products: Sequence[Product], all_rounds: bool = False
+) -> list[ProductView]:
+    """Views of many products in a fixed number of queries."""
+    ids = [product.id for product in products]
+    current = {product.id: product.round for product in products}
+    rounds = {
+        found.product_id: found
+        for found in session.scalars(select(Round).where(Round.product_id.in_(ids)))
+        if found.number == current[found.product_id]
+    }
+    costs = _costs(session, ids)
+    images: dict[int, list[ImageView]] = defaultdict(list)
+    for image in session.scalars(
+        select(ProductImage)
+        .where(ProductImage.product_id.in_(ids))
+        .order_by(ProductImage.round, ProductImage.variant)
+    ):
+        if all_rounds or image.round == current[image.product_id]:
+            cost = costs[image.product_id].get((image.round, image.variant))
+            images[image.product_id].append(_image_view(image, cost))
+    return [
+        _product_view(product, rounds.get(product.id), images[product.id], costs[product.id])
+        for product in products
+    ]
+
+
+Costs = dict[tuple[int, int | None], Decimal]
+
+
+def _costs(session: Session, ids: Sequence[int]) -> dict[int, Costs]:
+    costs: dict[int, Costs] = defaultdict(dict)
+    rows = session.execute(
+        select(Call.product_id, Call.round, Call.variant, func.sum(Call.cost))
+        .where(Call.product_id.in_(ids), Call.cost.is_not(None))
+        .group_by(Call.product_id, Call.round, Call.variant)
+    )
+    for product_id, round_number, variant, cost in rows:
+        costs[product_id][round_number, variant] = Decimal(str(cost))
+    return costs
+
+
+def _product_view(
+    product: Product, this_round: Round | None, images: list[ImageView], costs: Costs
+) -> ProductView:
+    return ProductView(
+        id=product.id,
+        category=product.category,
+        raw_image=product.raw_image,
+        mrp=product.mrp,
+        price=product.price,
+        discount=product.discount,
+        gst=product.gst,
+        status=product.status,
+        created_at=product.created_at,
+        updated_at=product.updated_at,
+        version=product.version,
+        batch_id=product.batch_id,
+        round=product.round,
+        wanted=this_round.wanted if this_round else None,
+        attempts=product.attempts,
+        queued_at=product.queued_at,
+        not_before=product.not_before,
+        error_code=product.error_code,
+        error=product.error,
+        warning=_refusals(this_round),
+        instructions=this_round.instructions if this_round else None,
+        analysis=this_round.analysis if this_round else None,
+        spent=sum(costs.values(), Decimal(0)),
+        normalised=_normalised(product, this_round),
+        images=images,
+    )
+
+
+def _refusals(this_round: Round | None) -> str | None:
+    refusals = (this_round.refusals if this_round else None) or []
+    return "; ".join(f"picture {r['variant'] + 1}: {r['detail']}" for r in refusals) or None
+
+
+def _normalised(product: Product, this_round: Round | None) -> NormalisedView | None:
+    """The normalised copy is there once anything was read off it."""
+    started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
+    if product.media_namespace is None or not started:
+        return None
+    key = normalised_key(product.media_namespace, product.id)
+    return NormalisedView(f"/media/{key}", _previews(key))
+
+
+def _previews(key: str) -> dict[int, str]:
+    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
+
+
+def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
+    key = image.object_key
+    return ImageView(
+        id=image.id,
+        product_id=image.product_id,
+        image_url=image.image_url,
+        media_url=f"/media/{key}" if key else None,
+        previews=_previews(key) if key else {},
+        status=image.status,
+        round=image.round,
+        variant=image.variant,
+        title=image.title,
+        prompt=image.prompt,
+        enhancer=image.enhancer,
+        model=image.model,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        sha256=image.sha256,
+        warning=image.warning,
+        cost=cost,
+        created_at=image.created_at,
+        updated_at=image.updated_at,
+    )
+
+
+def _counts(session: Session, column: Any, identity: Any) -> list[tuple[str, int]]:
+    rows = session.execute(select(column, func.count(identity)).group_by(column)).all()
+    return [(status, count) for status, count in rows]
+
+
+def _midnight(session: Session) -> datetime:
+    moment: datetime = session.execute(select(now())).scalar_one()
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _write_cursor(product_id: int) -> str:
+    return base64.urlsafe_b64encode(str(product_id).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> int:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        number = int(base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii"))
+    except ValueError:
+        raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
+    if not 0 < number < 2**63:
+        raise Conflict("the cursor is not one of ours", code="bad_cursor")
+    return number

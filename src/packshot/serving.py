@@ -1,0 +1,235 @@
+"""One serving process: the application with its worker, started and drained as it should be."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
+
+from packshot import logs
+from packshot.database import bring_to_head, parse_url
+from packshot.errors import SettingsError
+from packshot.settings import Settings, load_settings
+from packshot.wiring import Services, build
+from packshot.worker import GRACE_SECONDS, Worker
+
+if TYPE_CHECKING:
+    from apiflask import APIFlask
+
+log = logging.getLogger("packshot.serving")
+
+#: For gunicorn. `graceful_timeout` is longer than the worker's grace, so that nothing is cut off.
+GUNICORN: dict[str, Any] = {
+    "worker_class": "gthread",
+    "threads": 16,
+    "timeout": 60,
+    "graceful_timeout": int(GRACE_SECONDS) + 5,
+    "keepalive": 5,
+    "max_requests": 0,
+    "capture_output": True,
+    "errorlog": "-",
+    "loglevel": "info",
+}
+
+
+def load_environment(folder: Path | None = None) -> None:
+    """Put `.env` into the process environment; the process wins, an empty value counts as unset."""
+    for name, value in dotenv_values((folder or Path.cwd()) / ".env").items():
+        if value and not os.environ.get(name):
+            os.environ[name] = value
+
+
+def open_door() -> Settings:
+    """What every door does first: logs, environment, settings. Exits with one line if it can't."""
+    logs.configure()
+    load_environment()
+    try:
+        return load_settings()
+    except SettingsError as error:
+        sys.exit(f"packshot: {error.message}")
+
+
+def create_app(*, with_worker: bool = True) -> APIFlask:
+    """The application on its settings, its tables at head, and its worker attached."""
+    from packshot.web import create_app as create_web_app
+
+    settings = open_door()
+    bring_to_head(settings.database_url)
+    services = build(settings)
+    warn_of_halves(settings)
+    app = create_web_app(services)
+    if with_worker and settings.worker_enabled and not is_reloader_parent():
+        attach_worker(services)
+    return app
+
+
+def warn_of_halves(settings: Settings) -> None:
+    if settings.sqs_queue_url and not settings.s3_bucket:
+        log.warning(
+            "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder %s,"
+            " which workers on other hosts can't see",
+            settings.media_dir,
+        )
+
+
+# -- the worker of this process ----------------------------------------------------------------
+
+
+def make_worker(services: Services) -> Worker:
+    worker = Worker(services.parts, services.queue, services.catalog, services.settings.concurrency)
+    services.worker = worker
+    return worker
+
+
+def attach_worker(services: Services) -> None:
+    """Start the worker after the last fork of this process, and drain it before the end.
+
+    Under gunicorn this is done by its hooks, set here on its configuration, so that it works with
+    `--preload` and with any `-c` file; elsewhere the worker starts at once.
+    """
+    gunicorn = gunicorn_configuration()
+    if gunicorn is not None:
+        hook_into_gunicorn(gunicorn, services)
+        return
+    worker = make_worker(services)
+    worker.start()
+    drain_at_signals(worker)
+    atexit.register(end, worker, services)
+
+
+def end(worker: Worker, services: Services) -> None:
+    worker.stop()
+    services.close()
+
+
+def gunicorn_configuration() -> Any:
+    """The configuration of the gunicorn that is loading the application, if one is."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        owner = frame.f_locals.get("self")
+        if type(owner).__module__ == "gunicorn.arbiter":
+            return owner.cfg  # type: ignore[union-attr]
+        frame = frame.f_back
+    return None
+
+
+def hook_into_gunicorn(configuration: Any, services: Services) -> None:
+    """Add ours to whatever hooks the operator's own file has."""
+    theirs_init, theirs_exit = configuration.post_worker_init, configuration.worker_exit
+    running: list[Worker] = []
+
+    def post_worker_init(process: Any) -> None:
+        worker = make_worker(services)
+        running.append(worker)
+        worker.start()
+        drain_at_signals(worker)
+        theirs_init(process)
+
+    def worker_exit(server: Any, process: Any) -> None:
+        theirs_exit(server, process)
+        for worker in running:
+            end(worker, services)
+
+    configuration.set("post_worker_init", post_worker_init)
+    configuration.set("worker_exit", worker_exit)
+
+
+def drain_at_signals(worker: Worker) -> None:
+    """Begin to drain at the signal itself, then do what the server does with it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        before = signal.getsignal(number)
+        signal.signal(number, _draining_handler(worker, before))
+
+
+def _draining_handler(worker: Worker, before: Any) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        worker.begin_stop()
+        if callable(before):
+            before(number, frame)
+        elif before is not signal.SIG_IGN:
+            raise SystemExit(0)
+
+    return handle
+
+
+def is_reloader_parent() -> bool:
+    """Is this the parent of `flask run --reload`, which only restarts its child?"""
+    import click
+    from flask.helpers import get_debug_flag
+    from werkzeug.serving import is_running_from_reloader
+
+    context = click.get_current_context(silent=True)
+    if context is None or "reload" not in context.params or is_running_from_reloader():
+        return False
+    wanted = context.params["reload"]
+    return get_debug_flag() if wanted is None else bool(wanted)
+
+
+# -- ways to run ---------------------------------------------------------------------------------
+
+
+def run_development() -> None:
+    """`python run.py`: the development server on HOST and PORT; FLASK_DEBUG=1 reloads."""
+    from flask.helpers import get_debug_flag
+    from werkzeug.serving import is_running_from_reloader, run_simple
+
+    settings = open_door()
+    reloading = get_debug_flag()
+    app = create_app(with_worker=not reloading or is_running_from_reloader())
+    run_simple(settings.host, settings.port, app, use_reloader=reloading, threaded=True)
+
+
+def run_gunicorn(workers: int = 1) -> None:
+    """`packshot serve`: gunicorn on HOST and PORT, configured as `gunicorn.conf.py` does."""
+    from gunicorn.app.base import BaseApplication
+
+    settings = open_door()
+
+    class Application(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            for name, value in GUNICORN.items():
+                self.cfg.set(name, value)
+            self.cfg.set("bind", f"{settings.host}:{settings.port}")
+            self.cfg.set("workers", workers)
+
+        def load(self) -> APIFlask:
+            return create_app()
+
+    Application().run()
+
+
+def run_worker() -> int:
+    """`python -m src.worker`: a worker on its own until SIGTERM or Ctrl-C; the exit code."""
+    settings = open_door()
+    bring_to_head(settings.database_url)
+    services = build(settings)
+    warn_of_halves(settings)
+    worker = make_worker(services)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.begin_stop())
+    worker.start()
+    while not worker.stopping.wait(1.0):  # in slices, so that signals get through
+        pass
+    end(worker, services)
+    return 0
+
+
+def run_migrations() -> int:
+    """`scripts/create_product_images_table.py`: bring the tables to head, say what was done."""
+    settings = open_door()
+    applied = bring_to_head(settings.database_url)
+    where = parse_url(settings.database_url).render_as_string(hide_password=True)
+    done = f"applied {', '.join(applied)}" if applied else "nothing to do, they are up to date"
+    print(f"Tables products and product_images in {where}: {done}.")
+    return 0

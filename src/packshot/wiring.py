@@ -1,0 +1,132 @@
+"""Settings -> implementations; the only file that asks which one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from packshot.catalog import Catalog
+from packshot.claims import Claims
+from packshot.database import Database, at_head
+from packshot.enhancers import Enhancer
+from packshot.errors import PackshotError
+from packshot.fetch import Fetcher
+from packshot.imaging import OutputSpec
+from packshot.ledger import DatabaseLedger
+from packshot.pipeline import Parts
+from packshot.pixels import Pixels
+from packshot.queues import DatabaseQueue, Queue
+from packshot.settings import Settings
+from packshot.storage import LocalStorage, Storage
+
+#: Threads of one process that use the database besides the products in flight.
+OTHER_THREADS = 12
+
+
+class WorkerState(Protocol):
+    """What the health report asks of a worker."""
+
+    def problem(self) -> str | None: ...
+
+
+@dataclass
+class Services:
+    """Everything one process works with; made once, before or after a fork."""
+
+    settings: Settings
+    database: Database
+    queue: Queue
+    storage: Storage
+    pixels: Pixels
+    enhancer: Enhancer
+    catalog: Catalog
+    parts: Parts
+    worker: WorkerState | None = None
+
+    def health(self) -> dict[str, str | None]:
+        """Each part's problem in one sentence, naming what to mend; None when it works."""
+        report = {
+            "database": _problem(self._database_problem),
+            "queue": _problem(self.queue.health),
+            "storage": _problem(self.storage.health),
+            "enhancer": self.enhancer.health().problem,
+        }
+        if self.worker is not None:
+            report["worker"] = self.worker.problem()
+        return report
+
+    def _database_problem(self) -> str | None:
+        return None if at_head(self.database) else "its tables are not up to date: run migrations"
+
+    def close(self) -> None:
+        self.pixels.close()
+        self.database.close()
+
+
+def _problem(check: Callable[[], str | None]) -> str | None:
+    try:
+        return check()
+    except PackshotError as error:
+        return error.message
+
+
+def build(settings: Settings) -> Services:
+    """Choose and connect the parts. Opens nothing: connections and children come at first use."""
+    database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
+    queue = choose_queue(settings, database)
+    storage = choose_storage(settings)
+    pixels = Pixels(settings.pixel_processes)
+    enhancer = choose_enhancer(settings, DatabaseLedger(database), pixels)
+    wanted = settings.enhanced_images_count
+    parts = Parts(
+        claims=Claims(database, settings.lease_seconds, wanted),
+        read_raw=raw_reader(storage, Fetcher(settings.raw_image_hosts)),
+        storage=storage,
+        pixels=pixels,
+        enhancer=enhancer,
+        output=OutputSpec(aspect=settings.enhanced_image_aspect),
+    )
+    catalog = Catalog(database, queue, wanted, settings.lease_seconds)
+    return Services(settings, database, queue, storage, pixels, enhancer, catalog, parts)
+
+
+def choose_queue(settings: Settings, database: Database) -> Queue:
+    if settings.sqs_queue_url is None:
+        return DatabaseQueue(database, settings.lease_seconds)
+    from packshot.queues import SqsQueue
+
+    return SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
+
+
+def choose_storage(settings: Settings) -> Storage:
+    if settings.s3_bucket is None:
+        return LocalStorage(settings.media_dir, settings.public_media_url)
+    from packshot.storage import S3Storage
+
+    return S3Storage(
+        settings.s3_bucket,
+        settings.aws_region,
+        raw_buckets=settings.s3_raw_buckets,
+        public_media_url=settings.public_media_url,
+    )
+
+
+def choose_enhancer(settings: Settings, ledger: DatabaseLedger, pixels: Pixels) -> Enhancer:
+    if settings.enhancer_name == "gemini":
+        from packshot.enhancers.gemini import GeminiEnhancer
+
+        return GeminiEnhancer(settings, ledger, pixels.run)
+    from packshot.enhancers.local import LocalEnhancer
+
+    return LocalEnhancer(settings, pixels.run)
+
+
+def raw_reader(storage: Storage, fetcher: Fetcher) -> Callable[[str], bytes]:
+    """Our own objects are read directly; anything else is a stranger's address."""
+
+    def read(raw_image: str) -> bytes:
+        key = storage.own_key(raw_image)
+        return storage.get(key) if key is not None else fetcher.fetch(raw_image)
+
+    return read

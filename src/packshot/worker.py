@@ -1,0 +1,391 @@
+"""The worker: takes products off the queue, holds them with a heartbeat, retries or gives up."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from packshot import faults, pipeline
+from packshot.catalog import Catalog
+from packshot.claims import MAX_ATTEMPTS, Claim, NothingToDo, NotNow
+from packshot.errors import (
+    FetchError,
+    LostClaim,
+    PackshotError,
+    ProductError,
+    RateLimited,
+    Unavailable,
+)
+from packshot.queues import Message, Queue
+
+log = logging.getLogger("packshot.worker")
+
+GRACE_SECONDS = 25.0
+#: Kept back from the grace time for giving products back to the queue.
+GIVE_BACK_SECONDS = 5.0
+LONGEST_OUTAGE_PAUSE = 60.0
+LONGEST_MESSAGE_DELAY = 900.0
+LONGEST_PRODUCT_SECONDS = 900.0
+RESEND_EVERY_SECONDS = 30.0
+TIDY_EVERY_SECONDS = 3600.0
+
+
+@dataclass
+class Held:
+    """A message this process received, and the claim it led to."""
+
+    message: Message
+    since: float
+    claim: Claim | None = None
+
+
+class Worker:
+    """One per process: a receiver, `concurrency` slots, a heartbeat and a re-sender.
+
+    `start()` returns at once; `stop()` stops receiving, lets what runs finish within the grace
+    time, gives the rest back, and returns True when nothing had to be left behind.
+    """
+
+    def __init__(
+        self,
+        parts: pipeline.Parts,
+        queue: Queue,
+        catalog: Catalog,
+        concurrency: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.parts = parts
+        self.queue = queue
+        self.catalog = catalog
+        self.concurrency = concurrency
+        self.lease_seconds = parts.claims.lease_seconds
+        self.clock = clock
+        self.chance = chance
+        self.stopping = threading.Event()
+        self.finished = threading.Event()
+        self.slots = threading.Semaphore(concurrency)
+        self.room = Room()
+        self.held: dict[int, Held] = {}
+        self.lock = threading.Lock()
+        self.outage = Outage(clock, chance)
+        self.beats: dict[str, float] = {}
+        self.threads: list[threading.Thread] = []
+        self.stop_began: float | None = None
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        for name, loop, pause in (
+            ("receiver", self._receive, 0.0),
+            ("heartbeat", self._beat, self.lease_seconds / 3),
+            ("resender", self._resend, RESEND_EVERY_SECONDS),
+            ("tidier", self._tidy, TIDY_EVERY_SECONDS),
+        ):
+            thread = threading.Thread(
+                target=self._forever, args=(name, loop, pause), name=f"packshot-{name}", daemon=True
+            )
+            self.threads.append(thread)
+            thread.start()
+        log.info("Worker thread started")
+
+    def problem(self) -> str | None:
+        """Why the worker can't work, in one sentence; None when it does."""
+        if self.stopping.is_set():
+            return "the worker is draining"
+        dead = [thread.name for thread in self.threads if not thread.is_alive()]
+        if dead or not self.threads:
+            return f"the worker is not running ({', '.join(dead) or 'not started'}): restart"
+        return self.outage.reason()
+
+    def begin_stop(self) -> None:
+        """Receive nothing more. Safe to call from a signal handler, and twice."""
+        if self.stop_began is None:
+            self.stop_began = self.clock()
+        self.stopping.set()
+
+    def stop(self, grace: float = GRACE_SECONDS) -> bool:
+        """Drain: finish, else give back, within `grace` seconds of the first sign to stop."""
+        self.begin_stop()
+        deadline = (self.stop_began or self.clock()) + grace
+        if not self.threads:
+            return True
+        self._wait_idle(deadline - GIVE_BACK_SECONDS)
+        unfinished = self._abandon()
+        self.finished.set()
+        for thread in self.threads:
+            thread.join(max(0.1, deadline - self.clock()))
+        return unfinished == 0
+
+    def _wait_idle(self, deadline: float) -> None:
+        receiver = self.threads[0]
+        while self.clock() < deadline and (self.held or receiver.is_alive()):
+            time.sleep(0.02)
+
+    def _abandon(self) -> int:
+        """Give back what could not be finished; its attempt does not count."""
+        with self.lock:
+            rest = list(self.held.values())
+            self.held.clear()
+        for held in rest:
+            try:
+                if held.claim is not None:
+                    self.parts.claims.give_back(held.claim)
+                self.queue.extend([held.message], 0)
+            except PackshotError as error:
+                log.warning("product %s comes back later: %s", held.message.product_id, error)
+        return len(rest)
+
+    def _forever(self, name: str, loop: Callable[[], None], pause: float) -> None:
+        """Run a loop until the end; whatever it raises, it goes on."""
+        over = self.stopping if name == "receiver" else self.finished
+        while not over.is_set():
+            try:
+                loop()
+                self.beats[name] = self.clock()
+            except Unavailable as error:
+                self.outage.met(error)
+                over.wait(min(self.outage.pause(), pause or LONGEST_OUTAGE_PAUSE))
+                continue
+            except Exception:
+                log.exception("the %s met a fault that should not be; it goes on", name)
+                over.wait(1.0)
+            if pause:
+                over.wait(pause * (0.8 + 0.2 * self.chance()))
+
+    # -- receive -----------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        """Ask only for as many products as there are idle slots."""
+        wait = self.outage.remaining()
+        if wait > 0:
+            self.stopping.wait(min(wait, 1.0))
+            return
+        idle = self._take_idle_slots()
+        if not idle:
+            return
+        received: list[Message] = []
+        try:
+            received = self.queue.lease(idle)
+        finally:
+            for _ in range(idle - len(received)):
+                self.slots.release()
+        self._start_work(received)
+
+    def _take_idle_slots(self) -> int:
+        if not self.slots.acquire(timeout=0.5):
+            return 0
+        taken = 1
+        while taken < min(self.concurrency, 10) and self.slots.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _start_work(self, received: list[Message]) -> None:
+        if self.stopping.is_set():
+            self.queue.extend(received, 0)
+            return
+        for message in received:
+            if not self._hold(message):  # it is in this very process already: a doubled message
+                self.slots.release()
+                continue
+            # Daemon threads: one that hangs must not keep the process from ending.
+            threading.Thread(
+                target=self._handle,
+                args=(message,),
+                name=f"product-{message.product_id}",
+                daemon=True,
+            ).start()
+
+    def _hold(self, message: Message) -> bool:
+        with self.lock:
+            if message.product_id in self.held:
+                return False
+            self.held[message.product_id] = Held(message, self.clock())
+            return True
+
+    # -- one product ---------------------------------------------------------------------------
+
+    def _handle(self, message: Message) -> None:
+        """Everything that happens to one message, whatever happens."""
+        try:
+            self._process(message)
+        except LostClaim as error:
+            log.info("%s", error.message)
+        except Unavailable as error:
+            self.outage.met(error)
+        except Exception:
+            log.exception("product %d met a fault that should not be", message.product_id)
+        finally:
+            with self.lock:
+                self.held.pop(message.product_id, None)
+            self.slots.release()
+
+    def _process(self, message: Message) -> None:
+        log.info("Received message for product_id: %d", message.product_id)
+        faults.point("after_receive")
+        taken = self.parts.claims.take(message.product_id)
+        if isinstance(taken, NothingToDo):
+            log.info("nothing to do for product %d: %s", message.product_id, taken.why)
+            self.queue.done([message])
+        elif isinstance(taken, NotNow):
+            self.queue.extend([message], min(taken.seconds, LONGEST_MESSAGE_DELAY))
+        else:
+            faults.point("after_claim")
+            self._run(message, taken)
+
+    def _run(self, message: Message, claim: Claim) -> None:
+        with self.lock:
+            if message.product_id in self.held:
+                self.held[message.product_id].claim = claim
+        try:
+            with self.room.enter(alone=claim.alone):
+                pipeline.run(claim, self.parts)
+        except LostClaim:
+            raise
+        except RateLimited as error:
+            self._give_back(message, claim, error, error.retry_after or 1.0)
+        except Unavailable as error:
+            self.outage.met(error)
+            self._give_back(message, claim, error, error.retry_after or self.outage.pause())
+        except ProductError as error:
+            self._retry_or_give_up(message, claim, error)
+        except Exception as error:
+            log.exception("product %d met a fault that should not be", claim.product_id)
+            unknown = ProductError(
+                f"an unexpected fault ({type(error).__name__}): see the worker's log",
+                code="unexpected",
+                retryable=True,
+            )
+            self._retry_or_give_up(message, claim, unknown)
+        else:
+            self.outage.over()
+            log.info("Successfully processed product %d", claim.product_id)
+            faults.point("before_acknowledge")
+            self.queue.done([message])
+            faults.point("after_acknowledge")
+
+    def _give_back(
+        self, message: Message, claim: Claim, error: Unavailable, seconds: float
+    ) -> None:
+        """Nobody's fault: the attempt is given back, the product waits."""
+        seconds *= 1 + 0.25 * self.chance()
+        self.parts.claims.give_back(claim, seconds, error)
+        self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
+
+    def _retry_or_give_up(self, message: Message, claim: Claim, error: ProductError) -> None:
+        if not error.retryable or claim.attempts >= MAX_ATTEMPTS:
+            self.parts.claims.fail(claim, error)
+            log.warning("product %d failed: %s", claim.product_id, error.message)
+            self.queue.done([message])
+            return
+        seconds = self._pause_after(claim.attempts, error)
+        log.info("product %d again in %.0f s: %s", claim.product_id, seconds, error.message)
+        self.parts.claims.pause(claim, error, seconds)
+        self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
+
+    def _pause_after(self, attempts: int, error: ProductError) -> float:
+        """2, 4, 8, 16 s with jitter; a host that names a longer time gets it."""
+        seconds = 2.0**attempts * (0.75 + 0.5 * self.chance())
+        asked = error.retry_after if isinstance(error, FetchError) else None
+        return max(seconds, min(asked or 0.0, LONGEST_MESSAGE_DELAY))
+
+    # -- the side threads ------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """Lengthen every lease and every message's visibility; drop what was lost."""
+        with self.lock:
+            young = [held for held in self.held.values() if not self._too_long(held)]
+        if not young:
+            return
+        claims = [held.claim for held in young if held.claim is not None]
+        lost = self.parts.claims.renew(claims) if claims else set()
+        self.queue.extend([held.message for held in young], self.lease_seconds)
+        for claim in claims:
+            if claim.token in lost:
+                log.info("product %d is no longer held here", claim.product_id)
+
+    def _too_long(self, held: Held) -> bool:
+        """A product that hangs is let go of: its lease runs out and another try begins."""
+        return self.clock() - held.since > LONGEST_PRODUCT_SECONDS
+
+    def _resend(self) -> None:
+        sent = self.catalog.resend()
+        if sent:
+            log.info("%d waiting products were sent to the queue again", sent)
+
+    def _tidy(self) -> None:
+        self.catalog.forget_old()
+
+
+@dataclass
+class Outage:
+    """How long to keep still while a part is away: 1 to 60 s, growing, jittered, logged rarely."""
+
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    in_a_row: int = 0
+    until: float = 0.0
+    last_logged: float = float("-inf")
+    last_message: str | None = None
+
+    def met(self, error: Unavailable) -> None:
+        moment = self.clock()
+        self.last_message = error.message
+        if moment >= self.until:  # faults of one moment count once
+            self.in_a_row += 1
+            self.until = moment + self.pause()
+        if moment - self.last_logged >= LONGEST_OUTAGE_PAUSE:
+            self.last_logged = moment
+            log.warning("waiting, nothing is lost: %s", error.message)
+
+    def pause(self) -> float:
+        longest = min(LONGEST_OUTAGE_PAUSE, 2.0 ** max(0, self.in_a_row - 1))
+        return longest * (0.5 + 0.5 * self.chance())
+
+    def reason(self) -> str | None:
+        return self.last_message if self.in_a_row else None
+
+    def remaining(self) -> float:
+        return self.until - self.clock()
+
+    def over(self) -> None:
+        if self.in_a_row:
+            self.in_a_row, self.until = 0, 0.0
+            self.last_logged = float("-inf")
+
+
+class Room:
+    """Where products run side by side; one whose last claim died runs with nothing beside it."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.inside = 0
+        self.wanting_alone = 0
+        self.alone = False
+
+    @contextmanager
+    def enter(self, alone: bool) -> Iterator[None]:
+        with self.changed:
+            self.wanting_alone += alone
+            self.changed.wait_for(lambda: self._may_enter(alone))
+            self.wanting_alone -= alone
+            self.inside += 1
+            self.alone = alone
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.inside -= 1
+                self.alone = False
+                self.changed.notify_all()
+
+    def _may_enter(self, alone: bool) -> bool:
+        if alone:
+            return self.inside == 0
+        return not self.alone and not self.wanting_alone
