@@ -1,0 +1,36 @@
+"""The local enhancer's work inside a pixel child: bytes in, a plan or a picture out."""
+
+from __future__ import annotations
+
+from packshot.enhancers import Analysis, findings, recipes
+from packshot.enhancers.findings import Findings, Method
+from packshot.imaging import encode_array
+
+UNKNOWN = "not analysed: made without a model"
+
+
+def analyse(data: bytes, wanted: int, method: Method) -> Analysis:
+    """Measure the photo and plan its variants. Raises PictureError when it can't be decoded."""
+    found = findings.look(data, method)
+    return Analysis(
+        product=UNKNOWN,
+        shape=UNKNOWN,
+        colours=[],
+        material=UNKNOWN,
+        parts=[],
+        label_text=[],
+        logo="",
+        faults=list(found.tone.faults),
+        variants=recipes.plan(found, wanted),
+    )
+
+
+def make(data: bytes, title: str, method: Method) -> tuple[bytes, str | None]:
+    """One variant as JPEG bytes (quality 95), and what the reviewer should know about it."""
+    found = findings.look(data, method)
+    picture = recipes.make(found, title)
+    return encode_array(picture), _warning(found)
+
+
+def _warning(found: Findings) -> str | None:
+    return f"The product was not cut out: {found.why}." if found.ground == "scene" else None

@@ -1,0 +1,129 @@
+"""The local enhancer: what it makes of plain, cluttered, good and bad photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from packshot.enhancers import Analysis, Brief, Photo, Picture
+from packshot.enhancers.local import LocalEnhancer
+from packshot.errors import EnhancerError
+from packshot.imaging import encode_array, to_array
+from packshot.pixels import Pixels
+from packshot.settings import Settings
+
+Bytes = NDArray[np.uint8]
+
+
+def here(function: Callable[..., object], *args: object) -> object:
+    """A RunPixels that works in this process: the same functions, without the child's start."""
+    return function(*args)
+
+
+def photo_of(pixels: Bytes) -> Photo:
+    kind = "image/png" if pixels.shape[2] == 4 else "image/jpeg"
+    return Photo(encode_array(pixels), kind, pixels.shape[1], pixels.shape[0])
+
+
+def mug(
+    height: int = 480, width: int = 640, backdrop: tuple[int, int, int] = (225, 226, 224)
+) -> Bytes:
+    """A blue mug with a handle and a print, on a plain sheet with soft noise."""
+    picture = np.full((height, width, 3), backdrop, np.uint8)
+    cv2.ellipse(picture, (430, 250), (60, 70), 0, 0, 360, (30, 60, 160), 18, cv2.LINE_AA)
+    cv2.rectangle(picture, (220, 130), (420, 380), (35, 70, 180), -1)
+    cv2.rectangle(picture, (260, 200), (380, 300), (240, 235, 220), -1)
+    cv2.putText(picture, "TEA", (272, 265), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (150, 30, 30), 4)
+    noise = np.random.default_rng(1).normal(0, 1.2, picture.shape)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def clutter(height: int = 480, width: int = 640) -> Bytes:
+    """Coloured blobs everywhere: nothing that could be cut out with any confidence."""
+    random = np.random.default_rng(3)
+    picture = np.full((height, width, 3), 120, np.uint8)
+    for _ in range(160):
+        centre = (int(random.integers(0, width)), int(random.integers(0, height)))
+        colour = tuple(int(c) for c in random.integers(20, 235, 3))
+        cv2.circle(picture, centre, int(random.integers(12, 60)), colour, -1, cv2.LINE_AA)
+    return picture
+
+
+def run(pixels: Bytes, wanted: int = 3) -> tuple[Analysis, list[Picture]]:
+    enhancer = LocalEnhancer(Settings(), here)
+    photo, brief = photo_of(pixels), Brief(7, 1, "mugs", wanted)
+    analysis = enhancer.analyse(photo, brief)
+    return analysis, [
+        enhancer.generate(photo, analysis, brief, n) for n in range(len(analysis.variants))
+    ]
+
+
+def titles(analysis: Analysis) -> list[str]:
+    return [variant.title for variant in analysis.variants]
+
+
+def test_a_product_on_a_plain_sheet_becomes_white_studio_natural() -> None:
+    analysis, pictures = run(mug())
+    assert titles(analysis) == ["white", "studio", "natural"]
+    assert [picture.title for picture in pictures] == titles(analysis)
+    assert not any(picture.made_by_ai or picture.warning for picture in pictures)
+    white = to_array(pictures[0].data)
+    assert white.shape[0] == white.shape[1]
+    corners = np.stack([white[:20, :20], white[:20, -20:], white[-20:, :20], white[-20:, -20:]])
+    assert corners.min() == 255
+
+
+def test_the_product_fills_85_percent_and_is_centred() -> None:
+    _, pictures = run(mug())
+    white = to_array(pictures[0].data)
+    dark = white.min(axis=2) < 150  # the mug, not its shadow
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    tall, wide = np.ptp(rows), np.ptp(columns)
+    side = white.shape[0]
+    assert max(tall, wide) / side == pytest.approx(0.85, abs=0.02)
+    assert (columns[0] + columns[-1]) / 2 == pytest.approx(side / 2, abs=0.02 * side)
+    assert (rows[0] + rows[-1]) / 2 == pytest.approx(side / 2, abs=0.02 * side)
+
+
+def test_clutter_keeps_its_background_and_says_why() -> None:
+    analysis, pictures = run(clutter())
+    assert titles(analysis) == ["natural", "square", "detail"]
+    assert "background kept" in analysis.variants[0].prompt
+    assert pictures[0].warning is not None and "not cut out" in pictures[0].warning
+    assert pictures[1].warning is None
+
+
+@pytest.mark.parametrize("make", [mug, clutter])
+def test_ten_variants_have_ten_names(make: Callable[[], Bytes]) -> None:
+    analysis, pictures = run(make(), wanted=10)
+    assert len(set(titles(analysis))) == len(pictures) == 10
+    for picture in pictures:
+        assert max(to_array(picture.data).shape) <= 2048
+
+
+def test_the_same_photo_gives_the_same_bytes() -> None:
+    assert run(mug())[1][0].data == run(mug())[1][0].data
+
+
+def test_a_variant_that_was_never_planned_is_refused() -> None:
+    enhancer, photo = LocalEnhancer(Settings(), here), photo_of(mug())
+    brief = Brief(7, 1, "mugs", 1)
+    analysis = enhancer.analyse(photo, brief)
+    with pytest.raises(EnhancerError, match="Product 7 has no plan for variant 2"):
+        enhancer.generate(photo, analysis, brief, 1)
+
+
+def test_it_works_in_a_pixel_child() -> None:
+    pixels = Pixels(processes=1)
+    try:
+        enhancer, photo = LocalEnhancer(Settings(), pixels.run), photo_of(mug())
+        brief = Brief(7, 1, "mugs", 1)
+        analysis = enhancer.analyse(photo, brief)
+        picture = enhancer.generate(photo, analysis, brief, 0)
+    finally:
+        pixels.close()
+    assert to_array(picture.data).shape[2] == 3
