@@ -1,0 +1,409 @@
+"""The Gemini enhancer: one analysis per round, one picture per variant, nothing paid twice."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random as random_module
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TypeVar
+
+from packshot.enhancers import (
+    Analysis,
+    Brief,
+    CallRecord,
+    Health,
+    Ledger,
+    Photo,
+    Picture,
+    RunPixels,
+    prompts,
+)
+from packshot.enhancers import gemini_outcomes as outcomes
+from packshot.enhancers.gemini_answers import (
+    Answer,
+    NotJson,
+    picture_bytes,
+    read_answer,
+    tokens_of,
+)
+from packshot.enhancers.gemini_client import GeminiClient, Request
+from packshot.enhancers.gemini_health import Standing
+from packshot.enhancers.gemini_models import current_name
+from packshot.enhancers.gemini_pace import Budget, Pace
+from packshot.enhancers.gemini_pixels import Inspected, inspect, shrink
+from packshot.enhancers.prices import Price, expected_cost, price_of
+from packshot.errors import (
+    EnhancerError,
+    NotConfigured,
+    PackshotError,
+    PictureError,
+    RateLimited,
+    Unavailable,
+)
+from packshot.settings import Settings
+
+log = logging.getLogger("packshot.gemini")
+T = TypeVar("T")
+
+LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
+MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
+LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
+KEPT_PHOTOS = 16  # shrunk copies, about 300 kB each
+
+
+def today_utc() -> date:
+    """The day prices and retired names are looked up for."""
+    return datetime.now(UTC).date()
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One paid request, and whom it is for."""
+
+    kind: str  # "analysis" or "picture"
+    request: Request
+    brief: Brief
+    variant: int | None
+    subject: str  # for messages: "product 12, picture 2"
+
+
+class GeminiEnhancer:
+    """See `Enhancer`. One per process; all its state is shared by the process's threads."""
+
+    name = "gemini"
+    parallel = True
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        run_pixels: RunPixels,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random_module.random,
+        today: Callable[[], date] = today_utc,
+    ) -> None:
+        self._settings, self._ledger, self._run_pixels = settings, ledger, run_pixels
+        self._today = today
+        self.model, note = current_name(settings.gemini_model, today())
+        self.image_model, image_note = current_name(settings.gemini_image_model, today())
+        self._standing = Standing()
+        for sentence in (note, image_note):
+            if sentence:
+                self._standing.note(sentence)
+        cap = settings.concurrency * settings.enhanced_images_count
+        self._pace = Pace(cap, settings.gemini_rpm, ledger, clock=clock, sleep=sleep, random=random)
+        self._budget = Budget(settings.gemini_daily_budget, ledger)
+        self._client = GeminiClient(
+            _key(settings),
+            settings.google_gemini_base_url,
+            timeout=settings.gemini_timeout,
+            connections=cap + 1,
+        )
+        self._photos = _Photos(run_pixels)
+        self._answered: set[str] = set()  # models that answered with success in this process
+
+    # --- The contract ---------------------------------------------------------------------------
+
+    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+        """Read the photo, plan `brief.wanted` pictures; an unusable answer is asked for again."""
+        try:
+            return self._analyse_once(photo, brief, None)
+        except EnhancerError as error:
+            if not error.retryable:
+                raise
+            log.info("%s Asking again.", error.message)
+            return self._analyse_once(photo, brief, str(error.__cause__ or "it held no JSON"))
+
+    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+        """Make one picture from the original photo; an answer without one is asked for again."""
+        try:
+            return self._generate_once(photo, analysis, brief, variant)
+        except EnhancerError as error:
+            if not error.retryable:
+                raise
+            log.info("%s Asking again.", error.message)
+            return self._generate_once(photo, analysis, brief, variant)
+
+    def health(self) -> Health:
+        """What the last calls taught; no network."""
+        return self._standing.health()
+
+    # --- Besides the contract -------------------------------------------------------------------
+
+    def startup_notes(self) -> Sequence[str]:
+        """Sentences to say once at start: retired model names, models without a price."""
+        for model in (self.model, self.image_model):
+            self._price(model)
+        return self._standing.health().notes
+
+    def check_models(self) -> Health:
+        """Ask Google (free) whether key and models are good; remembered for `health()`."""
+        try:
+            for model in (self.model, self.image_model):
+                self._client.check(model)
+        except Unavailable as error:
+            self._standing.trouble(error)
+        except PackshotError as error:
+            self._standing.trouble(NotConfigured(error.message, code=error.code))
+        else:
+            self._standing.fine()
+        return self.health()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    # --- One call of each kind ------------------------------------------------------------------
+
+    def _analyse_once(self, photo: Photo, brief: Brief, remark: str | None) -> Analysis:
+        request = Request(
+            model=self.model,
+            photo=self._photos.shrunk(photo),
+            words=prompts.analysis_words(brief, remark),
+            call=f"{brief.product_id}/{brief.round}/analysis",
+            system=prompts.ANALYSIS_SYSTEM,
+            schema=prompts.analysis_schema(brief.wanted),
+        )
+        subject = f"the analysis of product {brief.product_id}"
+        call = _Call("analysis", request, brief, None, subject)
+        return self._paid(call, lambda answer: _analysis(answer, call))
+
+    def _generate_once(
+        self, photo: Photo, analysis: Analysis, brief: Brief, variant: int
+    ) -> Picture:
+        request = Request(
+            model=self.image_model,
+            photo=self._photos.shrunk(photo),
+            words=prompts.picture_words(analysis, brief, variant),
+            call=f"{brief.product_id}/{brief.round}/{variant}",
+            aspect=self._settings.enhanced_image_aspect,
+            size=self._settings.enhanced_image_size,
+        )
+        subject = f"picture {variant + 1} of product {brief.product_id}"
+        call = _Call("picture", request, brief, variant, subject)
+        title = analysis.variants[variant].title
+        return self._paid(call, lambda answer: self._picture(answer, call, title))
+
+    def _picture(self, answer: Answer, call: _Call, title: str) -> Picture:
+        """The picture in an answer, when it is one that can be shown."""
+        blob = answer.picture
+        if blob is None:
+            raise outcomes.nothing_usable(answer, call.subject, "picture")
+        data = picture_bytes(blob)
+        if data is None:
+            raise EnhancerError(
+                f"Gemini's data for {call.subject} is not base64.", code="no_picture"
+            )
+        inspected = self._inspected(data, call)
+        return Picture(
+            data=data,
+            title=title,
+            prompt=call.request.words,
+            model=answer.model_version or call.request.model,
+            warning=_ratio_warning(inspected, self._settings.enhanced_image_aspect),
+            made_by_ai=True,
+        )
+
+    def _inspected(self, data: bytes, call: _Call) -> Inspected:
+        try:
+            seen = self._run_pixels(inspect, data, call.request.photo)
+        except PictureError as error:
+            raise EnhancerError(
+                f"What Gemini gave as {call.subject} can't be used: {error.message}",
+                code="no_picture",
+            ) from None
+        assert isinstance(seen, Inspected)
+        if seen.copied:
+            raise EnhancerError(
+                f"Gemini gave back the photo unchanged as {call.subject}.", code="copied_input"
+            )
+        if not _plausible(seen):
+            raise EnhancerError(
+                f"Gemini gave {seen.width} x {seen.height} pixels as {call.subject}, "
+                "which is no product picture.",
+                code="implausible_size",
+            )
+        return seen
+
+    # --- Paying ---------------------------------------------------------------------------------
+
+    def _paid(self, call: _Call, accept: Callable[[Answer], T]) -> T:
+        """Wait for our turn, write the call down, send it, and take what `accept` makes of it."""
+        with ExitStack() as stack:
+            began = stack.enter_context(self._pace.slot(call.request.model))
+            self._reserve(stack, call)
+            with self._pace.admission(call.request.model):
+                record = stack.enter_context(self._written(call))
+            return self._sent(call, record, began, accept)
+
+    def _reserve(self, stack: ExitStack, call: _Call) -> None:
+        """Set the call's expected price aside in the day's budget."""
+        expected = expected_cost(call.kind, call.request.model, call.request.size, self._today())
+        try:
+            stack.enter_context(self._budget.reserved(expected))
+        except RateLimited:
+            raise
+        except Unavailable as error:
+            self._standing.trouble(error)
+            raise
+
+    def _written(self, call: _Call) -> AbstractContextManager[CallRecord]:
+        return self._ledger.call(call.kind, call.request.model, call.brief, call.variant)
+
+    def _sent(
+        self, call: _Call, record: CallRecord, began: float, accept: Callable[[Answer], T]
+    ) -> T:
+        try:
+            answer = self._answer(call, began)
+            self._book(record, call, answer)
+            refused = outcomes.refusal(answer, call.subject)
+            if refused is not None:
+                raise refused
+            result = accept(answer)
+        except PackshotError as error:
+            record.outcome = error.code
+            raise
+        record.outcome = "ok"
+        return result
+
+    def _answer(self, call: _Call, began: float) -> Answer:
+        model = call.request.model
+        try:
+            answer = read_answer(self._client.generate(call.request))
+            if answer.error is not None:
+                raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
+        except NotJson:
+            raise self._struck(outcomes.garbled(model), model, began) from None
+        except Unavailable as error:
+            raise self._struck(error, model, began) from None
+        except EnhancerError as error:
+            raise self._wrong_request(error, call) from None
+        self._answered.add(model)
+        self._pace.succeeded()
+        self._standing.fine()
+        return answer
+
+    def _struck(self, error: Unavailable, model: str, began: float) -> Unavailable:
+        """Slow down after trouble, let nobody ask in vain, and say how long to wait."""
+        strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
+        seconds = error.retry_after or self._pace.backoff(strikes)
+        lasting = isinstance(error, NotConfigured) or error.code in outcomes.LASTING
+        if lasting:
+            self._pace.single_file()
+        if lasting or strikes >= LASTING_STRIKES:
+            self._standing.trouble(error)
+        if lasting or isinstance(error, RateLimited) or strikes > 1:
+            self._pace.pause(None if lasting else model, seconds, error)
+        error.retry_after = self._pace.jittered(seconds)
+        return error
+
+    def _wrong_request(self, error: EnhancerError, call: _Call) -> PackshotError:
+        """Google calls a request wrong: the product's fault if others went well, else a knob's."""
+        if call.request.model in self._answered:
+            return EnhancerError(
+                f"{error.message} It is about {call.subject}; other products went well.",
+                code=error.code,
+                retryable=False,
+            )
+        wrong = NotConfigured(
+            f"{error.message} No request to it has gone well yet: check GEMINI_MODEL, "
+            "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
+            code=error.code,
+            retry_after=outcomes.CONFIGURATION_SECONDS,
+        )
+        self._standing.trouble(wrong)
+        return wrong
+
+    def _book(self, record: CallRecord, call: _Call, answer: Answer) -> None:
+        """Note what the call used and cost; the model that answered may be another one."""
+        tokens = tokens_of(answer)
+        record.tokens_in, record.tokens_out = tokens.input, tokens.output
+        record.tokens_image = tokens.image
+        record.images = 1 if answer.picture else 0
+        record.model_version = answer.model_version
+        price = None
+        if answer.model_version:
+            price = price_of(answer.model_version, self._today())
+        price = price or self._price(call.request.model)
+        if price is not None and answer.usage_metadata is not None:
+            record.cost = price.cost(tokens.input, tokens.output, tokens.image)
+
+    def _price(self, model: str) -> Price | None:
+        price = price_of(model, self._today())
+        if price is None:
+            self._standing.note(
+                f"prices.toml has no price for {model}: its calls are counted without cost, and "
+                "GEMINI_DAILY_BUDGET does not see them."
+            )
+        return price
+
+
+def _key(settings: Settings) -> str:
+    if settings.gemini_api_key is None:
+        raise NotConfigured("GEMINI_API_KEY is not set.", code="no_key")
+    return settings.gemini_api_key.get_secret_value()
+
+
+def _analysis(answer: Answer, call: _Call) -> Analysis:
+    if not answer.text:
+        raise outcomes.nothing_usable(answer, call.subject, "analysis")
+    try:
+        return prompts.read_analysis(answer.text, call.brief.wanted)
+    except prompts.BadAnalysis as error:
+        raise EnhancerError(
+            f"Gemini's answer for {call.subject} can't be used: {error}.", code="bad_analysis"
+        ) from error
+
+
+def _plausible(seen: Inspected) -> bool:
+    short, long = sorted((seen.width, seen.height))
+    return short >= LEAST_SIDE and long <= MOST_ASPECT * short
+
+
+def _ratio_warning(seen: Inspected, aspect: str) -> str | None:
+    """Gemini sometimes ignores the ratio; the finishing step pads, and the reviewer should know."""
+    across, down = (int(each) for each in aspect.split(":"))
+    if abs(seen.width * down / (seen.height * across) - 1) < 0.05:
+        return None
+    return f"Gemini made {seen.width} x {seen.height} pixels where {aspect} was asked for."
+
+
+class _Photos:
+    """Shrinks each photo once, not once per variant: the last few results are kept."""
+
+    def __init__(self, run_pixels: RunPixels) -> None:
+        self._run_pixels = run_pixels
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._busy: dict[bytes, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def shrunk(self, photo: Photo) -> bytes:
+        """The photo as JPEG of at most 1,536 px; threads that want the same one wait for it."""
+        key = hashlib.sha256(photo.data).digest()
+        with self._lock:
+            busy = self._busy.setdefault(key, threading.Lock())
+        with busy:
+            kept = self._kept.get(key)
+            if kept is None:
+                kept = self._shrink(key, photo)
+        with self._lock:
+            self._busy.pop(key, None)
+        return kept
+
+    def _shrink(self, key: bytes, photo: Photo) -> bytes:
+        made = self._run_pixels(shrink, photo.data)
+        assert isinstance(made, bytes)
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > KEPT_PHOTOS:
+                self._kept.popitem(last=False)
+        return made

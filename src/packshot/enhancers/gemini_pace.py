@@ -1,0 +1,226 @@
+"""How fast Gemini is asked: concurrency that adapts, requests per minute, pauses and the budget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from packshot.enhancers import Ledger
+from packshot.errors import NotConfigured, RateLimited, Unavailable
+
+PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
+LONGEST_BACKOFF = 60.0
+BUDGET_SECONDS = 300.0  # how often a used-up budget is looked at again: it starts anew at midnight
+WINDOW = 60.0
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nobody asks before `until` (of the pace's clock); whoever wants to gets the error again."""
+
+    until: float
+    error: Unavailable
+
+
+class Pace:
+    """Shared by all threads of a process; requests per minute are counted over all processes.
+
+    Concurrency starts at `cap`, halves when Gemini says it is too much (once per burst), and grows
+    back by one for every full round of successes (additive increase, multiplicative decrease, as
+    TCP does: RFC 5681).
+    """
+
+    def __init__(
+        self,
+        cap: int,
+        rpm: int | None,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        random: Callable[[], float],
+        patience: float = PATIENCE,
+    ) -> None:
+        self._cap, self._rpm, self._ledger = cap, rpm, ledger
+        self._clock, self._sleep, self._random = clock, sleep, random
+        self._patience = patience
+        self._limit = float(cap)
+        self._in_flight = 0
+        self._strikes = 0  # bursts of trouble without a success between
+        self._last_strike = float("-inf")
+        self._pauses: dict[str | None, Pause] = {}
+        self._changed = threading.Condition()
+        self._admission = threading.Lock()
+
+    @property
+    def limit(self) -> int:
+        """Requests that may be in flight in this process now."""
+        return max(1, int(self._limit))
+
+    @property
+    def strikes(self) -> int:
+        """Bursts of trouble since the last success."""
+        return self._strikes
+
+    @contextmanager
+    def slot(self, model: str) -> Iterator[float]:
+        """Wait for a free place, hold it meanwhile; gives the time it began, for `struck`.
+
+        Raises the error of a pause that is in force, or RateLimited when no place comes free.
+        """
+        self._respect_pauses(model)
+        self._enter(model)
+        try:
+            self._respect_pauses(model)
+            yield self._clock()
+        finally:
+            self._leave()
+
+    @contextmanager
+    def admission(self, model: str) -> Iterator[None]:
+        """One thread at a time: wait for the minute's quota, then write the call down in here."""
+        with self._admission:
+            self._respect_rpm(model)
+            yield
+
+    def succeeded(self) -> None:
+        """Gemini answered: forget the trouble, dare a little more."""
+        with self._changed:
+            self._strikes = 0
+            self._limit = min(float(self._cap), self._limit + 1 / self._limit)
+            self._changed.notify_all()
+
+    def struck(self, began: float, *, slow_down: bool) -> int:
+        """A request that began then ran into trouble. Returns the strikes so far.
+
+        Requests of the same burst (begun before the last strike) count once.
+        """
+        with self._changed:
+            if began >= self._last_strike:
+                self._strikes += 1
+                self._last_strike = self._clock()
+                if slow_down:
+                    self._limit = max(1.0, self._limit / 2)
+            return self._strikes
+
+    def backoff(self, strikes: int) -> float:
+        """2, 4, 8 ... at most 60 seconds."""
+        return float(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 10)))
+
+    def jittered(self, seconds: float) -> float:
+        """A little more than `seconds`, so that those who wait don't all come back at once."""
+        return seconds * (1 + 0.2 * self._random()) + self._random()
+
+    def pause(self, model: str | None, seconds: float, error: Unavailable) -> None:
+        """Let nobody ask `model` (None: any model) for so long."""
+        with self._changed:
+            self._pauses[model] = Pause(self._clock() + seconds, error)
+
+    def single_file(self) -> None:
+        """After a pause one request goes first; the others follow when it succeeds."""
+        with self._changed:
+            self._limit = 1.0
+
+    def _respect_pauses(self, model: str) -> None:
+        while True:
+            pause = self._pause_for(model)
+            if pause is None:
+                return
+            left = pause.until - self._clock()
+            if left > self._patience:
+                raise again(pause.error, self.jittered(left))
+            self._sleep(max(left, 0.0))
+
+    def _pause_for(self, model: str) -> Pause | None:
+        with self._changed:
+            now = self._clock()
+            pauses = [self._pauses.get(None), self._pauses.get(model)]
+            return next((each for each in pauses if each and each.until > now), None)
+
+    def _enter(self, model: str) -> None:
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._in_flight < self.limit, self._patience)
+            if not free:
+                raise RateLimited(
+                    f"All {self.limit} requests to Gemini allowed just now are in use ({model}).",
+                    retry_after=self.jittered(self._patience),
+                )
+            self._in_flight += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            self._changed.notify_all()
+
+    def _respect_rpm(self, model: str) -> None:
+        while self._rpm is not None and self._ledger.sent_within(WINDOW) >= self._rpm:
+            wait = self._until_room(self._rpm)
+            if wait > self._patience:
+                raise RateLimited(
+                    f"GEMINI_RPM={self._rpm} requests were sent in the last minute ({model}).",
+                    retry_after=self.jittered(wait),
+                )
+            self._sleep(wait)
+
+    def _until_room(self, rpm: int) -> float:
+        """Seconds until enough requests are more than a minute old, found by halving, to 1 s."""
+        none, enough = 0, int(WINDOW)
+        while enough - none > 1:
+            middle = (none + enough) // 2
+            if self._ledger.sent_within(WINDOW - middle) < rpm:
+                enough = middle
+            else:
+                none = middle
+        return float(enough)
+
+
+class Budget:
+    """Stops paid calls before the day's spend, with what is in flight, goes over the limit."""
+
+    def __init__(self, limit: float | None, ledger: Ledger) -> None:
+        self._limit = None if limit is None else Decimal(str(limit))
+        self._ledger = ledger
+        self._reserved = Decimal(0)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def reserved(self, amount: Decimal | None) -> Iterator[None]:
+        """Set `amount` US dollars aside while a call runs. Raises Unavailable `budget_reached`."""
+        if self._limit is None:
+            yield
+            return
+        amount = amount or Decimal(0)
+        self._reserve(amount, self._limit)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reserved -= amount
+
+    def _reserve(self, amount: Decimal, limit: Decimal) -> None:
+        with self._lock:
+            spent = self._ledger.spent_today()
+            if spent + amount > limit or spent >= limit:
+                raise Unavailable(
+                    f"GEMINI_DAILY_BUDGET={limit} is reached: ${spent:.4f} spent today, and the "
+                    f"next call costs about ${amount:.4f}. Products wait until midnight UTC; "
+                    "raise the budget to go on.",
+                    code="budget_reached",
+                    retry_after=BUDGET_SECONDS,
+                )
+            if spent + self._reserved + amount > limit:
+                raise RateLimited(
+                    "The calls in flight may use up GEMINI_DAILY_BUDGET: waiting for their price.",
+                    retry_after=PATIENCE,
+                )
+            self._reserved += amount
+
+
+def again(error: Unavailable, retry_after: float) -> Unavailable:
+    """A fresh error like that one, with what is left to wait in seconds."""
+    kinds = (NotConfigured, RateLimited, Unavailable)
+    kind = next(each for each in kinds if isinstance(error, each))
+    return kind(error.message, code=error.code, retry_after=retry_after)
