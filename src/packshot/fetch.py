@@ -8,6 +8,7 @@ look a name up, so DNS can't change its answer between check and connect. A redi
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import io
 import socket
@@ -103,7 +104,12 @@ class Fetcher:
         self._limits = limits
         self._resolver = resolver
         self._connector = connector
-        self._tls = tls or ssl.create_default_context()
+        self._given_tls = tls
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Made when first needed: loading the system's authorities takes tens of milliseconds.
+        return self._given_tls or ssl.create_default_context()
 
     def fetch(self, url: str) -> bytes:
         """The bytes behind `url`, at most `limits.max_bytes`; not yet known to be a picture.
@@ -141,7 +147,7 @@ class Fetcher:
                 decode_content=False,
             )
             with contextlib.closing(connection.getresponse()) as response:
-                if response.status in _REDIRECTS:
+                if response.status in _REDIRECTS and "Location" in response.headers:
                     return self._redirect(page, response)
                 return self._body(page, response)
 
@@ -198,7 +204,7 @@ class Fetcher:
         return connection
 
     def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> ParsedUrl:
-        location = _as_utf8(response.headers.get("Location", ""))
+        location = _as_utf8(response.headers["Location"])
         try:
             following = check_url(urljoin(page.url, location), self._allowed_hosts)
         except (FetchError, ValueError) as error:
