@@ -82,6 +82,7 @@ class Worker:
     # -- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
+        log.info("Worker thread started")
         for name, loop, pause in (
             ("receiver", self._receive, 0.0),
             ("heartbeat", self._beat, self.lease_seconds / 3),
@@ -93,7 +94,6 @@ class Worker:
             )
             self.threads.append(thread)
             thread.start()
-        log.info("Worker thread started")
 
     def problem(self) -> str | None:
         """Why the worker can't work, in one sentence; None when it does."""

@@ -1,0 +1,71 @@
+# What a newcomer needs: make demo, make test. What a developer needs besides: make check, make run.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APP := $(VENV)/.app-installed
+DEV := $(VENV)/.dev-installed
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help demo run test check format lock chromium bench soak clean
+help:
+	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
+	@echo "make test            install what the tests need and run them all"
+	@echo "make run             the application on http://127.0.0.1:5000"
+	@echo "make check           format, lint, types, layers"
+	@echo "make lock            pin the versions of pyproject.toml anew"
+
+$(BIN)/python:
+	@echo "== Making a virtual environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Packshot needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(APP): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "== Installing what Packshot needs (once)"
+	@$(BIN)/pip install --quiet -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
+	@echo "== Installing what the tests and checks need (once)"
+	@$(BIN)/pip install --quiet -r requirements-dev.txt
+	@touch $@ $(APP)
+
+demo: $(APP)
+	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
+
+run: $(APP)
+	@$(BIN)/python run.py
+
+test: $(DEV) chromium
+	@echo "== Running the tests"
+	@$(BIN)/pytest -q -n 2 --dist worksteal $(TESTS)
+
+check: $(DEV)
+	@echo "== Format, lint, types, layers"
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(DEV)
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+# The browser tests need Chromium: found, or installed through apt when root.
+chromium:
+	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null \
+	    && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "== Installing Chromium for the browser tests (once)"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; fi
+
+lock: $(BIN)/python
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --extra dev pyproject.toml -o requirements-dev.txt $(LOCK)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  -c requirements-dev.txt pyproject.toml -o requirements.txt $(LOCK)
+	@echo "-e ." >> requirements.txt
+	@echo "-e ." >> requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache

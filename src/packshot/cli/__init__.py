@@ -1,0 +1,43 @@
+"""`packshot`: the command line. Each command's module is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import packshot
+
+#: command -> (module, one line of help); the help needs no import, so `--help` is instant.
+COMMANDS = {
+    "demo": ("demo", "Show it all at work on sample photos, with no account and no key."),
+    "serve": ("run", "Serve the API and the desk, with a worker in each process."),
+    "worker": ("run", "Run a worker on its own."),
+    "migrate": ("run", "Create the tables, or bring them up to date."),
+    "upload": ("upload", "Upload photos, a folder or a CSV, and create their products."),
+    "status": ("status", "Show what waits, what is done and what it cost."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only to run it, or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"packshot.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(packshot.__version__, prog_name="packshot")
+def main() -> None:
+    """Turn raw product photos into enhanced, checked, review-ready pictures."""

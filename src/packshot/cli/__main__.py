@@ -1,0 +1,6 @@
+"""`python -m packshot.cli` is `packshot`."""
+
+from packshot.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="packshot")

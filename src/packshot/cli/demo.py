@@ -1,0 +1,155 @@
+"""`packshot demo`: the whole of Packshot on one machine, from raw photos to the desk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import urllib3
+from rich.console import Console
+
+from packshot.cli.progress import table, wait_with_bar
+from packshot.cli.rows import Row, read_rows
+from packshot.cli.upload import send
+from packshot.client import Client, Json
+
+HOME = Path("var/demo")
+SAMPLES = Path("samples")
+START_SECONDS = 60.0
+#: What would take the demo off its embedded defaults.
+CLOUD = ("S3_BUCKET", "SQS_QUEUE_URL", "GEMINI_API_KEY", "PUBLIC_MEDIA_URL", "API_KEYS")
+
+
+@click.command()
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder of your own photos, instead of the samples.",
+)
+@click.option("--once", is_flag=True, help="Leave when all is done; 1 when a product failed.")
+def demo(photos: Path | None, once: bool) -> None:
+    """Start Packshot on its embedded defaults and run photos through it."""
+    console = Console()
+    rows = demo_rows(photos)
+    if not rows:
+        raise click.ClickException(f"there are no photos in {photos or SAMPLES}")
+    console.print(f"Starting Packshot in {HOME.resolve()} (SQLite, a local folder, no key) ...")
+    with server() as url:
+        client = Client(url)
+        products = run_through(client, rows, console)
+        failed = sum(product["status"] == "failed" for product in products)
+        console.print(f"\nThe desk: [bold]{url}/[/]")
+        if not once:
+            console.print("Review the pictures there. Ctrl-C stops the server.")
+            wait_for_ctrl_c()
+    raise SystemExit(1 if once and (failed or len(products) < len(rows)) else 0)
+
+
+def demo_rows(photos: Path | None) -> list[Row]:
+    defaults = {"category": "Demo", "mrp": "100", "price": "90", "gst": "18"}
+    if photos is not None:
+        return read_rows([photos], defaults)
+    listed = SAMPLES / "products.csv"
+    return read_rows([listed if listed.exists() else SAMPLES / "photos"], defaults)
+
+
+def run_through(client: Client, rows: list[Row], console: Console) -> list[Json]:
+    console.print(f"Uploading {len(rows)} photos through the API ...")
+    started = time.monotonic()
+    created, refused = send(client, rows, console)
+    for row in refused:
+        console.print(f"[red]refused[/] {row.source}: {'; '.join(row.errors)}")
+    console.print("The worker makes the pictures ...")
+    products = wait_with_bar(client, [product["id"] for product in created], console)
+    console.print()
+    console.print(table(products, {product["id"]: seconds(product) for product in products}))
+    pictures = sum(len(product["images"]) for product in products)
+    console.print(f"{pictures} pictures in {time.monotonic() - started:.1f} s.")
+    return products
+
+
+def seconds(product: Json) -> float:
+    """From posted to ready, the waiting in the queue included."""
+    from datetime import datetime
+
+    begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
+    return (end - begin).total_seconds()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """A Packshot of its own on its defaults, in a fresh folder; stopped at the end."""
+    shutil.rmtree(HOME, ignore_errors=True)
+    HOME.mkdir(parents=True)
+    port = free_port(int(os.environ.get("PORT") or 5000))
+    log = (HOME / "server.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packshot.cli", "serve"],
+        cwd=HOME,
+        env=demo_environment(port),
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us: we stop it, and wait for it
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        log.close()
+
+
+def demo_environment(port: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in CLOUD}
+    home = HOME.resolve()
+    return kept | {
+        "DATABASE_URL": f"sqlite:///{home}/packshot.db",
+        "MEDIA_DIR": str(home / "media"),
+        "ENHANCER": "local",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
+
+
+def free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise click.ClickException("there is no free port on 127.0.0.1")
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    http = urllib3.PoolManager(retries=False, timeout=2.0)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if http.request("GET", f"{url}/healthz").status == 200:
+                return
+        except urllib3.exceptions.HTTPError:
+            pass
+        time.sleep(0.1)
+    log = (HOME / "server.log").read_text(errors="replace")[-2000:]
+    raise click.ClickException(f"the server did not start; the end of its log:\n{log}")
+
+
+def wait_for_ctrl_c() -> None:
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        click.echo("\nStopping ...")

@@ -1,0 +1,40 @@
+"""Options that several commands share: which server, which key."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+import urllib3
+
+from packshot.client import ApiError, Client
+
+
+def connection(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --url and --key, passes a `client`, and turns its errors into one line each."""
+
+    @click.option(
+        "--url",
+        envvar="PACKSHOT_URL",
+        default="http://127.0.0.1:5000",
+        show_default=True,
+        help="The running Packshot.",
+    )
+    @click.option(
+        "--key", envvar="PACKSHOT_API_KEY", help="An API key, when the server asks for one."
+    )
+    @functools.wraps(command)
+    def connected(*args: Any, url: str, key: str | None, **options: Any) -> Any:
+        try:
+            return command(*args, client=Client(url, key), **options)
+        except ApiError as error:
+            raise click.ClickException(error.message) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise click.ClickException(
+                f"no Packshot answers at {url} ({type(error).__name__}): is it running?"
+                " Start it with `packshot serve`, or name another with --url"
+            ) from error
+
+    return connected

@@ -1,0 +1,82 @@
+"""Progress for people: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from packshot.client import Client, Json
+
+STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
+
+
+def bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) -> list[Json]:
+    """Wait for these products, a bar counting every picture as it is made."""
+    made: dict[int, int] = {}
+    with bar(console) as progress:
+        task = progress.add_task("Pictures", total=None, note="")
+
+        def show(product: Json) -> None:
+            settled = product["status"] != "pending"
+            images = len(product["images"])
+            wanted = images if settled else product["wanted"] or 0
+            totals[product["id"]], made[product["id"]] = wanted, images
+            progress.update(
+                task, completed=sum(made.values()), total=_total(totals), note=_note(product)
+            )
+            if settled and not console.is_terminal:
+                console.print(f"  product {product['id']}: {product['status']}, {images} pictures")
+
+        totals: dict[int, int | None] = dict.fromkeys(product_ids)
+        return client.wait(product_ids, show)
+
+
+def _total(totals: dict[int, int | None]) -> int:
+    known = [count for count in totals.values() if count is not None]
+    usual = max(known, default=3)
+    return sum(usual if count is None else count for count in totals.values())
+
+
+def _note(product: Json) -> str:
+    return f"product {product['id']}"
+
+
+def table(products: Sequence[Json], seconds: dict[int, float] | None = None) -> Table:
+    """Product, status, pictures, seconds from posting to ready, and what went wrong."""
+    result = Table(show_edge=False, pad_edge=False)
+    for column in ("product", "category", "status", "pictures", "seconds"):
+        result.add_column(column, justify="left" if column in ("category", "status") else "right")
+    result.add_column("note", overflow="fold")
+    for product in products:
+        result.add_row(*_cells(product, seconds or {}))
+    return result
+
+
+def _cells(product: Json, seconds: dict[int, float]) -> list[str]:
+    status = product["status"]
+    style = STYLES.get(status, "default")
+    took: Any = seconds.get(product["id"])
+    return [
+        str(product["id"]),
+        product["category"],
+        f"[{style}]{status}[/]",
+        str(len(product["images"])),
+        "" if took is None else f"{took:.1f}",
+        product.get("error") or product.get("warning") or "",
+    ]

@@ -1,0 +1,54 @@
+"""`packshot status`: what waits, what is done, and what it cost."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from packshot.cli.options import connection
+from packshot.client import Client, Json
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Keep the table up to date until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@connection
+def status(watch: bool, as_json: bool, client: Client) -> None:
+    """Show the counts of products and pictures, the queue, and the money spent."""
+    stats = client.stats()
+    if as_json:
+        click.echo(json.dumps(stats))
+        return
+    console = Console()
+    if not (watch and console.is_terminal):
+        console.print(_table(stats))
+        return
+    with Live(_table(stats), console=console) as live:
+        while True:
+            time.sleep(2)
+            live.update(_table(client.stats()))
+
+
+def _table(stats: Json) -> Table:
+    result = Table(show_header=False, show_edge=False)
+    for name, value in _lines(stats):
+        result.add_row(name, value)
+    return result
+
+
+def _lines(stats: Json) -> list[tuple[str, str]]:
+    queue = stats["queue"]
+    lines = [(f"products {name}", f"{count:,}") for name, count in stats["products"].items()]
+    lines += [(f"pictures {name}", f"{count:,}") for name, count in stats["images"].items()]
+    lines += [
+        (f"queue {name.replace('_', ' ')}", f"{count:,}")
+        for name, count in queue.items()
+        if isinstance(count, int)
+    ]
+    lines.append(("spent", f"${float(stats['spent']):,.2f}"))
+    return lines

@@ -1,0 +1,135 @@
+"""`packshot upload`: photos, a folder or a CSV become products of a running Packshot."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from packshot.cli.options import connection
+from packshot.cli.progress import bar, table, wait_with_bar
+from packshot.cli.rows import Row, read_rows
+from packshot.client import BATCH, ApiError, Client, Json
+
+UPLOADS_AT_ONCE = 4
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--category", default="Products", show_default=True, help="For photos without a CSV.")
+@click.option("--mrp", default="0", show_default=True, help="For photos without a CSV.")
+@click.option("--price", default="0", show_default=True, help="For photos without a CSV.")
+@click.option("--gst", default="0", show_default=True, help="For photos without a CSV.")
+@click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
+@click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
+@click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
+@connection
+def upload(
+    paths: tuple[Path, ...],
+    category: str,
+    mrp: str,
+    price: str,
+    gst: str,
+    dry_run: bool,
+    wait: bool,
+    as_json: bool,
+    client: Client,
+) -> None:
+    """Upload PHOTOS, folders of photos or a products.csv, and create their products.
+
+    A CSV has the API's fields as columns: category, raw_image (a URL, or a file beside the CSV),
+    mrp, price, and discount, gst if you like. Ends with 1 when a row was refused or a product
+    failed.
+    """
+    console = Console(stderr=as_json)
+    defaults = {"category": category, "mrp": mrp, "price": price, "gst": gst}
+    rows = read_rows(paths, defaults)
+    if dry_run:
+        raise SystemExit(_report_dry_run(rows, console))
+    created, refused = send(client, rows, console)
+    products = created
+    if wait and created:
+        products = wait_with_bar(client, [product["id"] for product in created], console)
+    if as_json:
+        click.echo(json.dumps(products))
+    else:
+        _report(products, refused, console)
+    failed = any(product["status"] == "failed" for product in products)
+    raise SystemExit(1 if refused or failed or not rows else 0)
+
+
+def send(client: Client, rows: list[Row], console: Console) -> tuple[list[Json], list[Row]]:
+    """Upload the photos, create the products; returns the products and the refused rows."""
+    good = [row for row in rows if not row.errors]
+    refused = [row for row in rows if row.errors]
+    uploaded = _upload_photos(client, good, console)
+    refused += [row for row in uploaded if row.errors]
+    ready = [row for row in uploaded if not row.errors]
+    created: list[Json] = []
+    for start in range(0, len(ready), BATCH):
+        products, bad = _create(client, ready[start : start + BATCH])
+        created += products
+        refused += bad
+    return created, refused
+
+
+def _upload_photos(client: Client, rows: list[Row], console: Console) -> list[Row]:
+    with bar(console) as progress, ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
+        task = progress.add_task("Uploading", total=len(rows), note="")
+        done = []
+        for row in threads.map(lambda row: _upload_photo(client, row), rows):
+            done.append(row)
+            progress.update(task, advance=1, note=row.source)
+        return done
+
+
+def _upload_photo(client: Client, row: Row) -> Row:
+    if row.photo is None:
+        return row
+    try:
+        fields = row.fields | {"raw_image": client.upload(row.photo)}
+    except ApiError as error:
+        return replace(row, errors=[error.message])
+    return replace(row, fields=fields)
+
+
+def _create(client: Client, rows: list[Row]) -> tuple[list[Json], list[Row]]:
+    try:
+        data = client.create([row.fields for row in rows], skip_bad_rows=True)
+    except ApiError as error:
+        if error.status != 422:
+            raise
+        return [], _with_errors(rows, error.errors)
+    return data["products"], _with_errors(rows, _flat(data.get("errors") or []))
+
+
+def _flat(errors: list[Json]) -> list[Json]:
+    return [fault for error in errors for fault in error.get("errors", [error])]
+
+
+def _with_errors(rows: list[Row], errors: list[Json]) -> list[Row]:
+    by_row: dict[int, list[str]] = {}
+    for error in errors:
+        parts = error["pointer"].split("/")
+        by_row.setdefault(int(parts[2]), []).append(f"{'/'.join(parts[3:])}: {error['detail']}")
+    return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
+
+
+def _report(products: list[Json], refused: list[Row], console: Console) -> None:
+    if products:
+        console.print(table(products))
+    for row in refused:
+        console.print(f"[red]refused[/] {row.source}: {'; '.join(row.errors)}")
+    console.print(f"{len(products)} products created, {len(refused)} rows refused.")
+
+
+def _report_dry_run(rows: list[Row], console: Console) -> int:
+    bad = [row for row in rows if row.errors]
+    for row in bad:
+        console.print(f"[red]would be refused[/] {row.source}: {'; '.join(row.errors)}")
+    console.print(f"{len(rows) - len(bad)} of {len(rows)} rows look good; nothing was sent.")
+    return 1 if bad or not rows else 0
