@@ -166,7 +166,7 @@ def test_scans_are_counted_before_decoding() -> None:
 def test_bytes_that_only_look_like_scans_do_not_count() -> None:
     """In an embedded thumbnail or profile, and after the end of the image."""
     plain: bytes = pyvips_image(scene()).jpegsave_buffer()
-    look_alike = b"\xff\xda" * 200
+    look_alike = b"\xff\xda\x00\x02" * 200
     segment = b"\xff\xe2" + struct.pack(">H", len(look_alike) + 2) + look_alike
     data = plain[:2] + segment + plain[2:] + look_alike
     assert imaging.count_scans(data) == imaging.count_scans(plain) == 1
@@ -277,10 +277,12 @@ def test_see_through_parts_turn_white_in_every_jpeg() -> None:
 METADATA = {"exif-data", "xmp-data", "iptc-data", "icc-profile-data"}
 
 
-@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
-def test_nothing_written_into_a_picture_gets_out(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "bands"), [("jpg", 3), ("png", 3), ("png", 4), ("webp", 3)])
+def test_nothing_written_into_a_picture_gets_out(kind: str, bands: int) -> None:
     vips = imaging._vips()
-    image = pyvips_image(scene()).icc_transform("srgb", input_profile="srgb")  # embeds one
+    pixels = scene(bands=bands).copy()
+    pixels[..., 3:] = 128  # see-through, where there is an alpha: stays a PNG
+    image = pyvips_image(pixels).icc_transform("srgb", input_profile="srgb")  # embeds one
     image.set_type(vips.GValue.gstr_type, "exif-ifd0-ImageDescription", "planted (planted, ASCII)")
     image.set_type(vips.GValue.gstr_type, "exif-ifd3-GPSLatitude", "52/1 31/1 12/1")
     image.set_type(vips.GValue.blob_type, "xmp-data", b"<x:xmpmeta>planted</x:xmpmeta>")
