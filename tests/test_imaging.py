@@ -168,7 +168,7 @@ def test_bytes_that_only_look_like_scans_do_not_count() -> None:
     plain: bytes = pyvips_image(scene()).jpegsave_buffer()
     look_alike = b"\xff\xda\x00\x02" * 200
     segment = b"\xff\xe2" + struct.pack(">H", len(look_alike) + 2) + look_alike
-    data = plain[:2] + segment + plain[2:] + look_alike
+    data = plain[:2] + segment + plain[2:] + bytes(2) + look_alike
     assert imaging.count_scans(data) == imaging.count_scans(plain) == 1
     assert imaging.normalise(data).width == 300
 
