@@ -18,7 +18,7 @@ from packshot.pipeline import Parts
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
 from packshot.settings import Settings
-from packshot.storage import LocalStorage, Storage
+from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
@@ -81,7 +81,7 @@ def build(settings: Settings) -> Services:
     wanted = settings.enhanced_images_count
     parts = Parts(
         claims=Claims(database, settings.lease_seconds, wanted),
-        read_raw=raw_reader(storage, Fetcher(settings.raw_image_hosts)),
+        read_raw=raw_reader(storage, raw_buckets(settings), Fetcher(settings.raw_image_hosts)),
         storage=storage,
         pixels=pixels,
         enhancer=enhancer,
@@ -107,9 +107,13 @@ def choose_storage(settings: Settings) -> Storage:
     return S3Storage(
         settings.s3_bucket,
         settings.aws_region,
-        raw_buckets=settings.s3_raw_buckets,
         public_media_url=settings.public_media_url,
     )
+
+
+def raw_buckets(settings: Settings) -> RawBuckets:
+    own = (settings.s3_bucket,) if settings.s3_bucket else ()
+    return RawBuckets((*own, *settings.s3_raw_buckets), settings.aws_region)
 
 
 def choose_enhancer(settings: Settings, ledger: DatabaseLedger, pixels: Pixels) -> Enhancer:
@@ -122,11 +126,14 @@ def choose_enhancer(settings: Settings, ledger: DatabaseLedger, pixels: Pixels) 
     return LocalEnhancer(settings, pixels.run)
 
 
-def raw_reader(storage: Storage, fetcher: Fetcher) -> Callable[[str], bytes]:
-    """Our own objects are read directly; anything else is a stranger's address."""
+def raw_reader(storage: Storage, buckets: RawBuckets, fetcher: Fetcher) -> Callable[[str], bytes]:
+    """Our own objects and listed buckets are read directly; the rest are strangers' addresses."""
 
     def read(raw_image: str) -> bytes:
         key = storage.own_key(raw_image)
-        return storage.get(key) if key is not None else fetcher.fetch(raw_image)
+        if key is not None:
+            return read_own(storage, key)
+        data = buckets.read(raw_image)
+        return fetcher.fetch(raw_image) if data is None else data
 
     return read

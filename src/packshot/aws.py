@@ -1,0 +1,260 @@
+"""AWS clients, one per process, and AWS's errors in words that name what to mend."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from packshot.errors import NotConfigured, RateLimited, Unavailable
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.exceptions import ClientError
+
+ClientT = TypeVar("ClientT")
+
+#: A problem that nobody met again for this long is not reported any more.
+REMEMBERED_SECONDS: Final = 120.0
+
+# Error codes, from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+EXPIRED: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+)
+REFUSED_KEYS: Final = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED: Final = frozenset(
+    {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden"}
+)
+ABSENT: Final = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "InvalidAddress",
+        "NoSuchBucket",
+        "QueueDoesNotExist",
+    }
+)
+ELSEWHERE: Final = frozenset(
+    {
+        "301",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+        "PermanentRedirect",
+        "TemporaryRedirect",
+    }
+)
+SLOW_DOWN: Final = frozenset(
+    {
+        "KmsThrottled",
+        "OverLimit",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What the requests are about: in words, and the knobs that name it and its region."""
+
+    words: str  # e.g. the SQS queue https://...
+    knob: str  # e.g. SQS_QUEUE_URL
+    region_knob: str = "AWS_REGION"
+
+
+class Connection(Generic[ClientT]):
+    """One client of one service, made at the first use in each process.
+
+    A client inherited over a fork mixes up answers (botocore issue 1246), so the process id is
+    looked at each time. A client may be shared by threads; making one may not, hence the lock.
+    """
+
+    def __init__(self, make: Callable[[Session], ClientT], resource: Resource) -> None:
+        self.resource = resource
+        self._make = make
+        self._made: tuple[int, ClientT] | None = None
+        self._problems: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._forget_parent)
+
+    def _forget_parent(self) -> None:
+        self._made = None
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def asking(self, permission: str) -> Iterator[ClientT]:
+        """The client, for one request that needs this IAM permission.
+
+        Raises Unavailable, RateLimited or NotConfigured in place of boto3's errors. What a
+        caller wants to handle itself it catches inside.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield self._client()
+        except (BotoCoreError, ClientError) as error:
+            trouble = in_words(error, self.resource, permission)
+            self._remember(permission, trouble)
+            raise trouble from error
+        self._problems.pop(permission, None)
+
+    def _client(self) -> ClientT:
+        made = self._made
+        if made is None or made[0] != os.getpid():
+            with self._lock:
+                made = self._made
+                if made is None or made[0] != os.getpid():
+                    made = self._made = (os.getpid(), self._make(_session()))
+        return made[1]
+
+    def _remember(self, permission: str, trouble: Unavailable) -> None:
+        if isinstance(trouble, NotConfigured):
+            self._problems[permission] = (time.monotonic(), trouble.message)
+        if trouble.code == "aws_credentials":
+            self._made = None  # read them anew next time: no restart is needed once they are right
+
+    def problem(self) -> str | None:
+        """What a request met lately, and has not got over since, that a person must mend."""
+        since = time.monotonic() - REMEMBERED_SECONDS
+        recent = [words for at, words in list(self._problems.values()) if at > since]
+        return recent[-1] if recent else None
+
+
+def _session() -> Session:
+    # One of its own: making clients from boto3's default session is not thread-safe.
+    from boto3.session import Session
+
+    return Session()
+
+
+def in_words(error: Exception, resource: Resource, permission: str) -> Unavailable:
+    """A boto3 error as Unavailable, RateLimited or NotConfigured, naming what to mend."""
+    from botocore import exceptions as boto
+
+    if isinstance(error, boto.ClientError):
+        return _refusal(error, resource, permission)
+    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
+        return NotConfigured(
+            f"no AWS credentials for {resource.words}: set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, or give this machine a role",
+            code="aws_credentials",
+        )
+    if isinstance(error, _credential_errors()):
+        return NotConfigured(
+            f"the AWS credentials can't be had: {_short(error)}", code="aws_credentials"
+        )
+    if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
+        return NotConfigured(
+            f"the region of {resource.words} is not known: set {resource.region_knob}",
+            code="aws_region",
+        )
+    if isinstance(error, boto.ParamValidationError):
+        return NotConfigured(f"{resource.knob} is not valid: {_short(error)}", code="aws_setting")
+    return Unavailable(f"{resource.words} does not answer: {_short(error)}")
+
+
+def _credential_errors() -> tuple[type[Exception], ...]:
+    from botocore import exceptions as boto
+
+    return (
+        boto.CredentialRetrievalError,
+        boto.ProfileNotFound,
+        boto.SSOError,
+        boto.ConfigParseError,
+        boto.InvalidConfigError,
+    )
+
+
+def code_of(error: ClientError) -> str:
+    """AWS's own code, e.g. `AccessDenied`; for a HEAD, which has no body, the HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def status_of(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavailable:
+    code = code_of(error)
+    if code in SLOW_DOWN or "Throttl" in code:
+        return RateLimited(f"AWS asks to slow down at {resource.words} ({code})")
+    if advice := _advice(error, code, resource, permission):
+        kind, words = advice
+        return NotConfigured(words, code=kind)
+    return Unavailable(f"{resource.words} answered {status_of(error)} {code}: {_short(error)}")
+
+
+def _advice(
+    error: ClientError, code: str, resource: Resource, permission: str
+) -> tuple[str, str] | None:
+    """The kind of a fault that a person must mend, and what to tell them."""
+    if code in EXPIRED:
+        return "aws_credentials", f"the AWS credentials have expired ({code}): renew them"
+    if code in REFUSED_KEYS:
+        return "aws_credentials", (
+            f"AWS refuses the credentials ({code}): check AWS_ACCESS_KEY_ID,"
+            " AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+        )
+    if code.casefold().startswith("kms") or (code in DENIED and "kms:" in str(error)):
+        return "aws_denied", (
+            f"the key that encrypts {resource.words} can't be used: allow kms:Decrypt and"
+            " kms:GenerateDataKey on it in the IAM policy of the AWS credentials in use"
+        )
+    if code in DENIED:
+        return "aws_denied", (
+            f"{permission} is denied on {resource.words}: allow it in the IAM policy of the AWS"
+            " credentials in use"
+        )
+    if code in ABSENT:
+        return "aws_absent", (
+            f"{resource.words} does not exist: check {resource.knob}, the region"
+            f" ({resource.region_knob}) and the account"
+        )
+    if code in ELSEWHERE or (bucket_region(error.response) and status_of(error) in {301, 400}):
+        return "aws_region", elsewhere(resource, bucket_region(error.response))
+    if code in CLOCK:
+        return "aws_clock", "AWS refuses the request because this machine's clock is wrong: set it"
+    return None
+
+
+def bucket_region(answer: Any) -> str | None:
+    """The region that S3 names in the headers of its answers."""
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    region = headers.get("x-amz-bucket-region")
+    return str(region) if region else None
+
+
+def elsewhere(resource: Resource, region: str | None) -> str:
+    where = f"in the region {region}" if region else "in another region"
+    return f"{resource.words} is {where}: set {resource.region_knob}={region or 'that region'}"
+
+
+def _short(error: Exception) -> str:
+    """One line, without AWS's wrapping."""
+    text = re.sub(
+        r"^An error occurred \([^)]*\) when calling the \w+ operation[^:]*: ", "", str(error)
+    )
+    return " ".join(text.split())[:200]
