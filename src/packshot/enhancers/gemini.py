@@ -34,7 +34,7 @@ from packshot.enhancers.gemini_answers import (
     tokens_of,
 )
 from packshot.enhancers.gemini_client import GeminiClient, Request
-from packshot.enhancers.gemini_health import Standing
+from packshot.enhancers.gemini_health import Standing, Suspects
 from packshot.enhancers.gemini_models import current_name
 from packshot.enhancers.gemini_pace import Budget, Pace
 from packshot.enhancers.gemini_pixels import Inspected, inspect, shrink
@@ -55,7 +55,6 @@ T = TypeVar("T")
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
-KEPT_PHOTOS = 16  # shrunk copies, about 300 kB each
 
 
 def today_utc() -> date:
@@ -93,12 +92,16 @@ class GeminiEnhancer:
     ) -> None:
         self._settings, self._ledger, self._run_pixels = settings, ledger, run_pixels
         self._today = today
-        self.model, note = current_name(settings.gemini_model, today())
-        self.image_model, image_note = current_name(settings.gemini_image_model, today())
+        self.model, note = current_name("GEMINI_MODEL", settings.gemini_model, today())
+        self.image_model, image_note = current_name(
+            "GEMINI_IMAGE_MODEL", settings.gemini_image_model, today()
+        )
         self._standing = Standing()
         for sentence in (note, image_note):
             if sentence:
                 self._standing.note(sentence)
+        for model in (self.model, self.image_model):
+            self._price(model)
         cap = settings.concurrency * settings.enhanced_images_count
         self._pace = Pace(cap, settings.gemini_rpm, ledger, clock=clock, sleep=sleep, random=random)
         self._budget = Budget(settings.gemini_daily_budget, ledger)
@@ -108,7 +111,8 @@ class GeminiEnhancer:
             timeout=settings.gemini_timeout,
             connections=cap + 1,
         )
-        self._photos = _Photos(run_pixels)
+        self._photos = _Photos(run_pixels, keep=settings.concurrency + 8)
+        self._suspects = Suspects()
         self._answered: set[str] = set()  # models that answered with success in this process
 
     # --- The contract ---------------------------------------------------------------------------
@@ -118,7 +122,7 @@ class GeminiEnhancer:
         try:
             return self._analyse_once(photo, brief, None)
         except EnhancerError as error:
-            if not error.retryable:
+            if error.code not in outcomes.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
             return self._analyse_once(photo, brief, str(error.__cause__ or "it held no JSON"))
@@ -128,7 +132,7 @@ class GeminiEnhancer:
         try:
             return self._generate_once(photo, analysis, brief, variant)
         except EnhancerError as error:
-            if not error.retryable:
+            if error.code not in outcomes.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
             return self._generate_once(photo, analysis, brief, variant)
@@ -141,8 +145,6 @@ class GeminiEnhancer:
 
     def startup_notes(self) -> Sequence[str]:
         """Sentences to say once at start: retired model names, models without a price."""
-        for model in (self.model, self.image_model):
-            self._price(model)
         return self._standing.health().notes
 
     def check_models(self) -> Health:
@@ -282,18 +284,26 @@ class GeminiEnhancer:
             if answer.error is not None:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._struck(outcomes.garbled(model), model, began) from None
+            raise self._struck(outcomes.garbled(model), call, began) from None
         except Unavailable as error:
-            raise self._struck(error, model, began) from None
+            raise self._struck(error, call, began) from None
         except EnhancerError as error:
             raise self._wrong_request(error, call) from None
         self._answered.add(model)
         self._pace.succeeded()
+        self._suspects.cleared(call.request.call)
         self._standing.fine()
         return answer
 
-    def _struck(self, error: Unavailable, model: str, began: float) -> Unavailable:
+    def _struck(self, error: Unavailable, call: _Call, began: float) -> PackshotError:
         """Slow down after trouble, let nobody ask in vain, and say how long to wait."""
+        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.struck(call.request.call):
+            return EnhancerError(
+                f"Gemini fails again and again at {call.subject}, while others go well: "
+                f"{error.message}",
+                code=error.code,
+            )
+        model = call.request.model
         strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
         seconds = error.retry_after or self._pace.backoff(strikes)
         lasting = isinstance(error, NotConfigured) or error.code in outcomes.LASTING
@@ -308,6 +318,12 @@ class GeminiEnhancer:
 
     def _wrong_request(self, error: EnhancerError, call: _Call) -> PackshotError:
         """Google calls a request wrong: the product's fault if others went well, else a knob's."""
+        if error.code == "gemini_bad_photo":
+            return EnhancerError(
+                f"{error.message} It is about {call.subject}: use another photo.",
+                code=error.code,
+                retryable=False,
+            )
         if call.request.model in self._answered:
             return EnhancerError(
                 f"{error.message} It is about {call.subject}; other products went well.",
@@ -380,8 +396,8 @@ def _ratio_warning(seen: Inspected, aspect: str) -> str | None:
 class _Photos:
     """Shrinks each photo once, not once per variant: the last few results are kept."""
 
-    def __init__(self, run_pixels: RunPixels) -> None:
-        self._run_pixels = run_pixels
+    def __init__(self, run_pixels: RunPixels, keep: int) -> None:
+        self._run_pixels, self._keep = run_pixels, keep
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._busy: dict[bytes, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -391,19 +407,18 @@ class _Photos:
         key = hashlib.sha256(photo.data).digest()
         with self._lock:
             busy = self._busy.setdefault(key, threading.Lock())
-        with busy:
-            kept = self._kept.get(key)
-            if kept is None:
-                kept = self._shrink(key, photo)
-        with self._lock:
-            self._busy.pop(key, None)
-        return kept
+        try:
+            with busy:
+                return self._kept.get(key) or self._shrink(key, photo)
+        finally:
+            with self._lock:
+                self._busy.pop(key, None)
 
     def _shrink(self, key: bytes, photo: Photo) -> bytes:
         made = self._run_pixels(shrink, photo.data)
         assert isinstance(made, bytes)
         with self._lock:
             self._kept[key] = made
-            while len(self._kept) > KEPT_PHOTOS:
+            while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
         return made

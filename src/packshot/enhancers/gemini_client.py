@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from packshot.enhancers import gemini_outcomes as outcomes
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, SettingsError
 
 if TYPE_CHECKING:
     from google import genai
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 API_VERSION = "v1beta"  # what Google's REST samples and all recorded traffic use; the SDK's is v1
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/"
 CONNECT_SECONDS = 10.0
+CHECK_SECONDS = 15.0
 MAX_ANSWER_BYTES = 100_000_000  # a 4K picture with its signature is about 40 MB on the wire
 CALL_HEADER = "x-packshot-call"  # product/round/variant, for the logs of a proxy
 
@@ -47,11 +48,22 @@ class GeminiClient:
     """Sends requests. The SDK is imported, and its client made, at the first one in a process."""
 
     def __init__(
-        self, api_key: str, base_url: str | None, *, timeout: float, connections: int
+        self,
+        api_key: str,
+        base_url: str | None,
+        *,
+        timeout: float,
+        connections: int,
+        deadline: float | None = None,
     ) -> None:
-        self._api_key = api_key
-        self._base_url = base_url or DEFAULT_BASE_URL
+        """`timeout` (seconds) is told to Google; `deadline` (the same, if None) ends a call here.
+
+        Raises SettingsError for a key or an address that can't be one.
+        """
+        self._api_key = _checked_key(api_key)
+        self._base_url = _checked_url(base_url or DEFAULT_BASE_URL)
         self._timeout = timeout
+        self._deadline = timeout if deadline is None else deadline
         self._connections = connections
         self._lock = threading.Lock()
         self._client: genai.Client | None = None
@@ -63,7 +75,7 @@ class GeminiClient:
         Raises Unavailable, RateLimited, NotConfigured or EnhancerError.
         """
         client = self._current()
-        with _own_errors(request.model), _within(self._timeout):
+        with self._own_errors(request.model), _within(self._deadline):
             answer = client.models.generate_content(
                 model=request.model, contents=_contents(request), config=_config(request)
             )
@@ -73,7 +85,7 @@ class GeminiClient:
     def check(self, model: str) -> None:
         """Ask Google whether it knows `model` (free); raise what is wrong."""
         client = self._current()
-        with _own_errors(model), _within(self._timeout):
+        with self._own_errors(model), _within(min(CHECK_SECONDS, self._deadline)):
             client.models.get(model=model)
 
     def close(self) -> None:
@@ -82,6 +94,21 @@ class GeminiClient:
             client, self._client = self._client, None
             if client is not None and self._pid == os.getpid():
                 client.close()
+
+    @contextmanager
+    def _own_errors(self, model: str) -> Iterator[None]:
+        """Turn what the SDK and its transport raise into our errors.
+
+        The originals are cut off: they hold the request, and that holds the key.
+        """
+        try:
+            yield
+        except Exception as error:
+            translated = _translated(error, model)
+            if isinstance(translated, PackshotError):  # a proxy's page may echo the headers
+                translated.message = translated.message.replace(self._api_key, "(key)")
+                translated.args = (translated.message,)
+            raise translated from None
 
     def _current(self) -> genai.Client:
         """The client of this process: a forked child must not share its parent's sockets."""
@@ -103,6 +130,20 @@ class GeminiClient:
             client_args={"transport": transport, "follow_redirects": False, "trust_env": False},
         )
         return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
+
+
+def _checked_key(key: str) -> str:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError("GEMINI_API_KEY=(not shown): it has characters that no key has.")
+    return key
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError("GOOGLE_GEMINI_BASE_URL is not an address like https://host/path.")
+    return url
 
 
 def _contents(request: Request) -> Sequence[Any]:
@@ -130,20 +171,6 @@ def _config(request: Request) -> types.GenerateContentConfig:
             aspect_ratio=request.aspect, image_size=request.size
         )
     return config
-
-
-@contextmanager
-def _own_errors(model: str) -> Iterator[None]:
-    """Turn what the SDK and its transport raise into our errors.
-
-    The originals are cut off: they hold the request, and that holds the key.
-    """
-    try:
-        yield
-    except PackshotError:
-        raise
-    except Exception as error:
-        raise _translated(error, model) from None
 
 
 def _translated(error: Exception, model: str) -> Exception:

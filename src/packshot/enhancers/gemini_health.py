@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from packshot.enhancers import Health
 from packshot.errors import Unavailable
+
+ENOUGH = 3  # failures of one call, each after a success of others: now it counts as its own fault
+REMEMBERED = 1000
 
 log = logging.getLogger("packshot.gemini")
 
@@ -48,3 +52,33 @@ class Standing:
         with self._lock:
             problem = self._problem.message if self._problem else None
             return Health(ok=problem is None, problem=problem, notes=tuple(self._notes))
+
+
+class Suspects:
+    """Finds the call that fails again and again while others succeed.
+
+    An outage is nobody's fault and gives attempts back; without this, a photo on which Gemini
+    always times out would be paid for again and again.
+    """
+
+    def __init__(self) -> None:
+        self._successes = 0
+        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # failures, successes then
+        self._lock = threading.Lock()
+
+    def struck(self, call: str) -> bool:
+        """It failed. True when it failed often enough while others went well."""
+        with self._lock:
+            failures, successes = self._seen.pop(call, (0, -1))
+            if successes != self._successes:
+                failures += 1
+            self._seen[call] = failures, self._successes
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+            return failures >= ENOUGH
+
+    def cleared(self, call: str) -> None:
+        """It went well."""
+        with self._lock:
+            self._successes += 1
+            self._seen.pop(call, None)

@@ -38,6 +38,12 @@ RECITATION = frozenset({"RECITATION", "IMAGE_RECITATION"})
 
 
 TOO_FAST = frozenset({"rate_limited", "gemini_overloaded"})  # fewer at a time may help
+# The model did the work, but there is nothing to use: partly chance, so it is asked once more.
+ONCE_MORE = frozenset(
+    {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
+)
+# Trouble that one product alone can cause, by a photo or words Gemini can't digest.
+MAY_BE_THE_PRODUCT = frozenset({"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled"})
 LASTING = frozenset({"gemini_day_quota", "gemini_billing"})  # no request will go well for a while
 
 
@@ -129,7 +135,7 @@ def of_status(
     """The error for an HTTP status. `details` is the body as far as it was JSON."""
     fault = _fault(details)
     whole = str(fault.get("message") or "no message")
-    message = _short(whole)
+    message = "a proxy's page" if whole.lstrip().startswith("<") else _short(whole)
     if _key_is_bad(code, fault):
         return _not_configured(
             f"Gemini refuses the key ({code}: {message}): set a valid GEMINI_API_KEY.", "bad_key"
@@ -230,9 +236,10 @@ def _refused_request(code: int, message: str, model: str) -> PackshotError:
             "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
             "gemini_redirect",
         )
+    of_photo = "input image" in message or code == 413
     return EnhancerError(
         f"{model} calls the request wrong ({code}: {message}).",
-        code="gemini_bad_request",
+        code="gemini_bad_photo" if of_photo else "gemini_bad_request",
         retryable=False,
     )
 

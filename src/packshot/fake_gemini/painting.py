@@ -60,9 +60,12 @@ def _mask(photo: Pixels) -> Floats:
     grey = np.clip(distance * 3, 0, 255).astype(np.uint8)
     _, binary = cv2.threshold(cv2.GaussianBlur(grey, (5, 5), 0), 0, 255, cv2.THRESH_OTSU)
     mask = _filled(np.asarray(binary, np.uint8))
-    if not 0.03 < float(mask.mean()) / 255 < 0.85:
+    rim = np.concatenate([mask[0], mask[:, 0], mask[:, -1]]).mean() / 255
+    if rim > 0.1 or not 0.03 < float(mask.mean()) / 255 < 0.85:
         mask = np.full(mask.shape, 255, np.uint8)  # no product apart: keep the photo whole
-    soft = cv2.GaussianBlur(mask, (5, 5), 0)
+    else:
+        mask = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), np.uint8)  # no halo
+    soft = cv2.GaussianBlur(mask, (3, 3), 0)
     size = (photo.shape[1], photo.shape[0])
     whole = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)
     return np.multiply(whole, 1 / 255, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
@@ -43,7 +44,8 @@ class FakeGemini:
     """Use as a context manager; `url` is what GOOGLE_GEMINI_BASE_URL wants.
 
     `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
-    their probability; `key` is the only key taken (None: any).
+    their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
+    whatever was asked for (small ones make fast tests).
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class FakeGemini:
         latency: float = 0.0,
         ledger: Path | None = None,
         key: str | None = None,
+        side: int | None = None,
         chances: dict[str, float] | None = None,
         seed: int = 0,
     ) -> None:
-        self.latency, self.key = latency, key
+        self.latency, self.key, self.side = latency, key, side
         self.calls: list[PaidCall] = []
         self.requests: list[dict[str, Any]] = []  # bodies, for tests to look at
         self.headers: list[dict[str, str]] = []
@@ -80,6 +83,11 @@ class FakeGemini:
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
+    @property
+    def connections(self) -> int:
+        """Connections ever accepted."""
+        return self._server.accepted
+
     def start(self) -> Self:
         """Serve in a thread of this process."""
         self._thread.start()
@@ -90,6 +98,7 @@ class FakeGemini:
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._thread.join()
         if self._ledger:
             self._ledger.close()
@@ -172,6 +181,32 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        self.accepted = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection, so that it ends with the server."""
+        with self._open_lock:
+            self._open.add(request)
+            self.accepted += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget it again."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End all connections, idle ones too."""
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is none of our business."""
 
@@ -231,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
         try:
-            reply = _reply_to(asked, fault)
+            reply = _reply_to(asked, fault, self.gemini.side)
         except strict.Refused as refused:
             reply = reply_of_refusal(refused)
         if reply.paid:
@@ -323,10 +358,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
 
-def _reply_to(asked: strict.Asked, fault: Fault | None) -> Reply:
+def _reply_to(asked: strict.Asked, fault: Fault | None, side: int | None) -> Reply:
     if fault is None:
-        return reply_of(answer(asked))
-    return fault.spoil(answer(asked) if fault.works else {}, asked)
+        return reply_of(answer(asked, side))
+    return fault.spoil(answer(asked, side) if fault.works else {}, asked)
 
 
 def _models(name: str | None) -> Reply:

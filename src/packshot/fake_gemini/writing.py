@@ -35,20 +35,20 @@ class PaidCall:
         return json.dumps(asdict(self)) + "\n"
 
 
-def answer(asked: Asked) -> dict[str, Any]:
-    """What a healthy Gemini answers."""
+def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
+    """What a healthy Gemini answers; `side` in place of the size asked for, to save time."""
     pixels = decode(asked.photo) if asked.photo is not None else None
     if asked.photo is not None and pixels is None:
         raise unreadable_photo()
     if asked.wants_picture:
-        return _picture(asked, pixels)
+        return _picture(asked, pixels, side or SIZES[asked.size])
     return _envelope(asked, [{"text": _text(asked, pixels)}], words=300)
 
 
-def _picture(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
+def _picture(asked: Asked, pixels: Pixels | None, side: int) -> dict[str, Any]:
     if pixels is None:
         pixels = np.full((64, 64, 3), 200, np.uint8)
-    data = paint(pixels, scene_of(asked.words), asked.aspect, SIZES[asked.size])
+    data = paint(pixels, scene_of(asked.words), asked.aspect, side)
     blob = {"mimeType": "image/jpeg", "data": base64.b64encode(data).decode()}
     part = {"inlineData": blob, "thoughtSignature": SIGNATURE}
     return _envelope(asked, [part], words=80, picture=1120)
