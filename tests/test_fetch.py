@@ -686,9 +686,14 @@ def tls_host(certificate: Path, server_names: list[str | None]) -> Iterator[Phot
         yield host
 
 
-def tls_fetcher(certificate: Path, wires: Wires, **names: Sequence[str] | OSError) -> Fetcher:
+def tls_fetcher(
+    certificate: Path,
+    wires: Wires,
+    limits: FetchLimits = FetchLimits(),
+    **names: Sequence[str] | OSError,
+) -> Fetcher:
     trust = ssl.create_default_context(cafile=str(certificate))
-    return Fetcher(resolver=Names(**names), connector=wires, tls=trust)
+    return Fetcher(limits=limits, resolver=Names(**names), connector=wires, tls=trust)
 
 
 def test_tls_is_for_the_name_while_the_socket_is_for_the_address(
@@ -705,8 +710,8 @@ def test_tls_is_for_the_name_while_the_socket_is_for_the_address(
 def test_a_certificate_for_another_name_is_refused_every_time(
     certificate: Path, tls_host: PhotoHost
 ) -> None:
-    names = {"shop_example": [PUBLIC], "other_example": [PUBLIC]}
-    fetcher = tls_fetcher(certificate, Wires(tls_host), **names)
+    wires = Wires(tls_host)
+    fetcher = tls_fetcher(certificate, wires, shop_example=[PUBLIC], other_example=[PUBLIC])
     for _ in range(2):  # twice: one client context serves all
         error = refused(fetcher, "https://other.example/a.jpg")
         assert (error.code, error.retryable) == ("bad_certificate", False)
@@ -733,6 +738,17 @@ def test_a_redirect_from_http_to_https_is_followed(certificate: Path, tls_host: 
     with PhotoHost({"/a.jpg": redirect("https://shop.example/a.jpg")}) as plain:
         fetcher = tls_fetcher(certificate, Wires(plain, tls_host), shop_example=[PUBLIC])
         assert fetcher.fetch("http://shop.example/a.jpg") == PICTURE
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_the_deadline_ends_a_drip_inside_tls(
+    certificate: Path, tls_host: PhotoHost, length: bool
+) -> None:
+    tls_host.pages["/a.jpg"] = photo_host.drip(PICTURE, 0.02, length=length)
+    fetcher = tls_fetcher(certificate, Wires(tls_host), QUICK, shop_example=[PUBLIC])
+    began = time.monotonic()
+    assert refused(fetcher, "https://shop.example/a.jpg").code == "timed_out"
+    assert time.monotonic() - began < 2
 
 
 # --- what leaks ------------------------------------------------------------------------------
