@@ -328,6 +328,17 @@ class DeskSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
+class Counter(Base):
+    """How much somebody used of something in a stretch of time, for the limits per key."""
+
+    __tablename__ = "counters"
+
+    who: Mapped[str] = mapped_column(String(100), primary_key=True)
+    what: Mapped[str] = mapped_column(String(50), primary_key=True)
+    starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # Unix time
+    amount: Mapped[int] = mapped_column(BigInteger)
+
+
 def variant_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
     """Where a variant's object lies: fixed, so that it is found again, yet not guessable."""
     name = uuid.uuid5(uuid.UUID(namespace), f"{round_number}/{variant}")

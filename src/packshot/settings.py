@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     # Who gets in, what may be fetched
     api_keys: SecretStr | None = None
     raw_image_hosts: Names = ()
+    rate_limit_per_minute: int = Field(3000, ge=0)  # per key, all processes together; 0: no limit
+    products_per_day: int = Field(100_000, ge=0)
+    upload_mb_per_day: int = Field(50_000, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
