@@ -598,6 +598,7 @@ def test_retry_after_may_be_a_date() -> None:
         photo_host.reset(),
         photo_host.raw(b""),
         photo_host.raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+        photo_host.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"),
         photo_host.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"),
         photo_host.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
         photo_host.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 99_999),
