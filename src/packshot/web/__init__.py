@@ -1,0 +1,60 @@
+"""Packshot over HTTP: the application, its API, and who may use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+from apiflask import APIFlask
+
+import packshot
+from packshot.web import (
+    auth,
+    headers,
+    limits,
+    media,
+    openapi,
+    operations,
+    problems,
+    products,
+    review,
+    sessions,
+    uploads,
+)
+from packshot.web.api import open_to_all
+from packshot.web.keys import read_keys
+from packshot.wiring import Services
+
+__all__ = ["create_app"]
+
+
+def create_app(services: Services, *, clock: Callable[[], float] = time.time) -> APIFlask:
+    """The application on these services; `clock` gives Unix time.
+
+    Raises SettingsError for API_KEYS that can't be read.
+    """
+    app = APIFlask(
+        __name__, title="Packshot", version=packshot.__version__, spec_path=None, docs_path=None
+    )
+    app.extensions["packshot"] = services
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    problems.register(app)
+    # In this order: each request is numbered, let in, then counted.
+    headers.register(app)
+    auth.register(app, read_keys(services.settings))
+    limits.register(app, services.database, services.settings, clock)
+    operations.register(app, services.health, time.monotonic)
+    for part in (products, review, uploads, media, sessions, operations):
+        app.register_blueprint(part.bp)
+    openapi.configure(app)
+    _add_desk(app)
+    return app
+
+
+def _add_desk(app: APIFlask) -> None:
+    """The desk's pages, and the static files that its sign-in page needs too."""
+    app.view_functions["static"] = open_to_all(app.view_functions["static"])
+    if find_spec("packshot.web.desk") is not None:
+        app.register_blueprint(import_module("packshot.web.desk").bp)

@@ -1,0 +1,165 @@
+"""Who gets in: loopback without keys; with keys, a key header or a desk session; and cross-site."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from packshot.settings import ALL_SCOPES
+from packshot.web.api import SCOPES
+from packshot.web.context import Caller
+from packshot.web.keys import Keys
+from packshot.web.refusals import Refused
+from packshot.web.sessions import session_caller
+
+SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
+#: A proxy stands between us and the client: its loopback address says nothing.
+FORWARDING: Final = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+    "X-Real-Ip",
+    "X-Client-Ip",
+    "X-Cluster-Client-Ip",
+    "True-Client-Ip",
+    "Cf-Connecting-Ip",
+    "Fastly-Client-Ip",
+)
+_HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
+
+NO_KEYS: Final = (
+    "no API_KEYS are set, so only this machine itself is served, without a proxy and by the name"
+    " localhost; set API_KEYS=name:secret (`packshot key` makes one) and send it as"
+    " Authorization: Bearer secret"
+)
+WITH_KEYS: Final = (
+    "send a key of API_KEYS as Authorization: Bearer secret or X-API-Key, or sign in at the desk"
+)
+
+
+def register(app: Flask, keys: Keys) -> None:
+    """Let nobody past who may not: a view without a mark of `api.py` needs `admin`."""
+    app.extensions["packshot_keys"] = keys
+    app.before_request(_let_in)
+
+
+def keys() -> Keys:
+    found: Keys = current_app.extensions["packshot_keys"]
+    return found
+
+
+def _let_in() -> Response | None:
+    mark = _mark()
+    if mark == "probe":
+        return None
+    _check_same_site()
+    g.caller = identify()
+    if g.caller is None:
+        return _stranger(mark)
+    if mark != "open" and not g.caller.may(*mark):
+        raise Refused(403, "forbidden", f"this needs a key with the scope {' or '.join(mark)}")
+    return None
+
+
+def _mark() -> Any:
+    if request.endpoint is None:
+        return ()  # no such address: whoever is signed in may know
+    view = current_app.view_functions[request.endpoint]
+    return getattr(view, SCOPES, ("admin",))
+
+
+def _stranger(mark: object) -> Response | None:
+    if not keys():
+        raise Refused(401, "unauthorized", NO_KEYS)
+    if mark == "open":
+        return None
+    if _is_page() and "desk.sign_in" in current_app.view_functions:
+        return redirect(url_for("desk.sign_in"), 303)
+    raise Refused(401, "unauthorized", WITH_KEYS, {"WWW-Authenticate": 'Bearer realm="packshot"'})
+
+
+def _is_page() -> bool:
+    wants = request.accept_mimetypes
+    return request.method == "GET" and wants["text/html"] > wants["application/json"]
+
+
+# -- who ---------------------------------------------------------------------------------------
+
+
+def identify() -> Caller | None:
+    """Who sent this request; None for a stranger. A wrong key is not made good by a session."""
+    if not keys():
+        return Caller("local", frozenset(ALL_SCOPES), "local") if is_local() else None
+    secret = _presented()
+    if secret is None:
+        return session_caller(keys())
+    key = keys().of_secret(secret)
+    return Caller(key.name, key.scopes, "key") if key else None
+
+
+def _presented() -> str | None:
+    """The secret of the key header; None when there is none.
+
+    Basic is no key header: a page elsewhere can make a browser send it.
+    """
+    if "X-API-Key" in request.headers:
+        return request.headers["X-API-Key"].strip()
+    if "Authorization" not in request.headers:
+        return None
+    scheme, _, secret = request.headers["Authorization"].partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def is_local() -> bool:
+    """From this machine, not through a proxy, and asked for by a loopback name.
+
+    The name is what stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
+    sends its own name.
+    """
+    forwarded = any(name in request.headers for name in FORWARDING)
+    host = _HOST.fullmatch(request.headers.get("Host", ""))
+    if forwarded or host is None:
+        return False
+    return _is_loopback(request.remote_addr or "") and _is_loopback_name(host["name"])
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _is_loopback_name(name: str) -> bool:
+    return name.lower().removesuffix(".") == "localhost" or _is_loopback(name.strip("[]"))
+
+
+# -- cross-site --------------------------------------------------------------------------------
+
+
+def _check_same_site() -> None:
+    """A change that carries no key header must come from our own pages, or from no browser.
+
+    Fetch Metadata first, Origin for browsers without it (OWASP's CSRF sheet; Go's
+    CrossOriginProtection decides the same way). A key header can't be sent by another site: that
+    needs a CORS preflight, which nobody here answers.
+    """
+    if request.method in SAFE_METHODS or _presented() is not None:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        allowed = site in {"same-origin", "none"}
+    else:
+        allowed = origin is None or urlsplit(origin).netloc == request.headers.get("Host", "")
+    if not allowed:
+        raise Refused(403, "cross_site", "this came from a page of another site")

@@ -1,0 +1,71 @@
+"""Pictures over HTTP, from either store, to those who are signed in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import Final
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from packshot.errors import NotFound
+from packshot.imaging import sniff
+from packshot.storage import Chunks
+from packshot.web.api import blueprint, needs
+from packshot.web.context import services
+
+#: What Packshot stored itself; nothing else in a shop's bucket is ours to show.
+PREFIXES: Final = ("enhanced/", "normalised/", "previews/", "uploads/")
+#: Even opened on its own, a picture can't run or load anything.
+POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+bp: APIBlueprint = blueprint("media", "Media")
+
+
+@bp.get("/media/<path:key>")
+@bp.doc(
+    operation_id="getMedia",
+    responses={200: "The picture", 304: "Not modified"},
+    extensions={"x-content": "image/*"},
+)
+@needs()
+def get_media(key: str) -> Response:
+    """Stream a picture: enhanced, normalised, a preview or an upload"""
+    if not key.startswith(PREFIXES):
+        raise NotFound("there is no such picture")
+    etag = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+    if request.if_none_match.contains_weak(etag):
+        return _cached(Response(status=304), etag)
+    return _cached(_stream(_open(key)), etag)
+
+
+def _open(key: str) -> Chunks:
+    try:
+        return services().storage.open(key)
+    except NotFound:
+        raise NotFound("there is no such picture") from None  # without the key, which is input
+
+
+def _stream(chunks: Chunks) -> Response:
+    first = next(chunks, b"")
+    response = Response(
+        _rest(first, chunks), content_type=sniff(first) or "application/octet-stream"
+    )
+    response.content_length = chunks.size
+    response.call_on_close(chunks.close)
+    return response
+
+
+def _rest(first: bytes, chunks: Chunks) -> Iterator[bytes]:
+    return chain((first,), chunks)
+
+
+def _cached(response: Response, etag: str) -> Response:
+    """A key's bytes never change, so a browser need not ask again; shared caches keep nothing."""
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Disposition"] = "inline"
+    return response

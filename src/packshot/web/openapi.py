@@ -1,0 +1,221 @@
+"""The OpenAPI document as it is served, its page, and the pages of the problem codes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import swagger_ui_bundle
+from apiflask import APIBlueprint, APIFlask
+from flask import Response, abort, current_app
+
+from packshot.web.api import SCOPES, needs
+from packshot.web.refusals import MEANINGS
+from packshot.web.schemas import MAX_ID
+
+Json = dict[str, Any]
+SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
+PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
+
+bp = APIBlueprint("openapi_pages", __name__, enable_openapi=False)
+
+
+def configure(app: APIFlask) -> None:
+    app.config.update(
+        AUTO_404_RESPONSE=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,
+        HTTP_ERROR_SCHEMA=_problem_schema(),
+    )
+    app.security_schemes = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A secret of API_KEYS"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    app.description = (
+        "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
+        " (RFC 9457) with `errors: [{pointer, code, detail}]`. Money is in the currency itself."
+    )
+    app.license = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    app.register_blueprint(bp)
+    app.spec_processor(lambda spec: finished(app, spec))
+
+
+# -- the document --------------------------------------------------------------------------------
+
+HEADERS: Final[dict[str, tuple[str, Json]]] = {
+    "Idempotency-Key": (
+        "The same key and body gives the same answer for a day, and creates nothing twice.",
+        {"type": "string", "pattern": r"^[!#-~]{1,255}$"},
+    ),
+    "If-Match": (
+        "The product's version as its ETag had it; 412 when somebody else was faster.",
+        {"type": "string", "pattern": r'^"[1-9][0-9]{0,8}"$'},
+    ),
+    "If-None-Match": ("An ETag: 304 when nothing changed.", {"type": "string"}),
+}
+
+
+def finished(app: APIFlask, spec: Any) -> Any:
+    """APIFlask's document with our names, limits, scopes and problem documents in it."""
+    document = _with_short_names(spec)
+    document["components"].setdefault("responses", {})["Problem"] = _problem_response()
+    for path, method, view in _operations(app):
+        operation = document["paths"].get(path, {}).get(method)
+        if operation is not None:
+            _finish(operation, getattr(view, SCOPES, ("admin",)))
+    return document
+
+
+def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
+    found = []
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<([^<:]+:)?", "{", rule.rule).replace(">", "}")
+        view = app.view_functions[rule.endpoint]
+        found += [(path, method.lower(), view) for method in rule.methods or ()]
+    return found
+
+
+def _finish(operation: Json, scopes: Any) -> None:
+    _finish_request(operation)
+    _finish_responses(operation, scopes)
+    if scopes in ("open", "probe"):
+        return
+    operation["security"] = [{"bearer": []}, {"header": []}]
+    if scopes:
+        said = operation.get("description", "")
+        operation["description"] = f"{said}\n\nScope: {' or '.join(scopes)}.".strip()
+
+
+def _finish_request(operation: Json) -> None:
+    if operation.pop("x-multipart", False):
+        operation["requestBody"] = _multipart()
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = operation["operationId"] != "enhanceProduct"
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+            parameter["schema"] = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+    operation["parameters"] += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": HEADERS[name][0],
+            "schema": HEADERS[name][1],
+        }
+        for name in _headers_of(operation)
+    ]
+
+
+def _headers_of(operation: Json) -> list[str]:
+    names = ["Idempotency-Key"] if operation["operationId"] == "createProducts" else []
+    names += ["If-Match"] if "412" in operation["responses"] else []
+    names += ["If-None-Match"] if "304" in operation["responses"] else []
+    return names
+
+
+def _finish_responses(operation: Json, scopes: Any) -> None:
+    responses = operation["responses"]
+    if content := operation.pop("x-content", None):
+        responses["200"]["content"] = {content: {"schema": {"type": "string"}}}
+    if "304" in responses:
+        responses["304"] = {"description": "Not modified: what the client has is current"}
+    said = {int(status) for status in responses if int(status) >= 400}
+    for status in said | _problems_of(operation, scopes):
+        if scopes != "probe":
+            responses[str(status)] = PROBLEM
+
+
+def _problems_of(operation: Json, scopes: Any) -> set[int]:
+    """The statuses that a request of this kind may get from any view."""
+    statuses = {400, 429, 503} | ({401} if scopes != "probe" else set())
+    statuses |= {403} if scopes not in ("probe", "open") else set()
+    places = {parameter["in"] for parameter in operation["parameters"]}
+    statuses |= {404} if "path" in places else set()
+    statuses |= {422} if "query" in places else set()
+    return statuses | ({403, 413, 415, 422} if "requestBody" in operation else set())
+
+
+def _multipart() -> Json:
+    picture = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+    body = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
+    return {"content": {"multipart/form-data": {"schema": body}}}
+
+
+def _with_short_names(spec: Any) -> Any:
+    """`BulkIn.NewProductIn` -> `NewProductIn`: APIFlask names a nested model after its parent."""
+
+    def shortened(node: Any) -> Any:
+        if isinstance(node, list):
+            return [shortened(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        return {
+            key: f"#/components/schemas/{_last(value)}"
+            if key == "$ref" and isinstance(value, str) and "/schemas/" in value
+            else shortened(value)
+            for key, value in node.items()
+        }
+
+    document = shortened(copy.deepcopy(spec))
+    schemas = document["components"].get("schemas", {})
+    document["components"]["schemas"] = {
+        _last(name): schema for name, schema in sorted(schemas.items())
+    }
+    return document
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(".")[2]
+
+
+def _problem_schema() -> Json:
+    fault = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
+        "required": ["pointer", "code", "detail"],
+    }
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "instance": {"type": "string", "description": "The request's id, as in the log"},
+            "success": {"const": False},
+            "message": text,
+            "errors": {"type": "array", "items": fault},
+            "data": {"type": "object", "description": "With 412: the present state"},
+        },
+        "required": ["type", "title", "status", "detail", "success", "message", "errors"],
+    }
+
+
+def _problem_response() -> Json:
+    return {
+        "description": "A problem document (RFC 9457)",
+        "content": {"application/problem+json": {"schema": _problem_schema()}},
+    }
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+@bp.get("/openapi.json")
+@needs()
+def openapi_document() -> Response:
+    app: Any = current_app
+    response: Response = app.json.response(app._get_spec("json"))
+    return response
+
+
+@bp.get("/problems/<code>")
+@needs()
+def problem_page(code: str) -> Response:
+    """What a problem's `type` points to."""
+    if code not in MEANINGS:
+        abort(404)
+    return Response(f"{code}\n\n{MEANINGS[code]}\n", mimetype="text/plain")

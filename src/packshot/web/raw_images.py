@@ -1,0 +1,32 @@
+"""Is this address one that a raw image can be fetched from? Judged by its text; nothing is sent."""
+
+from __future__ import annotations
+
+from packshot.errors import FetchError
+from packshot.fetch import check_url
+from packshot.wiring import Services
+
+#: What Packshot made itself is no raw image.
+OWN_WORK = ("enhanced/", "normalised/", "previews/")
+
+
+def check_raw_image(raw_image: str, services: Services) -> None:
+    """Raise FetchError, which says what is wrong without the address in it."""
+    key = services.storage.own_key(raw_image)
+    if key is not None:
+        _check_own(key)
+    elif raw_image.startswith("/"):
+        raise _bad("must be https://, http://, s3:// or the raw_image an upload answered")
+    elif raw_image[:5].lower() == "s3://":
+        raise _bad("names a bucket that is neither S3_BUCKET nor in S3_RAW_BUCKETS")
+    else:
+        check_url(raw_image, services.settings.raw_image_hosts)
+
+
+def _check_own(key: str) -> None:
+    if key.startswith(OWN_WORK):
+        raise _bad("is a picture Packshot made itself")
+
+
+def _bad(detail: str) -> FetchError:
+    return FetchError(detail, code="bad_url", retryable=False)

@@ -1,0 +1,76 @@
+"""What the web layer raises when it says no: to the request as a whole, or to values in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+#: What each code means, for people: the page at /problems/{code} says it.
+MEANINGS: Final[dict[str, str]] = {
+    "malformed": "The request can't be read: its JSON, a header or its multipart body is broken.",
+    "unauthorized": "Nobody is signed in: send a key, or sign in at the desk.",
+    "forbidden": "The key is known, but may not do this.",
+    "cross_site": "A web page of another site sent this; only Packshot's own pages may.",
+    "not_found": "There is no such thing.",
+    "method_not_allowed": "This address knows other methods: the Allow header lists them.",
+    "conflict": "The present state forbids it.",
+    "stale": "Somebody else was faster: the answer holds the present state.",
+    "not_reviewable": "A product that is pending or failed has nothing to decide.",
+    "round_closed": "The picture belongs to an older round, which is closed.",
+    "not_in_round": "A named picture is not in the product's current round.",
+    "idempotency_running": "A request with this Idempotency-Key is still running.",
+    "idempotency_mismatch": "This Idempotency-Key was used with another body.",
+    "sign_in_not_needed": "No API_KEYS are set, so there is nothing to sign in with.",
+    "too_large": "The request is larger than allowed.",
+    "unsupported_media_type": "The body has another content type than expected.",
+    "range_not_satisfiable": "The picture is shorter than that.",
+    "invalid_request": "Some values can't be used: `errors` lists each with its JSON pointer.",
+    "bad_cursor": "The cursor is not one that this list gave out.",
+    "bad_picture": "The file is not a picture Packshot can use.",
+    "too_many_requests": "A limit is used up: wait as long as Retry-After says.",
+    "internal": "Something broke on our side. The log has the request's id.",
+    "unavailable": "A part Packshot needs is away. Nothing is lost: try again.",
+}
+
+
+class Refused(Exception):
+    """The request as a whole: a status, a code of `MEANINGS`, a sentence, headers to send along.
+
+    The sentence never holds the client's input.
+    """
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+def malformed(detail: str) -> Refused:
+    return Refused(400, "malformed", detail)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where (a JSON pointer, RFC 6901), a stable code, a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class InvalidRequest(Exception):
+    """The request was understood, and some of its values can't be used: 422."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = list(faults)
+        super().__init__(f"{len(self.faults)} values can't be used")
+
+
+def pointer(location: Iterable[int | str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,0 +1,104 @@
+"""Reviewing over HTTP: decide pictures and products, redo, count."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from packshot.catalog import ProductView
+from packshot.web.api import answer, blueprint, conditional, needs, wanted_version
+from packshot.web.context import caller, services
+from packshot.web.schemas import (
+    MAX_ID,
+    EnhanceIn,
+    ImageDecisionIn,
+    ProductAnswer,
+    ProductData,
+    ReviewIn,
+    StatsAnswer,
+    StatsData,
+    present,
+)
+
+bp: APIBlueprint = blueprint("review", "Review")
+ONE_PRODUCT = f"/api/products/<int(max={MAX_ID}):product_id>"
+ONE_IMAGE = f"/api/product-images/<int(max={MAX_ID}):image_id>"
+
+
+@bp.patch(ONE_IMAGE)
+@bp.input(ImageDecisionIn, arg_name="decision")
+@bp.output(ProductAnswer)
+@bp.doc(operation_id="decideImage", responses=[409, 412])
+@needs("review")
+def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
+    """Decide one picture, or undo a decision with `pending`
+
+    Answers the product. `If-Match` is optional: 412 with the present state when it is stale.
+    """
+    view = services().catalog.decide(
+        image_id,
+        decision.status,
+        who=caller().name,
+        reason=decision.reason,
+        note=decision.note,
+        if_version=wanted_version(),
+    )
+    return _product(view, f"Picture {image_id} is {decision.status}")
+
+
+@bp.post(f"{ONE_PRODUCT}/review")
+@bp.input(ReviewIn, arg_name="decision")
+@bp.output(ProductAnswer)
+@bp.doc(operation_id="reviewProduct", responses=[409, 412])
+@needs("review")
+def review_product(product_id: int, decision: ReviewIn) -> Response:
+    """Decide a whole product
+
+    Approving approves the named pictures (all, if none are named) and rejects the rest.
+    """
+    view = services().catalog.review(
+        product_id,
+        decision.status,
+        who=caller().name,
+        image_ids=decision.image_ids,
+        reason=decision.reason,
+        note=decision.note,
+        if_version=wanted_version(),
+    )
+    return _product(view, f"Product {product_id} is {view.status}")
+
+
+@bp.post(f"{ONE_PRODUCT}/enhance")
+@bp.input(EnhanceIn, arg_name="wish")
+@bp.output(ProductAnswer)
+@bp.doc(operation_id="enhanceProduct", responses=[409, 412])
+@needs("submit", "review")
+def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
+    """Redo a product
+
+    From `failed` without instructions it resumes the same round; else it opens the next one.
+    """
+    view = services().catalog.enhance(
+        product_id,
+        who=caller().name,
+        instructions=wish.instructions,
+        if_version=wanted_version(),
+    )
+    return _product(view, f"Product {product_id} is queued for processing")
+
+
+def _product(view: ProductView, message: str) -> Response:
+    body = ProductAnswer(message=message, data=ProductData(product=present(view)))
+    response = answer(body)
+    response.set_etag(str(view.version))
+    return response
+
+
+@bp.get("/api/stats")
+@bp.output(StatsAnswer)
+@bp.doc(operation_id="getStats", responses=[304])
+@needs()
+def get_stats() -> Response:
+    """Counts by status, the queue, pictures, and what they cost"""
+    data = StatsData.model_validate(services().catalog.stats())
+    return conditional(answer(StatsAnswer(message="Counts", data=data)))
