@@ -278,7 +278,8 @@ def _lost(claim: Claim) -> LostClaim:
 
 
 def _changed(session: Session, statement: Update) -> bool:
-    result = session.execute(statement)
+    # The loaded product stays as it was before the update: the claim tells what it found.
+    result = session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount > 0
 
 

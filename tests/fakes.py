@@ -1,0 +1,105 @@
+"""Hand-written stand-ins for the parts a test wants to steer."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from packshot import imaging
+from packshot.enhancers import Analysis, Brief, Health, Photo, Picture, VariantPlan
+from packshot.queues import Depth, Message
+
+
+def photo_bytes(seed: int = 1, side: int = 120) -> bytes:
+    """A small JPEG with something on it."""
+    chance = np.random.default_rng(seed)
+    pixels = np.full((side, side, 3), 200, np.uint8)
+    pixels[side // 4 : -side // 4, side // 4 : -side // 4] = chance.integers(0, 255, 3)
+    pixels += chance.integers(0, 8, pixels.shape, dtype=np.uint8)
+    return imaging.encode_array(pixels)
+
+
+def analysis_of(wanted: int) -> Analysis:
+    return Analysis(
+        product="a box",
+        shape="square",
+        colours=["red"],
+        material="card",
+        parts=["1 lid"],
+        label_text=["ACME"],
+        logo="",
+        faults=[],
+        variants=[VariantPlan(title=f"plan {n}", prompt=f"make {n}") for n in range(wanted)],
+    )
+
+
+@dataclass
+class FakeEnhancer:
+    """Counts what it is asked for, and fails as told: `plan(kind, variant)` may raise."""
+
+    plan: Callable[[str, int | None], None] = lambda kind, variant: None
+    name: str = "local"
+    parallel: bool = False
+    asked: Counter[tuple[int, int, int | None]] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _ask(self, brief: Brief, variant: int | None, kind: str) -> None:
+        with self.lock:
+            self.asked[brief.product_id, brief.round, variant] += 1
+        self.plan(kind, variant)
+
+    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+        self._ask(brief, None, "analysis")
+        return analysis_of(brief.wanted)
+
+    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+        self._ask(brief, variant, "picture")
+        plan = analysis.variants[variant]
+        return Picture(photo_bytes(variant), plan.title, plan.prompt, "fake-1")
+
+    def health(self) -> Health:
+        return Health(ok=True)
+
+
+@dataclass
+class FakeQueue:
+    """A queue of its own, in memory, that can be away; tells what was asked of it."""
+
+    name: str = "fake"
+    is_external: bool = True
+    wait_seconds: float = 0.0
+    waiting: list[int] = field(default_factory=list)
+    extended: list[tuple[int, float]] = field(default_factory=list)
+    finished: list[int] = field(default_factory=list)
+    trouble: Exception | None = None
+    refuses: set[int] = field(default_factory=set)
+
+    def send(self, product_ids: Sequence[int]) -> set[int]:
+        if self.trouble:
+            raise self.trouble
+        taken = set(product_ids) - self.refuses
+        self.waiting += sorted(taken)
+        return taken
+
+    def lease(self, limit: int) -> list[Message]:
+        if self.trouble:
+            raise self.trouble
+        taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        return [Message(number, f"handle-{number}") for number in taken]
+
+    def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
+        self.extended += [(message.product_id, seconds) for message in messages]
+        return []
+
+    def done(self, messages: Sequence[Message]) -> None:
+        self.finished += [message.product_id for message in messages]
+
+    def depth(self) -> Depth:
+        return Depth(len(self.waiting), 0, 0, None)
+
+    def health(self) -> str | None:
+        return None

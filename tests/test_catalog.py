@@ -1,0 +1,303 @@
+"""Creating, deciding, redoing and finding products, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+
+import pytest
+from fakes import FakeQueue, analysis_of
+from sqlalchemy import select, text, update
+
+from packshot.catalog import Catalog, Idempotency, NewProduct
+from packshot.claims import Claim, Claims, ImageRecord
+from packshot.database import Database
+from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
+from packshot.models import Decision, Product, Round, now
+
+BOX = NewProduct("Boxes", "https://shop.example/box.jpg", *map(Decimal, ("10", "9", "1", "18")))
+LEASE = 60.0
+
+
+@pytest.fixture
+def queue() -> FakeQueue:
+    return FakeQueue()
+
+
+@pytest.fixture
+def catalog(database: Database, queue: FakeQueue) -> Catalog:
+    return Catalog(database, queue, wanted=2, lease_seconds=LEASE)
+
+
+@pytest.fixture
+def claims(database: Database) -> Claims:
+    return Claims(database, LEASE, wanted=2)
+
+
+def record(variant: int) -> ImageRecord:
+    key = f"enhanced/1/{variant}.jpg"
+    return ImageRecord(
+        variant, f"/media/{key}", key, "white", "p", "local", "m", 8, 8, 99, "0" * 64, None
+    )
+
+
+def taken(claims: Claims, product_id: int) -> Claim:
+    claim = claims.take(product_id)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def reviewable(catalog: Catalog, claims: Claims) -> int:
+    """A product with two pictures, waiting for its reviewer."""
+    product_id = catalog.create([BOX]).products[0].id
+    finish(claims, product_id)
+    return product_id
+
+
+def finish(claims: Claims, product_id: int) -> None:
+    claim = taken(claims, product_id)
+    claims.save_analysis(claim, "local", analysis_of(2).model_dump())
+    for variant in claim.missing:
+        claims.record_image(claim, record(variant))
+    claims.complete(claim)
+
+
+def test_created_products_are_pending_queued_and_sent(catalog: Catalog, queue: FakeQueue) -> None:
+    created = catalog.create([BOX, BOX])
+    assert [product.status for product in created.products] == ["pending", "pending"]
+    assert queue.waiting == [product.id for product in created.products]
+    stored = catalog.product(created.products[0].id)
+    assert (stored.mrp, stored.gst, stored.wanted) == (Decimal("10.00"), Decimal("18.00"), 2)
+
+
+def test_money_is_exact(catalog: Catalog) -> None:
+    largest = NewProduct("x", "https://a/b", *[Decimal("9999999999.99")] * 3, Decimal("0.10"))
+    stored = catalog.product(catalog.create([largest]).products[0].id)
+    assert (stored.mrp, stored.gst) == (Decimal("9999999999.99"), Decimal("0.10"))
+
+
+def test_a_queue_that_is_away_loses_nothing(catalog: Catalog, queue: FakeQueue) -> None:
+    queue.trouble = Unavailable("the queue is away")
+    product_id = catalog.create([BOX]).products[0].id
+    queue.trouble = None
+    age(catalog.database, "queued_at", 10)
+    assert catalog.resend() == 1
+    assert queue.waiting == [product_id]
+    assert catalog.resend() == 0
+
+
+def test_entries_the_queue_refused_are_sent_again(catalog: Catalog, queue: FakeQueue) -> None:
+    first = catalog.create([BOX]).products[0].id
+    queue.refuses = {first + 1}
+    second = catalog.create([BOX, BOX]).products[0].id
+    queue.refuses, queue.waiting = set(), []
+    age(catalog.database, "queued_at", 10)
+    catalog.resend()
+    assert queue.waiting == [second]
+
+
+def test_a_lost_message_is_sent_again_after_a_while(catalog: Catalog, queue: FakeQueue) -> None:
+    product_id = catalog.create([BOX]).products[0].id
+    queue.waiting = []
+    age(catalog.database, "queued_at", 10)
+    assert catalog.resend() == 0
+    age(catalog.database, "sent_at", 500)
+    catalog.resend()
+    assert queue.waiting == [product_id]
+
+
+def age(database: Database, column: str, seconds: float) -> None:
+    with database.write() as session:
+        session.execute(update(Product).values({column: now(-seconds)}))
+
+
+def test_the_same_key_and_body_create_once(catalog: Catalog) -> None:
+    key = Idempotency("shop", "k1", "digest")
+    first, second = (catalog.create([BOX], idempotency=key) for _ in range(2))
+    assert second.replayed
+    assert [p.id for p in first.products] == [p.id for p in second.products]
+    assert first.products == second.products
+    with pytest.raises(Conflict) as caught:
+        catalog.create([BOX], idempotency=Idempotency("shop", "k1", "other"))
+    assert caught.value.code == "idempotency_mismatch"
+    assert len(catalog.products().products) == 1
+
+
+def test_one_key_sent_by_many_at_once_creates_once(catalog: Catalog) -> None:
+    key = Idempotency("shop", "k1", "digest")
+    answers: list[object] = []
+
+    def send() -> None:
+        try:
+            answers.append(catalog.create([BOX], idempotency=key))
+        except PackshotError as error:
+            answers.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(catalog.products().products) == 1
+    assert all(getattr(a, "code", "idempotency_running") == "idempotency_running" for a in answers)
+
+
+def test_pages_are_newest_first_and_join_up(catalog: Catalog) -> None:
+    ids = [product.id for product in catalog.create([BOX] * 5).products]
+    seen, cursor = [], None
+    while True:
+        page = catalog.products(limit=2, cursor=cursor)
+        seen += [product.id for product in page.products]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == ids[::-1]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "////", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
+def test_a_strange_cursor_is_refused(catalog: Catalog, cursor: str) -> None:
+    with pytest.raises(Conflict):
+        catalog.products(cursor=cursor)
+
+
+def test_lists_filter(catalog: Catalog, claims: Claims) -> None:
+    done = reviewable(catalog, claims)
+    batch = catalog.create([BOX])
+    assert [p.id for p in catalog.products(status="pending_review").products] == [done]
+    assert [p.id for p in catalog.products(batch=batch.batch_id).products] == [
+        batch.products[0].id
+    ]
+    assert catalog.products(category="Hats").products == []
+
+
+def test_a_product_is_approved_when_all_is_decided_and_one_approved(
+    catalog: Catalog, claims: Claims
+) -> None:
+    product_id = reviewable(catalog, claims)
+    first, second = catalog.product(product_id).images
+    assert catalog.decide(first.id, "rejected", who="ann", reason="edges").status == "pending_review"
+    assert catalog.decide(second.id, "approved", who="ann").status == "approved"
+    assert catalog.decide(second.id, "rejected", who="bob").status == "rejected"
+    assert catalog.decide(first.id, "pending", who="bob").status == "pending_review"
+    history = catalog.history(product_id)
+    assert [(line.who, line.status, line.previous) for line in history] == [
+        ("bob", "pending", "rejected"),
+        ("bob", "rejected", "approved"),
+        ("ann", "approved", "pending"),
+        ("ann", "rejected", "pending"),
+    ]
+
+
+def test_reviewing_a_product_rejects_what_was_not_named(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    chosen = catalog.product(product_id).images[1].id
+    view = catalog.review(product_id, "approved", who="ann", image_ids=[chosen])
+    assert [image.status for image in view.images] == ["rejected", "approved"]
+    assert view.status == "approved"
+    with pytest.raises(Conflict):
+        catalog.review(product_id, "approved", who="ann", image_ids=[chosen + 1000])
+
+
+def test_the_slower_reviewer_is_told(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    seen = catalog.product(product_id)
+    catalog.review(product_id, "approved", who="ann", if_version=seen.version)
+    with pytest.raises(Conflict) as caught:
+        catalog.review(product_id, "rejected", who="bob", if_version=seen.version)
+    assert caught.value.code == "stale"
+    assert getattr(caught.value.state, "status", None) == "approved"
+
+
+def test_what_is_not_ready_can_not_be_decided(catalog: Catalog) -> None:
+    product_id = catalog.create([BOX]).products[0].id
+    with pytest.raises(Conflict):
+        catalog.review(product_id, "approved", who="ann")
+    with pytest.raises(NotFound):
+        catalog.decide(77, "approved", who="ann")
+    with pytest.raises(NotFound):
+        catalog.product(9_999)
+
+
+def test_a_redo_opens_the_next_round_and_closes_the_old(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    first, second = catalog.product(product_id).images
+    catalog.decide(first.id, "approved", who="ann")
+    redone = catalog.enhance(product_id, who="ann", instructions="less blue")
+    assert (redone.status, redone.round, redone.instructions) == ("pending", 2, "less blue")
+    old = catalog.product(product_id, all_rounds=True).images
+    assert [image.status for image in old] == ["approved", "rejected"]
+    assert catalog.history(product_id)[0].reason == "superseded"
+    finish(claims, product_id)
+    with pytest.raises(Conflict) as caught:
+        catalog.decide(second.id, "approved", who="ann")
+    assert caught.value.code == "round_closed"
+    with catalog.database.read() as session:
+        assert session.scalar(select(Round.instructions).where(Round.number == 2)) == "less blue"
+
+
+def test_a_redo_while_pending_is_a_conflict(catalog: Catalog) -> None:
+    product_id = catalog.create([BOX]).products[0].id
+    with pytest.raises(Conflict):
+        catalog.enhance(product_id, who="ann")
+
+
+def test_a_failed_product_resumes_its_round(catalog: Catalog, claims: Claims) -> None:
+    product_id = catalog.create([BOX]).products[0].id
+    claim = taken(claims, product_id)
+    claims.record_image(claim, record(0))
+    claims.fail(claim, Unavailable("no luck", code="x"))
+    assert catalog.product(product_id).error == "no luck"
+    resumed = catalog.enhance(product_id, who="ann")
+    assert (resumed.round, resumed.status, resumed.error) == (1, "pending", None)
+    assert taken(claims, product_id).missing == [1]
+
+
+def test_a_row_written_by_hand_is_queued_when_asked(
+    catalog: Catalog, claims: Claims, queue: FakeQueue
+) -> None:
+    with catalog.database.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO products (category, raw_image, mrp, price)"
+                " VALUES ('Hats', 'https://shop.example/hat.jpg', 10, 9)"
+            )
+        )
+    (row,) = catalog.products().products
+    assert (row.status, row.queued_at) == ("pending", None)
+    assert not isinstance(claims.take(row.id), Claim)
+    catalog.enhance(row.id, who="ann")
+    assert queue.waiting == [row.id]
+    assert isinstance(claims.take(row.id), Claim)
+
+
+def test_the_documents_queries_run_as_printed(catalog: Catalog, claims: Claims) -> None:
+    reviewable(catalog, claims)
+    with catalog.database.read() as session:
+        count = session.scalar(
+            text("SELECT COUNT(*) FROM products WHERE status = 'pending_review';")
+        )
+        rows = session.execute(
+            text(
+                "SELECT pi.*, p.category FROM product_images pi"
+                " JOIN products p ON pi.product_id = p.id ORDER BY pi.created_at DESC LIMIT 10;"
+            )
+        ).all()
+    assert count == 1
+    assert [row.category for row in rows] == ["Boxes", "Boxes"]
+
+
+def test_undoing_twice_writes_one_decision(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    for _ in range(2):
+        catalog.review(product_id, "approved", who="ann")
+    with catalog.database.read() as session:
+        assert len(session.scalars(select(Decision)).all()) == 2
+
+
+def test_stats_count(catalog: Catalog, claims: Claims) -> None:
+    reviewable(catalog, claims)
+    catalog.create([BOX])
+    stats = catalog.stats()
+    assert stats.products == {"pending": 1, "pending_review": 1}
+    assert stats.images == {"pending": 2}
+    assert stats.made_last_hour == 2

@@ -1,0 +1,147 @@
+"""A claim is one worker's at a time, ends with its lease, and fences every write."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import update
+from test_catalog import BOX, LEASE, record, taken
+
+from packshot.catalog import Catalog
+from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
+from packshot.database import Database
+from packshot.errors import EnhancerError, LostClaim, Unavailable
+from packshot.models import Product, now
+from packshot.queues import DatabaseQueue
+
+
+@pytest.fixture
+def claims(database: Database) -> Claims:
+    return Claims(database, LEASE, wanted=2)
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    return Catalog(database, DatabaseQueue(database, LEASE), wanted=2, lease_seconds=LEASE)
+
+
+@pytest.fixture
+def product_id(catalog: Catalog) -> int:
+    return catalog.create([BOX]).products[0].id
+
+
+def set_product(database: Database, **values: object) -> None:
+    with database.write() as session:
+        session.execute(update(Product).values(**values))
+
+
+def test_one_of_many_gets_it(claims: Claims, product_id: int) -> None:
+    got: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: got.append(claims.take(product_id))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(result, Claim) for result in got) == 1
+    assert all(isinstance(result, Claim | NotNow) for result in got)
+
+
+def test_a_fresh_claim_tells_what_it_found(claims: Claims, product_id: int) -> None:
+    claim = taken(claims, product_id)
+    assert (claim.attempts, claim.alone, claim.missing) == (1, False, [0, 1])
+
+
+def test_a_held_product_says_when_to_look_again(claims: Claims, product_id: int) -> None:
+    taken(claims, product_id)
+    later = claims.take(product_id)
+    assert isinstance(later, NotNow)
+    assert LEASE - 10 < later.seconds <= LEASE
+
+
+def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product_id: int) -> None:
+    old = taken(claims, product_id)
+    set_product(claims.database, lease_until=now(-1))
+    new = taken(claims, product_id)
+    assert new.alone
+    for write in (
+        lambda: claims.save_analysis(old, "local", {}),
+        lambda: claims.record_image(old, record(0)),
+        lambda: claims.record_refusal(old, 0, EnhancerError("no")),
+        lambda: claims.complete(old),
+        lambda: claims.fail(old, EnhancerError("no")),
+        lambda: claims.pause(old, EnhancerError("no"), 5),
+        lambda: claims.give_back(old),
+        lambda: claims.check(old),
+    ):
+        with pytest.raises(LostClaim):
+            write()
+    assert claims.renew([old, new]) == {old.token}
+    claims.complete(new)
+
+
+def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id: int) -> None:
+    taken(claims, product_id)
+    set_product(claims.database, lease_until=now(3600))
+    assert isinstance(claims.take(product_id), Claim)
+
+
+def test_a_heartbeat_keeps_it(claims: Claims, product_id: int) -> None:
+    claim = taken(claims, product_id)
+    set_product(claims.database, lease_until=now(1))
+    assert claims.renew([claim]) == set()
+    later = claims.take(product_id)
+    assert isinstance(later, NotNow)
+    assert later.seconds > LEASE - 10
+
+
+def test_five_claims_in_vain_fail_the_product(
+    claims: Claims, catalog: Catalog, product_id: int
+) -> None:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert taken(claims, product_id).attempts == attempt
+        set_product(claims.database, lease_until=now(-1))
+    assert isinstance(claims.take(product_id), NothingToDo)
+    failed = catalog.product(product_id)
+    assert (failed.status, failed.error_code) == ("failed", "worker_died")
+    assert failed.error is not None
+    assert "5 times" in failed.error
+
+
+def test_a_saved_step_starts_the_count_anew(claims: Claims, product_id: int) -> None:
+    claim = taken(claims, product_id)
+    claims.record_image(claim, record(0))
+    set_product(claims.database, lease_until=now(-1))
+    again = taken(claims, product_id)
+    assert (again.attempts, again.missing) == (1, [1])
+
+
+def test_an_outage_gives_the_attempt_back(
+    claims: Claims, catalog: Catalog, product_id: int
+) -> None:
+    claim = taken(claims, product_id)
+    claims.give_back(claim, 30, Unavailable("the store is away"))
+    waiting = catalog.product(product_id)
+    assert (waiting.attempts, waiting.error) == (0, "the store is away")
+    later = claims.take(product_id)
+    assert isinstance(later, NotNow)
+    assert 20 < later.seconds <= 30
+
+
+def test_a_refused_variant_is_not_missing(claims: Claims, product_id: int) -> None:
+    claim = taken(claims, product_id)
+    claims.record_refusal(claim, 1, EnhancerError("a weapon", code="safety"))
+    claims.give_back(claim)
+    assert taken(claims, product_id).missing == [0]
+
+
+@pytest.mark.parametrize("status", ["pending_review", "approved", "rejected", "failed"])
+def test_only_pending_products_are_taken(claims: Claims, product_id: int, status: str) -> None:
+    set_product(claims.database, status=status)
+    assert isinstance(claims.take(product_id), NothingToDo)
+
+
+def test_a_deleted_product_leaves_nothing_to_do(claims: Claims) -> None:
+    assert isinstance(claims.take(4711), NothingToDo)

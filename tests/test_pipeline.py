@@ -1,0 +1,196 @@
+"""The story of one product: every step saved, only what is missing made, faults told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeEnhancer, photo_bytes
+from sqlalchemy import delete, update
+from test_catalog import BOX, LEASE, taken
+
+from packshot import imaging, pipeline
+from packshot.catalog import Catalog
+from packshot.claims import Claims
+from packshot.database import Database
+from packshot.errors import (
+    EnhancerError,
+    FetchError,
+    LostClaim,
+    PackshotError,
+    Unavailable,
+    VariantRefused,
+)
+from packshot.models import Product, ProductImage, now
+from packshot.pixels import Pixels
+from packshot.queues import DatabaseQueue
+from packshot.storage import LocalStorage
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Iterator[Pixels]:
+    pixels = Pixels()
+    yield pixels
+    pixels.close()
+
+
+class Shop:
+    """A product, and everything its story is told with."""
+
+    def __init__(self, database: Database, folder: Path, pixels: Pixels) -> None:
+        self.enhancer = FakeEnhancer()
+        self.fetched: list[str] = []
+        self.database = database
+        self.parts = pipeline.Parts(
+            claims=Claims(database, LEASE, wanted=3),
+            read_raw=self.read_raw,
+            storage=LocalStorage(folder),
+            pixels=pixels,
+            enhancer=self.enhancer,
+            output=imaging.OutputSpec(aspect="1:1"),
+        )
+        self.catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=3)
+        self.product_id = self.catalog.create([BOX]).products[0].id
+
+    def read_raw(self, url: str) -> bytes:
+        self.fetched.append(url)
+        return photo_bytes()
+
+    def run(self) -> None:
+        pipeline.run(taken(self.parts.claims, self.product_id), self.parts)
+
+    def die(self) -> None:
+        """The process ended here: its lease runs out."""
+        with self.database.write() as session:
+            session.execute(update(Product).values(lease_until=now(-1)))
+
+    @property
+    def product(self):  # type: ignore[no-untyped-def]
+        return self.catalog.product(self.product_id)
+
+    def objects(self, prefix: str) -> list[str]:
+        return sorted(self.parts.storage.list(prefix))
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path, pixels: Pixels) -> Shop:
+    return Shop(database, tmp_path / "media", pixels)
+
+
+def failing(kind: str, variant: int | None, error: Exception) -> Callable[[str, int | None], None]:
+    def plan(asked_kind: str, asked_variant: int | None) -> None:
+        if (asked_kind, asked_variant) == (kind, variant):
+            raise error
+
+    return plan
+
+
+def test_a_photo_becomes_three_pictures(shop: Shop) -> None:
+    shop.run()
+    product = shop.product
+    assert (product.status, product.attempts, len(product.images)) == ("pending_review", 0, 3)
+    assert [image.title for image in product.images] == ["plan 0", "plan 1", "plan 2"]
+    assert len(shop.objects("enhanced/")) == 3
+    assert len(shop.objects("normalised/")) == 1
+    assert len(shop.objects("previews/")) == 8
+    for image in product.images:
+        stored = shop.parts.storage.get(image.media_url.removeprefix("/media/"))
+        assert len(stored) == image.bytes
+        assert shop.parts.storage.exists(image.previews[320].removeprefix("/media/"))
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_restart_makes_only_what_is_missing(shop: Shop, parallel: bool) -> None:
+    shop.enhancer.parallel = parallel
+    shop.enhancer.plan = failing("picture", 1, Unavailable("the enhancer is away"))
+    with pytest.raises(Unavailable):
+        shop.run()
+    shop.die()
+    shop.enhancer.plan = lambda kind, variant: None
+    shop.run()
+    asked = {key[2]: count for key, count in shop.enhancer.asked.items()}
+    assert asked == {None: 1, 0: 1, 1: 2, 2: 1}
+    assert len(shop.fetched) == 1
+    assert len(shop.product.images) == 3
+
+
+def test_a_stored_picture_whose_record_was_lost_is_adopted(shop: Shop) -> None:
+    shop.run()
+    before = {image.variant: image.sha256 for image in shop.product.images}
+    with shop.database.write() as session:
+        session.execute(delete(ProductImage).where(ProductImage.variant == 1))
+        session.execute(update(Product).values(status="pending"))
+    shop.run()
+    assert {image.variant: image.sha256 for image in shop.product.images} == before
+    assert sum(shop.enhancer.asked.values()) == 4
+
+
+def test_a_refused_picture_leaves_the_others_and_a_warning(shop: Shop) -> None:
+    shop.enhancer.plan = failing("picture", 1, VariantRefused("blocked for safety"))
+    shop.run()
+    product = shop.product
+    assert (product.status, [image.variant for image in product.images]) == (
+        "pending_review",
+        [0, 2],
+    )
+    assert product.warning == "picture 2: blocked for safety"
+
+
+def test_a_product_all_of_whose_pictures_are_refused_has_none(shop: Shop) -> None:
+    def refuse(kind: str, variant: int | None) -> None:
+        if kind == "picture":
+            raise VariantRefused("blocked for safety")
+
+    shop.enhancer.plan = refuse
+    with pytest.raises(VariantRefused):
+        shop.run()
+
+
+def test_a_refusal_is_remembered(shop: Shop) -> None:
+    def refuse_then_fail(kind: str, variant: int | None) -> None:
+        if variant == 0:
+            raise VariantRefused("blocked for safety")
+        if variant == 1:
+            raise EnhancerError("no picture came")
+
+    shop.enhancer.plan = refuse_then_fail
+    with pytest.raises(EnhancerError):
+        shop.run()
+    shop.die()
+    shop.enhancer.plan = lambda kind, variant: None
+    shop.run()
+    assert shop.enhancer.asked[shop.product_id, 1, 0] == 1
+    assert [image.variant for image in shop.product.images] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "error", [FetchError("404 from shop.example"), Unavailable("away"), EnhancerError("nothing")]
+)
+def test_what_goes_wrong_comes_out_as_ours(shop: Shop, error: PackshotError) -> None:
+    shop.enhancer.plan = failing("analysis", None, error)
+    with pytest.raises(type(error)):
+        shop.run()
+    assert shop.product.images == []
+
+
+def test_a_worker_that_lost_its_claim_writes_nothing(shop: Shop) -> None:
+    def lose_it(kind: str, variant: int | None) -> None:
+        if variant == 1:
+            shop.die()
+            taken(shop.parts.claims, shop.product_id)
+
+    shop.enhancer.plan = lose_it
+    with pytest.raises(LostClaim):
+        shop.run()
+    assert [image.variant for image in shop.product.images] == [0]
+    assert len(shop.objects("enhanced/")) == 1
+
+
+def test_a_redo_never_fetches_again(shop: Shop) -> None:
+    shop.run()
+    shop.catalog.enhance(shop.product_id, who="ann", instructions="brighter")
+    shop.run()
+    assert len(shop.fetched) == 1
+    assert len(shop.objects("enhanced/")) == 6
+    assert shop.product.round == 2

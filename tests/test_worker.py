@@ -1,0 +1,295 @@
+"""The worker: slots, retries and pauses, doubled messages, outages, and an orderly end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeEnhancer, FakeQueue, photo_bytes
+from sqlalchemy import update
+from test_catalog import BOX
+
+from packshot import imaging, pipeline
+from packshot.catalog import Catalog, ProductView
+from packshot.claims import Claims
+from packshot.database import Database
+from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
+from packshot.models import Product, now
+from packshot.pixels import Pixels
+from packshot.queues import DatabaseQueue, Queue
+from packshot.storage import LocalStorage
+from packshot.worker import MAX_ATTEMPTS, Room, Worker
+
+LEASE = 3.0
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Iterator[Pixels]:
+    pixels = Pixels()
+    yield pixels
+    pixels.close()
+
+
+class Shop:
+    """A worker and its surroundings; `chance` is 0, so that every pause is the shortest."""
+
+    def __init__(self, database: Database, folder: Path, pixels: Pixels) -> None:
+        self.database, self.folder, self.pixels = database, folder, pixels
+        self.enhancer = FakeEnhancer()
+        self.queue: Queue = DatabaseQueue(database, LEASE)
+        self.workers: list[Worker] = []
+
+    def worker(self, concurrency: int = 2) -> Worker:
+        parts = pipeline.Parts(
+            claims=Claims(self.database, LEASE, wanted=1),
+            read_raw=lambda url: photo_bytes(),
+            storage=LocalStorage(self.folder),
+            pixels=self.pixels,
+            enhancer=self.enhancer,
+            output=imaging.OutputSpec(),
+        )
+        worker = Worker(parts, self.queue, self.catalog, concurrency, chance=lambda: 0.0)
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.database, self.queue, wanted=1, lease_seconds=LEASE)
+
+    def create(self, count: int = 1) -> list[int]:
+        return [product.id for product in self.catalog.create([BOX] * count).products]
+
+    def status(self, product_id: int) -> str:
+        return self.catalog.product(product_id).status
+
+    def hurry(self) -> None:
+        """Skip the pauses between attempts."""
+        with self.database.write() as session:
+            session.execute(
+                update(Product).where(Product.not_before.is_not(None)).values(not_before=now(-1))
+            )
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path, pixels: Pixels) -> Iterator[Shop]:
+    shop = Shop(database, tmp_path / "media", pixels)
+    yield shop
+    for worker in shop.workers:
+        worker.stop(6)
+
+
+def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def test_products_are_done_and_the_documents_lines_are_logged(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    ids = shop.create(5)
+    worker = shop.worker()
+    worker.start()
+    until(lambda: all(shop.status(number) == "pending_review" for number in ids))
+    assert worker.problem() is None
+    assert worker.stop(6)
+    assert "Worker thread started" in caplog.messages
+    for number in ids:
+        assert f"Received message for product_id: {number}" in caplog.messages
+        assert f"Successfully processed product {number}" in caplog.messages
+
+
+def test_no_more_in_flight_than_slots(shop: Shop) -> None:
+    inside, most, lock = [0], [0], threading.Lock()
+
+    def count(kind: str, variant: int | None) -> None:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        with lock:
+            inside[0] -= 1
+
+    shop.enhancer.plan = count
+    ids = shop.create(8)
+    shop.worker(concurrency=3).start()
+    until(lambda: all(shop.status(number) == "pending_review" for number in ids))
+    assert 2 <= most[0] <= 3
+
+
+def test_a_permanent_fault_fails_at_once_and_others_go_on(shop: Shop) -> None:
+    def broken(kind: str, variant: int | None) -> None:
+        if sum(shop.enhancer.asked.values()) == 1:
+            raise FetchError("the picture could not be downloaded: 404 from shop.example")
+
+    shop.enhancer.plan = broken
+    ids = shop.create(3)
+    shop.worker(concurrency=1).start()
+    until(lambda: all(shop.status(number) != "pending" for number in ids))
+    failed = [shop.catalog.product(n) for n in ids if shop.status(n) == "failed"]
+    assert [product.error for product in failed] == [
+        "the picture could not be downloaded: 404 from shop.example"
+    ]
+    assert failed[0].attempts == 1
+
+
+def test_a_fault_that_may_pass_is_tried_five_times(shop: Shop) -> None:
+    def never(kind: str, variant: int | None) -> None:
+        raise EnhancerError("no picture came")
+
+    shop.enhancer.plan = never
+    (product_id,) = shop.create()
+    shop.worker().start()
+
+    def given_up() -> bool:
+        shop.hurry()
+        return shop.status(product_id) == "failed"
+
+    until(given_up)
+    assert shop.enhancer.asked[product_id, 1, None] == MAX_ATTEMPTS
+    assert shop.catalog.product(product_id).error == "no picture came"
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), RateLimited("slow", retry_after=0.2)])
+def test_an_outage_costs_no_attempt(shop: Shop, error: Unavailable) -> None:
+    times = [0]
+
+    def away(kind: str, variant: int | None) -> None:
+        times[0] += 1
+        if times[0] <= MAX_ATTEMPTS + 2:
+            raise error
+
+    shop.enhancer.plan = away
+    (product_id,) = shop.create()
+    worker = shop.worker()
+    worker.start()
+
+    def done() -> bool:
+        shop.hurry()
+        worker.outage.over()
+        return shop.status(product_id) == "pending_review"
+
+    until(done)
+
+
+def test_a_fault_that_should_not_be_costs_an_attempt_and_no_slot(shop: Shop) -> None:
+    def bug(kind: str, variant: int | None) -> None:
+        if kind == "analysis":
+            raise ZeroDivisionError
+
+    shop.enhancer.plan = bug
+    (product_id,) = shop.create()
+    worker = shop.worker(concurrency=1)
+    worker.start()
+
+    def paused() -> bool:
+        return shop.catalog.product(product_id).error_code == "unexpected"
+
+    until(paused)
+    shop.enhancer.plan = lambda kind, variant: None
+    (other,) = shop.create()
+    until(lambda: shop.status(other) == "pending_review")
+
+
+def test_doubled_and_stray_messages_are_harmless(shop: Shop) -> None:
+    queue = FakeQueue()
+    shop.queue = queue
+    (product_id,) = shop.create()
+    queue.waiting = [product_id] * 3 + [4711]
+    shop.worker(concurrency=2).start()
+    until(lambda: shop.status(product_id) == "pending_review" and not queue.waiting)
+    until(lambda: 4711 in queue.finished)
+    assert sum(shop.enhancer.asked.values()) == 2
+
+
+def test_a_heartbeat_carries_long_work_past_its_lease(shop: Shop) -> None:
+    shop.enhancer.plan = lambda kind, variant: time.sleep(LEASE * 0.75)
+    (product_id,) = shop.create()
+    for _ in range(2):
+        shop.worker(concurrency=1).start()
+    until(lambda: shop.status(product_id) == "pending_review")
+    assert sum(shop.enhancer.asked.values()) == 2
+
+
+def test_a_stop_lets_work_finish(shop: Shop) -> None:
+    shop.enhancer.plan = lambda kind, variant: time.sleep(0.3)
+    (product_id, *_) = shop.create(1)
+    worker = shop.worker()
+    worker.start()
+    until(lambda: bool(shop.enhancer.asked))
+    assert worker.stop(20)
+    assert shop.status(product_id) == "pending_review"
+
+
+def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
+    released = threading.Event()
+    shop.enhancer.plan = lambda kind, variant: released.wait(20) and None
+    (product_id,) = shop.create()
+    worker = shop.worker()
+    worker.start()
+    until(lambda: bool(shop.enhancer.asked))
+    began = time.monotonic()
+    assert not worker.stop(6)
+    assert time.monotonic() - began < 6.5
+    product = shop.catalog.product(product_id)
+    assert (product.status, product.attempts) == ("pending", 0)
+    assert shop.worker().parts.claims.take(product_id)
+    released.set()
+
+
+def test_messages_that_come_after_the_stop_are_released(shop: Shop) -> None:
+    queue = FakeQueue()
+    shop.queue = queue
+    (product_id,) = shop.create()
+    worker = shop.worker()
+    worker.begin_stop()
+    worker._receive()
+    assert queue.extended == [(product_id, 0)]
+
+
+def test_the_worker_outlives_a_queue_that_is_away(shop: Shop) -> None:
+    queue = FakeQueue(trouble=Unavailable("the queue is away"))
+    shop.queue = queue
+    (product_id,) = shop.create()
+    worker = shop.worker()
+    worker.start()
+    until(lambda: worker.problem() == "the queue is away")
+    queue.trouble = None
+    queue.waiting = [product_id]
+    until(lambda: shop.status(product_id) == "pending_review")
+
+
+def test_a_product_whose_worker_died_runs_alone() -> None:
+    room = Room()
+    order: list[str] = []
+    inside = threading.Event()
+
+    def normal(name: str, seconds: float) -> None:
+        with room.enter(alone=False):
+            inside.set()
+            time.sleep(seconds)
+            order.append(name)
+
+    def alone() -> None:
+        with room.enter(alone=True):
+            assert room.inside == 1
+            time.sleep(0.1)
+            assert room.inside == 1
+            order.append("alone")
+
+    threads = [threading.Thread(target=normal, args=("first", 0.2))]
+    threads[0].start()
+    inside.wait(2)
+    threads += [threading.Thread(target=alone)]
+    threads[1].start()
+    until(lambda: room.wanting_alone == 1)
+    threads += [threading.Thread(target=normal, args=("last", 0.0))]
+    threads[2].start()
+    for thread in threads:
+        thread.join(5)
+    assert order == ["first", "alone", "last"]
