@@ -34,7 +34,7 @@ GUNICORN: dict[str, Any] = {
     "timeout": 60,
     "graceful_timeout": int(GRACE_SECONDS) + 5,
     "keepalive": 5,
-    "max_requests": 0,
+    "control_socket_disable": True,  # it would be one file for all gunicorns of a user
     "capture_output": True,
     "errorlog": "-",
     "loglevel": "info",

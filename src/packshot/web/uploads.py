@@ -66,7 +66,7 @@ def _file() -> FileStorage:
     raw = read_limited(request, MAX_BODY)
     parser = FormDataParser(
         stream_factory=_in_memory,
-        max_form_memory_size=MULTIPART_BYTES,
+        max_form_memory_size=MAX_BODY,  # it bounds the parser's buffer too: no less than a chunk
         max_form_parts=10,
         silent=False,
     )
