@@ -418,20 +418,19 @@ def test_the_total_deadline_ends_whatever_drags_on(behaviour: photo_host.Behavio
     with PhotoHost({"/a.jpg": behaviour}) as host:
         began = time.monotonic()
         error = refused_by(host, "/a.jpg", QUICK)
-        assert 0.35 < time.monotonic() - began < 2
+        assert 0.35 < time.monotonic() - began < 5
         assert (error.code, error.retryable) == ("timed_out", True)
 
 
 def test_the_deadline_covers_all_hops_together() -> None:
     def slow_redirect(conversation: Conversation) -> None:
-        if conversation.pause(0.25):
+        if conversation.pause(0.3):
             redirect("/a.jpg")(conversation)
 
     with PhotoHost({"/a.jpg": slow_redirect}) as host:
-        began = time.monotonic()
-        assert refused_by(host, "/a.jpg", QUICK).code == "timed_out"
-        assert time.monotonic() - began < 1
-        assert len(host.requests) == 2
+        # Were the time per hop, this would be too many redirects.
+        assert refused_by(host, "/a.jpg", FetchLimits(total=0.9)).code == "timed_out"
+        assert len(host.requests) > 1
 
 
 @contextlib.contextmanager
@@ -458,7 +457,7 @@ def test_the_deadline_covers_a_tls_handshake_that_drips() -> None:
     with dripping_handshake() as port:
         began = time.monotonic()
         error = refused(Fetcher([f"127.0.0.1:{port}"], QUICK), f"https://127.0.0.1:{port}/a.jpg")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert (error.code, error.retryable) == ("timed_out", True)
 
 
@@ -478,7 +477,7 @@ def test_the_deadline_covers_a_slow_look_up() -> None:
     wires = Wires()
     began = time.monotonic()
     error = refused(Fetcher((), QUICK, slow, connector=wires), "http://shop.example/a.jpg")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert (error.code, error.retryable, wires.calls) == ("timed_out", True, [])
     release.set()
     for thread in threading.enumerate():
@@ -530,7 +529,7 @@ def test_a_declared_size_is_refused_without_reading_the_body() -> None:
     with PhotoHost({"/a.jpg": photo_host.drip(PICTURE + b"x", 5)}) as host:
         began = time.monotonic()
         assert refused_by(host, "/a.jpg", SMALL).code == "too_large"
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
 
 
 def test_a_gzip_bomb_is_refused() -> None:
@@ -749,7 +748,7 @@ def test_the_deadline_ends_a_drip_inside_tls(
     fetcher = tls_fetcher(certificate, Wires(tls_host), QUICK, shop_example=[PUBLIC])
     began = time.monotonic()
     assert refused(fetcher, "https://shop.example/a.jpg").code == "timed_out"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 # --- what leaks ------------------------------------------------------------------------------
