@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -42,6 +42,8 @@ log = logging.getLogger("packshot.catalog")
 
 PREVIEW_SIDES = (320, 1600)
 IDEMPOTENCY_HOURS = 24
+#: Categories listed in a filter: the largest ones.
+FACETS = 100
 #: A product that was sent and is still waiting after this long is sent again.
 RESEND_AFTER_SECONDS = 120.0
 RESEND_AT_MOST = 1000
@@ -164,6 +166,26 @@ class DecisionView:
     note: str | None
     who: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class RoundView:
+    """One run of variants, with what the reviewer asked for and what the enhancer read off."""
+
+    number: int
+    wanted: int
+    instructions: str | None
+    enhancer: str | None
+    analysis: dict[str, Any] | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
+class Facets:
+    """How many products there are by status and by category, each within the other filters."""
+
+    statuses: dict[str, int]
+    categories: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -340,6 +362,37 @@ class Catalog:
             )
             for decision, variant, round_number in rows
         ]
+
+    def rounds(self, product_id: int) -> list[RoundView]:
+        """Every round of a product, newest first."""
+        with self.database.read() as session:
+            rounds = session.scalars(
+                select(Round).where(Round.product_id == product_id).order_by(Round.number.desc())
+            ).all()
+        return [
+            RoundView(
+                number=found.number,
+                wanted=found.wanted,
+                instructions=found.instructions,
+                enhancer=found.enhancer,
+                analysis=found.analysis,
+                opened_at=found.opened_at,
+            )
+            for found in rounds
+        ]
+
+    def facets(
+        self, status: str | None = None, category: str | None = None, batch: str | None = None
+    ) -> Facets:
+        """The counts a list shows on its filters; each ignores its own filter's choice."""
+        by_status = _only(select(Product.status, func.count()), category=category, batch_id=batch)
+        by_category = _only(select(Product.category, func.count()), status=status, batch_id=batch)
+        with self.database.read() as session:
+            statuses = session.execute(by_status.group_by(Product.status)).all()
+            categories = session.execute(
+                by_category.group_by(Product.category).order_by(func.count().desc()).limit(FACETS)
+            ).all()
+        return Facets(_as_dict(statuses), _as_dict(categories))
 
     def stats(self) -> Stats:
         """Counts for people and metrics, read from the database now."""
@@ -793,6 +846,14 @@ def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
         created_at=image.created_at,
         updated_at=image.updated_at,
     )
+
+
+def _only(query: Select[str, int], **equal: str | None) -> Select[str, int]:
+    return query.filter_by(**{name: value for name, value in equal.items() if value is not None})
+
+
+def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
+    return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
 
 
 def _counts(session: Session, column: Any, identity: Any) -> list[tuple[str, int]]:
