@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from packshot.enhancers.gemini_models import current_name
 from packshot.settings import Settings
 
 MILLION = Decimal(1_000_000)
@@ -96,10 +97,9 @@ def estimate(products: int, settings: Settings, on_date: date) -> Estimate:
 
 def _gemini_estimate(products: int, settings: Settings, on_date: date) -> Estimate:
     count = settings.enhanced_images_count
-    analysis = expected_cost("analysis", settings.gemini_model, None, on_date)
-    picture = expected_cost(
-        "picture", settings.gemini_image_model, settings.enhanced_image_size, on_date
-    )
+    model, image_model = _models(settings, on_date)
+    analysis = expected_cost("analysis", model, None, on_date)
+    picture = expected_cost("picture", image_model, settings.enhanced_image_size, on_date)
     known = analysis is not None and picture is not None
     each = analysis + count * picture if analysis is not None and picture is not None else None
     return Estimate(
@@ -111,6 +111,13 @@ def _gemini_estimate(products: int, settings: Settings, on_date: date) -> Estima
         total=each * products if each is not None else None,
         notes=_notes(settings, on_date, known),
     )
+
+
+def _models(settings: Settings, on_date: date) -> tuple[str, str]:
+    """The models that will really be called that day."""
+    model, _ = current_name("GEMINI_MODEL", settings.gemini_model, on_date)
+    image_model, _ = current_name("GEMINI_IMAGE_MODEL", settings.gemini_image_model, on_date)
+    return model, image_model
 
 
 def expected_cost(kind: str, model: str, size: str | None, on: date) -> Decimal | None:
@@ -137,7 +144,7 @@ def _kilopixels(size: str) -> int:
 
 
 def _notes(settings: Settings, on_date: date, known: bool) -> tuple[str, ...]:
-    models = (settings.gemini_model, settings.gemini_image_model)
+    models = _models(settings, on_date)
     if not known:
         missing = [model for model in models if price_of(model, on_date) is None]
         what = ", ".join(missing) or f"size {settings.enhanced_image_size}"
@@ -148,7 +155,7 @@ def _notes(settings: Settings, on_date: date, known: bool) -> tuple[str, ...]:
         if row.model in models and row.valid_from > on_date
     ]
     size = settings.enhanced_image_size
-    price = price_of(settings.gemini_image_model, on_date)
+    price = price_of(models[1], on_date)
     if price is not None and size not in price.picture_tokens:
         changes.append(f"{size} has no published price: counted as the next larger size.")
     return tuple(changes)

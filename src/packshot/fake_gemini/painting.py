@@ -61,10 +61,9 @@ def _mask(photo: Pixels) -> Floats:
     _, binary = cv2.threshold(cv2.GaussianBlur(grey, (5, 5), 0), 0, 255, cv2.THRESH_OTSU)
     mask = _filled(np.asarray(binary, np.uint8))
     rim = np.concatenate([mask[0], mask[:, 0], mask[:, -1]]).mean() / 255
+    mask = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), np.uint8)  # no halo
     if rim > 0.1 or not 0.03 < float(mask.mean()) / 255 < 0.85:
         mask = np.full(mask.shape, 255, np.uint8)  # no product apart: keep the photo whole
-    else:
-        mask = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), np.uint8)  # no halo
     soft = cv2.GaussianBlur(mask, (3, 3), 0)
     size = (photo.shape[1], photo.shape[0])
     whole = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)
@@ -117,7 +116,7 @@ def _shadow(stage: Floats, alpha: Floats) -> Floats:
     """A soft shadow: the product's outline, flattened to its foot and blurred on a small copy."""
     height, width = alpha.shape
     small = cv2.resize(alpha, (width // 8, height // 8), interpolation=cv2.INTER_AREA)
-    foot = int(np.where(small.max(axis=1) > 0.5)[0].max())
+    foot = int(np.where(small.max(axis=1) > 0.5 * small.max())[0].max())
     flat = np.zeros_like(small)
     depth = max(2, small.shape[0] // 24)
     spread = cv2.resize(small, (small.shape[1], depth * 2), interpolation=cv2.INTER_AREA)
