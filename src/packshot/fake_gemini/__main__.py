@@ -21,6 +21,7 @@ def main() -> None:
         latency=options.latency,
         ledger=options.ledger,
         key=options.key,
+        side=options.side,
         chances=dict(options.fault),
         seed=options.seed,
     ) as fake:
@@ -34,6 +35,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.2, help="seconds per answer, about")
     parser.add_argument("--ledger", type=Path, help="JSON lines, one per request")
     parser.add_argument("--key", help="the only key accepted; default: any")
+    parser.add_argument("--side", type=int, help="pixels of each picture, whatever is asked for")
     parser.add_argument("--seed", type=int, default=0, help="for the faults by chance")
     parser.add_argument(
         "--fault",

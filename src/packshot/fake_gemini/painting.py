@@ -14,6 +14,7 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 CUTOUT_SIDE = 320  # the mask is found on a small copy and scaled up
+COARSE = 8
 FILLS = 0.74  # of the picture's shorter side
 
 
@@ -26,12 +27,9 @@ def decode(photo: bytes) -> Pixels | None:
 def paint(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     """A JPEG of about side x side pixels in that ratio, with the photo's product in the scene."""
     width, height = canvas_size(aspect, side)
-    product, alpha = _placed(photo, _mask(photo), width, height)
-    stage = _stage(scene, width, height)
-    stage = _shadow(stage, alpha)
-    cover = alpha[:, :, None]
-    lit = _lit(product, scene)
-    picture = np.clip(stage * (1 - cover) + lit * cover, 0, 255).astype(np.uint8)
+    product, alpha = _placed(_lit(photo, scene), _mask(photo), width, height)
+    stage = _stage(scene, alpha)
+    picture = np.asarray(cv2.blendLinear(stage, product, 1 - alpha, alpha), np.uint8)
     _caption(picture, scene.title)
     return encode(picture)
 
@@ -80,7 +78,7 @@ def _filled(binary: Pixels) -> Pixels:
     return mask
 
 
-def _placed(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Floats, Floats]:
+def _placed(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Pixels, Floats]:
     """The product and its mask, centred on an empty canvas, a little below the middle."""
     rows, columns = np.where(mask > 0.5)
     top, bottom = int(rows.min()), int(rows.max()) + 1
@@ -88,49 +86,55 @@ def _placed(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Float
     cut, alpha = photo[top:bottom, left:right], mask[top:bottom, left:right]
     scale = min(FILLS * width / (right - left), FILLS * height / (bottom - top))
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     x, y = (width - size[0]) // 2, round((height - size[1]) * 0.6)
-    product = np.zeros((height, width, 3), np.float32)
+    product = np.zeros((height, width, 3), np.uint8)
     cover = np.zeros((height, width), np.float32)
     inside = (slice(y, y + size[1]), slice(x, x + size[0]))
     product[inside] = cv2.resize(cut, size, interpolation=how)
     cover[inside] = cv2.resize(alpha, size, interpolation=how)
-    return product, np.clip(cover, 0, 1)
+    return product, cover
 
 
-def _stage(scene: Scene, width: int, height: int) -> Floats:
-    """Wall and surface, softly joined, brighter where the light comes from."""
-    down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    across = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+def _stage(scene: Scene, alpha: Floats) -> Pixels:
+    """Wall and surface, softly joined, lit from one side, with the product's soft shadow.
+
+    All of it is smooth, so an eighth of the size is enough to compute.
+    """
+    height, width = alpha.shape
+    small = cv2.resize(alpha, (width // COARSE, height // COARSE), interpolation=cv2.INTER_AREA)
+    down = np.linspace(0, 1, small.shape[0], dtype=np.float32)[:, None, None]
+    across = np.linspace(0, 1, small.shape[1], dtype=np.float32)[None, :, None]
     join = 1 / (1 + np.exp(-(down - 0.68) * 40))
     colour = _colour(scene.wall) * (1 - join) + _colour(scene.surface) * join
     light = 1.06 - 0.22 * np.abs(across - scene.light) - 0.10 * np.abs(down - 0.4)
-    return np.asarray(colour * light, np.float32)
+    shaded = colour * light * (1 - 0.45 * _shadow(np.asarray(small, np.float32))[:, :, None])
+    coarse = np.clip(shaded, 0, 255).astype(np.float32)
+    whole = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.convertScaleAbs(whole), np.uint8)
 
 
 def _colour(colour: Colour) -> Floats:
     return np.array(colour, np.float32)[None, None, :]
 
 
-def _shadow(stage: Floats, alpha: Floats) -> Floats:
-    """A soft shadow: the product's outline, flattened to its foot and blurred on a small copy."""
-    height, width = alpha.shape
-    small = cv2.resize(alpha, (width // 8, height // 8), interpolation=cv2.INTER_AREA)
-    foot = int(np.where(small.max(axis=1) > 0.5 * small.max())[0].max())
-    flat = np.zeros_like(small)
-    depth = max(2, small.shape[0] // 24)
-    spread = cv2.resize(small, (small.shape[1], depth * 2), interpolation=cv2.INTER_AREA)
-    top = max(0, min(foot - depth, small.shape[0] - 2 * depth))
+def _shadow(cover: Floats) -> Floats:
+    """Darkness 0..1: the product's outline, flattened to its foot and blurred."""
+    foot = int(np.where(cover.max(axis=1) > 0.5 * cover.max())[0].max())
+    depth = max(2, cover.shape[0] // 24)
+    flat = np.zeros_like(cover)
+    spread = cv2.resize(cover, (cover.shape[1], depth * 2), interpolation=cv2.INTER_AREA)
+    top = max(0, min(foot - depth, cover.shape[0] - 2 * depth))
     flat[top : top + 2 * depth] = spread
-    blurred = cv2.GaussianBlur(flat, (0, 0), depth)
-    shade = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
-    return stage * np.asarray(1 - 0.45 * np.clip(shade, 0, 1)[:, :, None], np.float32)
+    return np.clip(np.asarray(cv2.GaussianBlur(flat, (0, 0), depth), np.float32), 0, 1)
 
 
-def _lit(product: Floats, scene: Scene) -> Floats:
-    """The product in the scene's light: a little brighter, warmer or colder."""
+def _lit(photo: Pixels, scene: Scene) -> Pixels:
+    """The photo in the scene's light: a little brighter, warmer or colder."""
+    levels = np.arange(256, dtype=np.float32)[:, None]
     gain = np.array([1 - 0.06 * scene.warmth, 1.0, 1 + 0.06 * scene.warmth], np.float32)
-    return np.asarray(product * 1.07 * gain + 3, np.float32)
+    curve = np.clip(levels * 1.07 * gain + 3, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(photo, curve[None]), np.uint8)
 
 
 def _caption(picture: Any, title: str) -> None:
