@@ -14,7 +14,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from sqlalchemy import and_, func, not_, select
+from sqlalchemy import Select, and_, func, not_, select
 
 from packshot.aws import Connection, Resource
 from packshot.database import Database
@@ -150,15 +150,15 @@ class DatabaseQueue:
         return found
 
     def _candidates(self, limit: int) -> list[Message]:
-        oldest = (
-            select(Product.id)
-            .where(is_waiting_for_work(self._lease_seconds))
-            .order_by(Product.queued_at, Product.id)
-            .limit(limit * CANDIDATES_EACH)
-        )
         with self._database.read() as session:
-            ids = list(session.scalars(oldest))
+            ids = list(session.scalars(self.oldest_waiting(limit * CANDIDATES_EACH)))
         return [Message(id_) for id_ in self._rng.sample(ids, min(limit, len(ids)))]
+
+    def oldest_waiting(self, limit: int) -> Select[int]:
+        """The query that is this queue; the index `ix_products_queue` answers it in order."""
+        waiting = is_waiting_for_work(self._lease_seconds)
+        oldest_first = select(Product.id).where(waiting).order_by(Product.queued_at, Product.id)
+        return oldest_first.limit(limit)
 
     def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
         return []
@@ -194,6 +194,7 @@ class SqsQueue:
 
     `wait_seconds` is the long poll of one `lease`. It is always let end: a poll that is broken
     off swallows the next message for a whole lease. The queue's own wait attribute is ignored.
+    `patience` is how many seconds later than that an answer may come.
     """
 
     name = "sqs"
@@ -207,6 +208,7 @@ class SqsQueue:
         *,
         endpoint_url: str | None = None,
         wait_seconds: float = 5.0,
+        patience: float = 10.0,
         threads: int = 64,
     ) -> None:
         self.url = url
@@ -215,9 +217,9 @@ class SqsQueue:
         resource = Resource(f"the SQS queue {url}", "SQS_QUEUE_URL")
         # A poll is not repeated by boto3: it may have received what the second one would miss.
         poller = partial(
-            _sqs_client, region, endpoint_url, read_timeout=wait_seconds + 10, attempts=1
+            sqs_client, region, endpoint_url, read_timeout=wait_seconds + patience, attempts=1
         )
-        others = partial(_sqs_client, region, endpoint_url, pool=threads)
+        others = partial(sqs_client, region, endpoint_url, pool=threads)
         self._poller: Connection[SQSClient] = Connection(poller, resource)
         self._sqs: Connection[SQSClient] = Connection(others, resource)
         self._finished: SimpleQueue[Message] = SimpleQueue()
@@ -454,7 +456,7 @@ def _sibling(url: str, arn: str | None) -> str | None:
     return f"{url.rsplit('/', 2)[0]}/{account}/{name}"
 
 
-def _sqs_client(
+def sqs_client(
     region: str | None,
     endpoint_url: str | None,
     session: Session,
