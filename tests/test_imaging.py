@@ -339,6 +339,15 @@ def test_colour_is_kept_at_the_photos_own_resolution() -> None:
     assert imaging.read_header(imaging.finish(graphic.data, OutputSpec()).data).subsampled
 
 
+def test_a_fitted_copy_is_a_clean_upright_jpeg_in_one_pass() -> None:
+    tagged = pyvips_image(numpy.ascontiguousarray(numpy.rot90(scene())))
+    tagged.set_type(imaging._vips().GValue.gint_type, "orientation", 6)
+    fitted = imaging.fit(tagged.jpegsave_buffer(Q=95), 150)
+    assert imaging.read_header(fitted).metadata == ()
+    assert distance(as_cv2(fitted), cv2.resize(scene(), (150, 100), None, 0, 0, cv2.INTER_AREA)) < 4
+    assert as_cv2(imaging.fit(see_through(), 150))[:, 100:].min() > 250
+
+
 # ---- finishing
 
 

@@ -99,7 +99,7 @@ def read_header(data: bytes) -> Header:
     return Header(
         mime_type,
         *((image.height, image.width) if turned else (image.width, image.height)),
-        has_alpha=image.hasalpha(),
+        has_alpha=bool(image.hasalpha()),
         colour_managed=image.interpretation == "cmyk" or "icc-profile-data" in fields,
         subsampled=chroma == "4:2:0" or mime_type == "image/webp",
         metadata=tuple(name for name in fields if name.endswith("-data") or "comment" in name),
@@ -132,6 +132,17 @@ def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
     with _decoding():
         pixels: NDArray[Any] = _load(data, header, max_side).numpy()
         return pixels
+
+
+def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
+    """A clean JPEG of the picture, at most `max_side` pixels long: in one pass, decoded as it goes.
+
+    White below see-through parts; upright, sRGB, no metadata. For sending a picture somewhere.
+    """
+    header = read_header(data)
+    with _decoding():
+        image = _opaque(_load(data, header, max_side), WHITE)
+        return _jpeg(image, quality, subsample=header.subsampled)
 
 
 # ---- pixels out
