@@ -7,9 +7,9 @@ Needs requirements-bench.txt. The photos are made here, from fixed seeds: noise 
 natural pictures, a sensor's grain, JPEG quality 92 with halved chroma, tagged "turn me right" as a
 phone does. Everyone gives an upright JPEG of at most 2,048 px, quality 90, halved chroma. The limit
 is libjpeg-turbo decoding the whole photo and encoding an already small one: no turning, no fitting.
-CPU time is the best round in a fresh process. "2 threads" is how much faster two threads get through
-the same photos, by the clock: it needs an idle machine. Memory is the peak above what the process
-held before its first photo.
+CPU time is the best round in a fresh process. "2 threads" is how much faster two threads get
+through the same photos, by the clock: it needs an idle machine. Memory is the peak above what the
+process held before its first photo.
 """
 
 from __future__ import annotations
