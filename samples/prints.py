@@ -144,7 +144,7 @@ def kraft(width: int, height: int, seed: int) -> Image.Image:
     """Brown board: fibres, flecks and the faint lines of the flutes below."""
     fibres = grain(width, height, 2, 9, seed) * 0.6 + cloud(width, height, 120, seed + 1) * 0.5
     flutes = np.sin(np.arange(width) / 5.2)[None, :] * 0.12
-    level = 1 + 0.055 * fibres + 0.03 * flutes
+    level = 1 + 0.035 * fibres + 0.03 * flutes
     return tinted(level, (190, 146, 100))
 
 
@@ -434,8 +434,9 @@ def diamonds(image: NDArray[np.float32], size: int) -> None:
         image[inside] = (240, 228, 200)
 
 
-def plaster(size: int, colour: Colour, seed: int) -> Image.Image:
-    level = 1 + 0.018 * cloud(size, size, 90, seed) + 0.012 * cloud(size, size, 7, seed + 1)
+def plaster(size: int, colour: Colour, seed: int, uneven: float = 1.0) -> Image.Image:
+    blotches = 0.018 * cloud(size, size, 90, seed) + 0.012 * cloud(size, size, 7, seed + 1)
+    level = 1 + uneven * blotches
     return tinted(level, colour)
 
 

@@ -139,7 +139,7 @@ def candle_box() -> Product:
     flap = rounded_box(16.03, 4.49, 0.12, 0.05).moved(y=-2.26, z=13.44)
     other = rounded_box(16.03, 4.47, 0.12, 0.05).moved(y=2.27, z=13.44)
     tape = rounded_box(3.2, 9.1, 0.05, 0.02).moved(z=13.55)
-    front_tape = rounded_box(3.2, 0.05, 2.6, 0.02).moved(y=-4.51, z=10.98)
+    front_tape = rounded_box(3.2, 0.05, 1.5, 0.02).moved(y=-4.51, z=12.08)
     plain = surface(prints.kraft(1200, 700, 8), 0.75, 0.25)
     film = surface((0.50, 0.33, 0.16), 0.18, 0.5)
     return [

@@ -1,4 +1,4 @@
-"""Renders the sample photos and their product masks: python samples/render.py [name ...] [--draft].
+"""Renders the sample photos and masks: python samples/render.py [name ...] [--detail 0.4].
 
 Each photo is path traced from meshes and prints made in this folder, denoised, then put through a
 plain camera. The mask is a second pass of the same camera in which only the product glows, so it is
@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mitsuba as mi
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ from scenes import SCENES, Camera, Scene  # noqa: E402
 
 HERE = Path(__file__).parent
 BLACK = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
+MASK_SAMPLES = 8
 PASS_SAMPLES = 16  # one pass; keeps the vectorised renderer within memory
 
 Pixels = NDArray[np.float32]
@@ -149,23 +151,31 @@ def denoised(layers: Pixels) -> Pixels:
     return np.asarray(result / (1 - result), np.float32)
 
 
-def take(scene: Scene, draft: bool, seed: int, out: Path) -> None:
-    """Renders one photo and its mask into out/photos and out/masks."""
-    scale, samples = (0.4, 16) if draft else (1.0, scene.samples)
-    size = (round(scene.size[0] * scale), round(scene.size[1] * scale))
+def enlarged(light: Pixels, size: tuple[int, int]) -> Pixels:
+    if light.shape[1::-1] == size:
+        return light
+    return np.asarray(np.maximum(cv2.resize(light, size, interpolation=cv2.INTER_CUBIC), 0))
+
+
+def take(scene: Scene, detail: float, seed: int, out: Path) -> None:
+    """Renders one photo and its mask into out/photos and out/masks.
+
+    `detail` is the part of the photo's width and height that is traced; the rest is enlarged.
+    """
+    traced_size = (round(scene.size[0] * detail), round(scene.size[1] * detail))
     with tempfile.TemporaryDirectory() as folder:
-        layers = traced(photo_scene(scene, size, Path(folder)), samples)
-        coverage = traced(mask_scene(scene, size, Path(folder)), 16)[..., 0]
-    picture = developed(denoised(layers), scene.look, seed)
+        layers = traced(photo_scene(scene, traced_size, Path(folder)), scene.samples)
+        coverage = traced(mask_scene(scene, scene.size, Path(folder)), MASK_SAMPLES)[..., 0]
+    picture = developed(enlarged(denoised(layers), scene.size), scene.look, seed)
     save_jpeg(picture, out / "photos" / f"{scene.name}.jpg", scene.look.stored_turn)
     mask = Image.fromarray((np.clip(coverage, 0, 1) * 255 + 0.5).astype(np.uint8))
-    mask.quantize(16).convert("L").save(out / "masks" / f"{scene.name}.png", optimize=True)
+    mask.save(out / "masks" / f"{scene.name}.png", optimize=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these photos (default: all)")
-    parser.add_argument("--draft", action="store_true", help="small and quick")
+    parser.add_argument("--detail", type=float, default=1.0, help="part of the size traced")
     parser.add_argument("--out", type=Path, default=HERE, help="folder with photos/ and masks/")
     options = parser.parse_args()
     for folder in ("photos", "masks"):
@@ -174,7 +184,7 @@ def main() -> None:
         if not options.names or name in options.names:
             started = time.monotonic()
             make: Callable[[], Scene] = build
-            take(make(), options.draft, seed, options.out)
+            take(make(), options.detail, seed, options.out)
             print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -53,7 +53,7 @@ class Scene:
     camera: Camera
     size: tuple[int, int]
     look: Look = field(default_factory=Look)
-    samples: int = 32
+    samples: int = 8
     depth: int = 6
 
     def parts(self) -> Iterator[tuple[str, Part]]:
@@ -84,7 +84,7 @@ def sweep(colour: tuple[int, int, int], depth: float = 45, seed: int = 1) -> Pro
         -1,
     )
     paper = bumpy(
-        matte(prints.plaster(1024, colour, seed)), prints.bumps(512, 40, seed), 0.03, (1, 1)
+        matte(prints.plaster(1024, colour, seed, 0.25)), prints.bumps(512, 40, seed), 0.03, (1, 1)
     )
     return [Part(grid(points), paper)]
 
@@ -107,11 +107,11 @@ def wall(colour: tuple[int, int, int], y: float, seed: int = 3) -> Product:
 
 
 def oak(seed: int = 1, planks: int = 4) -> Image.Image:
-    return prints.wood(2400, 1500, (116, 84, 58), (186, 150, 114), planks, seed)
+    return prints.wood(4000, 2400, (116, 84, 58), (186, 150, 114), planks, seed)
 
 
 def walnut(seed: int = 5, planks: int = 5) -> Image.Image:
-    return prints.wood(2400, 1500, (58, 38, 27), (108, 76, 54), planks, seed)
+    return prints.wood(4000, 2400, (58, 38, 27), (108, 76, 54), planks, seed)
 
 
 # --- Light ------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def mug_on_oak() -> Scene:
     around = [*table(oak(2), 170, 100, 0.42, 15), *wall((196, 190, 178), 130)]
     around += placed(products.plant_pot(), x=26, y=42)
     lights = {"window": window((-90, 10, 55), (0, 0, 5), (90, 110), 10), "room": room(0.3, 0.2)}
-    camera = Camera((0.9, 0, 4.6), 62, around=-4, above=19, fov=22, aperture=0.9)
+    camera = Camera((0.9, 0, 4.6), 62, around=-4, above=19, fov=22, aperture=0.4, focus_shift=-3.5)
     return Scene(
         "mug-oak",
         placed([*products.mug(0), *products.coffee(7.6, 3.74)], turn=8),
@@ -278,7 +278,7 @@ def jar_on_checks() -> Scene:
         camera,
         (960, 1280),
         Look(noise=0.002),
-        samples=48,
+        samples=16,
         depth=14,
     )
 
@@ -298,7 +298,7 @@ def tumbler_on_paper() -> Scene:
         camera,
         (1024, 1280),
         Look(exposure=0.35, noise=0.0015),
-        samples=64,
+        samples=16,
         depth=16,
     )
 
@@ -344,7 +344,7 @@ def perfume_in_lamplight() -> Scene:
         camera,
         (1024, 1280),
         Look(exposure=-0.1, cast=(1.32, 0.92, 0.48), noise=0.0018),
-        samples=48,
+        samples=16,
         depth=14,
     )
 
@@ -389,7 +389,7 @@ def tin_on_counter() -> Scene:
         camera,
         (1280, 1024),
         Look(noise=0.0016),
-        samples=32,
+        samples=16,
         depth=10,
     )
 
