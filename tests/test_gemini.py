@@ -36,6 +36,7 @@ from packshot.errors import (
     EnhancerError,
     NotConfigured,
     PackshotError,
+    PictureError,
     RateLimited,
     SettingsError,
     Unavailable,
@@ -489,6 +490,24 @@ def test_an_outage_never_counts_against_a_product(bench: Bench) -> None:
         bench.clock.now += 100
         with pytest.raises(Unavailable):
             bench.generate(0)
+
+
+def test_a_child_that_dies_over_a_paid_picture_does_not_buy_another(
+    photo: Photo, fake: FakeGemini
+) -> None:
+    crashes = iter([True, True, False])
+
+    def crashing(function: Callable[..., object], *args: object) -> object:
+        if function is inspect and next(crashes):
+            raise PictureError("The child died.", code="picture_crashed", retryable=True)
+        return function(*args)
+
+    settings = Settings(gemini_api_key=SecretStr(KEY), google_gemini_base_url=fake.url)
+    enhancer = GeminiEnhancer(settings, MemoryLedger(), crashing)
+    enhancer.generate(photo, enhancer.analyse(photo, BRIEF), BRIEF, 0)
+    enhancer.close()
+
+    assert len(fake.paid("12/1/0")) == 1
 
 
 # ---- the deadline

@@ -107,7 +107,7 @@ def attach_worker(services: Services) -> None:
 
 
 def end(worker: Worker, services: Services) -> None:
-    worker.stop()
+    worker.stop(services.settings.grace_seconds)
     services.close()
 
 

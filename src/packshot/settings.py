@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     worker_enabled: bool = True
     worker_concurrency: int | None = Field(None, ge=1, le=256)
     lease_seconds: float = Field(60.0, ge=1, le=3600)
+    grace_seconds: float = Field(25.0, ge=6, le=3600)
     pixel_processes: int = Field(1, ge=1, le=64)
 
     # Who gets in, what may be fetched

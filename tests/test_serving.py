@@ -1,0 +1,160 @@
+"""However it is started, each serving process has one worker, and it drains when told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from servers.packshot_process import BIN, ROOT, RUN_PY, WORKER, PackshotProcess, gunicorn
+from servers.photo_host import PhotoHost, hang
+
+from packshot.database import Database
+from packshot.models import Product
+
+STARTED = "Worker thread started"
+FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
+
+
+@pytest.mark.parametrize(
+    ("command", "workers"),
+    [
+        (gunicorn(2), 2),
+        (gunicorn(2, "--preload"), 2),
+        (gunicorn(2, *FOREIGN_CONF), 2),
+        (gunicorn(1, "--preload", *FOREIGN_CONF), 1),
+        (RUN_PY, 1),
+        ((str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}"), 1),
+        (
+            (
+                str(BIN / "waitress-serve"),
+                "--listen",
+                "127.0.0.1:{port}",
+                "--call",
+                "src.app:create_app",
+            ),
+            1,
+        ),
+        ((str(BIN / "packshot"), "serve"), 1),
+    ],
+    ids=[
+        "gunicorn",
+        "preload",
+        "foreign-conf",
+        "foreign-preload",
+        "run.py",
+        "flask",
+        "waitress",
+        "packshot-serve",
+    ],
+)
+def test_one_worker_per_serving_process(
+    tmp_path: Path, command: tuple[str, ...], workers: int
+) -> None:
+    with PackshotProcess(tmp_path, command) as server:
+        server.wait_until_serving()
+        server.wait_for_line(STARTED, workers)
+        time.sleep(0.3)
+        assert server.log().count(STARTED) == workers
+        began = time.monotonic()
+        assert server.stop() == 0, server.log()
+        assert time.monotonic() - began < 25
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [RUN_PY, (str(BIN / "flask"), "--app", "src.app", "run", "--reload", "--port", "{port}")],
+    ids=["run.py", "flask"],
+)
+def test_the_reloaders_parent_has_no_worker(tmp_path: Path, command: tuple[str, ...]) -> None:
+    debug = {"FLASK_DEBUG": "1"} if command == RUN_PY else {}
+    with PackshotProcess(tmp_path, command, debug) as server:
+        server.wait_until_serving()
+        server.wait_for_line(STARTED)
+        time.sleep(0.5)
+        assert server.log().count(STARTED) == 1
+        for process in psutil.Process(server.pid).children(recursive=True):
+            process.terminate()
+
+
+def test_a_web_process_without_a_worker(tmp_path: Path) -> None:
+    with PackshotProcess(tmp_path, RUN_PY, {"WORKER_ENABLED": "false"}) as server:
+        server.wait_until_serving()
+        time.sleep(0.3)
+        assert STARTED not in server.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
+    with PackshotProcess(tmp_path, WORKER, {"WORKER_ENABLED": "false"}) as worker:
+        worker.wait_for_line(STARTED)
+        assert worker.stop(number) == 0, worker.log()
+
+
+def test_gunicorns_error_log_holds_our_lines(tmp_path: Path) -> None:
+    log = tmp_path / "error.log"
+    with PackshotProcess(tmp_path, gunicorn(1, "--error-logfile", str(log))) as server:
+        server.wait_until_serving()
+        deadline = time.monotonic() + 10
+        while STARTED not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "run.py"],
+        cwd=ROOT,
+        env=os.environ | {"ENHANCED_IMAGES_COUNT": "11", "DATABASE_URL": f"sqlite:///{tmp_path}/x"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert done.stderr.strip().splitlines() == [
+        "packshot: ENHANCED_IMAGES_COUNT='11': Input should be less than or equal to 10"
+    ]
+
+
+def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "scripts/create_product_images_table.py"],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert "applied 0001" in said[0]
+    assert "nothing to do" in said[1]
+
+
+def test_a_stop_in_the_middle_hands_the_product_back(tmp_path: Path) -> None:
+    """The photo hangs; the worker gives it back within the grace time and ends with 0."""
+    with PhotoHost({"/slow.jpg": hang()}) as host:
+        environment = {"RAW_IMAGE_HOSTS": host.address, "GRACE_SECONDS": "7"}
+        with PackshotProcess(tmp_path, gunicorn(1), environment) as server:
+            server.wait_until_serving()
+            row = {"category": "x", "raw_image": host.url("/slow.jpg"), "mrp": 2, "price": 1}
+            status, answer = server.call("POST", "/api/products/bulk", {"products": [row]})
+            assert status == 201, answer
+            server.wait_for_line("Received message for product_id: 1")
+            began = time.monotonic()
+            assert server.stop() == 0
+            assert time.monotonic() - began < 12
+    assert "Traceback" not in server.log()
+    database = Database(f"sqlite:///{tmp_path}/packshot.db")
+    with database.read() as session:
+        product = session.get_one(Product, 1)
+        assert (product.status, product.token, product.attempts) == ("pending", None, 0)
+    database.close()
