@@ -9,14 +9,23 @@ from typing import Any, Final
 
 import swagger_ui_bundle
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, abort, current_app
+from flask import (
+    Response,
+    abort,
+    current_app,
+    make_response,
+    render_template,
+    send_from_directory,
+)
 
 from packshot.web.api import SCOPES, needs
+from packshot.web.headers import DOCS_POLICY
 from packshot.web.refusals import MEANINGS
 from packshot.web.schemas import MAX_ID
 
 Json = dict[str, Any]
 SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
+DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
 PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
 
 bp = APIBlueprint("openapi_pages", __name__, enable_openapi=False)
@@ -210,6 +219,21 @@ def openapi_document() -> Response:
     app: Any = current_app
     response: Response = app.json.response(app._get_spec("json"))
     return response
+
+
+@bp.get("/docs")
+@needs()
+def docs() -> Response:
+    """Swagger UI, from the installed package: nothing is loaded from elsewhere."""
+    response = make_response(render_template("docs.html"))
+    response.headers["Content-Security-Policy"] = DOCS_POLICY
+    return response
+
+
+@bp.get(f"/docs/<any({DOCS_FILES}):name>")
+@needs()
+def docs_file(name: str) -> Response:
+    return send_from_directory(SWAGGER_UI, name, max_age=86_400)
 
 
 @bp.get("/problems/<code>")

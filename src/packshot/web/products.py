@@ -41,11 +41,23 @@ from packshot.web.schemas import (
 bp: APIBlueprint = blueprint("products", "Products")
 IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')
 ONE = f"/api/products/<int(max={MAX_ID}):product_id>"
+EXAMPLE = {
+    "products": [
+        {
+            "category": "Electronics",
+            "raw_image": "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
+            "mrp": 50000,
+            "price": 45000,
+            "discount": 5000,
+            "gst": 18,
+        }
+    ]
+}
 
 
 @bp.post("/api/products/bulk")
 @bp.input(BulkQuery, location="query", arg_name="query")
-@bp.input(BulkIn, arg_name="batch")
+@bp.input(BulkIn, arg_name="batch", example=EXAMPLE)
 @bp.output(BulkAnswer, status_code=201)
 @bp.doc(operation_id="createProducts", responses=[409])
 @needs("submit")

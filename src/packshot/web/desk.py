@@ -1,0 +1,237 @@
+"""The pages a reviewer works with, and the counts they keep asking for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+import packshot
+from packshot.catalog import ProductView
+from packshot.errors import NotFound
+from packshot.models import PENDING_REVIEW, PRODUCT_STATUSES
+from packshot.web.api import conditional, needs, open_to_all
+from packshot.web.auth import identify
+from packshot.web.context import caller, services
+from packshot.web.schemas import MAX_ID, present
+
+#: Products that come with a page; the rest is asked for as they are needed.
+FIRST_PRODUCTS: Final = 50
+#: What the desk shows first, decoded before its script runs.
+PREVIEW: Final = 1600
+BATCH: Final = re.compile(r"[0-9a-f-]{36}")
+
+bp = APIBlueprint("desk", __name__, enable_openapi=False)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the page's address asks for; anything that makes no sense counts as unset."""
+
+    status: str | None
+    category: str | None
+    batch: str | None
+
+    @classmethod
+    def read(cls, status: str | None = None) -> Filters:
+        """From the query; `status` is the page's own when the query names none."""
+        asked, batch = request.args.get("status"), request.args.get("batch", "")
+        return cls(
+            status=asked if asked in PRODUCT_STATUSES else status,
+            category=request.args.get("category", "")[:100] or None,
+            batch=batch if BATCH.fullmatch(batch) else None,
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def query(self, **changes: str | None) -> str:
+        """These filters as a query string, with some changed or (None) left out."""
+        changed = {**self.as_dict(), **changes}
+        return urlencode({name: value for name, value in changed.items() if value is not None})
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+@bp.get("/")
+@needs()
+def review() -> Response:
+    """The desk: one product after the other."""
+    filters = Filters.read(PENDING_REVIEW)
+    data = _listed(filters)
+    data["first"] = _asked_for()
+    return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))
+
+
+def _asked_for() -> dict[str, Any] | None:
+    """The product that `?product=` names: the desk begins with it."""
+    number = request.args.get("product", "")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
+        return None
+    try:
+        return _shown(services().catalog.product(int(number)))
+    except NotFound:
+        return None
+
+
+def _first_pair(data: dict[str, Any]) -> list[str]:
+    """The pictures the desk shows first."""
+    first = data["first"] or next(iter(data["products"]), None)
+    if first is None:
+        return []
+    pictures = [first["normalised"], *first["images"][:3]]
+    return [found["previews"][PREVIEW] for found in pictures if found and found["previews"]]
+
+
+@bp.get("/grid")
+@needs()
+def grid() -> Response:
+    """Many products at once, to choose and decide together."""
+    filters = Filters.read(PENDING_REVIEW)
+    return _page("desk/grid.html", "grid", filters, _listed(filters))
+
+
+@bp.get("/waiting")
+@needs()
+def waiting() -> Response:
+    """Products whose pictures are still to be made."""
+    return _list_page("pending")
+
+
+@bp.get("/failed")
+@needs()
+def failed() -> Response:
+    """Products that need somebody's hand."""
+    return _list_page("failed")
+
+
+def _list_page(status: str) -> Response:
+    asked = Filters.read()
+    filters = Filters(status, asked.category, asked.batch)
+    return _page("desk/list.html", status, filters, _listed(filters))
+
+
+@bp.get(f"/products/<int(max={MAX_ID}):product_id>")
+@needs()
+def product(product_id: int) -> Response:
+    """Everything about one product."""
+    try:
+        data = _everything(product_id)
+    except NotFound as error:
+        page = _page("desk/missing.html", "missing", Filters.read(), {"message": error.message})
+        page.status_code = 404
+        return page
+    return _page("desk/product.html", "product", Filters.read(), data)
+
+
+@bp.get(f"/desk/products/<int(max={MAX_ID}):product_id>")
+@needs()
+def product_data(product_id: int) -> Response:
+    """What the product's page polls: all rounds, all decisions."""
+    return conditional(jsonify(_everything(product_id)))
+
+
+def _everything(product_id: int) -> dict[str, Any]:
+    catalog = services().catalog
+    return {
+        "product": _shown(catalog.product(product_id, all_rounds=True)),
+        "rounds": [
+            vars(found) | {"opened_at": found.opened_at.isoformat()}
+            for found in catalog.rounds(product_id)
+        ],
+        "decisions": [
+            vars(found) | {"at": found.at.isoformat()} for found in catalog.history(product_id)
+        ],
+    }
+
+
+@bp.get("/upload")
+@needs("submit")
+def upload() -> Response:
+    """Photos or a CSV in; pictures as they are made."""
+    return _page("desk/upload.html", "upload", Filters.read(), {})
+
+
+@bp.get("/sign-in")
+@open_to_all
+def sign_in() -> AnyResponse:
+    """Where a reviewer shows a key; only there when API_KEYS are set."""
+    if identify() is not None:
+        return redirect(url_for("desk.review"), 303)
+    return make_response(render_template("desk/sign_in.html", version=packshot.__version__))
+
+
+# -- what pages hold -------------------------------------------------------------------------------
+
+
+def _listed(filters: Filters) -> dict[str, Any]:
+    page = services().catalog.products(**vars(filters), limit=FIRST_PRODUCTS)
+    return {"products": _shown_all(page.products), "next_cursor": page.next_cursor}
+
+
+def _shown_all(products: Iterable[ProductView]) -> list[dict[str, Any]]:
+    return [_shown(product) for product in products]
+
+
+def _shown(product: ProductView) -> dict[str, Any]:
+    """As the API shows it."""
+    return present(product).model_dump(mode="json")
+
+
+def _page(
+    template: str, page: str, filters: Filters, data: dict[str, Any], **more: Any
+) -> Response:
+    response = make_response(
+        render_template(
+            template,
+            page=page,
+            filters=filters,
+            data={**data, "filters": filters.as_dict(), "state": _state(filters)},
+            caller=caller(),
+            may_review=caller().may("review"),
+            may_submit=caller().may("submit"),
+            signed_in=caller().via == "session",
+            version=packshot.__version__,
+            **more,
+        )
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+# -- live ------------------------------------------------------------------------------------------
+
+
+@bp.get("/desk/state")
+@needs()
+def state() -> Response:
+    """Counts for the page's filters and for the whole shop; 304 while nothing changes."""
+    return conditional(jsonify(_state(Filters.read())))
+
+
+def _state(filters: Filters) -> dict[str, Any]:
+    catalog = services().catalog
+    facets, stats = catalog.facets(**vars(filters)), catalog.stats()
+    return {
+        "shop": stats.products,
+        "statuses": facets.statuses,
+        "categories": facets.categories,
+        "working": stats.queue.in_flight,
+        "made_last_hour": stats.made_last_hour,
+        "reviewed_last_hour": stats.reviewed_last_hour,
+        "spent": float(stats.spent),
+        "worker": _worker_problem(),
+    }
+
+
+def _worker_problem() -> str | None:
+    """Why no pictures are being made, when the worker of this process can say so."""
+    worker = services().worker
+    return worker.problem() if worker is not None else None

@@ -1,0 +1,83 @@
+// Requests to Packshot's own API, and what can go wrong with them.
+
+const TIMEOUT_MS = 20_000;
+
+/** The network, or Packshot, is away. Nothing is known about what became of the request. */
+export class Away extends Error {}
+
+/** Packshot said no, as a problem document (RFC 9457). */
+export class Problem extends Error {
+  constructor(status, body, retryAfter) {
+    super(body?.detail ?? `Packshot answered ${status}`);
+    this.status = status;
+    this.code = body?.type?.split("/").pop() ?? "unknown";
+    this.faults = body?.errors ?? [];
+    this.product = body?.data?.product ?? null;
+    this.retryAfter = retryAfter;
+  }
+
+  /** Would the same request work later? */
+  get passing() {
+    return this.status >= 500 || this.status === 429 || this.status === 408;
+  }
+}
+
+/** Is Packshot there? `change` events; `online` is the last thing known. */
+export const connection = new (class extends EventTarget {
+  online = navigator.onLine;
+
+  tell(online) {
+    if (this.online === online) return;
+    this.online = online;
+    this.dispatchEvent(new Event("change"));
+  }
+})();
+addEventListener("offline", () => connection.tell(false));
+addEventListener("online", () => connection.tell(true));
+
+/** Sent when a request found nobody signed in, and when somebody is again. */
+export const session = new EventTarget();
+
+/** One request: `{status, etag, body}`. `version` goes into If-Match. Throws Away, Problem. */
+export async function call(method, url, { body, headers = {}, version, etag, keepalive = false } = {}) {
+  const request = { method, keepalive, cache: etag === undefined ? "default" : "no-store", headers: { Accept: "application/json", ...headers } };
+  if (body instanceof FormData) request.body = body;
+  else if (body !== undefined) {
+    request.body = JSON.stringify(body);
+    request.headers["Content-Type"] = "application/json";
+  }
+  if (version !== undefined) request.headers["If-Match"] = `"${version}"`;
+  if (etag) request.headers["If-None-Match"] = etag;
+  return read(await send(url, request));
+}
+
+async function send(url, request) {
+  try {
+    return await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch {
+    connection.tell(false);
+    throw new Away("Packshot can't be reached");
+  }
+}
+
+async function read(response) {
+  connection.tell(true);
+  if (response.status === 304) return { status: 304 };
+  let body = null;
+  try {
+    body = response.status === 204 ? null : await response.json();
+  } catch (error) {
+    if (error.name !== "SyntaxError") throw new Away("the answer broke off");
+  }
+  if (!response.ok) {
+    if (response.status === 401) session.dispatchEvent(new Event("ended"));
+    throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
+  }
+  return { status: response.status, etag: response.headers.get("ETag"), body };
+}
+
+/** Products by the list's query; `{products, next_cursor}`. */
+export async function products(query) {
+  const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined));
+  return (await call("GET", `/api/products?${asked}`)).body.data;
+}

@@ -1,0 +1,67 @@
+// Elements without markup in strings: Trusted Types stay on.
+
+const SVG = "http://www.w3.org/2000/svg";
+const PROPERTIES = new Set(["hidden", "disabled", "checked", "value", "indeterminate", "tabIndex"]);
+
+/** An element: `on*` are listeners, `data` a dataset, the rest attributes (false and null: left out). */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) set(element, name, value);
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+function set(element, name, value) {
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name === "data") Object.assign(element.dataset, value);
+  else if (PROPERTIES.has(name)) element[name] = value;
+  else if (value === true) element.setAttribute(name, "");
+  else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+}
+
+/** One of the icons of icons.svg. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** A key as it is printed on a button. */
+export const key = (text) => h("kbd", { "aria-hidden": "true" }, text);
+
+/** A button with an icon, words and its key. */
+export function button(text, { icon: picture, key: shortcut, kind = "", ...props }) {
+  return h(
+    "button",
+    { type: "button", class: `button ${kind}`.trim(), "aria-keyshortcuts": ariaKeys(shortcut), ...props },
+    picture && icon(picture),
+    h("span", {}, text),
+    shortcut && key(shortcut),
+  );
+}
+
+function ariaKeys(shortcut) {
+  return shortcut?.replace("⇧", "Shift+").replace("←", "ArrowLeft").replace("→", "ArrowRight") ?? null;
+}
+
+export const $ = (id) => document.getElementById(id);
+
+/** What the server put into the page. */
+export const pageData = () => JSON.parse($("data").textContent);
+
+export const mayReview = () => "mayReview" in document.body.dataset;
+export const maySubmit = () => "maySubmit" in document.body.dataset;
+
+/** Say something to those who listen instead of looking. */
+export function announce(text) {
+  $("live").textContent = text;
+}
+
+/** Take the focus back from a button that was clicked, so that Space holds the blink again. */
+export function letGo(event) {
+  if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();
+}

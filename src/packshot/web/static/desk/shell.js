@@ -1,0 +1,144 @@
+// What every page of the desk has: live counts, the connection, the theme, help, signing in and out.
+
+import { Away, call, connection, session } from "./api.js";
+import { ask } from "./dialog.js";
+import { $, h, key } from "./dom.js";
+import { known, listen, shortcuts } from "./keys.js";
+import { outbox } from "./outbox.js";
+import { poll } from "./poll.js";
+import { count, many } from "./words.js";
+
+const BUSY_MS = 2_000;
+const IDLE_MS = 5_000;
+
+/** Start the shell. `changed(state)` gets every new state; the first is in the page already. */
+export function start(data, changed = () => {}) {
+  let state = data.state;
+  show(state);
+  outbox.restore();
+  const asking = poll(
+    () => `/desk/state?${new URLSearchParams(data.filters)}`,
+    (fresh) => {
+      state = fresh;
+      show(state);
+      changed(state);
+    },
+    () => (state.shop.pending ? BUSY_MS : IDLE_MS),
+  );
+  return asking;
+}
+
+function show(state) {
+  for (const place of document.querySelectorAll("[data-count]")) {
+    const n = state.shop[place.dataset.count] ?? 0;
+    place.hidden = n === 0;
+    place.textContent = count(n);
+  }
+  $("pulse").replaceChildren(...pulse(state));
+  $("pulse").title = `${many(state.made_last_hour, "picture")} made and ${many(state.reviewed_last_hour, "picture")} decided in the last hour`;
+}
+
+function pulse(state) {
+  const parts = [];
+  if (state.worker) parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
+  else if (state.shop.pending) parts.push(h("span", { class: "dot live" }), h("span", {}, `Making ${count(state.shop.pending)}`));
+  if (state.made_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.made_last_hour)} made/h`));
+  if (state.reviewed_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
+  return parts;
+}
+
+// -- unsaved decisions, and the connection --------------------------------------------------------
+
+function showSaving() {
+  const n = outbox.size;
+  $("saving").hidden = n === 0;
+  $("saving").textContent = `Saving ${count(n)}`;
+  showBanner();
+}
+
+function showBanner() {
+  const banner = $("banner");
+  banner.hidden = connection.online;
+  if (connection.online) return;
+  const kept = outbox.size ? `${many(outbox.size, "decision")} kept here; saved when it is back.` : "You can go on; what you decide is kept here.";
+  const what = navigator.onLine ? "Packshot does not answer." : "You are offline.";
+  const text = `${what} ${kept}`;
+  if (banner.textContent !== text) banner.textContent = text;
+}
+
+outbox.addEventListener("change", showSaving);
+connection.addEventListener("change", showBanner);
+if (!connection.online) showBanner();
+
+// -- signing in again, without losing anything ------------------------------------------------------
+
+let asking = false;
+session.addEventListener("ended", async () => {
+  if (asking) return;
+  asking = true;
+  await signInAgain();
+  asking = false;
+});
+
+async function signInAgain(message = "Your session is over. Nothing is lost: what you decided is kept and saved as soon as you are back.") {
+  const given = await ask({
+    title: "Sign in again",
+    body: [
+      h("p", {}, message),
+      h("label", { class: "field" }, h("span", {}, "Your key"), h("input", { name: "key", type: "password", autocomplete: "current-password", required: true })),
+    ],
+    yes: "Sign in",
+    no: null,
+    answer: (form) => form.elements.key.value.trim(),
+  });
+  if (given === null) return signInAgain();
+  try {
+    await call("POST", "/session", { body: { key: given } });
+    session.dispatchEvent(new Event("started"));
+  } catch (error) {
+    return signInAgain(error instanceof Away ? "Packshot can't be reached. Try again." : "This key is not known. Try again.");
+  }
+}
+
+$("sign-out")?.addEventListener("click", async () => {
+  await call("DELETE", "/session");
+  location.assign("/sign-in");
+});
+
+// -- theme and help -----------------------------------------------------------------------------------
+
+$("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("packshot.theme", root.dataset.theme);
+});
+
+function help() {
+  const groups = Map.groupBy(known.filter((entry) => entry.words), (entry) => entry.group);
+  const lists = [...groups].map(([group, entries]) =>
+    h("section", {}, h("h3", {}, group), h("dl", { class: "keys" }, entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, shown(entry)))))),
+  );
+  ask({
+    title: "Keyboard shortcuts",
+    wide: true,
+    body: [
+      h("div", { class: "key-groups" }, lists),
+      h(
+        "label",
+        { class: "check" },
+        h("input", { type: "checkbox", checked: shortcuts.on, onchange: (event) => (shortcuts.on = event.target.checked) }),
+        h("span", {}, "Shortcuts of a single key are on"),
+      ),
+    ],
+    yes: "Close",
+    no: null,
+  });
+}
+
+function shown(entry) {
+  return entry.shown.split(" ").map((text) => (text === "or" ? " or " : key(text)));
+}
+
+$("help").addEventListener("click", help);
+listen("Everywhere", [{ keys: ["?"], shown: "?", words: "This list", run: help }]);

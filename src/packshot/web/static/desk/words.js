@@ -1,0 +1,71 @@
+// How statuses, reasons, times and amounts are written.
+
+export const STATUS = {
+  pending: "Waiting",
+  pending_review: "To review",
+  approved: "Approved",
+  rejected: "Rejected",
+  failed: "Failed",
+};
+
+export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", rejected: "Rejected" };
+
+/** The six reasons, in the order of their keys. */
+export const REASONS = [
+  ["wrong_product", "Wrong product"],
+  ["colour", "Colour"],
+  ["text_damaged", "Text damaged"],
+  ["edges", "Edges"],
+  ["background", "Background"],
+  ["other", "Other…"],
+];
+
+export function reasonWords(reason) {
+  if (reason === "superseded") return "A new round was asked for";
+  return REASONS.find(([code]) => code === reason)?.[1].replace("…", "") ?? reason;
+}
+
+const number = new Intl.NumberFormat("en");
+const amount = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
+const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export const count = (value) => number.format(value);
+export const money = (value) => (value === null ? "" : amount.format(value));
+export const cost = (value) => (value ? dollars.format(value) : "free");
+export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
+export const moment = (iso) => exact.format(new Date(iso));
+
+const UNITS = [
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+];
+
+/** "5 minutes ago". */
+export function ago(iso, now = Date.now()) {
+  const seconds = (Date.parse(iso) - now) / 1000;
+  for (const [size, unit] of UNITS) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
+  }
+  return "just now";
+}
+
+/** "about 4 min". */
+export function duration(seconds) {
+  if (seconds < 60) return "less than a minute";
+  if (seconds < 5_400) return `about ${Math.round(seconds / 60)} min`;
+  return `about ${amount.format(Math.round(seconds / 360) / 10)} h`;
+}
+
+export function bytes(size) {
+  return size >= 1e6 ? `${(size / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(size / 1000))} kB`;
+}
+
+/** "3 pictures" of a product, by what was decided. */
+export function verdict(product) {
+  const approved = product.images.filter((image) => image.status === "approved").length;
+  if (product.status !== "approved" || approved === product.images.length) return STATUS[product.status];
+  return `Approved ${approved} of ${product.images.length}`;
+}

@@ -1,0 +1,810 @@
+"""The contract over HTTP: bulk, lists, review, uploads, media, operations, and every refusal."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import needs_shared
+from shop import RAW_IMAGE, Json, Shop, row
+from sqlalchemy import text
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from packshot.errors import Unavailable
+from packshot.web.strict import MAX_JSON_BYTES
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media", s3_raw_buckets=("listed",))
+    yield shop
+    shop.close()
+
+
+def problem(response: TestResponse, status: int, code: str) -> Json:
+    """The problem document of an answer that must be one."""
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.mimetype == "application/problem+json"
+    body: Json = response.get_json()
+    assert body["type"] == f"/problems/{code}"
+    assert (body["status"], body["success"]) == (status, False)
+    assert body["message"] == body["detail"]
+    assert body["instance"] == f"urn:uuid:{response.headers['X-Request-Id']}"
+    return body
+
+
+def faults(response: TestResponse) -> dict[str, str]:
+    """pointer -> code of a 422."""
+    body = problem(response, 422, "invalid_request")
+    assert all(fault["detail"] for fault in body["errors"])
+    return {fault["pointer"]: fault["code"] for fault in body["errors"]}
+
+
+def post(shop: Shop, raw: bytes, **headers: str) -> TestResponse:
+    return shop.ask(
+        "POST",
+        "/api/products/bulk",
+        data=raw,
+        headers={"Content-Type": "application/json", **headers},
+    )
+
+
+# -- bulk ----------------------------------------------------------------------------------------
+
+
+def test_bulk_answers_as_the_document_prints_it(shop: Shop) -> None:
+    response = shop.bulk(*[row() for _ in range(5)])
+    assert response.status_code == 201
+    body = response.get_json()
+    assert list(body) == ["success", "message", "data"]
+    assert body["success"] is True
+    assert body["message"] == "Successfully created 5 products and queued for processing"
+    assert list(body["data"]) == ["created", "total", "products"]
+    assert (body["data"]["created"], body["data"]["total"]) == (5, 5)
+    first = body["data"]["products"][0]
+    wanted = {"status": "pending", "mrp": 50000, "price": 45000, "discount": 5000, "gst": 18}
+    assert wanted.items() <= first.items()
+    assert first["category"] == "Electronics"
+    assert first["created_at"].endswith("Z")
+
+
+def test_one_product_is_1_products(shop: Shop) -> None:
+    message = shop.bulk().get_json()["message"]
+    assert message == "Successfully created 1 products and queued for processing"
+
+
+def test_location_lists_the_batch(shop: Shop) -> None:
+    shop.bulk()
+    response = shop.bulk(row(category="A"), row(category="B"))
+    listed = shop.ask("GET", response.headers["Location"]).get_json()["data"]["products"]
+    assert [product["category"] for product in listed] == ["B", "A"]
+
+
+def test_discount_and_gst_have_defaults_and_discount_is_not_forced(shop: Shop) -> None:
+    rows = [row(discount=None, gst=None), row(discount=1)]
+    first, second = shop.bulk(*rows).get_json()["data"]["products"]
+    assert (first["discount"], first["gst"]) == (5000, 0)
+    assert second["discount"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (45000.5, 45000.5),
+        ("45000.50", 45000.5),
+        (0.1, 0.1),
+        ("9999999999.99", 9999999999.99),
+        (9999999999.99, 9999999999.99),
+        ("0", 0),
+        (-0.0, 0),
+        (1e3, 1000),
+        ("007.10", 7.1),
+    ],
+)
+def test_money_is_exact(shop: Shop, given: Any, stored: float) -> None:
+    response = shop.bulk(row(mrp="9999999999.99", price=given, discount=0))
+    assert response.status_code == 201, response.get_json()
+    product_id = response.get_json()["data"]["products"][0]["id"]
+    again = shop.ask("GET", f"/api/products/{product_id}").get_json()["data"]["product"]
+    assert again["price"] == stored
+    assert response.get_json()["data"]["products"][0]["price"] == stored
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (True, "not_money"),
+        (False, "not_money"),
+        ("", "not_money"),
+        ("1_000", "not_money"),
+        ("١٢", "not_money"),
+        (" 5", "not_money"),
+        ("5 ", "not_money"),
+        ("+5", "not_money"),
+        ("5.", "not_money"),
+        (".5", "not_money"),
+        ("1e3", "not_money"),
+        ("0x10", "not_money"),
+        ("NaN", "not_money"),
+        ("Infinity", "not_money"),
+        ([], "not_money"),
+        ({}, "not_money"),
+        (-1, "out_of_range"),
+        (10_000_000_000, "out_of_range"),
+        (1e22, "out_of_range"),
+        ("99999999999999999999", "out_of_range"),
+        (0.30000000000000004, "too_precise"),
+        (1.005, "too_precise"),
+        ("1.005", "too_precise"),
+    ],
+)
+def test_money_that_is_none_is_refused(shop: Shop, given: Any, code: str) -> None:
+    assert faults(shop.bulk(row(price=given)))["/products/0/price"] == code
+
+
+@pytest.mark.parametrize("digits", ["1e400", "-1e400", "1e-400", "1e99999999999999999999", "1E22"])
+def test_numbers_that_no_double_holds_are_refused(shop: Shop, digits: str) -> None:
+    raw = json.dumps({"products": [row(price=-7)]}).replace("-7", digits).encode()
+    assert faults(post(shop, raw)).keys() == {"/products/0/price"}
+
+
+def test_more_digits_than_a_double_shows_are_seen(shop: Shop) -> None:
+    raw = json.dumps({"products": [row(price=-7)]}).replace("-7", "0.10000000000000000001")
+    assert faults(post(shop, raw.encode()))["/products/0/price"] == "too_precise"
+
+
+@pytest.mark.parametrize("gst", [-1, 100.01, "101", True])
+def test_gst_is_0_to_100(shop: Shop, gst: Any) -> None:
+    assert faults(shop.bulk(row(gst=gst))).keys() == {"/products/0/gst"}
+    assert shop.bulk(row(gst=100)).status_code == 201
+
+
+def test_price_is_not_above_mrp(shop: Shop) -> None:
+    response = shop.bulk(row(price="50000.01"))
+    assert faults(response) == {"/products/0/price": "price_above_mrp"}
+
+
+def test_a_bad_row_creates_nothing_and_every_bad_row_is_listed(shop: Shop) -> None:
+    rows = [row(), row(category=None), row(), row(price="x", gst=500), row(pric=1), "row"]
+    response = shop.ask("POST", "/api/products/bulk", json={"products": rows})
+    assert faults(response) == {
+        "/products/1/category": "required",
+        "/products/3/price": "not_money",
+        "/products/3/gst": "out_of_range",
+        "/products/4": "unknown_field",
+        "/products/5": "not_an_object",
+    }
+    assert shop.services.catalog.stats().products == {}
+
+
+def test_an_unknown_field_is_named_by_what_it_may_have_meant(shop: Shop) -> None:
+    body = shop.bulk(row(categroy="x")).get_json()
+    assert "did you mean category?" in body["errors"][0]["detail"]
+    body = shop.ask("POST", "/api/products/bulk", json={"product": []}).get_json()
+    assert {fault["pointer"] for fault in body["errors"]} == {"", "/products"}
+
+
+def test_skip_creates_the_good_rows_and_says_which_are_bad(shop: Shop) -> None:
+    rows = [row(category="A"), row(price=-1), row(category="B"), row(raw_image="ftp://x/y")]
+    body = shop.bulk(*rows, query="?on_error=skip").get_json()
+    data = body["data"]
+    assert body["message"] == "Successfully created 2 products and queued for processing"
+    assert (data["created"], data["total"]) == (2, 4)
+    assert [product["category"] for product in data["products"]] == ["A", "B"]
+    assert [fault["index"] for fault in data["errors"]] == [1, 3]
+    assert data["errors"][0]["errors"][0]["pointer"] == "/products/1/price"
+
+
+def test_skip_with_no_good_row_is_a_422(shop: Shop) -> None:
+    assert faults(shop.bulk(row(price=-1), query="?on_error=skip"))
+    assert faults(shop.bulk(query="?on_error=maybe")) == {"/query/on_error": "not_allowed"}
+
+
+def test_no_products_is_a_422(shop: Shop) -> None:
+    response = shop.ask("POST", "/api/products/bulk", json={"products": []})
+    assert faults(response).keys() == {"/products"}
+
+
+def test_a_thousand_products_fit_in_well_under_a_second(shop: Shop) -> None:
+    shop.bulk()  # whatever is done once
+    started = time.process_time()
+    response = shop.bulk(*[row()] * 1000)
+    assert response.get_json()["data"]["created"] == 1000
+    assert time.process_time() - started < 1.0  # 0.3 s on two quiet cores
+
+
+def test_a_thousand_and_one_do_not(shop: Shop) -> None:
+    problem(shop.bulk(*[row()] * 1001), 413, "too_large")
+    problem(shop.bulk(*[{"rubbish": 1}] * 1001), 413, "too_large")
+
+
+@pytest.mark.parametrize(
+    "category",
+    ["shoes", "Women's Clothing", "Food & Drink", "कपड़े", "👟", "x" * 100, "می‌خواهم", "👩‍👩‍👧"],
+)
+def test_categories_that_people_use(shop: Shop, category: str) -> None:
+    body = shop.bulk(row(category=category)).get_json()
+    assert body["data"]["products"][0]["category"] == category
+
+
+@pytest.mark.parametrize(
+    "category",
+    [
+        "",
+        " ",
+        "\u00a0",
+        "x" * 101,
+        "a\x00b",
+        "a\nb",
+        "\t=1+1",
+        "\x1b[31mred",
+        "shoes\u202egpj.exe",
+        "a\u2066b",
+        "a\u200bb",
+        "\ufeffa",
+        "a\u2028b",
+        "a\x9bb",
+        5,
+        None,
+        ["shoes"],
+    ],
+)
+def test_categories_that_hide_something(shop: Shop, category: Any) -> None:
+    assert faults(shop.bulk(row() | {"category": category})).keys() == {"/products/0/category"}
+
+
+def test_a_lone_surrogate_is_refused(shop: Shop) -> None:
+    raw = json.dumps({"products": [row(category="XX")]}).replace("XX", "a\\ud800").encode()
+    assert faults(post(shop, raw)).keys() == {"/products/0/category"}
+
+
+def test_category_is_composed(shop: Shop) -> None:
+    body = shop.bulk(row(category=" Cafe\u0301 ")).get_json()
+    assert body["data"]["products"][0]["category"] == "Caf\u00e9"
+
+
+def test_every_hostile_category_is_harmless(shop: Shop) -> None:
+    path = needs_shared("hostile", "text", "category_field.json")
+    for entry in json.loads(path.read_text()):
+        response = shop.bulk(row(category=entry["value"]))
+        assert response.status_code in ((201,) if entry["legit"] else (201, 422))
+        if response.status_code == 201:
+            created = response.get_json()["data"]["products"][0]["category"]
+            assert created == entry["value"]
+
+
+@pytest.mark.parametrize(
+    "raw_image",
+    [
+        RAW_IMAGE,
+        "http://example.com/a.jpg?x=1",
+        "/media/uploads/8f5f30cc-6082-4e39-92f9-3fa0d4cf557f",
+    ],
+)
+def test_addresses_that_can_be_fetched(shop: Shop, raw_image: str) -> None:
+    assert shop.bulk(row(raw_image=raw_image)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "raw_image",
+    [
+        "",
+        "phone.jpg",
+        "ftp://example.com/a.jpg",
+        "file:///etc/passwd",
+        "http://127.0.0.1/a.jpg",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://user:secret@example.com/a.jpg",
+        "https://example.com:22/",
+        "s3://not-listed/raw/a.jpg",
+        "/etc/passwd",
+        "/media/../etc/passwd",
+        "/media/enhanced/1/8f5f30cc-6082-4e39-92f9-3fa0d4cf557f.jpg",
+        "https://example.com/" + "a" * 2048,
+        "https://exa\x00mple.com/",
+        5,
+    ],
+)
+def test_addresses_that_never_can(shop: Shop, raw_image: Any) -> None:
+    assert faults(shop.bulk(row(raw_image=raw_image))).keys() == {"/products/0/raw_image"}
+
+
+# -- bodies --------------------------------------------------------------------------------------
+
+
+def test_a_body_of_another_type_is_a_415(shop: Shop) -> None:
+    raw = json.dumps({"products": [row()]})
+    for content_type in ("text/plain", "application/x-www-form-urlencoded", ""):
+        response = shop.ask(
+            "POST", "/api/products/bulk", data=raw, headers={"Content-Type": content_type}
+        )
+        problem(response, 415, "unsupported_media_type")
+    problem(post(shop, raw.encode(), **{"Content-Encoding": "gzip"}), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"products": NaN}',
+        b'{"products": ' + b"9" * 5000 + b"}",
+        "{}".encode("utf-16"),
+        b"\xef\xbb\xbf{}",
+        b'{"products": "\xff"}',
+    ],
+)
+def test_what_is_not_json_is_a_400(shop: Shop, raw: bytes) -> None:
+    problem(post(shop, raw), 400, "malformed")
+
+
+def test_two_megabytes_is_the_limit(shop: Shop) -> None:
+    raw = json.dumps({"products": [row()]}).encode()
+    assert post(shop, raw.ljust(MAX_JSON_BYTES)).status_code == 201
+    problem(post(shop, raw.ljust(MAX_JSON_BYTES + 1)), 413, "too_large")
+
+
+@pytest.fixture
+def address(shop: Shop) -> Iterator[tuple[str, int]]:
+    """The same shop behind a real socket."""
+    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield "127.0.0.1", server.port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_JSON_BYTES, 201), (MAX_JSON_BYTES + 1, 413)])
+def test_a_chunked_body_has_the_same_limit(
+    address: tuple[str, int], size: int, status: int
+) -> None:
+    raw = json.dumps({"products": [row()]}).encode().ljust(size)
+    pieces = (raw[start : start + 50_000] for start in range(0, size, 50_000))
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/api/products/bulk", pieces, headers, encode_chunked=True)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    assert response.status == status
+
+
+HOSTILE_ENDPOINTS = (
+    ("POST", "/api/products/bulk"),
+    ("POST", "/api/products/bulk?on_error=skip"),
+    ("PATCH", "/api/product-images/{image}"),
+    ("POST", "/api/products/{product}/review"),
+    ("POST", "/api/products/{pending}/enhance"),
+    ("POST", "/api/uploads"),
+    ("POST", "/session"),
+)
+
+
+@pytest.mark.parametrize(("method", "path"), HOSTILE_ENDPOINTS)
+def test_no_hostile_body_breaks_or_passes(shop: Shop, method: str, path: str) -> None:
+    folder = needs_shared("hostile", "json")
+    product, [image, *_] = shop.reviewable()
+    [pending] = shop.create()
+    address = path.format(product=product, image=image, pending=pending)
+    before = shop.services.catalog.stats().products
+    for file in sorted(folder.iterdir()):
+        response = shop.ask(
+            method, address, data=file.read_bytes(), content_type="application/json"
+        )
+        assert 400 <= response.status_code < 500, file.name
+    assert shop.services.catalog.stats().products == before
+
+
+def test_the_input_is_never_sent_back(shop: Shop) -> None:
+    canary = "c4n4ry"
+    hostile = row(category=f"\x00{canary}", raw_image=f"ftp://{canary}", price=canary)
+    asked = [
+        shop.bulk(hostile | {canary: 1}),
+        post(shop, f'{{"{canary}'.encode()),
+        shop.ask("GET", f"/api/products?status={canary}&{canary}=1&cursor={canary}"),
+        shop.ask("GET", f"/{canary}"),
+        shop.ask("GET", f"/media/uploads/{canary}"),
+        shop.ask("GET", f"/problems/{canary}"),
+        shop.ask("PATCH", "/api/product-images/1", json={"status": canary, "note": canary}),
+        shop.ask("GET", f"/api/products/{canary}"),
+        shop.bulk(headers={"Idempotency-Key": f"{canary}\x7f"}),
+    ]
+    for response in asked:
+        assert 400 <= response.status_code < 500
+        assert canary not in response.get_data(as_text=True) + str(response.headers)
+
+
+# -- idempotency ---------------------------------------------------------------------------------
+
+
+def test_the_same_key_and_body_creates_once(shop: Shop) -> None:
+    key = {"Idempotency-Key": '"order-17"'}
+    first = shop.bulk(row(), row(), headers=key)
+    second = shop.bulk(row(), row(), headers={"Idempotency-Key": "order-17"})
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.get_json() == second.get_json()
+    assert first.headers["Location"] == second.headers["Location"]
+    assert shop.services.catalog.stats().products == {"pending": 2}
+
+
+def test_the_same_key_with_another_body_is_a_422(shop: Shop) -> None:
+    key = {"Idempotency-Key": "k"}
+    shop.bulk(headers=key)
+    problem(shop.bulk(row(price=1), headers=key), 422, "idempotency_mismatch")
+    problem(shop.bulk(query="?on_error=skip", headers=key), 422, "idempotency_mismatch")
+    assert shop.services.catalog.stats().products == {"pending": 1}
+
+
+def test_a_refused_request_does_not_use_up_its_key(shop: Shop) -> None:
+    key = {"Idempotency-Key": "k"}
+    assert shop.bulk(row(price=-1), headers=key).status_code == 422
+    assert shop.bulk(row(), headers=key).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, "a b", '"a', "é"])
+def test_a_key_that_is_none_is_a_400(shop: Shop, key: str) -> None:
+    problem(shop.bulk(headers={"Idempotency-Key": key}), 400, "malformed")
+
+
+# -- lists and products --------------------------------------------------------------------------
+
+
+def listed(shop: Shop, query: str) -> Json:
+    response = shop.ask("GET", f"/api/products{query}")
+    assert response.status_code == 200, response.get_json()
+    data: Json = response.get_json()["data"]
+    return data
+
+
+def test_pages_cover_everything_once_newest_first(shop: Shop) -> None:
+    ids = shop.create(*[row()] * 7)
+    seen: list[int] = []
+    cursor = ""
+    for _ in range(3):
+        page = listed(shop, f"?limit=3&cursor={cursor}")
+        seen += [product["id"] for product in page["products"]]
+        shop.create()  # newer ones do not disturb
+        cursor = page["next_cursor"]
+    assert seen == sorted(ids, reverse=True)
+    assert cursor is None
+
+
+def test_filters(shop: Shop) -> None:
+    shop.create(row(category="A"), row(category="B"))
+    product_id, _ = shop.reviewable(category="A")
+    assert len(listed(shop, "?category=A")["products"]) == 2
+    found = listed(shop, "?category=A&status=pending_review&batch=")["products"]
+    assert [product["id"] for product in found] == [product_id]
+    assert listed(shop, "?status=failed") == {"products": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=x", "limit=1.5", "status=gone", "batch=1", "cursor=%00", "a=1"],
+)
+def test_a_bad_query_is_a_422(shop: Shop, query: str) -> None:
+    assert len(faults(shop.ask("GET", f"/api/products?{query}"))) == 1
+
+
+def test_a_cursor_of_ones_own_making_is_a_422(shop: Shop) -> None:
+    problem(shop.ask("GET", "/api/products?cursor=zz"), 422, "bad_cursor")
+
+
+@pytest.mark.parametrize("path", ["/api/products", "/api/products/{id}", "/api/stats"])
+def test_an_unchanged_state_is_a_304(shop: Shop, path: str) -> None:
+    path = path.format(id=shop.create()[0])
+    first = shop.ask("GET", path)
+    etag = {"If-None-Match": first.headers["ETag"]}
+    if path != "/api/stats":  # its ages move on
+        again = shop.ask("GET", path, headers=etag)
+        assert (again.status_code, again.get_data()) == (304, b"")
+    with shop.services.database.write() as session:
+        session.execute(text("UPDATE products SET status = 'failed', version = version + 1"))
+    assert shop.ask("GET", path, headers=etag).status_code == 200
+
+
+def test_a_product_has_its_pictures(shop: Shop) -> None:
+    product_id, images = shop.reviewable()
+    response = shop.ask("GET", f"/api/products/{product_id}")
+    product = response.get_json()["data"]["product"]
+    assert [image["id"] for image in product["images"]] == images
+    assert response.headers["ETag"] == f'"{product["version"]}"'
+    assert "error" not in product
+    media = shop.ask("GET", product["images"][0]["media_url"])
+    assert (media.status_code, media.mimetype) == (200, "image/jpeg")
+
+
+def test_a_failed_product_says_why(shop: Shop) -> None:
+    [product_id] = shop.create()
+    with shop.services.database.write() as session:
+        session.execute(text("UPDATE products SET status='failed', error='404', error_code='gone'"))
+    product = shop.ask("GET", f"/api/products/{product_id}").get_json()["data"]["product"]
+    assert (product["error"], product["error_code"]) == ("404", "gone")
+
+
+@pytest.mark.parametrize("number", ["0", "1", "-1", "2147483648", "99999999999999999999", "x"])
+def test_no_such_product(shop: Shop, number: str) -> None:
+    problem(shop.ask("GET", f"/api/products/{number}"), 404, "not_found")
+    problem(shop.ask("GET", f"/api/products/{number}/history"), 404, "not_found")
+
+
+# -- review --------------------------------------------------------------------------------------
+
+
+def decide(shop: Shop, image_id: int, status: str, **more: Any) -> TestResponse:
+    headers = more.pop("headers", {})
+    body = {"status": status, **more}
+    return shop.ask("PATCH", f"/api/product-images/{image_id}", json=body, headers=headers)
+
+
+def review(shop: Shop, product_id: int, **body: Any) -> TestResponse:
+    return shop.ask("POST", f"/api/products/{product_id}/review", json=body)
+
+
+def test_pictures_one_by_one_and_undone(shop: Shop) -> None:
+    product_id, [first, second] = shop.reviewable(variants=2)
+    answers = [
+        decide(shop, first, "rejected", reason="colour", note="too  blue\nhere"),
+        decide(shop, second, "approved"),
+        decide(shop, second, "pending"),
+    ]
+    statuses = [answer.get_json()["data"]["product"]["status"] for answer in answers]
+    assert statuses == ["pending_review", "approved", "pending_review"]
+    history = shop.ask("GET", f"/api/products/{product_id}/history").get_json()["data"]
+    assert [line["status"] for line in history["decisions"]] == ["pending", "approved", "rejected"]
+    assert history["decisions"][-1]["reason"] == "colour"
+    assert history["decisions"][-1]["note"] == "too  blue\nhere"
+    assert history["decisions"][-1]["who"] == "local"
+
+
+def test_a_whole_product(shop: Shop) -> None:
+    product_id, [first, second, third] = shop.reviewable()
+    product = review(shop, product_id, status="approved", image_ids=[second]).get_json()["data"]
+    statuses = {image["id"]: image["status"] for image in product["product"]["images"]}
+    assert statuses == {first: "rejected", second: "approved", third: "rejected"}
+    assert product["product"]["status"] == "approved"
+    assert review(shop, product_id, status="rejected").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/status"),
+        ({"status": "done"}, "/status"),
+        ({"status": "rejected", "image_ids": [1]}, "/image_ids"),
+        ({"status": "approved", "image_ids": []}, "/image_ids"),
+        ({"status": "approved", "image_ids": ["1"]}, "/image_ids/0"),
+        ({"status": "approved", "image_ids": [True]}, "/image_ids/0"),
+        ({"status": "approved", "image_ids": [1.0]}, "/image_ids/0"),
+        ({"status": "approved", "image_ids": [2**40]}, "/image_ids/0"),
+        ({"status": "approved", "reason": "superseded"}, "/reason"),
+        ({"status": "approved", "note": "a\x00"}, "/note"),
+        ({"status": "approved", "note": "x" * 2001}, "/note"),
+        ([], ""),
+    ],
+)
+def test_a_bad_review_is_a_422(shop: Shop, body: Any, pointer: str) -> None:
+    product_id, _ = shop.reviewable()
+    response = shop.ask("POST", f"/api/products/{product_id}/review", json=body)
+    assert faults(response).keys() == {pointer}
+
+
+def test_a_stranger_picture_is_a_409(shop: Shop) -> None:
+    product_id, _ = shop.reviewable()
+    _, [other, *_] = shop.reviewable()
+    response = review(shop, product_id, status="approved", image_ids=[other])
+    problem(response, 409, "not_in_round")
+
+
+def test_a_pending_product_can_t_be_decided(shop: Shop) -> None:
+    [product_id] = shop.create()
+    problem(review(shop, product_id, status="approved"), 409, "not_reviewable")
+    problem(review(shop, 999, status="approved"), 404, "not_found")
+    problem(decide(shop, 999, "approved"), 404, "not_found")
+
+
+@pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"x"', '"99999999999"'])
+def test_a_stale_etag_is_a_412_with_the_present_state(shop: Shop, tag: str) -> None:
+    product_id, [image, *_] = shop.reviewable()
+    response = decide(shop, image, "approved", headers={"If-Match": tag})
+    body = problem(response, 412, "stale")
+    assert body["data"]["product"]["id"] == product_id
+    assert body["data"]["product"]["images"][0]["status"] == "pending"
+    assert response.headers["ETag"] == f'"{body["data"]["product"]["version"]}"'
+
+
+@pytest.mark.parametrize("tag", ['"{}"', 'W/"{}"', "*"])
+def test_a_current_etag_passes_and_moves_on(shop: Shop, tag: str) -> None:
+    product_id, [image, *_] = shop.reviewable()
+    etag = shop.ask("GET", f"/api/products/{product_id}").headers["ETag"]
+    headers = {"If-Match": tag.format(etag.strip('"'))}
+    response = decide(shop, image, "approved", headers=headers)
+    assert response.status_code == 200
+    assert response.headers["ETag"] != etag
+
+
+def test_redo_opens_the_next_round(shop: Shop) -> None:
+    product_id, [image, *_] = shop.reviewable()
+    path = f"/api/products/{product_id}/enhance"
+    product = shop.ask("POST", path, json={"instructions": "less blue"}).get_json()["data"]
+    assert (product["product"]["status"], product["product"]["round"]) == ("pending", 2)
+    assert product["product"]["instructions"] == "less blue"
+    problem(shop.ask("POST", path), 409, "conflict")
+    problem(decide(shop, image, "approved"), 409, "not_reviewable")
+    rounds = shop.ask("GET", f"/api/products/{product_id}?rounds=all").get_json()["data"]
+    assert [image["status"] for image in rounds["product"]["images"]] == ["rejected"] * 3
+
+
+def test_retry_of_a_failed_product_takes_no_body(shop: Shop) -> None:
+    [product_id] = shop.create()
+    with shop.services.database.write() as session:
+        session.execute(text("UPDATE products SET status = 'failed'"))
+    product = shop.ask("POST", f"/api/products/{product_id}/enhance").get_json()["data"]["product"]
+    assert (product["status"], product["round"]) == ("pending", 1)
+
+
+# -- uploads and media ---------------------------------------------------------------------------
+
+
+def upload(shop: Shop, data: bytes, field: str = "file") -> TestResponse:
+    head = f'Content-Disposition: form-data; name="{field}"; filename="../../x.jpg"'
+    body = b"--frontier\r\n" + head.encode() + b"\r\n\r\n" + data + b"\r\n--frontier--\r\n"
+    content_type = "multipart/form-data; boundary=frontier"
+    return shop.ask("POST", "/api/uploads", data=body, content_type=content_type)
+
+
+def test_an_upload_is_cleaned_stored_and_shown(shop: Shop) -> None:
+    photo = needs_shared("photos", "f_coffee.png").read_bytes()
+    response = upload(shop, photo)
+    assert response.status_code == 201, response.get_json()
+    raw_image = response.get_json()["data"]["raw_image"]
+    assert raw_image.startswith("/media/uploads/")
+    assert shop.bulk(row(raw_image=raw_image)).status_code == 201
+    shown = shop.ask("GET", raw_image)
+    assert shown.mimetype in {"image/png", "image/jpeg"}
+    assert shown.get_data() != photo
+    assert shown.headers["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert shown.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    etag = {"If-None-Match": shown.headers["ETag"]}
+    assert shop.ask("GET", raw_image, headers=etag).status_code == 304
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"<svg onload=alert(1)>", b"\xff\xd8\xff"])
+def test_what_is_no_picture_is_a_422(shop: Shop, data: bytes) -> None:
+    response = upload(shop, data)
+    assert response.status_code == 422
+    assert response.get_json()["errors"][0]["code"] == response.get_json()["type"].split("/")[2]
+
+
+def test_uploads_that_are_no_uploads(shop: Shop) -> None:
+    assert faults(upload(shop, b"x", field="picture")) == {"/file": "required"}
+    problem(shop.ask("POST", "/api/uploads", json={}), 415, "unsupported_media_type")
+    broken = {"Content-Type": "multipart/form-data; boundary=x"}
+    for data in (b"", b"--x", b"--x\r\nrubbish", b"--y--"):
+        response = shop.ask("POST", "/api/uploads", data=data, headers=broken)
+        assert response.status_code in (400, 422), data
+    none = {"Content-Type": "multipart/form-data"}
+    assert shop.ask("POST", "/api/uploads", data=b"x", headers=none).status_code in (400, 422)
+
+
+def test_an_upload_has_a_limit(shop: Shop) -> None:
+    problem(upload(shop, bytes(20_100_000)), 413, "too_large")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "raw/phone.jpg",
+        "uploads/../../packshot.db",
+        "uploads/%2e%2e/%2e%2e/packshot.db",
+        "uploads//etc/passwd",
+        "uploads/a%00b",
+        "uploads/" + "x" * 2000,
+        ".incoming/x",
+        "uploads",
+        "uploads/",
+        "%2e%2e/packshot.db",
+    ],
+)
+def test_media_shows_only_what_is_ours(shop: Shop, key: str) -> None:
+    problem(shop.ask("GET", f"/media/{key}"), 404, "not_found")
+
+
+# -- operations ----------------------------------------------------------------------------------
+
+
+def test_health_and_readiness(shop: Shop) -> None:
+    assert shop.ask("GET", "/healthz").get_json() == {"ok": True}
+    ready = shop.ask("GET", "/readyz")
+    assert ready.status_code == 200
+    assert set(ready.get_json()["parts"].values()) == {"ok"}
+
+
+def test_readiness_names_the_part_that_is_broken(shop: Shop) -> None:
+    class Stopping:
+        def problem(self) -> str:
+            return "the worker is stopping"
+
+    shop.services.worker = Stopping()
+    ready = shop.ask("GET", "/readyz")
+    assert ready.status_code == 503
+    assert ready.get_json()["parts"]["worker"] == "the worker is stopping"
+    assert ready.headers["Retry-After"]
+
+
+def test_metrics_come_from_the_database(shop: Shop) -> None:
+    shop.create(row(), row())
+    shop.reviewable(variants=2)
+    lines = shop.ask("GET", "/metrics").get_data(as_text=True).splitlines()
+    assert 'packshot_products{status="pending"} 2.0' in lines
+    assert 'packshot_products{status="pending_review"} 1.0' in lines
+    assert 'packshot_images{status="pending"} 2.0' in lines
+    assert 'packshot_queue_products{state="waiting"} 2.0' in lines
+
+
+def test_stats(shop: Shop) -> None:
+    shop.create(row(), row())
+    data = shop.ask("GET", "/api/stats").get_json()["data"]
+    assert data["products"] == {"pending": 2}
+    assert data["queue"]["waiting"] == 2
+    assert data["spent"] == 0
+
+
+def test_head_options_and_405(shop: Shop) -> None:
+    head = shop.ask("HEAD", "/api/products")
+    assert (head.status_code, head.get_data()) == (200, b"")
+    assert "GET" in shop.ask("OPTIONS", "/api/products").headers["Allow"]
+    response = shop.ask("DELETE", "/api/products/1")
+    problem(response, 405, "method_not_allowed")
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    problem(shop.ask("GET", "/api/products/bulk"), 405, "method_not_allowed")
+
+
+def test_a_database_that_is_away_is_a_503(shop: Shop) -> None:
+    def away(**_: Any) -> Any:
+        raise Unavailable("the database does not answer: password=hunter2")
+
+    shop.services.catalog.products = away  # type: ignore[method-assign]
+    response = shop.ask("GET", "/api/products")
+    problem(response, 503, "unavailable")
+    assert response.headers["Retry-After"] == "5"
+    assert "hunter2" not in response.get_data(as_text=True)
+
+
+def test_a_surprise_is_a_500_without_details(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(**_: Any) -> Any:
+        raise RuntimeError("s3cret detail")
+
+    shop.services.catalog.products = broken  # type: ignore[method-assign]
+    response = shop.ask("GET", "/api/products")
+    problem(response, 500, "internal")
+    assert "s3cret" not in response.get_data(as_text=True)
+    assert response.headers["X-Request-Id"] in caplog.text
+
+
+def test_every_problem_type_has_a_page(shop: Shop) -> None:
+    kind = shop.ask("GET", "/nothing").get_json()["type"]
+    page = shop.ask("GET", kind)
+    assert (page.status_code, page.mimetype) == (200, "text/plain")
+
+
+def test_every_answer_is_hardened(shop: Shop) -> None:
+    for path in ("/api/products", "/nothing", "/docs", "/healthz"):
+        headers = shop.ask("GET", path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Frame-Options"] == "DENY"
