@@ -240,6 +240,11 @@ class Catalog:
         self.send([product.id for product in created.products])
         return created
 
+    def answered(self, idempotency: Idempotency) -> bool:
+        """Was a request with this key answered before, so that it creates nothing now?"""
+        with self.database.read() as session:
+            return session.get(IdempotencyKey, (idempotency.who, idempotency.key)) is not None
+
     def _insert(self, session: Session, products: Sequence[NewProduct]) -> Created:
         batch_id = str(uuid.uuid4())
         moment: datetime = session.execute(select(now())).scalar_one()

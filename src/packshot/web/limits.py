@@ -167,7 +167,7 @@ def charge_bytes(many: int) -> Callable[[], None]:
 
 def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
     limits = _limits()
-    if not limit or not _is_limited(caller()):
+    if not amount or not limit or not _is_limited(caller()):
         return lambda: None
     window = limits.charge(caller().name, what, DAY, amount, limit)
     return lambda: limits.give_back(window, amount)

@@ -87,12 +87,13 @@ def _with_good_addresses(batch: Batch) -> Batch:
 
 
 def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
-    give_back = charge_products(len(batch.rows))
+    catalog = services().catalog
+    idempotency = _idempotency(batch, query, total)
+    known = idempotency is not None and catalog.answered(idempotency)
+    give_back = charge_products(0 if known else len(batch.rows))
     try:
-        created = services().catalog.create(
-            [row.as_new_product() for row in batch.rows.values()],
-            idempotency=_idempotency(batch, query, total),
-        )
+        products = [row.as_new_product() for row in batch.rows.values()]
+        created = catalog.create(products, idempotency=idempotency)
     except PackshotError:
         give_back()
         raise

@@ -1,0 +1,133 @@
+// One product as frames: its raw photo and its pictures, built and decoded before they are shown.
+
+import { h, icon } from "./dom.js";
+
+/** A picture's address for a size: 320, 1600 or "original". */
+export function address(picture, size) {
+  if (!picture) return null;
+  return (size === "original" ? picture.media_url : picture.previews?.[size]) ?? picture.media_url;
+}
+
+/** An <img> that says so when it can't be shown, after trying the original. */
+export function image(picture, size, alt, more = {}) {
+  const first = address(picture, size);
+  if (!first) return h("span", { class: "no-picture" }, "No picture yet");
+  const element = h("img", { alt, decoding: "async", draggable: "false", ...more });
+  element.addEventListener("error", () => {
+    const last = address(picture, "original");
+    if (element.getAttribute("src") !== last) element.src = last;
+    else element.replaceWith(h("span", { class: "no-picture" }, icon("warning"), "This picture can't be loaded"));
+  });
+  element.src = first;
+  return element;
+}
+
+const raw = (product) => product.normalised;
+const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
+
+/** The frames of one product. `on.pick(i)`, `on.keep(i)` are called for its buttons. */
+export class Card {
+  constructor(product, on) {
+    this.product = product;
+    this.kept = new Set(product.images.map((picture) => picture.id));
+    this.pictures = product.images.map((picture, index) => this.#frame(picture, index, on));
+    this.rawFrame = this.#rawFrame();
+    this.thumbs = product.images.map((picture, index) => thumb(picture, index, on));
+    this.strip = h("div", { class: "strip", role: "group", "aria-label": "Pictures" }, this.thumbs);
+    this.element = h("div", { class: "card" }, h("div", { class: "frames" }, this.rawFrame, this.pictures), this.thumbs.length > 1 && this.strip);
+    this.select(0);
+  }
+
+  #rawFrame() {
+    const alt = `${this.product.category}, raw photo`;
+    return h(
+      "figure",
+      { class: "frame raw" },
+      h("div", { class: "view" }, image(raw(this.product), 1600, alt, { class: "picture" })),
+      h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
+    );
+  }
+
+  #frame(picture, index, on) {
+    const over = raw(this.product) && image(raw(this.product), 1600, "", { class: "over" });
+    return h(
+      "figure",
+      { class: "frame", data: { variant: index } },
+      h(
+        "div",
+        { class: "view" },
+        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture" }),
+        over,
+        h("span", { class: "left-out" }, "Left out"),
+      ),
+      h(
+        "figcaption",
+        {},
+        h("button", { type: "button", class: "pick", onclick: () => on.pick(index) }, h("span", { class: "number" }, String(index + 1)), h("span", { class: "title" }, titleOf(picture))),
+        picture.warning && h("span", { class: "warned", title: picture.warning }, icon("warning"), h("span", { class: "unseen" }, `Warning: ${picture.warning}`)),
+        h("button", { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) }, icon("check"), h("span", { class: "unseen" }, `Keep picture ${index + 1}`)),
+      ),
+    );
+  }
+
+  /** Show which picture the keys are about. */
+  select(index) {
+    this.selected = index;
+    this.pictures.forEach((frame, place) => {
+      frame.toggleAttribute("data-selected", place === index);
+      frame.querySelector(".pick").setAttribute("aria-pressed", String(place === index));
+    });
+    this.thumbs.forEach((element, place) => element.setAttribute("aria-pressed", String(place === index)));
+  }
+
+  /** Keep a picture, or leave it out of what gets approved. */
+  toggle(index) {
+    const id = this.product.images[index].id;
+    if (!this.kept.delete(id)) this.kept.add(id);
+    const out = !this.kept.has(id);
+    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute("data-out", out);
+    this.pictures[index].querySelector(".keep").setAttribute("aria-pressed", String(!out));
+    return !out;
+  }
+
+  get keptIds() {
+    return this.product.images.filter((picture) => this.kept.has(picture.id)).map((picture) => picture.id);
+  }
+
+  /** Decode everything, so that showing it paints at once. Resolves even when a picture fails. */
+  ready() {
+    this.decoded ??= Promise.allSettled([...this.element.querySelectorAll("img")].map((element) => element.decode()));
+    return this.decoded;
+  }
+
+  /** Put the originals where the previews are: only zooming asks for them. */
+  sharpen() {
+    this.#sharpen(this.rawFrame.querySelector(".picture"), raw(this.product));
+    this.pictures.forEach((frame, index) => {
+      if (frame.offsetParent === null) return;
+      this.#sharpen(frame.querySelector(".picture"), this.product.images[index]);
+      this.#sharpen(frame.querySelector(".over"), raw(this.product));
+    });
+  }
+
+  async #sharpen(element, picture) {
+    const original = address(picture, "original");
+    if (!(element instanceof HTMLImageElement) || !original || element.getAttribute("src") === original) return;
+    const sharp = new Image();
+    sharp.src = original;
+    try {
+      await sharp.decode();
+      element.src = original;
+    } catch {
+      // The preview stays.
+    }
+  }
+}
+
+function thumb(picture, index, on) {
+  return h(
+    "button",
+    { type: "button", class: "thumb", onclick: () => on.pick(index), "aria-label": `Picture ${index + 1}: ${titleOf(picture)}` },
+    image(picture, 320, ""),
+  );
+}

@@ -1,0 +1,146 @@
+// The products under review: which is shown, which come next, which are decided.
+
+import { products as list } from "./api.js";
+import { outbox } from "./outbox.js";
+
+const PAGE = 100;
+const FEW_LEFT = 30;
+
+export class Queue {
+  #order = [];
+  #products = new Map();
+  #decided = new Map();
+  #skipped = new Set();
+  #loading = false;
+
+  constructor(data) {
+    this.filters = data.filters;
+    this.cursor = data.next_cursor;
+    this.at = null;
+    this.total = data.state.statuses[data.filters.status] ?? 0;
+    if (data.first?.images.length) this.put(data.first);
+    for (const product of data.products) this.put(product);
+    this.at = this.#order.find((id) => !this.#decided.has(id)) ?? null;
+  }
+
+  get current() {
+    return this.#products.get(this.at) ?? null;
+  }
+
+  get(id) {
+    return this.#products.get(id);
+  }
+
+  /** Add a product, or take its newer state. True when something changed. */
+  put(product) {
+    const known = this.#products.get(product.id);
+    outbox.seen(product);
+    if (known && known.version >= product.version) return false;
+    if (!known) this.#order.push(product.id);
+    this.#products.set(product.id, product);
+    if (outbox.has(product.id)) this.#decided.set(product.id, "saving");
+    return true;
+  }
+
+  // -- moving ------------------------------------------------------------------------------------------
+
+  /** The undecided ones after the shown one, then from the start; skipped ones last. */
+  upcoming() {
+    const place = this.#order.indexOf(this.at);
+    const turned = [...this.#order.slice(place + 1), ...this.#order.slice(0, Math.max(0, place))];
+    const open = turned.filter((id) => !this.#decided.has(id));
+    return [...open.filter((id) => !this.#skipped.has(id)), ...open.filter((id) => this.#skipped.has(id))];
+  }
+
+  ahead(n) {
+    return this.upcoming().slice(0, n).map((id) => this.#products.get(id));
+  }
+
+  advance() {
+    this.at = this.upcoming()[0] ?? null;
+  }
+
+  /** By one place in the list, decided or not. */
+  step(by) {
+    const place = this.at === null ? this.#order.length : this.#order.indexOf(this.at);
+    const next = this.#order[place + by];
+    if (next !== undefined) this.at = next;
+    return next !== undefined;
+  }
+
+  go(id) {
+    this.at = id;
+  }
+
+  // -- deciding ----------------------------------------------------------------------------------------
+
+  decide(id, words) {
+    this.#decided.set(id, words);
+    this.#skipped.delete(id);
+  }
+
+  reopen(id) {
+    this.#decided.delete(id);
+  }
+
+  skip(id) {
+    this.#skipped.add(id);
+  }
+
+  decision(id) {
+    return this.#decided.get(id) ?? null;
+  }
+
+  /** Undecided ones here, and those not loaded yet. */
+  get left() {
+    const here = this.#order.filter((id) => !this.#decided.has(id)).length;
+    return this.cursor ? Math.max(here, this.total - outbox.size) : here;
+  }
+
+  get done() {
+    return this.#decided.size;
+  }
+
+  // -- from the server -----------------------------------------------------------------------------------
+
+  #query(more) {
+    return { ...this.filters, ...more };
+  }
+
+  /** Get the next page before it is needed. */
+  async fill() {
+    if (this.#loading || !this.cursor || this.upcoming().length > FEW_LEFT) return false;
+    this.#loading = true;
+    try {
+      const page = await list(this.#query({ cursor: this.cursor, limit: PAGE }));
+      this.cursor = page.next_cursor;
+      for (const product of page.products) this.put(product);
+      return true;
+    } finally {
+      this.#loading = false;
+    }
+  }
+
+  /** Take what is new, changed or decided elsewhere. Returns the ids that are gone. */
+  async refresh() {
+    const page = await list(this.#query({ limit: 2 * PAGE }));
+    for (const product of page.products) {
+      if (this.put(product) && !outbox.has(product.id)) this.#decided.delete(product.id);
+    }
+    return this.#gone(page);
+  }
+
+  #gone(page) {
+    const listed = new Set(page.products.map((product) => product.id));
+    const oldest = page.next_cursor ? Math.min(...listed) : 0;
+    const gone = this.#order.filter((id) => id >= oldest && !listed.has(id) && !this.#decided.has(id) && !outbox.has(id));
+    for (const id of gone) if (id !== this.at) this.remove(id);
+    return gone;
+  }
+
+  remove(id) {
+    this.#order = this.#order.filter((other) => other !== id);
+    this.#products.delete(id);
+    this.#decided.delete(id);
+  }
+}

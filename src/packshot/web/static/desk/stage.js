@@ -1,0 +1,228 @@
+// Comparing: which frames are seen, how they lie over each other, and one zoom for all of them.
+
+import { $, announce, button, h, icon, key, letGo } from "./dom.js";
+
+const MODES = [
+  ["all", "All", "all"],
+  ["pair", "Side by side", "pair"],
+  ["wipe", "Wipe", "wipe"],
+  ["difference", "Difference", "difference"],
+];
+const BACKS = ["grey", "white", "black", "checker"];
+const CAPTION = 34;
+const GAP = 10;
+const MAX_ZOOM = 12;
+const PAN_STEP = 0.08;
+const DRAGGED_PX = 4;
+
+const remembered = (name, allowed, otherwise) => {
+  const value = localStorage.getItem(`packshot.${name}`);
+  return allowed.includes(value) ? value : otherwise;
+};
+
+export class Stage {
+  #card = null;
+  #zoom = { scale: 1, x: 0.5, y: 0.5 };
+  #mode = remembered("mode", MODES.map(([mode]) => mode), "all");
+  #back = remembered("back", BACKS, "grey");
+
+  constructor() {
+    this.root = $("stage");
+    this.wipe = $("wipe").querySelector("input");
+    this.wipe.addEventListener("input", () => this.#placeWipe());
+    this.#drawTools();
+    this.#listen();
+    this.setMode(this.#mode);
+    this.setBack(this.#back);
+    this.#placeWipe();
+    new ResizeObserver(() => this.#fit()).observe(this.root);
+  }
+
+  get card() {
+    return this.#card;
+  }
+
+  get isZoomed() {
+    return this.#zoom.scale > 1;
+  }
+
+  /** Show a card (its pictures are decoded already, if there was time), or something else. */
+  show(card, instead = null) {
+    this.#card = card;
+    if (this.isZoomed) this.zoomTo(1);
+    this.#fit();
+    this.root.replaceChildren(...(card ? [card.element] : instead ? [instead] : []));
+    this.root.toggleAttribute("data-empty", !card);
+  }
+
+  // -- modes -----------------------------------------------------------------------------------------
+
+  setMode(mode) {
+    this.#mode = mode;
+    this.root.dataset.mode = mode;
+    $("wipe").hidden = mode !== "wipe";
+    localStorage.setItem("packshot.mode", mode);
+    for (const element of this.modes.children) element.setAttribute("aria-pressed", String(element.dataset.mode === mode));
+    this.#fit();
+    if (this.isZoomed) this.#card?.sharpen();
+  }
+
+  nextMode() {
+    const place = MODES.findIndex(([mode]) => mode === this.#mode);
+    const [mode, words] = MODES[(place + 1) % MODES.length];
+    this.setMode(mode);
+    announce(words);
+  }
+
+  setBack(back) {
+    this.#back = back;
+    this.root.dataset.back = back;
+    localStorage.setItem("packshot.back", back);
+  }
+
+  nextBack() {
+    this.setBack(BACKS[(BACKS.indexOf(this.#back) + 1) % BACKS.length]);
+    announce(`Background ${this.#back}`);
+  }
+
+  /** Show the raw photo in the place of its pictures, as long as a key or button is held. */
+  blink(on) {
+    this.root.toggleAttribute("data-blink", on);
+    this.blinkButton.setAttribute("aria-pressed", String(on));
+  }
+
+  #placeWipe() {
+    this.root.style.setProperty("--wipe", `${this.wipe.value}%`);
+  }
+
+  moveWipe(by) {
+    this.wipe.value = Number(this.wipe.value) + by;
+    this.#placeWipe();
+  }
+
+  // -- zoom --------------------------------------------------------------------------------------------
+
+  /** To `scale`, keeping the point (x, y) of the frame, 0 to 1, where it is. */
+  zoomTo(scale, x = 0.5, y = 0.5) {
+    const before = this.#zoom;
+    const next = Math.min(MAX_ZOOM, Math.max(1, scale));
+    if (next === 1) this.#zoom = { scale: 1, x: 0.5, y: 0.5 };
+    else this.#zoom = { scale: next, x: keep(x, before.x, before.scale, next), y: keep(y, before.y, before.scale, next) };
+    this.#applyZoom();
+    if (next > 1) this.#card?.sharpen();
+  }
+
+  /** Between the whole picture and its own pixels. */
+  toggleZoom(x, y) {
+    if (this.isZoomed) this.zoomTo(1);
+    else this.zoomTo(this.#ownPixels(), x, y);
+    announce(this.isZoomed ? `Zoomed to ${Math.round(this.#zoom.scale * 10) / 10} times` : "Whole picture");
+  }
+
+  pan(dx, dy) {
+    this.#zoom.x = clamp(this.#zoom.x + dx);
+    this.#zoom.y = clamp(this.#zoom.y + dy);
+    this.#applyZoom();
+  }
+
+  panStep(dx, dy) {
+    this.pan(dx * PAN_STEP, dy * PAN_STEP);
+  }
+
+  #ownPixels() {
+    const picture = this.#card?.product.images[this.#card.selected];
+    const view = this.#card?.pictures[this.#card.selected]?.querySelector(".view");
+    if (!picture?.width || !view) return 2;
+    const shown = Math.min(view.clientWidth, (view.clientHeight * picture.width) / picture.height);
+    return Math.max(2, picture.width / (shown * devicePixelRatio));
+  }
+
+  #applyZoom() {
+    const { scale, x, y } = this.#zoom;
+    this.root.style.setProperty("--zoom", scale);
+    this.root.style.setProperty("--x", `${x * 100}%`);
+    this.root.style.setProperty("--y", `${y * 100}%`);
+    this.root.toggleAttribute("data-zoomed", scale > 1);
+    this.zoomButton.setAttribute("aria-pressed", String(scale > 1));
+  }
+
+  // -- layout ------------------------------------------------------------------------------------------
+
+  /** The number of columns that makes the square tiles largest. */
+  #fit() {
+    const count = (this.#card?.pictures.length ?? 3) + 1;
+    const { clientWidth: width, clientHeight: height } = this.root;
+    let best = { columns: 1, side: 0 };
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const side = Math.min((width - GAP * (columns + 1)) / columns, (height - GAP * (rows + 1)) / rows - CAPTION);
+      if (side > best.side) best = { columns, side };
+    }
+    this.root.style.setProperty("--columns", best.columns);
+    this.root.style.setProperty("--side", `${Math.max(120, Math.floor(best.side))}px`);
+  }
+
+  #drawTools() {
+    this.modes = h(
+      "div",
+      { class: "segments", role: "group", "aria-label": "Compare as" },
+      MODES.map(([mode, words, picture]) =>
+        h("button", { type: "button", data: { mode }, title: words, onclick: (event) => (this.setMode(mode), letGo(event)) }, icon(picture), h("span", {}, words)),
+      ),
+    );
+    this.blinkButton = button("Raw", { icon: "blink", key: "Space", kind: "tool", title: "Hold to see the raw photo in place", "aria-pressed": "false", "aria-keyshortcuts": "Space" });
+    this.zoomButton = button("Zoom", { icon: "zoom", key: "Z", kind: "tool", "aria-pressed": "false", onclick: (event) => (this.toggleZoom(), letGo(event)) });
+    const back = button("Back", { icon: "back", key: "B", kind: "tool", title: "Background around the pictures", "aria-label": "Background", onclick: (event) => (this.nextBack(), letGo(event)) });
+    $("tools").append(h("div", { class: "tool-group" }, this.modes, key("V")), h("div", { class: "tool-group" }, this.blinkButton, this.zoomButton, back));
+  }
+
+  #listen() {
+    const hold = (on) => () => this.blink(on);
+    this.blinkButton.addEventListener("pointerdown", hold(true));
+    for (const event of ["pointerup", "pointercancel", "pointerleave", "blur"]) this.blinkButton.addEventListener(event, hold(false));
+    this.blinkButton.addEventListener("click", (event) => event.detail === 0 && this.blink(!this.root.hasAttribute("data-blink")));
+    this.blinkButton.addEventListener("pointerup", (event) => event.currentTarget.blur());
+    this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    this.root.addEventListener("pointerdown", (event) => this.#press(event));
+  }
+
+  #wheel(event) {
+    const view = event.target.closest?.(".view");
+    if (!view || matchMedia("(max-width: 760px)").matches) return;
+    event.preventDefault();
+    const [x, y] = within(view, event);
+    this.zoomTo(this.#zoom.scale * Math.exp(-event.deltaY / 300), x, y);
+  }
+
+  /** A click zooms there; a drag pans. */
+  #press(event) {
+    const view = event.target.closest?.(".view");
+    if (!view || event.button !== 0 || event.pointerType === "touch") return;
+    event.preventDefault();
+    let moved = 0;
+    const move = (drag) => {
+      moved += Math.abs(drag.movementX) + Math.abs(drag.movementY);
+      const reach = this.#zoom.scale - 1;
+      if (reach > 0) this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));
+    };
+    const up = (end) => {
+      removeEventListener("pointermove", move);
+      if (moved <= DRAGGED_PX) this.toggleZoom(...within(view, end));
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", up, { once: true });
+  }
+}
+
+const clamp = (value) => Math.min(1, Math.max(0, value));
+
+/** The origin that keeps the point `at` where it is when the scale changes. */
+function keep(at, origin, before, after) {
+  const content = origin + (at - origin) / before;
+  return clamp((content * after - at) / (after - 1));
+}
+
+function within(view, event) {
+  const box = view.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}

@@ -1,0 +1,508 @@
+"""Who gets in: every route x every scope, loopback without keys, sessions, cross-site, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import needs_shared
+from shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from packshot.errors import SettingsError
+from packshot.settings import Settings
+from packshot.web.keys import new_key, read_keys
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """With keys."""
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def home(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """Without keys: this machine only."""
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+# -- every route x every scope -------------------------------------------------------------------
+
+ANYBODY = {None, "submit", "review", "admin", "all"}
+SIGNED_IN = ANYBODY - {None}
+SUBMITTERS = SIGNED_IN - {"review"}
+REVIEWERS = SIGNED_IN - {"submit"}
+
+WHO_MAY: dict[tuple[str, str], set[str | None]] = {
+    ("POST", "/api/products/bulk"): SUBMITTERS,
+    ("POST", "/api/uploads"): SUBMITTERS,
+    ("GET", "/api/products"): SIGNED_IN,
+    ("GET", "/api/products/{product_id}"): SIGNED_IN,
+    ("GET", "/api/products/{product_id}/history"): SIGNED_IN,
+    ("PATCH", "/api/product-images/{image_id}"): REVIEWERS,
+    ("POST", "/api/products/{product_id}/review"): REVIEWERS,
+    ("POST", "/api/products/{product_id}/enhance"): SIGNED_IN,
+    ("GET", "/api/stats"): SIGNED_IN,
+    ("GET", "/media/{key}"): SIGNED_IN,
+    ("GET", "/metrics"): SIGNED_IN,
+    ("GET", "/openapi.json"): SIGNED_IN,
+    ("GET", "/docs"): SIGNED_IN,
+    ("GET", "/docs/{name}"): SIGNED_IN,
+    ("GET", "/problems/{code}"): SIGNED_IN,
+    ("GET", "/session"): SIGNED_IN,
+    ("POST", "/session"): ANYBODY,
+    ("DELETE", "/session"): ANYBODY,
+    ("GET", "/static/{filename}"): ANYBODY,
+    ("GET", "/healthz"): ANYBODY,
+    ("GET", "/readyz"): ANYBODY,
+}
+FILLED_IN = {
+    "product_id": "1",
+    "image_id": "1",
+    "key": "uploads/x",
+    "name": "swagger-ui.css",
+    "code": "stale",
+    "filename": "docs.js",
+}
+
+
+def routes(shop: Shop) -> set[tuple[str, str]]:
+    """(method, path) of everything that is served, but for the desk's own pages."""
+    found = set()
+    for rule in shop.app.url_map.iter_rules():
+        path = "".join(
+            part if not is_name else "{" + part + "}" for is_name, part in rule._trace
+        ).removeprefix("|")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            if not rule.endpoint.startswith("desk."):
+                found.add((method, path.replace("|", "")))
+    return found
+
+
+def test_the_table_has_every_route(shop: Shop) -> None:
+    assert routes(shop) == set(WHO_MAY)
+
+
+@pytest.mark.parametrize(("method", "path"), WHO_MAY, ids=lambda part: str(part))
+def test_every_route_and_scope(shop: Shop, method: str, path: str) -> None:
+    for scope in ("submit", "review", "admin", "all", None):
+        secret = SECRETS[scope] if scope else None
+        response = shop.ask(method, path.format(**FILLED_IN), secret)
+        allowed = scope in WHO_MAY[method, path]
+        refused = {401} if scope is None else {403}
+        if method == "POST" and path == "/session":
+            refused = set()
+        assert (response.status_code not in {401, 403}) == allowed, (scope, response.status)
+        assert allowed or response.status_code in refused
+
+
+def test_every_desk_page_needs_somebody(shop: Shop) -> None:
+    """The desk's pages but its sign-in: never shown to a stranger."""
+    for rule in shop.app.url_map.iter_rules():
+        if rule.endpoint.startswith("desk.") and rule.endpoint != "desk.sign_in":
+            path = rule.rule.split("<")[0]
+            assert shop.ask("GET", path).status_code in {303, 401, 404, 405}, rule.endpoint
+
+
+def test_a_view_without_a_mark_is_for_admins(shop: Shop) -> None:
+    shop.app.add_url_rule("/forgotten", "forgotten", lambda: "hidden")
+    assert shop.ask("GET", "/forgotten").status_code == 401
+    assert shop.ask("GET", "/forgotten", SECRETS["review"]).status_code == 403
+    assert shop.ask("GET", "/forgotten", SECRETS["admin"]).status_code == 200
+
+
+def test_strangers_do_not_learn_which_addresses_exist(shop: Shop) -> None:
+    assert shop.ask("GET", "/nothing").status_code == 401
+    assert shop.ask("PUT", "/api/products").status_code == 401
+
+
+# -- keys ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer seller-secret-1"},
+        {"Authorization": "bearer  seller-secret-1 "},
+        {"X-API-Key": "seller-secret-1"},
+    ],
+)
+def test_a_key_is_taken(shop: Shop, headers: dict[str, str]) -> None:
+    response = shop.ask("GET", "/session", headers=headers)
+    assert response.get_json()["data"] == {"name": "seller", "scopes": ["submit"]}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer seller-secret-1x"},
+        {"Authorization": "Bearer seller"},
+        {"Authorization": "Bearer seller:seller-secret-1"},
+        {"Authorization": "Basic c2VsbGVyOnNlbGxlci1zZWNyZXQtMQ=="},
+        {"Authorization": "seller-secret-1"},
+        {"X-API-Key": ""},
+        {"X-API-Key": "\xff"},
+        {"X-API-Key": "wrong", "Authorization": "Bearer seller-secret-1"},
+    ],
+)
+def test_anything_else_is_a_401(shop: Shop, headers: dict[str, str]) -> None:
+    response = shop.ask("GET", "/api/products", headers=headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="packshot"'
+    assert response.get_json()["type"] == "/problems/unauthorized"
+
+
+def test_loopback_gets_no_favour_when_there_are_keys(shop: Shop) -> None:
+    assert shop.ask("GET", "/api/products").status_code == 401
+
+
+def test_no_secret_is_kept(shop: Shop) -> None:
+    keys = shop.app.extensions["packshot_keys"]
+    shown = repr(keys.keys) + repr(vars(keys)) + repr(shop.settings)
+    assert not [secret for secret in SECRETS.values() if secret in shown]
+
+
+def test_a_new_key_can_be_read_back() -> None:
+    made = new_key("shop", ("submit", "review"))
+    [key] = read_keys(Settings(api_keys=made)).keys
+    assert (key.name, sorted(key.scopes)) == ("shop", ["review", "submit"])
+    assert len(made.split(":")[1]) >= 43  # 256 bits
+    assert new_key("shop") != new_key("shop")
+
+
+@pytest.mark.parametrize(
+    "api_keys",
+    [
+        "hunter2",
+        ":hunter2",
+        "a:",
+        "a b:hunter2",
+        "a:hunter2:root",
+        "a:hunter2:submit:review",
+        "a:hunter2,a:hunter3",
+        "a:hunter2,b:hunter2",
+        "a:hunter 2",
+    ],
+)
+def test_keys_that_can_t_be_read_stop_the_start(api_keys: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_keys(Settings(api_keys=api_keys))
+    assert "API_KEYS" in caught.value.message
+    assert "hunter" not in caught.value.message
+
+
+# -- without keys: this machine ------------------------------------------------------------------
+
+
+def ask_from(
+    shop: Shop, address: str, host: str, path: str = "/api/products", **headers: str
+) -> TestResponse:
+    environ = {"REMOTE_ADDR": address, "HTTP_HOST": host}
+    return shop.ask("GET", path, environ_overrides=environ, headers=headers)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "127.0.0.1:5000", "[::1]:5000"])
+def test_this_machine_is_served(home: Shop, address: str, host: str) -> None:
+    assert ask_from(home, address, host).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("192.168.1.7", "localhost"),
+        ("10.0.0.1", "10.0.0.2"),
+        ("::ffff:10.0.0.1", "localhost"),
+        ("", "localhost"),
+        ("127.0.0.1", "evil.example"),
+        ("127.0.0.1", "evil.example:5000"),
+        ("127.0.0.1", "localhost.evil.example"),
+        ("127.0.0.1", "127.0.0.1.evil.example"),
+        ("127.0.0.1", "localhost:5000@evil.example"),
+        ("127.0.0.1", "0.0.0.0:5000"),
+        ("127.0.0.1", "192.168.1.7"),
+        ("127.0.0.1", ""),
+        ("127.0.0.1", "2130706433"),
+    ],
+)
+def test_everyone_else_is_told_how_to_set_keys(home: Shop, address: str, host: str) -> None:
+    for path in ("/api/products", "/openapi.json", "/static/docs.js", "/nothing", "/session"):
+        response = ask_from(home, address, host, path)
+        assert response.status_code == 401, path
+        assert "set API_KEYS=name:secret" in response.get_json()["message"]
+    ready = ask_from(home, address, host, "/readyz")
+    assert (ready.status_code, ready.get_json()) == (200, {"ok": True})
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"],
+)
+def test_a_proxy_is_not_this_machine(home: Shop, header: str) -> None:
+    assert ask_from(home, "127.0.0.1", "localhost", **{header: "127.0.0.1"}).status_code == 401
+
+
+# -- cross-site ----------------------------------------------------------------------------------
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+CROSS_SITE: list[tuple[dict[str, str], bool]] = [
+    ({}, True),  # not a browser
+    (SAME, True),
+    ({"Sec-Fetch-Site": "none"}, True),
+    ({"Sec-Fetch-Site": "same-site"}, False),
+    ({"Sec-Fetch-Site": "cross-site"}, False),
+    ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, False),
+    ({"Origin": "http://localhost"}, True),
+    ({"Origin": "http://evil.example"}, False),
+    ({"Origin": "http://localhost.evil.example"}, False),
+    ({"Origin": "http://localhost:81"}, False),
+    ({"Origin": "null"}, False),
+    ({"Sec-Fetch-Site": "cross-site", "Authorization": "Basic eDp5"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "allowed"), CROSS_SITE)
+def test_changes_come_from_our_own_pages(
+    home: Shop, headers: dict[str, str], allowed: bool
+) -> None:
+    response = home.bulk(headers=headers)
+    assert response.status_code == (201 if allowed else 403)
+    assert allowed or response.get_json()["type"] == "/problems/cross_site"
+    assert home.ask("GET", "/api/products", headers=headers).status_code == 200
+
+
+def test_sign_in_and_sessions_are_guarded_too(shop: Shop) -> None:
+    client = sign_in(shop, "all")
+    body = {"products": [row()]}
+    evil = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/api/products/bulk", json=body, headers=evil).status_code == 403
+    assert client.post("/api/products/bulk", json=body, headers=SAME).status_code == 201
+    given = {"key": SECRETS["all"]}
+    assert shop.ask("POST", "/session", json=given, headers=evil).status_code == 403
+
+
+def test_a_key_header_needs_no_origin(shop: Shop) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://shop.example"}
+    assert shop.bulk(secret=SECRETS["submit"], headers=headers).status_code == 201
+
+
+def test_no_other_origin_may_read(home: Shop) -> None:
+    headers = home.ask("GET", "/api/products", headers={"Origin": "http://evil.example"}).headers
+    assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+def sign_in(shop: Shop, scope: str, **more: Any) -> Any:
+    client = shop.app.test_client()
+    response = client.post("/session", json={"key": SECRETS[scope]}, **more)
+    assert response.status_code == 201, response.get_json()
+    return client
+
+
+def test_the_desk_signs_in_and_out(shop: Shop) -> None:
+    client = sign_in(shop, "review")
+    assert client.get("/session").get_json()["data"] == {"name": "reviewer", "scopes": ["review"]}
+    assert client.post("/api/products/bulk", json={}).status_code == 403
+    cookie = client.get_cookie("packshot")
+    assert client.delete("/session").status_code == 204
+    client.set_cookie("packshot", cookie.value)  # whoever kept it
+    assert client.get("/session").status_code == 401
+
+
+def test_the_cookie_is_guarded(shop: Shop) -> None:
+    given = {"key": SECRETS["all"]}
+    plain = shop.ask("POST", "/session", json=given).headers["Set-Cookie"]
+    assert plain.startswith("packshot=")
+    assert "HttpOnly" in plain and "SameSite=Lax" in plain and "Secure" not in plain
+    safe = shop.ask("POST", "/session", json=given, base_url="https://shop.example")
+    cookie = safe.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-packshot=")
+    assert "Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie
+    assert safe.headers["Strict-Transport-Security"]
+
+
+def test_only_the_token_s_hash_is_stored(shop: Shop) -> None:
+    client = sign_in(shop, "all")
+    with shop.services.database.read() as session:
+        stored = str(session.execute(text("SELECT * FROM sessions")).all())
+    assert client.get_cookie("packshot").value not in stored
+    assert SECRETS["all"] not in stored
+
+
+def test_a_session_ends_in_time_and_with_its_key(shop: Shop, tmp_path: Path) -> None:
+    client = sign_in(shop, "review")
+    cookie = client.get_cookie("packshot").value
+    fewer = Shop(shop.settings.database_url, tmp_path, api_keys="boss:boss-secret-3:admin")
+    other = fewer.app.test_client()
+    other.set_cookie("packshot", cookie)
+    assert other.get("/session").status_code == 401
+    fewer.close()
+    with shop.services.database.write() as session:
+        session.execute(text("UPDATE sessions SET expires_at = '2020-01-01 00:00:00.000000'"))
+    assert client.get("/session").status_code == 401
+
+
+def test_a_wrong_key_is_not_made_good_by_a_session(shop: Shop) -> None:
+    client = sign_in(shop, "all")
+    assert client.get("/session", headers={"X-API-Key": "wrong"}).status_code == 401
+
+
+def test_sign_in_refuses_what_is_no_key(shop: Shop, home: Shop) -> None:
+    for given in ({"key": "wrong"}, {"key": "seller"}):
+        assert shop.ask("POST", "/session", json=given).status_code == 401
+    assert shop.ask("POST", "/session", json={"key": ""}).status_code == 422
+    assert home.ask("POST", "/session", json={"key": "x"}).status_code == 409
+
+
+def test_sign_in_attempts_are_limited(shop: Shop) -> None:
+    shop.clock.moment = 900_000.0 * 900
+    for _ in range(10):
+        assert shop.ask("POST", "/session", json={"key": "guess"}).status_code == 401
+    response = shop.ask("POST", "/session", json={"key": SECRETS["all"]})
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "900"
+    elsewhere = {"REMOTE_ADDR": "10.0.0.9"}
+    given = {"key": SECRETS["all"]}
+    other = shop.ask("POST", "/session", json=given, environ_overrides=elsewhere)
+    assert other.status_code == 201
+    shop.clock.moment += 900
+    assert shop.ask("POST", "/session", json=given).status_code == 201
+
+
+def test_right_sign_ins_are_not_counted(shop: Shop) -> None:
+    for _ in range(12):
+        sign_in(shop, "all")
+
+
+# -- limits --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def limited(database_url: str, tmp_path: Path) -> Iterator[list[Shop]]:
+    """Two processes' applications on one database, on SQLite and on PostgreSQL."""
+    knobs = {"rate_limit_per_minute": 5, "products_per_day": 10, "upload_mb_per_day": 1}
+    shops = [Shop(database_url, tmp_path, api_keys=API_KEYS, **knobs) for _ in range(2)]
+    yield shops
+    for shop in shops:
+        shop.close()
+
+
+def test_requests_per_minute_over_all_processes(limited: list[Shop]) -> None:
+    secret = SECRETS["submit"]
+    statuses = [limited[turn % 2].ask("GET", "/session", secret).status_code for turn in range(7)]
+    assert statuses == [200] * 5 + [429] * 2
+    response = limited[0].ask("GET", "/session", secret)
+    assert response.get_json()["type"] == "/problems/too_many_requests"
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+    assert limited[0].ask("GET", "/session", SECRETS["review"]).status_code == 200
+    for shop in limited:
+        shop.clock.moment += 60
+    assert limited[1].ask("GET", "/session", secret).status_code == 200
+
+
+def test_products_per_day_over_all_processes(limited: list[Shop]) -> None:
+    first, second = limited
+    secret = SECRETS["submit"]
+    assert first.bulk(*[row()] * 6, secret=secret).status_code == 201
+    response = second.bulk(*[row()] * 5, secret=secret)
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 86_400
+    assert second.bulk(*[row()] * 4, secret=secret).status_code == 201
+    assert second.bulk(secret=secret).status_code == 429
+    assert second.services.catalog.stats().products == {"pending": 10}
+    second.clock.moment += 86_400
+    assert second.bulk(secret=secret).status_code == 201
+
+
+def test_a_replay_or_a_refusal_costs_no_products(limited: list[Shop]) -> None:
+    shop = limited[0]
+    key = {"Idempotency-Key": "k"}
+    for _ in range(2):
+        ten = shop.bulk(*[row()] * 10, secret=SECRETS["all"], headers=key)
+        assert ten.status_code == 201
+    assert shop.bulk(row(price=-1), secret=SECRETS["all"]).status_code == 422
+
+
+def test_bytes_per_day(limited: list[Shop]) -> None:
+    shop = limited[0]
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    body = head + bytes(1_000_001) + b"\r\n--x--\r\n"
+    content_type = "multipart/form-data; boundary=x"
+    more = {"data": body, "content_type": content_type}
+    assert shop.ask("POST", "/api/uploads", SECRETS["submit"], **more).status_code == 429
+
+
+def test_this_machine_has_no_limits(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path, rate_limit_per_minute=1, products_per_day=1)
+    assert [shop.bulk(row(), row()).status_code for _ in range(3)] == [201] * 3
+    shop.close()
+
+
+def test_requests_are_counted_in_shares(shop: Shop) -> None:
+    """3,000 a minute means one write for 60 requests, and never more than 3,000."""
+    for _ in range(60):
+        shop.ask("GET", "/problems/stale", SECRETS["all"])
+    with shop.services.database.read() as session:
+        amounts = session.execute(text("SELECT amount FROM counters")).scalars().all()
+    assert amounts == [60]
+
+
+def test_old_counters_are_forgotten(shop: Shop) -> None:
+    shop.ask("GET", "/problems/stale", SECRETS["all"])
+    shop.clock.moment += 3 * 86_400
+    shop.ask("GET", "/problems/stale", SECRETS["all"])
+    with shop.services.database.read() as session:
+        assert session.execute(text("SELECT COUNT(*) FROM counters")).scalar() == 1
+
+
+# -- what others may see -------------------------------------------------------------------------
+
+
+def test_signatures_are_only_shown_to_submitters(shop: Shop) -> None:
+    signed = f"{RAW_IMAGE}?X-Amz-Signature=s3cret"
+    [product_id] = shop.create(row(raw_image=signed))
+    for scope, shown in (("submit", True), ("admin", True), ("review", False)):
+        for path in ("/api/products", f"/api/products/{product_id}"):
+            body = shop.ask("GET", path, SECRETS[scope]).get_data(as_text=True)
+            assert ("s3cret" in body) == shown
+            assert RAW_IMAGE in body
+
+
+def test_readiness_tells_strangers_only_that(shop: Shop) -> None:
+    assert shop.ask("GET", "/readyz").get_json() == {"ok": True}
+    assert "parts" in shop.ask("GET", "/readyz", SECRETS["review"]).get_json()
+
+
+def test_planted_secrets_are_in_no_answer(shop: Shop) -> None:
+    signed: Json = row(raw_image=f"{RAW_IMAGE}?X-Amz-Signature=planted")
+    shop.create(signed)
+    everything = ""
+    for method, path in sorted(WHO_MAY):
+        response = shop.ask(method, path.format(**FILLED_IN), SECRETS["review"])
+        everything += str(response.headers) + response.get_data(as_text=True)
+    assert "planted" not in everything
+    assert not [secret for secret in SECRETS.values() if secret in everything]
+
+
+def test_hostile_addresses_are_never_queued(home: Shop) -> None:
+    table = needs_shared("hostile", "ssrf", "urls.tsv").read_text().splitlines()
+    names, *lines = [line.split("\t") for line in table if line and not line.startswith("#")]
+    for line in lines:
+        entry = dict(zip(names, line, strict=False))
+        response = home.bulk(row(raw_image=entry["url"]))
+        assert response.status_code in {201, 422}, entry
+        if entry["expected"] == "allowed":
+            assert response.status_code == 201, entry
