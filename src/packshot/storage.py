@@ -384,9 +384,15 @@ class S3Storage:
         return _key_or_none(address[1])
 
     def health(self) -> str | None:
+        from botocore.exceptions import ClientError
+
         try:
             with self._s3.asking("s3:ListBucket") as s3:
-                answer = s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                try:
+                    answer = s3.head_bucket(Bucket=self._bucket)
+                except ClientError:  # a HEAD can't say why: a GET does
+                    s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
+                    raise
         except Unavailable as error:
             return error.message
         region = bucket_region(answer)

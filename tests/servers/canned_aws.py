@@ -40,6 +40,7 @@ class CannedAws:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes]] = []  # operation or method and path, body
         self.headers: list[dict[str, str]] = []
+        self.hang_up = False  # True: close the connection after each answer
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,6 +80,8 @@ class CannedAws:
         request.end_headers()
         if request.command != "HEAD":
             request.wfile.write(data)
+        if self.hang_up:
+            request.close_connection = True
 
     def __enter__(self) -> CannedAws:
         return self
