@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import psutil
 import pytest
 from conftest import needs_shared
 from pydantic import SecretStr
+from servers.certificates import loopback_tls
 from servers.recorded_gemini import RecordedGemini
 
 from packshot import imaging
@@ -31,6 +33,7 @@ from packshot.enhancers.gemini_client import GeminiClient, Request
 from packshot.enhancers.gemini_models import current_name
 from packshot.enhancers.gemini_pace import Budget, Pace
 from packshot.enhancers.gemini_pixels import inspect, shrink
+from packshot.enhancers.gemini_transport import proxy_for
 from packshot.enhancers.prices import estimate, price_of
 from packshot.errors import (
     EnhancerError,
@@ -544,6 +547,48 @@ def test_no_server_stretches_the_deadline_and_nothing_leaks(
     assert ours <= threads  # no thread of ours was left behind
     assert open_towards(fake) == 0  # the connections that failed are closed
     client.close()
+
+
+@pytest.mark.parametrize("fault", ["drip", "hang"])
+def test_the_deadline_holds_over_tls_too(photo: Photo, tmp_path: Path, fault: str) -> None:
+    server, trusting = loopback_tls(tmp_path)
+    with FakeGemini(tls=server) as fake:
+        client = GeminiClient(KEY, fake.url, timeout=10, connections=2, deadline=0.5, tls=trusting)
+        assert '"candidates"' in client.generate(request_for(photo))
+        fake.misbehave(fault)
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as caught:
+            client.generate(request_for(photo))
+        client.close()
+
+    assert caught.value.code == "gemini_timeout"
+    assert 0.45 < time.monotonic() - began < 3
+
+
+def test_an_untrusted_certificate_is_no_connection(photo: Photo, tmp_path: Path) -> None:
+    server, _ = loopback_tls(tmp_path)
+    with FakeGemini(tls=server) as fake:
+        client = GeminiClient(KEY, fake.url, timeout=10, connections=2)
+        with pytest.raises(Unavailable) as caught:
+            client.generate(request_for(photo))
+        client.close()
+
+    assert caught.value.code == "gemini_unreachable"
+    assert fake.headers == []  # the key was never sent
+
+
+def test_the_environments_proxy_is_used_but_not_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:s%40cret@proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+
+    proxy = proxy_for("https://generativelanguage.googleapis.com/")
+    assert proxy is not None
+    assert proxy.url.host == b"proxy.example"
+    assert proxy.auth == (b"me", b"s@cret")
+    for direct in ("https://127.0.0.1:1/", "https://localhost/", "https://intranet.example/"):
+        assert proxy_for(direct) is None
 
 
 def test_a_silent_address_is_unreachable(photo: Photo, unused_port: int) -> None:

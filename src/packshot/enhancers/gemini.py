@@ -54,6 +54,7 @@ T = TypeVar("T")
 
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
+LOOK_TRIES = 3
 LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
 
 
@@ -216,14 +217,7 @@ class GeminiEnhancer:
         )
 
     def _inspected(self, data: bytes, call: _Call) -> Inspected:
-        try:
-            seen = self._run_pixels(inspect, data, call.request.photo)
-        except PictureError as error:
-            raise EnhancerError(
-                f"What Gemini gave as {call.subject} can't be used: {error.message}",
-                code="no_picture",
-            ) from None
-        assert isinstance(seen, Inspected)
+        seen = self._looked_at(data, call)
         if seen.copied:
             raise EnhancerError(
                 f"Gemini gave back the photo unchanged as {call.subject}.", code="copied_input"
@@ -235,6 +229,22 @@ class GeminiEnhancer:
                 code="implausible_size",
             )
         return seen
+
+    def _looked_at(self, data: bytes, call: _Call) -> Inspected:
+        """Decode it; a child process that dies is tried again, for the picture is paid."""
+        for tries_left in reversed(range(LOOK_TRIES)):
+            try:
+                seen = self._run_pixels(inspect, data, call.request.photo)
+            except PictureError as error:
+                if error.retryable and tries_left:
+                    continue
+                raise EnhancerError(
+                    f"What Gemini gave as {call.subject} can't be used: {error.message}",
+                    code=error.code if error.retryable else "no_picture",
+                ) from None
+            assert isinstance(seen, Inspected)
+            return seen
+        raise AssertionError("unreachable")
 
     # --- Paying ---------------------------------------------------------------------------------
 

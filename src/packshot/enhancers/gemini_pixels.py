@@ -13,7 +13,10 @@ from packshot import imaging
 SENT_SIDE = 1536  # more pixels cost more tokens and add nothing Gemini would see
 SENT_QUALITY = 90
 COMPARED_SIDE = 128
-SAME_MEAN = 1.5  # grey levels of 255; re-encoding alone stays below 1 (measured on our photos)
+# Mean difference in grey levels of 255, measured on 25 photos: a copy scaled and encoded anew at
+# quality 60 to 85 stays below it in 64 of 75 cases; the faintest edit (5 % more light) never does.
+# A missed copy meets the reviewer's eye; an edit taken for a copy would fail the product.
+SAME_MEAN = 0.9
 
 
 @dataclass(frozen=True)

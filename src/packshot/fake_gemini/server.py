@@ -7,6 +7,7 @@ import json
 import random
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -45,7 +46,7 @@ class FakeGemini:
 
     `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
     their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
-    whatever was asked for (small ones make fast tests).
+    whatever was asked for (small ones make fast tests); `tls` serves https.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FakeGemini:
         ledger: Path | None = None,
         key: str | None = None,
         side: int | None = None,
+        tls: ssl.SSLContext | None = None,
         chances: dict[str, float] | None = None,
         seed: int = 0,
     ) -> None:
@@ -73,15 +75,18 @@ class FakeGemini:
         self._ledger = ledger.open("a", encoding="utf-8") if ledger else None
         self._lock = threading.Lock()
         self._server = _Server((host, port), _handler_for(self))
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.wrap(tls)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:port`."""
+        """`http://127.0.0.1:port`, or https."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return f"{self._scheme}://{host!s}:{port}"
 
     @property
     def connections(self) -> int:
@@ -186,6 +191,10 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         self.accepted = 0
+
+    def wrap(self, tls: ssl.SSLContext) -> None:
+        """Speak TLS; each connection's own thread shakes hands, at its first read."""
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, so that it ends with the server."""

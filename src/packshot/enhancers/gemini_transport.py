@@ -1,0 +1,176 @@
+"""Connections to Gemini on which no server, however slowly it drips, outlasts a call's deadline.
+
+A client's usual timeout is per socket read: a server that sends one byte a second never meets it.
+So every socket operation of a call gets what is left of the call's own time, and no more. The
+synchronous transport does all the reading in the calling thread, hence a clock per thread.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore2
+import httpx2
+
+CONNECT_SECONDS = 10.0
+MAX_ANSWER_BYTES = 100_000_000  # a 4K picture with its signature is about 40 MB on the wire
+
+_clock = threading.local()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Everything this thread reads and writes in here ends within `seconds`, in all."""
+    _clock.ends = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _clock.ends = None
+
+
+def _left(timeout: float | None, late: type[Exception]) -> float:
+    """Seconds this thread may still wait: `timeout`, or what is left of the call if less."""
+    ends: float | None = getattr(_clock, "ends", None)
+    if ends is None:
+        return CONNECT_SECONDS if timeout is None else timeout
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise late("the call's own deadline has passed")
+    return left if timeout is None else min(left, timeout)
+
+
+class _DeadlineStream(httpcore2.NetworkStream):
+    """A socket whose every operation stays inside the call's deadline."""
+
+    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # In pieces: the stream below grants the timeout to each send, not to the whole buffer.
+        view = memoryview(buffer)
+        for start in range(0, len(view), 65_536):
+            piece = bytes(view[start : start + 65_536])
+            self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        left = _left(timeout, httpcore2.ConnectTimeout)
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _DeadlineBackend(httpcore2.NetworkBackend):
+    """Opens sockets that know the deadline of the call they serve."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        left = min(CONNECT_SECONDS, _left(timeout, httpcore2.ConnectTimeout))
+        stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
+        return _DeadlineStream(stream)
+
+
+class DeadlineTransport(httpx2.BaseTransport):
+    """httpx2's own transport, but over sockets that know the deadline; honours HTTPS_PROXY."""
+
+    def __init__(self, base_url: str, connections: int, tls: ssl.SSLContext) -> None:
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=tls,
+            proxy=proxy_for(base_url),
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=30.0,
+            network_backend=_DeadlineBackend(),
+        )
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        target = httpcore2.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        answer = self._pool.handle_request(
+            httpcore2.Request(
+                request.method,
+                target,
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx2.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Body(answer.stream),
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Body(httpx2.SyncByteStream):
+    """An answer's body, of a limited size."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        total = 0
+        for chunk in self._stream:
+            total += len(chunk)
+            if total > MAX_ANSWER_BYTES:
+                raise httpcore2.RemoteProtocolError("the answer is too large")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def proxy_for(base_url: str) -> httpcore2.Proxy | None:
+    """The proxy the environment names for this address; never for this machine itself."""
+    address = urlsplit(base_url)
+    host = address.hostname or ""
+    if host in {"localhost", "::1"} or host.startswith("127.") or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    named = proxies.get(address.scheme) or proxies.get("all")
+    return _proxy(named) if named else None
+
+
+def _proxy(address: str) -> httpcore2.Proxy:
+    parts = urlsplit(address if "//" in address else f"http://{address}")
+    netloc = parts.netloc.rpartition("@")[2]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    auth = (user.encode(), password.encode()) if user else None
+    return httpcore2.Proxy(f"{parts.scheme}://{netloc}", auth=auth)
+
+
+@cache
+def system_tls() -> ssl.SSLContext:
+    """The machine's trusted certificates; loading them takes a tenth of a second."""
+    return httpx2.create_ssl_context()
