@@ -194,7 +194,7 @@ def bottle_on_paper() -> Scene:
         lights,
         camera,
         (960, 1280),
-        Look(exposure=0.35, noise=0.0018),
+        Look(exposure=0.35, noise=0.0035),
     )
 
 
@@ -210,7 +210,7 @@ def mug_on_oak() -> Scene:
         lights,
         camera,
         (1280, 960),
-        Look(noise=0.002),
+        Look(noise=0.0035),
     )
 
 
@@ -227,7 +227,7 @@ def box_on_paper() -> Scene:
         lights,
         camera,
         (1200, 1200),
-        Look(exposure=0.4, noise=0.0018),
+        Look(exposure=0.4, noise=0.0035),
     )
 
 
@@ -257,7 +257,7 @@ def sneaker_on_paper() -> Scene:
         lights,
         camera,
         (1440, 960),
-        Look(exposure=0.45, noise=0.0018),
+        Look(exposure=0.45, noise=0.0035),
     )
 
 
@@ -277,7 +277,7 @@ def jar_on_checks() -> Scene:
         lights,
         camera,
         (960, 1280),
-        Look(noise=0.002),
+        Look(noise=0.0035),
         samples=16,
         depth=14,
     )
@@ -297,7 +297,7 @@ def tumbler_on_paper() -> Scene:
         lights,
         camera,
         (1024, 1280),
-        Look(exposure=0.35, noise=0.0015),
+        Look(exposure=0.35, noise=0.003),
         samples=16,
         depth=16,
     )
@@ -324,7 +324,7 @@ def headphones_on_desk() -> Scene:
         lights,
         camera,
         (1280, 960),
-        Look(noise=0.0018),
+        Look(noise=0.0035),
     )
 
 
@@ -343,7 +343,7 @@ def perfume_in_lamplight() -> Scene:
         lights,
         camera,
         (1024, 1280),
-        Look(exposure=-0.1, cast=(1.32, 0.92, 0.48), noise=0.0018),
+        Look(exposure=-0.1, cast=(1.32, 0.92, 0.48), noise=0.0035),
         samples=16,
         depth=14,
     )
@@ -388,7 +388,7 @@ def tin_on_counter() -> Scene:
         lights,
         camera,
         (1280, 1024),
-        Look(noise=0.0016),
+        Look(noise=0.003),
         samples=16,
         depth=10,
     )
@@ -409,7 +409,7 @@ def book_on_cloth() -> Scene:
         lights,
         camera,
         (960, 1280),
-        Look(noise=0.0016, stored_turn=6),
+        Look(noise=0.003, stored_turn=6),
     )
 
 
