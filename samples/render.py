@@ -106,9 +106,9 @@ def traced(described: dict[str, Any], samples: int) -> Pixels:
     """The mean of several passes with different seeds."""
     loaded = mi.load_dict(described)
     total: Pixels | None = None
-    passes = max(1, samples // PASS_SAMPLES)
+    passes = -(-samples // PASS_SAMPLES)
     for seed in range(passes):
-        image = np.array(mi.render(loaded, spp=min(samples, PASS_SAMPLES), seed=seed))
+        image = np.array(mi.render(loaded, spp=-(-samples // passes), seed=seed))
         total = image if total is None else total + image
     assert total is not None
     return np.nan_to_num(np.asarray(total / passes, np.float32), posinf=0, neginf=0)
@@ -175,7 +175,7 @@ def take(scene: Scene, detail: float, seed: int, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these photos (default: all)")
-    parser.add_argument("--detail", type=float, default=1.0, help="part of the size traced")
+    parser.add_argument("--detail", type=float, default=0.8, help="part of the size traced")
     parser.add_argument("--out", type=Path, default=HERE, help="folder with photos/ and masks/")
     options = parser.parse_args()
     for folder in ("photos", "masks"):

@@ -438,7 +438,7 @@ def pumps_on_rug() -> Scene:
         lights,
         camera,
         (1400, 980),
-        Look(exposure=-0.7, cast=(1.1, 1.0, 0.84), noise=0.006),
+        Look(exposure=-1.2, cast=(1.06, 1.0, 0.88), noise=0.007),
     )
 
 

@@ -22,9 +22,9 @@ from products import Part, Product
 
 HALF_WIDTH = stations(
     {
-        -0.2: 0.3,
-        0.3: 1.7,
-        1.5: 2.75,
+        -0.6: 1.9,
+        0.3: 2.3,
+        1.5: 2.85,
         4: 3.3,
         9: 3.05,
         13: 3.2,
@@ -68,8 +68,8 @@ def last(x: Array, y: Array, z: Array) -> Array:
     top = np.maximum(lift, 0) / RISE(x)
     radius = (side**POWER + top**POWER) ** (1 / POWER)
     scale = np.minimum(HALF_WIDTH(x), RISE(x))
-    ends = smooth_max(-0.1 - x, x - 29.25, 0.5)
-    return smooth_max((radius - 1) * scale, ends, 0.6)
+    ends = smooth_max(-0.05 - x, x - 29.25, 0.5)
+    return smooth_max((radius - 1) * scale, ends, 1.2)
 
 
 def upper(x: Array, y: Array, z: Array) -> Array:
@@ -110,10 +110,10 @@ def toe_region(x: Array, y: Array, z: Array) -> Array:
 
 def sole(x: Array, y: Array, z: Array) -> Array:
     side = np.abs(y - MIDDLE(x)) - HALF_WIDTH(x) - 0.32
-    ends = smooth_max(-0.42 - x, x - 29.65, 0.6)
+    ends = smooth_max(-0.7 - x, x - 29.75, 0.6)
     height = 2.75 + 0.75 * SPRING(x) + 0.4 * np.clip((x - 22) / 7, 0, 1)
     slab = smooth_max(z - height, SPRING(x) - z, 0.3)
-    return smooth_max(smooth_max(side, ends, 1.6), slab, 0.3)
+    return smooth_max(smooth_max(side, ends, 1.2), slab, 0.3)
 
 
 def stripe(x: Array, y: Array, z: Array) -> Array:
