@@ -463,13 +463,15 @@ def test_a_request_google_calls_wrong_is_the_products_once_others_went_well(benc
     assert not caught.value.retryable
 
 
-def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(bench: Bench) -> None:
-    bench.enhancer._run_pixels = here
-    bench.enhancer._photos._kept.clear()
-    bench.enhancer._photos._run_pixels = lambda function, *args: b"no picture at all"
-
+def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(
+    photo: Photo, fake: FakeGemini
+) -> None:
+    settings = Settings(gemini_api_key=SecretStr(KEY), google_gemini_base_url=fake.url)
+    enhancer = GeminiEnhancer(settings, MemoryLedger(), lambda function, *args: b"no picture")
     with pytest.raises(EnhancerError, match="use another photo") as caught:
-        bench.analyse()
+        enhancer.analyse(photo, BRIEF)
+    enhancer.close()
+
     assert (caught.value.code, caught.value.retryable) == ("gemini_bad_photo", False)
 
 
@@ -969,10 +971,10 @@ def test_the_documents_model_works_with_one_warning(
     assert {row.model for row in bench.ledger.rows} == {"gemini-3.8-flash"}
 
 
-def test_check_models_asks_for_both_and_pays_nothing(make: Make) -> None:
-    assert make().enhancer.check_models().ok
+def test_a_check_asks_for_both_and_pays_nothing(make: Make) -> None:
+    assert make().enhancer.check().ok
     wrong = make(gemini_image_model="gemini-nano-pear")
-    health = wrong.enhancer.check_models()
+    health = wrong.enhancer.check()
 
     assert not health.ok
     assert "gemini-nano-pear" in (health.problem or "")
