@@ -148,7 +148,7 @@ class GeminiEnhancer:
         """Sentences to say once at start: retired model names, models without a price."""
         return self._standing.health().notes
 
-    def check_models(self) -> Health:
+    def check(self) -> Health:
         """Ask Google (free) whether key and models are good; remembered for `health()`."""
         try:
             for model in (self.model, self.image_model):
