@@ -64,6 +64,9 @@ class FakeEnhancer:
     def health(self) -> Health:
         return Health(ok=True)
 
+    def check(self) -> Health:
+        return self.health()
+
 
 @dataclass
 class FakeQueue:

@@ -65,20 +65,10 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
     settings = open_door()
     bring_to_head(settings.database_url)
     services = build(settings)
-    warn_of_halves(settings)
     app = create_web_app(services)
     if with_worker and settings.worker_enabled and not is_reloader_parent():
         attach_worker(services)
     return app
-
-
-def warn_of_halves(settings: Settings) -> None:
-    if settings.sqs_queue_url and not settings.s3_bucket:
-        log.warning(
-            "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder %s,"
-            " which workers on other hosts can't see",
-            settings.media_dir,
-        )
 
 
 # -- the worker of this process ----------------------------------------------------------------
@@ -87,7 +77,18 @@ def warn_of_halves(settings: Settings) -> None:
 def make_worker(services: Services) -> Worker:
     worker = Worker(services.parts, services.queue, services.catalog, services.settings.concurrency)
     services.worker = worker
+    threading.Thread(target=say_how_it_stands, args=(services,), daemon=True).start()
     return worker
+
+
+def say_how_it_stands(services: Services) -> None:
+    """At the start, beside the work: what is configured oddly, and what does not answer."""
+    services.enhancer.check()
+    for note in services.notes():
+        log.warning("%s", note)
+    for part, problem in services.health().items():
+        if problem and part != "worker":  # it is only just starting
+            log.warning("%s: %s", part, problem)
 
 
 def attach_worker(services: Services) -> None:
@@ -214,7 +215,6 @@ def run_worker() -> int:
     settings = open_door()
     bring_to_head(settings.database_url)
     services = build(settings)
-    warn_of_halves(settings)
     worker = make_worker(services)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.begin_stop())

@@ -9,7 +9,7 @@ from typing import Protocol
 from packshot.catalog import Catalog
 from packshot.claims import Claims
 from packshot.database import Database, at_head
-from packshot.enhancers import Enhancer
+from packshot.enhancers import Enhancer, Ledger
 from packshot.errors import PackshotError
 from packshot.fetch import Fetcher
 from packshot.imaging import OutputSpec
@@ -55,6 +55,16 @@ class Services:
         if self.worker is not None:
             report["worker"] = self.worker.problem()
         return report
+
+    def notes(self) -> list[str]:
+        """What works, yet not as one would expect: said at the start and by `/readyz`."""
+        notes = list(self.enhancer.health().notes)
+        if self.settings.sqs_queue_url and not self.settings.s3_bucket:
+            notes.append(
+                "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder"
+                f" {self.settings.media_dir}, which workers on other hosts can't see"
+            )
+        return notes
 
     def _database_problem(self) -> str | None:
         return None if at_head(self.database) else "its tables are not up to date: run migrations"
@@ -116,7 +126,7 @@ def raw_buckets(settings: Settings) -> RawBuckets:
     return RawBuckets((*own, *settings.s3_raw_buckets), settings.aws_region)
 
 
-def choose_enhancer(settings: Settings, ledger: DatabaseLedger, pixels: Pixels) -> Enhancer:
+def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhancer:
     if settings.enhancer_name == "gemini":
         from packshot.enhancers.gemini import GeminiEnhancer
 

@@ -16,6 +16,12 @@ COMMANDS = {
     "migrate": ("run", "Create the tables, or bring them up to date."),
     "upload": ("upload", "Upload photos, a folder or a CSV, and create their products."),
     "status": ("status", "Show what waits, what is done and what it cost."),
+    "retry": ("retry", "Try failed products again."),
+    "enhance": ("enhance", "Enhance one photo, or a folder into a sheet; needs no server."),
+    "estimate": ("estimate", "Price a batch before sending it."),
+    "check": ("check", "Try every configured part, and say what to mend."),
+    "redrive": ("redrive", "Send the messages of the dead-letter queue back to work."),
+    "key": ("key", "Make an API key for API_KEYS."),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from packshot import serving
@@ -9,9 +11,35 @@ from packshot import serving
 
 @click.command()
 @click.option("--workers", default=1, show_default=True, help="Processes to serve with.")
-def serve(workers: int) -> None:
-    """Serve on HOST and PORT with gunicorn; every process has its worker thread."""
+@click.option("--fake-gemini", is_flag=True, help="Use a Gemini of our own: no key, no cost.")
+def serve(workers: int, fake_gemini: bool) -> None:
+    """Serve on HOST and PORT with gunicorn; every process has its worker thread.
+
+    --fake-gemini runs the whole Gemini path against a server on this machine that answers as
+    Google's does, with pictures it paints itself, so that the path can be seen without a key.
+    """
+    if fake_gemini:
+        start_fake_gemini()
     serving.run_gunicorn(workers)
+
+
+def start_fake_gemini() -> None:
+    """In a process of its own (ours will fork), ended together with this one."""
+    import atexit
+    import subprocess
+    import sys
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "packshot.fake_gemini", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    owner = os.getpid()  # gunicorn's forked workers run this at their end too
+    atexit.register(lambda: os.getpid() == owner and process.terminate())
+    assert process.stdout is not None
+    os.environ["GOOGLE_GEMINI_BASE_URL"] = process.stdout.readline().strip()
+    os.environ["GEMINI_API_KEY"] = "fake"
+    click.echo(f"A fake Gemini answers at {os.environ['GOOGLE_GEMINI_BASE_URL']}")
 
 
 @click.command()

@@ -125,6 +125,10 @@ class Enhancer(Protocol):
         """Cheap, no network: what the last calls taught, for `/readyz`."""
         ...
 
+    def check(self) -> Health:
+        """Ask the service itself, at no cost, whether key and models are good. May take seconds."""
+        ...
+
 
 # Runs a module-level function in a pixel child process: run(function, *args) -> result.
 RunPixels = Callable[..., object]

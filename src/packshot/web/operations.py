@@ -68,6 +68,7 @@ def readyz() -> Response:
     told: dict[str, object] = {"ok": not problems}
     if identify() is not None:
         told["parts"] = {part: problem or "ok" for part, problem in report.items()}
+        told["notes"] = services().notes()
     return _told(told, 503 if problems else 200)
 
 

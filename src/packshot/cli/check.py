@@ -1,0 +1,63 @@
+"""`packshot check`: tries every configured part, and says what to mend."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import click
+
+from packshot import logs
+from packshot.errors import PackshotError
+from packshot.serving import load_environment
+from packshot.settings import load_settings
+from packshot.wiring import Services, build
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(as_json: bool) -> None:
+    """Try the database, its tables, the queue, the storage (a write) and the enhancer's models.
+
+    Ends with 1 when something needs mending. Nothing is bought, and nothing is left behind.
+    """
+    logs.configure()
+    load_environment()
+    try:
+        services = build(load_settings())
+        findings = find(services)
+        services.close()
+    except PackshotError as error:
+        findings = {"settings": error.message}
+        notes: list[str] = []
+    else:
+        notes = services.notes()
+    if as_json:
+        click.echo(json.dumps({"parts": findings, "notes": notes}))
+    else:
+        for part, problem in findings.items():
+            click.echo(
+                f"{'ok  ' if problem is None else 'MEND'} {part:<10} {problem or ''}".rstrip()
+            )
+        for note in notes:
+            click.echo(f"note {note}")
+    raise SystemExit(1 if any(findings.values()) else 0)
+
+
+def find(services: Services) -> dict[str, str | None]:
+    """Each part's problem, after having tried it for real."""
+    services.enhancer.check()
+    findings = services.health()
+    findings["storage"] = findings["storage"] or try_to_write(services)
+    return findings
+
+
+def try_to_write(services: Services) -> str | None:
+    key = f"uploads/check-{uuid.uuid4()}"
+    try:
+        services.storage.put(key, b"packshot check", "application/octet-stream")
+        services.storage.get(key)
+        services.storage.delete([key])
+    except PackshotError as error:
+        return error.message
+    return None

@@ -1,0 +1,126 @@
+"""`packshot enhance`: one photo enhanced here and now, shown beside the original."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from packshot import imaging, logs
+from packshot.enhancers import Brief, CallRecord, Enhancer, Photo, Picture
+from packshot.errors import PackshotError
+from packshot.pixels import Pixels
+from packshot.serving import load_environment
+from packshot.settings import Settings, load_settings
+
+SHEET_HEIGHT = 720
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; default: beside FILE.")
+@click.option("--category", default="product", show_default=True, help="What it is.")
+@click.option("--sheet", is_flag=True, help="FILE is a folder: one contact sheet of all photos.")
+def enhance(file: Path, out: Path | None, category: str, sheet: bool) -> None:
+    """Enhance FILE with the configured enhancer, without a server or a database.
+
+    Writes FILE-enhanced.jpg, the original and its variants side by side, and each variant in full
+    size. With --sheet, FILE is a folder, and the local enhancer's before and after of every photo
+    in it go into one picture.
+    """
+    logs.configure()
+    load_environment()
+    try:
+        settings = load_settings()
+        if sheet:
+            written = [_sheet(file, out or file / "sheet.jpg", settings)]
+        else:
+            written = _enhance_file(
+                file, out or file.with_name(f"{file.stem}-enhanced.jpg"), category, settings
+            )
+    except PackshotError as error:
+        raise click.ClickException(error.message) from error
+    for path in written:
+        click.echo(path)
+
+
+def _sheet(folder: Path, target: Path, settings: Settings) -> Path:
+    from packshot.enhancers.sheet import contact_sheet, photos_in
+
+    photos = [photo for photo in photos_in(folder) if photo != target]
+    method = settings.cutout
+    data = contact_sheet(
+        photos,
+        settings.enhanced_images_count,
+        method,
+        told=lambda path, words: click.echo(f"{path.name}: {words}", err=True),
+    )
+    target.write_bytes(data)
+    return target
+
+
+def _enhance_file(file: Path, target: Path, category: str, settings: Settings) -> list[Path]:
+    pixels = Pixels(settings.pixel_processes)
+    try:
+        copy = pixels.run(imaging.normalise, file.read_bytes())
+        photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
+        enhancer = _enhancer(settings, pixels)
+        brief = Brief(0, 1, category, settings.enhanced_images_count)
+        pictures = _pictures(enhancer, photo, brief)
+        output = imaging.OutputSpec(aspect=settings.enhanced_image_aspect)
+        finished = [pixels.run(imaging.finish, picture.data, output) for picture in pictures]
+        side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
+    finally:
+        pixels.close()
+    target.write_bytes(side_by_side)
+    written = [target]
+    for picture, one in zip(pictures, finished, strict=True):
+        path = target.with_name(f"{target.stem}-{picture.title.replace(' ', '-')}.jpg")
+        path.write_bytes(one.data)
+        written.append(path)
+    return written
+
+
+def _pictures(enhancer: Enhancer, photo: Photo, brief: Brief) -> list[Picture]:
+    analysis = enhancer.analyse(photo, brief)
+    return [enhancer.generate(photo, analysis, brief, number) for number in range(brief.wanted)]
+
+
+def beside(pictures: Sequence[bytes]) -> bytes:
+    """The pictures in one row of equal height, as a JPEG. Runs in a pixel child."""
+    import cv2
+    import numpy as np
+
+    row = []
+    for data in pictures:
+        pixels = imaging.to_array(data)
+        if pixels.shape[2] == 4:
+            alpha = pixels[..., 3:] / 255.0
+            pixels = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        width = round(pixels.shape[1] * SHEET_HEIGHT / pixels.shape[0])
+        row.append(cv2.resize(pixels, (width, SHEET_HEIGHT), interpolation=cv2.INTER_AREA))
+    return imaging.encode_array(np.hstack(row), quality=90)
+
+
+def _enhancer(settings: Settings, pixels: Pixels) -> Enhancer:
+    from packshot.wiring import choose_enhancer
+
+    return choose_enhancer(settings, NoLedger(), pixels)
+
+
+class NoLedger:
+    """One photo at the command line is not kept in any database."""
+
+    def call(
+        self, kind: str, model: str, brief: Brief, variant: int | None
+    ) -> AbstractContextManager[CallRecord]:
+        return nullcontext(CallRecord())
+
+    def sent_within(self, seconds: float, model: str | None = None) -> int:
+        return 0
+
+    def spent_today(self) -> Decimal:
+        return Decimal(0)

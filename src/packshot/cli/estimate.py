@@ -1,0 +1,64 @@
+"""`packshot estimate`: what a batch will cost, before it is sent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+
+from packshot.cli.rows import read_rows
+from packshot.enhancers.prices import Estimate
+from packshot.enhancers.prices import estimate as price
+from packshot.errors import SettingsError
+from packshot.serving import load_environment
+from packshot.settings import load_settings
+
+
+@click.command()
+@click.argument("products")
+@click.option("--on", "on_day", type=click.DateTime(["%Y-%m-%d"]), help="The day; default: today.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
+    """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
+
+    US dollars from the dated price table that ships with Packshot; retries and redone rounds are
+    not counted.
+    """
+    load_environment()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise click.ClickException(error.message) from error
+    day = (on_day or datetime.now(UTC)).date()
+    result = price(_count(products), settings, day)
+    click.echo(json.dumps(asdict(result), default=str) if as_json else _told(result))
+
+
+def _count(products: str) -> int:
+    if products.isdecimal():
+        return int(products)
+    if not Path(products).exists():
+        raise click.UsageError(f"{products} is neither a number nor a file or folder")
+    return len(read_rows([Path(products)], {}))
+
+
+def _told(result: Estimate) -> str:
+    lines = [f"{result.products:,} products, {result.pictures:,} pictures"]
+    for name, dollars in (
+        ("one analysis", result.analysis),
+        ("one picture", result.picture),
+        ("one product", result.per_product),
+        ("all of it", result.total),
+    ):
+        lines.append(f"{name:>13}: {_dollars(dollars)}")
+    return "\n".join([*lines, *result.notes])
+
+
+def _dollars(amount: Decimal | None) -> str:
+    if amount is None:
+        return "unknown: the price table does not know the model"
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:,.4f}"

@@ -1,0 +1,29 @@
+"""`packshot key`: a fresh API key, shown once."""
+
+from __future__ import annotations
+
+import click
+
+from packshot.settings import ALL_SCOPES, Scope
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(ALL_SCOPES),
+    help="What it may do; several are fine, none given means all.",
+)
+def key(name: str, scopes: tuple[Scope, ...]) -> None:
+    """Make a key for NAME, as an entry for API_KEYS in the environment or `.env`."""
+    from packshot.web.keys import NAME, new_key
+
+    if not NAME.fullmatch(name):
+        raise click.UsageError("a name is 1 to 50 letters, digits, dots, dashes or underscores")
+    entry = new_key(name, scopes or ALL_SCOPES)
+    click.echo(
+        "Add to API_KEYS, separated by commas; the secret is the part after the first colon:"
+    )
+    click.echo(entry)

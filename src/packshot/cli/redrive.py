@@ -1,0 +1,32 @@
+"""`packshot redrive`: messages of the dead-letter queue go back to work."""
+
+from __future__ import annotations
+
+import click
+
+from packshot import logs
+from packshot.errors import PackshotError
+from packshot.serving import load_environment
+from packshot.settings import load_settings
+
+
+@click.command()
+@click.option("--limit", default=1000, show_default=True, help="At most so many messages.")
+def redrive(limit: int) -> None:
+    """Receive from the dead-letter queue of SQS_QUEUE_URL, send to the queue, delete."""
+    logs.configure()
+    load_environment()
+    try:
+        settings = load_settings()
+        if settings.sqs_queue_url is None:
+            raise click.ClickException(
+                "SQS_QUEUE_URL is not set: the queue is in the database, which has no dead"
+                " letters. Failed products are tried again with `packshot retry`"
+            )
+        from packshot.queues import SqsQueue
+
+        queue = SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
+        moved = queue.redrive(limit)
+    except PackshotError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{moved} messages are in the queue again.")

@@ -1,0 +1,32 @@
+"""`packshot retry`: failed products back to work, without paying again for what they have."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from packshot.cli.options import connection
+from packshot.client import ApiError, Client
+
+
+@click.command()
+@click.argument("product_ids", nargs=-1, type=int)
+@click.option("--all-failed", is_flag=True, help="Every product that is failed now.")
+@click.option("--json", "as_json", is_flag=True, help="Print the retried ids as JSON.")
+@connection
+def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client: Client) -> None:
+    """Try products again that failed: the ids given, or all. 1 when one could not be retried."""
+    if bool(product_ids) == all_failed:
+        raise click.UsageError("give product ids, or --all-failed")
+    wanted = product_ids or tuple(product["id"] for product in client.products(status="failed"))
+    retried, refused = [], []
+    for product_id in wanted:
+        try:
+            client.enhance(product_id)
+            retried.append(product_id)
+        except ApiError as error:
+            refused.append(product_id)
+            click.echo(f"product {product_id}: {error.message}", err=True)
+    click.echo(json.dumps(retried) if as_json else f"{len(retried)} products are waiting again.")
+    raise SystemExit(1 if refused else 0)
