@@ -36,8 +36,8 @@ def check(as_json: bool) -> None:
         click.echo(json.dumps({"parts": findings, "notes": notes}))
     else:
         for part, problem in findings.items():
-            click.echo(
-                f"{'ok  ' if problem is None else 'MEND'} {part:<10} {problem or ''}".rstrip()
+            verdict = "ok  " if problem is None else "MEND"
+            click.echo(f"{verdict} {part:<10} {problem or ''}".rstrip())
             )
         for note in notes:
             click.echo(f"note {note}")
