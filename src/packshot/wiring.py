@@ -67,7 +67,7 @@ class Services:
         return notes
 
     def _database_problem(self) -> str | None:
-        return None if at_head(self.database) else "its tables are not up to date: run migrations"
+        return None if at_head(self.database) else "its tables are old: run `packshot migrate`"
 
     def close(self) -> None:
         self.pixels.close()

@@ -38,7 +38,6 @@ def check(as_json: bool) -> None:
         for part, problem in findings.items():
             verdict = "ok  " if problem is None else "MEND"
             click.echo(f"{verdict} {part:<10} {problem or ''}".rstrip())
-            )
         for note in notes:
             click.echo(f"note {note}")
     raise SystemExit(1 if any(findings.values()) else 0)

@@ -35,7 +35,12 @@ def start_fake_gemini() -> None:
         text=True,
     )
     owner = os.getpid()  # gunicorn's forked workers run this at their end too
-    atexit.register(lambda: os.getpid() == owner and process.terminate())
+
+    def end() -> None:
+        if os.getpid() == owner:
+            process.terminate()
+
+    atexit.register(end)
     assert process.stdout is not None
     os.environ["GOOGLE_GEMINI_BASE_URL"] = process.stdout.readline().strip()
     os.environ["GEMINI_API_KEY"] = "fake"
