@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import packshot
 from packshot.catalog import ProductView
 from packshot.errors import NotFound
-from packshot.models import PENDING_REVIEW, PRODUCT_STATUSES
+from packshot.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
 from packshot.web.api import conditional, needs, open_to_all
 from packshot.web.auth import identify
 from packshot.web.context import caller, services
@@ -24,7 +24,9 @@ from packshot.web.schemas import MAX_ID, present
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
 #: What the desk shows first, decoded before its script runs.
-PREVIEW: Final = 1600
+PREVIEW: Final = "1600"
+#: What has pictures to decide on.
+REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
 BATCH: Final = re.compile(r"[0-9a-f-]{36}")
 
 bp = APIBlueprint("desk", __name__, enable_openapi=False)
@@ -65,6 +67,8 @@ class Filters:
 def review() -> Response:
     """The desk: one product after the other."""
     filters = Filters.read(PENDING_REVIEW)
+    if filters.status not in REVIEWABLE:
+        filters = replace(filters, status=PENDING_REVIEW)
     data = _listed(filters)
     data["first"] = _asked_for()
     return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))

@@ -1,0 +1,362 @@
+// The desk: one product after the other, decided with one key. Read decide() first.
+
+import { Away, call } from "./api.js";
+import { Card } from "./frames.js";
+import { ask } from "./dialog.js";
+import { announce, h, mayReview, pageData } from "./dom.js";
+import { listen } from "./keys.js";
+import { enhanceStep, outbox, reviewStep } from "./outbox.js";
+import { Panel } from "./panel.js";
+import { Queue } from "./queue.js";
+import { start } from "./shell.js";
+import { Stage } from "./stage.js";
+import { toast } from "./toast.js";
+import { STATUS, ago, count, many, reasonWords } from "./words.js";
+
+const AHEAD = 3;
+const UNDO_DEEP = 20;
+const PACE_OVER = 30;
+
+const data = pageData();
+const live = start(data, stateChanged);
+const queue = new Queue(data);
+const stage = new Stage();
+const cards = new Map();
+const done = [];
+const paces = [];
+let state = data.state;
+
+const panel = new Panel({
+  approve: () => approve(),
+  only: () => only(),
+  leave: () => leave(),
+  reject: (reason) => reject(reason),
+  redo: () => redo(),
+  skip: () => skip(),
+  undo: () => undo(),
+  step: (by) => step(by),
+});
+
+// -- showing ------------------------------------------------------------------------------------------
+
+const on = {
+  pick: (index) => select(index),
+  keep: (index) => (select(index), leave()),
+};
+
+function cardOf(product) {
+  const known = cards.get(product.id);
+  if (known && known.product.version === product.version) return known;
+  const card = new Card(product, on);
+  cards.set(product.id, card);
+  return card;
+}
+
+function show() {
+  const product = queue.current;
+  const card = product && cardOf(product);
+  stage.show(card, product ? null : nothing());
+  panel.showProduct(product, product && queue.decision(product.id));
+  if (card) panel.showPicture(card);
+  showProgress();
+  afterPaint(prepare);
+}
+
+function showProgress() {
+  panel.showProgress({ left: queue.left, done: queue.done, pace: pace(), undoable: done.length > 0 });
+}
+
+/** Decode the next products, forget those long gone, and ask for more before they run out. */
+async function prepare() {
+  const next = queue.ahead(AHEAD);
+  const near = new Set([queue.at, ...next.map((product) => product.id), ...done.slice(-2).map((entry) => entry.id)]);
+  for (const id of cards.keys()) if (!near.has(id)) cards.delete(id);
+  if (queue.current) await cardOf(queue.current).ready();
+  for (const product of next) await cardOf(product).ready();
+  try {
+    if (await queue.fill()) showProgress();
+    if (!queue.current && queue.left) moveOn();
+  } catch (error) {
+    if (!(error instanceof Away)) throw error;
+  }
+}
+
+function afterPaint(run) {
+  requestAnimationFrame(() => setTimeout(run));
+}
+
+function select(index) {
+  const card = stage.card;
+  if (!card || !card.product.images[index]) return;
+  card.select(index);
+  panel.showPicture(card);
+  if (stage.isZoomed) card.sharpen();
+}
+
+function turn(by) {
+  const card = stage.card;
+  if (!card) return;
+  const n = card.product.images.length;
+  select((card.selected + by + n) % n);
+  announce(`Picture ${card.selected + 1} of ${n}`);
+}
+
+function moveOn() {
+  queue.advance();
+  show();
+}
+
+function step(by) {
+  if (queue.step(by)) show();
+}
+
+// -- deciding ----------------------------------------------------------------------------------------
+
+/** Show the next product at once, and save behind it. */
+function decide(words, status, steps) {
+  const product = queue.current;
+  if (!product || !mayReview()) return;
+  queue.decide(product.id, words);
+  remember({ id: product.id, kind: "decision", status });
+  paces.push(performance.now());
+  outbox.add({ product: product.id, words, steps });
+  moveOn();
+  announce(`${words}. ${count(queue.left)} left`);
+}
+
+function approve(kept = stage.card?.keptIds) {
+  const product = queue.current;
+  if (!product || !kept?.length) return;
+  const words = kept.length < product.images.length ? `Approved ${kept.length} of ${product.images.length}` : "Approved";
+  decide(words, "approved", [reviewStep(product, "approved", { kept })]);
+}
+
+function only() {
+  const picture = queue.current?.images[stage.card.selected];
+  if (picture) approve([picture.id]);
+}
+
+function leave() {
+  const card = stage.card;
+  if (!card) return;
+  const kept = card.toggle(card.selected);
+  panel.showPicture(card);
+  announce(`Picture ${card.selected + 1} ${kept ? "kept" : "left out"}`);
+}
+
+async function reject(reason = null) {
+  const product = queue.current;
+  if (!product || !mayReview()) return;
+  const note = reason === "other" ? await askNote() : null;
+  if (reason === "other" && note === null) return;
+  if (queue.current !== product) return;
+  decide(reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected", "rejected", [reviewStep(product, "rejected", { reason, note })]);
+}
+
+function askNote() {
+  return ask({
+    title: "Why is it rejected?",
+    body: [h("label", { class: "field" }, h("span", {}, "In a few words"), h("textarea", { name: "note", rows: 3, required: true, maxlength: 1000, autofocus: true }))],
+    yes: "Reject",
+    kind: "reject",
+    answer: (form) => form.elements.note.value.trim() || null,
+  });
+}
+
+async function redo() {
+  const product = queue.current;
+  if (!product || !mayReview()) return;
+  const words = await ask({
+    title: "Reject and make it again",
+    body: [
+      h("label", { class: "field" }, h("span", {}, "What should be different?"), h("textarea", { name: "words", rows: 4, required: true, maxlength: 1000, autofocus: true, placeholder: "Keep the label sharp, and use a pure white background" })),
+      h("p", { class: "hint" }, `Your words go to the enhancer. It makes ${many(product.wanted ?? product.images.length, "new picture")}.`),
+    ],
+    yes: "Make it again",
+    answer: (form) => form.elements.words.value.trim() || null,
+  });
+  if (!words || queue.current !== product) return;
+  decide("Rejected, being made again", "redo", [reviewStep(product, "rejected", { note: words }), enhanceStep(product, words)]);
+}
+
+function skip() {
+  const product = queue.current;
+  if (!product) return;
+  queue.skip(product.id);
+  remember({ id: product.id, kind: "skip" });
+  moveOn();
+  announce(`Skipped. ${count(queue.left)} left`);
+}
+
+function remember(entry) {
+  done.push(entry);
+  if (done.length > UNDO_DEEP) done.shift();
+}
+
+function undo() {
+  const entry = done.pop();
+  if (!entry) return announce("Nothing to undo");
+  const product = queue.get(entry.id);
+  if (!product) return showProgress();
+  if (entry.kind === "decision" && !takeBack(entry, product)) return showProgress();
+  queue.reopen(entry.id);
+  queue.go(entry.id);
+  show();
+  announce(`Undone. ${count(queue.left)} left`);
+}
+
+/** True when the decision is, or will be, undone. */
+function takeBack(entry, product) {
+  if (outbox.cancel(entry.id)) return true;
+  if (entry.status === "redo") {
+    toast(`Product ${entry.id} is being made again already. It comes back when its new pictures are there.`);
+    return false;
+  }
+  outbox.add({ product: entry.id, words: "Undone", steps: [reviewStep(product, "pending")] });
+  return true;
+}
+
+/** Products a minute, over the last decisions. */
+function pace() {
+  const recent = paces.slice(-PACE_OVER);
+  if (recent.length < 5) return 0;
+  return ((recent.length - 1) * 60_000) / (recent.at(-1) - recent[0]);
+}
+
+// -- what comes back ---------------------------------------------------------------------------------
+
+outbox.addEventListener("saved", ({ detail: { job, product } }) => {
+  if (queue.get(product.id)) queue.put(product);
+  if (queue.at === product.id && !outbox.has(product.id)) refreshShown(product);
+});
+
+/** The product before the reviewer has a newer version: same pictures, so only the panel changes. */
+function refreshShown(product) {
+  const card = stage.card;
+  if (card?.product.id === product.id && sameRound(card.product, product)) card.product = product;
+  panel.showProduct(product, queue.decision(product.id));
+}
+
+const sameRound = (one, other) => one.round === other.round && one.images.length === other.images.length;
+
+outbox.addEventListener("refused", async ({ detail: { job, problem } }) => {
+  const place = done.findLastIndex((entry) => entry.id === job.product);
+  if (place >= 0) done.splice(place, 1);
+  queue.reopen(job.product);
+  if (problem.product) queue.put(problem.product);
+  if (problem.status === 412) return conflict(job, problem.product);
+  if (problem.status === 404) queue.remove(job.product);
+  show();
+  toast(`“${job.words}” was not saved: ${problem.message}.`, { title: `Product ${job.product}`, kind: "bad", actions: [["Show it", () => open(job.product)]] });
+});
+
+/** Somebody else was faster: theirs stands until this reviewer looks again. */
+async function conflict(job, theirs) {
+  const stands = theirs.status === "pending_review" ? null : STATUS[theirs.status];
+  if (stands) queue.decide(theirs.id, stands);
+  show();
+  const who = await lastDecision(theirs.id);
+  const what = theirs.status === "pending" ? "asked for new pictures of it" : stands ? `${stands.toLowerCase()} it` : "changed it";
+  toast(who ? `${who.who} ${what} ${ago(who.at)}. Your “${job.words}” was not saved.` : `Somebody ${what} in the meantime. Your “${job.words}” was not saved.`, {
+    title: `Product ${theirs.id}`,
+    kind: "bad",
+    actions: [["Look again", () => open(theirs.id)]],
+  });
+}
+
+async function lastDecision(id) {
+  try {
+    return (await call("GET", `/api/products/${id}/history`)).body.data.decisions[0] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function open(id) {
+  if (!queue.get(id)) return location.assign(`/products/${id}`);
+  queue.go(id);
+  show();
+}
+
+async function stateChanged(fresh) {
+  state = fresh;
+  queue.total = fresh.statuses[data.filters.status] ?? 0;
+  try {
+    const gone = await queue.refresh();
+    if (gone.includes(queue.at)) await goneElsewhere(queue.at);
+  } catch (error) {
+    if (!(error instanceof Away)) throw error;
+  }
+  if (!queue.current) moveOn();
+  else showProgress();
+}
+
+/** The product on the desk was decided by somebody else: said, not snatched away. */
+async function goneElsewhere(id) {
+  const answer = await call("GET", `/api/products/${id}`);
+  const product = answer.body.data.product;
+  if (queue.at !== id || outbox.has(id)) return;
+  const who = await lastDecision(id);
+  queue.put(product);
+  queue.decide(id, `${STATUS[product.status]}${who ? ` by ${who.who}` : ""}`);
+  panel.showProduct(queue.current, queue.decision(queue.at));
+  announce(`Product ${id} was decided by somebody else`);
+}
+
+// -- nothing to show -------------------------------------------------------------------------------------
+
+function nothing() {
+  const making = state.shop.pending ?? 0;
+  const total = Object.values(state.shop).reduce((sum, n) => sum + n, 0);
+  if (!total) return empty("Nothing here yet", "Add photos, and their pictures come up here as they are made.", ["Upload photos", "/upload"]);
+  if (making) return empty(queue.done ? "All caught up" : "Nothing to review yet", `${many(making, "product")} on the way. They come up here by themselves.`, ["See what is waiting", "/waiting"]);
+  const text = queue.done ? `You decided ${many(queue.done, "product")}${pace() ? `, ${Math.round(pace())} a minute` : ""}.` : "Every product here has been decided.";
+  return empty("All caught up", text, ["Look at the approved ones", "/grid?status=approved"]);
+}
+
+function empty(title, text, [words, href]) {
+  return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), h("p", {}, h("a", { class: "button", href }, words)));
+}
+
+// -- keys ------------------------------------------------------------------------------------------------
+
+listen("Decide", [
+  { keys: ["a"], shown: "A", words: "Approve, and go on", run: () => approve() },
+  { keys: ["shift+a"], shown: "⇧A", words: "Approve only this picture", run: only },
+  { keys: ["x"], shown: "X", words: "Leave this picture out, or take it in", run: leave },
+  { keys: ["r"], shown: "R", words: "Reject", run: () => reject() },
+  ...["wrong_product", "colour", "text_damaged", "edges", "background", "other"].map((reason, place) => ({
+    keys: [String(place + 1)],
+    shown: String(place + 1),
+    words: `Reject: ${reasonWords(reason).toLowerCase()}`,
+    run: () => reject(reason),
+  })),
+  { keys: ["shift+r"], shown: "⇧R", words: "Reject and make again, with your words", run: redo },
+  { keys: ["s"], shown: "S", words: "Skip for now", run: skip },
+  { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
+]);
+listen("Look", [
+  { keys: ["Space"], shown: "Space", words: "Hold: the raw photo in place", run: () => stage.blink(true), release: () => stage.blink(false) },
+  { keys: ["v"], shown: "V", words: "All, side by side, wipe, difference", run: () => stage.nextMode() },
+  { keys: ["z"], shown: "Z", words: "Zoom, the same in all", run: () => stage.toggleZoom() },
+  { keys: ["b"], shown: "B", words: "Background", run: () => stage.nextBack() },
+  { keys: ["["], shown: "[ ]", words: "Previous, next picture, also when zoomed", repeats: true, run: () => turn(-1) },
+  { keys: ["]"], shown: "", words: "", repeats: true, run: () => turn(1) },
+]);
+listen("Move", [
+  { keys: ["ArrowLeft"], shown: "← →", words: "Previous, next picture; pan when zoomed", repeats: true, run: () => arrow(-1, 0) },
+  { keys: ["ArrowRight"], shown: "", words: "", repeats: true, run: () => arrow(1, 0) },
+  { keys: ["ArrowUp"], shown: "", words: "", repeats: true, run: () => arrow(0, -1) },
+  { keys: ["ArrowDown"], shown: "", words: "", repeats: true, run: () => arrow(0, 1) },
+  { keys: ["k"], shown: "K or ↑", words: "Previous product", repeats: true, run: () => step(-1) },
+  { keys: ["j"], shown: "J or ↓", words: "Next product", repeats: true, run: () => step(1) },
+  { keys: ["g"], shown: "G", words: "Grid", run: () => location.assign(`/grid?${new URLSearchParams(data.filters)}`) },
+]);
+
+function arrow(dx, dy) {
+  if (stage.isZoomed) stage.panStep(dx, dy);
+  else if (dx) turn(dx);
+  else step(dy);
+}
+
+show();
