@@ -1,0 +1,286 @@
+"""A whole shop on this machine that a test may break: its parts, its processes, and the audit."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from fakes import photo_bytes
+from servers.aws import CREDENTIALS, Aws
+from servers.packshot_process import PackshotProcess, gunicorn
+from servers.photo_host import PhotoHost
+from servers.postgres import Postgres
+from servers.tcp_proxy import TcpProxy
+from sqlalchemy import select
+
+from faults.warm import WarmWorker
+from packshot.catalog import PREVIEW_SIDES, Catalog, NewProduct
+from packshot.database import Database
+from packshot.fake_gemini import FakeGemini, PaidCall
+from packshot.models import (
+    PENDING,
+    Product,
+    ProductImage,
+    normalised_key,
+    preview_key,
+    variant_key,
+)
+from packshot.queues import DatabaseQueue, Queue, SqsQueue
+from packshot.storage import LocalStorage
+
+Kind = Literal["embedded", "cloud"]
+LEASE = 3
+WANTED = 2
+
+
+@dataclass
+class Audit:
+    """What became of everything, counted by hand; see `faults` for what may not be."""
+
+    statuses: Counter[str]
+    rows: int
+    objects: int
+    faults: list[str]
+    paid: int
+    repeated: dict[str, int]  # product/round/variant -> times it was paid beyond the first
+    deaths: int
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
+        return (
+            f"{sum(self.statuses.values())} products ({told}), {self.rows} rows, "
+            f"{self.objects} objects, {self.paid} paid calls of which "
+            f"{sum(self.repeated.values())} repeated, {self.deaths} deaths, faults: {self.faults}"
+        )
+
+
+@dataclass
+class Rig:
+    """The parts a program runs on. `environment` leads to them, by way of the proxies."""
+
+    folder: Path
+    database: Database  # past the proxy
+    queue: Queue
+    fake: FakeGemini
+    host: PhotoHost
+    environment: dict[str, str]
+    proxies: dict[str, TcpProxy]
+    aws: Aws | None = None
+    bucket: str = ""
+    deaths: list[float] = field(default_factory=list)  # Unix times
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    # -- processes -------------------------------------------------------------------------------
+
+    def worker(self, **more: str) -> WarmWorker:
+        return WarmWorker(self.folder, self.environment | more).start()
+
+    def web(self, *options: str, workers: int = 1, **more: str) -> PackshotProcess:
+        return PackshotProcess(
+            self.folder, gunicorn(workers, *options), self.environment | more
+        ).start()
+
+    @contextmanager
+    def running(self, *processes: PackshotProcess | WarmWorker) -> Iterator[None]:
+        """Stop them at the end, however it ends; say what they wrote when it ends badly."""
+        try:
+            yield
+        except BaseException:
+            for process in processes:
+                print(f"--- {process.log_path}\n{process.log()[-6000:]}")
+            raise
+        finally:
+            for process in processes:
+                process.stop(9)
+
+    def wait_for_death(self, process: WarmWorker, seconds: float = 40.0) -> None:
+        assert process.wait(seconds) == -9, process.log()
+        self.deaths.append(time.time())
+
+    # -- products --------------------------------------------------------------------------------
+
+    def catalog(self) -> Catalog:
+        return Catalog(self.database, self.queue, WANTED, LEASE)
+
+    def product(self, path: str = "/photo.jpg") -> NewProduct:
+        return NewProduct("Boxes", self.host.url(path), *map(Decimal, ("10", "9", "1", "18")))
+
+    def create(self, count: int = 1, path: str = "/photo.jpg") -> list[int]:
+        return [one.id for one in self.catalog().create([self.product(path)] * count).products]
+
+    def statuses(self, ids: Sequence[int] | None = None) -> Counter[str]:
+        query = select(Product.status)
+        query = query if ids is None else query.where(Product.id.in_(ids))
+        with self.database.read() as session:
+            return Counter(session.scalars(query))
+
+    def wait_done(self, ids: Sequence[int] | None = None, seconds: float = 60.0) -> None:
+        self.until(lambda: not self.statuses(ids)[PENDING], seconds)
+
+    def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {self.statuses()}"
+            time.sleep(0.05)
+
+    # -- the audit -------------------------------------------------------------------------------
+
+    def keys(self) -> set[str]:
+        if self.aws is None:
+            return set(LocalStorage(self.folder / "media").list(""))
+        pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return {each["Key"] for page in pages for each in page.get("Contents", [])}
+
+    def read(self, key: str) -> bytes:
+        if self.aws is None:
+            return (self.folder / "media" / key).read_bytes()
+        return self.aws.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def audit(self) -> Audit:
+        """Compare rows, objects and paid calls, each read past the program."""
+        with self.database.read() as session:
+            products = session.scalars(select(Product)).all()
+            images = session.scalars(select(ProductImage)).all()
+        keys = self.keys()
+        faults = [*_products_at_odds(products, images), *_objects_at_odds(products, images, keys)]
+        faults += [
+            f"object {image.object_key} is not what its row says"
+            for image in images
+            if image.object_key in keys and self.digest(image.object_key) != image.sha256
+        ]
+        paid = self.fake.paid()
+        times = Counter(call.call for call in paid)
+        return Audit(
+            statuses=Counter(product.status for product in products),
+            rows=len(images),
+            objects=len(keys),
+            faults=faults,
+            paid=len(paid),
+            repeated={call: count - 1 for call, count in times.items() if count > 1},
+            deaths=len(self.deaths),
+            reasons=Counter(product.error_code or "" for product in products),
+        )
+
+    def digest(self, key: str) -> str:
+        return hashlib.sha256(self.read(key)).hexdigest()
+
+    def repeats_without_a_death(self) -> list[str]:
+        """Calls paid again although no process was killed since they were paid before."""
+        by_call: dict[str, list[PaidCall]] = {}
+        for call in sorted(self.fake.paid(), key=lambda paid: paid.at):
+            by_call.setdefault(call.call, []).append(call)
+        return [
+            f"{name} at {first.at:.2f} and {again.at:.2f}"
+            for name, calls in by_call.items()
+            for first, again in zip(calls, calls[1:], strict=False)
+            if not any(first.at - self.fake.latency * 2 <= at <= again.at for at in self.deaths)
+        ]
+
+
+def _products_at_odds(products: Sequence[Product], images: Sequence[ProductImage]) -> Iterator[str]:
+    made = Counter((image.product_id, image.round) for image in images)
+    for product in products:
+        if product.token is not None:
+            yield f"product {product.id} is still held"
+        if product.status == "pending_review" and made[product.id, product.round] != WANTED:
+            yield f"product {product.id} has {made[product.id, product.round]} pictures"
+        if product.status == "failed" and not product.error:
+            yield f"product {product.id} failed without a reason"
+
+
+def _objects_at_odds(
+    products: Sequence[Product], images: Sequence[ProductImage], keys: set[str]
+) -> Iterator[str]:
+    """What must be there and what may be there, both ways."""
+    wanted = {image.object_key for image in images if image.object_key}
+    finished = [product for product in products if product.status == "pending_review"]
+    wanted |= {normalised_key(str(one.media_namespace), one.id) for one in finished}
+    wanted |= {preview_key(key, side) for key in wanted for side in PREVIEW_SIDES}
+    yield from (f"object {key} is missing" for key in sorted(wanted - keys))
+    possible = {key for one in products if one.status != "pending_review" for key in _all_keys(one)}
+    yield from (f"object {key} belongs to nobody" for key in sorted(keys - wanted - possible))
+
+
+def _all_keys(product: Product) -> Iterator[str]:
+    """Everything an unfinished product may have stored so far."""
+    if product.media_namespace is None:
+        return
+    bases = [normalised_key(product.media_namespace, product.id)]
+    bases += [
+        variant_key(product.media_namespace, product.id, product.round, n) for n in range(WANTED)
+    ]
+    for key in bases:
+        yield key
+        yield from (preview_key(key, side) for side in PREVIEW_SIDES)
+
+
+# -- building one ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def embedded(folder: Path, sqlite_url: str, **fake: float) -> Iterator[Rig]:
+    """The defaults: SQLite, the queue in it, a local folder; and Gemini, so that money counts."""
+    database = Database(sqlite_url)
+    with _surroundings(folder, database, DatabaseQueue(database, LEASE), {}, **fake) as rig:
+        rig.environment |= {"DATABASE_URL": sqlite_url}
+        yield rig
+
+
+@contextmanager
+def cloud(
+    folder: Path, postgres: Postgres, database_url: str, aws: Aws, **fake: float
+) -> Iterator[Rig]:
+    """PostgreSQL, SQS and S3, each behind a proxy of its own."""
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    database = Database(database_url)
+    with (
+        TcpProxy(postgres.socket) as to_database,
+        TcpProxy(("127.0.0.1", aws.port)) as to_queue,
+        TcpProxy(("127.0.0.1", aws.port)) as to_storage,
+    ):
+        proxies = {"database": to_database, "queue": to_queue, "storage": to_storage}
+        url, bucket = aws.queue(), aws.bucket()
+        queue = SqsQueue(url, "us-east-1", LEASE, endpoint_url=aws.endpoint)
+        with _surroundings(folder, database, queue, proxies, **fake) as rig:
+            rig.aws, rig.bucket = aws, bucket
+            rig.environment |= CREDENTIALS | {
+                "DATABASE_URL": postgres.url(name, to_database.port),
+                "SQS_QUEUE_URL": url,
+                "S3_BUCKET": bucket,
+                "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL_SQS": to_queue.url,
+                "AWS_ENDPOINT_URL_S3": to_storage.url,
+            }
+            yield rig
+
+
+@contextmanager
+def _surroundings(
+    folder: Path, database: Database, queue: Queue, proxies: dict[str, TcpProxy], **fake: float
+) -> Iterator[Rig]:
+    with (
+        FakeGemini(side=256, latency=fake.get("latency", 0.1)) as gemini,
+        PhotoHost({"/photo.jpg": photo_bytes(side=300)}) as host,
+    ):
+        environment = {
+            "GEMINI_API_KEY": "a-key-for-the-fake",
+            "GOOGLE_GEMINI_BASE_URL": gemini.url,
+            "RAW_IMAGE_HOSTS": host.address,
+            "ENHANCED_IMAGES_COUNT": str(WANTED),
+            "LEASE_SECONDS": str(LEASE),
+            "GRACE_SECONDS": "10",
+        }
+        rig = Rig(folder, database, queue, gemini, host, environment, proxies)
+        try:
+            yield rig
+        finally:
+            rig.stack.close()
+            database.close()

@@ -1,0 +1,45 @@
+"""kill -9 at every step of the story: everything is finished, nothing is paid twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.rig import WANTED, Rig
+
+POINTS = (
+    "after_receive",
+    "after_claim",
+    "after_fetch",
+    "after_normalise",
+    "after_analysis",
+    "after_picture",
+    "after_upload",
+    "after_record",
+    "after_complete",
+    "before_acknowledge",
+    "after_acknowledge",
+)
+#: Steps at which the answer of a paid call, or one of a sibling, is not in the store yet.
+IN_FLIGHT = {"after_picture": WANTED, "after_upload": WANTED - 1, "after_record": WANTED - 1}
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: Rig) -> None:
+    """One worker after the other is killed at its step; the last one finishes what they left."""
+    ids = rig.create(len(POINTS))
+    for point in POINTS:
+        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY="1")
+        with rig.running(killed):
+            rig.wait_for_death(killed)
+    last = rig.worker()
+    with rig.running(last):
+        rig.wait_done(seconds=90)
+        audit = rig.audit()
+        assert last.stop() == 0, last.log()
+    print(audit)
+    assert audit.faults == []
+    assert audit.statuses == {"pending_review": len(ids)}
+    assert audit.rows == len(ids) * WANTED
+    assert audit.deaths == len(POINTS)
+    assert sum(audit.repeated.values()) <= sum(IN_FLIGHT.values())
+    assert not rig.repeats_without_a_death()
