@@ -478,6 +478,16 @@ def test_a_head_that_is_refused_is_explained_by_a_get() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
+def test_a_missing_object_that_looks_forbidden_names_the_right_that_tells() -> None:
+    """Without s3:ListBucket S3 answers 403, not 404, for what isn't there."""
+    with CannedAws(s3_error("AccessDenied", 403)) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        for ask in (storage.get, storage.exists):
+            with pytest.raises(NotConfigured, match=r"s3:GetObject .*s3:ListBucket"):
+                ask(KEY)
+
+
+@pytest.mark.usefixtures("credentials")
 def test_slow_down_is_rate_limited() -> None:
     with CannedAws(s3_error("SlowDown", 503)) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)

@@ -45,6 +45,8 @@ STALE_SECONDS: Final = 24 * 3600.0
 #: Keys in one DeleteObjects:
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 DELETE_BATCH: Final = 1000
+#: The right to read, as an error names it.
+READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
 #: An object never changes under its key. Private: only the reviewer's own browser may keep it.
 CACHE_CONTROL: Final = "private, max-age=31536000, immutable"
 
@@ -312,13 +314,13 @@ class S3Storage:
             chunks.close()
 
     def open(self, key: str) -> Chunks:
-        with self._s3.asking("s3:GetObject") as s3, _absent(key):
+        with self._s3.asking(READ) as s3, _absent(key):
             answer = s3.get_object(Bucket=self._bucket, Key=checked(key))
         return S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self._s3)
 
     def exists(self, key: str) -> bool:
         try:
-            with self._s3.asking("s3:GetObject") as s3, _absent(key):
+            with self._s3.asking(READ) as s3, _absent(key):
                 self._head(s3, checked(key))
         except NotFound:
             return False
@@ -410,7 +412,7 @@ class S3Chunks(Chunks):
         self._connection = connection
 
     def __next__(self) -> bytes:
-        with self._connection.asking("s3:GetObject"):
+        with self._connection.asking(READ):
             return super().__next__()
 
 
@@ -539,7 +541,7 @@ class RawBuckets:
             return None
         bucket, key, region = address
         connection = self._connection(bucket, region or self._region)
-        with connection.asking("s3:GetObject") as s3, _refused(bucket, key):
+        with connection.asking(READ) as s3, _refused(bucket, key):
             answer = s3.get_object(Bucket=bucket, Key=key)
         chunks = S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], connection)
         return _all_of(chunks, f"{key} in the bucket {bucket}")
