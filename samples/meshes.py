@@ -81,12 +81,20 @@ def resampled(points: Array, count: int) -> Array:
 def rounded_profile(corners: list[tuple[float, float, float]], steps: int = 8) -> Array:
     """A polyline of (radius, height, fillet) corners with each corner rounded off by its fillet."""
     points = np.array([corner[:2] for corner in corners], float)
+    fillets = fitting(points, np.array([0.0, *(corner[2] for corner in corners[1:-1]), 0.0]))
     result = [points[0]]
-    for before, here, after, fillet in zip(
-        points[:-2], points[1:-1], points[2:], [c[2] for c in corners[1:-1]], strict=True
-    ):
-        result.extend(fillet_arc(before, here, after, fillet, steps))
+    for at in range(1, len(points) - 1):
+        before, here, after = points[at - 1 : at + 2]
+        result.extend(fillet_arc(before, here, after, fillets[at], steps))
     return np.array([*result, points[-1]])
+
+
+def fitting(points: Array, fillets: Array) -> Array:
+    """Fillets shrunk where two would overlap on the edge they share (the surface would fold)."""
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    room = np.minimum(0.999 * lengths / np.maximum(fillets[:-1] + fillets[1:], 1e-9), 1)
+    shrink = np.minimum(np.append(room, 1), np.insert(room, 0, 1))
+    return np.asarray(fillets * shrink, np.float64)
 
 
 def fillet_arc(before: Array, here: Array, after: Array, fillet: float, steps: int) -> list[Array]:

@@ -95,10 +95,13 @@ def photo_scene(scene: Scene, size: tuple[int, int], folder: Path) -> dict[str, 
 def mask_scene(scene: Scene, size: tuple[int, int], folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"type": "scene", "sensor": sensor(scene.camera, size)}
     described["integrator"] = {"type": "path", "max_depth": 1}
+    # Flat normals: a smoothed one may point away from the camera at a rim and hide the glow.
     glow = {"type": "area", "radiance": {"type": "rgb", "value": 1.0}}
     for name, part in scene.parts():
         emitter = {"emitter": glow} if name.startswith("product") else {}
-        described[name] = shape(part, folder, name, {"bsdf": BLACK, **emitter})
+        described[name] = shape(
+            part, folder, name, {"bsdf": BLACK, "face_normals": True, **emitter}
+        )
     return described
 
 
