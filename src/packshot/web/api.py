@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,12 +13,12 @@ from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request, Response, request
 
 from packshot.settings import Scope
-from packshot.web.refusals import Refused
 from packshot.web.schemas import Answer
 from packshot.web.strict import check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 SCOPES = "packshot_scopes"
+ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
 
 
 class StrictAdapter(PydanticAdapter):
@@ -87,13 +88,10 @@ def wanted_version() -> int | None:
     """The product's version that If-Match names; None when any will do.
 
     A weak tag counts too: proxies that compress weaken ours. -1, which no product has, stands for
-    a tag that is not ours.
+    whatever is not a tag of ours.
     """
-    tags = request.if_match
-    if not request.headers.get("If-Match") or tags.star_tag:
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
         return None
-    named = [*tags.as_set(include_weak=True)]
-    if len(named) > 1:
-        raise Refused(400, "malformed", "If-Match takes one ETag here")
-    tag = named[0] if named else ""
-    return int(tag) if tag.isascii() and tag.isdigit() and len(tag) < 10 else -1
+    tag = ETAG.fullmatch(header)
+    return int(tag["version"]) if tag else -1

@@ -60,7 +60,7 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
     ),
     "If-Match": (
         "The product's version as its ETag had it; 412 when somebody else was faster.",
-        {"type": "string", "pattern": r'^"[1-9][0-9]{0,8}"$'},
+        {"type": "string"},
     ),
     "If-None-Match": ("An ETag: 304 when nothing changed.", {"type": "string"}),
 }
@@ -132,14 +132,17 @@ def _finish_responses(operation: Json, scopes: Any) -> None:
         responses["304"] = {"description": "Not modified: what the client has is current"}
     said = {int(status) for status in responses if int(status) >= 400}
     for status in said | _problems_of(operation, scopes):
-        if scopes != "probe":
-            responses[str(status)] = PROBLEM
+        responses[str(status)] = PROBLEM
+    if scopes == "probe":  # probes are told in their own words
+        for status in set(responses) - {"200"}:
+            responses[status] = responses["200"] | {"description": "Something does not work"}
 
 
 def _problems_of(operation: Json, scopes: Any) -> set[int]:
     """The statuses that a request of this kind may get from any view."""
-    statuses = {400, 429, 503} | ({401} if scopes != "probe" else set())
-    statuses |= {403} if scopes not in ("probe", "open") else set()
+    if scopes == "probe":
+        return set()
+    statuses = {400, 401, 429, 503} | ({403} if scopes != "open" else set())
     places = {parameter["in"] for parameter in operation["parameters"]}
     statuses |= {404} if "path" in places else set()
     statuses |= {422} if "query" in places else set()
@@ -169,6 +172,7 @@ def _with_short_names(spec: Any) -> Any:
 
     document = shortened(copy.deepcopy(spec))
     schemas = document["components"].get("schemas", {})
+    schemas["Problem"] = schemas.pop("HTTPError", None) or _problem_schema()
     document["components"]["schemas"] = {
         _last(name): schema for name, schema in sorted(schemas.items())
     }
@@ -206,7 +210,9 @@ def _problem_schema() -> Json:
 def _problem_response() -> Json:
     return {
         "description": "A problem document (RFC 9457)",
-        "content": {"application/problem+json": {"schema": _problem_schema()}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
     }
 
 

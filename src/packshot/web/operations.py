@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Final, cast
@@ -19,6 +18,7 @@ from packshot.models import IMAGE_STATUSES, PRODUCT_STATUSES
 from packshot.web.api import blueprint, needs, probe
 from packshot.web.auth import identify
 from packshot.web.context import services
+from packshot.web.schemas import ReadyAnswer
 
 READY_SECONDS: Final = 5.0
 bp: APIBlueprint = blueprint("operations", "Operations")
@@ -48,15 +48,17 @@ def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) 
 
 
 @bp.get("/healthz")
-@bp.doc(operation_id="isAlive", responses={200: "This process answers"})
+@bp.output(ReadyAnswer)
+@bp.doc(operation_id="isAlive")
 @probe
 def healthz() -> Response:
     """Does this process answer? Looks at nothing else"""
-    return _told({"ok": True}, 200)
+    return _told(ReadyAnswer(ok=True), 200)
 
 
 @bp.get("/readyz")
-@bp.doc(operation_id="isReady", responses={200: "Everything works", 503: "Something does not"})
+@bp.output(ReadyAnswer)
+@bp.doc(operation_id="isReady", responses=[503])
 @probe
 def readyz() -> Response:
     """Do the database, the queue, the storage, the enhancer and the worker work?
@@ -64,17 +66,16 @@ def readyz() -> Response:
     What is wrong is told to those who are signed in; anyone else gets the status alone.
     """
     report = cast("Readiness", current_app.extensions["packshot_readiness"]).report()
-    problems = {part: problem for part, problem in report.items() if problem}
-    told: dict[str, object] = {"ok": not problems}
+    told = ReadyAnswer(ok=not any(report.values()))
     if identify() is not None:
-        told["parts"] = {part: problem or "ok" for part, problem in report.items()}
-        told["notes"] = services().notes()
-    return _told(told, 503 if problems else 200)
+        told.parts = {part: problem or "ok" for part, problem in report.items()}
+        told.notes = services().notes()
+    return _told(told, 200 if told.ok else 503)
 
 
-def _told(body: dict[str, object], status: int) -> Response:
+def _told(body: ReadyAnswer, status: int) -> Response:
     headers = {"Retry-After": str(round(READY_SECONDS))} if status == 503 else {}
-    return Response(json.dumps(body), status, headers, mimetype="application/json")
+    return Response(body.model_dump_json(), status, headers, mimetype="application/json")
 
 
 @bp.get("/metrics")

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from packshot.catalog import NewProduct, ProductView
 from packshot.fetch import redacted
+from packshot.models import PRODUCT_STATUSES
 from packshot.web.context import caller
 from packshot.web.refusals import Fault, InvalidRequest, Refused
 from packshot.web.strict import Category, Money, Percentage, StrictModel, Words, faults_of
@@ -36,6 +37,12 @@ ImageStatus = Literal["pending", "approved", "rejected"]
 Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
 
+def _whole(value: Any) -> Any:
+    """JSON Schema counts 1.0 as an integer."""
+    whole = isinstance(value, Decimal) and value.is_finite() and 0 < value <= MAX_ID
+    return int(value) if whole and value == value.to_integral_value() else value
+
+
 def _json_number(amount: Decimal) -> int | float:
     """12 digits survive in a double; whole amounts go out as the document writes them, 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
@@ -46,7 +53,8 @@ AmountOut = Annotated[
     PlainSerializer(_json_number, return_type=int | float, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
-Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
+
+Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
 
 
 def _unset(value: Any) -> Any:
@@ -135,6 +143,15 @@ def row_of(fault: Fault) -> int | None:
             return None
 
 
+Batch36 = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
 class BulkQuery(StrictModel):
     on_error: Literal["fail", "skip"] = Field(
         "fail", description="`skip` creates the good rows and lists the bad ones"
@@ -142,17 +159,15 @@ class BulkQuery(StrictModel):
 
 
 class ListQuery(StrictModel):
-    """An empty value counts as unset."""
+    """An empty value counts as unset, and the schema says so."""
 
-    status: Annotated[ProductStatus | None, BeforeValidator(_unset)] = None
-    category: Annotated[Category | None, BeforeValidator(_unset)] = None
-    batch: Annotated[
-        Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None, BeforeValidator(_unset)
-    ] = None
+    status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
+    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
-    cursor: Annotated[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None, BeforeValidator(_unset)
-    ] = None
+    cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,64}$")] = (
+        None
+    )
 
 
 class ProductQuery(StrictModel):
@@ -330,6 +345,14 @@ class StatsData(Out):
     spent_today: AmountOut
     reviewed_last_hour: int
     made_last_hour: int
+
+
+class ReadyAnswer(Out):
+    """`parts` (`ok`, or what is wrong) and `notes` are there for those who are signed in."""
+
+    ok: bool
+    parts: dict[str, str] | None = Field(None, exclude_if=_is_none)
+    notes: list[str] | None = Field(None, exclude_if=_is_none)
 
 
 class SessionData(Out):

@@ -27,9 +27,7 @@ CENT: Final = Decimal("0.01")
 _HIDDEN: Final = frozenset(
     "\u200b\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
-_SCHEMA_HIDDEN: Final = (
-    r"\u0000-\u001f\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff"
-)
+_SCHEMA_HIDDEN: Final = r"\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff"
 
 
 class StrictModel(BaseModel):
@@ -188,14 +186,21 @@ Category = Annotated[
             "type": "string",
             "minLength": 1,
             "maxLength": 100,
-            "pattern": rf"^[^{_SCHEMA_HIDDEN}]*[^\s{_SCHEMA_HIDDEN}][^{_SCHEMA_HIDDEN}]*$",
+            "pattern": rf"^[^\u0000-\u001f{_SCHEMA_HIDDEN}]*$",
         }
     ),
 ]
 Words = Annotated[
     str,
     BeforeValidator(_words),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 2000}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 2000,
+            "pattern": rf"^[^\u0000-\u0008\u000b-\u001f{_SCHEMA_HIDDEN}]*$",
+        }
+    ),
 ]
 
 

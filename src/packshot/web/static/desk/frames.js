@@ -22,7 +22,14 @@ export function image(picture, size, alt, more = {}) {
   return element;
 }
 
-const raw = (product) => product.normalised;
+/** The raw photo: the normalised copy, or before there is one, what was uploaded here. */
+export function rawPicture(product) {
+  if (product.normalised) return product.normalised;
+  if (!product.raw_image.startsWith("/media/uploads/")) return null;
+  const key = product.raw_image.slice("/media/".length);
+  return { media_url: product.raw_image, previews: { 320: `/media/previews/${key}-320.jpg`, 1600: `/media/previews/${key}-1600.jpg` } };
+}
+
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
 
 /** The frames of one product. `on.pick(i)`, `on.keep(i)` are called for its buttons. */
@@ -43,13 +50,13 @@ export class Card {
     return h(
       "figure",
       { class: "frame raw" },
-      h("div", { class: "view" }, image(raw(this.product), 1600, alt, { class: "picture" })),
+      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture" })),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
-    const over = raw(this.product) && image(raw(this.product), 1600, "", { class: "over" });
+    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over" });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
@@ -102,11 +109,11 @@ export class Card {
 
   /** Put the originals where the previews are: only zooming asks for them. */
   sharpen() {
-    this.#sharpen(this.rawFrame.querySelector(".picture"), raw(this.product));
+    this.#sharpen(this.rawFrame.querySelector(".picture"), rawPicture(this.product));
     this.pictures.forEach((frame, index) => {
       if (frame.offsetParent === null) return;
       this.#sharpen(frame.querySelector(".picture"), this.product.images[index]);
-      this.#sharpen(frame.querySelector(".over"), raw(this.product));
+      this.#sharpen(frame.querySelector(".over"), rawPicture(this.product));
     });
   }
 

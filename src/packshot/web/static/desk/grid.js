@@ -1,0 +1,249 @@
+// The grid: choose many products, decide them together.
+
+import { Away, products as list } from "./api.js";
+import { ask } from "./dialog.js";
+import { $, announce, button, h, icon, letGo, mayReview, pageData } from "./dom.js";
+import { Filters } from "./filters.js";
+import { image } from "./frames.js";
+import { listen } from "./keys.js";
+import { outbox, reviewStep } from "./outbox.js";
+import { Pages } from "./pages.js";
+import { start } from "./shell.js";
+import { toast } from "./toast.js";
+import { REASONS, STATUS, count, many, money, verdict } from "./words.js";
+
+const REFRESHED = 200;
+
+const data = pageData();
+const filters = new Filters($("filters"), data, ["pending_review", "approved", "rejected", "pending", "failed"]);
+const tiles = new Map();
+const chosen = new Set();
+const undoable = [];
+let last = null;
+
+start(data, stateChanged);
+const decidable = mayReview() && !["pending", "failed"].includes(data.filters.status);
+
+// -- tiles -----------------------------------------------------------------------------------------------
+
+class Tile {
+  constructor(product) {
+    this.box = h("input", { type: "checkbox", class: "tile-box", disabled: !decidable });
+    this.box.addEventListener("click", (event) => choose(this.product.id, event));
+    this.facts = h("span", { class: "tile-facts" });
+    this.pictures = h("span", { class: "tile-pictures" });
+    this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
+    this.link = h("a", { class: "tile-link", title: "All about this product" }, icon("link"), h("span", { class: "unseen" }, "Open"));
+    this.element = h("li", { class: "tile" }, this.label, this.link);
+    this.show(product);
+  }
+
+  show(product) {
+    const same = this.product && this.product.version === product.version;
+    this.product = product;
+    if (same) return;
+    outbox.seen(product);
+    const alt = `${product.category} ${product.id}`;
+    const shown = product.images.slice(0, 3);
+    this.pictures.replaceChildren(
+      h("span", { class: "tile-picture raw" }, image(product.normalised, 320, `${alt}, raw`, { loading: "lazy" })),
+      ...shown.map((picture) => h("span", { class: `tile-picture is-${picture.status}` }, image(picture, 320, `${alt}, picture ${picture.variant + 1}`, { loading: "lazy" }))),
+    );
+    this.link.href = `/products/${product.id}`;
+    this.#showFacts(verdict(product));
+  }
+
+  #showFacts(words) {
+    const { product } = this;
+    const warned = product.images.some((picture) => picture.warning) || product.warning;
+    const status = product.status === data.filters.status && !this.waiting ? null : words;
+    this.facts.replaceChildren(
+      h("span", { class: "tile-name" }, h("strong", {}, product.category), h("span", {}, `#${product.id}`)),
+      h("span", { class: "tile-end" }, warned ? h("span", { class: "warned", title: "Has a warning" }, icon("warning"), h("span", { class: "unseen" }, "Has a warning")) : null, status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price))),
+    );
+  }
+
+  choose(on) {
+    this.box.checked = on;
+    this.element.toggleAttribute("data-chosen", on);
+  }
+
+  /** Decided here, on its way to the server. */
+  decided(words) {
+    this.waiting = words !== null;
+    this.element.toggleAttribute("data-decided", this.waiting);
+    this.#showFacts(words ?? verdict(this.product));
+  }
+}
+
+function add(products) {
+  for (const product of products) {
+    const known = tiles.get(product.id);
+    if (known) known.show(product);
+    else {
+      const tile = new Tile(product);
+      tiles.set(product.id, tile);
+      $("tiles").append(tile.element);
+    }
+  }
+  showEmpty();
+}
+
+function remove(id) {
+  tiles.get(id)?.element.remove();
+  tiles.delete(id);
+  chosen.delete(id);
+}
+
+function showEmpty() {
+  const empty = tiles.size === 0;
+  $("tiles").toggleAttribute("data-empty", empty);
+  if (empty) $("tiles").replaceChildren(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, `No products are ${STATUS[data.filters.status].toLowerCase()}${data.filters.category ? ` in ${data.filters.category}` : ""}.`)));
+  else for (const other of $("tiles").querySelectorAll(".empty")) other.remove();
+}
+
+// -- choosing --------------------------------------------------------------------------------------------
+
+function choose(id, event) {
+  const on = event.target.checked;
+  const ids = event.shiftKey && last !== null ? range(last, id) : [id];
+  for (const each of ids) mark(each, on);
+  last = id;
+  showSelection();
+}
+
+function range(from, to) {
+  const ids = [...tiles.keys()];
+  const [start, end] = [ids.indexOf(from), ids.indexOf(to)].sort((a, b) => a - b);
+  return ids.slice(Math.max(0, start), end + 1);
+}
+
+function mark(id, on) {
+  if (on) chosen.add(id);
+  else chosen.delete(id);
+  tiles.get(id).choose(on);
+}
+
+function chooseAll() {
+  if (!decidable) return;
+  for (const id of tiles.keys()) mark(id, true);
+  showSelection();
+}
+
+function chooseNone() {
+  for (const id of [...chosen]) mark(id, false);
+  showSelection();
+}
+
+function showSelection() {
+  const n = chosen.size;
+  for (const element of [approveButton, rejectButton, noneButton]) element.disabled = n === 0;
+  chosenWords.textContent = n ? `${count(n)} chosen` : "None chosen";
+  announce(chosenWords.textContent);
+}
+
+// -- deciding --------------------------------------------------------------------------------------------
+
+async function decideChosen(status) {
+  const ids = [...chosen].filter((id) => tiles.has(id));
+  if (!ids.length) return;
+  const answer = await confirmed(status, ids.length);
+  if (!answer) return;
+  undoable.push(ids);
+  for (const id of ids) send(id, status, answer.reason);
+  chooseNone();
+  toast(`${status === "approved" ? "Approving" : "Rejecting"} ${many(ids.length, "product")}.`, { actions: [["Undo", undo]], stay: false });
+}
+
+function confirmed(status, n) {
+  const approving = status === "approved";
+  const reasons = h("select", { name: "reason" }, h("option", { value: "" }, "No reason"), REASONS.slice(0, 5).map(([code, words]) => h("option", { value: code }, words)));
+  return ask({
+    title: `${approving ? "Approve" : "Reject"} ${many(n, "product")}?`,
+    body: approving ? [h("p", {}, "All their pictures are approved.")] : [h("label", { class: "field" }, h("span", {}, "Because of"), reasons)],
+    yes: approving ? `Approve ${count(n)}` : `Reject ${count(n)}`,
+    kind: approving ? "approve" : "reject",
+    answer: (form) => ({ reason: form.elements.reason?.value || null }),
+  });
+}
+
+function send(id, status, reason) {
+  const tile = tiles.get(id);
+  const words = STATUS[status] ?? "Undone";
+  tile.decided(words);
+  outbox.add({ product: id, words, steps: [reviewStep(tile.product, status, { reason })] });
+}
+
+function undo() {
+  for (const id of undoable.pop() ?? []) {
+    const tile = tiles.get(id);
+    if (!tile) continue;
+    if (!outbox.cancel(id)) outbox.add({ product: id, words: "Undone", steps: [reviewStep(tile.product, "pending")] });
+    tile.decided(null);
+  }
+}
+
+outbox.addEventListener("saved", ({ detail: { product } }) => {
+  const tile = tiles.get(product.id);
+  if (!tile || outbox.has(product.id)) return;
+  tile.show(product);
+  tile.decided(product.status === data.filters.status ? null : verdict(product));
+});
+
+outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
+  const tile = tiles.get(job.product);
+  if (tile && problem.product) tile.show(problem.product);
+  tile?.decided(null);
+  toast(problem.status === 412 ? `Somebody else changed it first: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.` : problem.message, { title: `Product ${job.product}`, kind: "bad", stay: true });
+});
+
+// -- live ------------------------------------------------------------------------------------------------
+
+async function stateChanged(state) {
+  filters.show(state);
+  try {
+    const page = await list({ ...data.filters, limit: REFRESHED });
+    merge(page);
+  } catch (error) {
+    if (!(error instanceof Away)) throw error;
+  }
+}
+
+/** New ones come first; those gone elsewhere leave, unless they were decided here. */
+function merge(page) {
+  const listed = new Set(page.products.map((product) => product.id));
+  const oldest = page.next_cursor ? Math.min(...listed) : 0;
+  for (const [id, tile] of tiles) if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
+  const fresh = page.products.filter((product) => !tiles.has(product.id) && product.id > Math.max(0, ...tiles.keys()));
+  for (const product of page.products) tiles.get(product.id)?.show(product);
+  for (const product of fresh.reverse()) {
+    const tile = new Tile(product);
+    tiles.set(product.id, tile);
+    $("tiles").prepend(tile.element);
+  }
+  showEmpty();
+}
+
+// -- the bar and its keys -------------------------------------------------------------------------------
+
+const act = (run) => (event) => (run(), letGo(event));
+const chosenWords = h("p", { class: "chosen" }, "None chosen");
+const approveButton = button("Approve", { icon: "check", key: "A", kind: "approve", disabled: true, onclick: act(() => decideChosen("approved")) });
+const rejectButton = button("Reject", { icon: "cross", key: "R", kind: "reject", disabled: true, onclick: act(() => decideChosen("rejected")) });
+const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
+if (decidable) $("selection").append(chosenWords, button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }), noneButton, h("span", { class: "gap" }), rejectButton, approveButton);
+else $("selection").hidden = true;
+
+listen("Choose", [
+  { keys: ["ctrl+a"], shown: "Ctrl+A", words: "Choose all that are shown", run: chooseAll },
+  { keys: ["Escape"], shown: "Esc", words: "Choose none", run: chooseNone },
+]);
+listen("Decide", [
+  { keys: ["a"], shown: "A", words: "Approve the chosen ones", run: () => decideChosen("approved") },
+  { keys: ["r"], shown: "R", words: "Reject the chosen ones", run: () => decideChosen("rejected") },
+  { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
+  { keys: ["g"], shown: "G", words: "One by one", run: () => location.assign(`/?${new URLSearchParams(data.filters)}`) },
+]);
+
+add(data.products);
+new Pages($("more"), data, add);

@@ -1,0 +1,35 @@
+// A list that goes on: the next page comes when its end is seen, or at the button.
+
+import { Away, products as list } from "./api.js";
+import { button } from "./dom.js";
+import { toast } from "./toast.js";
+
+const PAGE = 60;
+
+export class Pages {
+  /** `add(products)` gets each further page. */
+  constructor(root, data, add) {
+    this.root = root;
+    this.filters = data.filters;
+    this.cursor = data.next_cursor;
+    this.add = add;
+    this.button = button("Show more", { onclick: () => this.next() });
+    this.button.classList.add("show-more");
+    if (this.cursor) root.append(this.button);
+    new IntersectionObserver(([seen]) => seen.isIntersecting && this.next(), { rootMargin: "600px" }).observe(root);
+  }
+
+  async next() {
+    if (!this.cursor || this.button.disabled) return;
+    this.button.disabled = true;
+    try {
+      const page = await list({ ...this.filters, cursor: this.cursor, limit: PAGE });
+      this.cursor = page.next_cursor;
+      this.add(page.products);
+    } catch (error) {
+      toast(error instanceof Away ? "The next ones can't be loaded now. Try again when the connection is back." : error.message, { kind: "bad" });
+    }
+    this.button.disabled = false;
+    if (!this.cursor) this.button.remove();
+  }
+}

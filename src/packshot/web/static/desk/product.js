@@ -1,0 +1,237 @@
+// One product: its rounds, prompts, cost and history, and everything that can be done about it.
+
+import { Away, call } from "./api.js";
+import { ask } from "./dialog.js";
+import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
+import { address, image, rawPicture } from "./frames.js";
+import { poll } from "./poll.js";
+import { start } from "./shell.js";
+import { toast } from "./toast.js";
+import { PICTURE_STATUS, REASONS, STATUS, ago, bytes, cost, count, many, moment, money, reasonWords } from "./words.js";
+
+const BUSY_MS = 2_000;
+const IDLE_MS = 6_000;
+const KINDS = { approved: "good", rejected: "bad", failed: "bad", pending: "accent", pending_review: "" };
+
+let data = pageData();
+start(data);
+const id = data.product.id;
+const asking = poll(() => `/desk/products/${id}`, show, () => (data.product.status === "pending" ? BUSY_MS : IDLE_MS));
+
+function show(fresh) {
+  const announced = data.product.status !== fresh.product.status;
+  data = fresh;
+  if (document.querySelector("dialog[open]")) return;
+  const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
+  $("product").replaceChildren(...page());
+  if (focused) $("product").querySelector(`[data-focus="${focused}"]`)?.focus();
+  if (announced) announce(`Now ${STATUS[data.product.status].toLowerCase()}`);
+}
+
+// -- the page --------------------------------------------------------------------------------------------
+
+function page() {
+  const { product } = data;
+  return [
+    head(product),
+    product.status === "failed" ? failure(product) : null,
+    product.status === "pending" ? progress(product) : null,
+    h("div", { class: "product-columns" }, h("div", { class: "rounds" }, rounds()), h("aside", { class: "facts" }, facts(product), history())),
+  ].filter(Boolean);
+}
+
+function head(product) {
+  const decided = ["pending_review", "approved", "rejected"].includes(product.status);
+  return h(
+    "div",
+    { class: "heading product-heading" },
+    h("h1", {}, product.category, h("span", { class: "h-number" }, `#${product.id}`)),
+    h("span", { class: `badge big ${KINDS[product.status]}` }, STATUS[product.status]),
+    h(
+      "div",
+      { class: "heading-actions" },
+      decided && mayReview() && product.status !== "pending_review" && act("Reopen", "undo", "reopen", () => decide("pending")),
+      product.status !== "pending" && (mayReview() || maySubmit()) && act("Make again…", "redo", "redo", redo),
+      decided && h("a", { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } }, icon("all"), h("span", {}, "Open on the desk")),
+    ),
+  );
+}
+
+const act = (words, picture, focus, run, kind = "small") => button(words, { icon: picture, kind, data: { focus }, onclick: run });
+
+function failure(product) {
+  const text = product.error ? product.error[0].toUpperCase() + product.error.slice(1) : "Nothing says why.";
+  return h(
+    "section",
+    { class: "alert", "aria-label": "What went wrong" },
+    icon("warning"),
+    h("div", {}, h("h2", {}, "Its pictures could not be made"), h("p", {}, text), h("p", { class: "hint" }, `After ${many(product.attempts, "try", "tries")}`, product.error_code ? [" · ", h("code", {}, product.error_code)] : null)),
+    mayReview() || maySubmit() ? act("Try again", "redo", "retry", retry, "primary") : null,
+  );
+}
+
+function progress(product) {
+  const made = product.images.filter((picture) => picture.round === product.round).length;
+  return h("section", { class: "making", "aria-label": "Progress" }, h("p", {}, h("strong", {}, made ? `${made} of ${product.wanted} pictures made` : product.attempts ? "Being worked on" : "In the queue")), h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }));
+}
+
+function rounds() {
+  const { product } = data;
+  const numbers = data.rounds.length ? data.rounds : [{ number: product.round, instructions: null }];
+  return numbers.map((round) => {
+    const pictures = product.images.filter((picture) => picture.round === round.number);
+    const current = round.number === product.round;
+    return h(
+      "section",
+      { class: "round", "aria-label": `Round ${round.number}` },
+      h("div", { class: "round-head" }, h("h2", {}, `Round ${round.number}`), current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"), round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`)),
+      round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
+      current && product.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, product.warning)) : null,
+      h("ul", { class: "pictures" }, current ? rawCard(product) : null, pictures.map((picture) => card(picture, current))),
+      pictures.length ? null : h("p", { class: "hint" }, "No pictures yet."),
+      round.analysis ? analysis(round.analysis) : null,
+    );
+  });
+}
+
+function rawCard(product) {
+  const picture = rawPicture(product);
+  return h("li", { class: "picture-card" }, zoomable(picture, `${product.category}, raw photo`), h("div", { class: "picture-text" }, h("p", { class: "picture-name" }, h("strong", {}, "Raw photo"))));
+}
+
+function zoomable(picture, alt) {
+  const original = address(picture, "original");
+  if (!original) return h("div", { class: "picture-box" }, image(null));
+  return h("a", { class: "picture-box", href: original, target: "_blank", title: "Open the original" }, image(picture, 320, alt, { srcset: `${picture.previews[320] ?? original} 320w, ${picture.previews[1600] ?? original} 1600w`, sizes: "320px", loading: "lazy" }));
+}
+
+function card(picture, current) {
+  const title = picture.title || `Picture ${picture.variant + 1}`;
+  const reviewable = current && mayReview() && !["pending", "failed"].includes(data.product.status);
+  return h(
+    "li",
+    { class: "picture-card" },
+    zoomable(picture, `${data.product.category}, enhanced: ${title}`),
+    h(
+      "div",
+      { class: "picture-text" },
+      h("p", { class: "picture-name" }, h("strong", {}, title), h("span", { class: `badge ${KINDS[picture.status === "pending" ? "pending_review" : picture.status]}` }, PICTURE_STATUS[picture.status])),
+      picture.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, picture.warning)) : null,
+      h("p", { class: "hint" }, [picture.width && `${picture.width} × ${picture.height}`, picture.bytes && bytes(picture.bytes), picture.model ?? picture.enhancer, cost(picture.cost)].filter(Boolean).join(" · ")),
+      picture.prompt ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt)) : null,
+      reviewable
+        ? h(
+            "div",
+            { class: "picture-actions" },
+            picture.status !== "approved" && act("Approve", "check", `approve-${picture.id}`, () => decidePicture(picture, "approved")),
+            picture.status !== "rejected" && act("Reject", "cross", `reject-${picture.id}`, () => rejectPicture(picture)),
+            picture.status !== "pending" && act("Undo", "undo", `undo-${picture.id}`, () => decidePicture(picture, "pending")),
+          )
+        : null,
+    ),
+  );
+}
+
+function analysis(found) {
+  const lines = Object.entries(found)
+    .filter(([name, value]) => name !== "variants" && value !== null && value !== "" && String(value) !== "")
+    .map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, readable(value))));
+  return lines.length ? h("details", { class: "prompt" }, h("summary", {}, "What the enhancer saw"), h("dl", { class: "plain-facts" }, lines)) : null;
+}
+
+function readable(value) {
+  if (Array.isArray(value)) return value.map(readable).join(", ") || "none";
+  if (value && typeof value === "object") return Object.entries(value).map(([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`).join(", ");
+  return String(value);
+}
+
+function facts(product) {
+  const lines = [
+    ["Price", money(product.price)],
+    ["MRP", money(product.mrp)],
+    ["Discount", money(product.discount)],
+    ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
+    ["Spent", cost(product.spent)],
+    ["Pictures", count(product.images.length)],
+    ["Created", h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at))],
+    ["Changed", h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at))],
+    product.batch_id && ["Batch", h("a", { href: `/grid?status=${product.status}&batch=${product.batch_id}` }, product.batch_id.slice(0, 8))],
+    ["Raw image", h("span", { class: "address" }, product.raw_image)],
+  ];
+  return h("section", { "aria-label": "Facts" }, h("h2", {}, "Facts"), h("dl", { class: "plain-facts" }, lines.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+}
+
+function history() {
+  const list = data.decisions.map((decision) =>
+    h(
+      "li",
+      {},
+      h("span", { class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}` }),
+      h(
+        "div",
+        {},
+        h("p", {}, h("strong", {}, decision.who), ` ${decision.status === "pending" ? "reopened" : decision.status} picture ${decision.variant + 1}`, data.product.round > 1 ? ` of round ${decision.round}` : ""),
+        decision.reason || decision.note ? h("p", { class: "hint" }, [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`].filter(Boolean).join(": ")) : null,
+        h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
+      ),
+    ),
+  );
+  return h("section", { "aria-label": "History" }, h("h2", {}, "History"), list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."));
+}
+
+// -- doing -------------------------------------------------------------------------------------------------
+
+/** Send one change with the version on the page, then show what it led to. */
+async function change(method, url, body) {
+  try {
+    await call(method, url, { body, version: data.product.version });
+  } catch (error) {
+    toast(words(error), { kind: "bad", stay: error.status === 412 });
+  }
+  await refresh();
+}
+
+function words(error) {
+  if (error instanceof Away) return "Not saved: Packshot can't be reached. Try again when it is back.";
+  if (error.status !== 412) return error.message;
+  const who = error.product && `It is ${STATUS[error.product.status].toLowerCase()} now.`;
+  return `Somebody else changed it first, so nothing was saved. ${who ?? ""} The page shows it as it is.`;
+}
+
+async function refresh() {
+  try {
+    show((await call("GET", `/desk/products/${id}`)).body);
+  } catch (error) {
+    if (!(error instanceof Away)) throw error;
+  }
+  asking.now();
+}
+
+const decidePicture = (picture, status, more = {}) => change("PATCH", `/api/product-images/${picture.id}`, { status, ...more });
+const decide = (status) => change("POST", `/api/products/${id}/review`, { status });
+const retry = () => change("POST", `/api/products/${id}/enhance`, {});
+
+async function rejectPicture(picture) {
+  const reason = h("select", { name: "reason" }, h("option", { value: "" }, "No reason"), REASONS.map(([code, text]) => h("option", { value: code }, text.replace("…", ""))));
+  const given = await ask({
+    title: `Reject picture ${picture.variant + 1}`,
+    body: [h("label", { class: "field" }, h("span", {}, "Because of"), reason), h("label", { class: "field" }, h("span", {}, "Note"), h("textarea", { name: "note", rows: 2, maxlength: 1000 }))],
+    yes: "Reject",
+    kind: "reject",
+    answer: (form) => ({ reason: form.elements.reason.value || undefined, note: form.elements.note.value.trim() || undefined }),
+  });
+  if (given) decidePicture(picture, "rejected", given);
+}
+
+async function redo() {
+  const given = await ask({
+    title: "Make it again",
+    body: [h("label", { class: "field" }, h("span", {}, "What should be different?"), h("textarea", { name: "words", rows: 4, maxlength: 1000, autofocus: true })), h("p", { class: "hint" }, "A new round begins. Pictures that are undecided now are closed.")],
+    yes: "Make it again",
+    answer: (form) => ({ instructions: form.elements.words.value.trim() || undefined }),
+  });
+  if (given) change("POST", `/api/products/${id}/enhance`, given);
+}
+
+
+show(data);
