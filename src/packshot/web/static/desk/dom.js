@@ -65,3 +65,6 @@ export function announce(text) {
 export function letGo(event) {
   if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();
 }
+
+/** A random name. (`crypto.randomUUID` is missing on plain http.) */
+export const unique = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

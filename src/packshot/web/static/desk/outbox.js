@@ -1,6 +1,7 @@
 // Decisions on their way to the server: kept, retried, counted; one at a time for each product.
 
 import { Away, Problem, call, connection, session } from "./api.js";
+import { unique } from "./dom.js";
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 const KEPT = "packshot.outbox";
@@ -45,7 +46,7 @@ class Outbox extends EventTarget {
   }
 
   add(job) {
-    this.#jobs.push({ id: crypto.randomUUID(), done: 0, ...job });
+    this.#jobs.push({ id: unique(), done: 0, ...job });
     this.#changed();
     this.#run();
   }

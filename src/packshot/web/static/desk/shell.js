@@ -10,6 +10,7 @@ import { count, many } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 5_000;
+const EVERYWHERE = "Everywhere";
 
 /** Start the shell. `changed(state)` gets every new state; the first is in the page already. */
 export function start(data, changed = () => {}) {
@@ -115,15 +116,15 @@ $("theme").addEventListener("click", () => {
 });
 
 function help() {
-  const groups = Map.groupBy(known.filter((entry) => entry.words), (entry) => entry.group);
-  const lists = [...groups].map(([group, entries]) =>
+  const named = known.filter((entry) => entry.words).sort((a, b) => (a.group === EVERYWHERE) - (b.group === EVERYWHERE));
+  const lists = [...Map.groupBy(named, (entry) => entry.group)].map(([group, entries]) =>
     h("section", {}, h("h3", {}, group), h("dl", { class: "keys" }, entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, shown(entry)))))),
   );
   ask({
     title: "Keyboard shortcuts",
     wide: true,
     body: [
-      h("div", { class: "key-groups" }, lists),
+      h("div", { class: "key-groups", tabindex: "0", role: "group", "aria-label": "Shortcuts" }, lists),
       h(
         "label",
         { class: "check" },
@@ -141,4 +142,4 @@ function shown(entry) {
 }
 
 $("help").addEventListener("click", help);
-listen("Everywhere", [{ keys: ["?"], shown: "?", words: "This list", run: help }]);
+listen(EVERYWHERE, [{ keys: ["?"], shown: "?", words: "This list", run: help }]);

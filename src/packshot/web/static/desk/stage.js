@@ -91,12 +91,16 @@ export class Stage {
     this.blinkButton.setAttribute("aria-pressed", String(on));
   }
 
+  /** The edge lies in the frame; its clip is of the scaled photo, so it is turned back through the zoom. */
   #placeWipe() {
-    this.root.style.setProperty("--wipe", `${this.wipe.value}%`);
+    const { scale, x } = this.#zoom;
+    const at = Number(this.wipe.value) / 100;
+    this.root.style.setProperty("--wipe", `${at * 100}%`);
+    this.root.style.setProperty("--wipe-edge", `${clamp(x + (at - x) / scale) * 100}%`);
   }
 
-  moveWipe(by) {
-    this.wipe.value = Number(this.wipe.value) + by;
+  moveWipeTo(percent) {
+    this.wipe.value = percent;
     this.#placeWipe();
   }
 
@@ -144,6 +148,7 @@ export class Stage {
     this.root.style.setProperty("--y", `${y * 100}%`);
     this.root.toggleAttribute("data-zoomed", scale > 1);
     this.zoomButton.setAttribute("aria-pressed", String(scale > 1));
+    this.#placeWipe();
   }
 
   // -- layout ------------------------------------------------------------------------------------------
@@ -199,8 +204,10 @@ export class Stage {
     const view = event.target.closest?.(".view");
     if (!view || event.button !== 0 || event.pointerType === "touch") return;
     event.preventDefault();
+    const wiping = this.#mode === "wipe" && !this.isZoomed;
     let moved = 0;
     const move = (drag) => {
+      if (wiping) this.moveWipeTo(within(view, drag)[0] * 100);
       moved += Math.abs(drag.movementX) + Math.abs(drag.movementY);
       const reach = this.#zoom.scale - 1;
       if (reach > 0) this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));

@@ -2,7 +2,7 @@
 
 import { Away, Problem, call, products as list } from "./api.js";
 import { records } from "./csv.js";
-import { $, announce, button, h, icon, pageData } from "./dom.js";
+import { $, announce, button, h, icon, pageData, unique } from "./dom.js";
 import { image, rawPicture } from "./frames.js";
 import { poll } from "./poll.js";
 import { start } from "./shell.js";
@@ -26,6 +26,7 @@ const FOLLOW_MS = 1_500;
 const data = pageData();
 start(data);
 const rows = [];
+const keys = new Map();
 const defaults = Object.fromEntries(FIELDS.map(([name]) => [name, ""]));
 let sending = false;
 
@@ -267,17 +268,18 @@ async function create() {
   const batches = [];
   for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
     const part = rows.slice(from, from + IN_ONE_REQUEST);
-    const answer = await call("POST", "/api/products/bulk", { body: { products: part.map(asProduct) }, headers: { "Idempotency-Key": await keyOf(part) } });
+    const body = { products: part.map(asProduct) };
+    const answer = await call("POST", "/api/products/bulk", { body, headers: { "Idempotency-Key": keyOf(body) } });
     batches.push(answer.body.data.products);
   }
   follow(batches.flat());
 }
 
-/** The same rows again, after an answer that was lost, make nothing twice: uploads have new names. */
-async function keyOf(part) {
-  const bytesOf = new TextEncoder().encode(JSON.stringify(part.map(asProduct)) + visit);
-  const digest = crypto.subtle ? await crypto.subtle.digest("SHA-256", bytesOf) : null;
-  return digest ? [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("") : crypto.randomUUID?.() ?? String(Math.random());
+/** The same body gets the same key, so that sending it again after a lost answer makes nothing twice. */
+function keyOf(body) {
+  const text = JSON.stringify(body);
+  if (!keys.has(text)) keys.set(text, unique());
+  return keys.get(text);
 }
 
 function asProduct(row) {
