@@ -117,7 +117,7 @@ class Client:
                 if progress and product["version"] != latest.get(product_id, {}).get("version"):
                     progress(product)
                 latest[product_id] = product
-            waiting = {number for number in waiting if latest[number]["status"] == "pending"}
+            waiting -= {n for n, product in latest.items() if product["status"] != "pending"}
             if waiting and deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"{len(waiting)} products are still waiting for their pictures")
             if waiting:
