@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import threading
 import time
@@ -378,6 +379,20 @@ def test_a_chunked_body_has_the_same_limit(
     response.read()
     connection.close()
     assert response.status == status
+
+
+def test_a_body_that_is_cut_off_is_not_taken_for_whole(shop: Shop) -> None:
+    raw = json.dumps({"products": [row()]}).encode()
+    response = shop.ask(
+        "POST",
+        "/api/products/bulk",
+        input_stream=io.BytesIO(raw),
+        content_type="application/json",
+        # As gunicorn has it:
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": str(len(raw) + 1)},
+    )
+    problem(response, 400, "malformed")
+    assert shop.services.catalog.stats().products == {}
 
 
 HOSTILE_ENDPOINTS = (

@@ -57,6 +57,8 @@ def read_limited(request: Request, limit: int) -> bytes:
         size += len(piece)
     if size > limit:
         _too_large(limit)
+    if size < (request.content_length or 0):  # gunicorn says nothing when a client hangs up
+        raise malformed("the body ended before it was whole")
     return b"".join(pieces)
 
 
