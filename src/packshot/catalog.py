@@ -36,6 +36,7 @@ from packshot.models import (
     now,
     preview_key,
 )
+from packshot.outbox import Outbox
 from packshot.queues import Depth, Queue
 
 log = logging.getLogger("packshot.catalog")
@@ -205,12 +206,18 @@ class Catalog:
     """Everything the API and the desk do with products; one short transaction each."""
 
     def __init__(
-        self, database: Database, queue: Queue, wanted: int, lease_seconds: float = 60.0
+        self,
+        database: Database,
+        queue: Queue,
+        wanted: int,
+        lease_seconds: float = 60.0,
+        outbox: Outbox = Outbox(),
     ) -> None:
         self.database = database
         self.queue = queue
         self.wanted = wanted
         self.lease_seconds = lease_seconds
+        self.outbox = outbox
 
     # -- create ----------------------------------------------------------------------------
 
@@ -480,9 +487,11 @@ class Catalog:
 
     def _settle(self, session: Session, product: Product) -> ProductView:
         statuses = [image.status for image in _images(session, product)]
-        product.status = status_of(statuses)
+        before, product.status = product.status, status_of(statuses)
         _touch(product)
         session.flush()
+        if product.status != before or product.status != PENDING_REVIEW:
+            self.outbox.add(session, product.id)
         session.refresh(product)
         return _view(session, product)
 

@@ -23,6 +23,7 @@ from packshot.models import (
     lease_is_free,
     now,
 )
+from packshot.outbox import Outbox
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
@@ -91,10 +92,17 @@ class ImageRecord:
 class Claims:
     """Takes, renews and gives back claims; every write is fenced by the claim's token."""
 
-    def __init__(self, database: Database, lease_seconds: float, wanted: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lease_seconds: float,
+        wanted: int,
+        outbox: Outbox = Outbox(),
+    ) -> None:
         self.database = database
         self.lease_seconds = lease_seconds
         self.wanted = wanted  # for a round that is opened here
+        self.outbox = outbox
 
     def take(self, product_id: int) -> Claim | NotNow | NothingToDo:
         """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product."""
@@ -118,7 +126,7 @@ class Claims:
         return session.scalar(condition) is not None
 
     def _give_up(self, session: Session, product: Product) -> None:
-        session.execute(
+        given_up = (
             update(Product)
             .where(Product.id == product.id, Product.version == product.version)
             .values(
@@ -128,6 +136,8 @@ class Claims:
                 **_let_go(),
             )
         )
+        if _changed(session, given_up):
+            self.outbox.add(session, product.id)
 
     def _compare_and_set(self, session: Session, product: Product) -> Claim | NotNow:
         token = str(uuid.uuid4())
@@ -218,11 +228,19 @@ class Claims:
             )
 
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
-        """Add the row of a picture whose object is stored. Raises LostClaim."""
+        """Add the row of a picture whose object is stored, once. Raises LostClaim."""
         with self.database.write() as session:
             self._progress(session, claim)
+            if self._is_recorded(session, claim, image.variant):
+                return  # by an earlier try, whose answer was lost
             values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
             session.execute(insert(ProductImage).values(**values))
+
+    def _is_recorded(self, session: Session, claim: Claim, variant: int) -> bool:
+        row = select(ProductImage.id).filter_by(
+            product_id=claim.product_id, round=claim.round, variant=variant
+        )
+        return session.scalar(row) is not None
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Remember that a variant was refused for good, so that it is not asked for again."""
@@ -265,6 +283,8 @@ class Claims:
         with self.database.write() as session:
             if not _changed(session, _held(claim).values(**(_let_go() | values))):
                 raise _lost(claim)
+            if "status" in values:
+                self.outbox.add(session, claim.product_id)
 
     def _progress(self, session: Session, claim: Claim) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""

@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -42,6 +42,7 @@ _STATUS_ADVICE = {
     404: ("not_found", ""),
     410: ("not_found", ""),
 }
+_NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
 # A name that does not exist, or has no address: both stay so until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -129,8 +130,44 @@ class Fetcher:
             code="too_many_redirects",
         )
 
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send `body` there, to an address judged the same way; nothing of the answer is read.
+
+        Raises `FetchError` unless the answer is a 2xx. Redirects are not followed.
+        """
+        deadline = _Deadline(time.monotonic() + self._limits.total)
+        try:
+            page = check_url(url, self._allowed_hosts)
+            sent = {**headers, "User-Agent": "Packshot (webhook)", "Connection": "close"}
+            with self._asked(page, deadline, "POST", sent, body) as response:
+                if not 200 <= response.status < 300:
+                    raise FetchError(
+                        f"{response.status} from {page.place}",
+                        code="refused",
+                        retryable=True,
+                        retry_after=_retry_after(response.headers.get("Retry-After")),
+                    )
+        except FetchError as error:
+            error.message = error.message.removeprefix(_NOT_DOWNLOADED)
+            raise
+
     def _ask(self, page: ParsedUrl, deadline: _Deadline) -> bytes | ParsedUrl:
         """One hop: the body, or the page it redirects to."""
+        with self._asked(page, deadline, "GET", _REQUEST_HEADERS) as response:
+            if response.status in _REDIRECTS and "Location" in response.headers:
+                return self._redirect(page, response)
+            return self._body(page, response)
+
+    @contextlib.contextmanager
+    def _asked(
+        self,
+        page: ParsedUrl,
+        deadline: _Deadline,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer of a judged address, until the deadline."""
         with (
             self._connected(page, deadline) as sock,
             _Watchdog(sock, deadline.remaining()) as watchdog,
@@ -140,16 +177,15 @@ class Fetcher:
             # urllib3 logs the address it was given when headers are malformed: the query, which
             # may be a signature, goes in by `target` instead.
             connection.request(
-                "GET",
+                method,
                 page.target.partition("?")[0],
-                headers=_REQUEST_HEADERS,
+                body=body,
+                headers=headers,
                 preload_content=False,
                 decode_content=False,
             )
             with contextlib.closing(connection.getresponse()) as response:
-                if response.status in _REDIRECTS and "Location" in response.headers:
-                    return self._redirect(page, response)
-                return self._body(page, response)
+                yield response
 
     def _connected(self, page: ParsedUrl, deadline: _Deadline) -> socket.socket:
         """A socket to the first address that answers, all of them having been judged."""
@@ -351,7 +387,7 @@ def _failed(
     reason: str, *, code: str, retryable: bool = False, retry_after: float | None = None
 ) -> FetchError:
     return FetchError(
-        f"the picture could not be downloaded: {reason}",
+        f"{_NOT_DOWNLOADED}{reason}",
         code=code,
         retryable=retryable,
         retry_after=retry_after,

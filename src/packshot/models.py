@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     MetaData,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    literal,
     or_,
     text,
 )
@@ -109,23 +111,26 @@ class now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL in a query)
     A worker's own clock may be an hour off without moving a single lease.
     """
 
-    inherit_cache = False
+    inherit_cache = True
     type = UTCDateTime()
 
     def __init__(self, plus: float = 0.0) -> None:
-        super().__init__()
-        self.plus = float(plus)
+        # The seconds are a parameter, so that SQLAlchemy compiles each statement only once.
+        super().__init__(*([literal(float(plus), Float())] if plus else []))
 
 
 @compiles(now, "postgresql")
-def _now_postgresql(element: now, compiler: SQLCompiler, **_: Any) -> str:
-    return f"(clock_timestamp() + interval '{element.plus:.3f} seconds')"
+def _now_postgresql(element: now, compiler: SQLCompiler, **how: Any) -> str:
+    plus = compiler.process(element.clauses, **how)
+    return f"(clock_timestamp() + make_interval(secs => {plus}))" if plus else "clock_timestamp()"
 
 
 @compiles(now, "sqlite")
-def _now_sqlite(element: now, compiler: SQLCompiler, **_: Any) -> str:
+def _now_sqlite(element: now, compiler: SQLCompiler, **how: Any) -> str:
     # The very text SQLAlchemy stores for a datetime, so that the two compare as strings.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.plus:+.3f} seconds') || '000')"
+    plus = compiler.process(element.clauses, **how)
+    later = f", {plus} || ' seconds'" if plus else ""
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now'{later}) || '000')"
 
 
 class Base(DeclarativeBase):
@@ -338,6 +343,25 @@ class Counter(Base):
     what: Mapped[str] = mapped_column(String(50), primary_key=True)
     starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # Unix time
     amount: Mapped[int] = mapped_column(BigInteger)
+
+
+class Delivery(Base):
+    """One event on its way to one receiver. `not_before` is its next attempt: none when it was
+    delivered or given up."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(36))
+    type: Mapped[str] = mapped_column(String(50))
+    product_id: Mapped[int] = mapped_column(index=True)  # kept when the product is deleted
+    url: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    not_before: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    delivered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
 
 
 def variant_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:

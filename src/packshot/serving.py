@@ -75,7 +75,13 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
 
 
 def make_worker(services: Services) -> Worker:
-    worker = Worker(services.parts, services.queue, services.catalog, services.settings.concurrency)
+    worker = Worker(
+        services.parts,
+        services.queue,
+        services.catalog,
+        services.settings.concurrency,
+        services.webhooks,
+    )
     services.worker = worker
     threading.Thread(target=say_how_it_stands, args=(services,), daemon=True).start()
     return worker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -78,13 +79,30 @@ class Settings(BaseSettings):
     products_per_day: int = Field(100_000, ge=0)
     upload_mb_per_day: int = Field(50_000, ge=0)
 
+    # Who is told
+    webhook_urls: Names = ()
+    webhook_secret: SecretStr | None = None
+    webhook_hosts: Names = ()
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.enhancer == "gemini" and self.gemini_api_key is None:
             raise ValueError("ENHANCER=gemini needs GEMINI_API_KEY")
         if self.sqs_queue_url is not None and self.queue_region is None:
             raise ValueError("SQS_QUEUE_URL is not a queue URL and AWS_REGION is not set")
+        if self.webhook_urls and not self.webhook_secrets:
+            raise ValueError("WEBHOOK_URLS needs WEBHOOK_SECRET: `packshot webhooks secret`")
+        if not all(_is_web_address(url) for url in self.webhook_urls):
+            raise ValueError("WEBHOOK_URLS must be https:// or http:// addresses, with commas")
+        if not all(_is_signing_secret(secret) for secret in self.webhook_secrets):
+            raise ValueError("WEBHOOK_SECRET must be whsec_ and base64: `packshot webhooks secret`")
         return self
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign: several while one is being replaced."""
+        listed = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        return tuple(part.strip() for part in listed.split(",") if part.strip())
 
     @cached_property
     def enhancer_name(self) -> Literal["local", "gemini"]:
@@ -105,6 +123,24 @@ class Settings(BaseSettings):
         return self.aws_region or os.environ.get("AWS_DEFAULT_REGION")
 
 
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"https", "http"} and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def _is_signing_secret(secret: str) -> bool:
+    """`whsec_` and base64 of 24 to 64 bytes, as the Standard Webhooks specification says."""
+    if not secret.startswith("whsec_"):
+        return False
+    try:
+        return 24 <= len(b64decode(secret.removeprefix("whsec_"), validate=True)) <= 64
+    except ValueError:
+        return False
+
+
 def load_settings() -> Settings:
     """Read the environment; raise SettingsError with one line per bad knob, never a secret."""
     try:
@@ -113,11 +149,14 @@ def load_settings() -> Settings:
         raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None
 
 
+#: Knobs whose values are never shown.
+SECRETS = {"API_KEYS", "GEMINI_API_KEY", "DATABASE_URL", "WEBHOOK_SECRET", "WEBHOOK_URLS"}
+
+
 def _line(fault: Any) -> str:
     knob = ".".join(str(part) for part in fault["loc"][:1]).upper()
     reason = str(fault["msg"]).removeprefix("Value error, ")
     if not knob:
         return reason
-    secret = knob in {"API_KEYS", "GEMINI_API_KEY", "DATABASE_URL"}
-    value = "(not shown)" if secret else repr(fault.get("input"))
+    value = "(not shown)" if knob in SECRETS else repr(fault.get("input"))
     return f"{knob}={value}: {reason}"

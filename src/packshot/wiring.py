@@ -11,17 +11,21 @@ from packshot.claims import Claims
 from packshot.database import Database, at_head
 from packshot.enhancers import Enhancer, Ledger
 from packshot.errors import PackshotError
-from packshot.fetch import Fetcher
+from packshot.fetch import Fetcher, FetchLimits
 from packshot.imaging import OutputSpec
 from packshot.ledger import DatabaseLedger
+from packshot.outbox import Outbox
 from packshot.pipeline import Parts
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
+from packshot.webhooks import Webhooks
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
+#: A receiver of webhooks answers within this (seconds), or is tried again later.
+WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 
 
 class WorkerState(Protocol):
@@ -42,6 +46,7 @@ class Services:
     enhancer: Enhancer
     catalog: Catalog
     parts: Parts
+    webhooks: Webhooks
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -89,16 +94,23 @@ def build(settings: Settings) -> Services:
     pixels = Pixels(settings.pixel_processes)
     enhancer = choose_enhancer(settings, DatabaseLedger(database), pixels)
     wanted = settings.enhanced_images_count
+    outbox = Outbox(settings.webhook_urls)
     parts = Parts(
-        claims=Claims(database, settings.lease_seconds, wanted),
+        claims=Claims(database, settings.lease_seconds, wanted, outbox),
         read_raw=raw_reader(storage, raw_buckets(settings), Fetcher(settings.raw_image_hosts)),
         storage=storage,
         pixels=pixels,
         enhancer=enhancer,
         output=OutputSpec(aspect=settings.enhanced_image_aspect),
     )
-    catalog = Catalog(database, queue, wanted, settings.lease_seconds)
-    return Services(settings, database, queue, storage, pixels, enhancer, catalog, parts)
+    catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
+    webhooks = choose_webhooks(settings, database)
+    return Services(settings, database, queue, storage, pixels, enhancer, catalog, parts, webhooks)
+
+
+def choose_webhooks(settings: Settings, database: Database) -> Webhooks:
+    fetcher = Fetcher(settings.webhook_hosts, WEBHOOK_LIMITS)
+    return Webhooks(database, fetcher.post, settings.webhook_urls, settings.webhook_secrets)
 
 
 def choose_queue(settings: Settings, database: Database) -> Queue:

@@ -22,6 +22,7 @@ from packshot.errors import (
     Unavailable,
 )
 from packshot.queues import Message, Queue
+from packshot.webhooks import Webhooks
 
 log = logging.getLogger("packshot.worker")
 
@@ -32,6 +33,7 @@ LONGEST_OUTAGE_PAUSE = 60.0
 LONGEST_MESSAGE_DELAY = 900.0
 LONGEST_PRODUCT_SECONDS = 900.0
 RESEND_EVERY_SECONDS = 30.0
+DELIVER_EVERY_SECONDS = 2.0
 TIDY_EVERY_SECONDS = 3600.0
 
 
@@ -57,6 +59,7 @@ class Worker:
         queue: Queue,
         catalog: Catalog,
         concurrency: int,
+        webhooks: Webhooks | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
@@ -65,6 +68,7 @@ class Worker:
         self.queue = queue
         self.catalog = catalog
         self.concurrency = concurrency
+        self.webhooks = webhooks
         self.lease_seconds = parts.claims.lease_seconds
         self.clock = clock
         self.chance = chance
@@ -83,12 +87,15 @@ class Worker:
 
     def start(self) -> None:
         log.info("Worker thread started")
-        for name, loop, pause in (
+        loops: list[tuple[str, Callable[[], object], float]] = [
             ("receiver", self._receive, 0.0),
             ("heartbeat", self._beat, self.lease_seconds / 3),
             ("resender", self._resend, RESEND_EVERY_SECONDS),
             ("tidier", self._tidy, TIDY_EVERY_SECONDS),
-        ):
+        ]
+        if self.webhooks is not None and self.webhooks.urls:
+            loops.append(("messenger", self._deliver, DELIVER_EVERY_SECONDS))
+        for name, loop, pause in loops:
             thread = threading.Thread(
                 target=self._forever, args=(name, loop, pause), name=f"packshot-{name}", daemon=True
             )
@@ -142,7 +149,7 @@ class Worker:
                 log.warning("product %s comes back later: %s", held.message.product_id, error)
         return len(rest)
 
-    def _forever(self, name: str, loop: Callable[[], None], pause: float) -> None:
+    def _forever(self, name: str, loop: Callable[[], object], pause: float) -> None:
         """Run a loop until the end; whatever it raises, it goes on."""
         over = self.stopping if name == "receiver" else self.finished
         while not over.is_set():
@@ -319,8 +326,14 @@ class Worker:
         if sent:
             log.info("%d waiting products were sent to the queue again", sent)
 
+    def _deliver(self) -> None:
+        if self.webhooks is not None:
+            self.webhooks.deliver(self.finished.is_set)
+
     def _tidy(self) -> None:
         self.catalog.forget_old()
+        if self.webhooks is not None:
+            self.webhooks.forget_old()
 
 
 @dataclass

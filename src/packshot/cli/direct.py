@@ -1,0 +1,25 @@
+"""For commands that work on the database and the storage themselves, without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from packshot.errors import PackshotError
+from packshot.serving import open_door
+from packshot.wiring import Services, build
+
+
+@contextmanager
+def opened() -> Iterator[Services]:
+    """The parts that the environment and `.env` name; an error of ours ends in one line."""
+    try:
+        services = build(open_door())
+        try:
+            yield services
+        finally:
+            services.close()
+    except PackshotError as error:
+        raise click.ClickException(error.message) from error

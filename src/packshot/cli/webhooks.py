@@ -1,0 +1,70 @@
+"""`packshot webhooks`: what was sent to the shop's servers, and sending it again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from packshot.cli.direct import opened
+from packshot.fetch import redacted
+from packshot.webhooks import DeliveryView
+
+SECRET_BYTES = 32
+
+
+@click.group()
+def webhooks() -> None:
+    """Events of ready, failed and reviewed products, on their way to WEBHOOK_URLS."""
+
+
+@webhooks.command()
+def secret() -> None:
+    """Make a WEBHOOK_SECRET."""
+    click.echo("whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
+
+
+@webhooks.command("list")
+@click.option("--limit", default=20, show_default=True, help="At most so many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def list_deliveries(limit: int, as_json: bool) -> None:
+    """List the latest deliveries: waiting, delivered or given up."""
+    with opened() as services:
+        latest = services.webhooks.latest(limit)
+    if as_json:
+        click.echo(json.dumps([vars(found) for found in latest], default=str))
+    else:
+        Console().print(_table(latest))
+
+
+def _table(latest: list[DeliveryView]) -> Table:
+    result = Table("event", "product", "to", "state", "attempts", "error", show_edge=False)
+    for found in latest:
+        result.add_row(
+            found.type,
+            str(found.product_id),
+            redacted(found.url),
+            found.state,
+            str(found.attempts),
+            found.error or "",
+        )
+    return result
+
+
+@webhooks.command()
+@click.option("--product", "product_id", type=int, help="All events of this product.")
+@click.option("--hours", type=float, help="All events of the last hours.")
+def replay(product_id: int | None, hours: float | None) -> None:
+    """Send events again: those that were given up, unless told otherwise.
+
+    They keep their webhook-id. A running worker delivers them.
+    """
+    with opened() as services:
+        if not services.webhooks.urls:
+            raise click.ClickException("WEBHOOK_URLS is not set: there is nobody to tell")
+        again = services.webhooks.replay(product_id=product_id, since_hours=hours)
+    click.echo(f"{again} deliveries are due again.")

@@ -1,0 +1,308 @@
+"""Webhooks: written with the change, signed, guarded, retried, given up, replayed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from servers.receiver import Receiver
+from shop import Shop, row
+from sqlalchemy import func, select, update
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from packshot.claims import Claim
+from packshot.cli import main
+from packshot.errors import FetchError, SettingsError
+from packshot.models import Delivery, now
+from packshot.settings import load_settings
+from packshot.webhooks import PAUSES
+from packshot.worker import Worker
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
+
+ShopMaker = Callable[..., Shop]
+
+
+@pytest.fixture
+def make(database_url: str, tmp_path: Path) -> Iterator[ShopMaker]:
+    shops: list[Shop] = []
+
+    def maker(receiver: Receiver | None, **knobs: object) -> Shop:
+        if receiver is not None:
+            knobs = {
+                "webhook_urls": (receiver.url,),
+                "webhook_hosts": (receiver.place,),
+                "webhook_secret": SECRET,
+            } | knobs
+        shops.append(Shop(database_url, tmp_path / "media", **knobs))
+        return shops[-1]
+
+    yield maker
+    for shop in shops:
+        shop.close()
+
+
+def count(shop: Shop) -> int:
+    with shop.services.database.read() as session:
+        return session.scalar(select(func.count()).select_from(Delivery)) or 0
+
+
+def make_due(shop: Shop) -> None:
+    with shop.services.database.write() as session:
+        waits = Delivery.not_before.is_not(None)
+        session.execute(update(Delivery).where(waits).values(not_before=now()))
+
+
+def taken(shop: Shop, product_id: int) -> Claim:
+    claim = shop.services.parts.claims.take(product_id)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def test_without_receivers_nothing_is_written(make: ShopMaker) -> None:
+    shop = make(None)
+    product_id, _ = shop.reviewable()
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    assert count(shop) == 0
+
+
+def test_a_review_is_told_signed_and_thin(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, _ = shop.reviewable(raw_image="https://shop.example/a.jpg?signature=secret")
+        view = shop.services.catalog.review(product_id, "approved", who="ann")
+        assert shop.services.webhooks.deliver() == 1
+        assert shop.services.webhooks.deliver() == 0
+    [(headers, body)] = receiver.received
+    event = Webhook(SECRET).verify(body, headers)
+    assert event["type"] == "product.reviewed"
+    assert event["data"]["id"] == product_id
+    assert event["data"]["status"] == "approved"
+    assert event["data"]["version"] == view.version
+    assert event["timestamp"].endswith("Z")
+    assert b"secret" not in body
+    assert len(body) < 20_000
+    with pytest.raises(WebhookVerificationError):
+        Webhook(OTHER).verify(body, headers)
+
+
+def test_each_turn_of_a_product_is_told(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        [ready, failed] = shop.create(row(), row())
+        claims = shop.services.parts.claims
+        claims.complete(taken(shop, ready))
+        claims.fail(taken(shop, failed), FetchError("x" * 30_000, code="not_found"))
+        reviewed, images = shop.reviewable(variants=2)
+        catalog = shop.services.catalog
+        catalog.decide(images[0], "approved", who="ann")  # half decided: no news yet
+        catalog.decide(images[1], "rejected", who="ann")
+        catalog.decide(images[1], "pending", who="ann")  # undone: it waits again
+        shop.services.webhooks.deliver()
+    told = [json.loads(body) for _, body in receiver.received]
+    assert [(event["type"], event["data"]["id"], event["data"]["status"]) for event in told] == [
+        ("product.ready", ready, "pending_review"),
+        ("product.failed", failed, "failed"),
+        ("product.reviewed", reviewed, "approved"),
+        ("product.ready", reviewed, "pending_review"),
+    ]
+    assert told[1]["data"]["error_code"] == "not_found"
+    assert max(len(body) for _, body in receiver.received) < 20_000
+
+
+def test_a_product_whose_attempts_are_used_up_is_told(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver, lease_seconds=1)
+        [product_id] = shop.create(row())
+        from packshot.models import Product
+
+        with shop.services.database.write() as session:
+            session.execute(update(Product).values(attempts=5))
+        shop.services.parts.claims.take(product_id)
+        shop.services.webhooks.deliver()
+    [(_, body)] = receiver.received
+    assert json.loads(body)["data"]["error_code"] == "worker_died"
+
+
+def test_what_is_undone_by_an_error_is_not_told(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, _ = shop.reviewable()
+        with pytest.raises(RuntimeError), shop.services.database.write() as session:
+            shop.services.catalog.outbox.add(session, product_id)
+            raise RuntimeError("the transaction is rolled back")
+    assert count(shop) == 0
+
+
+def test_it_is_tried_again_with_the_same_id_and_then_given_up_and_replayed(
+    make: ShopMaker,
+) -> None:
+    with Receiver(*[500] * (len(PAUSES) + 1)) as receiver:
+        shop = make(receiver)
+        webhooks = shop.services.webhooks
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "rejected", who="ann")
+        for attempt in range(len(PAUSES) + 1):
+            assert webhooks.deliver() == 0
+            assert len(receiver.received) == attempt + 1
+            webhooks.deliver()  # not due: the pause is kept
+            assert len(receiver.received) == attempt + 1
+            make_due(shop)
+        [view] = webhooks.latest()
+        assert (view.state, view.attempts) == ("given_up", len(PAUSES) + 1)
+        assert view.error is not None
+        assert view.error.startswith("500 from 127.0.0.1:")
+        assert webhooks.counts() == {"waiting": 0, "given_up": 1}
+        assert webhooks.replay() == 1
+        assert webhooks.deliver() == 1
+        assert webhooks.latest()[0].state == "delivered"
+        assert webhooks.replay() == 0
+        assert webhooks.replay(product_id=product_id) == 1
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+
+
+def test_one_receiver_that_is_away_does_not_hold_up_another(make: ShopMaker) -> None:
+    with Receiver() as here:
+        away = "http://127.0.0.1:1/hook"
+        shop = make(here, webhook_urls=(away, here.url), webhook_hosts=("127.0.0.1:1", here.place))
+        for _ in range(3):
+            product_id, _ = shop.reviewable()
+            shop.services.catalog.review(product_id, "approved", who="ann")
+        assert shop.services.webhooks.deliver() == 3
+        states = [(view.url, view.attempts) for view in shop.services.webhooks.latest()]
+    assert sorted(attempts for url, attempts in states if url == away) == [0, 0, 1]
+
+
+def test_a_private_receiver_needs_to_be_listed_and_redirects_are_not_followed(
+    make: ShopMaker,
+) -> None:
+    with Receiver() as inner, Receiver(302, headers={"Location": inner.url}) as receiver:
+        shop = make(receiver, webhook_hosts=())
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        assert shop.services.webhooks.deliver() == 0
+        assert receiver.received == []  # refused before a byte was sent
+        with pytest.raises(FetchError, match="302 from"):
+            make(receiver).services.webhooks.post(receiver.url, b"{}", {})
+        assert inner.received == []
+
+
+def test_retry_after_is_kept(make: ShopMaker) -> None:
+    with Receiver(429, headers={"Retry-After": "1000"}) as receiver:
+        shop = make(receiver)
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        shop.services.webhooks.deliver()
+        with shop.services.database.read() as session:
+            due, moment = session.execute(select(Delivery.not_before, now())).one()
+    assert due is not None
+    assert 900 < (due - moment).total_seconds() <= 1001
+
+
+def test_two_processes_deliver_once(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        one, two = make(receiver), make(receiver)
+        product_id, _ = one.reviewable()
+        one.services.catalog.review(product_id, "approved", who="ann")
+        [seen_by_two] = two.services.webhooks._due(receiver.url)
+        assert one.services.webhooks.deliver() == 1
+        assert not two.services.webhooks._take(seen_by_two)
+    assert len(receiver.received) == 1
+
+
+def test_a_secret_being_replaced_signs_with_both(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver, webhook_secret=f"{OTHER},{SECRET}")
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        shop.services.webhooks.deliver()
+    [(headers, body)] = receiver.received
+    for secret in (SECRET, OTHER):
+        Webhook(secret).verify(body, headers)
+
+
+def test_old_deliveries_are_forgotten(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        for _ in range(2):
+            product_id, _ = shop.reviewable()
+            shop.services.catalog.review(product_id, "approved", who="ann")
+        shop.services.webhooks.deliver()
+        with shop.services.database.write() as session:
+            newest = select(func.max(Delivery.id)).scalar_subquery()
+            old = update(Delivery).where(Delivery.id < newest)
+            session.execute(old.values(created_at=now(-31 * 86_400)))
+        shop.services.webhooks.forget_old()
+    assert count(shop) == 1
+
+
+def test_a_worker_delivers_by_itself(make: ShopMaker, tmp_path: Path) -> None:
+    import time
+
+    with Receiver() as receiver:
+        shop = make(receiver, worker_concurrency=1)
+        product_id, _ = shop.reviewable()
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        services = shop.services
+        worker = Worker(services.parts, services.queue, services.catalog, 1, services.webhooks)
+        worker.start()
+        deadline = time.monotonic() + 10
+        while not receiver.received and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert worker.stop(6)
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"WEBHOOK_URLS": "https://shop.example/hook"}, "WEBHOOK_URLS needs WEBHOOK_SECRET"),
+        ({"WEBHOOK_URLS": "shop.example", "WEBHOOK_SECRET": SECRET}, "must be https://"),
+        ({"WEBHOOK_SECRET": "whsec_c2hvcnQ="}, "must be whsec_ and base64"),
+        ({"WEBHOOK_SECRET": "planted-secret"}, "must be whsec_ and base64"),
+    ],
+)
+def test_a_bad_knob_stops_the_start_without_showing_a_secret(
+    environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message) as raised:
+        load_settings()
+    assert "planted" not in raised.value.message
+
+
+def test_the_commands(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: ShopMaker
+) -> None:
+    runner = CliRunner()
+    made = runner.invoke(main, ["webhooks", "secret"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    refused = runner.invoke(main, ["webhooks", "replay"])
+    assert refused.exit_code == 1
+    assert "WEBHOOK_URLS is not set" in refused.output
+    monkeypatch.setenv("WEBHOOK_URLS", "https://shop.example/hook")
+    monkeypatch.setenv("WEBHOOK_SECRET", made.output.strip())
+    shop = Shop(
+        sqlite_url,
+        tmp_path / "m",
+        webhook_urls=("https://shop.example/hook",),
+        webhook_secret=SECRET,
+    )
+    product_id, _ = shop.reviewable()
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    shop.close()
+    listed = json.loads(runner.invoke(main, ["webhooks", "list", "--json"]).output)
+    assert [(found["type"], found["state"]) for found in listed] == [
+        ("product.reviewed", "waiting")
+    ]
+    table = runner.invoke(main, ["webhooks", "list"])
+    assert "product.reviewed" in table.output
+    again = runner.invoke(main, ["webhooks", "replay", "--hours", "1"])
+    assert again.output == "1 deliveries are due again.\n"
