@@ -164,9 +164,7 @@ def test_lists_filter(catalog: Catalog, claims: Claims) -> None:
     done = reviewable(catalog, claims)
     batch = catalog.create([BOX])
     assert [p.id for p in catalog.products(status="pending_review").products] == [done]
-    assert [p.id for p in catalog.products(batch=batch.batch_id).products] == [
-        batch.products[0].id
-    ]
+    assert [p.id for p in catalog.products(batch=batch.batch_id).products] == [batch.products[0].id]
     assert catalog.products(category="Hats").products == []
 
 
@@ -175,7 +173,9 @@ def test_a_product_is_approved_when_all_is_decided_and_one_approved(
 ) -> None:
     product_id = reviewable(catalog, claims)
     first, second = catalog.product(product_id).images
-    assert catalog.decide(first.id, "rejected", who="ann", reason="edges").status == "pending_review"
+    assert (
+        catalog.decide(first.id, "rejected", who="ann", reason="edges").status == "pending_review"
+    )
     assert catalog.decide(second.id, "approved", who="ann").status == "approved"
     assert catalog.decide(second.id, "rejected", who="bob").status == "rejected"
     assert catalog.decide(first.id, "pending", who="bob").status == "pending_review"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import FakeEnhancer, photo_bytes
 from sqlalchemy import delete, update
-from test_catalog import BOX, LEASE, taken
+from test_catalog import BOX, LEASE, record, taken
 
 from packshot import imaging, pipeline
 from packshot.catalog import Catalog
@@ -22,7 +24,8 @@ from packshot.errors import (
     Unavailable,
     VariantRefused,
 )
-from packshot.models import Product, ProductImage, now
+from packshot.models import Product, ProductImage, Round, now
+from packshot.patience import Patience
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue
 from packshot.storage import LocalStorage
@@ -194,3 +197,89 @@ def test_a_redo_never_fetches_again(shop: Shop) -> None:
     assert len(shop.fetched) == 1
     assert len(shop.objects("enhanced/")) == 6
     assert shop.product.round == 2
+
+
+class AwayFor:
+    """A part whose named method is away a few times, then works."""
+
+    def __init__(self, part: object, method: str, times: int) -> None:
+        self.part, self.method, self.left = part, method, times
+
+    def __getattr__(self, name: str) -> object:
+        if name == self.method and self.left:
+            return self._away
+        return getattr(self.part, name)
+
+    def _away(self, *_: object) -> None:
+        self.left -= 1
+        raise Unavailable(f"{self.method} is away")
+
+
+@pytest.mark.parametrize(
+    ("part", "method"),
+    [
+        ("claims", "save_analysis"),
+        ("claims", "check"),
+        ("claims", "record_image"),
+        ("storage", "put_new"),
+        ("storage", "put"),
+    ],
+)
+def test_what_is_paid_is_kept_in_hand_while_a_part_is_away(
+    shop: Shop, part: str, method: str
+) -> None:
+    away = AwayFor(getattr(shop.parts, part), method, 3)
+    patience = Patience(longest=10, sleep=lambda seconds: None)
+
+    def now_away(kind: str, variant: int | None) -> None:
+        if kind == "picture" or method == "save_analysis":
+            object.__setattr__(shop.parts, part, away)
+
+    shop.enhancer.plan = now_away
+    shop.parts = replace(shop.parts, patience=patience)
+    shop.run()
+    assert away.left == 0
+    assert set(shop.enhancer.asked.values()) == {1}
+    assert len(shop.product.images) == 3
+    assert len(shop.objects("previews/")) == 8
+
+
+def test_a_worker_that_froze_before_storing_overwrites_nothing(shop: Shop) -> None:
+    """It had looked at its claim already; meanwhile another one finished the product."""
+    real, late = shop.parts.storage, iter([True])
+
+    class Frozen(AwayFor):
+        def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+            if key.startswith("enhanced/") and next(late, False):
+                shop.die()
+                shop.enhancer.plan = lambda kind, variant: None
+                pipeline.run(
+                    taken(shop.parts.claims, shop.product_id), replace(shop.parts, storage=real)
+                )
+            return real.put_new(key, data + b"late", content_type)
+
+    shop.parts = replace(shop.parts, storage=Frozen(real, "", 0))  # type: ignore[arg-type]
+    with pytest.raises(LostClaim):
+        shop.run()
+    assert len(shop.product.images) == 3
+    for image in shop.product.images:
+        kept = real.get(image.media_url.removeprefix("/media/"))
+        assert hashlib.sha256(kept).hexdigest() == image.sha256
+
+
+def test_previews_lost_in_a_crash_are_made_again(shop: Shop) -> None:
+    shop.run()
+    shop.parts.storage.delete(shop.objects("previews/"))
+    with shop.database.write() as session:
+        session.execute(delete(ProductImage))
+        session.execute(update(Round).values(analysis={}))
+        session.execute(update(Product).values(status="pending"))
+    shop.run()
+    assert len(shop.objects("previews/")) == 2 + 3 * 2
+
+
+def test_a_record_whose_answer_was_lost_is_written_once(shop: Shop) -> None:
+    claim = taken(shop.parts.claims, shop.product_id)
+    for _ in range(2):
+        shop.parts.claims.record_image(claim, record(0))
+    assert len(shop.product.images) == 1

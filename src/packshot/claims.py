@@ -234,6 +234,7 @@ class Claims:
             if self._is_recorded(session, claim, image.variant):
                 return  # by an earlier try, whose answer was lost
             values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
+            values |= {"created_at": now(), "updated_at": now()}  # finer than the column's default
             session.execute(insert(ProductImage).values(**values))
 
     def _is_recorded(self, session: Session, claim: Claim, variant: int) -> bool:
