@@ -6,6 +6,7 @@ exact at the product's edges, in front of blur and behind clutter alike.
 """
 
 import argparse
+import os
 import ctypes
 import tempfile
 import time
@@ -22,9 +23,12 @@ from PIL import Image
 
 
 def choose_variant() -> str:
-    """The vectorised backend where LLVM is installed, else the slow one that runs anywhere."""
+    """MI_DEFAULT_VARIANT, else the vectorised backend where LLVM is installed, else the slow one."""
+    chosen = os.environ.get("MI_DEFAULT_VARIANT")
     try:
-        mi.set_variant("llvm_ad_rgb")
+        mi.set_variant(chosen or "llvm_ad_rgb")
+        if chosen:
+            return chosen
         mi.Float(1.0) + 1.0
     except (ImportError, RuntimeError):
         mi.set_variant("scalar_rgb")
