@@ -50,6 +50,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("POST", "/api/products/{product_id}/review"): REVIEWERS,
     ("POST", "/api/products/{product_id}/enhance"): SIGNED_IN,
     ("GET", "/api/stats"): SIGNED_IN,
+    ("GET", "/api/export"): SIGNED_IN,
     ("GET", "/media/{key}"): SIGNED_IN,
     ("GET", "/metrics"): SIGNED_IN,
     ("GET", "/openapi.json"): SIGNED_IN,

@@ -132,6 +132,15 @@ class Client:
         target.write_bytes(self._send("GET", image["media_url"].lstrip("/")).data)
         return target
 
+    def export(self, as_format: str = "csv", **filters: str) -> Iterator[bytes]:
+        """What is approved, as `csv` or `jsonl`, piece by piece; filters: category, batch."""
+        query = urlencode({"format": as_format, **filters})
+        response = self._send("GET", f"api/export?{query}", preload_content=False)
+        try:
+            yield from response.stream(65_536)
+        finally:
+            response.release_conn()
+
     def _call(self, method: str, path: str, **request: Any) -> Json:
         answer: Json = json.loads(self._send(method, path, **request).data)
         return answer

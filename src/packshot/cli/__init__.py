@@ -16,6 +16,7 @@ COMMANDS = {
     "migrate": ("run", "Create the tables, or bring them up to date."),
     "upload": ("upload", "Upload photos, a folder or a CSV, and create their products."),
     "status": ("status", "Show what waits, what is done and what it cost."),
+    "export": ("export", "Write what is approved to a CSV or JSON-lines file."),
     "retry": ("retry", "Try failed products again."),
     "enhance": ("enhance", "Enhance one photo, or a folder into a sheet; needs no server."),
     "estimate": ("estimate", "Price a batch before sending it."),

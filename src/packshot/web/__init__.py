@@ -12,6 +12,7 @@ from apiflask import APIFlask
 import packshot
 from packshot.web import (
     auth,
+    exports,
     headers,
     limits,
     media,
@@ -46,7 +47,7 @@ def create_app(services: Services, *, clock: Callable[[], float] = time.time) ->
     auth.register(app, read_keys(services.settings))
     limits.register(app, services.database, services.settings, clock)
     operations.register(app, services.health, time.monotonic)
-    for part in (products, review, uploads, media, sessions, operations):
+    for part in (products, review, exports, uploads, media, sessions, operations):
         app.register_blueprint(part.bp)
     openapi.configure(app)
     _add_desk(app)

@@ -170,6 +170,14 @@ class ListQuery(StrictModel):
     )
 
 
+class ExportQuery(StrictModel):
+    """Which approved pictures, and how they are written."""
+
+    format: Literal["csv", "jsonl"] = "csv"
+    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+
+
 class ProductQuery(StrictModel):
     rounds: Literal["current", "all"] = "current"
 

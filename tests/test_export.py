@@ -1,0 +1,139 @@
+"""The export: what is approved now, whole, in order, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from shop import API_KEYS, SECRETS, Json, Shop
+from werkzeug.serving import make_server
+
+from packshot import export
+from packshot.cli import main
+from packshot.export import COLUMNS, FORMULA, _cell
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(database_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def approve(shop: Shop, product_id: int, image_ids: list[int] | None = None) -> None:
+    shop.services.catalog.review(product_id, "approved", who="ann", image_ids=image_ids)
+
+
+def lines(shop: Shop, query: str = "") -> list[Json]:
+    body = shop.ask("GET", f"/api/export?format=jsonl{query}").get_data(as_text=True)
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def test_only_what_is_approved_now(shop: Shop) -> None:
+    approved, [one, _, three] = shop.reviewable(category="Shoes")
+    approve(shop, approved, [one, three])
+    shop.reviewable()  # waits for a reviewer
+    rejected, _ = shop.reviewable()
+    shop.services.catalog.review(rejected, "rejected", who="ann")
+    redone, _ = shop.reviewable()
+    approve(shop, redone)
+    shop.services.catalog.enhance(redone, who="ann")  # its next round is on the way
+    found = lines(shop)
+    assert [(line["product_id"], line["image_id"]) for line in found] == [
+        (approved, one),
+        (approved, three),
+    ]
+    line = found[0]
+    assert tuple(line) == COLUMNS
+    assert (line["mrp"], line["price"], line["category"]) == (50000, 45000, "Shoes")
+    assert line["approved_by"] == "ann"
+    assert line["approved_at"].endswith("Z")
+    assert line["image_url"].startswith("/media/enhanced/")
+
+
+def test_pages_follow_each_other_without_gaps(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "PAGE", 2)
+    wanted = []
+    for _ in range(3):
+        product_id, images = shop.reviewable(variants=3)
+        approve(shop, product_id)
+        wanted += images
+    assert [line["image_id"] for line in lines(shop)] == wanted
+
+
+def test_the_last_decision_counts(shop: Shop) -> None:
+    product_id, images = shop.reviewable(variants=1)
+    approve(shop, product_id)
+    shop.services.catalog.decide(images[0], "pending", who="bob")
+    shop.services.catalog.decide(images[0], "approved", who="eve")
+    assert [line["approved_by"] for line in lines(shop)] == ["eve"]
+
+
+def test_filters(shop: Shop) -> None:
+    shoes, _ = shop.reviewable(variants=1, category="Shoes")
+    toys, _ = shop.reviewable(variants=1, category="Toys")
+    for product_id in (shoes, toys):
+        approve(shop, product_id)
+    assert [line["product_id"] for line in lines(shop, "&category=Toys")] == [toys]
+    batch = shop.services.catalog.product(shoes).batch_id
+    assert [line["product_id"] for line in lines(shop, f"&batch={batch}")] == [shoes]
+
+
+def test_csv_is_quoted_and_runs_nothing(shop: Shop) -> None:
+    product_id, _ = shop.reviewable(variants=1, category='=HYPERLINK("http://evil.example")')
+    approve(shop, product_id)
+    answer = shop.ask("GET", "/api/export")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="approved.csv"'
+    [row] = csv.DictReader(io.StringIO(answer.get_data(as_text=True), newline=""))
+    assert row["category"] == '\'=HYPERLINK("http://evil.example")'
+    assert row["mrp"] == "50000"
+
+
+def test_an_empty_export_is_a_header_or_nothing(shop: Shop) -> None:
+    assert shop.ask("GET", "/api/export").get_data(as_text=True).count("\n") == 1
+    assert shop.ask("GET", "/api/export?format=jsonl").get_data() == b""
+    assert shop.ask("GET", "/api/export?format=xlsx").status_code == 422
+
+
+@given(st.text(max_size=20))
+def test_no_text_begins_a_formula(text: str) -> None:
+    cell = _cell(text)
+    assert not cell.startswith(FORMULA)
+    assert not cell.strip().startswith(FORMULA)
+    assert cell in (text, f"'{text}")
+
+
+def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS)
+    product_id, _ = shop.reviewable(variants=2)
+    approve(shop, product_id)
+    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        run = CliRunner().invoke
+        target = tmp_path / "approved.jsonl"
+        common = ["export", "--url", url, "--format", "jsonl"]
+        refused = run(main, [*common, "-o", str(target)])
+        done = run(main, [*common, "-o", str(target), "--key", SECRETS["review"]])
+        shown = run(main, [*common, "--key", SECRETS["review"]])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        shop.close()
+    assert refused.exit_code == 1
+    assert done.exit_code == 0, done.output
+    assert target.read_text() == shown.output
+    assert len(target.read_text().splitlines()) == 2
+    assert not list(tmp_path.glob(".*unfinished"))
