@@ -272,7 +272,7 @@ def test_previews_lost_in_a_crash_are_made_again(shop: Shop) -> None:
     shop.parts.storage.delete(shop.objects("previews/"))
     with shop.database.write() as session:
         session.execute(delete(ProductImage))
-        session.execute(update(Round).values(analysis={}))
+        session.execute(update(Round).values(analysis=None))
         session.execute(update(Product).values(status="pending"))
     shop.run()
     assert len(shop.objects("previews/")) == 2 + 3 * 2

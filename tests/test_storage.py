@@ -64,6 +64,15 @@ def test_the_second_put_wins(storage: Storage) -> None:
     assert list(storage.list("")) == [KEY]
 
 
+def test_of_many_new_puts_the_first_wins_and_stays(storage: Storage) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        contents = [f"content {number}".encode() * 1000 for number in range(8)]
+        won = list(pool.map(lambda content: storage.put_new(KEY, content, JPEG), contents))
+    assert won.count(True) == 1
+    assert storage.get(KEY) == contents[won.index(True)]
+    assert list(storage.list("")) == [KEY]
+
+
 def test_an_object_is_streamed_with_its_size(storage: Storage) -> None:
     storage.put(KEY, PICTURE, JPEG)
     chunks = storage.open(KEY)

@@ -6,7 +6,11 @@ import os
 import signal
 
 
-def point(name: str) -> None:
-    """Kill this process (as `kill -9` does) when PACKSHOT_KILL_AT names this point."""
-    if os.environ.get("PACKSHOT_KILL_AT") == name:
+def point(name: str, product_id: int | None = None) -> None:
+    """Kill this process (as `kill -9` does) when PACKSHOT_KILL_AT names this point.
+
+    `after_claim@7` means product 7 only, as if its picture killed whoever works on it.
+    """
+    wanted, _, of_product = os.environ.get("PACKSHOT_KILL_AT", "").partition("@")
+    if wanted == name and of_product in {"", str(product_id)}:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -154,6 +154,13 @@ def encode_array(pixels: NDArray[Any], quality: int = 95) -> bytes:
     return _png(image) if image.hasalpha() else _jpeg(image, quality, subsample=False)
 
 
+def previews_of(data: bytes) -> dict[int, bytes]:
+    """The previews of a picture of ours, made anew from what is stored."""
+    header = read_header(data)
+    with _decoding():
+        return _previews(_load(data, header, max(PREVIEW_SIDES)))
+
+
 def finish(data: bytes, spec: OutputSpec, provenance: str | None = None) -> Encoded:
     """The one last step for every enhancer's output: ratio, size, sRGB, JPEG, previews, provenance.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,15 +11,19 @@ from sqlalchemy import func, select, update
 
 from packshot.database import Database
 from packshot.enhancers import Brief, CallRecord
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, Unavailable
 from packshot.models import Call, now
+from packshot.patience import Patience
+
+log = logging.getLogger("packshot.ledger")
 
 
 class DatabaseLedger:
     """The `calls` table, which all processes share."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, patience: Patience | None = None) -> None:
         self.database = database
+        self.patience = patience or Patience()
 
     @contextmanager
     def call(
@@ -33,7 +38,7 @@ class DatabaseLedger:
             record.outcome = error.code if isinstance(error, PackshotError) else "crashed"
             raise
         finally:
-            self._complete(call_id, record)
+            self._keep(call_id, record)
 
     def _begin(self, kind: str, model: str, brief: Brief, variant: int | None) -> int:
         with self.database.write() as session:
@@ -48,6 +53,13 @@ class DatabaseLedger:
             session.add(call)
             session.flush()
             return call.id
+
+    def _keep(self, call_id: int, record: CallRecord) -> None:
+        """Note how it ended. The answer is worth more than the note: it must not go with it."""
+        try:
+            self.patience.keep(lambda: self._complete(call_id, record))
+        except Unavailable as error:
+            log.warning("call %d stays without its outcome: %s", call_id, error.message)
 
     def _complete(self, call_id: int, record: CallRecord) -> None:
         with self.database.write() as session:

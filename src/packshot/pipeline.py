@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from packshot.errors import (
     VariantRefused,
 )
 from packshot.models import normalised_key, preview_key, variant_key
+from packshot.patience import Patience
 from packshot.pixels import Pixels
 from packshot.storage import Storage
 
@@ -42,6 +43,7 @@ class Parts:
     pixels: Pixels
     enhancer: Enhancer
     output: imaging.OutputSpec
+    patience: Patience = field(default_factory=Patience)  # with what is paid and not yet saved
 
 
 def run(claim: Claim, parts: Parts) -> None:
@@ -54,7 +56,7 @@ def run(claim: Claim, parts: Parts) -> None:
     analysis = analysis_of(claim, photo, parts)
     make_variants(claim, photo, analysis, parts)
     parts.claims.complete(claim)
-    faults.point("after_complete")
+    faults.point("after_complete", claim.product_id)
 
 
 def brief_of(claim: Claim) -> Brief:
@@ -77,24 +79,48 @@ def normalised_photo(claim: Claim, parts: Parts) -> Photo:
         data = parts.storage.get(key)
     except NotFound:
         return fetch_and_normalise(claim, key, parts)
+    if claim.analysis is None:  # whoever stored it may have died before its previews
+        put_previews(key, parts.pixels.run(imaging.previews_of, data), parts.storage)
     header = parts.pixels.run(imaging.read_header, data)
     return Photo(data, header.mime_type, header.width, header.height)
 
 
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     raw = parts.read_raw(claim.raw_image)
-    faults.point("after_fetch")
+    faults.point("after_fetch", claim.product_id)
     copy = parts.pixels.run(imaging.normalise, raw)
-    store(key, copy, copy.mime_type, parts.storage)
-    faults.point("after_normalise")
+    copy = stored(key, copy, parts)
+    faults.point("after_normalise", claim.product_id)
     return Photo(copy.data, copy.mime_type, copy.width, copy.height)
 
 
-def store(key: str, picture: imaging.Encoded, content_type: str, storage: Storage) -> None:
-    """Previews first: where the object is, its previews are."""
-    for side, preview in picture.previews.items():
+# -- storing -----------------------------------------------------------------------------------
+
+
+def stored(key: str, picture: imaging.Encoded, parts: Parts) -> imaging.Encoded:
+    """Store a picture with its previews, unless there is one; give what is stored now.
+
+    A picture is never written over: a worker that froze, was given up and woke up again finds
+    that of its successor, which a reviewer may have seen. Safe to repeat.
+    """
+    if not parts.storage.put_new(key, picture.data, picture.mime_type):
+        data = parts.storage.get(key)
+        if data != picture.data:
+            picture = read_back(data, parts)
+    faults.point("before_previews")
+    put_previews(key, picture.previews, parts.storage)
+    return picture
+
+
+def read_back(data: bytes, parts: Parts) -> imaging.Encoded:
+    header = parts.pixels.run(imaging.read_header, data)
+    previews = parts.pixels.run(imaging.previews_of, data)
+    return imaging.Encoded(data, header.mime_type, header.width, header.height, previews)
+
+
+def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> None:
+    for side, preview in previews.items():
         storage.put(preview_key(key, side), preview, JPEG)
-    storage.put(key, picture.data, content_type)
 
 
 # -- the analysis ------------------------------------------------------------------------------
@@ -109,8 +135,9 @@ def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     except ValidationError:
         pass  # none yet
     analysis = parts.enhancer.analyse(photo, brief_of(claim))
-    parts.claims.save_analysis(claim, parts.enhancer.name, analysis.model_dump())
-    faults.point("after_analysis")
+    paid, name = analysis.model_dump(), parts.enhancer.name
+    parts.patience.keep(lambda: parts.claims.save_analysis(claim, name, paid))
+    faults.point("after_analysis", claim.product_id)
     return analysis
 
 
@@ -178,29 +205,33 @@ def make_variant(
         record = adopted(key, variant, analysis, parts)
     else:
         record = made(claim, photo, analysis, variant, key, parts)
-    parts.claims.record_image(claim, record)
-    faults.point("after_record")
+    parts.patience.keep(lambda: parts.claims.record_image(claim, record))
+    faults.point("after_record", claim.product_id)
 
 
 def made(
     claim: Claim, photo: Photo, analysis: Analysis, variant: int, key: str, parts: Parts
 ) -> ImageRecord:
     picture = parts.enhancer.generate(photo, analysis, brief_of(claim), variant)
-    faults.point("after_picture")
+    faults.point("after_picture", claim.product_id)
     finished = finish(picture, parts)
-    parts.claims.check(claim)  # a worker that froze and woke up must not overwrite a picture
-    store(key, finished, JPEG, parts.storage)
-    faults.point("after_upload")
-    return image_record(variant, key, picture, finished, parts)
+
+    def save() -> imaging.Encoded:
+        parts.claims.check(claim)  # whoever lost the product leaves nothing behind
+        return stored(key, finished, parts)
+
+    kept = parts.patience.keep(save)
+    faults.point("after_upload", claim.product_id)
+    return image_record(variant, key, picture, kept, parts)
 
 
 def adopted(key: str, variant: int, analysis: Analysis, parts: Parts) -> ImageRecord:
-    data = parts.storage.get(key)
-    header = parts.pixels.run(imaging.read_header, data)
+    """The picture is paid and stored; its previews may not be."""
+    found = read_back(parts.storage.get(key), parts)
+    put_previews(key, found.previews, parts.storage)
     plan = analysis.variants[variant]
-    picture = Picture(data, plan.title, plan.prompt, model=parts.enhancer.name)
-    stored = imaging.Encoded(data, JPEG, header.width, header.height, {})
-    return image_record(variant, key, picture, stored, parts)
+    picture = Picture(found.data, plan.title, plan.prompt, model=parts.enhancer.name)
+    return image_record(variant, key, picture, found, parts)
 
 
 def was_stored_before(claim: Claim, key: str, storage: Storage) -> bool:
@@ -225,7 +256,7 @@ def unusable(error: PictureError) -> EnhancerError:
 
 
 def image_record(
-    variant: int, key: str, picture: Picture, stored: imaging.Encoded, parts: Parts
+    variant: int, key: str, picture: Picture, kept: imaging.Encoded, parts: Parts
 ) -> ImageRecord:
     return ImageRecord(
         variant=variant,
@@ -235,9 +266,9 @@ def image_record(
         prompt=picture.prompt,
         enhancer=parts.enhancer.name,
         model=picture.model,
-        width=stored.width,
-        height=stored.height,
-        bytes=len(stored.data),
-        sha256=hashlib.sha256(stored.data).hexdigest(),
+        width=kept.width,
+        height=kept.height,
+        bytes=len(kept.data),
+        sha256=hashlib.sha256(kept.data).hexdigest(),
         warning=picture.warning,
     )

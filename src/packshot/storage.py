@@ -45,6 +45,8 @@ STALE_SECONDS: Final = 24 * 3600.0
 #: Keys in one DeleteObjects:
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 DELETE_BATCH: Final = 1000
+#: What a file system without hard links says (FAT, some network and container ones).
+NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 #: The right to read, as an error names it.
 READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
 #: An object never changes under its key. Private: only the reviewer's own browser may keep it.
@@ -89,6 +91,9 @@ class Storage(Protocol):
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """Store an object whole or not at all, over the one that was there."""
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        """Store an object where none is yet, whole or not at all; False when there is one."""
 
     def get(self, key: str) -> bytes:
         """An object's content; NotFound when there is none."""
@@ -165,6 +170,17 @@ class LocalStorage:
                 temporary.unlink(missing_ok=True)
                 raise
             _sync_folder(target.parent)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        target = self._path(key)
+        with self._troubles():
+            _make_folder(target.parent)
+            temporary = self._write_temporary(data)
+            try:
+                return _link(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+                _sync_folder(target.parent)
 
     def _write_temporary(self, data: bytes) -> Path:
         _make_folder(self._incoming)
@@ -249,6 +265,21 @@ class LocalStorage:
             raise Unavailable(_disk_trouble(self._root, error)) from error
 
 
+def _link(temporary: Path, target: Path) -> bool:
+    """Give a file its name unless the name is taken: the one step that no other can get between."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if target.exists():
+            return False
+        temporary.replace(target)
+    return True
+
+
 def _disk_trouble(root: Path, error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"the disk of MEDIA_DIR={root} is full: make room, nothing is lost"
@@ -295,16 +326,37 @@ class S3Storage:
         self._s3: Connection[S3Client] = Connection(make, resource)
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         with self._s3.asking("s3:PutObject") as s3:
-            s3.put_object(
-                Bucket=self._bucket,
-                Key=checked(key),
-                Body=data,
-                ContentType=content_type,
-                CacheControl=CACHE_CONTROL,
-                ChecksumSHA256=digest,  # S3 refuses bytes that changed on their way
-            )
+            self._put(s3, key, data, content_type)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        """By a conditional write (AmazonS3/latest/userguide/conditional-writes.html)."""
+        from botocore.exceptions import ClientError
+
+        with self._s3.asking("s3:PutObject") as s3:
+            try:
+                self._put(s3, key, data, content_type, IfNoneMatch="*")
+            except ClientError as error:
+                if code_of(error) == "PreconditionFailed":
+                    return False
+                if code_of(error) != "NotImplemented":  # some stores that speak S3
+                    raise
+                self._put(s3, key, data, content_type)
+        return True
+
+    def _put(
+        self, s3: S3Client, key: str, data: bytes, content_type: str, **condition: str
+    ) -> None:
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        s3.put_object(
+            Bucket=self._bucket,
+            Key=checked(key),
+            Body=data,
+            ContentType=content_type,
+            CacheControl=CACHE_CONTROL,
+            ChecksumSHA256=digest,  # S3 refuses bytes that changed on their way
+            **condition,  # type: ignore[arg-type]
+        )
 
     def get(self, key: str) -> bytes:
         chunks = self.open(key)
@@ -398,7 +450,7 @@ class S3Storage:
         except Unavailable as error:
             return error.message
         region = bucket_region(answer)
-        if region and self._region and region != self._region:
+        if region and region != (self._region or "us-east-1"):
             # boto3 finds its way, but the plain URLs in `image_url` would not.
             return elsewhere(self._s3.resource, region)
         return self._s3.problem()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -180,7 +181,7 @@ class Rig:
         return [
             f"{name} at {first.at:.2f} and {again.at:.2f}"
             for name, calls in by_call.items()
-            for first, again in zip(calls, calls[1:], strict=False)
+            for first, again in pairwise(calls)
             if not any(first.at - self.fake.latency * 2 <= at <= again.at for at in self.deaths)
         ]
 

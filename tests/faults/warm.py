@@ -60,7 +60,7 @@ class WarmWorker:
         self.log_path = folder / f"worker-{WarmWorker._made}.log"
         self.log_path.touch()
         defaults = {"MEDIA_DIR": str(folder / "media")}
-        whole = clean_environment() | defaults | environment
+        whole = clean_environment() | defaults | dict(environment)
         self.process = _server().Process(target=_run, args=(whole, str(self.log_path)))
 
     def start(self) -> WarmWorker:
