@@ -285,7 +285,8 @@ def test_it_stays_cheap_with_100_000_products_waiting(
     assert "ix_products_queue" in plan
     assert "sort" not in plan.lower()
     assert "b-tree" not in plan.lower()  # SQLite's word for sorting
-    assert best_of(5, lambda: queue.lease(8)) < 0.02  # measured: 1 ms on either
+    # Measured on a busy machine: 10 ms on PostgreSQL, 3 ms on SQLite; 150 ms when it sorts.
+    assert best_of(5, lambda: queue.lease(8)) < 0.06
 
 
 def explain(database: Database, queue: DatabaseQueue) -> str:

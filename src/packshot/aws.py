@@ -98,10 +98,10 @@ class Connection(Generic[ClientT]):
         self._made: tuple[int, ClientT] | None = None
         self._problems: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._forget_parent)
+        os.register_at_fork(after_in_child=self._unlock)
 
-    def _forget_parent(self) -> None:
-        self._made = None
+    def _unlock(self) -> None:
+        """In a new child: whoever held the lock at the fork is not here to give it back."""
         self._lock = threading.Lock()
 
     @contextmanager
