@@ -6,8 +6,8 @@ exact at the product's edges, in front of blur and behind clutter alike.
 """
 
 import argparse
-import os
 import ctypes
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from PIL import Image
 
 
 def choose_variant() -> str:
-    """MI_DEFAULT_VARIANT, else the vectorised backend where LLVM is installed, else the slow one."""
+    """MI_DEFAULT_VARIANT, else the vectorised backend where there is LLVM, else the slow one."""
     chosen = os.environ.get("MI_DEFAULT_VARIANT")
     try:
         mi.set_variant(chosen or "llvm_ad_rgb")
