@@ -45,6 +45,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("POST", "/api/uploads"): SUBMITTERS,
     ("GET", "/api/products"): SIGNED_IN,
     ("GET", "/api/products/{product_id}"): SIGNED_IN,
+    ("DELETE", "/api/products/{product_id}"): {"admin", "all"},
     ("GET", "/api/products/{product_id}/history"): SIGNED_IN,
     ("PATCH", "/api/product-images/{image_id}"): REVIEWERS,
     ("POST", "/api/products/{product_id}/review"): REVIEWERS,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -48,6 +49,8 @@ FACETS = 100
 #: A product that was sent and is still waiting after this long is sent again.
 RESEND_AFTER_SECONDS = 120.0
 RESEND_AT_MOST = 1000
+#: A queue that did not take a product is left in peace for so long: the re-sender tries it.
+KEEP_STILL_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class ImageView:
     cost: Decimal | None
     created_at: datetime
     updated_at: datetime
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -212,9 +216,13 @@ class Catalog:
         wanted: int,
         lease_seconds: float = 60.0,
         outbox: Outbox = Outbox(),
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.database = database
         self.queue = queue
+        self.clock = clock
+        self.keep_still_until = float("-inf")
         self.wanted = wanted
         self.lease_seconds = lease_seconds
         self.outbox = outbox
@@ -287,11 +295,18 @@ class Catalog:
         """Tell the queue, after the commit. What it does not take now is sent again later."""
         if not self.queue.is_external:
             return  # the rows are the queue
+        if self.clock() >= self.keep_still_until:  # else each request would wait for it in vain
+            self._send(product_ids)
+
+    def _send(self, product_ids: Sequence[int]) -> None:
         try:
             self._mark_sent(self.queue.send(product_ids))
         except PackshotError as error:
+            self.keep_still_until = self.clock() + KEEP_STILL_SECONDS
             log.warning(
-                "%d products are committed but not sent yet: %s", len(product_ids), error.message
+                "products are committed but not sent yet, %d for one: they are sent later: %s",
+                product_ids[0],
+                error.message,
             )
 
     def _mark_sent(self, product_ids: set[int]) -> None:
@@ -301,21 +316,37 @@ class Catalog:
             )
 
     def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
-        """Send again what waits for work but was never sent, or so long ago that it was lost."""
+        """Send again what waits for work but was never sent, or so long ago that it was lost.
+
+        No more are taken for lost than the queue holds too few: with a long backlog most messages
+        are old, and sending them again would only make it longer. Raises Unavailable.
+        """
         if not self.queue.is_external:
             return 0
-        long_ago = or_(Product.sent_at.is_(None), Product.sent_at <= now(-after_seconds))
-        never_or_lost = and_(long_ago, Product.queued_at <= now(-2))
+        ids = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
+        old = self._overdue(Product.sent_at <= now(-after_seconds))
+        if old:
+            ids += old[: self._too_few_in_queue()]
+        if ids:
+            self._send(ids)
+        return len(ids)
+
+    def _overdue(self, condition: ColumnElement[bool]) -> list[int]:
         with self.database.read() as session:
-            ids = session.scalars(
+            oldest_first = (
                 select(Product.id)
-                .where(is_waiting_for_work(self.lease_seconds), never_or_lost)
+                .where(is_waiting_for_work(self.lease_seconds), condition)
                 .order_by(Product.queued_at)
                 .limit(RESEND_AT_MOST)
-            ).all()
-        if ids:
-            self.send(ids)
-        return len(ids)
+            )
+            return list(session.scalars(oldest_first))
+
+    def _too_few_in_queue(self) -> int:
+        sent = (Product.status == PENDING) & Product.sent_at.is_not(None)
+        with self.database.read() as session:
+            should = session.scalar(select(func.count()).select_from(Product).where(sent)) or 0
+        depth = self.queue.depth()
+        return max(0, should - depth.waiting - depth.in_flight)
 
     # -- look --------------------------------------------------------------------------------
 
@@ -480,6 +511,8 @@ class Catalog:
             _check_decidable(product)
             images = _images(session, product)
             chosen = _chosen(product, images, image_ids)
+            if images and not chosen and status != REJECTED:
+                raise _removed(product)
             for image in images:
                 verdict = status if image.id in chosen else REJECTED
                 _decide(session, product, image, verdict, who, reason, note)
@@ -658,10 +691,9 @@ def _images(session: Session, product: Product) -> Sequence[ProductImage]:
 def _chosen(
     product: Product, images: Sequence[ProductImage], image_ids: Sequence[int] | None
 ) -> set[int]:
-    present = {image.id for image in images}
     if image_ids is None:
-        return present
-    strangers = set(image_ids) - present
+        return {image.id for image in images if image.removed_at is None}
+    strangers = set(image_ids) - {image.id for image in images}
     if strangers:
         raise Conflict(
             f"pictures {sorted(strangers)} are not in the current round of product {product.id}",
@@ -681,6 +713,8 @@ def _decide(
 ) -> None:
     if image.status == status:
         return
+    if image.removed_at is not None:
+        raise _removed(product)
     session.add(
         Decision(
             product_id=product.id,
@@ -694,6 +728,13 @@ def _decide(
     )
     image.status = status
     image.updated_at = now()
+
+
+def _removed(product: Product) -> Conflict:
+    return Conflict(
+        f"the rejected pictures of product {product.id} were removed to save space: redo it",
+        code="removed",
+    )
 
 
 def _touch(product: Product) -> None:
@@ -826,7 +867,7 @@ def _refusals(this_round: Round | None) -> str | None:
 def _normalised(product: Product, this_round: Round | None) -> NormalisedView | None:
     """The normalised copy is there once anything was read off it."""
     started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
-    if product.media_namespace is None or not started:
+    if product.media_namespace is None or not started or product.raw_removed_at is not None:
         return None
     key = normalised_key(product.media_namespace, product.id)
     return NormalisedView(f"/media/{key}", _previews(key))
@@ -837,7 +878,7 @@ def _previews(key: str) -> dict[int, str]:
 
 
 def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
-    key = image.object_key
+    key = image.object_key if image.removed_at is None else None
     return ImageView(
         id=image.id,
         product_id=image.product_id,
@@ -859,6 +900,7 @@ def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
         cost=cost,
         created_at=image.created_at,
         updated_at=image.updated_at,
+        removed_at=image.removed_at,
     )
 
 

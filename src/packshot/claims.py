@@ -105,7 +105,10 @@ class Claims:
         self.outbox = outbox
 
     def take(self, product_id: int) -> Claim | NotNow | NothingToDo:
-        """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product."""
+        """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product.
+
+        The attempt of a claim that is to run `alone` counts when it begins, see `begin`.
+        """
         with self.database.write() as session:
             product = session.get(Product, product_id)
             if product is None:
@@ -131,8 +134,7 @@ class Claims:
             .where(Product.id == product.id, Product.version == product.version)
             .values(
                 status=FAILED,
-                error_code=product.error_code or "worker_died",
-                error=product.error or KILLED.format(attempts=product.attempts),
+                **_reason(product),
                 **_let_go(),
             )
         )
@@ -156,7 +158,7 @@ class Claims:
             .values(
                 token=token,
                 lease_until=now(self.lease_seconds),
-                attempts=product.attempts + 1,
+                attempts=product.attempts + (product.token is None),
                 media_namespace=namespace,
                 round=max(product.round, 1),
             ),
@@ -199,6 +201,16 @@ class Claims:
         waits = [(moment - row[2]).total_seconds() for moment in row[:2] if moment is not None]
         return max(1.0, *waits) if waits else 1.0
 
+    def begin(self, claim: Claim) -> None:
+        """Count the attempt of a claim that had to wait until it was alone. Raises LostClaim.
+
+        Had it been counted before, a picture that kills the process would use up the attempts of
+        those who wait beside it.
+        """
+        with self.database.write() as session:
+            if not _changed(session, _held(claim).values(attempts=claim.attempts)):
+                raise _lost(claim)
+
     def renew(self, claims: Sequence[Claim]) -> set[str]:
         """Lengthen the leases; return the tokens of the claims that are lost."""
         lost = set()
@@ -220,7 +232,7 @@ class Claims:
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Keep what was paid for. Raises LostClaim, and writes nothing, when the hold is gone."""
         with self.database.write() as session:
-            self._progress(session, claim)
+            self._progress(session, claim, raw_removed_at=None)  # it was fetched again
             session.execute(
                 update(Round)
                 .where(Round.product_id == claim.product_id, Round.number == claim.round)
@@ -271,8 +283,9 @@ class Claims:
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
         """It was not the product's fault: the attempt is given back."""
+        before = claim.attempts - 1
         values: dict[str, Any] = {
-            "attempts": case((Product.attempts > 0, Product.attempts - 1), else_=0)
+            "attempts": case((Product.attempts > before, before), else_=Product.attempts)
         }
         if seconds > 0:
             values["not_before"] = now(seconds)
@@ -287,11 +300,21 @@ class Claims:
             if "status" in values:
                 self.outbox.add(session, claim.product_id)
 
-    def _progress(self, session: Session, claim: Claim) -> None:
+    def _progress(self, session: Session, claim: Claim, **values: Any) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
-        saved = _held(claim).values(attempts=0, version=Product.version + 1, updated_at=now())
+        values |= {"attempts": 0, "version": Product.version + 1, "updated_at": now()}
+        saved = _held(claim).values(**values)
         if not _changed(session, saved):
             raise _lost(claim)
+
+
+def _reason(product: Product) -> dict[str, str]:
+    """Why it is given up: its last claim died, else what the last attempt ended with."""
+    died = product.token is not None or product.error_code is None
+    code, killed = "worker_died", KILLED.format(attempts=product.attempts)
+    if died:
+        return {"error_code": code, "error": killed}
+    return {"error_code": product.error_code or code, "error": product.error or killed}
 
 
 def _lost(claim: Claim) -> LostClaim:

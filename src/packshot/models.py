@@ -180,6 +180,7 @@ class Product(Base):
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
+    raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         # The queue: what is due, oldest first.
@@ -217,7 +218,10 @@ def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
 
 
 class Round(Base):
-    """One run of `wanted` variants; one analysis each. `refusals` are variants refused for good."""
+    """One run of `wanted` variants; one analysis each. `refusals` are variants refused for good.
+
+    `seconds` says how long each step of the run that finished it took.
+    """
 
     __tablename__ = "rounds"
 
@@ -231,6 +235,8 @@ class Round(Base):
     analysis: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
+    seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)
 
 
 class ProductImage(Base):
@@ -257,6 +263,7 @@ class ProductImage(Base):
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
+    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         UniqueConstraint("product_id", "round", "variant"),

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     products_per_day: int = Field(100_000, ge=0)
     upload_mb_per_day: int = Field(50_000, ge=0)
 
+    # What is kept
+    raw_keep_days: int | None = Field(None, ge=1)
+    rejected_keep_days: int | None = Field(None, ge=1)
+
     # Who is told
     webhook_urls: Names = ()
     webhook_secret: SecretStr | None = None

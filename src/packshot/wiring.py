@@ -18,6 +18,7 @@ from packshot.outbox import Outbox
 from packshot.pipeline import Parts
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
+from packshot.retention import Retention
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
 from packshot.webhooks import Webhooks
@@ -47,6 +48,7 @@ class Services:
     catalog: Catalog
     parts: Parts
     webhooks: Webhooks
+    retention: Retention
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -105,7 +107,19 @@ def build(settings: Settings) -> Services:
     )
     catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
     webhooks = choose_webhooks(settings, database)
-    return Services(settings, database, queue, storage, pixels, enhancer, catalog, parts, webhooks)
+    retention = Retention(database, storage, settings.raw_keep_days, settings.rejected_keep_days)
+    return Services(
+        settings,
+        database,
+        queue,
+        storage,
+        pixels,
+        enhancer,
+        catalog,
+        parts,
+        webhooks,
+        retention,
+    )
 
 
 def choose_webhooks(settings: Settings, database: Database) -> Webhooks:

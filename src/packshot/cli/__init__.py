@@ -23,6 +23,7 @@ COMMANDS = {
     "check": ("check", "Try every configured part, and say what to mend."),
     "redrive": ("redrive", "Send the messages of the dead-letter queue back to work."),
     "key": ("key", "Make an API key for API_KEYS."),
+    "prune": ("prune", "Remove raw and rejected pictures that are past their time."),
     "webhooks": ("webhooks", "List webhook deliveries, send them again, make a secret."),
 }
 

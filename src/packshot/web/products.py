@@ -19,6 +19,7 @@ from packshot.web.raw_images import check_raw_image
 from packshot.web.refusals import Fault, InvalidRequest, malformed, pointer
 from packshot.web.schemas import (
     MAX_ID,
+    Answer,
     Batch,
     BulkAnswer,
     BulkData,
@@ -164,6 +165,19 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
     view = services().catalog.product(product_id, all_rounds=query.rounds == "all")
     body = ProductAnswer(message="Product", data=ProductData(product=present(view)))
     return conditional(answer(body), str(view.version))
+
+
+@bp.delete(ONE)
+@bp.output(Answer)
+@bp.doc(operation_id="deleteProduct")
+@needs("admin")
+def delete_product(product_id: int) -> Response:
+    """Delete a product for good, with its pictures and decisions
+
+    Its upload goes too, unless another product has it. What was paid stays in the books.
+    """
+    services().retention.delete_product(product_id)
+    return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))
 
 
 @bp.get(f"{ONE}/history")

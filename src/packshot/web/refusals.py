@@ -18,6 +18,7 @@ MEANINGS: Final[dict[str, str]] = {
     "stale": "Somebody else was faster: the answer holds the present state.",
     "not_reviewable": "A product that is pending or failed has nothing to decide.",
     "round_closed": "The picture belongs to an older round, which is closed.",
+    "removed": "The rejected picture was removed to save space; a redo makes new ones.",
     "not_in_round": "A named picture is not in the product's current round.",
     "idempotency_running": "A request with this Idempotency-Key is still running.",
     "idempotency_mismatch": "This Idempotency-Key was used with another body.",

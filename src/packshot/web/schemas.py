@@ -226,7 +226,8 @@ class Out(BaseModel):
 
 
 class ImageOut(Out):
-    """One enhanced picture. `media_url` and `previews` need a signed-in reader."""
+    """One enhanced picture. `media_url` and `previews` need a signed-in reader; a picture that
+    was rejected and removed to save space (`removed_at`) has none."""
 
     id: int
     product_id: int
@@ -248,6 +249,7 @@ class ImageOut(Out):
     cost: AmountOut | None = Field(description="US dollars")
     created_at: datetime
     updated_at: datetime
+    removed_at: datetime | None
 
 
 class NormalisedOut(Out):

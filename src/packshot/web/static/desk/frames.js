@@ -11,7 +11,7 @@ export function address(picture, size) {
 /** An <img> that says so when it can't be shown, after trying the original. */
 export function image(picture, size, alt, more = {}) {
   const first = address(picture, size);
-  if (!first) return h("span", { class: "no-picture" }, "No picture yet");
+  if (!first) return h("span", { class: "no-picture" }, picture?.removed_at ? "Removed to save space" : "No picture yet");
   const element = h("img", { alt, decoding: "async", draggable: "false", ...more });
   element.addEventListener("error", () => {
     const last = address(picture, "original");

@@ -1,0 +1,36 @@
+"""`packshot prune`: removes raw and rejected pictures that are past their time."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from packshot.cli.direct import opened
+from packshot.retention import Pruned
+
+
+@click.command()
+@click.option("--delete", "for_good", is_flag=True, help="Do it; else only say what would go.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def prune(for_good: bool, as_json: bool) -> None:
+    """Remove raw photos of reviewed products after RAW_KEEP_DAYS, rejected pictures after
+    REJECTED_KEEP_DAYS. Approved pictures are never removed. Made for a daily timer."""
+    with opened() as services:
+        settings = services.settings
+        if settings.raw_keep_days is None and settings.rejected_keep_days is None:
+            raise click.ClickException(
+                "everything is kept: set RAW_KEEP_DAYS or REJECTED_KEEP_DAYS to change that"
+            )
+        pruned = services.retention.prune() if for_good else services.retention.plan()
+    click.echo(json.dumps(vars(pruned)) if as_json else _told(pruned, for_good))
+
+
+def _told(pruned: Pruned, for_good: bool) -> str:
+    what = (
+        f"raw photos of {pruned.raw_photos:,} products and {pruned.rejected:,} rejected pictures"
+        f" ({pruned.rejected_bytes / 1e6:,.1f} MB)"
+    )
+    if for_good:
+        return f"Removed the {what}."
+    return f"Would remove the {what}. Nothing was changed: --delete does it."

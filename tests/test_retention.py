@@ -1,0 +1,295 @@
+"""Retention: what is past its time goes, the approved stays; deleting leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from fakes import FakeEnhancer, photo_bytes
+from servers.aws import Aws
+from shop import API_KEYS, SECRETS, Shop
+from sqlalchemy import select, update
+
+from packshot.claims import Claim
+from packshot.cli import main
+from packshot.database import Database
+from packshot.errors import FetchError
+from packshot.models import Call, Product, ProductImage, normalised_key, now
+from packshot.pipeline import Parts, normalised_photo
+from packshot.retention import Retention, with_previews
+from packshot.storage import S3Storage
+
+DAYS = {"raw_keep_days": 30, "rejected_keep_days": 7}
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(database_url, tmp_path / "media", **DAYS)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def s3_shop(sqlite_url: str, tmp_path: Path, aws: Aws) -> Iterator[Shop]:
+    shop = Shop(
+        sqlite_url, tmp_path / "media", s3_bucket=aws.bucket(), aws_region="us-east-1", **DAYS
+    )
+    yield shop
+    shop.close()
+
+
+def objects(shop: Shop) -> set[str]:
+    return set(shop.services.storage.list(""))
+
+
+def store(shop: Shop, key: str) -> list[str]:
+    """An object with its previews."""
+    for each in with_previews(key):
+        shop.services.storage.put(each, b"\xff\xd8\xff" + each.encode(), "image/jpeg")
+    return with_previews(key)
+
+
+def upload(shop: Shop) -> str:
+    key = f"uploads/{uuid.uuid4()}"
+    store(shop, key)
+    return f"/media/{key}"
+
+
+def product_of(shop: Shop, product_id: int) -> Product:
+    with shop.services.database.read() as session:
+        return session.get_one(Product, product_id)
+
+
+def with_photo(shop: Shop, raw_image: str | None = None) -> tuple[int, list[int], str]:
+    """A product to review with its upload and normalised copy: its id, pictures, normalised key."""
+    raw_image = raw_image or upload(shop)
+    product_id, images = shop.reviewable(variants=2, raw_image=raw_image)
+    key = normalised_key(product_of(shop, product_id).media_namespace or "", product_id)
+    store(shop, key)
+    with shop.services.database.read() as session:
+        keys = session.scalars(
+            select(ProductImage.object_key).where(ProductImage.product_id == product_id)
+        ).all()
+    for each in keys:
+        assert each is not None
+        store(shop, each)
+    return product_id, images, key
+
+
+def age(shop: Shop, days: float) -> None:
+    """Everything was last changed that long ago."""
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(updated_at=now(-days * 86_400)))
+        session.execute(update(ProductImage).values(updated_at=now(-days * 86_400)))
+
+
+def review(shop: Shop, product_id: int, status: str, images: list[int] | None = None) -> None:
+    shop.services.catalog.review(product_id, status, who="ann", image_ids=images)
+
+
+def test_what_is_past_its_time_goes_and_the_approved_stays(shop: Shop) -> None:
+    product_id, [kept, gone], normalised = with_photo(shop)
+    review(shop, product_id, "approved", [kept])
+    _, _, waiting_normalised = with_photo(shop)
+    age(shop, 31)
+    before = objects(shop)
+    plan = shop.services.retention.plan()
+    assert (plan.raw_photos, plan.rejected) == (1, 1)
+    assert objects(shop) == before  # a plan changes nothing
+    assert shop.services.retention.prune() == plan
+    view = shop.services.catalog.product(product_id)
+    images = {image.id: image for image in view.images}
+    assert view.normalised is None
+    assert images[gone].media_url is None
+    assert images[gone].previews == {}
+    assert images[gone].removed_at is not None
+    assert images[kept].media_url is not None
+    left = objects(shop)
+    assert str(images[kept].media_url).removeprefix("/media/") in left
+    assert not left & set(with_previews(normalised))
+    assert set(with_previews(waiting_normalised)) <= left
+    upload_key = view.raw_image.removeprefix("/media/")
+    assert not left & set(with_previews(upload_key))
+    assert len(before - left) == 9  # the copy, the upload, the picture; each with two previews
+    assert shop.services.retention.prune() == type(plan)(0, 0, 0)
+    assert objects(shop) == left
+
+
+def test_nothing_goes_before_its_time_or_without_a_setting(shop: Shop) -> None:
+    product_id, images, _ = with_photo(shop)
+    review(shop, product_id, "approved", images[:1])
+    age(shop, 6)
+    before = objects(shop)
+    shop.services.retention.prune()
+    assert objects(shop) == before
+    age(shop, 6000)
+    forever = Retention(shop.services.database, shop.services.storage)
+    assert forever.prune().raw_photos == forever.prune().rejected == 0
+    assert objects(shop) == before
+
+
+def test_it_works_on_s3(s3_shop: Shop) -> None:
+    product_id, images, _ = with_photo(s3_shop)
+    review(s3_shop, product_id, "approved", images[:1])
+    age(s3_shop, 31)
+    assert isinstance(s3_shop.services.storage, S3Storage)
+    before = objects(s3_shop)
+    s3_shop.services.retention.prune()
+    assert len(before - objects(s3_shop)) == 9
+    s3_shop.services.retention.delete_product(product_id)
+    assert objects(s3_shop) == set()
+
+
+def test_a_shared_upload_stays_until_nobody_needs_it(shop: Shop) -> None:
+    shared = upload(shop)
+    first, _, _ = with_photo(shop, shared)
+    review(shop, first, "rejected")
+    second, _, _ = with_photo(shop, shared)
+    age(shop, 31)
+    shop.services.retention.prune()
+    assert shared.removeprefix("/media/") in objects(shop)
+    review(shop, second, "rejected")
+    age(shop, 31)
+    shop.services.retention.prune()
+    assert shared.removeprefix("/media/") not in objects(shop)
+
+
+def test_the_sellers_own_objects_are_never_removed(s3_shop: Shop) -> None:
+    bucket = s3_shop.settings.s3_bucket
+    s3_shop.services.storage.put("raw/phone.jpg", b"the seller's", "image/jpeg")
+    product_id, _, _ = with_photo(s3_shop, f"s3://{bucket}/raw/phone.jpg")
+    review(s3_shop, product_id, "rejected")
+    age(s3_shop, 31)
+    s3_shop.services.retention.prune()
+    s3_shop.services.retention.delete_product(product_id)
+    assert objects(s3_shop) == {"raw/phone.jpg"}
+
+
+def test_what_a_crash_left_goes_with_the_next_run(shop: Shop) -> None:
+    product_id, _, normalised = with_photo(shop)
+    review(shop, product_id, "rejected")
+    age(shop, 31)
+    retention = shop.services.retention
+    retention._mark_raw()
+    retention._mark_rejected()  # and here the process dies
+    assert normalised in objects(shop)
+    retention.prune()
+    assert not [key for key in objects(shop) if f"/{product_id}/" in key]
+
+
+def test_a_removed_picture_can_not_be_approved(shop: Shop) -> None:
+    product_id, images, _ = with_photo(shop)
+    review(shop, product_id, "rejected")
+    age(shop, 8)
+    shop.services.retention.prune()
+    for path, body in (
+        (f"/api/product-images/{images[0]}", {"status": "approved"}),
+        (f"/api/product-images/{images[0]}", {"status": "pending"}),
+    ):
+        answer = shop.ask("PATCH", path, json=body)
+        assert (answer.status_code, answer.get_json()["type"]) == (409, "/problems/removed")
+    answer = shop.ask("POST", f"/api/products/{product_id}/review", json={"status": "approved"})
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "/problems/removed")
+    answer = shop.ask("POST", f"/api/products/{product_id}/review", json={"status": "rejected"})
+    assert answer.status_code == 200
+
+
+def test_approving_the_rest_leaves_the_removed_ones_rejected(shop: Shop) -> None:
+    product_id, [kept, gone], _ = with_photo(shop)
+    review(shop, product_id, "approved", [kept])
+    age(shop, 8)
+    shop.services.retention.prune()
+    review(shop, product_id, "pending")
+    review(shop, product_id, "approved")
+    statuses = {each.id: each.status for each in shop.services.catalog.product(product_id).images}
+    assert statuses == {kept: "approved", gone: "rejected"}
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_redo_fetches_the_photo_again_or_says_why_not(
+    own: bool, sqlite_url: str, tmp_path: Path
+) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media", **DAYS)
+    raw_image = upload(shop) if own else "https://shop.example/box.jpg"
+    product_id, _, _ = with_photo(shop, raw_image)
+    review(shop, product_id, "rejected")
+    age(shop, 31)
+    shop.services.retention.prune()
+    catalog, parts = shop.services.catalog, shop.services.parts
+    assert catalog.enhance(product_id, who="ann").normalised is None
+    claim = parts.claims.take(product_id)
+    assert isinstance(claim, Claim)
+    if own:
+        with pytest.raises(FetchError, match="upload the picture again"):
+            normalised_photo(claim, parts)
+    else:
+        there = Parts(**vars(parts) | {"read_raw": lambda url: photo_bytes()})
+        normalised_photo(claim, there)
+        parts.claims.save_analysis(claim, FakeEnhancer().name, {})
+        assert catalog.product(product_id).normalised is not None
+    shop.close()
+
+
+def test_deleting_a_product_leaves_nothing_but_the_books(shop: Shop) -> None:
+    product_id, _, _ = with_photo(shop)
+    other, _, _ = with_photo(shop)
+    review(shop, product_id, "approved")
+    with shop.services.database.write() as session:
+        session.add(Call(product_id=product_id, round=1, kind="image", model="m", cost="0.04"))
+    shop.services.storage.put(f"enhanced/{product_id}/not-recorded.jpg", b"x", "image/jpeg")
+    others = {key for key in objects(shop) if f"/{other}/" in key}
+    assert shop.ask("DELETE", f"/api/products/{product_id}").get_json()["success"]
+    assert shop.ask("DELETE", f"/api/products/{product_id}").status_code == 404
+    assert shop.ask("GET", f"/api/products/{product_id}").status_code == 404
+    assert shop.ask("GET", f"/api/products/{other}").status_code == 200
+    assert others <= objects(shop)
+    assert not [key for key in objects(shop) if f"/{product_id}/" in key]
+    assert float(shop.services.catalog.stats().spent) == pytest.approx(0.04)
+
+
+def test_only_admins_delete(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS)
+    product_id, _ = shop.reviewable()
+    for scope, status in (("submit", 403), ("review", 403), ("admin", 200)):
+        answer = shop.ask("DELETE", f"/api/products/{product_id}", SECRETS[scope])
+        assert answer.status_code == status
+    shop.close()
+
+
+def test_a_worker_that_held_a_deleted_product_loses_quietly(database: Database, shop: Shop) -> None:
+    [product_id] = shop.create()
+    claim = shop.services.parts.claims.take(product_id)
+    assert isinstance(claim, Claim)
+    shop.services.retention.delete_product(product_id)
+    assert shop.services.parts.claims.renew([claim]) == {claim.token}
+
+
+def test_the_command_asks_before_it_removes(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = tmp_path / "media"
+    shop = Shop(sqlite_url, media, **DAYS)
+    product_id, _, _ = with_photo(shop)
+    review(shop, product_id, "rejected")
+    age(shop, 31)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"DATABASE_URL": sqlite_url, "MEDIA_DIR": str(media)}.items():
+        monkeypatch.setenv(name, value)
+    run = CliRunner().invoke
+    assert "everything is kept" in run(main, ["prune"]).output
+    monkeypatch.setenv("RAW_KEEP_DAYS", "30")
+    monkeypatch.setenv("REJECTED_KEEP_DAYS", "7")
+    before = objects(shop)
+    assert run(main, ["prune"]).output == (
+        "Would remove the raw photos of 1 products and 2 rejected pictures (0.0 MB)."
+        " Nothing was changed: --delete does it.\n"
+    )
+    assert objects(shop) == before
+    done = json.loads(run(main, ["prune", "--delete", "--json"]).output)
+    assert done == {"raw_photos": 1, "rejected": 2, "rejected_bytes": 0}
+    assert objects(shop) == set()
+    shop.close()
