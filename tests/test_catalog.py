@@ -106,6 +106,30 @@ def test_a_lost_message_is_sent_again_after_a_while(catalog: Catalog, queue: Fak
     assert queue.waiting == [product_id]
 
 
+def test_old_messages_of_a_long_backlog_are_not_sent_again(
+    catalog: Catalog, queue: FakeQueue
+) -> None:
+    ids = [product.id for product in catalog.create([BOX] * 5).products]
+    age(catalog.database, "sent_at", 500)
+    assert catalog.resend() == 0
+    queue.waiting = ids[2:]
+    assert catalog.resend() == 2
+
+
+def test_a_queue_that_is_away_is_not_waited_for_by_every_request(
+    database: Database, queue: FakeQueue
+) -> None:
+    moments = iter([0.0, 1.0, 2.0, 100.0])
+    catalog = Catalog(database, queue, wanted=2, clock=lambda: next(moments))
+    queue.trouble = Unavailable("away")
+    catalog.create([BOX])
+    queue.trouble = AssertionError("it was to be left in peace")
+    catalog.create([BOX])
+    queue.trouble = None
+    catalog.create([BOX])
+    assert len(queue.waiting) == 1
+
+
 def age(database: Database, column: str, seconds: float) -> None:
     with database.write() as session:
         session.execute(update(Product).values({column: now(-seconds)}))

@@ -11,7 +11,7 @@ from test_catalog import BOX, LEASE, record, taken
 from packshot.catalog import Catalog
 from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
 from packshot.database import Database
-from packshot.errors import EnhancerError, LostClaim, Unavailable
+from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.models import Product, now
 from packshot.queues import DatabaseQueue
 
@@ -101,7 +101,10 @@ def test_five_claims_in_vain_fail_the_product(
     claims: Claims, catalog: Catalog, product_id: int
 ) -> None:
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert taken(claims, product_id).attempts == attempt
+        claim = taken(claims, product_id)
+        assert claim.attempts == attempt
+        if claim.alone:
+            claims.begin(claim)
         set_product(claims.database, lease_until=now(-1))
     assert isinstance(claims.take(product_id), NothingToDo)
     failed = catalog.product(product_id)
@@ -145,3 +148,35 @@ def test_only_pending_products_are_taken(claims: Claims, product_id: int, status
 
 def test_a_deleted_product_leaves_nothing_to_do(claims: Claims) -> None:
     assert isinstance(claims.take(4711), NothingToDo)
+
+
+def test_dying_while_waiting_to_be_alone_costs_no_attempt(
+    claims: Claims, catalog: Catalog, product_id: int
+) -> None:
+    """A picture that kills the process must not use up the attempts of its neighbours."""
+    for _ in range(MAX_ATTEMPTS + 3):
+        taken(claims, product_id)
+        set_product(claims.database, lease_until=now(-1))
+    assert taken(claims, product_id).attempts == 2
+    assert catalog.product(product_id).attempts == 1
+
+
+def test_a_claim_given_back_before_it_began_takes_no_attempt_away(
+    claims: Claims, catalog: Catalog, product_id: int
+) -> None:
+    taken(claims, product_id)
+    set_product(claims.database, lease_until=now(-1))
+    claims.give_back(taken(claims, product_id))
+    assert catalog.product(product_id).attempts == 1
+
+
+def test_the_reason_is_the_death_and_not_an_older_error(
+    claims: Claims, catalog: Catalog, product_id: int
+) -> None:
+    claims.pause(taken(claims, product_id), FetchError("the host is away"), 0)
+    for _ in range(MAX_ATTEMPTS - 1):
+        claim = taken(claims, product_id)
+        claims.begin(claim)
+        set_product(claims.database, lease_until=now(-1))
+    assert isinstance(claims.take(product_id), NothingToDo)
+    assert catalog.product(product_id).error_code == "worker_died"

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from test_catalog import BOX
 
 from packshot import imaging, pipeline
-from packshot.catalog import Catalog, ProductView
+from packshot.catalog import Catalog
 from packshot.claims import Claims
 from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
@@ -21,7 +21,7 @@ from packshot.models import Product, now
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
 from packshot.storage import LocalStorage
-from packshot.worker import MAX_ATTEMPTS, Room, Worker
+from packshot.worker import MAX_ATTEMPTS, Outage, Room, Worker
 
 LEASE = 3.0
 
@@ -293,3 +293,67 @@ def test_a_product_whose_worker_died_runs_alone() -> None:
     for thread in threads:
         thread.join(5)
     assert order == ["first", "alone", "last"]
+
+
+class Moment:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def moment() -> Moment:
+    return Moment()
+
+
+def test_an_outage_is_logged_once_a_minute(
+    moment: Moment, caplog: pytest.LogCaptureFixture
+) -> None:
+    outage = Outage(moment, lambda: 0.0)
+    for second in range(180):
+        moment.now = 1000.0 + second
+        outage.met(Unavailable("away"))
+        if second % 7 == 0:
+            outage.over()  # it comes and goes
+    assert len(caplog.records) == 3
+
+
+def test_pauses_grow_to_a_minute_and_are_forgotten(moment: Moment) -> None:
+    outage = Outage(moment, lambda: 1.0)
+    waits = []
+    for _ in range(8):
+        outage.met(Unavailable("away"))
+        waits.append(outage.remaining())
+        moment.now = outage.until
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    moment.now += 1000
+    assert outage.reason() is None
+    outage.met(Unavailable("away"))
+    assert outage.remaining() == 1
+
+
+def test_a_rate_limit_rests_the_receiver_and_is_no_fault(moment: Moment) -> None:
+    outage = Outage(moment, lambda: 1.0)
+    outage.rest(RateLimited("slow down", retry_after=20))
+    assert outage.remaining() == 20
+    assert outage.reason() is None
+
+
+def test_an_idle_worker_is_well_again_when_the_queue_is_back(shop: Shop) -> None:
+    queue = FakeQueue(trouble=Unavailable("the queue is away"))
+    shop.queue = queue
+    worker = shop.worker()
+    worker.start()
+    until(lambda: worker.problem() == "the queue is away")
+    queue.trouble = None
+    until(lambda: worker.problem() is None)
+
+
+def test_a_photos_host_may_be_away_for_a_minute(shop: Shop) -> None:
+    worker = shop.worker()
+    fault = FetchError("no answer", retryable=True)
+    assert sum(worker._pause_after(attempt, fault) for attempt in range(1, MAX_ATTEMPTS)) > 60

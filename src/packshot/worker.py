@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from packshot import faults, pipeline
+from packshot import faults, logs, pipeline
 from packshot.catalog import Catalog
 from packshot.claims import MAX_ATTEMPTS, Claim, NothingToDo, NotNow
 from packshot.errors import (
@@ -32,6 +32,9 @@ GIVE_BACK_SECONDS = 5.0
 LONGEST_OUTAGE_PAUSE = 60.0
 LONGEST_MESSAGE_DELAY = 900.0
 LONGEST_PRODUCT_SECONDS = 900.0
+FETCH_PAUSES = 4.0
+#: A fault that nobody met again for this long is over: an idle worker meets no success.
+REMEMBERED_SECONDS = 120.0
 RESEND_EVERY_SECONDS = 30.0
 DELIVER_EVERY_SECONDS = 2.0
 TIDY_EVERY_SECONDS = 3600.0
@@ -78,7 +81,8 @@ class Worker:
         self.room = Room()
         self.held: dict[int, Held] = {}
         self.lock = threading.Lock()
-        self.outage = Outage(clock, chance)
+        self.outage = Outage(clock, chance)  # of what products need
+        self.silence = Outage(clock, chance)  # of what tells of products: the queue, the database
         self.beats: dict[str, float] = {}
         self.threads: list[threading.Thread] = []
         self.stop_began: float | None = None
@@ -109,7 +113,7 @@ class Worker:
         dead = [thread.name for thread in self.threads if not thread.is_alive()]
         if dead or not self.threads:
             return f"the worker is not running ({', '.join(dead) or 'not started'}): restart"
-        return self.outage.reason()
+        return self.silence.reason() or self.outage.reason()
 
     def begin_stop(self) -> None:
         """Receive nothing more. Safe to call from a signal handler, and twice."""
@@ -157,8 +161,8 @@ class Worker:
                 loop()
                 self.beats[name] = self.clock()
             except Unavailable as error:
-                self.outage.met(error)
-                over.wait(min(self.outage.pause(), pause or LONGEST_OUTAGE_PAUSE))
+                self.silence.met(error)
+                over.wait(min(self.silence.pause(), pause or LONGEST_OUTAGE_PAUSE))
                 continue
             except Exception:
                 log.exception("the %s met a fault that should not be; it goes on", name)
@@ -170,7 +174,7 @@ class Worker:
 
     def _receive(self) -> None:
         """Ask only for as many products as there are idle slots."""
-        wait = self.outage.remaining()
+        wait = max(self.outage.remaining(), self.silence.remaining())
         if wait > 0:
             self.stopping.wait(min(wait, 1.0))
             return
@@ -183,6 +187,7 @@ class Worker:
         finally:
             for _ in range(idle - len(received)):
                 self.slots.release()
+        self.silence.over()
         self._start_work(received)
 
     def _take_idle_slots(self) -> int:
@@ -201,13 +206,17 @@ class Worker:
             if not self._hold(message):  # it is in this very process already: a doubled message
                 self.slots.release()
                 continue
-            # Daemon threads: one that hangs must not keep the process from ending.
-            threading.Thread(
-                target=self._handle,
-                args=(message,),
-                name=f"product-{message.product_id}",
-                daemon=True,
-            ).start()
+            self._start_thread(message)
+
+    def _start_thread(self, message: Message) -> None:
+        # Daemon threads: one that hangs must not keep the process from ending.
+        name = f"product-{message.product_id}"
+        thread = threading.Thread(target=self._handle, args=(message,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # "can't start new thread"
+            self._let_go(message)
+            self.silence.met(Unavailable(f"this machine has no thread left for a product: {error}"))
 
     def _hold(self, message: Message) -> bool:
         with self.lock:
@@ -221,7 +230,8 @@ class Worker:
     def _handle(self, message: Message) -> None:
         """Everything that happens to one message, whatever happens."""
         try:
-            self._process(message)
+            with logs.about(product_id=message.product_id):
+                self._process(message)
         except LostClaim as error:
             log.info("%s", error.message)
         except Unavailable as error:
@@ -229,13 +239,16 @@ class Worker:
         except Exception:
             log.exception("product %d met a fault that should not be", message.product_id)
         finally:
-            with self.lock:
-                self.held.pop(message.product_id, None)
-            self.slots.release()
+            self._let_go(message)
+
+    def _let_go(self, message: Message) -> None:
+        with self.lock:
+            self.held.pop(message.product_id, None)
+        self.slots.release()
 
     def _process(self, message: Message) -> None:
         log.info("Received message for product_id: %d", message.product_id)
-        faults.point("after_receive")
+        faults.point("after_receive", message.product_id)
         taken = self.parts.claims.take(message.product_id)
         if isinstance(taken, NothingToDo):
             log.info("nothing to do for product %d: %s", message.product_id, taken.why)
@@ -243,7 +256,7 @@ class Worker:
         elif isinstance(taken, NotNow):
             self.queue.extend([message], min(taken.seconds, LONGEST_MESSAGE_DELAY))
         else:
-            faults.point("after_claim")
+            faults.point("after_claim", taken.product_id)
             self._run(message, taken)
 
     def _run(self, message: Message, claim: Claim) -> None:
@@ -252,10 +265,13 @@ class Worker:
                 self.held[message.product_id].claim = claim
         try:
             with self.room.enter(alone=claim.alone):
+                if claim.alone:
+                    self.parts.claims.begin(claim)
                 pipeline.run(claim, self.parts)
         except LostClaim:
             raise
         except RateLimited as error:
+            self.outage.rest(error)
             self._give_back(message, claim, error, error.retry_after or 1.0)
         except Unavailable as error:
             self.outage.met(error)
@@ -273,16 +289,17 @@ class Worker:
         else:
             self.outage.over()
             log.info("Successfully processed product %d", claim.product_id)
-            faults.point("before_acknowledge")
+            faults.point("before_acknowledge", claim.product_id)
             self.queue.done([message])
-            faults.point("after_acknowledge")
+            faults.point("after_acknowledge", claim.product_id)
 
     def _give_back(
         self, message: Message, claim: Claim, error: Unavailable, seconds: float
     ) -> None:
         """Nobody's fault: the attempt is given back, the product waits."""
         seconds *= 1 + 0.25 * self.chance()
-        self.parts.claims.give_back(claim, seconds, error)
+        # With the database away too nothing else can be done: wait for it, or an attempt is lost.
+        self.parts.patience.keep(lambda: self.parts.claims.give_back(claim, seconds, error))
         self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
 
     def _retry_or_give_up(self, message: Message, claim: Claim, error: ProductError) -> None:
@@ -297,8 +314,12 @@ class Worker:
         self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
 
     def _pause_after(self, attempts: int, error: ProductError) -> float:
-        """2, 4, 8, 16 s with jitter; a host that names a longer time gets it."""
+        """2, 4, 8, 16 s with jitter; a host that names a longer time gets it.
+
+        A photo's host gets four times that, two minutes in all: it may be away for a minute.
+        """
         seconds = 2.0**attempts * (0.75 + 0.5 * self.chance())
+        seconds *= FETCH_PAUSES if isinstance(error, FetchError) else 1
         asked = error.retry_after if isinstance(error, FetchError) else None
         return max(seconds, min(asked or 0.0, LONGEST_MESSAGE_DELAY))
 
@@ -344,17 +365,30 @@ class Outage:
     chance: Callable[[], float]
     in_a_row: int = 0
     until: float = 0.0
+    last_met: float = float("-inf")
     last_logged: float = float("-inf")
     last_message: str | None = None
 
     def met(self, error: Unavailable) -> None:
         moment = self.clock()
-        self.last_message = error.message
+        if moment - self.last_met > REMEMBERED_SECONDS:
+            self.in_a_row = 0
+        self.last_met, self.last_message = moment, error.message
         if moment >= self.until:  # faults of one moment count once
             self.in_a_row += 1
             self.until = moment + self.pause()
-        if moment - self.last_logged >= LONGEST_OUTAGE_PAUSE:
-            self.last_logged = moment
+        self._tell(error)
+
+    def rest(self, error: RateLimited) -> None:
+        """Not a fault: take nothing up for as long as it asks for, it would be refused too."""
+        seconds = min(error.retry_after or 1.0, LONGEST_OUTAGE_PAUSE)
+        self.until = max(self.until, self.clock() + seconds)
+        self._tell(error)
+
+    def _tell(self, error: Unavailable) -> None:
+        """Once a minute, however often it is met."""
+        if self.clock() - self.last_logged >= LONGEST_OUTAGE_PAUSE:
+            self.last_logged = self.clock()
             log.warning("waiting, nothing is lost: %s", error.message)
 
     def pause(self) -> float:
@@ -362,7 +396,8 @@ class Outage:
         return longest * (0.5 + 0.5 * self.chance())
 
     def reason(self) -> str | None:
-        return self.last_message if self.in_a_row else None
+        lately = self.clock() - self.last_met <= REMEMBERED_SECONDS
+        return self.last_message if self.in_a_row and lately else None
 
     def remaining(self) -> float:
         return self.until - self.clock()
@@ -370,7 +405,6 @@ class Outage:
     def over(self) -> None:
         if self.in_a_row:
             self.in_a_row, self.until = 0, 0.0
-            self.last_logged = float("-inf")
 
 
 class Room:
