@@ -228,6 +228,7 @@ function pace() {
 outbox.addEventListener("saved", ({ detail: { job, product } }) => {
   if (queue.get(product.id)) queue.put(product);
   if (queue.at === product.id && !outbox.has(product.id)) refreshShown(product);
+  if (!queue.current && !outbox.size) live.now();
 });
 
 /** The product before the reviewer has a newer version: same pictures, so only the panel changes. */

@@ -9,7 +9,7 @@ import { poll } from "./poll.js";
 import { count, many } from "./words.js";
 
 const BUSY_MS = 2_000;
-const IDLE_MS = 5_000;
+const IDLE_MS = 3_000;
 const EVERYWHERE = "Everywhere";
 
 /** Start the shell. `changed(state)` gets every new state; the first is in the page already. */

@@ -1,0 +1,617 @@
+"""The desk in a real browser: a batch by keyboard, undo, conflicts, the network, uploads, axe."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from chromium import chromium, find_chromium
+from conftest import missing
+from desk_shop import DeskShop, desk_shop
+from fakes import FakeEnhancer, photo_bytes
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+
+from packshot.errors import PictureError
+
+expect.set_options(timeout=15_000)  # as long as a busy machine may take
+
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+KEY = "asha:ps_a-secret-of-asha:review+submit"
+OTHER_KEY = "ben:ps_a-secret-of-ben:review"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        missing("Chromium is not installed: make chromium")
+    with chromium(path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[DeskShop]:
+    with desk_shop(sqlite_url, tmp_path / "media") as shop:
+        yield shop
+
+
+@pytest.fixture
+def guarded_shop(sqlite_template: Path, tmp_path: Path) -> Iterator[DeskShop]:
+    """With API_KEYS: asha and ben review."""
+    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'guarded.db')}"
+    with desk_shop(url, tmp_path / "guarded-media", f"{KEY},{OTHER_KEY}") as shop:
+        yield shop
+
+
+class Desk:
+    """A reviewer's browser. Anything it logs as an error, or a page's fault, fails the test."""
+
+    def __init__(self, browser: Browser, **options: Any) -> None:
+        self.context: BrowserContext = browser.new_context(**{"viewport": DESKTOP, **options})
+        self.context.set_default_timeout(10_000)
+        self.faults: list[str] = []
+        self.page = self.context.new_page()
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._told)
+
+    def _told(self, message: Any) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    def press(self, keys: str) -> None:
+        for key in keys.split():
+            self.page.keyboard.press(key)
+
+    def close(self) -> None:
+        self.context.close()
+        assert not self.faults
+
+
+Open = Callable[..., Desk]
+
+
+@pytest.fixture
+def open_desk(browser: Browser) -> Iterator[Open]:
+    """Opens reviewers' browsers, and looks for faults when they are closed."""
+    desks: list[Desk] = []
+
+    def open_one(url: str, **options: Any) -> Desk:
+        desk = Desk(browser, **options)
+        desks.append(desk)
+        desk.page.goto(url)
+        return desk
+
+    yield open_one
+    for desk in desks:
+        desk.close()
+
+
+def sign_in(desk: Desk, key: str) -> None:
+    desk.page.get_by_label("Your key").fill(key.split(":")[1])
+    desk.page.get_by_role("button", name="Sign in").click()
+    expect(desk.page).to_have_url(re.compile(r"/$"))
+
+
+def left(page: Page) -> Any:
+    return page.locator(".left")
+
+
+def shown_number(page: Page) -> Any:
+    return page.locator(".number-link")
+
+
+def until(check: Callable[[], bool], page: Page | None = None, seconds: float = 15.0) -> None:
+    """Wait for something outside the browser. With `page`, its events are handled meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        if page is None:
+            time.sleep(0.03)
+        else:
+            page.wait_for_timeout(30)
+
+
+# -- a batch by keyboard -------------------------------------------------------------------------
+
+
+def test_a_batch_is_reviewed_by_keyboard_alone(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(6)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("6 left")
+    desk.press("a r 2 Shift+A x a s")  # newest first: 6 approved, 5 and 4 rejected, 3 only one, ...
+    expect(left(desk.page)).to_have_text("1 left")
+    desk.press("a")
+    expect(desk.page.get_by_role("heading", name="All caught up")).to_be_visible()
+    until(lambda: "pending_review" not in shop.statuses(ids))
+    wanted = ["approved", "approved", "approved", "rejected", "rejected", "approved"]
+    assert shop.statuses(ids) == wanted
+    pictures = [
+        [image.status for image in shop.services.catalog.product(number).images] for number in ids
+    ]
+    assert pictures[2] == ["approved", "rejected", "rejected"]  # Shift+A: only the first
+    assert pictures[1] == ["rejected", "approved", "approved"]  # X: without the first
+    reasons = {line.reason for line in shop.services.catalog.history(ids[3])}
+    assert reasons == {"colour"}
+
+
+def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk(shop.url)
+    desk.press("a")
+    until(lambda: shop.statuses(ids) == ["pending_review", "approved"])
+    desk.press("u")
+    expect(shown_number(desk.page)).to_have_text(f"#{ids[1]}")
+    expect(left(desk.page)).to_have_text("2 left")
+    until(lambda: shop.statuses(ids) == ["pending_review", "pending_review"])
+    desk.press("r")
+    until(lambda: shop.statuses(ids) == ["pending_review", "rejected"])
+    lines = [line.status for line in shop.services.catalog.history(ids[1])]
+    assert lines == ["rejected"] * 3 + ["pending"] * 3 + ["approved"] * 3
+
+
+def test_undo_of_what_was_not_sent_yet_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("2 left")
+    desk.context.set_offline(True)
+    desk.press("s")
+    desk.press("u")
+    expect(shown_number(desk.page)).to_have_text(f"#{ids[1]}")
+    assert shop.services.catalog.history(ids[1]) == []
+
+
+def test_a_reason_with_words_is_kept(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.press("6")
+    desk.page.get_by_label("In a few words").fill("the zip is gone")
+    desk.press("Enter")
+    until(lambda: shop.statuses([number]) == ["rejected"])
+    line = shop.services.catalog.history(number)[0]
+    assert (line.reason, line.note) == ("other", "the zip is gone")
+
+
+def test_a_redo_sends_the_words_to_the_next_round(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.press("Shift+R")
+    desk.page.get_by_label("What should be different?").fill("whiter, please")
+    desk.press("Enter")
+    until(lambda: shop.statuses([number]) == ["pending"])
+    product = shop.services.catalog.product(number)
+    assert (product.round, product.instructions) == (2, "whiter, please")
+    expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
+
+
+def test_keys_typed_into_a_field_decide_nothing(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.press("Shift+R")
+    desk.page.keyboard.type("a real arrow")
+    desk.press("Escape")
+    expect(left(desk.page)).to_have_text("1 left")
+    assert shop.services.catalog.history(number) == []
+
+
+def test_shortcuts_can_be_turned_off(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk(shop.url)
+    desk.press("?")
+    desk.page.get_by_label("Shortcuts of a single key are on").uncheck()
+    desk.page.get_by_role("button", name="Close").click()
+    desk.press("a a")
+    expect(left(desk.page)).to_have_text("2 left")
+    desk.page.get_by_role("button", name="Approve all 3").click()
+    expect(left(desk.page)).to_have_text("1 left")
+    until(lambda: shop.statuses(ids)[1] == "approved")
+
+
+# -- comparing -----------------------------------------------------------------------------------
+
+
+def test_the_modes_and_the_blink(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(1)
+    page = open_desk(shop.url).page
+    stage = page.locator("#stage")
+    for mode in ("pair", "wipe", "difference", "all"):
+        page.keyboard.press("v")
+        expect(stage).to_have_attribute("data-mode", mode)
+    over = page.locator(".frame[data-selected] .over")
+    expect(over).to_be_hidden()
+    page.keyboard.down("Space")
+    expect(over).to_be_visible()
+    page.keyboard.up("Space")
+    expect(over).to_be_hidden()
+
+
+def test_zoom_is_one_for_all_and_asks_for_the_originals(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(1)
+    page = open_desk(shop.url).page
+    asked: list[str] = []
+    expect(page.locator(".frame .picture").first).to_be_visible()
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("z")
+    expect(page.locator(".frame:not(.raw) .picture").first).to_have_attribute(
+        "src", re.compile("/media/enhanced/")
+    )
+    transforms = page.locator(".view img").evaluate_all(
+        "images => [...new Set(images.map(image => getComputedStyle(image).transform))]"
+    )
+    assert len(transforms) == 1 and transforms[0] != "none"
+    assert any("/media/normalised/" in url for url in asked)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#stage")).to_have_attribute("data-zoomed", "")
+
+
+def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(8)
+    asked: set[str] = set()
+    desk = open_desk("about:blank")
+    desk.page.on("request", lambda request: asked.add(request.url))
+    desk.page.goto(shop.url)
+    desk.page.wait_for_load_state("networkidle")
+    previews = {url for url in asked if "-1600.jpg" in url}
+    assert len(previews) == 4 * 4  # this product and the next three: raw, and three pictures
+
+
+# -- two reviewers -------------------------------------------------------------------------------
+
+
+def test_the_slower_reviewer_is_told_who_was_faster(
+    guarded_shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = guarded_shop.stock(1)
+    asha, ben = open_desk(guarded_shop.url), open_desk(guarded_shop.url)
+    sign_in(asha, KEY)
+    sign_in(ben, OTHER_KEY)
+    for desk in (asha, ben):
+        expect(left(desk.page)).to_have_text("1 left")
+    ben.page.route("**/desk/state*", lambda route: route.abort())  # ben has not heard yet
+    asha.press("a")
+    until(lambda: guarded_shop.statuses([number]) == ["approved"])
+    ben.press("r")
+    toast = ben.page.locator(".toast")
+    expect(toast).to_contain_text("asha approved it")
+    expect(toast).to_contain_text("Your “Rejected” was not saved.")
+    assert guarded_shop.statuses([number]) == ["approved"]
+    toast.get_by_role("button", name="Look again").click()
+    expect(ben.page.locator(".about .badge").last).to_have_text("Approved")
+    ben.press("r")
+    until(lambda: guarded_shop.statuses([number]) == ["rejected"])
+
+
+def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("3 left")
+    shop.services.catalog.review(ids[0], "approved", who="ben")
+    shop.services.catalog.review(ids[2], "rejected", who="ben")
+    expect(desk.page.locator(".badge.big")).to_have_text("Rejected by ben")
+    expect(left(desk.page)).to_have_text("1 left")
+
+
+# -- the network ---------------------------------------------------------------------------------
+
+
+def test_decisions_made_offline_are_saved_when_it_is_back(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("3 left")
+    desk.page.wait_for_load_state("networkidle")
+    desk.context.set_offline(True)
+    desk.press("a r a")
+    expect(desk.page.locator("#banner")).to_contain_text("3 decisions kept here")
+    expect(desk.page.locator("#saving")).to_have_text("Saving 3")
+    assert shop.statuses(ids) == ["pending_review"] * 3
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    desk.page.on("dialog", stay)
+    desk.page.close(run_before_unload=True)
+    until(lambda: asked == ["beforeunload"], desk.page)
+    desk.context.set_offline(False)
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    expect(desk.page.locator("#banner")).to_be_hidden()
+    assert shop.statuses(ids) == ["approved", "rejected", "approved"]
+
+
+def test_an_answer_that_got_lost_is_no_conflict(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    lost: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(route.request.url)
+        route.fetch()  # it arrives, and is done ...
+        route.abort()  # ... but the answer does not come back
+
+    desk.page.route("**/review", lose_the_first)
+    desk.press("a")
+    expect(desk.page.locator("#saving")).to_have_text("Saving 1")
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    assert shop.statuses([number]) == ["approved"]
+    assert len(shop.services.catalog.history(number)) == 3
+    expect(desk.page.locator(".toast")).to_have_count(0)
+
+
+def test_a_server_that_fails_is_asked_again(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    answers = iter([503, 500])
+
+    def fail_twice(route: Route) -> None:
+        status = next(answers, None)
+        if status is None:
+            route.continue_()
+        else:
+            route.fulfill(status=status, json={"detail": "not now"})
+
+    desk.page.route("**/review", fail_twice)
+    desk.press("a")
+    until(
+        lambda: desk.page.wait_for_timeout(20) is None and shop.statuses([number]) == ["approved"]
+    )
+
+
+def test_a_session_that_ends_keeps_the_decisions(guarded_shop: DeskShop, open_desk: Open) -> None:
+    ids = guarded_shop.stock(2)
+    desk = open_desk(guarded_shop.url)
+    sign_in(desk, KEY)
+    expect(left(desk.page)).to_have_text("2 left")
+    desk.context.clear_cookies()
+    desk.press("a")
+    desk.page.get_by_label("Your key").fill(KEY.split(":")[1])
+    desk.page.get_by_role("button", name="Sign in").click()
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    until(lambda: guarded_shop.statuses(ids)[1] == "approved")
+
+
+def test_a_wrong_key_is_told_in_words(guarded_shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(guarded_shop.url).page
+    page.get_by_label("Your key").fill("ps_wrong-wrong-wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not known")
+
+
+# -- the other pages -----------------------------------------------------------------------------
+
+
+def test_the_grid_decides_a_range_together(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(6)
+    desk = open_desk(f"{shop.url}/grid")
+    tiles = desk.page.locator(".tile-label")
+    tiles.nth(1).click()
+    tiles.nth(3).click(modifiers=["Shift"])
+    expect(desk.page.locator(".chosen")).to_have_text("3 chosen")
+    desk.press("a")
+    desk.page.get_by_role("button", name="Approve 3").click()
+    until(lambda: shop.statuses(ids).count("approved") == 3)
+    assert shop.statuses(ids)[2:5] == ["approved"] * 3
+    desk.press("u")
+    until(lambda: shop.statuses(ids).count("approved") == 0)
+
+
+def test_filters_are_in_the_address_with_their_counts(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(5)
+    shop.services.catalog.review(ids[0], "approved", who="ben")
+    page = open_desk(f"{shop.url}/grid?category=Footwear").page
+    expect(page.locator(".tabs a[aria-current]")).to_have_text("To review1")
+    expect(page.get_by_label("Category").locator("option:checked")).to_have_text("Footwear (1)")
+    expect(page.locator(".tile")).to_have_count(1)
+    page.get_by_role("link", name="Approved").click()
+    expect(page).to_have_url(
+        re.compile(r"status=approved.*category=Footwear|category=Footwear.*status=approved")
+    )
+    expect(page.locator(".tile")).to_have_count(1)
+
+
+def test_the_product_page_shows_rounds_history_and_decides_one_picture(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    shop.services.catalog.review(number, "rejected", who="ben", reason="edges")
+    desk = open_desk(f"{shop.url}/products/{number}")
+    page = desk.page
+    expect(page.get_by_label("History")).to_contain_text("ben rejected picture 1")
+    expect(page.get_by_label("History")).to_contain_text("Edges")
+    page.locator(".picture-card").nth(2).get_by_role("button", name="Approve").click()
+    expect(page.locator(".product-heading .badge")).to_have_text("Approved")
+    statuses = [image.status for image in shop.services.catalog.product(number).images]
+    assert statuses == ["rejected", "approved", "rejected"]
+
+
+def test_a_failed_product_says_what_to_do_and_is_tried_again(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    def broken(kind: str, variant: int | None) -> None:
+        raise PictureError("the picture is too dark to read; photograph it again with more light")
+
+    [number] = shop.stock(1)
+    shop.services.catalog.enhance(number, who="ben", instructions="again")
+    desk = open_desk(f"{shop.url}/failed")
+    expect(desk.page.get_by_role("heading", name="Nothing failed")).to_be_visible()
+    with shop.working(FakeEnhancer(broken)):
+        expect(desk.page.locator(".row-error")).to_contain_text("photograph it again")
+    desk.page.get_by_role("button", name="Try again").first.click()
+    until(lambda: shop.statuses([number]) == ["pending"])
+    expect(desk.page.get_by_role("heading", name="Nothing failed")).to_be_visible()
+
+
+def test_an_unknown_product_is_a_page_too(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(f"{shop.url}/products/77").page
+    expect(page.get_by_role("heading", name="Not there")).to_be_visible()
+
+
+def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) -> None:
+    photos = [tmp_path / "cup.jpg", tmp_path / "jar.jpg"]
+    for seed, path in enumerate(photos):
+        path.write_bytes(photo_bytes(seed))
+    listed = tmp_path / "products.csv"
+    listed.write_text("category,raw_image,mrp,price,gst\nFood,jar.jpg,20,15.50,5\n")
+    desk = open_desk(f"{shop.url}/upload")
+    page = desk.page
+    with shop.working():
+        page.get_by_label("Photos or a CSV").set_input_files([*photos, listed])
+        expect(page.locator("tbody tr")).to_have_count(2)
+        page.get_by_role("button", name="Make pictures").click()
+        expect(page.locator(".toast")).to_contain_text("can't be created yet")
+        page.get_by_role("button", name="Dismiss").click()
+        for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
+            page.locator(".defaults").get_by_label(name, exact=True).fill(value)
+        page.get_by_role("button", name="Make pictures").click()
+        expect(page.locator(".making-words")).to_contain_text("Done: 6 pictures", timeout=30_000)
+        expect(page.locator(".slot img")).to_have_count(8)
+        page.get_by_role("link", name="Review them").click()
+        expect(left(page)).to_have_text("2 left")
+    products = shop.services.catalog.products().products
+    found = {(product.category, str(product.price)) for product in products}
+    assert found == {("Food", "15.50"), ("Kitchen", "9.00")}
+
+
+def test_an_upload_that_is_no_picture_says_so_at_its_line(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture at all")
+    page = open_desk(f"{shop.url}/upload").page
+    page.get_by_label("Photos or a CSV").set_input_files([bad])
+    for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
+        page.locator(".defaults").get_by_label(name, exact=True).fill(value)
+    page.get_by_role("button", name="Make pictures").click()
+    expect(page.locator("tr[data-bad] .row-status")).to_contain_text("picture", timeout=20_000)
+    assert shop.services.catalog.products().products == []
+
+
+# -- live ----------------------------------------------------------------------------------------
+
+
+def test_an_unchanged_state_costs_a_304(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk("about:blank")
+    statuses: list[int] = []
+    desk.page.on(
+        "response",
+        lambda response: (
+            statuses.append(response.status) if "/desk/state" in response.url else None
+        ),
+    )
+    desk.page.clock.install()
+    desk.page.goto(shop.url)
+    for _ in range(3):
+        with desk.page.expect_response("**/desk/state*"):
+            desk.page.clock.run_for(3_000)
+        desk.page.wait_for_timeout(100)
+    assert statuses == [200, 304, 304]
+    shop.services.catalog.review(ids[0], "approved", who="ben")
+    desk.page.clock.run_for(3_000)
+    expect(left(desk.page)).to_have_text("1 left")
+
+
+def test_new_products_come_up_by_themselves(shop: DeskShop, open_desk: Open) -> None:
+    desk = open_desk(shop.url)
+    expect(desk.page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
+    [number] = shop.stock(1)
+    expect(shown_number(desk.page)).to_have_text(f"#{number}", timeout=12_000)
+
+
+# -- looks and access ------------------------------------------------------------------------------
+
+PAGES = ("/", "/grid", "/products/1", "/upload", "/waiting", "/failed")
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_in_light_and_dark_on_desk_and_phone(
+    shop: DeskShop, open_desk: Open, path: str
+) -> None:
+    shop.stock(3, warning="the label may have changed")
+    page = open_desk(shop.url + path, color_scheme="light").page
+    assert_accessible(page)
+    page.emulate_media(color_scheme="dark")
+    assert_accessible(page)
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert_accessible(page)
+
+
+def test_axe_finds_nothing_at_the_door_and_in_dialogs(
+    guarded_shop: DeskShop, open_desk: Open
+) -> None:
+    guarded_shop.stock(1)
+    desk = open_desk(guarded_shop.url)
+    assert_accessible(desk.page)
+    sign_in(desk, KEY)
+    for keys in ("?", "Escape Shift+R", "Escape 6"):
+        desk.press(keys)
+        assert_accessible(desk.page)
+
+
+def test_a_phone_decides_with_thumbs(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    page = open_desk(shop.url, viewport=PHONE, has_touch=True, is_mobile=True).page
+    page.get_by_role("button", name="Approve all 3").tap()
+    page.get_by_role("button", name="Reject", exact=True).tap()
+    until(lambda: shop.statuses(ids) == ["rejected", "approved"])
+
+
+def test_dark_and_light_follow_the_system_and_the_choice(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(shop.url, color_scheme="dark").page
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.get_by_role("button", name="Light or dark").click()
+    light = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == light
+
+
+def test_targets_are_large_enough(shop: DeskShop, open_desk: Open) -> None:
+    """WCAG 2.2, 2.5.8: at least 24 by 24 CSS pixels."""
+    shop.stock(1, warning="x")
+    page = open_desk(shop.url).page
+    boxes = page.locator("button:visible, summary:visible, a:visible").evaluate_all(
+        "all => all.map(one => [one.textContent, one.getBoundingClientRect().toJSON()])"
+    )
+    small = [
+        text
+        for text, box in boxes
+        if min(box["left"], box["top"]) >= 0 and min(box["width"], box["height"]) < 24
+    ]
+    assert small == []
+
+
+def test_every_decision_button_tells_its_key(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(1)
+    page = open_desk(shop.url).page
+    keys = page.locator("#panel .button:visible kbd").all_inner_texts()
+    assert keys == ["A", "⇧A", "X", "R", "1", "2", "3", "4", "5", "6", "⇧R", "S", "U", "K", "J"]
+
+
+def test_no_page_needs_inline_code(shop: DeskShop) -> None:
+    """The policy forbids it; here is that it is sent, and nothing in the pages would break it."""
+    import urllib.request
+
+    shop.stock(1)
+    for path in PAGES:
+        with urllib.request.urlopen(shop.url + path) as answer:
+            html = answer.read().decode()
+            policy = answer.headers["Content-Security-Policy"]
+        assert "require-trusted-types-for 'script'" in policy and "'unsafe" not in policy
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
