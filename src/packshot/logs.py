@@ -1,26 +1,59 @@
-"""Log lines: for people on a terminal, as JSON elsewhere."""
+"""Log lines: for people on a terminal, as JSON elsewhere, with what they are about."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+Format = Literal["auto", "json", "text"]
+Fields = dict[str, str | int]
 NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "PIL")
 
+#: The request or the product that this thread is busy with.
+_about: ContextVar[Fields | None] = ContextVar("about", default=None)
 
-def configure(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send everything to `stream` (standard error). Called by the doors, once."""
+
+def configure(
+    stream: TextIO | None = None, level: int = logging.INFO, as_format: Format = "auto"
+) -> None:
+    """Send everything to `stream` (standard error). Called by the doors; may be called again."""
     stream = stream or sys.stderr
+    for_people = stream.isatty() if as_format == "auto" else as_format == "text"
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_for_people() if stream.isatty() else _for_programs())
+    handler.setFormatter(_for_people() if for_people else _for_programs())
+    handler.addFilter(_say_what_it_is_about)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def begin(**fields: str | int) -> None:
+    """From here on this thread's lines are about this, and nothing else: a request begins."""
+    _about.set(fields)
+
+
+@contextmanager
+def about(**fields: str | int) -> Iterator[None]:
+    """Lines written inside carry these fields besides those around."""
+    token = _about.set({**(_about.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def _say_what_it_is_about(record: logging.LogRecord) -> bool:
+    for name, value in (_about.get() or {}).items():
+        setattr(record, name, value)
+    return True
 
 
 def _for_people() -> logging.Formatter:

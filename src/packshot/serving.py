@@ -36,6 +36,7 @@ GUNICORN: dict[str, Any] = {
     "keepalive": 5,
     "control_socket_disable": True,  # it would be one file for all gunicorns of a user
     "capture_output": True,
+    "logger_class": "packshot.gunicorn_log.GunicornLog",
     "errorlog": "-",
     "loglevel": "info",
 }
@@ -53,9 +54,11 @@ def open_door() -> Settings:
     logs.configure()
     load_environment()
     try:
-        return load_settings()
+        settings = load_settings()
     except SettingsError as error:
         sys.exit(f"packshot: {error.message}")
+    logs.configure(as_format=settings.log_format)
+    return settings
 
 
 def create_app(*, with_worker: bool = True) -> APIFlask:

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(60.0, ge=1, le=3600)
     grace_seconds: float = Field(25.0, ge=6, le=3600)
     pixel_processes: int = Field(1, ge=1, le=64)
+    log_format: Literal["auto", "json", "text"] = "auto"
 
     # Who gets in, what may be fetched
     api_keys: SecretStr | None = None

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from typing import Final
 
 from flask import Flask, Response, g, request
+
+from packshot import logs
+
+log = logging.getLogger("packshot.web")
 
 _OWN_FILES: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
@@ -31,15 +37,37 @@ HEADERS: Final = {
     "X-Permitted-Cross-Domain-Policies": "none",
 }
 HSTS: Final = "max-age=31536000"
+#: Requests that change nothing are only logged when they go wrong: there are too many.
+QUIET: Final = {"GET", "HEAD", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
     app.before_request(_number)
+    app.after_request(_note)
     app.after_request(_harden)
 
 
 def _number() -> None:
-    g.request_id = str(uuid.uuid4())
+    g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
+    logs.begin(request_id=g.request_id, **_product())
+
+
+def _product() -> dict[str, int]:
+    given = (request.view_args or {}).get("product_id")
+    return {"product_id": given} if given is not None else {}
+
+
+def _note(response: Response) -> Response:
+    """One line for a change or a fault; no query, which may hold a secret."""
+    if request.method not in QUIET or response.status_code >= 500:
+        took = (time.monotonic() - g.began) * 1000 if "began" in g else 0.0
+        path = request.path if request.url_rule is not None else "(no such address)"
+        who = g.get("caller")
+        told = {"status": response.status_code, "who": who.name if who else None}
+        log.info(
+            "%s %s %d in %.0f ms", request.method, path, response.status_code, took, extra=told
+        )
+    return response
 
 
 def _harden(response: Response) -> Response:

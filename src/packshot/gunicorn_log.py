@@ -1,0 +1,21 @@
+"""gunicorn's own lines in the same form as ours."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+from gunicorn.glogging import Logger
+
+from packshot import logs
+
+
+class GunicornLog(Logger):  # type: ignore[misc]
+    """Named by `logger_class`. `--error-logfile` keeps working: standard error goes there too."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        wanted = os.environ.get("LOG_FORMAT") or "auto"
+        logs.configure(as_format=cast("logs.Format", wanted))
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
