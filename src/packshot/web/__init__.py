@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 from apiflask import APIFlask
 
 import packshot
 from packshot.web import (
     auth,
+    desk,
     exports,
     headers,
     limits,
@@ -24,7 +23,7 @@ from packshot.web import (
     sessions,
     uploads,
 )
-from packshot.web.api import open_to_all
+from packshot.web.api import open_to_all, refuse_impossible_ids
 from packshot.web.keys import read_keys
 from packshot.wiring import Services
 
@@ -46,6 +45,7 @@ def create_app(services: Services, *, clock: Callable[[], float] = time.time) ->
     headers.register(app)
     auth.register(app, read_keys(services.settings))
     limits.register(app, services.database, services.settings, clock)
+    app.before_request(refuse_impossible_ids)
     operations.register(app, services.health, time.monotonic)
     for part in (products, review, exports, uploads, media, sessions, operations):
         app.register_blueprint(part.bp)
@@ -57,5 +57,4 @@ def create_app(services: Services, *, clock: Callable[[], float] = time.time) ->
 def _add_desk(app: APIFlask) -> None:
     """The desk's pages, and the static files that its sign-in page needs too."""
     app.view_functions["static"] = open_to_all(app.view_functions["static"])
-    if find_spec("packshot.web.desk") is not None:
-        app.register_blueprint(import_module("packshot.web.desk").bp)
+    app.register_blueprint(desk.bp)

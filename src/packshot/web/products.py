@@ -18,7 +18,6 @@ from packshot.web.limits import charge_products
 from packshot.web.raw_images import check_raw_image
 from packshot.web.refusals import Fault, InvalidRequest, malformed, pointer
 from packshot.web.schemas import (
-    MAX_ID,
     Answer,
     Batch,
     BulkAnswer,
@@ -41,7 +40,7 @@ from packshot.web.schemas import (
 
 bp: APIBlueprint = blueprint("products", "Products")
 IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')
-ONE = f"/api/products/<int(max={MAX_ID}):product_id>"
+ONE = "/api/products/<int:product_id>"
 EXAMPLE = {
     "products": [
         {

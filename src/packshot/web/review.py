@@ -9,7 +9,6 @@ from packshot.catalog import ProductView
 from packshot.web.api import answer, blueprint, conditional, needs, wanted_version
 from packshot.web.context import caller, services
 from packshot.web.schemas import (
-    MAX_ID,
     EnhanceIn,
     ImageDecisionIn,
     ProductAnswer,
@@ -21,8 +20,8 @@ from packshot.web.schemas import (
 )
 
 bp: APIBlueprint = blueprint("review", "Review")
-ONE_PRODUCT = f"/api/products/<int(max={MAX_ID}):product_id>"
-ONE_IMAGE = f"/api/product-images/<int(max={MAX_ID}):image_id>"
+ONE_PRODUCT = "/api/products/<int:product_id>"
+ONE_IMAGE = "/api/product-images/<int:image_id>"
 
 
 @bp.patch(ONE_IMAGE)
