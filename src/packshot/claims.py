@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Update, case, insert, select, update
+from sqlalchemy import (
+    CursorResult,
+    Row,
+    Select,
+    String,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from packshot.database import Database
@@ -25,6 +43,11 @@ from packshot.models import (
 )
 from packshot.outbox import Outbox
 
+PRODUCTS: Final = cast(Table, Product.__table__)
+ROUNDS: Final = cast(Table, Round.__table__)
+IMAGES: Final = cast(Table, ProductImage.__table__)
+OF_ROUND: Final = ("wanted", "instructions", "analysis", "refusals")
+
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
 
@@ -32,6 +55,23 @@ KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"
     " the picture is probably broken: upload it again, re-saved as JPEG"
 )
+
+
+class Steps:
+    """How long each step of a claim took, in seconds; its variants' threads may share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds: dict[str, list[float]] = {}
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Time a step that succeeds."""
+        began = self._clock()
+        yield
+        with self._lock:
+            self.seconds.setdefault(step, []).append(round(self._clock() - began, 3))
 
 
 @dataclass(frozen=True)
@@ -51,6 +91,7 @@ class Claim:
     analysis: dict[str, Any] | None
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
+    steps: Steps = field(default_factory=Steps, compare=False)
 
     @property
     def missing(self) -> list[int]:
@@ -103,6 +144,11 @@ class Claims:
         self.lease_seconds = lease_seconds
         self.wanted = wanted  # for a round that is opened here
         self.outbox = outbox
+        self._look, self._hold, self._renew = (
+            _look(lease_seconds),
+            _hold(lease_seconds),
+            _renew(lease_seconds),
+        )
 
     def take(self, product_id: int) -> Claim | NotNow | NothingToDo:
         """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product.
@@ -110,88 +156,60 @@ class Claims:
         The attempt of a claim that is to run `alone` counts when it begins, see `begin`.
         """
         with self.database.write() as session:
-            product = session.get(Product, product_id)
-            if product is None:
+            found = session.execute(self._look, {"wanted_id": product_id}).one_or_none()
+            if found is None:
                 return NothingToDo("no such product")
-            if product.status != PENDING:
-                return NothingToDo(f"it is {product.status}")
-            if product.queued_at is None:
+            if found.status != PENDING:
+                return NothingToDo(f"it is {found.status}")
+            if found.queued_at is None:
                 return NothingToDo("nobody asked for it: POST /api/products/{id}/enhance queues it")
-            if product.attempts >= MAX_ATTEMPTS and self._free(session, product_id):
-                self._give_up(session, product)
+            if found.attempts >= MAX_ATTEMPTS and found.free:
+                self._give_up(session, found)
                 return NothingToDo("its attempts are used up")
-            return self._compare_and_set(session, product)
+            return self._compare_and_set(session, found)
 
-    def _free(self, session: Session, product_id: int) -> bool:
-        condition = select(Product.id).where(
-            Product.id == product_id, lease_is_free(self.lease_seconds)
-        )
-        return session.scalar(condition) is not None
-
-    def _give_up(self, session: Session, product: Product) -> None:
+    def _give_up(self, session: Session, found: Row[Any]) -> None:
         given_up = (
-            update(Product)
-            .where(Product.id == product.id, Product.version == product.version)
-            .values(
-                status=FAILED,
-                **_reason(product),
-                **_let_go(),
-            )
+            update(PRODUCTS)
+            .where(PRODUCTS.c.id == found.id, PRODUCTS.c.version == found.version)
+            .values(status=FAILED, **_reason(found), **_let_go())
         )
         if _changed(session, given_up):
-            self.outbox.add(session, product.id)
+            self.outbox.add(session, found.id)
 
-    def _compare_and_set(self, session: Session, product: Product) -> Claim | NotNow:
+    def _compare_and_set(self, session: Session, found: Row[Any]) -> Claim | NotNow:
         token = str(uuid.uuid4())
-        namespace = product.media_namespace or str(uuid.uuid4())
-        taken = _changed(
-            session,
-            update(Product)
-            .where(
-                Product.id == product.id,
-                Product.status == PENDING,
-                Product.attempts == product.attempts,
-                Product.token.is_not_distinct_from(product.token),
-                lease_is_free(self.lease_seconds),
-                is_due(),
-            )
-            .values(
-                token=token,
-                lease_until=now(self.lease_seconds),
-                attempts=product.attempts + (product.token is None),
-                media_namespace=namespace,
-                round=max(product.round, 1),
-            ),
-        )
-        if not taken:
-            return NotNow(self._seconds_until_free(session, product.id))
-        return self._claim(session, product, token, namespace)
+        namespace = found.media_namespace or str(uuid.uuid4())
+        as_found = {"wanted_id": found.id, "before": found.attempts, "holder": found.token}
+        values = {
+            "token": token,
+            "attempts": found.attempts + (found.token is None),
+            "media_namespace": namespace,
+            "round": found.number,
+        }
+        if not _changed(session, self._hold, as_found | values):
+            return NotNow(self._seconds_until_free(session, found.id))
+        return self._claim(session, found, token, namespace)
 
-    def _claim(self, session: Session, product: Product, token: str, namespace: str) -> Claim:
-        number = max(product.round, 1)
-        this_round = session.get(Round, (product.id, number))
-        if this_round is None:
-            this_round = Round(product_id=product.id, number=number, wanted=self.wanted)
-            session.add(this_round)
-        made = session.scalars(
-            select(ProductImage.variant).where(
-                ProductImage.product_id == product.id, ProductImage.round == number
-            )
-        )
+    def _claim(self, session: Session, found: Row[Any], token: str, namespace: str) -> Claim:
+        if found.wanted is None:  # written by hand
+            opened = {"product_id": found.id, "number": found.number, "wanted": self.wanted}
+            session.execute(insert(ROUNDS), opened)
+        made = session.scalars(MADE, {"product": found.id, "in_round": found.number})
         return Claim(
-            product_id=product.id,
+            product_id=found.id,
             token=token,
-            attempts=product.attempts + 1,
-            alone=product.token is not None,
-            category=product.category,
-            raw_image=product.raw_image,
+            attempts=found.attempts + 1,
+            alone=found.token is not None,
+            category=found.category,
+            raw_image=found.raw_image,
             namespace=namespace,
-            round=number,
-            wanted=this_round.wanted,
-            instructions=this_round.instructions,
-            analysis=this_round.analysis,
+            round=found.number,
+            wanted=found.wanted or self.wanted,
+            instructions=found.instructions,
+            analysis=found.analysis,
             made=frozenset(made),
-            refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
+            refused=frozenset(entry["variant"] for entry in found.refusals or ()),
         )
 
     def _seconds_until_free(self, session: Session, product_id: int) -> float:
@@ -208,7 +226,8 @@ class Claims:
         those who wait beside it.
         """
         with self.database.write() as session:
-            if not _changed(session, _held(claim).values(attempts=claim.attempts)):
+            counted = _held().values(attempts=claim.attempts)
+            if not _changed(session, counted, _by(claim)):
                 raise _lost(claim)
 
     def renew(self, claims: Sequence[Claim]) -> set[str]:
@@ -216,44 +235,41 @@ class Claims:
         lost = set()
         with self.database.write() as session:
             for claim in sorted(claims, key=lambda held: held.product_id):
-                if not _changed(session, _held(claim).values(lease_until=now(self.lease_seconds))):
+                if not _changed(session, self._renew, _by(claim)):
                     lost.add(claim.token)
         return lost
 
     def check(self, claim: Claim) -> None:
         """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
         with self.database.read() as session:
-            held = select(Product.id).where(
-                Product.id == claim.product_id, Product.token == claim.token
-            )
-            if session.scalar(held) is None:
+            if session.scalar(STILL_HELD, _by(claim)) is None:
                 raise _lost(claim)
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Keep what was paid for. Raises LostClaim, and writes nothing, when the hold is gone."""
         with self.database.write() as session:
-            self._progress(session, claim, raw_removed_at=None)  # it was fetched again
+            self._progress(session, claim, FETCHED)
+            read_off = {"enhancer": enhancer, "analysis": analysis}
             session.execute(
-                update(Round)
-                .where(Round.product_id == claim.product_id, Round.number == claim.round)
-                .values(enhancer=enhancer, analysis=analysis)
+                ANALYSED, read_off | {"product": claim.product_id, "in_round": claim.round}
             )
 
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
         """Add the row of a picture whose object is stored, once. Raises LostClaim."""
-        with self.database.write() as session:
-            self._progress(session, claim)
-            if self._is_recorded(session, claim, image.variant):
-                return  # by an earlier try, whose answer was lost
-            values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
-            values |= {"created_at": now(), "updated_at": now()}  # finer than the column's default
-            session.execute(insert(ProductImage).values(**values))
+        values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
+        try:
+            with self.database.write() as session:
+                self._progress(session, claim)
+                session.execute(RECORD, values)
+        except IntegrityError:
+            if not self._is_recorded(claim, image.variant):
+                raise
+            # by an earlier try, whose answer was lost
 
-    def _is_recorded(self, session: Session, claim: Claim, variant: int) -> bool:
-        row = select(ProductImage.id).filter_by(
-            product_id=claim.product_id, round=claim.round, variant=variant
-        )
-        return session.scalar(row) is not None
+    def _is_recorded(self, claim: Claim, variant: int) -> bool:
+        with self.database.read() as session:
+            made = session.scalars(MADE, {"product": claim.product_id, "in_round": claim.round})
+            return variant in made.all()
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Remember that a variant was refused for good, so that it is not asked for again."""
@@ -267,17 +283,16 @@ class Claims:
 
     def complete(self, claim: Claim) -> None:
         """The last write: the product waits for its reviewer. Raises LostClaim."""
-        values = {"status": PENDING_REVIEW, "error": None, "error_code": None}
-        self._end(claim, values | {"attempts": 0})
+        self._end(claim, COMPLETED)
 
     def fail(self, claim: Claim, error: PackshotError) -> None:
         """Give the product up, with the reason a seller can act on. Raises LostClaim."""
-        self._end(claim, {"status": FAILED, "error": error.message, "error_code": error.code})
+        self._end(claim, _ending(status=FAILED, error=error.message, error_code=error.code))
 
     def pause(self, claim: Claim, error: PackshotError, seconds: float) -> None:
         """The attempt was in vain and stays counted; the next one comes after `seconds`."""
         waiting = {"error": error.message, "error_code": error.code}
-        self._end(claim, waiting | {"not_before": now(seconds)})
+        self._end(claim, _ending(**waiting, not_before=now(seconds)))
 
     def give_back(
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
@@ -285,30 +300,28 @@ class Claims:
         """It was not the product's fault: the attempt is given back."""
         before = claim.attempts - 1
         values: dict[str, Any] = {
-            "attempts": case((Product.attempts > before, before), else_=Product.attempts)
+            "attempts": case((PRODUCTS.c.attempts > before, before), else_=PRODUCTS.c.attempts)
         }
         if seconds > 0:
             values["not_before"] = now(seconds)
         if error is not None:
             values |= {"error": error.message, "error_code": error.code}
-        self._end(claim, values)
+        self._end(claim, _ending(**values))
 
-    def _end(self, claim: Claim, values: dict[str, Any]) -> None:
+    def _end(self, claim: Claim, ending: Update) -> None:
         with self.database.write() as session:
-            if not _changed(session, _held(claim).values(**(_let_go() | values))):
+            if not _changed(session, ending, _by(claim)):
                 raise _lost(claim)
-            if "status" in values:
+            if self.outbox.urls:
                 self.outbox.add(session, claim.product_id)
 
-    def _progress(self, session: Session, claim: Claim, **values: Any) -> None:
+    def _progress(self, session: Session, claim: Claim, saved: Update | None = None) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
-        values |= {"attempts": 0, "version": Product.version + 1, "updated_at": now()}
-        saved = _held(claim).values(**values)
-        if not _changed(session, saved):
+        if not _changed(session, STEPPED if saved is None else saved, _by(claim)):
             raise _lost(claim)
 
 
-def _reason(product: Product) -> dict[str, str]:
+def _reason(product: Row[Any]) -> dict[str, str]:
     """Why it is given up: its last claim died, else what the last attempt ended with."""
     died = product.token is not None or product.error_code is None
     code, killed = "worker_died", KILLED.format(attempts=product.attempts)
@@ -321,14 +334,63 @@ def _lost(claim: Claim) -> LostClaim:
     return LostClaim(f"product {claim.product_id} was taken over by another worker")
 
 
-def _changed(session: Session, statement: Update) -> bool:
-    # The loaded product stays as it was before the update: the claim tells what it found.
-    result = session.execute(statement, execution_options={"synchronize_session": False})
+def _changed(session: Session, statement: Update, values: dict[str, Any] | None = None) -> bool:
+    result = session.execute(statement, values)
     return cast("CursorResult[Any]", result).rowcount > 0
 
 
-def _held(claim: Claim) -> Update:
-    return update(Product).where(Product.id == claim.product_id, Product.token == claim.token)
+# -- the statements every product needs ------------------------------------------------------------
+# Made once: for SQLAlchemy it is dearer to build and compile a statement than to run it.
+
+
+def _look(lease_seconds: float) -> Select[Any]:
+    """A product with its round, and whether anyone holds it; before a round it is round 1."""
+    number = func.coalesce(func.nullif(PRODUCTS.c.round, 0), 1)
+    this_round = and_(ROUNDS.c.product_id == PRODUCTS.c.id, ROUNDS.c.number == number)
+    free = lease_is_free(lease_seconds).label("free")
+    query = select(PRODUCTS, number.label("number"), free, *(ROUNDS.c[name] for name in OF_ROUND))
+    return query.select_from(PRODUCTS.outerjoin(ROUNDS, this_round)).where(
+        PRODUCTS.c.id == bindparam("wanted_id")
+    )
+
+
+def _hold(lease_seconds: float) -> Update:
+    """The compare-and-set: only if the product is as it was found."""
+    return (
+        update(PRODUCTS)
+        .where(
+            PRODUCTS.c.id == bindparam("wanted_id"),
+            PRODUCTS.c.status == PENDING,
+            PRODUCTS.c.attempts == bindparam("before"),
+            PRODUCTS.c.token.is_not_distinct_from(bindparam("holder", type_=String)),
+            lease_is_free(lease_seconds),
+            is_due(),
+        )
+        .values(
+            token=bindparam("token"),
+            attempts=bindparam("attempts"),
+            media_namespace=bindparam("media_namespace"),
+            round=bindparam("round"),
+            lease_until=now(lease_seconds),
+        )
+    )
+
+
+def _held() -> Update:
+    return update(PRODUCTS).where(*IS_HELD)
+
+
+def _by(claim: Claim) -> dict[str, Any]:
+    """What `_held` asks for."""
+    return {"held_id": claim.product_id, "held_by": claim.token}
+
+
+def _renew(lease_seconds: float) -> Update:
+    return _held().values(lease_until=now(lease_seconds))
+
+
+def _ending(**values: Any) -> Update:
+    return _held().values(**(_let_go() | values))
 
 
 def _let_go() -> dict[str, Any]:
@@ -336,6 +398,26 @@ def _let_go() -> dict[str, Any]:
         "token": None,
         "lease_until": None,
         "not_before": None,
-        "version": Product.version + 1,
+        "version": PRODUCTS.c.version + 1,
         "updated_at": now(),
     }
+
+
+IS_HELD: Final = (
+    PRODUCTS.c.id == bindparam("held_id"),
+    PRODUCTS.c.token == bindparam("held_by"),
+)
+STILL_HELD: Final = select(PRODUCTS.c.id).where(*IS_HELD)
+STEPPED: Final = _held().values(attempts=0, version=PRODUCTS.c.version + 1, updated_at=now())
+FETCHED: Final = STEPPED.values(raw_removed_at=None)  # the raw image was fetched again
+COMPLETED: Final = _ending(status=PENDING_REVIEW, error=None, error_code=None, attempts=0)
+ANALYSED: Final = (
+    update(ROUNDS)
+    .where(ROUNDS.c.product_id == bindparam("product"), ROUNDS.c.number == bindparam("in_round"))
+    .values(enhancer=bindparam("enhancer"), analysis=bindparam("analysis"))
+)
+# With its own moments: finer than the column's default.
+RECORD: Final = insert(IMAGES).values(created_at=now(), updated_at=now())
+MADE: Final = select(IMAGES.c.variant).where(
+    IMAGES.c.product_id == bindparam("product"), IMAGES.c.round == bindparam("in_round")
+)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,15 @@ class Database:
     def __init__(self, url: str, pool_size: int = 20) -> None:
         self.url = parse_url(url)
         self.engine = _engine(self.url, pool_size)
-        os.register_at_fork(after_in_child=lambda: self.engine.dispose(close=False))
+        self._turn = self._new_turn()
+        os.register_at_fork(after_in_child=self._forget_parent)
+
+    def _forget_parent(self) -> None:
+        self.engine.dispose(close=False)
+        self._turn = self._new_turn()
+
+    def _new_turn(self) -> AbstractContextManager[None]:
+        return _Turn() if self.is_sqlite else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,6 +63,7 @@ class Database:
         """
         with (
             away_is_unavailable(),
+            self._turn,
             self.engine.connect().execution_options(write=True) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
@@ -62,6 +72,23 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class _Turn:
+    """One write at a time in this process, the next as soon as the last one ends.
+
+    SQLite lets one write anyway, but whoever finds it taken sleeps, up to 0.1 s at a time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise Unavailable(f"the database does not answer: busy for {BUSY_SECONDS} s")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 @contextmanager

@@ -314,12 +314,19 @@ class SqsQueue:
         return [batch[int(each["Id"])] for each in failed if _short_code(each) in GONE]
 
     def done(self, messages: Sequence[Message]) -> None:
-        """Delete these messages. Threads that finish while one deletes share the next request."""
+        """Delete these messages, or leave it to the thread that is deleting already.
+
+        So those who finish while a request is under way share the next one, and nobody waits.
+        Should that thread fail, the messages come once more and are found to be done.
+        """
         for message in messages:
             self._finished.put(message)
-        with self._finishing:
-            batch = [self._finished.get() for _ in range(self._finished.qsize())]
-            self._delete(self.url, [each.handle for each in batch if each.handle])
+        while self._finished.qsize() and self._finishing.acquire(blocking=False):
+            try:
+                batch = [self._finished.get() for _ in range(self._finished.qsize())]
+                self._delete(self.url, [each.handle for each in batch if each.handle])
+            finally:
+                self._finishing.release()
 
     def _delete(self, url: str, handles: Sequence[str]) -> None:
         for batch in batched(handles, BATCH):
