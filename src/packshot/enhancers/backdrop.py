@@ -11,6 +11,7 @@ from packshot.enhancers.colour import Bytes, Floats, shrink, to_lab
 
 FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
+FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Backdrop:
     @property
     def plain(self) -> bool:
         """One smooth colour all around: a sweep, a wall, a sheet."""
-        return self.followed >= 0.86 and self.spread < 3.5
+        return self.followed >= FOLLOWED and self.spread < 3.5
 
     @property
     def light_grey(self) -> bool:
@@ -48,7 +49,7 @@ def measure(rgb: Bytes) -> Backdrop:
     """Fit the surface to the border by trimmed least squares (product at the border: left out)."""
     lab = to_lab(shrink(rgb, FIT_SIDE))
     height, width = lab.shape[:2]
-    at_border = border(height, width).ravel()
+    at_border = border((height, width)).ravel()
     places, colours = _terms(height, width)[at_border], lab.reshape(-1, 3)[at_border]
     terms, distance = _robust_fit(places, colours.astype(np.float64))
     follows = distance < 8
@@ -65,8 +66,9 @@ def measure(rgb: Bytes) -> Backdrop:
     )
 
 
-def border(height: int, width: int, share: float = BORDER) -> NDArray[np.bool_]:
-    """Mask of the frame's border strip."""
+def border(shape: tuple[int, ...], share: float = BORDER) -> NDArray[np.bool_]:
+    """Mask of the frame's border strip, as wide as `share` of the shorter side."""
+    height, width = shape[:2]
     strip = max(2, round(min(height, width) * share))
     mask = np.ones((height, width), bool)
     mask[strip:-strip, strip:-strip] = False

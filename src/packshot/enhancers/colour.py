@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]  # HxWx3 sRGB, or HxW
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]  # float32; Any, because OpenCV's own types lose it
 
 _CODES = np.arange(256, dtype=np.float32) / 255
 # IEC 61966-2-1: the sRGB transfer curve, one linear value per byte.

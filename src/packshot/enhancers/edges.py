@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.colour import Bytes, Floats, as_bytes, resize
+from packshot.enhancers.grabcut import grab_cut
 
 Mask = NDArray[np.bool_]
 REFINE_SIDE = 640  # px; the narrow band is decided at this size
@@ -103,7 +103,7 @@ def narrow_band(crop: Bytes, rough: Floats, blur: float) -> Mask:
     core, hull = cv2.erode(start, kernel), cv2.dilate(start, kernel)
     labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
-    refined = _grab(small, labels)
+    refined = grab_cut(small, labels, rounds=2)
     if _iou(refined, start > 0) < 0.85:  # it ran away: the rough outline is the better one
         refined = start > 0
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
@@ -147,15 +147,6 @@ def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
     return as_bytes(np.where(solid, pixels, colours).astype(np.float32))
 
 
-def _grab(small: Bytes, labels: NDArray[np.uint8]) -> Mask:
-    cv2.setRNGSeed(7)
-    labels = labels.copy()
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    with contextlib.suppress(cv2.error):  # nothing certain on one side: the start stays
-        cv2.grabCut(small, labels, None, *models, 2, cv2.GC_INIT_WITH_MASK)
-    return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))
-
-
 def _rough_at(
     mask: Mask, at: tuple[int, int, int, int], full: tuple[int, ...], shape: tuple[int, ...]
 ) -> Floats:
@@ -177,7 +168,7 @@ def _rough_at(
 
 
 def _blur_of(mask: Mask, full: tuple[int, ...], scale: float) -> float:
-    return max(1.0, max(full[:2]) / max(mask.shape) * scale)
+    return float(max(1.0, max(full[:2]) / max(mask.shape) * scale))
 
 
 def _mean_where(pixels: Floats, where: Mask, side: int) -> Floats:

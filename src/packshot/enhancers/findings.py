@@ -47,7 +47,7 @@ class Findings:
             return edges.box_of(edges.solid_of(self.rgba[..., 3]))
         if self.cut is None:
             return (0, 0, self.rgb.shape[0], self.rgb.shape[1])
-        mask = self.cut.mask
+        mask = self.cut.mask if self.ground == "cut" else self.cut.extent
         return edges.window(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
 
     @cached_property

@@ -50,4 +50,4 @@ def _ramp(backdrop: Backdrop) -> Bytes:
 
 def _edge_ramp(length: int, share: float) -> Floats:
     reach = max(2.0, length * share)
-    return np.clip(np.arange(length, dtype=np.float32) / reach, 0, 1)
+    return np.asarray(np.clip(np.arange(length) / reach, 0, 1), np.float32)

@@ -64,7 +64,7 @@ def _fill_lines(markers: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _gradient(lab: Floats) -> Floats:
     across, down = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
-    return np.sqrt((across**2 + down**2).sum(axis=2)).astype(np.float32)
+    return np.asarray(np.sqrt((across**2 + down**2).sum(axis=2)), np.float32)
 
 
 def _region_means(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from packshot.enhancers.colour import (
 )
 
 MEASURE_SIDE = 512  # px
-GAIN_LIMITS = (0.85, 1.18)  # of a guessed white balance: grey-world lies on one-colour scenes
+GAIN_LIMITS = (0.85, 1.18)  # of a mild guessed cast: guesses lie on one-colour scenes
 MAX_EXPOSURE = 1.5  # EV
 MAX_BLACK = 0.06  # of linear light taken off as haze
 
@@ -64,7 +65,7 @@ def measure(rgb: Bytes, backdrop: Backdrop) -> Tone:
     small = shrink(rgb, MEASURE_SIDE)
     balance = _white_balance(small, backdrop)
     light = luminance(small) * float(np.dot(LUMA, balance))
-    black = _haze(light)
+    black = 0.0 if backdrop.plain else _haze(light)  # a white shirt on white has no dark either
     exposure = _exposure((light - black) / (1 - black), backdrop)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
@@ -120,14 +121,14 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
 
 
 def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
-    guess = _illuminant_guess(small)
+    cast = _common_cast(small)
     if backdrop.plain and backdrop.lightness > 50 and backdrop.chroma < 20:
-        card = _backdrop_colour(backdrop)
-        agree = float(np.dot(_tint(card), _tint(guess))) > 0
-        strength = _grey_card_strength(backdrop.chroma, agree)
-        gains = (card.mean() / card) ** strength
+        card = _tint(_backdrop_colour(backdrop))
+        agree = float(np.dot(card, cast)) > 0
+        logs = card * _grey_card_strength(backdrop.chroma, agree)
     else:
-        gains = np.clip((guess.mean() / guess) ** 0.5, *GAIN_LIMITS)
+        logs = _trusted_part(cast)
+    gains = np.exp(-logs)
     gains = gains / float(np.dot(gains, LUMA))
     if np.abs(np.log(gains)).max() < 0.03:
         return (1.0, 1.0, 1.0)
@@ -141,26 +142,45 @@ def _grey_card_strength(chroma: float, agree: bool) -> float:
     return float(np.clip((none - chroma) / (none - full), 0, 1))
 
 
-def _illuminant_guess(small: Bytes) -> Floats:
-    """Shades of grey (p=6; Finlayson and Trezzi 2004) and grey edge (van de Weijer 2007), mixed."""
+def _common_cast(small: Bytes) -> Floats:
+    """The tint of the light (logarithms of red, green, blue; mean 0) that three estimators share.
+
+    Shades of grey (p=6; Finlayson and Trezzi 2004), grey edge (van de Weijer 2007) and the
+    brightest 3 %: along their mean direction the weakest of the three counts, so that a red
+    product, which fools one of them, does not count as red light.
+    """
     linear = to_linear(small)
-    unclipped = linear[(small.max(axis=2) < 252)]
+    unclipped = linear[small.max(axis=2) < 252].astype(np.float64)
     if len(unclipped) < 100:
-        return np.ones(3, np.float32)
-    shades = np.mean(unclipped.astype(np.float64) ** 6, axis=0) ** (1 / 6)
+        return np.zeros(3, np.float32)
+    shades = np.mean(unclipped**6, axis=0) ** (1 / 6)
     smooth = cv2.GaussianBlur(linear, (0, 0), 1.5)
-    edges = np.abs(np.diff(smooth, axis=0)).reshape(-1, 3).mean(axis=0) + 1e-6
-    mixed = np.sqrt((shades / shades.mean()) * (edges / edges.mean()))
-    return np.maximum(mixed, 0.05).astype(np.float32)
+    edges = np.abs(np.diff(smooth, axis=0)).reshape(-1, 3).mean(axis=0)
+    light = unclipped @ LUMA
+    brightest = unclipped[light >= np.percentile(light, 97)].mean(axis=0)
+    tints = np.stack([_tint(np.maximum(v, 1e-5)) for v in (shades, edges, brightest)])
+    mean = tints.mean(axis=0)
+    direction = mean / max(1e-6, float(np.linalg.norm(mean)))
+    return np.asarray(direction * max(0.0, float((tints @ direction).min())), np.float32)
+
+
+def _trusted_part(cast: Floats) -> Floats:
+    """Half of a mild cast, which may be the things' own colour; most of one that nothing but
+    coloured light can be."""
+    size = float(np.linalg.norm(cast))
+    strong = float(np.clip((size - 0.5) / 0.4, 0, 1))
+    if strong == 0:
+        return np.clip(cast * 0.5, *np.log(GAIN_LIMITS)).astype(np.float32)
+    return np.clip(cast * (0.5 + 0.35 * strong), -0.7, 0.7).astype(np.float32)
 
 
 def _backdrop_colour(backdrop: Backdrop) -> Floats:
     lab = np.array([[[backdrop.lightness, *backdrop.hue_ab]]], np.float32)
     rgb = np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), np.float32)
-    return np.maximum(to_linear(as_bytes(rgb * 255))[0, 0], 1e-3)
+    return np.asarray(np.maximum(to_linear(as_bytes(rgb * 255))[0, 0], 1e-3))
 
 
-def _tint(linear: Floats) -> Floats:
+def _tint(linear: NDArray[np.floating[Any]]) -> Floats:
     logs = np.log(linear)
     return np.asarray(logs - logs.mean(), np.float32)
 
@@ -207,11 +227,11 @@ def _shoulder(value: Floats, top: float) -> Floats:
 
 
 def _contrast(small: Bytes, backdrop: Backdrop) -> float:
-    """How much local equalisation the frame can use: none on a plain backdrop that is fine."""
+    """How much local equalisation the frame can use: none on a plain backdrop."""
     lightness = to_lab(small)[..., 0]
     spread = float(np.percentile(lightness, 95) - np.percentile(lightness, 5))
     if backdrop.plain:
-        return 0.0 if spread > 35 else 0.15
+        return 0.0
     return round(float(np.clip((75 - spread) / 100, 0, 0.35)), 2)
 
 
