@@ -287,6 +287,8 @@ def test_every_hostile_category_is_harmless(shop: Shop) -> None:
         RAW_IMAGE,
         "http://example.com/a.jpg?x=1",
         "/media/uploads/8f5f30cc-6082-4e39-92f9-3fa0d4cf557f",
+        "s3://listed/raw/a b.jpg",
+        "https://listed.s3.ap-south-1.amazonaws.com/raw/a.jpg?X-Amz-Signature=x",
     ],
 )
 def test_addresses_that_can_be_fetched(shop: Shop, raw_image: str) -> None:
@@ -305,6 +307,8 @@ def test_addresses_that_can_be_fetched(shop: Shop, raw_image: str) -> None:
         "http://user:secret@example.com/a.jpg",
         "https://example.com:22/",
         "s3://not-listed/raw/a.jpg",
+        "s3://listed/",
+        "s3://listed/a\x00b",
         "/etc/passwd",
         "/media/../etc/passwd",
         "/media/enhanced/1/8f5f30cc-6082-4e39-92f9-3fa0d4cf557f.jpg",

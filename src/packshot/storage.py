@@ -588,8 +588,8 @@ class RawBuckets:
 
         Raises FetchError when the object is missing, forbidden, archived or too large.
         """
-        address = parse_s3_url(raw_image) or self._at_endpoint(raw_image)
-        if address is None or address[0] not in self._names:
+        address = self._find(raw_image)
+        if address is None:
             return None
         bucket, key, region = address
         connection = self._connection(bucket, region or self._region)
@@ -597,6 +597,14 @@ class RawBuckets:
             answer = s3.get_object(Bucket=bucket, Key=key)
         chunks = S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], connection)
         return _all_of(chunks, f"{key} in the bucket {bucket}")
+
+    def has(self, raw_image: str) -> bool:
+        """Is this the address of an object in one of the buckets? Nothing is asked."""
+        return self._find(raw_image) is not None
+
+    def _find(self, raw_image: str) -> tuple[str, str, str | None] | None:
+        address = parse_s3_url(raw_image) or self._at_endpoint(raw_image)
+        return address if address is not None and address[0] in self._names else None
 
     def _at_endpoint(self, url: str) -> tuple[str, str, str | None] | None:
         """With another endpoint than Amazon's, its own path-style URLs are understood too."""

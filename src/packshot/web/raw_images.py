@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packshot.errors import FetchError
 from packshot.fetch import check_url
-from packshot.wiring import Services
+from packshot.wiring import Services, raw_buckets
 
 #: What Packshot made itself is no raw image.
 OWN_WORK = ("enhanced/", "normalised/", "previews/")
@@ -15,6 +15,8 @@ def check_raw_image(raw_image: str, services: Services) -> None:
     key = services.storage.own_key(raw_image)
     if key is not None:
         _check_own(key)
+    elif raw_buckets(services.settings).has(raw_image):
+        _check_printable(raw_image)
     elif raw_image.startswith("/"):
         raise _bad("must be https://, http://, s3:// or the raw_image an upload answered")
     elif raw_image[:5].lower() == "s3://":
@@ -26,6 +28,11 @@ def check_raw_image(raw_image: str, services: Services) -> None:
 def _check_own(key: str) -> None:
     if key.startswith(OWN_WORK):
         raise _bad("is a picture Packshot made itself")
+
+
+def _check_printable(raw_image: str) -> None:
+    if not raw_image.isprintable():
+        raise _bad("has an invisible character in it")
 
 
 def _bad(detail: str) -> FetchError:
