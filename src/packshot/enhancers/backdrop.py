@@ -13,6 +13,9 @@ FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
 FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
 
+Part = tuple[float, float, float, float]  # top, left, bottom, right as shares of the frame
+WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
+
 
 @dataclass(frozen=True)
 class Backdrop:
@@ -40,9 +43,10 @@ class Backdrop:
         """
         return self.plain and self.lightness > 62 and self.chroma < 9
 
-    def surface(self, height: int, width: int) -> Floats:
-        """The backdrop without the product, Lab, height x width x 3."""
-        return (_terms(height, width) @ self.terms).astype(np.float32).reshape(height, width, 3)
+    def surface(self, height: int, width: int, part: Part = WHOLE) -> Floats:
+        """The backdrop without the product over a part of the frame, Lab, height x width x 3."""
+        flat = _terms(height, width, part) @ self.terms
+        return np.asarray(flat, np.float32).reshape(height, width, 3)
 
 
 def measure(rgb: Bytes) -> Backdrop:
@@ -75,8 +79,9 @@ def border(shape: tuple[int, ...], share: float = BORDER) -> NDArray[np.bool_]:
     return mask
 
 
-def _terms(height: int, width: int) -> NDArray[np.float64]:
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+def _terms(height: int, width: int, part: Part = WHOLE) -> NDArray[np.float64]:
+    top, left, bottom, right = (2 * share - 1 for share in part)
+    y, x = np.mgrid[top : bottom : height * 1j, left : right : width * 1j]
     x, y = x.ravel(), y.ravel()
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
 

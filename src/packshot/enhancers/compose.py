@@ -24,36 +24,46 @@ def canvas_side(product_side: int, fill: float = FILL) -> int:
     return int(min(MAX_SIDE, max(own, min(GOOD_SIDE, own * MAX_ENLARGE))))
 
 
-def place(product: Product, background: Bytes, fill: float = FILL, shadow: float = 1.0) -> Bytes:
-    """The product centred on the background (a square canvas), filling `fill` of it."""
+def place(product: Product, background: Bytes, fill: float = FILL) -> Bytes:
+    """The product centred on the background (a square canvas), filling `fill` of it.
+
+    It gets a soft shadow, unless its own alpha brought one along.
+    """
     side = background.shape[0]
     top, left, bottom, right = product.box
     scale = fill * side / max(bottom - top, right - left)
     colours, alpha = _scaled(product, scale)
     dx = round(side / 2 - (left + right) / 2 * scale)
     dy = round(side / 2 - (top + bottom) / 2 * scale)
-    layer, cover = _on_canvas(colours, alpha, side, dx, dy)
-    canvas = background.astype(np.float32)
-    if shadow and not product.has_shadow:
-        canvas *= 1 - shadow * soft_shadow(cover)[..., None]
-    weight = cover[..., None]
-    return as_bytes(layer * weight + canvas * (1 - weight))
+    # What reaches beyond the canvas (a drawn shadow may) is cropped.
+    here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
+    cover = np.zeros((side, side), np.uint8)
+    there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
+    cover[here] = alpha[there]
+    canvas = background if product.has_shadow else _shadowed(background, cover)
+    weight = cover[here][..., None].astype(np.float32) / 255
+    canvas[here] = as_bytes(colours[there] * weight + canvas[here] * (1 - weight))
+    return canvas
 
 
-def soft_shadow(cover: Floats) -> Floats:
-    """Darkness 0..1: a faint one all around and, under what stands on a base, a contact shadow.
+def _shadowed(background: Bytes, cover: NDArray[np.uint8]) -> Bytes:
+    light = as_bytes(255 * (1 - soft_shadow(cover)))
+    light = np.asarray(cv2.resize(light, background.shape[1::-1], interpolation=cv2.INTER_CUBIC))
+    shaded = cv2.multiply(background, cv2.merge([light, light, light]), scale=1 / 255)
+    return np.asarray(shaded, np.uint8)
 
-    Computed at a quarter of the size; it fades to an exact 0 so that white stays 255.
+
+def soft_shadow(cover: NDArray[np.uint8]) -> Floats:
+    """Darkness 0..1 at a quarter of the size: a faint one all around and, under what stands on a
+    base, a contact shadow. It fades to an exact 0, so that white stays 255.
     """
-    side = cover.shape[0]
-    small = cv2.resize(cover, (max(1, side // 4), max(1, side // 4)), interpolation=cv2.INTER_AREA)
-    unit = small.shape[0] / 100
-    around = cv2.GaussianBlur(_shift(small, round(0.8 * unit)), (0, 0), 1.6 * unit) * 0.10
-    dark = np.maximum(around, _contact(small, unit))
-    dark = np.clip(dark - 0.012, 0, 1)
-    return np.asarray(
-        cv2.resize(dark, (side, side), interpolation=cv2.INTER_CUBIC), np.float32
-    ).clip(0, 1)
+    quarter = max(1, cover.shape[0] // 4)
+    small = cv2.resize(cover, (quarter, quarter), interpolation=cv2.INTER_AREA)
+    solid = small.astype(np.float32) / 255
+    unit = quarter / 100
+    around = cv2.GaussianBlur(_shift(solid, round(0.8 * unit)), (0, 0), 1.6 * unit) * 0.10
+    dark = np.maximum(around, _contact(solid, unit))
+    return np.asarray(np.clip(dark - 0.012, 0, 1), np.float32)
 
 
 def white(side: int) -> Bytes:
@@ -80,11 +90,6 @@ def charcoal(side: int) -> Bytes:
     return _sweep(side, np.array([92, 93, 96], np.float32), np.array([38, 38, 41], np.float32))
 
 
-def as_light(background: Bytes) -> Floats:
-    """A background as a multiplier 0..1, for a whitened photo to be laid upon."""
-    return background.astype(np.float32) / 255
-
-
 BACKDROPS: dict[str, Callable[[int], Bytes]] = {
     "white": white,
     "tight": white,
@@ -96,32 +101,20 @@ BACKDROPS: dict[str, Callable[[int], Bytes]] = {
 
 def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
     """A radial glow behind the product over a vertical gradient, dithered against banding."""
-    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j].astype(np.float32)
+    small = max(2, side // 8)  # nothing in it is finer
+    y, x = np.mgrid[0 : 1 : small * 1j, 0 : 1 : small * 1j].astype(np.float32)
     glow = np.exp(-(((x - 0.5) / 0.55) ** 2 + ((y - 0.42) / 0.5) ** 2))
     floor = np.clip((y - 0.72) / 0.28, 0, 1) ** 2 * 0.25
     part = np.clip(glow * (1 - floor) + 0.15, 0, 1)[..., None]
-    grain = np.random.default_rng(7).random((side, side, 1), np.float32) - 0.5
-    return as_bytes(deep + (light - deep) * part + grain)
+    smooth = cv2.resize((deep + (light - deep) * part).astype(np.float32), (side, side))
+    grain = np.random.default_rng(7).random((side, side), np.float32) - 0.5
+    return as_bytes(smooth + grain[..., None])
 
 
 def _scaled(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
     height, width = product.alpha.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return resize(product.colours, *size), resize(product.alpha, *size)
-
-
-def _on_canvas(
-    colours: Bytes, alpha: NDArray[np.uint8], side: int, dx: int, dy: int
-) -> tuple[Floats, Floats]:
-    """Colours and cover 0..1 of the whole canvas; what reaches beyond it is cropped."""
-    layer = np.zeros((side, side, 3), np.float32)
-    cover = np.zeros((side, side), np.float32)
-    top, left = max(0, dy), max(0, dx)
-    bottom, right = min(side, dy + alpha.shape[0]), min(side, dx + alpha.shape[1])
-    part = np.s_[top - dy : bottom - dy, left - dx : right - dx]
-    layer[top:bottom, left:right] = colours[part]
-    cover[top:bottom, left:right] = alpha[part] / np.float32(255)
-    return layer, cover
 
 
 def _contact(cover: Floats, unit: float) -> Floats:

@@ -97,18 +97,32 @@ def _framed_white(findings: Findings, fill: float) -> tuple[Bytes, float]:
     """
     height, width = findings.rgb.shape[:2]
     box = findings.box
-    touching = _touching(box, height, width)
-    if any(touching) or findings.cut is None:
+    if findings.cut is None or any(_touching(box, height, width)):
         scale = min(1.0, compose.MAX_SIDE / max(height, width))
-        corrected = _scene(findings, (0, 0, height, width), scale, neutral_exposure=True)
-        return flatfield.whiten(corrected, findings.backdrop), scale
+        return _white_part(findings, (0, 0, height, width), scale), scale
     longer = max(box[2] - box[0], box[3] - box[1])
     side = compose.canvas_side(longer, fill)
     scale = fill * side / longer
-    corrected = _scene(findings, (0, 0, height, width), scale, neutral_exposure=True)
-    white = flatfield.whiten(corrected, findings.backdrop)
-    white = flatfield.fade_to_white(white, (True, True, True, True))
-    return _window_on_white(white, _centre(box, scale), side), scale
+    reach = side / scale / 2
+    y, x = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    window = (round(y - reach), round(x - reach), round(y + reach), round(x + reach))
+    inside = (max(0, window[0]), max(0, window[1]), min(height, window[2]), min(width, window[3]))
+    sides = (inside[0] == 0, inside[3] == width, inside[2] == height, inside[1] == 0)
+    photo = flatfield.fade_to_white(_white_part(findings, inside, scale), sides)
+    canvas = compose.white(side)
+    top, left = round((inside[0] - window[0]) * scale), round((inside[1] - window[1]) * scale)
+    photo = photo[: side - top, : side - left]
+    canvas[top : top + photo.shape[0], left : left + photo.shape[1]] = photo
+    return canvas, scale
+
+
+def _white_part(findings: Findings, window: Box, scale: float) -> Bytes:
+    """A window of the photo with its backdrop divided to white."""
+    height, width = findings.rgb.shape[:2]
+    top, left, bottom, right = window
+    part = (top / height, left / width, bottom / height, right / width)
+    corrected = _scene(findings, window, scale, neutral_exposure=True)
+    return flatfield.whiten(corrected, findings.backdrop, part)
 
 
 def _window_on_white(photo: Bytes, centre: tuple[float, float], side: int) -> Bytes:
@@ -231,10 +245,6 @@ def _sharpened(findings: Findings, picture: Bytes, scale: float) -> Bytes:
 def _touching(box: Box, height: int, width: int) -> tuple[bool, bool, bool, bool]:
     slack = 0.006 * max(height, width)
     return (box[0] <= slack, box[3] >= width - slack, box[2] >= height - slack, box[1] <= slack)
-
-
-def _centre(box: Box, scale: float) -> tuple[float, float]:
-    return ((box[0] + box[2]) / 2 * scale, (box[1] + box[3]) / 2 * scale)
 
 
 def _shrunk(findings: Findings) -> float:

@@ -106,14 +106,16 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     amount, sigma = (0.55, 0.8) if scale <= 1 else (0.35, 1.0 * min(scale, 2.0))
     coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
     luma = coded[..., 0]
-    detail = luma.astype(np.int16) - cv2.GaussianBlur(luma, (0, 0), sigma).astype(np.int16)
+    soft = cv2.GaussianBlur(luma, (0, 0), sigma)
     floor = 1.0 + 1.5 * min(noise, 8.0) * min(1.0, scale)
-    kept = np.sign(detail) * np.maximum(np.abs(detail) - floor, 0)
+    detail = np.arange(-255, 256, dtype=np.float32)
+    change = amount * np.sign(detail) * np.maximum(np.abs(detail) - floor, 0)
+    table = np.rint(change).astype(np.int16)
+    wanted = luma + table[cv2.subtract(luma, soft, dtype=cv2.CV_16S) + np.int16(255)]
     kernel = np.ones((3, 3), np.uint8)
     low, high = cv2.erode(luma, kernel), cv2.dilate(luma, kernel)
-    wanted = luma + amount * kept
-    bounded = np.clip(wanted, low.astype(np.int16) - 6, high.astype(np.int16) + 6)
-    coded[..., 0] = as_bytes(bounded.astype(np.float32))
+    bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
+    coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
