@@ -283,7 +283,10 @@ class Claims:
 
     def complete(self, claim: Claim) -> None:
         """The last write: the product waits for its reviewer. Raises LostClaim."""
-        self._end(claim, COMPLETED)
+        took = {"product": claim.product_id, "in_round": claim.round, "took": claim.steps.seconds}
+        with self.database.write() as session:
+            self._write_end(session, claim, COMPLETED)
+            session.execute(MADE_READY, took)
 
     def fail(self, claim: Claim, error: PackshotError) -> None:
         """Give the product up, with the reason a seller can act on. Raises LostClaim."""
@@ -310,10 +313,13 @@ class Claims:
 
     def _end(self, claim: Claim, ending: Update) -> None:
         with self.database.write() as session:
-            if not _changed(session, ending, _by(claim)):
-                raise _lost(claim)
-            if self.outbox.urls:
-                self.outbox.add(session, claim.product_id)
+            self._write_end(session, claim, ending)
+
+    def _write_end(self, session: Session, claim: Claim, ending: Update) -> None:
+        if not _changed(session, ending, _by(claim)):
+            raise _lost(claim)
+        if self.outbox.urls:
+            self.outbox.add(session, claim.product_id)
 
     def _progress(self, session: Session, claim: Claim, saved: Update | None = None) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
@@ -415,6 +421,11 @@ ANALYSED: Final = (
     update(ROUNDS)
     .where(ROUNDS.c.product_id == bindparam("product"), ROUNDS.c.number == bindparam("in_round"))
     .values(enhancer=bindparam("enhancer"), analysis=bindparam("analysis"))
+)
+MADE_READY: Final = (
+    update(ROUNDS)
+    .where(ROUNDS.c.product_id == bindparam("product"), ROUNDS.c.number == bindparam("in_round"))
+    .values(ready_at=now(), seconds=bindparam("took"))
 )
 # With its own moments: finer than the column's default.
 RECORD: Final = insert(IMAGES).values(created_at=now(), updated_at=now())

@@ -6,7 +6,9 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -86,9 +88,11 @@ def normalised_photo(claim: Claim, parts: Parts) -> Photo:
 
 
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
-    raw = parts.read_raw(claim.raw_image)
+    with claim.steps.timed("fetch"):
+        raw = parts.read_raw(claim.raw_image)
     faults.point("after_fetch", claim.product_id)
-    copy = parts.pixels.run(imaging.normalise, raw)
+    with claim.steps.timed("normalise"):
+        copy = parts.pixels.run(imaging.normalise, raw)
     copy = stored(key, copy, parts)
     faults.point("after_normalise", claim.product_id)
     return Photo(copy.data, copy.mime_type, copy.width, copy.height)
@@ -134,6 +138,8 @@ def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
             return saved
     except ValidationError:
         pass  # none yet
+    with claim.steps.timed("analyse"):
+        parts.claims.check(claim)  # whoever lost the product pays for nothing more
     analysis = parts.enhancer.analyse(photo, brief_of(claim))
     paid, name = analysis.model_dump(), parts.enhancer.name
     parts.patience.keep(lambda: parts.claims.save_analysis(claim, name, paid))
@@ -170,7 +176,9 @@ def each(
     futures: list[Future[ProductError | None]] = [Future() for _ in variants]
     for variant, future in zip(variants, futures, strict=True):
         # Daemon threads (an executor's are not): a call that hangs must not hold up the exit.
-        threading.Thread(target=settle, args=(future, attempt, variant), daemon=True).start()
+        # In a copy of the context: their log lines are about this product too.
+        work = partial(copy_context().run, settle, future, attempt, variant)
+        threading.Thread(target=work, daemon=True).start()
     wait(futures)
     return [future.result() for future in futures]
 
@@ -212,15 +220,19 @@ def make_variant(
 def made(
     claim: Claim, photo: Photo, analysis: Analysis, variant: int, key: str, parts: Parts
 ) -> ImageRecord:
+    with claim.steps.timed("generate"):
+        parts.claims.check(claim)  # whoever lost the product pays for nothing more
     picture = parts.enhancer.generate(photo, analysis, brief_of(claim), variant)
     faults.point("after_picture", claim.product_id)
-    finished = finish(picture, parts)
+    with claim.steps.timed("finish"):
+        finished = finish(picture, parts)
 
     def save() -> imaging.Encoded:
         parts.claims.check(claim)  # whoever lost the product leaves nothing behind
         return stored(key, finished, parts)
 
-    kept = parts.patience.keep(save)
+    with claim.steps.timed("store"):
+        kept = parts.patience.keep(save)
     faults.point("after_upload", claim.product_id)
     return image_record(variant, key, picture, kept, parts)
 
