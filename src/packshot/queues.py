@@ -220,8 +220,13 @@ class SqsQueue:
             sqs_client, region, endpoint_url, read_timeout=wait_seconds + patience, attempts=1
         )
         others = partial(sqs_client, region, endpoint_url, pool=threads)
+        # Somebody's request waits for it, and what is not sent now is sent later.
+        sender = partial(
+            sqs_client, region, endpoint_url, read_timeout=3.0, attempts=2, pool=threads
+        )
         self._poller: Connection[SQSClient] = Connection(poller, resource)
         self._sqs: Connection[SQSClient] = Connection(others, resource)
+        self._sender: Connection[SQSClient] = Connection(sender, resource)
         self._finished: SimpleQueue[Message] = SimpleQueue()
         self._finishing = threading.Lock()
         self._dead_letters: tuple[float, str | None] | None = None
@@ -245,7 +250,7 @@ class SqsQueue:
             {"Id": str(position), "MessageBody": json.dumps({"product_id": product_id})}
             for position, product_id in enumerate(ids)
         ]
-        with self._sqs.asking("sqs:SendMessage") as sqs:
+        with self._sender.asking("sqs:SendMessage") as sqs:
             answer = sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
         for failed in answer.get("Failed", []):
             log.warning("SQS did not take product %d: %s", ids[int(failed["Id"])], _why(failed))
@@ -383,7 +388,8 @@ class SqsQueue:
             return error.message
         if self.url.endswith(".fifo"):
             return f"SQS_QUEUE_URL={self.url} is a FIFO queue: Packshot needs a Standard one"
-        return self._poller.problem() or self._sqs.problem()
+        connections = (self._poller, self._sqs, self._sender)
+        return next(filter(None, (each.problem() for each in connections)), None)
 
     def redrive(self, limit: int) -> int:
         """Send up to `limit` dead letters to the queue again; return how many were sent.

@@ -134,7 +134,7 @@ class Rig:
 
     # -- the audit -------------------------------------------------------------------------------
 
-    def keys(self) -> set[str]:
+    def object_keys(self) -> set[str]:
         if self.aws is None:
             return set(LocalStorage(self.folder / "media").list(""))
         pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
@@ -150,7 +150,7 @@ class Rig:
         with self.database.read() as session:
             products = session.scalars(select(Product)).all()
             images = session.scalars(select(ProductImage)).all()
-        keys = self.keys()
+        keys = self.object_keys()
         faults = [*_products_at_odds(products, images), *_objects_at_odds(products, images, keys)]
         faults += [
             f"object {image.object_key} is not what its row says"

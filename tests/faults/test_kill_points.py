@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from faults.chaos import kill_at_random
 from faults.rig import WANTED, Rig
 
 POINTS = (
     "after_receive",
     "after_claim",
     "after_fetch",
+    "before_previews",
     "after_normalise",
     "after_analysis",
     "after_picture",
@@ -42,4 +44,16 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: 
     assert audit.rows == len(ids) * WANTED
     assert audit.deaths == len(POINTS)
     assert sum(audit.repeated.values()) <= sum(IN_FLIGHT.values())
+    assert not rig.repeats_without_a_death()
+
+
+@pytest.mark.timeout(240)
+def test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight(rig: Rig) -> None:
+    """The long one, over 200 products, is in bench/soak.py."""
+    ids = rig.create(20)
+    kill_at_random(rig, kills=5)
+    audit = rig.audit()
+    print(audit)
+    assert audit.faults == []
+    assert audit.statuses == {"pending_review": len(ids)}
     assert not rig.repeats_without_a_death()

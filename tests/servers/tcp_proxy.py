@@ -138,7 +138,11 @@ def _listen(port: int) -> socket.socket:
 def _dial(target: Target) -> socket.socket:
     if isinstance(target, Path):
         server = socket.socket(socket.AF_UNIX)
-        server.connect(str(target))
+        try:
+            server.connect(str(target))
+        except OSError:
+            server.close()
+            raise
         return server
     return socket.create_connection(target, timeout=None)
 

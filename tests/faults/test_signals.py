@@ -1,0 +1,96 @@
+"""SIGTERM under load, and a rolling restart: no request and no product is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import Counter
+
+import psutil
+import pytest
+import urllib3
+from servers.packshot_process import PackshotProcess
+
+from faults.rig import Rig
+
+
+class Customer:
+    """Posts products one request after the other, and keeps what came back."""
+
+    def __init__(self, rig: Rig, web: PackshotProcess) -> None:
+        self.body = {
+            "products": [
+                {
+                    "category": "Boxes",
+                    "raw_image": rig.host.url("/photo.jpg"),
+                    "mrp": 10,
+                    "price": 9,
+                }
+            ]
+        }
+        self.url = f"{web.url}/api/products/bulk"
+        self.answers: Counter[object] = Counter()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.shop)
+
+    def shop(self) -> None:
+        with urllib3.PoolManager(retries=False, timeout=20) as http:
+            while not self.over.is_set():
+                try:
+                    self.answers[http.request("POST", self.url, json=self.body).status] += 1
+                except urllib3.exceptions.HTTPError as error:
+                    self.answers[repr(error)] += 1
+                time.sleep(0.05)
+
+    def __enter__(self) -> Customer:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+
+@pytest.mark.timeout(240)
+def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) -> None:
+    """SIGHUP to gunicorn's master: new processes serve before the old ones have drained."""
+    rig = on_defaults
+    web = rig.web(workers=4, WORKER_CONCURRENCY="1")
+    with rig.running(web):
+        web.wait_for_line("Worker thread started", 4)
+        before = {child.pid for child in psutil.Process(web.pid).children()}
+        with Customer(rig, web) as customer:
+            rig.until(lambda: customer.answers[201] >= 5)
+            psutil.Process(web.pid).send_signal(signal.SIGHUP)
+            web.wait_for_line("Worker thread started", 8, seconds=60)
+            rig.until(lambda: not before & {c.pid for c in psutil.Process(web.pid).children()})
+            reached = customer.answers[201]
+            rig.until(lambda: customer.answers[201] >= reached + 5)
+        assert set(customer.answers) == {201}, customer.answers
+        rig.wait_done(seconds=120)
+        audit = rig.audit()
+        assert (audit.faults, audit.repeated) == ([], {})
+        assert audit.statuses == {"pending_review": customer.answers[201]}
+        assert web.stop() == 0, web.log()
+
+
+@pytest.mark.timeout(180)
+def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -> None:
+    web = rig.web(workers=2, WORKER_CONCURRENCY="2")
+    with rig.running(web):
+        web.wait_until_serving()
+        with Customer(rig, web) as customer:
+            rig.until(lambda: len(rig.fake.paid()) >= 2)
+            began = time.monotonic()
+            assert web.stop() == 0, web.log()
+            assert time.monotonic() - began < 16
+        assert "Traceback" not in web.log()
+    accepted = customer.answers[201]
+    assert sum(rig.statuses().values()) >= accepted  # one may be created and its answer cut off
+    last = rig.worker()
+    with rig.running(last):
+        rig.wait_done(seconds=120)
+        audit = rig.audit()
+        assert (audit.faults, audit.repeated) == ([], {})
+        assert audit.statuses["failed"] == 0

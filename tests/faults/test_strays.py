@@ -1,0 +1,145 @@
+"""Doubled, late and stray messages, frozen workers and jumping clocks: nothing doubled or stuck."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import sys
+import time
+
+import pytest
+from servers.packshot_process import PackshotProcess
+from sqlalchemy import delete, update
+
+from faults.rig import LEASE, WANTED, Rig
+from faults.warm import WarmWorker
+from packshot.models import Product, Round, now
+from packshot.queues import SqsQueue
+
+
+def assert_done_once(rig: Rig, products: int) -> None:
+    audit = rig.audit()
+    assert (audit.faults, audit.statuses) == ([], {"pending_review": products})
+    assert audit.rows == products * WANTED
+    assert audit.repeated == {}
+
+
+def shower(rig: Rig, bodies: list[str]) -> None:
+    assert rig.aws is not None
+    assert isinstance(rig.queue, SqsQueue)
+    for body in bodies:
+        rig.aws.sqs.send_message(QueueUrl=rig.queue.url, MessageBody=body)
+
+
+@pytest.mark.timeout(180)
+def test_messages_tripled_shuffled_and_strange(on_cloud: Rig) -> None:
+    rig = on_cloud
+    ids = rig.create(8)
+    gone = rig.create(1)
+    with rig.database.write() as session:
+        session.execute(delete(Round).where(Round.product_id.in_(gone)))
+        session.execute(delete(Product).where(Product.id.in_(gone)))
+    more = [json.dumps({"product_id": number}) for number in ids * 2]
+    more += ["4711", "no json", "{}", '{"product_id": "1; DROP TABLE products"}']
+    random.Random(1).shuffle(more)
+    shower(rig, more)
+    crew = [rig.worker(), rig.worker()]
+    with rig.running(*crew):
+        rig.wait_done()
+        shower(rig, more)  # and again after all is done
+        rig.until(lambda: rig.queue.depth().waiting == 0)
+        assert_done_once(rig, len(ids))
+        assert all(worker.stop() == 0 for worker in crew)
+
+
+@pytest.mark.timeout(120)
+def test_messages_lost_in_the_queue_are_sent_again(on_cloud: Rig) -> None:
+    rig = on_cloud
+    ids = rig.create(3)
+    assert rig.aws is not None
+    assert isinstance(rig.queue, SqsQueue)
+    rig.aws.sqs.purge_queue(QueueUrl=rig.queue.url)
+    with rig.database.write() as session:
+        session.execute(update(Product).values(sent_at=now(-500)))
+    worker = rig.worker()
+    with rig.running(worker):
+        rig.wait_done()
+        assert_done_once(rig, len(ids))
+
+
+def freeze(rig: Rig, worker: WarmWorker) -> None:
+    """Not in the middle of a write: on SQLite that holds up everybody until it is woken."""
+    for _ in range(50):
+        worker.send(signal.SIGSTOP)
+        if not rig.database.is_sqlite:
+            return
+        connection = sqlite3.connect(str(rig.database.url.database), timeout=0.2)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            worker.send(signal.SIGCONT)
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    raise AssertionError("it writes all the time")
+
+
+@pytest.mark.timeout(180)
+def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None:
+    rig.fake.latency = 1.5
+    ids = rig.create(4)
+    frozen = rig.worker(WORKER_CONCURRENCY="4")
+    with rig.running(frozen):
+        rig.until(lambda: len(rig.fake.paid()) >= 2)
+        rig.deaths.append(time.time())  # its calls in flight may be paid again, no others
+        freeze(rig, frozen)
+        other = rig.worker()
+        with rig.running(other):
+            time.sleep(LEASE + 1)
+            rig.wait_done()
+            images = {key: rig.digest(key) for key in rig.object_keys()}
+            frozen.send(signal.SIGCONT)
+            time.sleep(3)
+            assert {key: rig.digest(key) for key in rig.object_keys()} == images
+            assert other.stop() == 0
+        late = rig.create(1)  # the one that froze is well
+        rig.wait_done(late)
+        audit = rig.audit()
+        assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids) + 1})
+        assert not rig.repeats_without_a_death()
+        assert frozen.stop() == 0
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("jump", ["+1h", "-1h"])
+def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> None:
+    """On SQLite the lease is then an hour off too; on PostgreSQL the server's clock counts."""
+    rig.fake.latency = 1.5
+    ids = rig.create(3)
+    command = ("faketime", "-f", jump, sys.executable, "-m", "src.worker")
+    skewed = PackshotProcess(rig.folder, command, rig.environment).start()
+    with rig.running(skewed):
+        rig.until(lambda: len(rig.fake.paid()) >= 2)
+        skewed.stop(signal.SIGKILL)
+    other = rig.worker()
+    with rig.running(other):
+        rig.wait_done(seconds=LEASE * 4 + 40)
+        audit = rig.audit()
+        assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids)})
+        assert other.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_an_old_claim_of_a_dead_process_is_taken_over(rig: Rig) -> None:
+    ids = rig.create(2)
+    with rig.database.write() as session:
+        session.execute(
+            update(Product).values(token="of-the-dead", lease_until=now(-1800), attempts=1)
+        )
+    worker = rig.worker()
+    with rig.running(worker):
+        rig.wait_done()
+        assert_done_once(rig, len(ids))
