@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, cast
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.registry import Collector
 
-from packshot.catalog import Catalog, Stats
-from packshot.models import IMAGE_STATUSES, PRODUCT_STATUSES
+from packshot.errors import Unavailable
+from packshot.figures import read_figures
+from packshot.queues import Depth
 from packshot.web.api import blueprint, needs, probe
 from packshot.web.auth import identify
 from packshot.web.context import services
+from packshot.web.metrics import prometheus_text
 from packshot.web.schemas import ReadyAnswer
 
 READY_SECONDS: Final = 5.0
@@ -87,54 +86,13 @@ def _told(body: ReadyAnswer, status: int) -> Response:
 @needs()
 def metrics() -> Response:
     """Every figure for Prometheus, read from the database now, so that any process may be asked"""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Figures(services().catalog))
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    parts = services()
+    figures = read_figures(parts.database, parts.settings.lease_seconds)
+    return Response(prometheus_text(figures, _depth()), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Figures(Collector):
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-
-    def collect(self) -> Iterator[Metric]:
-        stats = self.catalog.stats()
-        yield _by_status("packshot_products", "Products", stats.products, PRODUCT_STATUSES)
-        yield _by_status("packshot_images", "Pictures", stats.images, IMAGE_STATUSES)
-        yield _queue(stats)
-        yield from _gauges(stats)
-        spent = CounterMetricFamily("packshot_spent_dollars", "Paid for calls so far, US dollars")
-        spent.add_metric([], float(stats.spent))
-        yield spent
-
-
-def _by_status(
-    name: str, what: str, counts: dict[str, int], statuses: tuple[str, ...]
-) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, f"{what} by status", labels=["status"])
-    for status in statuses:
-        family.add_metric([status], counts.get(status, 0))
-    return family
-
-
-def _queue(stats: Stats) -> GaugeMetricFamily:
-    family = GaugeMetricFamily("packshot_queue_products", "The queue", labels=["state"])
-    depth = stats.queue
-    for state, count in (
-        ("waiting", depth.waiting),
-        ("in_flight", depth.in_flight),
-        ("dead", depth.dead),
-    ):
-        if count is not None:
-            family.add_metric([state], count)
-    return family
-
-
-def _gauges(stats: Stats) -> Iterator[GaugeMetricFamily]:
-    for name, what, value in (
-        ("packshot_queue_oldest_seconds", "Age of the oldest waiting", stats.queue.oldest_seconds),
-        ("packshot_spent_today_dollars", "Paid for calls today (UTC)", float(stats.spent_today)),
-        ("packshot_reviewed_last_hour", "Decisions in the last hour", stats.reviewed_last_hour),
-        ("packshot_made_last_hour", "Pictures made in the last hour", stats.made_last_hour),
-    ):
-        if value is not None:
-            yield GaugeMetricFamily(name, what, value=value)
+def _depth() -> Depth | None:
+    try:
+        return services().queue.depth()
+    except Unavailable:
+        return None  # the other figures matter all the more now

@@ -1,0 +1,108 @@
+"""The figures as Prometheus text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from packshot.figures import Figures, Times
+from packshot.models import IMAGE_STATUSES, PRODUCT_STATUSES
+from packshot.queues import Depth
+
+#: Steps that are always told, before there are any: a graph needs something to draw.
+STEPS: Final = ("fetch", "normalise", "analyse", "generate", "finish", "store")
+
+
+def prometheus_text(figures: Figures, depth: Depth | None) -> bytes:
+    """`depth` is what the queue says of itself; None when it does not answer."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures(figures, depth))
+    return generate_latest(registry)
+
+
+class _Figures(Collector):
+    def __init__(self, figures: Figures, depth: Depth | None) -> None:
+        self.figures, self.depth = figures, depth
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _counts(self.figures)
+        yield from _work(self.figures, self.depth)
+        yield from _times(self.figures)
+        yield from _money(self.figures)
+
+
+def _counts(figures: Figures) -> Iterator[Metric]:
+    yield _gauge("products", "Products by status", "status", figures.products, PRODUCT_STATUSES)
+    yield _gauge("images", "Pictures by status", "status", figures.images, IMAGE_STATUSES)
+    yield _gauge("failed_products", "Failed products by reason", "reason", figures.failed)
+    yield _gauge("webhooks", "Webhook events by state", "state", figures.webhooks)
+    rejections = CounterMetricFamily(
+        "packshot_rejections", "Pictures rejected so far, by reason", labels=["reason"]
+    )
+    for reason, count in sorted(figures.rejections.items()):
+        rejections.add_metric([reason], count)
+    yield rejections
+    calls = CounterMetricFamily(
+        "packshot_calls", "Paid requests so far, by outcome", labels=["kind", "outcome"]
+    )
+    for (kind, outcome), count in sorted(figures.calls.items()):
+        calls.add_metric([kind, outcome], count)
+    yield calls
+
+
+def _work(figures: Figures, depth: Depth | None) -> Iterator[Metric]:
+    states = {"waiting": figures.waiting, "in_flight": figures.in_flight}
+    if depth is not None and depth.dead is not None:
+        states["dead"] = depth.dead
+    yield _gauge("queue_products", "The queue, as the database has it", "state", states)
+    yield _one("queue_up", "Does the queue answer?", int(depth is not None))
+    yield _one("queue_oldest_seconds", "Age of the oldest waiting", figures.oldest_seconds)
+    yield _one("made_last_hour", "Pictures made in the last hour", figures.made_last_hour)
+    yield _one("reviewed_last_hour", "Decisions in the last hour", figures.reviewed_last_hour)
+
+
+def _times(figures: Figures) -> Iterator[Metric]:
+    seconds = GaugeMetricFamily(
+        "packshot_step_seconds", "Time of a step, last hour", labels=["step", "quantile"]
+    )
+    runs = GaugeMetricFamily("packshot_step_runs", "Steps done, last hour", labels=["step"])
+    for step in sorted({*STEPS, *figures.steps}):
+        times = figures.steps.get(step, Times(0, {}))
+        runs.add_metric([step], times.count)
+        for quantile, value in times.quantiles.items():
+            seconds.add_metric([step, str(quantile)], value)
+    ready = GaugeMetricFamily(
+        "packshot_ready_seconds", "From asked for to ready, last hour", labels=["quantile"]
+    )
+    for quantile, value in figures.ready.quantiles.items():
+        ready.add_metric([str(quantile)], value)
+    yield from (seconds, runs, ready)
+
+
+def _money(figures: Figures) -> Iterator[Metric]:
+    spent = CounterMetricFamily("packshot_spent_dollars", "Paid for calls so far, US dollars")
+    spent.add_metric([], figures.spent)
+    yield spent
+    yield _one("spent_today_dollars", "Paid for calls today (UTC)", figures.spent_today)
+    if figures.cost_per_approved is not None:
+        name = "cost_per_approved_dollars"
+        yield _one(name, "Spent for each approved picture", figures.cost_per_approved)
+    if figures.first_pass is not None:
+        yield _one("first_pass_ratio", "Share approved in the first round", figures.first_pass)
+
+
+def _one(name: str, what: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"packshot_{name}", what, value=value)
+
+
+def _gauge(
+    name: str, what: str, label: str, counts: Mapping[str, int], always: tuple[str, ...] = ()
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"packshot_{name}", what, labels=[label])
+    for value in (*always, *sorted(counts.keys() - set(always))):
+        family.add_metric([value], counts.get(value, 0))
+    return family

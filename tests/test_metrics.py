@@ -1,0 +1,197 @@
+"""Metrics: what they say of a shop, and that the dashboard and the alerts ask for what exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from fakes import FakeQueue
+from prometheus_client.parser import text_string_to_metric_families
+from servers.packshot_process import ROOT
+from shop import Json, Shop
+from sqlalchemy import update
+
+from packshot import pipeline
+from packshot.claims import Claim
+from packshot.errors import FetchError, Unavailable
+from packshot.figures import times_of
+from packshot.models import Call, Product, now
+from packshot.queues import Depth
+
+Samples = dict[tuple[str, ...], float]
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    url = "https://shop.example/hook"
+    secret = "whsec_" + "c2VjcmV0" * 6
+    shop = Shop(database_url, tmp_path / "media", webhook_urls=(url,), webhook_secret=secret)
+    yield shop
+    shop.close()
+
+
+def scrape(shop: Shop) -> Samples:
+    """(name, label values in the order of their labels) -> value."""
+    answer = shop.ask("GET", "/metrics")
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/plain; version=")
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.get_data(as_text=True))
+        for sample in family.samples
+    }
+
+
+def taken(shop: Shop, product_id: int) -> Claim:
+    claim = shop.services.parts.claims.take(product_id)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def busy_day(shop: Shop) -> None:
+    """One of everything."""
+    [ready, failed, held, *_] = shop.create(*[_row() for _ in range(4)])
+    claims, catalog = shop.services.parts.claims, shop.services.catalog
+    claim = taken(shop, ready)
+    for step, seconds in {"fetch": [0.2], "generate": [1.0, 2.0, 9.0]}.items():
+        claim.steps.seconds[step] = seconds
+    claims.complete(claim)
+    claims.fail(taken(shop, failed), FetchError("404", code="not_found"))
+    taken(shop, held)
+    approved, _ = shop.reviewable(variants=2)
+    catalog.review(approved, "approved", who="ann")
+    redone, _ = shop.reviewable(variants=2)
+    catalog.review(redone, "rejected", who="ann", reason="edges")
+    catalog.enhance(redone, who="ann")
+    with shop.services.database.write() as session:
+        paid = {"product_id": approved, "round": 1, "model": "m", "cost": Decimal("0.05")}
+        session.add(Call(kind="analysis", outcome="ok", **paid))
+        session.add(Call(kind="image", outcome="ok", **paid))
+        session.add(Call(kind="image", outcome=None, **paid | {"cost": None}))
+        long_ago = update(Product).where(Product.id > held).values(queued_at=now(-500))
+        session.execute(long_ago)
+
+
+def _row() -> Json:
+    from shop import row
+
+    return row(discount=0, gst=0)
+
+
+def test_a_busy_day_in_figures(shop: Shop) -> None:
+    busy_day(shop)
+    found = scrape(shop)
+    wanted = {
+        ("packshot_products", "pending"): 3,
+        ("packshot_products", "failed"): 1,
+        ("packshot_products", "approved"): 1,
+        ("packshot_images", "approved"): 2,
+        ("packshot_images", "rejected"): 2,
+        ("packshot_failed_products", "not_found"): 1,
+        ("packshot_rejections_total", "edges"): 2,
+        ("packshot_calls_total", "image", "ok"): 1,
+        ("packshot_calls_total", "image", "under_way"): 1,
+        ("packshot_queue_products", "waiting"): 2,
+        ("packshot_queue_products", "in_flight"): 1,
+        ("packshot_queue_up",): 1,
+        ("packshot_spent_dollars_total",): pytest.approx(0.10),
+        ("packshot_spent_today_dollars",): pytest.approx(0.10),
+        ("packshot_cost_per_approved_dollars",): pytest.approx(0.05),
+        ("packshot_first_pass_ratio",): 0.5,
+        ("packshot_step_seconds", "0.5", "generate"): 2.0,
+        ("packshot_step_seconds", "0.95", "generate"): 9.0,
+        ("packshot_step_runs", "generate"): 3,
+        ("packshot_step_runs", "finish"): 0,
+        ("packshot_webhooks", "waiting"): 4,
+        ("packshot_reviewed_last_hour",): 4,
+        ("packshot_made_last_hour",): 4,
+    }
+    assert {name: found.get(name) for name in wanted} == wanted
+    assert 500 <= found["packshot_queue_oldest_seconds",] < 600
+    assert 0 <= found["packshot_ready_seconds", "0.5"] < 60
+
+
+def test_an_empty_shop_has_no_ratios(shop: Shop) -> None:
+    names = {name for name, *_ in scrape(shop)}
+    assert "packshot_first_pass_ratio" not in names
+    assert "packshot_cost_per_approved_dollars" not in names
+    assert "packshot_queue_oldest_seconds" in names
+
+
+def test_a_queue_that_is_away_hides_nothing_else(shop: Shop) -> None:
+    class Away(FakeQueue):
+        def depth(self) -> Depth:
+            raise Unavailable("SQS does not answer")
+
+    shop.services.queue = Away()
+    assert scrape(shop)["packshot_queue_up",] == 0
+
+
+def test_the_story_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
+    from fakes import FakeEnhancer, photo_bytes
+
+    shop = Shop(sqlite_url, tmp_path / "media", enhanced_images_count=1)
+    [product_id] = shop.create(_row())
+    claim = taken(shop, product_id)
+    replaced = {"read_raw": lambda url: photo_bytes(), "enhancer": FakeEnhancer()}
+    pipeline.run(claim, pipeline.Parts(**vars(shop.services.parts) | replaced))
+    steps = {"fetch", "normalise", "analyse", "generate", "finish", "store"}
+    assert claim.steps.seconds.keys() == steps
+    found = scrape(shop)
+    assert {found["packshot_step_runs", step] for step in steps} == {1.0}
+    shop.close()
+
+
+def test_quantiles_are_by_the_nearest_rank() -> None:
+    assert times_of([]).quantiles == {}
+    assert times_of([3.0]).quantiles == {0.5: 3.0, 0.95: 3.0}
+    assert times_of([float(n) for n in range(1, 101)]).quantiles == {0.5: 50.0, 0.95: 95.0}
+
+
+# -- the dashboard and the alerts ------------------------------------------------------------------
+
+ALERTS = ROOT / "deploy" / "alerts.yml"
+DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
+
+
+def alerts() -> list[Json]:
+    [group] = yaml.safe_load(ALERTS.read_text())["groups"]
+    rules: list[Json] = group["rules"]
+    return rules
+
+
+def expressions() -> list[str]:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    drawn = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [*drawn, *(rule["expr"] for rule in alerts())]
+
+
+def test_the_dashboard_and_the_alerts_ask_for_what_a_scrape_has(shop: Shop) -> None:
+    busy_day(shop)
+    found = scrape(shop)
+    names = {name for name, *_ in found}
+    asked = {name for text in expressions() for name in re.findall(r"packshot_\w+", text)}
+    assert asked <= names
+    assert names <= asked  # and whatever is measured is shown
+    labelled = [match for text in expressions() for match in re.findall(SELECTOR, text)]
+    known = {(name, value) for name, *values in found for value in values}
+    rare = {("packshot_queue_products", "dead")}  # only with SQS
+    assert {(name, value) for name, value in labelled} <= known | rare
+
+
+SELECTOR = re.compile(r'(packshot_\w+)\{\w+="([^"]+)"\}')
+
+
+def test_every_alert_says_what_to_do() -> None:
+    assert len(alerts()) == 5
+    for rule in alerts():
+        assert rule["annotations"]["what_to_do"], rule["alert"]
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert timedelta(minutes=int(rule["for"].removesuffix("m"))) >= timedelta(minutes=5)
+        assert rule["expr"].count("(") == rule["expr"].count(")")
