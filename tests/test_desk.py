@@ -257,7 +257,7 @@ def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) ->
     desk.page.on("request", lambda request: asked.add(request.url))
     desk.page.goto(shop.url)
     desk.page.wait_for_load_state("networkidle")
-    previews = {url for url in asked if "-1600.jpg" in url}
+    previews = {url.rpartition("-")[0] for url in asked if "/previews/" in url}
     assert len(previews) == 4 * 4  # this product and the next three: raw, and three pictures
 
 
@@ -361,9 +361,7 @@ def test_a_server_that_fails_is_asked_again(shop: DeskShop, open_desk: Open) -> 
 
     desk.page.route("**/review", fail_twice)
     desk.press("a")
-    until(
-        lambda: desk.page.wait_for_timeout(20) is None and shop.statuses([number]) == ["approved"]
-    )
+    until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
 
 def test_a_session_that_ends_keeps_the_decisions(guarded_shop: DeskShop, open_desk: Open) -> None:

@@ -23,8 +23,6 @@ from packshot.web.schemas import MAX_ID, present
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
-#: What the desk shows first, decoded before its script runs.
-PREVIEW: Final = "1600"
 #: What has pictures to decide on.
 REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
 BATCH: Final = re.compile(r"[0-9a-f-]{36}")
@@ -85,13 +83,13 @@ def _asked_for() -> dict[str, Any] | None:
         return None
 
 
-def _first_pair(data: dict[str, Any]) -> list[str]:
-    """The pictures the desk shows first."""
+def _first_pair(data: dict[str, Any]) -> list[dict[str, str]]:
+    """The previews of what the desk shows first, by their sides."""
     first = data["first"] or next(iter(data["products"]), None)
     if first is None:
         return []
     pictures = [first["normalised"], *first["images"][:3]]
-    return [found["previews"][PREVIEW] for found in pictures if found and found["previews"]]
+    return [found["previews"] for found in pictures if found and found["previews"]]
 
 
 @bp.get("/grid")

@@ -8,18 +8,30 @@ export function address(picture, size) {
   return (size === "original" ? picture.media_url : picture.previews?.[size]) ?? picture.media_url;
 }
 
-/** An <img> that says so when it can't be shown, after trying the original. */
-export function image(picture, size, alt, more = {}) {
+/**
+ * An <img> that says so when it can't be shown, after trying the original. With `fits`, in CSS
+ * pixels, the smaller preview is taken where it is enough.
+ */
+export function image(picture, size, alt, { fits = null, ...more } = {}) {
   const first = address(picture, size);
   if (!first) return h("span", { class: "no-picture" }, picture?.removed_at ? "Removed to save space" : "No picture yet");
   const element = h("img", { alt, decoding: "async", draggable: "false", ...more });
   element.addEventListener("error", () => {
     const last = address(picture, "original");
-    if (element.getAttribute("src") !== last) element.src = last;
+    if (element.getAttribute("src") !== last) original(element, last);
     else element.replaceWith(h("span", { class: "no-picture" }, icon("warning"), "This picture can't be loaded"));
   });
+  if (fits && picture.previews?.[320]) {
+    element.sizes = `${fits}px`;
+    element.srcset = `${address(picture, 320)} 320w, ${address(picture, 1600)} 1600w`;
+  }
   element.src = first;
   return element;
+}
+
+function original(element, url) {
+  element.removeAttribute("srcset");
+  element.src = url;
 }
 
 /** The raw photo: the normalised copy, or before there is one, what was uploaded here. */
@@ -32,10 +44,11 @@ export function rawPicture(product) {
 
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
 
-/** The frames of one product. `on.pick(i)`, `on.keep(i)` are called for its buttons. */
+/** The frames of one product, for views of `side` CSS pixels. `on.pick(i)`, `on.keep(i)` are called for its buttons. */
 export class Card {
-  constructor(product, on) {
+  constructor(product, side, on) {
     this.product = product;
+    this.side = side;
     this.kept = new Set(product.images.map((picture) => picture.id));
     this.pictures = product.images.map((picture, index) => this.#frame(picture, index, on));
     this.rawFrame = this.#rawFrame();
@@ -50,20 +63,20 @@ export class Card {
     return h(
       "figure",
       { class: "frame raw" },
-      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture" })),
+      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture", fits: this.side })),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
-    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over" });
+    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over", fits: this.side });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
       h(
         "div",
         { class: "view" },
-        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture" }),
+        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture", fits: this.side }),
         over,
         h("span", { class: "left-out" }, "Left out"),
       ),
@@ -107,6 +120,14 @@ export class Card {
     return this.decoded;
   }
 
+  /** Be shown in views of another size: larger ones may need larger previews. */
+  fit(side) {
+    if (side === this.side) return;
+    this.side = side;
+    this.decoded = null;
+    for (const element of this.element.querySelectorAll("img[srcset]")) element.sizes = `${side}px`;
+  }
+
   /** Put the originals where the previews are: only zooming asks for them. */
   sharpen() {
     this.#sharpen(this.rawFrame.querySelector(".picture"), rawPicture(this.product));
@@ -118,13 +139,13 @@ export class Card {
   }
 
   async #sharpen(element, picture) {
-    const original = address(picture, "original");
-    if (!(element instanceof HTMLImageElement) || !original || element.getAttribute("src") === original) return;
+    const url = address(picture, "original");
+    if (!(element instanceof HTMLImageElement) || !url || element.getAttribute("src") === url) return;
     const sharp = new Image();
-    sharp.src = original;
+    sharp.src = url;
     try {
       await sharp.decode();
-      element.src = original;
+      original(element, url);
     } catch {
       // The preview stays.
     }

@@ -46,8 +46,11 @@ const on = {
 
 function cardOf(product) {
   const known = cards.get(product.id);
-  if (known && known.product.version === product.version) return known;
-  const card = new Card(product, on);
+  if (known && known.product.version === product.version) {
+    known.fit(stage.side);
+    return known;
+  }
+  const card = new Card(product, stage.side, on);
   cards.set(product.id, card);
   return card;
 }
@@ -115,13 +118,15 @@ function step(by) {
 /** Show the next product at once, and save behind it. */
 function decide(words, status, steps) {
   const product = queue.current;
-  if (!product || !mayReview()) return;
+  if (!product || !mayReview() || stage.card?.product.id !== product.id) return;
+  const pressed = performance.now();
   queue.decide(product.id, words);
   remember({ id: product.id, kind: "decision", status });
   paces.push(performance.now());
   outbox.add({ product: product.id, words, steps });
   moveOn();
   announce(`${words}. ${count(queue.left)} left`);
+  afterPaint(() => performance.measure("decision", { start: pressed }));
 }
 
 function approve(kept = stage.card?.keptIds) {

@@ -22,6 +22,7 @@ const remembered = (name, allowed, otherwise) => {
 
 export class Stage {
   #card = null;
+  #side = 320;
   #zoom = { scale: 1, x: 0.5, y: 0.5 };
   #mode = remembered("mode", MODES.map(([mode]) => mode), "all");
   #back = remembered("back", BACKS, "grey");
@@ -44,6 +45,13 @@ export class Stage {
 
   get isZoomed() {
     return this.#zoom.scale > 1;
+  }
+
+  /** How large the views are now, in CSS pixels. */
+  get side() {
+    const { clientWidth: width, clientHeight: height } = this.root;
+    if (this.#mode === "all") return this.#side;
+    return Math.ceil(Math.max(this.#side, Math.min(this.#mode === "pair" ? width / 2 : width, height)));
   }
 
   /** Show a card (its pictures are decoded already, if there was time), or something else. */
@@ -164,7 +172,9 @@ export class Stage {
       if (side > best.side) best = { columns, side };
     }
     this.root.style.setProperty("--columns", best.columns);
-    this.root.style.setProperty("--side", `${Math.max(120, Math.floor(best.side))}px`);
+    this.#side = Math.max(120, Math.floor(best.side));
+    this.root.style.setProperty("--side", `${this.#side}px`);
+    this.#card?.fit(this.side);
   }
 
   #drawTools() {
