@@ -3,9 +3,10 @@
     python bench/desk.py [--products 300] [--paced 100]
 
 First every product, as fast as keys can be pressed: how many a minute. Then some at a person's
-pace (one every 300 ms, which nobody keeps up): how long from key to paint. Two clocks look at the same thing. `own` ends in the first task after the frame that shows the next
-product: the page's own measure. `event` is Chromium's Event Timing: from the key's time stamp to
-the paint after it, in steps of 8 ms, and nothing below 16 ms is told.
+pace (one every 300 ms, which nobody keeps up): how long from key to paint. Two clocks look at the
+same thing. `event` is Chromium's Event Timing: from the key's time stamp to the paint after it, in
+steps of 8 ms, and nothing below 16 ms is told. `own` is the page's measure: it ends in the first
+task after the frame that shows the next product, so it is too long when there is much to do.
 """
 
 from __future__ import annotations
