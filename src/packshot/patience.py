@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from packshot.errors import Unavailable
 
+log = logging.getLogger("packshot.patience")
 T = TypeVar("T")
 
 #: Shorter than a worker holds on to a product that seems to hang (worker.LONGEST_PRODUCT_SECONDS).
 LONGEST_SECONDS = 600.0
 SHORTEST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0
+TELL_EVERY_SECONDS = 60.0
 
 
 class Patience:
@@ -31,6 +34,7 @@ class Patience:
     ) -> None:
         """`longest` is in seconds; 0 tries once."""
         self.longest, self.clock, self.sleep = longest, clock, sleep
+        self.told = float("-inf")
 
     def keep(self, save: Callable[[], T]) -> T:
         """`save()`, tried until it goes well; raises its Unavailable after `longest` seconds.
@@ -41,8 +45,15 @@ class Patience:
         while True:
             try:
                 return save()
-            except Unavailable:
+            except Unavailable as error:
                 if self.clock() + pause > ends:
                     raise
+                self._tell(error)
             self.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+    def _tell(self, error: Unavailable) -> None:
+        """Once a minute, however many wait."""
+        if self.clock() - self.told >= TELL_EVERY_SECONDS:
+            self.told = self.clock()
+            log.warning("waiting with what is paid, nothing is lost: %s", error.message)

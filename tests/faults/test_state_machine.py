@@ -268,7 +268,7 @@ class Histories(RuleBasedStateMachine):
 
 def run(open_parts: OpenParts, examples: int) -> None:
     machine = type("Machine", (Histories,), {"open_parts": staticmethod(open_parts)})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
@@ -288,7 +288,7 @@ def test_histories_on_the_defaults(sqlite_template: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             database = Database(f"sqlite:///{shutil.copy(sqlite_template, f'{folder}/p.db')}")
             queue = DatabaseQueue(database, LEASE)
-            queue.wait_seconds = 0.0  # type: ignore[misc]
+            queue.wait_seconds = 0.0
             yield database, queue
             database.close()
 
