@@ -39,6 +39,7 @@ from packshot.models import (
 )
 from packshot.outbox import Outbox
 from packshot.queues import Depth, Queue
+from packshot.remembered import Remembered
 
 log = logging.getLogger("packshot.catalog")
 
@@ -226,6 +227,7 @@ class Catalog:
         self.wanted = wanted
         self.lease_seconds = lease_seconds
         self.outbox = outbox
+        self._stats = Remembered(self._count)
 
     # -- create ----------------------------------------------------------------------------
 
@@ -438,32 +440,30 @@ class Catalog:
         return Facets(_as_dict(statuses), _as_dict(categories))
 
     def stats(self) -> Stats:
-        """Counts for people and metrics, read from the database now."""
+        """Counts for people, read from the database: now, or a few seconds ago where that takes
+        long (see `remembered`)."""
+        return self._stats.answer()
+
+    def _count(self) -> Stats:
         with self.database.read() as session:
-            products = dict(_counts(session, Product.status, Product.id))
-            images = dict(_counts(session, ProductImage.status, ProductImage.id))
+            products = dict(_counts(session, Product.status))
+            images = dict(_counts(session, ProductImage.status))
             spent = session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))
             today = session.scalar(
                 select(func.coalesce(func.sum(Call.cost), 0)).where(
                     Call.sent_at >= _midnight(session)
                 )
             )
-            reviewed = session.scalar(
-                select(func.count()).select_from(Decision).where(Decision.at >= now(-3600))
-            )
-            made = session.scalar(
-                select(func.count())
-                .select_from(ProductImage)
-                .where(ProductImage.created_at >= now(-3600))
-            )
+            reviewed = _lately(session, Decision.at)
+            made = _lately(session, ProductImage.created_at)
         return Stats(
             products=products,
             images=images,
             queue=self.queue.depth(),
             spent=Decimal(str(spent)),
             spent_today=Decimal(str(today)),
-            reviewed_last_hour=reviewed or 0,
-            made_last_hour=made or 0,
+            reviewed_last_hour=reviewed,
+            made_last_hour=made,
         )
 
     # -- decide ------------------------------------------------------------------------------
@@ -912,9 +912,14 @@ def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
 
 
-def _counts(session: Session, column: Any, identity: Any) -> list[tuple[str, int]]:
-    rows = session.execute(select(column, func.count(identity)).group_by(column)).all()
+def _counts(session: Session, column: Any) -> list[tuple[str, int]]:
+    rows = session.execute(select(column, func.count()).group_by(column)).all()
     return [(status, count) for status, count in rows]
+
+
+def _lately(session: Session, column: Any) -> int:
+    """Rows whose moment is within the last hour."""
+    return session.scalar(select(func.count()).where(column >= now(-3600))) or 0
 
 
 def _midnight(session: Session) -> datetime:

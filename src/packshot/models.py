@@ -121,8 +121,10 @@ class now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL in a query)
 
 @compiles(now, "postgresql")
 def _now_postgresql(element: now, compiler: SQLCompiler, **how: Any) -> str:
+    # Not clock_timestamp(): it may differ from row to row, so no index could be used with it.
     plus = compiler.process(element.clauses, **how)
-    return f"(clock_timestamp() + make_interval(secs => {plus}))" if plus else "clock_timestamp()"
+    moment = "statement_timestamp()"
+    return f"({moment} + make_interval(secs => {plus}))" if plus else moment
 
 
 @compiles(now, "sqlite")
@@ -268,6 +270,7 @@ class ProductImage(Base):
     __table_args__ = (
         UniqueConstraint("product_id", "round", "variant"),
         Index("ix_product_images_created_at", "created_at"),
+        Index("ix_product_images_status", "status"),
         {"sqlite_autoincrement": True},
     )
 
@@ -289,7 +292,7 @@ class Decision(Base):
     reason: Mapped[str | None] = mapped_column(String(50))
     note: Mapped[str | None] = mapped_column(Text)
     who: Mapped[str] = mapped_column(String(100))
-    at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
 
 
 class Call(Base):
@@ -304,7 +307,7 @@ class Call(Base):
     kind: Mapped[str] = mapped_column(String(20))  # analysis | image
     model: Mapped[str] = mapped_column(String(100))
     model_version: Mapped[str | None] = mapped_column(String(100))
-    sent_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
+    sent_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     outcome: Mapped[str | None] = mapped_column(String(50))
     tokens_in: Mapped[int] = mapped_column(server_default=text("0"))
@@ -312,6 +315,12 @@ class Call(Base):
     tokens_image: Mapped[int] = mapped_column(server_default=text("0"))
     images: Mapped[int] = mapped_column(server_default=text("0"))
     cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars
+
+    __table_args__ = (
+        # Spend and outcomes are summed from the indexes alone: they have all the columns it takes.
+        Index("ix_calls_sent_at_cost", "sent_at", "cost"),
+        Index("ix_calls_kind_outcome_cost", "kind", "outcome", "cost"),
+    )
 
 
 class IdempotencyKey(Base):
