@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 APP := $(VENV)/.app-installed
 DEV := $(VENV)/.dev-installed
+BENCH := .venv-bench/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help demo run test check format lock chromium bench soak clean
@@ -12,6 +13,7 @@ help:
 	@echo "make test            install what the tests need and run them all"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
+	@echo "make bench           the benchmarks, beside what people would pick instead; under ten minutes"
 	@echo "make lock            pin the versions of pyproject.toml anew"
 
 $(BIN)/python:
@@ -49,6 +51,16 @@ check: $(DEV)
 format: $(DEV)
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
+
+$(BENCH): requirements.txt requirements-bench.txt
+	@echo "== Installing what the benchmarks compare with (once)"
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet -r requirements-bench.txt
+	@touch $@
+
+# BENCH_ARGS="waiting --share 0.3" runs one of them, smaller.
+bench: $(BENCH)
+	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
 # The browser tests need Chromium: found, or installed through apt when root.
 chromium:

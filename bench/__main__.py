@@ -1,0 +1,54 @@
+"""Runs the benchmarks and prints one table of what was measured, with the aim beside it.
+
+python -m bench                     all of them, in under ten minutes
+python -m bench waiting overhead    only these
+python -m bench --share 0.3         smaller, while working on something
+python -m bench --markdown FILE     the table for docs/performance.md too
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from bench import api, many_workers, memory, overhead, pixel_ratios, start, waiting
+from bench.rig import Rig
+from bench.table import Line, as_markdown, show
+
+BENCHMARKS = {
+    "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
+    "overhead": ("Overhead: calls that answer at once", overhead.run),
+    "api": ("The API", api.run),
+    "pixels": ("Pixels", pixel_ratios.run),
+    "memory": ("Memory", memory.run),
+    "start": ("Start-up", start.run),
+    "many_workers": ("Many workers", many_workers.run),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--share", type=float, default=1.0, help="of the full sizes")
+    parser.add_argument("--markdown", type=Path, help="write the tables here")
+    options = parser.parse_args()
+    began = time.monotonic()
+    tables: list[tuple[str, list[Line]]] = []
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {time.strftime('%Y-%m-%d')}")
+    with Rig(options.share) as rig:
+        for name in options.names or BENCHMARKS:
+            title, run = BENCHMARKS[name]
+            tables.append((f"{title} (load {os.getloadavg()[0]:.1f})", run(rig)))
+            show(*tables[-1])
+    print(f"\n{time.monotonic() - began:.0f} s in all")
+    if options.markdown:
+        texts = [as_markdown(title, lines) for title, lines in tables]
+        options.markdown.write_text("\n\n".join(texts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Who takes items off a queue and works on them: Packshot, and what people would pick instead.
+
+    python -m bench.contestants plain --items 500 --sleep 0
+
+Each runs in a process of its own on a queue of its own, filled before the clock starts, and prints
+one JSON line: it ends itself when the last item is done. An item's work is to sleep, and it is the
+same for all: what differs is the way to the work and back. The clock runs from the start of the
+first item's work to the end of the last one's; CPU time is this process's in between.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """`doubled` are items whose work was done more than once; `saved` those whose end was saved."""
+
+    seconds: float
+    cpu_ms_each: float
+    items_per_second: float
+    doubled: int
+    saved: int
+    pace: float  # items per second between the first tenth and the last tenth
+
+
+class Work:
+    """The item's work, and the stopwatch."""
+
+    def __init__(self, items: int, sleep: float, slots: int) -> None:
+        self.items, self.sleep, self.slots = items, sleep, slots
+        self.done: Counter[int] = Counter()
+        self.moments: list[float] = []
+        self.saved = 0
+        self._lock = threading.Lock()
+        self._all = threading.Event()
+
+    def __call__(self, item: int) -> None:
+        with self._lock:
+            if not self.moments:
+                self.started, self.cpu = time.monotonic(), time.process_time()
+                self.moments.append(self.started)
+        if self.sleep:
+            time.sleep(self.sleep)
+        with self._lock:
+            self.done[item] += 1
+            self.moments.append(time.monotonic())
+            if len(self.done) == self.items and not self._all.is_set():
+                self.ended, self.cpu_ended = time.monotonic(), time.process_time()
+                self._all.set()
+
+    def report_and_exit(self, saved: Callable[[], int]) -> None:
+        """Wait for the last item, wait until its end is saved, print, and end this process."""
+        if not self._all.wait(300):
+            print(f'"only {len(self.done)} of {self.items} items in 300 s"', flush=True)
+            os._exit(1)
+        deadline = time.monotonic() + 10
+        while saved() < self.items and time.monotonic() < deadline:
+            time.sleep(0.05)
+        seconds = self.ended - self.started
+        tenth = max(1, self.items // 10)
+        ran = Ran(
+            seconds=seconds,
+            cpu_ms_each=1000 * (self.cpu_ended - self.cpu) / self.items,
+            items_per_second=self.items / seconds,
+            doubled=sum(count > 1 for count in self.done.values()),
+            saved=saved(),
+            pace=(self.items - 2 * tenth) / (self.moments[-tenth] - self.moments[tenth]),
+        )
+        print(json.dumps(asdict(ran)), file=sys.__stdout__, flush=True)  # Celery takes sys.stdout
+        os._exit(0)
+
+    def watch(self, saved: Callable[[], int]) -> None:
+        threading.Thread(target=self.report_and_exit, args=(saved,), daemon=True).start()
+
+
+def left_in(sqs: Any, url: str) -> int:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return sum(int(value) for value in found.values())
+
+
+def batches(items: int) -> list[range]:
+    return [range(start, min(start + 10, items)) for start in range(0, items, 10)]
+
+
+# ---- a plain loop: one poller, threads, deletes in batches; no database, no heartbeat, no retry
+
+
+def plain(work: Work) -> None:
+    import boto3
+    from botocore.config import Config
+
+    sqs: Any = boto3.client(
+        "sqs", region_name=REGION, config=Config(max_pool_connections=work.slots)
+    )
+    url = sqs.create_queue(QueueName=f"plain-{uuid.uuid4().hex}")["QueueUrl"]
+    for batch in batches(work.items):
+        entries = [{"Id": str(i), "MessageBody": json.dumps({"product_id": i})} for i in batch]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    work.watch(lambda: work.items - left_in(sqs, url))
+    slots, finished, lock = threading.Semaphore(work.slots), [], threading.Lock()
+
+    def delete(handles: list[str]) -> None:
+        entries = [{"Id": str(n), "ReceiptHandle": handle} for n, handle in enumerate(handles)]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+
+    def handle(message: Any) -> None:
+        work(json.loads(message["Body"])["product_id"])
+        slots.release()
+        with lock:
+            finished.append(message["ReceiptHandle"])
+            full = finished[:10] if len(finished) >= 10 or len(work.done) == work.items else []
+            del finished[: len(full)]
+        if full:
+            delete(full)
+
+    with ThreadPoolExecutor(work.slots) as pool:
+        while True:
+            slots.acquire()
+            free = 1
+            while free < 10 and slots.acquire(blocking=False):
+                free += 1
+            answer = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=free, WaitTimeSeconds=5, VisibilityTimeout=60
+            )
+            messages = answer.get("Messages", [])
+            for _ in range(free - len(messages)):
+                slots.release()
+            for message in messages:
+                pool.submit(handle, message)
+
+
+# ---- Celery and Dramatiq, as safe as they get: acknowledged after the work
+
+
+def celery(work: Work) -> None:
+    from celery import Celery
+
+    endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
+    queue = f"celery-{uuid.uuid4().hex}"
+    app = Celery("bench", broker=f"sqs://test:test@{endpoint}//")
+    app.conf.update(
+        task_default_queue=queue,
+        task_acks_late=True,
+        task_ignore_result=True,
+        worker_prefetch_multiplier=int(os.environ.get("BENCH_PREFETCH", "4")),
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "region": REGION,
+            "is_secure": False,
+            "visibility_timeout": 300,
+            "wait_time_seconds": 5,
+            "polling_interval": 0.05,
+        },
+    )
+
+    def run(item: int) -> None:
+        work(item)
+
+    task = app.task(name="work")(run)
+    for item in range(work.items):
+        task.delay(item)
+    work.watch(lambda: work.items)
+    options = ["--pool=threads", f"--concurrency={work.slots}", "--loglevel=ERROR"]
+    app.worker_main(
+        ["worker", *options, "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    )
+
+
+def dramatiq(work: Work) -> None:
+    import dramatiq as library
+    from dramatiq.worker import Worker
+    from dramatiq_sqs import SQSBroker
+
+    broker = SQSBroker(
+        namespace=f"dramatiq-{uuid.uuid4().hex}", visibility_timeout=300, region_name=REGION
+    )
+    library.set_broker(broker)
+    actor = library.actor(queue_name="work", actor_name="work")(lambda item: work(item))
+    for item in range(work.items):
+        actor.send(item)
+    work.watch(lambda: work.items)
+    Worker(broker, worker_threads=work.slots).start()
+    threading.Event().wait()
+
+
+# ---- Packshot: the real worker, queue, claims and database; only the product's work is replaced
+
+
+def packshot(work: Work, queue: str, story: str, database_url: str) -> None:
+    from bench.products import services_for, sqs_queue
+
+    url = sqs_queue() if queue == "sqs" else None
+    services, saved = services_for(work, database_url, url, story)
+    work.watch(saved)
+    services.start()
+    threading.Event().wait()
+
+
+CONTESTANTS = ("plain", "celery", "dramatiq", "packshot-sqs", "packshot-database")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=CONTESTANTS)
+    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--sleep", type=float, default=0.0)
+    parser.add_argument("--slots", type=int, default=64)
+    parser.add_argument("--story", choices=("whole", "claim"), default="whole")
+    parser.add_argument("--folder", default="/dev/shm", help="where the database is")
+    options = parser.parse_args()
+    work = Work(options.items, options.sleep, options.slots)
+    name, _, queue = options.name.partition("-")
+    if name != "packshot":
+        {"plain": plain, "celery": celery, "dramatiq": dramatiq}[name](work)
+        return
+    folder = tempfile.mkdtemp(prefix="packshot-bench-", dir=options.folder)
+    url = os.environ.get("BENCH_DATABASE_URL") or f"sqlite:///{Path(folder) / 'packshot.db'}"
+    packshot(work, queue, options.story, url)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Packshot's worker around work that only sleeps: its real queue, claims, database and story.
+
+`whole` runs the whole story of a new product: analysis, one picture, their records; pictures are
+a few bytes, objects are kept in memory. `claim` gives it products whose picture was made before:
+what is left is the queue, the claim, the fence and the commit. In that story the work is done when
+the normalised copy is read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import numpy as np
+from sqlalchemy import func, insert, select, update
+
+from bench.contestants import REGION, Work, left_in
+from packshot.catalog import Catalog, NewProduct
+from packshot.claims import Claims
+from packshot.database import Database, bring_to_head
+from packshot.enhancers import Analysis, Brief, Health, Photo, Picture, VariantPlan
+from packshot.errors import NotFound
+from packshot.imaging import Encoded, OutputSpec, encode_array, read_header
+from packshot.models import PENDING, Product, ProductImage, Round
+from packshot.pipeline import Parts
+from packshot.pixels import Pixels
+from packshot.queues import DatabaseQueue, Queue, SqsQueue
+from packshot.storage import Chunks, Storage
+from packshot.worker import Worker
+
+JPEG = "image/jpeg"
+LEASE_SECONDS = 60.0
+HEADER = read_header(encode_array(np.zeros((32, 32, 3), np.uint8)))
+PLAN = Analysis(
+    product="a box",
+    shape="square",
+    colours=["red"],
+    material="card",
+    parts=["1 lid"],
+    label_text=["ACME"],
+    logo="",
+    faults=[],
+    variants=[VariantPlan(title="white", prompt="on white")],
+)
+
+
+@dataclass
+class SleepingEnhancer:
+    """Sleeps for each picture; the analysis costs nothing."""
+
+    work: Work
+    name: str = "local"
+    parallel: bool = False
+
+    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+        return PLAN
+
+    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+        self.work(brief.product_id)
+        return Picture(b"picture", "white", "on white", "none")
+
+    def health(self) -> Health:
+        return Health(ok=True)
+
+    def check(self) -> Health:
+        return self.health()
+
+
+class NoPixels(Pixels):
+    """Answers at once, without a child."""
+
+    def run(self, function: Callable[..., Any], *args: Any, deadline: float | None = None) -> Any:
+        if function.__name__ == "read_header":
+            return HEADER
+        return Encoded(b"picture", JPEG, 1, 1, {})
+
+
+@dataclass
+class Memory(Storage):
+    """Objects in a dictionary. In the `claim` story reading the normalised copy is the work."""
+
+    work: Work | None = None
+    objects: dict[str, bytes] = field(default_factory=dict)
+    name = "memory"
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self.objects[key] = data
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        return self.objects.setdefault(key, data) is data
+
+    def get(self, key: str) -> bytes:
+        if self.work is not None:
+            self.work(int(key.split("/")[1]))
+            return b"picture"
+        if key not in self.objects:
+            raise NotFound(key)
+        return self.objects[key]
+
+    def exists(self, key: str) -> bool:
+        return key in self.objects
+
+    def open(self, key: str) -> Chunks:
+        raise NotImplementedError
+
+    def delete(self, keys: Sequence[str]) -> None:
+        raise NotImplementedError
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return iter(())
+
+    def url(self, key: str) -> str:
+        return f"/media/{key}"
+
+    def own_key(self, raw_image: str) -> str | None:
+        return None
+
+    def health(self) -> str | None:
+        return None
+
+
+def sqs_queue() -> str:
+    sqs = boto3.client("sqs", region_name=REGION)
+    return str(sqs.create_queue(QueueName=f"packshot-{uuid.uuid4().hex}")["QueueUrl"])
+
+
+def rows(count: int) -> list[NewProduct]:
+    from decimal import Decimal
+
+    one = Decimal(1)
+    return [NewProduct("Shoes", "https://x.example/a.jpg", one, one, one, one)] * count
+
+
+def services_for(
+    work: Work, database_url: str, queue_url: str | None, story: str
+) -> tuple[Worker, Callable[[], int]]:
+    """A worker over `work.items` products that wait, and how many of them are finished."""
+    # As in production, log lines are written: to nowhere.
+    logging.basicConfig(level=logging.INFO, filename=os.environ.get("BENCH_LOG", os.devnull))
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    bring_to_head(database_url)
+    database = Database(database_url, pool_size=work.slots + 12)
+    queue: Queue = DatabaseQueue(database, LEASE_SECONDS)
+    if queue_url is not None:
+        queue = SqsQueue(queue_url, REGION, LEASE_SECONDS, threads=work.slots)
+    catalog = Catalog(database, queue, wanted=1)
+    for start in range(0, work.items, 1000):
+        catalog.create(rows(min(1000, work.items - start)))
+    if story == "claim":
+        as_made_before(database)
+    parts = Parts(
+        claims=Claims(database, LEASE_SECONDS, 1),
+        read_raw=lambda _: b"photo",
+        storage=Memory(work if story == "claim" else None),
+        pixels=NoPixels(),
+        enhancer=SleepingEnhancer(work),
+        output=OutputSpec(),
+    )
+
+    def saved() -> int:
+        with database.read() as session:
+            left = select(func.count()).select_from(Product).where(Product.status == PENDING)
+            waiting = session.scalar(left) or 0
+        if queue_url is not None:
+            waiting = max(waiting, left_in(boto3.client("sqs", region_name=REGION), queue_url))
+        return work.items - waiting
+
+    return Worker(parts, queue, catalog, work.slots), saved
+
+
+def as_made_before(database: Database) -> None:
+    """As a worker leaves them that died just before the last commit: everything is saved."""
+    with database.write() as session:
+        session.execute(update(Round).values(analysis=PLAN.model_dump(), enhancer="local"))
+        session.execute(update(Product).values(media_namespace=str(uuid.uuid4())))
+        made = select(Product.id, Product.raw_image)
+        session.execute(insert(ProductImage).from_select(["product_id", "image_url"], made))

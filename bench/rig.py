@@ -1,0 +1,79 @@
+"""What every benchmark needs: SQS and S3 (ministack), PostgreSQL, and a scratch folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from servers.aws import REGION, Aws, start_ministack
+from servers.postgres import Postgres
+
+from bench import ROOT
+from bench.contestants import Ran
+
+#: A folder in memory: where fsync is not what is compared.
+IN_MEMORY = Path("/dev/shm")
+
+
+class Rig:
+    """Servers started when first needed, and stopped at the end.
+
+    `share` scales the sizes: 1 for the numbers of docs/performance.md, less to try something.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self.share = share
+        self.folder = Path(tempfile.mkdtemp(prefix="packshot-bench-"))
+        self.in_memory = Path(tempfile.mkdtemp(prefix="packshot-bench-", dir=IN_MEMORY))
+
+    def size(self, full: int, least: int = 1) -> int:
+        return max(least, round(full * self.share))
+
+    @cached_property
+    def aws(self) -> Aws:
+        return start_ministack(self.folder)
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        return Postgres()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in ("aws", "postgres"):
+            if name in self.__dict__:
+                getattr(self, name).close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.in_memory, ignore_errors=True)
+
+    def contest(self, name: str, *options: str, **environment: str) -> Ran:
+        """One run of one contestant, in a process and on a queue of its own."""
+        command = [sys.executable, "-m", "bench.contestants", name, *options]
+        more = {"AWS_DEFAULT_REGION": REGION, "PYTHONWARNINGS": "ignore", **environment}
+        done = subprocess.run(
+            command,
+            env=os.environ | self.aws.environment | more,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=400,
+        )
+        answer = json.loads(done.stdout.strip().splitlines()[-1])
+        if not isinstance(answer, dict):
+            raise SystemExit(f"{name}: {answer}")
+        return Ran(**answer)

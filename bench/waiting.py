@@ -1,0 +1,40 @@
+"""How well the waiting is used: an enhancer that sleeps 2 s, 64 products in flight in one process.
+
+    python -m bench waiting
+
+The ideal is 32 products a second. The database is on the disk, as in production.
+"""
+
+from __future__ import annotations
+
+from bench.contestants import Ran
+from bench.rig import Rig
+from bench.table import Line
+
+SLEEP, SLOTS = 2.0, 64
+AIM = 97.0
+
+
+def run(rig: Rig) -> list[Line]:
+    items = SLOTS * rig.size(8, 2)
+    lines = []
+    for name, queue in (("packshot-database", "embedded queue"), ("packshot-sqs", "SQS")):
+        ran = contest(rig, name, items)
+        lines.append(line(f"Packshot, {queue}", ran, AIM))
+    lines.append(line("plain boto3 loop", contest(rig, "plain", items)))
+    for prefetch in ("1", "4"):
+        ran = contest(rig, "celery", items, BENCH_PREFETCH=prefetch)
+        lines.append(line(f"Celery on SQS, prefetch {prefetch}", ran))
+    # It takes at most ten at a time, so fewer items tell the same.
+    lines.append(line("Dramatiq on SQS", contest(rig, "dramatiq", SLOTS)))
+    return lines
+
+
+def contest(rig: Rig, name: str, items: int, **environment: str) -> Ran:
+    options = ("--items", str(items), "--sleep", str(SLEEP), "--slots", str(SLOTS))
+    return rig.contest(name, *options, "--folder", str(rig.folder), **environment)
+
+
+def line(what: str, ran: Ran, aim: float | None = None) -> Line:
+    note = f"{ran.doubled} doubled" if ran.doubled else ""
+    return Line(what, 100 * ran.items_per_second / (SLOTS / SLEEP), "% of ideal", aim, note=note)
