@@ -8,6 +8,7 @@ look a name up, so DNS can't change its answer between check and connect. A redi
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import http.client
 import io
@@ -26,7 +27,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
 from packshot.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
-from packshot.errors import FetchError
+from packshot.errors import FetchError, Unavailable
 
 __all__ = ["FetchLimits", "Fetcher", "ParsedUrl", "check_url", "is_public", "redacted"]
 
@@ -44,6 +45,8 @@ _STATUS_ADVICE = {
 }
 _NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
+# What this machine has too few of, which is not the host's fault.
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 # A name that does not exist, or has no address: both stay so until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _REQUEST_HEADERS = {
@@ -198,6 +201,11 @@ class Fetcher:
                 return self._connector(address, page.port, seconds)
             except OSError as error:
                 failure = error
+        if failure.errno in _OURS:
+            raise Unavailable(
+                f"this process can open no connection ({failure.strerror}): raise its limit"
+                " (ulimit -n), or find what uses them up"
+            ) from failure
         if isinstance(failure, TimeoutError):
             raise _timed_out(page) from failure
         raise _failed(
