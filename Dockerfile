@@ -1,0 +1,41 @@
+# One image, three commands: serve (the default), worker, migrate.
+#   docker build -t packshot . && docker run --rm packshot --help
+
+# The version that the tests run on.
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/packshot
+WORKDIR /build
+# What changes seldom comes first: the pinned dependencies, without the checkout itself.
+COPY requirements.txt .
+RUN grep -v '^-e' requirements.txt > pinned.txt && /opt/packshot/bin/pip install -r pinned.txt
+COPY pyproject.toml README.md ./
+COPY src/packshot src/packshot
+RUN /opt/packshot/bin/pip install --no-deps .
+
+FROM python:${PYTHON}-slim-bookworm
+RUN groupadd --gid 10001 packshot \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin packshot \
+    && install -d -o packshot -g packshot /data
+COPY --from=build /opt/packshot /opt/packshot
+# HOST: in a container only the proxy's network reaches it. FORWARDED_ALLOW_IPS stays at loopback
+# unless the operator names the proxy (compose.yaml does).
+ENV PATH=/opt/packshot/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOST=0.0.0.0 \
+    PORT=5000
+# The only place that is written to, besides /tmp: the database and the pictures when there is
+# neither PostgreSQL nor S3.
+WORKDIR /data
+VOLUME /data
+USER 10001:10001
+EXPOSE 5000
+STOPSIGNAL SIGTERM
+# Is this process alive? Not /readyz: a database that is away is no reason to restart the web.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
+ENTRYPOINT ["packshot"]
+CMD ["serve", "--workers", "2"]

@@ -1,0 +1,113 @@
+"""Docker: what can be tried without an engine; that the files hold together."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from dotenv import dotenv_values
+from servers.aws import Aws
+from servers.packshot_process import ROOT
+
+from packshot.cli import COMMANDS
+from packshot.settings import Settings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name for name, service in SERVICES.items() if service.get("build")}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    assert "USER 10001:10001" in DOCKERFILE
+    assert "STOPSIGNAL SIGTERM" in DOCKERFILE
+    for name in OURS:
+        service = SERVICES[name]
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_every_foreign_image_has_a_full_version() -> None:
+    foreign = {service["image"] for name, service in SERVICES.items() if name not in OURS}
+    assert foreign
+    for image in foreign:
+        assert re.search(r":v?\d+\.\d+(\.\d+)?", image), image
+
+
+def test_every_command_is_one_of_packshots() -> None:
+    commands = {name: SERVICES[name]["command"] for name in ("migrate", "web", "worker")}
+    assert {command[0] for command in commands.values()} == {"migrate", "serve", "worker"}
+    assert {command[0] for command in commands.values()} <= COMMANDS.keys()
+    assert SERVICES["worker"]["deploy"]["replicas"] == 2
+    for name in ("web", "worker"):  # longer than the worker's own grace
+        grace = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        assert grace > Settings().grace_seconds + 5
+
+
+def test_what_is_waited_for_exists_and_profiles_may_be_left_out() -> None:
+    for name, service in SERVICES.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert other in SERVICES, name
+            if SERVICES[other].get("profiles", []) not in ([], service.get("profiles")):
+                assert how["required"] is False, f"{name} -> {other}"
+    assert {profile for each in SERVICES.values() for profile in each.get("profiles", [])} == {
+        "local",
+        "aws",
+    }
+
+
+def test_the_local_profile_fits_together() -> None:
+    local = dotenv_values(ROOT / "deploy" / "local.env")
+    aws_names = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    knobs = {name.upper() for name in Settings.model_fields} | aws_names
+    assert {name for name in local if not name.startswith("AWS_ENDPOINT_URL")} <= knobs
+    assert SERVICES["s3"]["environment"]["ROOT_SECRET_KEY"] == local["AWS_SECRET_ACCESS_KEY"]
+    assert SERVICES["s3"]["environment"]["ROOT_ACCESS_KEY"] == local["AWS_ACCESS_KEY_ID"]
+    queue = (local["SQS_QUEUE_URL"] or "").rpartition("/")[2]
+    assert f"  {queue} {{" in (ROOT / "deploy" / "elasticmq.conf").read_text()
+    assert "web:5000" in (ROOT / "deploy" / "Caddyfile").read_text()
+
+
+def test_the_one_shot_makes_the_bucket_once(aws: Aws) -> None:
+    script = SERVICES["bucket"]["entrypoint"][2]
+    name = "packshot-compose-test"
+    environment = os.environ | {"S3_BUCKET": name, "AWS_REGION": "us-east-1"}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=60)
+    assert name in [bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]]
+
+
+def test_the_one_shot_makes_the_queue(aws: Aws) -> None:
+    script = SERVICES["queue"]["entrypoint"][2]
+    environment = os.environ | {"AWS_REGION": "us-east-1"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "product-image-processing" in done.stdout
+
+
+def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Path) -> None:
+    from servers.packshot_process import PackshotProcess, gunicorn
+
+    [check] = re.findall(r"^    CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    command = [sys.executable, *json.loads(check)[1:]]
+    with PackshotProcess(tmp_path, gunicorn(), {"WORKER_ENABLED": "false"}) as process:
+        process.wait_until_serving()
+        environment = os.environ | {"PORT": str(process.port)}
+        assert subprocess.run(command, env=environment, timeout=30).returncode == 0
+    dead = subprocess.run(command, env=environment, capture_output=True, timeout=30)
+    assert dead.returncode == 1
+
+
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")
+def test_hadolint_has_nothing_to_say() -> None:
+    subprocess.run(["hadolint", str(ROOT / "Dockerfile")], check=True, timeout=60)
