@@ -24,7 +24,7 @@ class CutOut:
     """The best mask found (small, work size), how far it is trusted, and why not further."""
 
     mask: Mask
-    method: str  # flood, lit, saliency, colour or centre
+    method: str  # flood, lit, saliency, colour, centre or rembg
     confidence: float  # 0..1: the chance that it overlaps the truth by more than 0.9
     doubts: tuple[str, ...]  # vetoes, in words; any of them means: do not cut
     extent: Mask  # all that may belong to the product: wide enough to frame it by
@@ -49,6 +49,22 @@ def find(rgb: Bytes, backdrop: Backdrop) -> CutOut | None:
         for method, mask, features in tried
     ]
     return max(found, key=lambda cut: (cut.trusted, cut.confidence), default=None)
+
+
+def from_likelihood(likelihood: Floats, rgb: Bytes) -> CutOut | None:
+    """A network's answer as a cut-out: as sure as its edges are sharp, under the same vetoes.
+
+    Networks stretch their answer, so they always find something; a wide band of in-betweens means
+    that they were guessing. That measure is a rule of thumb, not fitted.
+    """
+    small = shrink(rgb, WORK_SIDE)
+    at_size = cv2.resize(likelihood, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    mask = _tidy(at_size > 0.5)
+    if not _possible(mask):
+        return None
+    unsure = float(((likelihood > 0.1) & (likelihood < 0.9)).sum() / (likelihood > 0.5).sum())
+    confidence = round(float(np.clip(1.0 - unsure, 0, 1)), 3)
+    return CutOut(mask, "rembg", confidence, trust.shape_doubts(mask), mask)
 
 
 def _extent(tried: list[tuple[str, Mask]]) -> Mask:

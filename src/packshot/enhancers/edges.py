@@ -98,9 +98,8 @@ def narrow_band(crop: Bytes, rough: Floats, blur: float) -> Mask:
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     small, soft = resize(crop, *size), cv2.resize(rough, size, interpolation=cv2.INTER_AREA)
     reach = max(2, round(1.6 * blur * scale))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     start = (soft > 0.5).astype(np.uint8)
-    core, hull = cv2.erode(start, kernel), cv2.dilate(start, kernel)
+    core, hull = cv2.erode(start, _disc(reach)), cv2.dilate(start, _disc(reach))
     labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels, rounds=2)
@@ -112,39 +111,67 @@ def narrow_band(crop: Bytes, rough: Floats, blur: float) -> Mask:
 
 
 def alpha_of(crop: Bytes, mask: Mask) -> Floats:
-    """Alpha 0..1 in a thin band around the mask's outline, by where each pixel's colour lies
-    between the product's colour just inside and the background's just outside."""
+    """Alpha 0..1, soft in a thin band along the mask's outline only.
+
+    There it is where the pixel's colour lies between the product's just inside and the
+    background's just outside; where those two look alike, the geometry decides.
+    """
     reach = max(1, round(max(mask.shape) / 700))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     byte = mask.astype(np.uint8)
-    core, hull = cv2.erode(byte, kernel) > 0, cv2.dilate(byte, kernel) > 0
-    pixels = crop.astype(np.float32)
-    side = 6 * reach + 1
-    inner, outer = _mean_where(pixels, core, side), _mean_where(pixels, ~hull, side)
-    axis = inner - outer
-    length = (axis * axis).sum(axis=2)
-    along = ((pixels - outer) * axis).sum(axis=2) / np.maximum(length, 1.0)
-    soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)
-    # Where inside and outside look alike the colours say nothing: keep the geometry.
-    sure = np.clip((length - 400) / 2000, 0, 1)
+    core, hull = cv2.erode(byte, _disc(reach)), cv2.dilate(byte, _disc(reach))
+    alpha = core.astype(np.float32)
+    band = np.nonzero(hull - core)
+    if not len(band[0]):
+        return alpha
+    inner = _mean_near(crop, core, 6 * reach + 1, band)
+    axis = inner - (outer := _mean_near(crop, 1 - hull, 6 * reach + 1, band))
+    length = (axis * axis).sum(axis=1)
+    along = ((crop[band].astype(np.float32) - outer) * axis).sum(axis=1) / np.maximum(length, 1.0)
+    soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)[band]
+    sure = np.clip((length - 400) / 2000, 0, 1)  # squared distance of bytes: 20 to 49 apart
     mixed = sure * np.clip(along, 0, 1) + (1 - sure) * soft
-    alpha = np.where(core, 1.0, np.where(hull, mixed, 0.0)).astype(np.float32)
-    bounded = np.clip(alpha, np.clip(soft * 1.6 - 0.6, 0, 1), np.clip(soft * 1.6, 0, 1))
-    return np.asarray(cv2.GaussianBlur(bounded, (0, 0), 0.5), np.float32)
+    alpha[band] = np.clip(mixed, np.clip(soft * 1.6 - 0.6, 0, 1), np.clip(soft * 1.6, 0, 1))
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), 0.5), np.float32)
 
 
 def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
-    """Take the old background out of the rim (blur fusion; Forte 2021), in two passes."""
-    pixels = crop.astype(np.float32)
-    colours = pixels
-    for side in (max(9, round(max(alpha.shape) / 40) | 1), 7):
-        weight = alpha[..., None]
-        inner = _mean_weighted(colours, alpha, side)
-        outer = _mean_weighted(pixels, 1 - alpha, side)
-        colours = inner + weight * (pixels - weight * inner - (1 - weight) * outer)
-        colours = np.clip(colours, 0, 255)
-    solid = alpha[..., None] > 0.995
-    return as_bytes(np.where(solid, pixels, colours).astype(np.float32))
+    """Take the old background out of the rim (blur fusion; Forte 2021), and out of what lies
+    just beyond it, since later resizing would mix that in again."""
+    colours = crop.copy()
+    around = cv2.dilate((alpha > 0).astype(np.uint8), _disc(4))
+    band = np.nonzero((around > 0) & (alpha < 0.995))
+    if not len(band[0]):
+        return colours
+    part = alpha[band][:, None]
+    inner = _mean_near(crop, alpha, 13, band)
+    outer = _mean_near(crop, 1 - alpha, 13, band)
+    unmixed = inner + part * (crop[band] - part * inner - (1 - part) * outer)
+    colours[band] = as_bytes(unmixed)
+    return colours
+
+
+def _disc(reach: int) -> NDArray[np.uint8]:
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+
+
+def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
+    """Weighted mean colour in a window of `side` px around the named pixels, one row for each.
+
+    Worked out at half size (the means are smooth), with a wide window where the small one holds
+    nothing.
+    """
+    half = (max(1, crop.shape[1] // 2), max(1, crop.shape[0] // 2))
+    small = cv2.resize(crop, half, interpolation=cv2.INTER_AREA).astype(np.float32)
+    light = cv2.resize(weight.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    rows = np.minimum(at[0] // 2, half[1] - 1)
+    columns = np.minimum(at[1] // 2, half[0] - 1)
+    total, mass = np.zeros((len(rows), 3), np.float32), np.zeros((len(rows), 1), np.float32)
+    for window, share in ((side // 2 | 1, 1.0), (2 * side | 1, 1e-3)):
+        size = (window, window)
+        total += share * cv2.blur(small * light[..., None], size)[rows, columns]
+        mass += share * cv2.blur(light, size)[rows, columns][:, None]
+    return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
 
 
 def _rough_at(
@@ -169,15 +196,6 @@ def _rough_at(
 
 def _blur_of(mask: Mask, full: tuple[int, ...], scale: float) -> float:
     return float(max(1.0, max(full[:2]) / max(mask.shape) * scale))
-
-
-def _mean_where(pixels: Floats, where: Mask, side: int) -> Floats:
-    return _mean_weighted(pixels, where.astype(np.float32), side)
-
-
-def _mean_weighted(pixels: Floats, weight: Floats, side: int) -> Floats:
-    total = cv2.blur(pixels * weight[..., None], (side, side))
-    return np.asarray(total / np.maximum(cv2.blur(weight, (side, side)), 1e-4)[..., None])
 
 
 def _has_shadow(alpha: NDArray[np.uint8], solid: Mask) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers import backdrop as backdrops
-from packshot.enhancers import compose, cutout, edges, tone
+from packshot.enhancers import compose, cutout, cutout_rembg, edges, tone
 from packshot.enhancers.backdrop import Backdrop
 from packshot.enhancers.colour import Bytes, as_bytes
 from packshot.enhancers.cutout import CutOut
@@ -80,9 +80,20 @@ def _look(data: bytes, method: Method) -> Findings:
         return _look_through(pixels)
     rgb = np.ascontiguousarray(pixels[..., :3])
     backdrop = backdrops.measure(rgb)
-    cut = None if method == "off" else cutout.find(rgb, backdrop)
+    cut = _cut(rgb, backdrop, method)
     ground, why = _ground(backdrop, cut)
     return Findings(rgb, None, backdrop, tone.measure(rgb, backdrop), cut, ground, why)
+
+
+def _cut(rgb: Bytes, backdrop: Backdrop, method: Method) -> CutOut | None:
+    """By the network when asked for and when it is sure of itself, else by classical means."""
+    if method == "off":
+        return None
+    if method == "rembg":
+        answer = cutout.from_likelihood(cutout_rembg.likelihood(rgb), rgb)
+        if answer is not None and answer.trusted:
+            return answer
+    return cutout.find(rgb, backdrop)
 
 
 def _look_through(rgba: NDArray[np.uint8]) -> Findings:

@@ -12,6 +12,7 @@ from packshot.enhancers import (
     Photo,
     Picture,
     RunPixels,
+    cutout_rembg,
     darkroom,
 )
 from packshot.errors import EnhancerError
@@ -51,7 +52,8 @@ class LocalEnhancer(Enhancer):
 
     def health(self) -> Health:
         """Always able to work, but for a cut-out network that is asked for and missing."""
-        return Health(ok=True)
+        problem = cutout_rembg.problem() if self._cutout == "rembg" else None
+        return Health(ok=problem is None, problem=problem)
 
     def check(self) -> Health:
         """There is no service to ask."""

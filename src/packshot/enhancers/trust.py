@@ -15,6 +15,9 @@ from packshot.enhancers.colour import Bytes, Floats, from_lab, to_lab, to_linear
 from packshot.enhancers.saliency import saliency
 
 Mask = NDArray[np.bool_]
+EDGE = "the product reaches the frame's edge"
+PIECES = "it falls into several pieces"
+SMALL = "it is too small in the frame"
 THRESHOLD = 0.85  # bench/cutout.py measures what it lets through
 
 
@@ -120,13 +123,24 @@ def doubts(measured: Features) -> tuple[str, ...]:
     """
     plain = measured.followed > backdrops.FOLLOWED
     reasons = (
-        (measured.touch > 0.005, "the product reaches the frame's edge"),
-        (measured.pieces > 0.03, "it falls into several pieces"),
+        (measured.touch > 0.005, EDGE),
+        (measured.pieces > 0.03, PIECES),
         (measured.overlap > 0.2, "the background has its colours too"),
         (plain and measured.left_over > 0.08, "parts of it would be lost"),
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
-        (measured.area < 0.02, "it is too small in the frame"),
+        (measured.area < 0.02, SMALL),
+    )
+    return tuple(words for applies, words in reasons if applies)
+
+
+def shape_doubts(mask: Mask) -> tuple[str, ...]:
+    """The vetoes that a mask's shape alone can raise, for masks that nothing else was made of."""
+    sizes = _piece_sizes(mask)
+    reasons = (
+        (mask[backdrops.border(mask.shape, 0.008)].mean() > 0.005, EDGE),
+        (1 - max(sizes) / sum(sizes) > 0.03, PIECES),
+        (mask.mean() < 0.02, SMALL),
     )
     return tuple(words for applies, words in reasons if applies)
 

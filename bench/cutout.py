@@ -1,0 +1,641 @@
+"""How good the cut-outs are: IoU, boundary F, acceptance and time, on pictures whose mask is known.
+
+    python bench/cutout.py             the report (about 5 minutes)
+    python bench/cutout.py --fit       fit the confidence anew and print its weights
+    python bench/cutout.py --each 2    fewer pictures of each product and kind
+    U2NET_HOME=folder python bench/cutout.py --rembg u2netp
+        rembg beside it: pip install "packshot[rembg]", and put <name>.onnx into the folder first,
+        from https://github.com/danielgatis/rembg/releases, tag v0.0.0
+
+Pictures: the project's rendered samples (samples/photos with samples/masks), the see-through PNGs
+of ../shared/photos (their alpha is the truth) and drawn products, laid on plain, textured and
+cluttered backgrounds with shadows, colour casts, noise and JPEG. All from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers import backdrop as backdrops
+from packshot.enhancers import cutout, edges, trust
+from packshot.enhancers.colour import Bytes, Floats, as_bytes, resize, shrink
+from packshot.imaging import to_array
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "photos"
+SAMPLES = ROOT / "samples"
+SIDE = 1000  # px of the longer side of every composed picture
+KINDS = ("plain", "textured", "cluttered")
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture with its truth."""
+
+    name: str
+    source: str  # photos, drawn, samples
+    product: str
+    kind: str
+    rgb: Bytes
+    truth: Mask
+
+
+# ---- products
+
+
+def shared_products() -> dict[str, Bytes]:
+    """The see-through PNGs, without what only is a drawn shadow."""
+    found = {}
+    for path in sorted(SHARED.glob("s*.png")):
+        pixels = to_array(path.read_bytes(), 1000)
+        # The wine's alpha holds a dense drawn shadow: no truth.
+        if pixels.shape[2] == 4 and path.stem != "so_wine-red":
+            found[path.stem] = _without_shadow(pixels)
+    return found
+
+
+def _without_shadow(rgba: Bytes) -> Bytes:
+    solid = (rgba[..., 3] > 127).astype(np.uint8)
+    near = cv2.dilate(solid, np.ones((5, 5), np.uint8)) > 0
+    rgba = rgba.copy()
+    rgba[..., 3][~near] = 0
+    top, left, bottom, right = edges.box_of(near)
+    return rgba[top:bottom, left:right]
+
+
+def drawn_products(count: int = 40) -> dict[str, Bytes]:
+    """Simple things of one to four parts, shaded, some printed: shapes the PNGs don't have."""
+    return {f"drawn-{seed:02d}": _draw(np.random.default_rng(1000 + seed)) for seed in range(count)}
+
+
+def _draw(random: np.random.Generator, side: int = 700) -> Bytes:
+    alpha = np.zeros((side, side), np.uint8)
+    colour = np.zeros((side, side, 3), np.float32)
+    base = random.uniform(15, 240, 3)
+    for part in range(int(random.integers(1, 5))):
+        shape = np.zeros_like(alpha)
+        _one_part(shape, random, first=part == 0)
+        fill = base if random.random() < 0.5 else random.uniform(10, 245, 3)
+        colour[shape > 0] = fill
+        alpha = np.maximum(alpha, shape)
+    if random.random() < 0.6:
+        _print_on(colour, random)
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    angle = random.uniform(0, 2 * np.pi)
+    light = 1 + random.uniform(0.1, 0.45) * (np.cos(angle) * x + np.sin(angle) * y)
+    grain = cv2.GaussianBlur(random.normal(0, 1, (side, side)).astype(np.float32), (0, 0), 2) * 8
+    colour = colour * light[..., None] + grain[..., None] * random.uniform(0, 2)
+    rgba = np.dstack([as_bytes(colour.astype(np.float32)), cv2.GaussianBlur(alpha, (0, 0), 0.9)])
+    top, left, bottom, right = edges.box_of(rgba[..., 3] > 2)
+    return np.ascontiguousarray(rgba[top:bottom, left:right])
+
+
+def _one_part(shape: NDArray[np.uint8], random: np.random.Generator, *, first: bool) -> None:
+    side = shape.shape[0]
+    size = random.uniform(0.2, 0.42, 2) if first else random.uniform(0.04, 0.25, 2)
+    centre = 0.5 + (0 if first else 1) * random.uniform(-0.25, 0.25, 2)
+    middle = tuple(int(v * side) for v in centre)
+    half = tuple(max(6, int(v * side)) for v in size)
+    kind = random.choice([0, 2, 4]) if first else random.integers(0, 5)
+    if kind == 0:
+        cv2.ellipse(
+            shape, middle, half, float(random.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA
+        )
+    elif kind == 1:  # a ring: a handle
+        cv2.ellipse(shape, middle, half, 0, 0, 360, 255, int(random.integers(8, 30)), cv2.LINE_AA)
+    elif kind == 2:
+        points = np.array(middle) + random.uniform(-1, 1, (int(random.integers(5, 9)), 2)) * half
+        cv2.fillConvexPoly(shape, cv2.convexHull(points.astype(np.int32)), 255, cv2.LINE_AA)
+    elif kind == 3:  # a leg, a cable
+        end = tuple(int(v) for v in np.array(middle) + random.uniform(-0.3, 0.3, 2) * side)
+        cv2.line(shape, middle, end, 255, int(random.integers(4, 16)), cv2.LINE_AA)
+    else:
+        box = cv2.boxPoints((middle, (2 * half[0], 2 * half[1]), float(random.uniform(-20, 20))))
+        cv2.fillConvexPoly(shape, box.astype(np.int32), 255, cv2.LINE_AA)
+
+
+def _print_on(colour: Floats, random: np.random.Generator) -> None:
+    side = colour.shape[0]
+    ink = random.uniform(0, 255, 3)
+    for line in range(int(random.integers(1, 5))):
+        top = int(side * (0.35 + 0.09 * line))
+        if random.random() < 0.5:
+            colour[top : top + int(random.integers(4, 40))] = ink
+        else:
+            where = (int(side * random.uniform(0.2, 0.4)), top)
+            letters = np.zeros(colour.shape[:2], np.uint8)
+            cv2.putText(letters, "PACK 42", where, 0, random.uniform(1, 3), 255, 6)
+            colour[letters > 0] = ink
+
+
+# ---- backgrounds
+
+
+def plain(random: np.random.Generator, height: int, width: int) -> Floats:
+    """A sheet, a wall or a sweep: one colour with a gradient and a vignette."""
+    light = random.random() < 0.7
+    level = random.uniform(170, 250) if light else random.uniform(25, 170)
+    tint = random.normal(0, 6 if light else 14, 3)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    slope = random.uniform(-22, 22, 2)
+    field = level + slope[0] * x + slope[1] * y - random.uniform(0, 18) * (x * x + y * y)
+    if random.random() < 0.3:  # the crease between table and wall
+        field += np.tanh((y - random.uniform(-0.2, 0.5)) * 8) * random.uniform(3, 12)
+    return np.asarray(field[..., None] + tint, np.float32)
+
+
+def textured(random: np.random.Generator, height: int, width: int) -> Floats:
+    """Wood, cloth, stone, carpet, tiles or a crumpled sheet."""
+    warmth = random.uniform(-0.05, 0.3)  # wood, cloth and stone are greys, beiges and browns
+    base = random.uniform(60, 215) * np.array([1, 1 - 0.5 * warmth, 1 - 1.2 * warmth])
+    base = base + random.normal(0, 8, 3)
+    field = _TEXTURES[int(random.integers(0, len(_TEXTURES)))](random, height, width)
+    other = base * (1 + random.uniform(0.06, 0.22)) + random.normal(0, 5, 3)
+    return (base + (other - base) * field[..., None]).astype(np.float32)
+
+
+def _noise(random: np.random.Generator, height: int, width: int, x: float, y: float) -> Floats:
+    grain = random.normal(0, 1, (height, width)).astype(np.float32)
+    field = cv2.GaussianBlur(grain, (0, 0), sigmaX=x, sigmaY=y)
+    return np.asarray(field / max(1e-6, float(field.std())), np.float32)
+
+
+def _wood(random: np.random.Generator, height: int, width: int) -> Floats:
+    warp = _noise(random, height, width, 90, 12) * 3
+    y = np.arange(height, dtype=np.float32)[:, None] / random.uniform(5, 14)
+    fine = _noise(random, height, width, 30, 0.8) * 0.5
+    boards = (np.arange(height) // int(random.integers(120, 300)) % 2)[:, None] * 0.8
+    return np.asarray(np.sin(y + warp) * 0.7 + fine + boards, np.float32)
+
+
+def _cloth(random: np.random.Generator, height: int, width: int) -> Floats:
+    step = random.uniform(1.2, 3.0)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    folds = _noise(random, height, width, 60, 110) * random.uniform(0.2, 1.2)
+    return np.asarray(np.sin(x / step) * np.sin(y / step) * 0.6 + folds, np.float32)
+
+
+def _stone(random: np.random.Generator, height: int, width: int) -> Floats:
+    layers = [_noise(random, height, width, s, s) / (i + 1) for i, s in enumerate((50, 20, 7, 2))]
+    return np.asarray(sum(layers) * 0.7, np.float32)
+
+
+def _carpet(random: np.random.Generator, height: int, width: int) -> Floats:
+    return np.asarray(
+        _noise(random, height, width, 1.2, 1.2) + _noise(random, height, width, 6, 6) * 0.5,
+        np.float32,
+    )
+
+
+def _tiles(random: np.random.Generator, height: int, width: int) -> Floats:
+    step, joint = int(random.integers(90, 260)), int(random.integers(3, 9))
+    y, x = np.mgrid[0:height, 0:width]
+    lines = ((y % step) < joint) | ((x % step) < joint)
+    return np.asarray(-1.6 * lines + 0.25 * _noise(random, height, width, 8, 8), np.float32)
+
+
+def _crumple(random: np.random.Generator, height: int, width: int) -> Floats:
+    ridges = np.abs(_noise(random, height, width, 40, 40)) + np.abs(
+        _noise(random, height, width, 18, 30)
+    )
+    return np.asarray(ridges - 1, np.float32)
+
+
+_TEXTURES = (_wood, _cloth, _stone, _carpet, _tiles, _crumple)
+
+
+def cluttered(random: np.random.Generator, height: int, width: int) -> Floats:
+    """Part of a real photo, now and then out of focus; without photos: a table full of things."""
+    photos = [path for path in sorted(SHARED.glob("*")) if path.name in _SCENES]
+    if not photos or random.random() < 0.35:
+        return _full_table(random, height, width)
+    photo = to_array(photos[int(random.integers(0, len(photos)))].read_bytes(), 1600)[..., :3]
+    zoom = random.uniform(0.5, 1.0)
+    tall, wide = int(photo.shape[0] * zoom), int(photo.shape[1] * zoom)
+    top = int(random.integers(0, photo.shape[0] - tall + 1))
+    left = int(random.integers(0, photo.shape[1] - wide + 1))
+    scene = resize(np.ascontiguousarray(photo[top : top + tall, left : left + wide]), width, height)
+    blur = random.choice([0.0, 1.5, 4.0, 9.0])
+    blurred = cv2.GaussianBlur(scene, (0, 0), blur) if blur else scene
+    return np.asarray(blurred, np.float32)
+
+
+_SCENES = (
+    "f_4.webp",
+    "f_Channel_digital_image_CMYK_color.jpg",
+    "f_coffee.png",
+    "f_low-contrast.jpg",
+    "g_Arla-Standard-Milk_003.jpg",
+    "g_Bravo-Apple-Juice_003.jpg",
+    "g_Tropicana-Juice-Smooth_003.jpg",
+    "sy_caps_cap_04.jpg",
+    "sy_mugs.jpg",
+    "x_Landscape_6.jpg",
+)
+
+
+def _full_table(random: np.random.Generator, height: int, width: int) -> Floats:
+    scene = np.clip(textured(random, height, width), 0, 255)
+    for _ in range(int(random.integers(4, 9))):
+        thing = _draw(random, 300)
+        scale = random.uniform(0.4, 1.0)
+        size = (int(thing.shape[1] * scale), int(thing.shape[0] * scale))
+        thing = resize(thing, *size)
+        top = int(random.integers(-size[1] // 2, height - size[1] // 2))
+        left = int(random.integers(-size[0] // 2, width - size[0] // 2))
+        y0, x0 = max(0, top), max(0, left)
+        part = thing[y0 - top : height - top, x0 - left : width - left].astype(np.float32)
+        where = np.s_[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]]
+        weight = part[..., 3:] / 255
+        scene[where] = part[..., :3] * weight + scene[where] * (1 - weight)
+    return scene
+
+
+BACKGROUNDS = {"plain": plain, "textured": textured, "cluttered": cluttered}
+
+
+# ---- composing
+
+
+def compose_case(name: str, source: str, product: Bytes, kind: str, seed: int) -> Case:
+    """The product on a background of the kind, lit, shadowed, tinted, noisy and compressed."""
+    random = np.random.default_rng(seed)
+    height, width = (SIDE, SIDE) if random.random() < 0.4 else (SIDE * 3 // 4, SIDE)
+    scene = BACKGROUNDS[kind](random, height, width)
+    fill = random.uniform(0.45, 0.82)
+    scale = fill * min(height / product.shape[0], width / product.shape[1])
+    size = (max(8, round(product.shape[1] * scale)), max(8, round(product.shape[0] * scale)))
+    thing = resize(product, *size)
+    if random.random() < 0.5:
+        thing = thing[:, ::-1]
+    free = (height - size[1], width - size[0])
+    top = int(free[0] / 2 + random.uniform(-0.35, 0.35) * free[0])
+    left = int(free[1] / 2 + random.uniform(-0.35, 0.35) * free[1])
+    cover = np.zeros((height, width), np.float32)
+    cover[top : top + size[1], left : left + size[0]] = thing[..., 3] / np.float32(255)
+    layer = np.zeros((height, width, 3), np.float32)
+    layer[top : top + size[1], left : left + size[0]] = thing[..., :3]
+    scene = scene * (1 - _shadow(random, cover))[..., None]
+    picture = layer * cover[..., None] + scene * (1 - cover[..., None])
+    return Case(name, source, name.split("/")[0], kind, _photographed(random, picture), cover > 0.5)
+
+
+def _shadow(random: np.random.Generator, cover: Floats) -> Floats:
+    """A soft one, a hard cast one, or none; darkness 0..1."""
+    kind, side = random.random(), cover.shape[1]
+    if kind < 0.25:
+        return np.zeros_like(cover)
+    dx, dy = random.uniform(-0.06, 0.06) * side, random.uniform(0.005, 0.05) * side
+    blur = random.uniform(0.01, 0.03) * side if kind < 0.8 else 2.5
+    moved = cv2.warpAffine(cover, np.array([[1, 0, dx], [0, 1, dy]], np.float32), cover.shape[::-1])
+    return np.asarray(cv2.GaussianBlur(moved, (0, 0), blur) * random.uniform(0.15, 0.5), np.float32)
+
+
+def _photographed(random: np.random.Generator, picture: Floats) -> Bytes:
+    cast = 1 + random.normal(0, 0.05, 3)
+    exposure = 2 ** random.uniform(-0.5, 0.15)
+    noisy = picture * cast * exposure + random.normal(0, random.uniform(0.5, 4), picture.shape)
+    soft = cv2.GaussianBlur(as_bytes(noisy.astype(np.float32)), (0, 0), random.uniform(0.3, 1.0))
+    quality = int(random.integers(78, 95))
+    coded = cv2.imencode(".jpg", soft[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])
+
+
+def rendered_samples() -> Iterator[Case]:
+    """The project's own renders: real light transport, their masks from the renderer."""
+    for path in sorted((SAMPLES / "photos").glob("*.jpg")):
+        mask = SAMPLES / "masks" / f"{path.stem}.png"
+        if mask.exists():
+            truth = to_array(mask.read_bytes(), SIDE)[..., 0] > 127
+            rgb = resize(to_array(path.read_bytes()), truth.shape[1], truth.shape[0])
+            yield Case(path.stem, "samples", path.stem, "rendered", rgb, truth)
+
+
+def nothing_to_cut(count: int = 10) -> Iterator[Case]:
+    """Backgrounds alone, and real scenes where a product is held, worn, cut off or missing."""
+    for kind in KINDS:
+        for turn in range(count):
+            random = np.random.default_rng(40_000 + 100 * KINDS.index(kind) + turn)
+            picture = BACKGROUNDS[kind](random, SIDE * 3 // 4, SIDE)
+            rgb = _photographed(random, picture)
+            yield Case(f"empty/{kind}{turn}", "empty", f"empty-{turn}", "nothing", rgb, _none(rgb))
+    for name in _SCENES:
+        if name == "f_coffee.png" or not (SHARED / name).exists():
+            continue  # a cup on a table: that one may be cut
+        whole = to_array((SHARED / name).read_bytes(), SIDE)[..., :3]
+        height, width = whole.shape[:2]
+        for turn, part in enumerate((whole, whole[: height * 4 // 5], whole[:, width // 5 :])):
+            rgb = np.ascontiguousarray(part)
+            yield Case(f"{name}/{turn}", "empty", name, "nothing", rgb, _none(rgb))
+
+
+def _none(rgb: Bytes) -> Mask:
+    return np.zeros(rgb.shape[:2], bool)
+
+
+def cases(each: int) -> Iterator[Case]:
+    """`each` pictures of every photographed product and kind; fewer of the drawn ones."""
+    yield from rendered_samples()
+    yield from nothing_to_cut()
+    for source, products, count in (
+        ("photos", shared_products(), each),
+        ("drawn", drawn_products(), max(1, each // 3)),
+    ):
+        for number, (name, product) in enumerate(products.items()):
+            for index, kind in enumerate(KINDS):
+                for turn in range(count):
+                    seed = (
+                        7919 * number + 101 * index + 13 * turn + (0 if source == "photos" else 5)
+                    )
+                    yield compose_case(f"{name}/{kind}{turn}", source, product, kind, seed)
+
+
+# ---- measuring
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case: the finished cut-out at full size, or a refusal."""
+
+    case: Case
+    trusted: bool
+    words: str
+    iou: float
+    boundary: float
+    lost: float  # largest lost part, share of the product
+    kept: float  # largest piece of something else that was kept, share of the product
+    seconds: dict[str, float]  # CPU, by step
+
+
+def tried(case: Case) -> Outcome:
+    """The way the enhancer goes: backdrop, best mask, and the refined edge when it is trusted."""
+    started = time.process_time()
+    backdrop = backdrops.measure(case.rgb)
+    measured = time.process_time()
+    cut = cutout.find(case.rgb, backdrop)
+    found = time.process_time()
+    mask = _none(case.rgb) if cut is None else full_mask(case.rgb, cut.mask)
+    steps = (measured - started, found - measured, time.process_time() - found)
+    return Outcome(
+        case,
+        cut is not None and cut.trusted,
+        "nothing found" if cut is None else cut.why(),
+        iou(mask, case.truth),
+        boundary_f(mask, case.truth),
+        largest_apart(case.truth, mask) / max(1, int(case.truth.sum())),
+        largest_apart(mask, case.truth) / max(1, int(case.truth.sum())),
+        dict(zip(("backdrop", "candidates", "edge"), steps, strict=True)),
+    )
+
+
+def full_mask(rgb: Bytes, small: Mask) -> Mask:
+    """The refined cut-out back in the frame it came from."""
+    at = edges.window(edges.box_of(small), small.shape, rgb.shape, edges.MARGIN)
+    mask = np.zeros(rgb.shape[:2], bool)
+    mask[at[0] : at[2], at[1] : at[3]] = edges.cut(rgb, small, longest=4096).alpha > 127
+    return mask
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Overlap over union."""
+    return float((first & second).sum() / max(1, (first | second).sum()))
+
+
+def boundary_f(mask: Mask, truth: Mask, slack: int = 2) -> float:
+    """F measure of outline pixels that lie within `slack` px of the other's outline."""
+    kernel = np.ones((3, 3), np.uint8)
+    lines = [m & ~(cv2.erode(m.astype(np.uint8), kernel) > 0) for m in (mask, truth)]
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * slack + 1, 2 * slack + 1))
+    near = [cv2.dilate(line.astype(np.uint8), reach) > 0 for line in lines]
+    precision = float((lines[0] & near[1]).sum() / max(1, lines[0].sum()))
+    recall = float((lines[1] & near[0]).sum() / max(1, lines[1].sum()))
+    return 2 * precision * recall / max(1e-9, precision + recall)
+
+
+def largest_apart(what: Mask, but: Mask, slack: int = 4) -> int:
+    """Pixels of the largest piece of `what` that lies more than `slack` px outside `but`."""
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * slack + 1, 2 * slack + 1))
+    apart = what & ~(cv2.dilate(but.astype(np.uint8), reach) > 0)
+    stats = cv2.connectedComponentsWithStats(apart.astype(np.uint8), connectivity=8)[2]
+    return int(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+
+
+# ---- the report
+
+
+COLUMNS = (
+    "pictures",
+    "n",
+    "cut",
+    "IoU > 0.9",
+    "IoU < 0.8",
+    "median IoU",
+    "boundary F",
+    "part lost",
+    "other kept",
+)
+
+
+def report(outcomes: list[Outcome]) -> None:
+    """A Markdown table by kind, the photographed products alone, and the time per step."""
+    print(f"| {' | '.join(COLUMNS)} |")
+    print("|---" * len(COLUMNS) + "|")
+    groups = {kind: [o for o in outcomes if o.case.kind == kind] for kind in (*KINDS, "rendered")}
+    groups["all with a product"] = [o for o in outcomes if o.case.kind != "nothing"]
+    groups["photographed products"] = [o for o in outcomes if o.case.source == "photos"]
+    for name, group in groups.items():
+        if group:
+            print(_row(name, group))
+    nothing = [o for o in outcomes if o.case.kind == "nothing"]
+    wrong = [o.case.name for o in nothing if o.trusted]
+    print(f"\nNothing to cut: {len(wrong)} of {len(nothing)} were cut all the same. {wrong}")
+    for step in ("backdrop", "candidates", "edge"):
+        spent = [o.seconds[step] * 1000 for o in outcomes]
+        print(f"{step}: median {np.median(spent):.0f} ms, p90 {np.percentile(spent, 90):.0f} ms")
+
+
+def _row(name: str, group: list[Outcome]) -> str:
+    cut = [o for o in group if o.trusted]
+    if not cut:
+        return f"| {name} | {len(group)} | 0 % | | | | | | |"
+    overlaps = np.array([o.iou for o in cut])
+    shares = (
+        len(cut) / len(group),
+        (overlaps > 0.9).mean(),
+        (overlaps < 0.8).mean(),
+    )
+    parts = (np.mean([o.lost > 0.015 for o in cut]), np.mean([o.kept > 0.03 for o in cut]))
+    quality = f"{np.median(overlaps):.3f} | {np.mean([o.boundary for o in cut]):.3f}"
+    return (
+        f"| {name} | {len(group)} | "
+        + " | ".join(f"{share * 100:.1f} %" for share in shares)
+        + f" | {quality} | "
+        + " | ".join(f"{share * 100:.1f} %" for share in parts)
+        + " |"
+    )
+
+
+def rembg_report(every: list[Case], name: str) -> None:
+    """The same pictures through rembg: it always answers, so there is no acceptance."""
+    from packshot.enhancers import cutout_rembg
+
+    scores, seconds = [], []
+    for case in every:
+        if case.kind == "nothing":
+            continue
+        started = time.process_time()
+        mask = cutout_rembg.mask(case.rgb, name)
+        seconds.append(time.process_time() - started)
+        scores.append((case.kind, iou(mask, case.truth)))
+    for kind in (*KINDS, "rendered"):
+        overlaps = np.array([score for of, score in scores if of == kind])
+        if len(overlaps):
+            print(f"rembg {name} {kind}: IoU > 0.9 {(overlaps > 0.9).mean() * 100:.1f} %")
+    print(f"rembg {name}: median {np.median(seconds) * 1000:.0f} ms")
+
+
+# ---- fitting the confidence
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One candidate mask of one case: its features, and how good it is at work size."""
+
+    case: str
+    product: str
+    kind: str
+    features: trust.Features
+    overlap: float
+    good: bool
+    weight: float
+
+
+def samples_of(case: Case) -> list[Sample]:
+    """All candidates of a case."""
+    small = shrink(case.rgb, cutout.WORK_SIDE)
+    size = small.shape[1::-1]
+    truth = resize((case.truth * 255).astype(np.uint8), *size) > 127
+    weight = {"photos": 1.5, "samples": 3.0}.get(case.source, 1.0)
+    return [
+        Sample(
+            case.name,
+            case.product,
+            case.kind,
+            features,
+            iou(mask, truth),
+            _good(mask, truth),
+            weight,
+        )
+        for _, mask, features in cutout.judged(small, backdrops.measure(case.rgb))
+    ]
+
+
+def _good(mask: Mask, truth: Mask) -> bool:
+    size = max(1, int(truth.sum()))
+    return (
+        iou(mask, truth) > 0.9
+        and largest_apart(truth, mask, 2) < 0.015 * size
+        and largest_apart(mask, truth, 2) < 0.03 * size
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A logistic regression over standardised, clipped features."""
+
+    low: Floats
+    high: Floats
+    mean: Floats
+    spread: Floats
+    weights: Floats  # the last one is the bias
+
+    def chance(self, values: Floats) -> Floats:
+        """The confidence for each row of raw features."""
+        scaled = (np.clip(values, self.low, self.high) - self.mean) / self.spread
+        return np.asarray(1 / (1 + np.exp(-(scaled @ self.weights[:-1] + self.weights[-1]))))
+
+
+def fitted(values: Floats, good: Mask, weight: Floats, ridge: float = 2.0) -> Fit:
+    """Newton's method, 25 rounds, with a ridge that keeps kindred features from fighting."""
+    low, high = np.percentile(values, 1, axis=0), np.percentile(values, 99, axis=0)
+    clipped = np.clip(values, low, high)
+    mean, spread = clipped.mean(axis=0), clipped.std(axis=0) + 1e-6
+    rows = np.c_[(clipped - mean) / spread, np.ones(len(clipped))]
+    beta = np.zeros(rows.shape[1])
+    for _ in range(25):
+        chance = 1 / (1 + np.exp(-rows @ beta))
+        slope = rows.T @ (weight * (chance - good)) + ridge * np.r_[beta[:-1], 0]
+        curve = (rows.T * (weight * chance * (1 - chance))) @ rows + ridge * np.eye(len(beta))
+        beta -= np.linalg.solve(curve, slope)
+    return Fit(low, high, mean, spread, beta)
+
+
+def fit(samples: list[Sample]) -> None:
+    """Print what a cross-validation by product lets through, then the table for trust.py."""
+    names = list(trust.WEIGHTS)
+    values = np.array([[getattr(s.features, name) for name in names] for s in samples])
+    good = np.array([s.good for s in samples])
+    weight = np.array([s.weight for s in samples])
+    products = np.array([s.product for s in samples])
+    chance = np.zeros(len(samples))
+    folds = np.unique(products)
+    np.random.default_rng(0).shuffle(folds)
+    for fold in np.array_split(folds, 12):
+        held = np.isin(products, fold)
+        chance[held] = fitted(values[~held], good[~held], weight[~held]).chance(values[held])
+    for threshold in (0.7, 0.8, 0.85, 0.9, 0.95):
+        print(_let_through(samples, chance, threshold))
+    final = fitted(values, good, weight)
+    plain_weights = final.weights[:-1] / final.spread
+    print(f"BIAS = {final.weights[-1] - (plain_weights * final.mean).sum():.3f}")
+    for name, *numbers in zip(names, plain_weights, final.low, final.high, strict=True):
+        print(f'    "{name}": ({", ".join(f"{number:.3f}" for number in numbers)}),')
+
+
+def _let_through(samples: list[Sample], chance: Floats, threshold: float) -> str:
+    best: dict[str, int] = {}
+    for index, sample in enumerate(samples):
+        allowed = not trust.doubts(sample.features)
+        if allowed and chance[index] > chance[best.get(sample.case, index)] - 1e-12:
+            best[sample.case] = index
+    cut = [samples[index] for index in best.values() if chance[index] >= threshold]
+    real = [sample for sample in cut if sample.kind != "nothing"]
+    count = len({sample.case for sample in samples if sample.kind != "nothing"})
+    overlaps = np.array([sample.overlap for sample in real])
+    return (
+        f"threshold {threshold}: cuts {len(real) / count * 100:.0f} %, IoU > 0.9 in "
+        f"{(overlaps > 0.9).mean() * 100:.1f} %, < 0.8 in {(overlaps < 0.8).mean() * 100:.1f} %, "
+        f"good {np.mean([sample.good for sample in real]) * 100:.1f} %, "
+        f"of nothing {len(cut) - len(real)}"
+    )
+
+
+def main() -> None:
+    """Read the arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--each", type=int, default=3, help="pictures of each product and kind")
+    parser.add_argument("--fit", action="store_true", help="fit the confidence and print it")
+    parser.add_argument("--rembg", metavar="MODEL", help="measure rembg with this model too")
+    asked = parser.parse_args()
+    cv2.setNumThreads(1)
+    if asked.fit:
+        fit([sample for case in cases(asked.each) for sample in samples_of(case)])
+        return
+    every = list(cases(asked.each))
+    report([tried(case) for case in every])
+    if asked.rembg:
+        rembg_report(every, asked.rembg)
+
+
+if __name__ == "__main__":
+    main()
