@@ -14,6 +14,7 @@ help:
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
 	@echo "make bench           the benchmarks, beside what people would pick instead; under ten minutes"
+	@echo "make soak            the long runs: kills, outages, load, backlogs (RUNS=... for one)"
 	@echo "make lock            pin the versions of pyproject.toml anew"
 
 $(BIN)/python:
@@ -47,6 +48,10 @@ check: $(DEV)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+# The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
+soak: $(DEV)
+	@$(BIN)/python bench/soak.py $(RUNS)
 
 format: $(DEV)
 	@$(BIN)/ruff check --fix --quiet .

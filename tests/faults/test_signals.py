@@ -54,25 +54,32 @@ class Customer:
 
 @pytest.mark.timeout(240)
 def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) -> None:
-    """SIGHUP to gunicorn's master: new processes serve before the old ones have drained."""
+    """SIGUSR2 starts a second gunicorn on the same socket; once it serves, the first one goes."""
     rig = on_defaults
     web = rig.web(workers=4, WORKER_CONCURRENCY="1")
+    successor: list[psutil.Process] = []
     with rig.running(web):
-        web.wait_for_line("Worker thread started", 4)
-        before = {child.pid for child in psutil.Process(web.pid).children()}
-        with Customer(rig, web) as customer:
-            rig.until(lambda: customer.answers[201] >= 5)
-            psutil.Process(web.pid).send_signal(signal.SIGHUP)
-            web.wait_for_line("Worker thread started", 8, seconds=60)
-            rig.until(lambda: not before & {c.pid for c in psutil.Process(web.pid).children()})
-            reached = customer.answers[201]
-            rig.until(lambda: customer.answers[201] >= reached + 5)
-        assert set(customer.answers) == {201}, customer.answers
-        rig.wait_done(seconds=120)
-        audit = rig.audit()
-        assert (audit.faults, audit.repeated) == ([], {})
-        assert audit.statuses == {"pending_review": customer.answers[201]}
-        assert web.stop() == 0, web.log()
+        try:
+            web.wait_for_line("Worker thread started", 4)
+            before = set(psutil.Process(web.pid).children())
+            with Customer(rig, web) as customer:
+                rig.until(lambda: customer.answers[201] >= 5)
+                psutil.Process(web.pid).send_signal(signal.SIGUSR2)
+                web.wait_for_line("Worker thread started", 8, seconds=90)
+                successor += set(psutil.Process(web.pid).children()) - before
+                assert web.stop() == 0, web.log()
+                reached = customer.answers[201]
+                rig.until(lambda: customer.answers[201] >= reached + 5)
+            assert set(customer.answers) == {201}, customer.answers
+            rig.wait_done(seconds=120)
+            audit = rig.audit()
+            assert audit.faults == []
+            assert audit.statuses == {"pending_review": customer.answers[201]}
+            assert not audit.repeated
+        finally:
+            for master in successor:
+                master.terminate()
+                master.wait(30)
 
 
 @pytest.mark.timeout(180)

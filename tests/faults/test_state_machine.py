@@ -292,25 +292,23 @@ def test_histories_on_the_defaults(sqlite_template: Path) -> None:
             yield database, queue
             database.close()
 
-    run(parts, examples=25)
+    run(parts, examples=15)
 
 
 @pytest.mark.timeout(240)
 def test_histories_on_postgresql_and_sqs(
     postgres: Postgres, postgres_template: str, aws: Aws
 ) -> None:
+    queue = SqsQueue("", "us-east-1", LEASE, endpoint_url=aws.endpoint, wait_seconds=0, threads=2)
+
     @contextmanager
     def parts() -> Iterator[Parts]:
         name = postgres.create(postgres_template)
         database = Database(postgres.url(name), pool_size=2)
-        endpoint = aws.endpoint
-        url = aws.queue()
-        yield (
-            database,
-            SqsQueue(url, "us-east-1", LEASE, endpoint_url=endpoint, wait_seconds=0, threads=2),
-        )
+        queue.url = aws.queue()
+        yield database, queue
         database.close()
-        aws.sqs.delete_queue(QueueUrl=url)
+        aws.sqs.delete_queue(QueueUrl=queue.url)
         postgres.drop(name)
 
-    run(parts, examples=10)
+    run(parts, examples=4)

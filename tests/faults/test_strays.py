@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import sys
 import time
 
+import psutil
 import pytest
+from conftest import missing
 from servers.packshot_process import PackshotProcess
 from sqlalchemy import delete, update
 
@@ -73,6 +76,8 @@ def freeze(rig: Rig, worker: WarmWorker) -> None:
     """Not in the middle of a write: on SQLite that holds up everybody until it is woken."""
     for _ in range(50):
         worker.send(signal.SIGSTOP)
+        rig.until(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
+        time.sleep(0.1)  # its other threads too
         if not rig.database.is_sqlite:
             return
         connection = sqlite3.connect(str(rig.database.url.database), timeout=0.2)
@@ -117,6 +122,8 @@ def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])
 def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> None:
     """On SQLite the lease is then an hour off too; on PostgreSQL the server's clock counts."""
+    if shutil.which("faketime") is None:
+        missing("faketime is not installed: apt-get install faketime")
     rig.fake.latency = 1.5
     ids = rig.create(3)
     command = ("faketime", "-f", jump, sys.executable, "-m", "src.worker")
