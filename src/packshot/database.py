@@ -122,6 +122,11 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def shown_url(url: str) -> str:
+    """DATABASE_URL for people: without its password, and without its query, which may hold one."""
+    return parse_url(url).set(query={}).render_as_string(hide_password=True)
+
+
 def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, pool_size, foreign_keys)
@@ -132,6 +137,7 @@ def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
         pool_timeout=30,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "options": "-c timezone=UTC -c statement_timeout=60000 -c lock_timeout=30000"
@@ -147,6 +153,7 @@ def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=5,
+        hide_parameters=True,  # an error's words go to the log; a raw image's address may be signed
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     pragmas = ["journal_mode=WAL", "synchronous=FULL"]

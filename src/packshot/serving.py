@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from packshot import logs
-from packshot.database import bring_to_head, parse_url
+from packshot.database import bring_to_head, shown_url
 from packshot.errors import SettingsError
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
@@ -238,7 +238,7 @@ def run_migrations() -> int:
     """`scripts/create_product_images_table.py`: bring the tables to head, say what was done."""
     settings = open_door()
     applied = bring_to_head(settings.database_url)
-    where = parse_url(settings.database_url).render_as_string(hide_password=True)
+    where = shown_url(settings.database_url)
     done = f"applied {', '.join(applied)}" if applied else "nothing to do, they are up to date"
     print(f"Tables products and product_images in {where}: {done}.")
     return 0

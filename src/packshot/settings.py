@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
         frozen=True,
         case_sensitive=False,
         populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     # Where things are kept
@@ -103,6 +105,12 @@ class Settings(BaseSettings):
             raise ValueError("WEBHOOK_SECRET must be whsec_ and base64: `packshot webhooks secret`")
         return self
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """For logs and debuggers: an address may hold a password, not only a key is a secret."""
+        for name, value in super().__repr_args__():
+            hidden = value and name is not None and name.upper() in SECRETS
+            yield name, "(not shown)" if hidden else value
+
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that sign: several while one is being replaced."""
@@ -155,7 +163,14 @@ def load_settings() -> Settings:
 
 
 #: Knobs whose values are never shown.
-SECRETS = {"API_KEYS", "GEMINI_API_KEY", "DATABASE_URL", "WEBHOOK_SECRET", "WEBHOOK_URLS"}
+SECRETS = {
+    "API_KEYS",
+    "DATABASE_URL",
+    "GEMINI_API_KEY",
+    "GOOGLE_GEMINI_BASE_URL",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URLS",
+}
 
 
 def _line(fault: Any) -> str:
