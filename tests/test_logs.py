@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from servers.packshot_process import BIN, PackshotProcess
 from shop import API_KEYS, SECRETS, Json, Shop, row
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from packshot import logs
+from packshot.database import Database
 
 
 @pytest.fixture
@@ -78,6 +81,39 @@ def test_for_people_the_documents_lines_stand_alone(stream: io.StringIO) -> None
         logging.getLogger("packshot.worker").info("Successfully processed product 7")
     assert stream.getvalue().endswith(" Successfully processed product 7\n")
     assert "{" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("as_format", ["json", "text"])
+def test_nobody_writes_lines_of_his_own(stream: io.StringIO, as_format: logs.Format) -> None:
+    """A new line or a terminal's escape in a path or an error stays inside its line."""
+    logs.configure(stream, as_format=as_format)
+    log = logging.getLogger("packshot.web")
+    evil = "x\n12:00:00 INFO    all is well\r\x1b[2J\x85\u2028\u202etxt"
+    log.info("GET /media/%s 503", evil)
+    try:
+        raise RuntimeError(evil)
+    except RuntimeError:
+        log.exception("product 1 met a fault that should not be")
+    text = stream.getvalue()
+    assert all(character.isprintable() for character in text.replace("\n", ""))
+    starts = [line for line in text.splitlines() if "all is well" in line]
+    assert starts and not [line for line in starts if line.startswith("12:00:00")]
+    if as_format == "text":
+        assert "x\\n12:00:00 INFO" in text
+        assert "    RuntimeError: x" in text
+
+
+def test_a_row_that_a_database_refused_is_not_told(stream: io.StringIO, postgres_url: str) -> None:
+    """PostgreSQL's DETAIL quotes the whole row, the signed address of a photo with it."""
+    database = Database(postgres_url)
+    try:
+        with database.write() as session:
+            session.execute(text("INSERT INTO products (category) VALUES ('pl4nted')"))
+    except DBAPIError:
+        logging.getLogger("packshot.web").exception("request failed unexpectedly")
+    database.close()
+    assert "NotNullViolation" in stream.getvalue()
+    assert "Failing row" not in stream.getvalue()
 
 
 @pytest.mark.parametrize("wanted", ["json", "text"])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
 Format = Literal["auto", "json", "text"]
 Fields = dict[str, str | int]
 NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "PIL")
+
+_VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 #: The request or the product that this thread is busy with.
 _about: ContextVar[Fields | None] = ContextVar("about", default=None)
@@ -56,12 +59,39 @@ def _say_what_it_is_about(record: logging.LogRecord) -> bool:
     return True
 
 
+def one_line(text: str) -> str:
+    """With what could begin a line, or steer a terminal, written as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def without_values(trace: str) -> str:
+    """A traceback without the row that PostgreSQL quotes when it refuses it."""
+    return _VALUES.sub(r"\1: (not shown)\n", trace)
+
+
+class _ForPeople(logging.Formatter):
+    """One line a record, whatever strangers wrote into it; a traceback is indented below."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        lines = without_values(super().formatException(ei)).split("\n")
+        return "\n".join(f"    {one_line(line)}" for line in lines)
+
+
+class _ForPrograms(JsonFormatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        trace = super().formatException(ei)
+        return without_values(trace if isinstance(trace, str) else "\n".join(trace))
+
+
 def _for_people() -> logging.Formatter:
-    return logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    return _ForPeople("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
 
 def _for_programs() -> logging.Formatter:
-    return JsonFormatter(
+    return _ForPrograms(
         "%(asctime)s %(levelname)s %(name)s %(process)d %(message)s",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
     )
