@@ -26,7 +26,7 @@ from sqlalchemy import select, update
 from test_catalog import BOX, record
 
 from packshot.catalog import Catalog, status_of
-from packshot.claims import MAX_ATTEMPTS, Claim, Claims
+from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo
 from packshot.database import Database
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
 from packshot.models import (
@@ -119,6 +119,10 @@ class Histories(RuleBasedStateMachine):
             self.held.append((message, claim))
             if claim.alone:
                 self.claims.begin(claim)
+        elif isinstance(claim, NothingToDo):
+            self.queue.done([message])
+        else:
+            self.queue.extend([message], 0)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -256,6 +260,7 @@ class Histories(RuleBasedStateMachine):
         self.pauses_are_over()
         with self.database.write() as session:
             session.execute(update(Product).values(lease_until=now(-1), sent_at=now(-900)))
+        self.queue.extend([message for message, _ in self.held], 0)
         self.catalog.resend()
         self.held.clear()
         self.tokens = dict.fromkeys(self.tokens)
