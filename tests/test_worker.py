@@ -357,3 +357,26 @@ def test_a_photos_host_may_be_away_for_a_minute(shop: Shop) -> None:
     worker = shop.worker()
     fault = FetchError("no answer", retryable=True)
     assert sum(worker._pause_after(attempt, fault) for attempt in range(1, MAX_ATTEMPTS)) > 60
+
+
+class Interrupted(threading.Event):
+    """An event that a second signal meets in the middle of its `set`."""
+
+    def __init__(self, signal: Callable[[], None]) -> None:
+        super().__init__()
+        self.signal = signal
+        self.inside = 0
+
+    def set(self) -> None:
+        self.inside += 1
+        assert self.inside == 1, "its lock is held already: this would hang for ever"
+        self.signal()
+        super().set()
+        self.inside -= 1
+
+
+def test_a_signal_inside_another_ones_handler_does_not_hang(shop: Shop) -> None:
+    worker = shop.worker()
+    worker.stopping = Interrupted(worker.begin_stop)
+    worker.begin_stop()
+    assert worker.stopping.is_set()

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -228,8 +229,8 @@ def run_worker() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.begin_stop())
     worker.start()
-    while not worker.stopping.wait(1.0):  # in slices, so that signals get through
-        pass
+    while worker.stop_began is None:  # not by waiting for the event that the handler sets: the
+        time.sleep(0.2)  # signal may come while this thread holds the event's own lock
     end(worker, services)
     return 0
 

@@ -117,8 +117,9 @@ class Worker:
 
     def begin_stop(self) -> None:
         """Receive nothing more. Safe to call from a signal handler, and twice."""
-        if self.stop_began is None:
-            self.stop_began = self.clock()
+        if self.stop_began is not None:
+            return  # a second signal inside the first one's `set` would wait for itself for ever
+        self.stop_began = self.clock()
         self.stopping.set()
 
     def stop(self, grace: float = GRACE_SECONDS) -> bool:
