@@ -40,6 +40,7 @@ class ApprovedImage:
     batch_id: str | None
     image_id: int
     image_url: str
+    media_url: str | None
     round: int
     variant: int
     title: str | None
@@ -105,6 +106,7 @@ def _row(product: Product, image: ProductImage, approval: Decision | None) -> Ap
         batch_id=product.batch_id,
         image_id=image.id,
         image_url=image.image_url,
+        media_url=f"/media/{image.object_key}" if image.object_key else None,
         round=image.round,
         variant=image.variant,
         title=image.title,

@@ -1,0 +1,52 @@
+"""Writes docs/licences.md: the licence of every pinned package, from what is installed here."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = """# Licences of what Packshot runs on
+
+Packshot itself is Apache-2.0. These are the packages of `requirements.txt`, each with the licence
+it states in its metadata. Written by `python scripts/list_licences.py`; a test holds it to
+`requirements.txt`.
+
+Not permissive are psycopg (LGPL-3.0), libvips inside pyvips-binary (LGPL) and certifi (MPL-2.0);
+opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as libraries of
+their own that can be replaced; keep it so when you pass an image on, with their licences.
+
+| package | licence |
+|---|---|
+"""
+
+
+def main() -> None:
+    names = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    rows = [f"| {name} | {licence(name)} |" for name in sorted(set(names), key=str.lower)]
+    (ROOT / "docs" / "licences.md").write_text(HEAD + "\n".join(rows) + "\n")
+
+
+def licence(name: str) -> str:
+    """What the package says of itself; some are only installed on other systems."""
+    try:
+        return _stated(distribution(name))
+    except PackageNotFoundError:
+        return "(not installed on this system)"
+
+
+def _stated(package: Distribution) -> str:
+    metadata = package.metadata
+    if "License-Expression" in metadata:
+        return str(metadata["License-Expression"])
+    classifiers = metadata.get_all("Classifier") or []
+    named = [line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License")]
+    if named:
+        return ", ".join(named)
+    stated = (metadata.get_all("License") or ["see its files"])[0]
+    return str(stated).strip().splitlines()[0][:80]
+
+
+if __name__ == "__main__":
+    main()
