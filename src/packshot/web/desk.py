@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
+from pydantic_core import PydanticCustomError
 from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
@@ -20,6 +21,7 @@ from packshot.web.api import conditional, needs, open_to_all
 from packshot.web.auth import identify
 from packshot.web.context import caller, services
 from packshot.web.schemas import MAX_ID, present
+from packshot.web.strict import category
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
@@ -44,7 +46,7 @@ class Filters:
         asked, batch = request.args.get("status"), request.args.get("batch", "")
         return cls(
             status=asked if asked in PRODUCT_STATUSES else status,
-            category=request.args.get("category", "")[:100] or None,
+            category=_category(request.args.get("category")),
             batch=batch if BATCH.fullmatch(batch) else None,
         )
 
@@ -55,6 +57,14 @@ class Filters:
         """These filters as a query string, with some changed or (None) left out."""
         changed = {**self.as_dict(), **changes}
         return urlencode({name: value for name, value in changed.items() if value is not None})
+
+
+def _category(asked: str | None) -> str | None:
+    """A category that a product can have: PostgreSQL would not even look for a NUL."""
+    try:
+        return category(asked)
+    except PydanticCustomError:
+        return None
 
 
 # -- pages -----------------------------------------------------------------------------------------

@@ -172,7 +172,8 @@ def _is_hidden(character: str, allowed: str) -> bool:
     return character in _HIDDEN or unicodedata.category(character) in {"Cc", "Cs"}
 
 
-def _category(value: Any) -> str:
+def category(value: Any) -> str:
+    """A product's category: 1 to 100 characters."""
     return plain_text(value, 100)
 
 
@@ -182,7 +183,7 @@ def _words(value: Any) -> str:
 
 Category = Annotated[
     str,
-    BeforeValidator(_category),
+    BeforeValidator(category),
     WithJsonSchema(
         {
             "type": "string",

@@ -1,0 +1,98 @@
+"""Hostile requests at every address: never a fault of ours, never a change, never an echo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product as every_pair
+from pathlib import Path
+
+import pytest
+from conftest import needs_shared
+from shop import Shop
+from sqlalchemy import text
+
+FILLED_IN = {
+    "product_id": "1",
+    "image_id": "1",
+    "key": "uploads/x",
+    "name": "swagger-ui.css",
+    "code": "stale",
+    "filename": "docs.js",
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+PAGE_QUERY = "status={0}&category={0}&batch={0}&product={0}"
+API_QUERIES = (
+    *(f"/api/products?{name}=" for name in ("status", "category", "batch", "limit", "cursor")),
+    *(f"/api/export?{name}=" for name in ("format", "category", "batch")),
+    "/api/products/1?rounds=",
+    "/api/products?unknown=",
+)
+QUERY_VALUES = (
+    "%00",
+    "%0d%0aX-Injected:1",
+    "%ff%fe",
+    "%ed%a0%80",
+    "'%3BDROP%20TABLE%20products%3B--",
+    "%3Cscript%3E",
+    "%E2%80%AE",
+    "9" * 30,
+    "-1",
+    "../" * 20,
+    "x" * 3000,
+)
+
+
+@pytest.fixture
+def shop(postgres_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """On PostgreSQL, which takes offence at more than SQLite: at NUL, at long numbers."""
+    shop = Shop(postgres_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def addresses(shop: Shop) -> list[str]:
+    """Every address there is, with something in its gaps."""
+    found = set()
+    for rule in shop.app.url_map.iter_rules():
+        parts = [FILLED_IN[part] if is_name else part for is_name, part in rule._trace]
+        found.add("".join(parts).replace("|", ""))
+    return sorted(found)
+
+
+def test_no_body_breaks_any_address_or_changes_anything(shop: Shop) -> None:
+    """Whatever the method; the routes that read a body get the whole corpus in test_api.py."""
+    bodies = [path.read_bytes() for path in sorted(needs_shared("hostile", "json").iterdir())][::40]
+    shop.reviewable()
+    before = shop.services.catalog.stats()
+    for address, method in every_pair(addresses(shop), METHODS):
+        if (method, address) == ("DELETE", "/api/products/1"):
+            continue  # it has no body to be hostile with, and does what it says
+        for body in bodies:
+            response = shop.ask(method, address, data=body, content_type="application/json")
+            assert response.status_code < 500, (method, address, body[:80])
+            assert method == "GET" or response.status_code >= 400 or address == "/session"
+    after = shop.services.catalog.stats()
+    assert (after.products, after.images) == (before.products, before.images)
+
+
+def test_no_query_breaks_any_page(shop: Shop) -> None:
+    shop.reviewable()
+    asked = [f"{address}?{PAGE_QUERY}" for address in addresses(shop)]
+    asked += [f"{address}{{0}}" for address in API_QUERIES]
+    for address, value in every_pair(asked, QUERY_VALUES):
+        response = shop.ask("GET", address.format(value))
+        assert response.status_code < 500, (address, value)
+        assert "X-Injected" not in response.headers
+    with shop.services.database.read() as session:
+        assert session.execute(text("SELECT COUNT(*) FROM products")).scalar() == 1
+
+
+def test_no_path_leaves_its_folder(shop: Shop) -> None:
+    (Path(shop.settings.media_dir).parent / "secret.txt").write_text("pl4nted")
+    starts = ("/media/uploads/", "/media/", "/static/", "/docs/", "/")
+    steps = ("..", "%2e%2e", "..%2f..", "..%5c", "%252e%252e", ".%00.", "....//")
+    for start, step in every_pair(starts, steps):
+        for end in ("secret.txt", "settings.py"):
+            response = shop.ask("GET", f"{start}{step}/{end}")
+            assert response.status_code in {308, 404}, (start, step, end)
+            assert b"pl4nted" not in response.data
