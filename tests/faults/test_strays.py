@@ -99,7 +99,6 @@ def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None
     frozen = rig.worker(WORKER_CONCURRENCY="4")
     with rig.running(frozen):
         rig.until(lambda: len(rig.fake.paid()) >= 2)
-        rig.deaths.append(time.time())  # its calls in flight may be paid again, no others
         freeze(rig, frozen)
         other = rig.worker()
         with rig.running(other):
@@ -114,7 +113,7 @@ def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None
         rig.wait_done(late)
         audit = rig.audit()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids) + 1})
-        assert not rig.repeats_without_a_death()
+        assert sum(audit.repeated.values()) <= 4 * WANTED  # what it had begun when it froze
         assert frozen.stop() == 0
 
 
