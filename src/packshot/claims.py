@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
     CursorResult,
@@ -112,6 +112,9 @@ class NothingToDo:
     why: str
 
 
+Taken: TypeAlias = Claim | NotNow | NothingToDo
+
+
 @dataclass(frozen=True)
 class ImageRecord:
     """What is written down about a stored picture."""
@@ -150,23 +153,31 @@ class Claims:
             _renew(lease_seconds),
         )
 
-    def take(self, product_id: int) -> Claim | NotNow | NothingToDo:
+    def take(self, product_id: int) -> Taken:
         """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product.
 
         The attempt of a claim that is to run `alone` counts when it begins, see `begin`.
         """
+        return self.take_all([product_id])[product_id]
+
+    def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
+        """Take each of these in one transaction: all that were received together."""
         with self.database.write() as session:
-            found = session.execute(self._look, {"wanted_id": product_id}).one_or_none()
-            if found is None:
-                return NothingToDo("no such product")
-            if found.status != PENDING:
-                return NothingToDo(f"it is {found.status}")
-            if found.queued_at is None:
-                return NothingToDo("nobody asked for it: POST /api/products/{id}/enhance queues it")
-            if found.attempts >= MAX_ATTEMPTS and found.free:
-                self._give_up(session, found)
-                return NothingToDo("its attempts are used up")
-            return self._compare_and_set(session, found)
+            # In order, so that two processes never wait for each other's rows.
+            return {each: self._take(session, each) for each in sorted(product_ids)}
+
+    def _take(self, session: Session, product_id: int) -> Taken:
+        found = session.execute(self._look, {"wanted_id": product_id}).one_or_none()
+        if found is None:
+            return NothingToDo("no such product")
+        if found.status != PENDING:
+            return NothingToDo(f"it is {found.status}")
+        if found.queued_at is None:
+            return NothingToDo("nobody asked for it: POST /api/products/{id}/enhance queues it")
+        if found.attempts >= MAX_ATTEMPTS and found.free:
+            self._give_up(session, found)
+            return NothingToDo("its attempts are used up")
+        return self._compare_and_set(session, found)
 
     def _give_up(self, session: Session, found: Row[Any]) -> None:
         given_up = (

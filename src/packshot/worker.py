@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from packshot import faults, logs, pipeline
 from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claim, NothingToDo, NotNow
+from packshot.claims import MAX_ATTEMPTS, Claim, NothingToDo, NotNow, Taken
 from packshot.errors import (
     FetchError,
     LostClaim,
@@ -203,19 +203,37 @@ class Worker:
         if self.stopping.is_set():
             self.queue.extend(received, 0)
             return
-        for message in received:
-            if not self._hold(message):  # it is in this very process already: a doubled message
-                self.slots.release()
-                continue
-            self._start_thread(message)
+        held = [message for message in received if self._hold(message)]
+        for _ in range(len(received) - len(held)):  # in this very process already: doubled
+            self.slots.release()
+        taken = self._take(held)
+        for message in held:
+            self._start_thread(message, taken.get(message.product_id))
 
-    def _start_thread(self, message: Message) -> None:
+    def _take(self, messages: list[Message]) -> dict[int, Taken]:
+        """The claims of all that came together, in one transaction.
+
+        When that fails each product's own thread tries, so that one takes no other with it.
+        """
+        for message in messages:
+            faults.point("after_receive", message.product_id)
+        try:
+            return self.parts.claims.take_all([each.product_id for each in messages])
+        except Exception as error:
+            log.info("claims are taken one by one: %s", error)
+            return {}
+
+    def _start_thread(self, message: Message, taken: Taken | None) -> None:
         # Daemon threads: one that hangs must not keep the process from ending.
         name = f"product-{message.product_id}"
-        thread = threading.Thread(target=self._handle, args=(message,), name=name, daemon=True)
+        thread = threading.Thread(
+            target=self._handle, args=(message, taken), name=name, daemon=True
+        )
         try:
             thread.start()
         except RuntimeError as error:  # "can't start new thread"
+            if isinstance(taken, Claim):
+                self.parts.claims.give_back(taken)
             self._let_go(message)
             self.silence.met(Unavailable(f"this machine has no thread left for a product: {error}"))
 
@@ -228,11 +246,11 @@ class Worker:
 
     # -- one product ---------------------------------------------------------------------------
 
-    def _handle(self, message: Message) -> None:
+    def _handle(self, message: Message, taken: Taken | None) -> None:
         """Everything that happens to one message, whatever happens."""
         try:
             with logs.about(product_id=message.product_id):
-                self._process(message)
+                self._process(message, taken)
         except LostClaim as error:
             log.info("%s", error.message)
         except Unavailable as error:
@@ -247,10 +265,10 @@ class Worker:
             self.held.pop(message.product_id, None)
         self.slots.release()
 
-    def _process(self, message: Message) -> None:
+    def _process(self, message: Message, taken: Taken | None) -> None:
         log.info("Received message for product_id: %d", message.product_id)
-        faults.point("after_receive", message.product_id)
-        taken = self.parts.claims.take(message.product_id)
+        if taken is None:
+            taken = self.parts.claims.take(message.product_id)
         if isinstance(taken, NothingToDo):
             log.info("nothing to do for product %d: %s", message.product_id, taken.why)
             self.queue.done([message])
