@@ -277,9 +277,7 @@ class Catalog:
             }
             for product in products
         ]
-        ids = session.scalars(
-            insert(Product).returning(Product.id, sort_by_parameter_order=True), rows
-        ).all()
+        ids = self._insert_rows(session, rows)
         session.execute(
             insert(Round),
             [
@@ -292,6 +290,15 @@ class Catalog:
             for product_id, row in zip(ids, rows, strict=True)
         ]
         return Created(batch_id=batch_id, products=made)
+
+    def _insert_rows(self, session: Session, rows: list[dict[str, Any]]) -> Sequence[int]:
+        """The new ids, in the order of the rows."""
+        if not self.database.is_sqlite:
+            in_order = insert(Product).returning(Product.id, sort_by_parameter_order=True)
+            return session.scalars(in_order, rows).all()
+        # SQLite numbers rows as they come (AUTOINCREMENT). Asked for them in order SQLAlchemy
+        # would not rely on that, and send a thousand statements.
+        return sorted(session.scalars(insert(Product).returning(Product.id), rows).all())
 
     def send(self, product_ids: Sequence[int]) -> None:
         """Tell the queue, after the commit. What it does not take now is sent again later."""
