@@ -122,6 +122,46 @@ def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("command", "knob", "value", "says"),
+    [
+        (("run.py",), "API_KEYS", "alice", "API_KEYS"),
+        (("-m", "src.worker"), "RAW_IMAGE_HOSTS", "http://a b", "RAW_IMAGE_HOSTS: 'http://a b'"),
+        (
+            ("scripts/create_product_images_table.py",),
+            "DATABASE_URL",
+            "postgresql://me:hush@127.0.0.1:1/x",
+            "the database does not answer: connection failed",
+        ),
+    ],
+    ids=["web", "worker", "database"],
+)
+def test_whatever_stops_the_start_is_one_line(
+    tmp_path: Path, command: tuple[str, ...], knob: str, value: str, says: str
+) -> None:
+    defaults = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=os.environ | defaults | {knob: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith(f"packshot: {says}")
+    assert "hush" not in done.stderr
+
+
+def test_gunicorn_gives_up_on_a_bad_knob_instead_of_trying_for_ever(tmp_path: Path) -> None:
+    with PackshotProcess(tmp_path, gunicorn(1), {"LEASE_SECONDS": "0"}) as server:
+        assert server.process is not None
+        assert server.process.wait(30) == 3
+    assert server.log().count("packshot: LEASE_SECONDS='0'") == 1
+    assert "Traceback" not in server.log()
+
+
 def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
     said = []
     for _ in range(2):

@@ -9,7 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from dotenv import dotenv_values
 
 from packshot import logs
 from packshot.database import bring_to_head, shown_url
-from packshot.errors import SettingsError
+from packshot.errors import PackshotError, SettingsError
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
 from packshot.worker import GRACE_SECONDS, Worker
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from apiflask import APIFlask
 
 log = logging.getLogger("packshot.serving")
+
+#: The exit code at which gunicorn gives up (`Arbiter.WORKER_BOOT_ERROR`); after any other one it
+#: starts the process again, which is right when only the database is away.
+GUNICORN_GIVES_UP = 3
 
 #: For gunicorn. `graceful_timeout` is longer than the worker's grace, so that nothing is cut off.
 GUNICORN: dict[str, Any] = {
@@ -50,18 +55,28 @@ def load_environment(folder: Path | None = None) -> None:
             os.environ[name] = value
 
 
+@contextmanager
+def ending_in_one_line() -> Iterator[None]:
+    """A start that fails by an error of ours exits with its message in place of a traceback."""
+    try:
+        yield
+    except PackshotError as error:
+        print(f"packshot: {error.message}", file=sys.stderr)
+        for_good = isinstance(error, SettingsError) and gunicorn_configuration() is not None
+        raise SystemExit(GUNICORN_GIVES_UP if for_good else 1) from None
+
+
+@ending_in_one_line()
 def open_door() -> Settings:
     """What every door does first: logs, environment, settings. Exits with one line if it can't."""
     logs.configure()
     load_environment()
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        sys.exit(f"packshot: {error.message}")
+    settings = load_settings()
     logs.configure(as_format=settings.log_format)
     return settings
 
 
+@ending_in_one_line()
 def create_app(*, with_worker: bool = True) -> APIFlask:
     """The application on its settings, its tables at head, and its worker attached."""
     from packshot.web import create_app as create_web_app
@@ -220,6 +235,7 @@ def run_gunicorn(workers: int = 1) -> None:
     Application().run()
 
 
+@ending_in_one_line()
 def run_worker() -> int:
     """`python -m src.worker`: a worker on its own until SIGTERM or Ctrl-C; the exit code."""
     settings = open_door()
@@ -235,6 +251,7 @@ def run_worker() -> int:
     return 0
 
 
+@ending_in_one_line()
 def run_migrations() -> int:
     """`scripts/create_product_images_table.py`: bring the tables to head, say what was done."""
     settings = open_door()
