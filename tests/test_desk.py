@@ -423,7 +423,7 @@ def test_the_product_page_shows_rounds_history_and_decides_one_picture(
     shop.services.catalog.review(number, "rejected", who="ben", reason="edges")
     desk = open_desk(f"{shop.url}/products/{number}")
     page = desk.page
-    expect(page.get_by_label("History")).to_contain_text("ben rejected picture 1")
+    expect(page.get_by_label("History")).to_contain_text("ben rejected pictures 1, 2, 3")
     expect(page.get_by_label("History")).to_contain_text("Edges")
     page.locator(".picture-card").nth(2).get_by_role("button", name="Approve").click()
     expect(page.locator(".product-heading .badge")).to_have_text("Approved")
@@ -523,6 +523,86 @@ def test_new_products_come_up_by_themselves(shop: DeskShop, open_desk: Open) -> 
     expect(desk.page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
     [number] = shop.stock(1)
     expect(shown_number(desk.page)).to_have_text(f"#{number}", timeout=12_000)
+
+
+def test_the_reviewers_own_decisions_do_not_fetch_the_list_again(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    shop.stock(60, kinds=1)  # more than come with the page
+    desk = open_desk("about:blank")
+    lists: list[str] = []
+    desk.page.on(
+        "request",
+        lambda request: lists.append(request.url) if "/api/products?" in request.url else None,
+    )
+    desk.page.goto(shop.url)
+    expect(left(desk.page)).to_have_text("60 left")
+    with desk.page.expect_response(
+        lambda response: "/desk/state" in response.url and response.status == 200
+    ):
+        desk.press("a")
+        expect(left(desk.page)).to_have_text("59 left")
+        expect(desk.page.locator("#saving")).to_be_hidden()
+    expect(left(desk.page)).to_have_text("59 left")
+    assert [url for url in lists if "cursor=" not in url] == []
+
+
+def test_the_desk_can_be_filtered_by_category(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(5)
+    page = open_desk(shop.url).page
+    page.get_by_label("Category").select_option("Kitchen")
+    expect(page).to_have_url(re.compile(r"category=Kitchen"))
+    expect(left(page)).to_have_text("2 left")
+
+
+def test_what_spreadsheets_write_can_be_read(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(shop.url).page
+    texts = [
+        'a,b\r\n"x, ""y""",2\r\n\r\n',
+        "\ufeffa;b\n1,5;2",
+        "a\tb\n\t3\n",
+        'a,b\n"two\nlines",',
+    ]
+    read = page.evaluate(
+        "async (texts) => { const { records } = await import('/static/desk/csv.js');"
+        " return texts.map(records); }",
+        texts,
+    )
+    assert read == [
+        [{"a": 'x, "y"', "b": "2"}],
+        [{"a": "1,5", "b": "2"}],
+        [{"a": "", "b": "3"}],
+        [{"a": "two\nlines", "b": ""}],
+    ]
+
+
+def test_an_answer_from_something_else_is_not_taken_for_ours(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """A hotel's sign-in page answers 200 to everything."""
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    hotel = "<!doctype html><h1>Welcome to our Wi-Fi</h1>"
+    desk.page.route("**/review", lambda route: route.fulfill(status=200, body=hotel))
+    desk.press("a")
+    expect(desk.page.locator("#saving")).to_have_text("Saving 1")
+    desk.page.wait_for_timeout(700)
+    expect(desk.page.locator("#saving")).to_have_text("Saving 1")
+    desk.page.unroute("**/review")
+    until(lambda: shop.statuses([number]) == ["approved"], desk.page)
+
+
+def test_a_reload_keeps_what_was_not_saved(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk(shop.url)
+    desk.page.on("dialog", lambda dialog: dialog.accept())
+    desk.page.route("**/review", lambda route: route.abort())
+    desk.press("a")
+    expect(desk.page.locator("#saving")).to_have_text("Saving 1")
+    desk.page.reload()
+    expect(left(desk.page)).to_have_text("1 left")
+    desk.page.unroute("**/review")
+    until(lambda: shop.statuses(ids) == ["pending_review", "approved"], desk.page)
 
 
 # -- looks and access ------------------------------------------------------------------------------

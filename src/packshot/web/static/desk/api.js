@@ -73,6 +73,7 @@ async function read(response) {
     if (response.status === 401) session.dispatchEvent(new Event("ended"));
     throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
   }
+  if (body === null && response.status !== 204) throw new Away("something else answered");
   return { status: response.status, etag: response.headers.get("ETag"), body };
 }
 

@@ -63,20 +63,20 @@ export class Card {
     return h(
       "figure",
       { class: "frame raw" },
-      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture", fits: this.side })),
+      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture", decoding: "sync", fits: this.side })),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
-    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over", fits: this.side });
+    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over", decoding: "sync", fits: this.side });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
       h(
         "div",
         { class: "view" },
-        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture", fits: this.side }),
+        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture", decoding: "sync", fits: this.side }),
         over,
         h("span", { class: "left-out" }, "Left out"),
       ),

@@ -1,15 +1,17 @@
 // The keyboard: one list of shortcuts, which is also what the help shows.
 
-const SETTING = "packshot.shortcuts";
+import { recall, remember } from "./memory.js";
+
+const SETTING = "shortcuts";
 const TYPING = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 
 /** Single-key shortcuts can be turned off (WCAG 2.1.4). */
 export const shortcuts = {
   get on() {
-    return localStorage.getItem(SETTING) !== "off";
+    return recall(SETTING) !== "off";
   },
   set on(value) {
-    localStorage.setItem(SETTING, value ? "on" : "off");
+    remember(SETTING, value ? "on" : "off");
     document.documentElement.toggleAttribute("data-no-shortcuts", !value);
   },
 };

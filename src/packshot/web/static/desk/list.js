@@ -80,7 +80,7 @@ function showSummary() {
 
 function failedSummary(here) {
   if (!here || !mayRetry) return [];
-  return [h("div", { class: "summary" }, h("p", {}, h("strong", {}, many(here, "product")), " failed"), button(here > 1 ? "Try all again" : "Try again", { icon: "redo", kind: "small", onclick: (event) => retryAll(event.currentTarget) }))];
+  return [h("div", { class: "summary" }, h("p", {}, h("strong", {}, many(here, "product")), " failed"), here > 1 && button("Try all again", { icon: "redo", kind: "small", onclick: (event) => retryAll(event.currentTarget) }))];
 }
 
 function waitingSummary(here) {

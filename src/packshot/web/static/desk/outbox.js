@@ -2,9 +2,10 @@
 
 import { Away, Problem, call, connection, session } from "./api.js";
 import { unique } from "./dom.js";
+import { tabRecall, tabRemember } from "./memory.js";
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
-const KEPT = "packshot.outbox";
+const KEPT = "outbox";
 const TOGETHER = 4;
 
 /**
@@ -62,7 +63,7 @@ class Outbox extends EventTarget {
 
   /** What a page before this one could not save any more. */
   restore() {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    const kept = tabRecall(KEPT);
     if (!kept) return;
     this.#versions = new Map(kept.versions);
     this.#jobs = kept.jobs;
@@ -72,8 +73,7 @@ class Outbox extends EventTarget {
 
   #changed() {
     const versions = [...this.#versions].filter(([product]) => this.has(product));
-    if (this.size) sessionStorage.setItem(KEPT, JSON.stringify({ jobs: this.#jobs, versions }));
-    else sessionStorage.removeItem(KEPT);
+    tabRemember(KEPT, this.size ? { jobs: this.#jobs, versions } : null);
     this.dispatchEvent(new Event("change"));
   }
 

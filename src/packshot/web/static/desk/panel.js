@@ -7,6 +7,7 @@ import { REASONS, STATUS, count, duration, many, money } from "./words.js";
 export class Panel {
   constructor(on) {
     this.on = on;
+    this.promptOpen = matchMedia("(min-width: 761px) and (min-height: 780px)").matches;
     this.#build();
   }
 
@@ -18,9 +19,7 @@ export class Panel {
     this.picture = h("div", { class: "picture-facts" });
     this.verdicts = h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts());
     $("panel").append(
-      h("div", { class: "progress" }, h("div", { class: "progress-line" }, this.left, this.pace), this.bar),
-      this.about,
-      this.picture,
+      h("div", { class: "panel-top" }, h("div", { class: "progress" }, h("div", { class: "progress-line" }, this.left, this.pace), this.bar), h("div", { id: "filters" }), this.about, this.picture),
       this.verdicts,
       this.#steps(),
     );

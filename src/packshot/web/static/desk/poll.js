@@ -1,6 +1,6 @@
 // Asking again and again, cheaply: an unchanged state costs a 304, a hidden page costs nothing.
 
-import { call } from "./api.js";
+import { Away, Problem, call } from "./api.js";
 
 const LONGEST_MS = 30_000;
 
@@ -19,10 +19,12 @@ export function poll(url, changed, every) {
     clearTimeout(timer);
     if (running || document.hidden) return;
     running = true;
-    await once();
-    running = false;
-    const pause = Math.min(LONGEST_MS, every() * 2 ** failures);
-    timer = setTimeout(ask, pause);
+    try {
+      await once();
+    } finally {
+      running = false;
+      timer = setTimeout(ask, Math.min(LONGEST_MS, every() * 2 ** failures));
+    }
   }
 
   async function once() {
@@ -36,7 +38,7 @@ export function poll(url, changed, every) {
       etag = answer.etag;
       changed(answer.body);
     } catch (error) {
-      if (error instanceof TypeError) throw error;
+      if (!(error instanceof Away || error instanceof Problem)) throw error;
       failures = Math.min(failures + 1, 5);
     }
   }

@@ -87,7 +87,7 @@ function rounds() {
       h("div", { class: "round-head" }, h("h2", {}, `Round ${round.number}`), current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"), round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`)),
       round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
       current && product.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, product.warning)) : null,
-      h("ul", { class: "pictures" }, current ? rawCard(product) : null, pictures.map((picture) => card(picture, current))),
+      h("ul", { class: "pictures" }, current && rawPicture(product) ? rawCard(product) : null, pictures.map((picture) => card(picture, current))),
       pictures.length ? null : h("p", { class: "hint" }, "No pictures yet."),
       round.analysis ? analysis(round.analysis) : null,
     );
@@ -162,7 +162,7 @@ function facts(product) {
 }
 
 function history() {
-  const list = data.decisions.map((decision) =>
+  const list = together(data.decisions).map(({ pictures, ...decision }) =>
     h(
       "li",
       {},
@@ -170,13 +170,25 @@ function history() {
       h(
         "div",
         {},
-        h("p", {}, h("strong", {}, decision.who), ` ${decision.status === "pending" ? "reopened" : decision.status} picture ${decision.variant + 1}`, data.product.round > 1 ? ` of round ${decision.round}` : ""),
+        h("p", {}, h("strong", {}, decision.who), ` ${decision.status === "pending" ? "reopened" : decision.status} ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`, data.product.round > 1 ? ` of round ${decision.round}` : ""),
         decision.reason || decision.note ? h("p", { class: "hint" }, [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`].filter(Boolean).join(": ")) : null,
         h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
       ),
     ),
   );
   return h("section", { "aria-label": "History" }, h("h2", {}, "History"), list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."));
+}
+
+/** Pictures decided at one stroke are one line. */
+function together(decisions) {
+  const lines = new Map();
+  for (const decision of decisions) {
+    const { at, who, round, status, reason, note } = decision;
+    const same = JSON.stringify([at, who, round, status, reason, note]);
+    if (!lines.has(same)) lines.set(same, { ...decision, pictures: [] });
+    lines.get(same).pictures.unshift(decision.variant + 1);
+  }
+  return [...lines.values()];
 }
 
 // -- doing -------------------------------------------------------------------------------------------------

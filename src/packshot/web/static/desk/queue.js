@@ -17,10 +17,16 @@ export class Queue {
     this.filters = data.filters;
     this.cursor = data.next_cursor;
     this.at = null;
-    this.total = data.state.statuses[data.filters.status] ?? 0;
+    this.told(data.state);
     if (data.first?.images.length) this.put(data.first);
     for (const product of data.products) this.put(product);
     this.at = this.#order.find((id) => !this.#decided.has(id)) ?? null;
+  }
+
+  /** The server's count of what is left, and how many of ours it can't know yet. */
+  told(state) {
+    this.total = state.statuses[this.filters.status] ?? 0;
+    this.since = outbox.size;
   }
 
   get current() {
@@ -75,12 +81,13 @@ export class Queue {
   // -- deciding ----------------------------------------------------------------------------------------
 
   decide(id, words) {
+    if (!this.#decided.has(id)) this.since += 1;
     this.#decided.set(id, words);
     this.#skipped.delete(id);
   }
 
   reopen(id) {
-    this.#decided.delete(id);
+    if (this.#decided.delete(id)) this.since -= 1;
   }
 
   skip(id) {
@@ -94,7 +101,7 @@ export class Queue {
   /** Undecided ones here, and those not loaded yet. */
   get left() {
     const here = this.#order.filter((id) => !this.#decided.has(id)).length;
-    return this.cursor ? Math.max(here, this.total - outbox.size) : here;
+    return this.cursor ? Math.max(here, this.total - this.since) : here;
   }
 
   get done() {

@@ -3,9 +3,10 @@
 import { Away, call } from "./api.js";
 import { Card } from "./frames.js";
 import { ask } from "./dialog.js";
-import { announce, h, mayReview, pageData } from "./dom.js";
+import { $, announce, h, mayReview, pageData } from "./dom.js";
 import { listen } from "./keys.js";
 import { enhanceStep, outbox, reviewStep } from "./outbox.js";
+import { Filters } from "./filters.js";
 import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
 import { start } from "./shell.js";
@@ -16,6 +17,7 @@ import { STATUS, ago, count, many, reasonWords } from "./words.js";
 const AHEAD = 3;
 const UNDO_DEEP = 20;
 const PACE_OVER = 30;
+const REFRESH_MS = 20_000;
 
 const data = pageData();
 const live = start(data, stateChanged);
@@ -25,6 +27,8 @@ const cards = new Map();
 const done = [];
 const paces = [];
 let state = data.state;
+let saved = 0;
+let refreshed = performance.now();
 
 const panel = new Panel({
   approve: () => approve(),
@@ -36,6 +40,7 @@ const panel = new Panel({
   undo: () => undo(),
   step: (by) => step(by),
 });
+const filters = new Filters($("filters"), data);
 
 // -- showing ------------------------------------------------------------------------------------------
 
@@ -123,7 +128,7 @@ function decide(words, status, steps) {
   queue.decide(product.id, words);
   remember({ id: product.id, kind: "decision", status });
   paces.push(performance.now());
-  outbox.add({ product: product.id, words, steps });
+  outbox.add({ product: product.id, words, status, steps });
   moveOn();
   announce(`${words}. ${count(queue.left)} left`);
   afterPaint(() => performance.measure("decision", { start: pressed }));
@@ -217,7 +222,7 @@ function takeBack(entry, product) {
     toast(`Product ${entry.id} is being made again already. It comes back when its new pictures are there.`);
     return false;
   }
-  outbox.add({ product: entry.id, words: "Undone", steps: [reviewStep(product, "pending")] });
+  outbox.add({ product: entry.id, words: "Undone", status: "pending", steps: [reviewStep(product, "pending")] });
   return true;
 }
 
@@ -231,6 +236,7 @@ function pace() {
 // -- what comes back ---------------------------------------------------------------------------------
 
 outbox.addEventListener("saved", ({ detail: { job, product } }) => {
+  saved += job.status === "pending" ? -1 : 1;
   if (queue.get(product.id)) queue.put(product);
   if (queue.at === product.id && !outbox.has(product.id)) refreshShown(product);
   if (!queue.current && !outbox.size) live.now();
@@ -286,15 +292,24 @@ function open(id) {
 
 async function stateChanged(fresh) {
   state = fresh;
-  queue.total = fresh.statuses[data.filters.status] ?? 0;
+  filters.show(state);
+  const expected = queue.total - saved;
+  saved = 0;
+  queue.told(fresh);
+  if (queue.total !== expected || performance.now() - refreshed > REFRESH_MS) await refresh();
+  if (!queue.current) moveOn();
+  else showProgress();
+}
+
+/** Only when the counts are not what this reviewer's own decisions explain: the list is long. */
+async function refresh() {
+  refreshed = performance.now();
   try {
     const gone = await queue.refresh();
     if (gone.includes(queue.at)) await goneElsewhere(queue.at);
   } catch (error) {
     if (!(error instanceof Away)) throw error;
   }
-  if (!queue.current) moveOn();
-  else showProgress();
 }
 
 /** The product on the desk was decided by somebody else: said, not snatched away. */

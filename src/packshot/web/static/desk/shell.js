@@ -4,6 +4,7 @@ import { Away, call, connection, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, h, key } from "./dom.js";
 import { known, listen, shortcuts } from "./keys.js";
+import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { poll } from "./poll.js";
 import { count, many } from "./words.js";
@@ -112,7 +113,7 @@ $("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("packshot.theme", root.dataset.theme);
+  remember("theme", root.dataset.theme);
 });
 
 function help() {

@@ -1,6 +1,7 @@
 // Comparing: which frames are seen, how they lie over each other, and one zoom for all of them.
 
 import { $, announce, button, h, icon, key, letGo } from "./dom.js";
+import { recall, remember } from "./memory.js";
 
 const MODES = [
   ["all", "All", "all"],
@@ -15,17 +16,17 @@ const MAX_ZOOM = 12;
 const PAN_STEP = 0.08;
 const DRAGGED_PX = 4;
 
-const remembered = (name, allowed, otherwise) => {
-  const value = localStorage.getItem(`packshot.${name}`);
-  return allowed.includes(value) ? value : otherwise;
+const recalled = (name, allowed) => {
+  const value = recall(name);
+  return allowed.includes(value) ? value : allowed[0];
 };
 
 export class Stage {
   #card = null;
   #side = 320;
   #zoom = { scale: 1, x: 0.5, y: 0.5 };
-  #mode = remembered("mode", MODES.map(([mode]) => mode), "all");
-  #back = remembered("back", BACKS, "grey");
+  #mode = recalled("mode", MODES.map(([mode]) => mode));
+  #back = recalled("back", BACKS);
 
   constructor() {
     this.root = $("stage");
@@ -61,6 +62,7 @@ export class Stage {
     this.#fit();
     this.root.replaceChildren(...(card ? [card.element] : instead ? [instead] : []));
     this.root.toggleAttribute("data-empty", !card);
+    if (scrollY) scrollTo({ top: 0, behavior: "instant" });
   }
 
   // -- modes -----------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ export class Stage {
     this.#mode = mode;
     this.root.dataset.mode = mode;
     $("wipe").hidden = mode !== "wipe";
-    localStorage.setItem("packshot.mode", mode);
+    remember("mode", mode);
     for (const element of this.modes.children) element.setAttribute("aria-pressed", String(element.dataset.mode === mode));
     this.#fit();
     if (this.isZoomed) this.#card?.sharpen();
@@ -85,7 +87,7 @@ export class Stage {
   setBack(back) {
     this.#back = back;
     this.root.dataset.back = back;
-    localStorage.setItem("packshot.back", back);
+    remember("back", back);
   }
 
   nextBack() {
@@ -199,6 +201,7 @@ export class Stage {
     this.blinkButton.addEventListener("pointerup", (event) => event.currentTarget.blur());
     this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.root.addEventListener("pointerdown", (event) => this.#press(event));
+    this.root.addEventListener("click", (event) => this.#tap(event));
   }
 
   #wheel(event) {
@@ -207,6 +210,14 @@ export class Stage {
     event.preventDefault();
     const [x, y] = within(view, event);
     this.zoomTo(this.#zoom.scale * Math.exp(-event.deltaY / 300), x, y);
+  }
+
+  /** A touch on one of all makes it large, beside the raw photo. */
+  #tap(event) {
+    const frame = event.target.closest?.(".frame[data-variant]");
+    if (event.pointerType !== "touch" || this.#mode !== "all" || !frame || !event.target.closest(".view")) return;
+    frame.querySelector(".pick").click();
+    this.setMode("pair");
   }
 
   /** A click zooms there; a drag pans. */
