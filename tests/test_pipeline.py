@@ -103,6 +103,22 @@ def test_a_photo_becomes_three_pictures(shop: Shop) -> None:
         assert shop.parts.storage.exists(image.previews[320].removeprefix("/media/"))
 
 
+def test_another_enhancer_makes_its_own_plans_for_what_is_missing(shop: Shop) -> None:
+    """Gemini's quota is used up, and the operator goes on with ENHANCER=local."""
+    shop.enhancer.plan = failing("picture", 1, Unavailable("the quota is used up"))
+    with pytest.raises(Unavailable):
+        shop.run()
+    shop.die()
+    other = FakeEnhancer()
+    other.name = "other"
+    shop.parts = replace(shop.parts, enhancer=other)
+    shop.run()
+    assert other.asked[shop.product_id, 1, None] == 1
+    assert shop.product.status == "pending_review"
+    made_by = [image.enhancer for image in shop.product.images]
+    assert made_by == [shop.enhancer.name, "other", "other"]
+
+
 @pytest.mark.parametrize("parallel", [False, True])
 def test_a_restart_makes_only_what_is_missing(shop: Shop, parallel: bool) -> None:
     shop.enhancer.parallel = parallel

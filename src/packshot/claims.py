@@ -46,7 +46,7 @@ from packshot.outbox import Outbox
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)
 IMAGES: Final = cast(Table, ProductImage.__table__)
-OF_ROUND: Final = ("wanted", "instructions", "analysis", "refusals")
+OF_ROUND: Final = ("wanted", "instructions", "enhancer", "analysis", "refusals")
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
@@ -89,6 +89,7 @@ class Claim:
     wanted: int
     instructions: str | None
     analysis: dict[str, Any] | None
+    analysed_by: str | None  # the enhancer whose analysis it is
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
     steps: Steps = field(default_factory=Steps, compare=False)
@@ -219,6 +220,7 @@ class Claims:
             wanted=found.wanted or self.wanted,
             instructions=found.instructions,
             analysis=found.analysis,
+            analysed_by=found.enhancer,
             made=frozenset(made),
             refused=frozenset(entry["variant"] for entry in found.refusals or ()),
         )

@@ -132,12 +132,9 @@ def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> N
 
 def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     """Asked for once per round, and saved."""
-    try:
-        saved = Analysis.model_validate(claim.analysis)
-        if len(saved.variants) >= claim.wanted:
-            return saved
-    except ValidationError:
-        pass  # none yet
+    saved = saved_analysis(claim, parts.enhancer)
+    if saved is not None:
+        return saved
     with claim.steps.timed("analyse"):
         parts.claims.check(claim)  # whoever lost the product pays for nothing more
     analysis = parts.enhancer.analyse(photo, brief_of(claim))
@@ -145,6 +142,17 @@ def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     parts.patience.keep(lambda: parts.claims.save_analysis(claim, name, paid))
     faults.point("after_analysis", claim.product_id)
     return analysis
+
+
+def saved_analysis(claim: Claim, enhancer: Enhancer) -> Analysis | None:
+    """What was read off before. Another enhancer's plans would mean nothing to this one."""
+    if claim.analysis is None or claim.analysed_by != enhancer.name:
+        return None
+    try:
+        saved = Analysis.model_validate(claim.analysis)
+    except ValidationError:
+        return None  # an older version's
+    return saved if len(saved.variants) >= claim.wanted else None
 
 
 # -- the variants --------------------------------------------------------------------------------
