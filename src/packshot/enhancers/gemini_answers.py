@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+
+from packshot.enhancers.prompts import clean
+
+#: What a model calls itself, as long as its column.
+ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
 
 
 class _Lenient(BaseModel):
@@ -76,7 +81,7 @@ class Answer(_Lenient):
     candidates: list[Candidate] | None = None
     prompt_feedback: PromptFeedback | None = None
     usage_metadata: Usage | None = None
-    model_version: str | None = None
+    model_version: ModelName | None = None
     error: ErrorBody | None = None  # some proxies answer 200 with an error inside
 
     @property

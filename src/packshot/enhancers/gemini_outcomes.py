@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from packshot.enhancers.gemini_answers import Answer
+from packshot.enhancers.prompts import clean
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -82,8 +83,9 @@ def _reason(answer: Answer) -> tuple[str | None, str]:
     """Why it ended: the block reason, else the finish reason; and Google's words for it."""
     feedback, candidate = answer.prompt_feedback, answer.candidate
     if feedback and feedback.block_reason:
-        return feedback.block_reason, _said(feedback.block_reason_message)
-    return candidate.finish_reason, _said(candidate.finish_message)
+        return _short(feedback.block_reason), _said(feedback.block_reason_message)
+    reason = candidate.finish_reason
+    return reason and _short(reason), _said(candidate.finish_message)
 
 
 def _said(message: str | None) -> str:
@@ -91,7 +93,7 @@ def _said(message: str | None) -> str:
 
 
 def _short(text: str, limit: int = 200) -> str:
-    text = " ".join(text.split())
+    text = clean(text, limit + 1)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -195,8 +197,8 @@ def _too_many(
     quotas = [str(each.get("quotaId", "")) for each in _violations(fault)]
     if any("PerDay" in quota for quota in quotas):
         return Unavailable(
-            f"The day's quota of {model} is used up ({', '.join(quotas)}): products wait until "
-            "Google gives more (midnight Pacific), or raise the quota.",
+            f"The day's quota of {model} is used up ({_short(', '.join(quotas))}): products wait "
+            "until Google gives more (midnight Pacific), or raise the quota.",
             code="gemini_day_quota",
             retry_after=DAY_QUOTA_SECONDS,
         )
