@@ -17,6 +17,7 @@ import click
 import urllib3
 from rich.console import Console
 
+from packshot.cli.plain import shown
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import send
@@ -67,7 +68,7 @@ def run_through(client: Client, rows: list[Row], console: Console) -> list[Json]
     started = time.monotonic()
     created, refused = send(client, rows, console)
     for row in refused:
-        console.print(f"[red]refused[/] {row.source}: {'; '.join(row.errors)}")
+        console.print(f"[red]refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}")
     console.print("The worker makes the pictures ...")
     products = wait_with_bar(client, [product["id"] for product in created], console)
     console.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
@@ -77,11 +78,18 @@ def _enhance_file(file: Path, target: Path, category: str, settings: Settings) -
         pixels.close()
     target.write_bytes(side_by_side)
     written = [target]
-    for picture, one in zip(pictures, finished, strict=True):
-        path = target.with_name(f"{target.stem}-{picture.title.replace(' ', '-')}.jpg")
+    for number, (picture, one) in enumerate(zip(pictures, finished, strict=True), 1):
+        path = target.with_name(f"{target.stem}-{file_name(picture.title, number)}.jpg")
+        if path in written:
+            path = target.with_name(f"{target.stem}-{number}.jpg")
         path.write_bytes(one.data)
         written.append(path)
     return written
+
+
+def file_name(title: str, number: int) -> str:
+    """A title as part of a file's name. A model wrote it: only letters, digits and dashes stay."""
+    return re.sub(r"[^\w]+", "-", title)[:40].strip("-_") or str(number)
 
 
 def _pictures(enhancer: Enhancer, photo: Photo, brief: Brief) -> list[Picture]:

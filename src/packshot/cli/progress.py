@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from packshot.cli.plain import shown
 from packshot.client import Client, Json
 
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
@@ -74,9 +75,9 @@ def _cells(product: Json, seconds: dict[int, float]) -> list[str]:
     took: Any = seconds.get(product["id"])
     return [
         str(product["id"]),
-        product["category"],
+        shown(product["category"]),
         f"[{style}]{status}[/]",
         str(len(product["images"])),
         "" if took is None else f"{took:.1f}",
-        product.get("error") or product.get("warning") or "",
+        shown(product.get("error") or product.get("warning") or ""),
     ]

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from packshot.cli.options import connection
+from packshot.cli.plain import shown
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.client import BATCH, ApiError, Client, Json
@@ -83,7 +84,7 @@ def _upload_photos(client: Client, rows: list[Row], console: Console) -> list[Ro
         done = []
         for row in threads.map(lambda row: _upload_photo(client, row), rows):
             done.append(row)
-            progress.update(task, advance=1, note=row.source)
+            progress.update(task, advance=1, note=shown(row.source))
         return done
 
 
@@ -123,13 +124,15 @@ def _report(products: list[Json], refused: list[Row], console: Console) -> None:
     if products:
         console.print(table(products))
     for row in refused:
-        console.print(f"[red]refused[/] {row.source}: {'; '.join(row.errors)}")
+        console.print(f"[red]refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}")
     console.print(f"{len(products)} products created, {len(refused)} rows refused.")
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:
     bad = [row for row in rows if row.errors]
     for row in bad:
-        console.print(f"[red]would be refused[/] {row.source}: {'; '.join(row.errors)}")
+        console.print(
+            f"[red]would be refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}"
+        )
     console.print(f"{len(rows) - len(bad)} of {len(rows)} rows look good; nothing was sent.")
     return 1 if bad or not rows else 0

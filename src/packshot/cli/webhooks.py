@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from packshot.cli.direct import opened
+from packshot.cli.plain import shown
 from packshot.fetch import redacted
 from packshot.webhooks import DeliveryView
 
@@ -47,10 +48,10 @@ def _table(latest: list[DeliveryView]) -> Table:
         result.add_row(
             found.type,
             str(found.product_id),
-            redacted(found.url),
+            shown(redacted(found.url)),
             found.state,
             str(found.attempts),
-            found.error or "",
+            shown(found.error or ""),
         )
     return result
 

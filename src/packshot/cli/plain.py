@@ -1,0 +1,12 @@
+"""Text of strangers on a terminal: as text, neither as rich's markup nor as commands."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from packshot.logs import one_line
+
+
+def shown(text: str) -> str:
+    """For `console.print` and tables: `[red]` and a terminal's escapes are shown, not obeyed."""
+    return escape(one_line(text))
