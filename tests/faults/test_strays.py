@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -129,6 +130,7 @@ def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> N
     skewed = PackshotProcess(rig.folder, command, rig.environment).start()
     with rig.running(skewed):
         rig.until(lambda: len(rig.fake.paid()) >= 2)
+        os.killpg(skewed.pid, signal.SIGKILL)  # faketime and the worker it started
         skewed.stop(signal.SIGKILL)
     other = rig.worker()
     with rig.running(other):
