@@ -103,7 +103,7 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     Differences below the noise stay as they are, and no pixel leaves the range of its
     neighbours by more than 6 bytes, so that no halo shows.
     """
-    amount, sigma = (0.55, 0.8) if scale <= 1 else (0.35, 1.0 * min(scale, 2.0))
+    amount, sigma = _sharpening(scale)
     coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
     luma = coded[..., 0]
     soft = cv2.GaussianBlur(luma, (0, 0), sigma)
@@ -117,6 +117,13 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
     coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def _sharpening(scale: float) -> tuple[float, float]:
+    """Amount and radius: shrinking costs sharpness, a photo at its own size has lost none."""
+    if scale > 1:
+        return 0.35, min(scale, 2.0)
+    return 0.25 + 0.3 * float(np.clip((1 - scale) / 0.4, 0, 1)), 0.8
 
 
 # White balance

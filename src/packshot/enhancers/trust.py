@@ -54,6 +54,7 @@ class Features:
     accord: float  # 4th power of the mean IoU with the other candidates
     least_agreement: float  # the lowest IoU with any of them
     disputed_in: float  # largest piece that two others lack, against the rest
+    disputed_out: float  # largest piece, not in shade, that two others have and this one lacks
     overlap: float  # Bhattacharyya coefficient of the colours inside and around
     ragged: float  # outline length over that of a circle of the same area
     touch: float  # share of the frame's edge that the mask covers
@@ -62,6 +63,7 @@ class Features:
     pieces: float  # area outside the largest piece
     thin: float  # share that an opening by 5 px removes
     left_over: float  # clearly not the backdrop, but outside, against the mask
+    left_piece: float  # the largest piece of that
     salient: float  # mean saliency inside
     followed: float  # how much of the border is one smooth surface
 
@@ -71,10 +73,13 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
     overlaps = [_iou(mask, other) for other in others] or [0.0]
     votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
     sizes = _piece_sizes(mask)
+    shade = scene.shade | scene.soft_shadow
+    different = (scene.distance > max(12.0, 4.0 * scene.backdrop.spread)) & ~shade
     return Features(
         accord=float(np.mean(overlaps)) ** 4,
         least_agreement=min(overlaps),
         disputed_in=_largest_piece(mask & (votes <= len(others) - 2), mask & (votes >= 2)),
+        disputed_out=_largest_piece((votes >= 2) & ~shade, mask),
         overlap=_colour_overlap(scene.lab, mask),
         ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
         touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
@@ -82,7 +87,8 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         solidity=_solidity(mask),
         pieces=1 - max(sizes) / sum(sizes),
         thin=_thin(mask),
-        left_over=_left_over(scene, mask),
+        left_over=float((different & ~_grown(mask)).sum() / max(1, mask.sum())),
+        left_piece=_largest_piece(different, mask),
         salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
         followed=scene.backdrop.followed,
     )
@@ -126,7 +132,8 @@ def doubts(measured: Features) -> tuple[str, ...]:
         (measured.touch > 0.005, EDGE),
         (measured.pieces > 0.03, PIECES),
         (measured.overlap > 0.2, "the background has its colours too"),
-        (plain and measured.left_over > 0.08, "parts of it would be lost"),
+        (plain and measured.left_piece > 0.005, "a part of it would be lost"),
+        (measured.disputed_out > 0.02, "other ways find more of it"),
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),
@@ -166,16 +173,12 @@ def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
     return np.asarray((level > np.log(0.2)) & (level < 0.03) & (colour < np.minimum(slack, 0.2)))
 
 
-def _left_over(scene: Scene, mask: Mask) -> float:
-    """Different pixels outside, away from the outline and not in shade, against the mask."""
-    reach = max(12.0, 4.0 * scene.backdrop.spread)
-    near = cv2.dilate(mask.astype(np.uint8), _disc(5)).astype(bool)
-    different = (scene.distance > reach) & ~near & ~scene.shade & ~scene.soft_shadow
-    return float(different.sum() / max(1, mask.sum()))
-
-
 def _disc(width: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
+
+
+def _grown(mask: Mask) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
 
 
 def _thin(mask: Mask) -> float:
@@ -211,7 +214,7 @@ def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _largest_piece(what: Mask, but: Mask) -> float:
     """The largest piece of `what` that lies 2 px and more away from `but`, relative to `but`."""
-    apart = what & ~(cv2.dilate(but.astype(np.uint8), _disc(5)) > 0)
+    apart = what & ~_grown(but)
     sizes = _piece_sizes(apart) if apart.any() else [0]
     return min(1.0, max(sizes) / max(1, int(but.sum())))
 
