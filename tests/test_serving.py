@@ -97,6 +97,32 @@ def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
         assert worker.stop(number) == 0, worker.log()
 
 
+def test_a_signal_the_server_ignores_does_not_stop_its_worker(tmp_path: Path) -> None:
+    """A shell script's `python run.py &` ignores Ctrl-C."""
+    ignoring = ("sh", "-c", "trap '' INT; exec \"$0\" run.py", sys.executable)
+    with PackshotProcess(tmp_path, ignoring) as server:
+        server.wait_until_serving()
+        server.wait_for_line(STARTED)
+        os.kill(server.pid, signal.SIGINT)
+        time.sleep(0.3)
+        assert server.call("GET", "/readyz")[1]["parts"]["worker"] == "ok"
+        assert server.stop() == 0
+
+
+def test_gunicorn_waits_longer_than_the_worker_may_take(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*gunicorn(1, "--print-config")],
+        cwd=ROOT,
+        env=os.environ | {"GRACE_SECONDS": "120", "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    limits = {name.strip(): value.strip() for name, value in shown.items()}
+    assert (limits["graceful_timeout"], limits["timeout"]) == ("125", "130")
+
+
 def test_gunicorns_error_log_holds_our_lines(tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     with PackshotProcess(tmp_path, gunicorn(1, "--error-logfile", str(log))) as server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import signal
 import sys
@@ -33,12 +34,10 @@ log = logging.getLogger("packshot.serving")
 #: starts the process again, which is right when only the database is away.
 GUNICORN_GIVES_UP = 3
 
-#: For gunicorn. `graceful_timeout` is longer than the worker's grace, so that nothing is cut off.
+#: For gunicorn, see `gunicorn_settings`.
 GUNICORN: dict[str, Any] = {
     "worker_class": "gthread",
     "threads": 16,
-    "timeout": 60,
-    "graceful_timeout": int(GRACE_SECONDS) + 5,
     "keepalive": 5,
     "control_socket_disable": True,  # it would be one file for all gunicorns of a user
     "capture_output": True,
@@ -88,6 +87,22 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
     if with_worker and settings.worker_enabled and not is_reloader_parent():
         attach_worker(services)
     return app
+
+
+def gunicorn_settings() -> dict[str, Any]:
+    """For gunicorn.conf.py: its limits are longer than GRACE_SECONDS, so nothing is cut off."""
+    graceful = math.ceil(_grace_seconds()) + 5
+    return GUNICORN | {"graceful_timeout": graceful, "timeout": max(60, graceful + 5)}
+
+
+def _grace_seconds() -> float:
+    """Read here before any settings are; a value that can't be used is theirs to refuse."""
+    name = "GRACE_SECONDS"
+    given = os.environ.get(name) or dotenv_values(Path.cwd() / ".env").get(name)
+    try:
+        return float(given or GRACE_SECONDS)
+    except ValueError:
+        return GRACE_SECONDS
 
 
 # -- the worker of this process ----------------------------------------------------------------
@@ -175,7 +190,8 @@ def drain_at_signals(worker: Worker) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
-        signal.signal(number, _draining_handler(worker, before))
+        if before is not signal.SIG_IGN:  # nohup, `&` in a script: the server goes on, so must we
+            signal.signal(number, _draining_handler(worker, before))
 
 
 def _draining_handler(worker: Worker, before: Any) -> Callable[[int, FrameType | None], None]:
@@ -183,7 +199,7 @@ def _draining_handler(worker: Worker, before: Any) -> Callable[[int, FrameType |
         worker.begin_stop()
         if callable(before):
             before(number, frame)
-        elif before is not signal.SIG_IGN:
+        else:
             raise SystemExit(0)
 
     return handle
@@ -224,7 +240,7 @@ def run_gunicorn(workers: int = 1) -> None:
 
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
-            for name, value in GUNICORN.items():
+            for name, value in gunicorn_settings().items():
                 self.cfg.set(name, value)
             self.cfg.set("bind", f"{settings.host}:{settings.port}")
             self.cfg.set("workers", workers)
