@@ -40,7 +40,12 @@ export const session = new EventTarget();
 
 /** One request: `{status, etag, body}`. `version` goes into If-Match. Throws Away, Problem. */
 export async function call(method, url, { body, headers = {}, version, etag, keepalive = false } = {}) {
-  const request = { method, keepalive, cache: etag === undefined ? "default" : "no-store", headers: { Accept: "application/json", ...headers } };
+  const request = {
+    method,
+    keepalive,
+    cache: etag === undefined ? "default" : "no-store",
+    headers: { Accept: "application/json", ...headers },
+  };
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
     request.body = JSON.stringify(body);
@@ -79,6 +84,8 @@ async function read(response) {
 
 /** Products by the list's query; `{products, next_cursor}`. */
 export async function products(query) {
-  const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined));
+  const asked = new URLSearchParams(Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined,
+  ));
   return (await call("GET", `/api/products?${asked}`)).body.data;
 }

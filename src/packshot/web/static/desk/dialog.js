@@ -2,10 +2,20 @@
 
 import { button, h } from "./dom.js";
 
-const hasTextField = (element) => element.querySelector("input:not([type=checkbox]), select, textarea") !== null;
+const hasTextField = (element) => element.querySelector(
+  "input:not([type=checkbox]), select, textarea",
+) !== null;
 
 /** Ask something; resolves with what `answer(form)` gives, or null when it was closed. */
-export function ask({ title, body = [], yes, no = "Cancel", kind = "primary", answer = () => true, wide = false }) {
+export function ask({
+  title,
+  body = [],
+  yes,
+  no = "Cancel",
+  kind = "primary",
+  answer = () => true,
+  wide = false,
+}) {
   return new Promise((resolve) => {
     let result = null;
     const form = h(
@@ -17,7 +27,11 @@ export function ask({ title, body = [], yes, no = "Cancel", kind = "primary", an
         "div",
         { class: "dialog-actions" },
         no && button(no, { onclick: () => dialog.close() }),
-        yes && h("button", { type: "submit", class: `button ${kind}`, autofocus: !body.some(hasTextField) }, yes),
+        yes && h(
+          "button",
+          { type: "submit", class: `button ${kind}`, autofocus: !body.some(hasTextField) },
+          yes,
+        ),
       ),
     );
     const dialog = h("dialog", { class: wide ? "wide-dialog" : null, "aria-label": title }, form);

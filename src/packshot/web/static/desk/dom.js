@@ -7,7 +7,9 @@ const PROPERTIES = new Set(["hidden", "disabled", "checked", "value", "indetermi
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) set(element, name, value);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat().filter(
+    (child) => child !== null && child !== undefined && child !== false,
+  ));
   return element;
 }
 
@@ -67,4 +69,6 @@ export function letGo(event) {
 }
 
 /** A random name. (`crypto.randomUUID` is missing on plain http.) */
-export const unique = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const unique = () => [...crypto.getRandomValues(
+  new Uint8Array(16),
+)].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -20,7 +20,13 @@ export class Filters {
   /** Draw with fresh counts, unless the reviewer is choosing right now. */
   show(state) {
     if (this.root.contains(document.activeElement)) return;
-    this.root.replaceChildren(h("div", { class: "filters" }, this.tabs.length ? this.#tabs(state) : null, this.#category(state), this.#batch()));
+    this.root.replaceChildren(h(
+      "div",
+      { class: "filters" },
+      this.tabs.length ? this.#tabs(state) : null,
+      this.#category(state),
+      this.#batch(),
+    ));
   }
 
   #tabs(state) {
@@ -28,7 +34,12 @@ export class Filters {
       "nav",
       { class: "tabs", "aria-label": "Status" },
       this.tabs.map((status) =>
-        h("a", { href: this.#link({ status }), "aria-current": status === this.filters.status ? "true" : null }, STATUS[status], h("span", { class: "tab-count" }, count(state.statuses[status] ?? 0))),
+        h(
+          "a",
+          { href: this.#link({ status }), "aria-current": status === this.filters.status ? "true" : null },
+          STATUS[status],
+          h("span", { class: "tab-count" }, count(state.statuses[status] ?? 0)),
+        ),
       ),
     );
   }
@@ -37,17 +48,32 @@ export class Filters {
     const chosen = this.filters.category ?? "";
     const names = Object.entries(state.categories);
     if (chosen && !(chosen in state.categories)) names.push([chosen, 0]);
-    const options = names.map(([name, n]) => h("option", { value: name, selected: name === chosen }, `${name} (${count(n)})`));
+    const options = names.map(([name, n]) => h(
+      "option",
+      { value: name, selected: name === chosen },
+      `${name} (${count(n)})`,
+    ));
     return h(
       "label",
       { class: "filter-category" },
       h("span", { class: "unseen" }, "Category"),
-      h("select", { onchange: (event) => location.assign(this.#link({ category: event.target.value })) }, h("option", { value: "" }, "All categories"), options),
+      h(
+        "select",
+        { onchange: (event) => location.assign(this.#link({ category: event.target.value })) },
+        h("option", { value: "" }, "All categories"),
+        options,
+      ),
     );
   }
 
   #batch() {
     if (!this.filters.batch) return null;
-    return h("a", { class: "chip", href: this.#link({ batch: "" }), title: "Show all batches" }, `Batch ${this.filters.batch.slice(0, 8)}`, icon("cross"), h("span", { class: "unseen" }, "Remove this filter"));
+    return h(
+      "a",
+      { class: "chip", href: this.#link({ batch: "" }), title: "Show all batches" },
+      `Batch ${this.filters.batch.slice(0, 8)}`,
+      icon("cross"),
+      h("span", { class: "unseen" }, "Remove this filter"),
+    );
   }
 }

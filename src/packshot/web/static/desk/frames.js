@@ -14,12 +14,21 @@ export function address(picture, size) {
  */
 export function image(picture, size, alt, { fits = null, ...more } = {}) {
   const first = address(picture, size);
-  if (!first) return h("span", { class: "no-picture" }, picture?.removed_at ? "Removed to save space" : "No picture yet");
+  if (!first) return h(
+    "span",
+    { class: "no-picture" },
+    picture?.removed_at ? "Removed to save space" : "No picture yet",
+  );
   const element = h("img", { alt, decoding: "async", draggable: "false", ...more });
   element.addEventListener("error", () => {
     const last = address(picture, "original");
     if (element.getAttribute("src") !== last) original(element, last);
-    else element.replaceWith(h("span", { class: "no-picture" }, icon("warning"), "This picture can't be loaded"));
+    else element.replaceWith(h(
+      "span",
+      { class: "no-picture" },
+      icon("warning"),
+      "This picture can't be loaded",
+    ));
   });
   if (fits && picture.previews?.[320]) {
     element.sizes = `${fits}px`;
@@ -39,12 +48,15 @@ export function rawPicture(product) {
   if (product.normalised) return product.normalised;
   if (!product.raw_image.startsWith("/media/uploads/")) return null;
   const key = product.raw_image.slice("/media/".length);
-  return { media_url: product.raw_image, previews: { 320: `/media/previews/${key}-320.jpg`, 1600: `/media/previews/${key}-1600.jpg` } };
+  return {
+    media_url: product.raw_image,
+    previews: { 320: `/media/previews/${key}-320.jpg`, 1600: `/media/previews/${key}-1600.jpg` },
+  };
 }
 
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
 
-/** The frames of one product, for views of `side` CSS pixels. `on.pick(i)`, `on.keep(i)` are called for its buttons. */
+/** The frames of one product, for views of `side` CSS pixels; its buttons call `on.pick(i)`, `on.keep(i)`. */
 export class Card {
   constructor(product, side, on) {
     this.product = product;
@@ -54,7 +66,12 @@ export class Card {
     this.rawFrame = this.#rawFrame();
     this.thumbs = product.images.map((picture, index) => thumb(picture, index, on));
     this.strip = h("div", { class: "strip", role: "group", "aria-label": "Pictures" }, this.thumbs);
-    this.element = h("div", { class: "card" }, h("div", { class: "frames" }, this.rawFrame, this.pictures), this.thumbs.length > 1 && this.strip);
+    this.element = h(
+      "div",
+      { class: "card" },
+      h("div", { class: "frames" }, this.rawFrame, this.pictures),
+      this.thumbs.length > 1 && this.strip,
+    );
     this.select(0);
   }
 
@@ -63,29 +80,58 @@ export class Card {
     return h(
       "figure",
       { class: "frame raw" },
-      h("div", { class: "view" }, image(rawPicture(this.product), 1600, alt, { class: "picture", decoding: "sync", fits: this.side })),
+      h(
+        "div",
+        { class: "view" },
+        image(rawPicture(this.product), 1600, alt, { class: "picture", decoding: "sync", fits: this.side }),
+      ),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
-    const over = rawPicture(this.product) && image(rawPicture(this.product), 1600, "", { class: "over", decoding: "sync", fits: this.side });
+    const over = rawPicture(this.product) && image(
+      rawPicture(this.product),
+      1600,
+      "",
+      { class: "over", decoding: "sync", fits: this.side },
+    );
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
       h(
         "div",
         { class: "view" },
-        image(picture, 1600, `${this.product.category}, enhanced: ${titleOf(picture)}`, { class: "picture", decoding: "sync", fits: this.side }),
+        image(
+          picture,
+          1600,
+          `${this.product.category}, enhanced: ${titleOf(picture)}`,
+          { class: "picture", decoding: "sync", fits: this.side },
+        ),
         over,
         h("span", { class: "left-out" }, "Left out"),
       ),
       h(
         "figcaption",
         {},
-        h("button", { type: "button", class: "pick", onclick: () => on.pick(index) }, h("span", { class: "number" }, String(index + 1)), h("span", { class: "title" }, titleOf(picture))),
-        picture.warning && h("span", { class: "warned", title: picture.warning }, icon("warning"), h("span", { class: "unseen" }, `Warning: ${picture.warning}`)),
-        h("button", { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) }, icon("check"), h("span", { class: "unseen" }, `Keep picture ${index + 1}`)),
+        h(
+          "button",
+          { type: "button", class: "pick", onclick: () => on.pick(index) },
+          h("span", { class: "number" }, String(index + 1)),
+          h("span", { class: "title" }, titleOf(picture)),
+        ),
+        picture.warning && h(
+          "span",
+          { class: "warned", title: picture.warning },
+          icon("warning"),
+          h("span", { class: "unseen" }, `Warning: ${picture.warning}`),
+        ),
+        h(
+          "button",
+          { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) },
+          icon("check"),
+          h("span", { class: "unseen" }, `Keep picture ${index + 1}`),
+        ),
       ),
     );
   }
@@ -105,7 +151,10 @@ export class Card {
     const id = this.product.images[index].id;
     if (!this.kept.delete(id)) this.kept.add(id);
     const out = !this.kept.has(id);
-    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute("data-out", out);
+    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute(
+      "data-out",
+      out,
+    );
     this.pictures[index].querySelector(".keep").setAttribute("aria-pressed", String(!out));
     return !out;
   }
@@ -116,7 +165,9 @@ export class Card {
 
   /** Decode everything, so that showing it paints at once. Resolves even when a picture fails. */
   ready() {
-    this.decoded ??= Promise.allSettled([...this.element.querySelectorAll("img")].map((element) => element.decode()));
+    this.decoded ??= Promise.allSettled([
+      ...this.element.querySelectorAll("img"),
+    ].map((element) => element.decode()));
     return this.decoded;
   }
 
@@ -155,7 +206,12 @@ export class Card {
 function thumb(picture, index, on) {
   return h(
     "button",
-    { type: "button", class: "thumb", onclick: () => on.pick(index), "aria-label": `Picture ${index + 1}: ${titleOf(picture)}` },
+    {
+      type: "button",
+      class: "thumb",
+      onclick: () => on.pick(index),
+      "aria-label": `Picture ${index + 1}: ${titleOf(picture)}`,
+    },
     image(picture, 320, ""),
   );
 }

@@ -15,7 +15,11 @@ import { REASONS, STATUS, count, many, money, verdict } from "./words.js";
 const REFRESHED = 200;
 
 const data = pageData();
-const filters = new Filters($("filters"), data, ["pending_review", "approved", "rejected", "pending", "failed"]);
+const filters = new Filters(
+  $("filters"),
+  data,
+  ["pending_review", "approved", "rejected", "pending", "failed"],
+);
 const tiles = new Map();
 const chosen = new Set();
 const undoable = [];
@@ -24,7 +28,7 @@ let last = null;
 start(data, stateChanged);
 const decidable = mayReview() && !["pending", "failed"].includes(data.filters.status);
 
-// -- tiles -----------------------------------------------------------------------------------------------
+// -- tiles --------------------------------------------------------------------------------------------
 
 class Tile {
   constructor(product) {
@@ -33,7 +37,12 @@ class Tile {
     this.facts = h("span", { class: "tile-facts" });
     this.pictures = h("span", { class: "tile-pictures" });
     this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
-    this.link = h("a", { class: "tile-link", title: "All about this product" }, icon("link"), h("span", { class: "unseen" }, "Open"));
+    this.link = h(
+      "a",
+      { class: "tile-link", title: "All about this product" },
+      icon("link"),
+      h("span", { class: "unseen" }, "Open"),
+    );
     this.element = h("li", { class: "tile" }, this.label, this.link);
     this.show(product);
   }
@@ -46,8 +55,16 @@ class Tile {
     const alt = `${product.category} ${product.id}`;
     const shown = product.images.slice(0, 3);
     this.pictures.replaceChildren(
-      h("span", { class: "tile-picture raw" }, image(product.normalised, 320, `${alt}, raw`, { loading: "lazy" })),
-      ...shown.map((picture) => h("span", { class: `tile-picture is-${picture.status}` }, image(picture, 320, `${alt}, picture ${picture.variant + 1}`, { loading: "lazy" }))),
+      h(
+        "span",
+        { class: "tile-picture raw" },
+        image(product.normalised, 320, `${alt}, raw`, { loading: "lazy" }),
+      ),
+      ...shown.map((picture) => h(
+        "span",
+        { class: `tile-picture is-${picture.status}` },
+        image(picture, 320, `${alt}, picture ${picture.variant + 1}`, { loading: "lazy" }),
+      )),
     );
     this.link.href = `/products/${product.id}`;
     this.#showFacts(verdict(product));
@@ -59,7 +76,17 @@ class Tile {
     const status = product.status === data.filters.status && !this.waiting ? null : words;
     this.facts.replaceChildren(
       h("span", { class: "tile-name" }, h("strong", {}, product.category), h("span", {}, `#${product.id}`)),
-      h("span", { class: "tile-end" }, warned ? h("span", { class: "warned", title: "Has a warning" }, icon("warning"), h("span", { class: "unseen" }, "Has a warning")) : null, status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price))),
+      h(
+        "span",
+        { class: "tile-end" },
+        warned ? h(
+          "span",
+          { class: "warned", title: "Has a warning" },
+          icon("warning"),
+          h("span", { class: "unseen" }, "Has a warning"),
+        ) : null,
+        status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
+      ),
     );
   }
 
@@ -96,13 +123,15 @@ function remove(id) {
 }
 
 function showEmpty() {
-  const empty = tiles.size === 0;
-  $("tiles").toggleAttribute("data-empty", empty);
-  if (empty) $("tiles").replaceChildren(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, `No products are ${STATUS[data.filters.status].toLowerCase()}${data.filters.category ? ` in ${data.filters.category}` : ""}.`)));
-  else for (const other of $("tiles").querySelectorAll(".empty")) other.remove();
+  for (const other of $("tiles").querySelectorAll(".empty")) other.remove();
+  $("tiles").toggleAttribute("data-empty", tiles.size === 0);
+  if (tiles.size) return;
+  const { status, category } = data.filters;
+  const words = `No products are ${STATUS[status].toLowerCase()}${category ? ` in ${category}` : ""}.`;
+  $("tiles").append(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, words)));
 }
 
-// -- choosing --------------------------------------------------------------------------------------------
+// -- choosing -----------------------------------------------------------------------------------------
 
 function choose(id, event) {
   const on = event.target.checked;
@@ -142,7 +171,7 @@ function showSelection() {
   announce(chosenWords.textContent);
 }
 
-// -- deciding --------------------------------------------------------------------------------------------
+// -- deciding -----------------------------------------------------------------------------------------
 
 async function decideChosen(status) {
   const ids = [...chosen].filter((id) => tiles.has(id));
@@ -152,15 +181,28 @@ async function decideChosen(status) {
   undoable.push(ids);
   for (const id of ids) send(id, status, answer.reason);
   chooseNone();
-  toast(`${status === "approved" ? "Approving" : "Rejecting"} ${many(ids.length, "product")}.`, { actions: [["Undo", undo]], stay: false });
+  toast(
+    `${status === "approved" ? "Approving" : "Rejecting"} ${many(ids.length, "product")}.`,
+    { actions: [["Undo", undo]], stay: false },
+  );
 }
 
 function confirmed(status, n) {
   const approving = status === "approved";
-  const reasons = h("select", { name: "reason" }, h("option", { value: "" }, "No reason"), REASONS.slice(0, 5).map(([code, words]) => h("option", { value: code }, words)));
+  const reasons = h(
+    "select",
+    { name: "reason" },
+    h("option", { value: "" }, "No reason"),
+    REASONS.slice(0, 5).map(([code, words]) => h("option", { value: code }, words)),
+  );
   return ask({
     title: `${approving ? "Approve" : "Reject"} ${many(n, "product")}?`,
-    body: approving ? [h("p", {}, "All their pictures are approved.")] : [h("label", { class: "field" }, h("span", {}, "Because of"), reasons)],
+    body: approving ? [h("p", {}, "All their pictures are approved.")] : [h(
+      "label",
+      { class: "field" },
+      h("span", {}, "Because of"),
+      reasons,
+    )],
     yes: approving ? `Approve ${count(n)}` : `Reject ${count(n)}`,
     kind: approving ? "approve" : "reject",
     answer: (form) => ({ reason: form.elements.reason?.value || null }),
@@ -178,7 +220,11 @@ function undo() {
   for (const id of undoable.pop() ?? []) {
     const tile = tiles.get(id);
     if (!tile) continue;
-    if (!outbox.cancel(id)) outbox.add({ product: id, words: "Undone", steps: [reviewStep(tile.product, "pending")] });
+    if (!outbox.cancel(id)) outbox.add({
+      product: id,
+      words: "Undone",
+      steps: [reviewStep(tile.product, "pending")],
+    });
     tile.decided(null);
   }
 }
@@ -194,10 +240,15 @@ outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
   const tile = tiles.get(job.product);
   if (tile && problem.product) tile.show(problem.product);
   tile?.decided(null);
-  toast(problem.status === 412 ? `Somebody else changed it first: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.` : problem.message, { title: `Product ${job.product}`, kind: "bad", stay: true });
+  toast(
+    problem.status === 412
+      ? `Somebody was faster: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.`
+      : problem.message,
+    { title: `Product ${job.product}`, kind: "bad", stay: true },
+  );
 });
 
-// -- live ------------------------------------------------------------------------------------------------
+// -- live ---------------------------------------------------------------------------------------------
 
 async function stateChanged(state) {
   filters.show(state);
@@ -213,8 +264,13 @@ async function stateChanged(state) {
 function merge(page) {
   const listed = new Set(page.products.map((product) => product.id));
   const oldest = page.next_cursor ? Math.min(...listed) : 0;
-  for (const [id, tile] of tiles) if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
-  const fresh = page.products.filter((product) => !tiles.has(product.id) && product.id > Math.max(0, ...tiles.keys()));
+  for (const [id, tile] of tiles) {
+    if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
+  }
+  const fresh = page.products.filter((product) => !tiles.has(product.id) && product.id > Math.max(
+    0,
+    ...tiles.keys(),
+  ));
   for (const product of page.products) tiles.get(product.id)?.show(product);
   for (const product of fresh.reverse()) {
     const tile = new Tile(product);
@@ -224,14 +280,27 @@ function merge(page) {
   showEmpty();
 }
 
-// -- the bar and its keys -------------------------------------------------------------------------------
+// -- the bar and its keys -----------------------------------------------------------------------------
 
 const act = (run) => (event) => (run(), letGo(event));
 const chosenWords = h("p", { class: "chosen" }, "None chosen");
-const approveButton = button("Approve", { icon: "check", key: "A", kind: "approve", disabled: true, onclick: act(() => decideChosen("approved")) });
-const rejectButton = button("Reject", { icon: "cross", key: "R", kind: "reject", disabled: true, onclick: act(() => decideChosen("rejected")) });
+const approveButton = button(
+  "Approve",
+  { icon: "check", key: "A", kind: "approve", disabled: true, onclick: act(() => decideChosen("approved")) },
+);
+const rejectButton = button(
+  "Reject",
+  { icon: "cross", key: "R", kind: "reject", disabled: true, onclick: act(() => decideChosen("rejected")) },
+);
 const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
-if (decidable) $("selection").append(chosenWords, button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }), noneButton, h("span", { class: "gap" }), rejectButton, approveButton);
+if (decidable) $("selection").append(
+  chosenWords,
+  button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }),
+  noneButton,
+  h("span", { class: "gap" }),
+  rejectButton,
+  approveButton,
+);
 else $("selection").hidden = true;
 
 listen("Choose", [
@@ -242,7 +311,12 @@ listen("Decide", [
   { keys: ["a"], shown: "A", words: "Approve the chosen ones", run: () => decideChosen("approved") },
   { keys: ["r"], shown: "R", words: "Reject the chosen ones", run: () => decideChosen("rejected") },
   { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
-  { keys: ["g"], shown: "G", words: "One by one", run: () => location.assign(`/?${new URLSearchParams(data.filters)}`) },
+  {
+    keys: ["g"],
+    shown: "G",
+    words: "One by one",
+    run: () => location.assign(`/?${new URLSearchParams(data.filters)}`),
+  },
 ]);
 
 add(data.products);

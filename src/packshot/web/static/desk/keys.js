@@ -27,7 +27,8 @@ export function listen(group, entries) {
 
 function nameOf(event) {
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const prefix = (event.ctrlKey || event.metaKey ? "ctrl+" : "") + (event.shiftKey && /^([a-z]|Arrow)/.test(name) ? "shift+" : "");
+  const shifted = event.shiftKey && /^([a-z]|Arrow)/.test(name);
+  const prefix = (event.ctrlKey || event.metaKey ? "ctrl+" : "") + (shifted ? "shift+" : "");
   return prefix + (name === " " ? "Space" : name);
 }
 

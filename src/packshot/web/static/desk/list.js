@@ -20,7 +20,7 @@ const rows = new Map();
 let state = data.state;
 start(data, stateChanged);
 
-// -- rows ------------------------------------------------------------------------------------------------
+// -- rows ---------------------------------------------------------------------------------------------
 
 function row(product) {
   return h(
@@ -30,11 +30,37 @@ function row(product) {
     h(
       "div",
       { class: "row-text" },
-      h("p", { class: "row-name" }, h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`), product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`)),
-      failedPage ? h("p", { class: "row-error" }, icon("warning"), h("span", {}, sentence(product.error))) : h("p", { class: "hint" }, waitingWords(product)),
-      h("p", { class: "row-when" }, h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, failedPage ? `Failed ${ago(product.updated_at)}` : `Asked for ${ago(product.updated_at)}`), failedPage && product.error_code ? h("code", {}, product.error_code) : null),
+      h(
+        "p",
+        { class: "row-name" },
+        h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`),
+        product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
+      ),
+      failedPage ? h(
+        "p",
+        { class: "row-error" },
+        icon("warning"),
+        h("span", {}, sentence(product.error)),
+      ) : h("p", { class: "hint" }, waitingWords(product)),
+      h(
+        "p",
+        { class: "row-when" },
+        h(
+          "time",
+          { datetime: product.updated_at, title: moment(product.updated_at) },
+          failedPage ? `Failed ${ago(product.updated_at)}` : `Asked for ${ago(product.updated_at)}`,
+        ),
+        failedPage && product.error_code ? h("code", {}, product.error_code) : null,
+      ),
     ),
-    mayRetry && h("div", { class: "row-actions" }, button("Try again", { icon: "redo", kind: "small", onclick: (event) => retry(product, event.currentTarget) })),
+    mayRetry && h(
+      "div",
+      { class: "row-actions" },
+      button(
+        "Try again",
+        { icon: "redo", kind: "small", onclick: (event) => retry(product, event.currentTarget) },
+      ),
+    ),
   );
 }
 
@@ -66,12 +92,23 @@ function showEmpty() {
   if (rows.size) return;
   $("rows").append(
     failedPage
-      ? h("li", { class: "empty" }, h("h2", {}, "Nothing failed"), h("p", {}, "Should a product fail, it shows up here with what happened and what to do."))
-      : h("li", { class: "empty" }, h("h2", {}, "Nothing is waiting"), h("p", {}, "Everything that was asked for has been made."), h("p", {}, h("a", { class: "button", href: "/" }, "Review"))),
+      ? h(
+        "li",
+        { class: "empty" },
+        h("h2", {}, "Nothing failed"),
+        h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
+      )
+      : h(
+        "li",
+        { class: "empty" },
+        h("h2", {}, "Nothing is waiting"),
+        h("p", {}, "Everything that was asked for has been made."),
+        h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
+      ),
   );
 }
 
-// -- the summary -------------------------------------------------------------------------------------------
+// -- the summary --------------------------------------------------------------------------------------
 
 function showSummary() {
   const here = state.statuses[data.filters.status] ?? 0;
@@ -80,7 +117,15 @@ function showSummary() {
 
 function failedSummary(here) {
   if (!here || !mayRetry) return [];
-  return [h("div", { class: "summary" }, h("p", {}, h("strong", {}, many(here, "product")), " failed"), here > 1 && button("Try all again", { icon: "redo", kind: "small", onclick: (event) => retryAll(event.currentTarget) }))];
+  return [h(
+    "div",
+    { class: "summary" },
+    h("p", {}, h("strong", {}, many(here, "product")), " failed"),
+    here > 1 && button(
+      "Try all again",
+      { icon: "redo", kind: "small", onclick: (event) => retryAll(event.currentTarget) },
+    ),
+  )];
 }
 
 function waitingSummary(here) {
@@ -93,11 +138,23 @@ function waitingSummary(here) {
     [count(perHour), "pictures in the last hour"],
     perHour ? [duration((pictures / perHour) * 3600), "to go at this pace"] : null,
   ];
-  const problem = state.worker && h("p", { class: "warning" }, icon("warning"), h("span", {}, `Nothing is being made: ${state.worker}.`));
-  return [problem, h("dl", { class: "figures" }, facts.filter(Boolean).map(([n, words]) => h("div", {}, h("dt", {}, words), h("dd", {}, n))))].filter(Boolean);
+  const problem = state.worker && h(
+    "p",
+    { class: "warning" },
+    icon("warning"),
+    h("span", {}, `Nothing is being made: ${state.worker}.`),
+  );
+  return [
+    problem,
+    h(
+      "dl",
+      { class: "figures" },
+      facts.filter(Boolean).map(([n, words]) => h("div", {}, h("dt", {}, words), h("dd", {}, n))),
+    ),
+  ].filter(Boolean);
 }
 
-// -- trying again --------------------------------------------------------------------------------------------
+// -- trying again -------------------------------------------------------------------------------------
 
 async function retry(product, pressed) {
   pressed.disabled = true;
@@ -131,11 +188,16 @@ async function retryAll(pressed) {
     cursor = page.next_cursor;
     if (!cursor) break;
   }
-  toast(failed ? `${many(done - failed, "product")} tried again; ${failed} could not be.` : `${many(done, "product")} tried again.`, { kind: failed ? "bad" : "" });
+  toast(
+    failed
+      ? `${many(done - failed, "product")} tried again; ${failed} could not be.`
+      : `${many(done, "product")} tried again.`,
+    { kind: failed ? "bad" : "" },
+  );
   pressed.disabled = false;
 }
 
-// -- live ------------------------------------------------------------------------------------------------------
+// -- live ---------------------------------------------------------------------------------------------
 
 async function stateChanged(fresh) {
   state = fresh;

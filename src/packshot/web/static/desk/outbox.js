@@ -115,13 +115,19 @@ class Outbox extends EventTarget {
       while (this.#paused) await this.#sleep(60_000);
       try {
         job.sent = true;
-        const answer = await call("POST", step.url, { body: step.body, version: this.#versions.get(job.product), keepalive: true });
+        const answer = await call(
+          "POST",
+          step.url,
+          { body: step.body, version: this.#versions.get(job.product), keepalive: true },
+        );
         return this.#done(job, answer.body.data.product);
       } catch (error) {
         if (this.#isDone(error, step)) return this.#done(job, error.product);
-        const passing = error instanceof Away || (error instanceof Problem && (error.passing || error.status === 401));
-        if (!passing) throw error;
-        await this.#sleep(Math.max((error.retryAfter ?? 0) * 1000, PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]));
+        if (!passes(error)) throw error;
+        await this.#sleep(Math.max(
+          (error.retryAfter ?? 0) * 1000,
+          PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)],
+        ));
       }
     }
   }
@@ -136,7 +142,9 @@ class Outbox extends EventTarget {
   #isDone(error, step) {
     if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
     const product = error.product;
-    if (step.kind === "enhance") return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "");
+    if (step.kind === "enhance") {
+      return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "");
+    }
     return product.images.every((image) => image.status === step.expects[image.id]);
   }
 
@@ -157,6 +165,11 @@ class Outbox extends EventTarget {
   }
 }
 
+/** Worth trying again: nobody there, nobody signed in, or an outage. */
+function passes(error) {
+  return error instanceof Away || (error instanceof Problem && (error.passing || error.status === 401));
+}
+
 export const outbox = new Outbox();
 
 /** The step that decides a whole product: `kept` are the pictures to approve. */
@@ -166,11 +179,18 @@ export function reviewStep(product, status, { kept = null, reason = null, note =
   if (reason) body.reason = reason;
   if (note) body.note = note;
   const expects = Object.fromEntries(
-    product.images.map((image) => [image.id, status === "approved" && kept && !kept.includes(image.id) ? "rejected" : status]),
+    product.images.map((image) => [
+      image.id,
+      status === "approved" && kept && !kept.includes(image.id) ? "rejected" : status,
+    ]),
   );
   return { kind: "review", url: `/api/products/${product.id}/review`, body, expects };
 }
 
 export function enhanceStep(product, instructions) {
-  return { kind: "enhance", url: `/api/products/${product.id}/enhance`, body: instructions ? { instructions } : {} };
+  return {
+    kind: "enhance",
+    url: `/api/products/${product.id}/enhance`,
+    body: instructions ? { instructions } : {},
+  };
 }

@@ -16,7 +16,10 @@ export class Pages {
     this.button = button("Show more", { onclick: () => this.next() });
     this.button.classList.add("show-more");
     if (this.cursor) root.append(this.button);
-    new IntersectionObserver(([seen]) => seen.isIntersecting && this.next(), { rootMargin: "600px" }).observe(root);
+    new IntersectionObserver(
+      ([seen]) => seen.isIntersecting && this.next(),
+      { rootMargin: "600px" },
+    ).observe(root);
   }
 
   async next() {
@@ -27,7 +30,12 @@ export class Pages {
       this.cursor = page.next_cursor;
       this.add(page.products);
     } catch (error) {
-      toast(error instanceof Away ? "The next ones can't be loaded now. Try again when the connection is back." : error.message, { kind: "bad" });
+      toast(
+        error instanceof Away
+          ? "The next ones can't be loaded now. Try again when the connection is back."
+          : error.message,
+        { kind: "bad" },
+      );
     }
     this.button.disabled = false;
     if (!this.cursor) this.button.remove();

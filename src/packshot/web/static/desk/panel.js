@@ -19,7 +19,14 @@ export class Panel {
     this.picture = h("div", { class: "picture-facts" });
     this.verdicts = h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts());
     $("panel").append(
-      h("div", { class: "panel-top" }, h("div", { class: "progress" }, h("div", { class: "progress-line" }, this.left, this.pace), this.bar), h("div", { id: "filters" }), this.about, this.picture),
+      h(
+        "div",
+        { class: "panel-top" },
+        h("div", { class: "progress" }, h("div", { class: "progress-line" }, this.left, this.pace), this.bar),
+        h("div", { id: "filters" }),
+        this.about,
+        this.picture,
+      ),
       this.verdicts,
       this.#steps(),
     );
@@ -34,11 +41,30 @@ export class Panel {
     const disabled = !mayReview();
     const make = (text, more) => button(text, { disabled, ...more, onclick: this.#act(more.onclick) });
     this.approve = make("Approve", { icon: "check", key: "A", kind: "approve", onclick: () => on.approve() });
-    this.only = make("Only this", { key: "⇧A", kind: "small", title: "Approve this picture, reject the others", onclick: () => on.only() });
-    this.leave = make("Leave out", { key: "X", kind: "small", title: "Leave this picture out of what is approved", onclick: () => on.leave() });
+    this.only = make(
+      "Only this",
+      {
+        key: "⇧A",
+        kind: "small",
+        title: "Approve this picture, reject the others",
+        onclick: () => on.only(),
+      },
+    );
+    this.leave = make(
+      "Leave out",
+      {
+        key: "X",
+        kind: "small",
+        title: "Leave this picture out of what is approved",
+        onclick: () => on.leave(),
+      },
+    );
     this.fine = h("div", { class: "pair approve-more" }, this.only, this.leave);
     const reject = make("Reject", { icon: "cross", key: "R", kind: "reject", onclick: () => on.reject() });
-    const reasons = REASONS.map(([reason, words], place) => make(words, { key: String(place + 1), kind: "small reason", onclick: () => on.reject(reason) }));
+    const reasons = REASONS.map(([reason, words], place) => make(
+      words,
+      { key: String(place + 1), kind: "small reason", onclick: () => on.reject(reason) },
+    ));
     return [
       this.approve,
       this.fine,
@@ -47,7 +73,16 @@ export class Panel {
       h(
         "div",
         { class: "pair others" },
-        make("Redo…", { icon: "redo", key: "⇧R", kind: "small redo", title: "Reject, and make a new round with your words", onclick: () => on.redo() }),
+        make(
+          "Redo…",
+          {
+            icon: "redo",
+            key: "⇧R",
+            kind: "small redo",
+            title: "Reject, and make a new round with your words",
+            onclick: () => on.redo(),
+          },
+        ),
         button("Skip", { icon: "skip", key: "S", kind: "small skip", onclick: this.#act(() => on.skip()) }),
       ),
       disabled && h("p", { class: "hint" }, "Your key may look, but not decide."),
@@ -56,7 +91,10 @@ export class Panel {
 
   #steps() {
     const { on } = this;
-    this.undo = button("Undo", { icon: "undo", key: "U", kind: "small", disabled: true, onclick: this.#act(() => on.undo()) });
+    this.undo = button(
+      "Undo",
+      { icon: "undo", key: "U", kind: "small", disabled: true, onclick: this.#act(() => on.undo()) },
+    );
     return h(
       "div",
       { class: "steps" },
@@ -64,8 +102,32 @@ export class Panel {
       h(
         "div",
         { class: "step-buttons" },
-        h("button", { type: "button", class: "button small", title: "Previous product", "aria-label": "Previous product", "aria-keyshortcuts": "K ArrowUp", onclick: this.#act(() => on.step(-1)) }, icon("left"), key("K")),
-        h("button", { type: "button", class: "button small", title: "Next product", "aria-label": "Next product", "aria-keyshortcuts": "J ArrowDown", onclick: this.#act(() => on.step(1)) }, key("J"), icon("right")),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            title: "Previous product",
+            "aria-label": "Previous product",
+            "aria-keyshortcuts": "K ArrowUp",
+            onclick: this.#act(() => on.step(-1)),
+          },
+          icon("left"),
+          key("K"),
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            title: "Next product",
+            "aria-label": "Next product",
+            "aria-keyshortcuts": "J ArrowDown",
+            onclick: this.#act(() => on.step(1)),
+          },
+          key("J"),
+          icon("right"),
+        ),
       ),
     );
   }
@@ -73,7 +135,11 @@ export class Panel {
   /** How far it is: products left and decided, and the reviewer's own pace in products a minute. */
   showProgress({ left, done, pace, undoable }) {
     this.left.replaceChildren(h("strong", {}, count(left)), " left");
-    this.pace.textContent = pace ? duration((left / pace) * 60) : done ? many(done, "decided", "decided") : "";
+    this.pace.textContent = pace ? duration((left / pace) * 60) : done ? many(
+      done,
+      "decided",
+      "decided",
+    ) : "";
     this.pace.title = pace ? `${Math.round(pace)} products a minute` : "";
     this.bar.max = Math.max(1, left + done);
     this.bar.value = done;
@@ -86,8 +152,25 @@ export class Panel {
     if (!product) return;
     const cut = product.mrp > product.price ? Math.round((1 - product.price / product.mrp) * 100) : 0;
     this.about.replaceChildren(
-      h("div", { class: "about-line" }, h("h2", {}, product.category), h("a", { class: "number-link", href: `/products/${product.id}`, title: "All rounds, prompts and history" }, `#${product.id}`, icon("link"))),
-      h("p", { class: "price" }, h("strong", {}, money(product.price)), cut > 0 && h("s", {}, money(product.mrp)), cut > 0 && h("span", {}, `${cut}% off`), product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`)),
+      h(
+        "div",
+        { class: "about-line" },
+        h("h2", {}, product.category),
+        h(
+          "a",
+          { class: "number-link", href: `/products/${product.id}`, title: "All rounds, prompts and history" },
+          `#${product.id}`,
+          icon("link"),
+        ),
+      ),
+      h(
+        "p",
+        { class: "price" },
+        h("strong", {}, money(product.price)),
+        cut > 0 && h("s", {}, money(product.mrp)),
+        cut > 0 && h("span", {}, `${cut}% off`),
+        product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
+      ),
       badge(product, decision),
       product.instructions ? h("p", { class: "words" }, `“${product.instructions}”`) : "",
       product.warning ? warning(product.warning) : "",
@@ -103,18 +186,29 @@ export class Panel {
     if (!picture) return this.picture.replaceChildren();
     const kept = card.keptIds.length;
     const all = product.images.length;
-    this.approve.querySelector("span").textContent = kept < all ? `Approve ${kept} of ${all}` : all > 1 ? `Approve all ${all}` : "Approve";
+    const whole = all > 1 ? `Approve all ${all}` : "Approve";
+    this.approve.querySelector("span").textContent = kept < all ? `Approve ${kept} of ${all}` : whole;
     this.approve.disabled = kept === 0 || !mayReview();
     this.leave.querySelector("span").textContent = card.kept.has(picture.id) ? "Leave out" : "Take in";
     this.picture.replaceChildren(
-      h("p", { class: "picture-title" }, h("span", { class: "number" }, String(selected + 1)), h("strong", {}, picture.title || `Picture ${selected + 1}`)),
+      h(
+        "p",
+        { class: "picture-title" },
+        h("span", { class: "number" }, String(selected + 1)),
+        h("strong", {}, picture.title || `Picture ${selected + 1}`),
+      ),
       picture.warning ? warning(picture.warning) : "",
       picture.prompt ? this.#prompt(picture.prompt) : "",
     );
   }
 
   #prompt(text) {
-    const details = h("details", { class: "prompt", open: this.promptOpen }, h("summary", {}, "Prompt"), h("p", {}, text));
+    const details = h(
+      "details",
+      { class: "prompt", open: this.promptOpen },
+      h("summary", {}, "Prompt"),
+      h("p", {}, text),
+    );
     details.addEventListener("toggle", () => (this.promptOpen = details.open));
     return details;
   }

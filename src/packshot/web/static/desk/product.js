@@ -7,7 +7,8 @@ import { address, image, rawPicture } from "./frames.js";
 import { poll } from "./poll.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { PICTURE_STATUS, REASONS, STATUS, ago, bytes, cost, count, many, moment, money, reasonWords } from "./words.js";
+import { PICTURE_STATUS, REASONS, STATUS, reasonWords } from "./words.js";
+import { ago, bytes, cost, count, many, moment, money } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
@@ -16,7 +17,11 @@ const KINDS = { approved: "good", rejected: "bad", failed: "bad", pending: "acce
 let data = pageData();
 start(data);
 const id = data.product.id;
-const asking = poll(() => `/desk/products/${id}`, show, () => (data.product.status === "pending" ? BUSY_MS : IDLE_MS));
+const asking = poll(
+  () => `/desk/products/${id}`,
+  show,
+  () => (data.product.status === "pending" ? BUSY_MS : IDLE_MS),
+);
 
 function show(fresh) {
   const announced = data.product.status !== fresh.product.status;
@@ -28,7 +33,7 @@ function show(fresh) {
   if (announced) announce(`Now ${STATUS[data.product.status].toLowerCase()}`);
 }
 
-// -- the page --------------------------------------------------------------------------------------------
+// -- the page -----------------------------------------------------------------------------------------
 
 function page() {
   const { product } = data;
@@ -36,7 +41,12 @@ function page() {
     head(product),
     product.status === "failed" ? failure(product) : null,
     product.status === "pending" ? progress(product) : null,
-    h("div", { class: "product-columns" }, h("div", { class: "rounds" }, rounds()), h("aside", { class: "facts" }, facts(product), history())),
+    h(
+      "div",
+      { class: "product-columns" },
+      h("div", { class: "rounds" }, rounds()),
+      h("aside", { class: "facts" }, facts(product), history()),
+    ),
   ].filter(Boolean);
 }
 
@@ -50,14 +60,32 @@ function head(product) {
     h(
       "div",
       { class: "heading-actions" },
-      decided && mayReview() && product.status !== "pending_review" && act("Reopen", "undo", "reopen", () => decide("pending")),
-      product.status !== "pending" && (mayReview() || maySubmit()) && act("Make again…", "redo", "redo", redo),
-      decided && h("a", { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } }, icon("all"), h("span", {}, "Open on the desk")),
+      decided && mayReview() && product.status !== "pending_review" && act(
+        "Reopen",
+        "undo",
+        "reopen",
+        () => decide("pending"),
+      ),
+      product.status !== "pending" && (mayReview() || maySubmit()) && act(
+        "Make again…",
+        "redo",
+        "redo",
+        redo,
+      ),
+      decided && h(
+        "a",
+        { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } },
+        icon("all"),
+        h("span", {}, "Open on the desk"),
+      ),
     ),
   );
 }
 
-const act = (words, picture, focus, run, kind = "small") => button(words, { icon: picture, kind, data: { focus }, onclick: run });
+const act = (words, picture, focus, run, kind = "small") => button(
+  words,
+  { icon: picture, kind, data: { focus }, onclick: run },
+);
 
 function failure(product) {
   const text = product.error ? product.error[0].toUpperCase() + product.error.slice(1) : "Nothing says why.";
@@ -65,14 +93,40 @@ function failure(product) {
     "section",
     { class: "alert", "aria-label": "What went wrong" },
     icon("warning"),
-    h("div", {}, h("h2", {}, "Its pictures could not be made"), h("p", {}, text), h("p", { class: "hint" }, `After ${many(product.attempts, "try", "tries")}`, product.error_code ? [" · ", h("code", {}, product.error_code)] : null)),
+    h(
+      "div",
+      {},
+      h("h2", {}, "Its pictures could not be made"),
+      h("p", {}, text),
+      h(
+        "p",
+        { class: "hint" },
+        `After ${many(product.attempts, "try", "tries")}`,
+        product.error_code ? [" · ", h("code", {}, product.error_code)] : null,
+      ),
+    ),
     mayReview() || maySubmit() ? act("Try again", "redo", "retry", retry, "primary") : null,
   );
 }
 
 function progress(product) {
   const made = product.images.filter((picture) => picture.round === product.round).length;
-  return h("section", { class: "making", "aria-label": "Progress" }, h("p", {}, h("strong", {}, made ? `${made} of ${product.wanted} pictures made` : product.attempts ? "Being worked on" : "In the queue")), h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }));
+  return h(
+    "section",
+    { class: "making", "aria-label": "Progress" },
+    h(
+      "p",
+      {},
+      h(
+        "strong",
+        {},
+        made
+          ? `${made} of ${product.wanted} pictures made`
+          : product.attempts ? "Being worked on" : "In the queue",
+      ),
+    ),
+    h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }),
+  );
 }
 
 function rounds() {
@@ -84,10 +138,26 @@ function rounds() {
     return h(
       "section",
       { class: "round", "aria-label": `Round ${round.number}` },
-      h("div", { class: "round-head" }, h("h2", {}, `Round ${round.number}`), current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"), round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`)),
+      h(
+        "div",
+        { class: "round-head" },
+        h("h2", {}, `Round ${round.number}`),
+        current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"),
+        round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`),
+      ),
       round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
-      current && product.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, product.warning)) : null,
-      h("ul", { class: "pictures" }, current && rawPicture(product) ? rawCard(product) : null, pictures.map((picture) => card(picture, current))),
+      current && product.warning ? h(
+        "p",
+        { class: "warning" },
+        icon("warning"),
+        h("span", {}, product.warning),
+      ) : null,
+      h(
+        "ul",
+        { class: "pictures" },
+        current && rawPicture(product) ? rawCard(product) : null,
+        pictures.map((picture) => card(picture, current)),
+      ),
       pictures.length ? null : h("p", { class: "hint" }, "No pictures yet."),
       round.analysis ? analysis(round.analysis) : null,
     );
@@ -96,13 +166,31 @@ function rounds() {
 
 function rawCard(product) {
   const picture = rawPicture(product);
-  return h("li", { class: "picture-card" }, zoomable(picture, `${product.category}, raw photo`), h("div", { class: "picture-text" }, h("p", { class: "picture-name" }, h("strong", {}, "Raw photo"))));
+  return h(
+    "li",
+    { class: "picture-card" },
+    zoomable(picture, `${product.category}, raw photo`),
+    h("div", { class: "picture-text" }, h("p", { class: "picture-name" }, h("strong", {}, "Raw photo"))),
+  );
 }
 
 function zoomable(picture, alt) {
   const original = address(picture, "original");
   if (!original) return h("div", { class: "picture-box" }, image(null));
-  return h("a", { class: "picture-box", href: original, target: "_blank", title: "Open the original" }, image(picture, 320, alt, { srcset: `${picture.previews[320] ?? original} 320w, ${picture.previews[1600] ?? original} 1600w`, sizes: "320px", loading: "lazy" }));
+  return h(
+    "a",
+    { class: "picture-box", href: original, target: "_blank", title: "Open the original" },
+    image(
+      picture,
+      320,
+      alt,
+      {
+        srcset: `${picture.previews[320] ?? original} 320w, ${picture.previews[1600] ?? original} 1600w`,
+        sizes: "320px",
+        loading: "lazy",
+      },
+    ),
+  );
 }
 
 function card(picture, current) {
@@ -115,17 +203,55 @@ function card(picture, current) {
     h(
       "div",
       { class: "picture-text" },
-      h("p", { class: "picture-name" }, h("strong", {}, title), h("span", { class: `badge ${KINDS[picture.status === "pending" ? "pending_review" : picture.status]}` }, PICTURE_STATUS[picture.status])),
+      h(
+        "p",
+        { class: "picture-name" },
+        h("strong", {}, title),
+        h(
+          "span",
+          { class: `badge ${KINDS[picture.status === "pending" ? "pending_review" : picture.status]}` },
+          PICTURE_STATUS[picture.status],
+        ),
+      ),
       picture.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, picture.warning)) : null,
-      h("p", { class: "hint" }, [picture.width && `${picture.width} × ${picture.height}`, picture.bytes && bytes(picture.bytes), picture.model ?? picture.enhancer, cost(picture.cost)].filter(Boolean).join(" · ")),
-      picture.prompt ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt)) : null,
+      h(
+        "p",
+        { class: "hint" },
+        [
+          picture.width && `${picture.width} × ${picture.height}`,
+          picture.bytes && bytes(picture.bytes),
+          picture.model ?? picture.enhancer,
+          cost(picture.cost),
+        ].filter(Boolean).join(" · "),
+      ),
+      picture.prompt ? h(
+        "details",
+        { class: "prompt" },
+        h("summary", {}, "Prompt"),
+        h("p", {}, picture.prompt),
+      ) : null,
       reviewable
         ? h(
             "div",
             { class: "picture-actions" },
-            picture.status !== "approved" && act("Approve", "check", `approve-${picture.id}`, () => decidePicture(picture, "approved")),
-            picture.status !== "rejected" && act("Reject", "cross", `reject-${picture.id}`, () => rejectPicture(picture)),
-            picture.status !== "pending" && act("Undo", "undo", `undo-${picture.id}`, () => decidePicture(picture, "pending")),
+            picture.status !== "approved" && act(
+              "Approve",
+              "check",
+              `approve-${picture.id}`,
+              () => decidePicture(picture, "approved"),
+            ),
+            picture.status !== "rejected" && act(
+              "Reject",
+              "cross",
+              `reject-${picture.id}`,
+              () => rejectPicture(picture),
+            ),
+            picture.status !== "pending" && act(
+              "Undo",
+              "undo",
+              `undo-${picture.id}`,
+              () => decidePicture(picture, "pending"),
+            ),
           )
         : null,
     ),
@@ -135,13 +261,25 @@ function card(picture, current) {
 function analysis(found) {
   const lines = Object.entries(found)
     .filter(([name, value]) => name !== "variants" && value !== null && value !== "" && String(value) !== "")
-    .map(([name, value]) => h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, readable(value))));
-  return lines.length ? h("details", { class: "prompt" }, h("summary", {}, "What the enhancer saw"), h("dl", { class: "plain-facts" }, lines)) : null;
+    .map(([name, value]) => h(
+      "div",
+      {},
+      h("dt", {}, name.replaceAll("_", " ")),
+      h("dd", {}, readable(value)),
+    ));
+  return lines.length ? h(
+    "details",
+    { class: "prompt" },
+    h("summary", {}, "What the enhancer saw"),
+    h("dl", { class: "plain-facts" }, lines),
+  ) : null;
 }
 
 function readable(value) {
   if (Array.isArray(value)) return value.map(readable).join(", ") || "none";
-  if (value && typeof value === "object") return Object.entries(value).map(([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`).join(", ");
+  if (value && typeof value === "object") return Object.entries(value).map(
+    ([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`,
+  ).join(", ");
   return String(value);
 }
 
@@ -153,12 +291,34 @@ function facts(product) {
     ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
     ["Spent", cost(product.spent)],
     ["Pictures", count(product.images.length)],
-    ["Created", h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at))],
-    ["Changed", h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at))],
-    product.batch_id && ["Batch", h("a", { href: `/grid?status=${product.status}&batch=${product.batch_id}` }, product.batch_id.slice(0, 8))],
+    [
+      "Created",
+      h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at)),
+    ],
+    [
+      "Changed",
+      h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at)),
+    ],
+    product.batch_id && [
+      "Batch",
+      h(
+        "a",
+        { href: `/grid?status=${product.status}&batch=${product.batch_id}` },
+        product.batch_id.slice(0, 8),
+      ),
+    ],
     ["Raw image", h("span", { class: "address" }, product.raw_image)],
   ];
-  return h("section", { "aria-label": "Facts" }, h("h2", {}, "Facts"), h("dl", { class: "plain-facts" }, lines.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+  return h(
+    "section",
+    { "aria-label": "Facts" },
+    h("h2", {}, "Facts"),
+    h(
+      "dl",
+      { class: "plain-facts" },
+      lines.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ),
+  );
 }
 
 function history() {
@@ -166,17 +326,39 @@ function history() {
     h(
       "li",
       {},
-      h("span", { class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}` }),
+      h(
+        "span",
+        { class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}` },
+      ),
       h(
         "div",
         {},
-        h("p", {}, h("strong", {}, decision.who), ` ${decision.status === "pending" ? "reopened" : decision.status} ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`, data.product.round > 1 ? ` of round ${decision.round}` : ""),
-        decision.reason || decision.note ? h("p", { class: "hint" }, [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`].filter(Boolean).join(": ")) : null,
+        h(
+          "p",
+          {},
+          h("strong", {}, decision.who),
+          ` ${decision.status === "pending" ? "reopened" : decision.status}`,
+          ` ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`,
+          data.product.round > 1 ? ` of round ${decision.round}` : "",
+        ),
+        decision.reason || decision.note ? h(
+          "p",
+          { class: "hint" },
+          [
+            decision.reason && reasonWords(decision.reason),
+            decision.note && `“${decision.note}”`,
+          ].filter(Boolean).join(": "),
+        ) : null,
         h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
       ),
     ),
   );
-  return h("section", { "aria-label": "History" }, h("h2", {}, "History"), list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."));
+  return h(
+    "section",
+    { "aria-label": "History" },
+    h("h2", {}, "History"),
+    list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."),
+  );
 }
 
 /** Pictures decided at one stroke are one line. */
@@ -191,7 +373,7 @@ function together(decisions) {
   return [...lines.values()];
 }
 
-// -- doing -------------------------------------------------------------------------------------------------
+// -- doing --------------------------------------------------------------------------------------------
 
 /** Send one change with the version on the page, then show what it led to. */
 async function change(method, url, body) {
@@ -219,18 +401,38 @@ async function refresh() {
   asking.now();
 }
 
-const decidePicture = (picture, status, more = {}) => change("PATCH", `/api/product-images/${picture.id}`, { status, ...more });
+const decidePicture = (picture, status, more = {}) => change(
+  "PATCH",
+  `/api/product-images/${picture.id}`,
+  { status, ...more },
+);
 const decide = (status) => change("POST", `/api/products/${id}/review`, { status });
 const retry = () => change("POST", `/api/products/${id}/enhance`, {});
 
 async function rejectPicture(picture) {
-  const reason = h("select", { name: "reason" }, h("option", { value: "" }, "No reason"), REASONS.map(([code, text]) => h("option", { value: code }, text.replace("…", ""))));
+  const reason = h(
+    "select",
+    { name: "reason" },
+    h("option", { value: "" }, "No reason"),
+    REASONS.map(([code, text]) => h("option", { value: code }, text.replace("…", ""))),
+  );
   const given = await ask({
     title: `Reject picture ${picture.variant + 1}`,
-    body: [h("label", { class: "field" }, h("span", {}, "Because of"), reason), h("label", { class: "field" }, h("span", {}, "Note"), h("textarea", { name: "note", rows: 2, maxlength: 1000 }))],
+    body: [
+      h("label", { class: "field" }, h("span", {}, "Because of"), reason),
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "Note"),
+        h("textarea", { name: "note", rows: 2, maxlength: 1000 }),
+      ),
+    ],
     yes: "Reject",
     kind: "reject",
-    answer: (form) => ({ reason: form.elements.reason.value || undefined, note: form.elements.note.value.trim() || undefined }),
+    answer: (form) => ({
+      reason: form.elements.reason.value || undefined,
+      note: form.elements.note.value.trim() || undefined,
+    }),
   });
   if (given) decidePicture(picture, "rejected", given);
 }
@@ -238,7 +440,15 @@ async function rejectPicture(picture) {
 async function redo() {
   const given = await ask({
     title: "Make it again",
-    body: [h("label", { class: "field" }, h("span", {}, "What should be different?"), h("textarea", { name: "words", rows: 4, maxlength: 1000, autofocus: true })), h("p", { class: "hint" }, "A new round begins. Pictures that are undecided now are closed.")],
+    body: [
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "What should be different?"),
+        h("textarea", { name: "words", rows: 4, maxlength: 1000, autofocus: true }),
+      ),
+      h("p", { class: "hint" }, "A new round begins. Pictures that are undecided now are closed."),
+    ],
     yes: "Make it again",
     answer: (form) => ({ instructions: form.elements.words.value.trim() || undefined }),
   });

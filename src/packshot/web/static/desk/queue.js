@@ -140,7 +140,9 @@ export class Queue {
   #gone(page) {
     const listed = new Set(page.products.map((product) => product.id));
     const oldest = page.next_cursor ? Math.min(...listed) : 0;
-    const gone = this.#order.filter((id) => id >= oldest && !listed.has(id) && !this.#decided.has(id) && !outbox.has(id));
+    const gone = this.#order.filter(
+      (id) => id >= oldest && !listed.has(id) && !this.#decided.has(id) && !outbox.has(id),
+    );
     for (const id of gone) if (id !== this.at) this.remove(id);
     return gone;
   }

@@ -77,7 +77,11 @@ function showProgress() {
 /** Decode the next products, forget those long gone, and ask for more before they run out. */
 async function prepare() {
   const next = queue.ahead(AHEAD);
-  const near = new Set([queue.at, ...next.map((product) => product.id), ...done.slice(-2).map((entry) => entry.id)]);
+  const near = new Set([
+    queue.at,
+    ...next.map((product) => product.id),
+    ...done.slice(-2).map((entry) => entry.id),
+  ]);
   for (const id of cards.keys()) if (!near.has(id)) cards.delete(id);
   if (queue.current) await cardOf(queue.current).ready();
   for (const product of next) await cardOf(product).ready();
@@ -118,7 +122,7 @@ function step(by) {
   if (queue.step(by)) show();
 }
 
-// -- deciding ----------------------------------------------------------------------------------------
+// -- deciding -----------------------------------------------------------------------------------------
 
 /** Show the next product at once, and save behind it. */
 function decide(words, status, steps) {
@@ -137,7 +141,8 @@ function decide(words, status, steps) {
 function approve(kept = stage.card?.keptIds) {
   const product = queue.current;
   if (!product || !kept?.length) return;
-  const words = kept.length < product.images.length ? `Approved ${kept.length} of ${product.images.length}` : "Approved";
+  const all = product.images.length;
+  const words = kept.length < all ? `Approved ${kept.length} of ${all}` : "Approved";
   decide(words, "approved", [reviewStep(product, "approved", { kept })]);
 }
 
@@ -160,13 +165,22 @@ async function reject(reason = null) {
   const note = reason === "other" ? await askNote() : null;
   if (reason === "other" && note === null) return;
   if (queue.current !== product) return;
-  decide(reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected", "rejected", [reviewStep(product, "rejected", { reason, note })]);
+  decide(
+    reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected",
+    "rejected",
+    [reviewStep(product, "rejected", { reason, note })],
+  );
 }
 
 function askNote() {
   return ask({
     title: "Why is it rejected?",
-    body: [h("label", { class: "field" }, h("span", {}, "In a few words"), h("textarea", { name: "note", rows: 3, required: true, maxlength: 1000, autofocus: true }))],
+    body: [h(
+      "label",
+      { class: "field" },
+      h("span", {}, "In a few words"),
+      h("textarea", { name: "note", rows: 3, required: true, maxlength: 1000, autofocus: true }),
+    )],
     yes: "Reject",
     kind: "reject",
     answer: (form) => form.elements.note.value.trim() || null,
@@ -179,14 +193,37 @@ async function redo() {
   const words = await ask({
     title: "Reject and make it again",
     body: [
-      h("label", { class: "field" }, h("span", {}, "What should be different?"), h("textarea", { name: "words", rows: 4, required: true, maxlength: 1000, autofocus: true, placeholder: "Keep the label sharp, and use a pure white background" })),
-      h("p", { class: "hint" }, `Your words go to the enhancer. It makes ${many(product.wanted ?? product.images.length, "new picture")}.`),
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "What should be different?"),
+        h(
+          "textarea",
+          {
+            name: "words",
+            rows: 4,
+            required: true,
+            maxlength: 1000,
+            autofocus: true,
+            placeholder: "Keep the label sharp, and use a pure white background",
+          },
+        ),
+      ),
+      h(
+        "p",
+        { class: "hint" },
+        `Your words go to the enhancer. It makes ${many(product.wanted ?? product.images.length, "new picture")}.`,
+      ),
     ],
     yes: "Make it again",
     answer: (form) => form.elements.words.value.trim() || null,
   });
   if (!words || queue.current !== product) return;
-  decide("Rejected, being made again", "redo", [reviewStep(product, "rejected", { note: words }), enhanceStep(product, words)]);
+  decide(
+    "Rejected, being made again",
+    "redo",
+    [reviewStep(product, "rejected", { note: words }), enhanceStep(product, words)],
+  );
 }
 
 function skip() {
@@ -222,7 +259,12 @@ function takeBack(entry, product) {
     toast(`Product ${entry.id} is being made again already. It comes back when its new pictures are there.`);
     return false;
   }
-  outbox.add({ product: entry.id, words: "Undone", status: "pending", steps: [reviewStep(product, "pending")] });
+  outbox.add({
+    product: entry.id,
+    words: "Undone",
+    status: "pending",
+    steps: [reviewStep(product, "pending")],
+  });
   return true;
 }
 
@@ -233,7 +275,7 @@ function pace() {
   return ((recent.length - 1) * 60_000) / (recent.at(-1) - recent[0]);
 }
 
-// -- what comes back ---------------------------------------------------------------------------------
+// -- what comes back ----------------------------------------------------------------------------------
 
 outbox.addEventListener("saved", ({ detail: { job, product } }) => {
   saved += job.status === "pending" ? -1 : 1;
@@ -259,7 +301,10 @@ outbox.addEventListener("refused", async ({ detail: { job, problem } }) => {
   if (problem.status === 412) return conflict(job, problem.product);
   if (problem.status === 404) queue.remove(job.product);
   show();
-  toast(`“${job.words}” was not saved: ${problem.message}.`, { title: `Product ${job.product}`, kind: "bad", actions: [["Show it", () => open(job.product)]] });
+  toast(
+    `“${job.words}” was not saved: ${problem.message}.`,
+    { title: `Product ${job.product}`, kind: "bad", actions: [["Show it", () => open(job.product)]] },
+  );
 });
 
 /** Somebody else was faster: theirs stands until this reviewer looks again. */
@@ -268,8 +313,10 @@ async function conflict(job, theirs) {
   if (stands) queue.decide(theirs.id, stands);
   show();
   const who = await lastDecision(theirs.id);
-  const what = theirs.status === "pending" ? "asked for new pictures of it" : stands ? `${stands.toLowerCase()} it` : "changed it";
-  toast(who ? `${who.who} ${what} ${ago(who.at)}. Your “${job.words}” was not saved.` : `Somebody ${what} in the meantime. Your “${job.words}” was not saved.`, {
+  const decided = stands ? `${stands.toLowerCase()} it` : "changed it";
+  const what = theirs.status === "pending" ? "asked for new pictures of it" : decided;
+  const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
+  toast(`${theirWords} Your “${job.words}” was not saved.`, {
     title: `Product ${theirs.id}`,
     kind: "bad",
     actions: [["Look again", () => open(theirs.id)]],
@@ -324,22 +371,38 @@ async function goneElsewhere(id) {
   announce(`Product ${id} was decided by somebody else`);
 }
 
-// -- nothing to show -------------------------------------------------------------------------------------
+// -- nothing to show ----------------------------------------------------------------------------------
 
 function nothing() {
   const making = state.shop.pending ?? 0;
   const total = Object.values(state.shop).reduce((sum, n) => sum + n, 0);
-  if (!total) return empty("Nothing here yet", "Add photos, and their pictures come up here as they are made.", ["Upload photos", "/upload"]);
-  if (making) return empty(queue.done ? "All caught up" : "Nothing to review yet", `${many(making, "product")} on the way. They come up here by themselves.`, ["See what is waiting", "/waiting"]);
-  const text = queue.done ? `You decided ${many(queue.done, "product")}${pace() ? `, ${Math.round(pace())} a minute` : ""}.` : "Every product here has been decided.";
+  if (!total) return empty(
+    "Nothing here yet",
+    "Add photos, and their pictures come up here as they are made.",
+    ["Upload photos", "/upload"],
+  );
+  if (making) return empty(
+    queue.done ? "All caught up" : "Nothing to review yet",
+    `${many(making, "product")} on the way. They come up here by themselves.`,
+    ["See what is waiting", "/waiting"],
+  );
+  const speed = pace() ? `, ${Math.round(pace())} a minute` : "";
+  const yours = `You decided ${many(queue.done, "product")}${speed}.`;
+  const text = queue.done ? yours : "Every product here has been decided.";
   return empty("All caught up", text, ["Look at the approved ones", "/grid?status=approved"]);
 }
 
 function empty(title, text, [words, href]) {
-  return h("div", { class: "empty" }, h("h2", {}, title), h("p", {}, text), h("p", {}, h("a", { class: "button", href }, words)));
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, title),
+    h("p", {}, text),
+    h("p", {}, h("a", { class: "button", href }, words)),
+  );
 }
 
-// -- keys ------------------------------------------------------------------------------------------------
+// -- keys ---------------------------------------------------------------------------------------------
 
 listen("Decide", [
   { keys: ["a"], shown: "A", words: "Approve, and go on", run: () => approve() },
@@ -357,21 +420,44 @@ listen("Decide", [
   { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
 ]);
 listen("Look", [
-  { keys: ["Space"], shown: "Space", words: "Hold: the raw photo in place", run: () => stage.blink(true), release: () => stage.blink(false) },
+  {
+    keys: ["Space"],
+    shown: "Space",
+    words: "Hold: the raw photo in place",
+    run: () => stage.blink(true),
+    release: () => stage.blink(false),
+  },
   { keys: ["v"], shown: "V", words: "All, side by side, wipe, difference", run: () => stage.nextMode() },
   { keys: ["z"], shown: "Z", words: "Zoom, the same in all", run: () => stage.toggleZoom() },
   { keys: ["b"], shown: "B", words: "Background", run: () => stage.nextBack() },
-  { keys: ["["], shown: "[ ]", words: "Previous, next picture, also when zoomed", repeats: true, run: () => turn(-1) },
+  {
+    keys: ["["],
+    shown: "[ ]",
+    words: "Previous, next picture, also when zoomed",
+    repeats: true,
+    run: () => turn(-1),
+  },
   { keys: ["]"], shown: "", words: "", repeats: true, run: () => turn(1) },
 ]);
 listen("Move", [
-  { keys: ["ArrowLeft"], shown: "← →", words: "Previous, next picture; pan when zoomed", repeats: true, run: () => arrow(-1, 0) },
+  {
+    keys: ["ArrowLeft"],
+    shown: "← →",
+    words: "Previous, next picture; pan when zoomed",
+    repeats: true,
+    run: () => arrow(-1, 0),
+  },
   { keys: ["ArrowRight"], shown: "", words: "", repeats: true, run: () => arrow(1, 0) },
   { keys: ["ArrowUp"], shown: "", words: "", repeats: true, run: () => arrow(0, -1) },
   { keys: ["ArrowDown"], shown: "", words: "", repeats: true, run: () => arrow(0, 1) },
   { keys: ["k"], shown: "K or ↑", words: "Previous product", repeats: true, run: () => step(-1) },
   { keys: ["j"], shown: "J or ↓", words: "Next product", repeats: true, run: () => step(1) },
-  { keys: ["g"], shown: "G", words: "Grid", run: () => location.assign(`/grid?${new URLSearchParams(data.filters)}`) },
+  {
+    keys: ["g"],
+    shown: "G",
+    words: "Grid",
+    run: () => location.assign(`/grid?${new URLSearchParams(data.filters)}`),
+  },
 ]);
 
 function arrow(dx, dy) {

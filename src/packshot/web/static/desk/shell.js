@@ -37,19 +37,30 @@ function show(state) {
     place.textContent = count(n);
   }
   $("pulse").replaceChildren(...pulse(state));
-  $("pulse").title = `${many(state.made_last_hour, "picture")} made and ${many(state.reviewed_last_hour, "picture")} decided in the last hour`;
+  const made = `${many(state.made_last_hour, "picture")} made`;
+  $("pulse").title = `${made} and ${many(state.reviewed_last_hour, "picture")} decided in the last hour`;
 }
 
 function pulse(state) {
   const parts = [];
-  if (state.worker) parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
-  else if (state.shop.pending) parts.push(h("span", { class: "dot live" }), h("span", {}, `Making ${count(state.shop.pending)}`));
+  if (state.worker) parts.push(
+    h("span", { class: "dot bad" }),
+    h("span", { title: state.worker }, "The worker needs help"),
+  );
+  else if (state.shop.pending) parts.push(
+    h("span", { class: "dot live" }),
+    h("span", {}, `Making ${count(state.shop.pending)}`),
+  );
   if (state.made_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.made_last_hour)} made/h`));
-  if (state.reviewed_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
+  if (state.reviewed_last_hour) parts.push(h(
+    "span",
+    { class: "rate" },
+    `${count(state.reviewed_last_hour)} decided/h`,
+  ));
   return parts;
 }
 
-// -- unsaved decisions, and the connection --------------------------------------------------------
+// -- unsaved decisions, and the connection ------------------------------------------------------------
 
 function showSaving() {
   const n = outbox.size;
@@ -62,7 +73,9 @@ function showBanner() {
   const banner = $("banner");
   banner.hidden = connection.online;
   if (connection.online) return;
-  const kept = outbox.size ? `${many(outbox.size, "decision")} kept here; saved when it is back.` : "You can go on; what you decide is kept here.";
+  const kept = outbox.size
+    ? `${many(outbox.size, "decision")} kept here; saved when it is back.`
+    : "You can go on; what you decide is kept here.";
   const what = navigator.onLine ? "Packshot does not answer." : "You are offline.";
   const text = `${what} ${kept}`;
   if (banner.textContent !== text) banner.textContent = text;
@@ -72,7 +85,7 @@ outbox.addEventListener("change", showSaving);
 connection.addEventListener("change", showBanner);
 if (!connection.online) showBanner();
 
-// -- signing in again, without losing anything ------------------------------------------------------
+// -- signing in again, without losing anything --------------------------------------------------------
 
 let asking = false;
 session.addEventListener("ended", async () => {
@@ -82,12 +95,19 @@ session.addEventListener("ended", async () => {
   asking = false;
 });
 
-async function signInAgain(message = "Your session is over. Nothing is lost: what you decided is kept and saved as soon as you are back.") {
+async function signInAgain(
+  message = "Your session is over. Nothing is lost: what you decided is kept and saved as soon as you are back.",
+) {
   const given = await ask({
     title: "Sign in again",
     body: [
       h("p", {}, message),
-      h("label", { class: "field" }, h("span", {}, "Your key"), h("input", { name: "key", type: "password", autocomplete: "current-password", required: true })),
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "Your key"),
+        h("input", { name: "key", type: "password", autocomplete: "current-password", required: true }),
+      ),
     ],
     yes: "Sign in",
     no: null,
@@ -98,7 +118,9 @@ async function signInAgain(message = "Your session is over. Nothing is lost: wha
     await call("POST", "/session", { body: { key: given } });
     session.dispatchEvent(new Event("started"));
   } catch (error) {
-    return signInAgain(error instanceof Away ? "Packshot can't be reached. Try again." : "This key is not known. Try again.");
+    return signInAgain(
+      error instanceof Away ? "Packshot can't be reached. Try again." : "This key is not known. Try again.",
+    );
   }
 }
 
@@ -111,15 +133,28 @@ $("sign-out")?.addEventListener("click", async () => {
 
 $("theme").addEventListener("click", () => {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia(
+    "(prefers-color-scheme: dark)",
+  ).matches;
   root.dataset.theme = dark ? "light" : "dark";
   remember("theme", root.dataset.theme);
 });
 
 function help() {
-  const named = known.filter((entry) => entry.words).sort((a, b) => (a.group === EVERYWHERE) - (b.group === EVERYWHERE));
+  const named = known.filter((entry) => entry.words).sort(
+    (a, b) => (a.group === EVERYWHERE) - (b.group === EVERYWHERE),
+  );
   const lists = [...Map.groupBy(named, (entry) => entry.group)].map(([group, entries]) =>
-    h("section", {}, h("h3", {}, group), h("dl", { class: "keys" }, entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, shown(entry)))))),
+    h(
+      "section",
+      {},
+      h("h3", {}, group),
+      h(
+        "dl",
+        { class: "keys" },
+        entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, shown(entry)))),
+      ),
+    ),
   );
   ask({
     title: "Keyboard shortcuts",
@@ -129,7 +164,14 @@ function help() {
       h(
         "label",
         { class: "check" },
-        h("input", { type: "checkbox", checked: shortcuts.on, onchange: (event) => (shortcuts.on = event.target.checked) }),
+        h(
+          "input",
+          {
+            type: "checkbox",
+            checked: shortcuts.on,
+            onchange: (event) => (shortcuts.on = event.target.checked),
+          },
+        ),
         h("span", {}, "Shortcuts of a single key are on"),
       ),
     ],

@@ -72,7 +72,10 @@ export class Stage {
     this.root.dataset.mode = mode;
     $("wipe").hidden = mode !== "wipe";
     remember("mode", mode);
-    for (const element of this.modes.children) element.setAttribute("aria-pressed", String(element.dataset.mode === mode));
+    for (const element of this.modes.children) element.setAttribute(
+      "aria-pressed",
+      String(element.dataset.mode === mode),
+    );
     this.#fit();
     if (this.isZoomed) this.#card?.sharpen();
   }
@@ -121,7 +124,11 @@ export class Stage {
     const before = this.#zoom;
     const next = Math.min(MAX_ZOOM, Math.max(1, scale));
     if (next === 1) this.#zoom = { scale: 1, x: 0.5, y: 0.5 };
-    else this.#zoom = { scale: next, x: keep(x, before.x, before.scale, next), y: keep(y, before.y, before.scale, next) };
+    else this.#zoom = {
+      scale: next,
+      x: keep(x, before.x, before.scale, next),
+      y: keep(y, before.y, before.scale, next),
+    };
     this.#applyZoom();
     if (next > 1) this.#card?.sharpen();
   }
@@ -170,7 +177,10 @@ export class Stage {
     let best = { columns: 1, side: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
       const rows = Math.ceil(count / columns);
-      const side = Math.min((width - GAP * (columns + 1)) / columns, (height - GAP * (rows + 1)) / rows - CAPTION);
+      const side = Math.min(
+        (width - GAP * (columns + 1)) / columns,
+        (height - GAP * (rows + 1)) / rows - CAPTION,
+      );
       if (side > best.side) best = { columns, side };
     }
     this.root.style.setProperty("--columns", best.columns);
@@ -184,20 +194,73 @@ export class Stage {
       "div",
       { class: "segments", role: "group", "aria-label": "Compare as" },
       MODES.map(([mode, words, picture]) =>
-        h("button", { type: "button", data: { mode }, title: words, onclick: (event) => (this.setMode(mode), letGo(event)) }, icon(picture), h("span", {}, words)),
+        h(
+          "button",
+          {
+            type: "button",
+            data: { mode },
+            title: words,
+            onclick: (event) => (this.setMode(mode), letGo(event)),
+          },
+          icon(picture),
+          h("span", {}, words),
+        ),
       ),
     );
-    this.blinkButton = button("Raw", { icon: "blink", key: "Space", kind: "tool", title: "Hold to see the raw photo in place", "aria-pressed": "false", "aria-keyshortcuts": "Space" });
-    this.zoomButton = button("Zoom", { icon: "zoom", key: "Z", kind: "tool", "aria-pressed": "false", onclick: (event) => (this.toggleZoom(), letGo(event)) });
-    const back = button("Back", { icon: "back", key: "B", kind: "tool", title: "Background around the pictures", "aria-label": "Background", onclick: (event) => (this.nextBack(), letGo(event)) });
-    $("tools").append(h("div", { class: "tool-group" }, this.modes, key("V")), h("div", { class: "tool-group" }, this.blinkButton, this.zoomButton, back));
+    this.blinkButton = button(
+      "Raw",
+      {
+        icon: "blink",
+        key: "Space",
+        kind: "tool",
+        title: "Hold to see the raw photo in place",
+        "aria-pressed": "false",
+        "aria-keyshortcuts": "Space",
+      },
+    );
+    this.zoomButton = button(
+      "Zoom",
+      {
+        icon: "zoom",
+        key: "Z",
+        kind: "tool",
+        "aria-pressed": "false",
+        onclick: (event) => (this.toggleZoom(), letGo(event)),
+      },
+    );
+    const back = button(
+      "Back",
+      {
+        icon: "back",
+        key: "B",
+        kind: "tool",
+        title: "Background around the pictures",
+        "aria-label": "Background",
+        onclick: (event) => (this.nextBack(), letGo(event)),
+      },
+    );
+    $("tools").append(
+      h("div", { class: "tool-group" }, this.modes, key("V")),
+      h("div", { class: "tool-group" }, this.blinkButton, this.zoomButton, back),
+    );
   }
 
   #listen() {
     const hold = (on) => () => this.blink(on);
     this.blinkButton.addEventListener("pointerdown", hold(true));
-    for (const event of ["pointerup", "pointercancel", "pointerleave", "blur"]) this.blinkButton.addEventListener(event, hold(false));
-    this.blinkButton.addEventListener("click", (event) => event.detail === 0 && this.blink(!this.root.hasAttribute("data-blink")));
+    for (const event of [
+      "pointerup",
+      "pointercancel",
+      "pointerleave",
+      "blur",
+    ]) this.blinkButton.addEventListener(
+      event,
+      hold(false),
+    );
+    this.blinkButton.addEventListener(
+      "click",
+      (event) => event.detail === 0 && this.blink(!this.root.hasAttribute("data-blink")),
+    );
     this.blinkButton.addEventListener("pointerup", (event) => event.currentTarget.blur());
     this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.root.addEventListener("pointerdown", (event) => this.#press(event));
@@ -231,7 +294,10 @@ export class Stage {
       if (wiping) this.moveWipeTo(within(view, drag)[0] * 100);
       moved += Math.abs(drag.movementX) + Math.abs(drag.movementY);
       const reach = this.#zoom.scale - 1;
-      if (reach > 0) this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));
+      if (reach > 0) this.pan(
+        -drag.movementX / (view.clientWidth * reach),
+        -drag.movementY / (view.clientHeight * reach),
+      );
     };
     const up = (end) => {
       removeEventListener("pointermove", move);

@@ -30,9 +30,19 @@ const keys = new Map();
 const defaults = Object.fromEntries(FIELDS.map(([name]) => [name, ""]));
 let sending = false;
 
-// -- the form ----------------------------------------------------------------------------------------------
+// -- the form -----------------------------------------------------------------------------------------
 
-const picker = h("input", { type: "file", multiple: true, accept: ".jpg,.jpeg,.png,.webp,.csv", class: "unseen", tabIndex: -1, "aria-label": "Photos or a CSV" });
+const picker = h(
+  "input",
+  {
+    type: "file",
+    multiple: true,
+    accept: ".jpg,.jpeg,.png,.webp,.csv",
+    class: "unseen",
+    tabIndex: -1,
+    "aria-label": "Photos or a CSV",
+  },
+);
 const drop = h(
   "div",
   { class: "drop" },
@@ -50,12 +60,18 @@ picker.addEventListener("change", () => {
 });
 for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
 addEventListener("dragover", () => drop.toggleAttribute("data-over", true));
-addEventListener("dragleave", (event) => event.relatedTarget === null && drop.toggleAttribute("data-over", false));
+addEventListener(
+  "dragleave",
+  (event) => event.relatedTarget === null && drop.toggleAttribute("data-over", false),
+);
 addEventListener("drop", async (event) => {
   drop.toggleAttribute("data-over", false);
   if (!sending && event.dataTransfer) take(await dropped(event.dataTransfer));
 });
-addEventListener("beforeunload", (event) => (sending || rows.some((row) => row.file)) && !form.hidden && event.preventDefault());
+addEventListener(
+  "beforeunload",
+  (event) => (sending || rows.some((row) => row.file)) && !form.hidden && event.preventDefault(),
+);
 
 /** The files, and those in dropped folders. */
 async function dropped(transfer) {
@@ -76,13 +92,16 @@ async function inside(entry) {
   return (await Promise.all(found.map(inside))).flat();
 }
 
-// -- rows ------------------------------------------------------------------------------------------------------
+// -- rows ---------------------------------------------------------------------------------------------
 
 async function take(files) {
   for (const file of files.filter((one) => /\.csv$/i.test(one.name))) await takeCsv(file);
   for (const file of files.filter((one) => PHOTO.test(one.name))) takePhoto(file);
   const other = files.filter((one) => !PHOTO.test(one.name) && !/\.csv$/i.test(one.name));
-  if (other.length) toast(`${many(other.length, "file")} left out: only JPEG, PNG, WebP and CSV can be used.`, { kind: "bad" });
+  if (other.length) toast(
+    `${many(other.length, "file")} left out: only JPEG, PNG, WebP and CSV can be used.`,
+    { kind: "bad" },
+  );
   draw();
 }
 
@@ -92,7 +111,11 @@ async function takeCsv(file) {
       const { raw_image: rawImage = "", ...fields } = record;
       const unknown = Object.keys(fields).filter((name) => !(name in defaults));
       for (const name of unknown) delete fields[name];
-      const row = newRow({ name: rawImage || "(no raw_image)", fields: { ...defaults, ...fields }, rawImage });
+      const row = newRow({
+        name: rawImage || "(no raw_image)",
+        fields: { ...defaults, ...fields },
+        rawImage,
+      });
       const known = rows.find((other) => other.file && !other.fromCsv && nameIs(other.file.name, rawImage));
       if (known) attach(row, known.file), rows.splice(rows.indexOf(known), 1);
       rows.push(row);
@@ -114,7 +137,16 @@ function takePhoto(file) {
 
 function newRow({ name, fields, rawImage = null }) {
   const isAddress = rawImage && /^([a-z0-9]+:\/\/|\/media\/)/i.test(rawImage);
-  return { name, fields, rawImage, fromCsv: rawImage !== null, needsFile: rawImage !== null && !isAddress, file: null, faults: [], sent: 0 };
+  return {
+    name,
+    fields,
+    rawImage,
+    fromCsv: rawImage !== null,
+    needsFile: rawImage !== null && !isAddress,
+    file: null,
+    faults: [],
+    sent: 0,
+  };
 }
 
 function attach(row, file) {
@@ -126,23 +158,55 @@ function attach(row, file) {
 
 const nameIs = (name, path) => name.toLowerCase() === path.split(/[/\\]/).pop().toLowerCase();
 
-// -- drawing the form ----------------------------------------------------------------------------------------------
+// -- drawing the form ---------------------------------------------------------------------------------
 
 function draw() {
   form.hidden = rows.length === 0;
   drop.toggleAttribute("data-small", rows.length > 0);
   if (!rows.length) return;
   form.replaceChildren(
-    h("fieldset", { class: "defaults" }, h("legend", {}, "For all that have none of their own"), h("div", { class: "default-fields" }, FIELDS.map((field) => defaultField(field)))),
-    h("div", { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Products to create" }, table()),
-    h("div", { class: "form-actions" }, h("p", { class: "hint" }, many(rows.length, "product")), button("Clear", { onclick: clear }), h("button", { type: "submit", class: "button primary" }, icon("upload"), h("span", {}, `Make pictures of ${many(rows.length, "product")}`))),
+    h(
+      "fieldset",
+      { class: "defaults" },
+      h("legend", {}, "For all that have none of their own"),
+      h("div", { class: "default-fields" }, FIELDS.map((field) => defaultField(field))),
+    ),
+    h(
+      "div",
+      { class: "table-scroll", tabindex: "0", role: "region", "aria-label": "Products to create" },
+      table(),
+    ),
+    h(
+      "div",
+      { class: "form-actions" },
+      h("p", { class: "hint" }, many(rows.length, "product")),
+      button("Clear", { onclick: clear }),
+      h(
+        "button",
+        { type: "submit", class: "button primary" },
+        icon("upload"),
+        h("span", {}, `Make pictures of ${many(rows.length, "product")}`),
+      ),
+    ),
   );
 }
 
 function defaultField([name, words, kind]) {
-  const input = h("input", { type: "text", name: `default-${name}`, inputmode: kind, value: defaults[name], placeholder: REQUIRED.includes(name) ? "" : "optional", autocomplete: "off" });
+  const input = h(
+    "input",
+    {
+      type: "text",
+      name: `default-${name}`,
+      inputmode: kind,
+      value: defaults[name],
+      placeholder: REQUIRED.includes(name) ? "" : "optional",
+      autocomplete: "off",
+    },
+  );
   input.addEventListener("input", () => {
-    for (const row of rows) if (row.fields[name] === defaults[name] || !row.fields[name]) row.fields[name] = input.value.trim();
+    for (const row of rows) {
+      if (row.fields[name] === defaults[name] || !row.fields[name]) row.fields[name] = input.value.trim();
+    }
     defaults[name] = input.value.trim();
     for (const row of rows) row.inputs[name].value = row.fields[name];
   });
@@ -153,7 +217,19 @@ function table() {
   return h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, ["Photo", ...FIELDS.map(([, words]) => words), ""].map((words) => h("th", { scope: "col" }, words || h("span", { class: "unseen" }, "Remove"))))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        ["Photo", ...FIELDS.map(([, words]) => words), ""].map((words) => h(
+          "th",
+          { scope: "col" },
+          words || h("span", { class: "unseen" }, "Remove"),
+        )),
+      ),
+    ),
     h("tbody", {}, rows.map(line)),
   );
 }
@@ -162,13 +238,36 @@ function line(row) {
   row.inputs = {};
   row.status = h("p", { class: "row-status" });
   const cells = FIELDS.map(([name, words, kind]) => {
-    const input = h("input", { type: "text", inputmode: kind, value: row.fields[name] ?? "", "aria-label": `${words} of ${row.name}`, autocomplete: "off" });
+    const input = h(
+      "input",
+      {
+        type: "text",
+        inputmode: kind,
+        value: row.fields[name] ?? "",
+        "aria-label": `${words} of ${row.name}`,
+        autocomplete: "off",
+      },
+    );
     input.addEventListener("input", () => (row.fields[name] = input.value.trim()));
     row.inputs[name] = input;
     return h("td", {}, input);
   });
-  const remove = h("button", { type: "button", class: "icon-button", "aria-label": `Remove ${row.name}`, onclick: () => (rows.splice(rows.indexOf(row), 1), draw()) }, icon("cross"));
-  const photo = h("th", { scope: "row", class: "photo-cell" }, h("span", { class: "photo" }, row.thumb ? h("img", { src: row.thumb, alt: "" }) : icon("link")), h("span", { class: "photo-name" }, h("span", {}, row.name), row.status));
+  const remove = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": `Remove ${row.name}`,
+      onclick: () => (rows.splice(rows.indexOf(row), 1), draw()),
+    },
+    icon("cross"),
+  );
+  const photo = h(
+    "th",
+    { scope: "row", class: "photo-cell" },
+    h("span", { class: "photo" }, row.thumb ? h("img", { src: row.thumb, alt: "" }) : icon("link")),
+    h("span", { class: "photo-name" }, h("span", {}, row.name), row.status),
+  );
   row.element = h("tr", {}, photo, cells, h("td", {}, remove));
   showFaults(row);
   return row.element;
@@ -185,7 +284,7 @@ function clear() {
   draw();
 }
 
-// -- sending ---------------------------------------------------------------------------------------------------------
+// -- sending ------------------------------------------------------------------------------------------
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -195,11 +294,17 @@ form.addEventListener("submit", async (event) => {
   try {
     await uploadAll();
     const bad = rows.filter((row) => row.faults.length);
-    if (bad.length) return toast(`${many(bad.length, "photo")} can't be used. Remove them, or try again.`, { kind: "bad" });
+    if (bad.length) return toast(
+      `${many(bad.length, "photo")} can't be used. Remove them, or try again.`,
+      { kind: "bad" },
+    );
     await create();
   } catch (error) {
     if (error instanceof Problem) tell(error);
-    else if (error instanceof Away) toast("Packshot can't be reached. What was uploaded is kept: try again when it is back.", { kind: "bad" });
+    else if (error instanceof Away) toast(
+      "Packshot can't be reached. What was uploaded is kept: try again when it is back.",
+      { kind: "bad" },
+    );
     else throw error;
   } finally {
     sending = false;
@@ -219,7 +324,11 @@ function check() {
   const n = rows.filter((row) => row.faults.length || row.needsFile).length;
   toast(`${many(n, "product")} can't be created yet: see the lines marked.`, { kind: "bad" });
   const missing = REQUIRED.find((name) => !bad.fields[name]);
-  (missing ? (form.querySelector(`[name=default-${missing}]`).value ? bad.inputs[missing] : form.querySelector(`[name=default-${missing}]`)) : bad.element.querySelector("button")).focus();
+  (missing ? (form.querySelector(
+    `[name=default-${missing}]`,
+  ).value ? bad.inputs[missing] : form.querySelector(
+    `[name=default-${missing}]`,
+  )) : bad.element.querySelector("button")).focus();
   return false;
 }
 
@@ -250,11 +359,18 @@ function send(file, progressed) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.responseType = "json";
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && progressed(event.loaded / event.total));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && progressed(event.loaded / event.total),
+    );
     request.addEventListener("error", () => reject(new Away("the upload broke off")));
     request.addEventListener("load", () => {
       if (request.status === 201) resolve(request.response.data.raw_image);
-      else reject(new Problem(request.status, request.response, Number(request.getResponseHeader("Retry-After")) || 0));
+      else reject(new Problem(
+        request.status,
+        request.response,
+        Number(request.getResponseHeader("Retry-After")) || 0,
+      ));
     });
     request.open("POST", "/api/uploads");
     const body = new FormData();
@@ -269,7 +385,11 @@ async function create() {
   for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
     const part = rows.slice(from, from + IN_ONE_REQUEST);
     const body = { products: part.map(asProduct) };
-    const answer = await call("POST", "/api/products/bulk", { body, headers: { "Idempotency-Key": keyOf(body) } });
+    const answer = await call(
+      "POST",
+      "/api/products/bulk",
+      { body, headers: { "Idempotency-Key": keyOf(body) } },
+    );
     batches.push(answer.body.data.products);
   }
   follow(batches.flat());
@@ -300,7 +420,7 @@ function tell(problem) {
   toast(`Nothing was created: ${problem.message}.`, { kind: "bad", stay: true });
 }
 
-// -- progress ------------------------------------------------------------------------------------------------------------
+// -- progress -----------------------------------------------------------------------------------------
 
 function follow(created) {
   for (const row of rows) if (row.thumb) URL.revokeObjectURL(row.thumb);
@@ -311,7 +431,10 @@ function follow(created) {
   const words = h("p", { class: "making-words" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Pictures made" });
   const links = h("div", { class: "form-actions" });
-  $("upload-body").replaceChildren(h("section", { class: "making", "aria-label": "Progress" }, words, bar, links), all);
+  $("upload-body").replaceChildren(
+    h("section", { class: "making", "aria-label": "Progress" }, words, bar, links),
+    all,
+  );
   history.replaceState(null, "", `/upload?batch=${batch}`);
 
   function show(products) {
@@ -327,17 +450,37 @@ function follow(created) {
   }
 
   function summarise(products) {
-    const wanted = products.reduce((sum, product) => sum + (isDone(product) ? product.images.length : (product.wanted ?? 3)), 0);
+    const wanted = products.reduce(
+      (sum, product) => sum + (isDone(product) ? product.images.length : (product.wanted ?? 3)),
+      0,
+    );
     const made = products.reduce((sum, product) => sum + product.images.length, 0);
     const ready = products.filter(isDone).length;
     const failed = products.filter((product) => product.status === "failed").length;
     const finished = ready === products.length;
-    words.replaceChildren(h("strong", {}, finished ? `Done: ${many(made, "picture")}` : `${count(made)} of ${many(wanted, "picture")} made`), ` · ${count(ready)} of ${many(products.length, "product")} ready`, failed ? h("span", { class: "badge bad" }, `${failed} failed`) : "");
+    words.replaceChildren(
+      h(
+        "strong",
+        {},
+        finished ? `Done: ${many(made, "picture")}` : `${count(made)} of ${many(wanted, "picture")} made`,
+      ),
+      ` · ${count(ready)} of ${many(products.length, "product")} ready`,
+      failed ? h("span", { class: "badge bad" }, `${failed} failed`) : "",
+    );
     bar.max = Math.max(1, wanted);
     bar.value = made;
     const some = products.some((product) => product.status === "pending_review");
-    links.replaceChildren(...[h("a", { class: "button", href: "/upload" }, "Upload more"), some ? h("a", { class: "button primary", href: `/?batch=${batch}` }, finished ? "Review them" : "Review what is ready") : null].filter(Boolean));
-    if (finished && !all.dataset.told) announce((all.dataset.told = `All ${many(products.length, "product")} are ready`));
+    links.replaceChildren(...[
+      h("a", { class: "button", href: "/upload" }, "Upload more"),
+      some ? h(
+        "a",
+        { class: "button primary", href: `/?batch=${batch}` },
+        finished ? "Review them" : "Review what is ready",
+      ) : null,
+    ].filter(Boolean));
+    if (finished && !all.dataset.told) announce(
+      (all.dataset.told = `All ${many(products.length, "product")} are ready`),
+    );
   }
 
   show(created);
@@ -354,16 +497,43 @@ const isDone = (product) => product.status !== "pending";
 function making(product) {
   const slots = Array.from({ length: product.wanted ?? 3 }, (_, variant) => {
     const picture = product.images.find((one) => one.variant === variant);
-    if (picture) return h("span", { class: "slot" }, image(picture, 320, `${product.category}, ${picture.title || `picture ${variant + 1}`}`));
-    return h("span", { class: isDone(product) ? "slot none" : "slot waiting" }, h("span", { class: "unseen" }, isDone(product) ? "No picture" : "Not made yet"));
+    if (picture) return h(
+      "span",
+      { class: "slot" },
+      image(picture, 320, `${product.category}, ${picture.title || `picture ${variant + 1}`}`),
+    );
+    return h(
+      "span",
+      { class: isDone(product) ? "slot none" : "slot waiting" },
+      h("span", { class: "unseen" }, isDone(product) ? "No picture" : "Not made yet"),
+    );
   });
   return h(
     "li",
     { class: "making-card", data: { status: product.status } },
-    h("p", { class: "making-name" }, h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`), h("span", { class: `badge ${product.status === "failed" ? "bad" : product.status === "pending" ? "" : "good"}` }, product.status === "pending" ? (product.attempts ? "Working" : "Waiting") : product.status === "pending_review" ? "Ready" : STATUS[product.status])),
-    h("div", { class: "slots" }, h("span", { class: "slot raw" }, image(rawPicture(product), 320, `${product.category}, raw photo`)), slots),
+    h(
+      "p",
+      { class: "making-name" },
+      h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`),
+      h(
+        "span",
+        { class: `badge ${{ failed: "bad", pending: "" }[product.status] ?? "good"}` },
+        progressWords(product),
+      ),
+    ),
+    h(
+      "div",
+      { class: "slots" },
+      h("span", { class: "slot raw" }, image(rawPicture(product), 320, `${product.category}, raw photo`)),
+      slots,
+    ),
     product.error ? h("p", { class: "row-error" }, icon("warning"), h("span", {}, product.error)) : null,
   );
+}
+
+function progressWords(product) {
+  if (product.status === "pending") return product.attempts ? "Working" : "Waiting";
+  return product.status === "pending_review" ? "Ready" : STATUS[product.status];
 }
 
 async function resume() {
