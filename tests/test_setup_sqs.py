@@ -13,6 +13,9 @@ import pytest
 from servers.aws import ACCOUNT, CREDENTIALS, REGION, Aws
 from servers.canned_aws import CannedAws, sqs_error
 
+from packshot.queue_setup import connect
+from packshot.settings import Settings
+
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "setup_sqs_queue.py"
 WANTED = {
     "VisibilityTimeout": "300",
@@ -81,6 +84,15 @@ def test_run_again_it_changes_nothing(script: Script, ministack: Aws, name: str)
     assert again.stdout.count("nothing to change") == 2
     assert again.stdout.splitlines()[-1] == first.stdout.splitlines()[-1]
     assert (attributes(ministack, name), attributes(ministack, f"{name}-dlq")) == before
+
+
+def test_it_looks_where_the_queue_is_not_where_the_bucket_is() -> None:
+    settings = Settings(
+        sqs_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/product-image-processing",
+        aws_region="ap-south-1",
+    )
+    with connect(settings, "product-image-processing").asking("sqs:GetQueueUrl") as sqs:
+        assert sqs.meta.region_name == "us-east-1"
 
 
 def test_what_differs_is_told_and_repaired_only_when_asked(

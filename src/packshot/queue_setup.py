@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -125,9 +124,9 @@ def _value(attribute: str | None) -> object:
 
 
 def connect(settings: Settings, name: str) -> Connection[SQSClient]:
-    region = settings.aws_region or os.environ.get("AWS_DEFAULT_REGION") or settings.queue_region
+    """To where SQS_QUEUE_URL points once it is set: AWS_REGION may be the bucket's alone."""
     resource = Resource(f"the SQS queue {name}", knob="AWS_REGION")
-    return Connection(partial(sqs_client, region, None), resource)
+    return Connection(partial(sqs_client, settings.queue_region, None), resource)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
