@@ -22,12 +22,22 @@ from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import send
 from packshot.client import Client, Json
+from packshot.settings import Settings
 
 HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
-#: What would take the demo off its embedded defaults.
-CLOUD = ("S3_BUCKET", "SQS_QUEUE_URL", "GEMINI_API_KEY", "PUBLIC_MEDIA_URL", "API_KEYS")
+#: Knobs that change the pictures or the work, not where it is done; all others would take the
+#: demo off its embedded defaults, or keep it from starting.
+KEPT = frozenset(
+    {
+        "CUTOUT",
+        "ENHANCED_IMAGES_COUNT",
+        "ENHANCED_IMAGE_ASPECT",
+        "PIXEL_PROCESSES",
+        "WORKER_CONCURRENCY",
+    }
+)
 
 
 @click.command()
@@ -112,7 +122,8 @@ def server() -> Iterator[str]:
 
 
 def demo_environment(port: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in CLOUD}
+    others = {name.upper() for name in Settings.model_fields} - KEPT
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in others}
     home = HOME.resolve()
     return kept | {
         "DATABASE_URL": f"sqlite:///{home}/packshot.db",
