@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 
 from packshot.models import DeskSession, now
 from packshot.settings import Scope
@@ -51,7 +51,7 @@ def session_caller(keys: Keys) -> Caller | None:
 def sign_in(given: SignInIn) -> Response:
     """Sign in at the desk with a key's secret
 
-    The answer sets an HttpOnly cookie for 12 hours.
+    The answer sets an HttpOnly cookie for 12 hours. A session that was there before ends.
     """
     keys = cast("Keys", current_app.extensions["packshot_keys"])
     if not keys:
@@ -68,7 +68,9 @@ def sign_in(given: SignInIn) -> Response:
 def _open(key: ApiKey) -> str:
     token = secrets.token_urlsafe(32)
     with services().database.write() as session:
-        session.execute(delete(DeskSession).where(DeskSession.expires_at <= now()))
+        before = _hash(request.cookies.get(_cookie_name(), ""))
+        over = or_(DeskSession.expires_at <= now(), DeskSession.token_hash == before)
+        session.execute(delete(DeskSession).where(over))
         session.execute(
             insert(DeskSession).values(
                 token_hash=_hash(token),
