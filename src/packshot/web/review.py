@@ -6,8 +6,11 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from packshot.catalog import ProductView
+from packshot.errors import PackshotError
+from packshot.models import FAILED
 from packshot.web.api import answer, blueprint, conditional, needs, wanted_version
 from packshot.web.context import caller, services
+from packshot.web.limits import charge_products
 from packshot.web.schemas import (
     EnhanceIn,
     ImageDecisionIn,
@@ -75,14 +78,22 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
-    From `failed` without instructions it resumes the same round; else it opens the next one.
+    From `failed` without instructions it resumes the same round; else it opens the next one, which
+    counts as one of the key's products per day.
     """
-    view = services().catalog.enhance(
-        product_id,
-        who=caller().name,
-        instructions=wish.instructions,
-        if_version=wanted_version(),
-    )
+    catalog = services().catalog
+    resumed = catalog.product(product_id).status == FAILED and not wish.instructions
+    give_back = charge_products(0 if resumed else 1)  # a round is bought anew
+    try:
+        view = catalog.enhance(
+            product_id,
+            who=caller().name,
+            instructions=wish.instructions,
+            if_version=wanted_version(),
+        )
+    except PackshotError:
+        give_back()
+        raise
     return _product(view, f"Product {product_id} is queued for processing")
 
 
