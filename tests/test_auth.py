@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ import pytest
 from conftest import needs_shared
 from shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
 from sqlalchemy import text
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from packshot.errors import SettingsError
 from packshot.settings import Settings
 from packshot.web.keys import new_key, read_keys
+from packshot.web.visitors import client_address
 
 
 @pytest.fixture
@@ -248,10 +252,54 @@ def test_everyone_else_is_told_how_to_set_keys(home: Shop, address: str, host: s
 
 @pytest.mark.parametrize(
     "header",
-    ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"],
+    [
+        "Forwarded",
+        "Via",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "X-Original-Host",
+        "X-Real-IP",
+        "CDN-Loop",
+        "X-Envoy-External-Address",
+    ],
 )
 def test_a_proxy_is_not_this_machine(home: Shop, header: str) -> None:
     assert ask_from(home, "127.0.0.1", "localhost", **{header: "127.0.0.1"}).status_code == 401
+
+
+def test_a_proxy_that_adds_no_header_is_known_by_its_http(home: Shop) -> None:
+    """nginx's bare `proxy_pass` asks in HTTP/1.0 for the name it was given: 127.0.0.1:5000."""
+    environ = {"HTTP_HOST": "127.0.0.1:5000", "SERVER_PROTOCOL": "HTTP/1.0"}
+    assert home.ask("GET", "/api/products", environ_overrides=environ).status_code == 401
+
+
+def test_rebinding_fails_over_a_socket(home: Shop) -> None:
+    """As a browser would send it that was led to 127.0.0.1 by evil.example's DNS."""
+    server = make_server("127.0.0.1", 0, home.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        for host, status in (
+            (f"127.0.0.1:{server.port}", 200),
+            (f"evil.example:{server.port}", 401),
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            connection.request("GET", "/api/products", headers={"Host": host})
+            assert connection.getresponse().status == status
+            connection.close()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.putrequest("GET", "/api/products", skip_host=True)
+        connection.putheader("Host", "localhost")
+        connection.putheader("Host", "evil.example")
+        connection.endheaders()
+        assert connection.getresponse().status in {400, 401}
+        connection.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 # -- cross-site ----------------------------------------------------------------------------------
@@ -324,6 +372,30 @@ def test_the_desk_signs_in_and_out(shop: Shop) -> None:
     assert client.get("/session").status_code == 401
 
 
+def test_a_session_can_not_be_fixed_beforehand(shop: Shop) -> None:
+    """A cookie from before the sign-in is worth nothing after it."""
+    planted = sign_in(shop, "submit").get_cookie("packshot").value
+    client = shop.app.test_client()
+    for cookie in ("made-up", planted):
+        client.set_cookie("packshot", cookie)
+        assert client.post("/session", json={"key": SECRETS["admin"]}).status_code == 201
+        made = client.get_cookie("packshot")
+        assert made is not None and made.value != cookie
+        attacker = shop.app.test_client()
+        attacker.set_cookie("packshot", cookie)
+        assert attacker.get("/session").status_code == 401
+
+
+def test_over_https_only_the_host_s_own_cookie_counts(shop: Shop) -> None:
+    """A sibling domain, or the same host over http, can set a cookie without the prefix."""
+    token = sign_in(shop, "all").get_cookie("packshot").value
+    for name, status in (("packshot", 401), ("__Host-packshot", 200)):
+        headers = {"Cookie": f"{name}={token}"}
+        client = shop.app.test_client(use_cookies=False)  # or its jar replaces the header
+        asked = client.get("/session", headers=headers, base_url="https://shop.example")
+        assert asked.status_code == status
+
+
 def test_the_cookie_is_guarded(shop: Shop) -> None:
     given = {"key": SECRETS["all"]}
     plain = shop.ask("POST", "/session", json=given).headers["Set-Cookie"]
@@ -384,6 +456,63 @@ def test_sign_in_attempts_are_limited(shop: Shop) -> None:
     assert shop.ask("POST", "/session", json=given).status_code == 201
 
 
+WRONG = {"X-API-Key": "guess"}
+
+
+def test_wrong_keys_are_limited_by_address(shop: Shop) -> None:
+    shop.clock.moment = 900_000.0 * 900
+    assert shop.ask("GET", "/session", SECRETS["review"]).status_code == 200
+    for path in ("/api/products", "/readyz", "/sign-in", "/nothing") * 5:
+        shop.ask("GET", path, headers=WRONG)
+    for path in ("/api/products", "/readyz"):
+        refused = shop.ask("GET", path, headers=WRONG)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "900")
+        # A right key that was not seen here before is not even looked at: guesses stay blind.
+        assert shop.ask("GET", path, SECRETS["all"]).status_code == 429
+    assert shop.ask("GET", "/session", SECRETS["review"]).status_code == 200
+    assert shop.ask("GET", "/readyz").status_code == 200
+    elsewhere = {"REMOTE_ADDR": "10.0.0.9"}
+    there = shop.ask("GET", "/session", SECRETS["all"], environ_overrides=elsewhere)
+    assert there.status_code == 200
+    shop.clock.moment += 900
+    assert shop.ask("GET", "/session", SECRETS["all"]).status_code == 200
+
+
+def test_wrong_keys_make_the_database_write_nothing(shop: Shop) -> None:
+    for _ in range(30):
+        shop.ask("GET", "/api/products", headers=WRONG)
+    with shop.services.database.read() as session:
+        assert session.execute(text("SELECT COUNT(*) FROM counters")).scalar() == 0
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "allowed", "counted"),
+    [
+        ("203.0.113.9", None, None, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", None, "203.0.113.9"),  # nobody's word but the proxy's
+        ("127.0.0.1", "198.51.100.1", None, "198.51.100.1"),
+        ("127.0.0.1", "10.9.9.9, 198.51.100.1", None, "198.51.100.1"),  # the first is hearsay
+        ("127.0.0.1", "no address", None, "127.0.0.1"),
+        ("10.0.0.2", "198.51.100.1", "10.0.0.0/8", "198.51.100.1"),
+        ("10.0.0.2", "198.51.100.1", "*", "198.51.100.1"),
+        ("10.0.0.2", "198.51.100.1", "nonsense", "10.0.0.2"),
+        ("2001:db8:1:2:3::4", None, None, "2001:db8:1:2::/64"),  # one line's addresses are endless
+        ("::ffff:203.0.113.9", None, None, "203.0.113.9"),
+        ("", None, None, "unknown"),
+    ],
+)
+def test_attempts_are_counted_for_whoever_stands_behind_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+    peer: str,
+    forwarded: str | None,
+    allowed: str | None,
+    counted: str,
+) -> None:
+    if allowed is not None:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", allowed)
+    assert client_address(peer, forwarded) == counted
+
+
 def test_right_sign_ins_are_not_counted(shop: Shop) -> None:
     for _ in range(12):
         sign_in(shop, "all")
@@ -436,6 +565,24 @@ def test_a_replay_or_a_refusal_costs_no_products(limited: list[Shop]) -> None:
         ten = shop.bulk(*[row()] * 10, secret=SECRETS["all"], headers=key)
         assert ten.status_code == 201
     assert shop.bulk(row(price=-1), secret=SECRETS["all"]).status_code == 422
+
+
+def test_a_redo_costs_a_product_and_a_resumption_does_not(limited: list[Shop]) -> None:
+    """A round is bought again: who may only review could spend without end."""
+    shop = limited[0]
+    product_id, _ = shop.reviewable()
+    path = f"/api/products/{product_id}/enhance"
+    assert shop.bulk(*[row()] * 9, secret=SECRETS["all"]).status_code == 201
+    assert shop.ask("POST", path, SECRETS["all"]).status_code == 200
+    other, _ = shop.reviewable()
+    again = shop.ask("POST", f"/api/products/{other}/enhance", SECRETS["all"])
+    assert again.status_code == 429
+    assert shop.services.catalog.product(other).status == "pending_review"
+    with shop.services.database.write() as session:
+        session.execute(text("UPDATE products SET status = 'failed' WHERE id = :id"), {"id": other})
+    shop.clock.moment += 60  # five requests a minute
+    resumed = shop.ask("POST", f"/api/products/{other}/enhance", SECRETS["all"])
+    assert resumed.status_code == 200
 
 
 def test_bytes_per_day(limited: list[Shop]) -> None:

@@ -43,7 +43,7 @@ def create_app(services: Services, *, clock: Callable[[], float] = time.time) ->
     problems.register(app)
     # In this order: each request is numbered, let in, then counted.
     headers.register(app)
-    auth.register(app, read_keys(services.settings))
+    auth.register(app, read_keys(services.settings), clock)
     limits.register(app, services.database, services.settings, clock)
     app.before_request(refuse_impossible_ids)
     operations.register(app, services.health, time.monotonic)

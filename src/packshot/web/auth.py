@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -16,16 +17,15 @@ from packshot.web.context import Caller
 from packshot.web.keys import Keys
 from packshot.web.refusals import Refused
 from packshot.web.sessions import session_caller
+from packshot.web.visitors import Gate, visitor
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 #: A proxy stands between us and the client: its loopback address says nothing.
 FORWARDING: Final = (
     "Forwarded",
     "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Server",
+    "Cdn-Loop",
+    "X-Envoy-External-Address",
     "X-Real-Ip",
     "X-Client-Ip",
     "X-Cluster-Client-Ip",
@@ -33,6 +33,7 @@ FORWARDING: Final = (
     "Cf-Connecting-Ip",
     "Fastly-Client-Ip",
 )
+FORWARDING_FAMILIES: Final = ("x-forwarded", "x-original-")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 
 NO_KEYS: Final = (
@@ -45,9 +46,13 @@ WITH_KEYS: Final = (
 )
 
 
-def register(app: Flask, keys: Keys) -> None:
-    """Let nobody past who may not: a view without a mark of `api.py` needs `admin`."""
+def register(app: Flask, keys: Keys, clock: Callable[[], float]) -> None:
+    """Let nobody past who may not: a view without a mark of `api.py` needs `admin`.
+
+    `clock` gives Unix time.
+    """
     app.extensions["packshot_keys"] = keys
+    app.extensions["packshot_gate"] = Gate(keys, clock)
     app.before_request(_let_in)
 
 
@@ -95,13 +100,16 @@ def _is_page() -> bool:
 
 
 def identify() -> Caller | None:
-    """Who sent this request; None for a stranger. A wrong key is not made good by a session."""
+    """Who sent this request; None for a stranger. A wrong key is not made good by a session.
+
+    Raises Refused (429) for an address that showed too many wrong keys.
+    """
     if not keys():
         return Caller("local", frozenset(ALL_SCOPES), "local") if is_local() else None
     secret = _presented()
     if secret is None:
         return session_caller(keys())
-    key = keys().of_secret(secret)
+    key = cast("Gate", current_app.extensions["packshot_gate"]).key_of(secret, visitor())
     return Caller(key.name, key.scopes, "key") if key else None
 
 
@@ -124,11 +132,20 @@ def is_local() -> bool:
     The name is what stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
     sends its own name.
     """
-    forwarded = any(name in request.headers for name in FORWARDING)
     host = _HOST.fullmatch(request.headers.get("Host", ""))
-    if forwarded or host is None:
+    if host is None or _is_forwarded():
         return False
     return _is_loopback(request.remote_addr or "") and _is_loopback_name(host["name"])
+
+
+def _is_forwarded() -> bool:
+    """Through a proxy? nginx's bare `proxy_pass` adds no header, but asks in HTTP/1.0."""
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return True
+    names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 - not a mapping
+    return any(name in request.headers for name in FORWARDING) or any(
+        name.startswith(FORWARDING_FAMILIES) for name in names
+    )
 
 
 def _is_loopback(address: str) -> bool:

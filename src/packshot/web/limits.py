@@ -15,6 +15,7 @@ from packshot.database import Database
 from packshot.settings import Settings
 from packshot.web.context import Caller, caller
 from packshot.web.refusals import Refused
+from packshot.web.visitors import visitor
 
 MINUTE: Final = 60
 QUARTER: Final = 900
@@ -176,6 +177,6 @@ def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
 def charge_sign_in() -> Callable[[], None]:
     """Charge this address for a sign-in; call the answer when it turned out to be right."""
     limits = _limits()
-    who = f"address {request.remote_addr}"
+    who = f"address {visitor()}"
     window = limits.charge(who, "failed sign-ins in 15 minutes", QUARTER, 1, SIGN_INS)
     return lambda: limits.give_back(window, 1)
