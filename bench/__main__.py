@@ -42,7 +42,7 @@ def main() -> None:
     with Rig(options.share) as rig:
         for name in options.names or BENCHMARKS:
             title, run = BENCHMARKS[name]
-            tables.append((f"{title} (load {os.getloadavg()[0]:.1f})", run(rig)))
+            tables.append((title, run(rig)))
             show(*tables[-1])
     print(f"\n{time.monotonic() - began:.0f} s in all")
     if options.markdown:

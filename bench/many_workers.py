@@ -30,7 +30,7 @@ def run(rig: Rig) -> list[Line]:
     bucket = rig.aws.bucket()
     rig.aws.s3.put_object(Bucket=bucket, Key="raw/phone.jpg", Body=photo_bytes())
     url = rig.postgres.url(rig.postgres.create())
-    with FakeGemini(side=128, latency=0.1) as gemini, ExitStack() as running:
+    with FakeGemini(side=256, latency=0.1) as gemini, ExitStack() as running:
         environment = rig.aws.environment | {
             "DATABASE_URL": url,
             "SQS_QUEUE_URL": rig.aws.queue({"VisibilityTimeout": "300"}),
@@ -66,12 +66,13 @@ def verdict(
             select(func.count()).select_from(Product).where(Product.status == "pending_review")
         )
         rows = session.scalar(select(func.count()).select_from(ProductImage))
+        error = session.scalar(select(Product.error).where(Product.error.is_not(None)).limit(1))
     database.close()
     pages = rig.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="enhanced/")
     objects = sum(len(page.get("Contents", [])) for page in pages)
     twice = sum(times > 1 for times in paid.values())
     return [
-        Line(f"of {count} products ready, 6 processes", ready or 0, "", count),
+        Line(f"of {count} products ready, 6 processes", ready or 0, "", count, note=error or ""),
         Line("rows too many or too few", abs((rows or 0) - VARIANTS * count), "", 0, "less"),
         Line("objects too many or too few", abs(objects - VARIANTS * count), "", 0, "less"),
         Line("calls paid twice", twice, "", 0, "less"),

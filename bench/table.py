@@ -24,7 +24,8 @@ class Line:
     def met(self) -> bool | None:
         if self.aim is None:
             return None
-        return (ge if self.better == "more" else le)(self.value, self.aim)
+        compare = ge if self.better == "more" else le
+        return bool(compare(self.value, self.aim))
 
 
 def show(title: str, lines: Sequence[Line]) -> None:

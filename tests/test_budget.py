@@ -1,0 +1,192 @@
+"""The budget of docs/performance.md, held by counting: calls, bytes, statements, requests."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import photo_bytes
+from servers.aws import REGION, Aws
+from servers.ports import wait_until
+from shop import Shop, row
+from sqlalchemy import Engine, event, update
+
+from packshot import pipeline
+from packshot.claims import Claim
+from packshot.fake_gemini import FakeGemini
+from packshot.models import FAILED, PENDING_REVIEW, Product
+from packshot.queues import SqsQueue
+from packshot.storage import LocalStorage
+from packshot.worker import Worker
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+WANTED = 3
+TOGETHER = 20
+
+
+def budget() -> dict[str, float]:
+    """The rows of the table under "The budget": what -> at most."""
+    text = DOCUMENT.read_text().split("## The budget", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| (.+?) \| ([\d.,]+)(?: KB)? \|", text, re.M)
+    return {what: float(most.replace(",", "")) for what, most in rows}
+
+
+BUDGET = budget()
+
+
+class CountingStorage(LocalStorage):
+    """A local folder that counts what is asked of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked: Counter[str] = Counter()
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        self.asked["put"] += 1
+        super().put(key, data, content_type)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        self.asked["put"] += 1
+        return super().put_new(key, data, content_type)
+
+    def get(self, key: str) -> bytes:
+        self.asked["get"] += 1
+        return super().get(key)
+
+    def exists(self, key: str) -> bool:
+        self.asked["head"] += 1
+        return super().exists(key)
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """Every statement that goes to the database, but for BEGIN and COMMIT."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture(scope="module")
+def gemini() -> Iterator[FakeGemini]:
+    with FakeGemini(side=256) as fake:
+        yield fake
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Shop]:
+    shop = Shop(
+        sqlite_url,
+        tmp_path / "media",
+        gemini_api_key="test",
+        google_gemini_base_url=gemini.url,
+        enhanced_images_count=WANTED,
+    )
+    yield shop
+    shop.close()
+
+
+def claimed(shop: Shop, parts: pipeline.Parts) -> Claim:
+    """One product, photographed with 12 megapixels, and held."""
+    parts.storage.put("uploads/photo", photo_bytes(side=3464), "image/jpeg")
+    [product_id] = shop.create(row(raw_image="/media/uploads/photo"))
+    claim = parts.claims.take(product_id)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def within(what: str, measured: float) -> None:
+    assert measured <= BUDGET[what], f"{what}: {measured}, the budget says {BUDGET[what]}"
+
+
+def test_one_product_stays_within_the_budget(
+    shop: Shop, gemini: FakeGemini, tmp_path: Path
+) -> None:
+    storage = CountingStorage(tmp_path / "media")
+    parts = pipeline.Parts(**vars(shop.services.parts) | {"storage": storage})
+    parts.pixels.run(len, b"")  # the child is there
+    before = len(gemini.calls)
+    gemini.headers.clear()
+    with statements(shop.services.database.engine) as seen:
+        claim = claimed(shop, parts)
+        made_by_others = len(seen)
+        storage.asked.clear()
+        pipeline.run(claim, parts)
+    sent = sum(int(each.get("content-length", 0)) for each in gemini.headers)
+    assert shop.services.catalog.product(claim.product_id).status == PENDING_REVIEW
+    assert len(gemini.calls) - before == BUDGET["Gemini calls for a product"] == 1 + WANTED
+    within("sent to Gemini for a product", sent / 1000)
+    within("SQL statements for a product, after its claim", len(seen) - made_by_others)
+    within("objects written for a product", storage.asked["put"])
+    within("objects read for a product", storage.asked["get"])
+    within("objects asked after for a product", storage.asked["head"])
+
+
+def test_a_claim_stays_within_the_budget(shop: Shop) -> None:
+    [product_id] = shop.create()
+    with statements(shop.services.database.engine) as seen:
+        assert isinstance(shop.services.parts.claims.take(product_id), Claim)
+    within("SQL statements for a claim", len(seen))
+
+
+def test_a_bulk_request_takes_as_many_statements_however_many_products(shop: Shop) -> None:
+    counts = []
+    for products in (1, 1000):
+        rows = [row(raw_image="https://x.example/a.jpg")] * products
+        with statements(shop.services.database.engine) as seen:
+            assert shop.bulk(*rows).status_code == 201
+        counts.append(len(seen))
+    within("SQL statements for a bulk request", max(counts))
+
+
+def test_a_page_takes_as_many_statements_however_many_products(shop: Shop) -> None:
+    shop.create(*[row(raw_image="https://x.example/a.jpg")] * 60)
+    with statements(shop.services.database.engine) as seen:
+        assert len(shop.services.catalog.products(limit=50).products) == 50
+    within("SQL statements for a page of products", len(seen))
+
+
+def test_requests_to_sqs_stay_within_the_budget(shop: Shop, aws: Aws) -> None:
+    queue = SqsQueue(aws.queue(), REGION, 30, wait_seconds=1)
+    asked = count_requests(queue)
+    services = shop.services
+    services.catalog.queue = queue
+    worker = Worker(services.parts, queue, services.catalog, concurrency=TOGETHER)
+    shop.create(*[row(raw_image="https://x.example/a.jpg")] * TOGETHER)
+    give_up(shop)
+    worker.start()
+    wait_until(lambda: worker.queue.depth().waiting + worker.queue.depth().in_flight == 0)
+    worker.stop(8)
+    within("SQS requests to send ten products", asked["SendMessageBatch"] * 10 / TOGETHER)
+    within("SQS requests to receive and delete a product", handled(asked) / TOGETHER)
+
+
+def give_up(shop: Shop) -> None:
+    """Their messages are received, looked at and deleted: nothing else is to be done."""
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(status=FAILED))
+
+
+def handled(asked: Counter[str]) -> int:
+    """Without the polls that found nothing, at the end."""
+    return asked["DeleteMessageBatch"] + asked["ReceiveMessage"] - 2
+
+
+def count_requests(queue: SqsQueue) -> Counter[str]:
+    asked: Counter[str] = Counter()
+    for connection in (queue._poller, queue._sqs, queue._sender):
+        with connection.asking("counting") as sqs:
+            sqs.meta.events.register(
+                "before-call.sqs.*", lambda model, **_: asked.update([model.name])
+            )
+    return asked
