@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers import VariantPlan, compose, flatfield, tone
-from packshot.enhancers.colour import Bytes, resize
+from packshot.enhancers.colour import Bytes, Floats, resize
 from packshot.enhancers.findings import Box, Findings, Ground
 
 ORDER: dict[Ground, tuple[str, ...]] = {
@@ -212,11 +212,17 @@ def busiest(findings: Findings) -> Box:
     energy = np.minimum(energy, 20)
     span = max(3, round(side * scale))
     score = cv2.blur(energy, (span, span), borderType=cv2.BORDER_CONSTANT)
+    score *= _towards_middle(*score.shape)  # at the rim of an unsure box lies the background
     y, x = np.unravel_index(int(score.argmax()), score.shape)
     height, width = findings.rgb.shape[:2]
     top = int(np.clip(box[0] + y / scale - side / 2, 0, height - side))
     left = int(np.clip(box[1] + x / scale - side / 2, 0, width - side))
     return (top, left, top + side, left + side)
+
+
+def _towards_middle(height: int, width: int) -> Floats:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.asarray(1 - 0.35 * (x * x + y * y), np.float32)
 
 
 def _cropped(findings: Findings, window: Box) -> Bytes:

@@ -58,6 +58,7 @@ class Features:
     overlap: float  # Bhattacharyya coefficient of the colours inside and around
     ragged: float  # outline length over that of a circle of the same area
     touch: float  # share of the frame's edge that the mask covers
+    close: float  # the same for a strip wide enough to see masks that GrabCut kept off the edge
     area: float  # share of the frame
     solidity: float  # area over its convex hull
     pieces: float  # area outside the largest piece
@@ -83,6 +84,7 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         overlap=_colour_overlap(scene.lab, mask),
         ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
         touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
+        close=float(mask[backdrops.border(mask.shape, 0.022)].mean()),
         area=float(mask.mean()),
         solidity=_solidity(mask),
         pieces=1 - max(sizes) / sum(sizes),
@@ -129,7 +131,7 @@ def doubts(measured: Features) -> tuple[str, ...]:
     """
     plain = measured.followed > backdrops.FOLLOWED
     reasons = (
-        (measured.touch > 0.005, EDGE),
+        (measured.touch > 0.005 or measured.close > 0.02, EDGE),
         (measured.pieces > 0.03, PIECES),
         (measured.overlap > 0.2, "the background has its colours too"),
         (plain and measured.left_piece > 0.005, "a part of it would be lost"),

@@ -1,0 +1,213 @@
+"""Cut-outs: found on plain and busy grounds, refused when in doubt, clean at the edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from packshot.enhancers import backdrop, compose, cutout, edges, findings, recipes, sheet
+from packshot.enhancers.colour import as_bytes
+from packshot.enhancers.cutout import CutOut
+from packshot.enhancers.edges import Product
+from packshot.errors import PictureError
+from packshot.imaging import encode_array, to_array
+
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+
+def scene(ground: Bytes, *, at: tuple[int, int] = (150, 120)) -> tuple[Bytes, Mask]:
+    """A red bag with a handle and a yellow print on the ground, and its mask."""
+    drawn = np.zeros(ground.shape[:2], np.uint8)
+    cv2.rectangle(drawn, at, (at[0] + 200, at[1] + 180), 255, -1)
+    cv2.ellipse(drawn, (at[0] + 100, at[1]), (60, 60), 0, 180, 360, 255, 16)
+    picture = ground.copy()
+    picture[drawn > 0] = (170, 40, 45)
+    cv2.rectangle(picture, (at[0] + 50, at[1] + 60), (at[0] + 150, at[1] + 120), (235, 200, 70), -1)
+    return as_bytes(cv2.GaussianBlur(picture, (0, 0), 0.8)), drawn > 0
+
+
+def sheet_of_paper(level: int = 225) -> Bytes:
+    random = np.random.default_rng(1)
+    slope = np.linspace(-12, 12, 500)[None, :, None]
+    return as_bytes(level + slope + random.normal(0, 1.5, (400, 500, 1)) + np.zeros(3))
+
+
+def wood() -> Bytes:
+    random = np.random.default_rng(2)
+    grain = cv2.GaussianBlur(random.normal(0, 60, (400, 500)), (0, 0), sigmaX=25, sigmaY=1.5)
+    return as_bytes(np.array([150, 120, 85]) + np.asarray(grain)[..., None] * 6)
+
+
+def found_in(picture: Bytes) -> CutOut:
+    cut = cutout.find(picture, backdrop.measure(picture))
+    assert cut is not None
+    return cut
+
+
+def overlap(small: Mask, truth: Mask) -> float:
+    size = (small.shape[1], small.shape[0])
+    fitted = cv2.resize(truth.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    return float((small & fitted).sum() / (small | fitted).sum())
+
+
+@pytest.mark.parametrize("ground", [sheet_of_paper(), sheet_of_paper(60), wood()])
+def test_a_clear_product_is_cut_out(ground: Bytes) -> None:
+    picture, truth = scene(ground)
+    cut = found_in(picture)
+    assert cut.trusted, cut.why()
+    assert overlap(cut.mask, truth) > 0.93
+
+
+def test_a_hard_shadow_is_not_the_product() -> None:
+    ground = sheet_of_paper()
+    _, truth = scene(ground)
+    cast = np.roll(truth, (25, 40), axis=(0, 1))
+    picture, _ = scene(np.where(cast[..., None], (ground * 0.6).astype(np.uint8), ground))
+    assert overlap(found_in(picture).mask, truth) > 0.9
+
+
+def test_a_product_at_the_frames_edge_is_refused() -> None:
+    picture, _ = scene(sheet_of_paper(), at=(330, 120))
+    cut = found_in(picture)
+    assert not cut.trusted
+    assert "the product reaches the frame's edge" in cut.why()
+
+
+def test_white_on_white_is_refused() -> None:
+    ground = sheet_of_paper(232)
+    picture = ground.copy()
+    picture[120:280, 150:350] = as_bytes(ground[120:280, 150:350] * 0.985)
+    picture[180:200, 200:300] = (40, 60, 160)
+    cut = cutout.find(picture, backdrop.measure(picture))
+    assert cut is None or not cut.trusted
+
+
+@pytest.mark.parametrize("colour", [0, 128, 255])
+def test_an_empty_frame_has_nothing_to_cut(colour: int) -> None:
+    flat = np.full((200, 300, 3), colour, np.uint8)
+    cut = cutout.find(flat, backdrop.measure(flat))
+    assert cut is None or not cut.trusted
+
+
+# The edge
+
+
+def test_no_old_background_is_left_in_the_rim() -> None:
+    """A red bag from a green ground: what is not opaque must be red too."""
+    picture, truth = scene(np.full((400, 500, 3), (40, 170, 60), np.uint8))
+    small = cv2.resize(truth.astype(np.uint8), (250, 200), interpolation=cv2.INTER_AREA) > 0
+    product = edges.cut(picture, small, longest=2000)
+    rim = (product.alpha > 40) & (product.alpha < 250)
+    assert rim.sum() > 200
+    greenish = product.colours[..., 1].astype(int) - product.colours[..., 0] > 0
+    assert greenish[rim].mean() < 0.02
+
+
+def test_the_refined_edge_follows_the_photo() -> None:
+    picture, truth = scene(sheet_of_paper())
+    rough = cv2.resize(truth.astype(np.uint8), (125, 100), interpolation=cv2.INTER_NEAREST) > 0
+    at = edges.window(edges.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
+    alpha = edges.cut(picture, rough, longest=2000).alpha > 127
+    wanted = truth[at[0] : at[2], at[1] : at[3]]
+    assert (alpha & wanted).sum() / (alpha | wanted).sum() > 0.975
+
+
+# The file's own transparency
+
+
+def glass() -> Bytes:
+    """A half see-through disc with a solid stem."""
+    y, x = np.mgrid[0:300, 0:300]
+    rgba = np.zeros((300, 300, 4), np.uint8)
+    rgba[..., :3] = (120, 160, 200)
+    rgba[(x - 150) ** 2 + (y - 120) ** 2 < 90**2, 3] = 140
+    rgba[200:280, 140:160, 3] = 255
+    return rgba
+
+
+def test_own_alpha_is_trusted_and_glass_stays_see_through() -> None:
+    found = findings.look(encode_array(glass()), "classical")
+    assert found.ground == "alpha" and found.tone.neutral
+    assert [plan.title for plan in recipes.plan(found, 3)] == ["white", "studio", "natural"]
+    white, dark = recipes.make(found, "white"), recipes.make(found, "dark")
+    middle = white.shape[0] // 2
+    assert white[middle, middle].astype(int).sum() > dark[middle, middle].astype(int).sum() + 100
+    assert white[0, 0].tolist() == [255, 255, 255]
+
+
+def test_a_fully_opaque_png_is_a_photo_like_any_other() -> None:
+    picture, _ = scene(sheet_of_paper())
+    opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
+    assert findings.look(encode_array(opaque), "classical").ground == "cut"
+
+
+# The canvas
+
+
+@pytest.mark.parametrize(
+    ("pixels", "side"), [(100, 352), (300, 1000), (800, 1000), (1500, 1764), (3000, 2048)]
+)
+def test_small_products_are_enlarged_three_times_at_most(pixels: int, side: int) -> None:
+    assert compose.canvas_side(pixels) == side
+
+
+def standing(height: int = 400, width: int = 300) -> Product:
+    colours = np.full((height, width, 3), (200, 30, 30), np.uint8)
+    return Product(colours, np.full((height, width), 255, np.uint8), (0, 0, height, width))
+
+
+def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
+    canvas = compose.place(standing(), compose.white(1000))
+    assert (canvas[:40] == 255).all() and (canvas[:, :40] == 255).all()
+    below, above = canvas[930, 500].mean(), canvas[70, 500].mean()
+    assert below < 225 < 250 < above
+
+
+def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
+    product = standing()
+    alone = Product(product.colours, product.alpha, product.box, has_shadow=True)
+    canvas = compose.place(alone, compose.white(1000))
+    assert (canvas[930:] == 255).all()
+
+
+# Real pictures of the project
+
+
+@pytest.mark.parametrize(
+    ("name", "ground"),
+    [
+        ("box-paper-tilted", "cut"),
+        ("glass-paper", "whiten"),
+        ("headphones-cluttered", "scene"),
+        ("perfume-tungsten", "scene"),
+    ],
+)
+def test_the_samples_get_the_ground_they_allow(name: str, ground: str) -> None:
+    found = findings.look((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), "classical")
+    assert found.ground == ground, found.why
+
+
+def test_the_contact_sheet_shows_what_could_be_used(tmp_path: Path) -> None:
+    picture, _ = scene(sheet_of_paper())
+    (tmp_path / "a.jpg").write_bytes(encode_array(picture))
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    heard: list[tuple[str, str]] = []
+    photos = sheet.photos_in(tmp_path)
+    data = sheet.contact_sheet(
+        photos, wanted=2, tile=120, told=lambda path, words: heard.append((path.name, words))
+    )
+    assert [path.name for path in photos] == ["a.jpg", "b.png"]
+    assert heard[0] == ("a.jpg", "done") and "damaged" in heard[1][1]
+    assert to_array(data).shape[1] == 3 * (120 + sheet.GAP)
+
+
+def test_a_sheet_of_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="None of the files"):
+        sheet.contact_sheet([])
