@@ -56,7 +56,7 @@ class Customer:
 def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) -> None:
     """SIGUSR2 starts a second gunicorn on the same socket; once it serves, the first one goes."""
     rig = on_defaults
-    web = rig.web(workers=4, WORKER_CONCURRENCY="1")
+    web = rig.web(workers=4, WORKER_CONCURRENCY="1", LEASE_SECONDS="60")
     successor: list[psutil.Process] = []
     with rig.running(web):
         try:
@@ -84,7 +84,7 @@ def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) 
 
 @pytest.mark.timeout(180)
 def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -> None:
-    web = rig.web(workers=2, WORKER_CONCURRENCY="2")
+    web = rig.web(workers=2, WORKER_CONCURRENCY="2", LEASE_SECONDS="60")
     with rig.running(web):
         web.wait_until_serving()
         with Customer(rig, web) as customer:
@@ -95,7 +95,7 @@ def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -
         assert "Traceback" not in web.log()
     accepted = customer.answers[201]
     assert sum(rig.statuses().values()) >= accepted  # one may be created and its answer cut off
-    last = rig.worker()
+    last = rig.worker(LEASE_SECONDS="60")
     with rig.running(last):
         rig.wait_done(seconds=120)
         audit = rig.audit()
