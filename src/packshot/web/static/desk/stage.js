@@ -229,13 +229,12 @@ export class Stage {
       },
     );
     const back = button(
-      "Back",
+      "Background",
       {
         icon: "back",
         key: "B",
         kind: "tool",
-        title: "Background around the pictures",
-        "aria-label": "Background",
+        title: "Around the pictures",
         onclick: (event) => (this.nextBack(), letGo(event)),
       },
     );
