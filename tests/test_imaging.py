@@ -496,3 +496,16 @@ def test_the_known_tricks_get_the_right_answer(
     verdicts: dict[str, tuple[str, float, float]], name: str, outcome: str
 ) -> None:
     assert verdicts[name][0] == outcome
+
+
+def test_a_scene_goes_on_beyond_its_edges_out_of_focus() -> None:
+    """No bars of one colour: the padding has the scene's own colours, row by row."""
+    photo = numpy.zeros((600, 900, 3), numpy.uint8)
+    photo[:, :450], photo[:, 450:] = (200, 40, 40), (40, 40, 200)
+    done = imaging.finish(imaging.encode_array(photo), OutputSpec(aspect="1:1"))
+    pixels = imaging.to_array(done.data).astype(int)
+    assert pixels.shape == (900, 900, 3)
+    assert abs(pixels[20, 100] - (200, 40, 40)).max() < 12
+    assert abs(pixels[20, 800] - (40, 40, 200)).max() < 12
+    assert abs(pixels[450, 440] - (200, 40, 40)).max() < 12, "the photo itself stays sharp"
+    assert 60 < pixels[20, 450, 0] < 180, "the padding is soft"
