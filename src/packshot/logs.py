@@ -14,7 +14,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 Format = Literal["auto", "json", "text"]
 Fields = dict[str, str | int]
-NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "PIL")
+NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "pyvips")
 
 _VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
