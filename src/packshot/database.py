@@ -12,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -22,6 +22,7 @@ from packshot.errors import SettingsError, Unavailable
 
 BUSY_SECONDS = 30  # SQLite: how long a writer waits for another one
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
+READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -130,7 +131,7 @@ def shown_url(url: str) -> str:
 def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, pool_size, foreign_keys)
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=5,
@@ -144,6 +145,14 @@ def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
             " -c idle_in_transaction_session_timeout=60000",
         },
     )
+    event.listen(engine, "handle_error", _leave_standby)
+    return engine
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """After a failover the pool may still lead to what is a standby now: connect anew."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
