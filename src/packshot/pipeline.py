@@ -209,7 +209,14 @@ def judge(claim: Claim, met: Sequence[ProductError]) -> None:
     if others:
         raise min(others, key=lambda error: error.retryable)
     if len(claim.refused) + len(refusals) == claim.wanted:
-        raise refusals[0] if refusals else VariantRefused("every picture was refused")
+        raise refusals[0] if refusals else refused_before()
+
+
+def refused_before() -> VariantRefused:
+    return VariantRefused(
+        "every picture was refused before, and would be again: use another photo, or ask for a"
+        " redo with other words"
+    )
 
 
 def make_variant(
