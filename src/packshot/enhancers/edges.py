@@ -76,9 +76,11 @@ def from_alpha(rgba: Bytes, longest: int) -> Product:
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
     # Colours are weighted by alpha while shrinking: what hides under alpha 0 must not bleed in.
-    weighted = crop[..., :3] * (crop[..., 3:] / np.float32(255))
-    shrunk = cv2.resize(weighted.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    colours = as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1e-3))
+    # In bytes, since a photo of 16 MP as floats would not fit a pixel child.
+    cover = cv2.cvtColor(np.ascontiguousarray(crop[..., 3]), cv2.COLOR_GRAY2RGB)
+    weighted = cv2.multiply(np.ascontiguousarray(crop[..., :3]), cover, scale=1 / 255)
+    shrunk = resize(np.asarray(weighted, np.uint8), *size).astype(np.float32)
+    colours = as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
     solid_small = solid_of(alpha)
     return Product(colours, alpha, box_of(solid_small), has_shadow=_has_shadow(alpha, solid_small))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from packshot.enhancers import backdrop as backdrops
 from packshot.enhancers import compose, cutout, cutout_rembg, edges, tone
 from packshot.enhancers.backdrop import Backdrop
-from packshot.enhancers.colour import Bytes, as_bytes
+from packshot.enhancers.colour import Bytes
 from packshot.enhancers.cutout import CutOut
 from packshot.enhancers.edges import Product
 from packshot.enhancers.tone import Tone
@@ -98,8 +98,9 @@ def _cut(rgb: Bytes, backdrop: Backdrop, method: Method) -> CutOut | None:
 
 def _look_through(rgba: NDArray[np.uint8]) -> Findings:
     """A picture with its own transparency was made by hand: nothing in it needs correcting."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    rgb = as_bytes(rgba[..., :3] * alpha + 255 * (1 - alpha))
+    cover = cv2.cvtColor(np.ascontiguousarray(rgba[..., 3]), cv2.COLOR_GRAY2RGB)
+    shown = cv2.multiply(np.ascontiguousarray(rgba[..., :3]), cover, scale=1 / 255)
+    rgb = np.asarray(cv2.add(shown, cv2.bitwise_not(cover)), np.uint8)
     why = "the file's own transparency"
     return Findings(rgb, rgba, backdrops.measure(rgb), Tone(), None, "alpha", why)
 

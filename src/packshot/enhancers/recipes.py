@@ -12,6 +12,8 @@ from packshot.enhancers import VariantPlan, compose, flatfield, tone
 from packshot.enhancers.colour import Bytes, Floats, resize
 from packshot.enhancers.findings import Box, Findings, Ground
 
+SMALLEST_VIEW = 128  # px of the photo; a crop of fewer shows nothing
+
 ORDER: dict[Ground, tuple[str, ...]] = {
     "cut": (
         "white", "studio", "natural", "square", "detail",
@@ -191,6 +193,7 @@ def crop_around(box: Box, shape: tuple[int, ...], margin: float, ratio: float) -
     height, width = shape[:2]
     pad = margin * max(box[2] - box[0], box[3] - box[1])
     tall, wide = box[2] - box[0] + 2 * pad, box[3] - box[1] + 2 * pad
+    tall, wide = max(tall, SMALLEST_VIEW), max(wide, SMALLEST_VIEW)
     tall, wide = max(tall, wide / ratio), max(wide, tall * ratio)
     shrink = min(1.0, height / tall, width / wide)
     tall, wide = tall * shrink, wide * shrink
