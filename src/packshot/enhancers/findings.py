@@ -25,6 +25,7 @@ Method = Literal["classical", "rembg", "off"]
 # away; scene: the background stays.
 Ground = Literal["alpha", "cut", "whiten", "scene"]
 SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
+SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 
@@ -87,7 +88,7 @@ def _look(data: bytes, method: Method) -> Findings:
 
 def _cut(rgb: Bytes, backdrop: Backdrop, method: Method) -> CutOut | None:
     """By the network when asked for and when it is sure of itself, else by classical means."""
-    if method == "off":
+    if method == "off" or min(rgb.shape[:2]) < SMALLEST:
         return None
     if method == "rembg":
         answer = cutout.from_likelihood(cutout_rembg.likelihood(rgb), rgb)
