@@ -41,7 +41,7 @@ class VariantPlan(BaseModel):
 
 
 class Analysis(BaseModel):
-    """What was read off the photo. Flat, every field required: it is also Gemini's answer schema."""
+    """What was read off the photo. Flat, every field required: it is Gemini's answer schema too."""
 
     model_config = ConfigDict(frozen=True)
     product: str
