@@ -16,6 +16,7 @@ from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.models import Decision, Product, Round, now
 
 BOX = NewProduct("Boxes", "https://shop.example/box.jpg", *map(Decimal, ("10", "9", "1", "18")))
+MOST = Decimal("9999999999.99")
 LEASE = 60.0
 
 
@@ -71,7 +72,7 @@ def test_created_products_are_pending_queued_and_sent(catalog: Catalog, queue: F
 
 
 def test_money_is_exact(catalog: Catalog) -> None:
-    largest = NewProduct("x", "https://a/b", *[Decimal("9999999999.99")] * 3, Decimal("0.10"))
+    largest = NewProduct("x", "https://a/b", MOST, MOST, MOST, Decimal("0.10"))
     stored = catalog.product(catalog.create([largest]).products[0].id)
     assert (stored.mrp, stored.gst) == (Decimal("9999999999.99"), Decimal("0.10"))
 

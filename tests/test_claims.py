@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
@@ -66,7 +67,7 @@ def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product
     set_product(claims.database, lease_until=now(-1))
     new = taken(claims, product_id)
     assert new.alone
-    for write in (
+    writes: tuple[Callable[[], None], ...] = (
         lambda: claims.save_analysis(old, "local", {}),
         lambda: claims.record_image(old, record(0)),
         lambda: claims.record_refusal(old, 0, EnhancerError("no")),
@@ -75,7 +76,8 @@ def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product
         lambda: claims.pause(old, EnhancerError("no"), 5),
         lambda: claims.give_back(old),
         lambda: claims.check(old),
-    ):
+    )
+    for write in writes:
         with pytest.raises(LostClaim):
             write()
     assert claims.renew([old, new]) == {old.token}

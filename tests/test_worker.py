@@ -14,14 +14,14 @@ from test_catalog import BOX
 
 from packshot import imaging, pipeline
 from packshot.catalog import Catalog
-from packshot.claims import Claims
+from packshot.claims import MAX_ATTEMPTS, Claims
 from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
 from packshot.models import Product, now
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
 from packshot.storage import LocalStorage
-from packshot.worker import MAX_ATTEMPTS, Outage, Room, Worker
+from packshot.worker import Outage, Room, Worker
 
 LEASE = 3.0
 
@@ -228,7 +228,11 @@ def test_a_stop_lets_work_finish(shop: Shop) -> None:
 
 def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     released = threading.Event()
-    shop.enhancer.plan = lambda kind, variant: released.wait(20) and None
+
+    def hang(kind: str, variant: int | None) -> None:
+        released.wait(20)
+
+    shop.enhancer.plan = hang
     (product_id,) = shop.create()
     worker = shop.worker()
     worker.start()
