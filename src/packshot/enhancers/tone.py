@@ -115,7 +115,7 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     kernel = np.ones((3, 3), np.uint8)
     low, high = cv2.erode(luma, kernel), cv2.dilate(luma, kernel)
     bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
-    coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)
+    coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
