@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,8 +17,10 @@ from conftest import missing
 from desk_shop import DeskShop, desk_shop
 from fakes import FakeEnhancer, photo_bytes
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+from sqlalchemy import update
 
 from packshot.errors import PictureError
+from packshot.models import Product, ProductImage, Round
 
 expect.set_options(timeout=15_000)  # as long as a busy machine may take
 
@@ -603,6 +606,52 @@ def test_a_reload_keeps_what_was_not_saved(shop: DeskShop, open_desk: Open) -> N
     expect(left(desk.page)).to_have_text("1 left")
     desk.page.unroute("**/review")
     until(lambda: shop.statuses(ids) == ["pending_review", "approved"], desk.page)
+
+
+# -- strangers' and the model's text --------------------------------------------------------------
+
+HOSTILE = (
+    "<script>window.pwned=1</script><img src=x onerror=window.pwned=1>"
+    "\"'</title></script><svg/onload=window.pwned=1>${7*7}{{7*7}} &amp;"
+)
+
+
+def poison(shop: DeskShop) -> None:
+    """Three products (to review, failed, waiting), hostile in everything that is told of them."""
+    shown = {"category": HOSTILE, "raw_image": "javascript:window.pwned=1", "error": HOSTILE}
+    ids = shop.stock(3, warning=HOSTILE)
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(**shown))
+        session.execute(update(ProductImage).values(title=HOSTILE, prompt=HOSTILE, model=HOSTILE))
+        session.execute(
+            update(Round).values(instructions=HOSTILE, analysis={"product": HOSTILE, "parts": []})
+        )
+        for number, status in zip(ids[1:], ("failed", "pending"), strict=True):
+            session.execute(update(Product).where(Product.id == number).values(status=status))
+    first = shop.services.catalog.product(ids[0])
+    image = first.images[0].id
+    shop.services.catalog.decide(image, "rejected", who=HOSTILE[:90], reason="other", note=HOSTILE)
+    shop.services.catalog.decide(image, "pending", who=HOSTILE[:90])
+
+
+def test_hostile_text_is_shown_and_never_run(shop: DeskShop, open_desk: Open) -> None:
+    poison(shop)
+    desk = open_desk(shop.url)
+    page = desk.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("/", "/grid", "/failed", "/waiting", "/products/1", "/products/2"):
+        page.goto(f"{shop.url}{path}")
+        told = page.locator("#main").get_by_text("<script>window.pwned=1")
+        expect(told.locator("visible=true").first).to_be_attached()
+        assert page.evaluate("window.pwned") is None, path
+        assert page.locator("#main script, #main [onerror], #main [onload]").count() == 0
+        assert page.locator("a[href^='javascript']").count() == 0
+    category = urlencode({"category": HOSTILE[:100], "status": HOSTILE, "product": HOSTILE})
+    page.goto(f"{shop.url}/?{category}")
+    page.goto(f"{shop.url}/grid?{category}")
+    assert page.evaluate("window.pwned") is None
+    assert not [url for url in asked if not url.startswith((shop.url, "blob:", "data:"))]
 
 
 # -- looks and access ------------------------------------------------------------------------------
