@@ -21,7 +21,7 @@ from servers.receiver import Receiver
 from packshot.cli import COMMANDS, main
 from packshot.settings import Settings
 
-PAGES = ["WORKER_SETUP.md", "SECURITY.md", "docs/api.md", "docs/operate.md", "docs/licences.md"]
+PAGES = ["README.md", "WORKER_SETUP.md", "SECURITY.md", "docs/api.md", "docs/operate.md", "docs/licences.md"]
 #: The real AWS command line lives in an environment of its own: it pins its own botocore.
 AWS = os.environ.get("AWS_CLI") or shutil.which("aws") or str(ROOT.parent / "venv-aws/bin/aws")
 
@@ -66,7 +66,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("page", ["docs/api.md", "docs/operate.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/operate.md"])
 def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None:
     script = "\n".join(blocks(page)).replace("http://localhost:5000", process.url)
     assert script

@@ -21,42 +21,42 @@ SHEET_HEIGHT = 720
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to; default: beside FILE.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; default: beside it.")
 @click.option("--category", default="product", show_default=True, help="What it is.")
-@click.option("--sheet", is_flag=True, help="FILE is a folder: one contact sheet of all photos.")
-def enhance(file: Path, out: Path | None, category: str, sheet: bool) -> None:
-    """Enhance FILE with the configured enhancer, without a server or a database.
+@click.option("--sheet", is_flag=True, help="One contact sheet of several photos or folders.")
+def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: bool) -> None:
+    """Enhance a photo with the configured enhancer, without a server or a database.
 
-    Writes FILE-enhanced.jpg, the original and its variants side by side, and each variant in full
-    size. With --sheet, FILE is a folder, and the local enhancer's before and after of every photo
-    in it go into one picture.
+    Writes NAME-enhanced.jpg, the original and its variants side by side, and each variant in full
+    size. With --sheet, the local enhancer's before and after of every photo, and of every photo
+    in a folder, go into one picture.
     """
+    if len(files) > 1 and not sheet:
+        raise click.UsageError("several photos go together with --sheet")
     logs.configure()
     load_environment()
     try:
         settings = load_settings()
         if sheet:
-            written = [_sheet(file, out or file / "sheet.jpg", settings)]
+            written = [_sheet(files, out or Path("sheet.jpg"), settings)]
         else:
-            written = _enhance_file(
-                file, out or file.with_name(f"{file.stem}-enhanced.jpg"), category, settings
-            )
+            target = out or files[0].with_name(f"{files[0].stem}-enhanced.jpg")
+            written = _enhance_file(files[0], target, category, settings)
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     for path in written:
         click.echo(path)
 
 
-def _sheet(folder: Path, target: Path, settings: Settings) -> Path:
+def _sheet(files: Sequence[Path], target: Path, settings: Settings) -> Path:
     from packshot.enhancers.sheet import contact_sheet, photos_in
 
-    photos = [photo for photo in photos_in(folder) if photo != target]
-    method = settings.cutout
+    photos = [photo for file in files for photo in (photos_in(file) if file.is_dir() else [file])]
     data = contact_sheet(
-        photos,
+        [photo for photo in photos if photo != target],
         settings.enhanced_images_count,
-        method,
+        settings.cutout,
         told=lambda path, words: click.echo(f"{path.name}: {words}", err=True),
     )
     target.write_bytes(data)
