@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
-.PHONY: help demo run test check format lock chromium bench soak clean
+.PHONY: help demo run test check format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
 	@echo "make test            install what the tests need and run them all"
@@ -18,6 +18,7 @@ help:
 	@echo "make check           format, lint, types, layers"
 	@echo "make bench           the benchmarks, beside what people would pick instead; under ten minutes"
 	@echo "make soak            the long runs: kills, outages, load, backlogs (RUNS=... for one)"
+	@echo "make audit           look for advisories against the pinned versions, where the network allows"
 	@echo "make lock            pin the versions of pyproject.toml anew"
 
 $(BIN)/python:
@@ -55,6 +56,10 @@ check: $(DEV)
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
 	@$(BIN)/python bench/soak.py $(RUNS)
+
+audit:
+	@echo "== Advisories against the pinned versions"
+	@PYTHON=$(PYTHON) .ci/audit
 
 format: $(DEV)
 	@$(BIN)/ruff check --fix --quiet .
