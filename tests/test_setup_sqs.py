@@ -60,7 +60,15 @@ def attributes(server: Aws, name: str) -> dict[str, str]:
     return {str(key): value for key, value in answer["Attributes"].items()}
 
 
+def forget(aws: Aws, *names: str) -> None:
+    """The emulator is shared with other tests, and this name is the document's."""
+    for name in names:
+        for url in aws.sqs.list_queues(QueueNamePrefix=name).get("QueueUrls", []):
+            aws.sqs.delete_queue(QueueUrl=url)
+
+
 def test_it_makes_the_documents_queue_and_prints_its_url(script: Script, ministack: Aws) -> None:
+    forget(ministack, "product-image-processing", "product-image-processing-dlq")
     done = script.run()
     assert (done.returncode, done.stderr) == (0, "")
     url = ministack.sqs.get_queue_url(QueueName="product-image-processing")["QueueUrl"]

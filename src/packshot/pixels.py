@@ -124,7 +124,8 @@ class _Child:
             )
 
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Does the idle child still run? One that just died has closed its end already."""
+        return self._process.poll() is None and not self._socket.poll(0)
 
     def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
         """(succeeded, result or exception); a child that gave no answer is stopped for good."""
