@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from packshot.errors import SettingsError
 from packshot.settings import Settings
 from packshot.web.keys import new_key, read_keys
-from packshot.web.visitors import client_address
+from packshot.web.visitors import WRONG_KEYS, client_address
 
 
 @pytest.fixture
@@ -456,33 +456,41 @@ def test_sign_in_attempts_are_limited(shop: Shop) -> None:
     assert shop.ask("POST", "/session", json=given).status_code == 201
 
 
-WRONG = {"X-API-Key": "guess"}
+def show(shop: Shop, secret: str, path: str = "/session", peer: str = "10.0.0.8") -> TestResponse:
+    return shop.ask("GET", path, secret, environ_overrides={"REMOTE_ADDR": peer})
 
 
 def test_wrong_keys_are_limited_by_address(shop: Shop) -> None:
     shop.clock.moment = 900_000.0 * 900
-    assert shop.ask("GET", "/session", SECRETS["review"]).status_code == 200
-    for path in ("/api/products", "/readyz", "/sign-in", "/nothing") * 5:
-        shop.ask("GET", path, headers=WRONG)
+    assert show(shop, SECRETS["review"]).status_code == 200
+    for path in ("/api/products", "/readyz", "/sign-in", "/nothing") * (WRONG_KEYS // 4):
+        show(shop, "guess", path)
     for path in ("/api/products", "/readyz"):
-        refused = shop.ask("GET", path, headers=WRONG)
+        refused = show(shop, "guess", path)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "900")
-        # A right key that was not seen here before is not even looked at: guesses stay blind.
-        assert shop.ask("GET", path, SECRETS["all"]).status_code == 429
-    assert shop.ask("GET", "/session", SECRETS["review"]).status_code == 200
+        # A right key that was not seen here before gets the same answer: guesses stay blind.
+        right = show(shop, SECRETS["all"], path)
+        assert (right.status_code, right.get_json()["message"]) == (
+            429,
+            refused.get_json()["message"],
+        )
+    assert show(shop, SECRETS["review"]).status_code == 200
     assert shop.ask("GET", "/readyz").status_code == 200
-    elsewhere = {"REMOTE_ADDR": "10.0.0.9"}
-    there = shop.ask("GET", "/session", SECRETS["all"], environ_overrides=elsewhere)
-    assert there.status_code == 200
+    assert show(shop, SECRETS["all"], peer="10.0.0.9").status_code == 200
     shop.clock.moment += 900
-    assert shop.ask("GET", "/session", SECRETS["all"]).status_code == 200
+    assert show(shop, SECRETS["all"]).status_code == 200
 
 
 def test_wrong_keys_make_the_database_write_nothing(shop: Shop) -> None:
-    for _ in range(30):
-        shop.ask("GET", "/api/products", headers=WRONG)
+    for _ in range(WRONG_KEYS + 10):
+        show(shop, "guess")
     with shop.services.database.read() as session:
         assert session.execute(text("SELECT COUNT(*) FROM counters")).scalar() == 0
+
+
+def test_wrong_keys_of_this_machine_itself_are_not_counted(shop: Shop) -> None:
+    for _ in range(WRONG_KEYS + 10):
+        assert show(shop, "guess", peer="127.0.0.1").status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from packshot.web.keys import ApiKey, Keys
 from packshot.web.refusals import Refused
 
 #: Wrong keys from one address in a quarter of an hour, in each process.
-WRONG_KEYS: Final = 20
+WRONG_KEYS: Final = 100
 QUARTER: Final = 900
 #: Addresses remembered at most: whoever has more of them is not stopped by counting.
 MOST_ADDRESSES: Final = 10_000
@@ -77,25 +77,27 @@ class Gate:
         self._lock = threading.Lock()
         self._window = 0
         self._wrong: Counter[str] = Counter()
-        self._right: set[tuple[str, ApiKey]] = set()
+        self._right: set[tuple[str, ApiKey | None]] = set()
 
-    def key_of(self, secret: str, address: str) -> ApiKey | None:
-        """The key with this secret, None for a wrong one; raises Refused (429) for guessers."""
+    def key_of(self, secret: str, address: str | None) -> ApiKey | None:
+        """The key with this secret, None for a wrong one; raises Refused (429) for guessers.
+
+        Without an `address` (this machine itself) nothing is counted.
+        """
         key = self.keys.of_secret(secret)
-        with self._lock:
-            self._begin_window()
-            if self._wrong[address] >= WRONG_KEYS and (
-                key is None or not self._knows(address, key)
-            ):
-                raise self._closed()
-            if key is None:
-                self._wrong[address] += 1
-            else:
-                self._right.add((address, key))
+        if address is not None:
+            with self._lock:
+                self._count(key, address)
         return key
 
-    def _knows(self, address: str, key: ApiKey) -> bool:
-        return (address, key) in self._right
+    def _count(self, key: ApiKey | None, address: str) -> None:
+        self._begin_window()
+        if self._wrong[address] >= WRONG_KEYS and (address, key) not in self._right:
+            raise self._closed()
+        if key is None:
+            self._wrong[address] += 1
+        else:
+            self._right.add((address, key))
 
     def _begin_window(self) -> None:
         window = int(self.clock()) // QUARTER
