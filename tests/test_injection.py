@@ -24,6 +24,7 @@ from packshot import imaging
 from packshot.cli import main
 from packshot.cli.plain import shown
 from packshot.cli.progress import table
+from packshot.client import Client
 from packshot.enhancers import Brief, Photo, prompts
 from packshot.enhancers.gemini import GeminiEnhancer
 from packshot.errors import EnhancerError, VariantRefused
@@ -279,3 +280,10 @@ def test_tables_and_statements_keep_hostile_text_as_text(postgres_url: str, tmp_
     for line in rows:
         assert not [cell for name, cell in line.items() if cell[:1] in {"=", "+", "@", "\t", "\r"}]
     shop.close()
+
+
+def test_a_download_s_name_is_made_of_numbers(tmp_path: Path) -> None:
+    image = {"product_id": "../1", "round": 1, "variant": 0, "media_url": "/media/x"}
+    with pytest.raises(ValueError, match="invalid literal"):
+        Client("http://127.0.0.1:9").download(image, tmp_path)
+    assert not list(tmp_path.iterdir())

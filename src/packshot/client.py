@@ -126,7 +126,8 @@ class Client:
 
     def download(self, image: Json, folder: Path) -> Path:
         """Save one enhanced picture as `folder/{product}-{round}-{variant}.jpg`."""
-        name = f"{image['product_id']}-{image['round']}-{image['variant']}.jpg"
+        numbers = (int(image[part]) for part in ("product_id", "round", "variant"))  # never a path
+        name = f"{'-'.join(map(str, numbers))}.jpg"
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / name
         target.write_bytes(self._send("GET", image["media_url"].lstrip("/")).data)
