@@ -44,7 +44,7 @@ run: $(APP)
 
 test: $(DEV) chromium
 	@echo "== Running the tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 --dist worksteal $(TESTS)
+	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal $(TESTS)
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"
