@@ -21,7 +21,14 @@ from servers.receiver import Receiver
 from packshot.cli import COMMANDS, main
 from packshot.settings import Settings
 
-PAGES = ["README.md", "WORKER_SETUP.md", "SECURITY.md", "docs/api.md", "docs/operate.md", "docs/licences.md"]
+PAGES = [
+    "README.md",
+    "WORKER_SETUP.md",
+    "SECURITY.md",
+    "docs/api.md",
+    "docs/operate.md",
+    "docs/licences.md",
+]
 #: The real AWS command line lives in an environment of its own: it pins its own botocore.
 AWS = os.environ.get("AWS_CLI") or shutil.which("aws") or str(ROOT.parent / "venv-aws/bin/aws")
 
