@@ -55,6 +55,7 @@ check: $(DEV)
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
+	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak tests/faults)
 	@$(BIN)/python bench/soak.py $(RUNS)
 
 audit:

@@ -30,3 +30,23 @@ def on_cloud(
 def rig(request: pytest.FixtureRequest) -> Rig:
     found: Rig = request.getfixturevalue(f"on_{request.param}")
     return found
+
+
+#: Twins of a short run on other parts, each waiting for 10 to 30 s: `make soak` runs them.
+LONG = (
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[queue-refuse]",
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-cut]",
+    "test_gemini_goes_away_and_comes_back[reset]",
+    "test_gemini_goes_away_and_comes_back[quota_minute]",
+    "test_a_worker_whose_clock_is_an_hour_off_is_killed[cloud-+1h]",
+    "test_a_worker_whose_clock_is_an_hour_off_is_killed[defaults--1h]",
+    "test_a_worker_frozen_longer_than_its_lease_changes_nothing[defaults]",
+    "test_a_picture_that_kills_the_process_fails_and_holds_up_nobody[cloud]",
+    "test_without_file_descriptors_it_waits_and_recovers[cloud]",
+    "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
+)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.name in LONG:
+        item.add_marker(pytest.mark.soak)
