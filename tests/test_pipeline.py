@@ -299,3 +299,25 @@ def test_a_record_whose_answer_was_lost_is_written_once(shop: Shop) -> None:
     for _ in range(2):
         shop.parts.claims.record_image(claim, record(0))
     assert len(shop.product.images) == 1
+
+
+class Crowded(Pixels):
+    """Pixel children of a machine that has no room for one, for a while, once a picture is paid."""
+
+    refusals = 2
+
+    def run(self, function, *args, deadline=None):  # type: ignore[no-untyped-def]
+        if function is imaging.finish and self.refusals:
+            self.refusals -= 1
+            raise Unavailable("this machine can't start a pixel process")
+        return super().run(function, *args, deadline=deadline)
+
+
+def test_a_paid_picture_waits_for_room_to_be_finished(shop: Shop) -> None:
+    crowded = Crowded()
+    patience = Patience(longest=10, sleep=lambda seconds: None)
+    shop.parts = replace(shop.parts, pixels=crowded, patience=patience)
+    shop.run()
+    crowded.close()
+    assert crowded.refusals == 0
+    assert set(shop.enhancer.asked.values()) == {1}

@@ -334,3 +334,31 @@ def wait_until_dead(process: psutil.Process, seconds: float = 5) -> None:
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until, f"{process} still lives"
         time.sleep(0.02)
+
+
+NO_DESCRIPTORS = """
+import os, resource
+from packshot.errors import Unavailable
+from packshot.pixels import Pixels
+
+pixels = Pixels()
+spare = os.dup(0)
+os.close(spare)
+resource.setrlimit(resource.RLIMIT_NOFILE, (spare + 1, 4096))
+try:
+    pixels.run(len, "abc")
+except Unavailable as error:
+    print(error.message)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))
+print(pixels.run(len, "abc"))
+pixels.close()
+"""
+
+
+def test_a_machine_that_cant_start_a_child_is_waited_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_DESCRIPTORS], capture_output=True, text=True, timeout=60
+    )
+    said, answer = done.stdout.splitlines()
+    assert said.startswith("this machine can't start a pixel process"), done.stderr
+    assert answer == "3"

@@ -240,7 +240,7 @@ def made(
     picture = parts.enhancer.generate(photo, analysis, brief_of(claim), variant)
     faults.point("after_picture", claim.product_id)
     with claim.steps.timed("finish"):
-        finished = finish(picture, parts)
+        finished = parts.patience.keep(lambda: finish(picture, parts))
 
     def save() -> imaging.Encoded:
         parts.claims.check(claim)  # whoever lost the product leaves nothing behind

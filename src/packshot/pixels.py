@@ -66,7 +66,8 @@ class Pixels:
 
         What the function raises comes back as itself. Raises PictureError `picture_crashed` when
         the child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting
-        for a free child not counted), both retryable; Unavailable once closed.
+        for a free child not counted), both retryable; Unavailable once closed, or when the
+        machine can't start a child.
         """
         job = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
         succeeded, answer = self._ask(job, self._deadline if deadline is None else deadline)
@@ -101,9 +102,15 @@ class Pixels:
                 raise self._stopping()
             if child is not None:
                 self._children.discard(child)
-            fresh = _Child(self._memory_mb)
+            fresh = self._started()
             self._children.add(fresh)
             return fresh
+
+    def _started(self) -> _Child:
+        try:
+            return _Child(self._memory_mb)
+        except OSError as error:  # no descriptor, memory or process left
+            raise Unavailable(f"this machine can't start a pixel process: {error}") from error
 
     def _stopping(self) -> Unavailable:
         return Unavailable("Packshot is stopping; the picture is worked on later.", code="stopping")
