@@ -23,7 +23,16 @@ from bench.contestants import REGION, Work, left_in
 from packshot.catalog import Catalog, NewProduct
 from packshot.claims import Claims
 from packshot.database import Database, bring_to_head
-from packshot.enhancers import Analysis, Brief, Health, Photo, Picture, VariantPlan
+from packshot.enhancers import (
+    NOTHING_KEPT,
+    Analysis,
+    Answers,
+    Brief,
+    Health,
+    Photo,
+    Picture,
+    VariantPlan,
+)
 from packshot.errors import NotFound
 from packshot.imaging import Encoded, OutputSpec, encode_array, read_header
 from packshot.models import PENDING, Product, ProductImage, Round
@@ -60,7 +69,14 @@ class SleepingEnhancer:
     def analyse(self, photo: Photo, brief: Brief) -> Analysis:
         return PLAN
 
-    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
         self.work(brief.product_id)
         return Picture(b"picture", "white", "on white", "none")
 

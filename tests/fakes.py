@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from packshot import imaging
-from packshot.enhancers import Analysis, Brief, Health, Photo, Picture, VariantPlan
+from packshot.enhancers import (
+    NOTHING_KEPT,
+    Analysis,
+    Answers,
+    Brief,
+    Health,
+    Photo,
+    Picture,
+    VariantPlan,
+)
 from packshot.queues import Depth, Message
 
 
@@ -56,10 +65,21 @@ class FakeEnhancer:
         self._ask(brief, None, "analysis")
         return analysis_of(brief.wanted)
 
-    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
-        self._ask(brief, variant, "picture")
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
         plan = analysis.variants[variant]
-        return Picture(photo_bytes(variant), plan.title, plan.prompt, "fake-1")
+        picture = answers.take()
+        if picture is None:
+            self._ask(brief, variant, "picture")
+            picture = photo_bytes(variant)
+            answers.keep(picture)
+        return Picture(picture, plan.title, plan.prompt, "fake-1")
 
     def health(self) -> Health:
         return Health(ok=True)

@@ -103,6 +103,45 @@ def test_a_photo_becomes_three_pictures(shop: Shop) -> None:
         assert shop.parts.storage.exists(image.previews[320].removeprefix("/media/"))
 
 
+class FullStorage(LocalStorage):
+    """Takes no enhanced picture, but all else."""
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        if key.startswith("enhanced/"):
+            raise Unavailable("no space left")
+        return super().put_new(key, data, content_type)
+
+
+def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
+    shop: Shop, tmp_path: Path
+) -> None:
+    whole = shop.parts
+    full = FullStorage(tmp_path / "media")
+    shop.parts = replace(whole, storage=full, patience=Patience(0))
+    with pytest.raises(Unavailable):
+        shop.run()
+    shop.die()
+    assert len(shop.objects("answers/")) == 1  # they are asked for one after the other
+    shop.parts = whole
+    shop.run()
+    assert shop.enhancer.asked[shop.product_id, 1, 0] == 1
+    assert sum(shop.enhancer.asked.values()) == 4
+    assert (shop.product.status, len(shop.product.images)) == ("pending_review", 3)
+    assert shop.objects("answers/") == []
+
+
+def test_who_lost_the_product_keeps_no_answer_of_it(shop: Shop) -> None:
+    shop.enhancer.plan = lambda kind, variant: None if variant is None else stolen(shop)
+    with pytest.raises(LostClaim):
+        shop.run()
+    assert shop.objects("answers/") == shop.objects("enhanced/") == []
+
+
+def stolen(shop: Shop) -> None:
+    with shop.database.write() as session:
+        session.execute(update(Product).values(token="somebody else's"))
+
+
 def test_another_enhancer_makes_its_own_plans_for_what_is_missing(shop: Shop) -> None:
     """Gemini's quota is used up, and the operator goes on with ENHANCER=local."""
     shop.enhancer.plan = failing("picture", 1, Unavailable("the quota is used up"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from test_catalog import BOX
 
 from packshot import imaging, pipeline
 from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claims
+from packshot.claims import MAX_ATTEMPTS, Claims, Taken
 from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
 from packshot.models import Product, now
@@ -102,6 +103,35 @@ def test_products_are_done_and_the_documents_lines_are_logged(
     for number in ids:
         assert f"Received message for product_id: {number}" in caplog.messages
         assert f"Successfully processed product {number}" in caplog.messages
+
+
+def test_no_slot_is_lost_whatever_fails(shop: Shop) -> None:
+    """Faults in the queue's every method and in the claims, then as many slots as before."""
+    queue = FakeQueue(trouble=Unavailable("away"))
+    shop.queue = queue
+    ids = shop.create(6)
+    worker = shop.worker(concurrency=2)
+    claims = FaultyClaims(shop.database, LEASE, wanted=1)
+    worker.parts = replace(worker.parts, claims=claims)
+    worker.start()
+    until(lambda: worker.problem() is not None)
+    queue.trouble, queue.waiting = None, list(ids[:3])
+    until(lambda: not queue.waiting and not worker.held)
+    claims.broken = False
+    queue.waiting = list(ids)
+    until(lambda: all(shop.status(number) == "pending_review" for number in ids))
+    until(lambda: worker.slots._value == 2)
+
+
+class FaultyClaims(Claims):
+    """Takes no claim, for a reason nobody thought of."""
+
+    broken = True
+
+    def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
+        if self.broken:
+            raise ZeroDivisionError
+        return super().take_all(product_ids)
 
 
 def test_no_more_in_flight_than_slots(shop: Shop) -> None:
@@ -216,14 +246,44 @@ def test_a_heartbeat_carries_long_work_past_its_lease(shop: Shop) -> None:
     assert sum(shop.enhancer.asked.values()) == 2
 
 
-def test_a_stop_lets_work_finish(shop: Shop) -> None:
+def test_a_stop_lets_a_paid_call_finish(shop: Shop) -> None:
     shop.enhancer.plan = lambda kind, variant: time.sleep(0.3)
-    (product_id, *_) = shop.create(1)
+    (product_id,) = shop.create()
     worker = shop.worker()
     worker.start()
-    until(lambda: bool(shop.enhancer.asked))
+    until(lambda: shop.enhancer.asked[product_id, 1, 0] == 1)
     assert worker.stop(20)
     assert shop.status(product_id) == "pending_review"
+
+
+def test_after_a_stop_no_paid_call_begins(shop: Shop) -> None:
+    shop.enhancer.plan = lambda kind, variant: time.sleep(0.3)
+    (product_id,) = shop.create()
+    worker = shop.worker()
+    worker.start()
+    until(lambda: shop.enhancer.asked[product_id, 1, None] == 1)
+    assert worker.stop(20)
+    product = shop.catalog.product(product_id)
+    assert (product.status, product.attempts, product.error) == ("pending", 0, None)
+    assert product.analysis is not None  # what was paid is saved
+    assert sum(shop.enhancer.asked.values()) == 1
+    shop.worker().start()
+    until(lambda: shop.status(product_id) == "pending_review")
+    assert sum(shop.enhancer.asked.values()) == 2
+
+
+def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Shop) -> None:
+    (product_id,) = shop.create()
+    released = threading.Event()
+    shop.enhancer.plan = lambda kind, variant: released.wait(20)
+    worker = shop.worker()
+    worker.grace = 2.5
+    worker.start()
+    until(lambda: bool(shop.enhancer.asked))
+    worker.begin_stop()  # and nobody calls stop(): gunicorn still waits for a slow request
+    until(lambda: worker.left_behind == 1)
+    assert shop.catalog.product(product_id).attempts == 0
+    released.set()
 
 
 def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
@@ -266,6 +326,23 @@ def test_the_worker_outlives_a_queue_that_is_away(shop: Shop) -> None:
     queue.trouble = None
     queue.waiting = [product_id]
     until(lambda: shop.status(product_id) == "pending_review")
+
+
+def test_one_that_hangs_does_not_keep_those_who_run_alone_waiting_for_ever() -> None:
+    room = Room(patience=0.2)
+    released = threading.Event()
+
+    def hang() -> None:
+        with room.enter(alone=False):
+            released.wait(10)
+
+    hanging = threading.Thread(target=hang)
+    hanging.start()
+    until(lambda: room.inside == 1)
+    with room.enter(alone=True), room.enter(alone=False):  # nor those who come after them
+        assert room.inside == 3
+    released.set()
+    hanging.join(5)
 
 
 def test_a_product_whose_worker_died_runs_alone() -> None:

@@ -292,7 +292,8 @@ class Claims:
                 Round, (claim.product_id, claim.round), with_for_update=True
             )
             entry = {"variant": variant, "code": refusal.code, "detail": refusal.message}
-            this_round.refusals = [*(this_round.refusals or ()), entry]
+            others = [each for each in this_round.refusals or () if each["variant"] != variant]
+            this_round.refusals = [*others, entry]
 
     def complete(self, claim: Claim) -> None:
         """The last write: the product waits for its reviewer. Raises LostClaim."""
@@ -314,15 +315,18 @@ class Claims:
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
         """It was not the product's fault: the attempt is given back."""
-        before = claim.attempts - 1
-        values: dict[str, Any] = {
-            "attempts": case((PRODUCTS.c.attempts > before, before), else_=PRODUCTS.c.attempts)
-        }
+        values = _attempt_back(claim)
         if seconds > 0:
             values["not_before"] = now(seconds)
         if error is not None:
             values |= {"error": error.message, "error_code": error.code}
         self._end(claim, _ending(**values))
+
+    def give_back_all(self, claims: Sequence[Claim]) -> None:
+        """At the end of a process: all it still holds, in one transaction."""
+        with self.database.write() as session:
+            for claim in sorted(claims, key=lambda held: held.product_id):
+                _changed(session, _ending(**_attempt_back(claim)), _by(claim))
 
     def _end(self, claim: Claim, ending: Update) -> None:
         with self.database.write() as session:
@@ -338,6 +342,11 @@ class Claims:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
         if not _changed(session, STEPPED if saved is None else saved, _by(claim)):
             raise _lost(claim)
+
+
+def _attempt_back(claim: Claim) -> dict[str, Any]:
+    before = claim.attempts - 1
+    return {"attempts": case((PRODUCTS.c.attempts > before, before), else_=PRODUCTS.c.attempts)}
 
 
 def _reason(product: Row[Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ PackshotError(message, code=, retryable=)
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
 |- Unavailable            a part Packshot needs is away; nobody's fault, attempts are given back
 |  |- RateLimited         slow down; `retry_after` says for how long
+|  |- Stopping            this process is about to end; another one goes on
 |  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
 |- LostClaim              another worker holds the product now; leave quietly
 |- NotFound               no such product, picture or object
@@ -104,6 +105,12 @@ class RateLimited(Unavailable):
     """The service says: slow down. `retry_after` is in seconds."""
 
     code = "rate_limited"
+
+
+class Stopping(Unavailable):
+    """This process is about to end and begins nothing more; nothing is amiss."""
+
+    code = "stopping"
 
 
 class NotConfigured(Unavailable):

@@ -386,6 +386,12 @@ def variant_key(namespace: str, product_id: int, round_number: int, variant: int
     return f"enhanced/{product_id}/{name}.jpg"
 
 
+def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
+    """Where the paid answer of a variant lies until its picture is made of it and stored."""
+    name = uuid.uuid5(uuid.UUID(namespace), f"{round_number}/{variant}/answer")
+    return f"answers/{product_id}/{name}"
+
+
 def normalised_key(namespace: str, product_id: int) -> str:
     """Where a product's normalised copy lies."""
     return f"normalised/{product_id}/{uuid.uuid5(uuid.UUID(namespace), 'normalised')}"

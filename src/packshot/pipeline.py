@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import partial
 
 from pydantic import ValidationError
 
@@ -20,9 +19,10 @@ from packshot.errors import (
     NotFound,
     PictureError,
     ProductError,
+    Stopping,
     VariantRefused,
 )
-from packshot.models import normalised_key, preview_key, variant_key
+from packshot.models import answer_key, normalised_key, preview_key, variant_key
 from packshot.patience import Patience
 from packshot.pixels import Pixels
 from packshot.storage import Storage
@@ -46,6 +46,7 @@ class Parts:
     enhancer: Enhancer
     output: imaging.OutputSpec
     patience: Patience = field(default_factory=Patience)  # with what is paid and not yet saved
+    stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
 
 
 def run(claim: Claim, parts: Parts) -> None:
@@ -135,13 +136,20 @@ def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     saved = saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved
+    check_before_paying(claim, parts)
     with claim.steps.timed("analyse"):
-        parts.claims.check(claim)  # whoever lost the product pays for nothing more
-    analysis = parts.enhancer.analyse(photo, brief_of(claim))
+        analysis = parts.enhancer.analyse(photo, brief_of(claim))
     paid, name = analysis.model_dump(), parts.enhancer.name
     parts.patience.keep(lambda: parts.claims.save_analysis(claim, name, paid))
     faults.point("after_analysis", claim.product_id)
     return analysis
+
+
+def check_before_paying(claim: Claim, parts: Parts) -> None:
+    """Whoever lost the product, or is about to end, pays for nothing more."""
+    if parts.stopping.is_set():
+        raise Stopping("this process is about to end; another one goes on with the product")
+    parts.claims.check(claim)
 
 
 def saved_analysis(claim: Claim, enhancer: Enhancer) -> Analysis | None:
@@ -165,7 +173,8 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
         try:
             make_variant(claim, photo, analysis, variant, parts)
         except VariantRefused as refusal:
-            parts.claims.record_refusal(claim, variant, refusal)
+            refused = refusal
+            parts.patience.keep(lambda: parts.claims.record_refusal(claim, variant, refused))
             return refusal
         except ProductError as error:
             return error
@@ -183,12 +192,27 @@ def each(
         return [attempt(variant) for variant in variants]
     futures: list[Future[ProductError | None]] = [Future() for _ in variants]
     for variant, future in zip(variants, futures, strict=True):
-        # Daemon threads (an executor's are not): a call that hangs must not hold up the exit.
-        # In a copy of the context: their log lines are about this product too.
-        work = partial(copy_context().run, settle, future, attempt, variant)
-        threading.Thread(target=work, daemon=True).start()
+        begin(future, attempt, variant)
     wait(futures)
     return [future.result() for future in futures]
+
+
+def begin(
+    future: Future[ProductError | None],
+    attempt: Callable[[int], ProductError | None],
+    variant: int,
+) -> None:
+    """In a thread of its own, or here and now when this machine has none left."""
+    context = copy_context()  # its log lines are about this product too
+
+    def work() -> None:
+        context.run(settle, future, attempt, variant)
+
+    try:
+        # A daemon (an executor's are not): a call that hangs must not hold up the exit.
+        threading.Thread(target=work, daemon=True).start()
+    except RuntimeError:
+        work()
 
 
 def settle(
@@ -222,22 +246,31 @@ def refused_before() -> VariantRefused:
 def make_variant(
     claim: Claim, photo: Photo, analysis: Analysis, variant: int, parts: Parts
 ) -> None:
-    """Generate, finish, store, record; a stored picture whose record was lost is adopted."""
+    """Generate, finish, store, record; what was paid for and not recorded is adopted."""
     key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
+    answer = PaidAnswer(claim, variant, parts)
     if was_stored_before(claim, key, parts.storage):
         record = adopted(key, variant, analysis, parts)
     else:
-        record = made(claim, photo, analysis, variant, key, parts)
+        record = made(claim, photo, analysis, variant, key, answer, parts)
+    answer.drop()
     parts.patience.keep(lambda: parts.claims.record_image(claim, record))
     faults.point("after_record", claim.product_id)
 
 
 def made(
-    claim: Claim, photo: Photo, analysis: Analysis, variant: int, key: str, parts: Parts
+    claim: Claim,
+    photo: Photo,
+    analysis: Analysis,
+    variant: int,
+    key: str,
+    answer: PaidAnswer,
+    parts: Parts,
 ) -> ImageRecord:
+    if not answer.is_kept:
+        check_before_paying(claim, parts)
     with claim.steps.timed("generate"):
-        parts.claims.check(claim)  # whoever lost the product pays for nothing more
-    picture = parts.enhancer.generate(photo, analysis, brief_of(claim), variant)
+        picture = parts.enhancer.generate(photo, analysis, brief_of(claim), variant, answer)
     faults.point("after_picture", claim.product_id)
     with claim.steps.timed("finish"):
         finished = parts.patience.keep(lambda: finish(picture, parts))
@@ -250,6 +283,49 @@ def made(
         kept = parts.patience.keep(save)
     faults.point("after_upload", claim.product_id)
     return image_record(variant, key, picture, kept, parts)
+
+
+class PaidAnswer:
+    """A paid picture as it came, in the store from its arrival until ours is made of it and stored.
+
+    Whoever goes on after a crash in between finds it here, and pays for nothing again. See
+    `enhancers.Answers`.
+    """
+
+    def __init__(self, claim: Claim, variant: int, parts: Parts) -> None:
+        self._key = answer_key(claim.namespace, claim.product_id, claim.round, variant)
+        self._claim, self._parts = claim, parts
+        self._kept = self._left_behind() if claim.analysis is not None else None
+        self._in_store = self._kept is not None
+
+    def _left_behind(self) -> bytes | None:
+        try:
+            return self._parts.storage.get(self._key)
+        except NotFound:
+            return None
+
+    @property
+    def is_kept(self) -> bool:
+        return self._kept is not None
+
+    def take(self) -> bytes | None:
+        kept, self._kept = self._kept, None
+        return kept
+
+    def keep(self, data: bytes) -> None:
+        def save() -> None:
+            self._parts.claims.check(self._claim)  # whoever lost the product leaves nothing behind
+            self._parts.storage.put(self._key, data, "application/octet-stream")
+
+        self._parts.patience.keep(save)
+        self._in_store = True
+        faults.point("after_answer", self._claim.product_id)
+
+    def drop(self) -> None:
+        """The picture made of it is stored: it has served its turn."""
+        if self._in_store:
+            self._parts.patience.keep(lambda: self._parts.storage.delete([self._key]))
+            self._in_store = False
 
 
 def adopted(key: str, variant: int, analysis: Analysis, parts: Parts) -> ImageRecord:

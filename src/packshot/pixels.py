@@ -28,7 +28,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
-from packshot.errors import PackshotError, PictureError, Unavailable
+from packshot.errors import PackshotError, PictureError, Stopping, Unavailable
 
 T = TypeVar("T")
 
@@ -112,8 +112,8 @@ class Pixels:
         except OSError as error:  # no descriptor, memory or process left
             raise Unavailable(f"this machine can't start a pixel process: {error}") from error
 
-    def _stopping(self) -> Unavailable:
-        return Unavailable("Packshot is stopping; the picture is worked on later.", code="stopping")
+    def _stopping(self) -> Stopping:
+        return Stopping("this process is about to end; the picture is worked on later")
 
 
 class _Child:

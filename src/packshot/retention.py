@@ -210,6 +210,7 @@ class Retention:
         self.storage.delete(list(self._everything(product_id)))
 
     def _everything(self, product_id: int) -> Iterator[str]:
+        yield from self.storage.list(f"answers/{product_id}/")
         for kind in ("enhanced", "normalised"):
             yield from self.storage.list(f"{kind}/{product_id}/")
             yield from self.storage.list(f"previews/{kind}/{product_id}/")

@@ -115,6 +115,7 @@ def make_worker(services: Services) -> Worker:
         services.catalog,
         services.settings.concurrency,
         services.webhooks,
+        grace=services.settings.grace_seconds,
     )
     services.worker = worker
     threading.Thread(target=say_how_it_stands, args=(services,), daemon=True).start()
@@ -148,7 +149,7 @@ def attach_worker(services: Services) -> None:
 
 
 def end(worker: Worker, services: Services) -> None:
-    worker.stop(services.settings.grace_seconds)
+    worker.stop()
     services.close()
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 from packshot import faults, logs, pipeline
 from packshot.catalog import Catalog
@@ -19,6 +20,7 @@ from packshot.errors import (
     PackshotError,
     ProductError,
     RateLimited,
+    Stopping,
     Unavailable,
 )
 from packshot.queues import Message, Queue
@@ -28,7 +30,9 @@ log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS = 25.0
 #: Kept back from the grace time for giving products back to the queue.
-GIVE_BACK_SECONDS = 5.0
+GIVE_BACK_SECONDS = 2.0
+#: One that is to run alone waits so long for another to leave, then it runs beside those who hang.
+ALONE_PATIENCE_SECONDS = 60.0
 LONGEST_OUTAGE_PAUSE = 60.0
 LONGEST_MESSAGE_DELAY = 900.0
 LONGEST_PRODUCT_SECONDS = 900.0
@@ -52,8 +56,9 @@ class Held:
 class Worker:
     """One per process: a receiver, `concurrency` slots, a heartbeat and a re-sender.
 
-    `start()` returns at once; `stop()` stops receiving, lets what runs finish within the grace
-    time, gives the rest back, and returns True when nothing had to be left behind.
+    `start()` returns at once. From `begin_stop()` on it receives nothing, begins no paid call, lets
+    what runs finish within `grace` seconds and gives the rest back; `stop()` waits for that, and
+    returns True when nothing had to be left behind.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Worker:
         concurrency: int,
         webhooks: Webhooks | None = None,
         *,
+        grace: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -72,12 +78,14 @@ class Worker:
         self.catalog = catalog
         self.concurrency = concurrency
         self.webhooks = webhooks
+        self.grace = grace
         self.lease_seconds = parts.claims.lease_seconds
         self.clock = clock
         self.chance = chance
-        self.stopping = threading.Event()
+        self.stopping = parts.stopping
         self.finished = threading.Event()
         self.slots = threading.Semaphore(concurrency)
+        self.work: SimpleQueue[tuple[Message, Taken | None]] = SimpleQueue()
         self.room = Room()
         self.held: dict[int, Held] = {}
         self.lock = threading.Lock()
@@ -86,6 +94,7 @@ class Worker:
         self.beats: dict[str, float] = {}
         self.threads: list[threading.Thread] = []
         self.stop_began: float | None = None
+        self.left_behind = 0
 
     # -- life --------------------------------------------------------------------------------
 
@@ -100,11 +109,10 @@ class Worker:
         if self.webhooks is not None and self.webhooks.urls:
             loops.append(("messenger", self._deliver, DELIVER_EVERY_SECONDS))
         for name, loop, pause in loops:
-            thread = threading.Thread(
-                target=self._forever, args=(name, loop, pause), name=f"packshot-{name}", daemon=True
-            )
-            self.threads.append(thread)
-            thread.start()
+            self.threads.append(_thread(name, self._forever, name, loop, pause))
+        self.drainer = _thread("drainer", self._drain)
+        for number in range(self.concurrency):
+            _thread(f"slot-{number}", self._slot)
 
     def problem(self) -> str | None:
         """Why the worker can't work, in one sentence; None when it does."""
@@ -122,36 +130,43 @@ class Worker:
         self.stop_began = self.clock()
         self.stopping.set()
 
-    def stop(self, grace: float = GRACE_SECONDS) -> bool:
-        """Drain: finish, else give back, within `grace` seconds of the first sign to stop."""
+    def stop(self, grace: float | None = None) -> bool:
+        """Begin to stop, unless that was done, and wait for the end of it, which has a limit."""
+        if grace is not None:
+            self.grace = grace
         self.begin_stop()
-        deadline = (self.stop_began or self.clock()) + grace
         if not self.threads:
             return True
-        self._wait_idle(deadline - GIVE_BACK_SECONDS)
-        unfinished = self._abandon()
+        self.drainer.join(self._grace_left())
         self.finished.set()
         for thread in self.threads:
-            thread.join(max(0.1, deadline - self.clock()))
-        return unfinished == 0
+            thread.join(max(0.1, self._grace_left()))
+        return self.left_behind == 0 and not self.held
 
-    def _wait_idle(self, deadline: float) -> None:
+    def _grace_left(self) -> float:
+        """Seconds until everything has to be over."""
+        began = self.clock() if self.stop_began is None else self.stop_began
+        return max(0.0, began + self.grace - self.clock())
+
+    def _drain(self) -> None:
+        """Begins at the signal itself: a server may take its time before it calls `stop`."""
+        self.stopping.wait()
         receiver = self.threads[0]
-        while self.clock() < deadline and (self.held or receiver.is_alive()):
+        while self._grace_left() > GIVE_BACK_SECONDS and (self.held or receiver.is_alive()):
             time.sleep(0.02)
+        self.left_behind = self._give_back_all()
+        self.finished.set()
 
-    def _abandon(self) -> int:
+    def _give_back_all(self) -> int:
         """Give back what could not be finished; its attempt does not count."""
         with self.lock:
             rest = list(self.held.values())
             self.held.clear()
-        for held in rest:
-            try:
-                if held.claim is not None:
-                    self.parts.claims.give_back(held.claim)
-                self.queue.extend([held.message], 0)
-            except PackshotError as error:
-                log.warning("product %s comes back later: %s", held.message.product_id, error)
+        try:
+            self.parts.claims.give_back_all([held.claim for held in rest if held.claim is not None])
+            self.queue.extend([held.message for held in rest], 0)
+        except PackshotError as error:
+            log.warning("%d products come back when their leases end: %s", len(rest), error)
         return len(rest)
 
     def _forever(self, name: str, loop: Callable[[], object], pause: float) -> None:
@@ -208,7 +223,7 @@ class Worker:
             self.slots.release()
         taken = self._take(held)
         for message in held:
-            self._start_thread(message, taken.get(message.product_id))
+            self.work.put((message, taken.get(message.product_id)))
 
     def _take(self, messages: list[Message]) -> dict[int, Taken]:
         """The claims of all that came together, in one transaction.
@@ -223,20 +238,6 @@ class Worker:
             log.info("claims are taken one by one: %s", error)
             return {}
 
-    def _start_thread(self, message: Message, taken: Taken | None) -> None:
-        # Daemon threads: one that hangs must not keep the process from ending.
-        name = f"product-{message.product_id}"
-        thread = threading.Thread(
-            target=self._handle, args=(message, taken), name=name, daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:  # "can't start new thread"
-            if isinstance(taken, Claim):
-                self.parts.claims.give_back(taken)
-            self._let_go(message)
-            self.silence.met(Unavailable(f"this machine has no thread left for a product: {error}"))
-
     def _hold(self, message: Message) -> bool:
         with self.lock:
             if message.product_id in self.held:
@@ -245,6 +246,11 @@ class Worker:
             return True
 
     # -- one product ---------------------------------------------------------------------------
+
+    def _slot(self) -> None:
+        """One product after the other, for as long as the process lives."""
+        while True:
+            self._handle(*self.work.get())
 
     def _handle(self, message: Message, taken: Taken | None) -> None:
         """Everything that happens to one message, whatever happens."""
@@ -289,6 +295,9 @@ class Worker:
                 pipeline.run(claim, self.parts)
         except LostClaim:
             raise
+        except Stopping:
+            self.parts.claims.give_back(claim)
+            self.queue.extend([message], 0)
         except RateLimited as error:
             self.outage.rest(error)
             self._give_back(message, claim, error, error.retry_after or 1.0)
@@ -376,6 +385,13 @@ class Worker:
             self.webhooks.forget_old()
 
 
+def _thread(name: str, target: Callable[..., object], *arguments: object) -> threading.Thread:
+    """A daemon: one that hangs must not keep the process from ending."""
+    thread = threading.Thread(target=target, args=arguments, name=f"packshot-{name}", daemon=True)
+    thread.start()
+    return thread
+
+
 @dataclass
 class Outage:
     """How long to keep still while a part is away: 1 to 60 s, growing, jittered, logged rarely."""
@@ -427,10 +443,14 @@ class Outage:
 
 
 class Room:
-    """Where products run side by side; one whose last claim died runs with nothing beside it."""
+    """Where products run side by side; one whose last claim died runs with nothing beside it.
 
-    def __init__(self) -> None:
+    Unless those beside it hang: when nobody has left for `patience` seconds it waits no longer.
+    """
+
+    def __init__(self, patience: float = ALONE_PATIENCE_SECONDS) -> None:
         self.changed = threading.Condition()
+        self.patience = patience
         self.inside = 0
         self.wanting_alone = 0
         self.alone = False
@@ -439,10 +459,14 @@ class Room:
     def enter(self, alone: bool) -> Iterator[None]:
         with self.changed:
             self.wanting_alone += alone
-            self.changed.wait_for(lambda: self._may_enter(alone))
+            while not self._may_enter(alone):
+                left_before = self.inside
+                if not self.changed.wait(self.patience) and alone and self.inside == left_before:
+                    break
             self.wanting_alone -= alone
             self.inside += 1
-            self.alone = alone
+            self.alone = alone and self.inside == 1
+            self.changed.notify_all()
         try:
             yield
         finally:

@@ -67,6 +67,31 @@ class Picture:
     made_by_ai: bool = False  # generative: provenance metadata says so
 
 
+class Answers(Protocol):
+    """Keeps the paid answer of one variant from the moment it arrives."""
+
+    def take(self) -> bytes | None:
+        """What an earlier attempt kept, once: use it in place of paying again."""
+        ...
+
+    def keep(self, data: bytes) -> None:
+        """Keep this picture as it came; returns when it is stored."""
+        ...
+
+
+class NothingKept:
+    """Where nothing outlives the call: `packshot enhance`, and whatever costs nothing."""
+
+    def take(self) -> bytes | None:
+        return None
+
+    def keep(self, data: bytes) -> None:
+        return None
+
+
+NOTHING_KEPT = NothingKept()
+
+
 @dataclass
 class CallRecord:
     """One paid request, filled in by the enhancer while it runs and saved by the ledger."""
@@ -117,8 +142,15 @@ class Enhancer(Protocol):
         """Read the photo once and plan `brief.wanted` variants."""
         ...
 
-    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
-        """Make variant 0..wanted-1 from the original photo."""
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
+        """Make variant 0..wanted-1 from the original photo. What is paid for goes to `answers`."""
         ...
 
     def health(self) -> Health:

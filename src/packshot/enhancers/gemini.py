@@ -15,7 +15,9 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from packshot.enhancers import (
+    NOTHING_KEPT,
     Analysis,
+    Answers,
     Brief,
     CallRecord,
     Health,
@@ -128,15 +130,27 @@ class GeminiEnhancer:
             log.info("%s Asking again.", error.message)
             return self._analyse_once(photo, brief, str(error.__cause__ or "it held no JSON"))
 
-    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
         """Make one picture from the original photo; an answer without one is asked for again."""
+        call = self._picture_call(photo, analysis, brief, variant)
+        title = analysis.variants[variant].title
+        kept = answers.take()
         try:
-            return self._generate_once(photo, analysis, brief, variant)
+            if kept is not None:
+                return self._accepted(kept, call, title, call.request.model)
+            return self._paid(call, lambda answer: self._picture(answer, call, title, answers))
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
-            return self._generate_once(photo, analysis, brief, variant)
+            return self._paid(call, lambda answer: self._picture(answer, call, title, answers))
 
     def health(self) -> Health:
         """What the last calls taught; no network."""
@@ -180,9 +194,7 @@ class GeminiEnhancer:
         call = _Call("analysis", request, brief, None, subject)
         return self._paid(call, lambda answer: _analysis(answer, call))
 
-    def _generate_once(
-        self, photo: Photo, analysis: Analysis, brief: Brief, variant: int
-    ) -> Picture:
+    def _picture_call(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> _Call:
         request = Request(
             model=self.image_model,
             photo=self._photos.shrunk(photo),
@@ -192,12 +204,10 @@ class GeminiEnhancer:
             size=self._settings.enhanced_image_size,
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
-        call = _Call("picture", request, brief, variant, subject)
-        title = analysis.variants[variant].title
-        return self._paid(call, lambda answer: self._picture(answer, call, title))
+        return _Call("picture", request, brief, variant, subject)
 
-    def _picture(self, answer: Answer, call: _Call, title: str) -> Picture:
-        """The picture in an answer, when it is one that can be shown."""
+    def _picture(self, answer: Answer, call: _Call, title: str, answers: Answers) -> Picture:
+        """The picture in an answer, kept as it came, when it is one that can be shown."""
         blob = answer.picture
         if blob is None:
             raise outcomes.nothing_usable(answer, call.subject, "picture")
@@ -206,12 +216,16 @@ class GeminiEnhancer:
             raise EnhancerError(
                 f"Gemini's data for {call.subject} is not base64.", code="no_picture"
             )
+        answers.keep(data)
+        return self._accepted(data, call, title, answer.model_version or call.request.model)
+
+    def _accepted(self, data: bytes, call: _Call, title: str, model: str) -> Picture:
         inspected = self._inspected(data, call)
         return Picture(
             data=data,
             title=title,
             prompt=call.request.words,
-            model=answer.model_version or call.request.model,
+            model=model,
             warning=_ratio_warning(inspected, self._settings.enhanced_image_aspect),
             made_by_ai=True,
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from packshot.enhancers import (
+    NOTHING_KEPT,
     Analysis,
+    Answers,
     Brief,
     Enhancer,
     Health,
@@ -35,7 +37,14 @@ class LocalEnhancer(Enhancer):
         """One child call: decode, measure, and plan `brief.wanted` variants with their reasons."""
         return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, self._cutout))
 
-    def generate(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Picture:
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
         """One child call: make the planned variant. Raises EnhancerError when none was planned."""
         if variant >= len(analysis.variants):
             raise EnhancerError(

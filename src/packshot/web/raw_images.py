@@ -7,7 +7,7 @@ from packshot.fetch import check_url
 from packshot.wiring import Services, raw_buckets
 
 #: What Packshot made itself is no raw image.
-OWN_WORK = ("enhanced/", "normalised/", "previews/")
+OWN_WORK = ("enhanced/", "normalised/", "previews/", "answers/")
 
 
 def check_raw_image(raw_image: str, services: Services) -> None:
