@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -31,10 +32,10 @@ from packshot.enhancers.gemini import GeminiEnhancer
 from packshot.enhancers.gemini_answers import NotJson, read_answer
 from packshot.enhancers.gemini_client import GeminiClient, Request
 from packshot.enhancers.gemini_models import current_name
-from packshot.enhancers.gemini_pace import Budget, Pace
+from packshot.enhancers.gemini_pace import Pace
 from packshot.enhancers.gemini_pixels import inspect, shrink
 from packshot.enhancers.gemini_transport import proxy_for
-from packshot.enhancers.prices import estimate, price_of
+from packshot.enhancers.prices import estimate, expected_cost, price_of
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -63,7 +64,6 @@ class Row:
     kind: str
     model: str
     variant: int | None
-    at: float
     record: CallRecord
     complete: bool = False
 
@@ -71,29 +71,19 @@ class Row:
 class MemoryLedger:
     """The calls table as a list."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         self.rows: list[Row] = []
-        self.spent = Decimal(0)
-        self._clock = clock
 
     @contextmanager
     def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> Iterator[CallRecord]:
-        row = Row(kind, model, variant, self._clock(), CallRecord())
+        row = Row(kind, model, variant, CallRecord(cost=expected))
         self.rows.append(row)
         try:
             yield row.record
         finally:
             row.complete = True
-            self.spent += row.record.cost or 0
-
-    def sent_within(self, seconds: float, model: str | None = None) -> int:
-        since = self._clock() - seconds
-        return sum(row.at > since and model in {None, row.model} for row in list(self.rows))
-
-    def spent_today(self) -> Decimal:
-        return self.spent
 
     @property
     def outcomes(self) -> list[str]:
@@ -186,7 +176,7 @@ def make(fake: FakeGemini, photo: Photo) -> Iterator[Make]:
     ) -> Bench:
         clock = Clock()
         now = time.monotonic if real_time else clock
-        ledger = MemoryLedger(now)
+        ledger = MemoryLedger()
         settings = Settings(
             gemini_api_key=SecretStr(KEY), google_gemini_base_url=base_url or fake.url, **knobs
         )
@@ -662,6 +652,22 @@ def test_a_proxy_that_echoes_the_key_does_not_get_it_into_a_message(bench: Bench
         bench.generate()
 
 
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("before", range(170, 202, 7))
+def test_a_key_that_is_echoed_where_a_message_is_cut_does_not_leak(
+    bench: Bench, status: int, before: int
+) -> None:
+    from packshot.fake_gemini.faults import Fault, Reply
+
+    said = "x" * before + KEY
+    page = json.dumps({"error": {"code": 500, "message": said}}).encode()
+    bench.fake.misbehave(Fault(lambda good, asked: Reply(status, page, paid=False), works=False))
+
+    with pytest.raises(PackshotError) as caught:
+        bench.generate()
+    assert KEY[:4] not in caught.value.message
+
+
 @pytest.mark.parametrize("key", ["has space", "non-äscii", "new\nline"])
 def test_a_key_that_cannot_be_one_stops_the_start(key: str) -> None:
     with pytest.raises(SettingsError, match="GEMINI_API_KEY") as caught:
@@ -765,16 +771,8 @@ def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
     assert waits == [pytest.approx(seconds * 1.1 + 0.5) for seconds in (2, 4, 8, 16, 32, 60, 60)]
 
 
-def pace(clock: Clock, ledger: MemoryLedger | None = None, cap: int = 8, **knobs: Any) -> Pace:
-    return Pace(
-        cap,
-        knobs.pop("rpm", None),
-        ledger or MemoryLedger(clock),
-        clock=clock,
-        sleep=clock.sleep,
-        random=lambda: 0.0,
-        patience=knobs.pop("patience", 5.0),
-    )
+def pace(clock: Clock, cap: int = 8, patience: float = 5.0) -> Pace:
+    return Pace(cap, clock=clock, sleep=clock.sleep, random=lambda: 0.5, patience=patience)
 
 
 def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
@@ -816,70 +814,56 @@ def test_who_finds_no_place_goes_back_to_the_queue() -> None:
         pass
 
 
-def test_requests_per_minute_hold_over_all_processes(make: Make) -> None:
-    bench = make(gemini_rpm=3)
-    for _ in range(3):
-        bench.generate()
-        bench.clock.now += 2
-    with pytest.raises(RateLimited, match="GEMINI_RPM=3") as caught:
-        bench.generate()
-    assert caught.value.retry_after is not None
-    assert 54 <= caught.value.retry_after < 66
-    assert len(bench.fake.requests) == 3
+def test_a_short_wait_for_the_minutes_quota_is_waited_here_and_a_long_one_is_not() -> None:
+    clock = Clock()
+    pacing = pace(clock)
+    waits = [RateLimited("full", retry_after=2.0), RateLimited("full", retry_after=50.0)]
 
-    bench.clock.now += 52
-    bench.generate()  # 2 s too early: slept here
-    assert bench.clock.slept == [2.0]
+    def ask() -> str:
+        raise waits.pop(0)
 
-
-def test_the_minutes_quota_is_not_overrun_by_threads(make: Make) -> None:
-    bench = make(gemini_rpm=4, real_time=True)
-
-    def attempt(_: int) -> str:
-        try:
-            bench.generate()
-        except RateLimited:
-            return "waits"
-        return "made"
-
-    with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(attempt, range(10)))
-    assert sorted(results) == ["made"] * 4 + ["waits"] * 6
-    assert len(bench.fake.requests) == 4
+    with pytest.raises(RateLimited) as caught:
+        pacing.admitted(ask)
+    assert clock.slept == [2.0]
+    assert caught.value.retry_after == pytest.approx(50 * 1.1 + 0.5)
+    assert pacing.admitted(lambda: "in") == "in"
 
 
 # ---- money
 
 
-def test_the_budget_stops_paid_calls_and_says_so(make: Make) -> None:
-    bench = make(gemini_daily_budget=0.1)
-    bench.generate()
-    bench.generate(1)
-    with pytest.raises(Unavailable, match=r"GEMINI_DAILY_BUDGET=0.1 is reached") as caught:
-        bench.generate(2)
-    assert caught.value.code == "budget_reached"
-    assert len(bench.fake.requests) == 2
-    assert bench.ledger.spent < Decimal("0.1")
-    assert "GEMINI_DAILY_BUDGET" in (bench.enhancer.health().problem or "")
+@pytest.mark.parametrize(
+    ("fault", "free"),
+    [
+        ("bad_key", True),
+        ("bad_request", True),
+        ("quota_minute", True),
+        ("quota_day", True),
+        ("overloaded", True),
+        ("error_200", True),
+        ("timeout_504", False),
+        ("html_502", False),
+        ("empty_200", False),
+        ("cut_body", False),
+        ("cut_json", False),
+        ("reset", False),
+    ],
+)
+def test_only_what_was_turned_away_costs_nothing(bench: Bench, fault: str, free: bool) -> None:
+    bench.fake.misbehave(fault)
+    with contextlib.suppress(PackshotError):  # an empty answer is asked for again
+        bench.generate()
 
-    bench.ledger.spent = Decimal(0)  # midnight
-    bench.generate(2)
-    assert bench.enhancer.health().ok
+    expected = expected_cost("picture", "gemini-nano-banana-2.1", "1K", TODAY)
+    assert bench.ledger.rows[0].record.cost == (0 if free else expected)
 
 
-def test_calls_in_flight_count_against_the_budget() -> None:
-    ledger = MemoryLedger()
-    budget = Budget(0.1, ledger)
-    four_cents = Decimal("0.04")
-    with (
-        budget.reserved(four_cents),
-        budget.reserved(four_cents),
-        pytest.raises(RateLimited),
-        budget.reserved(four_cents),
-    ):
-        pytest.fail("over the budget")
-    with budget.reserved(Decimal("0.04")):
-        pass
+def test_a_connection_that_was_never_made_costs_nothing(make: Make, unused_port: int) -> None:
+    bench = make(base_url=f"http://127.0.0.1:{unused_port}")
+    with pytest.raises(Unavailable):
+        bench.generate()
+
+    assert bench.ledger.rows[0].record.cost == 0
 
 
 def test_an_unknown_model_costs_nothing_known_and_says_so(make: Make) -> None:
@@ -890,7 +874,21 @@ def test_an_unknown_model_costs_nothing_known_and_says_so(make: Make) -> None:
     assert any("no price for gemini-9-future" in note for note in unknown.enhancer.startup_notes())
     with pytest.raises(NotConfigured):
         unknown.analyse()
-    assert unknown.ledger.rows[0].record.cost is None
+    assert unknown.ledger.rows[0].record.cost == 0
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"gemini_model": "gemini-9-future"},
+        {"gemini_image_model": "gemini-9-pear"},
+        {"gemini_image_model": "gemini-3.1-flash-lite-image", "enhanced_image_size": "4K"},
+    ],
+)
+def test_a_budget_that_cannot_be_kept_stops_the_start(make: Make, knobs: dict[str, Any]) -> None:
+    make(**knobs)
+    with pytest.raises(SettingsError, match=r"GEMINI_DAILY_BUDGET=5 can't be kept: .*no price"):
+        make(gemini_daily_budget=5, **knobs)
 
 
 def test_prices_change_by_date() -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database import Database
 from packshot.errors import Conflict, NotFound, PackshotError
+from packshot.ledger import spent_today
 from packshot.models import (
     APPROVED,
     FAILED,
@@ -456,11 +457,7 @@ class Catalog:
             products = dict(_counts(session, Product.status))
             images = dict(_counts(session, ProductImage.status))
             spent = session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))
-            today = session.scalar(
-                select(func.coalesce(func.sum(Call.cost), 0)).where(
-                    Call.sent_at >= _midnight(session)
-                )
-            )
+            today = spent_today(session)
             reviewed = _lately(session, Decision.at)
             made = _lately(session, ProductImage.created_at)
         return Stats(
@@ -468,7 +465,7 @@ class Catalog:
             images=images,
             queue=self.queue.depth(),
             spent=Decimal(str(spent)),
-            spent_today=Decimal(str(today)),
+            spent_today=today,
             reviewed_last_hour=reviewed,
             made_last_hour=made,
         )
@@ -927,11 +924,6 @@ def _counts(session: Session, column: Any) -> list[tuple[str, int]]:
 def _lately(session: Session, column: Any) -> int:
     """Rows whose moment is within the last hour."""
     return session.scalar(select(func.count()).where(column >= now(-3600))) or 0
-
-
-def _midnight(session: Session) -> datetime:
-    moment: datetime = session.execute(select(now())).scalar_one()
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _write_cursor(product_id: int) -> str:

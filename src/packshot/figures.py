@@ -12,6 +12,7 @@ from sqlalchemy import and_, case, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from packshot.database import Database
+from packshot.ledger import spent_today
 from packshot.models import (
     APPROVED,
     FAILED,
@@ -88,8 +89,9 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             failed=_by(session, Product.error_code, Product.status == FAILED),
             rejections=_by(session, Decision.reason, Decision.status == REJECTED),
             calls={(kind, outcome or "under_way"): count for kind, outcome, count, _ in calls},
-            spent=float(sum(cost or 0 for *_, cost in calls)),
-            spent_today=_spent_today(session),
+            # Without calls under way: their real cost may be less, and a counter never goes back.
+            spent=float(sum(cost or 0 for _, outcome, _, cost in calls if outcome)),
+            spent_today=float(spent_today(session)),
             **_queue(session, lease_seconds),
             made_last_hour=_lately(session, ProductImage.created_at),
             reviewed_last_hour=_lately(session, Decision.at),
@@ -107,12 +109,6 @@ def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:
 
 def _lately(session: Session, column: Any) -> int:
     return session.scalar(select(func.count()).where(column >= now(-HOUR))) or 0
-
-
-def _spent_today(session: Session) -> float:
-    midnight = session.execute(select(now())).scalar_one().replace(hour=0, minute=0, second=0)
-    spent = select(func.sum(Call.cost)).where(Call.sent_at >= midnight.replace(microsecond=0))
-    return float(session.scalar(spent) or 0)
 
 
 def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:

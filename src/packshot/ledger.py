@@ -1,4 +1,4 @@
-"""The paid requests: written before they are sent, completed after, read for pace and budget."""
+"""The paid requests: admitted and written before they are sent, completed after."""
 
 from __future__ import annotations
 
@@ -7,31 +7,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 
 from packshot.database import Database
 from packshot.enhancers import Brief, CallRecord
-from packshot.errors import PackshotError, Unavailable
+from packshot.errors import PackshotError, RateLimited, Unavailable
 from packshot.models import Call, now
 from packshot.patience import Patience
 
 log = logging.getLogger("packshot.ledger")
 
+WINDOW_SECONDS = 60.0
+BUDGET_SECONDS = 300.0  # how often a used-up budget is looked at again: it starts anew at midnight
+ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
+
 
 class DatabaseLedger:
-    """The `calls` table, which all processes share."""
+    """The `calls` table, which all processes share, and what they may do together."""
 
-    def __init__(self, database: Database, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rpm: int | None = None,
+        daily_budget: Decimal | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any."""
         self.database = database
+        self.rpm, self.daily_budget = rpm, daily_budget
         self.patience = patience or Patience()
 
     @contextmanager
     def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> Iterator[CallRecord]:
-        """A row for one request; its outcome is the error's code when the block raises."""
-        record = CallRecord()
-        call_id = self._begin(kind, model, brief, variant)
+        """A row for one request; its outcome is the error's code when the block raises.
+
+        See `Ledger.call`. A process that dies leaves its calls at what they were expected to cost.
+        """
+        record = CallRecord(cost=expected)
+        call_id = self._begin(kind, model, brief, variant, expected)
         try:
             yield record
         except BaseException as error:
@@ -40,8 +57,12 @@ class DatabaseLedger:
         finally:
             self._keep(call_id, record)
 
-    def _begin(self, kind: str, model: str, brief: Brief, variant: int | None) -> int:
+    def _begin(
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
+    ) -> int:
+        """Look at the limits and write the row in one transaction: no two see the same room."""
         with self.database.write() as session:
+            self._admit(session, expected or Decimal(0))
             call = Call(
                 product_id=brief.product_id,
                 round=brief.round,
@@ -49,10 +70,21 @@ class DatabaseLedger:
                 kind=kind,
                 model=model,
                 sent_at=now(),
+                cost=expected,
             )
             session.add(call)
             session.flush()
             return call.id
+
+    def _admit(self, session: Session, expected: Decimal) -> None:
+        if self.rpm is None and self.daily_budget is None:
+            return
+        if not self.database.is_sqlite:  # there BEGIN IMMEDIATE lets one write at a time
+            session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
+        if self.rpm is not None:
+            _check_minute(session, self.rpm)
+        if self.daily_budget is not None:
+            _check_day(session, self.daily_budget, expected)
 
     def _keep(self, call_id: int, record: CallRecord) -> None:
         """Note how it ended. The answer is worth more than the note: it must not go with it."""
@@ -78,19 +110,35 @@ class DatabaseLedger:
                 )
             )
 
-    def sent_within(self, seconds: float, model: str | None = None) -> int:
-        """Requests sent in the last `seconds` by all processes."""
-        query = select(func.count()).select_from(Call).where(Call.sent_at > now(-seconds))
-        query = query if model is None else query.where(Call.model == model)
-        with self.database.read() as session:
-            return session.scalar(query) or 0
 
-    def spent_today(self) -> Decimal:
-        """US dollars since midnight UTC, by all processes."""
-        with self.database.read() as session:
-            moment = session.execute(select(now())).scalar_one()
-            midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            spent = session.scalar(
-                select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
-            )
-        return Decimal(str(spent))
+def _check_minute(session: Session, rpm: int) -> None:
+    """Raises RateLimited when the `rpm`-th newest request is less than a minute old."""
+    newest = select(Call.sent_at, now()).where(Call.sent_at > now(-WINDOW_SECONDS))
+    full = session.execute(newest.order_by(Call.sent_at.desc()).offset(rpm - 1).limit(1)).first()
+    if full is not None:
+        age = (full[1] - full[0]).total_seconds()
+        raise RateLimited(
+            f"GEMINI_RPM={rpm} requests were sent in the last minute.",
+            retry_after=max(0.01, WINDOW_SECONDS - age),
+        )
+
+
+def _check_day(session: Session, budget: Decimal, expected: Decimal) -> None:
+    """Raises Unavailable when a call of `expected` US dollars would go over the day's budget."""
+    spent = spent_today(session)
+    if spent + expected > budget or spent >= budget:
+        raise Unavailable(
+            f"GEMINI_DAILY_BUDGET={budget} is reached: ${spent:.4f} spent today, calls under way "
+            f"included, and the next one costs about ${expected:.4f}. Products wait until "
+            "midnight UTC; raise the budget to go on.",
+            code="budget_reached",
+            retry_after=BUDGET_SECONDS,
+        )
+
+
+def spent_today(session: Session) -> Decimal:
+    """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
+    moment = session.execute(select(now())).scalar_one()
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
+    return Decimal(str(session.scalar(spent)))

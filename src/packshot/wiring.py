@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from packshot.catalog import Catalog
@@ -94,7 +95,7 @@ def build(settings: Settings) -> Services:
     queue = choose_queue(settings, database)
     storage = choose_storage(settings)
     pixels = Pixels(settings.pixel_processes)
-    enhancer = choose_enhancer(settings, DatabaseLedger(database), pixels)
+    enhancer = choose_enhancer(settings, choose_ledger(settings, database), pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
     parts = Parts(
@@ -150,6 +151,15 @@ def choose_storage(settings: Settings) -> Storage:
 def raw_buckets(settings: Settings) -> RawBuckets:
     own = (settings.s3_bucket,) if settings.s3_bucket else ()
     return RawBuckets((*own, *settings.s3_raw_buckets), settings.aws_region)
+
+
+def choose_ledger(settings: Settings, database: Database) -> DatabaseLedger:
+    budget = settings.gemini_daily_budget
+    return DatabaseLedger(
+        database,
+        rpm=settings.gemini_rpm,
+        daily_budget=None if budget is None else Decimal(str(budget)),
+    )
 
 
 def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhancer:

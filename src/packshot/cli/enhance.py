@@ -123,12 +123,6 @@ class NoLedger:
     """One photo at the command line is not kept in any database."""
 
     def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> AbstractContextManager[CallRecord]:
-        return nullcontext(CallRecord())
-
-    def sent_within(self, seconds: float, model: str | None = None) -> int:
-        return 0
-
-    def spent_today(self) -> Decimal:
-        return Decimal(0)
+        return nullcontext(CallRecord(cost=expected))

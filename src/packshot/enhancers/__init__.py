@@ -100,7 +100,7 @@ class CallRecord:
     tokens_out: int = 0  # text and thinking
     tokens_image: int = 0
     images: int = 0
-    cost: Decimal | None = None  # US dollars
+    cost: Decimal | None = None  # US dollars; what is expected, until it is known
     model_version: str | None = None
     outcome: str = "unknown"  # "ok", or the code of the error
 
@@ -109,17 +109,14 @@ class Ledger(Protocol):
     """Where paid requests are written before they are sent, and completed after."""
 
     def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> AbstractContextManager[CallRecord]:
-        """Write a row, yield the record to fill in, complete the row also when the call raises."""
-        ...
+        """Write a row, yield the record to fill in, complete the row also when the call raises.
 
-    def sent_within(self, seconds: float, model: str | None = None) -> int:
-        """Requests sent in the last `seconds`, by all processes (for the pace)."""
-        ...
-
-    def spent_today(self) -> Decimal:
-        """US dollars since midnight UTC, by all processes (for the budget)."""
+        The row costs what is `expected` (US dollars) until it is completed. Writes none, and
+        raises, when all processes together have no room: RateLimited for requests per minute,
+        Unavailable `budget_reached` for the day's budget; `retry_after` says when to ask again.
+        """
         ...
 
 

@@ -9,9 +9,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TypeVar
 
 from packshot.enhancers import (
@@ -38,15 +39,16 @@ from packshot.enhancers.gemini_answers import (
 from packshot.enhancers.gemini_client import GeminiClient, Request
 from packshot.enhancers.gemini_health import Standing, Suspects
 from packshot.enhancers.gemini_models import current_name
-from packshot.enhancers.gemini_pace import Budget, Pace
+from packshot.enhancers.gemini_pace import Pace
 from packshot.enhancers.gemini_pixels import Inspected, inspect, shrink
-from packshot.enhancers.prices import Price, expected_cost, price_of
+from packshot.enhancers.prices import expected_cost, price_of
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
     PackshotError,
     PictureError,
     RateLimited,
+    SettingsError,
     Unavailable,
 )
 from packshot.settings import Settings
@@ -103,11 +105,9 @@ class GeminiEnhancer:
         for sentence in (note, image_note):
             if sentence:
                 self._standing.note(sentence)
-        for model in (self.model, self.image_model):
-            self._price(model)
+        self._check_prices()
         cap = settings.concurrency * settings.enhanced_images_count
-        self._pace = Pace(cap, settings.gemini_rpm, ledger, clock=clock, sleep=sleep, random=random)
-        self._budget = Budget(settings.gemini_daily_budget, ledger)
+        self._pace = Pace(cap, clock=clock, sleep=sleep, random=random)
         self._client = GeminiClient(
             _key(settings),
             settings.google_gemini_base_url,
@@ -266,24 +266,20 @@ class GeminiEnhancer:
         """Wait for our turn, write the call down, send it, and take what `accept` makes of it."""
         with ExitStack() as stack:
             began = stack.enter_context(self._pace.slot(call.request.model))
-            self._reserve(stack, call)
-            with self._pace.admission(call.request.model):
-                record = stack.enter_context(self._written(call))
+            record = self._pace.admitted(lambda: self._written(call, stack))
             return self._sent(call, record, began, accept)
 
-    def _reserve(self, stack: ExitStack, call: _Call) -> None:
-        """Set the call's expected price aside in the day's budget."""
-        expected = expected_cost(call.kind, call.request.model, call.request.size, self._today())
+    def _written(self, call: _Call, stack: ExitStack) -> CallRecord:
+        """The call's row in the ledger, at what it is expected to cost."""
+        model, size = call.request.model, call.request.size
+        expected = expected_cost(call.kind, model, size, self._today())
+        row = self._ledger.call(call.kind, model, call.brief, call.variant, expected)
         try:
-            stack.enter_context(self._budget.reserved(expected))
-        except RateLimited:
-            raise
+            return stack.enter_context(row)
         except Unavailable as error:
-            self._standing.trouble(error)
+            if error.code == "budget_reached":
+                self._standing.trouble(error)
             raise
-
-    def _written(self, call: _Call) -> AbstractContextManager[CallRecord]:
-        return self._ledger.call(call.kind, call.request.model, call.brief, call.variant)
 
     def _sent(
         self, call: _Call, record: CallRecord, began: float, accept: Callable[[Answer], T]
@@ -297,6 +293,8 @@ class GeminiEnhancer:
             result = accept(answer)
         except PackshotError as error:
             record.outcome = error.code
+            if error.code in outcomes.UNBILLED:
+                record.cost = Decimal(0)
             raise
         record.outcome = "ok"
         return result
@@ -364,7 +362,10 @@ class GeminiEnhancer:
         return wrong
 
     def _book(self, record: CallRecord, call: _Call, answer: Answer) -> None:
-        """Note what the call used and cost; the model that answered may be another one."""
+        """Note what the call used and cost; the model that answered may be another one.
+
+        An answer that does not say what it used stays at what was expected.
+        """
         tokens = tokens_of(answer)
         record.tokens_in, record.tokens_out = tokens.input, tokens.output
         record.tokens_image = tokens.image
@@ -373,18 +374,27 @@ class GeminiEnhancer:
         price = None
         if answer.model_version:
             price = price_of(answer.model_version, self._today())
-        price = price or self._price(call.request.model)
+        price = price or price_of(call.request.model, self._today())
         if price is not None and answer.usage_metadata is not None:
-            record.cost = price.cost(tokens.input, tokens.output, tokens.image)
+            known = price.cost(tokens.input, tokens.output, tokens.image)
+            record.cost = record.cost if known is None else known
 
-    def _price(self, model: str) -> Price | None:
-        price = price_of(model, self._today())
-        if price is None:
-            self._standing.note(
-                f"prices.toml has no price for {model}: its calls are counted without cost, and "
-                "GEMINI_DAILY_BUDGET does not see them."
-            )
-        return price
+    def _check_prices(self) -> None:
+        """Raises SettingsError when a budget is to be kept with calls whose price is unknown."""
+        size = self._settings.enhanced_image_size
+        for kind, model, of_size in (
+            ("analysis", self.model, None),
+            ("picture", self.image_model, size),
+        ):
+            if expected_cost(kind, model, of_size, self._today()) is not None:
+                continue
+            unknown = f"prices.toml has no price for {model}" + (f" at {size}" if of_size else "")
+            if self._settings.gemini_daily_budget is not None:
+                raise SettingsError(
+                    f"GEMINI_DAILY_BUDGET={self._settings.gemini_daily_budget:g} can't be kept: "
+                    f"{unknown}. Use a model that has one, or unset the budget."
+                )
+            self._standing.note(f"{unknown}: such calls are counted without cost.")
 
 
 def _key(settings: Settings) -> str:

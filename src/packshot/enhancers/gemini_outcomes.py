@@ -46,6 +46,22 @@ ONCE_MORE = frozenset(
 # Trouble that one product alone can cause, by a photo or words Gemini can't digest.
 MAY_BE_THE_PRODUCT = frozenset({"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled"})
 LASTING = frozenset({"gemini_day_quota", "gemini_billing"})  # no request will go well for a while
+# Never reached the model: turned away at the door (4xx, 429, 503), or never connected. What broke
+# later may have been worked for, and is counted at what was expected.
+UNBILLED = frozenset(
+    {
+        "rate_limited",
+        "gemini_overloaded",
+        "gemini_day_quota",
+        "gemini_billing",
+        "bad_key",
+        "unknown_model",
+        "gemini_redirect",
+        "gemini_bad_photo",
+        "gemini_bad_request",
+        "gemini_unreachable",
+    }
+)
 
 
 # --- Answers -------------------------------------------------------------------------------------

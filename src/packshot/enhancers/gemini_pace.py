@@ -1,4 +1,4 @@
-"""How fast Gemini is asked: concurrency that adapts, requests per minute, pauses and the budget."""
+"""How fast Gemini is asked: concurrency that adapts, pauses, and waiting for one's turn."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import TypeVar
 
-from packshot.enhancers import Ledger
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
 LONGEST_BACKOFF = 60.0
-BUDGET_SECONDS = 300.0  # how often a used-up budget is looked at again: it starts anew at midnight
-WINDOW = 60.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Pause:
 
 
 class Pace:
-    """Shared by all threads of a process; requests per minute are counted over all processes.
+    """Shared by all threads of a process.
 
     Concurrency starts at `cap`, halves when Gemini says it is too much (once per burst), and grows
     back by one for every full round of successes (additive increase, multiplicative decrease, as
@@ -36,15 +34,13 @@ class Pace:
     def __init__(
         self,
         cap: int,
-        rpm: int | None,
-        ledger: Ledger,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         random: Callable[[], float],
         patience: float = PATIENCE,
     ) -> None:
-        self._cap, self._rpm, self._ledger = cap, rpm, ledger
+        self._cap = cap
         self._clock, self._sleep, self._random = clock, sleep, random
         self._patience = patience
         self._limit = float(cap)
@@ -79,12 +75,18 @@ class Pace:
         finally:
             self._leave()
 
-    @contextmanager
-    def admission(self, model: str) -> Iterator[None]:
-        """One thread at a time: wait for the minute's quota, then write the call down in here."""
+    def admitted(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives, one thread at a time; a short wait it is told is waited here."""
         with self._admission:
-            self._respect_rpm(model)
-            yield
+            while True:
+                try:
+                    return ask()
+                except RateLimited as error:
+                    seconds = error.retry_after or self._patience
+                    if seconds > self._patience:
+                        error.retry_after = self.jittered(seconds)
+                        raise
+                self._sleep(seconds)
 
     def succeeded(self) -> None:
         """Gemini answered: forget the trouble, dare a little more."""
@@ -154,69 +156,6 @@ class Pace:
         with self._changed:
             self._in_flight -= 1
             self._changed.notify_all()
-
-    def _respect_rpm(self, model: str) -> None:
-        while self._rpm is not None and self._ledger.sent_within(WINDOW) >= self._rpm:
-            wait = self._until_room(self._rpm)
-            if wait > self._patience:
-                raise RateLimited(
-                    f"GEMINI_RPM={self._rpm} requests were sent in the last minute ({model}).",
-                    retry_after=self.jittered(wait),
-                )
-            self._sleep(wait)
-
-    def _until_room(self, rpm: int) -> float:
-        """Seconds until enough requests are more than a minute old, found by halving, to 1 s."""
-        none, enough = 0, int(WINDOW)
-        while enough - none > 1:
-            middle = (none + enough) // 2
-            if self._ledger.sent_within(WINDOW - middle) < rpm:
-                enough = middle
-            else:
-                none = middle
-        return float(enough)
-
-
-class Budget:
-    """Stops paid calls before the day's spend, with what is in flight, goes over the limit."""
-
-    def __init__(self, limit: float | None, ledger: Ledger) -> None:
-        self._limit = None if limit is None else Decimal(str(limit))
-        self._ledger = ledger
-        self._reserved = Decimal(0)
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def reserved(self, amount: Decimal | None) -> Iterator[None]:
-        """Set `amount` US dollars aside while a call runs. Raises Unavailable `budget_reached`."""
-        if self._limit is None:
-            yield
-            return
-        amount = amount or Decimal(0)
-        self._reserve(amount, self._limit)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._reserved -= amount
-
-    def _reserve(self, amount: Decimal, limit: Decimal) -> None:
-        with self._lock:
-            spent = self._ledger.spent_today()
-            if spent + amount > limit or spent >= limit:
-                raise Unavailable(
-                    f"GEMINI_DAILY_BUDGET={limit} is reached: ${spent:.4f} spent today, and the "
-                    f"next call costs about ${amount:.4f}. Products wait until midnight UTC; "
-                    "raise the budget to go on.",
-                    code="budget_reached",
-                    retry_after=BUDGET_SECONDS,
-                )
-            if spent + self._reserved + amount > limit:
-                raise RateLimited(
-                    "The calls in flight may use up GEMINI_DAILY_BUDGET: waiting for their price.",
-                    retry_after=PATIENCE,
-                )
-            self._reserved += amount
 
 
 def again(error: Unavailable, retry_after: float) -> Unavailable:
