@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import threading
@@ -16,7 +17,7 @@ import httpx2
 
 from packshot.enhancers import gemini_outcomes as outcomes
 from packshot.enhancers.gemini_transport import DeadlineTransport, system_tls, within
-from packshot.errors import PackshotError, SettingsError
+from packshot.errors import SettingsError
 
 if TYPE_CHECKING:
     from google import genai
@@ -80,7 +81,7 @@ class GeminiClient:
                 model=request.model, contents=_contents(request), config=_config(request)
             )
         raw = answer.sdk_http_response
-        return (raw.body if raw else None) or ""
+        return self._without_key((raw.body if raw else None) or "")
 
     def check(self, model: str) -> None:
         """Ask Google whether it knows `model` (free); raise what is wrong."""
@@ -104,11 +105,28 @@ class GeminiClient:
         try:
             yield
         except Exception as error:
-            translated = _translated(error, model)
-            if isinstance(translated, PackshotError):  # a proxy's page may echo the headers
-                translated.message = translated.message.replace(self._api_key, "(key)")
-                translated.args = (translated.message,)
-            raise translated from None
+            raise self._translated(error, model) from None
+
+    def _translated(self, error: Exception, model: str) -> Exception:
+        from google.genai import errors
+
+        if isinstance(error, errors.APIError):
+            retry_after = getattr(error.response, "headers", {}).get("retry-after")
+            details = json.loads(self._without_key(json.dumps(error.details)))
+            return outcomes.of_status(error.code, details, model, retry_after)
+        if isinstance(error, _NO_CONNECTION):
+            return outcomes.unreachable(model)
+        if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
+            return outcomes.timed_out(model)
+        if isinstance(error, _CUT):
+            return outcomes.cut_off(model)
+        if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
+            return outcomes.garbled(model)
+        return error
+
+    def _without_key(self, text: str) -> str:
+        """A proxy may echo our headers. Before anything is cut: half a key would not be found."""
+        return text.replace(self._api_key, "(key)")
 
     def _current(self) -> genai.Client:
         """The client of this process: a forked child must not share its parent's sockets."""
@@ -180,23 +198,12 @@ def _config(request: Request) -> types.GenerateContentConfig:
     return config
 
 
-def _translated(error: Exception, model: str) -> Exception:
-    from google.genai import errors
-
-    if isinstance(error, errors.APIError):
-        retry_after = getattr(error.response, "headers", {}).get("retry-after")
-        return outcomes.of_status(error.code, error.details, model, retry_after)
-    if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-        return outcomes.timed_out(model)
-    if isinstance(error, (httpcore2.ConnectError, httpx2.ConnectError)):
-        return outcomes.unreachable(model)
-    if isinstance(error, _CUT):
-        return outcomes.cut_off(model)
-    if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
-        return outcomes.garbled(model)
-    return error
-
-
+_NO_CONNECTION = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+)
 _CUT = (
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
