@@ -222,6 +222,62 @@ def test_a_refusal_is_remembered(shop: Shop) -> None:
     assert [image.variant for image in shop.product.images] == [1, 2]
 
 
+def attempt(shop: Shop, times: int = 1) -> PackshotError | None:
+    """As the worker does: what the last of these attempts ended with."""
+    met = None
+    for _ in range(times):
+        claim = taken(shop.parts.claims, shop.product_id)
+        try:
+            met = None
+            pipeline.run(claim, shop.parts)
+        except EnhancerError as error:
+            met = error
+            shop.parts.claims.pause(claim, error, 0.0)
+    return met
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_one_stubborn_picture_does_not_bury_the_others(shop: Shop, parallel: bool) -> None:
+    shop.enhancer.parallel = parallel
+    shop.enhancer.plan = failing("picture", 1, EnhancerError("no picture came", code="no_picture"))
+    assert attempt(shop, 5) is not None  # the first made two, four were in vain
+    assert attempt(shop) is None
+
+    product = shop.product
+    assert (product.status, [image.variant for image in product.images]) == (
+        "pending_review",
+        [0, 2],
+    )
+    assert product.warning == "picture 2: no picture came"
+    asked = {key[2]: count for key, count in shop.enhancer.asked.items()}
+    assert asked == {None: 1, 0: 1, 1: 6, 2: 1}
+
+
+def test_a_picture_that_can_never_be_made_is_given_up_at_once(shop: Shop) -> None:
+    shop.enhancer.plan = failing("picture", 1, EnhancerError("bad request", retryable=False))
+    assert attempt(shop) is None
+    assert len(shop.product.images) == 2
+
+
+def test_a_product_without_any_picture_is_not_saved_by_giving_up(shop: Shop) -> None:
+    def never(kind: str, variant: int | None) -> None:
+        if kind == "picture":
+            raise EnhancerError("no picture came")
+
+    shop.enhancer.plan = never
+    assert attempt(shop, 5) is not None
+    assert shop.product.warning is None  # a retry asks for all of them again
+
+
+def test_an_outage_gives_no_picture_up(shop: Shop) -> None:
+    shop.enhancer.plan = failing("picture", 1, EnhancerError("no picture came"))
+    attempt(shop, 5)
+    shop.enhancer.plan = failing("picture", 1, Unavailable("away"))
+    with pytest.raises(Unavailable):
+        shop.run()
+    assert shop.product.warning is None
+
+
 @pytest.mark.parametrize(
     "error", [FetchError("404 from shop.example"), Unavailable("away"), EnhancerError("nothing")]
 )

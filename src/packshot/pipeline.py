@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from packshot import faults, imaging
-from packshot.claims import Claim, Claims, ImageRecord
+from packshot.claims import MAX_ATTEMPTS, Claim, Claims, ImageRecord
 from packshot.enhancers import Analysis, Brief, Enhancer, Photo, Picture
 from packshot.errors import (
     EnhancerError,
@@ -180,8 +180,8 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
             return error
         return None
 
-    met = [error for error in each(attempt, claim.missing, parts.enhancer.parallel) if error]
-    judge(claim, met)
+    met = each(attempt, claim.missing, parts.enhancer.parallel)
+    judge(claim, dict(zip(claim.missing, met, strict=True)), parts)
 
 
 def each(
@@ -226,14 +226,28 @@ def settle(
         future.set_exception(error)
 
 
-def judge(claim: Claim, met: Sequence[ProductError]) -> None:
-    """A refused picture leaves the product with its others; anything else ends the attempt."""
-    refusals = [error for error in met if isinstance(error, VariantRefused)]
-    others = [error for error in met if not isinstance(error, VariantRefused)]
+def judge(claim: Claim, met: Mapping[int, ProductError | None], parts: Parts) -> None:
+    """A refused picture leaves the product with its others; anything else ends the attempt.
+
+    One that is given up counts as refused, when there are others: a product fails without any.
+    """
+    refusals = [error for error in met.values() if isinstance(error, VariantRefused)]
+    others = {
+        variant: error
+        for variant, error in met.items()
+        if error is not None and not isinstance(error, VariantRefused)
+    }
+    if claim.made or None in met.values():
+        for variant in [each for each in others if is_given_up(claim, others[each])]:
+            parts.claims.record_refusal(claim, variant, others.pop(variant))
     if others:
-        raise min(others, key=lambda error: error.retryable)
+        raise min(others.values(), key=lambda error: error.retryable)
     if len(claim.refused) + len(refusals) == claim.wanted:
         raise refusals[0] if refusals else refused_before()
+
+
+def is_given_up(claim: Claim, error: ProductError) -> bool:
+    return not error.retryable or claim.attempts >= MAX_ATTEMPTS
 
 
 def refused_before() -> VariantRefused:

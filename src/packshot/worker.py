@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from packshot import faults, logs, pipeline
 from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claim, NothingToDo, NotNow, Taken
+from packshot.claims import Claim, NothingToDo, NotNow, Taken
 from packshot.errors import (
     FetchError,
     LostClaim,
@@ -331,7 +331,7 @@ class Worker:
         self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
 
     def _retry_or_give_up(self, message: Message, claim: Claim, error: ProductError) -> None:
-        if not error.retryable or claim.attempts >= MAX_ATTEMPTS:
+        if pipeline.is_given_up(claim, error):
             self.parts.claims.fail(claim, error)
             log.warning("product %d failed: %s", claim.product_id, error.message)
             self.queue.done([message])
