@@ -275,6 +275,7 @@ class Catalog:
                 "queued_at": moment,
                 "created_at": moment,
                 "updated_at": moment,
+                "media_namespace": str(uuid.uuid4()),
             }
             for product in products
         ]

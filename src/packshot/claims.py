@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
-    CursorResult,
+    Connection,
     Row,
     Select,
-    String,
     Table,
     Update,
     and_,
@@ -23,10 +22,12 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from packshot.database import Database
 from packshot.errors import LostClaim, PackshotError
@@ -42,6 +43,7 @@ from packshot.models import (
     now,
 )
 from packshot.outbox import Outbox
+from packshot.together import Together
 
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)
@@ -148,11 +150,9 @@ class Claims:
         self.lease_seconds = lease_seconds
         self.wanted = wanted  # for a round that is opened here
         self.outbox = outbox
-        self._look, self._hold, self._renew = (
-            _look(lease_seconds),
-            _hold(lease_seconds),
-            _renew(lease_seconds),
-        )
+        self._look, self._hold = _look(lease_seconds), _hold(lease_seconds)
+        self._renew = _renew(lease_seconds)
+        self._completed = Together(self._complete_all)
 
     def take(self, product_id: int) -> Taken:
         """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product.
@@ -163,12 +163,17 @@ class Claims:
 
     def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
         """Take each of these in one transaction: all that were received together."""
-        with self.database.write() as session:
-            # In order, so that two processes never wait for each other's rows.
-            return {each: self._take(session, each) for each in sorted(product_ids)}
+        with self.database.write_rows() as rows:
+            # Locked in order, so that two processes never wait for each other's rows.
+            looked = rows.execute(self._look, {"wanted_ids": list(product_ids)})
+            found = {row.id: row for row in looked}
+            judged = {each: self._judge(rows, found.get(each)) for each in product_ids}
+            free = [found[each] for each, verdict in judged.items() if verdict is None]
+            held = self._hold_all(rows, free) if free else {}
+        return {each: verdict or held[each] for each, verdict in judged.items()}
 
-    def _take(self, session: Session, product_id: int) -> Taken:
-        found = session.execute(self._look, {"wanted_id": product_id}).one_or_none()
+    def _judge(self, rows: Connection, found: Row[Any] | None) -> NotNow | NothingToDo | None:
+        """Why this one can't be taken; None when it can."""
         if found is None:
             return NothingToDo("no such product")
         if found.status != PENDING:
@@ -176,38 +181,41 @@ class Claims:
         if found.queued_at is None:
             return NothingToDo("nobody asked for it: POST /api/products/{id}/enhance queues it")
         if found.attempts >= MAX_ATTEMPTS and found.free:
-            self._give_up(session, found)
+            self._give_up(rows, found)
             return NothingToDo("its attempts are used up")
-        return self._compare_and_set(session, found)
+        return None if found.free and found.due else NotNow(_seconds_until_free(found))
 
-    def _give_up(self, session: Session, found: Row[Any]) -> None:
-        given_up = (
-            update(PRODUCTS)
-            .where(PRODUCTS.c.id == found.id, PRODUCTS.c.version == found.version)
-            .values(status=FAILED, **_reason(found), **_let_go())
-        )
-        if _changed(session, given_up):
-            self.outbox.add(session, found.id)
+    def _give_up(self, rows: Connection, found: Row[Any]) -> None:
+        given_up = update(PRODUCTS).where(PRODUCTS.c.id == found.id)
+        rows.execute(given_up.values(status=FAILED, **_reason(found), **_let_go()))
+        self._tell(rows, found.id)
 
-    def _compare_and_set(self, session: Session, found: Row[Any]) -> Claim | NotNow:
-        token = str(uuid.uuid4())
-        namespace = found.media_namespace or str(uuid.uuid4())
-        as_found = {"wanted_id": found.id, "before": found.attempts, "holder": found.token}
-        values = {
-            "token": token,
-            "attempts": found.attempts + (found.token is None),
-            "media_namespace": namespace,
-            "round": found.number,
+    def _hold_all(self, rows: Connection, found: Sequence[Row[Any]]) -> dict[int, Claim]:
+        ids, token = [each.id for each in found], str(uuid.uuid4())
+        rows.execute(self._hold, {"wanted_ids": ids, "token": token})
+        by_hand = [each for each in found if each.wanted is None or each.media_namespace is None]
+        namespaces = {each.id: self._complete_by_hand(rows, each) for each in by_hand}
+        made: dict[int, set[int]] = {each: set() for each in ids}
+        rounds = {each.id: each.number for each in found}
+        for product_id, number, variant in rows.execute(MADE, {"products": ids}):
+            if rounds[product_id] == number:
+                made[product_id].add(variant)
+        return {
+            each.id: self._claim(each, token, namespaces.get(each.id), made[each.id])
+            for each in found
         }
-        if not _changed(session, self._hold, as_found | values):
-            return NotNow(self._seconds_until_free(session, found.id))
-        return self._claim(session, found, token, namespace)
 
-    def _claim(self, session: Session, found: Row[Any], token: str, namespace: str) -> Claim:
-        if found.wanted is None:  # written by hand
+    def _complete_by_hand(self, rows: Connection, found: Row[Any]) -> str:
+        """What a row written by hand has not; its new namespace."""
+        namespace: str = found.media_namespace or str(uuid.uuid4())
+        named = update(PRODUCTS).where(PRODUCTS.c.id == found.id)
+        rows.execute(named.values(media_namespace=namespace))
+        if found.wanted is None:
             opened = {"product_id": found.id, "number": found.number, "wanted": self.wanted}
-            session.execute(insert(ROUNDS), opened)
-        made = session.scalars(MADE, {"product": found.id, "in_round": found.number})
+            rows.execute(insert(ROUNDS), opened)
+        return namespace
+
+    def _claim(self, found: Row[Any], token: str, namespace: str | None, made: set[int]) -> Claim:
         return Claim(
             product_id=found.id,
             token=token,
@@ -215,7 +223,7 @@ class Claims:
             alone=found.token is not None,
             category=found.category,
             raw_image=found.raw_image,
-            namespace=namespace,
+            namespace=namespace or found.media_namespace,
             round=found.number,
             wanted=found.wanted or self.wanted,
             instructions=found.instructions,
@@ -225,69 +233,59 @@ class Claims:
             refused=frozenset(entry["variant"] for entry in found.refusals or ()),
         )
 
-    def _seconds_until_free(self, session: Session, product_id: int) -> float:
-        row = session.execute(
-            select(Product.lease_until, Product.not_before, now()).where(Product.id == product_id)
-        ).one()
-        waits = [(moment - row[2]).total_seconds() for moment in row[:2] if moment is not None]
-        return max(1.0, *waits) if waits else 1.0
-
     def begin(self, claim: Claim) -> None:
         """Count the attempt of a claim that had to wait until it was alone. Raises LostClaim.
 
         Had it been counted before, a picture that kills the process would use up the attempts of
         those who wait beside it.
         """
-        with self.database.write() as session:
+        with self.database.write_rows() as rows:
             counted = _held().values(attempts=claim.attempts)
-            if not _changed(session, counted, _by(claim)):
+            if not _changed(rows, counted, _by(claim)):
                 raise _lost(claim)
 
     def renew(self, claims: Sequence[Claim]) -> set[str]:
         """Lengthen the leases; return the tokens of the claims that are lost."""
-        lost = set()
-        with self.database.write() as session:
-            for claim in sorted(claims, key=lambda held: held.product_id):
-                if not _changed(session, self._renew, _by(claim)):
-                    lost.add(claim.token)
-        return lost
+        by_token = {(claim.product_id, claim.token) for claim in claims}
+        with self.database.write_rows() as rows:
+            held = {tuple(each) for each in rows.execute(self._renew, {"pairs": sorted(by_token)})}
+        return {token for _, token in by_token - held}
 
     def check(self, claim: Claim) -> None:
         """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
-        with self.database.read() as session:
-            if session.scalar(STILL_HELD, _by(claim)) is None:
+        with self.database.read_rows() as rows:
+            if rows.scalar(STILL_HELD, _by(claim)) is None:
                 raise _lost(claim)
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Keep what was paid for. Raises LostClaim, and writes nothing, when the hold is gone."""
-        with self.database.write() as session:
-            self._progress(session, claim, FETCHED)
+        with self.database.write_rows() as rows:
+            self._progress(rows, claim, FETCHED)
             read_off = {"enhancer": enhancer, "analysis": analysis}
-            session.execute(
-                ANALYSED, read_off | {"product": claim.product_id, "in_round": claim.round}
-            )
+            of_round = {"product": claim.product_id, "in_round": claim.round}
+            rows.execute(ANALYSED, read_off | of_round)
 
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
         """Add the row of a picture whose object is stored, once. Raises LostClaim."""
         values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
         try:
-            with self.database.write() as session:
-                self._progress(session, claim)
-                session.execute(RECORD, values)
+            with self.database.write_rows() as rows:
+                self._progress(rows, claim)
+                rows.execute(RECORD, values)
         except IntegrityError:
             if not self._is_recorded(claim, image.variant):
                 raise
             # by an earlier try, whose answer was lost
 
     def _is_recorded(self, claim: Claim, variant: int) -> bool:
-        with self.database.read() as session:
-            made = session.scalars(MADE, {"product": claim.product_id, "in_round": claim.round})
-            return variant in made.all()
+        with self.database.read_rows() as rows:
+            made = rows.execute(MADE, {"products": [claim.product_id]}).all()
+        return (claim.product_id, claim.round, variant) in made
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Remember that a variant was refused for good, so that it is not asked for again."""
         with self.database.write() as session:
-            self._progress(session, claim)
+            self._progress(session.connection(), claim)
             this_round = session.get_one(
                 Round, (claim.product_id, claim.round), with_for_update=True
             )
@@ -297,10 +295,32 @@ class Claims:
 
     def complete(self, claim: Claim) -> None:
         """The last write: the product waits for its reviewer. Raises LostClaim."""
-        took = {"product": claim.product_id, "in_round": claim.round, "took": claim.steps.seconds}
-        with self.database.write() as session:
-            self._write_end(session, claim, COMPLETED)
-            session.execute(MADE_READY, took)
+        if not self._completed(claim):
+            raise _lost(claim)
+
+    def _complete_all(self, claims: Sequence[Claim]) -> list[bool]:
+        """One transaction for all that become ready at the same time: was each still held?"""
+        if len({claim.product_id for claim in claims}) < len(claims):  # one of two is stale
+            return [each for claim in claims for each in self._complete_all([claim])]
+        pairs = sorted((claim.product_id, claim.token) for claim in claims)
+        with self.database.write_rows() as rows:
+            held = set(rows.execute(COMPLETED, {"pairs": pairs}).scalars())
+            ready = [
+                {"product": each.product_id, "in_round": each.round, "took": each.steps.seconds}
+                for each in claims
+                if each.product_id in held
+            ]
+            if ready:
+                rows.execute(MADE_READY, ready)
+            for product_id in held:
+                self._tell(rows, product_id)
+        return [claim.product_id in held for claim in claims]
+
+    def _tell(self, rows: Connection, product_id: int) -> None:
+        """Write the event down, where somebody is to be told."""
+        if self.outbox.urls:
+            with Session(rows) as session, session.begin():
+                self.outbox.add(session, product_id)
 
     def fail(self, claim: Claim, error: PackshotError) -> None:
         """Give the product up, with the reason a seller can act on. Raises LostClaim."""
@@ -324,23 +344,19 @@ class Claims:
 
     def give_back_all(self, claims: Sequence[Claim]) -> None:
         """At the end of a process: all it still holds, in one transaction."""
-        with self.database.write() as session:
+        with self.database.write_rows() as rows:
             for claim in sorted(claims, key=lambda held: held.product_id):
-                _changed(session, _ending(**_attempt_back(claim)), _by(claim))
+                _changed(rows, _ending(**_attempt_back(claim)), _by(claim))
 
     def _end(self, claim: Claim, ending: Update) -> None:
-        with self.database.write() as session:
-            self._write_end(session, claim, ending)
+        with self.database.write_rows() as rows:
+            if not _changed(rows, ending, _by(claim)):
+                raise _lost(claim)
+            self._tell(rows, claim.product_id)
 
-    def _write_end(self, session: Session, claim: Claim, ending: Update) -> None:
-        if not _changed(session, ending, _by(claim)):
-            raise _lost(claim)
-        if self.outbox.urls:
-            self.outbox.add(session, claim.product_id)
-
-    def _progress(self, session: Session, claim: Claim, saved: Update | None = None) -> None:
+    def _progress(self, rows: Connection, claim: Claim, saved: Update | None = None) -> None:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
-        if not _changed(session, STEPPED if saved is None else saved, _by(claim)):
+        if not _changed(rows, STEPPED if saved is None else saved, _by(claim)):
             raise _lost(claim)
 
 
@@ -362,9 +378,13 @@ def _lost(claim: Claim) -> LostClaim:
     return LostClaim(f"product {claim.product_id} was taken over by another worker")
 
 
-def _changed(session: Session, statement: Update, values: dict[str, Any] | None = None) -> bool:
-    result = session.execute(statement, values)
-    return cast("CursorResult[Any]", result).rowcount > 0
+def _changed(rows: Connection, statement: Update, values: dict[str, Any]) -> bool:
+    return rows.execute(statement, values).rowcount > 0
+
+
+def _seconds_until_free(found: Row[Any]) -> float:
+    waits = [moment - found.at for moment in (found.lease_until, found.not_before) if moment]
+    return max(1.0, *(wait.total_seconds() for wait in waits)) if waits else 1.0
 
 
 # -- the statements every product needs ------------------------------------------------------------
@@ -372,33 +392,38 @@ def _changed(session: Session, statement: Update, values: dict[str, Any] | None 
 
 
 def _look(lease_seconds: float) -> Select[Any]:
-    """A product with its round, and whether anyone holds it; before a round it is round 1."""
+    """Products with their rounds, and whether each is free and due; locked until the commit.
+
+    Before a product has a round it is round 1.
+    """
     number = func.coalesce(func.nullif(PRODUCTS.c.round, 0), 1)
     this_round = and_(ROUNDS.c.product_id == PRODUCTS.c.id, ROUNDS.c.number == number)
-    free = lease_is_free(lease_seconds).label("free")
-    query = select(PRODUCTS, number.label("number"), free, *(ROUNDS.c[name] for name in OF_ROUND))
-    return query.select_from(PRODUCTS.outerjoin(ROUNDS, this_round)).where(
-        PRODUCTS.c.id == bindparam("wanted_id")
+    query = select(
+        PRODUCTS,
+        number.label("number"),
+        lease_is_free(lease_seconds).label("free"),
+        is_due().label("due"),
+        now().label("at"),
+        *(ROUNDS.c[name] for name in OF_ROUND),
+    )
+    return (
+        query.select_from(PRODUCTS.outerjoin(ROUNDS, this_round))
+        .where(PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True)))
+        .order_by(PRODUCTS.c.id)
+        .with_for_update(of=PRODUCTS)
     )
 
 
 def _hold(lease_seconds: float) -> Update:
-    """The compare-and-set: only if the product is as it was found."""
+    """Take what was found free and is locked. One token for all: it fences with the id."""
     return (
         update(PRODUCTS)
-        .where(
-            PRODUCTS.c.id == bindparam("wanted_id"),
-            PRODUCTS.c.status == PENDING,
-            PRODUCTS.c.attempts == bindparam("before"),
-            PRODUCTS.c.token.is_not_distinct_from(bindparam("holder", type_=String)),
-            lease_is_free(lease_seconds),
-            is_due(),
-        )
+        .where(PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True)))
         .values(
             token=bindparam("token"),
-            attempts=bindparam("attempts"),
-            media_namespace=bindparam("media_namespace"),
-            round=bindparam("round"),
+            # The attempt of one that is to run alone counts when it begins.
+            attempts=PRODUCTS.c.attempts + case((PRODUCTS.c.token.is_(None), 1), else_=0),
+            round=func.coalesce(func.nullif(PRODUCTS.c.round, 0), 1),
             lease_until=now(lease_seconds),
         )
     )
@@ -413,8 +438,15 @@ def _by(claim: Claim) -> dict[str, Any]:
     return {"held_id": claim.product_id, "held_by": claim.token}
 
 
-def _renew(lease_seconds: float) -> Update:
-    return _held().values(lease_until=now(lease_seconds))
+def _all_of_them() -> Update:
+    """Those of the pairs of id and token that are held."""
+    pair = tuple_(PRODUCTS.c.id, PRODUCTS.c.token)
+    return update(PRODUCTS).where(pair.in_(bindparam("pairs", expanding=True)))
+
+
+def _renew(lease_seconds: float) -> ReturningUpdate[int, str | None]:
+    longer = _all_of_them().values(lease_until=now(lease_seconds))
+    return longer.returning(PRODUCTS.c.id, PRODUCTS.c.token)
 
 
 def _ending(**values: Any) -> Update:
@@ -438,7 +470,13 @@ IS_HELD: Final = (
 STILL_HELD: Final = select(PRODUCTS.c.id).where(*IS_HELD)
 STEPPED: Final = _held().values(attempts=0, version=PRODUCTS.c.version + 1, updated_at=now())
 FETCHED: Final = STEPPED.values(raw_removed_at=None)  # the raw image was fetched again
-COMPLETED: Final = _ending(status=PENDING_REVIEW, error=None, error_code=None, attempts=0)
+COMPLETED: Final = (
+    _all_of_them()
+    .values(
+        _let_go() | {"status": PENDING_REVIEW, "error": None, "error_code": None, "attempts": 0}
+    )
+    .returning(PRODUCTS.c.id)
+)
 ANALYSED: Final = (
     update(ROUNDS)
     .where(ROUNDS.c.product_id == bindparam("product"), ROUNDS.c.number == bindparam("in_round"))
@@ -451,6 +489,6 @@ MADE_READY: Final = (
 )
 # With its own moments: finer than the column's default.
 RECORD: Final = insert(IMAGES).values(created_at=now(), updated_at=now())
-MADE: Final = select(IMAGES.c.variant).where(
-    IMAGES.c.product_id == bindparam("product"), IMAGES.c.round == bindparam("in_round")
+MADE: Final = select(IMAGES.c.product_id, IMAGES.c.round, IMAGES.c.variant).where(
+    IMAGES.c.product_id.in_(bindparam("products", expanding=True))
 )

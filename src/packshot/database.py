@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from packshot.errors import SettingsError, Unavailable
+from packshot.together import Together
 
 BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this process and beside it
 #: PostgreSQL: seconds a statement may take there, and seconds after which nobody waits here for an
@@ -50,6 +51,7 @@ class Database:
         self.engine = _engine(self.url, pool_size)
         if not self.is_sqlite:
             event.listen(self.engine, "do_connect", _connect_within(answer_seconds))
+        self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
         self._sync = sync
         self._take_turns()
         os.register_at_fork(after_in_child=self._forget_parent)
@@ -61,7 +63,8 @@ class Database:
     def _take_turns(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
         self._turn: AbstractContextManager[None] = _Turn() if self.is_sqlite else nullcontext()
-        self._log = _Log(Path(f"{self.url.database}-wal"), self._sync) if on_disk else None
+        log = Path(f"{self.url.database}-wal")
+        self._to_disk = _syncing(log, self._sync) if on_disk else None
 
     @property
     def is_sqlite(self) -> bool:
@@ -70,7 +73,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session to read with; nothing is written."""
-        with away_is_unavailable(), Session(self.engine, expire_on_commit=False) as session:
+        with self.read_rows() as connection, Session(connection, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -80,16 +83,27 @@ class Database:
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside
         can be stale when the write follows. It returns when the commit is on the disk.
         """
+        with (
+            self.write_rows() as connection,
+            Session(connection, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def read_rows(self) -> Iterator[Connection]:
+        """Like `read`, for statements on tables alone: a session costs more than many of them."""
+        with away_is_unavailable(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Like `write`, for statements on tables alone."""
         with away_is_unavailable():
-            with (
-                self._turn,
-                self.engine.connect().execution_options(write=True) as connection,
-                Session(connection, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-            if self._log is not None:
-                self._log.sync()
+            with self._turn, self._writer.connect() as connection, connection.begin():
+                yield connection
+            if self._to_disk is not None:
+                self._to_disk(None)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -112,8 +126,8 @@ class _Turn:
         self._lock.release()
 
 
-class _Log:
-    """SQLite's write-ahead log: threads that commit together share one sync to the disk.
+def _syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
+    """SQLite's write-ahead log to the disk, once for all threads that commit together.
 
     With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
     on a disk with 5 ms per sync. So SQLite is told NORMAL (it syncs at its checkpoints, which
@@ -121,49 +135,22 @@ class _Log:
     commit. No log means that all of it was checkpointed, and with that synced.
     """
 
-    def __init__(self, path: Path, sync: Callable[[int], None]) -> None:
-        self._path, self._sync = path, sync
-        self._changed = threading.Condition()
-        self._begun = self._done = 0
-        self._running = False
-
-    def sync(self) -> None:
-        """Wait for a sync that begins after this call. Raises Unavailable when the disk fails."""
-        with self._changed:
-            wanted = self._begun + 1
-            while self._done < wanted:
-                if self._running:
-                    self._changed.wait()
-                else:
-                    self._lead()
-
-    def _lead(self) -> None:
-        """Sync for all who wait now; called, and left, with the lock held."""
-        self._running = True
-        self._begun += 1
-        mine = self._begun
-        self._changed.release()
+    def to_disk(calls: Sequence[None]) -> Sequence[None]:
         try:
-            self._to_disk()
-        finally:
-            self._changed.acquire()
-            self._running = False
-            self._changed.notify_all()
-        self._done = mine
-
-    def _to_disk(self) -> None:
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return
+            return calls
         except OSError as error:
             raise Unavailable(f"the database's log can't be opened: {error}") from error
         try:
-            self._sync(descriptor)
+            sync(descriptor)
         except OSError as error:
             raise Unavailable(f"the database's log can't be saved to the disk: {error}") from error
         finally:
             os.close(descriptor)
+        return calls
+
+    return Together(to_disk)
 
 
 @contextmanager
@@ -263,7 +250,7 @@ def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
         hide_parameters=True,  # an error's words go to the log; a raw image's address may be signed
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
-    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see _Log
+    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see _syncing
     pragmas += ["foreign_keys=ON"] if foreign_keys else []
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
     event.listen(engine, "begin", _begin_sqlite)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -173,8 +174,7 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
         try:
             make_variant(claim, photo, analysis, variant, parts)
         except VariantRefused as refusal:
-            refused = refusal
-            parts.patience.keep(lambda: parts.claims.record_refusal(claim, variant, refused))
+            parts.patience.keep(partial(parts.claims.record_refusal, claim, variant, refusal))
             return refusal
         except ProductError as error:
             return error
@@ -239,7 +239,8 @@ def judge(claim: Claim, met: Mapping[int, ProductError | None], parts: Parts) ->
     }
     if claim.made or None in met.values():
         for variant in [each for each in others if is_given_up(claim, others[each])]:
-            parts.claims.record_refusal(claim, variant, others.pop(variant))
+            given_up = partial(parts.claims.record_refusal, claim, variant, others.pop(variant))
+            parts.patience.keep(given_up)
     if others:
         raise min(others.values(), key=lambda error: error.retryable)
     if len(claim.refused) + len(refusals) == claim.wanted:
@@ -263,10 +264,14 @@ def make_variant(
     """Generate, finish, store, record; what was paid for and not recorded is adopted."""
     key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
     answer = PaidAnswer(claim, variant, parts)
-    if was_stored_before(claim, key, parts.storage):
-        record = adopted(key, variant, analysis, parts)
-    else:
-        record = made(claim, photo, analysis, variant, key, answer, parts)
+    try:
+        if was_stored_before(claim, key, parts.storage):
+            record = adopted(key, variant, analysis, parts)
+        else:
+            record = made(claim, photo, analysis, variant, key, answer, parts)
+    except ProductError:
+        answer.drop()  # what was kept is of no use
+        raise
     answer.drop()
     parts.patience.keep(lambda: parts.claims.record_image(claim, record))
     faults.point("after_record", claim.product_id)
@@ -336,7 +341,7 @@ class PaidAnswer:
         faults.point("after_answer", self._claim.product_id)
 
     def drop(self) -> None:
-        """The picture made of it is stored: it has served its turn."""
+        """It has served its turn."""
         if self._in_store:
             self._parts.patience.keep(lambda: self._parts.storage.delete([self._key]))
             self._in_store = False

@@ -1,0 +1,78 @@
+"""Calls that come while another one is under way share the next one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Together(Generic[T, R]):
+    """`run(items)` for all who wait at the time, by one of them; never two runs at a time.
+
+    For what costs as much for many as for one: a sync of the disk, a transaction. A call's run
+    begins after the call. What `run` raises, all of its callers get.
+    """
+
+    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        """`run` gives one result per item, in order."""
+        self._run = run
+        self._lock = threading.Lock()
+        self._waiting: list[_Call[T, R]] = []
+        self._led = False  # somebody runs, or has been told to
+
+    def __call__(self, item: T) -> R:
+        call = _Call[T, R](item)
+        with self._lock:
+            self._waiting.append(call)
+            leads, self._led = not self._led, True
+        if leads or call.is_to_lead():
+            self._lead()
+        return call.result()
+
+    def _lead(self) -> None:
+        with self._lock:
+            group, self._waiting = self._waiting, []
+        try:
+            for call, answer in zip(group, self._run([call.item for call in group]), strict=True):
+                call.answer = answer
+        except BaseException as error:
+            for call in group:
+                call.error = error
+        with self._lock:
+            self._led = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].wake(to_lead=True)
+        for call in group:
+            call.wake()
+
+
+class _Call(Generic[T, R]):
+    """One caller: its item, and what came of it."""
+
+    answer: R
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.error: BaseException | None = None
+        self._leads = False
+        self._woken = threading.Lock()
+        self._woken.acquire()
+
+    def wake(self, to_lead: bool = False) -> None:
+        self._leads = to_lead
+        self._woken.release()
+
+    def is_to_lead(self) -> bool:
+        """Wait until it was done by somebody (False), or is to be done here (True)."""
+        self._woken.acquire()
+        leads, self._leads = self._leads, False
+        return leads
+
+    def result(self) -> R:
+        if self.error is not None:
+            raise self.error
+        return self.answer
