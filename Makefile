@@ -76,13 +76,17 @@ $(BENCH): requirements.txt requirements-bench.txt
 bench: $(BENCH)
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
-# The browser tests need Chromium: found, or installed through apt when root.
+# The browser tests need Chromium, those of a wrong clock faketime: found, or installed through apt
+# when root.
 chromium:
-	@if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null \
-	    && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  echo "== Installing Chromium for the browser tests (once)"; \
+	@missing=""; \
+	command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	  || missing="chromium fonts-liberation"; \
+	command -v faketime >/dev/null || missing="$$missing faketime"; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  echo "== Installing $$missing for the tests (once)"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	    apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; fi
+	    apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 
 lock: $(BIN)/python
 	@$(BIN)/pip install --quiet uv

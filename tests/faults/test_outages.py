@@ -40,11 +40,9 @@ def away(rig: Rig, part: str, mode: str, postgres: Postgres | None = None) -> It
 
 
 def assert_all_is_well(rig: Rig, products: int) -> None:
-    audit = rig.audit()
-    assert audit.faults == []
+    audit = rig.paid_once()
     assert audit.statuses == {"pending_review": products}
     assert audit.rows == products * WANTED
-    assert audit.repeated == {}, audit.repeated
 
 
 @pytest.mark.timeout(300)
@@ -134,11 +132,10 @@ def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
             worker.stop()
             worker = rig.worker()
         rig.wait_done(seconds=120)
-        audit = rig.audit()
+        # Of a broken call nobody can know whether it is paid.
+        audit = rig.audit() if fault in {"reset", "hang"} else rig.paid_once()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": 9})
         assert in_vain <= 15, f"{in_vain} requests in {AWAY} s"
-        if fault not in {"reset", "hang"}:  # of these nobody can know whether they are paid
-            assert audit.repeated == {}
         assert worker.log().count("waiting, nothing is lost") <= 2
         worker.stop()
 
