@@ -317,6 +317,10 @@ CROSS_SITE: list[tuple[dict[str, str], bool]] = [
     ({"Origin": "http://localhost.evil.example"}, False),
     ({"Origin": "http://localhost:81"}, False),
     ({"Origin": "null"}, False),
+    ({"Origin": ""}, False),
+    ({"Origin": "http://["}, False),
+    ({"Origin": "http://a]b"}, False),
+    ({"Origin": "http://[x]"}, False),
     ({"Sec-Fetch-Site": "cross-site", "Authorization": "Basic eDp5"}, False),
 ]
 
