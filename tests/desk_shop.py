@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from fakes import FakeEnhancer
-from pydantic import SecretStr
 from sqlalchemy import insert
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -170,7 +169,7 @@ def desk_shop(
         database_url=database_url,
         media_dir=media_dir,
         enhancer="local",
-        api_keys=SecretStr(api_keys) if api_keys else None,
+        api_keys=api_keys or (),
     )
     services = build(settings)
     server = make_server(

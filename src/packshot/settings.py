@@ -14,9 +14,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from packshot.errors import SettingsError
+from packshot.keys import ApiKey, read_keys
 
-Scope = Literal["submit", "review", "admin"]
-ALL_SCOPES: tuple[Scope, ...] = ("submit", "review", "admin")
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 
@@ -28,6 +27,7 @@ def _listed(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 
 
 class Settings(BaseSettings):
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
 
     # Who gets in, what may be fetched
-    api_keys: SecretStr | None = None
+    api_keys: ApiKeys = ()  # hashes; the secrets are forgotten here
     raw_image_hosts: Names = ()
     rate_limit_per_minute: int = Field(3000, ge=0)  # per key, all processes together; 0: no limit
     products_per_day: int = Field(100_000, ge=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from packshot.settings import ALL_SCOPES, Scope
+from packshot.keys import ALL_SCOPES, NAME, Scope, new_key
 
 
 @click.command()
@@ -18,8 +18,6 @@ from packshot.settings import ALL_SCOPES, Scope
 )
 def key(name: str, scopes: tuple[Scope, ...]) -> None:
     """Make a key for NAME, as an entry for API_KEYS in the environment or `.env`."""
-    from packshot.web.keys import NAME, new_key
-
     if not NAME.fullmatch(name):
         raise click.UsageError("a name is 1 to 50 letters, digits, dots, dashes or underscores")
     entry = new_key(name, scopes or ALL_SCOPES)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from apiflask import APIFlask
 
 import packshot
+from packshot.keys import Keys
 from packshot.web import (
     auth,
     desk,
@@ -24,17 +25,13 @@ from packshot.web import (
     uploads,
 )
 from packshot.web.api import open_to_all, refuse_impossible_ids
-from packshot.web.keys import read_keys
 from packshot.wiring import Services
 
 __all__ = ["create_app"]
 
 
 def create_app(services: Services, *, clock: Callable[[], float] = time.time) -> APIFlask:
-    """The application on these services; `clock` gives Unix time.
-
-    Raises SettingsError for API_KEYS that can't be read.
-    """
+    """The application on these services; `clock` gives Unix time."""
     app = APIFlask(
         __name__, title="Packshot", version=packshot.__version__, spec_path=None, docs_path=None
     )
@@ -43,7 +40,7 @@ def create_app(services: Services, *, clock: Callable[[], float] = time.time) ->
     problems.register(app)
     # In this order: each request is numbered, let in, then counted.
     headers.register(app)
-    auth.register(app, read_keys(services.settings), clock)
+    auth.register(app, Keys(services.settings.api_keys), clock)
     limits.register(app, services.database, services.settings, clock)
     app.before_request(refuse_impossible_ids)
     operations.register(app, services.health, time.monotonic)

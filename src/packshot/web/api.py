@@ -13,7 +13,7 @@ from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request, Response, request
 
 from packshot.errors import NotFound
-from packshot.settings import Scope
+from packshot.keys import Scope
 from packshot.web.schemas import MAX_ID, Answer
 from packshot.web.strict import check, read_json
 

@@ -6,15 +6,13 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from packshot.settings import ALL_SCOPES
+from packshot.keys import ALL_SCOPES, Keys
 from packshot.web.api import SCOPES
 from packshot.web.context import Caller
-from packshot.web.keys import Keys
 from packshot.web.refusals import Refused
 from packshot.web.sessions import session_caller
 from packshot.web.visitors import Gate, visitor

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from flask import current_app, g
 
-from packshot.settings import Scope
+from packshot.keys import Scope
 from packshot.wiring import Services
 
 

@@ -10,11 +10,10 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from sqlalchemy import delete, insert, or_, select
 
+from packshot.keys import ApiKey, Keys, Scope
 from packshot.models import DeskSession, now
-from packshot.settings import Scope
 from packshot.web.api import answer, blueprint, needs, open_to_all
 from packshot.web.context import Caller, caller, services
-from packshot.web.keys import ApiKey, Keys
 from packshot.web.limits import charge_sign_in
 from packshot.web.refusals import Refused
 from packshot.web.schemas import SessionAnswer, SessionData, SignInIn

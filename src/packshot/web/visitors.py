@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import request
 
-from packshot.web.keys import ApiKey, Keys
+from packshot.keys import ApiKey, Keys
 from packshot.web.refusals import Refused
 
 #: Wrong keys from one address in a quarter of an hour, in each process.

@@ -7,10 +7,10 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Literal, cast
 
-from packshot.errors import SettingsError
-from packshot.settings import ALL_SCOPES, Scope, Settings
+Scope = Literal["submit", "review", "admin"]
+ALL_SCOPES: tuple[Scope, ...] = ("submit", "review", "admin")
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,50}")
 SECRET = re.compile(r"[!-+\--9;-~]{1,200}")  # visible ASCII but `,` and `:`
@@ -56,24 +56,24 @@ def new_key(name: str, scopes: tuple[Scope, ...] = ALL_SCOPES) -> str:
     return f"{name}:ps_{secrets.token_urlsafe(32)}:{'+'.join(scopes)}"
 
 
-def read_keys(settings: Settings) -> Keys:
-    """`name:secret[:submit+review+admin],...`; SettingsError, without a secret in it."""
-    if settings.api_keys is None:
-        return Keys(())
-    entries = [entry.strip() for entry in settings.api_keys.get_secret_value().split(",")]
+def read_keys(value: Any) -> Any:
+    """`name:secret[:submit+review+admin],...` as ApiKeys; ValueError, without a secret in it."""
+    if not isinstance(value, str):
+        return value
+    entries = [entry.strip() for entry in value.split(",")]
     keys = tuple(_read(entry, place) for place, entry in enumerate(entries, 1) if entry)
     for taken in ({key.name for key in keys}, {key.digest for key in keys}):
         if len(taken) < len(keys):
-            raise SettingsError("API_KEYS: two keys have the same name or the same secret")
-    return Keys(keys)
+            raise ValueError("two keys have the same name or the same secret")
+    return keys
 
 
 def _read(entry: str, place: int) -> ApiKey:
     name, _, rest = entry.partition(":")
     secret, _, scopes = rest.partition(":")
     if not NAME.fullmatch(name) or not SECRET.fullmatch(secret):
-        raise SettingsError(
-            f"API_KEYS: entry {place} must be name:secret or name:secret:scopes; a name has"
+        raise ValueError(
+            f"entry {place} must be name:secret or name:secret:scopes; a name has"
             " letters, digits, dot, dash and underscore, a secret no comma, colon or blank"
         )
     return ApiKey(name, digest_of(secret), _scopes(scopes, name))
@@ -82,7 +82,5 @@ def _read(entry: str, place: int) -> ApiKey:
 def _scopes(text: str, name: str) -> frozenset[Scope]:
     wanted = frozenset(text.split("+")) if text else frozenset(ALL_SCOPES)
     if not wanted <= set(ALL_SCOPES):
-        raise SettingsError(
-            f"API_KEYS: the scopes of {name} must be {', '.join(ALL_SCOPES)}, joined by +"
-        )
+        raise ValueError(f"the scopes of {name} must be {', '.join(ALL_SCOPES)}, joined by +")
     return cast("frozenset[Scope]", wanted)
