@@ -660,14 +660,56 @@ def test_old_counters_are_forgotten(shop: Shop) -> None:
 # -- what others may see -------------------------------------------------------------------------
 
 
-def test_signatures_are_only_shown_to_submitters(shop: Shop) -> None:
-    signed = f"{RAW_IMAGE}?X-Amz-Signature=s3cret"
-    [product_id] = shop.create(row(raw_image=signed))
-    for scope, shown in (("submit", True), ("admin", True), ("review", False)):
-        for path in ("/api/products", f"/api/products/{product_id}"):
-            body = shop.ask("GET", path, SECRETS[scope]).get_data(as_text=True)
-            assert ("s3cret" in body) == shown
-            assert RAW_IMAGE in body
+SIGNED_IMAGE = f"{RAW_IMAGE}?X-Amz-Signature=s3cret"
+
+
+def test_a_signature_is_shown_only_to_the_key_it_came_with(shop: Shop) -> None:
+    key = {"Idempotency-Key": "k"}
+    created = [
+        shop.bulk(row(raw_image=SIGNED_IMAGE), secret=SECRETS["submit"], headers=key)
+        for _ in range(2)  # a replay too
+    ]
+    assert all("s3cret" in answer.get_data(as_text=True) for answer in created)
+    [product] = created[0].get_json()["data"]["products"]
+    for scope, secret in SECRETS.items():
+        for path in pages_of(product["id"]):
+            body = shop.ask("GET", path, secret).get_data(as_text=True)
+            assert ("s3cret" in body) == (scope == "submit"), (scope, path)
+            assert RAW_IMAGE in body, (scope, path)
+    session = sign_in(shop, "submit").get(f"/products/{product['id']}")
+    assert "s3cret" in session.get_data(as_text=True)
+
+
+def pages_of(product_id: int) -> tuple[str, ...]:
+    """Where a pending product's raw image is shown."""
+    one = f"products/{product_id}"
+    return ("/api/products", f"/api/{one}", f"/{one}", f"/desk/{one}", "/waiting")
+
+
+def test_a_signature_is_shown_to_no_key_that_others_had_before(shop: Shop, home: Shop) -> None:
+    """Nobody's when it was written by hand; without keys there is one user, who sees all."""
+    [product_id] = shop.create(row(raw_image=SIGNED_IMAGE))
+    for shown, asked, secrets in ((False, shop, SECRETS.values()), (True, home, [None])):
+        for path, secret in every_pair(pages_of(product_id), secrets):
+            body = asked.ask("GET", path, secret).get_data(as_text=True)
+            assert ("s3cret" in body) == shown, path
+
+
+def test_changes_and_conflicts_show_no_signature_to_others(shop: Shop) -> None:
+    product_id, [image_id, *_] = shop.reviewable(raw_image=SIGNED_IMAGE)
+    answers = [
+        shop.ask(method, f"/api/{path}", SECRETS["all"], json=body, headers=headers)
+        for method, path, body, headers in (
+            ("PATCH", f"product-images/{image_id}", {"status": "approved"}, {"If-Match": '"9"'}),
+            ("PATCH", f"product-images/{image_id}", {"status": "approved"}, {}),
+            ("POST", f"products/{product_id}/review", {"status": "approved"}, {}),
+            ("POST", f"products/{product_id}/enhance", {}, {}),
+        )
+    ]
+    assert [answer.status_code for answer in answers] == [412, 200, 200, 200]
+    for answer in answers:
+        assert RAW_IMAGE in answer.get_data(as_text=True)
+        assert "s3cret" not in answer.get_data(as_text=True)
 
 
 def test_readiness_tells_strangers_only_that(shop: Shop) -> None:

@@ -57,7 +57,10 @@ KEEP_STILL_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class NewProduct:
-    """One product as the seller gives it; money in the currency itself."""
+    """One product as the seller gives it; money in the currency itself.
+
+    `submitted_by` is the name of the key it came with: who may see `raw_image` whole.
+    """
 
     category: str
     raw_image: str
@@ -65,6 +68,7 @@ class NewProduct:
     price: Decimal
     discount: Decimal
     gst: Decimal
+    submitted_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class ProductView:
     price: Decimal
     discount: Decimal | None
     gst: Decimal | None
+    submitted_by: str | None
     status: str
     created_at: datetime
     updated_at: datetime
@@ -843,6 +848,7 @@ def _product_view(
         price=product.price,
         discount=product.discount,
         gst=product.gst,
+        submitted_by=product.submitted_by,
         status=product.status,
         created_at=product.created_at,
         updated_at=product.updated_at,

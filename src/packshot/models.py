@@ -155,6 +155,7 @@ class Product(Base):
 
     `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
+    `submitted_by` is the name of the key it came with.
     """
 
     __tablename__ = "products"
@@ -172,6 +173,7 @@ class Product(Base):
 
     version: Mapped[int] = mapped_column(server_default=text("1"))
     batch_id: Mapped[str | None] = mapped_column(String(36))
+    submitted_by: Mapped[str | None] = mapped_column(String(100))
     round: Mapped[int] = mapped_column(server_default=text("0"))
     queued_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

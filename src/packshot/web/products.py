@@ -92,7 +92,7 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     known = idempotency is not None and catalog.answered(idempotency)
     give_back = charge_products(0 if known else len(batch.rows))
     try:
-        products = [row.as_new_product() for row in batch.rows.values()]
+        products = [row.as_new_product(caller().name) for row in batch.rows.values()]
         created = catalog.create(products, idempotency=idempotency)
     except PackshotError:
         give_back()

@@ -128,6 +128,7 @@ def _products() -> list[sa.Column]:  # type: ignore[type-arg]
         *_timestamps(),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("batch_id", sa.String(36), nullable=True),
+        sa.Column("submitted_by", sa.String(100), nullable=True),
         sa.Column("round", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("queued_at", UTCDateTime(), nullable=True),
         sa.Column("sent_at", UTCDateTime(), nullable=True),
