@@ -72,28 +72,49 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("GET", "/static/{filename}"): ANYBODY,
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
+    ("GET", "/"): SIGNED_IN,
+    ("GET", "/grid"): SIGNED_IN,
+    ("GET", "/waiting"): SIGNED_IN,
+    ("GET", "/failed"): SIGNED_IN,
+    ("GET", "/products/{product_id}"): SIGNED_IN,
+    ("GET", "/desk/products/{product_id}"): SIGNED_IN,
+    ("GET", "/desk/state"): SIGNED_IN,
+    ("GET", "/upload"): SUBMITTERS,
+    ("GET", "/sign-in"): ANYBODY,
 }
-FILLED_IN = {
-    "product_id": "1",
-    "image_id": "1",
-    "key": "uploads/x",
-    "name": "swagger-ui.css",
-    "code": "stale",
-    "filename": "docs.js",
+#: With these a request that is allowed also succeeds.
+BODIES: dict[tuple[str, str], Json] = {
+    ("POST", "/api/products/bulk"): {"products": [row()]},
+    ("PATCH", "/api/product-images/{image_id}"): {"status": "approved"},
+    ("POST", "/api/products/{product_id}/review"): {"status": "approved"},
+    ("POST", "/session"): {"key": SECRETS["all"]},
 }
 
 
 def routes(shop: Shop) -> set[tuple[str, str]]:
-    """(method, path) of everything that is served, but for the desk's own pages."""
+    """(method, path) of everything that is served."""
     found = set()
     for rule in shop.app.url_map.iter_rules():
-        path = "".join(
-            part if not is_name else "{" + part + "}" for is_name, part in rule._trace
-        ).removeprefix("|")
+        path = "".join("{" + part + "}" if is_name else part for is_name, part in rule._trace)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
-            if not rule.endpoint.startswith("desk."):
-                found.add((method, path.replace("|", "")))
+            found.add((method, path.replace("|", "")))
     return found
+
+
+def filled_in(shop: Shop, path: str) -> str:
+    """The path with what there is, freshly made, in its gaps."""
+    if "{" not in path:
+        return path
+    product_id, [image_id, *_] = shop.reviewable()
+    [image, *_] = shop.services.catalog.product(product_id).images
+    return path.format(
+        product_id=product_id,
+        image_id=image_id,
+        key=str(image.media_url).removeprefix("/media/"),
+        name="swagger-ui.css",
+        code="stale",
+        filename="docs.js",
+    )
 
 
 def test_the_table_has_every_route(shop: Shop) -> None:
@@ -102,23 +123,44 @@ def test_the_table_has_every_route(shop: Shop) -> None:
 
 @pytest.mark.parametrize(("method", "path"), WHO_MAY, ids=lambda part: str(part))
 def test_every_route_and_scope(shop: Shop, method: str, path: str) -> None:
+    body = BODIES.get((method, path))
     for scope in ("submit", "review", "admin", "all", None):
         secret = SECRETS[scope] if scope else None
-        response = shop.ask(method, path.format(**FILLED_IN), secret)
-        allowed = scope in WHO_MAY[method, path]
-        refused = {401} if scope is None else {403}
-        if method == "POST" and path == "/session":
-            refused = set()
-        assert (response.status_code not in {401, 403}) == allowed, (scope, response.status)
-        assert allowed or response.status_code in refused
+        response = shop.ask(method, filled_in(shop, path), secret, json=body)
+        if scope not in WHO_MAY[method, path]:
+            assert response.status_code == (403 if scope else 401), scope
+        elif path == "/api/uploads":
+            assert response.status_code == 415, scope  # let in, but with no picture
+        else:
+            assert response.status_code in {200, 201, 204, 303}, (scope, response.get_json())
 
 
-def test_every_desk_page_needs_somebody(shop: Shop) -> None:
-    """The desk's pages but its sign-in: never shown to a stranger."""
-    for rule in shop.app.url_map.iter_rules():
-        if rule.endpoint.startswith("desk.") and rule.endpoint != "desk.sign_in":
-            path = rule.rule.split("<")[0]
-            assert shop.ask("GET", path).status_code in {303, 401, 404, 405}, rule.endpoint
+@pytest.mark.parametrize(("method", "path"), WHO_MAY, ids=lambda part: str(part))
+def test_no_other_method_gets_further(shop: Shop, method: str, path: str) -> None:
+    address = filled_in(shop, path)
+    everybody = ANYBODY in [who for (_, other), who in WHO_MAY.items() if other == path]
+    for other in ("HEAD", "OPTIONS", "TRACE", "DELETE", "QUERY"):
+        if (other, path) in WHO_MAY:
+            continue
+        status = shop.ask(other, address).status_code
+        assert status == 401 or (everybody and other in {"HEAD", "OPTIONS"}), other
+    assert shop.ask("TRACE", address, SECRETS["all"]).status_code == 405
+
+
+def test_no_header_changes_the_method(shop: Shop) -> None:
+    product_id, _ = shop.reviewable()
+    address = f"/api/products/{product_id}"
+    for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        for method in ("GET", "POST"):
+            shop.ask(method, f"{address}?_method=DELETE", SECRETS["all"], headers={name: "DELETE"})
+    assert shop.ask("GET", address, SECRETS["all"]).status_code == 200
+
+
+def test_a_stranger_with_a_browser_is_sent_to_sign_in(shop: Shop) -> None:
+    for (method, path), who in WHO_MAY.items():
+        if method == "GET" and None not in who:
+            page = shop.ask("GET", filled_in(shop, path), headers={"Accept": "text/html"})
+            assert (page.status_code, page.headers["Location"]) == (303, "/sign-in"), path
 
 
 def test_a_view_without_a_mark_is_for_admins(shop: Shop) -> None:
@@ -722,18 +764,18 @@ def test_planted_secrets_are_in_no_answer(shop: Shop) -> None:
     shop.create(signed)
     everything = ""
     for method, path in sorted(WHO_MAY):
-        response = shop.ask(method, path.format(**FILLED_IN), SECRETS["review"])
-        everything += str(response.headers) + response.get_data(as_text=True)
+        response = shop.ask(method, filled_in(shop, path), SECRETS["review"])
+        everything += f"{response.headers}{response.data!r}"
     assert "planted" not in everything
     assert not [secret for secret in SECRETS.values() if secret in everything]
 
 
+#: Its text says nothing; the worker's one resolution does (test_fetch.py).
+NEEDS_DNS = "http://company.127.0.0.1.nip.io/"
+
+
 def test_hostile_addresses_are_never_queued(home: Shop) -> None:
-    table = needs_shared("hostile", "ssrf", "urls.tsv").read_text().splitlines()
-    names, *lines = [line.split("\t") for line in table if line and not line.startswith("#")]
-    for line in lines:
-        entry = dict(zip(names, line, strict=False))
-        response = home.bulk(row(raw_image=entry["url"]))
-        assert response.status_code in {201, 422}, entry
-        if entry["expected"] == "allowed":
-            assert response.status_code == 201, entry
+    lines = needs_shared("hostile", "ssrf", "urls.tsv").read_text().splitlines()[1:]
+    for expected, url in (line.split("\t")[:2] for line in lines):
+        status = home.bulk(row(raw_image=url)).status_code
+        assert status == (201 if expected == "allowed" or url == NEEDS_DNS else 422), url
