@@ -52,7 +52,7 @@ def read_limited(request: Request, limit: int) -> bytes:
         _too_large(limit)
     pieces: list[bytes] = []
     size = 0
-    while size <= limit and (piece := request.stream.read(min(65_536, limit + 1 - size))):
+    while size <= limit and (piece := _read(request, min(65_536, limit + 1 - size))):
         pieces.append(piece)
         size += len(piece)
     if size > limit:
@@ -60,6 +60,15 @@ def read_limited(request: Request, limit: int) -> bytes:
     if size < (request.content_length or 0):  # gunicorn says nothing when a client hangs up
         raise malformed("the body ended before it was whole")
     return b"".join(pieces)
+
+
+def _read(request: Request, most: int) -> bytes:
+    """Some bytes of the body. Whatever a server raises here, and each has errors of its own for
+    broken chunks and clients that hang up, is the client's doing."""
+    try:
+        return request.stream.read(most)
+    except Exception:
+        raise malformed("the body broke off, or its chunks can't be read") from None
 
 
 def _too_large(limit: int) -> NoReturn:
