@@ -74,7 +74,9 @@ def test_the_local_profile_fits_together() -> None:
     assert SERVICES["s3"]["environment"]["ROOT_ACCESS_KEY"] == local["AWS_ACCESS_KEY_ID"]
     queue = (local["SQS_QUEUE_URL"] or "").rpartition("/")[2]
     assert f"  {queue} {{" in (ROOT / "deploy" / "elasticmq.conf").read_text()
-    assert "web:5000" in (ROOT / "deploy" / "Caddyfile").read_text()
+    caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
+    assert "web:5000" in caddyfile
+    assert "request_buffers 25MB" in caddyfile  # or slow bodies hold gunicorn's threads
 
 
 def test_the_one_shot_makes_the_bucket_once(aws: Aws) -> None:
