@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -365,6 +365,17 @@ def test_an_object_carries_its_type_cache_rules_and_checksum(aws: Aws) -> None:
     assert head["ChecksumSHA256"] == base64.b64encode(digest).decode()
 
 
+def test_a_cdn_may_keep_enhanced_pictures_and_nothing_else(aws: Aws) -> None:
+    bucket = aws.bucket()
+    storage = S3Storage(bucket, REGION, public_media_url="https://cdn.example.com")
+    keys = [KEY, f"previews/{KEY}", "normalised/12/3f1d6c1e", "uploads/3f1d6c1e"]
+    for key in keys:
+        storage.put_new(key, PICTURE, JPEG)
+    kept = [aws.s3.head_object(Bucket=bucket, Key=key)["CacheControl"] for key in keys]
+    assert kept[0] == "public, max-age=31536000, immutable"
+    assert set(kept[1:]) == {"private, max-age=31536000, immutable"}
+
+
 def test_moto_agrees(moto: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in moto.environment.items():
         monkeypatch.setenv(name, value)
@@ -668,22 +679,58 @@ def test_an_object_that_is_too_large_is_not_read(bucket: str, aws: Aws) -> None:
     assert caught.value.code == "too_large"
 
 
-RAW_FAULTS: list[tuple[str, int, str]] = [
-    ("AccessDenied", 403, "forbidden_object"),
-    ("InvalidObjectState", 403, "archived_object"),
+SSE_C = Answer(
+    "<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of Server Side"
+    " Encryption. The correct parameters must be provided to retrieve the object.</Message>"
+    "</Error>",
+    400,
+)
+RAW_FAULTS: list[tuple[Answer, str, str]] = [
+    (s3_error("AccessDenied", 403), "forbidden_object", "s3:GetObject"),
+    (s3_error("AccessDenied", 403, "not authorized: kms:Decrypt"), "forbidden_object", "kms:"),
+    (s3_error("InvalidObjectState", 403), "archived_object", "restore"),
+    (SSE_C, "encrypted_object", "SSE-C"),
 ]
+NO_SUCH_KEY = s3_error("NoSuchKey", 404)
+RAW_IMAGE = "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"
 
 
-@pytest.mark.parametrize(("code", "status", "kind"), RAW_FAULTS)
+@pytest.fixture(params=["own", "listed"])
+def read_raw(request: pytest.FixtureRequest) -> Callable[[CannedAws], bytes]:
+    """Reads RAW_IMAGE from its bucket: our own, or one of S3_RAW_BUCKETS."""
+
+    def read(server: CannedAws) -> bytes:
+        if request.param == "own":
+            storage = S3Storage("kivoa", "ap-south-1", endpoint_url=server.endpoint)
+            return read_own(storage, storage.own_key(RAW_IMAGE) or "")
+        data = RawBuckets(["kivoa"], REGION, endpoint_url=server.endpoint).read(RAW_IMAGE)
+        assert data is not None
+        return data
+
+    return read
+
+
+@pytest.mark.parametrize(("answer", "kind", "words"), RAW_FAULTS)
 @pytest.mark.usefixtures("credentials")
-def test_what_s3_refuses_of_one_object_fails_for_good(code: str, status: int, kind: str) -> None:
-    with CannedAws(s3_error(code, status)) as server:
-        buckets = RawBuckets(["kivoa"], REGION, endpoint_url=server.endpoint)
+def test_what_s3_refuses_of_one_object_fails_for_good(
+    answer: Answer, kind: str, words: str, read_raw: Callable[[CannedAws], bytes]
+) -> None:
+    with CannedAws(answer, NO_SUCH_KEY) as server:
         with pytest.raises(FetchError, match=r"s3://kivoa/raw/phone\.jpg") as caught:
-            buckets.read("https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg")
+            read_raw(server)
         assert caught.value.code == kind
+        assert words in caught.value.message
         assert not caught.value.retryable
         assert "ap-south-1" in server.headers[0]["authorization"]  # the region is the URL's
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDenied", 403), ("NoSuchBucket", 404)])
+@pytest.mark.usefixtures("credentials")
+def test_what_s3_refuses_of_our_whole_bucket_waits(code: str, status: int) -> None:
+    with CannedAws(s3_error(code, status)) as server:
+        storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
+        with pytest.raises(NotConfigured):
+            read_own(storage, "raw/phone.jpg")
 
 
 @pytest.mark.usefixtures("credentials")

@@ -47,10 +47,14 @@ STALE_SECONDS: Final = 24 * 3600.0
 DELETE_BATCH: Final = 1000
 #: What a file system without hard links says (FAT, some network and container ones).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+#: Where no object ever is: asked for to see whether others can be read.
+UNUSED_KEY: Final = "uploads/none"
 #: The right to read, as an error names it.
 READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
-#: An object never changes under its key. Private: only the reviewer's own browser may keep it.
-CACHE_CONTROL: Final = "private, max-age=31536000, immutable"
+#: An object never changes under its key.
+KEPT: Final = "max-age=31536000, immutable"
+#: What shops show under PUBLIC_MEDIA_URL; the rest is for reviewers.
+SHOWN: Final = "enhanced/"
 
 #: The hosts of S3, from https://docs.aws.amazon.com/general/latest/gr/s3.html: regional, old
 #: dashed, dual-stack, FIPS, accelerated, and without a region. Before them a bucket, dots and all.
@@ -96,13 +100,16 @@ class Storage(Protocol):
         """Store an object where none is yet, whole or not at all; False when there is one."""
 
     def get(self, key: str) -> bytes:
-        """An object's content; NotFound when there is none."""
+        """An object's content, see `open`."""
 
     def exists(self, key: str) -> bool:
         """Is there such an object?"""
 
     def open(self, key: str) -> Chunks:
-        """An object to stream, with its size; NotFound when there is none."""
+        """An object to stream, with its size; NotFound when there is none.
+
+        FetchError when the store gives others but not this one: archived, or forbidden.
+        """
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove these objects. One that isn't there is fine."""
@@ -353,10 +360,15 @@ class S3Storage:
             Key=checked(key),
             Body=data,
             ContentType=content_type,
-            CacheControl=CACHE_CONTROL,
+            CacheControl=self._cache_control(key),
             ChecksumSHA256=digest,  # S3 refuses bytes that changed on their way
             **condition,  # type: ignore[arg-type]
         )
+
+    def _cache_control(self, key: str) -> str:
+        """A CDN may keep what is shown there; of the rest only the reviewer's own browser."""
+        shared = self._public and key.startswith(SHOWN)
+        return f"{'public' if shared else 'private'}, {KEPT}"
 
     def get(self, key: str) -> bytes:
         chunks = self.open(key)
@@ -366,9 +378,29 @@ class S3Storage:
             chunks.close()
 
     def open(self, key: str) -> Chunks:
-        with self._s3.asking(READ) as s3, _absent(key):
+        with self._s3.asking(READ) as s3, self._refused(s3, key), _absent(key):
             answer = s3.get_object(Bucket=self._bucket, Key=checked(key))
         return S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self._s3)
+
+    @contextmanager
+    def _refused(self, s3: S3Client, key: str) -> Iterator[None]:
+        """A refusal is this object's own only when the bucket answers for others."""
+        try:
+            with _refused(self._bucket, key):
+                yield
+        except FetchError:
+            self._ask_for_none(s3)
+            raise
+
+    def _ask_for_none(self, s3: S3Client) -> None:
+        """Raise what is wrong with the bucket as a whole: S3's answer for a key nobody uses."""
+        from botocore.exceptions import ClientError
+
+        try:
+            s3.get_object(Bucket=self._bucket, Key=UNUSED_KEY)["Body"].close()
+        except ClientError as error:
+            if code_of(error) != "NoSuchKey":
+                raise
 
     def exists(self, key: str) -> bool:
         try:
@@ -545,7 +577,7 @@ def _address(bucket: str, key: str, region: str | None) -> tuple[str, str, str |
 
 
 def read_own(storage: Storage, key: str) -> bytes:
-    """A raw image that is our own object, at most 20 MB; FetchError when there is none."""
+    """A raw image that is our own object, at most 20 MB; FetchError when it can't be had."""
     try:
         chunks = storage.open(key)
     except NotFound:
@@ -642,6 +674,12 @@ def _fault_of(error: ClientError, bucket: str, key: str) -> FetchError | None:
             return FetchError(f"{what} does not exist", code="no_such_object")
         case "NoSuchBucket":
             return FetchError(f"{what}: there is no such bucket", code="no_such_object")
+        case "AccessDenied" if "kms:" in str(error):
+            return FetchError(
+                f"{what} is encrypted: allow kms:Decrypt on its key in the IAM policy of the AWS"
+                " credentials in use",
+                code="forbidden_object",
+            )
         case "AccessDenied" | "AllAccessDisabled":
             return FetchError(
                 f"{what} is forbidden, or does not exist: allow s3:GetObject on"
@@ -650,5 +688,10 @@ def _fault_of(error: ClientError, bucket: str, key: str) -> FetchError | None:
             )
         case "InvalidObjectState":
             return FetchError(f"{what} is archived: restore it first", code="archived_object")
+        case "InvalidRequest" if "server side encryption" in str(error).casefold():
+            return FetchError(
+                f"{what} is encrypted with a key of its own (SSE-C): store it without one",
+                code="encrypted_object",
+            )
         case _:
             return None

@@ -27,8 +27,8 @@ def sqs_error(code: str, status: int = 400) -> Answer:
     return Answer({"__type": f"com.amazonaws.sqs#{code}", "message": f"{code} it is"}, status)
 
 
-def s3_error(code: str, status: int, **headers: str) -> Answer:
-    body = f"<Error><Code>{code}</Code><Message>{code} it is</Message></Error>"
+def s3_error(code: str, status: int, message: str = "it is", **headers: str) -> Answer:
+    body = f"<Error><Code>{code}</Code><Message>{code} {message}</Message></Error>"
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(body, status, {"Content-Type": "application/xml", **named})
 

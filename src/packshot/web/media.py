@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from itertools import chain
 from typing import Final
@@ -10,11 +11,13 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import NotFound
+from packshot.errors import FetchError, NotFound
 from packshot.imaging import sniff
 from packshot.storage import Chunks
 from packshot.web.api import blueprint, needs
 from packshot.web.context import services
+
+log = logging.getLogger(__name__)
 
 #: What Packshot stored itself; nothing else in a shop's bucket is ours to show.
 PREFIXES: Final = ("enhanced/", "normalised/", "previews/", "uploads/")
@@ -46,6 +49,9 @@ def _open(key: str) -> Chunks:
         return services().storage.open(key)
     except NotFound:
         raise NotFound("there is no such picture") from None  # without the key, which is input
+    except FetchError as error:
+        log.warning("a picture can't be shown: %s", error.message)
+        raise NotFound("this picture can't be read; the log says why") from None
 
 
 def _stream(chunks: Chunks) -> Response:
