@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,26 @@ def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
         ("PORT", "http"),
         ("ENHANCER", "dalle"),
         ("LEASE_SECONDS", "-1"),
+        ("PUBLIC_MEDIA_URL", "cdn"),
+        ("PUBLIC_MEDIA_URL", "cdn.example.com/shop"),
+        ("PUBLIC_MEDIA_URL", "s3://kivoa"),
+        ("PUBLIC_MEDIA_URL", "https://cdn.example.com/?key="),
+        ("S3_RAW_BUCKETS", "s3://kivoa"),
+        ("S3_RAW_BUCKETS", "kivoa/raw"),
+        ("S3_BUCKET", "https://kivoa.s3.amazonaws.com"),
     ],
 )
 def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=f"{name}='{value}'"):
+    with pytest.raises(SettingsError, match=re.escape(f"{name}='{value}'")):
+        load_settings()
+
+
+def test_each_listed_bucket_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_RAW_BUCKETS", "kivoa, Old_Shop.in")
+    assert load_settings().s3_raw_buckets == ("kivoa", "Old_Shop.in")
+    monkeypatch.setenv("S3_RAW_BUCKETS", "kivoa,s3://a")
+    with pytest.raises(SettingsError, match=r"^S3_RAW_BUCKETS='s3://a': must be a bucket's name"):
         load_settings()
 
 
@@ -60,11 +76,29 @@ def test_a_key_means_gemini_and_never_shows(monkeypatch: pytest.MonkeyPatch) -> 
     assert "secret-key" not in repr(settings)
 
 
-def test_the_queues_region_comes_from_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = "https://sqs.us-east-1.amazonaws.com/123456789012/product-image-processing"
-    monkeypatch.setenv("SQS_QUEUE_URL", queue)
+QUEUE_HOSTS = [
+    ("sqs.us-east-1.amazonaws.com", "us-east-1"),
+    ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    ("sqs-fips.us-east-1.amazonaws.com", "us-east-1"),
+    ("sqs.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+    ("vpce-0a1b2c-d3e4.sqs.us-east-1.vpce.amazonaws.com", "us-east-1"),
+    ("vpce-0a1b2c-d3e4-us-east-1a.sqs.us-east-1.vpce.amazonaws.com", "us-east-1"),
+    ("sqs.us-east-2.api.aws", "us-east-2"),
+    ("queue.amazonaws.com", "us-east-1"),
+    ("us-east-2.queue.amazonaws.com", "us-east-2"),
+    ("cn-north-1.queue.amazonaws.com.cn", "cn-north-1"),
+    ("sqs.us-east-1.amazonaws.com.example.com", "ap-south-1"),
+    ("127.0.0.1:4566", "ap-south-1"),
+]
+
+
+@pytest.mark.parametrize(("host", "region"), QUEUE_HOSTS)
+def test_the_queues_region_comes_from_its_url(
+    host: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQS_QUEUE_URL", f"https://{host}/123456789012/product-image-processing")
     monkeypatch.setenv("AWS_REGION", "ap-south-1")
-    assert load_settings().queue_region == "us-east-1"
+    assert load_settings().queue_region == region
 
 
 def test_the_process_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from packshot.errors import SettingsError
@@ -26,8 +34,36 @@ def _listed(value: Any) -> Any:
     return value
 
 
+def _public_address(value: str) -> str:
+    """Keys are put behind it: `https://cdn.example.com/shop` + `/` + key."""
+    if not _is_web_address(value) or "?" in value or "#" in value:
+        raise ValueError("must be an https:// or http:// address, without ? and #")
+    return value
+
+
+def _bucket_name(value: str) -> str:
+    if not BUCKET_NAME.match(value):
+        raise ValueError("must be a bucket's name alone, without s3:// and path")
+    return value
+
+
+#: What S3 ever allowed: old buckets may have capitals and underscores
+#: (AmazonS3/latest/userguide/bucketnamingrules.html).
+BUCKET_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$")
+#: The hosts of SQS (https://docs.aws.amazon.com/general/latest/gr/sqs-service.html): plain, FIPS,
+#: VPC endpoint and dual-stack; and the ones of before, where no region means the first one.
+QUEUE_HOST: Final = re.compile(
+    r"^(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\."
+    r"(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$"
+)
+OLD_QUEUE_HOST: Final = re.compile(r"^(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?$")
+FIRST_REGION: Final = "us-east-1"
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
+Bucket = Annotated[str, AfterValidator(_bucket_name)]
+Buckets = Annotated[tuple[Bucket, ...], NoDecode, BeforeValidator(_listed)]
+PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
 
 class Settings(BaseSettings):
@@ -45,11 +81,11 @@ class Settings(BaseSettings):
     # Where things are kept
     database_url: str = "sqlite:///var/packshot.db"
     media_dir: Path = Path("var/media")
-    s3_bucket: str | None = None
-    public_media_url: str | None = None
+    s3_bucket: Bucket | None = None
+    public_media_url: PublicAddress | None = None
     aws_region: str | None = None
     sqs_queue_url: str | None = None
-    s3_raw_buckets: Names = ()
+    s3_raw_buckets: Buckets = ()
 
     # Who makes the pictures
     enhancer: Literal["local", "gemini"] | None = None
@@ -130,9 +166,11 @@ class Settings(BaseSettings):
     @cached_property
     def queue_region(self) -> str | None:
         """The region the queue's URL names (`sqs.<region>.amazonaws.com`), else AWS_REGION."""
-        parts = (urlsplit(self.sqs_queue_url or "").hostname or "").split(".")
-        if len(parts) >= 4 and parts[0] == "sqs" and "amazonaws" in parts:
-            return parts[1]
+        host = urlsplit(self.sqs_queue_url or "").hostname or ""
+        if found := QUEUE_HOST.match(host):
+            return found["region"]
+        if found := OLD_QUEUE_HOST.match(host):
+            return found["region"] or FIRST_REGION
         return self.aws_region or os.environ.get("AWS_DEFAULT_REGION")
 
 
