@@ -134,6 +134,19 @@ class FaultyClaims(Claims):
         return super().take_all(product_ids)
 
 
+def test_an_idle_worker_of_this_process_begins_at_once(shop: Shop) -> None:
+    queue = shop.queue = DatabaseQueue(shop.database, LEASE)
+    queue.wait_seconds = 60.0  # it would not look again before
+    ids = shop.create()
+    worker = shop.worker()
+    worker.start()
+    until(lambda: shop.status(ids[0]) == "pending_review")  # and the worker is idle
+    ids += shop.create()
+    until(lambda: shop.status(ids[1]) == "pending_review")
+    worker.begin_stop()
+    queue.send([])  # so that the test need not wait either
+
+
 def test_no_more_in_flight_than_slots(shop: Shop) -> None:
     inside, most, lock = [0], [0], threading.Lock()
 

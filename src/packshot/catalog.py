@@ -310,8 +310,8 @@ class Catalog:
     def send(self, product_ids: Sequence[int]) -> None:
         """Tell the queue, after the commit. What it does not take now is sent again later."""
         if not self.queue.is_external:
-            return  # the rows are the queue
-        if self.clock() >= self.keep_still_until:  # else each request would wait for it in vain
+            self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
+        elif self.clock() >= self.keep_still_until:  # else each request would wait for it in vain
             self._send(product_ids)
 
     def _send(self, product_ids: Sequence[int]) -> None:
