@@ -1,19 +1,115 @@
-"""The database: what it says in its own words becomes ours."""
+"""The database: many processes share it, it goes away and comes back, its words become ours."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, make_url, select, text
 from test_catalog import BOX
+from test_queues import in_a_child
 
-from packshot.database import Database
+from packshot.database import Database, bring_to_head
 from packshot.errors import Unavailable
 from packshot.models import Product
+
+PROCESSES = 5
+
+
+def add_product(database: Database) -> None:
+    with database.write() as session:
+        session.execute(insert(Product).values(**vars(BOX)))
+
+
+def count_products(database: Database) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(Product)) or 0
+
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """DATABASE_URL of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.create()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+def test_of_processes_that_start_together_one_migrates(empty_url: str, tmp_path: Path) -> None:
+    gate, opener = os.pipe()
+
+    def migrate(number: int) -> bool:
+        os.close(opener)
+        os.read(gate, 1)  # until the parent closes its end
+        (tmp_path / f"applied-{number}").write_text(" ".join(bring_to_head(empty_url)))
+        return True
+
+    children = [in_a_child(lambda number=n: migrate(number)) for n in range(PROCESSES)]  # type: ignore[misc]
+    os.close(opener)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * PROCESSES
+    os.close(gate)
+    applied = [path.read_text().split() for path in tmp_path.glob("applied-*")]
+    [done] = [revisions for revisions in applied if revisions]
+    assert len(applied) == PROCESSES
+    assert done == sorted(set(done))
+    assert bring_to_head(empty_url) == []
+
+
+def test_forks_of_a_used_database_connect_anew(database: Database) -> None:
+    """On an inherited connection the processes would read each other's answers."""
+
+    def add_ten() -> bool:
+        for _ in range(10):
+            add_product(database)
+        return count_products(database) > 10
+
+    add_product(database)
+    children = [in_a_child(add_ten) for _ in range(3)]
+    assert add_ten()
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert count_products(database) == 1 + 4 * 10
+
+
+# -- away and back ---------------------------------------------------------------------------------
+
+
+def test_a_connection_that_was_cut_while_idle_is_replaced(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    name = make_url(postgres_url).database or ""
+    with TcpProxy(postgres.socket) as proxy:
+        database = Database(postgres.url(name, proxy.port))
+        add_product(database)
+        proxy.drop()
+        add_product(database)
+        assert count_products(database) == 2
+        database.close()
+
+
+def test_a_restarted_postgresql_is_found_again(postgres: Postgres, postgres_url: str) -> None:
+    database = Database(postgres_url)
+    add_product(database)
+    postgres.stop()
+    try:
+        with pytest.raises(Unavailable, match="does not answer"):
+            add_product(database)
+    finally:
+        postgres.start()
+    add_product(database)
+    assert count_products(database) == 2
+    database.close()
 
 
 def test_after_a_failover_it_waits_and_connects_anew(postgres_url: str) -> None:
@@ -21,10 +117,9 @@ def test_after_a_failover_it_waits_and_connects_anew(postgres_url: str) -> None:
     database = Database(postgres_url, pool_size=1)
     with database.write() as session:
         session.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
-    with pytest.raises(Unavailable, match="read-only"), database.write() as session:
-        session.execute(insert(Product).values(**vars(BOX)))
-    with database.write() as session:
-        session.execute(insert(Product).values(**vars(BOX)))
+    with pytest.raises(Unavailable, match="read-only"):
+        add_product(database)
+    add_product(database)
     database.close()
 
 
