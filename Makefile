@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 APP := $(VENV)/.app-installed
 DEV := $(VENV)/.dev-installed
 BENCH := .venv-bench/.installed
+AWS := .venv-aws/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The tests write much and keep nothing: in memory where it has 2 GB, so that no disk is waited for.
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
@@ -42,7 +43,14 @@ demo: $(APP)
 run: $(APP)
 	@$(BIN)/python run.py
 
-test: $(DEV) chromium
+# Apart, so that neither decides the other's versions; filled by our pip, which is there already.
+$(AWS): requirements-aws.txt | $(BIN)/python
+	@echo "== Installing the AWS command line that the tests run (once)"
+	@$(PYTHON) -m venv --clear --without-pip .venv-aws
+	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
+	@touch $@
+
+test: $(DEV) $(AWS) chromium
 	@echo "== Running the tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal $(TESTS)
 

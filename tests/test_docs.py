@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from servers.aws import Aws
+from conftest import missing
+from servers.aws import REGION, Aws
 from servers.packshot_process import BIN, ROOT, PackshotProcess, clean_environment
 from servers.receiver import Receiver
 
@@ -29,8 +30,8 @@ PAGES = [
     "docs/operate.md",
     "docs/licences.md",
 ]
-#: The real AWS command line lives in an environment of its own: it pins its own botocore.
-AWS = os.environ.get("AWS_CLI") or shutil.which("aws") or str(ROOT.parent / "venv-aws/bin/aws")
+#: The real AWS command line, in an environment of its own that `make test` makes.
+AWS = ROOT / ".venv-aws/bin/aws"
 
 
 def blocks(page: str, kind: str = "bash run") -> list[str]:
@@ -91,41 +92,56 @@ def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None
 # -- WORKER_SETUP.md: the real AWS command line against the emulator -------------------------------
 
 
-@pytest.mark.skipif(not Path(AWS).exists(), reason="no aws command line: pip install awscli")
+def with_aws(script: str, folder: Path, aws: Aws, region: str, **more: str) -> str:
+    """Run it with the real AWS command line talking to the emulator; what it prints."""
+    if not AWS.exists():
+        missing("no AWS command line: make .venv-aws/.installed")
+    environment = clean_environment() | aws.environment | more
+    environment |= {
+        "PATH": f"{AWS.parent}:{BIN}:{os.environ['PATH']}",
+        "AWS_DEFAULT_REGION": region,
+        "AWS_PAGER": "",
+    }
+    endpoint = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
+    return bash(f"{endpoint}\n{script}", folder, environment)
+
+
 @pytest.mark.timeout(120)
-def test_the_aws_commands_of_worker_setup_run(aws: Aws, tmp_path: Path) -> None:
-    names = {
-        "product-image-processing": f"queue-{uuid.uuid4().hex}",
-        "YOUR_BUCKET": "a-" + uuid.uuid4().hex,
+def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) -> None:
+    queue, bucket = f"queue-{uuid.uuid4().hex}", f"a-{uuid.uuid4().hex}"
+    probe = ministack.sqs.create_queue(QueueName=f"{queue}-probe")["QueueUrl"]
+    queue_url = probe.removesuffix("-probe")
+    own = {
+        "YOUR_QUEUE_URL": queue_url,
+        "YOUR_BUCKET": bucket,
+        "YOUR_REGION": REGION,
+        "setup_sqs_queue.py": f"setup_sqs_queue.py --name {queue}",
+        "product-image-processing": queue,
+        "python scripts/": f"{BIN}/python {ROOT}/scripts/",
     }
     script = "\n".join(blocks("WORKER_SETUP.md"))
-    queue_url = f"{aws.endpoint}/000000000000/product-image-processing"
-    found = aws.sqs.create_queue(QueueName="product-image-processing-probe")["QueueUrl"]
-    queue_url = found.replace("product-image-processing-probe", names["product-image-processing"])
-    script = script.replace("YOUR_QUEUE_URL", queue_url)
-    script = script.replace(
-        "setup_sqs_queue.py", "setup_sqs_queue.py --name product-image-processing"
+    for name, ours in own.items():
+        script = script.replace(name, ours)
+    printed = with_aws(
+        script,
+        tmp_path,
+        ministack,
+        REGION,
+        SQS_QUEUE_URL=queue_url,
+        S3_BUCKET=bucket,
+        DATABASE_URL=f"sqlite:///{tmp_path}/packshot.db",
     )
-    for name, own in names.items():
-        script = script.replace(name, own)
-    environment = (
-        clean_environment()
-        | aws.environment
-        | {
-            "PATH": f"{Path(AWS).parent}:{BIN}:{os.environ['PATH']}",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_PAGER": "",
-            "SQS_QUEUE_URL": queue_url,
-            "S3_BUCKET": names["YOUR_BUCKET"],
-            "DATABASE_URL": f"sqlite:///{tmp_path}/packshot.db",
-        }
-    )
-    script = script.replace("python scripts/", f"{BIN}/python {ROOT}/scripts/")
-    endpoint = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
-    script = f"{endpoint}\n{script}"
-    printed = bash(script, tmp_path, environment)
     assert "ApproximateNumberOfMessages" in printed
     assert "0 messages are in the queue again." in printed
+
+
+def test_the_bucket_may_be_in_any_region(moto: Aws, tmp_path: Path) -> None:
+    """Outside the first region S3 wants to be told which one."""
+    bucket = f"a-{uuid.uuid4().hex}"
+    [making] = [block for block in blocks("WORKER_SETUP.md") if "put-public-access-block" in block]
+    script = making.replace("YOUR_BUCKET", bucket).replace("YOUR_REGION", "ap-south-1")
+    with_aws(script, tmp_path, moto, "ap-south-1")
+    assert moto.s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] == "ap-south-1"
 
 
 def test_the_policy_is_what_was_tried_under_enforcement() -> None:
