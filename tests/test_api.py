@@ -8,18 +8,22 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import needs_shared
+from pydantic import ValidationError
 from servers.ports import wait_until
 from shop import RAW_IMAGE, Json, Shop, row
 from sqlalchemy import text
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from packshot.database import Database
 from packshot.errors import Unavailable
+from packshot.web.schemas import BulkIn
 from packshot.web.strict import MAX_JSON_BYTES
 
 
@@ -191,6 +195,20 @@ def test_an_unknown_field_is_named_by_what_it_may_have_meant(shop: Shop) -> None
     assert "did you mean category?" in body["errors"][0]["detail"]
     body = shop.ask("POST", "/api/products/bulk", json={"product": []}).get_json()
     assert {fault["pointer"] for fault in body["errors"]} == {"", "/products"}
+
+
+def test_a_row_full_of_unknown_fields_hides_no_other_bad_row(shop: Shop) -> None:
+    noise = {f"field{number}": 1 for number in range(10_001)}
+    pointers = faults(shop.bulk(noise, {"category": "a"}))
+    assert {pointer.split("/")[2] for pointer in pointers} == {"0", "1"}
+    answered = shop.bulk(noise, row(), {"category": "a"}, query="?on_error=skip")
+    assert answered.get_json()["data"]["created"] == 1
+
+
+def test_an_error_in_the_log_does_not_hold_the_values() -> None:
+    with pytest.raises(ValidationError) as caught:
+        BulkIn.model_validate({"products": [row(mrp="s3cret")]})
+    assert "s3cret" not in str(caught.value)
 
 
 def test_skip_creates_the_good_rows_and_says_which_are_bad(shop: Shop) -> None:

@@ -15,8 +15,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from packshot.web.refusals import Fault, InvalidRequest, Refused, malformed, pointer
 
 MAX_JSON_BYTES: Final = 2_000_000
-#: Faults listed in one answer; a body made to be wrong in a million places gets no more.
-MAX_FAULTS: Final = 10_000
 #: NUMERIC(12,2).
 MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
@@ -31,9 +29,11 @@ _SCHEMA_HIDDEN: Final = r"\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\uf
 
 
 class StrictModel(BaseModel):
-    """An input: unknown fields are refused."""
+    """An input: unknown fields are refused, and an error's words never hold the values."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
 
 # -- bytes ---------------------------------------------------------------------------------------
@@ -228,24 +228,28 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """Pydantic's findings in our words; never with the input in them."""
+    """Pydantic's findings in our words; never with the input in them.
+
+    Each place and kind once, so no row is without its fault and the answer stays small, however
+    many unknown fields a body has.
+    """
     found = error.errors(include_url=False, include_input=False, include_context=False)
     listed: dict[tuple[str, str], Fault] = {}
-    for details in found[:MAX_FAULTS]:
-        fault = _fault(details, model, prefix)
-        listed.setdefault((fault.pointer, fault.code), fault)
+    for details in found:
+        code = CODES.get(details["type"], details["type"])
+        # An unknown field's name is the client's: it is not sent back, only what it may have meant.
+        place = details["loc"][:-1] if code == "unknown_field" else details["loc"]
+        key = prefix + pointer(place), code
+        if key not in listed:
+            listed[key] = Fault(*key, _detail(details, code, model))
     return list(listed.values())
 
 
-def _fault(details: ErrorDetails, model: type[BaseModel], prefix: str) -> Fault:
+def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:
     location = details["loc"]
-    code = CODES.get(details["type"], details["type"])
     if code == "unknown_field":
-        # The field's name is the client's: it is not sent back, only what it may have meant.
-        known = _field_names(model, in_row=len(location) > 1)
-        return Fault(prefix + pointer(location[:-1]), code, _meant(str(location[-1]), known))
-    detail = DETAILS.get(code) or details["msg"][:1].lower() + details["msg"][1:]
-    return Fault(prefix + pointer(location), code, detail)
+        return _meant(str(location[-1]), _field_names(model, in_row=len(location) > 1))
+    return DETAILS.get(code) or details["msg"][:1].lower() + details["msg"][1:]
 
 
 CODES: Final = {
