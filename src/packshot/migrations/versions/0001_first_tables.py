@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.types import TypeEngine
 
 from packshot.models import Money, UTCDateTime
 
@@ -20,6 +29,7 @@ def upgrade() -> None:
     create_or_adopt("products", _products(), tables)
     create_or_adopt("product_images", _product_images(), tables)
     _create_rounds()
+    _open_rounds()
     _create_decisions()
     _create_calls()
     _create_idempotency_keys()
@@ -43,21 +53,86 @@ def create_or_adopt(name: str, wanted: list[sa.Column], tables: set[str]) -> Non
 
 
 def _adopt(name: str, wanted: list[sa.Column]) -> None:  # type: ignore[type-arg]
-    present = {column["name"] for column in sa.inspect(op.get_bind()).get_columns(name)}
-    with op.batch_alter_table(name) as table:
+    """Its columns become as ours are; whatever else it has stays."""
+    present = {column["name"]: column for column in sa.inspect(op.get_bind()).get_columns(name)}
+    with _altered(name) as table:
+        for check in _checks_on_status(name):
+            table.drop_constraint(op.f(check), type_="check")
         for column in wanted:
-            if column.name not in present:
+            if column.name in present:
+                _convert(table, column, present[column.name]["type"])
+            else:
                 table.add_column(_addable(column))
-        for given in {"status", "created_at", "updated_at"} & present:
-            table.alter_column(given, server_default="pending" if given == "status" else CREATED)
-    if name == "products":
-        _fill_gaps()
-    else:
+    _number_ids(name, present["id"])
+    _fill_gaps(name)
+    if name == "product_images":
         _number_variants()
-        with op.batch_alter_table(name) as table:
+    with _altered(name) as table:
+        for column in wanted:
+            if not column.nullable and column.name not in ("id", "product_id"):
+                table.alter_column(column.name, nullable=False)
+        if name == "product_images":
             table.create_unique_constraint(
                 "uq_product_images_product_id_round_variant", ["product_id", "round", "variant"]
             )
+
+
+@contextmanager
+def _altered(name: str) -> Iterator[BatchOperations]:
+    """SQLite changes a table by making it anew: then as ours, which never gives an id twice.
+
+    CHECKs without a name do not come along, which Alembic warns of.
+    """
+    ours = {"sqlite_autoincrement": True}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unnamed CHECK constraint")
+        with op.batch_alter_table(name, table_kwargs=ours) as table:
+            yield table
+
+
+def _checks_on_status(name: str) -> list[str]:
+    """They know no `failed`."""
+    checks = sa.inspect(op.get_bind()).get_check_constraints(name)
+    return [
+        check["name"]
+        for check in checks
+        if check["name"] and re.search(r"\bstatus\b", check["sqltext"])
+    ]
+
+
+def _convert(
+    table: BatchOperations,
+    column: sa.Column,  # type: ignore[type-arg]
+    theirs: TypeEngine[Any],
+) -> None:
+    dialect = op.get_bind().dialect
+    is_key = column.name in ("id", "product_id")
+    if not is_key:  # before its type: a default may not fit the other one
+        table.alter_column(column.name, server_default=None)
+    if not _holds(theirs, column.type, dialect.name):
+        using = f'"{column.name}"::{column.type.compile(dialect=dialect)}'
+        table.alter_column(column.name, type_=column.type, postgresql_using=using)
+    default: Any = column.server_default
+    if not is_key and default is not None:
+        table.alter_column(column.name, server_default=default.arg)
+
+
+def _holds(theirs: Any, ours: TypeEngine[Any], dialect: str) -> bool:
+    """Whatever ours takes fits in theirs: it is left, for to narrow it could cut what is in it."""
+    match ours:
+        case sa.String():
+            is_text = isinstance(theirs, sa.VARCHAR | sa.TEXT)
+            longest = theirs.length if is_text else 0
+            return longest is None or (ours.length is not None and longest >= ours.length)
+        case Money():
+            if not isinstance(theirs, sa.NUMERIC | sa.DECIMAL):
+                return False
+            precision, scale = theirs.precision, theirs.scale or 0
+            return precision is None or (precision - scale >= 10 and scale >= 2)
+        case sa.Integer():  # of PostgreSQL's any will do; SQLite gives ids to an INTEGER only
+            return isinstance(theirs, sa.INTEGER if dialect == "sqlite" else sa.Integer)
+        case _:  # SQLite's times are text, of which a CAST would leave the year
+            return dialect == "sqlite" and isinstance(theirs, sa.String)
 
 
 def _addable(column: sa.Column) -> sa.Column:  # type: ignore[type-arg]
@@ -66,19 +141,66 @@ def _addable(column: sa.Column) -> sa.Column:  # type: ignore[type-arg]
     return copy
 
 
-def _fill_gaps() -> None:
-    """Rows written before there were defaults: no status means nobody looked at it yet."""
-    op.execute("UPDATE products SET status = 'pending' WHERE status IS NULL")
-    op.execute("UPDATE products SET created_at = CURRENT_TIMESTAMP WHERE created_at IS NULL")
-    op.execute("UPDATE products SET updated_at = CURRENT_TIMESTAMP WHERE updated_at IS NULL")
+def _number_ids(name: str, given: ReflectedColumn) -> None:
+    """PostgreSQL gives an id only where the table says so."""
+    numbered = given.get("default") is not None or given.get("identity") is not None
+    if op.get_bind().dialect.name == "sqlite" or numbered:
+        return
+    op.execute(f"ALTER TABLE {name} ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY")
+    id_column = sa.column("id", sa.Integer())
+    following = sa.func.coalesce(sa.func.max(id_column), 0) + 1
+    sequence = sa.func.pg_get_serial_sequence(name, "id")
+    op.execute(sa.select(sa.func.setval(sequence, following, False)).select_from(sa.table(name)))
+
+
+#: What a row without a value gets, where ours must have one or a reader expects it.
+GAPS = {
+    "products": {
+        "category": "''",
+        "raw_image": "''",
+        "mrp": "0",
+        "price": "0",
+        "discount": "mrp - price",
+        "gst": "0",
+    },
+    "product_images": {"image_url": "''"},
+}
+STATUSES = {
+    "products": "'pending', 'pending_review', 'approved', 'rejected', 'failed'",
+    "product_images": "'pending', 'approved', 'rejected'",
+}
+
+
+def _fill_gaps(name: str) -> None:
+    """No status, or none we know, means nobody looked at it yet."""
+    gaps = [f"{column} = COALESCE({column}, {value})" for column, value in GAPS[name].items()]
+    for column in ("created_at", "updated_at"):
+        moment = column
+        if op.get_bind().dialect.name == "sqlite":  # as SQLAlchemy writes it, and reads it
+            moment = f"strftime('%Y-%m-%d %H:%M:%f', {column}) || '000'"
+        gaps.append(f"{column} = COALESCE({moment}, CURRENT_TIMESTAMP)")
+    known = f"LOWER(status) IN ({STATUSES[name]})"
+    gaps.append(f"status = CASE WHEN {known} THEN LOWER(status) ELSE 'pending' END")
+    op.execute(f"UPDATE {name} SET {', '.join(gaps)}")  # noqa: S608  (our own words)
 
 
 def _number_variants() -> None:
     """Pictures of one product become its variants 0, 1, 2, ... in the order they were written."""
     op.execute(
-        "UPDATE product_images SET variant = (SELECT COUNT(*) FROM product_images other"
-        " WHERE other.product_id = product_images.product_id AND other.id < product_images.id)"
+        "UPDATE product_images SET variant = numbered.variant FROM (SELECT id, ROW_NUMBER() OVER"
+        " (PARTITION BY product_id ORDER BY id) - 1 AS variant FROM product_images) AS numbered"
+        " WHERE numbered.id = product_images.id"
     )
+
+
+def _open_rounds() -> None:
+    """The pictures a product came with are its first round."""
+    op.execute(
+        "INSERT INTO rounds (product_id, number, wanted, opened_at)"
+        " SELECT products.id, 1, COUNT(*), MIN(product_images.created_at) FROM product_images"
+        " JOIN products ON products.id = product_images.product_id GROUP BY products.id"
+    )
+    op.execute("UPDATE products SET round = 1 WHERE id IN (SELECT product_id FROM rounds)")
 
 
 def _constraints(name: str) -> list[sa.Constraint]:
