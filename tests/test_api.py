@@ -331,6 +331,8 @@ def test_addresses_that_can_be_fetched(shop: Shop, raw_image: str) -> None:
         "/etc/passwd",
         "/media/../etc/passwd",
         "/media/enhanced/1/8f5f30cc-6082-4e39-92f9-3fa0d4cf557f.jpg",
+        "/media/usb/phone.jpg",
+        "/media/uploads/",
         "https://example.com/" + "a" * 2048,
         "https://exa\x00mple.com/",
         5,
