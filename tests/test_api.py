@@ -466,6 +466,37 @@ def test_a_refused_request_does_not_use_up_its_key(shop: Shop) -> None:
     assert shop.bulk(row(), headers=key).status_code == 201
 
 
+def test_a_twin_of_a_request_that_still_runs_is_a_409(postgres_url: str, tmp_path: Path) -> None:
+    """On PostgreSQL, where two can write at a time; a lock on products holds the first one up."""
+    shop = Shop(postgres_url, tmp_path / "media")
+    key = {"Idempotency-Key": "k"}
+    database = shop.services.database
+    with ThreadPoolExecutor(2) as threads:
+        with database.write() as session:
+            session.execute(text("LOCK TABLE products IN EXCLUSIVE MODE"))
+            first = threads.submit(shop.bulk, headers=key)
+            wait_until(lambda: waiting_for_locks(database) == 1)
+            twin = threads.submit(shop.bulk, headers=key)
+            wait_until(lambda: waiting_for_locks(database) == 2)
+        problem(twin.result(), 409, "idempotency_running")
+        assert first.result().status_code == 201
+    again = shop.bulk(headers=key)
+    assert (again.status_code, again.get_json()) == (201, first.result().get_json())
+    assert shop.services.catalog.stats().products == {"pending": 1}
+    shop.close()
+
+
+def waiting_for_locks(database: Database) -> int:
+    with database.read() as session:
+        count = session.scalar(
+            text(
+                "SELECT COUNT(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+        )
+    return int(count or 0)
+
+
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, "a b", '"a', "é"])
 def test_a_key_that_is_none_is_a_400(shop: Shop, key: str) -> None:
     problem(shop.bulk(headers={"Idempotency-Key": key}), 400, "malformed")
