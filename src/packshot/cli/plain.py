@@ -10,3 +10,8 @@ from packshot.logs import one_line
 def shown(text: str) -> str:
     """For `console.print` and tables: `[red]` and a terminal's escapes are shown, not obeyed."""
     return escape(one_line(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from packshot.cli.plain import shown
+from packshot.cli.plain import counted, shown
 from packshot.client import Client, Json
 
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
@@ -42,7 +42,8 @@ def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) 
                 task, completed=sum(made.values()), total=_total(totals), note=_note(product)
             )
             if settled and not console.is_terminal:
-                console.print(f"  product {product['id']}: {product['status']}, {images} pictures")
+                told = f"{product['status']}, {counted(images, 'picture')}"
+                console.print(f"  product {product['id']}: {told}")
 
         totals: dict[int, int | None] = dict.fromkeys(product_ids)
         return client.wait(product_ids, show)

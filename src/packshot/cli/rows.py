@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PHOTO_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+import click
+
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 REQUIRED = ("category", "raw_image", "mrp", "price")
 OPTIONAL = ("discount", "gst")
+#: What an upload answers; anything else that begins with a slash is a file of this machine.
+UPLOADED = "/media/uploads/"
 
 
 @dataclass(frozen=True)
@@ -24,37 +30,77 @@ class Row:
 
 
 def read_rows(paths: Sequence[Path], defaults: dict[str, Any]) -> list[Row]:
-    """Rows from photos, folders of photos and CSV files, in the order given."""
+    """Rows from photos, folders of photos and CSV files, in the order given.
+
+    Raises ClickException for a folder without photos and a file that is no CSV of products.
+    """
     return [row for path in paths for row in _rows_of(path, defaults)]
 
 
-def _rows_of(path: Path, defaults: dict[str, Any]) -> Iterator[Row]:
-    if path.is_dir():
-        for photo in sorted(path.iterdir()):
-            if photo.suffix.lower() in PHOTO_ENDINGS:
-                yield Row(str(photo), dict(defaults), photo)
-    elif path.suffix.lower() == ".csv":
-        yield from _csv_rows(path)
+def _rows_of(path: Path, defaults: dict[str, Any]) -> list[Row]:
+    if path.suffix.lower() == ".csv" and not path.is_dir():
+        rows, wanted = list(_csv_rows(path)), "rows"
     else:
-        yield Row(str(path), dict(defaults), path)
+        rows = [Row(str(photo), dict(defaults), photo) for photo in _photos_of(path)]
+        wanted = f"photos ({', '.join(PHOTO_ENDINGS)})"
+    if not rows:
+        raise click.ClickException(f"there are no {wanted} in {path}")
+    return rows
+
+
+def _photos_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(photo for photo in path.iterdir() if photo.suffix.lower() in PHOTO_ENDINGS)
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        unknown = set(reader.fieldnames or ()) - {*REQUIRED, *OPTIONAL}
-        for row in reader:
-            given = {name: (value or "").strip() for name, value in row.items() if name}
-            yield _csv_row(f"{path.name} line {reader.line_num}", path.parent, given, unknown)
+    text = _text_of(path)
+    header = text.partition("\n")[0]
+    # Excel writes semicolons where the comma is the decimal sign, and tabs in "Unicode Text".
+    delimiter = max(",;\t", key=header.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+    _check_header(path, reader.fieldnames)
+    try:
+        for cells in reader:
+            given = {name: (cells[name] or "").strip() for name in reader.fieldnames if name}
+            if any(given.values()):
+                errors = ["has more cells than the header"] if None in cells else []
+                yield _csv_row(f"{path.name} line {reader.line_num}", path.parent, given, errors)
+    except csv.Error as error:
+        raise click.ClickException(f"{path.name} line {reader.line_num}: {error}") from None
 
 
-def _csv_row(source: str, folder: Path, given: dict[str, str], unknown: set[str]) -> Row:
-    errors = [f"{name} is missing" for name in REQUIRED if not given.get(name)]
-    errors += [f"unknown column {name!r}" for name in sorted(unknown)]
-    fields = {name: given[name] for name in (*REQUIRED, *OPTIONAL) if given.get(name)}
+def _text_of(path: Path) -> str:
+    data = path.read_bytes()
+    utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if utf_16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise click.ClickException(
+            f"{path.name} is not in UTF-8: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
+        )
+    return text
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    faults = [f"the column {name} is missing" for name in REQUIRED if name not in names]
+    unknown = [name for name in names if name and name not in (*REQUIRED, *OPTIONAL)]
+    faults += [f"the column {name!r} is unknown" for name in unknown]
+    if faults:
+        columns = f"{', '.join(REQUIRED)}, and if you like {', '.join(OPTIONAL)}"
+        raise click.ClickException(f"{path.name}: {'; '.join(faults)}. A CSV has {columns}.")
+
+
+def _csv_row(source: str, folder: Path, given: dict[str, str], errors: list[str]) -> Row:
+    errors = errors + [f"{name}: is required" for name in REQUIRED if not given[name]]
+    fields = {name: value for name, value in given.items() if value}
     raw_image = fields.get("raw_image", "")
-    if not raw_image or "://" in raw_image or raw_image.startswith("/media/"):
+    if not raw_image or "://" in raw_image or raw_image.startswith(UPLOADED):
         return Row(source, fields, None, errors)
     photo = folder / raw_image
-    errors += [] if photo.is_file() else [f"there is no file {photo}"]
+    errors += [] if photo.is_file() else [f"raw_image: there is no file {photo}"]
     return Row(source, fields, photo, errors)

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from packshot.cli.options import connection
-from packshot.cli.plain import shown
+from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.client import BATCH, ApiError, Client, Json
@@ -25,7 +25,7 @@ UPLOADS_AT_ONCE = 4
 @click.option("--mrp", default="0", show_default=True, help="For photos without a CSV.")
 @click.option("--price", default="0", show_default=True, help="For photos without a CSV.")
 @click.option("--gst", default="0", show_default=True, help="For photos without a CSV.")
-@click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
+@click.option("--dry-run", is_flag=True, help="Check every row by the API's rules, send nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
 @connection
@@ -40,11 +40,11 @@ def upload(
     as_json: bool,
     client: Client,
 ) -> None:
-    """Upload PHOTOS, folders of photos or a products.csv, and create their products.
+    """Upload PATHS (photos, folders of photos, a products.csv) and create their products.
 
     A CSV has the API's fields as columns: category, raw_image (a URL, or a file beside the CSV),
-    mrp, price, and discount, gst if you like. Ends with 1 when a row was refused or a product
-    failed.
+    mrp, price, and discount, gst if you like; in UTF-8, with commas, semicolons or tabs between
+    them. Ends with 1 when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
     defaults = {"category": category, "mrp": mrp, "price": price, "gst": gst}
@@ -60,7 +60,7 @@ def upload(
     else:
         _report(products, refused, console)
     failed = any(product["status"] == "failed" for product in products)
-    raise SystemExit(1 if refused or failed or not rows else 0)
+    raise SystemExit(1 if refused or failed else 0)
 
 
 def send(client: Client, rows: list[Row], console: Console) -> tuple[list[Json], list[Row]]:
@@ -94,7 +94,9 @@ def _upload_photo(client: Client, row: Row) -> Row:
     try:
         fields = row.fields | {"raw_image": client.upload(row.photo)}
     except ApiError as error:
-        return replace(row, errors=[error.message])
+        return replace(row, errors=[f"raw_image: {error.message}"])
+    except OSError as error:
+        return replace(row, errors=[f"raw_image: can't be read: {error.strerror}"])
     return replace(row, fields=fields)
 
 
@@ -123,16 +125,23 @@ def _with_errors(rows: list[Row], errors: list[Json]) -> list[Row]:
 def _report(products: list[Json], refused: list[Row], console: Console) -> None:
     if products:
         console.print(table(products))
-    for row in refused:
-        console.print(f"[red]refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}")
-    console.print(f"{len(products)} products created, {len(refused)} rows refused.")
+    tell_refused(refused, "refused", console)
+    created = counted(len(products), "product")
+    console.print(f"{created} created, {counted(len(refused), 'row')} refused.")
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:
-    bad = [row for row in rows if row.errors]
-    for row in bad:
-        console.print(
-            f"[red]would be refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}"
-        )
-    console.print(f"{len(rows) - len(bad)} of {len(rows)} rows look good; nothing was sent.")
-    return 1 if bad or not rows else 0
+    from packshot.cli.rehearsal import rehearsed
+
+    bad = [row for row in map(rehearsed, rows) if row.errors]
+    tell_refused(bad, "would be refused", console)
+    good = f"{len(rows) - len(bad)} of {counted(len(rows), 'row')}"
+    console.print(f"{good} look good; nothing was sent.")
+    return 1 if bad else 0
+
+
+def tell_refused(refused: list[Row], what: str, console: Console) -> None:
+    """One line each: where the row came from, and all that is wrong with it."""
+    for row in refused:
+        reasons = shown("; ".join(row.errors))
+        console.print(f"[red]{what}[/] {shown(row.source)}: {reasons}", soft_wrap=True)

@@ -1,0 +1,43 @@
+"""What a server would say of rows, as far as it can be told without asking one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from packshot import imaging
+from packshot.addresses import check_url
+from packshot.cli.rows import UPLOADED, Row
+from packshot.errors import FetchError, PictureError
+from packshot.web.refusals import InvalidRequest
+from packshot.web.schemas import NewProductIn
+from packshot.web.strict import check
+
+
+def rehearsed(row: Row) -> Row:
+    """The row with every fault that the API's own rules find: `column: what is wrong`."""
+    found = [*row.errors, *_field_faults(row), *_picture_faults(row)]
+    return replace(row, errors=list(dict.fromkeys(found)))
+
+
+def _field_faults(row: Row) -> Iterator[str]:
+    fields = row.fields if row.photo is None else row.fields | {"raw_image": UPLOADED}
+    try:
+        check(NewProductIn, fields)
+    except InvalidRequest as refused:
+        for fault in refused.faults:
+            yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
+
+
+def _picture_faults(row: Row) -> Iterator[str]:
+    """The photo's bytes and size, or how its address is written; nothing is decoded or fetched."""
+    raw_image = row.fields.get("raw_image", "")
+    try:
+        if row.photo is not None and row.photo.is_file():
+            imaging.read_header(row.photo.read_bytes())
+        elif row.photo is None and raw_image and not raw_image.startswith(("s3://", UPLOADED)):
+            check_url(raw_image)
+    except (FetchError, PictureError) as error:
+        yield f"raw_image: {error.message}"
+    except OSError as error:
+        yield f"raw_image: can't be read: {error.strerror}"

@@ -1,0 +1,111 @@
+"""`packshot upload`: what it reads, and what it says of it before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from servers.packshot_process import ROOT
+from servers.ports import free_port
+
+from packshot.cli.rows import Row, read_rows
+from packshot.cli.upload import upload
+
+PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
+HEADER = "category,raw_image,mrp,price,discount,gst\n"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(upload, [str(argument) for argument in arguments])
+
+
+def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "products.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("Mugs,{photo},abc,90,,", "mrp: must be a number"),
+        ("Mugs,{photo},90,100,,", "price: must not be above mrp"),
+        ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100"),
+        ("Mugs,{photo},100.001,90,,", "mrp: must have at most two decimals"),
+        ("Mugs,{photo},,90,,", "mrp: is required"),
+        (f"{'m' * 101},{{photo}},100,90,,", "category: must have 1 to 100 characters"),
+        ("Mugs,text.jpg,100,90,,", "raw_image: The file is not a JPEG, PNG or WebP picture."),
+        ("Mugs,empty.jpg,100,90,,", "raw_image: The file is empty."),
+        ("Mugs,nothing.jpg,100,90,,", "raw_image: there is no file"),
+        ("Mugs,/media/usb/phone.jpg,100,90,,", "raw_image: there is no file"),
+        ("Mugs,ftp://shop.example/a.jpg,100,90,,", "raw_image: "),
+        ("Mugs,{photo},100,90,,,,", "has more cells than the header"),
+    ],
+)
+def test_a_dry_run_finds_what_the_server_would(tmp_path: Path, line: str, fault: str) -> None:
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    good = f"Mugs,{PHOTO},100,90,,18\n"
+    done = run(listed(tmp_path, HEADER + good + line.format(photo=PHOTO)), "--dry-run")
+    assert done.exit_code == 1
+    assert f"would be refused products.csv line 3: {fault}" in done.output
+    assert "1 of 2 rows look good; nothing was sent." in done.output
+
+
+def test_a_dry_run_of_good_rows(tmp_path: Path) -> None:
+    addresses = ("https://shop.example/a.jpg", "s3://shop/raw/a.jpg", "/media/uploads/4f1c")
+    rows = [f"Mugs,{address},100,90,,18\n" for address in (*addresses, PHOTO)]
+    done = run(listed(tmp_path, HEADER + "".join(rows)), "--dry-run")
+    assert (done.exit_code, done.output) == (0, "4 of 4 rows look good; nothing was sent.\n")
+
+
+def test_the_options_are_checked_too() -> None:
+    done = run(PHOTO, "--dry-run", "--mrp", "1", "--price", "2")
+    assert done.exit_code == 1
+    assert "price: must not be above mrp" in done.output
+
+
+def only_row(path: Path) -> Row:
+    (row,) = read_rows([path], {})
+    return row
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_spreadsheets_write_is_read(tmp_path: Path, encoding: str, delimiter: str) -> None:
+    text = "Category,raw_image,mrp,price\r\nCafé,https://shop.example/a.jpg,100,90\r\n,,,\r\n"
+    row = only_row(listed(tmp_path, text.replace(",", delimiter), encoding))
+    assert row.fields["category"] == "Café"
+    assert (row.source, row.photo, row.errors) == ("products.csv line 2", None, [])
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+def test_another_encoding_is_asked_to_be_utf_8(tmp_path: Path, encoding: str) -> None:
+    done = run(listed(tmp_path, f"{HEADER}Café,a.jpg,100,90,,\n", encoding), "--dry-run")
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: products.csv is not in UTF-8: save it as CSV UTF-8")
+
+
+def test_a_header_that_does_not_fit_is_said_once(tmp_path: Path) -> None:
+    done = run(listed(tmp_path, "category,raw_image,mrp,prise\na,b,1,1\na,b,1,1\n"), "--dry-run")
+    assert done.exit_code == 1
+    assert "the column price is missing; the column 'prise' is unknown." in done.output
+
+
+def test_a_file_below_media_is_a_file(tmp_path: Path) -> None:
+    row = only_row(listed(tmp_path, f"{HEADER}Mugs,/media/usb/phone.jpg,2,1,,"))
+    assert row.photo == Path("/media/usb/phone.jpg")
+
+
+def test_a_folder_without_photos(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    done = run(tmp_path)
+    assert done.exit_code == 1
+    assert f"there are no photos (.jpg, .jpeg, .png, .webp) in {tmp_path}" in done.output
+
+
+def test_no_server_is_said_in_one_line() -> None:
+    done = run(PHOTO, "--url", f"http://127.0.0.1:{free_port()}")
+    assert done.exit_code == 1
+    assert "is it running? Start it with `packshot serve`" in done.output
