@@ -1,10 +1,91 @@
-"""`make demo` stays on its embedded defaults, whatever the shell it is started from has set."""
+"""`make demo`: the whole way in one command, on its embedded defaults whatever the shell sets."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
+from servers.packshot_process import clean_environment
+from servers.ports import answers, free_port
 
 from packshot.cli.demo import demo_environment
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with one small photo."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    scene = np.full((240, 320, 3), 200, np.uint8)
+    cv2.circle(scene, (160, 120), 70, (40, 60, 180), -1)
+    cv2.imwrite(str(folder / "ball.jpg"), scene)
+    return folder
+
+
+@contextmanager
+def demo(photos: Path, port: int | str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo as a user starts it; what still runs at the end is stopped, its server too."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "packshot.cli", "demo", "--photos", str(photos), *options],
+        cwd=photos.parent,
+        env=clean_environment() | {"PORT": str(port), "ENHANCED_IMAGES_COUNT": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def run_demo(photos: Path, port: int | str) -> tuple[int, str]:
+    with demo(photos, port, "--once") as process:
+        output, _ = process.communicate(timeout=100)
+    return process.returncode, output
+
+
+def test_the_demo_of_good_photos_ends_well(photos: Path) -> None:
+    code, output = run_demo(photos, free_port())
+    assert code == 0, output
+    assert "pending_review" in output
+    assert "1 picture in" in output
+
+
+def test_a_photo_that_fails_is_told_and_ends_with_1(photos: Path) -> None:
+    whole = (photos / "ball.jpg").read_bytes()
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    code, output = run_demo(photos, free_port())
+    assert code == 1, output
+    assert "pending_review" in output
+    assert "cut.jpg: raw_image: " in output
+
+
+def test_ctrl_c_stops_the_demo_and_its_server(photos: Path) -> None:
+    with demo(photos, port := free_port()) as process:
+        assert process.stdout is not None
+        told = next(line for line in process.stdout if "Ctrl-C" in line)
+        assert answers(port), told
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(60) == 0, rest
+    assert "Traceback" not in rest
+    assert not answers(port)
+
+
+def test_a_port_that_is_none_is_said_in_one_line(photos: Path) -> None:
+    code, output = run_demo(photos, "abc")
+    assert code == 1
+    assert output.splitlines()[-1] == "Error: PORT must be a number from 0 to 65535, not 'abc'"
 
 
 def test_knobs_of_the_shell_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,23 +10,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 import urllib3
 from rich.console import Console
 
-from packshot.cli.plain import shown
+from packshot.cli.plain import counted
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
-from packshot.cli.upload import send
+from packshot.cli.upload import send, tell_refused
 from packshot.client import Client, Json
 from packshot.settings import Settings
 
 HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
+INTERRUPTED = 130  # as shells count an end by Ctrl-C
 #: Knobs that change the pictures or the work, not where it is done; all others would take the
 #: demo off its embedded defaults, or keep it from starting.
 KEPT = frozenset(
@@ -51,18 +52,20 @@ def demo(photos: Path | None, once: bool) -> None:
     """Start Packshot on its embedded defaults and run photos through it."""
     console = Console()
     rows = demo_rows(photos)
-    if not rows:
-        raise click.ClickException(f"there are no photos in {photos or SAMPLES}")
-    console.print(f"Starting Packshot in {HOME.resolve()} (SQLite, a local folder, no key) ...")
-    with server() as url:
-        client = Client(url)
-        products = run_through(client, rows, console)
-        failed = sum(product["status"] == "failed" for product in products)
-        console.print(f"\nThe desk: [bold]{url}/[/]")
-        if not once:
-            console.print("Review the pictures there. Ctrl-C stops the server.")
-            wait_for_ctrl_c()
-    raise SystemExit(1 if once and (failed or len(products) < len(rows)) else 0)
+    console.print(f"Starting Packshot in {HOME} (SQLite, a local folder, no key) ...")
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves no server behind
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with server() as url:
+            all_well = run_through(Client(url), rows, console)
+            if not once:
+                console.print(f"\nReview them at the desk: [bold]{url}/[/]")
+                console.print("Ctrl-C stops the server.")
+                with suppress(KeyboardInterrupt):
+                    signal.pause()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    raise SystemExit(1 if once and not all_well else 0)
 
 
 def demo_rows(photos: Path | None) -> list[Row]:
@@ -73,19 +76,21 @@ def demo_rows(photos: Path | None) -> list[Row]:
     return read_rows([listed if listed.exists() else SAMPLES / "photos"], defaults)
 
 
-def run_through(client: Client, rows: list[Row], console: Console) -> list[Json]:
-    console.print(f"Uploading {len(rows)} photos through the API ...")
+def run_through(client: Client, rows: list[Row], console: Console) -> bool:
+    """Whether every photo became a product with its pictures."""
+    console.print(f"Uploading {counted(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
     created, refused = send(client, rows, console)
-    for row in refused:
-        console.print(f"[red]refused[/] {shown(row.source)}: {shown('; '.join(row.errors))}")
+    tell_refused(refused, "refused", console)
     console.print("The worker makes the pictures ...")
     products = wait_with_bar(client, [product["id"] for product in created], console)
     console.print()
     console.print(table(products, {product["id"]: seconds(product) for product in products}))
     pictures = sum(len(product["images"]) for product in products)
-    console.print(f"{pictures} pictures in {time.monotonic() - started:.1f} s.")
-    return products
+    console.print(f"{counted(pictures, 'picture')} in {time.monotonic() - started:.1f} s.", end=" ")
+    console.print("A product's seconds run from its creation, the waiting in line included.")
+    console.print(f"The pictures lie in {HOME / 'media' / 'enhanced'}.")
+    return not refused and all(product["status"] != "failed" for product in products)
 
 
 def seconds(product: Json) -> float:
@@ -101,7 +106,7 @@ def server() -> Iterator[str]:
     """A Packshot of its own on its defaults, in a fresh folder; stopped at the end."""
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    port = free_port(int(os.environ.get("PORT") or 5000))
+    port = free_port(wanted_port())
     log = (HOME / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "packshot.cli", "serve"],
@@ -116,6 +121,7 @@ def server() -> Iterator[str]:
         wait_until_ready(url, process)
         yield url
     finally:
+        click.echo("\nStopping the server ...")
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         log.close()
@@ -132,6 +138,13 @@ def demo_environment(port: int) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
+
+
+def wanted_port() -> int:
+    given = os.environ.get("PORT") or "5000"
+    if not given.isdecimal() or int(given) > 65_535:
+        raise click.ClickException(f"PORT must be a number from 0 to 65535, not {given!r}")
+    return int(given)
 
 
 def free_port(wanted: int) -> int:
@@ -158,10 +171,3 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
     log = (HOME / "server.log").read_text(errors="replace")[-2000:]
     raise click.ClickException(f"the server did not start; the end of its log:\n{log}")
-
-
-def wait_for_ctrl_c() -> None:
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        click.echo("\nStopping ...")
