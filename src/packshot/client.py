@@ -33,7 +33,8 @@ class Client:
     """Talks to one Packshot. Safe to use from many threads.
 
     Requests that are safe to repeat are repeated up to `tries` times when the server is away or
-    says so; creating carries an Idempotency-Key, so that a repeat creates nothing twice.
+    says so; creating carries an Idempotency-Key, so that a repeat creates nothing twice. Where
+    nobody listens from the start, it is said at once.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/") + "/"
         self.tries, self.sleep = tries, sleep
+        self._reached = False
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.http = urllib3.PoolManager(
             headers=headers, timeout=timeout, retries=False, maxsize=16, block=True
@@ -150,11 +152,13 @@ class Client:
         for attempt in range(1, self.tries + 1):
             try:
                 response = self.http.request(method, urljoin(self.url, path), **request)
-            except (urllib3.exceptions.HTTPError, OSError):
-                if attempt == self.tries:
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                nobody = isinstance(error, urllib3.exceptions.NewConnectionError)
+                if attempt == self.tries or (nobody and not self._reached):
                     raise
                 self.sleep(0.25 * 2**attempt)
                 continue
+            self._reached = True
             if response.status < 400:
                 return response
             if response.status not in TRY_AGAIN or attempt == self.tries:

@@ -31,7 +31,10 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, client=Client(url, key), **options)
         except ApiError as error:
             raise click.ClickException(error.message) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except OSError as error:  # a file's: urllib3 makes the network's its own
+            named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise click.ClickException(named) from error
+        except urllib3.exceptions.HTTPError as error:
             raise click.ClickException(
                 f"no Packshot answers at {url} ({type(error).__name__}): is it running?"
                 " Start it with `packshot serve`, or name another with --url"
