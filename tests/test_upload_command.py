@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import urllib3
 from click.testing import CliRunner, Result
 from servers.packshot_process import ROOT
 from servers.ports import free_port
 
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import upload
+from packshot.client import Client
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -37,8 +39,8 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
         (f"{'m' * 101},{{photo}},100,90,,", "category: must have 1 to 100 characters"),
         ("Mugs,text.jpg,100,90,,", "raw_image: The file is not a JPEG, PNG or WebP picture."),
         ("Mugs,empty.jpg,100,90,,", "raw_image: The file is empty."),
-        ("Mugs,nothing.jpg,100,90,,", "raw_image: there is no file"),
-        ("Mugs,/media/usb/phone.jpg,100,90,,", "raw_image: there is no file"),
+        ("Mugs,nothing.jpg,100,90,,", "raw_image: can't read "),
+        ("Mugs,/media/usb/phone.jpg,100,90,,", "raw_image: can't read "),
         ("Mugs,ftp://shop.example/a.jpg,100,90,,", "raw_image: "),
         ("Mugs,{photo},100,90,,,,", "has more cells than the header"),
     ],
@@ -105,7 +107,22 @@ def test_a_folder_without_photos(tmp_path: Path) -> None:
     assert f"there are no photos (.jpg, .jpeg, .png, .webp) in {tmp_path}" in done.output
 
 
+def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to(tmp_path / "nowhere")
+    done = run(tmp_path, "--dry-run")
+    assert done.exit_code == 1
+    assert f"raw_image: can't read {tmp_path}/a.jpg: No such file or directory" in done.output
+
+
 def test_no_server_is_said_in_one_line() -> None:
     done = run(PHOTO, "--url", f"http://127.0.0.1:{free_port()}")
     assert done.exit_code == 1
     assert "is it running? Start it with `packshot serve`" in done.output
+
+
+def test_where_nobody_listens_nobody_is_waited_for() -> None:
+    slept: list[float] = []
+    client = Client(f"http://127.0.0.1:{free_port()}", sleep=slept.append)
+    with pytest.raises(urllib3.exceptions.NewConnectionError):
+        client.stats()
+    assert slept == []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from packshot import imaging
 from packshot.addresses import check_url
-from packshot.cli.rows import UPLOADED, Row
+from packshot.cli.rows import UPLOADED, Row, unreadable
 from packshot.errors import FetchError, PictureError
 from packshot.web.refusals import InvalidRequest
 from packshot.web.schemas import NewProductIn
@@ -33,11 +34,11 @@ def _picture_faults(row: Row) -> Iterator[str]:
     """The photo's bytes and size, or how its address is written; nothing is decoded or fetched."""
     raw_image = row.fields.get("raw_image", "")
     try:
-        if row.photo is not None and row.photo.is_file():
+        if row.photo is not None:
             imaging.read_header(row.photo.read_bytes())
-        elif row.photo is None and raw_image and not raw_image.startswith(("s3://", UPLOADED)):
+        elif raw_image and not raw_image.startswith(("s3://", UPLOADED)):
             check_url(raw_image)
     except (FetchError, PictureError) as error:
         yield f"raw_image: {error.message}"
     except OSError as error:
-        yield f"raw_image: can't be read: {error.strerror}"
+        yield unreadable(Path(error.filename), error)

@@ -101,6 +101,8 @@ def _csv_row(source: str, folder: Path, given: dict[str, str], errors: list[str]
     raw_image = fields.get("raw_image", "")
     if not raw_image or "://" in raw_image or raw_image.startswith(UPLOADED):
         return Row(source, fields, None, errors)
-    photo = folder / raw_image
-    errors += [] if photo.is_file() else [f"raw_image: there is no file {photo}"]
-    return Row(source, fields, photo, errors)
+    return Row(source, fields, folder / raw_image, errors)
+
+
+def unreadable(photo: Path, error: OSError) -> str:
+    return f"raw_image: can't read {photo}: {error.strerror}"

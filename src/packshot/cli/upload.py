@@ -13,7 +13,7 @@ from rich.console import Console
 from packshot.cli.options import connection
 from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
-from packshot.cli.rows import Row, read_rows
+from packshot.cli.rows import Row, read_rows, unreadable
 from packshot.client import BATCH, ApiError, Client, Json
 
 UPLOADS_AT_ONCE = 4
@@ -96,7 +96,7 @@ def _upload_photo(client: Client, row: Row) -> Row:
     except ApiError as error:
         return replace(row, errors=[f"raw_image: {error.message}"])
     except OSError as error:
-        return replace(row, errors=[f"raw_image: can't be read: {error.strerror}"])
+        return replace(row, errors=[unreadable(row.photo, error)])
     return replace(row, fields=fields)
 
 
