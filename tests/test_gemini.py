@@ -24,6 +24,7 @@ import pytest
 from conftest import needs_shared
 from pydantic import SecretStr
 from servers.certificates import loopback_tls
+from servers.ports import wait_until
 from servers.recorded_gemini import RecordedGemini
 
 from packshot import imaging
@@ -740,6 +741,41 @@ def test_the_days_quota_pauses_all_says_so_once_and_resumes(
         "The day's quota of g",
         "Gemini answers again",
     ]
+
+
+def test_a_problem_of_an_idle_process_ends_with_its_pause(bench: Bench) -> None:
+    bench.fake.misbehave("quota_day")
+    with pytest.raises(Unavailable):
+        bench.generate()
+    bench.clock.now += 600
+    bench.enhancer.check()  # free: it knows nothing of the quota
+    assert not bench.enhancer.health().ok
+    bench.clock.now += 200
+    assert bench.enhancer.health().ok
+
+
+def test_an_idle_process_looks_again_behind_the_answer(bench: Bench) -> None:
+    bench.fake.key = "another"
+    asked = bench.enhancer.health()  # it knows nothing yet
+    assert asked.ok
+    wait_until(lambda: not bench.enhancer.health().ok)
+    assert "set a valid GEMINI_API_KEY" in (bench.enhancer.health().problem or "")
+
+    bench.fake.key = None
+    assert not bench.enhancer.health().ok  # at most once a minute
+    bench.clock.now += 61
+    bench.enhancer.health()
+    wait_until(lambda: bench.enhancer.health().ok)
+    assert bench.ledger.rows == []
+
+
+def test_a_network_that_was_away_at_the_start_is_found_again(make: Make, unused_port: int) -> None:
+    bench = make(base_url=f"http://127.0.0.1:{unused_port}")
+    assert not bench.enhancer.check().ok
+    with FakeGemini(port=unused_port):
+        bench.clock.now += 61
+        bench.enhancer.health()
+        wait_until(lambda: bench.enhancer.health().ok)
 
 
 def test_a_bad_key_makes_products_wait_not_fail(bench: Bench) -> None:

@@ -151,7 +151,7 @@ class Enhancer(Protocol):
         ...
 
     def health(self) -> Health:
-        """Cheap, no network: what the last calls taught, for `/readyz`."""
+        """Waits for no network: what the last calls taught, for `/readyz`."""
         ...
 
     def check(self) -> Health:

@@ -101,7 +101,7 @@ class GeminiEnhancer:
         self.image_model, image_note = current_name(
             "GEMINI_IMAGE_MODEL", settings.gemini_image_model, today()
         )
-        self._standing = Standing()
+        self._standing = Standing(clock)
         for sentence in (note, image_note):
             if sentence:
                 self._standing.note(sentence)
@@ -153,7 +153,11 @@ class GeminiEnhancer:
             return self._paid(call, lambda answer: self._picture(answer, call, title, answers))
 
     def health(self) -> Health:
-        """What the last calls taught; no network."""
+        """What the last calls taught. When that is old, it is looked at again, behind the answer:
+        a process without a worker learns nothing from calls.
+        """
+        if self._standing.is_stale():
+            threading.Thread(target=self.check, name="packshot-gemini-check", daemon=True).start()
         return self._standing.health()
 
     # --- Besides the contract -------------------------------------------------------------------
@@ -172,8 +176,8 @@ class GeminiEnhancer:
         except PackshotError as error:
             self._standing.trouble(NotConfigured(error.message, code=error.code))
         else:
-            self._standing.fine()
-        return self.health()
+            self._standing.checked()
+        return self._standing.health()
 
     def close(self) -> None:
         """Close the connections."""
@@ -314,7 +318,7 @@ class GeminiEnhancer:
         self._answered.add(model)
         self._pace.succeeded()
         self._suspects.cleared(call.request.call)
-        self._standing.fine()
+        self._standing.fine(began)
         return answer
 
     def _struck(self, error: Unavailable, call: _Call, began: float) -> PackshotError:
@@ -328,6 +332,7 @@ class GeminiEnhancer:
         model = call.request.model
         strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
         seconds = error.retry_after or self._pace.backoff(strikes)
+        error.retry_after = self._pace.jittered(seconds)
         lasting = isinstance(error, NotConfigured) or error.code in outcomes.LASTING
         if lasting:
             self._pace.single_file()
@@ -335,7 +340,6 @@ class GeminiEnhancer:
             self._standing.trouble(error)
         if lasting or isinstance(error, RateLimited) or strikes > 1:
             self._pace.pause(None if lasting else model, seconds, error)
-        error.retry_after = self._pace.jittered(seconds)
         return error
 
     def _wrong_request(self, error: EnhancerError, call: _Call) -> PackshotError:
