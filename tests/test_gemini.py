@@ -51,6 +51,7 @@ from packshot.fake_gemini import FakeGemini
 from packshot.fake_gemini.faults import quota_minute
 from packshot.pixels import Pixels
 from packshot.settings import Settings
+from packshot.wiring import output_spec
 
 KEY = "AIza-very-secret-key"
 TODAY = date(2026, 11, 23)
@@ -233,6 +234,7 @@ def test_an_analysis_is_one_structured_call_on_the_small_photo(make: Make) -> No
 
 def test_a_picture_is_one_call_with_scene_inventory_and_explicit_size(make: Make) -> None:
     bench = make(enhanced_image_aspect="4:5", enhanced_image_size="2K")
+    bench.fake.side = 2048
 
     made = bench.generate(1)
 
@@ -330,6 +332,39 @@ def test_a_wrong_ratio_is_kept_with_a_warning(bench: Bench) -> None:
     bench.fake.misbehave("wrong_ratio")
 
     assert bench.generate().warning == "Gemini made 1408 x 768 pixels where 1:1 was asked for."
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "warned"),
+    [("1K", 720, False), ("1K", 704, True), ("2K", 1024, True), ("4K", 2048, True)],
+)
+def test_a_picture_far_smaller_than_paid_for_has_a_warning(
+    make: Make, size: str, side: int, warned: bool
+) -> None:
+    bench = make(enhanced_image_size=size)
+    bench.fake.side = side
+
+    expected = f"Gemini made {side} x {side} pixels where {size} was asked for."
+    assert bench.generate().warning == (expected if warned else None)
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "width", "height"),
+    [("2K", "1:1", 2048, 2048), ("4K", "1:1", 4096, 4096), ("4K", "21:9", 6336, 2688)],
+)
+def test_all_pixels_that_were_paid_for_are_kept(
+    size: str, aspect: str, width: int, height: int
+) -> None:
+    settings = Settings(
+        gemini_api_key=SecretStr(KEY), enhanced_image_size=size, enhanced_image_aspect=aspect
+    )
+    pixels = Pixels()
+    finished = pixels.run(imaging.finish, picture(width, height), output_spec(settings))
+    pixels.close()
+
+    assert finished.width == width
+    assert finished.height >= height  # padded to the exact ratio
+    assert output_spec(Settings(enhanced_image_size=size)).max_side == 2048  # the local enhancer
 
 
 # ---- outcomes told apart

@@ -104,7 +104,7 @@ def build(settings: Settings) -> Services:
         storage=storage,
         pixels=pixels,
         enhancer=enhancer,
-        output=OutputSpec(aspect=settings.enhanced_image_aspect),
+        output=output_spec(settings),
     )
     catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
     webhooks = choose_webhooks(settings, database)
@@ -170,6 +170,16 @@ def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhan
     from packshot.enhancers.local import LocalEnhancer
 
     return LocalEnhancer(settings, pixels.run)
+
+
+def output_spec(settings: Settings) -> OutputSpec:
+    """What finished pictures are: all pixels that were paid for, else as many as by default."""
+    aspect = settings.enhanced_image_aspect
+    if settings.enhancer_name == "gemini":
+        from packshot.enhancers.gemini_sizes import longest_side
+
+        return OutputSpec(aspect, max_side=longest_side(settings.enhanced_image_size, aspect))
+    return OutputSpec(aspect)
 
 
 def raw_reader(storage: Storage, buckets: RawBuckets, fetcher: Fetcher) -> Callable[[str], bytes]:

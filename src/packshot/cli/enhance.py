@@ -64,14 +64,16 @@ def _sheet(files: Sequence[Path], target: Path, settings: Settings) -> Path:
 
 
 def _enhance_file(file: Path, target: Path, category: str, settings: Settings) -> list[Path]:
+    from packshot.wiring import choose_enhancer, output_spec
+
     pixels = Pixels(settings.pixel_processes)
     try:
         copy = pixels.run(imaging.normalise, file.read_bytes())
         photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
-        enhancer = _enhancer(settings, pixels)
+        enhancer = choose_enhancer(settings, NoLedger(), pixels)
         brief = Brief(0, 1, category, settings.enhanced_images_count)
         pictures = _pictures(enhancer, photo, brief)
-        output = imaging.OutputSpec(aspect=settings.enhanced_image_aspect)
+        output = output_spec(settings)
         finished = [pixels.run(imaging.finish, picture.data, output) for picture in pictures]
         side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
     finally:
@@ -111,12 +113,6 @@ def beside(pictures: Sequence[bytes]) -> bytes:
         width = round(pixels.shape[1] * SHEET_HEIGHT / pixels.shape[0])
         row.append(cv2.resize(pixels, (width, SHEET_HEIGHT), interpolation=cv2.INTER_AREA))
     return imaging.encode_array(np.hstack(row), quality=90)
-
-
-def _enhancer(settings: Settings, pixels: Pixels) -> Enhancer:
-    from packshot.wiring import choose_enhancer
-
-    return choose_enhancer(settings, NoLedger(), pixels)
 
 
 class NoLedger:

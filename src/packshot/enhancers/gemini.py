@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import random as random_module
 import threading
 import time
@@ -41,6 +42,7 @@ from packshot.enhancers.gemini_health import Standing, Suspects
 from packshot.enhancers.gemini_models import current_name
 from packshot.enhancers.gemini_pace import Pace
 from packshot.enhancers.gemini_pixels import Inspected, inspect, shrink
+from packshot.enhancers.gemini_sizes import nominal_side
 from packshot.enhancers.prices import expected_cost, price_of
 from packshot.errors import (
     EnhancerError,
@@ -57,6 +59,7 @@ log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
+FAR_SMALLER = 0.7  # of the side that was asked for
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
 LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
@@ -230,7 +233,7 @@ class GeminiEnhancer:
             title=title,
             prompt=call.request.words,
             model=model,
-            warning=_ratio_warning(inspected, self._settings.enhanced_image_aspect),
+            warning=_warning(inspected, call.request),
             made_by_ai=True,
         )
 
@@ -423,12 +426,20 @@ def _plausible(seen: Inspected) -> bool:
     return short >= LEAST_SIDE and long <= MOST_ASPECT * short
 
 
-def _ratio_warning(seen: Inspected, aspect: str) -> str | None:
-    """Gemini sometimes ignores the ratio; the finishing step pads, and the reviewer should know."""
-    across, down = (int(each) for each in aspect.split(":"))
-    if abs(seen.width * down / (seen.height * across) - 1) < 0.05:
+def _warning(seen: Inspected, request: Request) -> str | None:
+    """Gemini sometimes ignores the ratio, which the finishing step pads, or the size: the reviewer
+    should know."""
+    assert request.aspect is not None and request.size is not None
+    across, down = (int(each) for each in request.aspect.split(":"))
+    ignored = []
+    if abs(seen.width * down / (seen.height * across) - 1) >= 0.05:
+        ignored.append(request.aspect)
+    if math.sqrt(seen.width * seen.height) < FAR_SMALLER * nominal_side(request.size):
+        ignored.append(request.size)
+    if not ignored:
         return None
-    return f"Gemini made {seen.width} x {seen.height} pixels where {aspect} was asked for."
+    asked = " and ".join(ignored)
+    return f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
 
 
 class _Photos:
