@@ -21,6 +21,8 @@ from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
 from packshot.models import Product, now
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
+from packshot.serving import longest_product
+from packshot.settings import Settings
 from packshot.storage import LocalStorage
 from packshot.worker import Outage, Room, Worker
 
@@ -80,6 +82,11 @@ def shop(database: Database, tmp_path: Path, pixels: Pixels) -> Iterator[Shop]:
     yield shop
     for worker in shop.workers:
         worker.stop(6)
+
+
+@pytest.mark.parametrize(("timeout", "longest"), [(10, 900), (180, 900), (900, 4500)])
+def test_a_product_of_slow_calls_is_not_let_go_of(timeout: int, longest: int) -> None:
+    assert longest_product(Settings(gemini_timeout=timeout)) == longest
 
 
 def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:

@@ -23,7 +23,7 @@ from packshot.database import bring_to_head, shown_url
 from packshot.errors import PackshotError, SettingsError
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
-from packshot.worker import GRACE_SECONDS, Worker
+from packshot.worker import GRACE_SECONDS, LONGEST_PRODUCT_SECONDS, Worker
 
 if TYPE_CHECKING:
     from apiflask import APIFlask
@@ -116,10 +116,16 @@ def make_worker(services: Services) -> Worker:
         services.settings.concurrency,
         services.webhooks,
         grace=services.settings.grace_seconds,
+        longest_product=longest_product(services.settings),
     )
     services.worker = worker
     threading.Thread(target=say_how_it_stands, args=(services,), daemon=True).start()
     return worker
+
+
+def longest_product(settings: Settings) -> float:
+    """Seconds until a product seems to hang: two analyses, two tries of its pictures, the rest."""
+    return max(LONGEST_PRODUCT_SECONDS, 5 * settings.gemini_timeout)
 
 
 def say_how_it_stands(services: Services) -> None:

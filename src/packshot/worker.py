@@ -70,6 +70,7 @@ class Worker:
         webhooks: Webhooks | None = None,
         *,
         grace: float = GRACE_SECONDS,
+        longest_product: float = LONGEST_PRODUCT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -79,6 +80,7 @@ class Worker:
         self.concurrency = concurrency
         self.webhooks = webhooks
         self.grace = grace
+        self.longest_product = longest_product
         self.lease_seconds = parts.claims.lease_seconds
         self.clock = clock
         self.chance = chance
@@ -368,7 +370,7 @@ class Worker:
 
     def _too_long(self, held: Held) -> bool:
         """A product that hangs is let go of: its lease runs out and another try begins."""
-        return self.clock() - held.since > LONGEST_PRODUCT_SECONDS
+        return self.clock() - held.since > self.longest_product
 
     def _resend(self) -> None:
         sent = self.catalog.resend()
