@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 
 import click
 
 from packshot import serving
+from packshot.serving import load_environment
+
+#: With one of these, what the fake makes would go where the real ones are.
+REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 
 
 @click.command()
@@ -16,35 +26,50 @@ def serve(workers: int, fake_gemini: bool) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.
 
     --fake-gemini runs the whole Gemini path against a server on this machine that answers as
-    Google's does, with pictures it paints itself, so that the path can be seen without a key.
+    Google's does, with pictures it paints itself, so that the path can be seen without a key. Its
+    products and pictures are kept apart, and are gone at the end.
     """
     if fake_gemini:
+        load_environment()
+        for name in REAL:
+            if os.environ.get(name):
+                raise click.UsageError(f"--fake-gemini can't be used with {name}: unset it")
+        keep_apart()
         start_fake_gemini()
     serving.run_gunicorn(workers)
 
 
+def keep_apart() -> None:
+    """A database and a folder of their own: what the fake asks for must not count as spent."""
+    folder = tempfile.mkdtemp(prefix="packshot-fake-")
+    at_our_end(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["DATABASE_URL"] = f"sqlite:///{folder}/packshot.db"
+    os.environ["MEDIA_DIR"] = f"{folder}/media"
+    click.echo(f"Products and pictures are kept in {folder} until the end")
+
+
 def start_fake_gemini() -> None:
     """In a process of its own (ours will fork), ended together with this one."""
-    import atexit
-    import subprocess
-    import sys
-
     process = subprocess.Popen(
         [sys.executable, "-m", "packshot.fake_gemini", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )
-    owner = os.getpid()  # gunicorn's forked workers run this at their end too
-
-    def end() -> None:
-        if os.getpid() == owner:
-            process.terminate()
-
-    atexit.register(end)
+    at_our_end(process.terminate)
     assert process.stdout is not None
-    os.environ["GOOGLE_GEMINI_BASE_URL"] = process.stdout.readline().strip()
+    address = process.stdout.readline().strip()
+    if not address:  # without one, photos would go to Google's own
+        raise click.ClickException("the fake Gemini did not start: see above")
+    os.environ["GOOGLE_GEMINI_BASE_URL"] = address
     os.environ["GEMINI_API_KEY"] = "fake"
-    click.echo(f"A fake Gemini answers at {os.environ['GOOGLE_GEMINI_BASE_URL']}")
+    os.environ["ENHANCER"] = "gemini"
+    click.echo(f"A fake Gemini answers at {address}")
+
+
+def at_our_end(do: Callable[[], object]) -> None:
+    """At the end of this process, not of gunicorn's forked workers, which inherit it."""
+    owner = os.getpid()
+    atexit.register(lambda: do() if os.getpid() == owner else None)
 
 
 @click.command()

@@ -1,0 +1,52 @@
+"""`packshot serve --fake-gemini`: the Gemini path without a key, apart from all that is real."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from fakes import photo_bytes
+from servers.packshot_process import BIN, PackshotProcess
+
+from packshot.cli.run import start_fake_gemini
+from packshot.client import Client
+
+COMMAND = (str(BIN / "packshot"), "serve", "--fake-gemini")
+
+
+def test_the_gemini_path_is_shown_without_a_key_and_kept_apart(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(photo_bytes())
+    real = {"ENHANCER": "local", "ENHANCED_IMAGES_COUNT": "2"}
+    with PackshotProcess(tmp_path, COMMAND, real) as server:
+        server.wait_until_serving()
+        client = Client(server.url)
+        row = {"category": "Shoes", "raw_image": client.upload(photo), "mrp": 2, "price": 1}
+        [product] = client.create([row])["products"]
+        (done,) = client.wait([product["id"]], lambda product: None, timeout=60)
+        images = client.product(product["id"])["images"]
+
+    assert done["status"] == "pending_review"
+    assert [image["enhancer"] for image in images] == ["gemini", "gemini"]
+    assert not (tmp_path / "packshot.db").exists()
+    assert not (tmp_path / "media").exists()
+    said = next(line for line in server.log().splitlines() if "are kept in" in line)
+    assert not Path(said.split()[-4]).exists()
+
+
+def test_it_does_not_write_into_a_real_queue(tmp_path: Path) -> None:
+    queue = {"SQS_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/q"}
+    with PackshotProcess(tmp_path, COMMAND, queue) as server:
+        assert server.process is not None
+        assert server.process.wait(40) == 2
+    assert "unset it" in server.log()
+
+
+def test_a_fake_that_does_not_start_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import click
+
+    monkeypatch.setattr("sys.executable", "/bin/true")
+    with pytest.raises(click.ClickException, match="did not start"):
+        start_fake_gemini()
+    assert "GEMINI_API_KEY" not in os.environ
