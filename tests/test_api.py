@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from packshot.cli.status import _lines
 from packshot.database import Database
 from packshot.errors import Unavailable
+from packshot.models import Call
 from packshot.web.schemas import BulkIn
 from packshot.web.strict import MAX_JSON_BYTES
 
@@ -805,7 +808,17 @@ def test_stats(shop: Shop) -> None:
     data = shop.ask("GET", "/api/stats").get_json()["data"]
     assert data["products"] == {"pending": 2}
     assert data["queue"]["waiting"] == 2
-    assert data["spent"] == 0
+    assert (data["spent"], data["cost_per_product"]) == (0, None)
+
+
+def test_stats_tell_what_a_product_costs(shop: Shop) -> None:
+    with shop.services.database.write() as session:
+        for product_id, cost in ((1, "0.05"), (1, "0.04"), (2, "0.03"), (3, "0"), (4, None)):
+            price = None if cost is None else Decimal(cost)
+            session.add(Call(product_id=product_id, round=1, kind="k", model="m", cost=price))
+    data = shop.ask("GET", "/api/stats").get_json()["data"]
+    assert (data["spent"], data["cost_per_product"]) == (0.12, 0.06)
+    assert ("cost per product", "$0.0600") in _lines(data)
 
 
 def test_head_options_and_405(shop: Shop) -> None:

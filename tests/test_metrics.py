@@ -102,6 +102,7 @@ def test_a_busy_day_in_figures(shop: Shop) -> None:
         ("packshot_queue_up",): 1,
         ("packshot_spent_dollars_total",): pytest.approx(0.10),
         ("packshot_spent_today_dollars",): pytest.approx(0.10),
+        ("packshot_cost_per_product_dollars",): pytest.approx(0.10),
         ("packshot_cost_per_approved_dollars",): pytest.approx(0.05),
         ("packshot_first_pass_ratio",): 0.5,
         ("packshot_step_seconds", "0.5", "generate"): 2.0,

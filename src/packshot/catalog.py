@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database import Database
 from packshot.errors import Conflict, NotFound, PackshotError
-from packshot.ledger import spent_today
+from packshot.ledger import products_paid_for, spent_today
 from packshot.models import (
     APPROVED,
     FAILED,
@@ -209,6 +209,7 @@ class Stats:
     queue: Depth
     spent: Decimal
     spent_today: Decimal
+    cost_per_product: Decimal | None  # over the products that calls were paid for
     reviewed_last_hour: int
     made_last_hour: int
 
@@ -463,7 +464,7 @@ class Catalog:
             products = dict(_counts(session, Product.status))
             images = dict(_counts(session, ProductImage.status))
             spent = session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))
-            today = spent_today(session)
+            today, paid_for = spent_today(session), products_paid_for(session)
             reviewed = _lately(session, Decision.at)
             made = _lately(session, ProductImage.created_at)
         return Stats(
@@ -472,6 +473,7 @@ class Catalog:
             queue=self.queue.depth(),
             spent=Decimal(str(spent)),
             spent_today=today,
+            cost_per_product=Decimal(str(spent)) / paid_for if paid_for else None,
             reviewed_last_hour=reviewed,
             made_last_hour=made,
         )

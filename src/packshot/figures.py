@@ -12,7 +12,7 @@ from sqlalchemy import and_, case, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from packshot.database import Database
-from packshot.ledger import spent_today
+from packshot.ledger import products_paid_for, spent_today
 from packshot.models import (
     APPROVED,
     FAILED,
@@ -57,6 +57,7 @@ class Figures:
     calls: dict[tuple[str, str], int]  # (kind, outcome) -> paid requests so far
     spent: float
     spent_today: float
+    products_paid_for: int
     waiting: int
     in_flight: int
     oldest_seconds: float
@@ -66,6 +67,11 @@ class Figures:
     steps: dict[str, Times]
     ready: Times
     webhooks: dict[str, int]  # waiting, given_up
+
+    @property
+    def cost_per_product(self) -> float | None:
+        """All money spent over all products it was spent on; None before there is one."""
+        return self.spent / self.products_paid_for if self.products_paid_for else None
 
     @property
     def cost_per_approved(self) -> float | None:
@@ -92,6 +98,7 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             # Without calls under way: their real cost may be less, and a counter never goes back.
             spent=float(sum(cost or 0 for _, outcome, _, cost in calls if outcome)),
             spent_today=float(spent_today(session)),
+            products_paid_for=products_paid_for(session),
             **_queue(session, lease_seconds),
             made_last_hour=_lately(session, ProductImage.created_at),
             reviewed_last_hour=_lately(session, Decision.at),

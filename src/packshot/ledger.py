@@ -142,3 +142,8 @@ def spent_today(session: Session) -> Decimal:
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
     return Decimal(str(session.scalar(spent)))
+
+
+def products_paid_for(session: Session) -> int:
+    """Products that a call which costs something was sent for."""
+    return session.scalar(select(func.count(Call.product_id.distinct())).where(Call.cost > 0)) or 0

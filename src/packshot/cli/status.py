@@ -51,4 +51,6 @@ def _lines(stats: Json) -> list[tuple[str, str]]:
         if isinstance(count, int)
     ]
     lines.append(("spent", f"${float(stats['spent']):,.2f}"))
+    if stats["cost_per_product"] is not None:
+        lines.append(("cost per product", f"${float(stats['cost_per_product']):,.4f}"))
     return lines

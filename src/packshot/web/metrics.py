@@ -88,6 +88,9 @@ def _money(figures: Figures) -> Iterator[Metric]:
     spent.add_metric([], figures.spent)
     yield spent
     yield _one("spent_today_dollars", "Paid for calls today (UTC)", figures.spent_today)
+    if figures.cost_per_product is not None:
+        name = "cost_per_product_dollars"
+        yield _one(name, "Spent for each product", figures.cost_per_product)
     if figures.cost_per_approved is not None:
         name = "cost_per_approved_dollars"
         yield _one(name, "Spent for each approved picture", figures.cost_per_approved)

@@ -365,6 +365,9 @@ class StatsData(Out):
     queue: QueueOut
     spent: AmountOut = Field(description="US dollars")
     spent_today: AmountOut
+    cost_per_product: AmountOut | None = Field(
+        description="US dollars, over the products that calls were paid for"
+    )
     reviewed_last_hour: int
     made_last_hour: int
 
