@@ -176,9 +176,38 @@ def test_what_a_crash_left_goes_with_the_next_run(shop: Shop) -> None:
     retention = shop.services.retention
     retention._mark_raw()
     retention._mark_rejected()  # and here the process dies
+    with shop.services.database.write() as session:  # the timer that runs it is a weekly one
+        session.execute(update(Product).values(raw_removed_at=now(-7 * 86_400)))
+        session.execute(update(ProductImage).values(removed_at=now(-7 * 86_400)))
     assert normalised in objects(shop)
     retention.prune()
     assert not [key for key in objects(shop) if f"/{product_id}/" in key]
+
+
+def test_what_is_gone_is_not_deleted_again(shop: Shop) -> None:
+    """Else every night would ask the store about everything that was ever removed."""
+    product_id, _, normalised = with_photo(shop)
+    review(shop, product_id, "rejected")
+    age(shop, 31)
+    shop.services.retention.prune()
+    store(shop, normalised)
+    shop.services.retention.prune()
+    assert normalised in objects(shop)
+
+
+def test_the_second_removal_is_finished_too(shop: Shop) -> None:
+    """A redo fetched the photo again after it was removed; then it is removed again."""
+    product_id, _, normalised = with_photo(shop, "https://shop.example/box.jpg")
+    review(shop, product_id, "rejected")
+    age(shop, 31)
+    retention = shop.services.retention
+    retention.prune()
+    store(shop, normalised)
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(raw_removed_at=None))  # as the worker notes it
+    retention._mark_raw()  # and here the process dies
+    retention.prune()
+    assert normalised not in objects(shop)
 
 
 def test_a_removed_picture_can_not_be_approved(shop: Shop) -> None:

@@ -184,7 +184,8 @@ class Product(Base):
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
-    raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
+    raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
     __table_args__ = (
         # The queue: what is due, oldest first.
@@ -267,7 +268,8 @@ class ProductImage(Base):
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
-    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
     __table_args__ = (
         UniqueConstraint("product_id", "round", "variant"),

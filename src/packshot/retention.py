@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, delete, false, func, select, update
 
 from packshot.database import Database
 from packshot.errors import NotFound
@@ -24,6 +24,7 @@ from packshot.models import (
 )
 from packshot.storage import Storage
 
+Row = TypeVar("Row")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
@@ -46,7 +47,8 @@ class Retention:
     after its rejection a picture; None: never.
 
     A row is marked first and its objects are removed after the commit, so a reviewer never
-    approves what is being removed. What a crash left in between the next run removes.
+    approves what is being removed. That they are gone is noted last: what a crash left in between
+    the next run removes, whenever that is.
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class Retention:
             ).all()
             marked = update(Product).where(Product.id.in_([product.id for product in products]))
             session.execute(
-                marked.values(raw_removed_at=now(), version=Product.version + 1),
+                marked.values(
+                    raw_removed_at=now(), raw_deleted_at=None, version=Product.version + 1
+                ),
                 execution_options=AS_FOUND,
             )
         return products
@@ -137,19 +141,21 @@ class Retention:
         return images
 
     def _finish_last_run(self) -> None:
-        """Once more for what was marked lately: a run that died may have left the objects."""
-        lately = now(-DAY)
+        """What was marked and not noted as deleted: a run that died may have left the objects."""
+        raw = Product.raw_removed_at.is_not(None), Product.raw_deleted_at.is_(None)
+        while products := self._page(select(Product).where(*raw).order_by(Product.id)):
+            self._remove_raw(products)
+        rejected = (
+            ProductImage.removed_at.is_not(None),
+            ProductImage.deleted_at.is_(None),
+            ProductImage.status == REJECTED,
+        )
+        while images := self._page(select(ProductImage).where(*rejected).order_by(ProductImage.id)):
+            self._remove_images(images)
+
+    def _page(self, rows: Select[Row]) -> Sequence[Row]:
         with self.database.read() as session:
-            products = session.scalars(select(Product).where(Product.raw_removed_at > lately)).all()
-            images = session.scalars(
-                select(ProductImage).where(
-                    ProductImage.removed_at > lately, ProductImage.status == REJECTED
-                )
-            ).all()
-        for start in range(0, len(products), PAGE):
-            self._remove_raw(products[start : start + PAGE])
-        for start in range(0, len(images), PAGE):
-            self._remove_images(images[start : start + PAGE])
+            return session.scalars(rows.limit(PAGE)).all()
 
     def _remove_raw(self, products: Sequence[Product]) -> None:
         keys = [
@@ -158,9 +164,17 @@ class Retention:
             if product.media_namespace is not None
         ]
         self._remove([*keys, *self._uploads(products)])
+        ids = [product.id for product in products]
+        self._note(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
 
     def _remove_images(self, images: Sequence[ProductImage]) -> None:
         self._remove([image.object_key for image in images if image.object_key is not None])
+        ids = [image.id for image in images]
+        self._note(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
+
+    def _note(self, deleted: Update) -> None:
+        with self.database.write() as session:
+            session.execute(deleted, execution_options=AS_FOUND)
 
     def _remove(self, keys: Sequence[str]) -> None:
         self.storage.delete([each for key in keys for each in with_previews(key)])
