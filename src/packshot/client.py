@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,28 +14,36 @@ from urllib.parse import urlencode, urljoin
 import urllib3
 
 Json = dict[str, Any]
+PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
 TRY_AGAIN = (429, 502, 503, 504)
 BATCH = 1000  # products in one bulk request, at most
-LOOK_AT = 50  # products asked after in one round of waiting, the oldest first
+FEW = 20  # products are asked after one by one, more by the pages of their batches
+LONGEST_WAIT = 120.0  # seconds slept at the server's word; a longer one is told to the caller
 
 
 class ApiError(Exception):
-    """The server refused: `status`, its `message`, and `errors` with a pointer each."""
+    """The server refused: `status`, its `message`, and `errors` with a pointer each.
 
-    def __init__(self, status: int, problem: Json) -> None:
-        self.status = status
+    `retry_after` is how many seconds it asks to wait, `tries` how often it was asked.
+    """
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
+        self.status, self.tries = response.status, tries
+        self.retry_after = PLAIN.get_retry_after(response)
+        ours = "json" in response.headers.get("Content-Type", "")  # else it is a proxy's page
+        problem: Json = json.loads(response.data) if ours else {}
         self.errors: list[Json] = problem.get("errors") or []
-        self.message: str = problem.get("message") or problem.get("title") or f"HTTP {status}"
-        super().__init__(f"{status}: {self.message}")
+        self.message: str = problem.get("message") or f"HTTP {self.status}"
+        super().__init__(f"{self.status}: {self.message}")
 
 
 class Client:
     """Talks to one Packshot. Safe to use from many threads.
 
-    Requests that are safe to repeat are repeated up to `tries` times when the server is away or
-    says so; creating carries an Idempotency-Key, so that a repeat creates nothing twice. Where
-    nobody listens from the start, it is said at once.
+    Requests are repeated up to `tries` times when the server is away or says so. That is safe:
+    creating carries an Idempotency-Key, and a redo the version it was asked for. Where nobody
+    listens from the start, it is said at once.
     """
 
     def __init__(
@@ -49,57 +58,51 @@ class Client:
         self.url = url.rstrip("/") + "/"
         self.tries, self.sleep = tries, sleep
         self._reached = False
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.http = urllib3.PoolManager(
-            headers=headers, timeout=timeout, retries=False, maxsize=16, block=True
-        )
+        self.headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self.http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16, block=True)
 
     def upload(self, photo: Path) -> str:
         """Store one photo; the answer is the `raw_image` for `create`."""
         fields = {"file": (photo.name, photo.read_bytes(), "application/octet-stream")}
-        answer = self._call("POST", "api/uploads", fields=fields)
-        return str(answer["data"]["raw_image"])
+        return str(self._data("POST", "api/uploads", fields=fields)["raw_image"])
 
     def create(self, products: Sequence[Json], *, skip_bad_rows: bool = False) -> Json:
         """Create up to 1,000 products; `data` of the answer (created, total, products, errors)."""
-        path = "api/products/bulk" + ("?on_error=skip" if skip_bad_rows else "")
-        key = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
-        body = json.dumps({"products": list(products)}, default=str).encode()
-        data: Json = self._call("POST", path, body=body, headers=key)["data"]
-        return data
+        path = f"api/products/bulk?on_error={'skip' if skip_bad_rows else 'fail'}"
+        once = {"Idempotency-Key": str(uuid.uuid4())}
+        return self._data("POST", path, {"products": list(products)}, headers=once)
 
     def product(self, product_id: int) -> Json:
         """One product with the pictures of its current round."""
-        product: Json = self._call("GET", f"api/products/{product_id}")["data"]["product"]
-        return product
+        return dict(self._data("GET", f"api/products/{product_id}")["product"])
 
     def products(self, **filters: str | int) -> Iterator[Json]:
         """All products that match (status, category, batch), newest first, page by page."""
-        cursor: str | None = None
-        while True:
-            query = {**filters, "limit": 200} | ({"cursor": cursor} if cursor else {})
-            data = self._call("GET", f"api/products?{urlencode(query)}")["data"]
-            yield from data["products"]
-            cursor = data["next_cursor"]
-            if cursor is None:
-                return
+        query: dict[str, str | int] = {**filters, "limit": 200}
+        while query.get("cursor", True):
+            page = self._data("GET", f"api/products?{urlencode(query)}")
+            yield from page["products"]
+            query["cursor"] = page["next_cursor"]
 
     def stats(self) -> Json:
         """Counts by status, the queue, pictures and spend."""
-        data: Json = self._call("GET", "api/stats")["data"]
-        return data
+        return self._data("GET", "api/stats")
 
     def enhance(self, product_id: int, instructions: str | None = None) -> Json:
-        """Redo one product, or resume a failed one."""
+        """Redo one product, or resume a failed one.
+
+        Repeated after a lost answer it finds another version, since it has worked: nothing is
+        bought twice.
+        """
+        same = {"If-Match": f'"{self.product(product_id)["version"]}"'}
         body = {"instructions": instructions} if instructions else {}
-        answer = self._call(
-            "POST",
-            f"api/products/{product_id}/enhance",
-            body=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        product: Json = answer["data"]["product"]
-        return product
+        path = f"api/products/{product_id}/enhance"
+        try:
+            return dict(self._data("POST", path, body, headers=same)["product"])
+        except ApiError as error:
+            if error.status != 412 or error.tries == 1:
+                raise
+        return self.product(product_id)
 
     def wait(
         self,
@@ -110,28 +113,38 @@ class Client:
         timeout: float | None = None,
     ) -> list[Json]:
         """Wait until none of these is pending; `progress` sees each product whenever it changed."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         latest: dict[int, Json] = {}
         waiting = set(product_ids)
         while waiting:
-            for product_id in sorted(waiting)[:LOOK_AT]:
-                product = self.product(product_id)
-                if progress and product["version"] != latest.get(product_id, {}).get("version"):
+            for product in self._look_at(waiting):
+                number = product["id"]
+                if progress and product["version"] != latest.get(number, {}).get("version"):
                     progress(product)
-                latest[product_id] = product
-            waiting -= {n for n, product in latest.items() if product["status"] != "pending"}
-            if waiting and deadline is not None and time.monotonic() > deadline:
+                latest[number] = product
+            waiting = {number for number in waiting if latest[number]["status"] == "pending"}
+            if waiting and time.monotonic() > deadline:
                 raise TimeoutError(f"{len(waiting)} products are still waiting for their pictures")
             if waiting:
                 self.sleep(every)
         return [latest[number] for number in product_ids]
 
+    def _look_at(self, product_ids: set[int]) -> Iterator[Json]:
+        """The present state of each: of a few one by one, of many by the pages of their batches."""
+        left = set(product_ids)
+        while left:
+            product = self.product(left.pop())
+            yield product
+            if len(left) >= FEW and product["batch_id"]:
+                beside = [p for p in self.products(batch=product["batch_id"]) if p["id"] in left]
+                left -= {each["id"] for each in beside}
+                yield from beside
+
     def download(self, image: Json, folder: Path) -> Path:
         """Save one enhanced picture as `folder/{product}-{round}-{variant}.jpg`."""
         numbers = (int(image[part]) for part in ("product_id", "round", "variant"))  # never a path
-        name = f"{'-'.join(map(str, numbers))}.jpg"
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / name
+        target = folder / f"{'-'.join(map(str, numbers))}.jpg"
         target.write_bytes(self._send("GET", image["media_url"].lstrip("/")).data)
         return target
 
@@ -144,32 +157,30 @@ class Client:
         finally:
             response.release_conn()
 
-    def _call(self, method: str, path: str, **request: Any) -> Json:
-        answer: Json = json.loads(self._send(method, path, **request).data)
-        return answer
+    def _data(self, method: str, path: str, body: Json | None = None, **request: Any) -> Json:
+        if body is not None:
+            request["body"] = json.dumps(body, default=str).encode()
+            request["headers"] = request["headers"] | {"Content-Type": "application/json"}
+        data: Json = json.loads(self._send(method, path, **request).data)["data"]
+        return data
 
     def _send(self, method: str, path: str, **request: Any) -> urllib3.BaseHTTPResponse:
-        for attempt in range(1, self.tries + 1):
+        request["headers"] = self.headers | request.get("headers", {})
+        for tries in range(1, self.tries + 1):
+            pause = 0.25 * 2**tries
             try:
                 response = self.http.request(method, urljoin(self.url, path), **request)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 nobody = isinstance(error, urllib3.exceptions.NewConnectionError)
-                if attempt == self.tries or (nobody and not self._reached):
+                if tries == self.tries or (nobody and not self._reached):
                     raise
-                self.sleep(0.25 * 2**attempt)
-                continue
-            self._reached = True
-            if response.status < 400:
-                return response
-            if response.status not in TRY_AGAIN or attempt == self.tries:
-                raise ApiError(response.status, _problem(response))
-            self.sleep(float(response.headers.get("Retry-After") or 0.25 * 2**attempt))
+            else:
+                self._reached = True
+                if response.status < 400:
+                    return response
+                refused = ApiError(response, tries)
+                pause = refused.retry_after or pause
+                if response.status not in TRY_AGAIN or tries == self.tries or pause > LONGEST_WAIT:
+                    raise refused
+            self.sleep(pause)
         raise AssertionError("unreachable")
-
-
-def _problem(response: urllib3.BaseHTTPResponse) -> Json:
-    try:
-        problem = json.loads(response.data)
-    except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) else {}

@@ -1,0 +1,169 @@
+"""The Python client: what it repeats, how long it waits, and how it watches many products."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shop import SECRETS, Json, Shop, row
+from sqlalchemy import update
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from packshot.client import ApiError, Client
+from packshot.models import FAILED, PENDING_REVIEW, Product
+
+Application = Callable[..., Iterable[bytes]]
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """A connection that is dropped on purpose is nothing to tell of."""
+
+
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def losing_answers(application: Application, path: str) -> Application:
+    """Does what is asked, and drops the connection in place of the first answer of `path`."""
+    lost: list[str] = []
+
+    def wrapped(environ: Json, start_response: Any) -> Iterable[bytes]:
+        answer = application(environ, start_response)
+        if environ["PATH_INFO"].endswith(path) and not lost:
+            lost.append(path)
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError
+        return answer
+
+    return wrapped
+
+
+def becomes(shop: Shop, product_ids: Iterable[int], status: str) -> None:
+    with shop.services.database.write() as session:
+        session.execute(
+            update(Product)
+            .where(Product.id.in_(list(product_ids)))
+            .values(status=status, version=Product.version + 1)
+        )
+
+
+def test_its_key_goes_with_every_request(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=f"boss:{SECRETS['admin']}:admin")
+    with served(shop.app) as url:
+        client = Client(url, SECRETS["admin"])
+        [product] = client.create([row()])["products"]
+        becomes(shop, [product["id"]], FAILED)
+        assert client.enhance(product["id"])["status"] == "pending"
+        with pytest.raises(ApiError, match="401"):
+            Client(url).stats()
+    shop.close()
+
+
+@pytest.mark.parametrize("status", [FAILED, PENDING_REVIEW])
+def test_a_redo_whose_answer_was_lost_has_worked(shop: Shop, status: str) -> None:
+    [product_id] = shop.create()
+    becomes(shop, [product_id], status)
+    with served(losing_answers(shop.app, "/enhance")) as url:
+        redone = Client(url, sleep=lambda _: None).enhance(product_id)
+    assert redone["status"] == "pending"
+    assert redone["round"] == (1 if status == FAILED else 2)
+
+
+def test_a_redo_is_not_asked_for_again_once_the_first_is_done(shop: Shop) -> None:
+    """Its answer was lost and its pictures were made meanwhile: another round costs money."""
+    [product_id] = shop.create()
+    becomes(shop, [product_id], PENDING_REVIEW)
+    with served(losing_answers(shop.app, "/enhance")) as url:
+        made = Client(url, sleep=lambda _: becomes(shop, [product_id], PENDING_REVIEW))
+        assert made.enhance(product_id)["round"] == 2
+
+
+def test_a_redo_of_what_is_pending_is_refused(shop: Shop) -> None:
+    [product_id] = shop.create()
+    with served(shop.app) as url, pytest.raises(ApiError, match="already waiting") as refused:
+        Client(url).enhance(product_id)
+    assert refused.value.status == 409
+
+
+def test_creating_twice_by_a_lost_answer_creates_once(shop: Shop) -> None:
+    with served(losing_answers(shop.app, "/bulk")) as url:
+        client = Client(url, sleep=lambda _: None)
+        [product] = client.create([row()])["products"]
+        assert [each["id"] for each in client.products()] == [product["id"]]
+
+
+def busy(retry_after: str) -> Application:
+    def application(environ: Json, start_response: Any) -> Iterable[bytes]:
+        headers = [("Retry-After", retry_after), ("Content-Type", "application/problem+json")]
+        start_response("429 TOO MANY REQUESTS", headers)
+        return [json.dumps({"message": "1,000 products a day are used up"}).encode()]
+
+    return application
+
+
+def test_it_waits_as_told_but_not_for_half_a_day() -> None:
+    slept: list[float] = []
+    with served(busy("3")) as url, pytest.raises(ApiError):
+        Client(url, tries=3, sleep=slept.append).stats()
+    assert slept == [3, 3]
+    slept.clear()
+    with served(busy("40000")) as url, pytest.raises(ApiError, match="used up") as refused:
+        Client(url, sleep=slept.append).stats()
+    assert slept == []
+    assert refused.value.retry_after == 40_000
+
+
+def test_it_waits_for_many_and_sees_each_change(shop: Shop) -> None:
+    """120 products in one batch, of which the oldest never get ready until the end."""
+    ids = shop.create(*[row(gst=0) for _ in range(120)])
+    slow, quick = ids[:60], ids[60:]
+    steps = [quick[:30], quick[30:], slow]
+    seen: list[int] = []
+
+    def sleep(_: float) -> None:
+        becomes(shop, steps.pop(0), PENDING_REVIEW)
+
+    asked: list[str] = []
+
+    def counting(environ: Json, start_response: Any) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        return shop.app(environ, start_response)
+
+    def progress(product: Json) -> None:
+        if product["status"] != "pending":
+            seen.append(product["id"])
+
+    with served(counting) as url:
+        done = Client(url, sleep=sleep).wait(ids, progress)
+    assert [product["id"] for product in done] == ids
+    assert set(seen[:30]) == set(quick[:30])
+    assert set(seen[30:60]) == set(quick[30:])
+    assert len(seen) == 120
+    assert len(asked) < 20
+
+
+def test_waiting_ends_with_its_time(shop: Shop) -> None:
+    ids = shop.create()
+    with served(shop.app) as url, pytest.raises(TimeoutError, match="1 products are still waiting"):
+        Client(url, sleep=lambda _: None).wait(ids, timeout=0.0)
