@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml  # type: ignore[import-untyped]
+from conftest import missing
 from dotenv import dotenv_values
 from servers.aws import Aws
-from servers.packshot_process import ROOT
+from servers.packshot_process import BIN, ROOT, PackshotProcess, gunicorn
 
 from packshot.cli import COMMANDS
 from packshot.settings import Settings
@@ -98,8 +99,6 @@ def test_the_one_shot_makes_the_queue(aws: Aws) -> None:
 
 
 def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Path) -> None:
-    from servers.packshot_process import PackshotProcess, gunicorn
-
     [check] = re.findall(r"^    CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     command = [sys.executable, *json.loads(check)[1:]]
     with PackshotProcess(tmp_path, gunicorn(), {"WORKER_ENABLED": "false"}) as process:
@@ -110,6 +109,38 @@ def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Pa
     assert dead.returncode == 1
 
 
-@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")
+def test_a_worker_on_its_own_says_that_it_is_alive(tmp_path: Path) -> None:
+    """To Docker by a file that its health check looks at, to systemd by its socket."""
+    command = [str(BIN / "packshot"), *SERVICES["worker"]["command"]]
+    alive = Path(command.pop())
+    check = SERVICES["worker"]["healthcheck"]["test"][1].replace("$$", "$")
+    assert str(alive) in check
+    file = tmp_path / "alive"
+    check = check.replace(str(alive), str(file))
+    assert subprocess.run(["sh", "-c", check], capture_output=True).returncode == 1
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(40)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        with PackshotProcess(tmp_path, [*command, str(file)], environment):
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            assert subprocess.run(["sh", "-c", check]).returncode == 0
+    os.utime(file, (time.time() - 130,) * 2)
+    assert subprocess.run(["sh", "-c", check]).returncode == 1
+
+
+def lint(tool: str, *arguments: str) -> None:
+    program = BIN / tool
+    if not program.exists():
+        missing(f"{tool} is not installed: pip install -r requirements-dev.txt")
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, timeout=60)
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
+
+
 def test_hadolint_has_nothing_to_say() -> None:
-    subprocess.run(["hadolint", str(ROOT / "Dockerfile")], check=True, timeout=60)
+    lint("hadolint", "Dockerfile")
+
+
+def test_compose_takes_the_file() -> None:
+    """By the schema of the Compose specification, as check-jsonschema ships it."""
+    lint("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")

@@ -20,11 +20,11 @@ from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
 from packshot.models import Product, now
 from packshot.pixels import Pixels
-from packshot.queues import DatabaseQueue, Queue
-from packshot.serving import longest_product
+from packshot.queues import DatabaseQueue, Message, Queue
+from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.worker import Outage, Room, Worker
+from packshot.worker import LONGEST_TURN_SECONDS, Outage, Room, Worker
 
 LEASE = 3.0
 
@@ -481,3 +481,33 @@ def test_a_signal_inside_another_ones_handler_does_not_hang(shop: Shop) -> None:
     worker.stopping = Interrupted(worker.begin_stop)
     worker.begin_stop()
     assert worker.stopping.is_set()
+
+
+class Hanging(FakeQueue):
+    """Its `lease` never comes back, as a socket without a time limit would not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
+
+    def lease(self, limit: int) -> list[Message]:
+        self.released.wait()
+        return []
+
+
+def test_a_receiver_that_hangs_is_told_of(shop: Shop) -> None:
+    queue = Hanging()
+    shop.queue = queue
+    worker, moment = shop.worker(), [0.0]
+    worker.clock = lambda: moment[0]
+    worker.start()
+    until(lambda: worker.slots._value == 0)
+    assert worker.problem() is None
+    moment[0] = LONGEST_TURN_SECONDS + LEASE
+    worker.beats["heartbeat"] = moment[0]
+    assert worker.problem() == "the worker's receiver has been stuck for 183 s: restart"
+    queue.released.set()
+    until(lambda: worker.problem() is None)
+    worker.beats["heartbeat"] = 0.0
+    assert "heartbeat has been stuck" in str(worker.broken())
+    assert "heartbeat has been stuck" in str(watch(worker, None))  # a worker on its own ends

@@ -6,12 +6,14 @@ import atexit
 import logging
 import math
 import os
+import re
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,9 @@ log = logging.getLogger("packshot.serving")
 #: The exit code at which gunicorn gives up (`Arbiter.WORKER_BOOT_ERROR`); after any other one it
 #: starts the process again, which is right when only the database is away.
 GUNICORN_GIVES_UP = 3
+
+#: How often a worker on its own says that it is alive.
+ALIVE_EVERY_SECONDS = 5.0
 
 #: For gunicorn, see `gunicorn_settings`.
 GUNICORN: dict[str, Any] = {
@@ -259,8 +264,12 @@ def run_gunicorn(workers: int = 1) -> None:
 
 
 @ending_in_one_line()
-def run_worker() -> int:
-    """`python -m src.worker`: a worker on its own until SIGTERM or Ctrl-C; the exit code."""
+def run_worker(alive: Path | None = None) -> int:
+    """`python -m src.worker`: a worker on its own until SIGTERM or Ctrl-C; the exit code.
+
+    One that hangs ends by itself with 1, so that whoever supervises it starts it anew. `alive` is
+    touched every few seconds while it works, and systemd's watchdog is told.
+    """
     settings = open_door()
     bring_to_head(settings.database_url)
     services = build(settings)
@@ -268,10 +277,41 @@ def run_worker() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.begin_stop())
     worker.start()
+    broken = watch(worker, alive)
+    if broken:
+        log.critical("%s; this process ends, its products come back", broken)
+        give_up_at(settings.grace_seconds + 5)
+    end(worker, services)
+    return 1 if broken else 0
+
+
+def watch(worker: Worker, alive: Path | None) -> str | None:
+    """Until it is told to stop (None), or is broken (why)."""
+    told = -math.inf
     while worker.stop_began is None:  # not by waiting for the event that the handler sets: the
         time.sleep(0.2)  # signal may come while this thread holds the event's own lock
-    end(worker, services)
-    return 0
+        broken = worker.broken()
+        if broken and worker.stop_began is None:
+            return broken
+        if time.monotonic() - told > ALIVE_EVERY_SECONDS:
+            tell_alive(alive)
+            told = time.monotonic()
+    return None
+
+
+def tell_alive(file: Path | None) -> None:
+    if file is not None:
+        file.touch()
+    if systemd := os.environ.get("NOTIFY_SOCKET"):  # sd_notify(3); "@" means an abstract name
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, suppress(OSError):
+            notify.sendto(b"WATCHDOG=1", re.sub("^@", "\0", systemd))
+
+
+def give_up_at(seconds: float) -> None:
+    """What hangs may hang the orderly end too."""
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 @ending_in_one_line()

@@ -42,6 +42,8 @@ REMEMBERED_SECONDS = 120.0
 RESEND_EVERY_SECONDS = 30.0
 DELIVER_EVERY_SECONDS = 2.0
 TIDY_EVERY_SECONDS = 3600.0
+#: A turn of the receiver or the heartbeat that takes longer hangs: all they wait for has a limit.
+LONGEST_TURN_SECONDS = 180.0
 
 
 @dataclass
@@ -93,7 +95,7 @@ class Worker:
         self.lock = threading.Lock()
         self.outage = Outage(clock, chance)  # of what products need
         self.silence = Outage(clock, chance)  # of what tells of products: the queue, the database
-        self.beats: dict[str, float] = {}
+        self.beats: dict[str, float] = {}  # when each loop began its present turn
         self.threads: list[threading.Thread] = []
         self.stop_began: float | None = None
         self.left_behind = 0
@@ -111,6 +113,7 @@ class Worker:
         if self.webhooks is not None and self.webhooks.urls:
             loops.append(("messenger", self._deliver, DELIVER_EVERY_SECONDS))
         for name, loop, pause in loops:
+            self.beats[name] = self.clock()
             self.threads.append(_thread(name, self._forever, name, loop, pause))
         self.drainer = _thread("drainer", self._drain)
         for number in range(self.concurrency):
@@ -120,10 +123,18 @@ class Worker:
         """Why the worker can't work, in one sentence; None when it does."""
         if self.stopping.is_set():
             return "the worker is draining"
+        return self.broken() or self.silence.reason() or self.outage.reason()
+
+    def broken(self) -> str | None:
+        """What only a restart mends: a thread that is dead, or hangs."""
         dead = [thread.name for thread in self.threads if not thread.is_alive()]
         if dead or not self.threads:
             return f"the worker is not running ({', '.join(dead) or 'not started'}): restart"
-        return self.silence.reason() or self.outage.reason()
+        longest = LONGEST_TURN_SECONDS + self.lease_seconds / 3
+        for name in ("receiver", "heartbeat"):
+            if (seconds := self.clock() - self.beats[name]) > longest:
+                return f"the worker's {name} has been stuck for {seconds:.0f} s: restart"
+        return None
 
     def begin_stop(self) -> None:
         """Receive nothing more. Safe to call from a signal handler, and twice."""
@@ -175,9 +186,9 @@ class Worker:
         """Run a loop until the end; whatever it raises, it goes on."""
         over = self.stopping if name == "receiver" else self.finished
         while not over.is_set():
+            self.beats[name] = self.clock()
             try:
                 loop()
-                self.beats[name] = self.clock()
             except Unavailable as error:
                 self.silence.met(error)
                 over.wait(min(self.silence.pause(), pause or LONGEST_OUTAGE_PAUSE))

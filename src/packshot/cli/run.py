@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -73,9 +74,17 @@ def at_our_end(do: Callable[[], object]) -> None:
 
 
 @click.command()
-def worker() -> None:
-    """Take products off the queue until SIGTERM or Ctrl-C."""
-    raise SystemExit(serving.run_worker())
+@click.option(
+    "--alive",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file to touch every 5 s while it works, for a health check.",
+)
+def worker(alive: Path | None) -> None:
+    """Take products off the queue until SIGTERM or Ctrl-C.
+
+    Ends with 1 when it hangs: have it started anew (Restart=always, restart: unless-stopped).
+    """
+    raise SystemExit(serving.run_worker(alive))
 
 
 @click.command()
