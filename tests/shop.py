@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
-from packshot.models import PENDING_REVIEW, Product, ProductImage, now, variant_key
+from packshot.models import PENDING_REVIEW, Product, ProductImage, Round, now, variant_key
 from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build
@@ -107,6 +107,9 @@ class Shop:
                     version=Product.version + 1,
                     updated_at=now(),
                 )
+            )
+            session.execute(
+                update(Round).where(Round.product_id == product_id).values(ready_at=now())
             )
             images = [self._image(product_id, namespace, slot) for slot in range(variants)]
             ids = session.scalars(insert(ProductImage).returning(ProductImage.id), images).all()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, case, func, not_, or_, select
+from sqlalchemy import and_, case, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from packshot.database import Database
@@ -46,8 +46,8 @@ class Times:
 class Figures:
     """Counts are of now unless they say otherwise; money in US dollars, times in seconds.
 
-    `first_pass` is the share of reviewed products that were approved in their first round, None
-    before there is one.
+    `first_pass` is the share of reviewed products that were approved in the first round that came
+    before a reviewer, None before there is one.
     """
 
     products: dict[str, int]
@@ -130,11 +130,18 @@ def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
 
 
 def _first_pass(session: Session) -> float | None:
-    """A product in a later round was sent back once, whatever became of it since."""
-    decided = Product.status.in_((APPROVED, REJECTED))
-    at_once = and_(Product.status == APPROVED, Product.round == 1)
+    """A product whose reviewer asked for another round was sent back, whatever became of it since.
+
+    A round that failed never came before a reviewer.
+    """
+    earlier = and_(
+        Round.product_id == Product.id, Round.number < Product.round, Round.ready_at.is_not(None)
+    )
+    sent_back = and_(Product.round > 1, exists().where(earlier))
+    at_once = and_(Product.status == APPROVED, not_(sent_back))
     reviewed = select(func.count(case((at_once, 1))), func.count())
-    accepted, all_of_them = session.execute(reviewed.where(or_(decided, Product.round > 1))).one()
+    reviewed = reviewed.where(or_(Product.status.in_((APPROVED, REJECTED)), sent_back))
+    accepted, all_of_them = session.execute(reviewed).one()
     return accepted / all_of_them if all_of_them else None
 
 
