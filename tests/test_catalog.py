@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from fakes import FakeQueue, analysis_of
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 
 from packshot.catalog import Catalog, Idempotency, NewProduct
 from packshot.claims import Claim, Claims, ImageRecord
 from packshot.database import Database
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.models import Decision, Product, Round, now
+from packshot.remembered import CHEAP
 
 BOX = NewProduct("Boxes", "https://shop.example/box.jpg", *map(Decimal, ("10", "9", "1", "18")))
 MOST = Decimal("9999999999.99")
@@ -258,6 +261,44 @@ def test_a_redo_opens_the_next_round_and_closes_the_old(catalog: Catalog, claims
     assert caught.value.code == "round_closed"
     with catalog.database.read() as session:
         assert session.scalar(select(Round.instructions).where(Round.number == 2)) == "less blue"
+
+
+def test_a_second_reason_for_the_same_decision_is_kept(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    catalog.review(product_id, "rejected", who="ann", reason="edges")
+    for _ in range(2):  # told twice is kept once
+        catalog.review(product_id, "rejected", who="bob", reason="other", note="the zip is gone")
+    catalog.review(product_id, "rejected", who="eve")  # says nothing new
+    lines = [line for line in catalog.history(product_id) if line.variant == 0]
+    assert [(line.who, line.previous, line.reason, line.note) for line in lines] == [
+        ("bob", "rejected", "other", "the zip is gone"),
+        ("ann", "pending", "edges", None),
+    ]
+
+
+def test_who_asked_for_a_redo_is_known(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    catalog.review(product_id, "rejected", who="ann")
+    catalog.enhance(product_id, who="bob", instructions="less blue")
+    assert [found.asked_by for found in catalog.rounds(product_id)] == ["bob", None]
+
+
+def test_counts_that_take_long_are_remembered_for_each_filter(
+    catalog: Catalog, database: Database
+) -> None:
+    catalog.create([BOX])
+    asked: list[str] = []
+
+    def count_slowly(*execution: Any) -> None:
+        if "GROUP BY products.category" in execution[2]:
+            asked.append(execution[2])
+            time.sleep(2 * CHEAP)
+
+    event.listen(database.engine, "before_cursor_execute", count_slowly)
+    for _ in range(3):
+        assert catalog.facets("pending").categories == {"Boxes": 1}
+        assert catalog.facets("failed").categories == {}
+    assert len(asked) == 2
 
 
 def test_a_redo_while_pending_is_a_conflict(catalog: Catalog) -> None:

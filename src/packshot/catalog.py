@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import logging
+import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
@@ -48,6 +50,8 @@ PREVIEW_SIDES = (320, 1600)
 IDEMPOTENCY_HOURS = 24
 #: Categories listed in a filter: the largest ones.
 FACETS = 100
+#: Filters whose counts are remembered: those looked at last.
+FILTERS_KNOWN = 64
 #: A product that was sent and is still waiting after this long is sent again.
 RESEND_AFTER_SECONDS = 120.0
 RESEND_AT_MOST = 1000
@@ -190,6 +194,11 @@ class RoundView:
     enhancer: str | None
     analysis: dict[str, Any] | None
     opened_at: datetime
+    asked_by: str | None
+
+
+#: A list's choices: status, category, batch.
+Filter = tuple[str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -235,6 +244,8 @@ class Catalog:
         self.lease_seconds = lease_seconds
         self.outbox = outbox
         self._stats = Remembered(self._count)
+        self._facets: OrderedDict[Filter, Remembered[Facets]] = OrderedDict()
+        self._facets_lock = threading.Lock()
 
     # -- create ----------------------------------------------------------------------------
 
@@ -437,6 +448,7 @@ class Catalog:
                 enhancer=found.enhancer,
                 analysis=found.analysis,
                 opened_at=found.opened_at,
+                asked_by=found.asked_by,
             )
             for found in rounds
         ]
@@ -444,7 +456,23 @@ class Catalog:
     def facets(
         self, status: str | None = None, category: str | None = None, batch: str | None = None
     ) -> Facets:
-        """The counts a list shows on its filters; each ignores its own filter's choice."""
+        """The counts a list shows on its filters; each ignores its own filter's choice.
+
+        Now, or a few seconds ago where that takes long, as `stats`.
+        """
+        return self._facets_of((status, category, batch)).answer()
+
+    def _facets_of(self, chosen: Filter) -> Remembered[Facets]:
+        """What is remembered for a filter; of the filters used last only."""
+        with self._facets_lock:
+            if chosen not in self._facets:
+                self._facets[chosen] = Remembered(partial(self._count_facets, *chosen))
+                if len(self._facets) > FILTERS_KNOWN:
+                    self._facets.popitem(last=False)
+            self._facets.move_to_end(chosen)
+            return self._facets[chosen]
+
+    def _count_facets(self, status: str | None, category: str | None, batch: str | None) -> Facets:
         by_status = _only(select(Product.status, func.count()), category=category, batch_id=batch)
         by_category = _only(select(Product.category, func.count()), status=status, batch_id=batch)
         with self.database.read() as session:
@@ -585,6 +613,7 @@ class Catalog:
                 number=product.round,
                 wanted=self.wanted,
                 instructions=instructions,
+                asked_by=who,
             )
         )
 
@@ -723,9 +752,9 @@ def _decide(
     reason: str | None,
     note: str | None,
 ) -> None:
-    if image.status == status:
+    if image.status == status and not _is_news(session, image, reason, note):
         return
-    if image.removed_at is not None:
+    if image.removed_at is not None and image.status != status:
         raise _removed(product)
     session.add(
         Decision(
@@ -740,6 +769,16 @@ def _decide(
     )
     image.status = status
     image.updated_at = now()
+
+
+def _is_news(session: Session, image: ProductImage, reason: str | None, note: str | None) -> bool:
+    """Does the same decision once more say why, or say it otherwise? Silence takes nothing back."""
+    if reason is None and note is None:
+        return False
+    last = session.scalars(
+        select(Decision).where(Decision.image_id == image.id).order_by(Decision.id.desc()).limit(1)
+    ).first()
+    return last is None or (last.reason, last.note) != (reason, note)
 
 
 def _removed(product: Product) -> Conflict:

@@ -242,6 +242,7 @@ class Round(Base):
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)
+    asked_by: Mapped[str | None] = mapped_column(String(100))  # of a redo
 
 
 class ProductImage(Base):

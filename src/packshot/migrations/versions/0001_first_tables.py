@@ -297,6 +297,7 @@ def _create_rounds() -> None:
         sa.Column("analysis", sa.JSON(), nullable=True),
         sa.Column("refusals", sa.JSON(), nullable=True),
         sa.Column("opened_at", UTCDateTime(), server_default=CREATED, nullable=False),
+        sa.Column("asked_by", sa.String(100), nullable=True),
         sa.ForeignKeyConstraint(
             ["product_id"],
             ["products.id"],
