@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from fakes import FakeEnhancer, photo_bytes
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 from sqlalchemy import update
 
+from packshot.catalog import NewProduct
 from packshot.errors import PictureError
 from packshot.models import Product, ProductImage, Round
 
@@ -160,14 +162,120 @@ def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None
 
 
 def test_undo_of_what_was_not_sent_yet_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
-    ids = shop.stock(2)
+    ids = shop.stock(6)
     desk = open_desk(shop.url)
-    expect(left(desk.page)).to_have_text("2 left")
-    desk.context.set_offline(True)
-    desk.press("s")
-    desk.press("u")
+    expect(left(desk.page)).to_have_text("6 left")
+    held: list[Route] = []
+    desk.page.route(
+        "**/review", lambda route: held.append(route)
+    )  # on their way, and not there yet
+    desk.press("a a a a a u")  # four are sent together: the fifth was not
+    expect(desk.page.locator("#saving")).to_have_text("Saving 4")
     expect(shown_number(desk.page)).to_have_text(f"#{ids[1]}")
+    until(lambda: len(held) == 4, desk.page)
+    desk.page.unroute("**/review")
+    for route in held:
+        route.continue_()
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    assert shop.statuses(ids) == ["pending_review"] * 2 + ["approved"] * 4
     assert shop.services.catalog.history(ids[1]) == []
+
+
+# -- what was seen is what is decided --------------------------------------------------------------
+
+
+def statuses_of(shop: DeskShop, number: int) -> list[str]:
+    return [image.status for image in shop.services.catalog.product(number).images]
+
+
+def redo(shop: DeskShop, number: int) -> None:
+    """Ben asks for new pictures, and they are made."""
+    shop.services.catalog.enhance(number, who="ben", instructions="whiter, please")
+    with shop.working():
+        until(lambda: shop.statuses([number]) == ["pending_review"])
+
+
+def test_a_new_round_comes_on_the_stage_before_it_is_decided(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("1 left")
+    shop.services.catalog.enhance(number, who="ben", instructions="whiter, please")
+    expect(desk.page.locator(".badge.big")).to_have_text("New pictures asked for by ben")
+    with shop.working():
+        expect(left(desk.page)).to_have_text("1 left")
+    first = shop.services.catalog.product(number).images[0]
+    shown = desk.page.locator(".frame[data-variant='0'] .picture")
+    assert shown.get_attribute("src") == first.previews[1600]
+
+
+def test_approving_names_the_pictures_and_the_version_on_the_stage(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    with desk.page.expect_request("**/review") as asked:
+        desk.press("a")
+    product = shop.services.catalog.product(number)
+    ids = [image.id for image in product.images]
+    assert asked.value.post_data_json == {"status": "approved", "image_ids": ids}
+    assert asked.value.headers["if-match"] == '"4"'
+
+
+def test_a_desk_that_has_not_heard_of_a_redo_approves_none_of_it(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("1 left")
+    desk.page.route("**/desk/state*", lambda route: route.abort())
+    redo(shop, number)
+    desk.press("a")
+    expect(desk.page.locator(".toast")).to_contain_text("ben asked for new pictures of it")
+    assert statuses_of(shop, number) == ["pending"] * 3
+
+
+def test_a_picture_rejected_before_stays_rejected(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    second = shop.services.catalog.product(number).images[1].id
+    shop.services.catalog.decide(second, "rejected", who="ben", reason="edges")
+    desk = open_desk(shop.url)
+    expect(desk.page.get_by_role("button", name="Approve 2 of 3")).to_be_visible()
+    expect(desk.page.get_by_text("Rejected before")).to_be_visible()
+    desk.press("a")
+    until(lambda: statuses_of(shop, number) == ["approved", "rejected", "approved"])
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    desk.press("u")
+    until(lambda: statuses_of(shop, number) == ["pending", "rejected", "pending"])
+    lines = [line for line in shop.services.catalog.history(number) if line.image_id == second]
+    assert [(line.who, line.reason) for line in lines] == [("ben", "edges")]
+
+
+def test_the_grid_approves_no_picture_that_was_rejected(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1, pictures=5)
+    second = shop.services.catalog.product(number).images[1].id
+    shop.services.catalog.decide(second, "rejected", who="ben")
+    desk = open_desk(f"{shop.url}/grid")
+    expect(desk.page.locator(".tile-picture:not(.raw)")).to_have_count(5)
+    desk.press("Control+a a")
+    dialog = desk.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("4 pictures approved; 1 stays rejected")
+    dialog.get_by_role("button", name="Approve 1").click()
+    wanted = ["approved", "rejected", *["approved"] * 3]
+    until(lambda: statuses_of(shop, number) == wanted)
+
+
+def test_undo_of_an_older_toast_takes_back_that_batch(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(2)
+    desk = open_desk(f"{shop.url}/grid")
+    for place in (0, 1):
+        desk.page.locator(".tile-label").nth(place).click()
+        desk.press("a")
+        desk.page.get_by_role("button", name="Approve 1").click()
+        until(lambda place=place: shop.statuses(ids)[1 - place] == "approved")  # type: ignore[misc]
+    desk.page.get_by_role("button", name="Undo").first.click()
+    until(lambda: shop.statuses(ids) == ["approved", "pending_review"])
 
 
 def test_a_reason_with_words_is_kept(shop: DeskShop, open_desk: Open) -> None:
@@ -300,6 +408,27 @@ def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) ->
     expect(left(desk.page)).to_have_text("1 left")
 
 
+def test_a_conflict_with_a_new_round_is_no_success(shop: DeskShop, open_desk: Open) -> None:
+    """The round that is being made has no pictures yet: none of them says otherwise."""
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.page.route("**/desk/state*", lambda route: route.abort())
+    tries: list[str] = []
+
+    def redo_before_the_second(route: Route) -> None:
+        tries.append(route.request.url)
+        if len(tries) > 1:
+            route.continue_()
+            return
+        shop.services.catalog.enhance(number, who="ben", instructions="whiter")
+        route.abort()
+
+    desk.page.route("**/review", redo_before_the_second)
+    desk.press("r")
+    expect(desk.page.locator(".toast")).to_contain_text("ben asked for new pictures of it")
+    expect(desk.page.locator(".toast")).to_contain_text("Your “Rejected” was not saved.")
+
+
 # -- the network ---------------------------------------------------------------------------------
 
 
@@ -365,6 +494,99 @@ def test_a_server_that_fails_is_asked_again(shop: DeskShop, open_desk: Open) -> 
     desk.page.route("**/review", fail_twice)
     desk.press("a")
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
+
+
+def test_what_can_not_be_saved_holds_up_nothing_else(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(9)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("9 left")
+    over = {"detail": "the limit of products per day is used up"}
+    desk.page.route(
+        "**/enhance",
+        lambda route: route.fulfill(status=429, headers={"Retry-After": "40000"}, json=over),
+    )
+    for number in ids[1:5]:
+        desk.page.route(
+            f"**/api/products/{number}/review", lambda route: route.fulfill(status=500, json={})
+        )
+    for _ in range(4):
+        desk.press("Shift+R")
+        desk.page.get_by_label("What should be different?").fill("whiter")
+        desk.press("Enter")
+    told = desk.page.locator(".toast", has_text="It is rejected, but not being made again")
+    expect(told).to_have_count(4)
+    expect(told.first).to_contain_text("the limit of products per day is used up")
+    desk.press("a a a a a")  # of four the server always fails
+    until(lambda: shop.statuses([ids[0], *ids[5:]]) == ["approved"] + ["rejected"] * 4, desk.page)
+
+
+def test_decisions_wait_for_who_made_them(guarded_shop: DeskShop, open_desk: Open) -> None:
+    [number] = guarded_shop.stock(1)
+    history = guarded_shop.services.catalog.history
+    desk = open_desk(guarded_shop.url)
+    page = desk.page
+    sign_in(desk, KEY)
+    expect(left(page)).to_have_text("1 left")
+    page.route("**/review", lambda route: route.abort())
+    desk.press("a")
+    expect(page.locator("#saving")).to_have_text("Saving 1")
+    page.get_by_title("Sign out").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("sign-in"))
+    page.unroute("**/review")
+    sign_in(desk, OTHER_KEY)
+    expect(left(page)).to_have_text("1 left")
+    page.wait_for_load_state("networkidle")
+    assert history(number) == []
+    page.get_by_title("Sign out").click()
+    sign_in(desk, KEY)
+    until(lambda: guarded_shop.statuses([number]) == ["approved"], page)
+    assert {line.who for line in history(number)} == {"asha"}
+
+
+def test_a_page_decides_under_no_other_name(guarded_shop: DeskShop, open_desk: Open) -> None:
+    [number] = guarded_shop.stock(1)
+    history = guarded_shop.services.catalog.history
+    desk = open_desk(guarded_shop.url)
+    sign_in(desk, KEY)
+    expect(left(desk.page)).to_have_text("1 left")
+    desk.context.request.post(
+        f"{guarded_shop.url}/session", data={"key": OTHER_KEY.split(":")[1]}
+    )  # ben signs in, in another tab of the same browser
+    desk.press("a")
+    desk.page.get_by_label("Your key").fill(KEY.split(":")[1])
+    assert history(number) == []
+    desk.page.get_by_role("button", name="Sign in").click()
+    until(lambda: guarded_shop.statuses([number]) == ["approved"], desk.page)
+    assert {line.who for line in history(number)} == {"asha"}
+
+
+def test_a_proxy_without_packshot_is_told_as_such(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(1)
+    page = open_desk(shop.url).page
+    page.route("**/desk/state*", lambda route: route.fulfill(status=502, body="<h1>Bad</h1>"))
+    expect(page.locator("#banner")).to_contain_text("Packshot does not answer")
+    page.unroute("**/desk/state*")
+    expect(page.locator("#banner")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", "/grid", "/failed"])
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_list_that_fails_is_asked_for_again(
+    shop: DeskShop, open_desk: Open, path: str, status: int
+) -> None:
+    ids = shop.stock(2)
+    page = open_desk(shop.url + path).page
+    page.route("**/api/products?*", lambda route: route.fulfill(status=status, json={}))
+    with page.expect_response("**/api/products?*"):
+        shop.services.catalog.review(ids[0], "approved", who="ben")
+        with shop.services.database.write() as session:
+            session.execute(update(Product).where(Product.id == ids[1]).values(status="failed"))
+    page.unroute("**/api/products?*")
+    if path == "/":
+        expect(left(page)).to_have_text("0 left")
+    else:
+        expect(page.locator(".tile, .row")).to_have_count(0 if path == "/grid" else 1)
 
 
 def test_a_session_that_ends_keeps_the_decisions(guarded_shop: DeskShop, open_desk: Open) -> None:
@@ -480,6 +702,19 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     products = shop.services.catalog.products().products
     found = {(product.category, str(product.price)) for product in products}
     assert found == {("Food", "15.50"), ("Kitchen", "9.00")}
+
+
+def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk: Open) -> None:
+    money = dict.fromkeys(("mrp", "price", "discount", "gst"), Decimal(1))
+    batch = [NewProduct("Mugs", f"https://shop.example/{n}.jpg", **money) for n in range(205)]
+    created = shop.services.catalog.create(batch)
+    page = open_desk(f"{shop.url}/upload?batch={created.batch_id}").page
+    expect(page.locator(".making-words")).to_contain_text("0 of 205 products ready")
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(status="pending_review", version=2))
+    expect(page.locator(".making-words")).to_contain_text("205 of 205 products ready")
+    numbers = page.locator(".making-name a").all_inner_texts()
+    assert numbers == [f"Mugs #{product.id}" for product in created.products]
 
 
 def test_an_upload_that_is_no_picture_says_so_at_its_line(

@@ -205,7 +205,12 @@ def _page(
             template,
             page=page,
             filters=filters,
-            data={**data, "filters": filters.as_dict(), "state": _state(filters)},
+            data={
+                **data,
+                "filters": filters.as_dict(),
+                "state": _state(filters),
+                "caller": caller().name,
+            },
             caller=caller(),
             may_review=caller().may("review"),
             may_submit=caller().may("submit"),

@@ -2,8 +2,17 @@
 
 const TIMEOUT_MS = 20_000;
 
+/** What a proxy says for a Packshot that is down, and Packshot for a database that is. */
+const NOBODY_THERE = new Set([502, 503, 504]);
+
 /** The network, or Packshot, is away. Nothing is known about what became of the request. */
-export class Away extends Error {}
+export class Away extends Error {
+  constructor(message, { slow = false, retryAfter = 0 } = {}) {
+    super(message);
+    this.slow = slow;
+    this.retryAfter = retryAfter;
+  }
+}
 
 /** Packshot said no, as a problem document (RFC 9457). */
 export class Problem extends Error {
@@ -22,6 +31,9 @@ export class Problem extends Error {
   }
 }
 
+/** Not a fault of the page: nobody there, or Packshot said no. */
+export const foreseen = (error) => error instanceof Away || error instanceof Problem;
+
 /** Is Packshot there? `change` events; `online` is the last thing known. */
 export const connection = new (class extends EventTarget {
   online = navigator.onLine;
@@ -35,11 +47,22 @@ export const connection = new (class extends EventTarget {
 addEventListener("offline", () => connection.tell(false));
 addEventListener("online", () => connection.tell(true));
 
+let reviewer = null;
+
+/** Whose page this is: a request that somebody else's session would answer is refused (401) instead. */
+export function actAs(name) {
+  reviewer = encodeURIComponent(name);
+}
+
 /** Sent when a request found nobody signed in, and when somebody is again. */
 export const session = new EventTarget();
 
 /** One request: `{status, etag, body}`. `version` goes into If-Match. Throws Away, Problem. */
-export async function call(method, url, { body, headers = {}, version, etag, keepalive = false } = {}) {
+export async function call(
+  method,
+  url,
+  { body, headers = {}, version, etag, keepalive = false, timeout = TIMEOUT_MS } = {},
+) {
   const request = {
     method,
     keepalive,
@@ -51,22 +74,25 @@ export async function call(method, url, { body, headers = {}, version, etag, kee
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
   }
+  if (reviewer !== null && url !== "/session") request.headers["X-Packshot-Caller"] = reviewer;
   if (version !== undefined) request.headers["If-Match"] = `"${version}"`;
   if (etag) request.headers["If-None-Match"] = etag;
-  return read(await send(url, request));
+  return read(await send(url, request, timeout));
 }
 
-async function send(url, request) {
+async function send(url, request, timeout) {
   try {
-    return await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  } catch {
+    return await fetch(url, { ...request, signal: AbortSignal.timeout(timeout) });
+  } catch (error) {
     connection.tell(false);
-    throw new Away("Packshot can't be reached");
+    throw new Away("Packshot can't be reached", { slow: error.name === "TimeoutError" });
   }
 }
 
 async function read(response) {
-  connection.tell(true);
+  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
+  connection.tell(!NOBODY_THERE.has(response.status));
+  if (!connection.online) throw new Away("Packshot does not answer", { retryAfter });
   if (response.status === 304) return { status: 304 };
   let body = null;
   try {
@@ -76,7 +102,7 @@ async function read(response) {
   }
   if (!response.ok) {
     if (response.status === 401) session.dispatchEvent(new Event("ended"));
-    throw new Problem(response.status, body, Number(response.headers.get("Retry-After")) || 0);
+    throw new Problem(response.status, body, retryAfter);
   }
   if (body === null && response.status !== 204) throw new Away("something else answered");
   return { status: response.status, etag: response.headers.get("ETag"), body };

@@ -54,6 +54,14 @@ export function rawPicture(product) {
   };
 }
 
+/** The pictures that approving approves, before the reviewer chooses: none that was rejected or removed,
+ *  unless the whole product was rejected, and is now judged anew. */
+export function keepable(product) {
+  const there = product.images.filter((picture) => !picture.removed_at);
+  const standing = there.filter((picture) => picture.status !== "rejected");
+  return (standing.length ? standing : there).map((picture) => picture.id);
+}
+
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
 
 /** The frames of one product, for views of `side` CSS pixels; its buttons call `on.pick(i)`, `on.keep(i)`. */
@@ -61,7 +69,6 @@ export class Card {
   constructor(product, side, on) {
     this.product = product;
     this.side = side;
-    this.kept = new Set(product.images.map((picture) => picture.id));
     this.pictures = product.images.map((picture, index) => this.#frame(picture, index, on));
     this.rawFrame = this.#rawFrame();
     this.thumbs = product.images.map((picture, index) => thumb(picture, index, on));
@@ -73,6 +80,19 @@ export class Card {
       this.thumbs.length > 1 && this.strip,
     );
     this.select(0);
+    this.#keep(keepable(product));
+  }
+
+  /** Be about a newer state of the same pictures; false when it has others, which nobody has seen here. */
+  take(product) {
+    const before = this.product.images;
+    const same = product.images.length === before.length
+      && product.images.every((picture, place) => picture.id === before[place].id);
+    if (!same) return false;
+    const decided = product.images.some((picture, place) => picture.status !== before[place].status);
+    this.product = product;
+    if (decided) this.#keep(keepable(product));
+    return true;
   }
 
   #rawFrame() {
@@ -109,7 +129,7 @@ export class Card {
           { class: "picture", decoding: "sync", fits: this.side },
         ),
         over,
-        h("span", { class: "left-out" }, "Left out"),
+        h("span", { class: "left-out" }),
       ),
       h(
         "figcaption",
@@ -150,13 +170,23 @@ export class Card {
   toggle(index) {
     const id = this.product.images[index].id;
     if (!this.kept.delete(id)) this.kept.add(id);
-    const out = !this.kept.has(id);
-    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute(
-      "data-out",
-      out,
-    );
-    this.pictures[index].querySelector(".keep").setAttribute("aria-pressed", String(!out));
-    return !out;
+    this.#mark(index);
+    return this.kept.has(id);
+  }
+
+  #keep(ids) {
+    this.kept = new Set(ids);
+    this.pictures.forEach((_, index) => this.#mark(index));
+  }
+
+  /** Show whether a picture is kept, and if not, whether it was rejected before. */
+  #mark(index) {
+    const picture = this.product.images[index];
+    const out = !this.kept.has(picture.id);
+    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute("data-out", out);
+    const frame = this.pictures[index];
+    frame.querySelector(".keep").setAttribute("aria-pressed", String(!out));
+    frame.querySelector(".left-out").textContent = picture.status === "rejected" ? "Rejected before" : "Left out";
   }
 
   get keptIds() {

@@ -1,12 +1,12 @@
 // The grid: choose many products, decide them together.
 
-import { Away, products as list } from "./api.js";
+import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, letGo, mayReview, pageData } from "./dom.js";
 import { Filters } from "./filters.js";
-import { image } from "./frames.js";
+import { image, keepable } from "./frames.js";
 import { listen } from "./keys.js";
-import { outbox, reviewStep } from "./outbox.js";
+import { outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Pages } from "./pages.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
@@ -48,22 +48,30 @@ class Tile {
   }
 
   show(product) {
-    const same = this.product && this.product.version === product.version;
+    const before = this.product;
+    if (before && before.version >= product.version) return;
     this.product = product;
-    if (same) return;
-    outbox.seen(product);
+    if (before && before.round !== product.round && chosen.has(product.id)) {
+      mark(product.id, false); // these pictures are not those that were chosen
+      showSelection();
+    }
     const alt = `${product.category} ${product.id}`;
-    const shown = product.images.slice(0, 3);
+    this.pictures.style.setProperty("--across", Math.ceil(Math.sqrt(product.images.length + 1)));
     this.pictures.replaceChildren(
       h(
         "span",
         { class: "tile-picture raw" },
         image(product.normalised, 320, `${alt}, raw`, { loading: "lazy" }),
       ),
-      ...shown.map((picture) => h(
+      ...product.images.map((picture) => h(
         "span",
         { class: `tile-picture is-${picture.status}` },
-        image(picture, 320, `${alt}, picture ${picture.variant + 1}`, { loading: "lazy" }),
+        image(
+          picture,
+          320,
+          `${alt}, picture ${picture.variant + 1}${picture.status === "rejected" ? ", rejected" : ""}`,
+          { loading: "lazy" },
+        ),
       )),
     );
     this.link.href = `/products/${product.id}`;
@@ -174,21 +182,29 @@ function showSelection() {
 // -- deciding -----------------------------------------------------------------------------------------
 
 async function decideChosen(status) {
-  const ids = [...chosen].filter((id) => tiles.has(id));
-  if (!ids.length) return;
-  const answer = await confirmed(status, ids.length);
+  const asked = [...chosen].filter((id) => tiles.has(id)).map((id) => tiles.get(id).product);
+  const products = status === "approved" ? asked.filter((product) => keepable(product).length) : asked;
+  if (!products.length) return;
+  const answer = await confirmed(status, products);
   if (!answer) return;
-  undoable.push(ids);
-  for (const id of ids) send(id, status, answer.reason);
+  const batch = products.map((product) => send(product, status, answer.reason));
+  undoable.push(batch);
   chooseNone();
   toast(
-    `${status === "approved" ? "Approving" : "Rejecting"} ${many(ids.length, "product")}.`,
-    { actions: [["Undo", undo]], stay: false },
+    `${status === "approved" ? "Approving" : "Rejecting"} ${many(products.length, "product")}.`,
+    { actions: [["Undo", () => undo(batch)]], stay: false },
   );
 }
 
-function confirmed(status, n) {
+function confirmed(status, products) {
   const approving = status === "approved";
+  const n = products.length;
+  const images = products.flatMap((product) => product.images);
+  const kept = products.reduce((sum, product) => sum + keepable(product).length, 0);
+  const left = images.length - kept;
+  const approved = left
+    ? `${many(kept, "picture")} approved; ${many(left, "stays", "stay")} rejected, as decided before.`
+    : `All their ${many(kept, "picture")} are approved.`;
   const reasons = h(
     "select",
     { name: "reason" },
@@ -197,7 +213,7 @@ function confirmed(status, n) {
   );
   return ask({
     title: `${approving ? "Approve" : "Reject"} ${many(n, "product")}?`,
-    body: approving ? [h("p", {}, "All their pictures are approved.")] : [h(
+    body: approving ? [h("p", {}, approved)] : [h(
       "label",
       { class: "field" },
       h("span", {}, "Because of"),
@@ -209,24 +225,29 @@ function confirmed(status, n) {
   });
 }
 
-function send(id, status, reason) {
-  const tile = tiles.get(id);
-  const words = STATUS[status] ?? "Undone";
-  tile.decided(words);
-  outbox.add({ product: id, words, steps: [reviewStep(tile.product, status, { reason })] });
+/** Decide a product as it was shown; gives what undoing needs. */
+function send(product, status, reason) {
+  const step = reviewStep(product, status, { kept: keepable(product), reason });
+  tiles.get(product.id)?.decided(STATUS[status]);
+  outbox.add({ product: product.id, version: product.version, words: STATUS[status], steps: [step] });
+  return { product, step };
 }
 
-function undo() {
-  for (const id of undoable.pop() ?? []) {
-    const tile = tiles.get(id);
-    if (!tile) continue;
-    if (!outbox.cancel(id)) outbox.add({
-      product: id,
-      words: "Undone",
-      steps: [reviewStep(tile.product, "pending")],
-    });
-    tile.decided(null);
-  }
+/** A batch, by its toast, or the newest one. */
+function undo(batch = undoable.at(-1)) {
+  const place = undoable.indexOf(batch);
+  if (place < 0) return;
+  undoable.splice(place, 1);
+  for (const { product, step } of batch) takeBack(tiles.get(product.id), product, step);
+}
+
+function takeBack(tile, before, step) {
+  if (!tile || tile.product.round !== before.round) return;
+  tile.decided(null);
+  if (outbox.cancel(before.id)) return;
+  const steps = undoSteps(before, step);
+  const { version } = tile.product;
+  if (steps.length) outbox.add({ product: before.id, version, words: "Undone", steps });
 }
 
 outbox.addEventListener("saved", ({ detail: { product } }) => {
@@ -252,12 +273,7 @@ outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
 
 async function stateChanged(state) {
   filters.show(state);
-  try {
-    const page = await list({ ...data.filters, limit: REFRESHED });
-    merge(page);
-  } catch (error) {
-    if (!(error instanceof Away)) throw error;
-  }
+  merge(await list({ ...data.filters, limit: REFRESHED }));
 }
 
 /** New ones come first; those gone elsewhere leave, unless they were decided here. */
@@ -310,7 +326,7 @@ listen("Choose", [
 listen("Decide", [
   { keys: ["a"], shown: "A", words: "Approve the chosen ones", run: () => decideChosen("approved") },
   { keys: ["r"], shown: "R", words: "Reject the chosen ones", run: () => decideChosen("rejected") },
-  { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },
+  { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: () => undo() },
   {
     keys: ["g"],
     shown: "G",

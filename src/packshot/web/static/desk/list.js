@@ -1,6 +1,6 @@
 // Waiting and failed products: what is the matter with each, and what to do.
 
-import { Away, call, products as list } from "./api.js";
+import { call, foreseen, products as list } from "./api.js";
 import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
 import { Filters } from "./filters.js";
 import { image, rawPicture } from "./frames.js";
@@ -176,25 +176,35 @@ async function again(product) {
 
 async function retryAll(pressed) {
   pressed.disabled = true;
-  let failed = 0;
-  let done = 0;
+  const tried = { done: 0, failed: 0 };
+  let broke = "";
+  try {
+    await againAll(tried);
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    broke = ` Then it broke off: ${error.message}.`;
+  }
+  const { done, failed } = tried;
+  toast(
+    (failed
+      ? `${many(done - failed, "product")} tried again; ${failed} could not be.`
+      : `${many(done, "product")} tried again.`) + broke,
+    { kind: failed || broke ? "bad" : "" },
+  );
+  pressed.disabled = false;
+}
+
+async function againAll(tried) {
   for (let cursor = null; ; ) {
     const page = await list({ ...data.filters, limit: REFRESHED, cursor });
     for (let at = 0; at < page.products.length; at += RETRIED_TOGETHER) {
       const results = await Promise.allSettled(page.products.slice(at, at + RETRIED_TOGETHER).map(again));
-      failed += results.filter((result) => result.status === "rejected").length;
-      done += results.length;
+      tried.failed += results.filter((result) => result.status === "rejected").length;
+      tried.done += results.length;
     }
     cursor = page.next_cursor;
-    if (!cursor) break;
+    if (!cursor) return;
   }
-  toast(
-    failed
-      ? `${many(done - failed, "product")} tried again; ${failed} could not be.`
-      : `${many(done, "product")} tried again.`,
-    { kind: failed ? "bad" : "" },
-  );
-  pressed.disabled = false;
 }
 
 // -- live ---------------------------------------------------------------------------------------------
@@ -203,19 +213,15 @@ async function stateChanged(fresh) {
   state = fresh;
   filters.show(state);
   showSummary();
-  try {
-    const page = await list({ ...data.filters, limit: REFRESHED });
-    const listed = new Set(page.products.map((product) => product.id));
-    const oldest = page.next_cursor ? Math.min(...listed) : 0;
-    for (const [id, element] of rows) {
-      if (id < oldest || listed.has(id)) continue;
-      element.remove();
-      rows.delete(id);
-    }
-    add(page.products);
-  } catch (error) {
-    if (!(error instanceof Away)) throw error;
+  const page = await list({ ...data.filters, limit: REFRESHED });
+  const listed = new Set(page.products.map((product) => product.id));
+  const oldest = page.next_cursor ? Math.min(...listed) : 0;
+  for (const [id, element] of rows) {
+    if (id < oldest || listed.has(id)) continue;
+    element.remove();
+    rows.delete(id);
   }
+  add(page.products);
 }
 
 showSummary();

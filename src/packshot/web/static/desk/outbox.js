@@ -5,19 +5,28 @@ import { unique } from "./dom.js";
 import { tabRecall, tabRemember } from "./memory.js";
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
-const KEPT = "outbox";
+/** A decision is small and safe to repeat: one that hangs is sent again long before others would be. */
+const TIMEOUTS_MS = [5_000, 10_000, 20_000];
+/** Who is told to wait for longer than this is told no. */
+const LONGEST_WAIT_S = 60;
 const TOGETHER = 4;
 
+const later = (list, place) => list[Math.min(place, list.length - 1)];
+
 /**
- * A job is `{id, product, words, steps: [{kind, url, body}], expects}`.
+ * A job is `{id, product, version, words, steps: [{method?, kind, url, body, expects}]}`; `version`
+ * is of the product as the reviewer saw it, unless the job waits for another one of the same product.
  * Events: `change` (size), `saved` {job, product}, `refused` {job, problem}.
  */
 class Outbox extends EventTarget {
+  #who = "";
   #jobs = [];
-  #busy = new Set();
-  #versions = new Map();
+  #flying = new Set();
+  #resting = new Map();
+  #failures = 0;
+  #rest = 0;
   #paused = false;
-  #wake = new Set();
+  #leaving = false;
 
   constructor() {
     super();
@@ -26,9 +35,8 @@ class Outbox extends EventTarget {
     session.addEventListener("started", () => {
       this.#paused = false;
       this.#awake();
-      this.#run();
     });
-    addEventListener("beforeunload", (event) => this.size > 0 && event.preventDefault());
+    addEventListener("beforeunload", (event) => this.size > 0 && !this.#leaving && event.preventDefault());
   }
 
   get size() {
@@ -38,12 +46,6 @@ class Outbox extends EventTarget {
   /** Products with something unsaved. */
   has(product) {
     return this.#jobs.some((job) => job.product === product);
-  }
-
-  /** Remember the newest version seen of a product; an older one is ignored. */
-  seen(product) {
-    if (this.has(product.id)) return;
-    this.#versions.set(product.id, Math.max(product.version, this.#versions.get(product.id) ?? 0));
   }
 
   add(job) {
@@ -61,130 +63,173 @@ class Outbox extends EventTarget {
     return true;
   }
 
-  /** What a page before this one could not save any more. */
-  restore() {
-    const kept = tabRecall(KEPT);
-    if (!kept) return;
-    this.#versions = new Map(kept.versions);
-    this.#jobs = kept.jobs;
+  /** What a page before this one could not save any more, if it is this reviewer's: nobody decides for another. */
+  restore(who) {
+    this.#who = who;
+    this.#jobs = (tabRecall(this.#place) ?? []).map((job) => ({ ...job, sent: true, unsure: true }));
     this.#changed();
     this.#run();
+  }
+
+  /** Send no more from this page, which somebody else takes over or its reviewer leaves; what is unsaved stays kept. */
+  leave() {
+    this.#paused = this.#leaving = true;
+  }
+
+  get #place() {
+    return `outbox.${this.#who}`;
   }
 
   #changed() {
-    const versions = [...this.#versions].filter(([product]) => this.has(product));
-    tabRemember(KEPT, this.size ? { jobs: this.#jobs, versions } : null);
+    tabRemember(this.#place, this.size ? this.#jobs : null);
     this.dispatchEvent(new Event("change"));
   }
 
+  // -- sending -----------------------------------------------------------------------------------------
+
+  /** Send what may be sent now: the first job of each product, a few at a time. */
   #run() {
-    for (const job of [...this.#jobs]) {
-      if (this.#paused || this.#busy.size >= TOGETHER) return;
-      if (!this.#busy.has(job.product)) this.#work(job);
+    const seen = new Set();
+    for (const job of this.#jobs) {
+      if (this.#paused || this.#rest || this.#flying.size >= TOGETHER) return;
+      if (seen.has(job.product)) continue;
+      seen.add(job.product);
+      if (!this.#flying.has(job) && !this.#resting.has(job)) this.#send(job);
     }
   }
 
-  async #work(job) {
-    this.#busy.add(job.product);
+  async #send(job) {
+    const step = job.steps[job.done];
+    this.#flying.add(job);
+    job.sent = true;
     try {
-      while (job.done < job.steps.length) await this.#step(job);
-      this.#finish(job, "saved", { product: job.answer });
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      this.#drop(job.product);
-      this.#finish(job, "refused", { problem });
+      const answer = await call(step.method ?? "POST", step.url, {
+        body: step.body,
+        version: job.version,
+        keepalive: true,
+        timeout: later(TIMEOUTS_MS, job.timeouts ?? 0),
+      });
+      this.#flying.delete(job);
+      this.#done(job, answer.body.data.product);
+    } catch (error) {
+      this.#flying.delete(job);
+      this.#failed(job, step, error);
     }
-  }
-
-  #finish(job, event, detail) {
-    this.#jobs = this.#jobs.filter((other) => other !== job);
-    this.#busy.delete(job.product);
-    this.#changed();
-    this.dispatchEvent(new CustomEvent(event, { detail: { job, ...detail } }));
     this.#run();
   }
 
-  /** A refused job takes those that were built on it with it. */
-  #drop(product) {
-    this.#jobs = this.#jobs.filter((job) => job.product !== product || job.sent);
-  }
-
-  async #step(job) {
-    const step = job.steps[job.done];
-    for (let attempt = 0; ; attempt += 1) {
-      while (this.#paused) await this.#sleep(60_000);
-      try {
-        job.sent = true;
-        const answer = await call(
-          "POST",
-          step.url,
-          { body: step.body, version: this.#versions.get(job.product), keepalive: true },
-        );
-        return this.#done(job, answer.body.data.product);
-      } catch (error) {
-        if (this.#isDone(error, step)) return this.#done(job, error.product);
-        if (!passes(error)) throw error;
-        await this.#sleep(Math.max(
-          (error.retryAfter ?? 0) * 1000,
-          PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)],
-        ));
-      }
-    }
-  }
-
   #done(job, product) {
+    this.#failures = job.failures = 0;
     job.done += 1;
     job.answer = product;
-    this.#versions.set(product.id, product.version);
+    job.unsure = false;
+    for (const other of this.#jobs) if (other.product === product.id) other.version = product.version;
+    if (job.done < job.steps.length) return this.#changed();
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+    this.#changed();
+    this.#tell("saved", { job, product });
   }
 
-  /** A stale version whose state is what we asked for: our own answer was lost on the way back. */
-  #isDone(error, step) {
-    if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
-    const product = error.product;
-    if (step.kind === "enhance") {
-      return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "");
+  #failed(job, step, error) {
+    if (job.unsure && isDone(error, step)) return this.#done(job, error.product);
+    if (error instanceof Away) {
+      job.unsure = true;
+      if (error.slow) job.timeouts = (job.timeouts ?? 0) + 1;
+      return this.#restAll(error);
     }
-    return product.images.every((image) => image.status === step.expects[image.id]);
+    if (!(error instanceof Problem)) throw error;
+    if (error.status === 401) return;
+    if (!error.passing || error.retryAfter > LONGEST_WAIT_S) return this.#refused(job, error);
+    job.unsure ||= error.status >= 500;
+    this.#restOne(job, error);
   }
 
-  #sleep(ms) {
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#wake.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      this.#wake.add(wake);
-    });
+  /** A refused job takes those that were built on it with it: the last one is what the reviewer meant. */
+  #refused(job, problem) {
+    const lost = this.#jobs.filter((other) => other.product === job.product);
+    this.#jobs = this.#jobs.filter((other) => other.product !== job.product);
+    this.#changed();
+    this.#tell("refused", { job: { ...job, words: lost.at(-1).words }, problem });
+  }
+
+  #tell(event, detail) {
+    this.dispatchEvent(new CustomEvent(event, { detail }));
+  }
+
+  // -- waiting -----------------------------------------------------------------------------------------
+
+  /** One product's trouble holds up no other. */
+  #restOne(job, error) {
+    const pause = pauseOf(error, job.failures ?? 0);
+    job.failures = (job.failures ?? 0) + 1;
+    this.#resting.set(job, setTimeout(() => {
+      this.#resting.delete(job);
+      this.#run();
+    }, pause));
+  }
+
+  /** Nobody there: all wait together, and one try is enough to find out. */
+  #restAll(error) {
+    if (this.#rest) return;
+    const pause = pauseOf(error, this.#failures);
+    this.#failures += 1;
+    this.#rest = setTimeout(() => {
+      this.#rest = 0;
+      this.#run();
+    }, pause);
   }
 
   #awake() {
-    for (const wake of [...this.#wake]) wake();
+    clearTimeout(this.#rest);
+    this.#rest = 0;
+    for (const timer of this.#resting.values()) clearTimeout(timer);
+    this.#resting.clear();
+    this.#run();
   }
 }
 
-/** Worth trying again: nobody there, nobody signed in, or an outage. */
-function passes(error) {
-  return error instanceof Away || (error instanceof Problem && (error.passing || error.status === 401));
+const pauseOf = (error, failures) =>
+  Math.max(Math.min(error.retryAfter ?? 0, LONGEST_WAIT_S) * 1_000, later(PAUSES_MS, failures));
+
+/** A stale version whose state is what an earlier try asked for: its answer was lost on the way back. */
+function isDone(error, step) {
+  if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
+  const { product } = error;
+  if (step.kind === "enhance") {
+    return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "");
+  }
+  const now = new Map(product.images.map((image) => [String(image.id), image.status]));
+  const wanted = Object.entries(step.expects);
+  return wanted.length > 0 && wanted.every(([id, status]) => now.get(id) === status);
 }
 
 export const outbox = new Outbox();
 
-/** The step that decides a whole product: `kept` are the pictures to approve. */
+/** The step that decides a whole product, as it was shown: `kept` are the pictures to approve. */
 export function reviewStep(product, status, { kept = null, reason = null, note = null } = {}) {
   const body = { status };
-  if (kept && kept.length < product.images.length) body.image_ids = kept;
+  if (status === "approved") body.image_ids = kept;
   if (reason) body.reason = reason;
   if (note) body.note = note;
   const expects = Object.fromEntries(
     product.images.map((image) => [
       image.id,
-      status === "approved" && kept && !kept.includes(image.id) ? "rejected" : status,
+      status === "approved" && !kept.includes(image.id) ? "rejected" : status,
     ]),
   );
   return { kind: "review", url: `/api/products/${product.id}/review`, body, expects };
+}
+
+/** The steps that put a product's pictures back to what they were before `decision`, one of the above. */
+export function undoSteps(before, decision) {
+  if (before.images.every((image) => image.status === "pending")) return [reviewStep(before, "pending")];
+  return before.images.filter((image) => image.status !== decision.expects[image.id]).map((image) => ({
+    method: "PATCH",
+    kind: "picture",
+    url: `/api/product-images/${image.id}`,
+    body: { status: image.status },
+    expects: { [image.id]: image.status },
+  }));
 }
 
 export function enhanceStep(product, instructions) {

@@ -1,12 +1,12 @@
 // Asking again and again, cheaply: an unchanged state costs a 304, a hidden page costs nothing.
 
-import { Away, Problem, call } from "./api.js";
+import { call, foreseen } from "./api.js";
 
 const LONGEST_MS = 30_000;
 
 /**
- * Ask `url()` every `every()` ms and hand each new answer to `changed`. Pauses while the page is
- * hidden, slows down while Packshot is away. `now()` asks at once.
+ * Ask `url()` every `every()` ms and hand each new answer to `changed`, again if that was refused
+ * something. Pauses while the page is hidden, slows down while Packshot is away. `now()` asks at once.
  */
 export function poll(url, changed, every) {
   let etag = "";
@@ -36,9 +36,10 @@ export function poll(url, changed, every) {
       failures = 0;
       if (answer.status === 304) return;
       etag = answer.etag;
-      changed(answer.body);
+      await changed(answer.body);
     } catch (error) {
-      if (!(error instanceof Away || error instanceof Problem)) throw error;
+      if (!foreseen(error)) throw error;
+      etag = ""; // what could not be shown is handed over again
       failures = Math.min(failures + 1, 5);
     }
   }

@@ -1,6 +1,6 @@
 // One product: its rounds, prompts, cost and history, and everything that can be done about it.
 
-import { Away, call } from "./api.js";
+import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
 import { address, image, rawPicture } from "./frames.js";
@@ -144,6 +144,12 @@ function rounds() {
         h("h2", {}, `Round ${round.number}`),
         current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"),
         round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`),
+      ),
+      round.asked_by && h(
+        "p",
+        { class: "hint" },
+        `Asked for by ${round.asked_by} `,
+        h("time", { datetime: round.opened_at, title: moment(round.opened_at) }, ago(round.opened_at)),
       ),
       round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
       current && product.warning ? h(
@@ -396,7 +402,7 @@ async function refresh() {
   try {
     show((await call("GET", `/desk/products/${id}`)).body);
   } catch (error) {
-    if (!(error instanceof Away)) throw error;
+    if (!foreseen(error)) throw error;
   }
   asking.now();
 }

@@ -40,12 +40,17 @@ export class Queue {
   /** Add a product, or take its newer state. True when something changed. */
   put(product) {
     const known = this.#products.get(product.id);
-    outbox.seen(product);
     if (known && known.version >= product.version) return false;
     if (!known) this.#order.push(product.id);
     this.#products.set(product.id, product);
     if (outbox.has(product.id)) this.#decided.set(product.id, "saving");
     return true;
+  }
+
+  /** What was there before a decision that is being undone; the server's next word counts again. */
+  putBack(before) {
+    const { version } = this.#products.get(before.id);
+    this.#products.set(before.id, { ...before, version });
   }
 
   // -- moving ------------------------------------------------------------------------------------------

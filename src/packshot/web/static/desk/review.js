@@ -1,11 +1,11 @@
 // The desk: one product after the other, decided with one key. Read decide() first.
 
-import { Away, call } from "./api.js";
+import { call, foreseen } from "./api.js";
 import { Card } from "./frames.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, mayReview, pageData } from "./dom.js";
 import { listen } from "./keys.js";
-import { enhanceStep, outbox, reviewStep } from "./outbox.js";
+import { enhanceStep, outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Filters } from "./filters.js";
 import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
@@ -18,6 +18,8 @@ const AHEAD = 3;
 const UNDO_DEEP = 20;
 const PACE_OVER = 30;
 const REFRESH_MS = 20_000;
+/** Pictures that came in the place of others are looked at for so long before a key is about them. */
+const LOOK_MS = 500;
 
 const data = pageData();
 const live = start(data, stateChanged);
@@ -28,7 +30,9 @@ const done = [];
 const paces = [];
 let state = data.state;
 let saved = 0;
+let behind = false;
 let refreshed = performance.now();
+let swapped = -Infinity;
 
 const panel = new Panel({
   approve: () => approve(),
@@ -51,7 +55,7 @@ const on = {
 
 function cardOf(product) {
   const known = cards.get(product.id);
-  if (known && known.product.version === product.version) {
+  if (known?.take(product)) {
     known.fit(stage.side);
     return known;
   }
@@ -89,7 +93,7 @@ async function prepare() {
     if (await queue.fill()) showProgress();
     if (!queue.current && queue.left) moveOn();
   } catch (error) {
-    if (!(error instanceof Away)) throw error;
+    if (!foreseen(error)) throw error;
   }
 }
 
@@ -124,30 +128,45 @@ function step(by) {
 
 // -- deciding -----------------------------------------------------------------------------------------
 
+/** The product on the stage, if it may be decided: what is decided is what was seen, not what came since. */
+function judged() {
+  const product = stage.card?.product;
+  if (!product || product.id !== queue.at || !mayReview()) return null;
+  if (performance.now() - swapped >= LOOK_MS) return product;
+  announce("New pictures have just come: nothing was decided");
+  return null;
+}
+
+/** The same pictures, after a question was answered; else says so. */
+function stillJudged(product) {
+  const now = judged();
+  if (now && now.id === product.id && now.round === product.round) return now;
+  toast("Other pictures came up in the meantime, so nothing was decided.", { title: `Product ${product.id}` });
+  return null;
+}
+
 /** Show the next product at once, and save behind it. */
-function decide(words, status, steps) {
-  const product = queue.current;
-  if (!product || !mayReview() || stage.card?.product.id !== product.id) return;
+function decide(product, words, status, steps) {
   const pressed = performance.now();
   queue.decide(product.id, words);
-  remember({ id: product.id, kind: "decision", status });
+  remember({ id: product.id, kind: "decision", status, product, step: steps[0] });
   paces.push(performance.now());
-  outbox.add({ product: product.id, words, status, steps });
+  outbox.add({ product: product.id, version: product.version, round: product.round, words, status, steps });
   moveOn();
   announce(`${words}. ${count(queue.left)} left`);
   afterPaint(() => performance.measure("decision", { start: pressed }));
 }
 
 function approve(kept = stage.card?.keptIds) {
-  const product = queue.current;
+  const product = judged();
   if (!product || !kept?.length) return;
   const all = product.images.length;
   const words = kept.length < all ? `Approved ${kept.length} of ${all}` : "Approved";
-  decide(words, "approved", [reviewStep(product, "approved", { kept })]);
+  decide(product, words, "approved", [reviewStep(product, "approved", { kept })]);
 }
 
 function only() {
-  const picture = queue.current?.images[stage.card.selected];
+  const picture = stage.card?.product.images[stage.card.selected];
   if (picture) approve([picture.id]);
 }
 
@@ -160,12 +179,13 @@ function leave() {
 }
 
 async function reject(reason = null) {
-  const product = queue.current;
-  if (!product || !mayReview()) return;
+  let product = judged();
+  if (!product) return;
   const note = reason === "other" ? await askNote() : null;
   if (reason === "other" && note === null) return;
-  if (queue.current !== product) return;
-  decide(
+  if (reason === "other") product = stillJudged(product);
+  if (product) decide(
+    product,
     reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected",
     "rejected",
     [reviewStep(product, "rejected", { reason, note })],
@@ -188,8 +208,8 @@ function askNote() {
 }
 
 async function redo() {
-  const product = queue.current;
-  if (!product || !mayReview()) return;
+  const asked = judged();
+  if (!asked) return;
   const words = await ask({
     title: "Reject and make it again",
     body: [
@@ -212,14 +232,15 @@ async function redo() {
       h(
         "p",
         { class: "hint" },
-        `Your words go to the enhancer. It makes ${many(product.wanted ?? product.images.length, "new picture")}.`,
+        `Your words go to the enhancer. It makes ${many(asked.wanted ?? asked.images.length, "new picture")}.`,
       ),
     ],
     yes: "Make it again",
     answer: (form) => form.elements.words.value.trim() || null,
   });
-  if (!words || queue.current !== product) return;
-  decide(
+  const product = words && stillJudged(asked);
+  if (product) decide(
+    product,
     "Rejected, being made again",
     "redo",
     [reviewStep(product, "rejected", { note: words }), enhanceStep(product, words)],
@@ -252,19 +273,27 @@ function undo() {
   announce(`Undone. ${count(queue.left)} left`);
 }
 
-/** True when the decision is, or will be, undone. */
+/** True when the decision is, or will be, undone: each picture is again what it was before. */
 function takeBack(entry, product) {
   if (outbox.cancel(entry.id)) return true;
+  if (product.round !== entry.product.round) {
+    toast("It has new pictures, so the decision on the old ones stays.", { title: `Product ${entry.id}` });
+    return false;
+  }
   if (entry.status === "redo") {
     toast(`Product ${entry.id} is being made again already. It comes back when its new pictures are there.`);
     return false;
   }
-  outbox.add({
+  const steps = undoSteps(entry.product, entry.step);
+  if (steps.length) outbox.add({
     product: entry.id,
+    version: product.version,
+    round: product.round,
     words: "Undone",
     status: "pending",
-    steps: [reviewStep(product, "pending")],
+    steps,
   });
+  queue.putBack(entry.product);
   return true;
 }
 
@@ -280,41 +309,51 @@ function pace() {
 outbox.addEventListener("saved", ({ detail: { job, product } }) => {
   saved += job.status === "pending" ? -1 : 1;
   if (queue.get(product.id)) queue.put(product);
-  if (queue.at === product.id && !outbox.has(product.id)) refreshShown(product);
+  refreshShown();
   if (!queue.current && !outbox.size) live.now();
 });
 
-/** The product before the reviewer has a newer version: same pictures, so only the panel changes. */
-function refreshShown(product) {
+/** The product before the reviewer may have a newer state: of the same pictures, or with others. */
+function refreshShown() {
+  const product = queue.current;
   const card = stage.card;
-  if (card?.product.id === product.id && sameRound(card.product, product)) card.product = product;
+  if (!product || card?.product.id !== product.id || outbox.has(product.id)) return;
+  if (card.product.version === product.version) return;
+  if (!card.take(product)) {
+    if (!product.images.length) return; // those on the stage stay until new ones are there
+    swapped = performance.now();
+    show();
+    return announce(`New pictures of product ${product.id} have come`);
+  }
   panel.showProduct(product, queue.decision(product.id));
+  panel.showPicture(card);
 }
-
-const sameRound = (one, other) => one.round === other.round && one.images.length === other.images.length;
 
 outbox.addEventListener("refused", async ({ detail: { job, problem } }) => {
   const place = done.findLastIndex((entry) => entry.id === job.product);
   if (place >= 0) done.splice(place, 1);
+  const stands = problem.product ?? job.answer;
   queue.reopen(job.product);
-  if (problem.product) queue.put(problem.product);
-  if (problem.status === 412) return conflict(job, problem.product);
+  if (stands) queue.put(stands);
+  if (stands && stands.status !== "pending_review") queue.decide(job.product, STATUS[stands.status]);
   if (problem.status === 404) queue.remove(job.product);
-  show();
+  if (!queue.current) moveOn();
+  else if (queue.at === job.product) show();
+  else showProgress();
+  if (problem.status === 412 && problem.product) return conflict(job, problem.product);
+  const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
   toast(
-    `“${job.words}” was not saved: ${problem.message}.`,
+    `${words}: ${problem.message}.`,
     { title: `Product ${job.product}`, kind: "bad", actions: [["Show it", () => open(job.product)]] },
   );
 });
 
 /** Somebody else was faster: theirs stands until this reviewer looks again. */
 async function conflict(job, theirs) {
-  const stands = theirs.status === "pending_review" ? null : STATUS[theirs.status];
-  if (stands) queue.decide(theirs.id, stands);
-  show();
-  const who = await lastDecision(theirs.id);
-  const decided = stands ? `${stands.toLowerCase()} it` : "changed it";
-  const what = theirs.status === "pending" ? "asked for new pictures of it" : decided;
+  const redone = theirs.status === "pending" || theirs.round > job.round;
+  const who = await lastWord(theirs.id, redone);
+  const decided = theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
+  const what = redone ? "asked for new pictures of it" : decided;
   const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
   toast(`${theirWords} Your “${job.words}” was not saved.`, {
     title: `Product ${theirs.id}`,
@@ -323,9 +362,12 @@ async function conflict(job, theirs) {
   });
 }
 
-async function lastDecision(id) {
+/** Who asked for the present round, or decided last: `{who, at}`, or null. */
+async function lastWord(id, redone) {
   try {
-    return (await call("GET", `/api/products/${id}/history`)).body.data.decisions[0] ?? null;
+    const { rounds, decisions } = (await call("GET", `/desk/products/${id}`)).body;
+    if (!redone) return decisions[0] ?? null;
+    return rounds[0].asked_by ? { who: rounds[0].asked_by, at: rounds[0].opened_at } : null;
   } catch {
     return null;
   }
@@ -340,23 +382,30 @@ function open(id) {
 async function stateChanged(fresh) {
   state = fresh;
   filters.show(state);
-  const expected = queue.total - saved;
-  saved = 0;
+  const before = queue.total;
   queue.told(fresh);
-  if (queue.total !== expected || performance.now() - refreshed > REFRESH_MS) await refresh();
+  behind ||= !explained(before - queue.total) || performance.now() - refreshed > REFRESH_MS;
+  showProgress();
+  if (behind) await refresh();
   if (!queue.current) moveOn();
   else showProgress();
+}
+
+/** Did what was saved from here make the count fall so? Counts of a large shop come late, a part at a time. */
+function explained(fallen) {
+  const ours = Math.sign(fallen) !== -Math.sign(saved) && Math.abs(fallen) <= Math.abs(saved);
+  saved = ours ? saved - fallen : 0;
+  queue.since += Math.max(0, saved);
+  return ours;
 }
 
 /** Only when the counts are not what this reviewer's own decisions explain: the list is long. */
 async function refresh() {
   refreshed = performance.now();
-  try {
-    const gone = await queue.refresh();
-    if (gone.includes(queue.at)) await goneElsewhere(queue.at);
-  } catch (error) {
-    if (!(error instanceof Away)) throw error;
-  }
+  const gone = await queue.refresh();
+  refreshShown();
+  if (gone.includes(queue.at)) await goneElsewhere(queue.at);
+  behind = false;
 }
 
 /** The product on the desk was decided by somebody else: said, not snatched away. */
@@ -364,9 +413,11 @@ async function goneElsewhere(id) {
   const answer = await call("GET", `/api/products/${id}`);
   const product = answer.body.data.product;
   if (queue.at !== id || outbox.has(id)) return;
-  const who = await lastDecision(id);
+  const who = await lastWord(id, product.status === "pending");
   queue.put(product);
-  queue.decide(id, `${STATUS[product.status]}${who ? ` by ${who.who}` : ""}`);
+  const what = product.status === "pending" ? "New pictures asked for" : STATUS[product.status];
+  queue.decide(id, `${what}${who ? ` by ${who.who}` : ""}`);
+  refreshShown();
   panel.showProduct(queue.current, queue.decision(queue.at));
   announce(`Product ${id} was decided by somebody else`);
 }

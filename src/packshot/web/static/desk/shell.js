@@ -1,29 +1,33 @@
 // What every page of the desk has: live counts, the connection, the theme, help, signing in and out.
 
-import { Away, call, connection, session } from "./api.js";
+import { Away, actAs, call, connection, foreseen, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, h, key } from "./dom.js";
 import { known, listen, shortcuts } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { poll } from "./poll.js";
+import { toast } from "./toast.js";
 import { count, many } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 3_000;
 const EVERYWHERE = "Everywhere";
+let reviewer = "";
 
 /** Start the shell. `changed(state)` gets every new state; the first is in the page already. */
 export function start(data, changed = () => {}) {
   let state = data.state;
+  reviewer = data.caller;
+  actAs(reviewer);
   show(state);
-  outbox.restore();
+  outbox.restore(data.caller);
   const asking = poll(
     () => `/desk/state?${new URLSearchParams(data.filters)}`,
     (fresh) => {
       state = fresh;
       show(state);
-      changed(state);
+      return changed(state);
     },
     () => (state.shop.pending ? BUSY_MS : IDLE_MS),
   );
@@ -115,8 +119,9 @@ async function signInAgain(
   });
   if (given === null) return signInAgain();
   try {
-    await call("POST", "/session", { body: { key: given } });
-    session.dispatchEvent(new Event("started"));
+    const { name } = (await call("POST", "/session", { body: { key: given } })).body.data;
+    if (name === reviewer) session.dispatchEvent(new Event("started"));
+    else takeOver();
   } catch (error) {
     return signInAgain(
       error instanceof Away ? "Packshot can't be reached. Try again." : "This key is not known. Try again.",
@@ -124,10 +129,29 @@ async function signInAgain(
   }
 }
 
-$("sign-out")?.addEventListener("click", async () => {
-  await call("DELETE", "/session");
-  location.assign("/sign-in");
-});
+/** Somebody else's desk from here on. What the one before could not save waits until they are back in this tab. */
+function takeOver() {
+  outbox.leave();
+  location.reload();
+}
+
+async function signOut() {
+  if (outbox.size && !(await ask({
+    title: `Sign out with ${many(outbox.size, "unsaved decision")}?`,
+    body: [h("p", {}, `They are kept in this tab, and saved when ${reviewer} signs in here again.`)],
+    yes: "Sign out",
+  }))) return;
+  try {
+    await call("DELETE", "/session");
+    outbox.leave();
+    location.assign("/sign-in");
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    toast(`You are still signed in: ${error.message}. Try again.`, { kind: "bad" });
+  }
+}
+
+$("sign-out")?.addEventListener("click", signOut);
 
 // -- theme and help -----------------------------------------------------------------------------------
 

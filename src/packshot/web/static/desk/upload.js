@@ -1,6 +1,6 @@
 // Photos or a CSV in; then each product's pictures as they are made.
 
-import { Away, Problem, call, products as list } from "./api.js";
+import { Away, Problem, call, foreseen, products as list } from "./api.js";
 import { records } from "./csv.js";
 import { $, announce, button, h, icon, pageData, unique } from "./dom.js";
 import { image, rawPicture } from "./frames.js";
@@ -22,6 +22,7 @@ const MAX_BYTES = 20_000_000;
 const UPLOADS_TOGETHER = 3;
 const IN_ONE_REQUEST = 1_000;
 const FOLLOW_MS = 1_500;
+const PAGE = 200;
 
 const data = pageData();
 start(data);
@@ -393,6 +394,8 @@ async function create() {
     batches.push(answer.body.data.products);
   }
   follow(batches.flat());
+  announce(`${many(rows.length, "product")} created. Their pictures are being made.`);
+  forget();
 }
 
 /** The same body gets the same key, so that sending it again after a lost answer makes nothing twice. */
@@ -422,10 +425,17 @@ function tell(problem) {
 
 // -- progress -----------------------------------------------------------------------------------------
 
-function follow(created) {
+function forget() {
   for (const row of rows) if (row.thumb) URL.revokeObjectURL(row.thumb);
   rows.length = 0;
-  const batch = created[0].batch_id;
+}
+
+/**
+ * Show how far these products and the others of their batches are. Each time one page of them is asked
+ * for, those in turn that are not done; later pages become known by the ones before.
+ */
+function follow(created) {
+  const batches = [...new Set(created.map((product) => product.batch_id))];
   const cards = new Map();
   const all = h("ul", { class: "making-list" });
   const words = h("p", { class: "making-words" });
@@ -435,7 +445,30 @@ function follow(created) {
     h("section", { class: "making", "aria-label": "Progress" }, words, bar, links),
     all,
   );
-  history.replaceState(null, "", `/upload?batch=${batch}`);
+  history.replaceState(null, "", `/upload?${new URLSearchParams(batches.map((batch) => ["batch", batch]))}`);
+
+  const pages = batches.map((batch) => ({ batch, cursor: null, products: null }));
+  const open = () => pages.filter((page) => !page.products?.every(isDone));
+  let turn = 0;
+  let asked = pages[0];
+
+  function next() {
+    const left = open();
+    if (left.length) asked = left[turn++ % left.length];
+    const { batch, cursor } = asked;
+    return `/api/products?${new URLSearchParams({ batch, limit: PAGE, ...(cursor && { cursor }) })}`;
+  }
+
+  function take({ products, next_cursor: cursor }) {
+    if (cursor && !asked.products) pages.push({ batch: asked.batch, cursor, products: null });
+    asked.products = products;
+    show(products.toReversed());
+  }
+
+  function put(id, element) {
+    const after = [...cards.keys()].filter((other) => other > id);
+    all.insertBefore(element, after.length ? cards.get(Math.min(...after)).element : null);
+  }
 
   function show(products) {
     for (const product of products) {
@@ -443,7 +476,7 @@ function follow(created) {
       if (known?.version === product.version && known.made === product.images.length) continue;
       const element = making(product);
       if (known) known.element.replaceWith(element);
-      else all.append(element);
+      else put(product.id, element);
       cards.set(product.id, { element, product, version: product.version, made: product.images.length });
     }
     summarise([...cards.values()].map((card) => card.product));
@@ -457,7 +490,7 @@ function follow(created) {
     const made = products.reduce((sum, product) => sum + product.images.length, 0);
     const ready = products.filter(isDone).length;
     const failed = products.filter((product) => product.status === "failed").length;
-    const finished = ready === products.length;
+    const finished = ready === products.length && !open().length;
     words.replaceChildren(
       h(
         "strong",
@@ -470,11 +503,12 @@ function follow(created) {
     bar.max = Math.max(1, wanted);
     bar.value = made;
     const some = products.some((product) => product.status === "pending_review");
+    const review = batches.length > 1 ? "/" : `/?batch=${batches[0]}`; // the desk shows one batch, or all
     links.replaceChildren(...[
       h("a", { class: "button", href: "/upload" }, "Upload more"),
       some ? h(
         "a",
-        { class: "button primary", href: `/?batch=${batch}` },
+        { class: "button primary", href: review },
         finished ? "Review them" : "Review what is ready",
       ) : null,
     ].filter(Boolean));
@@ -484,12 +518,7 @@ function follow(created) {
   }
 
   show(created);
-  announce(`${many(created.length, "product")} created. Their pictures are being made.`);
-  poll(
-    () => `/api/products?batch=${batch}&limit=200`,
-    (body) => show(body.data.products.toReversed()),
-    () => FOLLOW_MS,
-  );
+  poll(next, (body) => take(body.data), () => FOLLOW_MS);
 }
 
 const isDone = (product) => product.status !== "pending";
@@ -537,10 +566,17 @@ function progressWords(product) {
 }
 
 async function resume() {
-  const { batch } = data.filters;
-  if (!batch) return;
-  const page = await list({ batch, limit: 200 });
-  if (page.products.length) follow(page.products.toReversed());
+  const known = [];
+  try {
+    for (const batch of new URLSearchParams(location.search).getAll("batch")) {
+      known.push(...(await list({ batch, limit: PAGE })).products);
+    }
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    toast(`The progress can't be shown: ${error.message}.`, { kind: "bad", actions: [["Try again", resume]] });
+    return;
+  }
+  if (known.length) follow(known.sort((one, other) => one.id - other.id));
 }
 
 resume();
