@@ -283,6 +283,16 @@ def test_who_asked_for_a_redo_is_known(catalog: Catalog, claims: Claims) -> None
     assert [found.asked_by for found in catalog.rounds(product_id)] == ["bob", None]
 
 
+def test_a_redo_is_told_why_the_pictures_were_rejected(catalog: Catalog, claims: Claims) -> None:
+    product_id = reviewable(catalog, claims)
+    first, second = catalog.product(product_id).images
+    catalog.decide(first.id, "rejected", who="ann", reason="text_damaged", note="the E is an F")
+    catalog.decide(second.id, "rejected", who="ann", reason="edges")
+    catalog.review(product_id, "rejected", who="ann", note="less blue")
+    catalog.enhance(product_id, who="ann", instructions="less blue")
+    assert taken(claims, product_id).complaints == ("text damaged: the E is an F", "edges")
+
+
 def test_counts_that_take_long_are_remembered_for_each_filter(
     catalog: Catalog, database: Database
 ) -> None:

@@ -307,13 +307,15 @@ def test_the_pixel_work_runs_in_a_real_child(photo: Photo, fake: FakeGemini) -> 
 
 
 def test_a_redo_carries_the_reviewers_words_as_quoted_data(bench: Bench) -> None:
-    brief = Brief(12, 2, "Shoes", 3, instructions='brighter, and a "red" backdrop')
+    complaints = ("edges", 'wrong product: the "other" shoe')
+    brief = Brief(12, 2, "Shoes", 3, 'brighter, and a "red" backdrop', complaints)
 
     bench.analyse(brief)
     bench.generate(0, brief)
 
     for body in bench.fake.requests:
         assert json.dumps(brief.instructions) in parts(body)[1]
+        assert json.dumps(complaints) in parts(body)[1]
     assert bench.fake.calls[1].call == "12/2/0"
 
 

@@ -35,6 +35,8 @@ from packshot.models import (
     FAILED,
     PENDING,
     PENDING_REVIEW,
+    REJECTED,
+    Decision,
     Product,
     ProductImage,
     Round,
@@ -52,6 +54,8 @@ OF_ROUND: Final = ("wanted", "instructions", "enhancer", "analysis", "refusals")
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
+#: Different reasons of one round that a redo is told.
+COMPLAINTS = 10
 
 KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"
@@ -94,6 +98,7 @@ class Claim:
     analysed_by: str | None  # the enhancer whose analysis it is
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
+    complaints: tuple[str, ...] = ()  # why the pictures of the round before were rejected
     steps: Steps = field(default_factory=Steps, compare=False)
 
     @property
@@ -201,7 +206,7 @@ class Claims:
             if rounds[product_id] == number:
                 made[product_id].add(variant)
         return {
-            each.id: self._claim(each, token, namespaces.get(each.id), made[each.id])
+            each.id: self._claim(rows, each, token, namespaces.get(each.id), made[each.id])
             for each in found
         }
 
@@ -215,7 +220,14 @@ class Claims:
             rows.execute(insert(ROUNDS), opened)
         return namespace
 
-    def _claim(self, found: Row[Any], token: str, namespace: str | None, made: set[int]) -> Claim:
+    def _claim(
+        self,
+        rows: Connection,
+        found: Row[Any],
+        token: str,
+        namespace: str | None,
+        made: set[int],
+    ) -> Claim:
         return Claim(
             product_id=found.id,
             token=token,
@@ -231,7 +243,26 @@ class Claims:
             analysed_by=found.enhancer,
             made=frozenset(made),
             refused=frozenset(entry["variant"] for entry in found.refusals or ()),
+            complaints=self._complaints(rows, found) if found.number > 1 else (),
         )
+
+    def _complaints(self, rows: Connection, found: Row[Any]) -> tuple[str, ...]:
+        """Why what is still rejected of the round before was, each reason once, in its words."""
+        told = rows.execute(
+            select(Decision.reason, Decision.note)
+            .join(ProductImage, ProductImage.id == Decision.image_id)
+            .where(
+                ProductImage.product_id == found.id,
+                ProductImage.round == found.number - 1,
+                ProductImage.status == REJECTED,
+                Decision.status == REJECTED,
+            )
+            .order_by(Decision.id)
+        )
+        reasons = dict.fromkeys(_complaint(reason, note) for reason, note in told)
+        # A redo on the desk gives its wishes as the note of the rejection too.
+        unsaid = [words for words in reasons if words and words != found.instructions]
+        return tuple(unsaid[-COMPLAINTS:])
 
     def begin(self, claim: Claim) -> None:
         """Count the attempt of a claim that had to wait until it was alone. Raises LostClaim.
@@ -385,6 +416,11 @@ def _changed(rows: Connection, statement: Update, values: dict[str, Any]) -> boo
 def _seconds_until_free(found: Row[Any]) -> float:
     waits = [moment - found.at for moment in (found.lease_until, found.not_before) if moment]
     return max(1.0, *(wait.total_seconds() for wait in waits)) if waits else 1.0
+
+
+def _complaint(reason: str | None, note: str | None) -> str:
+    told = None if reason in {"superseded", "other"} else reason
+    return ": ".join(part for part in (told and told.replace("_", " "), note) if part)
 
 
 # -- the statements every product needs ------------------------------------------------------------

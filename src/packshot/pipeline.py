@@ -70,6 +70,7 @@ def brief_of(claim: Claim) -> Brief:
         category=claim.category,
         wanted=claim.wanted,
         instructions=claim.instructions,
+        complaints=claim.complaints,
     )
 
 

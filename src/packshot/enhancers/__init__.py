@@ -30,6 +30,7 @@ class Brief:
     category: str
     wanted: int
     instructions: str | None = None  # the reviewer's words, on a redo
+    complaints: tuple[str, ...] = ()  # why the pictures before were rejected
 
 
 class VariantPlan(BaseModel):
