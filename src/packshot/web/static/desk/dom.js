@@ -46,9 +46,9 @@ export function button(text, { icon: picture, key: shortcut, kind = "", ...props
   );
 }
 
-function ariaKeys(shortcut) {
-  return shortcut?.replace("⇧", "Shift+").replace("←", "ArrowLeft").replace("→", "ArrowRight") ?? null;
-}
+/** As `aria-keyshortcuts` wants them: alternatives with a space between, modifiers in full. */
+const ARIA = [["⇧", "Shift+"], ["Ctrl+", "Control+"], [/^Esc$/, "Escape"]];
+const ariaKeys = (shortcut) => (shortcut ? ARIA.reduce((text, [from, to]) => text.replace(from, to), shortcut) : null);
 
 export const $ = (id) => document.getElementById(id);
 

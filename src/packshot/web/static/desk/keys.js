@@ -2,20 +2,36 @@
 
 import { recall, remember } from "./memory.js";
 
-const SETTING = "shortcuts";
 const TYPING = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 
-/** Single-key shortcuts can be turned off (WCAG 2.1.4). */
-export const shortcuts = {
+/** What the help offers to turn off. */
+export const switches = [];
+
+/** Something that is on until this browser's user turns it off. */
+export class Switch {
+  constructor(name, words) {
+    this.name = name;
+    this.words = words;
+    this.#show();
+    switches.push(this);
+  }
+
   get on() {
-    return recall(SETTING) !== "off";
-  },
+    return recall(this.name) !== "off";
+  }
+
   set on(value) {
-    remember(SETTING, value ? "on" : "off");
-    document.documentElement.toggleAttribute("data-no-shortcuts", !value);
-  },
-};
-document.documentElement.toggleAttribute("data-no-shortcuts", !shortcuts.on);
+    remember(this.name, value ? "on" : "off");
+    this.#show();
+  }
+
+  #show() {
+    document.documentElement.toggleAttribute(`data-no-${this.name}`, !this.on);
+  }
+}
+
+/** WCAG 2.1.4 wants it. */
+const shortcuts = new Switch("shortcuts", "Shortcuts of a single key are on");
 
 /** What the page knows: `{keys, shown, words, group, run, release?, repeats?}`. */
 export const known = [];

@@ -3,7 +3,7 @@
 import { $, button, h, icon, key, letGo, mayReview } from "./dom.js";
 import { REASONS, STATUS, count, duration, many, money } from "./words.js";
 
-/** The panel. `on` has approve, only, leave, reject(reason), redo, skip, undo, step(by). */
+/** The panel. `on` has approve, only, leave, reject(reason), redo, skip, undo, step(by), turn(by). */
 export class Panel {
   constructor(on) {
     this.on = on;
@@ -17,6 +17,7 @@ export class Panel {
     this.bar = h("progress", { max: 1, value: 0, "aria-label": "Reviewed" });
     this.about = h("div", { class: "about" });
     this.picture = h("div", { class: "picture-facts" });
+    this.turn = this.#turn();
     this.verdicts = h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts());
     $("panel").append(
       h(
@@ -25,6 +26,7 @@ export class Panel {
         h("div", { class: "progress" }, h("div", { class: "progress-line" }, this.left, this.pace), this.bar),
         h("div", { id: "filters" }),
         this.about,
+        this.turn,
         this.picture,
       ),
       this.verdicts,
@@ -93,7 +95,15 @@ export class Panel {
     const { on } = this;
     this.undo = button(
       "Undo",
-      { icon: "undo", key: "U", kind: "small", disabled: true, onclick: this.#act(() => on.undo()) },
+      {
+        icon: "undo",
+        key: "U",
+        kind: "small",
+        title: "Undo (U or Ctrl+Z)",
+        "aria-keyshortcuts": "U Control+Z",
+        disabled: true,
+        onclick: this.#act(() => on.undo()),
+      },
     );
     return h(
       "div",
@@ -107,28 +117,55 @@ export class Panel {
           {
             type: "button",
             class: "button small",
-            title: "Previous product",
+            title: "Previous product (K or ↑)",
             "aria-label": "Previous product",
             "aria-keyshortcuts": "K ArrowUp",
             onclick: this.#act(() => on.step(-1)),
           },
-          icon("left"),
+          h("span", { class: "on-phones" }, icon("left")),
           key("K"),
+          key("↑"),
         ),
         h(
           "button",
           {
             type: "button",
             class: "button small",
-            title: "Next product",
+            title: "Next product (J or ↓)",
             "aria-label": "Next product",
             "aria-keyshortcuts": "J ArrowDown",
             onclick: this.#act(() => on.step(1)),
           },
           key("J"),
-          icon("right"),
+          key("↓"),
+          h("span", { class: "on-phones" }, icon("right")),
         ),
       ),
+    );
+  }
+
+  /** Which picture the keys are about, and the way to the others. */
+  #turn() {
+    this.which = h("p", { class: "which" });
+    const make = (words, by, keys, aria) => h(
+      "button",
+      {
+        type: "button",
+        class: "button small",
+        title: `${words} (${keys.join(" or ")})`,
+        "aria-label": words,
+        "aria-keyshortcuts": aria,
+        onclick: this.#act(() => this.on.turn(by)),
+      },
+      h("span", { class: "on-phones" }, icon(by < 0 ? "left" : "right")),
+      keys.map(key),
+    );
+    return h(
+      "div",
+      { class: "turn" },
+      this.which,
+      make("Previous picture", -1, ["←", "["], "ArrowLeft ["),
+      make("Next picture", 1, ["]", "→"], "] ArrowRight"),
     );
   }
 
@@ -183,7 +220,9 @@ export class Panel {
   showPicture(card) {
     const { product, selected } = card;
     const picture = product.images[selected];
+    this.turn.hidden = product.images.length < 2;
     if (!picture) return this.picture.replaceChildren();
+    this.which.textContent = `Picture ${selected + 1} of ${product.images.length}`;
     const kept = card.keptIds.length;
     const all = product.images.length;
     const whole = all > 1 ? `Approve all ${all}` : "Approve";
@@ -194,7 +233,6 @@ export class Panel {
       h(
         "p",
         { class: "picture-title" },
-        h("span", { class: "number" }, String(selected + 1)),
         h("strong", {}, picture.title || `Picture ${selected + 1}`),
       ),
       picture.warning ? warning(picture.warning) : "",

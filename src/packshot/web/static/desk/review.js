@@ -4,7 +4,7 @@ import { call, foreseen } from "./api.js";
 import { Card } from "./frames.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, mayReview, pageData } from "./dom.js";
-import { listen } from "./keys.js";
+import { Switch, listen } from "./keys.js";
 import { enhanceStep, outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Filters } from "./filters.js";
 import { Panel } from "./panel.js";
@@ -21,6 +21,7 @@ const REFRESH_MS = 20_000;
 /** Pictures that came in the place of others are looked at for so long before a key is about them. */
 const LOOK_MS = 500;
 
+const goOn = new Switch("go-on", "After a decision, the next product comes by itself");
 const data = pageData();
 const live = start(data, stateChanged);
 const queue = new Queue(data);
@@ -43,6 +44,7 @@ const panel = new Panel({
   skip: () => skip(),
   undo: () => undo(),
   step: (by) => step(by),
+  turn: (by) => turn(by),
 });
 const filters = new Filters($("filters"), data);
 
@@ -152,7 +154,8 @@ function decide(product, words, status, steps) {
   remember({ id: product.id, kind: "decision", status, product, step: steps[0] });
   paces.push(performance.now());
   outbox.add({ product: product.id, version: product.version, round: product.round, words, status, steps });
-  moveOn();
+  if (goOn.on) moveOn();
+  else show();
   announce(`${words}. ${count(queue.left)} left`);
   afterPaint(() => performance.measure("decision", { start: pressed }));
 }

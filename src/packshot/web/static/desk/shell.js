@@ -3,7 +3,7 @@
 import { Away, actAs, call, connection, foreseen, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, h, key } from "./dom.js";
-import { known, listen, shortcuts } from "./keys.js";
+import { known, listen, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { poll } from "./poll.js";
@@ -185,19 +185,15 @@ function help() {
     wide: true,
     body: [
       h("div", { class: "key-groups", tabindex: "0", role: "group", "aria-label": "Shortcuts" }, lists),
-      h(
+      ...switches.map((one) => h(
         "label",
         { class: "check" },
         h(
           "input",
-          {
-            type: "checkbox",
-            checked: shortcuts.on,
-            onchange: (event) => (shortcuts.on = event.target.checked),
-          },
+          { type: "checkbox", checked: one.on, onchange: (event) => (one.on = event.target.checked) },
         ),
-        h("span", {}, "Shortcuts of a single key are on"),
-      ),
+        h("span", {}, one.words),
+      )),
     ],
     yes: "Close",
     no: null,
