@@ -38,7 +38,9 @@ from packshot.claims import Claim, Claims
 from packshot.database import Database, bring_to_head
 from packshot.queues import DatabaseQueue
 
-PRODUCT = NewProduct("Boxes", "https://shop.example/a.jpg", *map(Decimal, ("10", "9", "1", "0")))
+PRODUCT = NewProduct(
+    "Boxes", "https://shop.example/a.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(0)
+)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.models import Decision, Product, Round, now
 from packshot.remembered import CHEAP
 
-BOX = NewProduct("Boxes", "https://shop.example/box.jpg", *map(Decimal, ("10", "9", "1", "18")))
+BOX = NewProduct(
+    "Boxes", "https://shop.example/box.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(18)
+)
 MOST = Decimal("9999999999.99")
 LEASE = 60.0
 

@@ -215,8 +215,8 @@ def asked(node: Any, by: frozenset[str] = frozenset(), within: tuple[str, ...] =
         case promql.BinaryExpr():
             return [*asked(node.lhs, by, within), *asked(node.rhs, by, within)]
         case promql.AggregateExpr():
-            labels = frozenset(node.modifier.labels) if node.modifier else frozenset()
-            return asked(node.expr, by | labels, (*within, str(node.op)))
+            grouped = frozenset(node.modifier.labels) if node.modifier else frozenset()
+            return asked(node.expr, by | grouped, (*within, str(node.op)))
         case promql.Call():
             around = (*within, node.func.name)
             return [each for argument in node.args for each in asked(argument, by, around)]

@@ -32,7 +32,7 @@ def test_each_caller_gets_its_own_answer_and_runs_are_shared() -> None:
 
 
 def test_one_alone_waits_for_nobody() -> None:
-    together = Together(lambda items: [len(items)])
+    together = Together[int, int](lambda items: [len(items)])
     assert [together(number) for number in range(3)] == [1, 1, 1]
 
 

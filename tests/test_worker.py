@@ -295,7 +295,11 @@ def test_after_a_stop_no_paid_call_begins(shop: Shop) -> None:
 def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Shop) -> None:
     (product_id,) = shop.create()
     released = threading.Event()
-    shop.enhancer.plan = lambda kind, variant: released.wait(20)
+
+    def hang(kind: str, variant: int | None) -> None:
+        released.wait(20)
+
+    shop.enhancer.plan = hang
     worker = shop.worker()
     worker.grace = 2.5
     worker.start()

@@ -114,7 +114,8 @@ class Rig:
         return Catalog(self.database, self.queue, WANTED, LEASE)
 
     def product(self, path: str = "/photo.jpg") -> NewProduct:
-        return NewProduct("Boxes", self.host.url(path), *map(Decimal, ("10", "9", "1", "18")))
+        money = (Decimal(10), Decimal(9), Decimal(1), Decimal(18))
+        return NewProduct("Boxes", self.host.url(path), *money)
 
     def create(self, count: int = 1, path: str = "/photo.jpg") -> list[int]:
         return [one.id for one in self.catalog().create([self.product(path)] * count).products]
