@@ -100,10 +100,7 @@ def test_its_page_loads_our_own_files_only(shop: Shop) -> None:
 
 
 #: What a schema can't say is refused all the same: a host that isn't public, a stale version.
-#: Wrong keys are left to test_auth: after some tens of them their address gets a 429, not a 401.
 CONFIG = """
-[checks.ignored_auth]
-enabled = false
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429"]
 [checks.negative_data_rejection]
