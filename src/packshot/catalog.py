@@ -72,7 +72,7 @@ class NewProduct:
     price: Decimal
     discount: Decimal
     gst: Decimal
-    submitted_by: str | None = None
+    submitted_by: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

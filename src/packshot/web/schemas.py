@@ -101,7 +101,7 @@ class NewProductIn(StrictModel):
             self.price,
             discount,
             self.gst,
-            submitted_by,
+            submitted_by=submitted_by,
         )
 
 
