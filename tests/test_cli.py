@@ -1,0 +1,113 @@
+"""Commands as they are typed: what they print, and what they end with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from servers.aws import Aws
+from servers.packshot_process import BIN
+from shop import Shop
+from test_client import becomes, served
+
+from packshot.cli import COMMANDS, main
+from packshot.models import FAILED
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def url(shop: Shop) -> Iterator[str]:
+    with served(shop.app) as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def packshot(*words: str) -> Result:
+    return CliRunner().invoke(main, list(words))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    shown = packshot(command, "--help")
+    assert shown.exit_code == 0
+    assert f"Usage: main {command}" in shown.output
+
+
+def test_retry_takes_failed_products_up_again(shop: Shop, url: str) -> None:
+    first, second, third = (shop.create()[0] for _ in range(3))
+    becomes(shop, [first, second], FAILED)
+    one = packshot("retry", str(first), "--url", url)
+    assert (one.exit_code, one.output) == (0, "1 products are waiting again.\n")
+    rest = packshot("retry", "--all-failed", "--json", "--url", url)
+    assert (rest.exit_code, json.loads(rest.output)) == (0, [second])
+    waiting = packshot("retry", str(third), "--json", "--url", url)
+    assert (waiting.exit_code, waiting.stdout) == (1, "[]\n")
+    assert f"product {third}: product {third} is already waiting" in waiting.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("1", "--all-failed")])
+def test_retry_wants_ids_or_all(words: tuple[str, ...]) -> None:
+    refused = packshot("retry", *words)
+    assert refused.exit_code == 2
+    assert "give product ids, or --all-failed" in refused.output
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
+    refused = packshot("status", "--url", "http://127.0.0.1:9")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("Error: no Packshot answers at http://127.0.0.1:9")
+
+
+def test_key_makes_an_entry_that_works(sqlite_url: str, tmp_path: Path) -> None:
+    made = packshot("key", "shop", "--scope", "submit")
+    assert made.exit_code == 0
+    entry = made.output.splitlines()[-1]
+    _, secret, scopes = entry.split(":")
+    assert scopes == "submit"
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=entry)
+    assert shop.ask("GET", "/api/stats", secret).status_code == 200
+    shop.close()
+    assert packshot("key", "a shop").exit_code == 2
+
+
+def test_redrive_without_sqs_says_what_to_do_instead() -> None:
+    refused = packshot("redrive")
+    assert refused.exit_code == 1
+    assert "packshot retry" in refused.output
+
+
+def test_redrive_moves_the_dead_letters(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    from packshot.queue_setup import main as set_up
+
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert set_up(["--name", "redriven"]) == 0
+    queue = aws.sqs.get_queue_url(QueueName="redriven")["QueueUrl"]
+    dead = aws.sqs.get_queue_url(QueueName="redriven-dlq")["QueueUrl"]
+    aws.sqs.send_message(QueueUrl=dead, MessageBody='{"product_id": 7}')
+    monkeypatch.setenv("SQS_QUEUE_URL", queue)
+    done = packshot("redrive")
+    assert (done.exit_code, done.stdout) == (0, "1 messages are in the queue again.\n")
+    assert "Messages" in aws.sqs.receive_message(QueueUrl=queue)
+
+
+def test_the_shell_completes_commands() -> None:
+    asked = {"_PACKSHOT_COMPLETE": "bash_complete", "COMP_WORDS": "packshot re", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [BIN / "packshot"], env=os.environ | asked, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["plain,retry", "plain,redrive"]
