@@ -13,7 +13,7 @@ import os
 import time
 from pathlib import Path
 
-from bench import api, many_workers, memory, overhead, pixel_ratios, start, waiting
+from bench import api, desk, many_workers, memory, overhead, pixel_ratios, start, waiting
 from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "memory": ("Memory", memory.run),
     "start": ("Start-up", start.run),
     "many_workers": ("Many workers", many_workers.run),
+    "desk": ("The desk, in Chromium", desk.run),
 }
 
 

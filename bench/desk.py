@@ -1,36 +1,35 @@
-"""How fast the desk is: 300 products decided by pressed keys, and the time from key to paint.
+"""How fast the desk is: products decided by pressed keys, and the time from key to paint.
 
-    python bench/desk.py [--products 300] [--paced 100]
+    python -m bench desk
 
-First every product, as fast as keys can be pressed: how many a minute. Then some at a person's
+First 300 products, as fast as keys can be pressed: how many a minute. Then 100 at a person's
 pace (one every 300 ms, which nobody keeps up): how long from key to paint. Two clocks look at the
-same thing. `event` is Chromium's Event Timing: from the key's time stamp to the paint after it, in
-steps of 8 ms, and nothing below 16 ms is told. `own` is the page's measure: it ends in the first
-task after the frame that shows the next product, so it is too long when there is much to do.
+same thing. Event Timing is Chromium's: from the key's time stamp to the paint after it, in steps
+of 8 ms, and nothing below 16 ms is told. The page's own ends in the first task after the frame
+that shows the next product, so it is too long when there is much to do.
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
-import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import click
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from chromium import chromium, find_chromium
 from desk_shop import DeskShop, desk_shop
 from playwright.sync_api import Browser, Page, expect
 
+from bench.rig import Rig
+from bench.table import Line
 from packshot.database import bring_to_head
 
+PRODUCTS = 300
+PACED = 100
 KEYS = ("a", "a", "a", "r", "a", "2", "a", "x a", "a", "4")
 PERSON_MS = 300
 SIDE = 1600  # as large as the desk's previews get
+AIM_MS = 50
 #: Copies the numbers out of the page before its buffers are full.
 COLLECT = """() => {
   const own = performance.getEntriesByName("decision").map((entry) => entry.duration);
@@ -48,37 +47,62 @@ WATCH = """() => {
 }"""
 
 
-@click.command()
-@click.option("--products", default=300, show_default=True, help="As fast as it goes.")
-@click.option("--paced", default=100, show_default=True, help="One every 300 ms.")
-def main(products: int, paced: int) -> None:
+@dataclass
+class Review:
+    """One batch decided: seconds until decided and saved, milliseconds from key to paint."""
+
+    products: int
+    decided: float = 0.0
+    saved: float = 0.0
+    undecided: int = 0
+    own: list[float] = field(default_factory=list)
+    event: list[float] = field(default_factory=list)
+
+    def collect(self, page: Page) -> None:
+        page.wait_for_timeout(50)
+        own, event = page.evaluate(COLLECT)
+        self.own += own
+        self.event += event
+
+
+def run(rig: Rig) -> list[Line]:
     path = find_chromium()
     if path is None:
-        raise click.ClickException("Chromium is not installed: make chromium")
+        raise SystemExit("Chromium is not installed: make chromium")
     with chromium(path) as browser:
-        measure(browser, products, 0)
-        measure(browser, paced, PERSON_MS)
+        fast = reviewed(browser, rig.folder / "fast", rig.size(PRODUCTS, 10), 0)
+        paced = reviewed(browser, rig.folder / "paced", rig.size(PACED, 10), PERSON_MS)
+    lost = fast.undecided + paced.undecided
+    painted = "key to painted next product"
+    return [
+        Line("products decided in a minute, keys by script", fast.products / fast.decided * 60),
+        Line("the last decision saved after the last key", fast.saved - fast.decided, "s"),
+        Line("decisions that were not saved", lost, "", 0, "less"),
+        Line(f"{painted}, median", statistics.median(paced.own), "ms"),
+        Line(f"{painted}, 95 of 100", _percentile(paced.own, 95), "ms", AIM_MS, "less"),
+        Line(f"{painted}, slowest", max(paced.own), "ms"),
+        Line(f"{painted}, slowest by Event Timing", max(paced.event, default=0.0), "ms"),
+    ]
 
 
-def measure(browser: Browser, products: int, pause_ms: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/desk.db"
-        bring_to_head(url)
-        with desk_shop(url, Path(folder, "media")) as shop:
-            ids = shop.stock(products, side=SIDE, kinds=10)
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.on("pageerror", lambda error: print(f"the page failed: {error}"))
-            print(f"\n{products} products with 3 pictures of {SIDE} px, {pause_ms} ms between keys")
-            report(run(page, shop, ids, pause_ms))
-            page.close()
+def reviewed(browser: Browser, folder: Path, products: int, pause_ms: int) -> Review:
+    folder.mkdir()
+    url = f"sqlite:///{folder}/desk.db"
+    bring_to_head(url)
+    with desk_shop(url, folder / "media") as shop:
+        ids = shop.stock(products, side=SIDE, kinds=10)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("pageerror", lambda error: print(f"the page failed: {error}"))
+        review = decide_all(page, shop, ids, pause_ms)
+        page.close()
+    return review
 
 
-def run(page: Page, shop: DeskShop, ids: list[int], pause_ms: int) -> dict[str, Any]:
+def decide_all(page: Page, shop: DeskShop, ids: list[int], pause_ms: int) -> Review:
+    review = Review(len(ids))
     page.goto(shop.url)
     page.evaluate(WATCH)
     page.wait_for_timeout(1_500)
-    own: list[float] = []
-    event: list[float] = []
     started = time.monotonic()
     for place in range(len(ids)):
         for key in KEYS[place % len(KEYS)].split():
@@ -86,46 +110,15 @@ def run(page: Page, shop: DeskShop, ids: list[int], pause_ms: int) -> dict[str, 
         if pause_ms:
             page.wait_for_timeout(pause_ms)
         if place % 50 == 49:
-            _collect(page, own, event)
+            review.collect(page)
     expect(page.get_by_role("heading", name="All caught up")).to_be_visible(timeout=60_000)
-    decided = time.monotonic() - started
+    review.decided = time.monotonic() - started
     expect(page.locator("#saving")).to_be_hidden(timeout=120_000)
-    saved = time.monotonic() - started
-    _collect(page, own, event)
-    undecided = shop.statuses(ids).count("pending_review")
-    return {
-        "products": len(ids),
-        "decided": decided,
-        "saved": saved,
-        "own": own,
-        "event": event,
-        "undecided": undecided,
-    }
+    review.saved = time.monotonic() - started
+    review.collect(page)
+    review.undecided = shop.statuses(ids).count("pending_review")
+    return review
 
 
-def _collect(page: Page, own: list[float], event: list[float]) -> None:
-    page.wait_for_timeout(50)
-    more_own, more_event = page.evaluate(COLLECT)
-    own += more_own
-    event += more_event
-
-
-def report(found: dict[str, Any]) -> None:
-    per_minute = found["products"] / found["decided"] * 60
-    print(f"decided in {found['decided']:.1f} s: {per_minute:.0f} products a minute")
-    print(f"all saved after {found['saved']:.1f} s; left undecided: {found['undecided']}")
-    print(f"key to painted next product, own measure:  {_spread(found['own'])}")
-    slow = f"{_spread(found['event'])}" if found["event"] else "none"
-    print(f"keydown events of 16 ms and more, by Event Timing: {slow}")
-
-
-def _spread(values: list[float]) -> str:
-    tenths = statistics.quantiles(values, n=100)
-    return (
-        f"n={len(values)}, median {statistics.median(values):.1f} ms, p95 {tenths[94]:.1f} ms,"
-        f" p99 {tenths[98]:.1f} ms, max {max(values):.1f} ms"
-    )
-
-
-if __name__ == "__main__":
-    main()
+def _percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
