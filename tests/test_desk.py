@@ -135,7 +135,8 @@ def test_a_batch_is_reviewed_by_keyboard_alone(shop: DeskShop, open_desk: Open) 
     expect(left(desk.page)).to_have_text("1 left")
     desk.press("a")
     expect(desk.page.get_by_role("heading", name="All caught up")).to_be_visible()
-    until(lambda: "pending_review" not in shop.statuses(ids))
+    expect(desk.page.locator("#saving")).to_be_hidden()
+    expect(desk.page.locator(".toast")).to_have_count(0)
     wanted = ["approved", "approved", "approved", "rejected", "rejected", "approved"]
     assert shop.statuses(ids) == wanted
     pictures = [
@@ -499,6 +500,38 @@ def test_a_server_that_fails_is_asked_again(shop: DeskShop, open_desk: Open) -> 
             route.fulfill(status=status, json={"detail": "not now"})
 
     desk.page.route("**/review", fail_twice)
+    desk.press("a")
+    until(lambda: shop.statuses([number]) == ["approved"], desk.page)
+
+
+def test_a_decision_that_hangs_is_sent_again(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    hanging: list[Route] = []
+
+    def hang_once(route: Route) -> None:
+        if hanging:
+            route.continue_()
+        else:
+            hanging.append(route)
+
+    desk.page.route("**/review", hang_once)
+    desk.press("a")
+    until(lambda: shop.statuses([number]) == ["approved"], desk.page)
+    expect(desk.page.locator(".toast")).to_have_count(0)
+
+
+def test_what_was_refused_at_the_end_comes_back_on_the_stage(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.page.route("**/desk/state*", lambda route: route.abort())
+    shop.services.catalog.review(number, "rejected", who="ben")
+    shop.services.catalog.review(number, "pending", who="ben")
+    desk.press("a")
+    expect(desk.page.locator(".toast")).to_contain_text("ben changed it")
+    expect(shown_number(desk.page)).to_have_text(f"#{number}")
     desk.press("a")
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 

@@ -51,7 +51,7 @@ class Outbox extends EventTarget {
   add(job) {
     this.#jobs.push({ id: unique(), done: 0, ...job });
     this.#changed();
-    this.#run();
+    setTimeout(() => this.#run()); // what comes next is painted first
   }
 
   /** Take back a job that was not sent yet; false when it is on its way or done. */

@@ -150,6 +150,7 @@ function stillJudged(product) {
 /** Show the next product at once, and save behind it. */
 function decide(product, words, status, steps) {
   const pressed = performance.now();
+  afterPaint(() => performance.measure("decision", { start: pressed }));
   queue.decide(product.id, words);
   remember({ id: product.id, kind: "decision", status, product, step: steps[0] });
   paces.push(performance.now());
@@ -157,7 +158,6 @@ function decide(product, words, status, steps) {
   if (goOn.on) moveOn();
   else show();
   announce(`${words}. ${count(queue.left)} left`);
-  afterPaint(() => performance.measure("decision", { start: pressed }));
 }
 
 function approve(kept = stage.card?.keptIds) {

@@ -24,12 +24,14 @@ const recalled = (name, allowed) => {
 export class Stage {
   #card = null;
   #side = 320;
+  #size;
   #zoom = { scale: 1, x: 0.5, y: 0.5 };
   #mode = recalled("mode", MODES.map(([mode]) => mode));
   #back = recalled("back", BACKS);
 
   constructor() {
     this.root = $("stage");
+    this.#size = this.root.getBoundingClientRect();
     this.wipe = $("wipe").querySelector("input");
     this.wipe.addEventListener("input", () => this.#placeWipe());
     this.#drawTools();
@@ -37,7 +39,10 @@ export class Stage {
     this.setMode(this.#mode);
     this.setBack(this.#back);
     this.#placeWipe();
-    new ResizeObserver(() => this.#fit()).observe(this.root);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#size = contentRect;
+      this.#fit();
+    }).observe(this.root);
   }
 
   get card() {
@@ -50,19 +55,19 @@ export class Stage {
 
   /** How large the views are now, in CSS pixels. */
   get side() {
-    const { clientWidth: width, clientHeight: height } = this.root;
+    const { width, height } = this.#size;
     if (this.#mode === "all") return this.#side;
     return Math.ceil(Math.max(this.#side, Math.min(this.#mode === "pair" ? width / 2 : width, height)));
   }
 
   /** Show a card (its pictures are decoded already, if there was time), or something else. */
   show(card, instead = null) {
+    if (scrollY) scrollTo({ top: 0, behavior: "instant" });
     this.#card = card;
     if (this.isZoomed) this.zoomTo(1);
     this.#fit();
     this.root.replaceChildren(...(card ? [card.element] : instead ? [instead] : []));
     this.root.toggleAttribute("data-empty", !card);
-    if (scrollY) scrollTo({ top: 0, behavior: "instant" });
   }
 
   // -- modes -----------------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ export class Stage {
   /** The number of columns that makes the square tiles largest. */
   #fit() {
     const count = (this.#card?.pictures.length ?? 3) + 1;
-    const { clientWidth: width, clientHeight: height } = this.root;
+    const { width, height } = this.#size; // remembered: asking makes the browser lay out twice a decision
     let best = { columns: 1, side: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
       const rows = Math.ceil(count / columns);
