@@ -27,7 +27,9 @@ from packshot.models import (
     FAILED,
     PENDING,
     PENDING_REVIEW,
+    PRODUCTS,
     REJECTED,
+    ROUNDS,
     Call,
     Decision,
     DeskSession,
@@ -297,8 +299,8 @@ class Catalog:
             for product in products
         ]
         ids = self._insert_rows(session, rows)
-        session.execute(
-            insert(Round),
+        session.connection().execute(
+            insert(ROUNDS),
             [
                 {"product_id": product_id, "number": 1, "wanted": self.wanted, "opened_at": moment}
                 for product_id in ids
@@ -313,11 +315,12 @@ class Catalog:
     def _insert_rows(self, session: Session, rows: list[dict[str, Any]]) -> Sequence[int]:
         """The new ids, in the order of the rows."""
         if not self.database.is_sqlite:
-            in_order = insert(Product).returning(Product.id, sort_by_parameter_order=True)
-            return session.scalars(in_order, rows).all()
+            in_order = insert(PRODUCTS).returning(PRODUCTS.c.id, sort_by_parameter_order=True)
+            return session.connection().scalars(in_order, rows).all()
         # SQLite numbers rows as they come (AUTOINCREMENT). Asked for them in order SQLAlchemy
         # would not rely on that, and send a thousand statements.
-        return sorted(session.scalars(insert(Product).returning(Product.id), rows).all())
+        numbered = insert(PRODUCTS).returning(PRODUCTS.c.id)
+        return sorted(session.connection().scalars(numbered, rows).all())
 
     def send(self, product_ids: Sequence[int]) -> None:
         """Tell the queue, after the commit. What it does not take now is sent again later."""

@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
     Connection,
     Row,
     Select,
-    Table,
     Update,
     and_,
     bindparam,
@@ -33,11 +32,13 @@ from packshot.database import Database
 from packshot.errors import LostClaim, PackshotError
 from packshot.models import (
     FAILED,
+    IMAGES,
     PENDING,
     PENDING_REVIEW,
+    PRODUCTS,
     REJECTED,
+    ROUNDS,
     Decision,
-    Product,
     ProductImage,
     Round,
     is_due,
@@ -47,9 +48,6 @@ from packshot.models import (
 from packshot.outbox import Outbox
 from packshot.together import Together
 
-PRODUCTS: Final = cast(Table, Product.__table__)
-ROUNDS: Final = cast(Table, Round.__table__)
-IMAGES: Final = cast(Table, ProductImage.__table__)
 OF_ROUND: Final = ("wanted", "instructions", "enhancer", "analysis", "refusals")
 
 #: Claims in a row without a saved step before a product is given up.

@@ -36,6 +36,8 @@ def rig(request: pytest.FixtureRequest) -> Rig:
 LONG = (
     "test_a_part_of_the_cloud_goes_away_and_comes_back[queue-refuse]",
     "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-cut]",
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[database-hang]",
+    "test_sqlite_is_locked_by_another_program[35]",
     "test_gemini_goes_away_and_comes_back[reset]",
     "test_gemini_goes_away_and_comes_back[quota_minute]",
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[cloud-+1h]",
