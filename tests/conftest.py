@@ -112,6 +112,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+#: For a test of what is decided before, or without, the database: once is enough.
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
