@@ -308,6 +308,7 @@ def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Sho
     until(lambda: worker.left_behind == 1)
     assert shop.catalog.product(product_id).attempts == 0
     released.set()
+    until(lambda: worker.slots._value == worker.concurrency)  # it is done with the database
 
 
 def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
@@ -328,6 +329,7 @@ def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     assert (product.status, product.attempts) == ("pending", 0)
     assert shop.worker().parts.claims.take(product_id)
     released.set()
+    until(lambda: worker.slots._value == worker.concurrency)  # it is done with the database
 
 
 def test_messages_that_come_after_the_stop_are_released(shop: Shop) -> None:

@@ -89,7 +89,7 @@ class Worker:
         self.stopping = parts.stopping
         self.finished = threading.Event()
         self.slots = threading.Semaphore(concurrency)
-        self.work: SimpleQueue[tuple[Message, Taken | None]] = SimpleQueue()
+        self.work: SimpleQueue[tuple[Message, Taken | None] | None] = SimpleQueue()
         self.room = Room()
         self.held: dict[int, Held] = {}
         self.lock = threading.Lock()
@@ -116,8 +116,7 @@ class Worker:
             self.beats[name] = self.clock()
             self.threads.append(_thread(name, self._forever, name, loop, pause))
         self.drainer = _thread("drainer", self._drain)
-        for number in range(self.concurrency):
-            _thread(f"slot-{number}", self._slot)
+        self.slot_threads = [_thread(f"slot-{n}", self._slot) for n in range(self.concurrency)]
 
     def problem(self) -> str | None:
         """Why the worker can't work, in one sentence; None when it does."""
@@ -152,8 +151,10 @@ class Worker:
             return True
         self.drainer.join(self._grace_left())
         self.finished.set()
-        for thread in self.threads:
-            thread.join(max(0.1, self._grace_left()))
+        for _ in self.slot_threads:
+            self.work.put(None)
+        for thread in (*self.threads, *self.slot_threads):
+            thread.join(max(0.01, self._grace_left()))
         return self.left_behind == 0 and not self.held
 
     def _grace_left(self) -> float:
@@ -261,9 +262,9 @@ class Worker:
     # -- one product ---------------------------------------------------------------------------
 
     def _slot(self) -> None:
-        """One product after the other, for as long as the process lives."""
-        while True:
-            self._handle(*self.work.get())
+        """One product after the other, until there are no more to come."""
+        while (job := self.work.get()) is not None:
+            self._handle(*job)
 
     def _handle(self, message: Message, taken: Taken | None) -> None:
         """Everything that happens to one message, whatever happens."""
