@@ -301,7 +301,8 @@ def watch(worker: Worker, alive: Path | None) -> str | None:
 
 def tell_alive(file: Path | None) -> None:
     if file is not None:
-        file.touch()
+        with suppress(OSError):  # a full disk is no reason to end
+            file.touch()
     if systemd := os.environ.get("NOTIFY_SOCKET"):  # sd_notify(3); "@" means an abstract name
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, suppress(OSError):
             notify.sendto(b"WATCHDOG=1", re.sub("^@", "\0", systemd))
