@@ -749,10 +749,11 @@ def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk:
     batch = [NewProduct("Mugs", f"https://shop.example/{n}.jpg", *money) for n in range(205)]
     created = shop.services.catalog.create(batch)
     page = open_desk(f"{shop.url}/upload?batch={created.batch_id}").page
-    expect(page.locator(".making-words")).to_contain_text("0 of 205 products ready")
+    words = page.locator(".making-words")
+    expect(words).to_contain_text("0 of 205 products ready", timeout=60_000)  # two pages of many
     with shop.services.database.write() as session:
         session.execute(update(Product).values(status="pending_review", version=2))
-    expect(page.locator(".making-words")).to_contain_text("205 of 205 products ready")
+    expect(words).to_contain_text("205 of 205 products ready", timeout=60_000)
     numbers = page.locator(".making-name a").all_inner_texts()
     assert numbers == [f"Mugs #{product.id}" for product in created.products]
 

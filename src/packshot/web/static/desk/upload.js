@@ -434,8 +434,9 @@ function forget() {
  * Show how far these products and the others of their batches are. Each time one page of them is asked
  * for, those in turn that are not done; later pages become known by the ones before.
  */
-function follow(created) {
+function follow(created, pages = []) {
   const batches = [...new Set(created.map((product) => product.batch_id))];
+  if (!pages.length) pages.push(...batches.map((batch) => ({ batch, cursor: null, products: null })));
   const cards = new Map();
   const all = h("ul", { class: "making-list" });
   const words = h("p", { class: "making-words" });
@@ -447,21 +448,19 @@ function follow(created) {
   );
   history.replaceState(null, "", `/upload?${new URLSearchParams(batches.map((batch) => ["batch", batch]))}`);
 
-  const pages = batches.map((batch) => ({ batch, cursor: null, products: null }));
   const open = () => pages.filter((page) => !page.products?.every(isDone));
   let turn = 0;
   let asked = pages[0];
 
   function next() {
     const left = open();
-    if (left.length) asked = left[turn++ % left.length];
+    if (left.length) asked = left.find((page) => !page.products) ?? left[turn++ % left.length];
     const { batch, cursor } = asked;
     return `/api/products?${new URLSearchParams({ batch, limit: PAGE, ...(cursor && { cursor }) })}`;
   }
 
   function take({ products, next_cursor: cursor }) {
-    if (cursor && !asked.products) pages.push({ batch: asked.batch, cursor, products: null });
-    asked.products = products;
+    learn(pages, asked, products, cursor);
     show(products.toReversed());
   }
 
@@ -521,6 +520,12 @@ function follow(created) {
   poll(next, (body) => take(body.data), () => FOLLOW_MS);
 }
 
+/** What a page holds, and that there is one after it. */
+function learn(pages, page, products, cursor) {
+  if (cursor && !page.products) pages.push({ batch: page.batch, cursor, products: null });
+  page.products = products;
+}
+
 const isDone = (product) => product.status !== "pending";
 
 function making(product) {
@@ -567,16 +572,21 @@ function progressWords(product) {
 
 async function resume() {
   const known = [];
+  const pages = [];
   try {
     for (const batch of new URLSearchParams(location.search).getAll("batch")) {
-      known.push(...(await list({ batch, limit: PAGE })).products);
+      const { products, next_cursor: cursor } = await list({ batch, limit: PAGE });
+      const page = { batch, cursor: null, products: null };
+      pages.push(page);
+      learn(pages, page, products, cursor);
+      known.push(...products);
     }
   } catch (error) {
     if (!foreseen(error)) throw error;
     toast(`The progress can't be shown: ${error.message}.`, { kind: "bad", actions: [["Try again", resume]] });
     return;
   }
-  if (known.length) follow(known.sort((one, other) => one.id - other.id));
+  if (known.length) follow(known.sort((one, other) => one.id - other.id), pages);
 }
 
 resume();
