@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import func, insert, make_url, select, text
 from test_catalog import BOX
 from test_queues import in_a_child
 
-from packshot.database import Database, bring_to_head
+from packshot.database import MIGRATIONS, Database, at_head, bring_to_head, newest_revision
 from packshot.errors import Unavailable
 from packshot.models import Product
 
@@ -183,3 +184,15 @@ def test_a_postgresql_that_hangs_is_not_waited_for_for_ever(
         with database.read() as session:
             assert session.scalar(text("SELECT 1")) == 1
         database.close()
+
+
+def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
+    """It is read off the files' names, so that a start needs no Alembic when nothing is to do."""
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest_revision() == head
+    database = Database(database_url)
+    assert at_head(database)
+    with database.write_rows() as rows:
+        rows.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert not at_head(database)
+    database.close()
