@@ -148,6 +148,17 @@ def test_a_batch_is_reviewed_by_keyboard_alone(shop: DeskShop, open_desk: Open) 
     assert reasons == {"colour"}
 
 
+def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.page.evaluate(
+        "for (const key of ['s', 'a']) dispatchEvent(new KeyboardEvent('keydown', { key }))"
+    )  # with nothing in between, as on a busy machine
+    until(lambda: shop.statuses([number]) == ["approved"], desk.page)
+
+
 def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)

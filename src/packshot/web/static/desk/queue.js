@@ -67,8 +67,10 @@ export class Queue {
     return this.upcoming().slice(0, n).map((id) => this.#products.get(id));
   }
 
+  /** To the next one; the last one left, when it was skipped, stays where it is. */
   advance() {
-    this.at = this.upcoming()[0] ?? null;
+    const here = this.current && !this.#decided.has(this.at) ? this.at : null;
+    this.at = this.upcoming()[0] ?? here;
   }
 
   /** By one place in the list, decided or not. */
