@@ -560,10 +560,11 @@ def test_what_can_not_be_saved_holds_up_nothing_else(shop: DeskShop, open_desk: 
         desk.page.route(
             f"**/api/products/{number}/review", lambda route: route.fulfill(status=500, json={})
         )
-    for _ in range(4):
+    for done in range(1, 5):
         desk.press("Shift+R")
         desk.page.get_by_label("What should be different?").fill("whiter")
         desk.press("Enter")
+        expect(left(desk.page)).to_have_text(f"{9 - done} left")
     told = desk.page.locator(".toast", has_text="It is rejected, but not being made again")
     expect(told).to_have_count(4)
     expect(told.first).to_contain_text("the limit of products per day is used up")

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 #: What takes less (seconds) is asked anew each time.
-CHEAP: Final = 0.05
+CHEAP: Final = 0.25
 #: What takes more is believed for so many times what it took: at most 5 % of a core.
 TIMES: Final = 20.0
 #: And so much longer (seconds) while it is asked anew beside: who polls never waits.
