@@ -7,6 +7,8 @@ DEV := $(VENV)/.dev-installed
 BENCH := .venv-bench/.installed
 AWS := .venv-aws/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# The tests start hundreds of processes: without compiled files each would compile Packshot anew.
+export PYTHONDONTWRITEBYTECODE =
 # The tests write much and keep nothing: in memory where it has 2 GB, so that no disk is waited for.
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")

@@ -39,6 +39,10 @@ def test_migrations_equal_models(database: Database) -> None:
             "import packshot.serving, packshot.web",
             ("boto3", "pyvips", "cv2", "google.genai", "alembic"),
         ),
+        (
+            "import packshot.enhancers.local, packshot.enhancers.gemini",
+            ("numpy", "cv2", "pyvips", "google.genai"),
+        ),
     ],
 )
 def test_heavy_parts_are_imported_when_first_needed(

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -291,6 +290,8 @@ def bring_to_head(url: str) -> list[str]:
 @contextmanager
 def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
     if url.get_backend_name() == "sqlite":
+        from filelock import FileLock
+
         with FileLock(f"{url.database}.migrating"), engine.connect() as connection:
             yield connection
         return

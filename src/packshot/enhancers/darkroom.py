@@ -1,16 +1,25 @@
-"""The local enhancer's work inside a pixel child: bytes in, a plan or a picture out."""
+"""The local enhancer's work inside a pixel child: bytes in, a plan or a picture out.
+
+NumPy and OpenCV are imported there, at the first job: the serving process has no use for them.
+"""
 
 from __future__ import annotations
 
-from packshot.enhancers import Analysis, findings, recipes
-from packshot.enhancers.findings import Findings, Method
+from typing import TYPE_CHECKING
+
+from packshot.enhancers import Analysis
 from packshot.imaging import encode_array
+
+if TYPE_CHECKING:
+    from packshot.enhancers.findings import Findings, Method
 
 UNKNOWN = "not analysed: made without a model"
 
 
 def analyse(data: bytes, wanted: int, method: Method) -> Analysis:
     """Measure the photo and plan its variants. Raises PictureError when it can't be decoded."""
+    from packshot.enhancers import findings, recipes
+
     found = findings.look(data, method)
     return Analysis(
         product=UNKNOWN,
@@ -27,6 +36,8 @@ def analyse(data: bytes, wanted: int, method: Method) -> Analysis:
 
 def make(data: bytes, title: str, method: Method) -> tuple[bytes, str | None]:
     """One variant as JPEG bytes (quality 95), and what the reviewer should know about it."""
+    from packshot.enhancers import findings, recipes
+
     found = findings.look(data, method)
     picture = recipes.make(found, title)
     return encode_array(picture), _warning(found)

@@ -1,14 +1,18 @@
-"""The pixel work around a call to Gemini; every function here runs in a pixel child process."""
+"""The pixel work around a call to Gemini; every function here runs in a pixel child process.
+
+Which imports NumPy: the serving process has no use for it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from packshot import imaging
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SENT_SIDE = 1536  # more pixels cost more tokens and add nothing Gemini would see
 SENT_QUALITY = 90
@@ -45,21 +49,21 @@ def _same(picture: bytes, sent: bytes) -> bool:
     if abs(made.shape[0] - given.shape[0]) > 2 or abs(made.shape[1] - given.shape[1]) > 2:
         return False
     rows, columns = (min(each) for each in zip(made.shape, given.shape, strict=True))
-    difference = np.abs(made[:rows, :columns] - given[:rows, :columns])
+    difference = abs(made[:rows, :columns] - given[:rows, :columns])
     return bool(difference.mean() < SAME_MEAN)
 
 
 def _small(data: bytes) -> NDArray[np.float32]:
     """Grey levels of the picture fitted into 128 pixels: both sizes agree when the ratios do."""
     pixels = _opaque(imaging.to_array(data, COMPARED_SIDE))
-    grey: NDArray[np.float32] = pixels.astype(np.float32).mean(axis=2)
+    grey: NDArray[np.float32] = pixels.astype("float32").mean(axis=2)
     return grey
 
 
 def _opaque(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.shape[2] == 3:
         return pixels
-    alpha = pixels[:, :, 3:].astype(np.float32) / 255
+    alpha = pixels[:, :, 3:].astype("float32") / 255
     flat = pixels[:, :, :3] * alpha + 255 * (1 - alpha)
-    whole: NDArray[np.uint8] = np.rint(flat).astype(np.uint8)
+    whole: NDArray[np.uint8] = flat.round().astype("uint8")
     return whole

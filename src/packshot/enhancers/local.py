@@ -14,7 +14,6 @@ from packshot.enhancers import (
     Photo,
     Picture,
     RunPixels,
-    cutout_rembg,
     darkroom,
 )
 from packshot.errors import EnhancerError
@@ -61,7 +60,11 @@ class LocalEnhancer(Enhancer):
 
     def health(self) -> Health:
         """Always able to work, but for a cut-out network that is asked for and missing."""
-        problem = cutout_rembg.problem() if self._cutout == "rembg" else None
+        if self._cutout != "rembg":
+            return Health(ok=True)
+        from packshot.enhancers import cutout_rembg  # with NumPy and OpenCV
+
+        problem = cutout_rembg.problem()
         return Health(ok=problem is None, problem=problem)
 
     def check(self) -> Health:

@@ -8,7 +8,6 @@ from typing import Final, cast
 
 from apiflask import APIBlueprint
 from flask import Flask, Response, current_app
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from packshot.errors import Unavailable
 from packshot.figures import read_figures
@@ -16,7 +15,6 @@ from packshot.queues import Depth
 from packshot.web.api import blueprint, needs, probe
 from packshot.web.auth import identify
 from packshot.web.context import services
-from packshot.web.metrics import prometheus_text
 from packshot.web.schemas import ReadyAnswer
 
 READY_SECONDS: Final = 5.0
@@ -88,6 +86,9 @@ def metrics() -> Response:
     """Every figure for Prometheus, read from the database now, so that any process may be asked"""
     parts = services()
     figures = read_figures(parts.database, parts.settings.lease_seconds)
+    # At the first scrape: the Prometheus client is not needed to serve.
+    from packshot.web.metrics import CONTENT_TYPE_LATEST, prometheus_text
+
     return Response(prometheus_text(figures, _depth()), content_type=CONTENT_TYPE_LATEST)
 
 
