@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,3 +198,13 @@ def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
         rows.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     assert not at_head(database)
     database.close()
+
+
+def test_a_database_that_nobody_needs_is_let_go_of(sqlite_url: str) -> None:
+    """What is told of a fork must not keep it: the tests make thousands."""
+    database = Database(sqlite_url)
+    seen = weakref.ref(database)
+    database.close()
+    del database
+    gc.collect()
+    assert seen() is None

@@ -622,8 +622,7 @@ def test_a_proxy_without_packshot_is_told_as_such(shop: DeskShop, open_desk: Ope
     expect(page.locator("#banner")).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/", "/grid", "/failed"])
-@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize(("path", "status"), [("/", 500), ("/grid", 503), ("/failed", 503)])
 def test_a_list_that_fails_is_asked_for_again(
     shop: DeskShop, open_desk: Open, path: str, status: int
 ) -> None:

@@ -18,7 +18,7 @@ from packshot.database import Database
 from packshot.fake_gemini import FakeGemini
 from packshot.models import Product, ProductImage
 
-PRODUCTS = 12
+PRODUCTS = 8
 RAW_BUCKET = "kivoa"  # the document's own example names it
 RAW_IMAGE = "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from packshot.errors import NotConfigured, RateLimited, Unavailable
+from packshot.forks import after_fork
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -98,7 +99,7 @@ class Connection(Generic[ClientT]):
         self._made: tuple[int, ClientT] | None = None
         self._problems: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._unlock)
+        after_fork(self._unlock)
 
     def _unlock(self) -> None:
         """In a new child: whoever held the lock at the fork is not here to give it back."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from packshot.errors import SettingsError, Unavailable
+from packshot.forks import after_fork
 from packshot.together import Together
 
 BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this process and beside it
@@ -51,7 +52,7 @@ class Database:
         self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
         self._sync = sync
         self._take_turns()
-        os.register_at_fork(after_in_child=self._forget_parent)
+        after_fork(self._forget_parent)
 
     def _forget_parent(self) -> None:
         self.engine.dispose(close=False)

@@ -56,7 +56,9 @@ class Customer:
 def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) -> None:
     """SIGUSR2 starts a second gunicorn on the same socket; once it serves, the first one goes."""
     rig = on_defaults
-    web = rig.web(workers=4, WORKER_CONCURRENCY="1", LEASE_SECONDS="60")
+    # As much time to drain as by default: eight processes start on this machine meanwhile.
+    more = {"WORKER_CONCURRENCY": "1", "LEASE_SECONDS": "60", "GRACE_SECONDS": "25"}
+    web = rig.web("--preload", workers=4, **more)
     successor: list[psutil.Process] = []
     with rig.running(web):
         try:

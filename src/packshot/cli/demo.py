@@ -60,8 +60,8 @@ def demo(photos: Path | None, once: bool) -> None:
             all_well = run_through(Client(url), rows, console)
             if not once:
                 console.print(f"\nReview them at the desk: [bold]{url}/[/]")
-                console.print("Ctrl-C stops the server.")
                 with suppress(KeyboardInterrupt):
+                    console.print("Ctrl-C stops the server.")
                     signal.pause()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
