@@ -95,12 +95,15 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_rows(self) -> Iterator[Connection]:
-        """Like `write`, for statements on tables alone."""
+    def write_rows(self, *, lasting: bool = True) -> Iterator[Connection]:
+        """Like `write`, for statements on tables alone.
+
+        What need not outlive a power cut (`lasting=False`) is not waited for on SQLite's disk.
+        """
         with away_is_unavailable():
             with self._turn, self._writer.connect() as connection, connection.begin():
                 yield connection
-            if self._to_disk is not None:
+            if lasting and self._to_disk is not None:
                 self._to_disk(None)
 
     def close(self) -> None:

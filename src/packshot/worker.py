@@ -224,7 +224,7 @@ class Worker:
         if not self.slots.acquire(timeout=0.5):
             return 0
         taken = 1
-        while taken < min(self.concurrency, 10) and self.slots.acquire(blocking=False):
+        while taken < self.concurrency and self.slots.acquire(blocking=False):
             taken += 1
         return taken
 

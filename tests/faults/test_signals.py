@@ -41,7 +41,7 @@ class Customer:
                     self.answers[http.request("POST", self.url, json=self.body).status] += 1
                 except urllib3.exceptions.HTTPError as error:
                     self.answers[repr(error)] += 1
-                time.sleep(0.3)
+                time.sleep(1.0)
 
     def __enter__(self) -> Customer:
         self.thread.start()
