@@ -148,6 +148,23 @@ def test_commits_that_come_together_share_a_sync(
     assert 1 <= len(synced) < 10  # alone each would take its own: 20
 
 
+def test_the_log_of_a_linked_file_is_synced(sqlite_url: str, tmp_path: Path) -> None:
+    """SQLite follows the link and keeps its log beside the file itself."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    link = tmp_path / "elsewhere" / "linked.db"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    database = Database(f"sqlite:///{link}", sync=sync)
+    add_product(database)
+    assert synced == [f"{file}-wal"]
+    database.close()
+
+
 def test_nobody_is_told_it_is_saved_before_it_is_on_the_disk(sqlite_url: str) -> None:
     broken = [True]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,7 +16,7 @@ from sqlalchemy import func, select
 
 from packshot.database import Database
 from packshot.enhancers import Brief, Photo
-from packshot.errors import RateLimited, Unavailable
+from packshot.errors import RateLimited, Stopping, Unavailable
 from packshot.fake_gemini import FakeGemini
 from packshot.ledger import DatabaseLedger
 from packshot.models import Call
@@ -77,6 +78,17 @@ def paid(services: Services) -> tuple[int, Decimal]:
     with services.database.read() as session:
         row = session.execute(select(func.count(), func.sum(Call.cost)).select_from(Call)).one()
     return row[0], row[1] or Decimal(0)
+
+
+def test_once_the_process_is_to_end_no_call_begins(database: Database) -> None:
+    """Whatever it waited for meanwhile: its turn, the minute's quota."""
+    stopping = threading.Event()
+    ledger = DatabaseLedger(database, stopping=stopping)
+    stopping.set()
+    with pytest.raises(Stopping), ledger.call("picture", "m", BRIEF, 0, None):
+        raise AssertionError("it was begun")
+    with database.read() as session:
+        assert session.scalars(select(Call)).all() == []
 
 
 def test_two_processes_stay_within_the_days_budget(pair: Callable[..., Pair]) -> None:

@@ -292,6 +292,39 @@ def test_after_a_stop_no_paid_call_begins(shop: Shop) -> None:
     assert sum(shop.enhancer.asked.values()) == 2
 
 
+def test_who_made_progress_is_not_given_up(shop: Shop) -> None:
+    """Four claims in vain; the fifth saves its analysis, and then meets a fault that may pass."""
+
+    def no_picture(kind: str, variant: int | None) -> None:
+        if kind == "picture":
+            raise EnhancerError("no picture came")
+
+    shop.enhancer.plan = no_picture
+    (product_id,) = shop.create()
+    with shop.database.write() as session:
+        session.execute(update(Product).values(attempts=MAX_ATTEMPTS - 1))
+    shop.worker().start()
+    until(lambda: shop.catalog.product(product_id).error == "no picture came")
+    assert shop.status(product_id) == "pending"
+
+
+def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
+    released = threading.Event()
+
+    def hang(kind: str, variant: int | None) -> None:
+        released.wait(20)
+
+    shop.enhancer.plan = hang
+    shop.create()
+    worker = shop.worker(concurrency=1)
+    worker.longest_product = 0.0
+    worker.start()
+    until(lambda: bool(shop.enhancer.asked))
+    until(lambda: "every slot hangs" in (worker.broken() or ""))
+    released.set()
+    until(lambda: not worker.held)
+
+
 def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Shop) -> None:
     (product_id,) = shop.create()
     released = threading.Event()

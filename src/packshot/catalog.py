@@ -38,6 +38,7 @@ from packshot.models import (
     ProductImage,
     Round,
     is_waiting_for_work,
+    lock_in_order,
     normalised_key,
     now,
     preview_key,
@@ -341,10 +342,10 @@ class Catalog:
             )
 
     def _mark_sent(self, product_ids: set[int]) -> None:
-        with self.database.write() as session:
-            session.execute(
-                update(Product).where(Product.id.in_(product_ids)).values(sent_at=now())
-            )
+        with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
+            lock_in_order(rows, product_ids)
+            sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
+            rows.execute(sent.values(sent_at=now()))
 
     def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
         """Send again what waits for work but was never sent, or so long ago that it was lost.

@@ -43,6 +43,7 @@ from packshot.models import (
     Round,
     is_due,
     lease_is_free,
+    lock_in_order,
     now,
 )
 from packshot.outbox import Outbox
@@ -66,6 +67,7 @@ class Steps:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: dict[str, list[float]] = {}
+        self.any_saved = False  # then this claim was not in vain
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -167,7 +169,7 @@ class Claims:
     def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
         """Take each of these in one transaction: all that were received together."""
         with self.database.write_rows(lasting=False) as rows:  # a power cut frees them anyway
-            # Locked in order, so that two processes never wait for each other's rows.
+            lock_in_order(rows, product_ids)  # and only then look: what others saved is seen
             looked = rows.execute(self._look, {"wanted_ids": list(product_ids)})
             found = {row.id: row for row in looked}
             judged = {each: self._judge(rows, found.get(each)) for each in product_ids}
@@ -273,12 +275,13 @@ class Claims:
             if not _changed(rows, counted, _by(claim)):
                 raise _lost(claim)
 
-    def renew(self, claims: Sequence[Claim]) -> set[str]:
-        """Lengthen the leases; return the tokens of the claims that are lost."""
-        by_token = {(claim.product_id, claim.token) for claim in claims}
+    def renew(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Lengthen the leases; return the claims that are lost."""
+        pairs = {(claim.product_id, claim.token) for claim in claims}
         with self.database.write_rows(lasting=False) as rows:
-            held = {tuple(each) for each in rows.execute(self._renew, {"pairs": sorted(by_token)})}
-        return {token for _, token in by_token - held}
+            lock_in_order(rows, {claim.product_id for claim in claims})
+            held = {tuple(each) for each in rows.execute(self._renew, {"pairs": sorted(pairs)})}
+        return [claim for claim in claims if (claim.product_id, claim.token) not in held]
 
     def check(self, claim: Claim) -> None:
         """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
@@ -333,6 +336,7 @@ class Claims:
             return [each for claim in claims for each in self._complete_all([claim])]
         pairs = sorted((claim.product_id, claim.token) for claim in claims)
         with self.database.write_rows() as rows:
+            lock_in_order(rows, {claim.product_id for claim in claims})
             held = set(rows.execute(COMPLETED, {"pairs": pairs}).scalars())
             ready = [
                 {"product": each.product_id, "in_round": each.round, "took": each.steps.seconds}
@@ -387,6 +391,7 @@ class Claims:
         """A step is about to be saved: the attempts start anew. Raises LostClaim."""
         if not _changed(rows, STEPPED if saved is None else saved, _by(claim)):
             raise _lost(claim)
+        claim.steps.any_saved = True
 
 
 def _attempt_back(claim: Claim) -> dict[str, Any]:
@@ -426,7 +431,7 @@ def _complaint(reason: str | None, note: str | None) -> str:
 
 
 def _look(lease_seconds: float) -> Select[Any]:
-    """Products with their rounds, and whether each is free and due; locked until the commit.
+    """Products with their rounds, and whether each is free and due.
 
     Before a product has a round it is round 1.
     """
@@ -440,11 +445,8 @@ def _look(lease_seconds: float) -> Select[Any]:
         now().label("at"),
         *(ROUNDS.c[name] for name in OF_ROUND),
     )
-    return (
-        query.select_from(PRODUCTS.outerjoin(ROUNDS, this_round))
-        .where(PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True)))
-        .order_by(PRODUCTS.c.id)
-        .with_for_update(of=PRODUCTS)
+    return query.select_from(PRODUCTS.outerjoin(ROUNDS, this_round)).where(
+        PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True))
     )
 
 

@@ -61,7 +61,7 @@ class Database:
     def _take_turns(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
         self._turn: AbstractContextManager[None] = _Turn() if self.is_sqlite else nullcontext()
-        log = Path(f"{self.url.database}-wal")
+        log = Path(f"{os.path.realpath(self.url.database or '')}-wal")  # SQLite follows links too
         self._to_disk = _syncing(log, self._sync) if on_disk else None
 
     @property
@@ -182,6 +182,8 @@ def parse_url(url: str) -> URL:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise SettingsError("DATABASE_URL must be sqlite:///... or postgresql+psycopg://...")
+    if (parsed.database or "").startswith("file:"):
+        raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
     return parsed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database import Database
 from packshot.enhancers import Brief, CallRecord
-from packshot.errors import PackshotError, RateLimited, Unavailable
+from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
 from packshot.models import Call, now
 from packshot.patience import Patience
 
@@ -33,11 +34,16 @@ class DatabaseLedger:
         rpm: int | None = None,
         daily_budget: Decimal | None = None,
         patience: Patience | None = None,
+        stopping: threading.Event | None = None,
     ) -> None:
-        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any."""
+        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any.
+
+        Once `stopping` is set no call begins, however long it has waited for its turn.
+        """
         self.database = database
         self.rpm, self.daily_budget = rpm, daily_budget
         self.patience = patience or Patience()
+        self.stopping = stopping or threading.Event()
 
     @contextmanager
     def call(
@@ -61,6 +67,8 @@ class DatabaseLedger:
         self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> int:
         """Look at the limits and write the row in one transaction: no two see the same room."""
+        if self.stopping.is_set():
+            raise Stopping("this process is about to end; another one goes on with the product")
         with self.database.write() as session:
             self._admit(session, expected or Decimal(0))
             call = Call(

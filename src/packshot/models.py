@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -11,6 +12,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     ColumnElement,
+    Connection,
     DateTime,
     Float,
     ForeignKey,
@@ -22,8 +24,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     literal,
     or_,
+    select,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -396,6 +400,23 @@ def variant_key(namespace: str, product_id: int, round_number: int, variant: int
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)
 IMAGES: Final = cast(Table, ProductImage.__table__)
+
+
+LOCKED: Final = (
+    select(PRODUCTS.c.id)
+    .where(PRODUCTS.c.id.in_(bindparam("wanted_ids", expanding=True)))
+    .order_by(PRODUCTS.c.id)
+    .with_for_update()
+)
+
+
+def lock_in_order(rows: Connection, product_ids: Iterable[int]) -> None:
+    """Lock these products until the commit, so that no two transactions wait for each other.
+
+    On SQLite one transaction writes at a time anyway.
+    """
+    if rows.dialect.name != "sqlite":
+        rows.execute(LOCKED, {"wanted_ids": list(product_ids)})
 
 
 def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:

@@ -249,7 +249,7 @@ def judge(claim: Claim, met: Mapping[int, ProductError | None], parts: Parts) ->
 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
-    return not error.retryable or claim.attempts >= MAX_ATTEMPTS
+    return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.steps.any_saved)
 
 
 def refused_before() -> VariantRefused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -95,7 +96,8 @@ def build(settings: Settings) -> Services:
     queue = choose_queue(settings, database)
     storage = choose_storage(settings)
     pixels = Pixels(settings.pixel_processes)
-    enhancer = choose_enhancer(settings, choose_ledger(settings, database), pixels)
+    stopping = threading.Event()
+    enhancer = choose_enhancer(settings, choose_ledger(settings, database, stopping), pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
     parts = Parts(
@@ -105,6 +107,7 @@ def build(settings: Settings) -> Services:
         pixels=pixels,
         enhancer=enhancer,
         output=output_spec(settings),
+        stopping=stopping,
     )
     catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
     webhooks = choose_webhooks(settings, database)
@@ -153,10 +156,13 @@ def raw_buckets(settings: Settings) -> RawBuckets:
     return RawBuckets((*own, *settings.s3_raw_buckets), settings.aws_region)
 
 
-def choose_ledger(settings: Settings, database: Database) -> DatabaseLedger:
+def choose_ledger(
+    settings: Settings, database: Database, stopping: threading.Event
+) -> DatabaseLedger:
     budget = settings.gemini_daily_budget
     return DatabaseLedger(
         database,
+        stopping=stopping,
         rpm=settings.gemini_rpm,
         daily_budget=None if budget is None else Decimal(str(budget)),
     )

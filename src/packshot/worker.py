@@ -32,7 +32,9 @@ GRACE_SECONDS = 25.0
 #: Kept back from the grace time for giving products back to the queue.
 GIVE_BACK_SECONDS = 2.0
 #: One that is to run alone waits so long for another to leave, then it runs beside those who hang.
-ALONE_PATIENCE_SECONDS = 60.0
+ALONE_PATIENCE_SECONDS = 240.0
+#: When all that the queue offers is in hand here already, it is asked again after so long.
+HELD_ALREADY_SECONDS = 0.5
 LONGEST_OUTAGE_PAUSE = 60.0
 LONGEST_MESSAGE_DELAY = 900.0
 LONGEST_PRODUCT_SECONDS = 900.0
@@ -133,7 +135,9 @@ class Worker:
         for name in ("receiver", "heartbeat"):
             if (seconds := self.clock() - self.beats[name]) > longest:
                 return f"the worker's {name} has been stuck for {seconds:.0f} s: restart"
-        return None
+        with self.lock:
+            hanging = sum(self._too_long(held) for held in self.held.values())
+        return "every slot hangs at its product: restart" if hanging >= self.concurrency else None
 
     def begin_stop(self) -> None:
         """Receive nothing more. Safe to call from a signal handler, and twice."""
@@ -176,6 +180,8 @@ class Worker:
         with self.lock:
             rest = list(self.held.values())
             self.held.clear()
+        if not rest:
+            return 0
         try:
             self.parts.claims.give_back_all([held.claim for held in rest if held.claim is not None])
             self.queue.extend([held.message for held in rest], 0)
@@ -235,6 +241,10 @@ class Worker:
         held = [message for message in received if self._hold(message)]
         for _ in range(len(received) - len(held)):  # in this very process already: doubled
             self.slots.release()
+        if not held:
+            if received:  # one that hangs here is offered again and again
+                self.stopping.wait(HELD_ALREADY_SECONDS)
+            return
         taken = self._take(held)
         for message in held:
             self.work.put((message, taken.get(message.product_id)))
@@ -374,11 +384,10 @@ class Worker:
         if not young:
             return
         claims = [held.claim for held in young if held.claim is not None]
-        lost = self.parts.claims.renew(claims) if claims else set()
+        lost = self.parts.claims.renew(claims) if claims else []
         self.queue.extend([held.message for held in young], self.lease_seconds)
-        for claim in claims:
-            if claim.token in lost:
-                log.info("product %d is no longer held here", claim.product_id)
+        for claim in lost:
+            log.info("product %d is no longer held here", claim.product_id)
 
     def _too_long(self, held: Held) -> bool:
         """A product that hangs is let go of: its lease runs out and another try begins."""

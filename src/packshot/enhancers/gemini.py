@@ -291,6 +291,7 @@ class GeminiEnhancer:
     def _sent(
         self, call: _Call, record: CallRecord, began: float, accept: Callable[[Answer], T]
     ) -> T:
+        answer = None
         try:
             answer = self._answer(call, began)
             self._book(record, call, answer)
@@ -300,7 +301,7 @@ class GeminiEnhancer:
             result = accept(answer)
         except PackshotError as error:
             record.outcome = error.code
-            if error.code in outcomes.UNBILLED:
+            if answer is None and error.code in outcomes.UNBILLED:
                 record.cost = Decimal(0)
             raise
         record.outcome = "ok"
