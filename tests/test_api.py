@@ -835,9 +835,15 @@ def test_stats(shop: Shop) -> None:
 
 def test_stats_tell_what_a_product_costs(shop: Shop) -> None:
     with shop.services.database.write() as session:
-        for product_id, cost in ((1, "0.05"), (1, "0.04"), (2, "0.03"), (3, "0"), (4, None)):
+        for kind, cost in (
+            ("analysis", "0.05"),
+            ("picture", "0.04"),
+            ("analysis", "0.03"),
+            ("analysis", "0"),
+            ("analysis", None),
+        ):
             price = None if cost is None else Decimal(cost)
-            session.add(Call(product_id=product_id, round=1, kind="k", model="m", cost=price))
+            session.add(Call(product_id=1, round=1, kind=kind, model="m", cost=price))
     data = shop.ask("GET", "/api/stats").get_json()["data"]
     assert (data["spent"], data["cost_per_product"]) == (0.12, 0.06)
     assert ("cost per product", "$0.0600") in _lines(data)

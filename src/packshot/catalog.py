@@ -221,7 +221,7 @@ class Stats:
     queue: Depth
     spent: Decimal
     spent_today: Decimal
-    cost_per_product: Decimal | None  # over the products that calls were paid for
+    cost_per_product: Decimal | None  # a redo counts as another product
     reviewed_last_hour: int
     made_last_hour: int
 

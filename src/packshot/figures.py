@@ -70,7 +70,7 @@ class Figures:
 
     @property
     def cost_per_product(self) -> float | None:
-        """All money spent over all products it was spent on; None before there is one."""
+        """All money spent over the products made for it, a redo counted anew; None before one."""
         return self.spent / self.products_paid_for if self.products_paid_for else None
 
     @property

@@ -153,5 +153,9 @@ def spent_today(session: Session) -> Decimal:
 
 
 def products_paid_for(session: Session) -> int:
-    """Products that a call which costs something was sent for."""
-    return session.scalar(select(func.count(Call.product_id.distinct())).where(Call.cost > 0)) or 0
+    """Products that were paid for, a redo counted anew: each time there is one analysis.
+
+    An index alone answers it; distinct products would take seconds at a million.
+    """
+    analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
+    return session.scalar(analyses) or 0
