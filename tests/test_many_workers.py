@@ -66,8 +66,10 @@ def test_every_product_is_done_once_by_many_processes(
 
 
 def left_in(aws: Aws, queue_url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    answer = aws.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+    answer = aws.sqs.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    )
     return sum(map(int, answer["Attributes"].values()))
 
 
