@@ -160,7 +160,7 @@ class Claims:
         self._completed = Together(self._complete_all)
 
     def take(self, product_id: int) -> Taken:
-        """Claim by compare-and-set. Counts the attempt; the fifth in vain fails the product.
+        """Take one if it is free and due. Counts the attempt; the fifth in vain fails the product.
 
         The attempt of a claim that is to run `alone` counts when it begins, see `begin`.
         """

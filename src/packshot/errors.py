@@ -112,6 +112,9 @@ class Stopping(Unavailable):
 
     code = "stopping"
 
+    def __init__(self) -> None:
+        super().__init__("this process is about to end; another one goes on with the product")
+
 
 class NotConfigured(Unavailable):
     """A knob, a key or a permission is wrong: products wait, `/readyz` says what to mend."""

@@ -68,7 +68,7 @@ class DatabaseLedger:
     ) -> int:
         """Look at the limits and write the row in one transaction: no two see the same room."""
         if self.stopping.is_set():
-            raise Stopping("this process is about to end; another one goes on with the product")
+            raise Stopping()
         with self.database.write() as session:
             self._admit(session, expected or Decimal(0))
             call = Call(

@@ -150,7 +150,7 @@ def analysis_of(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
 def check_before_paying(claim: Claim, parts: Parts) -> None:
     """Whoever lost the product, or is about to end, pays for nothing more."""
     if parts.stopping.is_set():
-        raise Stopping("this process is about to end; another one goes on with the product")
+        raise Stopping()
     parts.claims.check(claim)
 
 

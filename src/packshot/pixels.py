@@ -88,7 +88,7 @@ class Pixels:
             return child.ask(job, deadline)
         except PictureError:
             if self._closed:
-                raise self._stopping() from None
+                raise Stopping() from None
             raise
         finally:
             self._free.put(child)
@@ -99,7 +99,7 @@ class Pixels:
             return child
         with self._lock:
             if self._closed:
-                raise self._stopping()
+                raise Stopping()
             if child is not None:
                 self._children.discard(child)
             fresh = self._started()
@@ -111,9 +111,6 @@ class Pixels:
             return _Child(self._memory_mb)
         except OSError as error:  # no descriptor, memory or process left
             raise Unavailable(f"this machine can't start a pixel process: {error}") from error
-
-    def _stopping(self) -> Stopping:
-        return Stopping("this process is about to end; the picture is worked on later")
 
 
 class _Child:
