@@ -105,12 +105,28 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'packshot.db')}"
 
 
+#: A database that a test let grow to this is not emptied but made anew.
+LARGE_MB = 30
+
+
+@pytest.fixture(scope="session")
+def postgres_name(postgres: Postgres, postgres_template: str) -> list[str]:
+    """The database that this process's tests share, one after the other."""
+    return [postgres.create(postgres_template)]
+
+
 @pytest.fixture
-def postgres_url(postgres: Postgres, postgres_template: str) -> Iterator[str]:
-    """DATABASE_URL of a fresh PostgreSQL database at head."""
-    name = postgres.create(postgres_template)
+def postgres_url(
+    postgres: Postgres, postgres_template: str, postgres_name: list[str]
+) -> Iterator[str]:
+    """DATABASE_URL of an empty PostgreSQL database at head."""
+    [name] = postgres_name
     yield postgres.url(name)
-    postgres.drop(name)
+    if postgres.megabytes(name) < LARGE_MB:
+        postgres.empty(name)
+    else:
+        postgres.drop(name)
+        postgres_name[:] = [postgres.create(postgres_template)]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

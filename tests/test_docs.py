@@ -139,6 +139,7 @@ STARTED = {
 }
 
 
+@pytest.mark.soak  # `make test` starts all of them too, in test_serving and beside their own tests
 @pytest.mark.parametrize("command", STARTED)
 def test_what_is_started_by_hand_starts(command: str, aws: Aws, tmp_path: Path) -> None:
     local = command.replace("-w 4 -b 0.0.0.0:5000", "-w 1 -b 127.0.0.1:{port}")

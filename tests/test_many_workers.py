@@ -46,7 +46,7 @@ def test_every_product_is_done_once_by_many_processes(
             "GOOGLE_GEMINI_BASE_URL": gemini.url,
             "WORKER_CONCURRENCY": "2",
         }
-        web = processes.enter_context(PackshotProcess(tmp_path, gunicorn(2), environment))
+        web = processes.enter_context(PackshotProcess(tmp_path, gunicorn(1), environment))
         alone = processes.enter_context(PackshotProcess(tmp_path, WORKER, environment))
         web.wait_until_serving()
         alone.wait_for_line("Worker thread started")

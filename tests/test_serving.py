@@ -25,8 +25,8 @@ FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
     ("command", "workers"),
     [
         (gunicorn(2), 2),
-        (gunicorn(2, "--preload"), 2),
-        (gunicorn(2, *FOREIGN_CONF), 2),
+        pytest.param(gunicorn(2, "--preload"), 2, marks=pytest.mark.soak),
+        pytest.param(gunicorn(2, *FOREIGN_CONF), 2, marks=pytest.mark.soak),
         (gunicorn(1, "--preload", *FOREIGN_CONF), 1),
         (RUN_PY, 1),
         ((str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}"), 1),
@@ -69,7 +69,13 @@ def test_one_worker_per_serving_process(
 
 @pytest.mark.parametrize(
     "command",
-    [RUN_PY, (str(BIN / "flask"), "--app", "src.app", "run", "--reload", "--port", "{port}")],
+    [
+        RUN_PY,
+        pytest.param(
+            (str(BIN / "flask"), "--app", "src.app", "run", "--reload", "--port", "{port}"),
+            marks=pytest.mark.soak,
+        ),
+    ],
     ids=["run.py", "flask"],
 )
 def test_the_reloaders_parent_has_no_worker(tmp_path: Path, command: tuple[str, ...]) -> None:
@@ -90,7 +96,9 @@ def test_a_web_process_without_a_worker(tmp_path: Path) -> None:
         assert STARTED not in server.log()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+)
 def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
     with PackshotProcess(tmp_path, WORKER, {"WORKER_ENABLED": "false"}) as worker:
         worker.wait_for_line(STARTED)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import uuid
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from servers.aws import ACCOUNT, CREDENTIALS, REGION, Aws
 from servers.canned_aws import CannedAws, sqs_error
 
-from packshot.queue_setup import connect
+from packshot.queue_setup import connect, main
 from packshot.settings import Settings
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "setup_sqs_queue.py"
@@ -36,12 +39,35 @@ class Script:
             "AWS_ENDPOINT_URL": endpoint,
         }
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(SCRIPT), *arguments]
-        combined = {**self.environment, **environment}
+    def in_process_of_its_own(self) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=combined, capture_output=True, text=True
+            [sys.executable, str(SCRIPT)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
         )
+
+    def run(self, *arguments: str, **environment: str) -> Done:
+        """In this process: the start of another one costs more than all the rest."""
+        said, complained = io.StringIO(), io.StringIO()
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(self.environment | environment)
+        try:
+            with chdir(self.folder), redirect_stdout(said), redirect_stderr(complained):
+                code = main(arguments)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return Done(code, said.getvalue(), complained.getvalue())
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture
@@ -69,7 +95,7 @@ def forget(aws: Aws, *names: str) -> None:
 
 def test_it_makes_the_documents_queue_and_prints_its_url(script: Script, ministack: Aws) -> None:
     forget(ministack, "product-image-processing", "product-image-processing-dlq")
-    done = script.run()
+    done = script.in_process_of_its_own()
     assert (done.returncode, done.stderr) == (0, "")
     url = ministack.sqs.get_queue_url(QueueName="product-image-processing")["QueueUrl"]
     assert f"Queue URL: {url}" in done.stdout
@@ -172,7 +198,7 @@ def test_an_endpoint_that_is_away_is_explained(tmp_path: Path) -> None:
     assert_one_line(Script(tmp_path, "http://127.0.0.1:9").run(), "does not answer")
 
 
-def assert_one_line(done: subprocess.CompletedProcess[str], named: str) -> None:
+def assert_one_line(done: Done, named: str) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -270,7 +271,11 @@ def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    driver: Any = connection.connection.driver_connection  # SQLAlchemy's own way costs a statement
+    try:
+        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
 
 
 def bring_to_head(url: str) -> list[str]:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from filelock import FileLock
@@ -26,6 +26,15 @@ full_page_writes = off
 max_connections = 300
 shared_buffers = 32MB
 """
+
+OTHERS_OUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+TABLES = """
+SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+COUNT_FROM_1 = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
 
 
 class Postgres:
@@ -77,12 +86,29 @@ class Postgres:
     def drop(self, name: str) -> None:
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
+    def empty(self, name: str) -> None:
+        """As new, without rows and connections: for a tenth of what making a database costs."""
+        with self._connect(name) as connection:
+            connection.execute(OTHERS_OUT)
+            tables = connection.execute(TABLES).fetchall()
+            connection.execute("SET session_replication_role = replica")  # in any order
+            for (table,) in tables:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+            connection.execute(COUNT_FROM_1)
+
+    def megabytes(self, name: str) -> float:
+        with self._connect(name) as connection:
+            [(size,)] = connection.execute("SELECT pg_database_size(current_database())").fetchall()
+        return float(size) / 1e6
+
     def _execute(self, statement: str, *names: str) -> None:
-        query = sql.SQL(statement).format(*map(sql.Identifier, names))
-        with psycopg.connect(
-            host=str(self.socket.parent), user="postgres", dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute(query)
+        with self._connect("postgres") as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _connect(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(
+            host=str(self.socket.parent), user="postgres", dbname=name, autocommit=True
+        )
 
     def close(self) -> None:
         self._server.cleanup()
