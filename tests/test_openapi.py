@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -9,18 +10,30 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from fakes import photo_bytes
 from shop import API_KEYS, SECRETS, Json, Shop, row
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.test import TestResponse
 
+from packshot.web import examples
+
+ASHA = "a-secret-of-asha-5"
+JSON = "application/json"
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture
 def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS, rate_limit_per_minute=0)
+    shop = Shop(
+        sqlite_url,
+        tmp_path / "media",
+        api_keys=f"{API_KEYS},asha:{ASHA}:review",
+        rate_limit_per_minute=0,
+    )
     yield shop
     shop.close()
 
@@ -73,12 +86,161 @@ def test_every_operation_says_who_may_and_how_it_fails(document: Json) -> None:
     assert scopes.endswith("Scope: submit.")
 
 
-def test_a_bulk_answer_is_what_its_schema_says(shop: Shop, document: Json) -> None:
-    answer = shop.bulk(row(), secret=SECRETS["all"]).get_json()
-    problem = shop.bulk(row(price=-1), secret=SECRETS["all"]).get_json()
-    for body, name in ((answer, "BulkAnswer"), (problem, "Problem")):
-        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
-        jsonschema.Draft202012Validator(schema).validate(body)
+def examples_in(content: Json) -> list[tuple[Json, Any]]:
+    """(schema, example) of each content type."""
+    return [
+        (media["schema"], example["value"])
+        for media in content.values()
+        for example in (media.get("examples") or {"": {"value": media.get("example")}}).values()
+    ]
+
+
+def resolved(node: Any, document: Json) -> Any:
+    """With every reference outside of the schemas replaced by what it leads to."""
+    if isinstance(node, list):
+        return [resolved(each, document) for each in node]
+    if not isinstance(node, dict):
+        return node
+    _, _, place = node.get("$ref", "").partition("#/components/")
+    kind, _, name = place.partition("/")
+    if kind in {"responses", "examples"}:
+        return resolved(document["components"][kind][name], document)
+    return {key: resolved(value, document) for key, value in node.items()}
+
+
+@pytest.fixture
+def described(document: Json) -> dict[str, Json]:
+    return operations(resolved(document, document))
+
+
+#: Bytes have no example.
+PICTURES = {"multipart/form-data", "image/*"}
+
+
+def test_every_body_has_examples_that_are_what_their_schemas_say(
+    document: Json, described: dict[str, Json]
+) -> None:
+    for name, operation in described.items():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in [body["content"] for body in bodies if "content" in body]:
+            if content.keys() & PICTURES:
+                continue
+            for schema, example in examples_in(content):
+                assert example is not None, name
+                whole = schema | {"components": document["components"]}
+                jsonschema.Draft202012Validator(whole).validate(example)
+
+
+#: Only the statuses and the parts that there are.
+IN_PARTS = {"/data/products", "/data/images", "/parts"}
+
+
+def same_shape(example: Any, real: Any, place: str = "") -> None:
+    """The same keys and kinds of values all the way down; null goes with anything."""
+    if isinstance(example, dict) and isinstance(real, dict):
+        assert real.keys() <= example.keys(), place
+        assert place in IN_PARTS or real.keys() == example.keys(), place
+        for key, value in real.items():
+            same_shape(example[key], value, f"{place}/{key}")
+    elif isinstance(example, list) and isinstance(real, list):
+        for one, other in zip(example, real, strict=False):
+            same_shape(one, other, f"{place}/0")
+    elif place in {"/message", "/data/product/status"}:
+        assert re.sub(r"\d+", "N", example) == re.sub(r"\d+", "N", real), place
+    elif example is not None and real is not None:
+        numbers = (int, float)
+        kind = numbers if type(example) in numbers else type(example)
+        assert isinstance(real, kind), place
+
+
+def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
+    """Each operation once, asked as its example says; (operationId, what the server answered)."""
+
+    def ask(method: str, path: str, body: Json | None = None) -> TestResponse:
+        more = {} if body is None else {"json": body}
+        return shop.ask(method, path, SECRETS["all"], **more)
+
+    yield "createProducts", ask("POST", "/api/products/bulk", examples.CREATE)
+    photo = {"file": (io.BytesIO(photo_bytes()), "photo.jpg")}
+    yield "uploadPicture", shop.ask("POST", "/api/uploads", SECRETS["all"], data=photo)
+    first, [image] = shop.reviewable(variants=1)
+    yield "listProducts", ask("GET", "/api/products?limit=1")
+    yield "getProduct", ask("GET", f"/api/products/{first}")
+    yield "decideImage", ask("PATCH", f"/api/product-images/{image}", examples.DECIDE)
+    yield "getProductHistory", ask("GET", f"/api/products/{first}/history")
+    yield "enhanceProduct", ask("POST", f"/api/products/{first}/enhance", examples.ENHANCE)
+    second, [image] = shop.reviewable(variants=1)
+    approved = examples.REVIEW | {"image_ids": [image]}
+    yield "reviewProduct", ask("POST", f"/api/products/{second}/review", approved)
+    yield "getStats", ask("GET", "/api/stats")
+    yield "exportApproved", ask("GET", "/api/export?format=csv")
+    yield "exportApproved", ask("GET", "/api/export?format=jsonl")
+    yield "getMetrics", ask("GET", "/metrics")
+    yield "deleteProduct", ask("DELETE", f"/api/products/{first}")
+    yield "isAlive", ask("GET", "/healthz")
+    yield "isReady", ask("GET", "/readyz")
+    shop.services.storage.health = lambda: "away"  # type: ignore[method-assign]
+    shop.clock.moment += 10
+    yield "isReady", ask("GET", "/readyz")
+    yield "signIn", ask("POST", "/session", examples.SIGN_IN | {"key": ASHA})
+    yield "whoAmI", shop.ask("GET", "/session", ASHA)
+
+
+def test_every_example_is_what_the_server_answers(shop: Shop, described: dict[str, Json]) -> None:
+    asked = set()
+    for name, answer in answers(shop):
+        asked.add(name)
+        content = described[name]["responses"][str(answer.status_code)]["content"]
+        example = content[answer.mimetype]["example"]
+        first, *_ = answer.text.splitlines()
+        if answer.is_json:
+            same_shape(example, answer.get_json())
+        elif answer.mimetype == "application/x-ndjson":
+            same_shape(json.loads(example), json.loads(first))
+        elif answer.mimetype == "text/csv":
+            assert example.startswith(first)  # the columns
+        else:
+            assert set(example.splitlines()[:-1]) <= set(answer.text.splitlines())
+    assert described.keys() - asked == {"getMedia", "signOut"}  # bytes, and nothing
+
+
+def refusals(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
+    """(operationId, a refusal); what else is in the document, other files try."""
+
+    def ask(method: str, path: str, **more: Any) -> TestResponse:
+        return shop.ask(method, path, SECRETS["all"], **more)
+
+    [waiting], (ready, _) = shop.create(), shop.reviewable()
+    review, stale = f"/api/products/{ready}/review", {"If-Match": '"99"'}
+    once = {"Idempotency-Key": "once"}
+    shop.bulk(secret=SECRETS["all"], headers=once)
+    approve = {"status": "approved"}
+    yield "createProducts", shop.bulk(row(price=-1), secret=SECRETS["all"])
+    yield "createProducts", shop.bulk(row(), row(), secret=SECRETS["all"], headers=once)
+    yield "createProducts", ask("POST", "/api/products/bulk", data=b"{", content_type=JSON)
+    yield "createProducts", ask("POST", "/api/products/bulk", data=b"{}")
+    yield "createProducts", shop.bulk(*[row()] * 1001, secret=SECRETS["all"])
+    yield "createProducts", shop.bulk(secret=SECRETS["review"])
+    yield "uploadPicture", ask("POST", "/api/uploads", data={"file": (io.BytesIO(b"x"), "x.jpg")})
+    yield "listProducts", shop.ask("GET", "/api/products")
+    yield "listProducts", ask("GET", "/api/products?cursor=x")
+    yield "getProduct", ask("GET", "/api/products/999999")
+    yield "reviewProduct", ask("POST", review, json=approve, headers=stale)
+    yield "reviewProduct", ask("POST", review, json=approve | {"image_ids": [999999]})
+    yield "reviewProduct", ask("POST", f"/api/products/{waiting}/review", json=approve)
+    yield "enhanceProduct", ask("POST", f"/api/products/{waiting}/enhance")
+    other_site = {"Origin": "https://evil.example"}
+    yield "signIn", shop.ask("POST", "/session", json=examples.SIGN_IN, headers=other_site)
+
+
+def test_every_refusal_is_the_example_of_its_code(shop: Shop, described: dict[str, Json]) -> None:
+    for name, answer in refusals(shop):
+        real = answer.get_json()
+        code = real["type"].removeprefix("/problems/")
+        shown = described[name]["responses"][str(answer.status_code)]["content"][answer.mimetype]
+        example = shown["examples"][code]["value"]
+        same_shape(example | {"message": real["message"]}, real)
+        assert (example["title"], example["status"]) == (real["title"], real["status"])
 
 
 def test_no_secret_is_in_it(document: Json) -> None:

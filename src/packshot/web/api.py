@@ -18,7 +18,7 @@ from packshot.web.schemas import MAX_ID, Answer
 from packshot.web.strict import check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
-SCOPES = "packshot_scopes"
+SCOPES, REFUSALS = "packshot_scopes", "packshot_refusals"
 ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
 
 
@@ -63,6 +63,16 @@ def needs(*scopes: Scope) -> Callable[[View], View]:
 
     def mark(view: View) -> View:
         setattr(view, SCOPES, scopes)
+        return view
+
+    return mark
+
+
+def refuses(*codes: str) -> Callable[[View], View]:
+    """For the OpenAPI document: codes of `MEANINGS` that are this view's own."""
+
+    def mark(view: View) -> View:
+        setattr(view, REFUSALS, codes)
         return view
 
     return mark

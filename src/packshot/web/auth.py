@@ -71,7 +71,7 @@ def _let_in() -> Response | None:
     if g.caller is None or not _is_meant(g.caller):
         return _stranger(mark)
     if mark != "open" and not g.caller.may(*mark):
-        raise Refused(403, "forbidden", f"this needs a key with the scope {' or '.join(mark)}")
+        raise Refused("forbidden", f"this needs a key with the scope {' or '.join(mark)}")
     return None
 
 
@@ -88,12 +88,12 @@ def _mark() -> Any:
 
 def _stranger(mark: object) -> Response | None:
     if not keys():
-        raise Refused(401, "unauthorized", NO_KEYS)
+        raise Refused("unauthorized", NO_KEYS)
     if mark == "open":
         return None
     if _is_page() and "desk.sign_in" in current_app.view_functions:
         return redirect(url_for("desk.sign_in"), 303)
-    raise Refused(401, "unauthorized", WITH_KEYS, {"WWW-Authenticate": 'Bearer realm="packshot"'})
+    raise Refused("unauthorized", WITH_KEYS, {"WWW-Authenticate": 'Bearer realm="packshot"'})
 
 
 def _is_page() -> bool:
@@ -187,4 +187,4 @@ def _check_same_site() -> None:
         host = request.headers.get("Host", "")
         allowed = origin in {None, f"http://{host}", f"https://{host}"}
     if not allowed:
-        raise Refused(403, "cross_site", "this came from a page of another site")
+        raise Refused("cross_site", "this came from a page of another site")

@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from packshot.export import CONTENT_TYPES, approved_images, written
+from packshot.web import examples
 from packshot.web.api import blueprint, needs
 from packshot.web.context import services
 from packshot.web.schemas import ExportQuery
@@ -25,7 +26,9 @@ bp: APIBlueprint = blueprint("exports", "Export")
 @bp.doc(
     operation_id="exportApproved",
     responses={200: "One line for each approved picture, the oldest first"},
-    extensions={"x-content": "text/csv, application/x-ndjson"},
+    extensions={
+        "x-content": {"text/csv": examples.CSV, "application/x-ndjson": examples.JSON_LINES}
+    },
 )
 @needs()
 def export_approved(query: ExportQuery) -> Response:

@@ -105,7 +105,6 @@ class Limits:
     def used_up(self, window: Window) -> Refused:
         seconds = window.left(self.clock())
         return Refused(
-            429,
             "too_many_requests",
             f"the limit of {window.what} is used up; wait {seconds} seconds",
             {"Retry-After": str(seconds)},

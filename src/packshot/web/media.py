@@ -31,7 +31,7 @@ bp: APIBlueprint = blueprint("media", "Media")
 @bp.doc(
     operation_id="getMedia",
     responses={200: "The picture", 304: "Not modified"},
-    extensions={"x-content": "image/*"},
+    extensions={"x-content": {"image/*": None}},
 )
 @needs()
 def get_media(key: str) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,15 +20,15 @@ from flask import (
     send_from_directory,
 )
 
-from packshot.web.api import SCOPES, needs
+from packshot.web import examples, problems
+from packshot.web.api import REFUSALS, SCOPES, needs
 from packshot.web.headers import DOCS_POLICY
-from packshot.web.refusals import MEANINGS
+from packshot.web.refusals import MEANINGS, Fault
 from packshot.web.schemas import MAX_ID
 
 Json = dict[str, Any]
 SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
 DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
-PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
 
 bp = APIBlueprint("openapi_pages", __name__, enable_openapi=False)
 
@@ -69,11 +71,13 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
 def finished(app: APIFlask, spec: Any) -> Any:
     """APIFlask's document with our names, limits, scopes and problem documents in it."""
     document = _with_short_names(spec)
-    document["components"].setdefault("responses", {})["Problem"] = _problem_response()
+    problem_responses: Json = {}
+    document["components"]["examples"] = {code: _refusal(code) for code in MEANINGS}
+    document["components"]["responses"] = problem_responses
     for path, method, view in _operations(app):
         operation = document["paths"].get(path, {}).get(method)
         if operation is not None:
-            _finish(operation, getattr(view, SCOPES, ("admin",)))
+            _finish(operation, view, problem_responses)
     return document
 
 
@@ -86,10 +90,15 @@ def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
     return found
 
 
-def _finish(operation: Json, scopes: Any) -> None:
-    _finish_request(operation)
-    _finish_responses(operation, scopes)
-    if scopes in ("open", "probe"):
+def _finish(operation: Json, view: Any, problem_responses: Json) -> None:
+    scopes, refusals = getattr(view, SCOPES, ("admin",)), set(getattr(view, REFUSALS, ()))
+    _finish_request(operation, refusals)
+    if scopes == "probe":
+        _finish_probe(operation)
+        return
+    refusals |= _refusals_of(operation, scopes)
+    problem_responses.update(_finish_responses(operation, refusals))
+    if scopes == "open":
         return
     operation["security"] = [{"bearer": []}, {"header": []}]
     if scopes:
@@ -97,7 +106,7 @@ def _finish(operation: Json, scopes: Any) -> None:
         operation["description"] = f"{said}\n\nScope: {' or '.join(scopes)}.".strip()
 
 
-def _finish_request(operation: Json) -> None:
+def _finish_request(operation: Json, own_refusals: set[str]) -> None:
     if operation.pop("x-multipart", False):
         operation["requestBody"] = _multipart()
     if "requestBody" in operation:
@@ -113,41 +122,57 @@ def _finish_request(operation: Json) -> None:
             "description": HEADERS[name][0],
             "schema": HEADERS[name][1],
         }
-        for name in _headers_of(operation)
+        for name in _headers_of(operation, own_refusals)
     ]
 
 
-def _headers_of(operation: Json) -> list[str]:
-    names = ["Idempotency-Key"] if operation["operationId"] == "createProducts" else []
-    names += ["If-Match"] if "412" in operation["responses"] else []
+def _headers_of(operation: Json, own_refusals: set[str]) -> list[str]:
+    names = ["Idempotency-Key"] if "idempotency_running" in own_refusals else []
+    names += ["If-Match"] if "stale" in own_refusals else []
     names += ["If-None-Match"] if "304" in operation["responses"] else []
     return names
 
 
-def _finish_responses(operation: Json, scopes: Any) -> None:
-    responses = operation["responses"]
+def _finish_probe(operation: Json) -> None:
+    """Probes are told in their own words."""
+    if (body := operation.pop("x-not-working", None)) is not None:
+        answer = copy.deepcopy(operation["responses"]["200"])
+        answer["description"] = "Something does not work"
+        answer["content"]["application/json"]["example"] = body
+        operation["responses"]["503"] = answer
+
+
+def _finish_responses(operation: Json, refusals: set[str]) -> Json:
+    """Returns the shared responses it refers to: one for each set of codes of one status."""
+    responses, shared = operation["responses"], {}
     if content := operation.pop("x-content", None):
-        plain = {"schema": {"type": "string"}}
-        responses["200"]["content"] = dict.fromkeys(content.split(", "), plain)
+        responses["200"]["content"] = {kind: _text(example) for kind, example in content.items()}
     if "304" in responses:
         responses["304"] = {"description": "Not modified: what the client has is current"}
-    said = {int(status) for status in responses if int(status) >= 400}
-    for status in said | _problems_of(operation, scopes):
-        responses[str(status)] = PROBLEM
-    if scopes == "probe":  # probes are told in their own words
-        for status in set(responses) - {"200"}:
-            responses[status] = responses["200"] | {"description": "Something does not work"}
+    by_status = sorted(refusals, key=lambda code: (MEANINGS[code].status, code))
+    for status, of_status in groupby(by_status, key=lambda code: MEANINGS[code].status):
+        codes = list(of_status)
+        name = "-".join(codes)
+        responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
+        shared[name] = _problem_response(codes)
+    return shared
 
 
-def _problems_of(operation: Json, scopes: Any) -> set[int]:
-    """The statuses that a request of this kind may get from any view."""
-    if scopes == "probe":
-        return set()
-    statuses = {400, 401, 429, 503} | ({403} if scopes != "open" else set())
+def _text(example: str | None) -> Json:
+    plain: Json = {"schema": {"type": "string"}}
+    return plain if example is None else plain | {"example": example}
+
+
+def _refusals_of(operation: Json, scopes: Any) -> set[str]:
+    """The codes that a request of this kind may get from any view."""
+    codes = {"malformed", "unauthorized", "too_many_requests", "unavailable"}
+    codes |= {"forbidden"} if scopes != "open" else set()
     places = {parameter["in"] for parameter in operation["parameters"]}
-    statuses |= {404} if "path" in places else set()
-    statuses |= {422} if "query" in places else set()
-    return statuses | ({403, 413, 415, 422} if "requestBody" in operation else set())
+    codes |= {"not_found"} if "path" in places else set()
+    codes |= {"invalid_request"} if "query" in places else set()
+    if "requestBody" in operation:
+        codes |= {"cross_site", "too_large", "unsupported_media_type", "invalid_request"}
+    return codes
 
 
 def _multipart() -> Json:
@@ -208,13 +233,26 @@ def _problem_schema() -> Json:
     }
 
 
-def _problem_response() -> Json:
+def _problem_response(codes: Iterable[str]) -> Json:
+    shown = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}
     return {
-        "description": "A problem document (RFC 9457)",
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
+        "description": "; ".join(MEANINGS[code].words.rstrip(".") for code in shown),
+        "content": {problems.MIME_TYPE: content},
     }
+
+
+def _refusal(code: str) -> Json:
+    status, words = MEANINGS[code]
+    faults = [Fault("/products/3/price", "price_above_mrp", "must not be above mrp")]
+    problem = problems.Problem(
+        status,
+        code,
+        words,
+        faults if code == "invalid_request" else [],
+        extra={"data": examples.PRODUCT["data"]} if code == "stale" else {},
+    )
+    return {"summary": words, "value": problem.body("3e0c9f52-61b7-4c8a-9a0f-5d7e2b41c6d8")}
 
 
 # -- pages ---------------------------------------------------------------------------------------
@@ -249,4 +287,4 @@ def problem_page(code: str) -> Response:
     """What a problem's `type` points to."""
     if code not in MEANINGS:
         abort(404)
-    return Response(f"{code}\n\n{MEANINGS[code]}\n", mimetype="text/plain")
+    return Response(f"{code}\n\n{MEANINGS[code].words}\n", mimetype="text/plain")

@@ -12,6 +12,7 @@ from flask import Flask, Response, current_app
 from packshot.errors import Unavailable
 from packshot.figures import read_figures
 from packshot.queues import Depth
+from packshot.web import examples
 from packshot.web.api import blueprint, needs, probe
 from packshot.web.auth import identify
 from packshot.web.context import services
@@ -45,7 +46,7 @@ def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) 
 
 
 @bp.get("/healthz")
-@bp.output(ReadyAnswer)
+@bp.output(ReadyAnswer, example=examples.ALIVE)
 @bp.doc(operation_id="isAlive")
 @probe
 def healthz() -> Response:
@@ -54,8 +55,8 @@ def healthz() -> Response:
 
 
 @bp.get("/readyz")
-@bp.output(ReadyAnswer)
-@bp.doc(operation_id="isReady", responses=[503])
+@bp.output(ReadyAnswer, example=examples.WORKING)
+@bp.doc(operation_id="isReady", extensions={"x-not-working": examples.NOT_WORKING})
 @probe
 def readyz() -> Response:
     """Do the database, the queue, the storage, the enhancer and the worker work?
@@ -79,7 +80,7 @@ def _told(body: ReadyAnswer, status: int) -> Response:
 @bp.doc(
     operation_id="getMetrics",
     responses={200: "Prometheus text"},
-    extensions={"x-content": "text/plain"},
+    extensions={"x-content": {"text/plain": examples.METRICS}},
 )
 @needs()
 def metrics() -> Response:

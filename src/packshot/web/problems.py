@@ -16,7 +16,7 @@ from packshot.errors import (
     Conflict,
     NotFound,
     PackshotError,
-    ProductError,
+    PictureError,
     Unavailable,
 )
 from packshot.web.refusals import MEANINGS, Fault, InvalidRequest, Refused
@@ -27,7 +27,6 @@ log = logging.getLogger("packshot.web")
 MIME_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 5
 
-CONFLICT_STATUS: Final = {"stale": 412, "idempotency_mismatch": 422, "bad_cursor": 422}
 HTTP_CODES: Final = {
     400: "malformed",
     401: "unauthorized",
@@ -52,19 +51,22 @@ class Problem:
     headers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def response(self) -> Response:
-        body = {
+    def body(self, request_id: str) -> dict[str, Any]:
+        return {
             "type": f"/problems/{self.code}",
-            "title": MEANINGS.get(self.code, self.detail),
+            "title": MEANINGS[self.code].words,
             "status": self.status,
             "detail": self.detail,
-            "instance": f"urn:uuid:{g.get('request_id', '')}",
+            "instance": f"urn:uuid:{request_id}",
             "success": False,
             "message": self.detail,
             "errors": [asdict(fault) for fault in self.faults],
             **self.extra,
         }
-        return Response(json.dumps(body), self.status, self.headers, mimetype=MIME_TYPE)
+
+    def response(self) -> Response:
+        body = json.dumps(self.body(g.get("request_id", "")))
+        return Response(body, self.status, self.headers, mimetype=MIME_TYPE)
 
 
 def register(app: Flask) -> None:
@@ -83,8 +85,10 @@ def _of_ours(error: PackshotError) -> Problem:
             return Problem(404, "not_found", error.message)
         case Conflict():
             return _of_conflict(error)
-        case ProductError():  # a picture or an address that can't be used
-            return Problem(422, error.code, error.message, [Fault("", error.code, error.message)])
+        case PictureError():
+            return Problem(
+                422, "bad_picture", error.message, [Fault("", error.code, error.message)]
+            )
         case Unavailable():
             return _of_absence(error)
         case _:
@@ -92,7 +96,7 @@ def _of_ours(error: PackshotError) -> Problem:
 
 
 def _of_conflict(error: Conflict) -> Problem:
-    status = CONFLICT_STATUS.get(error.code, 409)
+    status = MEANINGS[error.code].status
     if not isinstance(error.state, ProductView):
         return Problem(status, error.code, error.message)
     return Problem(
@@ -122,7 +126,8 @@ def _of_values(error: InvalidRequest) -> Problem:
 
 
 def _of_refusal(error: Refused) -> Problem:
-    return Problem(error.status, error.code, error.detail, headers=error.headers)
+    status = MEANINGS[error.code].status
+    return Problem(status, error.code, error.detail, headers=error.headers)
 
 
 def _of_http(error: HTTPException) -> Response | HTTPException:
@@ -133,7 +138,7 @@ def _of_http(error: HTTPException) -> Response | HTTPException:
     code = HTTP_CODES.get(status, "malformed" if status < 500 else "internal")
     passed_on = {"Allow", "Retry-After", "Content-Range"}
     headers = {name: value for name, value in error.get_headers() if name in passed_on}
-    return Problem(status, code, MEANINGS[code], headers=headers).response()
+    return Problem(status, code, MEANINGS[code].words, headers=headers).response()
 
 
 def _of_surprise(error: Exception) -> Problem:

@@ -12,7 +12,8 @@ from flask import Response, request
 
 from packshot.catalog import Created, Idempotency
 from packshot.errors import FetchError, PackshotError
-from packshot.web.api import answer, blueprint, conditional, needs
+from packshot.web import examples
+from packshot.web.api import answer, blueprint, conditional, needs, refuses
 from packshot.web.context import caller, services
 from packshot.web.limits import charge_products
 from packshot.web.raw_images import check_raw_image
@@ -41,26 +42,15 @@ from packshot.web.schemas import (
 bp: APIBlueprint = blueprint("products", "Products")
 IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')
 ONE = "/api/products/<int:product_id>"
-EXAMPLE = {
-    "products": [
-        {
-            "category": "Electronics",
-            "raw_image": "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
-            "mrp": 50000,
-            "price": 45000,
-            "discount": 5000,
-            "gst": 18,
-        }
-    ]
-}
 
 
 @bp.post("/api/products/bulk")
 @bp.input(BulkQuery, location="query", arg_name="query")
-@bp.input(BulkIn, arg_name="batch", example=EXAMPLE)
-@bp.output(BulkAnswer, status_code=201)
-@bp.doc(operation_id="createProducts", responses=[409])
+@bp.input(BulkIn, arg_name="batch", example=examples.CREATE)
+@bp.output(BulkAnswer, status_code=201, example=examples.CREATED)
+@bp.doc(operation_id="createProducts")
 @needs("submit")
+@refuses("idempotency_running", "idempotency_mismatch")
 def create_products(query: BulkQuery, batch: Batch) -> Response:
     """Create products and queue them
 
@@ -137,9 +127,10 @@ def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:
 
 @bp.get("/api/products")
 @bp.input(ListQuery, location="query", arg_name="query")
-@bp.output(ListAnswer)
+@bp.output(ListAnswer, example=examples.LISTED)
 @bp.doc(operation_id="listProducts", responses=[304])
 @needs()
+@refuses("bad_cursor")
 def list_products(query: ListQuery) -> Response:
     """List products, newest first
 
@@ -153,7 +144,7 @@ def list_products(query: ListQuery) -> Response:
 
 @bp.get(ONE)
 @bp.input(ProductQuery, location="query", arg_name="query")
-@bp.output(ProductAnswer)
+@bp.output(ProductAnswer, example=examples.PRODUCT)
 @bp.doc(operation_id="getProduct", responses=[304])
 @needs()
 def get_product(product_id: int, query: ProductQuery) -> Response:
@@ -167,7 +158,7 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 
 
 @bp.delete(ONE)
-@bp.output(Answer)
+@bp.output(Answer, example=examples.DELETED)
 @bp.doc(operation_id="deleteProduct")
 @needs("admin")
 def delete_product(product_id: int) -> Response:
@@ -180,7 +171,7 @@ def delete_product(product_id: int) -> Response:
 
 
 @bp.get(f"{ONE}/history")
-@bp.output(HistoryAnswer)
+@bp.output(HistoryAnswer, example=examples.HISTORY)
 @bp.doc(operation_id="getProductHistory", responses=[304])
 @needs()
 def get_history(product_id: int) -> Response:

@@ -4,55 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-#: What each code means, for people: the page at /problems/{code} says it.
-MEANINGS: Final[dict[str, str]] = {
-    "malformed": "The request can't be read: its JSON, a header or its multipart body is broken.",
-    "unauthorized": "Nobody is signed in: send a key, or sign in at the desk.",
-    "forbidden": "The key is known, but may not do this.",
-    "cross_site": "A web page of another site sent this; only Packshot's own pages may.",
-    "not_found": "There is no such thing.",
-    "method_not_allowed": "This address knows other methods: the Allow header lists them.",
-    "conflict": "The present state forbids it.",
-    "stale": "Somebody else was faster: the answer holds the present state.",
-    "not_reviewable": "A product that is pending or failed has nothing to decide.",
-    "round_closed": "The picture belongs to an older round, which is closed.",
-    "removed": "The rejected picture was removed to save space; a redo makes new ones.",
-    "not_in_round": "A named picture is not in the product's current round.",
-    "idempotency_running": "A request with this Idempotency-Key is still running.",
-    "idempotency_mismatch": "This Idempotency-Key was used with another body.",
-    "sign_in_not_needed": "No API_KEYS are set, so there is nothing to sign in with.",
-    "too_large": "The request is larger than allowed.",
-    "unsupported_media_type": "The body has another content type than expected.",
-    "range_not_satisfiable": "The picture is shorter than that.",
-    "invalid_request": "Some values can't be used: `errors` lists each with its JSON pointer.",
-    "bad_cursor": "The cursor is not one that this list gave out.",
-    "bad_picture": "The file is not a picture Packshot can use.",
-    "too_many_requests": "A limit is used up: wait as long as Retry-After says.",
-    "internal": "Something broke on our side. The log has the request's id.",
-    "unavailable": "A part Packshot needs is away. Nothing is lost: try again.",
+
+class Meaning(NamedTuple):
+    """What a code stands for: its status, and a sentence for people."""
+
+    status: int
+    words: str
+
+
+#: Every code; the page at /problems/{code} and the OpenAPI document say what it means.
+MEANINGS: Final[dict[str, Meaning]] = {
+    "malformed": Meaning(
+        400, "The request can't be read: its JSON, a header or its multipart body is broken."
+    ),
+    "unauthorized": Meaning(401, "Nobody is signed in: send a key, or sign in at the desk."),
+    "forbidden": Meaning(403, "The key is known, but may not do this."),
+    "cross_site": Meaning(
+        403, "A web page of another site sent this; only Packshot's own pages may."
+    ),
+    "not_found": Meaning(404, "There is no such thing."),
+    "method_not_allowed": Meaning(
+        405, "This address knows other methods: the Allow header lists them."
+    ),
+    "conflict": Meaning(409, "The present state forbids it."),
+    "stale": Meaning(412, "Somebody else was faster: the answer holds the present state."),
+    "not_reviewable": Meaning(409, "A product that is pending or failed has nothing to decide."),
+    "round_closed": Meaning(409, "The picture belongs to an older round, which is closed."),
+    "removed": Meaning(
+        409, "The rejected picture was removed to save space; a redo makes new ones."
+    ),
+    "not_in_round": Meaning(409, "A named picture is not in the product's current round."),
+    "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
+    "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
+    "sign_in_not_needed": Meaning(409, "No API_KEYS are set, so there is nothing to sign in with."),
+    "too_large": Meaning(413, "The request is larger than allowed."),
+    "unsupported_media_type": Meaning(415, "The body has another content type than expected."),
+    "invalid_request": Meaning(
+        422, "Some values can't be used: `errors` lists each with its JSON pointer."
+    ),
+    "bad_cursor": Meaning(422, "The cursor is not one that this list gave out."),
+    "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
+    "too_many_requests": Meaning(429, "A limit is used up: wait as long as Retry-After says."),
+    "internal": Meaning(500, "Something broke on our side. The log has the request's id."),
+    "unavailable": Meaning(503, "A part Packshot needs is away. Nothing is lost: try again."),
 }
 
 
 class Refused(Exception):
-    """The request as a whole: a status, a code of `MEANINGS`, a sentence, headers to send along.
+    """The request as a whole: a code of `MEANINGS`, a sentence, headers to send along.
 
     The sentence never holds the client's input.
     """
 
-    def __init__(
-        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.status = status
         self.code = code
         self.detail = detail
         self.headers = dict(headers or {})
 
 
 def malformed(detail: str) -> Refused:
-    return Refused(400, "malformed", detail)
+    return Refused("malformed", detail)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from flask import Response
 from packshot.catalog import ProductView
 from packshot.errors import PackshotError
 from packshot.models import FAILED
-from packshot.web.api import answer, blueprint, conditional, needs, wanted_version
+from packshot.web import examples
+from packshot.web.api import answer, blueprint, conditional, needs, refuses, wanted_version
 from packshot.web.context import caller, services
 from packshot.web.limits import charge_products
 from packshot.web.schemas import (
@@ -28,10 +29,11 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 
 
 @bp.patch(ONE_IMAGE)
-@bp.input(ImageDecisionIn, arg_name="decision")
-@bp.output(ProductAnswer)
-@bp.doc(operation_id="decideImage", responses=[409, 412])
+@bp.input(ImageDecisionIn, arg_name="decision", example=examples.DECIDE)
+@bp.output(ProductAnswer, example=examples.DECIDED)
+@bp.doc(operation_id="decideImage")
 @needs("review")
+@refuses("not_reviewable", "round_closed", "removed", "stale")
 def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
     """Decide one picture, or undo a decision with `pending`
 
@@ -49,10 +51,11 @@ def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
 
 
 @bp.post(f"{ONE_PRODUCT}/review")
-@bp.input(ReviewIn, arg_name="decision")
-@bp.output(ProductAnswer)
-@bp.doc(operation_id="reviewProduct", responses=[409, 412])
+@bp.input(ReviewIn, arg_name="decision", example=examples.REVIEW)
+@bp.output(ProductAnswer, example=examples.REVIEWED)
+@bp.doc(operation_id="reviewProduct")
 @needs("review")
+@refuses("not_reviewable", "not_in_round", "removed", "stale")
 def review_product(product_id: int, decision: ReviewIn) -> Response:
     """Decide a whole product
 
@@ -71,10 +74,11 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 
 
 @bp.post(f"{ONE_PRODUCT}/enhance")
-@bp.input(EnhanceIn, arg_name="wish")
-@bp.output(ProductAnswer)
-@bp.doc(operation_id="enhanceProduct", responses=[409, 412])
+@bp.input(EnhanceIn, arg_name="wish", example=examples.ENHANCE)
+@bp.output(ProductAnswer, example=examples.QUEUED)
+@bp.doc(operation_id="enhanceProduct")
 @needs("submit", "review")
+@refuses("conflict", "stale")
 def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
@@ -105,7 +109,7 @@ def _product(view: ProductView, message: str) -> Response:
 
 
 @bp.get("/api/stats")
-@bp.output(StatsAnswer)
+@bp.output(StatsAnswer, example=examples.STATS)
 @bp.doc(operation_id="getStats", responses=[304])
 @needs()
 def get_stats() -> Response:

@@ -139,7 +139,7 @@ class BulkIn(StrictModel):
 def _check_count(data: Any) -> None:
     rows = data.get("products") if isinstance(data, dict) else None
     if isinstance(rows, list) and len(rows) > MAX_PRODUCTS:
-        raise Refused(413, "too_large", f"at most {MAX_PRODUCTS:,} products fit in one request")
+        raise Refused("too_large", f"at most {MAX_PRODUCTS:,} products fit in one request")
 
 
 def row_of(fault: Fault) -> int | None:

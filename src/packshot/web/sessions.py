@@ -12,7 +12,8 @@ from sqlalchemy import delete, insert, or_, select
 
 from packshot.keys import ApiKey, Keys, Scope
 from packshot.models import DeskSession, now
-from packshot.web.api import answer, blueprint, needs, open_to_all
+from packshot.web import examples
+from packshot.web.api import answer, blueprint, needs, open_to_all, refuses
 from packshot.web.context import Caller, caller, services
 from packshot.web.limits import charge_sign_in
 from packshot.web.refusals import Refused
@@ -43,10 +44,11 @@ def session_caller(keys: Keys) -> Caller | None:
 
 
 @bp.post("/session")
-@bp.input(SignInIn, arg_name="given")
-@bp.output(SessionAnswer, status_code=201)
-@bp.doc(operation_id="signIn", responses=[409])
+@bp.input(SignInIn, arg_name="given", example=examples.SIGN_IN)
+@bp.output(SessionAnswer, status_code=201, example=examples.SESSION)
+@bp.doc(operation_id="signIn")
 @open_to_all
+@refuses("sign_in_not_needed")
 def sign_in(given: SignInIn) -> Response:
     """Sign in at the desk with a key's secret
 
@@ -54,11 +56,11 @@ def sign_in(given: SignInIn) -> Response:
     """
     keys = cast("Keys", current_app.extensions["packshot_keys"])
     if not keys:
-        raise Refused(409, "sign_in_not_needed", "no API_KEYS are set: this machine is let in")
+        raise Refused("sign_in_not_needed", "no API_KEYS are set: this machine is let in")
     give_back = charge_sign_in()
     key = keys.of_secret(given.key)
     if key is None:
-        raise Refused(401, "unauthorized", "this is not a key of API_KEYS")
+        raise Refused("unauthorized", "this is not a key of API_KEYS")
     give_back()
     response = answer(_who(key.name, key.scopes), 201)
     return _with_cookie(response, _open(key))
@@ -96,7 +98,7 @@ def _with_cookie(response: Response, token: str) -> Response:
 
 
 @bp.get("/session")
-@bp.output(SessionAnswer)
+@bp.output(SessionAnswer, example=examples.SESSION)
 @bp.doc(operation_id="whoAmI")
 @needs()
 def who_am_i() -> Response:

@@ -45,9 +45,7 @@ def read_limited(request: Request, limit: int) -> bytes:
     Werkzeug's own MAX_CONTENT_LENGTH cuts a chunked body off at the limit without a word.
     """
     if request.content_encoding:
-        raise Refused(
-            415, "unsupported_media_type", "send the body as it is, without Content-Encoding"
-        )
+        raise Refused("unsupported_media_type", "send the body as it is, without Content-Encoding")
     if (request.content_length or 0) > limit:
         _too_large(limit)
     pieces: list[bytes] = []
@@ -72,7 +70,7 @@ def _read(request: Request, most: int) -> bytes:
 
 
 def _too_large(limit: int) -> NoReturn:
-    raise Refused(413, "too_large", f"the body is larger than {limit:,} bytes")
+    raise Refused("too_large", f"the body is larger than {limit:,} bytes")
 
 
 def read_json(request: Request, *, optional: bool = False) -> Any:
@@ -80,7 +78,7 @@ def read_json(request: Request, *, optional: bool = False) -> Any:
     if request.mimetype != "application/json":
         if optional and not request.mimetype and not read_limited(request, 0):
             return {}
-        raise Refused(415, "unsupported_media_type", "send the body as application/json")
+        raise Refused("unsupported_media_type", "send the body as application/json")
     raw = read_limited(request, MAX_JSON_BYTES)
     if optional and not raw:
         return {}

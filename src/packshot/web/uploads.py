@@ -15,7 +15,8 @@ from werkzeug.formparser import FormDataParser
 from packshot import imaging
 from packshot.errors import PackshotError
 from packshot.models import preview_key
-from packshot.web.api import answer, blueprint, needs
+from packshot.web import examples
+from packshot.web.api import answer, blueprint, needs, refuses
 from packshot.web.context import services
 from packshot.web.limits import charge_bytes
 from packshot.web.refusals import Fault, InvalidRequest, Refused, malformed
@@ -30,9 +31,10 @@ bp: APIBlueprint = blueprint("uploads", "Uploads")
 
 
 @bp.post("/api/uploads")
-@bp.output(UploadAnswer, status_code=201)
-@bp.doc(operation_id="uploadPicture", responses=[413, 415, 422], extensions={"x-multipart": True})
+@bp.output(UploadAnswer, status_code=201, example=examples.UPLOADED)
+@bp.doc(operation_id="uploadPicture", extensions={"x-multipart": True})
 @needs("submit")
+@refuses("bad_picture")
 def upload_picture() -> Response:
     """Upload one picture
 
@@ -62,7 +64,7 @@ def _store(picture: imaging.Encoded) -> str:
 def _file() -> FileStorage:
     """The part named `file`. The body is read whole first, so that its limit is a limit."""
     if request.mimetype != "multipart/form-data":
-        raise Refused(415, "unsupported_media_type", "send the picture as multipart/form-data")
+        raise Refused("unsupported_media_type", "send the picture as multipart/form-data")
     raw = read_limited(request, MAX_BODY)
     parser = FormDataParser(
         stream_factory=_in_memory,
@@ -75,9 +77,7 @@ def _file() -> FileStorage:
             io.BytesIO(raw), request.mimetype, len(raw), request.mimetype_params
         )
     except HTTPException:
-        raise Refused(
-            413, "too_large", "the multipart body has too many or too long parts"
-        ) from None
+        raise Refused("too_large", "the multipart body has too many or too long parts") from None
     except ValueError:
         raise malformed("the multipart body can't be read") from None
     if "file" not in files:

@@ -108,4 +108,4 @@ class Gate:
     def _closed(self) -> Refused:
         seconds = str(max(1, (self._window + 1) * QUARTER - int(self.clock())))
         detail = f"too many wrong keys came from this address; wait {seconds} seconds"
-        return Refused(429, "too_many_requests", detail, {"Retry-After": seconds})
+        return Refused("too_many_requests", detail, {"Retry-After": seconds})
