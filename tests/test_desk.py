@@ -124,6 +124,29 @@ def until(check: Callable[[], bool], page: Page | None = None, seconds: float = 
             page.wait_for_timeout(30)
 
 
+# -- the API's page ------------------------------------------------------------------------------
+
+
+def test_the_apis_page_shows_every_operation_from_our_own_files(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """A breach of the policy is an error on the console, which fails the test."""
+    page = open_desk(f"{shop.url}/waiting").page
+    answers: list[tuple[str, int]] = []
+    page.on("response", lambda answer: answers.append((answer.url, answer.status)))
+    page.goto(f"{shop.url}/docs")
+    document = page.request.get(f"{shop.url}/openapi.json").json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    expect(page.locator(".opblock")).to_have_count(len(operations))
+    for operation in operations:
+        expect(page.get_by_text(operation["summary"], exact=True)).to_be_visible()
+    page.locator("#operations-Products-createProducts .opblock-summary-control").click()
+    expect(page.locator(".opblock.is-open")).to_contain_text("raw/phone.jpg")
+    assert len(answers) > 5  # the page, the document, and what the page loads
+    own = (f"{shop.url}/", "data:")
+    assert [found for found in answers if not found[0].startswith(own) or found[1] >= 400] == []
+
+
 # -- a batch by keyboard -------------------------------------------------------------------------
 
 
