@@ -19,6 +19,7 @@ from servers.canned_aws import Answer, CannedAws, s3_error
 from servers.tcp_proxy import Mode, TcpProxy
 
 from packshot.errors import FetchError, NotConfigured, NotFound, RateLimited, Unavailable
+from packshot.fetch import Fetcher
 from packshot.imaging import MAX_BYTES
 from packshot.storage import (
     LocalStorage,
@@ -29,6 +30,7 @@ from packshot.storage import (
     parse_s3_url,
     read_own,
 )
+from packshot.wiring import raw_reader
 
 JPEG = "image/jpeg"
 KEY = "enhanced/12/3f1d6c1e.jpg"
@@ -122,6 +124,8 @@ def test_keys_are_listed_by_prefix_in_order(storage: Storage) -> None:
     assert list(storage.list("enhanced/1")) == ["enhanced/1/b.jpg", "enhanced/12/a.jpg"]
     assert list(storage.list("enhanced/1/")) == ["enhanced/1/b.jpg"]
     assert list(storage.list("nothing/")) == []
+    assert list(storage.list("", older_than=60)) == []
+    assert list(storage.list("enhanced/1/", older_than=-60)) == ["enhanced/1/b.jpg"]
     assert len(list(storage.list(""))) == 4
 
 
@@ -660,6 +664,22 @@ def test_other_buckets_are_left_to_a_plain_download(bucket: str) -> None:
         assert RawBuckets([], REGION).read(url) is None
         assert RawBuckets(["kivoa"], REGION).read(url) is None
     assert RawBuckets([bucket], REGION).read("https://example.com/a.jpg") is None
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_space_may_be_a_plus_as_the_s3_console_writes_it(own: bool, aws: Aws) -> None:
+    bucket = aws.bucket()
+    storage = S3Storage(bucket if own else aws.bucket(), REGION)
+    read = raw_reader(storage, RawBuckets([bucket], REGION), Fetcher())
+    for key in ("raw/my photo.jpg", "raw/1+1.jpg", "raw/1 1.jpg"):
+        aws.s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    https = f"https://{bucket}.s3.{REGION}.amazonaws.com"
+    assert read(f"{https}/raw/my+photo.jpg") == b"raw/my photo.jpg"
+    assert read(f"{https}/raw/1+1.jpg") == b"raw/1+1.jpg"
+    for missing in (f"{https}/raw/no+photo.jpg", f"s3://{bucket}/raw/my+photo.jpg"):
+        with pytest.raises(FetchError) as caught:
+            read(missing)
+        assert caught.value.code == "no_such_object"
 
 
 @pytest.mark.usefixtures("aws")

@@ -12,7 +12,7 @@ from packshot.catalog import Catalog
 from packshot.claims import Claims
 from packshot.database import Database, at_head
 from packshot.enhancers import Enhancer, Ledger
-from packshot.errors import PackshotError
+from packshot.errors import FetchError, PackshotError
 from packshot.fetch import Fetcher, FetchLimits
 from packshot.imaging import OutputSpec
 from packshot.ledger import DatabaseLedger
@@ -192,6 +192,16 @@ def raw_reader(storage: Storage, buckets: RawBuckets, fetcher: Fetcher) -> Calla
     """Our own objects and listed buckets are read directly; the rest are strangers' addresses."""
 
     def read(raw_image: str) -> bytes:
+        try:
+            return read_as_written(raw_image)
+        except FetchError as error:
+            # The S3 console writes a space as a plus, other programs mean a plus by it.
+            spaces = raw_image.startswith("http") and "+" in raw_image
+            if error.code != "no_such_object" or not spaces:
+                raise
+        return read_as_written(raw_image.replace("+", "%20"))
+
+    def read_as_written(raw_image: str) -> bytes:
         key = storage.own_key(raw_image)
         if key is not None:
             return read_own(storage, key)
