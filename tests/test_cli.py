@@ -16,6 +16,7 @@ from shop import Shop
 from test_client import becomes, served
 
 from packshot.cli import COMMANDS, main
+from packshot.fake_gemini import FakeGemini
 from packshot.models import FAILED
 
 
@@ -103,6 +104,55 @@ def test_redrive_moves_the_dead_letters(aws: Aws, monkeypatch: pytest.MonkeyPatc
     done = packshot("redrive")
     assert (done.exit_code, done.stdout) == (0, "1 messages are in the queue again.\n")
     assert "Messages" in aws.sqs.receive_message(QueueUrl=queue)
+
+
+# -- check ---------------------------------------------------------------------------------------
+
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("broken", "part", "says"),
+    [
+        ({"DATABASE_URL": "mysql://shop"}, "settings", "DATABASE_URL must be"),
+        ({"DATABASE_URL": "sqlite:///a-file/x.db"}, "settings", "DATABASE_URL: the folder a-file"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:9/x"}, "database", "check DATABASE_URL"),
+        ({"DATABASE_URL": "sqlite:///new.db"}, "database", "run `packshot migrate`"),
+        ({"MEDIA_DIR": "a-file"}, "storage", "MEDIA_DIR=a-file can't be used"),
+        ({"S3_BUCKET": "no-such-bucket"}, "storage", "check S3_BUCKET"),
+        ({"S3_BUCKET": "shop", "AWS_ENDPOINT_URL_S3": NOBODY}, "storage", "check S3_BUCKET and"),
+        ({"SQS_QUEUE_URL": "{aws}/123456789012/none"}, "queue", "check SQS_QUEUE_URL"),
+        (
+            {"SQS_QUEUE_URL": f"{NOBODY}/1/none", "AWS_ENDPOINT_URL_SQS": NOBODY},
+            "queue",
+            "check SQS_QUEUE_URL and the network",
+        ),
+        ({"GEMINI_API_KEY": "bad"}, "enhancer", "set a valid GEMINI_API_KEY"),
+        ({"GEMINI_API_KEY": "good", "GEMINI_MODEL": "none"}, "enhancer", "set GEMINI_MODEL"),
+        ({}, None, ""),
+    ],
+)
+def test_check_names_the_broken_part_and_what_to_mend(
+    broken: dict[str, str],
+    part: str | None,
+    says: str,
+    sqlite_url: str,
+    aws: Aws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("a-file").touch()
+    works = {"DATABASE_URL": sqlite_url, "AWS_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
+    with FakeGemini(side=288, key="good") as fake:
+        works["GOOGLE_GEMINI_BASE_URL"] = fake.url
+        for name, value in (works | broken).items():
+            monkeypatch.setenv(name, value.replace("{aws}", aws.endpoint))
+        found = packshot("check", "--json")
+    problems = {name: said for name, said in json.loads(found.stdout)["parts"].items() if said}
+    assert found.exit_code == (1 if part else 0), problems
+    assert says in problems.get(part or "", "")
+    # The embedded queue lies in the database: it is away with it.
+    assert not problems.keys() - ({part, "queue"} if part == "database" else {part})
 
 
 def test_the_shell_completes_commands() -> None:

@@ -174,7 +174,9 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
         )
     if isinstance(error, boto.ParamValidationError):
         return NotConfigured(f"{resource.knob} is not valid: {_short(error)}", code="aws_setting")
-    return Unavailable(f"{resource.words} does not answer: {_short(error)}")
+    return Unavailable(
+        f"{resource.words} does not answer: {_short(error)}; check {resource.knob} and the network"
+    )
 
 
 def _credential_errors() -> tuple[type[Exception], ...]:

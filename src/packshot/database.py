@@ -161,7 +161,8 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except (OperationalError, PoolTimeout) as error:
-        raise Unavailable(f"the database does not answer: {_first_line(error)}") from error
+        said = f"the database does not answer: {_first_line(error)}"
+        raise Unavailable(f"{said}; check DATABASE_URL, and that it runs") from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
@@ -244,9 +245,18 @@ def _leave_standby(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"DATABASE_URL: the folder {folder} can't be made: {error.strerror}"
+        ) from None
+
+
 def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database).parent)
     engine = create_engine(
         url,
         pool_size=pool_size,

@@ -264,10 +264,12 @@ class LocalStorage:
         """The system's errors in our words; with a `key`, a missing file is NotFound."""
         try:
             yield
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             if key is not None:
                 raise NotFound(f"there is no object {key}") from None
-            raise Unavailable(f"the folder MEDIA_DIR={self._root} is odd: {error}") from error
+            raise Unavailable(
+                f"MEDIA_DIR={self._root} can't be used: {error.strerror}; set it to a folder"
+            ) from error
         except PermissionError as error:
             raise NotConfigured(
                 f"MEDIA_DIR={self._root} can't be used: {error.strerror}; give the user that runs"

@@ -76,7 +76,11 @@ class Services:
         return notes
 
     def _database_problem(self) -> str | None:
-        return None if at_head(self.database) else "its tables are old: run `packshot migrate`"
+        return (
+            None
+            if at_head(self.database)
+            else "its tables are missing or old: run `packshot migrate`"
+        )
 
     def close(self) -> None:
         self.pixels.close()
