@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml  # type: ignore[import-untyped]
 from conftest import missing
 from dotenv import dotenv_values
@@ -80,22 +81,25 @@ def test_the_local_profile_fits_together() -> None:
     assert "request_buffers 25MB" in caddyfile  # or slow bodies hold gunicorn's threads
 
 
-def test_the_one_shot_makes_the_bucket_once(aws: Aws) -> None:
+def test_the_one_shot_makes_the_bucket_once(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     script = SERVICES["bucket"]["entrypoint"][2]
     name = "packshot-compose-test"
-    environment = os.environ | {"S3_BUCKET": name, "AWS_REGION": "us-east-1"}
+    monkeypatch.setenv("S3_BUCKET", name)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=60)
+        exec(script, {})
     assert name in [bucket["Name"] for bucket in aws.s3.list_buckets()["Buckets"]]
 
 
-def test_the_one_shot_makes_the_queue(aws: Aws) -> None:
-    script = SERVICES["queue"]["entrypoint"][2]
-    environment = os.environ | {"AWS_REGION": "us-east-1"}
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "product-image-processing" in done.stdout
+@pytest.mark.usefixtures("aws")
+def test_the_one_shot_makes_the_queue(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with pytest.raises(SystemExit) as ended:
+        exec(SERVICES["queue"]["entrypoint"][2], {})
+    assert ended.value.code == 0
+    assert "product-image-processing" in capsys.readouterr().out
 
 
 def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import promql_parser as promql
 import pytest
 import yaml  # type: ignore[import-untyped]
+from conftest import only_sqlite
 from fakes import FakeQueue
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
@@ -239,6 +240,7 @@ def finds(wanted: Asked, found: list[Sample]) -> bool:
 DEAD = {"state": "dead"}  # only with SQS
 
 
+@only_sqlite
 def test_the_dashboard_and_the_alerts_ask_for_what_a_scrape_has(shop: Shop) -> None:
     busy_day(shop)
     found = samples(shop)
@@ -247,12 +249,13 @@ def test_the_dashboard_and_the_alerts_ask_for_what_a_scrape_has(shop: Shop) -> N
     assert {each.name for each in found} <= {each.name for each in everything}  # all is shown
 
 
-def test_no_expression_counts_a_figure_once_for_each_process(shop: Shop) -> None:
+def test_no_expression_counts_a_figure_once_for_each_process() -> None:
     for each in all_asked([*drawn(), *(rule["expr"] for rule in alerts())]):
         assert each.within[0] in {"max", "absent"}, each
         assert ("increase" in each.within) <= each.name.endswith("_total"), each
 
 
+@only_sqlite
 def test_the_alerts_ask_for_series_that_are_there_from_the_start(shop: Shop) -> None:
     """A series that begins with the first failure has no value before it to differ from."""
     found = samples(shop)
