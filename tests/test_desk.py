@@ -182,6 +182,35 @@ def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
 
+def test_a_key_is_neither_lost_nor_about_a_product_nobody_saw(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(53, kinds=1)  # three more than come with the page
+    desk = open_desk("about:blank")
+    page = desk.page
+    lists: list[Route] = []
+    page.route("**/api/products?*", lambda route: lists.append(route))
+    page.route("**/media/**", lambda _: None)  # they never come: the list waits for none of them
+    page.goto(shop.url, wait_until="domcontentloaded")
+    expect(left(page)).to_have_text("53 left")
+    desk.press("a " * 50)
+    expect(page.get_by_role("heading", name="Loading the next products")).to_be_visible()
+    desk.press("a")  # about nothing
+    lists.pop().abort()
+    expect(page.get_by_role("heading", name="can't be loaded")).to_be_visible()
+    until(lambda: bool(lists), page)
+    lists.pop().continue_()
+    expect(shown_number(page)).to_have_text(f"#{ids[2]}")
+    page.evaluate(
+        "for (const event of ['a', 'a'].map((key) => new KeyboardEvent('keydown', { key })))"
+        " dispatchEvent(event)"
+    )  # the page was busy: the second was pressed while the first product was still shown
+    expect(page.locator(".toast")).to_contain_text("You pressed before it came up")
+    expect(left(page)).to_have_text("2 left")
+    desk.press("a r")
+    until(lambda: shop.statuses(ids) == ["rejected"] + ["approved"] * 52, page)
+
+
 def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)

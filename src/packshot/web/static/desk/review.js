@@ -20,6 +20,7 @@ const PACE_OVER = 30;
 const REFRESH_MS = 20_000;
 /** Pictures that came in the place of others are looked at for so long before a key is about them. */
 const LOOK_MS = 500;
+const FILL_AGAIN_MS = 2_000;
 
 const goOn = new Switch("go-on", "After a decision, the next product comes by itself");
 const data = pageData();
@@ -34,6 +35,15 @@ let saved = 0;
 let behind = false;
 let refreshed = performance.now();
 let swapped = -Infinity;
+let preparing = 0;
+let filling = false;
+let fillFailed = false;
+/** When the last key or button was pressed, and when the product on the stage came there. */
+let pressed = 0;
+let shown = 0;
+let forgetWarning = () => {};
+
+for (const kind of ["keydown", "click"]) addEventListener(kind, (event) => (pressed = event.timeStamp), true);
 
 const panel = new Panel({
   approve: () => approve(),
@@ -69,7 +79,9 @@ function cardOf(product) {
 function show() {
   const product = queue.current;
   const card = product && cardOf(product);
+  const another = stage.card?.product.id !== product?.id;
   stage.show(card, product ? null : nothing());
+  if (another) shown = performance.now();
   panel.showProduct(product, product && queue.decision(product.id));
   if (card) panel.showPicture(card);
   showProgress();
@@ -80,8 +92,10 @@ function showProgress() {
   panel.showProgress({ left: queue.left, done: queue.done, pace: pace(), undoable: done.length > 0 });
 }
 
-/** Decode the next products, forget those long gone, and ask for more before they run out. */
+/** Decode the next products, and forget those long gone, until the next one is shown. */
 async function prepare() {
+  const mine = (preparing += 1);
+  fill();
   const next = queue.ahead(AHEAD);
   const near = new Set([
     queue.at,
@@ -89,13 +103,32 @@ async function prepare() {
     ...done.slice(-2).map((entry) => entry.id),
   ]);
   for (const id of cards.keys()) if (!near.has(id)) cards.delete(id);
-  if (queue.current) await cardOf(queue.current).ready();
-  for (const product of next) await cardOf(product).ready();
+  for (const product of queue.current ? [queue.current, ...next] : next) {
+    await cardOf(product).ready();
+    if (mine !== preparing) return;
+  }
+}
+
+/** Get more products long before they run out, again and again if need be: this waits for no picture. */
+async function fill() {
+  if (filling) return;
+  filling = true;
+  while (queue.runsLow) {
+    fillFailed = !(await fillOnce());
+    if (queue.current) showProgress();
+    else moveOn();
+    if (fillFailed) await new Promise((resolve) => setTimeout(resolve, FILL_AGAIN_MS));
+  }
+  filling = false;
+}
+
+async function fillOnce() {
   try {
-    if (await queue.fill()) showProgress();
-    if (!queue.current && queue.left) moveOn();
+    await queue.fill();
+    return true;
   } catch (error) {
     if (!foreseen(error)) throw error;
+    return false;
   }
 }
 
@@ -130,14 +163,19 @@ function step(by) {
 
 // -- deciding -----------------------------------------------------------------------------------------
 
-/** The product on the stage, if it may be decided: what is decided is what was seen, not what came since. */
-function judged() {
+/** The product on the stage, if the last key or click can have been about it: nobody decides what they did not see. */
+function seen() {
   const product = stage.card?.product;
-  if (!product || product.id !== queue.at || !mayReview()) return null;
-  if (performance.now() - swapped >= LOOK_MS) return product;
-  announce("New pictures have just come: nothing was decided");
+  if (!product) return null;
+  const fresh = performance.now() - swapped < LOOK_MS;
+  if (pressed >= shown && !fresh) return product;
+  const what = fresh ? "New pictures have just come" : "You pressed before it came up";
+  forgetWarning();
+  forgetWarning = toast(`${what}, so nothing was decided.`, { title: `Product ${product.id}` });
   return null;
 }
+
+const judged = () => (mayReview() ? seen() : null);
 
 /** The same pictures, after a question was answered; else says so. */
 function stillJudged(product) {
@@ -149,8 +187,8 @@ function stillJudged(product) {
 
 /** Show the next product at once, and save behind it. */
 function decide(product, words, status, steps) {
-  const pressed = performance.now();
-  afterPaint(() => performance.measure("decision", { start: pressed }));
+  const start = performance.now();
+  afterPaint(() => performance.measure("decision", { start }));
   queue.decide(product.id, words);
   remember({ id: product.id, kind: "decision", status, product, step: steps[0] });
   paces.push(performance.now());
@@ -174,7 +212,7 @@ function only() {
 }
 
 function leave() {
-  const card = stage.card;
+  const card = seen() && stage.card;
   if (!card) return;
   const kept = card.toggle(card.selected);
   panel.showPicture(card);
@@ -251,7 +289,7 @@ async function redo() {
 }
 
 function skip() {
-  const product = queue.current;
+  const product = seen();
   if (!product) return;
   queue.skip(product.id);
   remember({ id: product.id, kind: "skip" });
@@ -428,6 +466,9 @@ async function goneElsewhere(id) {
 // -- nothing to show ----------------------------------------------------------------------------------
 
 function nothing() {
+  if (queue.cursor) return fillFailed
+    ? empty("The next products can't be loaded", "They are asked for again every few seconds. What you decided is kept.")
+    : empty("Loading the next products", "You are faster than they come.");
   const making = state.shop.pending ?? 0;
   const total = Object.values(state.shop).reduce((sum, n) => sum + n, 0);
   if (!total) return empty(
@@ -446,13 +487,13 @@ function nothing() {
   return empty("All caught up", text, ["Look at the approved ones", "/grid?status=approved"]);
 }
 
-function empty(title, text, [words, href]) {
+function empty(title, text, [words, href] = []) {
   return h(
     "div",
     { class: "empty" },
     h("h2", {}, title),
     h("p", {}, text),
-    h("p", {}, h("a", { class: "button", href }, words)),
+    words && h("p", {}, h("a", { class: "button", href }, words)),
   );
 }
 
