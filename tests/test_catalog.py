@@ -198,6 +198,27 @@ def test_lists_filter(catalog: Catalog, claims: Claims) -> None:
     assert catalog.products(category="Hats").products == []
 
 
+def test_lists_filter_by_what_a_picture_stands_rejected_for(
+    catalog: Catalog, claims: Claims
+) -> None:
+    edges, undone, redone, colour = (reviewable(catalog, claims) for _ in range(4))
+    for product_id in (edges, undone, redone):
+        catalog.review(product_id, "rejected", who="ann", reason="edges")
+    catalog.review(undone, "pending", who="ann")
+    catalog.review(undone, "rejected", who="ann", reason="background")
+    catalog.enhance(redone, who="ann")
+    finish(claims, redone)
+    catalog.review(redone, "rejected", who="ann")
+    catalog.decide(catalog.product(colour).images[0].id, "rejected", who="ann", reason="colour")
+    catalog.review(colour, "rejected", who="ann", note="all of them")
+    found = catalog.products(status="rejected", reason="edges").products
+    assert [product.id for product in found] == [edges]
+    facets = catalog.facets("rejected", reason="edges")
+    assert facets.reasons == {"edges": 1, "background": 1, "colour": 1}
+    assert (facets.statuses, facets.categories) == ({"rejected": 4}, {"Boxes": 1})
+    assert catalog.facets("pending_review").reasons == {}
+
+
 def test_a_product_is_approved_when_all_is_decided_and_one_approved(
     catalog: Catalog, claims: Claims
 ) -> None:

@@ -8,16 +8,27 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from packshot.database import Database
 from packshot.errors import Conflict, NotFound, PackshotError
@@ -48,6 +59,8 @@ from packshot.queues import Depth, Queue
 from packshot.remembered import Remembered
 
 log = logging.getLogger("packshot.catalog")
+
+Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
 PREVIEW_SIDES = (320, 1600)
 IDEMPOTENCY_HOURS = 24
@@ -200,16 +213,21 @@ class RoundView:
     asked_by: str | None
 
 
-#: A list's choices: status, category, batch.
-Filter = tuple[str | None, str | None, str | None]
+#: A list's choices: status, category, batch, reason.
+Filter = tuple[str | None, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
 class Facets:
-    """How many products there are by status and by category, each within the other filters."""
+    """How many products there are by status, category and reason, each within the other filters.
+
+    `reasons` of those decided only; `statuses` are without regard to the reason, which is one of a
+    status.
+    """
 
     statuses: dict[str, int]
     categories: dict[str, int]
+    reasons: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -388,17 +406,16 @@ class Catalog:
         status: str | None = None,
         category: str | None = None,
         batch: str | None = None,
+        reason: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """A page of products, newest first, by key and not by offset."""
+        """A page of products, newest first, by key and not by offset.
+
+        With `reason`, those with a picture of the present round that stands rejected for it.
+        """
         query = select(Product).order_by(Product.id.desc()).limit(limit + 1)
-        for column, value in (
-            (Product.status, status),
-            (Product.category, category),
-            (Product.batch_id, batch),
-        ):
-            query = query.where(column == value) if value is not None else query
+        query = _only(query, reason, status=status, category=category, batch_id=batch)
         if cursor is not None:
             query = query.where(Product.id < _read_cursor(cursor))
         with self.database.read() as session:
@@ -458,13 +475,17 @@ class Catalog:
         ]
 
     def facets(
-        self, status: str | None = None, category: str | None = None, batch: str | None = None
+        self,
+        status: str | None = None,
+        category: str | None = None,
+        batch: str | None = None,
+        reason: str | None = None,
     ) -> Facets:
         """The counts a list shows on its filters; each ignores its own filter's choice.
 
         Now, or a few seconds ago where that takes long, as `stats`.
         """
-        return self._facets_of((status, category, batch)).answer()
+        return self._facets_of((status, category, batch, reason)).answer()
 
     def _facets_of(self, chosen: Filter) -> Remembered[Facets]:
         """What is remembered for a filter; of the filters used last only."""
@@ -476,15 +497,26 @@ class Catalog:
             self._facets.move_to_end(chosen)
             return self._facets[chosen]
 
-    def _count_facets(self, status: str | None, category: str | None, batch: str | None) -> Facets:
+    def _count_facets(
+        self, status: str | None, category: str | None, batch: str | None, reason: str | None
+    ) -> Facets:
         by_status = _only(select(Product.status, func.count()), category=category, batch_id=batch)
-        by_category = _only(select(Product.category, func.count()), status=status, batch_id=batch)
+        by_category = _only(
+            select(Product.category, func.count()), reason, status=status, batch_id=batch
+        )
+        by_reason = _only(
+            select(Decision.reason, func.count(Product.id.distinct())),
+            status=status,
+            category=category,
+            batch_id=batch,
+        )
         with self.database.read() as session:
             statuses = session.execute(by_status.group_by(Product.status)).all()
             categories = session.execute(
                 by_category.group_by(Product.category).order_by(func.count().desc()).limit(FACETS)
             ).all()
-        return Facets(_as_dict(statuses), _as_dict(categories))
+            reasons = dict(_reasons(session, by_reason)) if status in {APPROVED, REJECTED} else {}
+        return Facets(_as_dict(statuses), _as_dict(categories), reasons)
 
     def stats(self) -> Stats:
         """Counts for people, read from the database: now, or a few seconds ago where that takes
@@ -960,8 +992,34 @@ def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
     )
 
 
-def _only(query: Select[str, int], **equal: str | None) -> Select[str, int]:
-    return query.filter_by(**{name: value for name, value in equal.items() if value is not None})
+def _only(query: Chosen, reason: str | None = None, **equal: str | None) -> Chosen:
+    """Of the products only those that are as asked for; None asks for nothing."""
+    for name, value in equal.items():
+        query = query.where(getattr(Product, name) == value) if value is not None else query
+    if reason is None:
+        return query
+    return query.where(exists().where(_stands_rejected(), Decision.reason == reason))
+
+
+def _stands_rejected() -> ColumnElement[bool]:
+    """The decision rejects a picture of its product's present round, and was not undone since."""
+    later = aliased(Decision)
+    undone = exists().where(
+        later.image_id == Decision.image_id, later.id > Decision.id, later.status != REJECTED
+    )
+    return and_(
+        Decision.product_id == Product.id,
+        Decision.status == REJECTED,
+        Decision.reason.is_not(None),
+        ProductImage.id == Decision.image_id,
+        ProductImage.round == Product.round,
+        ~undone,
+    )
+
+
+def _reasons(session: Session, counts: Select[str | None, int]) -> Iterator[tuple[str, int]]:
+    rows = session.execute(counts.where(_stands_rejected()).group_by(Decision.reason))
+    return ((reason, count) for reason, count in rows if reason is not None)
 
 
 def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:

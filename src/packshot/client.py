@@ -77,7 +77,7 @@ class Client:
         return dict(self._data("GET", f"api/products/{product_id}")["product"])
 
     def products(self, **filters: str | int) -> Iterator[Json]:
-        """All products that match (status, category, batch), newest first, page by page."""
+        """All products that match (status, category, batch, reason), newest first, page by page."""
         query: dict[str, str | int] = {**filters, "limit": 200}
         while query.get("cursor", True):
             page = self._data("GET", f"api/products?{urlencode(query)}")

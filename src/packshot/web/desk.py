@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
@@ -20,7 +20,7 @@ from packshot.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
 from packshot.web.api import conditional, needs, open_to_all
 from packshot.web.auth import identify
 from packshot.web.context import caller, services
-from packshot.web.schemas import MAX_ID, present
+from packshot.web.schemas import MAX_ID, Reason, present
 from packshot.web.strict import category
 
 #: Products that come with a page; the rest is asked for as they are needed.
@@ -39,15 +39,18 @@ class Filters:
     status: str | None
     category: str | None
     batch: str | None
+    reason: str | None = None
 
     @classmethod
     def read(cls, status: str | None = None) -> Filters:
         """From the query; `status` is the page's own when the query names none."""
         asked, batch = request.args.get("status"), request.args.get("batch", "")
+        reason = request.args.get("reason")
         return cls(
             status=asked if asked in PRODUCT_STATUSES else status,
             category=_category(request.args.get("category")),
             batch=batch if BATCH.fullmatch(batch) else None,
+            reason=reason if reason in get_args(Reason) else None,
         )
 
     def as_dict(self) -> dict[str, str]:
@@ -240,6 +243,7 @@ def _state(filters: Filters) -> dict[str, Any]:
         "shop": stats.products,
         "statuses": facets.statuses,
         "categories": facets.categories,
+        "reasons": facets.reasons,
         "working": stats.queue.in_flight,
         "made_last_hour": stats.made_last_hour,
         "reviewed_last_hour": stats.reviewed_last_hour,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -172,6 +172,12 @@ class ListQuery(StrictModel):
     status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    reason: Annotated[
+        Reason | None,
+        BeforeValidator(_unset),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(Reason)]}),
+        Field(description="products with a picture that stands rejected for it"),
+    ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
     cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,64}$")] = (
         None

@@ -1,7 +1,7 @@
 // The filters above a list: plain links and one form, so that the address says what is shown.
 
 import { h, icon } from "./dom.js";
-import { STATUS, count } from "./words.js";
+import { REASONS, STATUS, count, reasonWords } from "./words.js";
 
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
@@ -24,7 +24,8 @@ export class Filters {
       "div",
       { class: "filters" },
       this.tabs.length ? this.#tabs(state) : null,
-      this.#category(state),
+      this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
+      this.#reason(state),
       this.#batch(),
     ));
   }
@@ -36,7 +37,7 @@ export class Filters {
       this.tabs.map((status) =>
         h(
           "a",
-          { href: this.#link({ status }), "aria-current": status === this.filters.status ? "true" : null },
+          { href: this.#link({ status, reason: "" }), "aria-current": status === this.filters.status ? "true" : null },
           STATUS[status],
           h("span", { class: "tab-count" }, count(state.statuses[status] ?? 0)),
         ),
@@ -44,23 +45,30 @@ export class Filters {
     );
   }
 
-  #category(state) {
-    const chosen = this.filters.category ?? "";
-    const names = Object.entries(state.categories);
-    if (chosen && !(chosen in state.categories)) names.push([chosen, 0]);
-    const options = names.map(([name, n]) => h(
+  /** Only where something was rejected for one. */
+  #reason(state) {
+    const { reasons } = state;
+    const counts = REASONS.filter(([code]) => code in reasons).map(([code]) => [code, reasons[code]]);
+    return (counts.length || this.filters.reason) && this.#choice("reason", "Reason", "Any reason", counts, reasonWords);
+  }
+
+  /** A menu of `[value, count]`; choosing one is a new address. */
+  #choice(name, label, all, counts, words = (value) => value) {
+    const chosen = this.filters[name] ?? "";
+    const missing = chosen && !counts.some(([value]) => value === chosen) ? [[chosen, 0]] : [];
+    const options = [...counts, ...missing].map(([value, n]) => h(
       "option",
-      { value: name, selected: name === chosen },
-      `${name} (${count(n)})`,
+      { value, selected: value === chosen },
+      `${words(value)} (${count(n)})`,
     ));
     return h(
       "label",
-      { class: "filter-category" },
-      h("span", { class: "unseen" }, "Category"),
+      { class: "filter-choice" },
+      h("span", { class: "unseen" }, label),
       h(
         "select",
-        { onchange: (event) => location.assign(this.#link({ category: event.target.value })) },
-        h("option", { value: "" }, "All categories"),
+        { onchange: (event) => location.assign(this.#link({ [name]: event.target.value })) },
+        h("option", { value: "" }, all),
         options,
       ),
     );

@@ -10,7 +10,7 @@ import { outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Pages } from "./pages.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { REASONS, STATUS, count, many, money, verdict } from "./words.js";
+import { REASONS, STATUS, count, many, money, reasonWords, verdict } from "./words.js";
 
 const REFRESHED = 200;
 
@@ -134,8 +134,9 @@ function showEmpty() {
   for (const other of $("tiles").querySelectorAll(".empty")) other.remove();
   $("tiles").toggleAttribute("data-empty", tiles.size === 0);
   if (tiles.size) return;
-  const { status, category } = data.filters;
-  const words = `No products are ${STATUS[status].toLowerCase()}${category ? ` in ${category}` : ""}.`;
+  const { status, category, reason } = data.filters;
+  const where = (category ? ` in ${category}` : "") + (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
+  const words = `No products are ${STATUS[status].toLowerCase()}${where}.`;
   $("tiles").append(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, words)));
 }
 
