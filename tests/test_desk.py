@@ -622,6 +622,14 @@ def test_what_can_not_be_saved_holds_up_nothing_else(shop: DeskShop, open_desk: 
     expect(told.first).to_contain_text("the limit of products per day is used up")
     desk.press("a a a a a")  # of four the server always fails
     until(lambda: shop.statuses([ids[0], *ids[5:]]) == ["approved"] + ["rejected"] * 4, desk.page)
+    desk.page.get_by_role("button", name="4 not saved").click()
+    unsaved = desk.page.get_by_role("dialog").get_by_role("listitem")
+    expect(unsaved).to_have_count(4)
+    expect(unsaved.first).to_contain_text(f"Product {ids[4]}Approved")
+    expect(unsaved.first).to_contain_text("Packshot answered 500; tried")
+    desk.page.unroute_all()
+    desk.page.get_by_role("button", name="Try now").click()
+    until(lambda: shop.statuses(ids[1:5]) == ["approved"] * 4, desk.page)
 
 
 def test_decisions_wait_for_who_made_them(guarded_shop: DeskShop, open_desk: Open) -> None:
@@ -733,15 +741,26 @@ def test_the_grid_decides_a_range_together(shop: DeskShop, open_desk: Open) -> N
 def test_filters_are_in_the_address_with_their_counts(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(5)
     shop.services.catalog.review(ids[0], "approved", who="ben")
+    for number, reason in ((ids[3], "edges"), (ids[4], "edges"), (ids[1], "colour")):
+        shop.services.catalog.review(number, "rejected", who="ben", reason=reason)
     page = open_desk(f"{shop.url}/grid?category=Footwear").page
-    expect(page.locator(".tabs a[aria-current]")).to_have_text("To review1")
-    expect(page.get_by_label("Category").locator("option:checked")).to_have_text("Footwear (1)")
-    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator(".tabs a[aria-current]")).to_have_text("To review0")
+    expect(page.get_by_label("Category").locator("option:checked")).to_have_text("Footwear (0)")
+    expect(page.get_by_label("Reason")).to_have_count(0)
     page.get_by_role("link", name="Approved").click()
     expect(page).to_have_url(
         re.compile(r"status=approved.*category=Footwear|category=Footwear.*status=approved")
     )
     expect(page.locator(".tile")).to_have_count(1)
+    page.goto(f"{shop.url}/grid?status=rejected")
+    reasons = page.get_by_label("Reason")
+    expect(reasons.locator("option")).to_have_text(["Any reason", "Colour (1)", "Edges (2)"])
+    reasons.select_option("edges")
+    expect(page).to_have_url(re.compile(r"reason=edges"))
+    expect(page.locator(".tile")).to_have_count(2)
+    expect(page.get_by_label("Category").locator("option")).to_have_text(
+        ["All categories", "Footwear (1)", "Kitchen (1)"]
+    )
 
 
 def test_the_product_page_shows_rounds_history_and_decides_one_picture(

@@ -10,6 +10,8 @@ const TIMEOUTS_MS = [5_000, 10_000, 20_000];
 /** Who is told to wait for longer than this is told no. */
 const LONGEST_WAIT_S = 60;
 const TOGETHER = 4;
+/** What the server failed so often is told, and not only tried again. */
+const STUCK_AFTER = 2;
 
 const later = (list, place) => list[Math.min(place, list.length - 1)];
 
@@ -41,6 +43,21 @@ class Outbox extends EventTarget {
 
   get size() {
     return this.#jobs.length;
+  }
+
+  /** What is unsaved, oldest first; `trouble` is what the server said last. */
+  get jobs() {
+    return [...this.#jobs];
+  }
+
+  /** How many the server fails, each time it is asked. */
+  get stuck() {
+    return this.#jobs.filter((job) => job.failures >= STUCK_AFTER).length;
+  }
+
+  /** Wait no longer. */
+  tryNow() {
+    this.#awake();
   }
 
   /** Products with something unsaved. */
@@ -162,6 +179,8 @@ class Outbox extends EventTarget {
   #restOne(job, error) {
     const pause = pauseOf(error, job.failures ?? 0);
     job.failures = (job.failures ?? 0) + 1;
+    job.trouble = error.message;
+    this.#changed();
     this.#resting.set(job, setTimeout(() => {
       this.#resting.delete(job);
       this.#run();

@@ -2,7 +2,7 @@
 
 import { Away, actAs, call, connection, foreseen, session } from "./api.js";
 import { ask } from "./dialog.js";
-import { $, h, key } from "./dom.js";
+import { $, announce, h, key } from "./dom.js";
 import { known, listen, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
@@ -66,12 +66,42 @@ function pulse(state) {
 
 // -- unsaved decisions, and the connection ------------------------------------------------------------
 
+let toldStuck = 0;
 function showSaving() {
-  const n = outbox.size;
-  $("saving").hidden = n === 0;
-  $("saving").textContent = `Saving ${count(n)}`;
+  const { size, stuck } = outbox;
+  $("saving").hidden = size === 0;
+  $("saving").toggleAttribute("data-stuck", stuck > 0);
+  $("saving").textContent = stuck ? `${count(stuck)} not saved` : `Saving ${count(size)}`;
+  if (stuck > toldStuck) announce(`${many(stuck, "decision")} can't be saved yet`);
+  toldStuck = stuck;
   showBanner();
 }
+
+/** What is on its way, and what is the matter with it. */
+async function showUnsaved() {
+  const again = await ask({
+    title: `${many(outbox.size, "decision")} not saved yet`,
+    body: [
+      h("p", { class: "hint" }, "They are kept in this tab and sent again by themselves. You can go on."),
+      h("ul", { class: "unsaved", tabindex: "0", "aria-label": "Not saved yet" }, outbox.jobs.map(unsaved)),
+    ],
+    yes: "Try now",
+    no: "Close",
+  });
+  if (again) outbox.tryNow();
+}
+
+function unsaved(job) {
+  return h(
+    "li",
+    {},
+    h("a", { href: `/products/${job.product}`, target: "_blank" }, `Product ${job.product}`),
+    h("span", {}, job.words),
+    job.trouble && h("p", {}, `${job.trouble}; tried ${many(job.failures, "time")}`),
+  );
+}
+
+$("saving").addEventListener("click", showUnsaved);
 
 function showBanner() {
   const banner = $("banner");
