@@ -626,7 +626,7 @@ def test_what_can_not_be_saved_holds_up_nothing_else(shop: DeskShop, open_desk: 
     unsaved = desk.page.get_by_role("dialog").get_by_role("listitem")
     expect(unsaved).to_have_count(4)
     expect(unsaved.first).to_contain_text(f"Product {ids[4]}Approved")
-    expect(unsaved.first).to_contain_text("Packshot answered 500; tried")
+    expect(unsaved.first).to_contain_text("Packshot answered 500. Tried")
     desk.page.unroute_all()
     desk.page.get_by_role("button", name="Try now").click()
     until(lambda: shop.statuses(ids[1:5]) == ["approved"] * 4, desk.page)

@@ -65,7 +65,7 @@ class Tile {
       ),
       ...product.images.map((picture) => h(
         "span",
-        { class: `tile-picture is-${picture.status}` },
+        { class: product.status === "rejected" ? "tile-picture" : `tile-picture is-${picture.status}` },
         image(
           picture,
           320,

@@ -7,7 +7,7 @@ import { image, rawPicture } from "./frames.js";
 import { Pages } from "./pages.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, duration, many, moment } from "./words.js";
+import { ago, count, duration, many, moment, sentence } from "./words.js";
 
 const REFRESHED = 100;
 const RETRIED_TOGETHER = 4;
@@ -40,7 +40,7 @@ function row(product) {
         "p",
         { class: "row-error" },
         icon("warning"),
-        h("span", {}, sentence(product.error)),
+        h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
       ) : h("p", { class: "hint" }, waitingWords(product)),
       h(
         "p",
@@ -63,8 +63,6 @@ function row(product) {
     ),
   );
 }
-
-const sentence = (text) => (text ? text[0].toUpperCase() + text.slice(1) : "It failed, and nothing says why.");
 
 function waitingWords(product) {
   if (product.attempts > 1) return `Tried ${many(product.attempts, "time")} so far; tried again by itself.`;

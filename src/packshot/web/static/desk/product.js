@@ -8,10 +8,11 @@ import { poll } from "./poll.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
 import { PICTURE_STATUS, REASONS, STATUS, reasonWords } from "./words.js";
-import { ago, bytes, cost, count, many, moment, money } from "./words.js";
+import { ago, bytes, cost, count, many, moment, money, sentence } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
+const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 const KINDS = { approved: "good", rejected: "bad", failed: "bad", pending: "accent", pending_review: "" };
 
 let data = pageData();
@@ -88,7 +89,7 @@ const act = (words, picture, focus, run, kind = "small") => button(
 );
 
 function failure(product) {
-  const text = product.error ? product.error[0].toUpperCase() + product.error.slice(1) : "Nothing says why.";
+  const text = sentence(product.error ?? "nothing says why");
   return h(
     "section",
     { class: "alert", "aria-label": "What went wrong" },
@@ -143,7 +144,7 @@ function rounds() {
         { class: "round-head" },
         h("h2", {}, `Round ${round.number}`),
         current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"),
-        round.enhancer && h("span", { class: "hint" }, `made by ${round.enhancer}`),
+        round.enhancer && h("span", { class: "hint" }, MADE_BY[round.enhancer] ?? `Made by ${round.enhancer}`),
       ),
       round.asked_by && h(
         "p",

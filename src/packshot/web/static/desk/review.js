@@ -481,6 +481,13 @@ function nothing() {
     `${many(making, "product")} on the way. They come up here by themselves.`,
     ["See what is waiting", "/waiting"],
   );
+  const elsewhere = state.shop.pending_review ?? 0;
+  const narrowed = Object.keys(data.filters).length > 1;
+  if (narrowed && elsewhere) return empty(
+    queue.done ? "All caught up here" : "Nothing to review here",
+    `${many(elsewhere, "product")} to review without these filters.`,
+    ["Review them all", "/"],
+  );
   const speed = pace() ? `, ${Math.round(pace())} a minute` : "";
   const yours = `You decided ${many(queue.done, "product")}${speed}.`;
   const text = queue.done ? yours : "Every product here has been decided.";

@@ -8,7 +8,7 @@ import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { poll } from "./poll.js";
 import { toast } from "./toast.js";
-import { count, many } from "./words.js";
+import { count, many, sentence } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 3_000;
@@ -97,7 +97,7 @@ function unsaved(job) {
     {},
     h("a", { href: `/products/${job.product}`, target: "_blank" }, `Product ${job.product}`),
     h("span", {}, job.words),
-    job.trouble && h("p", {}, `${job.trouble}; tried ${many(job.failures, "time")}`),
+    job.trouble && h("p", {}, sentence(job.trouble), ` Tried ${many(job.failures, "time")}.`),
   );
 }
 

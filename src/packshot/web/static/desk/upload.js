@@ -49,7 +49,8 @@ const drop = h(
   { class: "drop" },
   icon("upload"),
   h("p", { class: "drop-words" }, h("strong", {}, "Drop photos or a CSV here")),
-  button("Choose files", { onclick: () => picker.click() }),
+  button("Choose files", { kind: "primary", onclick: () => picker.click() }),
+  h("p", { class: "hint drop-more" }, "Columns of a CSV: category, raw_image, mrp, price; discount and gst if you like."),
   picker,
 );
 const form = h("form", { class: "upload-form", hidden: true, novalidate: true });

@@ -25,6 +25,9 @@ export function reasonWords(reason) {
   return REASONS.find(([code]) => code === reason)?.[1].replace("…", "") ?? reason;
 }
 
+/** What a machine says, as a sentence. */
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 const number = new Intl.NumberFormat("en");
 const amount = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
