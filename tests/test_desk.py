@@ -177,7 +177,8 @@ def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
     [number] = shop.stock(1)
     desk = open_desk(shop.url)
     desk.page.evaluate(
-        "for (const key of ['s', 'a']) dispatchEvent(new KeyboardEvent('keydown', { key }))"
+        "for (const key of ['s', 'a'])"
+        " document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
     )  # with nothing in between, as on a busy machine
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
@@ -202,13 +203,13 @@ def test_a_key_is_neither_lost_nor_about_a_product_nobody_saw(
     lists.pop().continue_()
     expect(shown_number(page)).to_have_text(f"#{ids[2]}")
     page.evaluate(
-        "for (const event of ['a', 'a'].map((key) => new KeyboardEvent('keydown', { key })))"
-        " dispatchEvent(event)"
+        "const keys = [1, 2].map(() => new KeyboardEvent('keydown', { key: 'r', bubbles: true }));"
+        " for (const event of keys) document.body.dispatchEvent(event)"
     )  # the page was busy: the second was pressed while the first product was still shown
     expect(page.locator(".toast")).to_contain_text("You pressed before it came up")
     expect(left(page)).to_have_text("2 left")
-    desk.press("a r")
-    until(lambda: shop.statuses(ids) == ["rejected"] + ["approved"] * 52, page)
+    desk.press("a a")
+    until(lambda: shop.statuses(ids) == ["approved"] * 2 + ["rejected"] + ["approved"] * 50, page)
 
 
 def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None:
