@@ -98,7 +98,7 @@ class FakeQueue:
     waiting: list[int] = field(default_factory=list)
     extended: list[tuple[int, float]] = field(default_factory=list)
     finished: list[int] = field(default_factory=list)
-    trouble: Exception | None = None
+    trouble: BaseException | None = None
     refuses: set[int] = field(default_factory=set)
 
     def send(self, product_ids: Sequence[int]) -> set[int]:

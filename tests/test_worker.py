@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import only_sqlite
 from fakes import FakeEnhancer, FakeQueue, photo_bytes
 from sqlalchemy import update
 from test_catalog import BOX
@@ -139,6 +140,74 @@ class FaultyClaims(Claims):
         if self.broken:
             raise ZeroDivisionError
         return super().take_all(product_ids)
+
+
+@only_sqlite
+@pytest.mark.parametrize("end", [SystemExit, MemoryError])
+@pytest.mark.parametrize("kind", ["analysis", "picture"])
+def test_an_order_to_end_inside_a_product_ends_no_slot(
+    shop: Shop, kind: str, end: type[BaseException]
+) -> None:
+    """A library's `sys.exit()` would end the thread without a word, and its slot with it."""
+    ordered = [1, 1]  # once for each slot
+
+    def plan(asked: str, variant: int | None) -> None:
+        if asked == kind and ordered:
+            ordered.pop()
+            raise end("from the depths")
+
+    shop.enhancer.plan = plan
+    ids = shop.create(4)
+    worker = shop.worker(concurrency=2)
+    worker.start()
+    until(lambda: not ordered and not worker.held)
+    shop.hurry()
+    until(lambda: all(shop.status(number) == "pending_review" for number in ids))
+    assert all(thread.is_alive() for thread in worker.slot_threads)
+    assert worker.problem() is None
+
+
+@only_sqlite
+@pytest.mark.parametrize("end", [SystemExit, MemoryError])
+def test_an_order_to_end_inside_a_loop_ends_no_loop(shop: Shop, end: type[BaseException]) -> None:
+    """The receiver, whatever it was at: it has the slots it took back, and goes on."""
+    queue = shop.queue = FakeQueue()
+    claims = EndingClaims(shop.database, LEASE, wanted=1)
+    ids = shop.create(2)
+    queue.trouble, queue.waiting = end("from the depths"), []
+    worker = shop.worker(concurrency=2)
+    worker.parts = replace(worker.parts, claims=claims)
+    worker.start()
+    until(lambda: worker.slots._value == 2)
+    claims.end = end("from the depths")
+    queue.trouble, queue.waiting = None, list(ids)
+    until(lambda: claims.end is None)
+    until(lambda: not worker.held)
+    queue.waiting = list(ids)
+    until(lambda: all(shop.status(number) == "pending_review" for number in ids))
+    until(lambda: worker.slots._value == 2)
+    assert worker.problem() is None
+
+
+class EndingClaims(Claims):
+    """Raises `end` once."""
+
+    end: BaseException | None = None
+
+    def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
+        end, self.end = self.end, None
+        if end is not None:
+            raise end
+        return super().take_all(product_ids)
+
+
+@only_sqlite
+def test_a_slot_that_ended_all_the_same_is_told_of(shop: Shop) -> None:
+    worker = shop.worker(concurrency=2)
+    worker.start()
+    worker.work.put(None)
+    until(lambda: worker.broken() is not None)
+    assert "packshot-slot-" in str(worker.problem())
 
 
 def test_an_idle_worker_of_this_process_begins_at_once(shop: Shop) -> None:

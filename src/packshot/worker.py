@@ -101,6 +101,7 @@ class Worker:
         self.silence = Outage(clock, chance)  # of what tells of products: the queue, the database
         self.beats: dict[str, float] = {}  # when each loop began its present turn
         self.threads: list[threading.Thread] = []
+        self.slot_threads: list[threading.Thread] = []
         self.stop_began: float | None = None
         self.left_behind = 0
 
@@ -130,7 +131,8 @@ class Worker:
 
     def broken(self) -> str | None:
         """What only a restart mends: a thread that is dead, or hangs."""
-        dead = [thread.name for thread in self.threads if not thread.is_alive()]
+        mine = [*self.threads, *self.slot_threads]
+        dead = [thread.name for thread in mine if not thread.is_alive()]
         if dead or not self.threads:
             return f"the worker is not running ({', '.join(dead) or 'not started'}): restart"
         longest = LONGEST_TURN_SECONDS + self.lease_seconds / 3
@@ -192,7 +194,11 @@ class Worker:
         return len(rest)
 
     def _forever(self, name: str, loop: Callable[[], object], pause: float) -> None:
-        """Run a loop until the end; whatever it raises, it goes on."""
+        """Run a loop until the end; whatever it raises, it goes on.
+
+        An order to end too, here and below (`sys.exit()` in some library): it would end this thread
+        without a word.
+        """
         over = self.stopping if name == "receiver" else self.finished
         while not over.is_set():
             self.beats[name] = self.clock()
@@ -202,7 +208,7 @@ class Worker:
                 self.silence.met(error)
                 over.wait(min(self.silence.pause(), pause or LONGEST_OUTAGE_PAUSE))
                 continue
-            except Exception:
+            except BaseException:
                 log.exception("the %s met a fault that should not be; it goes on", name)
                 over.wait(1.0)
             if pause:
@@ -263,8 +269,8 @@ class Worker:
             faults.point("after_receive", message.product_id)
         try:
             return self.parts.claims.take_all([each.product_id for each in messages])
-        except Exception as error:
-            log.info("claims are taken one by one: %s", error)
+        except BaseException as error:
+            log.info("claims are taken one by one: %r", error)
             return {}
 
     def _hold(self, message: Message) -> bool:
@@ -290,7 +296,7 @@ class Worker:
             log.info("%s", error.message)
         except Unavailable as error:
             self.outage.met(error)
-        except Exception:
+        except BaseException:
             log.exception("product %d met a fault that should not be", message.product_id)
         finally:
             self._let_go(message)
@@ -335,7 +341,7 @@ class Worker:
             self._give_back(message, claim, error, error.retry_after or self.outage.pause())
         except ProductError as error:
             self._retry_or_give_up(message, claim, error)
-        except Exception as error:
+        except BaseException as error:
             log.exception("product %d met a fault that should not be", claim.product_id)
             unknown = ProductError(
                 f"an unexpected fault ({type(error).__name__}): see the worker's log",
