@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from packshot import faults
 from packshot.database import Database
 from packshot.errors import Conflict, NotFound, PackshotError
 from packshot.ledger import products_paid_for, spent_today
@@ -286,6 +287,7 @@ class Catalog:
                     return before
                 created = self._insert(session, products)
                 _remember(session, idempotency, created)
+                faults.point("before_commit")
         except IntegrityError as error:
             if idempotency is None:
                 raise
@@ -343,6 +345,7 @@ class Catalog:
 
     def send(self, product_ids: Sequence[int]) -> None:
         """Tell the queue, after the commit. What it does not take now is sent again later."""
+        faults.point("before_send")
         if not self.queue.is_external:
             self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
         elif self.clock() >= self.keep_still_until:  # else each request would wait for it in vain
@@ -350,7 +353,9 @@ class Catalog:
 
     def _send(self, product_ids: Sequence[int]) -> None:
         try:
-            self._mark_sent(self.queue.send(product_ids))
+            taken = self.queue.send(product_ids)
+            faults.point("before_mark")
+            self._mark_sent(taken)
         except PackshotError as error:
             self.keep_still_until = self.clock() + KEEP_STILL_SECONDS
             log.warning(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from sqlalchemy import Select, and_, func, not_, select
 
+from packshot import faults
 from packshot.aws import Connection, Resource
 from packshot.database import Database
 from packshot.errors import NotConfigured, Unavailable
@@ -345,6 +346,7 @@ class SqsQueue:
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(handles)
         ]
+        faults.point("before_delete")
         with self._sqs.asking("sqs:DeleteMessage") as sqs:
             answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)
         failed = [each for each in answer.get("Failed", []) if _short_code(each) not in GONE]

@@ -396,6 +396,7 @@ class Worker:
             return
         claims = [held.claim for held in young if held.claim is not None]
         lost = self.parts.claims.renew(claims) if claims else []
+        faults.point("during_heartbeat")
         self.queue.extend([held.message for held in young], self.lease_seconds)
         for claim in lost:
             log.info("product %d is no longer held here", claim.product_id)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import pytest
+from sqlalchemy import update
 
 from faults.chaos import kill_at_random
 from faults.rig import WANTED, Rig
+from faults.warm import WarmWorker
+from packshot.catalog import NewProduct
+from packshot.models import Product, now
+from packshot.serving import open_door
+from packshot.wiring import build
 
 POINTS = (
     "after_receive",
@@ -46,6 +55,58 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: 
     assert audit.deaths == len(POINTS)
     assert sum(audit.repeated.values()) <= len(BESIDE_A_CALL) * (WANTED - 1)
     assert not rig.repeats_without_a_death()
+
+
+def create(products: Sequence[NewProduct]) -> int:
+    """What the API does for one bulk request."""
+    services = build(open_door())
+    services.catalog.create(products)
+    services.close()
+    return 0
+
+
+@pytest.mark.timeout(120)
+def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: Rig) -> None:
+    """The products of the second and third one are waiting, and are finished like any others."""
+    bulk = partial(create, [rig.product()] * 2)
+    for point, made in [("before_commit", 0), ("before_send", 2), ("before_mark", 2)]:
+        if point == "before_mark" and rig.aws is None:
+            continue  # nothing is marked there: the rows are the queue
+        before = sum(rig.statuses().values())
+        killed = WarmWorker(rig.folder, rig.environment | {"PACKSHOT_KILL_AT": point}, bulk)
+        with rig.running(killed.start()):
+            rig.wait_for_death(killed)
+        assert sum(rig.statuses().values()) == before + made, point
+    with rig.database.write() as session:  # unsent for longer than the two seconds it is left
+        session.execute(update(Product).values(queued_at=now(-5)))
+    last = rig.worker(LEASE_SECONDS="30")
+    with rig.running(last):
+        rig.wait_done()
+        assert rig.paid_once().statuses == {"pending_review": 2 if rig.aws is None else 4}
+        assert last.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
+    """In its heartbeat; where there is SQS also while it sends again, and while it deletes."""
+    rig.create(4)
+    with rig.database.write() as session:
+        session.execute(update(Product).values(sent_at=None, queued_at=now(-5)))
+    here = ["during_heartbeat"] if rig.aws is None else ["before_mark", "during_heartbeat"]
+    here += [] if rig.aws is None else ["before_delete"]
+    for point in here:
+        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY="2")
+        with rig.running(killed):
+            rig.wait_for_death(killed)
+    last = rig.worker()
+    with rig.running(last):
+        rig.wait_done()
+        if rig.aws is not None:
+            rig.until(lambda: rig.queue.depth().waiting + rig.queue.depth().in_flight == 0)
+        audit = rig.audit()
+        assert (audit.faults, audit.statuses) == ([], {"pending_review": 4})
+        assert not rig.repeats_without_a_death()
+        assert last.stop() == 0
 
 
 @pytest.mark.timeout(240)

@@ -1,7 +1,7 @@
-"""The stand-alone worker in a process of its own, forked from one that has done the imports.
+"""The program in a process of its own, forked from one that has done the imports.
 
-It runs what `python -m src.worker` runs. A dozen of them can be killed in a few seconds this way;
-the cold start is tested where the start itself matters.
+It runs what `python -m src.worker` runs, or another door of it. A dozen of them can be killed in a
+few seconds this way; the cold start is tested where the start itself matters.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -36,7 +36,14 @@ def _server() -> ForkServerContext:
     return context
 
 
-def _run(environment: dict[str, str], log: str) -> None:
+def run_worker() -> int:
+    """`python -m src.worker`."""
+    from packshot.serving import run_worker
+
+    return run_worker()
+
+
+def _run(environment: dict[str, str], log: str, door: Callable[[], int]) -> None:
     """The child: become the process that the command would have started."""
     os.setsid()
     os.environ.clear()
@@ -45,23 +52,26 @@ def _run(environment: dict[str, str], log: str) -> None:
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
-    from packshot.serving import run_worker
-
-    sys.exit(run_worker())
+    sys.exit(door())
 
 
 class WarmWorker:
-    """Like a PackshotProcess of `python -m src.worker`."""
+    """Like a PackshotProcess of `python -m src.worker`, or of another `door`."""
 
     _made = 0
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        door: Callable[[], int] = run_worker,
+    ) -> None:
         WarmWorker._made += 1
         self.log_path = folder / f"worker-{WarmWorker._made}.log"
         self.log_path.touch()
         defaults = {"MEDIA_DIR": str(folder / "media")}
         whole = clean_environment() | defaults | dict(environment)
-        self.process = _server().Process(target=_run, args=(whole, str(self.log_path)))
+        self.process = _server().Process(target=_run, args=(whole, str(self.log_path), door))
 
     def start(self) -> WarmWorker:
         self.process.start()
