@@ -90,6 +90,19 @@ def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id:
     assert isinstance(claims.take(product_id), Claim)
 
 
+@pytest.mark.parametrize("jump", [3600, -3600])
+def test_a_clock_that_jumps_during_a_lease_is_mended_by_the_heartbeat(
+    claims: Claims, product_id: int, jump: int
+) -> None:
+    """To the database's clock every moment it wrote before is an hour off then."""
+    claim = taken(claims, product_id)
+    set_product(claims.database, lease_until=now(LEASE - jump))
+    claims.check(claim)
+    assert claims.renew([claim]) == []
+    assert isinstance(claims.take(product_id), NotNow)
+    claims.complete(claim)
+
+
 def test_a_heartbeat_keeps_it(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     set_product(claims.database, lease_until=now(1))

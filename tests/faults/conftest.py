@@ -50,6 +50,8 @@ LONG = (
     "test_a_picture_that_kills_the_process_fails_and_holds_up_nobody[cloud]",
     "test_without_file_descriptors_it_waits_and_recovers[cloud]",
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
+    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[cloud]",
+    "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
 )
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM under load, and a rolling restart: no request and no product is lost."""
+"""Processes of gunicorn that stop, are replaced or killed: no request, no product is lost."""
 
 from __future__ import annotations
 
@@ -99,3 +99,54 @@ def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -
     with rig.running(last):
         rig.wait_done(seconds=120)
         assert rig.paid_once().statuses["failed"] == 0
+
+
+@pytest.mark.timeout(120)
+def test_killed_processes_of_gunicorn_lose_no_product(on_defaults: Rig) -> None:
+    """The master starts another one; killed itself, its processes finish what they have and end."""
+    rig = on_defaults
+    rig.fake.latency = 0.5
+    web = rig.web("--preload", workers=2, WORKER_CONCURRENCY="1")
+    family: list[psutil.Process] = []
+    with rig.running(web):
+        try:
+            web.wait_for_line("Worker thread started", 2)
+            family += psutil.Process(web.pid).children()
+            rig.create(8)
+            rig.until(lambda: len(rig.fake.paid()) >= 2)
+            family[0].kill()
+            rig.deaths.append(time.time())
+            web.wait_for_line("Worker thread started", 3)
+            family += set(psutil.Process(web.pid).children()) - set(family)
+            web.stop(signal.SIGKILL)
+            assert psutil.wait_procs(family, 30)[1] == [], "they outlive their master"
+        finally:
+            for process in family:
+                if process.is_running():
+                    process.kill()
+    last = rig.worker()
+    with rig.running(last):
+        rig.wait_done()
+        audit = rig.audit()
+        assert (audit.faults, audit.statuses) == ([], {"pending_review": 8})
+        assert not rig.repeats_without_a_death()
+
+
+@pytest.mark.timeout(120)
+def test_processes_that_gunicorn_recycles_lose_nothing(on_defaults: Rig) -> None:
+    """`--max-requests` ends a process in the middle of its work, without a signal."""
+    rig = on_defaults
+    rig.fake.latency = 0.5
+    web = rig.web("--preload", "--max-requests", "3", workers=2, LEASE_SECONDS="60")
+    with rig.running(web):
+        web.wait_for_line("Worker thread started", 2)
+        customer = Customer(rig, web)
+        for _ in range(9):
+            headers = {"Connection": "close"}
+            answer = web.http.request("POST", customer.url, json=customer.body, headers=headers)
+            assert answer.status == 201
+        web.wait_for_line("Worker thread started", 4)
+        rig.wait_done()
+        assert rig.paid_once().statuses == {"pending_review": 9}
+        assert "Traceback" not in web.log()
+        assert web.stop() == 0

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 
@@ -138,6 +139,50 @@ def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> N
         audit = rig.audit()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids)})
         assert other.stop() == 0
+
+
+#: Its clock_nanosleep refuses a moment of a monotonic clock that is not faked, which is how Python
+#: sleeps; waiting for an event goes another way.
+WORKER_UNDER_FAKETIME = """
+import runpy, threading, time
+time.sleep = lambda seconds: threading.Event().wait(seconds) and None
+runpy.run_module("src.worker", run_name="__main__")
+"""
+
+
+@pytest.mark.timeout(120)
+def test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing(rig: Rig) -> None:
+    """Forth and back, while products are held; where the server's clock counts, with another
+    worker beside it, which would take over what looks abandoned."""
+    clock = rig.folder / "clock"
+    clock.write_text("+0s")
+    more = {
+        "LD_PRELOAD": faketime_library(),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # a clock that is set moves no monotonic one
+        "LEASE_SECONDS": "30",
+    }
+    rig.fake.latency = 1.0
+    command = (sys.executable, "-c", WORKER_UNDER_FAKETIME)
+    jumping = PackshotProcess(rig.folder, command, rig.environment | more).start()
+    crew = [] if rig.aws is None else [rig.worker(LEASE_SECONDS="30")]
+    with rig.running(jumping, *crew):
+        jumping.wait_for_line("Worker thread started")
+        for number, jump in enumerate(["+3600s", "+0s"], start=1):
+            rig.create(4)
+            jumping.wait_for_line("Received message", number)
+            clock.write_text(jump)
+            rig.wait_done()
+        assert_done_once(rig, 8)
+        assert jumping.stop() == 0
+
+
+def faketime_library() -> str:
+    if shutil.which("faketime") is None:
+        missing("faketime is not installed: apt-get install faketime")
+    show = ["faketime", "-m", "-f", "+0s", "printenv", "LD_PRELOAD"]
+    return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.mark.timeout(120)
