@@ -147,7 +147,7 @@ class Instant(Pixels):
         if function is imaging.previews_of:
             return cast(T, {})
         if function is imaging.read_header:
-            return cast(T, imaging.Header("image/jpeg", 1, 1, False, False, False))
+            return cast(T, imaging.Header("image/jpeg", 1, 1, False, False, False, ()))
         return cast(T, imaging.Encoded(cast(bytes, args[0]), "image/jpeg", 1, 1, {}))
 
 
