@@ -195,6 +195,7 @@ class Histories(RuleBasedStateMachine):
             raise strand.outcome
         else:
             assert not held
+            self.queue.extend([strand.message], 0)  # in time it comes back by itself
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), end=st.sampled_from(["pause", "fail", "give_back"]))
@@ -216,7 +217,6 @@ class Histories(RuleBasedStateMachine):
         else:
             assert held
             self.tokens[claim.product_id] = None
-            self.queue.extend([strand.message], 0)
 
     # -- helpers of the model --------------------------------------------------------------------
 
@@ -234,6 +234,7 @@ class Histories(RuleBasedStateMachine):
     def _drop(self, strand: Strand) -> None:
         strand.die()
         self.held.remove(strand)
+        self.queue.extend([strand.message], 0)
 
     # -- what always holds -----------------------------------------------------------------------
 
