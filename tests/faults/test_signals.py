@@ -133,20 +133,23 @@ def test_killed_processes_of_gunicorn_lose_no_product(on_defaults: Rig) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_processes_that_gunicorn_recycles_lose_nothing(on_defaults: Rig) -> None:
+@pytest.mark.parametrize(("processes", "most", "requests"), [(1, 2, 2), (2, 3, 9)])
+def test_processes_that_gunicorn_recycles_lose_nothing(
+    on_defaults: Rig, processes: int, most: int, requests: int
+) -> None:
     """`--max-requests` ends a process in the middle of its work, without a signal."""
     rig = on_defaults
     rig.fake.latency = 0.5
-    web = rig.web("--preload", "--max-requests", "3", workers=2, LEASE_SECONDS="60")
+    web = rig.web("--preload", "--max-requests", str(most), workers=processes, LEASE_SECONDS="60")
     with rig.running(web):
-        web.wait_for_line("Worker thread started", 2)
+        web.wait_for_line("Worker thread started", processes)
         customer = Customer(rig, web)
-        for _ in range(9):
+        for _ in range(requests):
             headers = {"Connection": "close"}
             answer = web.http.request("POST", customer.url, json=customer.body, headers=headers)
             assert answer.status == 201
-        web.wait_for_line("Worker thread started", 4)
+        web.wait_for_line("Worker thread started", processes * 2)
         rig.wait_done()
-        assert rig.paid_once().statuses == {"pending_review": 9}
+        assert rig.paid_once().statuses == {"pending_review": requests}
         assert "Traceback" not in web.log()
         assert web.stop() == 0
