@@ -52,9 +52,9 @@ $(AWS): requirements-aws.txt | $(BIN)/python
 	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
 	@touch $@
 
-test: $(DEV) $(AWS) chromium
+test: $(DEV) chromium
 	@echo "== Running the tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal $(TESTS)
+	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 4 --dist worksteal $(TESTS)
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"
@@ -64,7 +64,7 @@ check: $(DEV)
 	@$(BIN)/lint-imports --no-logo
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
-soak: $(DEV)
+soak: $(DEV) $(AWS) chromium
 	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak)
 	@$(BIN)/python bench/soak.py $(RUNS)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from servers.aws import Aws
+from servers.loopback import served
 from servers.packshot_process import BIN
 from shop import Shop
-from test_client import becomes, served
+from test_client import becomes
 
 from packshot.cli import COMMANDS, main
 from packshot.fake_gemini import FakeGemini

@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.loopback import served
 from shop import SECRETS, Json, Shop, row
 from sqlalchemy import update
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from packshot.client import ApiError, Client
 from packshot.models import FAILED, PENDING_REVIEW, Product
 
 Application = Callable[..., Iterable[bytes]]
-
-
-class Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        """A connection that is dropped on purpose is nothing to tell of."""
-
-
-@contextmanager
-def served(application: Any) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_the_apis_page_shows_every_operation_from_our_own_files(
         expect(page.get_by_text(operation["summary"], exact=True)).to_be_visible()
     page.locator("#operations-Products-createProducts .opblock-summary-control").click()
     expect(page.locator(".opblock.is-open")).to_contain_text("raw/phone.jpg")
-    assert len(answers) > 5  # the page, the document, and what the page loads
+    assert len(answers) >= 5  # the page, its style and scripts, and the document
     own = (f"{shop.url}/", "data:")
     assert [found for found in answers if not found[0].startswith(own) or found[1] >= 400] == []
 

@@ -176,6 +176,7 @@ def with_aws(script: str, folder: Path, aws: Aws, region: str, **more: str) -> s
     return bash(f"{endpoint}\n{script}", folder, environment)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(120)
 def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) -> None:
     queue, bucket = f"queue-{uuid.uuid4().hex}", f"a-{uuid.uuid4().hex}"
@@ -205,6 +206,7 @@ def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) ->
     assert "0 messages are in the queue again." in printed
 
 
+@pytest.mark.soak
 def test_the_bucket_may_be_in_any_region(moto: Aws, tmp_path: Path) -> None:
     """Outside the first region S3 wants to be told which one."""
     bucket = f"a-{uuid.uuid4().hex}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.loopback import served
 from shop import API_KEYS, SECRETS, Json, Shop
-from werkzeug.serving import make_server
 
 from packshot import export
 from packshot.cli import main
@@ -116,22 +115,14 @@ def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path
     shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS)
     product_id, _ = shop.reviewable(variants=2)
     approve(shop, product_id)
-    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.port}"
+    with served(shop.app) as url:
         run = CliRunner().invoke
         target = tmp_path / "approved.jsonl"
         common = ["export", "--url", url, "--format", "jsonl"]
         refused = run(main, [*common, "-o", str(target)])
         done = run(main, [*common, "-o", str(target), "--key", SECRETS["review"]])
         shown = run(main, [*common, "--key", SECRETS["review"]])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        shop.close()
+    shop.close()
     assert refused.exit_code == 1
     assert done.exit_code == 0, done.output
     assert target.read_text() == shown.output

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from servers.packshot_process import ROOT, PackshotProcess, gunicorn
 
 from packshot import imaging
+from packshot.cli import main
 from packshot.client import Client, Json
 
 SAMPLES = sorted((ROOT / "samples" / "photos").glob("*.jpg"))
@@ -125,23 +125,18 @@ def test_the_upload_command_takes_a_folder_and_a_csv(
         f"Mugs,nothing.jpg,100,90\n"
     )
     dry = packshot("upload", str(listing), "--dry-run", "--url", server.url)
-    assert dry.returncode == 1
+    assert dry.exit_code == 1
     assert "1 of 3 rows look good" in dry.stdout
     done = packshot("upload", str(listing), "--json", "--url", server.url)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert len(json.loads(done.stdout)) == 1
     folder = tmp_path / "photos"
     folder.mkdir()
     (folder / "a.jpg").write_bytes(SAMPLES[0].read_bytes())
     whole = packshot("upload", str(folder), "--wait", "--json", "--url", server.url)
-    assert whole.returncode == 0, whole.stderr
+    assert whole.exit_code == 0, whole.stderr
     assert [p["status"] for p in json.loads(whole.stdout)] == ["pending_review"]
 
 
-def packshot(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "packshot.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
+def packshot(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)

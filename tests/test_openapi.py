@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 from fakes import photo_bytes
+from servers.loopback import served
 from shop import API_KEYS, SECRETS, Json, Shop, row
-from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from packshot.web import examples
@@ -270,11 +269,6 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "41
 """
 
 
-class Quiet(WSGIRequestHandler):
-    def log_request(self, *_: object) -> None:
-        """Hundreds of lines would hide the one that counts."""
-
-
 @pytest.mark.timeout(120)
 def test_schemathesis_finds_nothing(shop: Shop, tmp_path: Path) -> None:
     """All its checks and phases, over a socket; some hundreds of requests."""
@@ -282,19 +276,12 @@ def test_schemathesis_finds_nothing(shop: Shop, tmp_path: Path) -> None:
         shop.reviewable()
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
-    server = make_server("127.0.0.1", 0, shop.app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(shop.app) as url:
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
-        command += [f"http://127.0.0.1:{server.port}/openapi.json", "--checks", "all"]
+        command += [f"{url}/openapi.json", "--checks", "all"]
         command += ["--header", f"Authorization: Bearer {SECRETS['all']}", "--no-color"]
         command += ["--header", f"X-API-Key: {SECRETS['all']}"]
         command += ["--max-examples", "5", "--generation-deterministic"]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert ended.returncode == 0, ended.stdout[-8000:] + ended.stderr[-2000:]
     assert "Unresolvable references" not in ended.stdout

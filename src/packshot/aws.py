@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from packshot.errors import NotConfigured, RateLimited, Unavailable
@@ -16,6 +17,7 @@ from packshot.forks import after_fork
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.loaders import Loader
     from botocore.exceptions import ClientError
 
 ClientT = TypeVar("ClientT")
@@ -145,10 +147,23 @@ class Connection(Generic[ClientT]):
 
 
 def _session() -> Session:
-    # One of its own: making clients from boto3's default session is not thread-safe.
+    """One of its own: making clients from boto3's default session is not thread-safe."""
     from boto3.session import Session
+    from botocore.session import get_session
 
-    return Session()
+    session, loader = get_session(), _descriptions()
+    session.register_component("data_loader", loader)
+    made = Session(botocore_session=session)  # adds its own folder to those that are searched
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+    return made
+
+
+@cache
+def _descriptions() -> Loader:
+    """AWS's description of its services, read once: it is most of what a client costs."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def in_words(error: Exception, resource: Resource, permission: str) -> Unavailable:

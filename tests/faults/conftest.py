@@ -51,6 +51,7 @@ LONG = (
     "test_without_file_descriptors_it_waits_and_recovers[cloud]",
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[cloud]",
+    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
     "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
     "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",

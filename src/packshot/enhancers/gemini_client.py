@@ -152,7 +152,7 @@ class GeminiClient:
                 "trust_env": False,
                 "verify": tls,  # unused beside our transport; else the SDK loads its own
             },
-            async_client_args={"verify": tls, "trust_env": False},
+            async_client_args={"verify": tls, "ssl": tls, "trust_env": False},  # unused as well
         )
         return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
 
