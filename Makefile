@@ -13,10 +13,11 @@ export PYTHONDONTWRITEBYTECODE =
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
-.PHONY: help demo run test check format lock chromium bench soak clean audit
+.PHONY: help demo run test test-extra check format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
 	@echo "make test            install what the tests need and run them all"
+	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
 	@echo "make bench           the benchmarks, beside what people would pick instead; under ten minutes"
@@ -56,6 +57,11 @@ test: $(DEV) chromium
 	@echo "== Running the tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 4 --dist worksteal $(TESTS)
 
+# Twins of tests above, on PostgreSQL, and rarer cases: what does not fit into five minutes.
+test-extra: $(DEV) $(AWS) chromium
+	@echo "== Running the extra tests"
+	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal -m extra $(TESTS)
+
 check: $(DEV)
 	@echo "== Format, lint, types, layers"
 	@$(BIN)/ruff format --check --quiet .
@@ -64,8 +70,8 @@ check: $(DEV)
 	@$(BIN)/lint-imports --no-logo
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
-soak: $(DEV) $(AWS) chromium
-	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak)
+soak: $(DEV)
+	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak tests/faults)
 	@$(BIN)/python bench/soak.py $(RUNS)
 
 audit:

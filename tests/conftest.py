@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -41,6 +42,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(autouse=True)
+def same_log_afterwards() -> Iterator[None]:
+    """A command that was run here logs to what was its standard error, which is closed by then."""
+    yield
+    for handler in logging.root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            logging.root.removeHandler(handler)
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +137,18 @@ def postgres_url(
     else:
         postgres.drop(name)
         postgres_name[:] = [postgres.create(postgres_template)]
+
+
+#: Layers above the SQL, whose tests on PostgreSQL are twins of those on SQLite.
+ABOVE_SQL = {
+    f"test_{name}.py"
+    for name in ("api", "auth", "export", "metrics", "pipeline", "retention", "webhooks", "worker")
+}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.name in ABOVE_SQL and "postgres" in item.name:
+        item.add_marker(pytest.mark.extra)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -104,6 +104,7 @@ def test_the_least_policy_is_enough(shop: Shop) -> None:
     assert shop.storage.health() is None
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("missing", [*QUEUE_ACTIONS, *OBJECT_ACTIONS, "s3:ListBucket"])
 def test_a_missing_right_is_named(missing: str, shop: Shop) -> None:
     name = missing.rstrip("*")
@@ -113,6 +114,7 @@ def test_a_missing_right_is_named(missing: str, shop: Shop) -> None:
     assert name in f"{shop.queue.health()} {shop.storage.health()}"
 
 
+@pytest.mark.extra
 def test_rights_that_are_granted_later_need_no_restart(shop: Shop) -> None:
     with pytest.raises(NotConfigured):
         everything(shop)

@@ -179,6 +179,7 @@ def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
 # Real pictures of the project
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("name", "ground"),
     [

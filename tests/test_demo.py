@@ -64,6 +64,7 @@ def test_the_demo_of_good_photos_ends_well(photos: Path) -> None:
     assert "1 picture in" in output
 
 
+@pytest.mark.extra
 def test_a_photo_that_fails_is_told_and_ends_with_1(photos: Path) -> None:
     whole = (photos / "ball.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])

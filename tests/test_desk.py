@@ -171,6 +171,7 @@ def test_a_batch_is_reviewed_by_keyboard_alone(shop: DeskShop, open_desk: Open) 
     assert reasons == {"colour"}
 
 
+@pytest.mark.extra
 def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -227,6 +228,7 @@ def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None
     assert lines == ["rejected"] * 3 + ["pending"] * 3 + ["approved"] * 3
 
 
+@pytest.mark.extra
 def test_undo_of_what_was_not_sent_yet_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(6)
     desk = open_desk(shop.url)
@@ -282,6 +284,7 @@ def test_a_new_round_comes_on_the_stage_before_it_is_decided(
     assert shown.get_attribute("src") == first.previews[1600]
 
 
+@pytest.mark.extra
 def test_approving_names_the_pictures_and_the_version_on_the_stage(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -308,6 +311,7 @@ def test_a_desk_that_has_not_heard_of_a_redo_approves_none_of_it(
     assert statuses_of(shop, number) == ["pending"] * 3
 
 
+@pytest.mark.extra
 def test_a_picture_rejected_before_stays_rejected(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     second = shop.services.catalog.product(number).images[1].id
@@ -324,6 +328,7 @@ def test_a_picture_rejected_before_stays_rejected(shop: DeskShop, open_desk: Ope
     assert [(line.who, line.reason) for line in lines] == [("ben", "edges")]
 
 
+@pytest.mark.extra
 def test_the_grid_approves_no_picture_that_was_rejected(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1, pictures=5)
     second = shop.services.catalog.product(number).images[1].id
@@ -338,6 +343,7 @@ def test_the_grid_approves_no_picture_that_was_rejected(shop: DeskShop, open_des
     until(lambda: statuses_of(shop, number) == wanted)
 
 
+@pytest.mark.extra
 def test_undo_of_an_older_toast_takes_back_that_batch(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(f"{shop.url}/grid")
@@ -380,6 +386,7 @@ def test_a_redo_sends_the_words_to_the_next_round_and_decides_nothing_before(
     expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
 
 
+@pytest.mark.extra
 def test_shortcuts_can_be_turned_off(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)
@@ -462,6 +469,7 @@ def test_the_slower_reviewer_is_told_who_was_faster(
     until(lambda: guarded_shop.statuses([number]) == ["rejected"])
 
 
+@pytest.mark.extra
 def test_what_others_decide_leaves_the_queue(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(3)
     desk = open_desk(shop.url)
@@ -521,6 +529,7 @@ def test_decisions_made_offline_are_saved_when_it_is_back(shop: DeskShop, open_d
     assert shop.statuses(ids) == ["approved", "rejected", "approved"]
 
 
+@pytest.mark.extra
 def test_an_answer_that_got_lost_is_no_conflict(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     desk = open_desk(shop.url)
@@ -543,6 +552,7 @@ def test_an_answer_that_got_lost_is_no_conflict(shop: DeskShop, open_desk: Open)
     expect(desk.page.locator(".toast")).to_have_count(0)
 
 
+@pytest.mark.extra
 def test_a_server_that_fails_is_asked_again_and_no_other_is_taken_for_ours(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -564,6 +574,7 @@ def test_a_server_that_fails_is_asked_again_and_no_other_is_taken_for_ours(
     assert next(answers, None) is None
 
 
+@pytest.mark.extra
 def test_a_decision_that_hangs_is_sent_again(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     desk = open_desk(shop.url)
@@ -581,6 +592,7 @@ def test_a_decision_that_hangs_is_sent_again(shop: DeskShop, open_desk: Open) ->
     expect(desk.page.locator(".toast")).to_have_count(0)
 
 
+@pytest.mark.extra
 def test_what_was_refused_at_the_end_comes_back_on_the_stage(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -653,6 +665,7 @@ def test_decisions_wait_for_who_made_them(guarded_shop: DeskShop, open_desk: Ope
     assert {line.who for line in history(number)} == {"asha"}
 
 
+@pytest.mark.extra
 def test_a_page_decides_under_no_other_name(guarded_shop: DeskShop, open_desk: Open) -> None:
     [number] = guarded_shop.stock(1)
     history = guarded_shop.services.catalog.history
@@ -670,6 +683,7 @@ def test_a_page_decides_under_no_other_name(guarded_shop: DeskShop, open_desk: O
     assert {line.who for line in history(number)} == {"asha"}
 
 
+@pytest.mark.extra
 def test_a_proxy_without_packshot_is_told_as_such(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(1)
     page = open_desk(shop.url).page
@@ -679,6 +693,7 @@ def test_a_proxy_without_packshot_is_told_as_such(shop: DeskShop, open_desk: Ope
     expect(page.locator("#banner")).to_be_hidden()
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("path", "status"), [("/", 500), ("/grid", 503), ("/failed", 503)])
 def test_a_list_that_fails_is_asked_for_again(
     shop: DeskShop, open_desk: Open, path: str, status: int
@@ -816,6 +831,7 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     assert found == {("Food", "15.50"), ("Kitchen", "9.00")}
 
 
+@pytest.mark.extra
 def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk: Open) -> None:
     money = (Decimal(1), Decimal(1), Decimal(0), Decimal(0))
     batch = [NewProduct("Mugs", f"https://shop.example/{n}.jpg", *money) for n in range(205)]
@@ -830,6 +846,7 @@ def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk:
     assert numbers == [f"Mugs #{product.id}" for product in created.products]
 
 
+@pytest.mark.extra
 def test_an_upload_that_is_no_picture_says_so_at_its_line(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -876,6 +893,7 @@ def test_new_products_come_up_by_themselves(shop: DeskShop, open_desk: Open) -> 
     expect(shown_number(desk.page)).to_have_text(f"#{number}", timeout=12_000)
 
 
+@pytest.mark.extra
 def test_the_reviewers_own_decisions_do_not_fetch_the_list_again(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -906,6 +924,7 @@ def test_the_desk_can_be_filtered_by_category(shop: DeskShop, open_desk: Open) -
     expect(left(page)).to_have_text("2 left")
 
 
+@pytest.mark.extra
 def test_what_spreadsheets_write_can_be_read(shop: DeskShop, open_desk: Open) -> None:
     page = open_desk(shop.url).page
     texts = [
@@ -927,6 +946,7 @@ def test_what_spreadsheets_write_can_be_read(shop: DeskShop, open_desk: Open) ->
     ]
 
 
+@pytest.mark.extra
 def test_a_reload_keeps_what_was_not_saved(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)
@@ -988,7 +1008,7 @@ def test_hostile_text_is_shown_and_never_run(shop: DeskShop, open_desk: Open) ->
 
 # -- looks and access ------------------------------------------------------------------------------
 
-PAGES = ("/", "/grid", "/products/1", "/upload", "/waiting", "/failed")
+PAGES = ("/", "/grid", "/upload", "/products/1", "/waiting", "/failed")
 
 
 def assert_accessible(page: Page) -> None:
@@ -1011,7 +1031,9 @@ def assert_large_enough(page: Page) -> None:
     assert small == []
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    "path", [*PAGES[:3], *(pytest.param(path, marks=pytest.mark.extra) for path in PAGES[3:])]
+)
 def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     shop: DeskShop, open_desk: Open, path: str
 ) -> None:
@@ -1030,6 +1052,7 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
     assert_large_enough(page)
 
 
+@pytest.mark.extra
 def test_axe_finds_nothing_at_the_door_and_in_dialogs(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:
@@ -1086,6 +1109,7 @@ def test_every_button_tells_its_key_to_assistive_technology_too(
         assert [word for word in words if not TOKEN.fullmatch(word)] == []
 
 
+@pytest.mark.extra
 def test_the_next_product_comes_only_when_asked_for(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)

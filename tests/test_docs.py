@@ -81,7 +81,10 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/operate.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/api.md", pytest.param("docs/operate.md", marks=pytest.mark.extra)],
+)
 def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None:
     script = "\n".join(blocks(page)).replace("http://localhost:5000", process.url)
     assert script
@@ -142,7 +145,7 @@ STARTED = {
 }
 
 
-@pytest.mark.soak  # `make test` starts all of them too, in test_serving and beside their own tests
+@pytest.mark.extra  # nearly the same are started in test_serving
 @pytest.mark.parametrize("command", STARTED)
 def test_what_is_started_by_hand_starts(command: str, aws: Aws, tmp_path: Path) -> None:
     local = command.replace("-w 4 -b 0.0.0.0:5000", "-w 1 -b 127.0.0.1:{port}")
@@ -176,7 +179,7 @@ def with_aws(script: str, folder: Path, aws: Aws, region: str, **more: str) -> s
     return bash(f"{endpoint}\n{script}", folder, environment)
 
 
-@pytest.mark.soak
+@pytest.mark.extra
 @pytest.mark.timeout(120)
 def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) -> None:
     queue, bucket = f"queue-{uuid.uuid4().hex}", f"a-{uuid.uuid4().hex}"
@@ -206,7 +209,7 @@ def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) ->
     assert "0 messages are in the queue again." in printed
 
 
-@pytest.mark.soak
+@pytest.mark.extra
 def test_the_bucket_may_be_in_any_region(moto: Aws, tmp_path: Path) -> None:
     """Outside the first region S3 wants to be told which one."""
     bucket = f"a-{uuid.uuid4().hex}"

@@ -15,6 +15,7 @@ from packshot.client import Client
 COMMAND = (str(BIN / "packshot"), "serve", "--fake-gemini")
 
 
+@pytest.mark.extra
 def test_the_gemini_path_is_shown_without_a_key_and_kept_apart(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(photo_bytes())

@@ -25,6 +25,7 @@ def test_the_committed_document_is_the_served_one() -> None:
     assert DOCUMENT.read_text() == script.document(), "run: python scripts/write_openapi.py"
 
 
+@pytest.mark.extra
 def test_a_generated_client_talks_to_the_real_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

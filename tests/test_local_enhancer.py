@@ -97,6 +97,7 @@ def test_clutter_keeps_its_background_and_says_why() -> None:
     assert pictures[1].warning is None
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("make", [mug, clutter])
 def test_ten_variants_have_ten_names(make: Callable[[], Bytes]) -> None:
     analysis, pictures = run(make(), wanted=10)

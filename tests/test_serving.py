@@ -25,8 +25,8 @@ FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
     ("command", "workers"),
     [
         (gunicorn(2), 2),
-        pytest.param(gunicorn(2, "--preload"), 2, marks=pytest.mark.soak),
-        pytest.param(gunicorn(2, *FOREIGN_CONF), 2, marks=pytest.mark.soak),
+        pytest.param(gunicorn(2, "--preload"), 2, marks=pytest.mark.extra),
+        pytest.param(gunicorn(2, *FOREIGN_CONF), 2, marks=pytest.mark.extra),
         (gunicorn(1, "--preload", *FOREIGN_CONF), 1),
         (RUN_PY, 1),
         ((str(BIN / "flask"), "--app", "src.app", "run", "--port", "{port}"), 1),
@@ -73,7 +73,7 @@ def test_one_worker_per_serving_process(
         RUN_PY,
         pytest.param(
             (str(BIN / "flask"), "--app", "src.app", "run", "--reload", "--port", "{port}"),
-            marks=pytest.mark.soak,
+            marks=pytest.mark.extra,
         ),
     ],
     ids=["run.py", "flask"],
@@ -89,6 +89,7 @@ def test_the_reloaders_parent_has_no_worker(tmp_path: Path, command: tuple[str, 
             process.terminate()
 
 
+@pytest.mark.extra
 def test_a_web_process_without_a_worker(tmp_path: Path) -> None:
     with PackshotProcess(tmp_path, RUN_PY, {"WORKER_ENABLED": "false"}) as server:
         server.wait_until_serving()
@@ -97,7 +98,7 @@ def test_a_web_process_without_a_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extra)]
 )
 def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
     with PackshotProcess(tmp_path, WORKER, {"WORKER_ENABLED": "false"}) as worker:
@@ -105,6 +106,7 @@ def test_the_worker_on_its_own_ends_with_0(tmp_path: Path, number: int) -> None:
         assert worker.stop(number) == 0, worker.log()
 
 
+@pytest.mark.extra
 def test_a_signal_the_server_ignores_does_not_stop_its_worker(tmp_path: Path) -> None:
     """A shell script's `python run.py &` ignores Ctrl-C."""
     ignoring = ("sh", "-c", "trap '' INT; exec \"$0\" run.py", sys.executable)
@@ -117,6 +119,7 @@ def test_a_signal_the_server_ignores_does_not_stop_its_worker(tmp_path: Path) ->
         assert server.stop() == 0
 
 
+@pytest.mark.extra
 def test_gunicorn_waits_longer_than_the_worker_may_take(tmp_path: Path) -> None:
     done = subprocess.run(
         [*gunicorn(1, "--print-config")],
@@ -131,6 +134,7 @@ def test_gunicorn_waits_longer_than_the_worker_may_take(tmp_path: Path) -> None:
     assert (limits["graceful_timeout"], limits["timeout"]) == ("125", "130")
 
 
+@pytest.mark.extra
 def test_gunicorns_error_log_holds_our_lines(tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     with PackshotProcess(tmp_path, gunicorn(1, "--error-logfile", str(log))) as server:
@@ -160,12 +164,19 @@ def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
     ("command", "knob", "value", "says"),
     [
         (("run.py",), "API_KEYS", "alice", "API_KEYS"),
-        (("-m", "src.worker"), "RAW_IMAGE_HOSTS", "http://a b", "RAW_IMAGE_HOSTS: 'http://a b'"),
-        (
+        pytest.param(
+            ("-m", "src.worker"),
+            "RAW_IMAGE_HOSTS",
+            "http://a b",
+            "RAW_IMAGE_HOSTS: 'http://a b'",
+            marks=pytest.mark.extra,
+        ),
+        pytest.param(
             ("scripts/create_product_images_table.py",),
             "DATABASE_URL",
             "postgresql://me:hush@127.0.0.1:1/x",
             "the database does not answer: connection failed",
+            marks=pytest.mark.extra,
         ),
     ],
     ids=["web", "worker", "database"],

@@ -17,8 +17,8 @@ from packshot.forks import after_fork
 
 if TYPE_CHECKING:
     from boto3.session import Session
-    from botocore.loaders import Loader
     from botocore.exceptions import ClientError
+    from botocore.loaders import Loader
 
 ClientT = TypeVar("ClientT")
 

@@ -15,7 +15,7 @@ def kill_at_random(
 ) -> None:
     """kill -9 one of the workers again and again; at the end others finish what is left."""
     chance = random.Random(1)
-    crew = [rig.worker(WORKER_CONCURRENCY="4") for _ in range(workers)]
+    crew = [rig.worker(WORKER_CONCURRENCY="2") for _ in range(workers)]
     try:
         for _ in range(kills):
             time.sleep(chance.uniform(*pauses))
@@ -34,4 +34,4 @@ def kill_at_random(
 def _replaced(rig: Rig, victim: WarmWorker) -> WarmWorker:
     victim.send(signal.SIGKILL)
     rig.wait_for_death(victim)
-    return rig.worker(WORKER_CONCURRENCY="4")
+    return rig.worker(WORKER_CONCURRENCY="2")

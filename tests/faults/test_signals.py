@@ -132,6 +132,7 @@ def test_killed_processes_of_gunicorn_lose_no_product(on_defaults: Rig) -> None:
         assert not rig.repeats_without_a_death()
 
 
+@pytest.mark.extra
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(("processes", "most", "requests"), [(1, 2, 2), (2, 3, 9)])
 def test_processes_that_gunicorn_recycles_lose_nothing(

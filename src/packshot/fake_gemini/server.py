@@ -271,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._served(asked)
 
     def _served(self, asked: strict.Asked) -> None:
-        kind = "picture" if asked.wants_picture else "analysis"
+        began, kind = time.time(), "picture" if asked.wants_picture else "analysis"
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
         try:
@@ -281,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.paid:
             self.gemini.think()
         self.gemini.write_down(
-            PaidCall(time.time(), call, kind, asked.model, reply.status, reply.paid, name)
+            PaidCall(began, time.time(), call, kind, asked.model, reply.status, reply.paid, name)
         )
         self._reply(reply)
 

@@ -22,7 +22,8 @@ SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: nobody may ke
 class PaidCall:
     """One request, as the ledger keeps it. `paid`: the work was done, whatever became of it."""
 
-    at: float  # seconds since 1970
+    began: float  # seconds since 1970, as `at`: when it was asked for
+    at: float  # and answered
     call: str  # product/round/variant, from the x-packshot-call header; "" without
     kind: str  # "analysis" or "picture"
     model: str
