@@ -3,14 +3,17 @@
     python -m bench memory
 
 A gunicorn process with its worker: first 32 products with a 24 MP photo each, all in flight; then
-1,000 products in a row with a small one. Memory is resident, of the process and its children, in MB
-(shared pages are counted twice, so it is a little less).
+1,000 products in a row with a small one and one picture each. Memory is resident, of the process
+and its children, in MB; of a page that several share each has its part (PSS).
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 from fakes import photo_bytes
@@ -31,15 +34,21 @@ def run(rig: Rig) -> list[Line]:
     large.write_bytes(pixels.make_photo(*pixels.PHOTOS["24 MP"]))
     small = rig.folder / "small.jpg"
     small.write_bytes(photo_bytes(side=400))
-    with FakeGemini(side=1024, latency=1.0) as gemini:
-        environment = {
-            "GEMINI_API_KEY": "test",
-            "GOOGLE_GEMINI_BASE_URL": gemini.url,
-            "WORKER_CONCURRENCY": str(IN_FLIGHT),
-        }
-        with PackshotProcess(rig.folder, gunicorn(1), environment) as web:
+    with serving(rig.folder / "large", FakeGemini(side=1024, latency=1.0)) as web:
+        lines = in_flight(web, large)
+    with serving(rig.folder / "small", FakeGemini(side=256), ENHANCED_IMAGES_COUNT="1") as web:
+        return lines + in_a_row(web, small, rig.size(1000, 100))
+
+
+@contextmanager
+def serving(folder: Path, gemini: FakeGemini, **knobs: str) -> Iterator[PackshotProcess]:
+    folder.mkdir()
+    environment = {"GEMINI_API_KEY": "test", "WORKER_CONCURRENCY": str(IN_FLIGHT)} | knobs
+    with gemini:
+        environment["GOOGLE_GEMINI_BASE_URL"] = gemini.url
+        with PackshotProcess(folder, gunicorn(1), environment) as web:
             web.wait_until_serving()
-            return in_flight(web, large) + in_a_row(web, small, rig.size(1000, 100), gemini)
+            yield web
 
 
 def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
@@ -57,9 +66,8 @@ def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
     ]
 
 
-def in_a_row(web: PackshotProcess, photo: object, count: int, gemini: FakeGemini) -> list[Line]:
+def in_a_row(web: PackshotProcess, photo: object, count: int) -> list[Line]:
     client = Client(web.url)
-    gemini.latency = 0.0
     make(client, photo, max(20, count // 5))
     early = Watch(web).stop()
     make(client, photo, count)
@@ -92,7 +100,7 @@ class Watch:
         total = 0
         for process in self.master.children(recursive=True):
             try:
-                total += process.memory_info().rss
+                total += process.memory_full_info().pss
             except psutil.NoSuchProcess:
                 continue
         return total / 1e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
@@ -195,3 +196,33 @@ def test_the_reason_is_the_death_and_not_an_older_error(
         set_product(claims.database, lease_until=now(-1))
     assert isinstance(claims.take(product_id), NothingToDo)
     assert catalog.product(product_id).error_code == "worker_died"
+
+
+def test_steps_that_are_saved_together_fall_alone(catalog: Catalog, claims: Claims) -> None:
+    """One of them has lost its product, another is saved for the second time."""
+    ids = [product.id for product in catalog.create([BOX] * 8).products]
+    held = {number: taken(claims, number) for number in ids}
+    stale, repeated = replace(held[ids[0]], token="of another worker"), held[ids[1]]
+    claims.record_image(repeated, record(0))
+    gate, lost = threading.Barrier(len(ids)), []
+
+    def save(claim: Claim) -> None:
+        gate.wait()
+        try:
+            claims.record_image(claim, record(0))
+            claims.check(claim)
+        except LostClaim:
+            lost.append(claim.product_id)
+
+    threads = [
+        threading.Thread(target=save, args=(claim,))
+        for claim in (stale, *(held[number] for number in ids[1:]))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lost == [ids[0]]
+    made = [len(catalog.product(number).images) for number in ids]
+    assert made == [0, *[1] * 7]
+    assert claims.renew(list(held.values())) == []

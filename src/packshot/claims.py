@@ -7,24 +7,26 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    Insert,
     Row,
     Select,
     Update,
     and_,
     bindparam,
     case,
+    exists,
     func,
     insert,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -120,6 +122,7 @@ class NothingToDo:
     why: str
 
 
+Pair: TypeAlias = tuple[int, str]  # a product's id and a claim's token
 Taken: TypeAlias = Claim | NotNow | NothingToDo
 
 
@@ -141,8 +144,21 @@ class ImageRecord:
     warning: str | None
 
 
+@dataclass(frozen=True)
+class Step:
+    """What is to be saved of a claim's work, if the claim still holds."""
+
+    claim: Claim
+    statement: Insert | Update  # ANALYSED or RECORD
+    values: dict[str, Any]
+
+
 class Claims:
-    """Takes, renews and gives back claims; every write is fenced by the claim's token."""
+    """Takes, renews and gives back claims; every write is fenced by the claim's token.
+
+    What several threads ask for at the same time is one transaction: it costs little more than
+    for one of them, and an outage that ends sets all of them going at once.
+    """
 
     def __init__(
         self,
@@ -157,6 +173,8 @@ class Claims:
         self.outbox = outbox
         self._look, self._hold = _look(lease_seconds), _hold(lease_seconds)
         self._renew = _renew(lease_seconds)
+        self._checked = Together(self._check_all)
+        self._saved = Together(self._save_all)
         self._completed = Together(self._complete_all)
 
     def take(self, product_id: int) -> Taken:
@@ -277,47 +295,56 @@ class Claims:
 
     def renew(self, claims: Sequence[Claim]) -> list[Claim]:
         """Lengthen the leases; return the claims that are lost."""
-        pairs = {(claim.product_id, claim.token) for claim in claims}
         with self.database.write_rows(lasting=False) as rows:
             lock_in_order(rows, {claim.product_id for claim in claims})
-            held = {tuple(each) for each in rows.execute(self._renew, {"pairs": sorted(pairs)})}
-        return [claim for claim in claims if (claim.product_id, claim.token) not in held]
+            held = {tuple(each) for each in rows.execute(self._renew, _pairs(claims))}
+        return [claim for claim in claims if _pair(claim) not in held]
 
     def check(self, claim: Claim) -> None:
         """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
+        if not self._checked(claim):
+            raise _lost(claim)
+
+    def _check_all(self, claims: Sequence[Claim]) -> list[bool]:
         with self.database.read_rows() as rows:
-            if rows.scalar(STILL_HELD, _by(claim)) is None:
-                raise _lost(claim)
+            held = {tuple(each) for each in rows.execute(STILL_HELD, _pairs(claims))}
+        return [_pair(claim) in held for claim in claims]
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Keep what was paid for. Raises LostClaim, and writes nothing, when the hold is gone."""
-        with self.database.write_rows() as rows:
-            self._progress(rows, claim, FETCHED)
-            read_off = {"enhancer": enhancer, "analysis": analysis}
-            of_round = {"product": claim.product_id, "in_round": claim.round}
-            rows.execute(ANALYSED, read_off | of_round)
+        of_round = {"product": claim.product_id, "in_round": claim.round}
+        self._save(Step(claim, ANALYSED, {"enhancer": enhancer, "analysis": analysis} | of_round))
 
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
         """Add the row of a picture whose object is stored, once. Raises LostClaim."""
-        values = vars(image) | {"product_id": claim.product_id, "round": claim.round}
-        try:
-            with self.database.write_rows() as rows:
-                self._progress(rows, claim)
-                rows.execute(RECORD, values)
-        except IntegrityError:
-            if not self._is_recorded(claim, image.variant):
-                raise
-            # by an earlier try, whose answer was lost
+        of_round = {"product_id": claim.product_id, "round": claim.round}
+        self._save(Step(claim, RECORD, vars(image) | of_round))
 
-    def _is_recorded(self, claim: Claim, variant: int) -> bool:
-        with self.database.read_rows() as rows:
-            made = rows.execute(MADE, {"products": [claim.product_id]}).all()
-        return (claim.product_id, claim.round, variant) in made
+    def _save(self, step: Step) -> None:
+        if not self._saved(step):
+            raise _lost(step.claim)
+        step.claim.steps.any_saved = True
+
+    def _save_all(self, steps: Sequence[Step]) -> list[bool]:
+        """One transaction for all steps that are saved at the same time: was each claim held?"""
+        with self.database.write_rows() as rows:
+            held = self._progress(rows, [step.claim for step in steps])
+            for statement in (ANALYSED, RECORD):
+                values = [
+                    step.values
+                    for step in steps
+                    if step.statement is statement and _pair(step.claim) in held
+                ]
+                if values:
+                    rows.execute(statement, values)
+        return [_pair(step.claim) in held for step in steps]
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Remember that a variant was refused for good, so that it is not asked for again."""
         with self.database.write() as session:
-            self._progress(session.connection(), claim)
+            if not self._progress(session.connection(), [claim]):
+                raise _lost(claim)
+            claim.steps.any_saved = True
             this_round = session.get_one(
                 Round, (claim.product_id, claim.round), with_for_update=True
             )
@@ -334,10 +361,9 @@ class Claims:
         """One transaction for all that become ready at the same time: was each still held?"""
         if len({claim.product_id for claim in claims}) < len(claims):  # one of two is stale
             return [each for claim in claims for each in self._complete_all([claim])]
-        pairs = sorted((claim.product_id, claim.token) for claim in claims)
         with self.database.write_rows() as rows:
             lock_in_order(rows, {claim.product_id for claim in claims})
-            held = set(rows.execute(COMPLETED, {"pairs": pairs}).scalars())
+            held = set(rows.execute(COMPLETED, _pairs(claims)).scalars())
             ready = [
                 {"product": each.product_id, "in_round": each.round, "took": each.steps.seconds}
                 for each in claims
@@ -387,11 +413,10 @@ class Claims:
                 raise _lost(claim)
             self._tell(rows, claim.product_id)
 
-    def _progress(self, rows: Connection, claim: Claim, saved: Update | None = None) -> None:
-        """A step is about to be saved: the attempts start anew. Raises LostClaim."""
-        if not _changed(rows, STEPPED if saved is None else saved, _by(claim)):
-            raise _lost(claim)
-        claim.steps.any_saved = True
+    def _progress(self, rows: Connection, claims: Sequence[Claim]) -> set[Pair]:
+        """A step of each is about to be saved: their attempts start anew. Those that are held."""
+        lock_in_order(rows, {claim.product_id for claim in claims})
+        return {(id_, token) for id_, token in rows.execute(STEPPED, _pairs(claims))}
 
 
 def _attempt_back(claim: Claim) -> dict[str, Any]:
@@ -469,15 +494,28 @@ def _held() -> Update:
     return update(PRODUCTS).where(*IS_HELD)
 
 
+def _pair(claim: Claim) -> Pair:
+    return claim.product_id, claim.token
+
+
+def _pairs(claims: Sequence[Claim]) -> dict[str, list[Pair]]:
+    """What `_is_one_of_them` asks for."""
+    return {"pairs": sorted({_pair(claim) for claim in claims})}
+
+
 def _by(claim: Claim) -> dict[str, Any]:
     """What `_held` asks for."""
     return {"held_id": claim.product_id, "held_by": claim.token}
 
 
-def _all_of_them() -> Update:
-    """Those of the pairs of id and token that are held."""
+def _is_one_of_them() -> ColumnElement[bool]:
+    """Held by one of the claims of `_pairs`."""
     pair = tuple_(PRODUCTS.c.id, PRODUCTS.c.token)
-    return update(PRODUCTS).where(pair.in_(bindparam("pairs", expanding=True)))
+    return pair.in_(bindparam("pairs", expanding=True))
+
+
+def _all_of_them() -> Update:
+    return update(PRODUCTS).where(_is_one_of_them())
 
 
 def _renew(lease_seconds: float) -> ReturningUpdate[int, str | None]:
@@ -499,13 +537,35 @@ def _let_go() -> dict[str, Any]:
     }
 
 
+def _record() -> Insert:
+    """Once: an earlier try may have been saved and its answer lost. The claim fences the rest.
+
+    With its own moments: finer than the column's default.
+    """
+    given = ["product_id", "round", *(each.name for each in fields(ImageRecord))]
+    values = {name: bindparam(name, type_=IMAGES.c[name].type) for name in given}
+    is_there = exists().where(
+        *(IMAGES.c[name] == values[name] for name in ("product_id", "round", "variant"))
+    )
+    row = select(*values.values(), now(), now()).where(~is_there)
+    return insert(IMAGES).from_select([*given, "created_at", "updated_at"], row)
+
+
 IS_HELD: Final = (
     PRODUCTS.c.id == bindparam("held_id"),
     PRODUCTS.c.token == bindparam("held_by"),
 )
-STILL_HELD: Final = select(PRODUCTS.c.id).where(*IS_HELD)
-STEPPED: Final = _held().values(attempts=0, version=PRODUCTS.c.version + 1, updated_at=now())
-FETCHED: Final = STEPPED.values(raw_removed_at=None)  # the raw image was fetched again
+STILL_HELD: Final = select(PRODUCTS.c.id, PRODUCTS.c.token).where(_is_one_of_them())
+STEPPED: Final = (
+    _all_of_them()
+    .values(
+        attempts=0,
+        version=PRODUCTS.c.version + 1,
+        updated_at=now(),
+        raw_removed_at=None,  # the raw image was fetched again
+    )
+    .returning(PRODUCTS.c.id, PRODUCTS.c.token)
+)
 COMPLETED: Final = (
     _all_of_them()
     .values(
@@ -523,8 +583,7 @@ MADE_READY: Final = (
     .where(ROUNDS.c.product_id == bindparam("product"), ROUNDS.c.number == bindparam("in_round"))
     .values(ready_at=now(), seconds=bindparam("took"))
 )
-# With its own moments: finer than the column's default.
-RECORD: Final = insert(IMAGES).values(created_at=now(), updated_at=now())
+RECORD: Final = _record()
 MADE: Final = select(IMAGES.c.product_id, IMAGES.c.round, IMAGES.c.variant).where(
     IMAGES.c.product_id.in_(bindparam("products", expanding=True))
 )

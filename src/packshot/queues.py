@@ -53,6 +53,9 @@ MAX_VISIBILITY_SECONDS: Final = 43_200
 #: What SQS says of a receipt handle that is stale: the message is somebody else's, or deleted.
 GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
 
+#: Messages that are finished closer together than this are deleted together.
+GATHER_SECONDS: Final = 0.02
+
 VISIBLE: Final = "ApproximateNumberOfMessages"
 INVISIBLE: Final = "ApproximateNumberOfMessagesNotVisible"
 DELAYED: Final = "ApproximateNumberOfMessagesDelayed"
@@ -230,6 +233,7 @@ class SqsQueue:
         self._sender: Connection[SQSClient] = Connection(sender, resource)
         self._finished: SimpleQueue[Message] = SimpleQueue()
         self._finishing = threading.Lock()
+        self._deleted_at = -math.inf
         self._dead_letters: tuple[float, str | None] | None = None
 
     # -- sending ---------------------------------------------------------------------------------
@@ -329,9 +333,12 @@ class SqsQueue:
             self._finished.put(message)
         while self._finished.qsize() and self._finishing.acquire(blocking=False):
             try:
+                if time.monotonic() - self._deleted_at < GATHER_SECONDS:  # they come thick and fast
+                    time.sleep(GATHER_SECONDS)
                 batch = [self._finished.get() for _ in range(self._finished.qsize())]
                 self._delete(self.url, [each.handle for each in batch if each.handle])
             finally:
+                self._deleted_at = time.monotonic()
                 self._finishing.release()
 
     def _delete(self, url: str, handles: Sequence[str]) -> None:
