@@ -102,6 +102,7 @@ def test_the_one_shot_makes_the_queue(
     assert "product-image-processing" in capsys.readouterr().out
 
 
+@pytest.mark.extra
 def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Path) -> None:
     [check] = re.findall(r"^    CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     command = [sys.executable, *json.loads(check)[1:]]
@@ -113,6 +114,7 @@ def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Pa
     assert dead.returncode == 1
 
 
+@pytest.mark.extra
 def test_a_worker_on_its_own_says_that_it_is_alive(tmp_path: Path) -> None:
     """To Docker by a file that its health check looks at, to systemd by its socket."""
     command = [str(BIN / "packshot"), *SERVICES["worker"]["command"]]

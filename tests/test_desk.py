@@ -886,6 +886,7 @@ def test_an_unchanged_state_costs_a_304(shop: DeskShop, open_desk: Open) -> None
     expect(left(desk.page)).to_have_text("1 left")
 
 
+@pytest.mark.extra
 def test_new_products_come_up_by_themselves(shop: DeskShop, open_desk: Open) -> None:
     desk = open_desk(shop.url)
     expect(desk.page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
@@ -1090,6 +1091,7 @@ TOKEN = re.compile(
 )
 
 
+@pytest.mark.extra
 def test_every_button_tells_its_key_to_assistive_technology_too(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -185,6 +185,7 @@ def test_no_body_breaks_what_reads_none(shop: Shop) -> None:
     assert (after.products, after.images) == (before.products, before.images)
 
 
+@pytest.mark.extra
 def test_no_query_breaks_any_page(shop: Shop) -> None:
     shop.reviewable()
     asked = [f"{address}?{PAGE_QUERY}" for address in addresses(shop)]

@@ -116,7 +116,8 @@ def test_a_row_that_a_database_refused_is_not_told(stream: io.StringIO, postgres
     assert "Failing row" not in stream.getvalue()
 
 
-@pytest.mark.parametrize("wanted", ["json", pytest.param("text", marks=pytest.mark.extra)])
+@pytest.mark.extra
+@pytest.mark.parametrize("wanted", ["json", "text"])
 def test_gunicorns_own_lines_have_the_same_form(wanted: str, tmp_path: Path) -> None:
     command = [str(BIN / "gunicorn"), "-w", "1", "-b", "127.0.0.1:{port}", "src.app:create_app()"]
     environment = {"LOG_FORMAT": wanted, "WORKER_ENABLED": "false"}

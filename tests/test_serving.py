@@ -199,6 +199,7 @@ def test_whatever_stops_the_start_is_one_line(
     assert "hush" not in done.stderr
 
 
+@pytest.mark.extra
 def test_gunicorn_gives_up_on_a_bad_knob_instead_of_trying_for_ever(tmp_path: Path) -> None:
     with PackshotProcess(tmp_path, gunicorn(1), {"LEASE_SECONDS": "0"}) as server:
         assert server.process is not None
@@ -207,6 +208,7 @@ def test_gunicorn_gives_up_on_a_bad_knob_instead_of_trying_for_ever(tmp_path: Pa
     assert "Traceback" not in server.log()
 
 
+@pytest.mark.extra
 def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
     said = []
     for _ in range(2):
