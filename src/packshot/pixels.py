@@ -69,8 +69,8 @@ class Pixels:
         for a free child not counted), both retryable; Unavailable once closed, or when the
         machine can't start a child.
         """
-        job = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
-        succeeded, answer = self._ask(job, self._deadline if deadline is None else deadline)
+        deadline = self._deadline if deadline is None else deadline
+        succeeded, answer = self._ask((function, args), deadline)
         if not succeeded:
             raise cast(BaseException, answer)
         return cast(T, answer)
@@ -81,11 +81,12 @@ class Pixels:
             self._closed = True
             _stop_all(self._children)
 
-    def _ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
+    def _ask(self, job: tuple[object, ...], deadline: float) -> tuple[bool, object]:
         child = self._free.get()
         try:
             child = self._ready(child)
-            return child.ask(job, deadline)
+            # Not before: of those who wait each would hold its photo twice.
+            return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
         except PictureError:
             if self._closed:
                 raise Stopping() from None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from packshot import logs
+from packshot.allocator import give_large_blocks_back
 from packshot.database import bring_to_head, shown_url
 from packshot.errors import PackshotError, SettingsError
 from packshot.settings import Settings, load_settings
@@ -73,6 +74,7 @@ def ending_in_one_line() -> Iterator[None]:
 @ending_in_one_line()
 def open_door() -> Settings:
     """What every door does first: logs, environment, settings. Exits with one line if it can't."""
+    give_large_blocks_back()
     logs.configure()
     load_environment()
     settings = load_settings()
