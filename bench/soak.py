@@ -57,6 +57,11 @@ PRODUCT = NewProduct(
 )
 
 
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder; a child that was just killed may still write its last picture into it."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+
 @contextmanager
 def shops(kind: str, folder: Path) -> Iterator[Rig]:
     """The embedded defaults, or PostgreSQL with SQS and S3."""
@@ -83,7 +88,7 @@ def shops(kind: str, folder: Path) -> Iterator[Rig]:
 
 def kills(kind: str, options: argparse.Namespace) -> list[str]:
     """Workers are killed every 0.5 to 3 s until `--kills` died; every product must be whole."""
-    with tempfile.TemporaryDirectory() as folder, shops(kind, Path(folder)) as rig:
+    with scratch() as folder, shops(kind, Path(folder)) as rig:
         rig.create(options.products)
         began = time.monotonic()
         kill_at_random(rig, options.kills or max(1, options.products // 5))
@@ -111,7 +116,7 @@ Away = Callable[[], AbstractContextManager[None]]
 
 def outages(kind: str, options: argparse.Namespace) -> list[str]:
     """Each part is away for `--seconds` under work, while the API is asked every second."""
-    with tempfile.TemporaryDirectory() as folder, shops(kind, Path(folder)) as rig, _disk(rig):
+    with scratch() as folder, shops(kind, Path(folder)) as rig, _disk(rig):
         rig.fake.latency = 0.5
         more = {"LEASE_SECONDS": "60", "WORKER_CONCURRENCY": "4", "GEMINI_TIMEOUT": "10"}
         more |= {"RATE_LIMIT_PER_MINUTE": "0", "PRODUCTS_PER_DAY": "0"}
@@ -276,7 +281,7 @@ class Load:
 def load(kind: str, options: argparse.Namespace) -> list[str]:
     """`--rate` requests a second of 100 products for `--seconds`, on a schedule: a slow answer
     makes no later request wait (no coordinated omission)."""
-    with tempfile.TemporaryDirectory() as folder, shops(kind, Path(folder)) as rig:
+    with scratch() as folder, shops(kind, Path(folder)) as rig:
         rig.fake.latency = 2.0
         more = {"WORKER_CONCURRENCY": "4", "LEASE_SECONDS": "60", "RATE_LIMIT_PER_MINUTE": "0"}
         more |= {"PRODUCTS_PER_DAY": "0"}
