@@ -75,6 +75,14 @@ def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
     assert refused.output.startswith("Error: no Packshot answers at http://127.0.0.1:9")
 
 
+def test_an_address_may_come_without_its_scheme(shop: Shop, url: str) -> None:
+    [product] = shop.create()
+    becomes(shop, [product], FAILED)
+    told = packshot("status", "--url", url.removeprefix("http://"))
+    assert told.exit_code == 0, told.output
+    assert f"{url}/failed" in told.output
+
+
 def test_key_makes_an_entry_that_works(sqlite_url: str, tmp_path: Path) -> None:
     made = packshot("key", "shop", "--scope", "submit")
     assert made.exit_code == 0

@@ -251,7 +251,9 @@ def test_a_terminal_is_shown_text_and_not_commands() -> None:
         out = io.StringIO()
         console = Console(file=out, force_terminal=True, width=400, color_system=None)
         console.print(f"refused {shown(hostile)}")
-        product = {"id": 1, "category": hostile, "status": "failed", "images": [], "error": hostile}
+        at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
+        words = {"category": hostile, "error": hostile}
+        product = {"id": 1, "status": "failed", "images": []} | at | words
         console.print(table([product]))
         for control in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x00"):
             assert control not in out.getvalue()

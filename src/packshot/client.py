@@ -55,7 +55,7 @@ class Client:
         timeout: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.url = url.rstrip("/") + "/"
+        self.url = (url if "://" in url else f"http://{url}").rstrip("/") + "/"
         self.tries, self.sleep = tries, sleep
         self._reached = False
         self.headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}

@@ -21,7 +21,7 @@ from packshot.cli.plain import counted
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import send, tell_refused
-from packshot.client import Client, Json
+from packshot.client import Client
 from packshot.settings import Settings
 
 HOME = Path("var/demo")
@@ -85,20 +85,12 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     console.print("The worker makes the pictures ...")
     products = wait_with_bar(client, [product["id"] for product in created], console)
     console.print()
-    console.print(table(products, {product["id"]: seconds(product) for product in products}))
+    console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{counted(pictures, 'picture')} in {time.monotonic() - started:.1f} s.", end=" ")
     console.print("A product's seconds run from its creation, the waiting in line included.")
     console.print(f"The pictures lie in {HOME / 'media' / 'enhanced'}.")
     return not refused and all(product["status"] != "failed" for product in products)
-
-
-def seconds(product: Json) -> float:
-    """From posted to ready, the waiting in the queue included."""
-    from datetime import datetime
-
-    begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
-    return (end - begin).total_seconds()
 
 
 @contextmanager

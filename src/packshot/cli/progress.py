@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -59,26 +59,31 @@ def _note(product: Json) -> str:
     return f"product {product['id']}"
 
 
-def table(products: Sequence[Json], seconds: dict[int, float] | None = None) -> Table:
+def table(products: Sequence[Json]) -> Table:
     """Product, status, pictures, seconds from posting to ready, and what went wrong."""
     result = Table(show_edge=False, pad_edge=False)
     for column in ("product", "category", "status", "pictures", "seconds"):
         result.add_column(column, justify="left" if column in ("category", "status") else "right")
     result.add_column("note", overflow="fold")
     for product in products:
-        result.add_row(*_cells(product, seconds or {}))
+        result.add_row(*_cells(product))
     return result
 
 
-def _cells(product: Json, seconds: dict[int, float]) -> list[str]:
+def _seconds(product: Json) -> float:
+    """From posted to ready, the waiting in the queue included."""
+    begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
+    return (end - begin).total_seconds()
+
+
+def _cells(product: Json) -> list[str]:
     status = product["status"]
     style = STYLES.get(status, "default")
-    took: Any = seconds.get(product["id"])
     return [
         str(product["id"]),
         shown(product["category"]),
         f"[{style}]{status}[/]",
         str(len(product["images"])),
-        "" if took is None else f"{took:.1f}",
+        f"{_seconds(product):.1f}",
         shown(product.get("error") or product.get("warning") or ""),
     ]

@@ -24,24 +24,24 @@ def status(watch: bool, as_json: bool, client: Client) -> None:
     if as_json:
         click.echo(json.dumps(stats))
         return
-    console = Console()
+    console, address = Console(), client.url.rstrip("/")
     if not (watch and console.is_terminal):
-        console.print(_table(stats))
+        console.print(_table(stats, address))
         return
-    with Live(_table(stats), console=console) as live:
+    with Live(_table(stats, address), console=console) as live:
         while True:
             time.sleep(2)
-            live.update(_table(client.stats()))
+            live.update(_table(client.stats(), address))
 
 
-def _table(stats: Json) -> Table:
+def _table(stats: Json, address: str) -> Table:
     result = Table(show_header=False, show_edge=False)
-    for name, value in _lines(stats):
+    for name, value in _lines(stats, address):
         result.add_row(name, value)
     return result
 
 
-def _lines(stats: Json) -> list[tuple[str, str]]:
+def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     queue = stats["queue"]
     lines = [(f"products {name}", f"{count:,}") for name, count in stats["products"].items()]
     lines += [(f"pictures {name}", f"{count:,}") for name, count in stats["images"].items()]
@@ -50,6 +50,8 @@ def _lines(stats: Json) -> list[tuple[str, str]]:
         for name, count in queue.items()
         if isinstance(count, int)
     ]
+    if stats["products"].get("failed"):
+        lines.append(("why they failed", f"{address}/failed"))
     lines.append(("spent", f"${float(stats['spent']):,.2f}"))
     if stats["cost_per_product"] is not None:
         lines.append(("cost per product", f"${float(stats['cost_per_product']):,.4f}"))
