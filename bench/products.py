@@ -127,7 +127,7 @@ class Memory(Storage):
     def delete(self, keys: Sequence[str]) -> None:
         raise NotImplementedError
 
-    def list(self, prefix: str, *, older_than: float | None = None) -> Iterator[str]:
+    def list(self, prefix: str) -> Iterator[str]:
         return iter(())
 
     def url(self, key: str) -> str:

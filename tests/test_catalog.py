@@ -210,6 +210,8 @@ def test_lists_filter_by_what_a_picture_stands_rejected_for(
     finish(claims, redone)
     catalog.review(redone, "rejected", who="ann")
     catalog.decide(catalog.product(colour).images[0].id, "rejected", who="ann", reason="colour")
+    catalog.review(colour, "rejected", who="ann", reason="edges")
+    catalog.review(colour, "rejected", who="ann", reason="colour")
     catalog.review(colour, "rejected", who="ann", note="all of them")
     found = catalog.products(status="rejected", reason="edges").products
     assert [product.id for product in found] == [edges]

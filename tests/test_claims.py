@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from test_catalog import BOX, LEASE, record, taken
 
 from packshot.catalog import Catalog
@@ -199,20 +200,23 @@ def test_the_reason_is_the_death_and_not_an_older_error(
 
 
 def test_steps_that_are_saved_together_fall_alone(catalog: Catalog, claims: Claims) -> None:
-    """One of them has lost its product, another is saved for the second time."""
+    """One has lost its product, one is saved for the second time, one the database refuses."""
     ids = [product.id for product in catalog.create([BOX] * 8).products]
     held = {number: taken(claims, number) for number in ids}
     stale, repeated = replace(held[ids[0]], token="of another worker"), held[ids[1]]
     claims.record_image(repeated, record(0))
-    gate, lost = threading.Barrier(len(ids)), []
+    gate, lost, refused = threading.Barrier(len(ids)), [], []
 
     def save(claim: Claim) -> None:
+        good = claim.product_id != ids[2]
         gate.wait()
         try:
-            claims.record_image(claim, record(0))
+            claims.record_image(claim, record(0) if good else replace(record(0), image_url=None))  # type: ignore[arg-type]
             claims.check(claim)
         except LostClaim:
             lost.append(claim.product_id)
+        except IntegrityError:
+            refused.append(claim.product_id)
 
     threads = [
         threading.Thread(target=save, args=(claim,))
@@ -222,7 +226,7 @@ def test_steps_that_are_saved_together_fall_alone(catalog: Catalog, claims: Clai
         thread.start()
     for thread in threads:
         thread.join()
-    assert lost == [ids[0]]
+    assert (lost, refused) == ([ids[0]], [ids[2]])
     made = [len(catalog.product(number).images) for number in ids]
-    assert made == [0, *[1] * 7]
+    assert made == [0, 1, 0, *[1] * 5]
     assert claims.renew(list(held.values())) == []

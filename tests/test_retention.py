@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from fakes import FakeEnhancer, photo_bytes
 from servers.aws import Aws
-from shop import API_KEYS, SECRETS, Shop, row
+from shop import API_KEYS, SECRETS, Shop
 from sqlalchemy import select, update
 
 from packshot.claims import Claim
@@ -117,7 +115,7 @@ def test_what_is_past_its_time_goes_and_the_approved_stays(shop: Shop) -> None:
     upload_key = view.raw_image.removeprefix("/media/")
     assert not left & set(with_previews(upload_key))
     assert len(before - left) == 9  # the copy, the upload, the picture; each with two previews
-    assert shop.services.retention.prune() == type(plan)(0, 0, 0, 0)
+    assert shop.services.retention.prune() == type(plan)(0, 0, 0)
     assert objects(shop) == left
 
 
@@ -158,33 +156,6 @@ def test_a_shared_upload_stays_until_nobody_needs_it(shop: Shop) -> None:
     age(shop, 31)
     shop.services.retention.prune()
     assert shared.removeprefix("/media/") not in objects(shop)
-
-
-def test_an_upload_that_no_product_has_goes_when_it_is_old(shop: Shop) -> None:
-    old, used = upload(shop), upload(shop)
-    upload(shop)  # a young one
-    shop.create(row(raw_image=f"{used[:-1]}%{ord(used[-1]):x}"))  # the same, otherwise written
-    for raw_image in (old, used):
-        path = shop.settings.media_dir / raw_image.removeprefix("/media/")
-        os.utime(path, (time.time() - 31 * 86_400,) * 2)
-    before, retention = objects(shop), shop.services.retention
-    assert retention.plan().unused_uploads == 1
-    assert objects(shop) == before
-    assert retention.prune().unused_uploads == 1
-    assert before - objects(shop) == set(with_previews(old.removeprefix("/media/")))
-    forever = Retention(shop.services.database, shop.services.storage, rejected_days=0)
-    assert forever.prune().unused_uploads == 0
-
-
-def test_an_unused_upload_goes_from_s3(s3_shop: Shop) -> None:
-    unused, used = upload(s3_shop), upload(s3_shop)
-    s3_shop.create(row(raw_image=s3_shop.services.storage.url(used.removeprefix("/media/"))))
-    s3_shop.services.storage.put("raw/phone.jpg", b"the seller's", "image/jpeg")
-    before = objects(s3_shop)
-    assert s3_shop.services.retention.prune().unused_uploads == 0  # too young
-    retention = Retention(s3_shop.services.database, s3_shop.services.storage, raw_days=0)
-    assert retention.prune().unused_uploads == 1
-    assert before - objects(s3_shop) == set(with_previews(unused.removeprefix("/media/")))
 
 
 def test_the_sellers_own_objects_are_never_removed(s3_shop: Shop) -> None:
@@ -343,11 +314,11 @@ def test_the_command_asks_before_it_removes(
     monkeypatch.setenv("REJECTED_KEEP_DAYS", "7")
     before = objects(shop)
     assert run(main, ["prune"]).output == (
-        "Would remove the raw photos of 1 products, 0 unused uploads and 2 rejected pictures"
-        " (0.0 MB). Nothing was changed: --delete does it.\n"
+        "Would remove the raw photos of 1 products and 2 rejected pictures (0.0 MB)."
+        " Nothing was changed: --delete does it.\n"
     )
     assert objects(shop) == before
     done = json.loads(run(main, ["prune", "--delete", "--json"]).output)
-    assert done == {"raw_photos": 1, "unused_uploads": 0, "rejected": 2, "rejected_bytes": 0}
+    assert done == {"raw_photos": 1, "rejected": 2, "rejected_bytes": 0}
     assert objects(shop) == set()
     shop.close()

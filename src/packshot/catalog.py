@@ -24,6 +24,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -1007,10 +1008,15 @@ def _only(query: Chosen, reason: str | None = None, **equal: str | None) -> Chos
 
 
 def _stands_rejected() -> ColumnElement[bool]:
-    """The decision rejects a picture of its product's present round, and was not undone since."""
+    """The decision rejects a picture of its product's present round, and none since says otherwise.
+
+    The same once more without a reason takes none back.
+    """
     later = aliased(Decision)
-    undone = exists().where(
-        later.image_id == Decision.image_id, later.id > Decision.id, later.status != REJECTED
+    superseded = exists().where(
+        later.image_id == Decision.image_id,
+        later.id > Decision.id,
+        or_(later.status != REJECTED, later.reason.is_not(None)),
     )
     return and_(
         Decision.product_id == Product.id,
@@ -1018,7 +1024,7 @@ def _stands_rejected() -> ColumnElement[bool]:
         Decision.reason.is_not(None),
         ProductImage.id == Decision.image_id,
         ProductImage.round == Product.round,
-        ~undone,
+        ~superseded,
     )
 
 

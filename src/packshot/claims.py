@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from packshot.database import Database
-from packshot.errors import LostClaim, PackshotError
+from packshot.errors import LostClaim, PackshotError, Unavailable
 from packshot.models import (
     FAILED,
     IMAGES,
@@ -321,12 +321,28 @@ class Claims:
         self._save(Step(claim, RECORD, vars(image) | of_round))
 
     def _save(self, step: Step) -> None:
-        if not self._saved(step):
+        saved = self._saved(step)
+        if isinstance(saved, Exception):
+            raise saved
+        if not saved:
             raise _lost(step.claim)
         step.claim.steps.any_saved = True
 
-    def _save_all(self, steps: Sequence[Step]) -> list[bool]:
-        """One transaction for all steps that are saved at the same time: was each claim held?"""
+    def _save_all(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
+        """One transaction for all steps that are saved at the same time: was each claim held?
+
+        Should the database refuse one of them, each is saved alone: none takes another with it.
+        """
+        try:
+            return self._save_in_one(steps)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(steps) == 1:
+                return [error]
+            return [saved for step in steps for saved in self._save_all([step])]
+
+    def _save_in_one(self, steps: Sequence[Step]) -> list[bool]:
         with self.database.write_rows() as rows:
             held = self._progress(rows, [step.claim for step in steps])
             for statement in (ANALYSED, RECORD):

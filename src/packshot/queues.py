@@ -326,14 +326,15 @@ class SqsQueue:
     def done(self, messages: Sequence[Message]) -> None:
         """Delete these messages, or leave it to the thread that is deleting already.
 
-        So those who finish while a request is under way share the next one, and nobody waits.
-        Should that thread fail, the messages come once more and are found to be done.
+        So those who finish while a request is under way share the next one. Only the one who
+        deletes waits, a moment when they come thick and fast. Should that thread fail, the
+        messages come once more and are found to be done.
         """
         for message in messages:
             self._finished.put(message)
         while self._finished.qsize() and self._finishing.acquire(blocking=False):
             try:
-                if time.monotonic() - self._deleted_at < GATHER_SECONDS:  # they come thick and fast
+                if time.monotonic() - self._deleted_at < GATHER_SECONDS:
                     time.sleep(GATHER_SECONDS)
                 batch = [self._finished.get() for _ in range(self._finished.qsize())]
                 self._delete(self.url, [each.handle for each in batch if each.handle])

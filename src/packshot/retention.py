@@ -34,18 +34,17 @@ AS_FOUND: Final = {"synchronize_session": False}
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was, or would be, removed: raw photos of so many products, uploads that no product
-    has, so many rejected pictures and their bytes."""
+    """What was, or would be, removed: raw photos of so many products, so many rejected pictures
+    and their bytes."""
 
     raw_photos: int
-    unused_uploads: int
     rejected: int
     rejected_bytes: int
 
 
 class Retention:
-    """`raw_days` after its review a product's upload and normalised copy may go, an upload that
-    no product has after as many, `rejected_days` after its rejection a picture; None: never.
+    """`raw_days` after its review a product's upload and normalised copy may go, `rejected_days`
+    after its rejection a picture; None: never.
 
     A row is marked first and its objects are removed after the commit, so a reviewer never
     approves what is being removed. That they are gone is noted last: what a crash left in between
@@ -74,7 +73,7 @@ class Retention:
             rejected, in_bytes = session.execute(
                 select(func.count(ProductImage.id), size).where(self._rejected_is_over())
             ).one()
-        return Pruned(raw or 0, len(self._unused_uploads()), rejected, in_bytes or 0)
+        return Pruned(raw or 0, rejected, in_bytes or 0)
 
     def prune(self) -> Pruned:
         """Remove what is past its time; return what was removed."""
@@ -87,9 +86,7 @@ class Retention:
             rejected += len(images)
             in_bytes += sum(image.bytes or 0 for image in images)
             self._remove_images(images)
-        unused = self._unused_uploads()
-        self._remove(unused)
-        return Pruned(raw, len(unused), rejected, in_bytes)
+        return Pruned(raw, rejected, in_bytes)
 
     def _raw_is_over(self) -> ColumnElement[bool]:
         if self.raw_days is None:
@@ -197,18 +194,6 @@ class Retention:
         with self.database.read() as session:
             needed_still = set(session.scalars(needed)) if ours else set()
         return [key for url, key in keys.items() if key is not None and url not in needed_still]
-
-    def _unused_uploads(self) -> list[str]:
-        """Uploads past their time that no product has, whatever became of it."""
-        if self.raw_days is None:
-            return []
-        old = set(self.storage.list("uploads/", older_than=self.raw_days * DAY))
-        with self.database.read() as session:  # after the list: what is posted now counts
-            raw_images = session.scalars(
-                select(Product.raw_image).execution_options(yield_per=PAGE)
-            )
-            old.difference_update(self._upload(each) or "" for each in raw_images)
-        return sorted(old)
 
     def _upload(self, raw_image: str) -> str | None:
         key = self.storage.own_key(raw_image)

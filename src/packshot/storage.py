@@ -114,8 +114,8 @@ class Storage(Protocol):
     def delete(self, keys: Sequence[str]) -> None:
         """Remove these objects. One that isn't there is fine."""
 
-    def list(self, prefix: str, *, older_than: float | None = None) -> Iterator[str]:
-        """The keys that begin with `prefix`, in order; only of objects so many seconds old."""
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, in order."""
 
     def url(self, key: str) -> str:
         """The `image_url` of an object."""
@@ -146,10 +146,6 @@ def key_below(base: str, url: str) -> str | None:
     if path == url or "?" in path or "#" in path:
         return None
     return _key_or_none(unquote(path))
-
-
-def _age(stored_at: float) -> float:
-    return time.time() - stored_at
 
 
 def _key_or_none(key: str) -> str | None:
@@ -224,13 +220,12 @@ class LocalStorage:
             with self._troubles():
                 self._path(key).unlink(missing_ok=True)
 
-    def list(self, prefix: str, *, older_than: float | None = None) -> Iterator[str]:
+    def list(self, prefix: str) -> Iterator[str]:
         below = prefix.rpartition("/")[0]
         folder = self._root / checked(below) if below else self._root
         for path in sorted(folder.rglob("*")):
             key = path.relative_to(self._root).as_posix()
-            ours = key.startswith(prefix) and not key.startswith(".") and path.is_file()
-            if ours and (older_than is None or _age(path.stat().st_mtime) >= older_than):
+            if key.startswith(prefix) and not key.startswith(".") and path.is_file():
                 yield key
 
     def url(self, key: str) -> str:
@@ -444,14 +439,12 @@ class S3Storage:
                 code, message = failed.get("Code", ""), failed.get("Message", "")
                 raise ClientError({"Error": {"Code": code, "Message": message}}, "DeleteObjects")
 
-    def list(self, prefix: str, *, older_than: float | None = None) -> Iterator[str]:
+    def list(self, prefix: str) -> Iterator[str]:
         token: dict[str, str] = {}
         while True:
             with self._s3.asking("s3:ListBucket") as s3:
                 page = s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **token)  # type: ignore[arg-type]
-            for each in page.get("Contents", []):
-                if older_than is None or _age(each["LastModified"].timestamp()) >= older_than:
-                    yield each["Key"]
+            yield from (each["Key"] for each in page.get("Contents", []))
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

@@ -14,9 +14,8 @@ from packshot.retention import Pruned
 @click.option("--delete", "for_good", is_flag=True, help="Do it; else only say what would go.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def prune(for_good: bool, as_json: bool) -> None:
-    """Remove raw photos of reviewed products, and uploads that no product has, after RAW_KEEP_DAYS,
-    rejected pictures after REJECTED_KEEP_DAYS. Approved pictures are never removed. Made for a
-    daily timer."""
+    """Remove raw photos of reviewed products after RAW_KEEP_DAYS, rejected pictures after
+    REJECTED_KEEP_DAYS. Approved pictures are never removed. Made for a daily timer."""
     with opened() as services:
         settings = services.settings
         if settings.raw_keep_days is None and settings.rejected_keep_days is None:
@@ -29,8 +28,8 @@ def prune(for_good: bool, as_json: bool) -> None:
 
 def _told(pruned: Pruned, for_good: bool) -> str:
     what = (
-        f"raw photos of {pruned.raw_photos:,} products, {pruned.unused_uploads:,} unused uploads"
-        f" and {pruned.rejected:,} rejected pictures ({pruned.rejected_bytes / 1e6:,.1f} MB)"
+        f"raw photos of {pruned.raw_photos:,} products and {pruned.rejected:,} rejected pictures"
+        f" ({pruned.rejected_bytes / 1e6:,.1f} MB)"
     )
     if for_good:
         return f"Removed the {what}."

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.export import ApprovedImage, written
+from packshot.models import preview_key
 from packshot.web.schemas import (
     Answer,
     BulkAnswer,
@@ -66,7 +67,7 @@ NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
 
 
 def _previews(key: str) -> dict[int, str]:
-    return {side: f"/media/previews/{key}/{side}.jpg" for side in (320, 1600)}
+    return {side: f"/media/{preview_key(key, side)}" for side in (320, 1600)}
 
 
 PICTURE: Final = ImageOut(

@@ -113,13 +113,16 @@ async function prepare() {
 async function fill() {
   if (filling) return;
   filling = true;
-  while (queue.runsLow) {
-    fillFailed = !(await fillOnce());
-    if (queue.current) showProgress();
-    else moveOn();
-    if (fillFailed) await new Promise((resolve) => setTimeout(resolve, FILL_AGAIN_MS));
+  try {
+    while (queue.runsLow) {
+      fillFailed = !(await fillOnce());
+      if (queue.current) showProgress();
+      else moveOn();
+      if (fillFailed) await new Promise((resolve) => setTimeout(resolve, FILL_AGAIN_MS));
+    }
+  } finally {
+    filling = false;
   }
-  filling = false;
 }
 
 async function fillOnce() {
