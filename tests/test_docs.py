@@ -305,6 +305,20 @@ def test_the_cost_table_is_what_estimate_says() -> None:
     )
 
 
+def test_what_aws_costs_is_what_estimate_says() -> None:
+    text = (ROOT / "docs/operate.md").read_text()
+    runner = CliRunner(env={"GEMINI_API_KEY": "any"})
+    found = json.loads(runner.invoke(main, ["estimate", "1000", "--json"]).output)["aws"]
+    for row, name in (("SQS", "sqs"), ("S3 writes", "s3_writes")):
+        [(day, month)] = re.findall(
+            rf"^\| {row} \|.*\| \$([\d.]+) \| \$([\d.]+) \|$", text, re.MULTILINE
+        )
+        assert Decimal(day) == Decimal(found[name])
+        assert Decimal(month) == (Decimal(found[name]) * 30).quantize(Decimal("0.01"))
+    [kept] = re.findall(r"^\| S3 storage \|.*\| \$([\d.]+) for each", text, re.MULTILINE)
+    assert Decimal(kept) == (Decimal(found["s3_month"]) * 30).quantize(Decimal("0.01"))
+
+
 def test_the_licences_are_those_of_the_pinned_packages() -> None:
     pinned = (ROOT / "requirements.txt").read_text()
     wanted = {name.lower() for name in re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE)}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.rows import read_rows
 from packshot.enhancers.prices import Estimate
 from packshot.enhancers.prices import estimate as price
@@ -26,7 +27,7 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted.
+    not counted. SQS and S3 at the list prices of us-east-1, for who uses them.
     """
     load_environment()
     try:
@@ -35,7 +36,11 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
         raise click.ClickException(error.message) from error
     day = (on_day or datetime.now(UTC)).date()
     result = price(_count(products), settings, day)
-    click.echo(json.dumps(asdict(result), default=str) if as_json else _told(result))
+    aws = aws_cost(result.products, settings.enhanced_images_count)
+    if as_json:
+        click.echo(json.dumps(asdict(result) | {"aws": asdict(aws)}, default=str))
+    else:
+        click.echo(f"{_told(result)}\n{_told_of_aws(aws)}")
 
 
 def _count(products: str) -> int:
@@ -56,6 +61,13 @@ def _told(result: Estimate) -> str:
     ):
         lines.append(f"{name:>13}: {_dollars(dollars)}")
     return "\n".join([*lines, *result.notes])
+
+
+def _told_of_aws(cost: AwsCost) -> str:
+    requests = _dollars(cost.sqs + cost.s3_writes)
+    return (
+        f"With SQS and S3: {requests} for requests, {_dollars(cost.s3_month)} a month for objects."
+    )
 
 
 def _dollars(amount: Decimal | None) -> str:
