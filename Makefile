@@ -16,7 +16,7 @@ SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)"
 .PHONY: help demo run test test-extra check format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
-	@echo "make test            install what the tests need and run them all"
+	@echo "make test            install what the tests need and run them: five minutes"
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"

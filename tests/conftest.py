@@ -120,23 +120,20 @@ LARGE_MB = 30
 
 
 @pytest.fixture(scope="session")
-def postgres_name(postgres: Postgres, postgres_template: str) -> list[str]:
+def postgres_name(postgres: Postgres, postgres_template: str) -> str:
     """The database that this process's tests share, one after the other."""
-    return [postgres.create(postgres_template)]
+    return postgres.create(postgres_template)
 
 
 @pytest.fixture
-def postgres_url(
-    postgres: Postgres, postgres_template: str, postgres_name: list[str]
-) -> Iterator[str]:
+def postgres_url(postgres: Postgres, postgres_template: str, postgres_name: str) -> Iterator[str]:
     """DATABASE_URL of an empty PostgreSQL database at head."""
-    [name] = postgres_name
-    yield postgres.url(name)
-    if postgres.megabytes(name) < LARGE_MB:
-        postgres.empty(name)
+    yield postgres.url(postgres_name)
+    if postgres.megabytes(postgres_name) < LARGE_MB:
+        postgres.empty(postgres_name)
     else:
-        postgres.drop(name)
-        postgres_name[:] = [postgres.create(postgres_template)]
+        postgres.drop(postgres_name)
+        postgres.create(postgres_template, postgres_name)
 
 
 #: Layers above the SQL, whose tests on PostgreSQL are twins of those on SQLite.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,10 @@ from typing import Any
 import pytest
 from conftest import needs_shared, only_sqlite
 from pydantic import ValidationError
+from servers.loopback import served
 from servers.ports import wait_until
 from shop import RAW_IMAGE, Json, Shop, row
 from sqlalchemy import text
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from packshot.cli.status import _lines
@@ -397,13 +396,8 @@ def test_two_megabytes_is_the_limit(shop: Shop) -> None:
 @pytest.fixture
 def address(shop: Shop) -> Iterator[tuple[str, int]]:
     """The same shop behind a real socket."""
-    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield "127.0.0.1", server.port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(shop.app) as url:
+        yield "127.0.0.1", int(url.rpartition(":")[2])
 
 
 @only_sqlite

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import http.client
 import os
-import threading
 from collections.abc import Iterator
 from itertools import product as every_pair
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 
 import pytest
 from conftest import needs_shared
+from servers.loopback import served
 from shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
 from sqlalchemy import text
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from packshot.errors import SettingsError
@@ -347,29 +346,23 @@ def test_a_proxy_that_adds_no_header_is_known_by_its_http(home: Shop) -> None:
 
 def test_rebinding_fails_over_a_socket(home: Shop) -> None:
     """As a browser would send it that was led to 127.0.0.1 by evil.example's DNS."""
-    server = make_server("127.0.0.1", 0, home.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(home.app) as url:
+        port = int(url.rpartition(":")[2])
         for host, status in (
-            (f"127.0.0.1:{server.port}", 200),
-            (f"evil.example:{server.port}", 401),
+            (f"127.0.0.1:{port}", 200),
+            (f"evil.example:{port}", 401),
         ):
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", "/api/products", headers={"Host": host})
             assert connection.getresponse().status == status
             connection.close()
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.putrequest("GET", "/api/products", skip_host=True)
         connection.putheader("Host", "localhost")
         connection.putheader("Host", "evil.example")
         connection.endheaders()
         assert connection.getresponse().status in {400, 401}
         connection.close()
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 # -- cross-site ----------------------------------------------------------------------------------

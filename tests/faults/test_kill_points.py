@@ -39,10 +39,7 @@ BESIDE_A_CALL = ("after_answer", "after_picture", "after_upload", "after_record"
 def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: Rig) -> None:
     """One worker after the other is killed at its step; the last one finishes what they left."""
     ids = rig.create(len(POINTS))
-    for point in POINTS:
-        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY="1")
-        with rig.running(killed):
-            rig.wait_for_death(killed)
+    kill_one_at_each(rig, POINTS, slots=1)
     last = rig.worker()
     with rig.running(last):
         rig.wait_done(seconds=90)
@@ -55,6 +52,14 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: 
     assert audit.deaths == len(POINTS)
     assert sum(audit.repeated.values()) <= len(BESIDE_A_CALL) * (WANTED - 1)
     assert not rig.repeats_without_a_death()
+
+
+def kill_one_at_each(rig: Rig, points: Sequence[str], slots: int) -> None:
+    """One worker after the other dies at its point."""
+    for point in points:
+        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY=str(slots))
+        with rig.running(killed):
+            rig.wait_for_death(killed)
 
 
 def create(products: Sequence[NewProduct]) -> int:
@@ -92,12 +97,10 @@ def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
     rig.create(4)
     with rig.database.write() as session:
         session.execute(update(Product).values(sent_at=None, queued_at=now(-5)))
-    here = ["during_heartbeat"] if rig.aws is None else ["before_mark", "during_heartbeat"]
-    here += [] if rig.aws is None else ["before_delete"]
-    for point in here:
-        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY="2")
-        with rig.running(killed):
-            rig.wait_for_death(killed)
+    here = ["during_heartbeat"]
+    if rig.aws is not None:
+        here = ["before_mark", *here, "before_delete"]
+    kill_one_at_each(rig, here, slots=2)
     last = rig.worker()
     with rig.running(last):
         rig.wait_done()

@@ -337,8 +337,7 @@ def test_histories_on_postgresql_and_sqs(
 
     @contextmanager
     def parts() -> Iterator[Parts]:
-        with database.write_rows() as rows:  # a database for each history would be the dearest step
-            rows.exec_driver_sql("TRUNCATE products, calls RESTART IDENTITY CASCADE")
+        postgres.empty(name)  # a database for each history would be the dearest step
         queue.url = aws.queue()
         yield database, queue
         aws.sqs.delete_queue(QueueUrl=queue.url)

@@ -77,9 +77,9 @@ class Postgres:
             return f"postgresql+psycopg://postgres@127.0.0.1:{port}/{name}"
         return f"postgresql+psycopg://postgres@/{name}?host={self.socket.parent}"
 
-    def create(self, template: str = "template1") -> str:
+    def create(self, template: str = "template1", name: str | None = None) -> str:
         """Make a database as a copy of another one; return its name."""
-        name = f"test_{uuid.uuid4().hex}"
+        name = name or f"test_{uuid.uuid4().hex}"
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return name
 

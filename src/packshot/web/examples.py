@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from packshot.catalog import PREVIEW_SIDES
 from packshot.export import ApprovedImage, written
 from packshot.models import preview_key
 from packshot.web.schemas import (
@@ -67,7 +68,7 @@ NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
 
 
 def _previews(key: str) -> dict[int, str]:
-    return {side: f"/media/{preview_key(key, side)}" for side in (320, 1600)}
+    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
 
 
 PICTURE: Final = ImageOut(
