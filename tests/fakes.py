@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 import numpy as np
 
@@ -21,6 +23,11 @@ from packshot.enhancers import (
     VariantPlan,
 )
 from packshot.queues import Depth, Message
+
+
+def hurried() -> Callable[[], float]:
+    """A clock on which a minute passes between any two looks: nothing is believed for long."""
+    return partial(next, count(0.0, 60.0))
 
 
 def photo_bytes(seed: int = 1, side: int = 120) -> bytes:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from fakes import hurried
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from test_catalog import BOX, LEASE, record, taken
 
 from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
+from packshot.claims import BELIEVED_SECONDS, MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
 from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.models import Product, now
@@ -21,7 +22,7 @@ from packshot.queues import DatabaseQueue
 
 @pytest.fixture
 def claims(database: Database) -> Claims:
-    return Claims(database, LEASE, wanted=2)
+    return Claims(database, LEASE, wanted=2, clock=hurried())
 
 
 @pytest.fixture
@@ -84,6 +85,42 @@ def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product
             write()
     assert claims.renew([old, new]) == [old]
     claims.complete(new)
+
+
+def test_a_hold_is_believed_for_a_moment_after_its_lease_began_anew(
+    database: Database, product_id: int
+) -> None:
+    """Whoever saves a step holds it for a whole lease more: nobody can take it in that moment."""
+    moment = [0.0]
+    claims = Claims(database, LEASE, wanted=2, clock=lambda: moment[0])
+    claim = taken(claims, product_id)
+    begun_anew: tuple[Callable[[], object], ...] = (
+        lambda: None,
+        lambda: claims.save_analysis(claim, "local", {}),
+        lambda: claims.record_image(claim, record(0)),
+        lambda: claims.renew([claim]),
+    )
+    for begin in begun_anew:
+        set_product(database, lease_until=now(1), token=claim.token)
+        begin()
+        set_product(database, token="of another worker")
+        claims.check(claim)
+        moment[0] += BELIEVED_SECONDS
+        with pytest.raises(LostClaim):
+            claims.check(claim)
+
+
+@pytest.mark.parametrize("step", ["analysis", "picture"])
+def test_a_saved_step_begins_the_lease_anew(claims: Claims, product_id: int, step: str) -> None:
+    claim = taken(claims, product_id)
+    set_product(claims.database, lease_until=now(1))
+    if step == "analysis":
+        claims.save_analysis(claim, "local", {})
+    else:
+        claims.record_image(claim, record(0))
+    later = claims.take(product_id)
+    assert isinstance(later, NotNow)
+    assert later.seconds > LEASE - 10
 
 
 def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id: int) -> None:

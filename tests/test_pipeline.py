@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEnhancer, photo_bytes
+from fakes import FakeEnhancer, hurried, photo_bytes
 from sqlalchemy import delete, update
 from test_catalog import BOX, LEASE, record, taken
 
@@ -46,7 +46,7 @@ class Shop:
         self.fetched: list[str] = []
         self.database = database
         self.parts = pipeline.Parts(
-            claims=Claims(database, LEASE, wanted=3),
+            claims=Claims(database, LEASE, wanted=3, clock=hurried()),
             read_raw=self.read_raw,
             storage=LocalStorage(folder),
             pixels=pixels,

@@ -48,3 +48,19 @@ def test_a_run_that_fails_is_told_to_its_callers_and_the_next_one_works() -> Non
     with pytest.raises(OSError, match="full"):
         together("a")
     assert together("b") == "b"
+
+
+def test_runs_that_come_close_together_wait_for_more_and_the_first_for_nobody() -> None:
+    sizes: list[int] = []
+
+    def note(items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        return items
+
+    together = Together(note, gather=0.2)
+    began = time.monotonic()
+    together(0)
+    assert time.monotonic() - began < 0.15
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(together, range(8)))
+    assert sizes == [1, 8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 import uuid
@@ -55,6 +56,10 @@ OF_ROUND: Final = ("wanted", "instructions", "enhancer", "analysis", "refusals")
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
+#: A hold that the database confirmed is believed for so long: a lease is several times that.
+BELIEVED_SECONDS = 1.0
+#: Steps that come thick and fast wait so long for each other: a transaction for many of them.
+GATHER_SECONDS = 0.001
 #: Different reasons of one round that a redo is told.
 COMPLAINTS = 10
 
@@ -65,11 +70,13 @@ KILLED = (
 
 
 class Steps:
-    """How long each step of a claim took, in seconds; its variants' threads may share it."""
+    """How far a claim has come, and how long each step took, in seconds; its variants' threads may
+    share it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds: dict[str, list[float]] = {}
         self.any_saved = False  # then this claim was not in vain
+        self.held_at = -math.inf  # when the lease last began anew, by the clock of `Claims`
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -166,16 +173,19 @@ class Claims:
         lease_seconds: float,
         wanted: int,
         outbox: Outbox = Outbox(),
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.database = database
         self.lease_seconds = lease_seconds
         self.wanted = wanted  # for a round that is opened here
         self.outbox = outbox
+        self.clock = clock
         self._look, self._hold = _look(lease_seconds), _hold(lease_seconds)
-        self._renew = _renew(lease_seconds)
-        self._checked = Together(self._check_all)
-        self._saved = Together(self._save_all)
-        self._completed = Together(self._complete_all)
+        self._renew, self._stepped = _renew(lease_seconds), _stepped(lease_seconds)
+        self._checked = Together(self._check_all, GATHER_SECONDS)
+        self._saved = Together(self._save_all, GATHER_SECONDS)
+        self._completed = Together(self._complete_all, GATHER_SECONDS)
 
     def take(self, product_id: int) -> Taken:
         """Take one if it is free and due. Counts the attempt; the fifth in vain fails the product.
@@ -186,6 +196,7 @@ class Claims:
 
     def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
         """Take each of these in one transaction: all that were received together."""
+        asked_at = self.clock()
         with self.database.write_rows(lasting=False) as rows:  # a power cut frees them anyway
             lock_in_order(rows, product_ids)  # and only then look: what others saved is seen
             looked = rows.execute(self._look, {"wanted_ids": list(product_ids)})
@@ -193,6 +204,8 @@ class Claims:
             judged = {each: self._judge(rows, found.get(each)) for each in product_ids}
             free = [found[each] for each, verdict in judged.items() if verdict is None]
             held = self._hold_all(rows, free) if free else {}
+        for claim in held.values():
+            claim.steps.held_at = asked_at
         return {each: verdict or held[each] for each, verdict in judged.items()}
 
     def _judge(self, rows: Connection, found: Row[Any] | None) -> NotNow | NothingToDo | None:
@@ -295,13 +308,23 @@ class Claims:
 
     def renew(self, claims: Sequence[Claim]) -> list[Claim]:
         """Lengthen the leases; return the claims that are lost."""
+        asked_at = self.clock()
         with self.database.write_rows(lasting=False) as rows:
             lock_in_order(rows, {claim.product_id for claim in claims})
             held = {tuple(each) for each in rows.execute(self._renew, _pairs(claims))}
-        return [claim for claim in claims if _pair(claim) not in held]
+        lost = [claim for claim in claims if _pair(claim) not in held]
+        for claim in claims:
+            claim.steps.held_at = -math.inf if claim in lost else asked_at
+        return lost
 
     def check(self, claim: Claim) -> None:
-        """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction."""
+        """Raises LostClaim when the hold is gone; for what can't be fenced by a transaction.
+
+        A lease that was surely begun or lengthened a moment ago is not asked after again.
+        """
+        asked_at = self.clock()
+        if asked_at - claim.steps.held_at < BELIEVED_SECONDS:
+            return
         if not self._checked(claim):
             raise _lost(claim)
 
@@ -321,12 +344,13 @@ class Claims:
         self._save(Step(claim, RECORD, vars(image) | of_round))
 
     def _save(self, step: Step) -> None:
+        asked_at = self.clock()
         saved = self._saved(step)
         if isinstance(saved, Exception):
             raise saved
         if not saved:
             raise _lost(step.claim)
-        step.claim.steps.any_saved = True
+        step.claim.steps.any_saved, step.claim.steps.held_at = True, asked_at
 
     def _save_all(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
         """One transaction for all steps that are saved at the same time: was each claim held?
@@ -430,9 +454,9 @@ class Claims:
             self._tell(rows, claim.product_id)
 
     def _progress(self, rows: Connection, claims: Sequence[Claim]) -> set[Pair]:
-        """A step of each is about to be saved: their attempts start anew. Those that are held."""
+        """A step of each is about to be saved: attempts and leases start anew. Those still held."""
         lock_in_order(rows, {claim.product_id for claim in claims})
-        return {(id_, token) for id_, token in rows.execute(STEPPED, _pairs(claims))}
+        return {(id_, token) for id_, token in rows.execute(self._stepped, _pairs(claims))}
 
 
 def _attempt_back(claim: Claim) -> dict[str, Any]:
@@ -539,6 +563,17 @@ def _renew(lease_seconds: float) -> ReturningUpdate[int, str | None]:
     return longer.returning(PRODUCTS.c.id, PRODUCTS.c.token)
 
 
+def _stepped(lease_seconds: float) -> ReturningUpdate[Any]:
+    stepped = _all_of_them().values(
+        attempts=0,
+        lease_until=now(lease_seconds),
+        version=PRODUCTS.c.version + 1,
+        updated_at=now(),
+        raw_removed_at=None,  # the raw image was fetched again
+    )
+    return stepped.returning(PRODUCTS.c.id, PRODUCTS.c.token)
+
+
 def _ending(**values: Any) -> Update:
     return _held().values(**(_let_go() | values))
 
@@ -572,16 +607,6 @@ IS_HELD: Final = (
     PRODUCTS.c.token == bindparam("held_by"),
 )
 STILL_HELD: Final = select(PRODUCTS.c.id, PRODUCTS.c.token).where(_is_one_of_them())
-STEPPED: Final = (
-    _all_of_them()
-    .values(
-        attempts=0,
-        version=PRODUCTS.c.version + 1,
-        updated_at=now(),
-        raw_removed_at=None,  # the raw image was fetched again
-    )
-    .returning(PRODUCTS.c.id, PRODUCTS.c.token)
-)
 COMPLETED: Final = (
     _all_of_them()
     .values(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+#: Runs are close together when less than so many times `gather` lies between them.
+CLOSE: Final = 5.0
 
 
 class Together(Generic[T, R]):
@@ -17,9 +22,12 @@ class Together(Generic[T, R]):
     begins after the call. What `run` raises, all of its callers get.
     """
 
-    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]]) -> None:
-        """`run` gives one result per item, in order."""
+    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]], gather: float = 0.0) -> None:
+        """`run` gives one result per item, in order. When runs come close together, one waits
+        `gather` seconds for more to come."""
         self._run = run
+        self._gather = gather
+        self._ended = -math.inf
         self._lock = threading.Lock()
         self._waiting: list[_Call[T, R]] = []
         self._led = False  # somebody runs, or has been told to
@@ -34,6 +42,8 @@ class Together(Generic[T, R]):
         return call.result()
 
     def _lead(self) -> None:
+        if self._gather and time.monotonic() - self._ended < CLOSE * self._gather:
+            time.sleep(self._gather)
         with self._lock:
             group, self._waiting = self._waiting, []
         try:
@@ -42,6 +52,7 @@ class Together(Generic[T, R]):
         except BaseException as error:
             for call in group:
                 call.error = error
+        self._ended = time.monotonic()
         with self._lock:
             self._led = bool(self._waiting)
             if self._waiting:

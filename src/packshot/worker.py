@@ -6,9 +6,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 
 from packshot import faults, logs, pipeline
@@ -93,7 +94,7 @@ class Worker:
         self.stopping = parts.stopping
         self.finished = threading.Event()
         self.slots = threading.Semaphore(concurrency)
-        self.work: SimpleQueue[tuple[Message, Taken | None] | None] = SimpleQueue()
+        self.work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self.room = Room()
         self.held: dict[int, Held] = {}
         self.lock = threading.Lock()
@@ -256,11 +257,17 @@ class Worker:
             if received:  # one that hangs here is offered again and again
                 self.stopping.wait(HELD_ALREADY_SECONDS)
             return
-        taken = self._take(held)
-        for message in held:
-            self.work.put((message, taken.get(message.product_id)))
+        if self.queue.is_external:
+            self.work.put(partial(self._share_out, held))  # the receiver asks for more meanwhile
+        else:
+            self._share_out(held)  # until they are claimed it would be offered them again
 
-    def _take(self, messages: list[Message]) -> dict[int, Taken]:
+    def _share_out(self, messages: Sequence[Message]) -> None:
+        taken = self._take(messages)
+        for message in messages:
+            self.work.put(partial(self._handle, message, taken.get(message.product_id)))
+
+    def _take(self, messages: Sequence[Message]) -> dict[int, Taken]:
         """The claims of all that came together, in one transaction.
 
         When that fails each product's own thread tries, so that one takes no other with it.
@@ -285,7 +292,7 @@ class Worker:
     def _slot(self) -> None:
         """One product after the other, until there are no more to come."""
         while (job := self.work.get()) is not None:
-            self._handle(*job)
+            job()
 
     def _handle(self, message: Message, taken: Taken | None) -> None:
         """Everything that happens to one message, whatever happens."""

@@ -154,7 +154,9 @@ class Instant(Pixels):
 def parts_of(claims: Claims) -> pipeline.Parts:
     """The whole story, but for its pixels and its network."""
     return pipeline.Parts(
-        claims=SteppedClaims(claims.database, claims.lease_seconds, claims.wanted),
+        claims=SteppedClaims(
+            claims.database, claims.lease_seconds, claims.wanted, clock=claims.clock
+        ),
         read_raw=lambda url: b"a photo",
         storage=Shelf(),
         pixels=Instant(),

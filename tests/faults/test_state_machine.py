@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import hurried
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -65,7 +66,8 @@ class Histories(RuleBasedStateMachine):
         self.opened = self.open_parts()
         self.database, self.queue = self.opened.__enter__()
         self.catalog = Catalog(self.database, self.queue, WANTED, LEASE)
-        self.claims = Claims(self.database, LEASE, WANTED)
+        # A minute passes between any two steps: whoever froze in between is no longer believed.
+        self.claims = Claims(self.database, LEASE, WANTED, clock=hurried())
         self.parts = parts_of(self.claims)
         self.held: list[Strand] = []
         self.tokens: dict[int, str | None] = {}
