@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from typing import Any
 
 import numpy as np
 
 from packshot import imaging
+from packshot.catalog import Catalog, Created, Idempotency, NewProduct, ProductView
 from packshot.enhancers import (
     NOTHING_KEPT,
     Analysis,
@@ -133,3 +135,19 @@ class FakeQueue:
 
     def health(self) -> str | None:
         return None
+
+
+class SentCatalog(Catalog):
+    """Comes back when the queue was told too, which goes on beside the request in production."""
+
+    def create(
+        self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None
+    ) -> Created:
+        created = super().create(products, idempotency=idempotency)
+        self.sender.flush()
+        return created
+
+    def enhance(self, product_id: int, **options: Any) -> ProductView:
+        view = super().enhance(product_id, **options)
+        self.sender.flush()
+        return view

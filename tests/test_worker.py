@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import only_sqlite
-from fakes import FakeEnhancer, FakeQueue, photo_bytes
+from fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
 from sqlalchemy import update
 from test_catalog import BOX
 
@@ -61,7 +61,7 @@ class Shop:
 
     @property
     def catalog(self) -> Catalog:
-        return Catalog(self.database, self.queue, wanted=1, lease_seconds=LEASE)
+        return SentCatalog(self.database, self.queue, wanted=1, lease_seconds=LEASE)
 
     def create(self, count: int = 1) -> list[int]:
         return [product.id for product in self.catalog.create([BOX] * count).products]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 import threading
 import time
 import uuid
@@ -26,14 +25,13 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    update,
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from packshot import faults
 from packshot.database import Database
-from packshot.errors import Conflict, NotFound, PackshotError
+from packshot.errors import Conflict, NotFound
 from packshot.ledger import products_paid_for, spent_today
 from packshot.models import (
     APPROVED,
@@ -50,8 +48,6 @@ from packshot.models import (
     Product,
     ProductImage,
     Round,
-    is_waiting_for_work,
-    lock_in_order,
     normalised_key,
     now,
     preview_key,
@@ -59,8 +55,7 @@ from packshot.models import (
 from packshot.outbox import Outbox
 from packshot.queues import Depth, Queue
 from packshot.remembered import Remembered
-
-log = logging.getLogger("packshot.catalog")
+from packshot.sender import Sender
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
@@ -70,11 +65,6 @@ IDEMPOTENCY_HOURS = 24
 FACETS = 100
 #: Filters whose counts are remembered: those looked at last.
 FILTERS_KNOWN = 64
-#: A product that was sent and is still waiting after this long is sent again.
-RESEND_AFTER_SECONDS = 120.0
-RESEND_AT_MOST = 1000
-#: A queue that did not take a product is left in peace for so long: the re-sender tries it.
-KEEP_STILL_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -261,10 +251,8 @@ class Catalog:
     ) -> None:
         self.database = database
         self.queue = queue
-        self.clock = clock
-        self.keep_still_until = float("-inf")
         self.wanted = wanted
-        self.lease_seconds = lease_seconds
+        self.sender = Sender(database, queue, lease_seconds, clock=clock)
         self.outbox = outbox
         self._stats = Remembered(self._count)
         self._facets: OrderedDict[Filter, Remembered[Facets]] = OrderedDict()
@@ -296,7 +284,7 @@ class Catalog:
                 "a request with this Idempotency-Key is still running; ask again in a second",
                 code="idempotency_running",
             ) from error
-        self.send([product.id for product in created.products])
+        self.sender.send([product.id for product in created.products])
         return created
 
     def answered(self, idempotency: Idempotency) -> bool:
@@ -343,66 +331,6 @@ class Catalog:
         # would not rely on that, and send a thousand statements.
         numbered = insert(PRODUCTS).returning(PRODUCTS.c.id)
         return sorted(session.connection().scalars(numbered, rows).all())
-
-    def send(self, product_ids: Sequence[int]) -> None:
-        """Tell the queue, after the commit. What it does not take now is sent again later."""
-        faults.point("before_send")
-        if not self.queue.is_external:
-            self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
-        elif self.clock() >= self.keep_still_until:  # else each request would wait for it in vain
-            self._send(product_ids)
-
-    def _send(self, product_ids: Sequence[int]) -> None:
-        try:
-            taken = self.queue.send(product_ids)
-            faults.point("before_mark")
-            self._mark_sent(taken)
-        except PackshotError as error:
-            self.keep_still_until = self.clock() + KEEP_STILL_SECONDS
-            log.warning(
-                "products are committed but not sent yet, %d for one: they are sent later: %s",
-                product_ids[0],
-                error.message,
-            )
-
-    def _mark_sent(self, product_ids: set[int]) -> None:
-        with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
-            lock_in_order(rows, product_ids)
-            sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
-            rows.execute(sent.values(sent_at=now()))
-
-    def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
-        """Send again what waits for work but was never sent, or so long ago that it was lost.
-
-        No more are taken for lost than the queue holds too few: with a long backlog most messages
-        are old, and sending them again would only make it longer. Raises Unavailable.
-        """
-        if not self.queue.is_external:
-            return 0
-        ids = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
-        old = self._overdue(Product.sent_at <= now(-after_seconds))
-        if old:
-            ids += old[: self._too_few_in_queue()]
-        if ids:
-            self._send(ids)
-        return len(ids)
-
-    def _overdue(self, condition: ColumnElement[bool]) -> list[int]:
-        with self.database.read() as session:
-            oldest_first = (
-                select(Product.id)
-                .where(is_waiting_for_work(self.lease_seconds), condition)
-                .order_by(Product.queued_at)
-                .limit(RESEND_AT_MOST)
-            )
-            return list(session.scalars(oldest_first))
-
-    def _too_few_in_queue(self) -> int:
-        sent = (Product.status == PENDING) & Product.sent_at.is_not(None)
-        with self.database.read() as session:
-            should = session.scalar(select(func.count()).select_from(Product).where(sent)) or 0
-        depth = self.queue.depth()
-        return max(0, should - depth.waiting - depth.in_flight)
 
     # -- look --------------------------------------------------------------------------------
 
@@ -634,7 +562,7 @@ class Catalog:
             session.flush()
             session.refresh(product)
             view = _view(session, product)
-        self.send([product_id])
+        self.sender.send([product_id])
         return view
 
     def _open_round_if_none(self, session: Session, product: Product) -> None:

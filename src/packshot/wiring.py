@@ -83,6 +83,7 @@ class Services:
         )
 
     def close(self) -> None:
+        self.catalog.sender.flush()
         self.pixels.close()
         self.database.close()
 

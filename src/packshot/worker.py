@@ -413,7 +413,7 @@ class Worker:
         return self.clock() - held.since > self.longest_product
 
     def _resend(self) -> None:
-        sent = self.catalog.resend()
+        sent = self.catalog.sender.resend()
         if sent:
             log.info("%d waiting products were sent to the queue again", sent)
 

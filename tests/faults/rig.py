@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from fakes import photo_bytes
+from fakes import SentCatalog, photo_bytes
 from servers.aws import CREDENTIALS, Aws
 from servers.packshot_process import PackshotProcess, gunicorn
 from servers.photo_host import PhotoHost
@@ -113,7 +113,7 @@ class Rig:
     # -- products --------------------------------------------------------------------------------
 
     def catalog(self) -> Catalog:
-        return Catalog(self.database, self.queue, WANTED, LEASE)
+        return SentCatalog(self.database, self.queue, WANTED, LEASE)
 
     def product(self, path: str = "/photo.jpg") -> NewProduct:
         money = (Decimal(10), Decimal(9), Decimal(1), Decimal(18))

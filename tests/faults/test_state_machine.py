@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import hurried
+from fakes import SentCatalog, hurried
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,7 +28,7 @@ from sqlalchemy import select, update
 from test_catalog import BOX
 
 from faults.strands import PaidFor, Strand, Till, parts_of
-from packshot.catalog import Catalog, status_of
+from packshot.catalog import status_of
 from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo
 from packshot.database import Database
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
@@ -65,7 +65,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.opened = self.open_parts()
         self.database, self.queue = self.opened.__enter__()
-        self.catalog = Catalog(self.database, self.queue, WANTED, LEASE)
+        self.catalog = SentCatalog(self.database, self.queue, WANTED, LEASE)
         # A minute passes between any two steps: whoever froze in between is no longer believed.
         self.claims = Claims(self.database, LEASE, WANTED, clock=hurried())
         self.parts = parts_of(self.claims)
@@ -290,7 +290,7 @@ class Histories(RuleBasedStateMachine):
         with self.database.write() as session:
             session.execute(update(Product).values(lease_until=now(-1), sent_at=now(-900)))
         self.tokens = dict.fromkeys(self.tokens)
-        self.catalog.resend()
+        self.catalog.sender.resend()
         self.lease(10)
         for strand in list(self.held):
             self._go_on(strand, 100)

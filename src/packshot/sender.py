@@ -1,0 +1,150 @@
+"""Tells the queue which products wait for work, beside the request that made them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from packshot import faults
+from packshot.database import Database
+from packshot.errors import PackshotError
+from packshot.models import PENDING, PRODUCTS, Product, is_waiting_for_work, lock_in_order, now
+from packshot.queues import Queue
+
+log = logging.getLogger("packshot.sender")
+
+#: Products sent before they are marked as sent: ten requests to SQS, one transaction.
+AT_ONCE: Final = 100
+#: A process that ends sends no longer than this (seconds); a worker sends the rest again.
+LAST_SECONDS: Final = 3.0
+#: A queue that did not take a product is left in peace for so long: the re-sender tries it.
+KEEP_STILL_SECONDS: Final = 15.0
+#: A product that was sent and is still waiting after this long is sent again.
+RESEND_AFTER_SECONDS: Final = 120.0
+RESEND_AT_MOST: Final = 1000
+
+
+class Sender:
+    """Sends after the commit, in a thread that lives as long as something waits to be sent.
+
+    No request waits for the queue, however slow or far away. What is not sent, because the queue
+    or the process went away, is found in the database by `resend`, which every worker calls.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        lease_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database, self.queue = database, queue
+        self.lease_seconds = lease_seconds
+        self.clock = clock
+        self._keep_still_until = float("-inf")
+        self._waiting: deque[int] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def send(self, product_ids: Sequence[int]) -> None:
+        """Have the queue told, soon. The products must be committed."""
+        if not self.queue.is_external:
+            faults.point("before_send")
+            self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
+            return
+        with self._lock:
+            self._waiting.extend(product_ids)
+            if self._thread is None:
+                # Not a daemon: an orderly end of the process waits for it, if not for long.
+                self._thread = threading.Thread(target=self._work, name="packshot-sender")
+                self._thread.start()
+
+    def flush(self, seconds: float = LAST_SECONDS) -> None:
+        """Wait until all was sent or left to the re-sender, but no longer than that."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def _work(self) -> None:
+        ending_at: float | None = None
+        while ids := self._next():
+            if not threading.main_thread().is_alive():
+                ending_at = ending_at or time.monotonic() + LAST_SECONDS
+            if self.clock() < self._keep_still_until or _is_over(ending_at):
+                continue  # left to the re-sender
+            try:
+                self._send(ids)
+            except BaseException:
+                log.exception("product %d and %d more are sent later", ids[0], len(ids) - 1)
+
+    def _next(self) -> list[int]:
+        with self._lock:
+            ids = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            if not ids:
+                self._thread = None
+            return ids
+
+    def _send(self, product_ids: Sequence[int]) -> None:
+        try:
+            faults.point("before_send")
+            taken = self.queue.send(product_ids)
+            faults.point("before_mark")
+            self._mark_sent(taken)
+        except PackshotError as error:
+            self._keep_still_until = self.clock() + KEEP_STILL_SECONDS
+            log.warning(
+                "products are committed but not sent yet, %d for one: they are sent later: %s",
+                product_ids[0],
+                error.message,
+            )
+
+    def _mark_sent(self, product_ids: Collection[int]) -> None:
+        with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
+            lock_in_order(rows, product_ids)
+            sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
+            rows.execute(sent.values(sent_at=now()))
+
+    def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
+        """Send again what waits for work but was never sent, or so long ago that it was lost.
+
+        No more are taken for lost than the queue holds too few: with a long backlog most messages
+        are old, and sending them again would only make it longer. Raises Unavailable.
+        """
+        if not self.queue.is_external:
+            return 0
+        ids = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
+        old = self._overdue(Product.sent_at <= now(-after_seconds))
+        if old:
+            ids += old[: self._too_few_in_queue()]
+        if ids:
+            self._send(ids)
+        return len(ids)
+
+    def _overdue(self, condition: ColumnElement[bool]) -> list[int]:
+        with self.database.read() as session:
+            oldest_first = (
+                select(Product.id)
+                .where(is_waiting_for_work(self.lease_seconds), condition)
+                .order_by(Product.queued_at)
+                .limit(RESEND_AT_MOST)
+            )
+            return list(session.scalars(oldest_first))
+
+    def _too_few_in_queue(self) -> int:
+        sent = (Product.status == PENDING) & Product.sent_at.is_not(None)
+        with self.database.read() as session:
+            should = session.scalar(select(func.count()).select_from(Product).where(sent)) or 0
+        depth = self.queue.depth()
+        return max(0, should - depth.waiting - depth.in_flight)
+
+
+def _is_over(moment: float | None) -> bool:
+    return moment is not None and time.monotonic() > moment
