@@ -104,8 +104,6 @@ def kills(kind: str, options: argparse.Namespace) -> list[str]:
 
 #: The worker's own words when it waits for a part.
 WAITING = "nothing is lost"
-#: A line a minute of those who wait for work, and one of those who hold what is paid.
-LINES_A_MINUTE = 2
 #: A used-up day's quota is looked at again after this long (enhancers/gemini_outcomes.py).
 DAY_QUOTA_SECONDS = 600.0
 #: Whether Google counted a call whose answer never came, nobody can know.
@@ -242,7 +240,7 @@ def _one_outage(
         broken.append(f"{made} products of {11 + answers['201']} accepted")
     if set(rig.statuses()) != {"pending_review"}:
         broken.append(f"not all are pending_review: {dict(rig.statuses())}")
-    if lines > LINES_A_MINUTE * math.ceil(minutes):
+    if lines > math.ceil(minutes):  # one a minute
         broken.append(f"{lines} lines about waiting in {minutes:.1f} minutes")
     return broken
 

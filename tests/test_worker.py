@@ -20,6 +20,7 @@ from packshot.claims import MAX_ATTEMPTS, Claims, Taken
 from packshot.database import Database
 from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
 from packshot.models import Product, now
+from packshot.patience import Patience
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Message, Queue
 from packshot.serving import longest_product, watch
@@ -522,17 +523,19 @@ def moment() -> Moment:
 def test_an_outage_is_logged_once_a_minute(
     moment: Moment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outage = Outage(moment, lambda: 0.0)
+    patience = Patience(clock=moment)
+    outage, silence = (Outage(moment, lambda: 0.0, patience.tell) for _ in range(2))
     for second in range(180):
         moment.now = 1000.0 + second
         outage.met(Unavailable("away"))
+        silence.met(Unavailable("the queue too"))
         if second % 7 == 0:
             outage.over()  # it comes and goes
     assert len(caplog.records) == 3
 
 
 def test_pauses_grow_to_a_minute_and_are_forgotten(moment: Moment) -> None:
-    outage = Outage(moment, lambda: 1.0)
+    outage = Outage(moment, lambda: 1.0, lambda error: None)
     waits = []
     for _ in range(8):
         outage.met(Unavailable("away"))
@@ -546,7 +549,7 @@ def test_pauses_grow_to_a_minute_and_are_forgotten(moment: Moment) -> None:
 
 
 def test_a_rate_limit_rests_the_receiver_and_is_no_fault(moment: Moment) -> None:
-    outage = Outage(moment, lambda: 1.0)
+    outage = Outage(moment, lambda: 1.0, lambda error: None)
     outage.rest(RateLimited("slow down", retry_after=20))
     assert outage.remaining() == 20
     assert outage.reason() is None

@@ -34,7 +34,7 @@ class Patience:
     ) -> None:
         """`longest` is in seconds; 0 tries once."""
         self.longest, self.clock, self.sleep = longest, clock, sleep
-        self.told = float("-inf")
+        self._told = float("-inf")
 
     def keep(self, save: Callable[[], T]) -> T:
         """`save()`, tried until it goes well; raises its Unavailable after `longest` seconds.
@@ -48,12 +48,12 @@ class Patience:
             except Unavailable as error:
                 if self.clock() + pause > ends:
                     raise
-                self._tell(error)
+                self.tell(error)
             self.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
-    def _tell(self, error: Unavailable) -> None:
-        """Once a minute, however many wait."""
-        if self.clock() - self.told >= TELL_EVERY_SECONDS:
-            self.told = self.clock()
-            log.warning("waiting with what is paid, nothing is lost: %s", error.message)
+    def tell(self, error: Unavailable) -> None:
+        """One line a minute for all of this process that waits, with what is paid or for work."""
+        if self.clock() - self._told >= TELL_EVERY_SECONDS:
+            self._told = self.clock()
+            log.warning("waiting, nothing is lost: %s", error.message)

@@ -17,6 +17,7 @@ from packshot.fetch import Fetcher, FetchLimits
 from packshot.imaging import OutputSpec
 from packshot.ledger import DatabaseLedger
 from packshot.outbox import Outbox
+from packshot.patience import Patience
 from packshot.pipeline import Parts
 from packshot.pixels import Pixels
 from packshot.queues import DatabaseQueue, Queue
@@ -101,8 +102,9 @@ def build(settings: Settings) -> Services:
     queue = choose_queue(settings, database)
     storage = choose_storage(settings)
     pixels = Pixels(settings.pixel_processes)
-    stopping = threading.Event()
-    enhancer = choose_enhancer(settings, choose_ledger(settings, database, stopping), pixels)
+    patience, stopping = Patience(), threading.Event()
+    ledger = choose_ledger(settings, database, patience, stopping)
+    enhancer = choose_enhancer(settings, ledger, pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
     parts = Parts(
@@ -112,6 +114,7 @@ def build(settings: Settings) -> Services:
         pixels=pixels,
         enhancer=enhancer,
         output=output_spec(settings),
+        patience=patience,
         stopping=stopping,
     )
     catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
@@ -162,11 +165,12 @@ def raw_buckets(settings: Settings) -> RawBuckets:
 
 
 def choose_ledger(
-    settings: Settings, database: Database, stopping: threading.Event
+    settings: Settings, database: Database, patience: Patience, stopping: threading.Event
 ) -> DatabaseLedger:
     budget = settings.gemini_daily_budget
     return DatabaseLedger(
         database,
+        patience=patience,
         stopping=stopping,
         rpm=settings.gemini_rpm,
         daily_budget=None if budget is None else Decimal(str(budget)),

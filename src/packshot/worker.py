@@ -98,8 +98,9 @@ class Worker:
         self.room = Room()
         self.held: dict[int, Held] = {}
         self.lock = threading.Lock()
-        self.outage = Outage(clock, chance)  # of what products need
-        self.silence = Outage(clock, chance)  # of what tells of products: the queue, the database
+        tell = parts.patience.tell
+        self.outage = Outage(clock, chance, tell)  # of what products need
+        self.silence = Outage(clock, chance, tell)  # of what tells of them: queue and database
         self.beats: dict[str, float] = {}  # when each loop began its present turn
         self.threads: list[threading.Thread] = []
         self.slot_threads: list[threading.Thread] = []
@@ -436,14 +437,14 @@ def _thread(name: str, target: Callable[..., object], *arguments: object) -> thr
 
 @dataclass
 class Outage:
-    """How long to keep still while a part is away: 1 to 60 s, growing, jittered, logged rarely."""
+    """How long to keep still while a part is away: 1 to 60 s, growing, jittered."""
 
     clock: Callable[[], float]
     chance: Callable[[], float]
+    tell: Callable[[Unavailable], None]
     in_a_row: int = 0
     until: float = 0.0
     last_met: float = float("-inf")
-    last_logged: float = float("-inf")
     last_message: str | None = None
 
     def met(self, error: Unavailable) -> None:
@@ -454,19 +455,13 @@ class Outage:
         if moment >= self.until:  # faults of one moment count once
             self.in_a_row += 1
             self.until = moment + self.pause()
-        self._tell(error)
+        self.tell(error)
 
     def rest(self, error: RateLimited) -> None:
         """Not a fault: take nothing up for as long as it asks for, it would be refused too."""
         seconds = min(error.retry_after or 1.0, LONGEST_OUTAGE_PAUSE)
         self.until = max(self.until, self.clock() + seconds)
-        self._tell(error)
-
-    def _tell(self, error: Unavailable) -> None:
-        """Once a minute, however often it is met."""
-        if self.clock() - self.last_logged >= LONGEST_OUTAGE_PAUSE:
-            self.last_logged = self.clock()
-            log.warning("waiting, nothing is lost: %s", error.message)
+        self.tell(error)
 
     def pause(self) -> float:
         longest = min(LONGEST_OUTAGE_PAUSE, 2.0 ** max(0, self.in_a_row - 1))

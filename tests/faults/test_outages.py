@@ -78,7 +78,7 @@ def test_a_part_of_the_cloud_goes_away_and_comes_back(on_cloud: Rig, part: str, 
         rig.wait_done(seconds=120)
         rig.until(lambda: web.call("GET", "/readyz")[0] == 200, 30)
         assert_all_is_well(rig, created)
-        assert web.log().count("waiting, nothing is lost") <= 4
+        assert web.log().count("waiting, nothing is lost") <= 1
         assert "Traceback" not in web.log()
 
 
@@ -140,7 +140,7 @@ def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
         audit = rig.audit() if fault in {"reset", "hang"} else rig.paid_once()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": 9})
         assert in_vain <= 15, f"{in_vain} requests in {AWAY} s"
-        assert worker.log().count("waiting, nothing is lost") <= 2
+        assert worker.log().count("waiting, nothing is lost") <= 1
         worker.stop()
 
 
