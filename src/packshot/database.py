@@ -26,6 +26,9 @@ BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this pr
 #: answer any more. A server that hangs, or a network that swallows everything, ends nothing itself.
 STATEMENT_SECONDS = 20
 ANSWER_SECONDS = 25
+#: PostgreSQL plans for disks with heads (4). On others an index answers what it would read a table
+#: for: the counts of a million products take half as long.
+PAGE_COST = 1.1
 SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
@@ -208,7 +211,8 @@ def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_SECONDS}s"
-            f" -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s",
+            f" -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+            f" -c random_page_cost={PAGE_COST}",
         },
     )
     event.listen(engine, "handle_error", _leave_standby)

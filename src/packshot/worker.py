@@ -13,6 +13,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from packshot import faults, logs, pipeline
+from packshot.allocator import give_rest_back
 from packshot.catalog import Catalog
 from packshot.claims import Claim, NothingToDo, NotNow, Taken
 from packshot.errors import (
@@ -401,6 +402,7 @@ class Worker:
         with self.lock:
             young = [held for held in self.held.values() if not self._too_long(held)]
         if not young:
+            give_rest_back()
             return
         claims = [held.claim for held in young if held.claim is not None]
         lost = self.parts.claims.renew(claims) if claims else []

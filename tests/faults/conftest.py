@@ -36,28 +36,33 @@ def rig(request: pytest.FixtureRequest) -> Rig:
 LONG = (
     "test_a_part_of_the_cloud_goes_away_and_comes_back[queue-refuse]",
     "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-cut]",
-    "test_a_part_of_the_cloud_goes_away_and_comes_back[database-hang]",
     "test_sqlite_is_locked_by_another_program[35]",
     "test_gemini_goes_away_and_comes_back[reset]",
     "test_gemini_goes_away_and_comes_back[quota_minute]",
+    "test_gemini_goes_away_and_comes_back[quota_day]",
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[cloud-+1h]",
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[defaults--1h]",
-    "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[cloud--1h]",
-    "test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight[cloud]",
-    "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
-    "test_gemini_goes_away_and_comes_back[quota_day]",
+    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[cloud]",
     "test_a_picture_that_kills_the_process_fails_and_holds_up_nobody[cloud]",
     "test_without_file_descriptors_it_waits_and_recovers[cloud]",
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
-    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[cloud]",
-    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
+    "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",
+)
+#: Twins that `make test-extra` runs.
+TWINS = (
+    "test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight[cloud]",
     "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
-    "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",
+    "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
+    "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[database-hang]",
+    "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
 )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.name in LONG:
         item.add_marker(pytest.mark.soak)
+    elif item.name in TWINS:
+        item.add_marker(pytest.mark.extra)
