@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import photo_bytes
+from fakes import hurried, photo_bytes
 from servers.aws import REGION, Aws
 from servers.ports import wait_until
 from shop import Shop, row
@@ -117,6 +117,7 @@ def test_one_product_stays_within_the_budget(
     parts.pixels.run(len, b"")  # the child is there
     before = len(gemini.calls)
     gemini.headers.clear()
+    shop.services.parts.claims.clock = hurried()
     with statements(shop.services.database.engine) as seen:
         claim = claimed(shop, parts)
         made_by_others = len(seen)
@@ -160,13 +161,15 @@ def test_requests_to_sqs_stay_within_the_budget(shop: Shop, aws: Aws) -> None:
     queue = SqsQueue(aws.queue(), REGION, 30, wait_seconds=1)
     asked = count_requests(queue)
     services = shop.services
-    services.catalog.queue = queue
+    services.catalog.queue = services.catalog.sender.queue = queue
     worker = Worker(services.parts, queue, services.catalog, concurrency=TOGETHER)
     shop.create(*[row(raw_image="https://x.example/a.jpg")] * TOGETHER)
+    services.catalog.sender.flush()
     give_up(shop)
     worker.start()
     wait_until(lambda: worker.queue.depth().waiting + worker.queue.depth().in_flight == 0)
     worker.stop(8)
+    assert min(asked["SendMessageBatch"], asked["DeleteMessageBatch"]) > 0, "nothing was counted"
     within("SQS requests to send ten products", asked["SendMessageBatch"] * 10 / TOGETHER)
     within("SQS requests to receive and delete a product", handled(asked) / TOGETHER)
 
