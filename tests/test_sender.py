@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeQueue
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from test_catalog import BOX, LEASE
 
 from packshot.catalog import Catalog
 from packshot.database import Database
-from packshot.models import Product
+from packshot.models import Product, now
 from packshot.sender import AT_ONCE
 
 
@@ -84,6 +84,26 @@ def test_a_fault_that_should_not_be_does_not_end_the_sending(
     catalog.create([BOX])
     catalog.sender.flush()
     assert len(queue.waiting) == 1
+
+
+def test_without_a_thread_the_request_is_answered_and_the_products_are_sent_later(
+    catalog: Catalog, queue: SlowQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.gate.set()
+    with monkeypatch.context() as machine:
+        machine.setattr(threading.Thread, "start", no_thread_left)
+        first = catalog.create([BOX]).products[0]
+    second = catalog.create([BOX]).products[0]
+    catalog.sender.flush()
+    assert queue.waiting == [second.id]
+    with catalog.database.write() as session:
+        session.execute(update(Product).values(queued_at=now(-10)))
+    assert catalog.sender.resend() == 1
+    assert queue.waiting == [second.id, first.id]
+
+
+def no_thread_left(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 PROGRAM = """

@@ -62,9 +62,18 @@ class Sender:
         with self._lock:
             self._waiting.extend(product_ids)
             if self._thread is None:
-                # Not a daemon: an orderly end of the process waits for it, if not for long.
-                self._thread = threading.Thread(target=self._work, name="packshot-sender")
-                self._thread.start()
+                self._begin()
+
+    def _begin(self) -> None:
+        # Not a daemon: an orderly end of the process waits for it, if not for long.
+        thread = threading.Thread(target=self._work, name="packshot-sender")
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread is left, but the products are committed
+            log.warning("%d products are sent later: %s", len(self._waiting), error)
+            self._waiting.clear()
+        else:
+            self._thread = thread
 
     def flush(self, seconds: float = LAST_SECONDS) -> None:
         """Wait until all was sent or left to the re-sender, but no longer than that."""
