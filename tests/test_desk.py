@@ -213,6 +213,34 @@ def test_a_key_is_neither_lost_nor_about_a_product_nobody_saw(
     until(lambda: shop.statuses(ids) == ["approved"] * 2 + ["rejected"] + ["approved"] * 50, page)
 
 
+def test_more_products_are_asked_for_no_sooner_than_the_server_wants_and_when_signed_in(
+    guarded_shop: DeskShop, open_desk: Open
+) -> None:
+    guarded_shop.stock(53, kinds=1)  # three more than come with the page
+    desk = open_desk(guarded_shop.url)
+    asked_at: list[float] = []
+
+    def answer(route: Route) -> None:
+        asked_at.append(time.monotonic())
+        match len(asked_at):
+            case 1:
+                route.fulfill(status=503, headers={"Retry-After": "4"}, json={})
+            case 2:
+                route.fulfill(status=401, json={})
+            case _:
+                route.continue_()
+
+    desk.page.route("**/api/products?*cursor*", answer)
+    sign_in(desk, KEY)
+    expect(desk.page.get_by_label("Your key")).to_be_visible()
+    assert asked_at[1] - asked_at[0] > 3.9
+    desk.page.wait_for_timeout(3_000)
+    assert len(asked_at) == 2  # nobody is signed in: nobody asks
+    desk.page.get_by_label("Your key").fill(KEY.split(":")[1])
+    desk.page.get_by_role("button", name="Sign in").click()
+    until(lambda: len(asked_at) == 3, desk.page)
+
+
 def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)

@@ -83,6 +83,14 @@ def test_for_people_the_documents_lines_stand_alone(stream: io.StringIO) -> None
     assert "{" not in stream.getvalue()
 
 
+def test_the_development_servers_lines_have_no_colours(stream: io.StringIO) -> None:
+    logging.getLogger("werkzeug").info("\x1b[31m\x1b[1m%s\x1b[0m 100%%", "Press CTRL+C")
+    logging.getLogger("packshot").info("it said \x1b[31m")  # strangers' bytes are kept, escaped
+    first, second = lines(stream)
+    assert first["message"] == "Press CTRL+C 100%"
+    assert second["message"] == "it said \x1b[31m"
+
+
 @pytest.mark.parametrize("as_format", ["json", "text"])
 def test_nobody_writes_lines_of_his_own(stream: io.StringIO, as_format: logs.Format) -> None:
     """A new line or a terminal's escape in a path or an error stays inside its line."""

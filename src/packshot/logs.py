@@ -16,6 +16,7 @@ Format = Literal["auto", "json", "text"]
 Fields = dict[str, str | int]
 NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "pyvips")
 
+_STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 #: The request or the product that this thread is busy with.
@@ -31,6 +32,7 @@ def configure(
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_for_people() if for_people else _for_programs())
     handler.addFilter(_say_what_it_is_about)
+    handler.addFilter(_without_style)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -56,6 +58,13 @@ def about(**fields: str | int) -> Iterator[None]:
 def _say_what_it_is_about(record: logging.LogRecord) -> bool:
     for name, value in (_about.get() or {}).items():
         setattr(record, name, value)
+    return True
+
+
+def _without_style(record: logging.LogRecord) -> bool:
+    """Flask's development server colours its lines for a terminal, wherever they go."""
+    if record.name == "werkzeug":
+        record.msg, record.args = _STYLE.sub("", record.getMessage()), ()
     return True
 
 

@@ -81,6 +81,7 @@ class Services:
             None
             if at_head(self.database)
             else "its tables are missing or old: run `packshot migrate`"
+            " (run.py does it as it starts)"
         )
 
     def close(self) -> None:

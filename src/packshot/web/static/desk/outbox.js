@@ -8,7 +8,7 @@ const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 /** A decision is small and safe to repeat: one that hangs is sent again long before others would be. */
 const TIMEOUTS_MS = [5_000, 10_000, 20_000];
 /** Who is told to wait for longer than this is told no. */
-const LONGEST_WAIT_S = 60;
+export const LONGEST_WAIT_S = 60;
 const TOGETHER = 4;
 /** What the server failed so often is told, and not only tried again. */
 const STUCK_AFTER = 2;
@@ -208,7 +208,7 @@ class Outbox extends EventTarget {
 }
 
 const pauseOf = (error, failures) =>
-  Math.max(Math.min(error.retryAfter ?? 0, LONGEST_WAIT_S) * 1_000, later(PAUSES_MS, failures));
+  Math.max(Math.min(error.retryAfter, LONGEST_WAIT_S) * 1_000, later(PAUSES_MS, failures));
 
 /** A stale version whose state is what an earlier try asked for: its answer was lost on the way back. */
 function isDone(error, step) {

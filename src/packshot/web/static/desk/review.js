@@ -1,11 +1,11 @@
 // The desk: one product after the other, decided with one key. Read decide() first.
 
-import { call, foreseen } from "./api.js";
+import { call, foreseen, session } from "./api.js";
 import { Card } from "./frames.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, mayReview, pageData } from "./dom.js";
 import { Switch, listen } from "./keys.js";
-import { enhanceStep, outbox, reviewStep, undoSteps } from "./outbox.js";
+import { LONGEST_WAIT_S, enhanceStep, outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Filters } from "./filters.js";
 import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
@@ -115,24 +115,34 @@ async function fill() {
   filling = true;
   try {
     while (queue.runsLow) {
-      fillFailed = !(await fillOnce());
+      const trouble = await fillOnce();
+      fillFailed = trouble !== null;
       if (queue.current) showProgress();
       else moveOn();
-      if (fillFailed) await new Promise((resolve) => setTimeout(resolve, FILL_AGAIN_MS));
+      if (trouble) await worthAskingAgain(trouble);
     }
   } finally {
     filling = false;
   }
 }
 
+/** What went wrong, or null. */
 async function fillOnce() {
   try {
     await queue.fill();
-    return true;
+    return null;
   } catch (error) {
     if (!foreseen(error)) throw error;
-    return false;
+    return error;
   }
+}
+
+/** As late as the server wants it; when nobody is signed in, once somebody is again. */
+function worthAskingAgain(error) {
+  return new Promise((resolve) => {
+    if (error.status === 401) session.addEventListener("started", resolve, { once: true });
+    else setTimeout(resolve, Math.max(FILL_AGAIN_MS, 1_000 * Math.min(error.retryAfter, LONGEST_WAIT_S)));
+  });
 }
 
 function afterPaint(run) {
@@ -470,7 +480,7 @@ async function goneElsewhere(id) {
 
 function nothing() {
   if (queue.cursor) return fillFailed
-    ? empty("The next products can't be loaded", "They are asked for again every few seconds. What you decided is kept.")
+    ? empty("The next products can't be loaded", "They are asked for again by themselves. What you decided is kept.")
     : empty("Loading the next products", "You are faster than they come.");
   const making = state.shop.pending ?? 0;
   const total = Object.values(state.shop).reduce((sum, n) => sum + n, 0);
