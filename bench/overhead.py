@@ -29,7 +29,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 
 def run(rig: Rig) -> list[Line]:
-    rounds = [one_round(rig) for _ in range(rig.size(5, 1))]
+    rounds = [one_round(rig) for _ in range(rig.size(3, 1))]
 
     def speed(name: str, floor: str | None = None) -> float:
         return median(
@@ -60,6 +60,6 @@ def one_round(rig: Rig) -> dict[str, Ran]:
 
 
 def once(rig: Rig, options: tuple[str, ...]) -> Ran:
-    items = rig.size(600, 200)
+    items = rig.size(2000, 200)
     sizes = ("--items", str(items), "--slots", str(SLOTS), "--folder", str(rig.in_memory))
     return rig.contest(*options, *sizes)
