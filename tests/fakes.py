@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from packshot import imaging
-from packshot.catalog import Catalog, Created, Idempotency, NewProduct, ProductView
+from packshot.catalog import Catalog, Created, Idempotency, NewProduct
 from packshot.enhancers import (
     NOTHING_KEPT,
     Analysis,
@@ -25,6 +25,7 @@ from packshot.enhancers import (
     VariantPlan,
 )
 from packshot.queues import Depth, Message
+from packshot.views import ProductView
 
 
 def hurried() -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""The products of a shop: create a batch, list, decide, redo, count, send the lost ones again."""
+"""The products of a shop: create a batch, list, decide, redo, count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import threading
 import time
 import uuid
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -53,18 +53,16 @@ from packshot.models import (
     Product,
     ProductImage,
     Round,
-    normalised_key,
     now,
-    preview_key,
 )
 from packshot.outbox import Outbox
 from packshot.queues import Depth, Queue
 from packshot.remembered import Remembered
 from packshot.sender import Sender
+from packshot.views import DecisionView, ProductView, RoundView, view_of, views_of
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
-PREVIEW_SIDES = (320, 1600)
 IDEMPOTENCY_HOURS = 24
 #: Categories listed in a filter: the largest ones.
 FACETS = 100
@@ -98,73 +96,6 @@ class Idempotency:
 
 
 @dataclass(frozen=True)
-class ImageView:
-    """One enhanced picture as the outside sees it."""
-
-    id: int
-    product_id: int
-    image_url: str
-    media_url: str | None
-    previews: dict[int, str]
-    status: str
-    round: int
-    variant: int
-    title: str | None
-    prompt: str | None
-    enhancer: str | None
-    model: str | None
-    width: int | None
-    height: int | None
-    bytes: int | None
-    sha256: str | None
-    warning: str | None
-    cost: Decimal | None
-    created_at: datetime
-    updated_at: datetime
-    removed_at: datetime | None
-
-
-@dataclass(frozen=True)
-class NormalisedView:
-    """The raw photo as the desk shows it."""
-
-    media_url: str
-    previews: dict[int, str]
-
-
-@dataclass(frozen=True)
-class ProductView:
-    """One product as the outside sees it, with the pictures of its current round (or of all)."""
-
-    id: int
-    category: str
-    raw_image: str
-    mrp: Decimal
-    price: Decimal
-    discount: Decimal | None
-    gst: Decimal | None
-    submitted_by: str | None
-    status: str
-    created_at: datetime
-    updated_at: datetime
-    version: int
-    batch_id: str | None
-    round: int
-    wanted: int | None
-    attempts: int
-    queued_at: datetime | None
-    not_before: datetime | None
-    error_code: str | None
-    error: str | None
-    warning: str | None
-    instructions: str | None
-    analysis: dict[str, Any] | None
-    spent: Decimal
-    normalised: NormalisedView | None
-    images: list[ImageView] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Created:
     """The answer to a bulk request; `replayed` when it was given before."""
 
@@ -179,35 +110,6 @@ class Page:
 
     products: list[ProductView]
     next_cursor: str | None
-
-
-@dataclass(frozen=True)
-class DecisionView:
-    """One line of the audit: who decided what, when and why."""
-
-    id: int
-    image_id: int
-    variant: int
-    round: int
-    status: str
-    previous: str
-    reason: str | None
-    note: str | None
-    who: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class RoundView:
-    """One run of variants, with what the reviewer asked for and what the enhancer read off."""
-
-    number: int
-    wanted: int
-    instructions: str | None
-    enhancer: str | None
-    analysis: dict[str, Any] | None
-    opened_at: datetime
-    asked_by: str | None
 
 
 #: A list's choices: status, category, batch, reason.
@@ -378,14 +280,14 @@ class Catalog:
             query = query.where(Product.id < _read_cursor(cursor))
         with self.database.read() as session:
             found = session.scalars(query).all()
-            views = _views(session, found[:limit])
+            views = views_of(session, found[:limit])
         more = len(found) > limit
         return Page(views, _write_cursor(found[limit - 1].id) if more else None)
 
     def product(self, product_id: int, all_rounds: bool = False) -> ProductView:
         """One product with its pictures. Raises NotFound."""
         with self.database.read() as session:
-            return _view(session, _get(session, product_id), all_rounds)
+            return view_of(session, _get(session, product_id), all_rounds)
 
     def history(self, product_id: int) -> list[DecisionView]:
         """Every decision on a product's pictures, newest first. Raises NotFound."""
@@ -560,7 +462,7 @@ class Catalog:
         if product.status != before or product.status != PENDING_REVIEW:
             self.outbox.add(session, product.id)
         session.refresh(product)
-        return _view(session, product)
+        return view_of(session, product)
 
     def enhance(
         self,
@@ -585,7 +487,7 @@ class Catalog:
             _queue(product)
             session.flush()
             session.refresh(product)
-            view = _view(session, product)
+            view = view_of(session, product)
         self.sender.send([product_id])
         return view
 
@@ -621,6 +523,31 @@ class Catalog:
             session.execute(delete(DeskSession).where(DeskSession.expires_at < now()))
 
 
+def _new_view(product_id: int, row: dict[str, Any], wanted: int) -> ProductView:
+    given = {name: row[name] for name in vars(NewProduct)["__dataclass_fields__"]}
+    return ProductView(
+        id=product_id,
+        **given,
+        status=PENDING,
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        version=1,
+        batch_id=row["batch_id"],
+        round=1,
+        wanted=wanted,
+        attempts=0,
+        queued_at=row["queued_at"],
+        not_before=None,
+        error_code=None,
+        error=None,
+        warning=None,
+        instructions=None,
+        analysis=None,
+        spent=Decimal(0),
+        normalised=None,
+    )
+
+
 def status_of(statuses: Sequence[str]) -> str:
     """A product's status from those of its current round's pictures."""
     if not statuses or PENDING in statuses:
@@ -652,7 +579,7 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
     products = session.scalars(
         select(Product).where(Product.batch_id == answer["batch_id"]).order_by(Product.id)
     ).all()
-    rows = [_as_created(view) for view in _views(session, products)]
+    rows = [_as_created(view) for view in views_of(session, products)]
     return Created(batch_id=answer["batch_id"], products=rows, replayed=True)
 
 
@@ -702,7 +629,7 @@ def _lock(session: Session, product_id: int, if_version: int | None) -> Product:
         raise Conflict(
             f"product {product_id} was changed in the meantime",
             code="stale",
-            state=_view(session, product),
+            state=view_of(session, product),
         )
     return product
 
@@ -798,156 +725,7 @@ def _queue(product: Product) -> None:
     _touch(product)
 
 
-# -- views ---------------------------------------------------------------------------------------
-
-
-def _new_view(product_id: int, row: dict[str, Any], wanted: int) -> ProductView:
-    given = {name: row[name] for name in vars(NewProduct)["__dataclass_fields__"]}
-    return ProductView(
-        id=product_id,
-        **given,
-        status=PENDING,
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        version=1,
-        batch_id=row["batch_id"],
-        round=1,
-        wanted=wanted,
-        attempts=0,
-        queued_at=row["queued_at"],
-        not_before=None,
-        error_code=None,
-        error=None,
-        warning=None,
-        instructions=None,
-        analysis=None,
-        spent=Decimal(0),
-        normalised=None,
-    )
-
-
-def _view(session: Session, product: Product, all_rounds: bool = False) -> ProductView:
-    return _views(session, [product], all_rounds)[0]
-
-
-def _views(
-    session: Session, products: Sequence[Product], all_rounds: bool = False
-) -> list[ProductView]:
-    """Views of many products in a fixed number of queries."""
-    ids = [product.id for product in products]
-    current = {product.id: product.round for product in products}
-    rounds = {
-        found.product_id: found
-        for found in session.scalars(select(Round).where(Round.product_id.in_(ids)))
-        if found.number == current[found.product_id]
-    }
-    costs = _costs(session, ids)
-    images: dict[int, list[ImageView]] = defaultdict(list)
-    for image in session.scalars(
-        select(ProductImage)
-        .where(ProductImage.product_id.in_(ids))
-        .order_by(ProductImage.round, ProductImage.variant)
-    ):
-        if all_rounds or image.round == current[image.product_id]:
-            cost = costs[image.product_id].get((image.round, image.variant))
-            images[image.product_id].append(_image_view(image, cost))
-    return [
-        _product_view(product, rounds.get(product.id), images[product.id], costs[product.id])
-        for product in products
-    ]
-
-
-Costs = dict[tuple[int, int | None], Decimal]
-
-
-def _costs(session: Session, ids: Sequence[int]) -> dict[int, Costs]:
-    costs: dict[int, Costs] = defaultdict(dict)
-    rows = session.execute(
-        select(Call.product_id, Call.round, Call.variant, func.sum(Call.cost))
-        .where(Call.product_id.in_(ids), Call.cost.is_not(None))
-        .group_by(Call.product_id, Call.round, Call.variant)
-    )
-    for product_id, round_number, variant, cost in rows:
-        costs[product_id][round_number, variant] = Decimal(str(cost))
-    return costs
-
-
-def _product_view(
-    product: Product, this_round: Round | None, images: list[ImageView], costs: Costs
-) -> ProductView:
-    return ProductView(
-        id=product.id,
-        category=product.category,
-        raw_image=product.raw_image,
-        mrp=product.mrp,
-        price=product.price,
-        discount=product.discount,
-        gst=product.gst,
-        submitted_by=product.submitted_by,
-        status=product.status,
-        created_at=product.created_at,
-        updated_at=product.updated_at,
-        version=product.version,
-        batch_id=product.batch_id,
-        round=product.round,
-        wanted=this_round.wanted if this_round else None,
-        attempts=product.attempts,
-        queued_at=product.queued_at,
-        not_before=product.not_before,
-        error_code=product.error_code,
-        error=product.error,
-        warning=_refusals(this_round),
-        instructions=this_round.instructions if this_round else None,
-        analysis=this_round.analysis if this_round else None,
-        spent=sum(costs.values(), Decimal(0)),
-        normalised=_normalised(product, this_round),
-        images=images,
-    )
-
-
-def _refusals(this_round: Round | None) -> str | None:
-    refusals = (this_round.refusals if this_round else None) or []
-    return "; ".join(f"picture {r['variant'] + 1}: {r['detail']}" for r in refusals) or None
-
-
-def _normalised(product: Product, this_round: Round | None) -> NormalisedView | None:
-    """The normalised copy is there once anything was read off it."""
-    started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
-    if product.media_namespace is None or not started or product.raw_removed_at is not None:
-        return None
-    key = normalised_key(product.media_namespace, product.id)
-    return NormalisedView(f"/media/{key}", _previews(key))
-
-
-def _previews(key: str) -> dict[int, str]:
-    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
-
-
-def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
-    key = image.object_key if image.removed_at is None else None
-    return ImageView(
-        id=image.id,
-        product_id=image.product_id,
-        image_url=image.image_url,
-        media_url=f"/media/{key}" if key else None,
-        previews=_previews(key) if key else {},
-        status=image.status,
-        round=image.round,
-        variant=image.variant,
-        title=image.title,
-        prompt=image.prompt,
-        enhancer=image.enhancer,
-        model=image.model,
-        width=image.width,
-        height=image.height,
-        bytes=image.bytes,
-        sha256=image.sha256,
-        warning=image.warning,
-        cost=cost,
-        created_at=image.created_at,
-        updated_at=image.updated_at,
-        removed_at=image.removed_at,
-    )
+# -- lists and counts ----------------------------------------------------------------------------
 
 
 def _only(query: Chosen, reason: str | None = None, **equal: str | None) -> Chosen:

@@ -22,7 +22,7 @@ from servers.tcp_proxy import TcpProxy
 from sqlalchemy import select
 
 from faults.warm import WarmWorker
-from packshot.catalog import PREVIEW_SIDES, Catalog, NewProduct
+from packshot.catalog import Catalog, NewProduct
 from packshot.database import Database
 from packshot.fake_gemini import FakeGemini, PaidCall
 from packshot.models import (
@@ -36,6 +36,7 @@ from packshot.models import (
 )
 from packshot.queues import DatabaseQueue, Queue, SqsQueue
 from packshot.storage import LocalStorage
+from packshot.views import PREVIEW_SIDES
 
 Kind = Literal["embedded", "cloud"]
 LEASE = 3

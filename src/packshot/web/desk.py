@@ -14,9 +14,9 @@ from pydantic_core import PydanticCustomError
 from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
-from packshot.catalog import ProductView
 from packshot.errors import NotFound
 from packshot.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
+from packshot.views import ProductView
 from packshot.web.api import conditional, needs, open_to_all
 from packshot.web.auth import identify
 from packshot.web.context import caller, services

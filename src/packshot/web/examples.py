@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.catalog import PREVIEW_SIDES
 from packshot.export import ApprovedImage, written
 from packshot.models import preview_key
+from packshot.views import PREVIEW_SIDES
 from packshot.web.schemas import (
     Answer,
     BulkAnswer,

@@ -11,7 +11,6 @@ from typing import Any, Final
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from packshot.catalog import ProductView
 from packshot.errors import (
     Conflict,
     NotFound,
@@ -19,6 +18,7 @@ from packshot.errors import (
     PictureError,
     Unavailable,
 )
+from packshot.views import ProductView
 from packshot.web.refusals import MEANINGS, Fault, InvalidRequest, Refused
 from packshot.web.schemas import present
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
-from packshot.catalog import ProductView
 from packshot.errors import PackshotError
 from packshot.models import FAILED
+from packshot.views import ProductView
 from packshot.web import examples
 from packshot.web.api import answer, blueprint, conditional, needs, refuses, wanted_version
 from packshot.web.context import caller, services

@@ -21,9 +21,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from packshot.catalog import NewProduct, ProductView
+from packshot.catalog import NewProduct
 from packshot.fetch import redacted
 from packshot.models import PRODUCT_STATUSES
+from packshot.views import ProductView
 from packshot.web.context import caller
 from packshot.web.refusals import Fault, InvalidRequest, Refused
 from packshot.web.strict import Category, Money, Percentage, StrictModel, Words, faults_of
