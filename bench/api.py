@@ -107,11 +107,11 @@ def latency(rig: Rig) -> list[Line]:
         with PackshotProcess(rig.folder, gunicorn(1), environment) as web:
             web.wait_until_serving()
             client = Client(web.url)
-            idle = single_creations(web, rig.size(200, 50), not_queued=True)
+            idle = looks_at_one(web, rig.size(200, 50), not_queued=True)
             raw_image = client.upload(photo)
             client.create([ROW | {"raw_image": raw_image}] * rig.size(300, 60))
             web.wait_for_line("Successfully processed product", times=4)
-            busy = single_creations(web, rig.size(200, 50), not_queued=False)
+            busy = looks_at_one(web, rig.size(200, 50), not_queued=False)
             still_busy = client.stats()["queue"]["waiting"] > 0
     note = "" if still_busy else "the worker ran dry"
     return [
@@ -122,12 +122,16 @@ def latency(rig: Rig) -> list[Line]:
     ]
 
 
-def single_creations(web: PackshotProcess, count: int, *, not_queued: bool) -> list[float]:
+def looks_at_one(web: PackshotProcess, count: int, *, not_queued: bool) -> list[float]:
     """Milliseconds to look at one product, again and again."""
     if not_queued:
         web.call("POST", "/api/products/bulk", {"products": [ROW]})
         web.wait_for_line("failed")  # x.example is nowhere: it rests
-    return [milliseconds(lambda: look(web)) for _ in range(count)]
+    taken = []
+    for _ in range(count):
+        taken.append(milliseconds(lambda: look(web)))
+        time.sleep(0.02)  # so that they see more of the worker's work than a moment
+    return taken
 
 
 def look(web: PackshotProcess) -> None:

@@ -16,7 +16,7 @@ def give_large_blocks_back() -> None:
     """Map large blocks alone, always; by itself glibc soon keeps them, up to 32 MB each.
 
     32 photos of 24 MP in flight took 793 MB at most and 458 MB afterwards; with this, and no photo
-    held twice, 521 and 183. Without glibc nothing is changed.
+    held twice, 464 and 188 (`make bench BENCH_ARGS=memory`). Without glibc nothing is changed.
     """
     mallopt = _glibc("mallopt")
     if mallopt is not None:

@@ -1,0 +1,47 @@
+"""Where a product's CPU time goes: the whole story of one variant, calls that answer at once.
+
+    python -m bench.profile
+
+One thread, SQLite in memory. First without the profiler, which doubles everything, then with it.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import tempfile
+import time
+from collections.abc import Iterable
+
+from bench.contestants import Work
+from bench.products import services_for
+from packshot import pipeline
+from packshot.claims import Claim
+
+PRODUCTS = 200
+LINES = 40
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        work = Work(2 * PRODUCTS + 1, sleep=0.0, slots=1)
+        worker, _ = services_for(work, f"sqlite:///{folder}/packshot.db", None, "whole")
+        parts = worker.parts
+        taken = [parts.claims.take(number + 1) for number in range(2 * PRODUCTS)]
+        claims = [each for each in taken if isinstance(each, Claim)]
+
+        def run(some: Iterable[Claim]) -> None:
+            for claim in some:
+                pipeline.run(claim, parts)
+
+        began = time.process_time()
+        run(claims[:PRODUCTS])
+        print(f"{1000 * (time.process_time() - began) / PRODUCTS:.2f} ms CPU after its claim")
+        # CPU time, or the moments in which steps wait for each other would be counted.
+        profile = cProfile.Profile(time.process_time)
+        profile.runcall(run, claims[PRODUCTS:])
+    pstats.Stats(profile).sort_stats("cumulative").print_stats(LINES)
+
+
+if __name__ == "__main__":
+    main()
