@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from fakes import photo_bytes
 from servers.aws import Aws
 from servers.loopback import served
 from servers.packshot_process import BIN
@@ -48,6 +49,16 @@ def test_every_command_has_help(command: str) -> None:
     shown = packshot(command, "--help")
     assert shown.exit_code == 0
     assert f"Usage: main {command}" in shown.output
+
+
+def test_enhance_writes_into_the_folder_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photo_bytes())
+    (tmp_path / "made").mkdir()
+    one = packshot("enhance", "mug.jpg", "--out", "made")
+    assert (one.exit_code, len(one.stdout.splitlines())) == (0, 4)
+    sheet = packshot("enhance", "mug.jpg", "--sheet", "--out", "made")
+    assert (sheet.exit_code, sheet.stdout) == (0, "made/sheet.jpg\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"mug.jpg", "made"}
 
 
 def test_retry_takes_failed_products_up_again(shop: Shop, url: str) -> None:

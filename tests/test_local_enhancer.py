@@ -97,6 +97,15 @@ def test_clutter_keeps_its_background_and_says_why() -> None:
     assert pictures[1].warning is None
 
 
+def test_a_whitened_backdrop_without_a_cut_out_is_pointed_out() -> None:
+    enhancer = LocalEnhancer(Settings(cutout="off"), here)
+    photo, brief = photo_of(mug()), Brief(7, 1, "mugs", 2)
+    analysis = enhancer.analyse(photo, brief)
+    first, second = (enhancer.generate(photo, analysis, brief, n) for n in range(2))
+    assert first.warning is not None and "light parts of the product" in first.warning
+    assert second.warning is None  # once for a product is enough
+
+
 @pytest.mark.extra
 @pytest.mark.parametrize("make", [mug, clutter])
 def test_ten_variants_have_ten_names(make: Callable[[], Bytes]) -> None:

@@ -22,7 +22,9 @@ SHEET_HEIGHT = 720
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to; default: beside it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file or a folder; default: beside it."
+)
 @click.option("--category", default="product", show_default=True, help="What it is.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of several photos or folders.")
 def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: bool) -> None:
@@ -39,14 +41,20 @@ def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: boo
     try:
         settings = load_settings()
         if sheet:
-            written = [_sheet(files, out or Path("sheet.jpg"), settings)]
+            written = [_sheet(files, _target(out, Path("sheet.jpg")), settings)]
         else:
-            target = out or files[0].with_name(f"{files[0].stem}-enhanced.jpg")
+            target = _target(out, files[0].with_name(f"{files[0].stem}-enhanced.jpg"))
             written = _enhance_file(files[0], target, category, settings)
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     for path in written:
         click.echo(path)
+
+
+def _target(out: Path | None, default: Path) -> Path:
+    if out is None:
+        return default
+    return out / default.name if out.is_dir() else out
 
 
 def _sheet(files: Sequence[Path], target: Path, settings: Settings) -> Path:

@@ -44,4 +44,8 @@ def make(data: bytes, title: str, method: Method) -> tuple[bytes, str | None]:
 
 
 def _warning(found: Findings) -> str | None:
-    return f"The product was not cut out: {found.why}." if found.ground == "scene" else None
+    if found.ground == "scene":
+        return f"The product was not cut out: {found.why}."
+    if found.ground == "whiten":  # what is as light as the backdrop fades with it
+        return f"Are light parts of the product still there? Compare: {found.why}."
+    return None

@@ -286,7 +286,9 @@ async function redo() {
       h(
         "p",
         { class: "hint" },
-        `Your words go to the enhancer. It makes ${many(asked.wanted ?? asked.images.length, "new picture")}.`,
+        asked.images.every((image) => image.enhancer === "local")
+          ? "The local enhancer can't read: it makes the same pictures again. Words are for Gemini."
+          : `Your words go to the enhancer. It makes ${many(asked.wanted ?? asked.images.length, "new picture")}.`,
       ),
     ],
     yes: "Make it again",
