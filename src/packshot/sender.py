@@ -101,12 +101,14 @@ class Sender:
                 self._thread = None
             return ids
 
-    def _send(self, product_ids: Sequence[int]) -> None:
+    def _send(self, product_ids: Sequence[int]) -> int:
+        """How many the queue took."""
         try:
             faults.point("before_send")
             taken = self.queue.send(product_ids)
             faults.point("before_mark")
             self._mark_sent(taken)
+            return len(taken)
         except PackshotError as error:
             self._keep_still_until = self.clock() + KEEP_STILL_SECONDS
             log.warning(
@@ -114,6 +116,7 @@ class Sender:
                 product_ids[0],
                 error.message,
             )
+            return 0
 
     def _mark_sent(self, product_ids: Collection[int]) -> None:
         with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
@@ -129,13 +132,15 @@ class Sender:
         """
         if not self.queue.is_external:
             return 0
-        ids = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
+        sent = 0
+        never = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
+        if never:  # first: these need no count of what the queue holds, which may be denied
+            sent += self._send(never)
         old = self._overdue(Product.sent_at <= now(-after_seconds))
-        if old:
-            ids += old[: self._too_few_in_queue()]
-        if ids:
-            self._send(ids)
-        return len(ids)
+        lost = old[: self._too_few_in_queue()] if old else []
+        if lost:
+            sent += self._send(lost)
+        return sent
 
     def _overdue(self, condition: ColumnElement[bool]) -> list[int]:
         with self.database.read() as session:
