@@ -86,7 +86,7 @@ def test_a_queue_that_is_away_loses_nothing(catalog: Catalog, queue: FakeQueue) 
     queue.trouble = Unavailable("the queue is away")
     product_id = catalog.create([BOX]).products[0].id
     queue.trouble = None
-    age(catalog.database, "queued_at", 10)
+    age(catalog.database, "queued_at", 60)
     assert catalog.sender.resend() == 1
     assert queue.waiting == [product_id]
     assert catalog.sender.resend() == 0
@@ -97,7 +97,7 @@ def test_entries_the_queue_refused_are_sent_again(catalog: Catalog, queue: FakeQ
     queue.refuses = {first + 1}
     second = catalog.create([BOX, BOX]).products[0].id
     queue.refuses, queue.waiting = set(), []
-    age(catalog.database, "queued_at", 10)
+    age(catalog.database, "queued_at", 60)
     catalog.sender.resend()
     assert queue.waiting == [second]
 
@@ -105,7 +105,7 @@ def test_entries_the_queue_refused_are_sent_again(catalog: Catalog, queue: FakeQ
 def test_a_lost_message_is_sent_again_after_a_while(catalog: Catalog, queue: FakeQueue) -> None:
     product_id = catalog.create([BOX]).products[0].id
     queue.waiting = []
-    age(catalog.database, "queued_at", 10)
+    age(catalog.database, "queued_at", 60)
     assert catalog.sender.resend() == 0
     age(catalog.database, "sent_at", 500)
     catalog.sender.resend()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from packshot import faults
 from packshot.database import Database
@@ -25,8 +26,12 @@ AT_ONCE: Final = 100
 LAST_SECONDS: Final = 3.0
 #: A queue that did not take a product is left in peace for so long: the re-sender tries it.
 KEEP_STILL_SECONDS: Final = 15.0
-#: A product that was sent and is still waiting after this long is sent again.
+#: Until then the process that made a product may be sending it yet.
+UNSENT_SECONDS: Final = 30.0
+#: A product that was sent and is still waiting after this long may be lost: see `resend`.
 RESEND_AFTER_SECONDS: Final = 120.0
+#: And after this long it passes for lost, whatever the queue seems to hold.
+SURELY_LOST_SECONDS: Final = 6 * 3600.0
 RESEND_AT_MOST: Final = 1000
 
 
@@ -61,12 +66,12 @@ class Sender:
             return
         with self._lock:
             self._waiting.extend(product_ids)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._begin()
 
     def _begin(self) -> None:
-        # Not a daemon: an orderly end of the process waits for it, if not for long.
-        thread = threading.Thread(target=self._work, name="packshot-sender")
+        # A daemon, for which an orderly end of the process waits a moment and no longer.
+        thread = threading.Thread(target=self._work, name="packshot-sender", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # no thread is left, but the products are committed
@@ -74,20 +79,25 @@ class Sender:
             self._waiting.clear()
         else:
             self._thread = thread
+            atexit.register(self.close)
 
-    def flush(self, seconds: float = LAST_SECONDS) -> None:
-        """Wait until all was sent or left to the re-sender, but no longer than that."""
+    def flush(self) -> None:
+        """Wait until all was sent or left to the re-sender, but only for a moment."""
         with self._lock:
             thread = self._thread
         if thread is not None:
-            thread.join(seconds)
+            thread.join(LAST_SECONDS)
+
+    def close(self) -> None:
+        """At the end of the process: what is not sent in a moment is left to the re-sender."""
+        atexit.unregister(self.close)
+        self.flush()
+        with self._lock:
+            self._waiting.clear()
 
     def _work(self) -> None:
-        ending_at: float | None = None
         while ids := self._next():
-            if not threading.main_thread().is_alive():
-                ending_at = ending_at or time.monotonic() + LAST_SECONDS
-            if self.clock() < self._keep_still_until or _is_over(ending_at):
+            if self.clock() < self._keep_still_until:
                 continue  # left to the re-sender
             try:
                 self._send(ids)
@@ -99,6 +109,7 @@ class Sender:
             ids = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
             if not ids:
                 self._thread = None
+                atexit.unregister(self.close)
             return ids
 
     def _send(self, product_ids: Sequence[int]) -> int:
@@ -124,19 +135,21 @@ class Sender:
             sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
             rows.execute(sent.values(sent_at=now()))
 
-    def resend(self, after_seconds: float = RESEND_AFTER_SECONDS) -> int:
+    def resend(self) -> int:
         """Send again what waits for work but was never sent, or so long ago that it was lost.
 
         No more are taken for lost than the queue holds too few: with a long backlog most messages
-        are old, and sending them again would only make it longer. Raises Unavailable.
+        are old, and sending them again would only make it longer. But strays and doubles in the
+        queue would hide the lost ones for ever: after some hours nothing is counted any more.
+        Raises Unavailable.
         """
         if not self.queue.is_external:
             return 0
-        sent = 0
-        never = self._overdue(Product.sent_at.is_(None) & (Product.queued_at <= now(-2)))
-        if never:  # first: these need no count of what the queue holds, which may be denied
-            sent += self._send(never)
-        old = self._overdue(Product.sent_at <= now(-after_seconds))
+        never = Product.sent_at.is_(None) & (Product.queued_at <= now(-UNSENT_SECONDS))
+        # These first: they need no count of what the queue holds, which may be denied.
+        uncounted = self._overdue(or_(never, Product.sent_at <= now(-SURELY_LOST_SECONDS)))
+        sent = self._send(uncounted) if uncounted else 0
+        old = self._overdue(Product.sent_at <= now(-RESEND_AFTER_SECONDS))
         lost = old[: self._too_few_in_queue()] if old else []
         if lost:
             sent += self._send(lost)
@@ -158,7 +171,3 @@ class Sender:
             should = session.scalar(select(func.count()).select_from(Product).where(sent)) or 0
         depth = self.queue.depth()
         return max(0, should - depth.waiting - depth.in_flight)
-
-
-def _is_over(moment: float | None) -> bool:
-    return moment is not None and time.monotonic() > moment

@@ -85,7 +85,7 @@ class Services:
         )
 
     def close(self) -> None:
-        self.catalog.sender.flush()
+        self.catalog.sender.close()
         self.pixels.close()
         self.database.close()
 

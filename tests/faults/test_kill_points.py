@@ -82,8 +82,8 @@ def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: R
         with rig.running(killed.start()):
             rig.wait_for_death(killed)
         assert sum(rig.statuses().values()) == before + made, point
-    with rig.database.write() as session:  # unsent for longer than the two seconds it is left
-        session.execute(update(Product).values(queued_at=now(-5)))
+    with rig.database.write() as session:  # unsent for longer than it is left to its process
+        session.execute(update(Product).values(queued_at=now(-60)))
     last = rig.worker(LEASE_SECONDS="30")
     with rig.running(last):
         rig.wait_done()
@@ -97,7 +97,7 @@ def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
     rig.fake.latency = 0.6  # however fast the machine, a heartbeat comes while something is held
     rig.create(4)
     with rig.database.write() as session:
-        session.execute(update(Product).values(sent_at=None, queued_at=now(-5)))
+        session.execute(update(Product).values(sent_at=None, queued_at=now(-60)))
     here = ["during_heartbeat"]
     if rig.aws is not None:
         here = ["before_mark", *here, "before_delete"]
