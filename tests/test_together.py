@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -64,3 +65,79 @@ def test_runs_that_come_close_together_wait_for_more_and_the_first_for_nobody() 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(together, range(8)))
     assert sizes == [1, 8]
+
+
+class Gate:
+    """A run that says when it has begun and goes on when it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.done: list[str] = []
+
+    def __call__(self, items: Sequence[str]) -> Sequence[str]:
+        self.begun.set()
+        assert self.may_end.wait(10)
+        self.done += items
+        return items
+
+
+def break_off(thread: threading.Thread) -> None:
+    """Have the next step of its Python raise, as Ctrl-C does in the main thread."""
+    identity, error = ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, error) == 1
+
+
+class Caller(threading.Thread):
+    def __init__(self, together: Together[str, str], item: str) -> None:
+        super().__init__(daemon=True)
+        self.together, self.item = together, item
+        self.ended_with: str | type[BaseException] = "nothing"
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.ended_with = self.together(self.item)
+        except BaseException as error:
+            self.ended_with = type(error)
+
+    def waits(self) -> bool:
+        return any(call.item == self.item for call in self.together._waiting)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_one_that_is_broken_off_while_it_waits_for_its_turn_holds_up_nobody() -> None:
+    gate = Gate()
+    together = Together[str, str](gate)
+    first = Caller(together, "first")
+    gate.begun.wait(5)
+    chosen = Caller(together, "chosen")  # it would lead the next run
+    until(chosen.waits)
+    next_one = Caller(together, "next")
+    until(next_one.waits)
+    break_off(chosen)
+    gate.may_end.set()
+    for caller in (first, chosen, next_one):
+        caller.join(5)
+    assert [first.ended_with, chosen.ended_with] == ["first", KeyboardInterrupt]
+    assert next_one.ended_with == "next"
+    assert together("last") == "last"
+
+
+def test_one_that_is_broken_off_while_it_gathers_tells_those_who_wait() -> None:
+    together = Together[str, str](lambda items: items, gather=0.3)
+    together("before")
+    leading = Caller(together, "leading")
+    until(leading.waits)
+    waiting = Caller(together, "waiting")
+    until(waiting.waits)
+    break_off(leading)
+    for caller in (leading, waiting):
+        caller.join(5)
+    assert [leading.ended_with, waiting.ended_with] == [KeyboardInterrupt] * 2
+    assert together("last") == "last"

@@ -37,28 +37,49 @@ class Together(Generic[T, R]):
         with self._lock:
             self._waiting.append(call)
             leads, self._led = not self._led, True
-        if leads or call.is_to_lead():
+        if leads or self._is_to_lead(call):
             self._lead()
         return call.result()
 
-    def _lead(self) -> None:
-        if self._gather and time.monotonic() - self._ended < CLOSE * self._gather:
-            time.sleep(self._gather)
-        with self._lock:
-            group, self._waiting = self._waiting, []
+    def _is_to_lead(self, call: _Call[T, R]) -> bool:
         try:
+            return call.is_to_lead()
+        except BaseException:  # broken off: nobody else may wait for this one
+            with self._lock:
+                if call in self._waiting:
+                    self._waiting.remove(call)
+                if call.leads:
+                    self._hand_on()
+            raise
+
+    def _lead(self) -> None:
+        group: list[_Call[T, R]] = []
+        try:
+            if self._gather and time.monotonic() - self._ended < CLOSE * self._gather:
+                time.sleep(self._gather)
+            group = self._take_waiting()
             for call, answer in zip(group, self._run([call.item for call in group]), strict=True):
                 call.answer = answer
         except BaseException as error:
+            group = group or self._take_waiting()
             for call in group:
                 call.error = error
         self._ended = time.monotonic()
         with self._lock:
-            self._led = bool(self._waiting)
-            if self._waiting:
-                self._waiting[0].wake(to_lead=True)
+            self._hand_on()
         for call in group:
             call.wake()
+
+    def _take_waiting(self) -> list[_Call[T, R]]:
+        with self._lock:
+            group, self._waiting = self._waiting, []
+            return group
+
+    def _hand_on(self) -> None:
+        """With the lock held: the next one leads, if there is one."""
+        self._led = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].wake(to_lead=True)
 
 
 class _Call(Generic[T, R]):
@@ -69,19 +90,18 @@ class _Call(Generic[T, R]):
     def __init__(self, item: T) -> None:
         self.item = item
         self.error: BaseException | None = None
-        self._leads = False
+        self.leads = False
         self._woken = threading.Lock()
         self._woken.acquire()
 
     def wake(self, to_lead: bool = False) -> None:
-        self._leads = to_lead
+        self.leads = to_lead
         self._woken.release()
 
     def is_to_lead(self) -> bool:
         """Wait until it was done by somebody (False), or is to be done here (True)."""
         self._woken.acquire()
-        leads, self._leads = self._leads, False
-        return leads
+        return self.leads
 
     def result(self) -> R:
         if self.error is not None:
