@@ -16,9 +16,15 @@ from test_catalog import BOX
 
 from packshot import imaging, pipeline
 from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claims, Taken
+from packshot.claims import MAX_ATTEMPTS, Claim, Claims, Taken
 from packshot.database import Database
-from packshot.errors import EnhancerError, FetchError, RateLimited, Unavailable
+from packshot.errors import (
+    EnhancerError,
+    FetchError,
+    PackshotError,
+    RateLimited,
+    Unavailable,
+)
 from packshot.models import Product, now
 from packshot.patience import Patience
 from packshot.pixels import Pixels
@@ -390,9 +396,75 @@ def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
     worker.longest_product = 0.0
     worker.start()
     until(lambda: bool(shop.enhancer.asked))
-    until(lambda: "every slot hangs" in (worker.broken() or ""))
+    until(lambda: "as many as there are slots" in (worker.broken() or ""))
     released.set()
     until(lambda: not worker.held)
+
+
+def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the same process, whose only slot it was: a network folder may hang for a while."""
+    released, hung = threading.Event(), threading.Event()
+
+    def hang_once(kind: str, variant: int | None) -> None:
+        if not hung.is_set():
+            hung.set()
+            released.wait(30)
+
+    shop.enhancer.plan = hang_once
+    (stuck,) = shop.create()
+    worker = shop.worker(concurrency=1)
+    worker.longest_product = 1.5
+    worker.start()
+    hung.wait(10)
+    (other,) = shop.create()
+    until(lambda: shop.status(other) == "pending_review")
+    assert shop.catalog.product(stuck).error_code == "hung"
+    assert "released.wait(30)" in caplog.text, "where it hangs"
+    until(lambda: shop.status(stuck) == "pending_review")
+    released.set()
+    until(lambda: not worker.hanging)
+    assert worker.problem() is None
+    assert worker.stop(6)
+    assert worker.slots._value == worker.concurrency
+
+
+@only_sqlite
+@pytest.mark.parametrize("code", ["picture_crashed", "fetch_failed"])
+def test_an_attempt_in_vain_is_written_down_when_the_database_is_back(
+    shop: Shop, code: str
+) -> None:
+    def fault(kind: str, variant: int | None) -> None:
+        raise FetchError("no picture came", code=code, retryable=code == "picture_crashed")
+
+    shop.enhancer.plan = fault
+    (product_id,) = shop.create()
+    worker = shop.worker(concurrency=1)
+    claims = AwayAtTheEnd(shop.database, LEASE, wanted=1)
+    worker.parts = replace(worker.parts, claims=claims, patience=Patience(sleep=lambda _: None))
+    worker.start()
+    until(lambda: shop.catalog.product(product_id).error_code == code)
+    assert shop.catalog.product(product_id).attempts == 1
+
+
+class AwayAtTheEnd(Claims):
+    """The database answers again at the third try."""
+
+    tries = 0
+
+    def _away(self) -> None:
+        self.tries += 1
+        if self.tries < 3:
+            raise Unavailable("away")
+
+    def fail(self, claim: Claim, error: PackshotError) -> None:
+        self._away()
+        super().fail(claim, error)
+
+    def pause(self, claim: Claim, error: PackshotError, seconds: float) -> None:
+        self._away()
+        super().pause(claim, error, seconds)
 
 
 def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Shop) -> None:

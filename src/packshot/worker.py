@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,13 +55,18 @@ TIDY_EVERY_SECONDS = 3600.0
 LONGEST_TURN_SECONDS = 180.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Held:
-    """A message this process received, and the claim it led to."""
+    """A message this process received, and what became of it."""
 
     message: Message
-    since: float
     claim: Claim | None = None
+    thread: threading.Thread | None = None  # the slot that works on it
+    began: float = math.inf  # when it had room to run in
+
+    @property
+    def product_id(self) -> int:
+        return self.message.product_id
 
 
 class Worker:
@@ -98,6 +106,7 @@ class Worker:
         self.work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self.room = Room()
         self.held: dict[int, Held] = {}
+        self.hanging: set[threading.Thread] = set()  # slots that others took the place of
         self.lock = threading.Lock()
         tell = parts.patience.tell
         self.outage = Outage(clock, chance, tell)  # of what products need
@@ -118,6 +127,8 @@ class Worker:
             ("resender", self._resend, RESEND_EVERY_SECONDS),
             ("tidier", self._tidy, TIDY_EVERY_SECONDS),
         ]
+        if self.queue.is_external:
+            loops.append(("hider", self._keep_hidden, self.lease_seconds / 3))
         if self.webhooks is not None and self.webhooks.urls:
             loops.append(("messenger", self._deliver, DELIVER_EVERY_SECONDS))
         for name, loop, pause in loops:
@@ -143,8 +154,10 @@ class Worker:
             if (seconds := self.clock() - self.beats[name]) > longest:
                 return f"the worker's {name} has been stuck for {seconds:.0f} s: restart"
         with self.lock:
-            hanging = sum(self._too_long(held) for held in self.held.values())
-        return "every slot hangs at its product: restart" if hanging >= self.concurrency else None
+            hanging = len(self.hanging) + sum(map(self._hangs, self.held.values()))
+        if hanging < self.concurrency:
+            return None
+        return f"{hanging} products hang, as many as there are slots: restart"
 
     def begin_stop(self) -> None:
         """Receive nothing more. Safe to call from a signal handler, and twice."""
@@ -179,22 +192,24 @@ class Worker:
         receiver = self.threads[0]
         while self._grace_left() > GIVE_BACK_SECONDS and (self.held or receiver.is_alive()):
             time.sleep(0.02)
-        self.left_behind = self._give_back_all()
+        self._give_back_all()
         self.finished.set()
 
-    def _give_back_all(self) -> int:
+    def _give_back_all(self) -> None:
         """Give back what could not be finished; its attempt does not count."""
         with self.lock:
             rest = list(self.held.values())
             self.held.clear()
+        self.left_behind = len(rest)
         if not rest:
-            return 0
+            return
         try:
             self.parts.claims.give_back_all([held.claim for held in rest if held.claim is not None])
             self.queue.extend([held.message for held in rest], 0)
         except PackshotError as error:
             log.warning("%d products come back when their leases end: %s", len(rest), error)
-        return len(rest)
+        except BaseException:
+            log.exception("%d products come back when their leases end", len(rest))
 
     def _forever(self, name: str, loop: Callable[[], object], pause: float) -> None:
         """Run a loop until the end; whatever it raises, it goes on.
@@ -252,7 +267,7 @@ class Worker:
         if self.stopping.is_set():
             self.queue.extend(received, 0)
             return
-        held = [message for message in received if self._hold(message)]
+        held = [each for message in received if (each := self._hold(message))]
         for _ in range(len(received) - len(held)):  # in this very process already: doubled
             self.slots.release()
         if not held:
@@ -264,10 +279,10 @@ class Worker:
         else:
             self._share_out(held)  # until they are claimed it would be offered them again
 
-    def _share_out(self, messages: Sequence[Message]) -> None:
-        taken = self._take(messages)
-        for message in messages:
-            self.work.put(partial(self._handle, message, taken.get(message.product_id)))
+    def _share_out(self, held: Sequence[Held]) -> None:
+        taken = self._take([each.message for each in held])
+        for each in held:
+            self.work.put(partial(self._handle, each, taken.get(each.product_id)))
 
     def _take(self, messages: Sequence[Message]) -> dict[int, Taken]:
         """The claims of all that came together, in one transaction.
@@ -282,40 +297,53 @@ class Worker:
             log.info("claims are taken one by one: %r", error)
             return {}
 
-    def _hold(self, message: Message) -> bool:
+    def _hold(self, message: Message) -> Held | None:
         with self.lock:
             if message.product_id in self.held:
-                return False
-            self.held[message.product_id] = Held(message, self.clock())
-            return True
+                return None
+            held = self.held[message.product_id] = Held(message)
+            return held
 
     # -- one product ---------------------------------------------------------------------------
 
     def _slot(self) -> None:
-        """One product after the other, until there are no more to come."""
+        """One product after the other, until none is to come or another slot took over."""
+        me = threading.current_thread()
         while (job := self.work.get()) is not None:
             job()
+            if me in self.hanging:
+                self.hanging.discard(me)
+                return
 
-    def _handle(self, message: Message, taken: Taken | None) -> None:
-        """Everything that happens to one message, whatever happens."""
+    def _handle(self, held: Held, taken: Taken | None) -> None:
         try:
-            with logs.about(product_id=message.product_id):
-                self._process(message, taken)
+            with self._whatever_happens(held.product_id):
+                self._process(held, taken)
+        finally:
+            self._let_go(held)
+
+    @contextmanager
+    def _whatever_happens(self, product_id: int) -> Iterator[None]:
+        """To one product: its slot goes on."""
+        try:
+            with logs.about(product_id=product_id):
+                yield
         except LostClaim as error:
             log.info("%s", error.message)
         except Unavailable as error:
             self.outage.met(error)
         except BaseException:
-            log.exception("product %d met a fault that should not be", message.product_id)
-        finally:
-            self._let_go(message)
+            log.exception("product %d met a fault that should not be", product_id)
 
-    def _let_go(self, message: Message) -> None:
+    def _let_go(self, held: Held) -> None:
         with self.lock:
-            self.held.pop(message.product_id, None)
-        self.slots.release()
+            if self.held.get(held.product_id) is held:
+                del self.held[held.product_id]
+            if threading.current_thread() not in self.hanging:
+                self.slots.release()
 
-    def _process(self, message: Message, taken: Taken | None) -> None:
+    def _process(self, held: Held, taken: Taken | None) -> None:
+        message = held.message
         log.info("Received message for product_id: %d", message.product_id)
         if taken is None:
             taken = self.parts.claims.take(message.product_id)
@@ -326,14 +354,15 @@ class Worker:
             self.queue.extend([message], min(taken.seconds, LONGEST_MESSAGE_DELAY))
         else:
             faults.point("after_claim", taken.product_id)
-            self._run(message, taken)
+            self._run(held, taken)
 
-    def _run(self, message: Message, claim: Claim) -> None:
+    def _run(self, held: Held, claim: Claim) -> None:
+        message = held.message
         with self.lock:
-            if message.product_id in self.held:
-                self.held[message.product_id].claim = claim
+            held.claim, held.thread = claim, threading.current_thread()
         try:
             with self.room.enter(alone=claim.alone):
+                held.began = self.clock()
                 if claim.alone:
                     self.parts.claims.begin(claim)
                 pipeline.run(claim, self.parts)
@@ -375,14 +404,15 @@ class Worker:
         self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
 
     def _retry_or_give_up(self, message: Message, claim: Claim, error: ProductError) -> None:
+        keep, claims = self.parts.patience.keep, self.parts.claims
         if pipeline.is_given_up(claim, error):
-            self.parts.claims.fail(claim, error)
+            keep(lambda: claims.fail(claim, error))
             log.warning("product %d failed: %s", claim.product_id, error.message)
             self.queue.done([message])
             return
         seconds = self._pause_after(claim.attempts, error)
         log.info("product %d again in %.0f s: %s", claim.product_id, seconds, error.message)
-        self.parts.claims.pause(claim, error, seconds)
+        keep(lambda: claims.pause(claim, error, seconds))
         self.queue.extend([message], min(seconds, LONGEST_MESSAGE_DELAY))
 
     def _pause_after(self, attempts: int, error: ProductError) -> float:
@@ -398,22 +428,59 @@ class Worker:
     # -- the side threads ------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        """Lengthen every lease and every message's visibility; drop what was lost."""
-        with self.lock:
-            young = [held for held in self.held.values() if not self._too_long(held)]
-        if not young:
-            give_rest_back()
-            return
-        claims = [held.claim for held in young if held.claim is not None]
-        lost = self.parts.claims.renew(claims) if claims else []
-        faults.point("during_heartbeat")
-        self.queue.extend([held.message for held in young], self.lease_seconds)
-        for claim in lost:
+        """Lengthen every lease; tell what was lost, and let go of what hangs."""
+        held, hanging = self._by_age()
+        claims = [each.claim for each in held if each.claim is not None]
+        for claim in self.parts.claims.renew(claims) if claims else []:
             log.info("product %d is no longer held here", claim.product_id)
+        faults.point("during_heartbeat")
+        for each in hanging:
+            self._replace(each)
+        if not held:
+            give_rest_back()
 
-    def _too_long(self, held: Held) -> bool:
-        """A product that hangs is let go of: its lease runs out and another try begins."""
-        return self.clock() - held.since > self.longest_product
+    def _keep_hidden(self) -> None:
+        """Lengthen every message's visibility; beside the heartbeat, which waits for no queue."""
+        held, _ = self._by_age()
+        self.queue.extend([each.message for each in held], self.lease_seconds)
+
+    def _by_age(self) -> tuple[list[Held], list[Held]]:
+        """What is held here, and what hangs."""
+        with self.lock:
+            every = list(self.held.values())
+        return [each for each in every if not self._hangs(each)], list(filter(self._hangs, every))
+
+    def _hangs(self, held: Held) -> bool:
+        return self.clock() - held.began > self.longest_product
+
+    def _replace(self, held: Held) -> None:
+        """Another slot takes the place of one that hangs at its product, which is tried again.
+
+        No more of them than there are slots: what hangs can't be ended, and keeps its memory.
+        """
+        with self.lock:
+            thread, claim = held.thread, held.claim
+            if self.held.get(held.product_id) is not held or thread is None or claim is None:
+                return
+            if len(self.hanging) >= self.concurrency:
+                return
+            place = self.slot_threads.index(thread)
+            self.slot_threads[place] = _thread(f"slot-{place}", self._slot)
+            self.hanging.add(thread)
+            del self.held[held.product_id]
+            self.slots.release()
+        log.error("product %d hangs here:\n%s", held.product_id, _stack(thread))
+        self.work.put(partial(self._try_again, held.message, claim))
+
+    def _try_again(self, message: Message, claim: Claim) -> None:
+        hung = ProductError(
+            f"it took longer than {self.longest_product / 60:.0f} minutes and was let go of:"
+            " the worker's log tells at what",
+            code="hung",
+            retryable=True,
+        )
+        with self._whatever_happens(claim.product_id):
+            self._retry_or_give_up(message, claim, hung)
 
     def _resend(self) -> None:
         sent = self.catalog.sender.resend()
@@ -435,6 +502,11 @@ def _thread(name: str, target: Callable[..., object], *arguments: object) -> thr
     thread = threading.Thread(target=target, args=arguments, name=f"packshot-{name}", daemon=True)
     thread.start()
     return thread
+
+
+def _stack(thread: threading.Thread) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame else "it has just ended"
 
 
 @dataclass
