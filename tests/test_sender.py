@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeQueue
-from sqlalchemy import func, select, update
-from test_catalog import BOX, LEASE
+from sqlalchemy import func, select
+from test_catalog import BOX, LEASE, age
 
 from packshot.catalog import Catalog
 from packshot.database import Database
 from packshot.errors import Unavailable
-from packshot.models import Product, now
+from packshot.models import Product
 from packshot.queues import Depth
 from packshot.sender import AT_ONCE, LAST_SECONDS
 
@@ -107,7 +107,7 @@ def test_without_a_thread_the_request_is_answered_and_the_products_are_sent_late
     second = catalog.create([BOX]).products[0]
     catalog.sender.flush()
     assert queue.waiting == [second.id]
-    age(catalog.database, queued_at=60)
+    age(catalog.database, "queued_at", 60)
     assert catalog.sender.resend() == 1
     assert queue.waiting == [second.id, first.id]
 
@@ -136,7 +136,8 @@ def test_what_was_never_sent_needs_no_count_of_the_queue(
     queue.refuses = {old.id + 1}
     never = catalog.create([BOX]).products[0]
     catalog.sender.flush()
-    age(catalog.database, queued_at=60, sent_at=500)
+    age(catalog.database, "queued_at", 60)
+    age(catalog.database, "sent_at", 500)
     queue.waiting, queue.refuses = [], set()
     queue.untold = Unavailable("sqs:GetQueueAttributes is denied")
     with pytest.raises(Unavailable, match="denied"):
@@ -149,7 +150,7 @@ def test_only_what_the_queue_took_counts_as_sent_again(catalog: Catalog, queue: 
     queue.trouble = Unavailable("away")
     catalog.create([BOX, BOX])
     catalog.sender.flush()
-    age(catalog.database, queued_at=60)
+    age(catalog.database, "queued_at", 60)
     assert catalog.sender.resend() == 0
     queue.trouble = None
     assert catalog.sender.resend() == 2
@@ -159,7 +160,7 @@ def test_what_a_process_may_be_sending_yet_is_left_to_it(
     catalog: Catalog, queue: SlowQueue
 ) -> None:
     catalog.create([BOX])
-    age(catalog.database, queued_at=10)
+    age(catalog.database, "queued_at", 10)
     assert catalog.sender.resend() == 0
     queue.gate.set()
     catalog.sender.flush()
@@ -174,19 +175,11 @@ def test_what_was_sent_hours_ago_is_sent_again_whatever_the_queue_holds(
     product = catalog.create([BOX]).products[0]
     catalog.sender.flush()
     queue.waiting = [4711, 4712]
-    age(catalog.database, sent_at=3600)
+    age(catalog.database, "sent_at", 3600)
     assert catalog.sender.resend() == 0
-    age(catalog.database, sent_at=7 * 3600)
+    age(catalog.database, "sent_at", 7 * 3600)
     assert catalog.sender.resend() == 1
     assert queue.waiting == [4711, 4712, product.id]
-
-
-def age(database: Database, **seconds: float) -> None:
-    """As if it had happened so many seconds ago; what never did stays so."""
-    with database.write() as session:
-        for column, ago in seconds.items():
-            happened = getattr(Product, column).is_not(None)
-            session.execute(update(Product).where(happened).values({column: now(-ago)}))
 
 
 def no_thread_left(thread: threading.Thread) -> None:
