@@ -448,7 +448,8 @@ class Worker:
         """What is held here, and what hangs."""
         with self.lock:
             every = list(self.held.values())
-        return [each for each in every if not self._hangs(each)], list(filter(self._hangs, every))
+        hanging = [each for each in every if self._hangs(each)]
+        return [each for each in every if each not in hanging], hanging
 
     def _hangs(self, held: Held) -> bool:
         return self.clock() - held.began > self.longest_product
