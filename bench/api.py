@@ -22,12 +22,12 @@ from bench import pixels
 from bench.million import fill
 from bench.rig import Rig
 from bench.table import Line
-from packshot.catalog import Catalog
 from packshot.client import Client
-from packshot.database import Database, bring_to_head
-from packshot.fake_gemini import FakeGemini
-from packshot.models import Product, now
+from packshot.database.engine import Database, bring_to_head
+from packshot.database.models import Product, now
+from packshot.products.catalog import Catalog
 from packshot.queues import DatabaseQueue
+from packshot.testing.fake_gemini import FakeGemini
 
 ROW = {"category": "Shoes", "raw_image": "https://x.example/a.jpg", "mrp": 5, "price": 4}
 BATCH = 1000

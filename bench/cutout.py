@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers import backdrop as backdrops
-from packshot.enhancers import cutout, edges, trust
-from packshot.enhancers.colour import Bytes, Floats, as_bytes, resize, shrink
-from packshot.imaging import to_array
+from packshot.enhancers.local import backdrop as backdrops
+from packshot.enhancers.local import cutout, edges, trust
+from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize, shrink
+from packshot.pictures.imaging import to_array
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "photos"
@@ -487,7 +487,7 @@ def _row(name: str, group: list[Outcome]) -> str:
 
 def rembg_report(every: list[Case], name: str) -> None:
     """The same pictures through rembg: it always answers, so there is no acceptance."""
-    from packshot.enhancers import cutout_rembg
+    from packshot.enhancers.local import cutout_rembg
 
     scores, seconds = [], []
     for case in every:

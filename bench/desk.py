@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from bench.rig import Rig
 from bench.table import Line
-from packshot.database import bring_to_head
+from packshot.database.engine import bring_to_head
 
 PRODUCTS = 300
 PACED = 100

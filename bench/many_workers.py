@@ -21,9 +21,9 @@ from sqlalchemy import select, text
 from bench.rig import Rig
 from bench.table import Line
 from packshot.client import Client
-from packshot.database import Database
-from packshot.fake_gemini import FakeGemini
-from packshot.models import Product, ProductImage
+from packshot.database.engine import Database
+from packshot.database.models import Product, ProductImage
+from packshot.testing.fake_gemini import FakeGemini
 
 VARIANTS = 3
 CALLS = VARIANTS + 1  # the analysis

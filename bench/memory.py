@@ -23,7 +23,7 @@ from bench import pixels
 from bench.rig import Rig
 from bench.table import Line
 from packshot.client import Client
-from packshot.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini import FakeGemini
 
 ROW = {"category": "Shoes", "mrp": 5, "price": 4}
 IN_FLIGHT = 32

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot import imaging
+from packshot.pictures import imaging
 
 SIDE = 2048
 QUALITY = 90

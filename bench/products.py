@@ -20,10 +20,9 @@ import numpy as np
 from sqlalchemy import func, insert, select, update
 
 from bench.contestants import REGION, Work, left_in
-from packshot.catalog import Catalog, NewProduct
-from packshot.claims import Claims
-from packshot.database import Database, bring_to_head
-from packshot.enhancers import (
+from packshot.database.engine import Database, bring_to_head
+from packshot.database.models import PENDING, Product, ProductImage, Round
+from packshot.enhancers.contract import (
     NOTHING_KEPT,
     Analysis,
     Answers,
@@ -34,13 +33,14 @@ from packshot.enhancers import (
     VariantPlan,
 )
 from packshot.errors import NotFound
-from packshot.imaging import Encoded, OutputSpec, encode_array, read_header
-from packshot.models import PENDING, Product, ProductImage, Round
-from packshot.pipeline import Parts
-from packshot.pixels import Pixels
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import Encoded, OutputSpec, encode_array, read_header
+from packshot.products.catalog import Catalog, NewProduct
 from packshot.queues import DatabaseQueue, Queue, SqsQueue
 from packshot.storage import Chunks, Storage
-from packshot.worker import Worker
+from packshot.work.claims import Claims
+from packshot.work.pipeline import Parts
+from packshot.work.worker import Worker
 
 JPEG = "image/jpeg"
 LEASE_SECONDS = 60.0

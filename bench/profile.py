@@ -15,8 +15,8 @@ from collections.abc import Iterable
 
 from bench.contestants import Work
 from bench.products import services_for
-from packshot import pipeline
-from packshot.claims import Claim
+from packshot.work import pipeline
+from packshot.work.claims import Claim
 
 PRODUCTS = 200
 LINES = 40

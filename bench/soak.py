@@ -47,10 +47,10 @@ from servers.postgres import Postgres
 from servers.tcp_proxy import Mode
 from test_catalog import record
 
-from packshot.catalog import Catalog, NewProduct
-from packshot.claims import Claim, Claims
-from packshot.database import Database, bring_to_head
+from packshot.database.engine import Database, bring_to_head
+from packshot.products.catalog import Catalog, NewProduct
 from packshot.queues import DatabaseQueue
+from packshot.work.claims import Claim, Claims
 
 PRODUCT = NewProduct(
     "Boxes", "https://shop.example/a.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(0)

@@ -1,6 +1,6 @@
 """The document's door to SQS: creates the queue and its dead-letter queue, prints the URL."""
 
-from packshot.queue_setup import main
+from packshot.cli.setup_sqs import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from packshot.database import Database, bring_to_head
+from packshot.database.engine import Database, bring_to_head
 from packshot.settings import Settings
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from fakes import FakeEnhancer
 from sqlalchemy import insert
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from packshot import imaging
-from packshot.models import (
+from packshot.database.models import (
     PENDING_REVIEW,
     Product,
     ProductImage,
@@ -25,10 +24,11 @@ from packshot.models import (
     preview_key,
     variant_key,
 )
+from packshot.pictures import imaging
 from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build
-from packshot.worker import Worker
+from packshot.work.worker import Worker
 
 CATEGORIES = ("Footwear", "Kitchen", "Beauty")
 

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from packshot import imaging
-from packshot.catalog import Catalog, Created, Idempotency, NewProduct
-from packshot.enhancers import (
+from packshot.enhancers.contract import (
     NOTHING_KEPT,
     Analysis,
     Answers,
@@ -24,8 +22,10 @@ from packshot.enhancers import (
     Picture,
     VariantPlan,
 )
+from packshot.pictures import imaging
+from packshot.products.catalog import Catalog, Created, Idempotency, NewProduct
+from packshot.products.views import ProductView
 from packshot.queues import Depth, Message
-from packshot.views import ProductView
 
 
 def hurried() -> Callable[[], float]:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
-from packshot.models import PENDING_REVIEW, Product, ProductImage, Round, now, variant_key
+from packshot.database.models import PENDING_REVIEW, Product, ProductImage, Round, now, variant_key
 from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build
@@ -85,7 +85,7 @@ class Shop:
 
     def create(self, *rows: Json) -> list[int]:
         """Products in the database, past the API and its keys."""
-        from packshot.catalog import NewProduct
+        from packshot.products.catalog import NewProduct
 
         new = [
             NewProduct(**{"discount": 0, "gst": 0} | given)  # type: ignore[arg-type]

@@ -11,10 +11,10 @@ from alembic.migration import MigrationContext
 from shop import Shop, row
 from sqlalchemy import create_engine, text
 
-from packshot.claims import Claim, Claims
-from packshot.database import bring_to_head
+from packshot.database.engine import bring_to_head
+from packshot.database.models import Base
 from packshot.errors import FetchError
-from packshot.models import Base
+from packshot.work.claims import Claim, Claims
 
 FOUR = "('pending', 'pending_review', 'approved', 'rejected')"
 #: Ways to say what a status may be.

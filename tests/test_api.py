@@ -22,11 +22,11 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from packshot.cli.status import _lines
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Call
 from packshot.errors import Unavailable
-from packshot.models import Call
-from packshot.web.schemas import BulkIn
-from packshot.web.strict import MAX_JSON_BYTES
+from packshot.web.api.schemas import BulkIn
+from packshot.web.requests.reading import MAX_JSON_BYTES
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 from packshot.errors import SettingsError
 from packshot.keys import digest_of, new_key
 from packshot.settings import Settings, load_settings
-from packshot.web.visitors import WRONG_KEYS, client_address
+from packshot.web.requests.visitors import WRONG_KEYS, client_address
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from servers.ports import wait_until
 from shop import Shop, row
 from sqlalchemy import Engine, event, update
 
-from packshot import pipeline
-from packshot.claims import Claim
-from packshot.fake_gemini import FakeGemini
-from packshot.models import FAILED, PENDING_REVIEW, Product
+from packshot.database.models import FAILED, PENDING_REVIEW, Product
 from packshot.queues import SqsQueue
 from packshot.storage import LocalStorage
-from packshot.worker import Worker
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.work import pipeline
+from packshot.work.claims import Claim
+from packshot.work.worker import Worker
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 WANTED = 3

@@ -11,12 +11,12 @@ import pytest
 from fakes import FakeQueue, SentCatalog, analysis_of
 from sqlalchemy import event, select, text, update
 
-from packshot.catalog import Catalog, Idempotency, NewProduct
-from packshot.claims import Claim, Claims, ImageRecord
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Decision, Product, Round, now
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
-from packshot.models import Decision, Product, Round, now
-from packshot.remembered import CHEAP
+from packshot.products.catalog import Catalog, Idempotency, NewProduct
+from packshot.products.remembered import CHEAP
+from packshot.work.claims import Claim, Claims, ImageRecord
 
 BOX = NewProduct(
     "Boxes", "https://shop.example/box.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(18)

@@ -12,12 +12,12 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from test_catalog import BOX, LEASE, record, taken
 
-from packshot.catalog import Catalog
-from packshot.claims import BELIEVED_SECONDS, MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Product, now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
-from packshot.models import Product, now
+from packshot.products.catalog import Catalog
 from packshot.queues import DatabaseQueue
+from packshot.work.claims import BELIEVED_SECONDS, MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from shop import Shop
 from test_client import becomes
 
 from packshot.cli import COMMANDS, main
-from packshot.fake_gemini import FakeGemini
-from packshot.models import FAILED
+from packshot.database.models import FAILED
+from packshot.testing.fake_gemini import FakeGemini
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_redrive_without_sqs_says_what_to_do_instead() -> None:
 
 
 def test_redrive_moves_the_dead_letters(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    from packshot.queue_setup import main as set_up
+    from packshot.cli.setup_sqs import main as set_up
 
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert set_up(["--name", "redriven"]) == 0

@@ -14,7 +14,7 @@ from shop import SECRETS, Json, Shop, row
 from sqlalchemy import update
 
 from packshot.client import ApiError, Client
-from packshot.models import FAILED, PENDING_REVIEW, Product
+from packshot.database.models import FAILED, PENDING_REVIEW, Product
 
 Application = Callable[..., Iterable[bytes]]
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers import backdrop, compose, cutout, edges, findings, recipes, sheet
-from packshot.enhancers.colour import as_bytes
-from packshot.enhancers.cutout import CutOut
-from packshot.enhancers.edges import Product
+from packshot.enhancers import sheet
+from packshot.enhancers.local import backdrop, compose, cutout, edges, findings, recipes
+from packshot.enhancers.local.colour import as_bytes
+from packshot.enhancers.local.cutout import CutOut
+from packshot.enhancers.local.edges import Product
 from packshot.errors import PictureError
-from packshot.imaging import encode_array, to_array
+from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers import Brief, Photo, cutout, cutout_rembg
-from packshot.enhancers.local import LocalEnhancer
+from packshot.enhancers.contract import Brief, Photo
+from packshot.enhancers.local import cutout, cutout_rembg
+from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import NotConfigured
-from packshot.imaging import encode_array
+from packshot.pictures.imaging import encode_array
 from packshot.settings import Settings
 
 needs_rembg = pytest.mark.skipif(

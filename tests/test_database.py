@@ -18,9 +18,9 @@ from sqlalchemy import func, insert, make_url, select, text
 from test_catalog import BOX
 from test_queues import in_a_child
 
-from packshot.database import MIGRATIONS, Database, at_head, bring_to_head, newest_revision
+from packshot.database.engine import MIGRATIONS, Database, at_head, bring_to_head, newest_revision
+from packshot.database.models import Product
 from packshot.errors import Unavailable
-from packshot.models import Product
 
 PROCESSES = 5
 

@@ -21,9 +21,9 @@ from fakes import FakeEnhancer, photo_bytes
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 from sqlalchemy import update
 
-from packshot.catalog import NewProduct
+from packshot.database.models import Product, ProductImage, Round
 from packshot.errors import PictureError
-from packshot.models import Product, ProductImage, Round
+from packshot.products.catalog import NewProduct
 
 expect.set_options(timeout=15_000)  # as long as a busy machine may take
 

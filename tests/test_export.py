@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from servers.loopback import served
 from shop import API_KEYS, SECRETS, Json, Shop
 
-from packshot import export
 from packshot.cli import main
-from packshot.export import COLUMNS, FORMULA, _cell
+from packshot.products import export
+from packshot.products.export import COLUMNS, FORMULA, _cell
 
 
 @pytest.fixture

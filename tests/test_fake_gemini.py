@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 import pytest
 
-from packshot.enhancers import Analysis
-from packshot.fake_gemini import FAULTS, FakeGemini
-from packshot.fake_gemini.faults import ANSWER_FAULTS, STATUS_FAULTS, WIRE_FAULTS
-from packshot.fake_gemini.painting import canvas_size, encode, paint
-from packshot.fake_gemini.scenes import SCENES
+from packshot.enhancers.contract import Analysis
+from packshot.testing.fake_gemini import FAULTS, FakeGemini
+from packshot.testing.fake_gemini.faults import ANSWER_FAULTS, STATUS_FAULTS, WIRE_FAULTS
+from packshot.testing.fake_gemini.painting import canvas_size, encode, paint
+from packshot.testing.fake_gemini.scenes import SCENES
 
 ANALYSIS, IMAGE = "gemini-3.8-flash", "gemini-nano-banana-2.1"
 
@@ -321,7 +321,7 @@ def test_it_runs_on_its_own_and_takes_orders(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "packshot.fake_gemini",
+        "packshot.testing.fake_gemini",
         "--latency",
         "0",
         "--ledger",

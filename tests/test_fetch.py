@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from servers import photo_host
 from servers.photo_host import Conversation, PhotoHost, photo, redirect, refusal
 
+from packshot.download.fetcher import Fetcher, FetchLimits, check_url, is_public, redacted
+from packshot.download.fetcher import connect as connect_for_real
 from packshot.errors import FetchError, SettingsError
-from packshot.fetch import Fetcher, FetchLimits, check_url, is_public, redacted
-from packshot.fetch import connect as connect_for_real
 
 PUBLIC = "93.184.216.34"
 PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 400

@@ -27,16 +27,16 @@ from servers.certificates import loopback_tls
 from servers.ports import wait_until
 from servers.recorded_gemini import RecordedGemini
 
-from packshot import imaging
-from packshot.enhancers import Analysis, Brief, CallRecord, Photo, VariantPlan, prompts
-from packshot.enhancers.gemini import GeminiEnhancer
-from packshot.enhancers.gemini_answers import NotJson, read_answer
-from packshot.enhancers.gemini_client import GeminiClient, Request
-from packshot.enhancers.gemini_models import current_name
-from packshot.enhancers.gemini_pace import Pace
-from packshot.enhancers.gemini_pixels import inspect, shrink
-from packshot.enhancers.gemini_transport import proxy_for
-from packshot.enhancers.prices import estimate, expected_cost, price_of
+from packshot.enhancers.contract import Analysis, Brief, CallRecord, Photo, VariantPlan
+from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini.answers import NotJson, read_answer
+from packshot.enhancers.gemini.client import GeminiClient, Request
+from packshot.enhancers.gemini.enhancer import GeminiEnhancer
+from packshot.enhancers.gemini.models import current_name
+from packshot.enhancers.gemini.pace import Pace
+from packshot.enhancers.gemini.pixels import inspect, shrink
+from packshot.enhancers.gemini.prices import estimate, expected_cost, price_of
+from packshot.enhancers.gemini.transport import proxy_for
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -47,10 +47,11 @@ from packshot.errors import (
     Unavailable,
     VariantRefused,
 )
-from packshot.fake_gemini import FakeGemini
-from packshot.fake_gemini.faults import quota_minute
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
 from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini.faults import quota_minute
 from packshot.wiring import output_spec
 
 KEY = "AIza-very-secret-key"
@@ -680,7 +681,7 @@ def test_the_key_is_in_no_log_and_no_message(
 
 
 def test_a_proxy_that_echoes_the_key_does_not_get_it_into_a_message(bench: Bench) -> None:
-    from packshot.fake_gemini.faults import Fault, Reply
+    from packshot.testing.fake_gemini.faults import Fault, Reply
 
     page = json.dumps({"error": {"message": f"upstream said no to x-goog-api-key: {KEY}"}})
     echo = Fault(lambda good, asked: Reply(500, page.encode(), paid=False), works=False)
@@ -695,7 +696,7 @@ def test_a_proxy_that_echoes_the_key_does_not_get_it_into_a_message(bench: Bench
 def test_a_key_that_is_echoed_where_a_message_is_cut_does_not_leak(
     bench: Bench, status: int, before: int
 ) -> None:
-    from packshot.fake_gemini.faults import Fault, Reply
+    from packshot.testing.fake_gemini.faults import Fault, Reply
 
     said = "x" * before + KEY
     page = json.dumps({"error": {"code": 500, "message": said}}).encode()

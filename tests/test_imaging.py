@@ -21,10 +21,10 @@ from conftest import needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packshot import imaging
 from packshot.errors import PictureError
-from packshot.imaging import Encoded, OutputSpec
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import Encoded, OutputSpec
 
 MIME_TYPES = {"image/jpeg", "image/png", "image/webp"}
 
@@ -420,7 +420,8 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 def test_importing_imaging_loads_no_pixel_library() -> None:
     """Web processes import it for its limits, and must stay small."""
-    code = "import sys, packshot.imaging; print({'pyvips', 'numpy', 'cv2'} & set(sys.modules))"
+    heavy = "{'pyvips', 'numpy', 'cv2'}"
+    code = f"import sys, packshot.pictures.imaging; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 

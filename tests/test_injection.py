@@ -20,19 +20,20 @@ from shop import Shop, row
 from sqlalchemy import select, text
 from test_gemini import MemoryLedger, here
 
-from packshot import imaging
 from packshot.cli import main
 from packshot.cli.plain import shown
 from packshot.cli.progress import table
 from packshot.client import Client
-from packshot.enhancers import Brief, Photo, prompts
-from packshot.enhancers.gemini import GeminiEnhancer
+from packshot.database.models import Call, Product, ProductImage
+from packshot.enhancers.contract import Brief, Photo
+from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.errors import EnhancerError, VariantRefused
-from packshot.fake_gemini import FakeGemini
-from packshot.fake_gemini.faults import Fault, Reply, reply_of
-from packshot.fake_gemini.strict import Asked
-from packshot.models import Call, Product, ProductImage
+from packshot.pictures import imaging
 from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
+from packshot.testing.fake_gemini.strict import Asked
 
 #: What a model can be made to write: markup, SQL, a way out of a folder, a formula, lines of a
 #: log, a terminal's escapes, text that runs backwards, and what PostgreSQL can't store.

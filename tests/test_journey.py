@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from servers.packshot_process import ROOT, PackshotProcess, gunicorn
 
-from packshot import imaging
 from packshot.cli import main
 from packshot.client import Client, Json
+from packshot.pictures import imaging
 
 SAMPLES = sorted((ROOT / "samples" / "photos").glob("*.jpg"))
 

@@ -11,8 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from servers.packshot_process import ROOT
 
-from packshot.database import Database
-from packshot.models import Base
+from packshot.database.engine import Database
+from packshot.database.models import Base
 
 
 def test_nothing_imports_the_second_copy() -> None:
@@ -40,7 +40,7 @@ def test_migrations_equal_models(database: Database) -> None:
             ("boto3", "pyvips", "cv2", "google.genai", "alembic"),
         ),
         (
-            "import packshot.enhancers.local, packshot.enhancers.gemini",
+            "import packshot.enhancers.local.enhancer, packshot.enhancers.gemini.enhancer",
             ("numpy", "cv2", "pyvips", "google.genai"),
         ),
     ],

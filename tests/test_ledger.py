@@ -14,14 +14,14 @@ import pytest
 from fakes import analysis_of, photo_bytes
 from sqlalchemy import func, select
 
-from packshot.database import Database
-from packshot.enhancers import Brief, Photo
+from packshot.database.engine import Database
+from packshot.database.models import Call
+from packshot.enhancers.contract import Brief, Photo
 from packshot.errors import RateLimited, Stopping, Unavailable
-from packshot.fake_gemini import FakeGemini
-from packshot.ledger import DatabaseLedger
-from packshot.models import Call
 from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini
 from packshot.wiring import Services, build
+from packshot.work.ledger import DatabaseLedger
 
 BRIEF = Brief(product_id=1, round=1, category="Shoes", wanted=10)
 CALLERS = 8  # threads of each process

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers import Analysis, Brief, Photo, Picture
-from packshot.enhancers.local import LocalEnhancer
+from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
+from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import EnhancerError
-from packshot.imaging import encode_array, to_array
-from packshot.pixels import Pixels
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import encode_array, to_array
 from packshot.settings import Settings
 
 Bytes = NDArray[np.uint8]

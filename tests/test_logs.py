@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from packshot import logs
-from packshot.database import Database
+from packshot.database.engine import Database
 
 
 @pytest.fixture

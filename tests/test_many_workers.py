@@ -14,9 +14,9 @@ from servers.ports import wait_until
 from sqlalchemy import func, select
 
 from packshot.client import Client
-from packshot.database import Database
-from packshot.fake_gemini import FakeGemini
-from packshot.models import Product, ProductImage
+from packshot.database.engine import Database
+from packshot.database.models import Product, ProductImage
+from packshot.testing.fake_gemini import FakeGemini
 
 PRODUCTS = 8
 RAW_BUCKET = "kivoa"  # the document's own example names it

@@ -21,12 +21,12 @@ from servers.packshot_process import ROOT
 from shop import Json, Shop
 from sqlalchemy import update
 
-from packshot import pipeline
-from packshot.claims import Claim
+from packshot.database.models import APPROVED, Call, Product, now
 from packshot.errors import FetchError, Unavailable
-from packshot.figures import times_of
-from packshot.models import APPROVED, Call, Product, now
+from packshot.products.figures import times_of
 from packshot.queues import Depth
+from packshot.work import pipeline
+from packshot.work.claims import Claim
 
 Samples = dict[tuple[str, ...], float]
 

@@ -18,7 +18,7 @@ from servers.loopback import served
 from shop import API_KEYS, SECRETS, Json, Shop, row
 from werkzeug.test import TestResponse
 
-from packshot.web import examples
+from packshot.web.api import examples
 
 ASHA = "a-secret-of-asha-5"
 JSON = "application/json"

@@ -12,10 +12,8 @@ from fakes import FakeEnhancer, hurried, photo_bytes
 from sqlalchemy import delete, update
 from test_catalog import BOX, LEASE, record, taken
 
-from packshot import imaging, pipeline
-from packshot.catalog import Catalog
-from packshot.claims import Claims
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Product, ProductImage, Round, now
 from packshot.errors import (
     EnhancerError,
     FetchError,
@@ -24,11 +22,14 @@ from packshot.errors import (
     Unavailable,
     VariantRefused,
 )
-from packshot.models import Product, ProductImage, Round, now
-from packshot.patience import Patience
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
+from packshot.products.catalog import Catalog
 from packshot.queues import DatabaseQueue
 from packshot.storage import LocalStorage
+from packshot.work import pipeline
+from packshot.work.claims import Claims
+from packshot.work.patience import Patience
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from packshot.errors import FetchError, PictureError, Unavailable
-from packshot.pixels import NICENESS, Pixels
+from packshot.pictures.child_processes import NICENESS, Pixels
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ def sleep(seconds: float) -> int:
 
 
 def surroundings() -> dict[str, object]:
-    import packshot.imaging  # what a job needs
+    import packshot.pictures.imaging  # what a job needs
 
     return {
         "modules": {name.split(".")[0] for name in sys.modules},
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "environment": dict(os.environ),
         "files": [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()],
-        "imaging": packshot.imaging.__name__,
+        "imaging": packshot.pictures.imaging.__name__,
     }
 
 
@@ -96,7 +96,7 @@ def import_the_cut_out_libraries() -> float:
     import cv2
     import numpy
 
-    from packshot import imaging
+    from packshot.pictures import imaging
 
     cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (0, 0), 3)
     imaging.normalise(imaging.encode_array(numpy.zeros((2000, 2000, 3), numpy.uint8)))

@@ -20,9 +20,9 @@ from servers.postgres import Postgres
 from servers.tcp_proxy import Mode, TcpProxy
 from sqlalchemy import insert, make_url, text, update
 
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import PENDING_REVIEW, Product, now
 from packshot.errors import NotConfigured, RateLimited, Unavailable
-from packshot.models import PENDING_REVIEW, Product, now
 from packshot.queues import DatabaseQueue, Message, Queue, SqsQueue, parse_body
 
 LEASE = 30.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from servers.ports import wait_until
 
-from packshot.remembered import LONGEST, TIMES, Remembered
+from packshot.products.remembered import LONGEST, TIMES, Remembered
 
 
 class Slow:

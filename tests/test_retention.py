@@ -14,14 +14,14 @@ from servers.aws import Aws
 from shop import API_KEYS, SECRETS, Shop
 from sqlalchemy import select, update
 
-from packshot.claims import Claim
 from packshot.cli import main
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Call, Product, ProductImage, normalised_key, now
 from packshot.errors import FetchError
-from packshot.models import Call, Product, ProductImage, normalised_key, now
-from packshot.pipeline import Parts, normalised_photo
-from packshot.retention import Retention, with_previews
+from packshot.products.retention import Retention, with_previews
 from packshot.storage import S3Storage
+from packshot.work.claims import Claim
+from packshot.work.pipeline import Parts, normalised_photo
 
 DAYS = {"raw_keep_days": 30, "rejected_keep_days": 7}
 

@@ -20,10 +20,10 @@ from servers.packshot_process import PackshotProcess, gunicorn
 from servers.photo_host import Behaviour, PhotoHost, redirect, refusal
 from servers.receiver import Receiver
 
-from packshot.database import Database, shown_url
+from packshot.database.engine import Database, shown_url
 from packshot.errors import SettingsError
-from packshot.fake_gemini import FakeGemini
 from packshot.settings import Settings, load_settings
+from packshot.testing.fake_gemini import FakeGemini
 
 PLANTED = "pl4nted"
 

@@ -14,12 +14,12 @@ from fakes import FakeQueue
 from sqlalchemy import func, select
 from test_catalog import BOX, LEASE, age
 
-from packshot.catalog import Catalog
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Product
 from packshot.errors import Unavailable
-from packshot.models import Product
+from packshot.products.catalog import Catalog
 from packshot.queues import Depth
-from packshot.sender import AT_ONCE, LAST_SECONDS
+from packshot.queues.sender import AT_ONCE, LAST_SECONDS
 
 
 class SlowQueue(FakeQueue):

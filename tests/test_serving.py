@@ -14,8 +14,8 @@ import pytest
 from servers.packshot_process import BIN, ROOT, RUN_PY, WORKER, PackshotProcess, gunicorn
 from servers.photo_host import PhotoHost, hang
 
-from packshot.database import Database
-from packshot.models import Product
+from packshot.database.engine import Database
+from packshot.database.models import Product
 
 STARTED = "Worker thread started"
 FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")

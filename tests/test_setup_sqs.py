@@ -16,7 +16,7 @@ import pytest
 from servers.aws import ACCOUNT, CREDENTIALS, REGION, Aws
 from servers.canned_aws import CannedAws, sqs_error
 
-from packshot.queue_setup import connect, main
+from packshot.cli.setup_sqs import connect, main
 from packshot.settings import Settings
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "setup_sqs_queue.py"

@@ -18,9 +18,9 @@ from servers.aws import CREDENTIALS, REGION, Aws
 from servers.canned_aws import Answer, CannedAws, s3_error
 from servers.tcp_proxy import Mode, TcpProxy
 
+from packshot.download.fetcher import Fetcher
 from packshot.errors import FetchError, NotConfigured, NotFound, RateLimited, Unavailable
-from packshot.fetch import Fetcher
-from packshot.imaging import MAX_BYTES
+from packshot.pictures.imaging import MAX_BYTES
 from packshot.storage import (
     LocalStorage,
     RawBuckets,

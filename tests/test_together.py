@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from packshot.together import Together
+from packshot.database.together import Together
 
 
 def test_each_caller_gets_its_own_answer_and_runs_are_shared() -> None:

@@ -8,10 +8,10 @@ import pytest
 from conftest import needs_shared
 from numpy.typing import NDArray
 
-from packshot.enhancers import backdrop, findings, flatfield, recipes, tone
-from packshot.enhancers.colour import LINEAR, as_bytes, to_lab, to_linear, to_srgb
-from packshot.enhancers.tone import Tone
-from packshot.imaging import encode_array, to_array
+from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
+from packshot.enhancers.local.colour import LINEAR, as_bytes, to_lab, to_linear, to_srgb
+from packshot.enhancers.local.tone import Tone
+from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]
 

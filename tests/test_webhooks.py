@@ -14,13 +14,13 @@ from shop import Shop, row
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from packshot.claims import Claim
 from packshot.cli import main
+from packshot.database.models import Delivery, now
 from packshot.errors import FetchError, SettingsError
-from packshot.models import Delivery, now
 from packshot.settings import load_settings
-from packshot.webhooks import PAUSES
-from packshot.worker import Worker
+from packshot.webhooks.deliveries import PAUSES
+from packshot.work.claims import Claim
+from packshot.work.worker import Worker
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -119,7 +119,7 @@ def test_a_product_whose_attempts_are_used_up_is_told(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver, lease_seconds=1)
         [product_id] = shop.create(row())
-        from packshot.models import Product
+        from packshot.database.models import Product
 
         with shop.services.database.write() as session:
             session.execute(update(Product).values(attempts=5))

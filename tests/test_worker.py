@@ -14,10 +14,8 @@ from fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
 from sqlalchemy import update
 from test_catalog import BOX
 
-from packshot import imaging, pipeline
-from packshot.catalog import Catalog
-from packshot.claims import MAX_ATTEMPTS, Claim, Claims, Taken
-from packshot.database import Database
+from packshot.database.engine import Database
+from packshot.database.models import Product, now
 from packshot.errors import (
     EnhancerError,
     FetchError,
@@ -25,14 +23,17 @@ from packshot.errors import (
     RateLimited,
     Unavailable,
 )
-from packshot.models import Product, now
-from packshot.patience import Patience
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
+from packshot.products.catalog import Catalog
 from packshot.queues import DatabaseQueue, Message, Queue
 from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.worker import LONGEST_TURN_SECONDS, Outage, Room, Worker
+from packshot.work import pipeline
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
+from packshot.work.patience import Patience
+from packshot.work.worker import LONGEST_TURN_SECONDS, Outage, Room, Worker
 
 LEASE = 3.0
 

@@ -1,3 +1,3 @@
-"""Raw product photos in, enhanced and review-ready pictures out; read pipeline.py first."""
+"""Raw product photos in, enhanced and review-ready pictures out; read work/pipeline.py first."""
 
 __version__ = "0.1.0"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from packshot.after_fork import after_fork
 from packshot.errors import NotConfigured, RateLimited, Unavailable
-from packshot.forks import after_fork
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from packshot import logs
-from packshot.allocator import give_large_blocks_back
-from packshot.database import bring_to_head, shown_url
+from packshot.database.engine import bring_to_head, shown_url
 from packshot.errors import PackshotError, SettingsError
+from packshot.pictures.allocator import give_large_blocks_back
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
-from packshot.worker import GRACE_SECONDS, LONGEST_PRODUCT_SECONDS, Worker
+from packshot.work.worker import GRACE_SECONDS, LONGEST_PRODUCT_SECONDS, Worker
 
 if TYPE_CHECKING:
     from apiflask import APIFlask
@@ -47,7 +47,7 @@ GUNICORN: dict[str, Any] = {
     "keepalive": 5,
     "control_socket_disable": True,  # it would be one file for all gunicorns of a user
     "capture_output": True,
-    "logger_class": "packshot.gunicorn_log.GunicornLog",
+    "logger_class": "packshot.web.gunicorn_log.GunicornLog",
     "errorlog": "-",
     "loglevel": "info",
 }

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from packshot.catalog import Catalog
-from packshot.claims import Claims
-from packshot.database import Database, at_head
-from packshot.enhancers import Enhancer, Ledger
+from packshot.database.engine import Database, at_head
+from packshot.download.fetcher import Fetcher, FetchLimits
+from packshot.enhancers.contract import Enhancer, Ledger
 from packshot.errors import FetchError, PackshotError
-from packshot.fetch import Fetcher, FetchLimits
-from packshot.imaging import OutputSpec
-from packshot.ledger import DatabaseLedger
-from packshot.outbox import Outbox
-from packshot.patience import Patience
-from packshot.pipeline import Parts
-from packshot.pixels import Pixels
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import OutputSpec
+from packshot.products.catalog import Catalog
+from packshot.products.retention import Retention
 from packshot.queues import DatabaseQueue, Queue
-from packshot.retention import Retention
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
-from packshot.webhooks import Webhooks
+from packshot.webhooks.deliveries import Webhooks
+from packshot.webhooks.outbox import Outbox
+from packshot.work.claims import Claims
+from packshot.work.ledger import DatabaseLedger
+from packshot.work.patience import Patience
+from packshot.work.pipeline import Parts
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
@@ -180,10 +180,10 @@ def choose_ledger(
 
 def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhancer:
     if settings.enhancer_name == "gemini":
-        from packshot.enhancers.gemini import GeminiEnhancer
+        from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 
         return GeminiEnhancer(settings, ledger, pixels.run)
-    from packshot.enhancers.local import LocalEnhancer
+    from packshot.enhancers.local.enhancer import LocalEnhancer
 
     return LocalEnhancer(settings, pixels.run)
 
@@ -192,7 +192,7 @@ def output_spec(settings: Settings) -> OutputSpec:
     """What finished pictures are: all pixels that were paid for, else as many as by default."""
     aspect = settings.enhanced_image_aspect
     if settings.enhancer_name == "gemini":
-        from packshot.enhancers.gemini_sizes import longest_side
+        from packshot.enhancers.gemini.sizes import longest_side
 
         return OutputSpec(aspect, max_side=longest_side(settings.enhanced_image_size, aspect))
     return OutputSpec(aspect)

@@ -22,10 +22,8 @@ from servers.tcp_proxy import TcpProxy
 from sqlalchemy import select
 
 from faults.warm import WarmWorker
-from packshot.catalog import Catalog, NewProduct
-from packshot.database import Database
-from packshot.fake_gemini import FakeGemini, PaidCall
-from packshot.models import (
+from packshot.database.engine import Database
+from packshot.database.models import (
     PENDING,
     Call,
     Product,
@@ -34,9 +32,11 @@ from packshot.models import (
     preview_key,
     variant_key,
 )
+from packshot.products.catalog import Catalog, NewProduct
+from packshot.products.views import PREVIEW_SIDES
 from packshot.queues import DatabaseQueue, Queue, SqsQueue
 from packshot.storage import LocalStorage
-from packshot.views import PREVIEW_SIDES
+from packshot.testing.fake_gemini import FakeGemini, PaidCall
 
 Kind = Literal["embedded", "cloud"]
 LEASE = 3

@@ -10,13 +10,14 @@ from typing import Any, TypeVar, cast
 
 from fakes import FakeEnhancer
 
-from packshot import imaging, pipeline
-from packshot.claims import Claim, Claims, ImageRecord
-from packshot.enhancers import Brief
+from packshot.enhancers.contract import Brief
 from packshot.errors import NotFound
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
 from packshot.queues import Message
 from packshot.storage import LocalStorage
+from packshot.work import pipeline
+from packshot.work.claims import Claim, Claims, ImageRecord
 
 T = TypeVar("T")
 #: product, round, variant (None: the analysis)

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from faults.chaos import kill_at_random
 from faults.rig import WANTED, Rig
 from faults.warm import WarmWorker
-from packshot.catalog import NewProduct
-from packshot.models import Product, now
+from packshot.database.models import Product, now
+from packshot.products.catalog import NewProduct
 from packshot.serving import open_door
 from packshot.wiring import build
 

@@ -13,7 +13,7 @@ from servers.photo_host import refusal
 from servers.postgres import Postgres
 
 from faults.rig import WANTED, Rig
-from packshot.database import ANSWER_SECONDS, BUSY_SECONDS
+from packshot.database.engine import ANSWER_SECONDS, BUSY_SECONDS
 
 AWAY = 5.0  # seconds; a minute in bench/soak.py
 
@@ -147,7 +147,7 @@ def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
 def return_to_now(rig: Rig) -> None:
     from sqlalchemy import update
 
-    from packshot.models import Product
+    from packshot.database.models import Product
 
     with rig.database.write() as session:
         session.execute(update(Product).values(not_before=None))

@@ -14,7 +14,7 @@ import pytest
 from servers.photo_host import hang
 
 from faults.rig import LEASE, WANTED, Rig
-from packshot.claims import MAX_ATTEMPTS
+from packshot.work.claims import MAX_ATTEMPTS
 
 
 @pytest.mark.timeout(240)

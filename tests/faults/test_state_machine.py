@@ -28,11 +28,8 @@ from sqlalchemy import select, update
 from test_catalog import BOX
 
 from faults.strands import PaidFor, Strand, Till, parts_of
-from packshot.catalog import status_of
-from packshot.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo
-from packshot.database import Database
-from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
-from packshot.models import (
+from packshot.database.engine import Database
+from packshot.database.models import (
     APPROVED,
     FAILED,
     IMAGE_STATUSES,
@@ -44,7 +41,10 @@ from packshot.models import (
     ProductImage,
     now,
 )
+from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
+from packshot.products.catalog import status_of
 from packshot.queues import DatabaseQueue, Message, Queue, SqsQueue
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo
 
 LEASE = 600.0  # runs out only when the history says so
 WANTED = 2

@@ -20,7 +20,7 @@ from sqlalchemy import delete, update
 
 from faults.rig import LEASE, WANTED, Rig
 from faults.warm import WarmWorker
-from packshot.models import Product, Round, now
+from packshot.database.models import Product, Round, now
 from packshot.queues import SqsQueue
 
 

@@ -21,7 +21,7 @@ IMPORTED = [
     "packshot.serving",
     "packshot.queues",
     "packshot.storage",
-    "packshot.enhancers.gemini",
+    "packshot.enhancers.gemini.enhancer",
     "google.genai",
     "botocore.config",
     "boto3.session",

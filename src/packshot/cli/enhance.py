@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from packshot import imaging, logs
-from packshot.enhancers import Brief, CallRecord, Enhancer, Photo, Picture
+from packshot import logs
+from packshot.enhancers.contract import Brief, CallRecord, Enhancer, Photo, Picture
 from packshot.errors import PackshotError
-from packshot.pixels import Pixels
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
 

@@ -12,8 +12,8 @@ import click
 
 from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.rows import read_rows
-from packshot.enhancers.prices import Estimate
-from packshot.enhancers.prices import estimate as price
+from packshot.enhancers.gemini.prices import Estimate
+from packshot.enhancers.gemini.prices import estimate as price
 from packshot.errors import SettingsError
 from packshot.serving import load_environment
 from packshot.settings import load_settings

@@ -7,7 +7,7 @@ import json
 import click
 
 from packshot.cli.direct import opened
-from packshot.retention import Pruned
+from packshot.products.retention import Pruned
 
 
 @click.command()

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from packshot import imaging
-from packshot.addresses import check_url
 from packshot.cli.rows import UPLOADED, Row, unreadable
+from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
-from packshot.web.refusals import InvalidRequest
-from packshot.web.schemas import NewProductIn
-from packshot.web.strict import check
+from packshot.pictures import imaging
+from packshot.web.api.schemas import NewProductIn
+from packshot.web.requests.reading import check
+from packshot.web.requests.refusals import InvalidRequest
 
 
 def rehearsed(row: Row) -> Row:

@@ -52,7 +52,7 @@ def keep_apart() -> None:
 def start_fake_gemini() -> None:
     """In a process of its own (ours will fork), ended together with this one."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "packshot.fake_gemini", "--port", "0"],
+        [sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from packshot.cli.direct import opened
 from packshot.cli.plain import shown
-from packshot.fetch import redacted
-from packshot.webhooks import DeliveryView
+from packshot.download.fetcher import redacted
+from packshot.webhooks.deliveries import DeliveryView
 
 SECRET_BYTES = 32
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from packshot.enhancers import findings, recipes
-from packshot.enhancers.colour import Bytes, resize
-from packshot.enhancers.findings import Method
+from packshot.enhancers.local import findings, recipes
+from packshot.enhancers.local.colour import Bytes, resize
+from packshot.enhancers.local.findings import Method
 from packshot.errors import PictureError
-from packshot.imaging import encode_array, normalise, sniff
+from packshot.pictures.imaging import encode_array, normalise, sniff
 
 GAP, CAPTION = 10, 34  # px
 GROUND = 232  # grey around the pictures, so that white canvases show their edge

@@ -9,22 +9,10 @@ from apiflask import APIFlask
 
 import packshot
 from packshot.keys import Keys
-from packshot.web import (
-    auth,
-    desk,
-    exports,
-    headers,
-    limits,
-    media,
-    openapi,
-    operations,
-    problems,
-    products,
-    review,
-    sessions,
-    uploads,
-)
-from packshot.web.api import open_to_all, refuse_impossible_ids
+from packshot.web import desk, media, operations
+from packshot.web.api import exports, openapi, products, review, sessions, uploads
+from packshot.web.requests import auth, headers, limits, problems
+from packshot.web.requests.endpoints import open_to_all, refuse_impossible_ids
 from packshot.wiring import Services
 
 __all__ = ["create_app"]

@@ -14,14 +14,14 @@ from pydantic_core import PydanticCustomError
 from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
+from packshot.database.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
 from packshot.errors import NotFound
-from packshot.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
-from packshot.views import ProductView
-from packshot.web.api import conditional, needs, open_to_all
-from packshot.web.auth import identify
-from packshot.web.context import caller, services
-from packshot.web.schemas import MAX_ID, Reason, present
-from packshot.web.strict import category
+from packshot.products.views import ProductView
+from packshot.web.api.schemas import MAX_ID, Reason, present
+from packshot.web.requests.auth import identify
+from packshot.web.requests.context import caller, services
+from packshot.web.requests.endpoints import conditional, needs, open_to_all
+from packshot.web.requests.reading import category
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50

@@ -12,10 +12,10 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, NotFound
-from packshot.imaging import sniff
+from packshot.pictures.imaging import sniff
 from packshot.storage import Chunks
-from packshot.web.api import blueprint, needs
-from packshot.web.context import services
+from packshot.web.requests.context import services
+from packshot.web.requests.endpoints import blueprint, needs
 
 log = logging.getLogger(__name__)
 

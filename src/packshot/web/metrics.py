@@ -10,8 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from packshot.figures import Figures, Times
-from packshot.models import IMAGE_STATUSES, PRODUCT_STATUSES
+from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
+from packshot.products.figures import Figures, Times
 from packshot.queues import Depth
 
 #: Steps that are always told, before there are any: a graph needs something to draw.

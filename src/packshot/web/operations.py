@@ -10,13 +10,13 @@ from apiflask import APIBlueprint
 from flask import Flask, Response, current_app
 
 from packshot.errors import Unavailable
-from packshot.figures import read_figures
+from packshot.products.figures import read_figures
 from packshot.queues import Depth
-from packshot.web import examples
-from packshot.web.api import blueprint, needs, probe
-from packshot.web.auth import identify
-from packshot.web.context import services
-from packshot.web.schemas import ReadyAnswer
+from packshot.web.api import examples
+from packshot.web.api.schemas import ReadyAnswer
+from packshot.web.requests.auth import identify
+from packshot.web.requests.context import services
+from packshot.web.requests.endpoints import blueprint, needs, probe
 
 READY_SECONDS: Final = 5.0
 bp: APIBlueprint = blueprint("operations", "Operations")

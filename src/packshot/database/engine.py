@@ -1,0 +1,364 @@
+"""The database: one engine per process, safe write transactions, and the way to head."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from packshot.after_fork import after_fork
+from packshot.database.together import Together
+from packshot.errors import SettingsError, Unavailable
+
+BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this process and beside it
+#: PostgreSQL: seconds a statement may take there, and seconds after which nobody waits here for an
+#: answer any more. A server that hangs, or a network that swallows everything, ends nothing itself.
+STATEMENT_SECONDS = 20
+ANSWER_SECONDS = 25
+#: PostgreSQL plans for disks with heads (4). On others an index answers what it would read a table
+#: for: the counts of a million products take half as long.
+PAGE_COST = 1.1
+SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
+READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Sessions on one engine. Safe to make before a fork; connections are opened after it.
+
+    `pool_size` should be at least the number of threads that use it at the same time.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        pool_size: int = 20,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        sync: Callable[[int], None] = SYNC,
+    ) -> None:
+        self.url = parse_url(url)
+        self.engine = _engine(self.url, pool_size)
+        if not self.is_sqlite:
+            event.listen(self.engine, "do_connect", _connect_within(answer_seconds))
+        self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
+        self._sync = sync
+        self._take_turns()
+        after_fork(self._forget_parent)
+
+    def _forget_parent(self) -> None:
+        self.engine.dispose(close=False)
+        self._take_turns()
+
+    def _take_turns(self) -> None:
+        on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
+        self._turn: AbstractContextManager[None] = _Turn() if self.is_sqlite else nullcontext()
+        log = Path(f"{os.path.realpath(self.url.database or '')}-wal")  # SQLite follows links too
+        self._to_disk = _syncing(log, self._sync) if on_disk else None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session to read with; nothing is written."""
+        with self.read_rows() as connection, Session(connection, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one write transaction: committed at the end, rolled back on an error.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside
+        can be stale when the write follows. It returns when the commit is on the disk.
+        """
+        with (
+            self.write_rows() as connection,
+            Session(connection, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def read_rows(self) -> Iterator[Connection]:
+        """Like `read`, for statements on tables alone: a session costs more than many of them."""
+        with away_is_unavailable(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write_rows(self, *, lasting: bool = True) -> Iterator[Connection]:
+        """Like `write`, for statements on tables alone.
+
+        What need not outlive a power cut (`lasting=False`) is not waited for on SQLite's disk.
+        """
+        with away_is_unavailable():
+            with self._turn, self._writer.connect() as connection, connection.begin():
+                yield connection
+            if lasting and self._to_disk is not None:
+                self._to_disk(None)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class _Turn:
+    """One write at a time in this process, the next as soon as the last one ends.
+
+    SQLite lets one write anyway, but whoever finds it taken sleeps, up to 0.1 s at a time.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=BUSY_SECONDS):
+            raise Unavailable(f"the database does not answer: busy for {BUSY_SECONDS} s")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
+    """SQLite's write-ahead log to the disk, once for all threads that commit together.
+
+    With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
+    on a disk with 5 ms per sync. So SQLite is told NORMAL (it syncs at its checkpoints, which
+    keeps the file whole) and nobody returns from `write` before a sync that began after his
+    commit. No log means that all of it was checkpointed, and with that synced.
+    """
+
+    def to_disk(calls: Sequence[None]) -> Sequence[None]:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return calls
+        except OSError as error:
+            raise Unavailable(f"the database's log can't be opened: {error}") from error
+        try:
+            sync(descriptor)
+        except OSError as error:
+            raise Unavailable(f"the database's log can't be saved to the disk: {error}") from error
+        finally:
+            os.close(descriptor)
+        return calls
+
+    return Together(to_disk)
+
+
+@contextmanager
+def away_is_unavailable() -> Iterator[None]:
+    """SQLAlchemy's operational errors become Unavailable: nobody's fault, wait and try again."""
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        said = f"the database does not answer: {_first_line(error)}"
+        raise Unavailable(f"{said}; check DATABASE_URL, and that it runs") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(f"the database closed the connection: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
+
+
+def parse_url(url: str) -> URL:
+    """DATABASE_URL as SQLAlchemy wants it: psycopg 3 whenever PostgreSQL is meant."""
+    try:
+        parsed = make_url(url)
+    except Exception:
+        raise SettingsError("DATABASE_URL is not a database URL") from None
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise SettingsError("DATABASE_URL must be sqlite:///... or postgresql+psycopg://...")
+    if (parsed.database or "").startswith("file:"):
+        raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
+    return parsed
+
+
+def shown_url(url: str) -> str:
+    """DATABASE_URL for people: without its password, and without its query, which may hold one."""
+    return parse_url(url).set(query={}).render_as_string(hide_password=True)
+
+
+def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, pool_size, foreign_keys)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_SECONDS}s"
+            f" -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
+            f" -c random_page_cost={PAGE_COST}",
+        },
+    )
+    event.listen(engine, "handle_error", _leave_standby)
+    return engine
+
+
+def _connect_within(seconds: float) -> Callable[..., Any]:
+    """A way to connect to PostgreSQL so that nobody waits longer than that for an answer."""
+
+    def connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        return _connection_within(seconds).connect(*arguments, **options)
+
+    return connect
+
+
+@cache
+def _connection_within(seconds: float) -> Any:
+    import psycopg
+
+    class Connection(psycopg.Connection[Any]):
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or seconds)
+            except psycopg.errors._WaitTimeout:
+                self.pgconn.finish()
+                raise psycopg.OperationalError(f"no answer in {seconds:g} s") from None
+
+    return Connection
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """After a failover the pool may still lead to what is a standby now: connect anew."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"DATABASE_URL: the folder {folder} can't be made: {error.strerror}"
+        ) from None
+
+
+def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
+    if url.database and url.database != ":memory:":
+        _make_folder(Path(url.database).parent)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        hide_parameters=True,  # an error's words go to the log; a raw image's address may be signed
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see _syncing
+    pragmas += ["foreign_keys=ON"] if foreign_keys else []
+    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves: the driver's default loses updates
+    cursor = connection.cursor()
+    for pragma in pragmas:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    driver: Any = connection.connection.driver_connection  # SQLAlchemy's own way costs a statement
+    try:
+        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
+
+
+def bring_to_head(url: str) -> list[str]:
+    """Create or upgrade the tables under a lock; return the revisions that were applied.
+
+    Any number of processes may call it together: one does the work. Its engine is thrown away,
+    so nothing of it is inherited by a fork.
+    """
+    parsed = parse_url(url)
+    # Without foreign keys: SQLite changes a table by making it anew, and would cascade the drop.
+    engine = _engine(parsed, pool_size=1, foreign_keys=False)
+    try:
+        with away_is_unavailable():
+            with engine.connect() as connection:
+                if _revision(connection) == newest_revision():
+                    return []
+            with _migration_lock(parsed, engine) as connection:
+                return _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
+    if url.get_backend_name() == "sqlite":
+        from filelock import FileLock
+
+        with FileLock(f"{url.database}.migrating"), engine.connect() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:id)"), {"id": MIGRATION_LOCK})
+        connection.commit()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": MIGRATION_LOCK})
+            connection.commit()
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    from alembic import command  # a third of the start-up, and seldom needed
+    from alembic.config import Config
+
+    applied: list[str] = []
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    config.attributes["applied"] = applied
+    command.upgrade(config, "head")
+    return applied
+
+
+def at_head(database: Database) -> bool:
+    """Are the tables as this program wants them?"""
+    with database.read_rows() as rows:
+        return _revision(rows) == newest_revision()
+
+
+def newest_revision() -> str:
+    """The head of the migrations, whose files are numbered."""
+    return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _revision(rows: Connection) -> str | None:
+    if not inspect(rows).has_table("alembic_version"):
+        return None
+    revision: str | None = rows.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

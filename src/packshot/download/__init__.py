@@ -1,0 +1,1 @@
+"""A seller's address -> bytes: guarded, limited."""

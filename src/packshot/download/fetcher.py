@@ -1,0 +1,454 @@
+"""A stranger's URL -> the bytes behind it: only from public hosts, within limits, or an error.
+
+One hop goes: the text of the URL is checked, its name is looked up once, every address found is
+judged, and the socket is connected to an address that was judged. Nothing after that knows how to
+look a name up, so DNS can't change its answer between check and connect. A redirect is a new hop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import http.client
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from urllib.parse import urljoin
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import BaseHTTPResponse
+
+from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
+from packshot.errors import FetchError, Unavailable
+
+__all__ = ["FetchLimits", "Fetcher", "ParsedUrl", "check_url", "is_public", "redacted"]
+
+Resolver = Callable[[str, int], Sequence[str]]
+Connector = Callable[[str, int, float], socket.socket]
+
+_CHUNK_BYTES = 65_536
+_REDIRECTS = {301, 302, 303, 307, 308}
+_RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
+_STATUS_ADVICE = {
+    401: ("forbidden", "; the picture must be readable without signing in"),
+    403: ("forbidden", "; the picture must be readable without signing in"),
+    404: ("not_found", ""),
+    410: ("not_found", ""),
+}
+_NOT_DOWNLOADED = "the picture could not be downloaded: "
+_LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
+# What this machine has too few of, which is not the host's fault.
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+# A name that does not exist, or has no address: both stay so until someone changes the DNS.
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+_REQUEST_HEADERS = {
+    "User-Agent": "Packshot (product picture download)",
+    "Accept": "image/jpeg, image/png, image/webp",
+    # A small compressed answer can unpack to gigabytes, and pictures gain nothing by it.
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """Every address of `host` as the system's resolver orders them; OSError if there is none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def connect(address: str, port: int, seconds: float) -> socket.socket:
+    """A TCP connection to an IP address (never to a name); OSError if there is none in time."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(seconds)
+        connection.connect((address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """`connect` and `total` in seconds (`total` covers all hops and the look-ups)."""
+
+    connect: float = 5
+    total: float = 30
+    max_bytes: int = 20_000_000
+    redirects: int = 3
+
+
+class Fetcher:
+    """Downloads pictures from addresses that strangers wrote. Safe to share between threads.
+
+    `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable). `resolver`,
+    `connector` and `tls` are there for tests and for private certificate authorities.
+    """
+
+    def __init__(
+        self,
+        allowed_hosts: Sequence[str] = (),
+        limits: FetchLimits = FetchLimits(),
+        resolver: Resolver = look_up,
+        *,
+        connector: Connector = connect,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        allow_list(allowed_hosts)
+        self._allowed_hosts = tuple(allowed_hosts)
+        self._limits = limits
+        self._resolver = resolver
+        self._connector = connector
+        self._given_tls = tls
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Made when first needed: loading the system's authorities takes tens of milliseconds.
+        return self._given_tls or ssl.create_default_context()
+
+    def fetch(self, url: str) -> bytes:
+        """The bytes behind `url`, at most `limits.max_bytes`; not yet known to be a picture.
+
+        Raises `FetchError`: `retryable` says whether it may work later, `retry_after` when.
+        """
+        deadline = _Deadline(time.monotonic() + self._limits.total)
+        page = check_url(url, self._allowed_hosts)
+        for _ in range(self._limits.redirects + 1):
+            answer = self._ask(page, deadline)
+            if isinstance(answer, bytes):
+                return answer
+            page = answer
+        raise _failed(
+            f"{page.place} redirects more than {self._limits.redirects} times; "
+            "give the address it ends at",
+            code="too_many_redirects",
+        )
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Send `body` there, to an address judged the same way; nothing of the answer is read.
+
+        Raises `FetchError` unless the answer is a 2xx. Redirects are not followed.
+        """
+        deadline = _Deadline(time.monotonic() + self._limits.total)
+        try:
+            page = check_url(url, self._allowed_hosts)
+            sent = {**headers, "User-Agent": "Packshot (webhook)", "Connection": "close"}
+            with self._asked(page, deadline, "POST", sent, body) as response:
+                if not 200 <= response.status < 300:
+                    raise FetchError(
+                        f"{response.status} from {page.place}",
+                        code="refused",
+                        retryable=True,
+                        retry_after=_retry_after(response.headers.get("Retry-After")),
+                    )
+        except FetchError as error:
+            error.message = error.message.removeprefix(_NOT_DOWNLOADED)
+            raise
+
+    def _ask(self, page: ParsedUrl, deadline: _Deadline) -> bytes | ParsedUrl:
+        """One hop: the body, or the page it redirects to."""
+        with self._asked(page, deadline, "GET", _REQUEST_HEADERS) as response:
+            if response.status in _REDIRECTS and "Location" in response.headers:
+                return self._redirect(page, response)
+            return self._body(page, response)
+
+    @contextlib.contextmanager
+    def _asked(
+        self,
+        page: ParsedUrl,
+        deadline: _Deadline,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer of a judged address, until the deadline."""
+        with (
+            self._connected(page, deadline) as sock,
+            _Watchdog(sock, deadline.remaining()) as watchdog,
+            _explained(page, watchdog),
+            contextlib.closing(self._connection(page, sock, deadline)) as connection,
+        ):
+            # urllib3 logs the address it was given when headers are malformed: the query, which
+            # may be a signature, goes in by `target` instead.
+            connection.request(
+                method,
+                page.target.partition("?")[0],
+                body=body,
+                headers=headers,
+                preload_content=False,
+                decode_content=False,
+            )
+            with contextlib.closing(connection.getresponse()) as response:
+                yield response
+
+    def _connected(self, page: ParsedUrl, deadline: _Deadline) -> socket.socket:
+        """A socket to the first address that answers, all of them having been judged."""
+        failure: OSError = TimeoutError()
+        for address in self._judged_addresses(page, deadline):
+            seconds = min(self._limits.connect, deadline.remaining())
+            if seconds <= 0:
+                raise _timed_out(page)
+            try:
+                return self._connector(address, page.port, seconds)
+            except OSError as error:
+                failure = error
+        if failure.errno in _OURS:
+            raise Unavailable(
+                f"this process can open no connection ({failure.strerror}): raise its limit"
+                " (ulimit -n), or find what uses them up"
+            ) from failure
+        if isinstance(failure, TimeoutError):
+            raise _timed_out(page) from failure
+        raise _failed(
+            f"{page.place} does not accept connections", code="unreachable", retryable=True
+        ) from failure
+
+    def _judged_addresses(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
+        addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
+        if not addresses:
+            raise _no_such_host(page)
+        # One bad address condemns the name: which of them gets used is not ours to gamble on.
+        if not page.listed and not all(is_public(address) for address in addresses):
+            raise _failed(f"{page.place} is not on the public internet", code="blocked_address")
+        return addresses
+
+    def _look_up(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
+        try:
+            return _in_time(deadline, lambda: self._resolver(page.host, page.port))
+        except TimeoutError as error:
+            raise _timed_out(page) from error
+        except OSError as error:
+            if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_HOST:
+                raise _no_such_host(page) from error
+            raise _failed(
+                f"the name {page.host} can't be looked up just now", code="dns", retryable=True
+            ) from error
+
+    def _connection(
+        self, page: ParsedUrl, sock: socket.socket, deadline: _Deadline
+    ) -> _JudgedConnection:
+        # No `assert_hostname`: it would make urllib3 turn `check_hostname` off on a context that
+        # threads share. Without it OpenSSL itself matches the certificate with the host.
+        patience = deadline.remaining() + 0.001
+        connection = (
+            _JudgedTlsConnection(page.host, page.port, timeout=patience, ssl_context=self._tls)
+            if page.scheme == "https"
+            else _JudgedConnection(page.host, page.port, timeout=patience)
+        )
+        connection.judged, connection.target = sock, page.target
+        return connection
+
+    def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> ParsedUrl:
+        location = _as_utf8(response.headers["Location"])
+        try:
+            following = check_url(urljoin(page.url, location), self._allowed_hosts)
+        except (FetchError, ValueError) as error:
+            why = error.message if isinstance(error, FetchError) else "it can't be read"
+            code = error.code if isinstance(error, FetchError) else "bad_url"
+            raise _failed(
+                f"{page.place} redirects to an address that can't be used: {why}", code=code
+            ) from error
+        if page.scheme == "https" and following.scheme == "http":
+            raise _failed(f"{page.place} redirects from https to http", code="insecure_redirect")
+        return following
+
+    def _body(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
+        if response.status != 200:
+            raise _status_error(page, response)
+        _check_not_encoded(page, response)
+        limit = self._limits.max_bytes
+        if (response.length_remaining or 0) > limit:
+            raise _too_large(page, limit)
+        body = io.BytesIO()
+        while chunk := response.read(_CHUNK_BYTES):
+            body.write(chunk)
+            if body.tell() > limit:
+                raise _too_large(page, limit)
+        return body.getvalue()
+
+
+class _JudgedConnection(HTTPConnection):
+    """HTTP over a socket that is connected already: it has no way to look up a name."""
+
+    judged: socket.socket
+    target: str
+
+    def _new_conn(self) -> socket.socket:
+        return self.judged
+
+    def putrequest(
+        self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
+    ) -> None:
+        super().putrequest(method, self.target, skip_host, skip_accept_encoding)
+
+
+class _JudgedTlsConnection(_JudgedConnection, HTTPSConnection):
+    """The same under TLS, for the host's name: only the socket came from the address."""
+
+
+@dataclass(frozen=True)
+class _Deadline:
+    ends: float  # on time.monotonic()
+
+    def remaining(self) -> float:
+        return max(0.0, self.ends - time.monotonic())
+
+
+class _Watchdog:
+    """Shuts the connection down when time is up.
+
+    A read's own timeout starts anew with every byte, so a server that drips one now and then is
+    never cut off by it (measured: httpx, requests and urllib3 alike).
+    """
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self.fired = False
+        # A copy, as TLS takes the original's descriptor away; it is still the same connection.
+        self._sock = sock.dup()
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        self._sock.close()
+
+    def _fire(self) -> None:
+        self.fired = True
+        # OSError: the other side has closed it before us.
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def _explained(page: ParsedUrl, watchdog: _Watchdog) -> Iterator[None]:
+    """Turn what a socket, TLS or HTTP can throw into a `FetchError`."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
+        raise _connection_error(page, error, timed_out=watchdog.fired) from error
+    # The shut-down socket looks like the plain end of a body that has no Content-Length.
+    if watchdog.fired:
+        raise _timed_out(page)
+
+
+def _in_time(deadline: _Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
+    """What `call` returns or raises; TimeoutError when time is up.
+
+    `getaddrinfo` can't be interrupted: its thread is left behind, and ends when the system's
+    resolver gives up.
+    """
+    answer: Future[Sequence[str]] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    thread = threading.Thread(target=run, name="packshot-look-up", daemon=True)
+    thread.start()
+    try:
+        return answer.result(deadline.remaining())
+    finally:
+        if answer.done():
+            thread.join()
+
+
+def _check_not_encoded(page: ParsedUrl, response: BaseHTTPResponse) -> None:
+    content = response.headers.get("Content-Encoding", "").strip().lower()
+    transfer = response.headers.get("Transfer-Encoding", "").strip().lower()
+    if content not in ("", "identity") or transfer not in ("", "identity", "chunked"):
+        raise _failed(
+            f"{page.place} sent it compressed, though asked not to; serve the file as it is",
+            code="encoded",
+        )
+
+
+def _as_utf8(header: str) -> str:
+    # http.client reads headers as Latin-1; a raw non-ASCII Location is UTF-8 in practice.
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
+
+
+def _failed(
+    reason: str, *, code: str, retryable: bool = False, retry_after: float | None = None
+) -> FetchError:
+    return FetchError(
+        f"{_NOT_DOWNLOADED}{reason}",
+        code=code,
+        retryable=retryable,
+        retry_after=retry_after,
+    )
+
+
+def _timed_out(page: ParsedUrl) -> FetchError:
+    return _failed(f"{page.place} took too long to answer", code="timed_out", retryable=True)
+
+
+def _no_such_host(page: ParsedUrl) -> FetchError:
+    return _failed(
+        f"there is no host named {page.host}; check the address for a typing error",
+        code="no_such_host",
+    )
+
+
+def _too_large(page: ParsedUrl, limit: int) -> FetchError:
+    return _failed(
+        f"the file at {page.place} is larger than {limit / 1_000_000:g} MB; give a smaller one",
+        code="too_large",
+    )
+
+
+def _connection_error(page: ParsedUrl, error: Exception, *, timed_out: bool) -> FetchError:
+    if timed_out or isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
+        return _timed_out(page)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _failed(
+            f"the certificate of {page.place} is not valid ({error.verify_message})",
+            code="bad_certificate",
+        )
+    return _failed(f"the connection to {page.place} broke off", code="broken_off", retryable=True)
+
+
+def _status_error(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
+    status = response.status
+    code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
+    if status in _RETRYABLE_STATUS or status >= 500:
+        return _failed(
+            f"{status} from {page.place}",
+            code="server_error" if status >= 500 else "busy",
+            retryable=True,
+            retry_after=_retry_after(response.headers.get("Retry-After")),
+        )
+    return _failed(f"{status} from {page.place}{advice}", code=code)
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds from now; None when the server did not say, or nothing that can be read."""
+    if header is None:
+        return None
+    try:
+        return urllib3.Retry(retry_after_max=_LONGEST_RETRY_AFTER).parse_retry_after(header)
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return None

@@ -1,0 +1,164 @@
+"""What an enhancer is: it reads a photo once (analysis) and makes one picture per variant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Photo:
+    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side."""
+
+    data: bytes  # JPEG, or PNG when it has alpha
+    mime_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What is asked for: one round of `wanted` variants of one product."""
+
+    product_id: int
+    round: int
+    category: str
+    wanted: int
+    instructions: str | None = None  # the reviewer's words, on a redo
+    complaints: tuple[str, ...] = ()  # why the pictures before were rejected
+
+
+class VariantPlan(BaseModel):
+    """One variant to make: a short title for the reviewer and the words or recipe to make it by."""
+
+    model_config = ConfigDict(frozen=True)
+    title: str
+    prompt: str
+
+
+class Analysis(BaseModel):
+    """What was read off the photo. Flat, every field required: it is Gemini's answer schema too."""
+
+    model_config = ConfigDict(frozen=True)
+    product: str
+    shape: str
+    colours: list[str]
+    material: str
+    parts: list[str]  # each with its count, "2 straps"
+    label_text: list[str]  # exact text, in reading order
+    logo: str  # what and where; "" when none
+    faults: list[str]
+    variants: list[VariantPlan]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One enhanced picture as the enhancer made it; the finishing step makes our JPEG of it."""
+
+    data: bytes
+    title: str
+    prompt: str
+    model: str
+    warning: str | None = None
+    made_by_ai: bool = False  # generative: provenance metadata says so
+
+
+class Answers(Protocol):
+    """Keeps the paid answer of one variant from the moment it arrives."""
+
+    def take(self) -> bytes | None:
+        """What an earlier attempt kept, once: use it in place of paying again."""
+        ...
+
+    def keep(self, data: bytes) -> None:
+        """Keep this picture as it came; returns when it is stored."""
+        ...
+
+
+class NothingKept:
+    """Where nothing outlives the call: `packshot enhance`, and whatever costs nothing."""
+
+    def take(self) -> bytes | None:
+        return None
+
+    def keep(self, data: bytes) -> None:
+        return None
+
+
+NOTHING_KEPT = NothingKept()
+
+
+@dataclass
+class CallRecord:
+    """One paid request, filled in by the enhancer while it runs and saved by the ledger."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0  # text and thinking
+    tokens_image: int = 0
+    images: int = 0
+    cost: Decimal | None = None  # US dollars; what is expected, until it is known
+    model_version: str | None = None
+    outcome: str = "unknown"  # "ok", or the code of the error
+
+
+class Ledger(Protocol):
+    """Where paid requests are written before they are sent, and completed after."""
+
+    def call(
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
+    ) -> AbstractContextManager[CallRecord]:
+        """Write a row, yield the record to fill in, complete the row also when the call raises.
+
+        The row costs what is `expected` (US dollars) until it is completed. Writes none, and
+        raises, when all processes together have no room: RateLimited for requests per minute,
+        Unavailable `budget_reached` for the day's budget; `retry_after` says when to ask again.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Health:
+    """Can this part work? `problem` is one sentence with what to mend."""
+
+    ok: bool
+    problem: str | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+class Enhancer(Protocol):
+    """Makes variants. Errors are ours: EnhancerError, VariantRefused, Unavailable and its kinds."""
+
+    name: str
+    parallel: bool  # True: the variants of one product may be made at the same time
+
+    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+        """Read the photo once and plan `brief.wanted` variants."""
+        ...
+
+    def generate(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        brief: Brief,
+        variant: int,
+        answers: Answers = NOTHING_KEPT,
+    ) -> Picture:
+        """Make variant 0..wanted-1 from the original photo. What is paid for goes to `answers`."""
+        ...
+
+    def health(self) -> Health:
+        """Waits for no network: what the last calls taught, for `/readyz`."""
+        ...
+
+    def check(self) -> Health:
+        """Ask the service itself, at no cost, whether key and models are good. May take seconds."""
+        ...
+
+
+# Runs a module-level function in a pixel child process: run(function, *args) -> result.
+RunPixels = Callable[..., object]

@@ -1,0 +1,1 @@
+"""The enhancer that asks Gemini."""

@@ -1,0 +1,151 @@
+"""Reads the parts we need out of a generateContent answer, whatever else it holds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from packshot.enhancers.gemini.prompts import clean
+
+#: What a model calls itself, as long as its column.
+ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
+
+
+class _Lenient(BaseModel):
+    """Both spellings are read; what we don't name (thoughtSignature, ...) is never kept."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
+    )
+
+
+class Blob(_Lenient):
+    data: str = ""
+    mime_type: str | None = None
+
+
+class Part(_Lenient):
+    text: str | None = None
+    inline_data: Blob | None = None
+    thought: bool | None = None
+
+
+class Content(_Lenient):
+    parts: list[Part] | None = None
+
+
+class Candidate(_Lenient):
+    content: Content | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None  # Google's own reason; the SDK drops it
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that are the answer: thoughts, and thought pictures, are left out."""
+        parts = (self.content.parts if self.content else None) or []
+        return [part for part in parts if not part.thought]
+
+
+class PromptFeedback(_Lenient):
+    block_reason: str | None = None
+    block_reason_message: str | None = None
+
+
+class TokenDetail(_Lenient):
+    modality: str | None = None
+    token_count: int | None = None
+
+
+class Usage(_Lenient):
+    prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    candidates_tokens_details: list[TokenDetail] | None = None
+
+
+class ErrorBody(_Lenient):
+    code: int | None = None
+    message: str | None = None
+    status: str | None = None
+    details: list[dict[str, Any]] | None = None
+
+
+class Answer(_Lenient):
+    """One answer. Everything may be missing: an empty answer is a success to HTTP."""
+
+    candidates: list[Candidate] | None = None
+    prompt_feedback: PromptFeedback | None = None
+    usage_metadata: Usage | None = None
+    model_version: ModelName | None = None
+    error: ErrorBody | None = None  # some proxies answer 200 with an error inside
+
+    @property
+    def candidate(self) -> Candidate:
+        """The first candidate, or an empty one."""
+        return self.candidates[0] if self.candidates else Candidate()
+
+    @property
+    def text(self) -> str:
+        """All words of the answer, without thoughts."""
+        return "".join(part.text or "" for part in self.candidate.parts).strip()
+
+    @property
+    def picture(self) -> Blob | None:
+        """The last picture that is not a thought; None when there is none."""
+        blobs = [part.inline_data for part in self.candidate.parts if part.inline_data]
+        return next((blob for blob in reversed(blobs) if blob.data), None)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What an answer says was used."""
+
+    input: int
+    output: int  # words and thinking
+    image: int
+
+
+class NotJson(ValueError):
+    """The body is no JSON: cut short, or a proxy's page."""
+
+
+def read_answer(body: str) -> Answer:
+    """Parse a body. An empty body, a list or a bare string is an answer without content.
+
+    Raises NotJson when it is not JSON at all.
+    """
+    if not body.strip():
+        return Answer()
+    try:
+        return Answer.model_validate_json(body)
+    except ValidationError as error:
+        if any(fault["type"] == "json_invalid" for fault in error.errors(include_input=False)):
+            raise NotJson from None
+        return Answer()
+
+
+def picture_bytes(blob: Blob) -> bytes | None:
+    """Decode either base64 alphabet, padded or not; None when it is neither."""
+    standard = blob.data.translate(str.maketrans("-_", "+/")).rstrip("=")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def tokens_of(answer: Answer) -> Tokens:
+    """Tokens billed: pictures apart from words; without details a picture takes all of them."""
+    usage = answer.usage_metadata or Usage()
+    made = usage.candidates_token_count or 0
+    details = usage.candidates_tokens_details
+    if details is None:
+        image = made if answer.picture else 0
+    else:
+        image = sum(each.token_count or 0 for each in details if each.modality == "IMAGE")
+    words = max(0, made - image) + (usage.thoughts_token_count or 0)
+    return Tokens(usage.prompt_token_count or 0, words, image)

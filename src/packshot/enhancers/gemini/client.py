@@ -1,0 +1,213 @@
+"""Google's SDK behind one narrow door: one client a process, one deadline a call, our errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpcore2
+import httpx2
+
+from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini.transport import DeadlineTransport, system_tls, within
+from packshot.errors import SettingsError
+
+if TYPE_CHECKING:
+    from google import genai
+    from google.genai import types
+
+API_VERSION = "v1beta"  # what Google's REST samples and all recorded traffic use; the SDK's is v1
+DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/"
+CHECK_SECONDS = 15.0
+CALL_HEADER = "x-packshot-call"  # product/round/variant, for the logs of a proxy
+
+
+@dataclass(frozen=True)
+class Request:
+    """One generateContent request. `schema` asks for JSON, `aspect` and `size` for a picture."""
+
+    model: str
+    photo: bytes  # JPEG
+    words: str
+    call: str  # product/round/variant
+    system: str | None = None
+    schema: Mapping[str, Any] | None = None
+    aspect: str | None = None
+    size: str | None = None
+
+
+class GeminiClient:
+    """Sends requests. The SDK is imported, and its client made, at the first one in a process."""
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str | None,
+        *,
+        timeout: float,
+        connections: int,
+        deadline: float | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`timeout` (seconds) is told to Google; `deadline` (the same, if None) ends a call here;
+        `tls` says whom to trust (None: whom the machine trusts).
+
+        Raises SettingsError for a key or an address that can't be one.
+        """
+        self._api_key = _checked_key(api_key)
+        self._base_url = _checked_url(base_url or DEFAULT_BASE_URL)
+        self._timeout = timeout
+        self._deadline = timeout if deadline is None else deadline
+        self._connections, self._tls = connections, tls
+        self._lock = threading.Lock()
+        self._client: genai.Client | None = None
+        self._pid = 0
+
+    def generate(self, request: Request) -> str:
+        """Send one request, once; return the answer's body.
+
+        Raises Unavailable, RateLimited, NotConfigured or EnhancerError.
+        """
+        client = self._current()
+        with self._own_errors(request.model), within(self._deadline):
+            answer = client.models.generate_content(
+                model=request.model, contents=_contents(request), config=_config(request)
+            )
+        raw = answer.sdk_http_response
+        return self._without_key((raw.body if raw else None) or "")
+
+    def check(self, model: str) -> None:
+        """Ask Google whether it knows `model` (free); raise what is wrong."""
+        client = self._current()
+        with self._own_errors(model), within(min(CHECK_SECONDS, self._deadline)):
+            client.models.get(model=model)
+
+    def close(self) -> None:
+        """Close the connections this process opened."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None and self._pid == os.getpid():
+                client.close()
+
+    @contextmanager
+    def _own_errors(self, model: str) -> Iterator[None]:
+        """Turn what the SDK and its transport raise into our errors.
+
+        The originals are cut off: they hold the request, and that holds the key.
+        """
+        try:
+            yield
+        except Exception as error:
+            raise self._translated(error, model) from None
+
+    def _translated(self, error: Exception, model: str) -> Exception:
+        from google.genai import errors
+
+        if isinstance(error, errors.APIError):
+            retry_after = getattr(error.response, "headers", {}).get("retry-after")
+            details = json.loads(self._without_key(json.dumps(error.details)))
+            return outcomes.of_status(error.code, details, model, retry_after)
+        if isinstance(error, _NO_CONNECTION):
+            return outcomes.unreachable(model)
+        if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
+            return outcomes.timed_out(model)
+        if isinstance(error, _CUT):
+            return outcomes.cut_off(model)
+        if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
+            return outcomes.garbled(model)
+        return error
+
+    def _without_key(self, text: str) -> str:
+        """A proxy may echo our headers. Before anything is cut: half a key would not be found."""
+        return text.replace(self._api_key, "(key)")
+
+    def _current(self) -> genai.Client:
+        """The client of this process: a forked child must not share its parent's sockets."""
+        with self._lock:
+            if self._client is None or self._pid != os.getpid():
+                self._client, self._pid = self._new(), os.getpid()
+            return self._client
+
+    def _new(self) -> genai.Client:
+        from google import genai  # half a second and 41 MB: only when Gemini is really used
+        from google.genai import types
+
+        tls = self._tls or system_tls()
+        transport = DeadlineTransport(self._base_url, self._connections, tls)
+        options = types.HttpOptions(
+            base_url=self._base_url,
+            api_version=API_VERSION,
+            timeout=int(self._timeout * 1000),  # milliseconds; also sent as X-Server-Timeout
+            # A redirect would carry the key to whatever host it names.
+            client_args={
+                "transport": transport,
+                "follow_redirects": False,
+                "trust_env": False,
+                "verify": tls,  # unused beside our transport; else the SDK loads its own
+            },
+            async_client_args={"verify": tls, "ssl": tls, "trust_env": False},  # unused as well
+        )
+        return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
+
+
+def _checked_key(key: str) -> str:
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError("GEMINI_API_KEY=(not shown): it has characters that no key has.")
+    return key
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError("GOOGLE_GEMINI_BASE_URL is not an address like https://host/path.")
+    return url
+
+
+def _contents(request: Request) -> Sequence[Any]:
+    from google.genai import types
+
+    return [types.Part.from_bytes(data=request.photo, mime_type="image/jpeg"), request.words]
+
+
+def _config(request: Request) -> types.GenerateContentConfig:
+    from google.genai import types
+
+    config = types.GenerateContentConfig(
+        http_options=types.HttpOptions(headers={CALL_HEADER: request.call}),
+        should_return_http_response=True,  # the SDK's own parsing drops finishMessage
+        automatic_continuation=False,  # else it sends follow-ups without a cap
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+        system_instruction=request.system,
+    )
+    if request.schema is not None:
+        config.response_mime_type = "application/json"
+        config.response_json_schema = request.schema
+    if request.size is not None:
+        config.response_modalities = ["IMAGE"]
+        config.image_config = types.ImageConfig(
+            aspect_ratio=request.aspect, image_size=request.size
+        )
+    return config
+
+
+_NO_CONNECTION = (
+    httpcore2.ConnectError,
+    httpcore2.ConnectTimeout,
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+)
+_CUT = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpx2.NetworkError,
+    httpx2.ProtocolError,
+)

@@ -1,0 +1,280 @@
+"""Tells apart everything a call to Gemini can end in, as errors of our own with a sentence each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from packshot.enhancers.gemini.answers import Answer
+from packshot.enhancers.gemini.prompts import clean
+from packshot.errors import (
+    EnhancerError,
+    NotConfigured,
+    PackshotError,
+    RateLimited,
+    Unavailable,
+    VariantRefused,
+)
+
+# Google names no time: what is waited, in seconds, before asking again.
+DAY_QUOTA_SECONDS = 600.0  # the quota may be raised, or billing mended, before midnight Pacific
+CONFIGURATION_SECONDS = 60.0
+MAX_RETRY_AFTER = 3600.0
+
+SAFETY = frozenset(
+    {
+        "SAFETY",
+        "IMAGE_SAFETY",
+        "PROHIBITED_CONTENT",
+        "IMAGE_PROHIBITED_CONTENT",
+        "BLOCKLIST",
+        "SPII",
+        "MODEL_ARMOR",
+        "JAILBREAK",
+        "ESCALATION",
+    }
+)
+RECITATION = frozenset({"RECITATION", "IMAGE_RECITATION"})
+
+
+TOO_FAST = frozenset({"rate_limited", "gemini_overloaded"})  # fewer at a time may help
+# The model did the work, but there is nothing to use: partly chance, so it is asked once more.
+ONCE_MORE = frozenset(
+    {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
+)
+# Trouble that one product alone can cause, by a photo or words Gemini can't digest.
+MAY_BE_THE_PRODUCT = frozenset({"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled"})
+LASTING = frozenset({"gemini_day_quota", "gemini_billing"})  # no request will go well for a while
+# Never reached the model: turned away at the door (4xx, 429, 503), or never connected. What broke
+# later may have been worked for, and is counted at what was expected.
+UNBILLED = frozenset(
+    {
+        "rate_limited",
+        "gemini_overloaded",
+        "gemini_day_quota",
+        "gemini_billing",
+        "bad_key",
+        "unknown_model",
+        "gemini_redirect",
+        "gemini_bad_photo",
+        "gemini_bad_request",
+        "gemini_unreachable",
+    }
+)
+
+
+# --- Answers -------------------------------------------------------------------------------------
+
+
+def refusal(answer: Answer, subject: str) -> VariantRefused | None:
+    """The refusal in an answer, if it holds one. `subject` names product and picture."""
+    reason, said = _reason(answer)
+    if reason in RECITATION:
+        return VariantRefused(
+            f"Gemini refuses {subject}: the result would copy protected work ({reason}){said}. "
+            "Ask for a redo with other words.",
+            code="refused_recitation",
+        )
+    if reason in SAFETY:
+        return VariantRefused(
+            f"Gemini refuses {subject} for safety ({reason}){said}. "
+            "Use another photo, or ask for a redo with other words.",
+            code="refused_safety",
+        )
+    return None
+
+
+def nothing_usable(answer: Answer, subject: str, wanted: str) -> EnhancerError:
+    """The answer holds no `wanted`: says what came instead."""
+    reason, said = _reason(answer)
+    came = f"only words ({_short(answer.text)!r})" if answer.text else "nothing"
+    ended = f" (finish reason {reason})" if reason and reason != "STOP" else ""
+    return EnhancerError(
+        f"Gemini gave {came} and no {wanted} for {subject}{ended}{said}.", code=f"no_{wanted}"
+    )
+
+
+def _reason(answer: Answer) -> tuple[str | None, str]:
+    """Why it ended: the block reason, else the finish reason; and Google's words for it."""
+    feedback, candidate = answer.prompt_feedback, answer.candidate
+    if feedback and feedback.block_reason:
+        return _short(feedback.block_reason), _said(feedback.block_reason_message)
+    reason = candidate.finish_reason
+    return reason and _short(reason), _said(candidate.finish_message)
+
+
+def _said(message: str | None) -> str:
+    return f": {_short(message).rstrip('.')}" if message else ""
+
+
+def _short(text: str, limit: int = 200) -> str:
+    text = clean(text, limit + 1)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+# --- The wire ------------------------------------------------------------------------------------
+
+
+def timed_out(model: str) -> Unavailable:
+    """No whole answer within the call's own deadline."""
+    return Unavailable(f"{model} gave no whole answer in time.", code="gemini_timeout")
+
+
+def unreachable(model: str) -> Unavailable:
+    """No connection at all."""
+    return Unavailable(
+        f"No connection to Gemini ({model}): check the network, the proxy and "
+        "GOOGLE_GEMINI_BASE_URL.",
+        code="gemini_unreachable",
+    )
+
+
+def cut_off(model: str) -> Unavailable:
+    """The connection broke before the answer was whole."""
+    return Unavailable(f"The connection to {model} broke before its answer.", code="gemini_cut")
+
+
+def garbled(model: str) -> Unavailable:
+    """The answer is no JSON: cut short, or a page of a proxy."""
+    return Unavailable(
+        f"What came back from {model} is not Gemini's answer (cut short, or a proxy's page): "
+        "check the proxy and GOOGLE_GEMINI_BASE_URL.",
+        code="gemini_garbled",
+    )
+
+
+# --- Status codes --------------------------------------------------------------------------------
+
+
+def of_status(
+    code: int, details: object, model: str, retry_after: str | None = None
+) -> PackshotError:
+    """The error for an HTTP status. `details` is the body as far as it was JSON."""
+    fault = _fault(details)
+    whole = str(fault.get("message") or "no message")
+    message = "a proxy's page" if whole.lstrip().startswith("<") else _short(whole)
+    if _key_is_bad(code, fault):
+        return _not_configured(
+            f"Gemini refuses the key ({code}: {message}): set a valid GEMINI_API_KEY.", "bad_key"
+        )
+    if _billing_is_off(code, fault, whole):
+        return Unavailable(
+            f"Gemini will not work without billing ({code}: {message}): enable it in "
+            "Google AI Studio. Products wait.",
+            code="gemini_billing",
+            retry_after=DAY_QUOTA_SECONDS,
+        )
+    if code == 404:
+        return _not_configured(
+            f"Gemini has no model {model!r} (404: {message}): set GEMINI_MODEL and "
+            "GEMINI_IMAGE_MODEL to names it has.",
+            "unknown_model",
+        )
+    if code == 429:
+        return _too_many(fault, message, model, retry_after)
+    if code >= 500 or code == 408:
+        return _away(code, message, model)
+    return _refused_request(code, message, model)
+
+
+def _fault(details: object) -> Mapping[str, Any]:
+    """The `error` object of Google's error body; a bare body counts as one."""
+    if not isinstance(details, Mapping):
+        return {}
+    fault = details.get("error")
+    return fault if isinstance(fault, Mapping) else details
+
+
+def _key_is_bad(code: int, fault: Mapping[str, Any]) -> bool:
+    reasons = {detail.get("reason") for detail in _details(fault)}
+    if reasons & {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED"}:
+        return True
+    return code in {401, 403} and "BILLING_DISABLED" not in reasons
+
+
+def _billing_is_off(code: int, fault: Mapping[str, Any], message: str) -> bool:
+    if code not in {400, 402, 403, 429}:
+        return False
+    if any(detail.get("reason") == "BILLING_DISABLED" for detail in _details(fault)):
+        return True
+    if any(str(each.get("quotaValue")) == "0" for each in _violations(fault)):
+        return True  # what a project without billing gets for a paid model
+    if code == 429 and re.search(r"\blimit: 0\b", message):
+        return True
+    return bool(re.search(r"\b(billing|prepay\w*|credits)\b", message, re.IGNORECASE)) and (
+        code != 429 or "plan and billing" not in message  # every 429 ends with that sentence
+    )
+
+
+def _too_many(
+    fault: Mapping[str, Any], message: str, model: str, header: str | None
+) -> Unavailable:
+    quotas = [str(each.get("quotaId", "")) for each in _violations(fault)]
+    if any("PerDay" in quota for quota in quotas):
+        return Unavailable(
+            f"The day's quota of {model} is used up ({_short(', '.join(quotas))}): products wait "
+            "until Google gives more (midnight Pacific), or raise the quota.",
+            code="gemini_day_quota",
+            retry_after=DAY_QUOTA_SECONDS,
+        )
+    return RateLimited(
+        f"{model} takes no more requests just now: {message}",
+        retry_after=_retry_delay(fault, header),
+    )
+
+
+def _retry_delay(fault: Mapping[str, Any], header: str | None) -> float | None:
+    """Seconds from RetryInfo ("48s", "34.4s"), else from a Retry-After header in seconds."""
+    delays = [str(detail["retryDelay"]) for detail in _details(fault) if "retryDelay" in detail]
+    for text in [*delays, header or ""]:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)s?", text.strip())
+        if found:
+            return min(float(found[1]), MAX_RETRY_AFTER)
+    return None
+
+
+def _away(code: int, message: str, model: str) -> Unavailable:
+    if code in {408, 504}:
+        return Unavailable(
+            f"{model} did not finish in time ({code}: {message}).", code="gemini_timeout"
+        )
+    kind = "gemini_overloaded" if code == 503 else "gemini_fault"
+    return Unavailable(f"{model} is not able to answer ({code}: {message}).", code=kind)
+
+
+def _refused_request(code: int, message: str, model: str) -> PackshotError:
+    """Google calls the request itself wrong: this photo or these words, or our settings.
+
+    The adapter decides which (see GeminiEnhancer): a model that has answered others is fine.
+    """
+    if 300 <= code < 400:
+        return _not_configured(
+            f"Gemini's address answers with a redirect ({code}), which would carry the key "
+            "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
+            "gemini_redirect",
+        )
+    of_photo = "input image" in message or code == 413
+    return EnhancerError(
+        f"{model} calls the request wrong ({code}: {message}).",
+        code="gemini_bad_photo" if of_photo else "gemini_bad_request",
+        retryable=False,
+    )
+
+
+def _not_configured(message: str, code: str) -> NotConfigured:
+    return NotConfigured(message, code=code, retry_after=CONFIGURATION_SECONDS)
+
+
+def _details(fault: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found = fault.get("details")
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+
+
+def _violations(fault: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [
+        violation
+        for detail in _details(fault)
+        for violation in detail.get("violations") or []
+        if isinstance(violation, Mapping)
+    ]

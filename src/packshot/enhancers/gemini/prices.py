@@ -1,0 +1,161 @@
+"""Prices Gemini's calls from the dated table in `prices.toml`, after a call and before a batch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from packshot.enhancers.gemini.models import current_name
+from packshot.settings import Settings
+
+MILLION = Decimal(1_000_000)
+
+
+class Price(BaseModel):
+    """One row: US dollars per million tokens of one model, valid from a day on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    model: str
+    valid_from: date = Field(alias="from")
+    input: Decimal
+    output: Decimal  # words and thinking
+    picture: Decimal | None = None
+    picture_tokens: Mapping[str, int] = Field(default_factory=dict)
+    source: str
+    checked: date
+
+    def cost(self, tokens_in: int, tokens_out: int, tokens_image: int) -> Decimal | None:
+        """US dollars of one call; None when it made a picture and the row has no such price."""
+        if tokens_image and self.picture is None:
+            return None
+        words = self.input * tokens_in + self.output * tokens_out
+        return (words + (self.picture or 0) * tokens_image) / MILLION
+
+
+class Assumption(BaseModel):
+    """The tokens a call of one kind is taken to use when nothing has been measured yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    input: int
+    output: int
+    source: str
+
+
+class PriceTable(BaseModel):
+    """The whole of `prices.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    price: tuple[Price, ...]
+    assumed: Mapping[str, Assumption]
+
+
+@cache
+def price_table() -> PriceTable:
+    """Read the table that ships with the package, once."""
+    text = files("packshot.enhancers.gemini").joinpath("prices.toml").read_text(encoding="utf-8")
+    return PriceTable.model_validate(tomllib.loads(text))
+
+
+def price_of(model: str, on: date) -> Price | None:
+    """The newest row of `model` that is valid on that day; None when the table has none."""
+    rows = [row for row in price_table().price if row.model == model and row.valid_from <= on]
+    return max(rows, key=lambda row: row.valid_from, default=None)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a batch will cost, in US dollars. None where the table does not know the model."""
+
+    products: int
+    pictures: int
+    analysis: Decimal | None  # one analysis call
+    picture: Decimal | None  # one picture call
+    per_product: Decimal | None
+    total: Decimal | None
+    notes: tuple[str, ...] = ()
+
+
+def estimate(products: int, settings: Settings, on_date: date) -> Estimate:
+    """Price `products` new products, with one analysis and N pictures each, as of `on_date`.
+
+    The local enhancer costs nothing. Retries and redone rounds are not counted.
+    """
+    count = settings.enhanced_images_count
+    if settings.enhancer_name == "local":
+        nothing = Decimal(0)
+        notes = ("The local enhancer makes these pictures: nothing is bought.",)
+        return Estimate(products, products * count, nothing, nothing, nothing, nothing, notes=notes)
+    return _gemini_estimate(products, settings, on_date)
+
+
+def _gemini_estimate(products: int, settings: Settings, on_date: date) -> Estimate:
+    count = settings.enhanced_images_count
+    model, image_model = _models(settings, on_date)
+    analysis = expected_cost("analysis", model, None, on_date)
+    picture = expected_cost("picture", image_model, settings.enhanced_image_size, on_date)
+    known = analysis is not None and picture is not None
+    each = analysis + count * picture if analysis is not None and picture is not None else None
+    return Estimate(
+        products=products,
+        pictures=products * count,
+        analysis=analysis,
+        picture=picture,
+        per_product=each,
+        total=each * products if each is not None else None,
+        notes=_notes(settings, on_date, known),
+    )
+
+
+def _models(settings: Settings, on_date: date) -> tuple[str, str]:
+    """The models that will really be called that day."""
+    model, _ = current_name("GEMINI_MODEL", settings.gemini_model, on_date)
+    image_model, _ = current_name("GEMINI_IMAGE_MODEL", settings.gemini_image_model, on_date)
+    return model, image_model
+
+
+def expected_cost(kind: str, model: str, size: str | None, on: date) -> Decimal | None:
+    """US dollars an `analysis` or `picture` call is expected to cost; None: unknown model."""
+    price = price_of(model, on)
+    if price is None:
+        return None
+    assumed = price_table().assumed[kind]
+    tokens = _picture_tokens(price, size) if size else 0
+    return None if tokens is None else price.cost(assumed.input, assumed.output, tokens)
+
+
+def _picture_tokens(price: Price, size: str) -> int | None:
+    """Tokens of one picture; a size the table lacks counts as the next larger one it has."""
+    sizes = sorted(price.picture_tokens, key=_kilopixels)
+    return next(
+        (price.picture_tokens[each] for each in sizes if _kilopixels(each) >= _kilopixels(size)),
+        None,
+    )
+
+
+def _kilopixels(size: str) -> int:
+    return int(size.removesuffix("K"))
+
+
+def _notes(settings: Settings, on_date: date, known: bool) -> tuple[str, ...]:
+    models = _models(settings, on_date)
+    if not known:
+        missing = [model for model in models if price_of(model, on_date) is None]
+        what = ", ".join(missing) or f"size {settings.enhanced_image_size}"
+        return (f"prices.toml has no price for {what}.",)
+    changes = [
+        f"{row.model} changes its price on {row.valid_from}."
+        for row in price_table().price
+        if row.model in models and row.valid_from > on_date
+    ]
+    size = settings.enhanced_image_size
+    price = price_of(models[1], on_date)
+    if price is not None and size not in price.picture_tokens:
+        changes.append(f"{size} has no published price: counted as the next larger size.")
+    return tuple(changes)

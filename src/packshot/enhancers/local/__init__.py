@@ -1,0 +1,1 @@
+"""The local enhancer: pictures without a key."""

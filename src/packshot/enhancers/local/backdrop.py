@@ -1,0 +1,103 @@
+"""What lies behind the product: a smooth surface fitted to the picture's border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.colour import Bytes, Floats, shrink, to_lab
+
+FIT_SIDE = 256  # px; the border is judged at this size
+BORDER = 0.04  # of the shorter side
+FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
+
+Part = tuple[float, float, float, float]  # top, left, bottom, right as shares of the frame
+WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A second-order surface in Lab over x, y in -1..1, and how well the border follows it."""
+
+    terms: NDArray[np.float64]  # 6 x 3
+    spread: float  # median distance of the following border pixels, in delta E (CIE76)
+    followed: float  # share of the border that follows the surface, 0..1
+    lightness: float  # L of the surface's mean over the border
+    chroma: float  # of the same
+    hue_ab: tuple[float, float]  # its a and b
+    slope: float  # how much L changes over the border, in L
+
+    @property
+    def plain(self) -> bool:
+        """One smooth colour all around: a sweep, a wall, a sheet."""
+        return self.followed >= FOLLOWED and self.spread < 3.5
+
+    @property
+    def light_grey(self) -> bool:
+        """Plain and light and nearly without colour: usable as a grey card.
+
+        The limits (chroma 9, L 62) are measured: a tinted sheet whitened beyond them turns the
+        product towards the opposite colour.
+        """
+        return self.plain and self.lightness > 62 and self.chroma < 9
+
+    def surface(self, height: int, width: int, part: Part = WHOLE) -> Floats:
+        """The backdrop without the product over a part of the frame, Lab, height x width x 3."""
+        flat = _terms(height, width, part) @ self.terms
+        return np.asarray(flat, np.float32).reshape(height, width, 3)
+
+
+def measure(rgb: Bytes) -> Backdrop:
+    """Fit the surface to the border by trimmed least squares (product at the border: left out)."""
+    lab = to_lab(shrink(rgb, FIT_SIDE))
+    height, width = lab.shape[:2]
+    at_border = border((height, width)).ravel()
+    places, colours = _terms(height, width)[at_border], lab.reshape(-1, 3)[at_border]
+    terms, distance = _robust_fit(places, colours.astype(np.float64))
+    follows = distance < 8
+    fitted = (places @ terms)[follows] if follows.any() else places @ terms
+    mean = fitted.mean(axis=0)
+    return Backdrop(
+        terms=terms,
+        spread=float(np.median(distance[follows])) if follows.any() else 99.0,
+        followed=float(follows.mean()),
+        lightness=float(mean[0]),
+        chroma=float(np.hypot(mean[1], mean[2])),
+        hue_ab=(float(mean[1]), float(mean[2])),
+        slope=float(np.ptp(fitted[:, 0])),
+    )
+
+
+def border(shape: tuple[int, ...], share: float = BORDER) -> NDArray[np.bool_]:
+    """Mask of the frame's border strip, as wide as `share` of the shorter side."""
+    height, width = shape[:2]
+    strip = max(2, round(min(height, width) * share))
+    mask = np.ones((height, width), bool)
+    mask[strip:-strip, strip:-strip] = False
+    return mask
+
+
+def _terms(height: int, width: int, part: Part = WHOLE) -> NDArray[np.float64]:
+    top, left, bottom, right = (2 * share - 1 for share in part)
+    y, x = np.mgrid[top : bottom : height * 1j, left : right : width * 1j]
+    x, y = x.ravel(), y.ravel()
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def _robust_fit(
+    places: NDArray[np.float64], colours: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Start from the border's median colour, then refit to what lies near, three times."""
+    terms = np.zeros((6, 3))
+    terms[0] = np.median(colours, axis=0)
+    distance = np.linalg.norm(colours - places @ terms, axis=1)
+    for reach in (25.0, 14.0, 9.0):
+        near = distance < max(reach, float(np.median(distance)))
+        # A weak pull to a flat surface keeps a fit to half a border from bending away.
+        ridge = np.diag([0, 1, 1, 4, 4, 4]) * 0.002 * near.sum()
+        kept = places[near]
+        terms = np.linalg.solve(kept.T @ kept + ridge, kept.T @ colours[near])
+        distance = np.linalg.norm(colours - places @ terms, axis=1)
+    return terms, distance

@@ -1,0 +1,143 @@
+"""Placing a product on a canvas: white, studio grey or another backdrop, with a soft shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
+from packshot.enhancers.local.edges import Product
+
+FILL = 0.85  # of the canvas: the product's longer side
+MAX_SIDE = 2048  # px
+GOOD_SIDE = 1000  # px; smaller products are enlarged towards it, but never more than
+MAX_ENLARGE = 3.0  # times: beyond it Lanczos shows nothing but blur
+
+
+def canvas_side(product_side: int, fill: float = FILL) -> int:
+    """The square canvas for a product of so many pixels: its own size, 1000 px at least if that
+    needs no more than 3x, and 2048 px at most."""
+    own = product_side / fill
+    return int(min(MAX_SIDE, max(own, min(GOOD_SIDE, own * MAX_ENLARGE))))
+
+
+def place(product: Product, background: Bytes, fill: float = FILL) -> Bytes:
+    """The product centred on the background (a square canvas), filling `fill` of it.
+
+    It gets a soft shadow, unless its own alpha brought one along.
+    """
+    side = background.shape[0]
+    top, left, bottom, right = product.box
+    scale = fill * side / max(bottom - top, right - left)
+    colours, alpha = _scaled(product, scale)
+    dx = round(side / 2 - (left + right) / 2 * scale)
+    dy = round(side / 2 - (top + bottom) / 2 * scale)
+    # What reaches beyond the canvas (a drawn shadow may) is cropped.
+    here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
+    cover = np.zeros((side, side), np.uint8)
+    there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
+    cover[here] = alpha[there]
+    canvas = background if product.has_shadow else _shadowed(background, cover)
+    weight = cover[here][..., None].astype(np.float32) / 255
+    canvas[here] = as_bytes(colours[there] * weight + canvas[here] * (1 - weight))
+    return canvas
+
+
+def _shadowed(background: Bytes, cover: NDArray[np.uint8]) -> Bytes:
+    light = as_bytes(255 * (1 - soft_shadow(cover)))
+    light = np.asarray(cv2.resize(light, background.shape[1::-1], interpolation=cv2.INTER_CUBIC))
+    shaded = cv2.multiply(background, cv2.merge([light, light, light]), scale=1 / 255)
+    return np.asarray(shaded, np.uint8)
+
+
+def soft_shadow(cover: NDArray[np.uint8]) -> Floats:
+    """Darkness 0..1 at a quarter of the size: a faint one all around and, under what stands on a
+    base, a contact shadow. It fades to an exact 0, so that white stays 255.
+    """
+    quarter = max(1, cover.shape[0] // 4)
+    small = cv2.resize(cover, (quarter, quarter), interpolation=cv2.INTER_AREA)
+    solid = small.astype(np.float32) / 255
+    unit = quarter / 100
+    around = cv2.GaussianBlur(_shift(solid, round(0.8 * unit)), (0, 0), 1.6 * unit) * 0.10
+    dark = np.maximum(around, _contact(solid, unit))
+    return np.asarray(np.clip(dark - 0.012, 0, 1), np.float32)
+
+
+def white(side: int) -> Bytes:
+    """A pure white canvas."""
+    return np.full((side, side, 3), 255, np.uint8)
+
+
+def studio(side: int) -> Bytes:
+    """A soft grey sweep: light behind the product, darker towards the corners."""
+    return _sweep(
+        side, np.array([238, 238, 239], np.float32), np.array([205, 206, 208], np.float32)
+    )
+
+
+def cream(side: int) -> Bytes:
+    """A pale warm sweep."""
+    return _sweep(
+        side, np.array([250, 246, 238], np.float32), np.array([232, 224, 211], np.float32)
+    )
+
+
+def charcoal(side: int) -> Bytes:
+    """A dark sweep."""
+    return _sweep(side, np.array([92, 93, 96], np.float32), np.array([38, 38, 41], np.float32))
+
+
+BACKDROPS: dict[str, Callable[[int], Bytes]] = {
+    "white": white,
+    "tight": white,
+    "studio": studio,
+    "warm": cream,
+    "dark": charcoal,
+}
+
+
+def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
+    """A radial glow behind the product over a vertical gradient, dithered against banding."""
+    small = max(2, side // 8)  # nothing in it is finer
+    y, x = np.mgrid[0 : 1 : small * 1j, 0 : 1 : small * 1j].astype(np.float32)
+    glow = np.exp(-(((x - 0.5) / 0.55) ** 2 + ((y - 0.42) / 0.5) ** 2))
+    floor = np.clip((y - 0.72) / 0.28, 0, 1) ** 2 * 0.25
+    part = np.clip(glow * (1 - floor) + 0.15, 0, 1)[..., None]
+    smooth = cv2.resize((deep + (light - deep) * part).astype(np.float32), (side, side))
+    grain = np.random.default_rng(7).random((side, side), np.float32) - 0.5
+    return as_bytes(smooth + grain[..., None])
+
+
+def _scaled(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
+    height, width = product.alpha.shape
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return resize(product.colours, *size), resize(product.alpha, *size)
+
+
+def _contact(cover: Floats, unit: float) -> Floats:
+    """Where the outline's lowest points meet the ground, when they form a base to stand on."""
+    solid = cover > 0.5
+    if not solid.any():
+        return np.zeros_like(cover)
+    height = cover.shape[0]
+    has = solid.any(axis=0)
+    lowest = np.where(has, height - 1 - solid[::-1].argmax(axis=0), -1)
+    base = has & (lowest >= lowest.max() - 3.0 * unit)
+    if base.sum() < 0.12 * has.sum():
+        return np.zeros_like(cover)
+    ground = np.zeros_like(cover)
+    thick = max(1, round(0.9 * unit))
+    for column in np.flatnonzero(base):
+        ground[lowest[column] - thick // 2 : lowest[column] + thick, column] = 1.0
+    near = cv2.GaussianBlur(ground, (0, 0), sigmaX=1.2 * unit, sigmaY=0.6 * unit) * 0.55
+    far = cv2.GaussianBlur(ground, (0, 0), sigmaX=4.0 * unit, sigmaY=1.6 * unit) * 0.45
+    return np.asarray(np.maximum(near, far), np.float32)
+
+
+def _shift(plane: Floats, down: int) -> Floats:
+    moved = np.zeros_like(plane)
+    moved[down:] = plane[: plane.shape[0] - down]
+    return moved

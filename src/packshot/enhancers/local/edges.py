@@ -1,0 +1,211 @@
+"""From a small rough mask to a product with a clean soft edge: narrow band, alpha, own colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
+from packshot.enhancers.local.grabcut import grab_cut
+
+Mask = NDArray[np.bool_]
+REFINE_SIDE = 640  # px; the narrow band is decided at this size
+MARGIN = 0.06  # of the product's longer side, kept around it
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product alone: `colours` HxWx3 without old background in its rim, `alpha` HxW."""
+
+    colours: Bytes
+    alpha: NDArray[np.uint8]
+    box: tuple[int, int, int, int]  # top, left, bottom, right of what is solid
+    has_shadow: bool = False  # its own alpha brought a shadow along
+
+
+def box_of(mask: Mask) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right (exclusive) of the mask; the whole frame when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return (0, 0, mask.shape[0], mask.shape[1])
+    return (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def window(
+    box: tuple[int, int, int, int], of: tuple[int, ...], to: tuple[int, ...], margin: float
+) -> tuple[int, int, int, int]:
+    """The box, found at size `of`, with a margin, at size `to` (both height, width)."""
+    pad = margin * max(box[2] - box[0], box[3] - box[1])
+    tall, wide = to[0] / of[0], to[1] / of[1]
+    return (
+        max(0, int((box[0] - pad) * tall)),
+        max(0, int((box[1] - pad) * wide)),
+        min(to[0], int(np.ceil((box[2] + pad) * tall))),
+        min(to[1], int(np.ceil((box[3] + pad) * wide))),
+    )
+
+
+def cut(rgb: Bytes, mask: Mask, longest: int) -> Product:
+    """Cut the product out of the full photo by a small mask.
+
+    `longest` limits the product's longer side in pixels; nothing is enlarged.
+    """
+    box = box_of(mask)
+    top, left, bottom, right = window(box, mask.shape, rgb.shape, MARGIN)
+    crop = rgb[top:bottom, left:right]
+    limit = longest * (1 + 2 * MARGIN)
+    scale = min(1.0, limit / max(crop.shape[:2]))
+    crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    rough = _rough_at(mask, (top, left, bottom, right), rgb.shape, crop.shape)
+    alpha = alpha_of(crop, narrow_band(crop, rough, _blur_of(mask, rgb.shape, scale)))
+    colours = own_colours(crop, alpha)
+    return Product(colours, as_bytes(alpha * 255), box_of(alpha > 0.5))
+
+
+def from_alpha(rgba: Bytes, longest: int) -> Product:
+    """The seller's own transparency, trusted as it is: glass and lenses stay see-through."""
+    solid = solid_of(rgba[..., 3])
+    part = rgba[..., 3] > 2
+    top, left, bottom, right = box_of(part)
+    tall, wide = (a - b for a, b in zip(box_of(solid)[2:], box_of(solid)[:2], strict=True))
+    scale = min(1.0, longest / max(tall, wide, 1))
+    crop = rgba[top:bottom, left:right]
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
+    # Colours are weighted by alpha while shrinking: what hides under alpha 0 must not bleed in.
+    # In bytes, since a photo of 16 MP as floats would not fit a pixel child.
+    cover = cv2.cvtColor(np.ascontiguousarray(crop[..., 3]), cv2.COLOR_GRAY2RGB)
+    weighted = cv2.multiply(np.ascontiguousarray(crop[..., :3]), cover, scale=1 / 255)
+    shrunk = resize(np.asarray(weighted, np.uint8), *size).astype(np.float32)
+    colours = as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
+    solid_small = solid_of(alpha)
+    return Product(colours, alpha, box_of(solid_small), has_shadow=_has_shadow(alpha, solid_small))
+
+
+def solid_of(alpha: NDArray[np.uint8]) -> Mask:
+    """Where the picture is more there than not: the product without its drawn shadow."""
+    solid = alpha > 127
+    return solid if solid.any() else alpha > 2
+
+
+def narrow_band(crop: Bytes, rough: Floats, blur: float) -> Mask:
+    """Decide the pixels within a narrow band around the rough outline by GrabCut, the rest is kept.
+
+    `rough` is the upsampled mask, 0..1; `blur` how many pixels of the crop one of its pixels spans.
+    """
+    scale = min(1.0, REFINE_SIDE / max(crop.shape[:2]))
+    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    small, soft = resize(crop, *size), cv2.resize(rough, size, interpolation=cv2.INTER_AREA)
+    reach = max(2, round(1.6 * blur * scale))
+    start = (soft > 0.5).astype(np.uint8)
+    core, hull = cv2.erode(start, _disc(reach)), cv2.dilate(start, _disc(reach))
+    labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
+    refined = grab_cut(small, labels, rounds=2)
+    if _iou(refined, start > 0) < 0.85:  # it ran away: the rough outline is the better one
+        refined = start > 0
+    soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
+    grown = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(grown > 0.5)
+
+
+def alpha_of(crop: Bytes, mask: Mask) -> Floats:
+    """Alpha 0..1, soft in a thin band along the mask's outline only.
+
+    There it is where the pixel's colour lies between the product's just inside and the
+    background's just outside; where those two look alike, the geometry decides.
+    """
+    reach = max(1, round(max(mask.shape) / 700))
+    byte = mask.astype(np.uint8)
+    core, hull = cv2.erode(byte, _disc(reach)), cv2.dilate(byte, _disc(reach))
+    alpha = core.astype(np.float32)
+    band = np.nonzero(hull - core)
+    if not len(band[0]):
+        return alpha
+    inner = _mean_near(crop, core, 6 * reach + 1, band)
+    axis = inner - (outer := _mean_near(crop, 1 - hull, 6 * reach + 1, band))
+    length = (axis * axis).sum(axis=1)
+    along = ((crop[band].astype(np.float32) - outer) * axis).sum(axis=1) / np.maximum(length, 1.0)
+    soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)[band]
+    sure = np.clip((length - 400) / 2000, 0, 1)  # squared distance of bytes: 20 to 49 apart
+    mixed = sure * np.clip(along, 0, 1) + (1 - sure) * soft
+    alpha[band] = np.clip(mixed, np.clip(soft * 1.6 - 0.6, 0, 1), np.clip(soft * 1.6, 0, 1))
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), 0.5), np.float32)
+
+
+def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
+    """Take the old background out of the rim (blur fusion; Forte 2021), and out of what lies
+    just beyond it, since later resizing would mix that in again."""
+    colours = crop.copy()
+    around = cv2.dilate((alpha > 0).astype(np.uint8), _disc(4))
+    band = np.nonzero((around > 0) & (alpha < 0.995))
+    if not len(band[0]):
+        return colours
+    part = alpha[band][:, None]
+    inner = _mean_near(crop, alpha, 13, band)
+    outer = _mean_near(crop, 1 - alpha, 13, band)
+    unmixed = inner + part * (crop[band] - part * inner - (1 - part) * outer)
+    colours[band] = as_bytes(unmixed)
+    return colours
+
+
+def _disc(reach: int) -> NDArray[np.uint8]:
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+
+
+def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
+    """Weighted mean colour in a window of `side` px around the named pixels, one row for each.
+
+    Worked out at half size (the means are smooth), with a wide window where the small one holds
+    nothing.
+    """
+    half = (max(1, crop.shape[1] // 2), max(1, crop.shape[0] // 2))
+    small = cv2.resize(crop, half, interpolation=cv2.INTER_AREA).astype(np.float32)
+    light = cv2.resize(weight.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    rows = np.minimum(at[0] // 2, half[1] - 1)
+    columns = np.minimum(at[1] // 2, half[0] - 1)
+    total, mass = np.zeros((len(rows), 3), np.float32), np.zeros((len(rows), 1), np.float32)
+    for window, share in ((side // 2 | 1, 1.0), (2 * side | 1, 1e-3)):
+        size = (window, window)
+        total += share * cv2.blur(small * light[..., None], size)[rows, columns]
+        mass += share * cv2.blur(light, size)[rows, columns][:, None]
+    return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
+
+
+def _rough_at(
+    mask: Mask, at: tuple[int, int, int, int], full: tuple[int, ...], shape: tuple[int, ...]
+) -> Floats:
+    """The window `at` of the small mask, upsampled smoothly to `shape`."""
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
+    tall, wide = mask.shape[0] / full[0], mask.shape[1] / full[1]
+    scale_x, scale_y = (at[3] - at[1]) * wide / shape[1], (at[2] - at[0]) * tall / shape[0]
+    matrix = np.array(
+        [
+            [scale_x, 0, at[1] * wide + 0.5 * scale_x - 0.5],
+            [0, scale_y, at[0] * tall + 0.5 * scale_y - 0.5],
+        ],
+        np.float32,
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (shape[1], shape[0])
+    warped = cv2.warpAffine(soft, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
+
+
+def _blur_of(mask: Mask, full: tuple[int, ...], scale: float) -> float:
+    return float(max(1.0, max(full[:2]) / max(mask.shape) * scale))
+
+
+def _has_shadow(alpha: NDArray[np.uint8], solid: Mask) -> bool:
+    """Faint alpha away from the solid part: the seller's file draws a shadow already."""
+    near = cv2.dilate(solid.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    faint = (alpha > 5) & ~near
+    return bool(faint.sum() > 0.01 * max(1, solid.sum()))
+
+
+def _iou(first: Mask, second: Mask) -> float:
+    return float((first & second).sum() / max(1, (first | second).sum()))

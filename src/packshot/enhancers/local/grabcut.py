@@ -1,0 +1,27 @@
+"""OpenCV's GrabCut (Rother 2004), deterministic and without its way of failing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.colour import Bytes
+
+
+def grab_cut(picture: Bytes, seed: NDArray[np.uint8], rounds: int) -> NDArray[np.bool_]:
+    """The foreground mask that grows out of a seed map of cv2.GC_* labels.
+
+    A picture of one colour, or a seed without product or without background, has no mixture to
+    fit: the seed itself comes back.
+    """
+    labels = seed.copy()
+    product, background = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.setRNGSeed(7)  # its k-means draws its starts from the global generator
+    with contextlib.suppress(cv2.error):
+        cv2.grabCut(
+            picture, labels, (0, 0, 0, 0), background, product, rounds, cv2.GC_INIT_WITH_MASK
+        )
+    return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))

@@ -1,0 +1,331 @@
+"""Light and colour: what is wrong with a photo, measured, and the bounded correction of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.colour import (
+    LINEAR,
+    LUMA,
+    Bytes,
+    Floats,
+    as_bytes,
+    luminance,
+    shrink,
+    to_lab,
+    to_linear,
+    to_srgb,
+)
+
+MEASURE_SIDE = 512  # px
+GAIN_LIMITS = (0.85, 1.18)  # of a mild guessed cast: guesses lie on one-colour scenes
+MAX_EXPOSURE = 1.5  # EV
+MAX_BLACK = 0.06  # of linear light taken off as haze
+
+
+@dataclass(frozen=True)
+class Tone:
+    """One photo's corrections. The neutral values change nothing."""
+
+    balance: tuple[float, float, float] = (1.0, 1.0, 1.0)  # gains of linear red, green, blue
+    exposure: float = 0.0  # EV
+    black: float = 0.0  # linear light that becomes black
+    contrast: float = 0.0  # 0..1, share of the local equalisation blended in
+    noise: float = 0.0  # sigma of the luma noise in bytes, at full size
+    faults: tuple[str, ...] = ()
+
+    @property
+    def neutral(self) -> bool:
+        """True when light and colour stay as they are."""
+        return self == replace(Tone(), noise=self.noise, faults=self.faults)
+
+    def words(self) -> str:
+        """The settings for the picture's record."""
+        red, _, blue = self.balance
+        parts = []
+        if (red, blue) != (1.0, 1.0):
+            parts.append(f"white balance x{red:.2f}/{blue:.2f} (red/blue)")
+        if self.exposure:
+            parts.append(f"exposure {self.exposure:+.1f} EV")
+        if self.black:
+            parts.append(f"haze -{self.black * 100:.1f} %")
+        if self.contrast:
+            parts.append(f"local contrast {self.contrast:.2f}")
+        return ", ".join(parts) or "light and colour left as they are"
+
+
+def measure(rgb: Bytes, backdrop: Backdrop) -> Tone:
+    """Judge the whole frame, never the product alone: a black shoe is not underexposed."""
+    small = shrink(rgb, MEASURE_SIDE)
+    balance = _white_balance(small, backdrop)
+    light = luminance(small) * float(np.dot(LUMA, balance))
+    black = 0.0 if backdrop.plain else _haze(light)  # a white shirt on white has no dark either
+    exposure = _exposure((light - black) / (1 - black), backdrop)
+    noise = _noise(rgb)
+    contrast = _contrast(small, backdrop)
+    faults = tuple(_faults(small, backdrop, balance, exposure, black, contrast, noise))
+    return Tone(balance, exposure, black, contrast, noise, faults)
+
+
+def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
+    """Correct light and colour. `scale` is the picture's size against the measured photo's."""
+    corrected = curves(rgb, tone)
+    noise = tone.noise * min(1.0, scale)  # area averaging by s leaves s times the noise
+    noise *= 2 ** (tone.exposure * 0.45)  # lifting a byte lifts its noise, by the sRGB slope
+    if noise > 2.0:
+        corrected = _denoise(corrected, min(noise, 12.0))
+    if tone.contrast:
+        corrected = _local_contrast(corrected, tone.contrast)
+    return corrected
+
+
+def curves(rgb: Bytes, tone: Tone) -> Bytes:
+    """White balance, haze and exposure as one table per channel, with a soft shoulder."""
+    if (tone.balance, tone.exposure, tone.black) == ((1.0, 1.0, 1.0), 0.0, 0.0):
+        return rgb
+    tables = []
+    for gain in tone.balance:
+        lifted = (LINEAR - tone.black) / (1 - tone.black) * gain * 2**tone.exposure
+        tables.append(as_bytes(to_srgb(_shoulder(np.maximum(lifted, 0), float(lifted[-1])))))
+    table = np.stack(tables, axis=1).reshape(1, 256, 3)
+    return np.asarray(cv2.LUT(rgb, table), np.uint8)
+
+
+def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
+    """Output sharpening of luma only: stronger after shrinking, gentle after enlarging.
+
+    Differences below the noise stay as they are, and no pixel leaves the range of its
+    neighbours by more than 6 bytes, so that no halo shows.
+    """
+    amount, sigma = _sharpening(scale)
+    coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
+    luma = coded[..., 0]
+    soft = cv2.GaussianBlur(luma, (0, 0), sigma)
+    floor = 1.0 + 1.5 * min(noise, 8.0) * min(1.0, scale)
+    detail = np.arange(-255, 256, dtype=np.float32)
+    change = amount * np.sign(detail) * np.maximum(np.abs(detail) - floor, 0)
+    table = np.rint(change).astype(np.int16)
+    wanted = luma + table[cv2.subtract(luma, soft, dtype=cv2.CV_16S) + np.int16(255)]
+    kernel = np.ones((3, 3), np.uint8)
+    low, high = cv2.erode(luma, kernel), cv2.dilate(luma, kernel)
+    bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
+    coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
+    return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def _sharpening(scale: float) -> tuple[float, float]:
+    """Amount and radius: shrinking costs sharpness, a photo at its own size has lost none."""
+    if scale > 1:
+        return 0.35, min(scale, 2.0)
+    return 0.25 + 0.3 * float(np.clip((1 - scale) / 0.4, 0, 1)), 0.8
+
+
+# White balance
+
+
+def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, float]:
+    cast = _common_cast(small)
+    if backdrop.plain and backdrop.lightness > 50 and backdrop.chroma < 20:
+        card = _tint(_backdrop_colour(backdrop))
+        agree = float(np.dot(card, cast)) > 0
+        logs = card * _grey_card_strength(backdrop.chroma, agree)
+    else:
+        logs = _trusted_part(cast)
+    gains = np.exp(-logs)
+    gains = gains / float(np.dot(gains, LUMA))
+    if np.abs(np.log(gains)).max() < 0.03:
+        return (1.0, 1.0, 1.0)
+    red, green, blue = (round(float(gain), 3) for gain in gains)
+    return (red, green, blue)
+
+
+def _grey_card_strength(chroma: float, agree: bool) -> float:
+    """Full for a faint tint; fading for a coloured sheet; less when the rest disagrees."""
+    full, none = (9.0, 20.0) if agree else (3.0, 8.0)
+    return float(np.clip((none - chroma) / (none - full), 0, 1))
+
+
+def _common_cast(small: Bytes) -> Floats:
+    """The tint of the light (logarithms of red, green, blue; mean 0) that three estimators share.
+
+    Shades of grey (p=6; Finlayson and Trezzi 2004), grey edge (van de Weijer 2007) and the
+    brightest 3 %: along their mean direction the weakest of the three counts, so that a red
+    product, which fools one of them, does not count as red light.
+    """
+    linear = to_linear(small)
+    unclipped = linear[small.max(axis=2) < 252].astype(np.float64)
+    if len(unclipped) < 100:
+        return np.zeros(3, np.float32)
+    shades = np.mean(unclipped**6, axis=0) ** (1 / 6)
+    smooth = cv2.GaussianBlur(linear, (0, 0), 1.5)
+    edges = np.abs(np.diff(smooth, axis=0)).reshape(-1, 3).mean(axis=0)
+    light = unclipped @ LUMA
+    brightest = unclipped[light >= np.percentile(light, 97)].mean(axis=0)
+    tints = np.stack([_tint(np.maximum(v, 1e-5)) for v in (shades, edges, brightest)])
+    mean = tints.mean(axis=0)
+    direction = mean / max(1e-6, float(np.linalg.norm(mean)))
+    return np.asarray(direction * max(0.0, float((tints @ direction).min())), np.float32)
+
+
+def _trusted_part(cast: Floats) -> Floats:
+    """Half of a mild cast, which may be the things' own colour; most of one that nothing but
+    coloured light can be."""
+    size = float(np.linalg.norm(cast))
+    strong = float(np.clip((size - 0.5) / 0.4, 0, 1))
+    if strong == 0:
+        return np.clip(cast * 0.5, *np.log(GAIN_LIMITS)).astype(np.float32)
+    return np.clip(cast * (0.5 + 0.35 * strong), -0.7, 0.7).astype(np.float32)
+
+
+def _backdrop_colour(backdrop: Backdrop) -> Floats:
+    lab = np.array([[[backdrop.lightness, *backdrop.hue_ab]]], np.float32)
+    rgb = np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), np.float32)
+    return np.asarray(np.maximum(to_linear(as_bytes(rgb * 255))[0, 0], 1e-3))
+
+
+def _tint(linear: NDArray[np.floating[Any]]) -> Floats:
+    logs = np.log(linear)
+    return np.asarray(logs - logs.mean(), np.float32)
+
+
+# Exposure and contrast
+
+
+def _haze(light: Floats) -> float:
+    """The darkest light of the frame, when even that is far from black."""
+    darkest = float(np.percentile(light, 0.5))
+    return round(min(darkest - 0.012, MAX_BLACK), 4) if darkest > 0.025 else 0.0
+
+
+def _exposure(light: Floats, backdrop: Backdrop) -> float:
+    """EV that brings the frame's highlights to where they belong.
+
+    A light plain backdrop is the reference (never lifted when it is light already); otherwise
+    the brightest 1 % is, and the mean must be dark too: a lamp in the frame is no exposure.
+    """
+    top, mean = float(np.percentile(light, 99)), float(light.mean())
+    if backdrop.plain and backdrop.lightness > 45:
+        wanted, reference = 0.72, float(np.percentile(light, 80))
+        wanted_ev = np.log2(wanted / max(reference, 0.01)) if reference < 0.55 else 0.0
+        headroom = np.log2(1.05 / max(top, 0.01))
+    else:
+        wanted_ev = np.log2(0.75 / max(top, 0.01)) if top < 0.55 else 0.0
+        wanted_ev = (
+            max(wanted_ev, 0.8 * np.log2(0.16 / max(mean, 0.01))) if mean < 0.09 else wanted_ev
+        )
+        headroom = np.log2(1.6 / max(top, 0.01))
+    ev = float(np.clip(min(wanted_ev, headroom), 0, MAX_EXPOSURE))
+    return round(ev, 2) if ev >= 0.15 else 0.0
+
+
+def _shoulder(value: Floats, top: float) -> Floats:
+    """Leave 0..0.7 alone and bend 0.7..top into 0.7..1, so that lifted highlights keep shape."""
+    if top <= 1.0:
+        return value
+    knee, room = 0.7, top - 0.7
+    over = np.clip((value - knee) / room, 0, 1)
+    # A quadratic with slope 1 at the knee would overshoot for large tops: blend by an exponent.
+    bent = knee + (1 - knee) * (1 - (1 - over) ** (room / (1 - knee)))
+    return np.where(value > knee, bent, value).astype(np.float32)
+
+
+def _contrast(small: Bytes, backdrop: Backdrop) -> float:
+    """How much local equalisation the frame can use: none on a plain backdrop."""
+    lightness = to_lab(small)[..., 0]
+    spread = float(np.percentile(lightness, 95) - np.percentile(lightness, 5))
+    if backdrop.plain:
+        return 0.0
+    return round(float(np.clip((75 - spread) / 100, 0, 0.35)), 2)
+
+
+def _local_contrast(rgb: Bytes, share: float) -> Bytes:
+    """CLAHE on luma, blended by `share` and bounded to 14 bytes of change."""
+    coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
+    luma = coded[..., 0]
+    equal = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(6, 6)).apply(luma)
+    change = np.clip((equal.astype(np.int16) - luma) * share, -14, 14)
+    coded[..., 0] = as_bytes((luma + change).astype(np.float32))
+    return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+# Noise
+
+
+def _noise(rgb: Bytes) -> float:
+    """Sigma of the luma noise in bytes: Immerkaer 1996 over the flattest tenth of the blocks.
+
+    Never NaN (a NaN once let the denoiser wipe a label): flawless pictures give 0.
+    """
+    luma = np.asarray(cv2.cvtColor(_centre(rgb, 1024), cv2.COLOR_RGB2GRAY), np.float32)
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    response = np.abs(cv2.filter2D(luma, -1, kernel))[1:-1, 1:-1]
+    usable = ((luma > 8) & (luma < 247))[1:-1, 1:-1]
+    blocks = _block_means(response, usable, 16)
+    if len(blocks) < 8:
+        return 0.0
+    sigma = float(np.percentile(blocks, 15)) * np.sqrt(np.pi / 2) / 6
+    return round(float(np.nan_to_num(sigma)), 2)
+
+
+def _block_means(values: Floats, usable: NDArray[np.bool_], side: int) -> Floats:
+    """Means of the side x side blocks that are usable throughout."""
+    rows, columns = values.shape[0] // side, values.shape[1] // side
+    shape = (rows, side, columns, side)
+    means = values[: rows * side, : columns * side].reshape(shape).mean(axis=(1, 3))
+    whole = usable[: rows * side, : columns * side].reshape(shape).all(axis=(1, 3))
+    return np.asarray(means[whole], np.float32)
+
+
+def _centre(rgb: Bytes, side: int) -> Bytes:
+    top, left = (max(0, (length - side) // 2) for length in rgb.shape[:2])
+    return rgb[top : top + side, left : left + side]
+
+
+def _denoise(rgb: Bytes, noise: float) -> Bytes:
+    """Bilateral luma and, at half size, bilateral chroma: as strong as the noise measured."""
+    coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
+    planes = list(cv2.split(coded))
+    planes[0] = cv2.bilateralFilter(planes[0], 5, 1.8 * noise, 1.6)
+    height, width = planes[0].shape
+    for index in (1, 2):
+        half = cv2.resize(
+            planes[index], (width // 2 or 1, height // 2 or 1), interpolation=cv2.INTER_AREA
+        )
+        calm = cv2.bilateralFilter(half, 5, 2.5 * noise, 2.0)
+        planes[index] = cv2.resize(calm, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+# Words
+
+
+def _faults(
+    small: Bytes,
+    backdrop: Backdrop,
+    balance: tuple[float, float, float],
+    exposure: float,
+    black: float,
+    contrast: float,
+    noise: float,
+) -> list[str]:
+    faults = []
+    if exposure:
+        faults.append(f"underexposed by {exposure:.1f} EV")
+    if balance[2] > balance[0] * 1.04:
+        faults.append("warm colour cast")
+    elif balance[0] > balance[2] * 1.04:
+        faults.append("cold colour cast")
+    if black:
+        faults.append("hazy: nothing in the frame is dark")
+    if noise > 3:
+        faults.append(f"noisy (sigma {noise:.1f})")
+    clipped = float((small.min(axis=2) >= 254).mean())
+    if clipped > 0.2 and not backdrop.plain:
+        faults.append(f"overexposed: {clipped * 100:.0f} % of the frame is pure white")
+    return faults

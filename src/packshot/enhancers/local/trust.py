@@ -1,0 +1,242 @@
+"""How far a cut-out can be trusted: measured features, a fitted confidence, and vetoes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local import backdrop as backdrops
+from packshot.enhancers.local.backdrop import Backdrop
+from packshot.enhancers.local.colour import Bytes, Floats, from_lab, to_lab, to_linear
+from packshot.enhancers.local.saliency import saliency
+
+Mask = NDArray[np.bool_]
+EDGE = "the product reaches the frame's edge"
+PIECES = "it falls into several pieces"
+SMALL = "it is too small in the frame"
+THRESHOLD = 0.85  # bench/cutout.py measures what it lets through
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What all candidates of one photo are judged by, at work size."""
+
+    lab: Floats
+    distance: Floats  # delta E from the backdrop's surface
+    texture: Floats  # local gradient of L
+    soft_shadow: Mask  # the backdrop's colour, darker, without edges
+    shade: Mask  # the backdrop's colour in less light, whatever its edges: hard shadows too
+    salient: Floats  # 0..1
+    backdrop: Backdrop
+
+    @classmethod
+    def of(cls, small: Bytes, backdrop: Backdrop) -> Scene:
+        """Measure a small picture against its backdrop."""
+        lab = cv2.GaussianBlur(to_lab(small), (0, 0), 0.7)
+        difference = lab - backdrop.surface(*lab.shape[:2])
+        colour = np.hypot(difference[..., 1], difference[..., 2])
+        distance = np.sqrt((0.8 * difference[..., 0]) ** 2 + (1.3 * colour) ** 2)
+        texture = _gradient(lab[..., 0])
+        shadow = _shadow_like(lab, difference) & (cv2.blur(texture, (5, 5)) < 2.2)
+        shade = _shade(small, backdrop)
+        salient = saliency(lab)
+        return cls(lab, distance.astype(np.float32), texture, shadow, shade, salient, backdrop)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Of one mask, at work size. All but `ragged` are shares, 0..1 or a little more."""
+
+    accord: float  # 4th power of the mean IoU with the other candidates
+    least_agreement: float  # the lowest IoU with any of them
+    disputed_in: float  # largest piece that two others lack, against the rest
+    disputed_out: float  # largest piece, not in shade, that two others have and this one lacks
+    overlap: float  # Bhattacharyya coefficient of the colours inside and around
+    ragged: float  # outline length over that of a circle of the same area
+    touch: float  # share of the frame's edge that the mask covers
+    close: float  # the same for a strip wide enough to see masks that GrabCut kept off the edge
+    area: float  # share of the frame
+    solidity: float  # area over its convex hull
+    pieces: float  # area outside the largest piece
+    thin: float  # share that an opening by 5 px removes
+    left_over: float  # clearly not the backdrop, but outside, against the mask
+    left_piece: float  # the largest piece of that
+    salient: float  # mean saliency inside
+    followed: float  # how much of the border is one smooth surface
+
+
+def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
+    """Measure one candidate; `others` are the candidates it can agree with."""
+    overlaps = [_iou(mask, other) for other in others] or [0.0]
+    votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
+    sizes = _piece_sizes(mask)
+    shade = scene.shade | scene.soft_shadow
+    different = (scene.distance > max(12.0, 4.0 * scene.backdrop.spread)) & ~shade
+    return Features(
+        accord=float(np.mean(overlaps)) ** 4,
+        least_agreement=min(overlaps),
+        disputed_in=_largest_piece(mask & (votes <= len(others) - 2), mask & (votes >= 2)),
+        disputed_out=_largest_piece((votes >= 2) & ~shade, mask),
+        overlap=_colour_overlap(scene.lab, mask),
+        ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
+        touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
+        close=float(mask[backdrops.border(mask.shape, 0.022)].mean()),
+        area=float(mask.mean()),
+        solidity=_solidity(mask),
+        pieces=1 - max(sizes) / sum(sizes),
+        thin=_thin(mask),
+        left_over=float((different & ~_grown(mask)).sum() / max(1, mask.sum())),
+        left_piece=_largest_piece(different, mask),
+        salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
+        followed=scene.backdrop.followed,
+    )
+
+
+# Logistic regression: weight, and the range it was fitted in (beyond it the feature says no more).
+# Fitted and printed by `bench/cutout.py --fit`; "good" is IoU > 0.9, no part over 1.5 % of the
+# product lost and no more than 3 % of something else kept.
+BIAS = -3.649
+WEIGHTS: dict[str, tuple[float, float, float]] = {
+    "accord": (12.308, 0.002, 0.993),
+    "least_agreement": (-11.713, 0.067, 0.998),
+    "disputed_in": (-1.731, 0.000, 1.000),
+    "overlap": (-5.930, 0.010, 0.782),
+    "ragged": (0.819, 1.131, 6.508),
+    "touch": (-10.454, 0.000, 0.377),
+    "area": (-4.048, 0.043, 0.690),
+    "solidity": (7.162, 0.202, 1.000),
+    "pieces": (-15.073, 0.000, 0.657),
+    "thin": (-28.750, 0.000, 0.104),
+    "left_over": (-0.464, 0.000, 6.544),
+}
+
+
+def confidence(measured: Features) -> float:
+    """The chance, 0..1, that the mask is good enough to cut by."""
+    values = asdict(measured)
+    score = BIAS
+    for name, (weight, low, high) in WEIGHTS.items():
+        score += weight * min(max(values[name], low), high)
+    return round(float(1 / (1 + np.exp(-score))), 3)
+
+
+def doubts(measured: Features) -> tuple[str, ...]:
+    """Vetoes in words, set beyond what good masks of the bench show: no confidence outweighs them.
+
+    They stand for what the bench has too little of: hands, shelves, worn clothes, lost parts.
+    """
+    plain = measured.followed > backdrops.FOLLOWED
+    reasons = (
+        (measured.touch > 0.005 or measured.close > 0.02, EDGE),
+        (measured.pieces > 0.03, PIECES),
+        (measured.overlap > 0.2, "the background has its colours too"),
+        (plain and measured.left_piece > 0.005, "a part of it would be lost"),
+        (measured.disputed_out > 0.02, "other ways find more of it"),
+        (measured.thin > 0.02, "parts of it are too thin"),
+        (measured.salient < 0.5, "it does not stand out"),
+        (measured.area < 0.02, SMALL),
+    )
+    return tuple(words for applies, words in reasons if applies)
+
+
+def shape_doubts(mask: Mask) -> tuple[str, ...]:
+    """The vetoes that a mask's shape alone can raise, for masks that nothing else was made of."""
+    sizes = _piece_sizes(mask)
+    reasons = (
+        (mask[backdrops.border(mask.shape, 0.008)].mean() > 0.005, EDGE),
+        (1 - max(sizes) / sum(sizes) > 0.03, PIECES),
+        (mask.mean() < 0.02, SMALL),
+    )
+    return tuple(words for applies, words in reasons if applies)
+
+
+def _shadow_like(lab: Floats, difference: Floats) -> Mask:
+    """Darker than the backdrop by the same colour: both chroma and hue follow the light."""
+    expected = lab - difference
+    ratio = lab[..., 0] / np.maximum(expected[..., 0], 1)
+    # In the dark the same surface has less chroma: compare with the backdrop's, scaled.
+    shift = np.hypot(lab[..., 1] - expected[..., 1] * ratio, lab[..., 2] - expected[..., 2] * ratio)
+    return np.asarray((ratio > 0.45) & (ratio < 1.0) & (shift < 4.5))
+
+
+def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
+    """Where the light is a share of the backdrop's, the same share in red, green and blue."""
+    surface = to_linear(from_lab(backdrop.surface(*small.shape[:2])))
+    light = to_linear(cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8))
+    floor = np.float32(0.004)  # of full light: below it the bytes hold no colour
+    shares = np.log((light + floor) / (surface + floor))
+    level = shares.mean(axis=2)
+    colour = np.abs(shares - level[..., None]).max(axis=2)
+    slack = 0.05 + 0.012 / np.maximum(surface.min(axis=2), 0.02)
+    return np.asarray((level > np.log(0.2)) & (level < 0.03) & (colour < np.minimum(slack, 0.2)))
+
+
+def _disc(width: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
+
+
+def _grown(mask: Mask) -> Mask:
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
+
+
+def _thin(mask: Mask) -> float:
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
+    return float((mask & ~opened).sum() / max(1, mask.sum()))
+
+
+def _colour_overlap(lab: Floats, mask: Mask) -> float:
+    """Of the colours inside with those outside, the near surroundings counting double."""
+    bins = _bins(lab)
+    around = cv2.dilate(mask.astype(np.uint8), _disc(9)).astype(bool) & ~mask
+    outside = _histogram(bins[~mask])
+    near = _histogram(bins[around]) if around.any() else outside
+    return float(np.sqrt(_histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())
+
+
+def _outline(mask: Mask) -> int:
+    """Pixels of the outline, the frame's edge not counted."""
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return int((mask & ~inner & ~backdrops.border(mask.shape, 0.01)).sum())
+
+
+def _bins(lab: Floats) -> NDArray[np.int64]:
+    """One number per colour cell of 10 x 10 x 10 delta E."""
+    cells = np.clip(lab / 10 + np.array([0, 7, 7]), 0, [9, 13, 13]).astype(np.int64)
+    return np.asarray(cells @ np.array([196, 14, 1]))
+
+
+def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
+    counts = np.bincount(bins, minlength=1960).astype(np.float64)
+    return np.asarray(counts / max(1.0, counts.sum()))
+
+
+def _largest_piece(what: Mask, but: Mask) -> float:
+    """The largest piece of `what` that lies 2 px and more away from `but`, relative to `but`."""
+    apart = what & ~_grown(but)
+    sizes = _piece_sizes(apart) if apart.any() else [0]
+    return min(1.0, max(sizes) / max(1, int(but.sum())))
+
+
+def _solidity(mask: Mask) -> float:
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    hull = cv2.contourArea(cv2.convexHull(points)) if points is not None else 0.0
+    return float(min(1.0, mask.sum() / max(1.0, hull)))
+
+
+def _piece_sizes(mask: Mask) -> list[int]:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return [int(area) for area in stats[1:, cv2.CC_STAT_AREA]] or [1]
+
+
+def _iou(first: Mask, second: Mask) -> float:
+    either = int((first | second).sum())
+    return float((first & second).sum() / either) if either else 0.0
+
+
+def _gradient(plane: Floats) -> Floats:
+    across, down = cv2.Sobel(plane, cv2.CV_32F, 1, 0), cv2.Sobel(plane, cv2.CV_32F, 0, 1)
+    return (np.hypot(across, down) / 4).astype(np.float32)

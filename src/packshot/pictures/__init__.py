@@ -1,0 +1,1 @@
+"""Bytes <-> pixels: checking, normalising, finishing, in child processes."""

@@ -1,0 +1,232 @@
+"""Runs pixel work in child processes: a picture that crashes or hangs takes nothing with it.
+
+Each child has a memory limit, low priority, no secret in its environment and one socket to its
+parent; one job at a time, a deadline for each, and a fresh child after every death. It contains
+crashes; it is no sandbox, for the child runs as the same user.
+
+Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
+killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
+the parent's main module (the web application) again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, cast
+
+from packshot.errors import PackshotError, PictureError, Stopping, Unavailable
+
+T = TypeVar("T")
+
+#: What a child may see of our environment: nothing that could be a secret.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "U2NET_HOME")
+#: One thread per child (the pool is the parallelism), and few malloc arenas: they count as memory.
+SINGLE_THREADED = {
+    "VIPS_CONCURRENCY": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+NICENESS = 10
+OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
+
+
+class Pixels:
+    """A few child processes for pixel work, started at the first job, shared by many threads."""
+
+    def __init__(self, processes: int = 1, memory_mb: int = 1500, deadline: float = 60.0) -> None:
+        """`memory_mb` limits each child's address space; `deadline` is in seconds per job."""
+        self._memory_mb = memory_mb
+        self._deadline = deadline
+        self._free: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
+        for _ in range(processes):
+            self._free.put(None)  # a slot whose child has yet to start
+        self._children: set[_Child] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        # Without it a forgotten Pixels would leave its children to be reaped by nobody.
+        weakref.finalize(self, _stop_all, self._children)
+
+    def run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
+        """`function(*args)` in a child: a module-level function, with arguments that pickle.
+
+        What the function raises comes back as itself. Raises PictureError `picture_crashed` when
+        the child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting
+        for a free child not counted), both retryable; Unavailable once closed, or when the
+        machine can't start a child.
+        """
+        deadline = self._deadline if deadline is None else deadline
+        succeeded, answer = self._ask((function, args), deadline)
+        if not succeeded:
+            raise cast(BaseException, answer)
+        return cast(T, answer)
+
+    def close(self) -> None:
+        """Stop all children. Jobs under way raise Unavailable, which counts no attempt."""
+        with self._lock:
+            self._closed = True
+            _stop_all(self._children)
+
+    def _ask(self, job: tuple[object, ...], deadline: float) -> tuple[bool, object]:
+        child = self._free.get()
+        try:
+            child = self._ready(child)
+            # Not before: of those who wait each would hold its photo twice.
+            return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
+        except PictureError:
+            if self._closed:
+                raise Stopping() from None
+            raise
+        finally:
+            self._free.put(child)
+
+    def _ready(self, child: _Child | None) -> _Child:
+        """The child itself while it lives, else a new one in its place."""
+        if child is not None and child.alive():
+            return child
+        with self._lock:
+            if self._closed:
+                raise Stopping()
+            if child is not None:
+                self._children.discard(child)
+            fresh = self._started()
+            self._children.add(fresh)
+            return fresh
+
+    def _started(self) -> _Child:
+        try:
+            return _Child(self._memory_mb)
+        except OSError as error:  # no descriptor, memory or process left
+            raise Unavailable(f"this machine can't start a pixel process: {error}") from error
+
+
+class _Child:
+    """One child process and our end of its socket."""
+
+    def __init__(self, memory_mb: int) -> None:
+        self._socket, theirs = Pipe()
+        serve = f"serve({theirs.fileno()}, {memory_mb})"
+        command = f"from packshot.pictures.child_processes import serve; {serve}"
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [sys.executable, "-P", "-c", command],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=_child_environment(),
+            )
+
+    def alive(self) -> bool:
+        """Does the idle child still run? One that just died has closed its end already."""
+        return self._process.poll() is None and not self._socket.poll(0)
+
+    def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
+        """(succeeded, result or exception); a child that gave no answer is stopped for good."""
+        try:
+            self._socket.send_bytes(job)
+            if self._socket.poll(deadline):
+                return cast(tuple[bool, object], self._socket.recv())
+        except (EOFError, OSError) as error:
+            raise self._crashed() from error
+        self.stop()
+        raise PictureError(
+            f"The picture took longer than {deadline:g} seconds to work on and was given up; "
+            "save it again with fewer pixels if this repeats.",
+            code="picture_too_slow",
+            retryable=True,
+        )
+
+    def stop(self) -> None:
+        """Kill and reap: the child ignores polite signals, and has nothing to tidy up."""
+        self._process.kill()
+        self._process.wait()
+        # The socket stays open: a thread may be waiting on it, and must see its end.
+
+    def _crashed(self) -> PictureError:
+        self.stop()
+        return PictureError(
+            "Working on the picture crashed the decoder or took too much memory (exit code "
+            f"{self._process.returncode}); save it again with a picture editor if this repeats.",
+            code="picture_crashed",
+            retryable=True,
+        )
+
+
+def _stop_all(children: set[_Child]) -> None:
+    for child in list(children):
+        child.stop()
+
+
+def _child_environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    importable = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    return kept | SINGLE_THREADED | {"PYTHONPATH": importable, "VIPS_BLOCK_UNTRUSTED": "1"}
+
+
+# ---- the child's side
+
+
+def serve(descriptor: int, memory_mb: int) -> None:
+    """A child's whole life: answer jobs until the parent closes its end, or dies."""
+    _restrict(memory_mb)
+    threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
+    socket: Connection[Any, Any] = Connection(descriptor)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            socket.send(_answer(socket.recv_bytes()))
+
+
+def _restrict(memory_mb: int) -> None:
+    # Ctrl-C and a supervisor's SIGTERM reach the whole group, while the parent still drains: it
+    # decides when we end, by closing the socket or by SIGKILL.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
+
+
+def _die_with_parent(descriptor: int) -> NoReturn:
+    """End at once when the parent is gone, in the middle of a job too.
+
+    Not PR_SET_PDEATHSIG: that fires when the parent's *thread* which started us ends.
+    """
+    hangup = select.poll()
+    hangup.register(descriptor, 0)  # POLLHUP is reported whatever the mask
+    while not hangup.poll():
+        pass
+    os._exit(0)
+
+
+def _answer(job: bytes) -> tuple[bool, object]:
+    try:
+        function, args = pickle.loads(job)  # noqa: S301 - our own parent wrote it
+        return True, function(*args)
+    except Exception as error:
+        if isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY:
+            os._exit(os.EX_OSERR)  # nothing is certain after it: a fresh child is cheap
+        return False, _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error with the child's traceback as a note; a plain one when it can't be pickled."""
+    if not isinstance(error, PackshotError):  # one of ours says all there is to say
+        error.add_note(f"in a pixel process:\n{traceback.format_exc()}")
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this line
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

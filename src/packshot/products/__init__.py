@@ -1,0 +1,1 @@
+"""The products of a shop: created, listed, decided, exported, kept tidy."""

@@ -1,0 +1,156 @@
+"""Approved pictures as rows for a shop's own systems: CSV and JSON lines, page by page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from sqlalchemy import func, select
+
+from packshot.database.engine import Database
+from packshot.database.models import APPROVED, Decision, Product, ProductImage
+
+Format = Literal["csv", "jsonl"]
+CONTENT_TYPES: Final[dict[Format, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/x-ndjson",
+}
+PAGE: Final = 500
+#: A spreadsheet takes a cell that begins so for a formula, full-width forms included
+#: (owasp.org/www-community/attacks/CSV_Injection).
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True)
+class ApprovedImage:
+    """One approved picture of an approved product's current round; money in the currency itself."""
+
+    product_id: int
+    category: str
+    mrp: Decimal
+    price: Decimal
+    discount: Decimal | None
+    gst: Decimal | None
+    batch_id: str | None
+    image_id: int
+    image_url: str
+    media_url: str | None
+    round: int
+    variant: int
+    title: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    enhancer: str | None
+    model: str | None
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+COLUMNS: Final = tuple(column.name for column in fields(ApprovedImage))
+
+
+def approved_images(
+    database: Database, *, batch: str | None = None, category: str | None = None
+) -> Iterator[ApprovedImage]:
+    """What is approved now, oldest picture first; no transaction is open between two pages."""
+    after = 0
+    while rows := _page(database, after, batch, category):
+        yield from rows
+        after = rows[-1].image_id
+
+
+def _page(
+    database: Database, after: int, batch: str | None, category: str | None
+) -> list[ApprovedImage]:
+    query = (
+        select(Product, ProductImage)
+        .join(ProductImage, ProductImage.product_id == Product.id)
+        .where(
+            ProductImage.id > after,
+            ProductImage.status == APPROVED,
+            ProductImage.round == Product.round,
+            Product.status == APPROVED,
+        )
+        .order_by(ProductImage.id)
+        .limit(PAGE)
+    )
+    query = query.where(Product.batch_id == batch) if batch is not None else query
+    query = query.where(Product.category == category) if category is not None else query
+    with database.read() as session:
+        found = session.execute(query).all()
+        ids = [image.id for _, image in found]
+        latest = select(func.max(Decision.id)).where(Decision.image_id.in_(ids))
+        decisions = session.scalars(
+            select(Decision).where(Decision.id.in_(latest.group_by(Decision.image_id)))
+        ).all()
+    approvals = {decision.image_id: decision for decision in decisions}
+    return [_row(product, image, approvals.get(image.id)) for product, image in found]
+
+
+def _row(product: Product, image: ProductImage, approval: Decision | None) -> ApprovedImage:
+    return ApprovedImage(
+        product_id=product.id,
+        category=product.category,
+        mrp=product.mrp,
+        price=product.price,
+        discount=product.discount,
+        gst=product.gst,
+        batch_id=product.batch_id,
+        image_id=image.id,
+        image_url=image.image_url,
+        media_url=f"/media/{image.object_key}" if image.object_key else None,
+        round=image.round,
+        variant=image.variant,
+        title=image.title,
+        width=image.width,
+        height=image.height,
+        bytes=image.bytes,
+        sha256=image.sha256,
+        enhancer=image.enhancer,
+        model=image.model,
+        approved_by=approval.who if approval else None,
+        approved_at=approval.at if approval else None,
+    )
+
+
+def written(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
+    """The rows as text, one line each; CSV begins with the names of its columns."""
+    if as_format == "csv":
+        yield _csv_line(COLUMNS)
+        yield from (_csv_line([_cell(value) for value in astuple(row)]) for row in rows)
+    else:
+        yield from (
+            json.dumps(vars(row), default=_plain, ensure_ascii=False) + "\n" for row in rows
+        )
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Numbers as they are; text that a spreadsheet would run gets an apostrophe before it."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        starts = value.startswith(FORMULA) or value.strip().startswith(FORMULA)
+        return f"'{value}" if starts else value
+    return str(_plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} has no place in an export")

@@ -1,0 +1,177 @@
+"""What the operator watches, read from the database: any process tells the same."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import and_, case, exists, func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import (
+    APPROVED,
+    FAILED,
+    PENDING,
+    REJECTED,
+    Call,
+    Decision,
+    Delivery,
+    Product,
+    ProductImage,
+    Round,
+    lease_is_free,
+    now,
+)
+from packshot.work.ledger import products_paid_for, spent_today
+
+HOUR: Final = 3600
+#: Rounds looked at for the times of the last hour, the latest.
+ROUNDS: Final = 5000
+QUANTILES: Final = (0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Times:
+    """How often something was done in the last hour, and its quantiles in seconds."""
+
+    count: int
+    quantiles: dict[float, float]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Counts are of now unless they say otherwise; money in US dollars, times in seconds.
+
+    `first_pass` is the share of reviewed products that were approved in the first round that came
+    before a reviewer, None before there is one.
+    """
+
+    products: dict[str, int]
+    images: dict[str, int]
+    failed: dict[str, int]  # error code -> products
+    rejections: dict[str, int]  # reason -> decisions so far
+    calls: dict[tuple[str, str], int]  # (kind, outcome) -> paid requests so far
+    spent: float
+    spent_today: float
+    products_paid_for: int
+    waiting: int
+    in_flight: int
+    oldest_seconds: float
+    made_last_hour: int
+    reviewed_last_hour: int
+    first_pass: float | None
+    steps: dict[str, Times]
+    ready: Times
+    webhooks: dict[str, int]  # waiting, given_up
+
+    @property
+    def cost_per_product(self) -> float | None:
+        """All money spent over the products made for it, a redo counted anew; None before one."""
+        return self.spent / self.products_paid_for if self.products_paid_for else None
+
+    @property
+    def cost_per_approved(self) -> float | None:
+        """All money spent over all pictures approved; None before there is one."""
+        approved = self.images.get(APPROVED, 0)
+        return self.spent / approved if approved else None
+
+
+def read_figures(database: Database, lease_seconds: float) -> Figures:
+    """Read them all. Raises Unavailable."""
+    with database.read() as session:
+        calls = session.execute(
+            select(Call.kind, Call.outcome, func.count(), func.sum(Call.cost)).group_by(
+                Call.kind, Call.outcome
+            )
+        ).all()
+        steps, ready = _times(session)
+        return Figures(
+            products=_by(session, Product.status),
+            images=_by(session, ProductImage.status),
+            failed=_by(session, Product.error_code, Product.status == FAILED),
+            rejections=_by(session, Decision.reason, Decision.status == REJECTED),
+            calls={(kind, outcome or "under_way"): count for kind, outcome, count, _ in calls},
+            # Without calls under way: their real cost may be less, and a counter never goes back.
+            spent=float(sum(cost or 0 for _, outcome, _, cost in calls if outcome)),
+            spent_today=float(spent_today(session)),
+            products_paid_for=products_paid_for(session),
+            **_queue(session, lease_seconds),
+            made_last_hour=_lately(session, ProductImage.created_at),
+            reviewed_last_hour=_lately(session, Decision.at),
+            first_pass=_first_pass(session),
+            steps=steps,
+            ready=ready,
+            webhooks=_webhooks(session),
+        )
+
+
+def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:
+    rows = session.execute(select(column, func.count()).where(*where).group_by(column)).all()
+    return {value or "none": count for value, count in rows}
+
+
+def _lately(session: Session, column: Any) -> int:
+    return session.scalar(select(func.count()).where(column >= now(-HOUR))) or 0
+
+
+def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
+    """Whatever queue is used: the rows are the truth."""
+    free = lease_is_free(lease_seconds)
+    waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
+    oldest = func.min(Product.queued_at).filter(free)
+    counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
+    waiting, held, since, moment = session.execute(counts.where(waits)).one()
+    age = max(0.0, (moment - since).total_seconds()) if since else 0.0
+    return {"waiting": waiting, "in_flight": held, "oldest_seconds": age}
+
+
+def _first_pass(session: Session) -> float | None:
+    """A product whose reviewer asked for another round was sent back, whatever became of it since.
+
+    A round that failed never came before a reviewer.
+    """
+    earlier = and_(
+        Round.product_id == Product.id, Round.number < Product.round, Round.ready_at.is_not(None)
+    )
+    sent_back = and_(Product.round > 1, exists().where(earlier))
+    at_once = and_(Product.status == APPROVED, not_(sent_back))
+    reviewed = select(func.count(case((at_once, 1))), func.count())
+    reviewed = reviewed.where(or_(Product.status.in_((APPROVED, REJECTED)), sent_back))
+    accepted, all_of_them = session.execute(reviewed).one()
+    return accepted / all_of_them if all_of_them else None
+
+
+def _times(session: Session) -> tuple[dict[str, Times], Times]:
+    rounds = session.execute(
+        select(Round.seconds, Round.opened_at, Round.ready_at)
+        .where(Round.ready_at >= now(-HOUR))
+        .order_by(Round.ready_at.desc())
+        .limit(ROUNDS)
+    ).all()
+    took: dict[str, list[float]] = defaultdict(list)
+    for seconds, _, _ in rounds:
+        for step, each in (seconds or {}).items():
+            took[step] += each
+    until_ready = [max(0.0, (r - o).total_seconds()) for _, o, r in rounds if r is not None]
+    return {step: times_of(each) for step, each in took.items()}, times_of(until_ready)
+
+
+def times_of(seconds: Sequence[float]) -> Times:
+    """Quantiles by the nearest rank; none of nothing."""
+    ranked = sorted(seconds)
+    if not ranked:
+        return Times(0, {})
+    return Times(
+        len(ranked), {q: ranked[max(0, math.ceil(q * len(ranked)) - 1)] for q in QUANTILES}
+    )
+
+
+def _webhooks(session: Session) -> dict[str, int]:
+    waits = Delivery.not_before.is_not(None)
+    given_up = and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None))
+    row = session.execute(select(func.count().filter(waits), func.count().filter(given_up))).one()
+    return {"waiting": row[0], "given_up": row[1]}

@@ -1,0 +1,234 @@
+"""Removes objects that are past their time, never an approved picture; deletes whole products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from sqlalchemy import ColumnElement, Select, Update, and_, delete, false, func, select, update
+
+from packshot.database.engine import Database
+from packshot.database.models import (
+    APPROVED,
+    REJECTED,
+    Decision,
+    Product,
+    ProductImage,
+    Round,
+    normalised_key,
+    now,
+    preview_key,
+)
+from packshot.errors import NotFound
+from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.storage import Storage
+
+Row = TypeVar("Row")
+DAY: Final = 86_400
+#: Rows marked in one transaction.
+PAGE: Final = 200
+#: The rows at hand stay as they were found.
+AS_FOUND: Final = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was, or would be, removed: raw photos of so many products, so many rejected pictures
+    and their bytes."""
+
+    raw_photos: int
+    rejected: int
+    rejected_bytes: int
+
+
+class Retention:
+    """`raw_days` after its review a product's upload and normalised copy may go, `rejected_days`
+    after its rejection a picture; None: never.
+
+    A row is marked first and its objects are removed after the commit, so a reviewer never
+    approves what is being removed. That they are gone is noted last: what a crash left in between
+    the next run removes, whenever that is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        raw_days: int | None = None,
+        rejected_days: int | None = None,
+    ) -> None:
+        self.database = database
+        self.storage = storage
+        self.raw_days = raw_days
+        self.rejected_days = rejected_days
+
+    # -- prune -------------------------------------------------------------------------------
+
+    def plan(self) -> Pruned:
+        """What `prune` would remove now. Changes nothing."""
+        size = func.coalesce(func.sum(ProductImage.bytes), 0)
+        with self.database.read() as session:
+            raw = session.scalar(select(func.count(Product.id)).where(self._raw_is_over()))
+            rejected, in_bytes = session.execute(
+                select(func.count(ProductImage.id), size).where(self._rejected_is_over())
+            ).one()
+        return Pruned(raw or 0, rejected, in_bytes or 0)
+
+    def prune(self) -> Pruned:
+        """Remove what is past its time; return what was removed."""
+        self._finish_last_run()
+        raw = rejected = in_bytes = 0
+        while products := self._mark_raw():
+            raw += len(products)
+            self._remove_raw(products)
+        while images := self._mark_rejected():
+            rejected += len(images)
+            in_bytes += sum(image.bytes or 0 for image in images)
+            self._remove_images(images)
+        return Pruned(raw, rejected, in_bytes)
+
+    def _raw_is_over(self) -> ColumnElement[bool]:
+        if self.raw_days is None:
+            return false()
+        return and_(
+            Product.status.in_((APPROVED, REJECTED)),
+            Product.updated_at < now(-self.raw_days * DAY),
+            Product.raw_removed_at.is_(None),
+        )
+
+    def _rejected_is_over(self) -> ColumnElement[bool]:
+        if self.rejected_days is None:
+            return false()
+        return and_(
+            ProductImage.status == REJECTED,
+            ProductImage.updated_at < now(-self.rejected_days * DAY),
+            ProductImage.removed_at.is_(None),
+            ProductImage.object_key.is_not(None),
+        )
+
+    def _mark_raw(self) -> Sequence[Product]:
+        with self.database.write() as session:
+            products = session.scalars(
+                select(Product)
+                .where(self._raw_is_over())
+                .order_by(Product.id)
+                .limit(PAGE)
+                .with_for_update()
+            ).all()
+            marked = update(Product).where(Product.id.in_([product.id for product in products]))
+            session.execute(
+                marked.values(
+                    raw_removed_at=now(), raw_deleted_at=None, version=Product.version + 1
+                ),
+                execution_options=AS_FOUND,
+            )
+        return products
+
+    def _mark_rejected(self) -> Sequence[ProductImage]:
+        with self.database.write() as session:
+            images = session.scalars(
+                select(ProductImage)
+                .where(self._rejected_is_over())
+                .order_by(ProductImage.id)
+                .limit(PAGE)
+                .with_for_update()
+            ).all()
+            marked = update(ProductImage).where(ProductImage.id.in_([each.id for each in images]))
+            session.execute(marked.values(removed_at=now()), execution_options=AS_FOUND)
+            changed = update(Product).where(Product.id.in_({each.product_id for each in images}))
+            session.execute(changed.values(version=Product.version + 1))
+        return images
+
+    def _finish_last_run(self) -> None:
+        """What was marked and not noted as deleted: a run that died may have left the objects."""
+        raw = Product.raw_removed_at.is_not(None), Product.raw_deleted_at.is_(None)
+        while products := self._page(select(Product).where(*raw).order_by(Product.id)):
+            self._remove_raw(products)
+        rejected = (
+            ProductImage.removed_at.is_not(None),
+            ProductImage.deleted_at.is_(None),
+            ProductImage.status == REJECTED,
+        )
+        while images := self._page(select(ProductImage).where(*rejected).order_by(ProductImage.id)):
+            self._remove_images(images)
+
+    def _page(self, rows: Select[Row]) -> Sequence[Row]:
+        with self.database.read() as session:
+            return session.scalars(rows.limit(PAGE)).all()
+
+    def _remove_raw(self, products: Sequence[Product]) -> None:
+        keys = [
+            normalised_key(product.media_namespace, product.id)
+            for product in products
+            if product.media_namespace is not None
+        ]
+        self._remove([*keys, *self._uploads(products)])
+        ids = [product.id for product in products]
+        self._note(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
+
+    def _remove_images(self, images: Sequence[ProductImage]) -> None:
+        self._remove([image.object_key for image in images if image.object_key is not None])
+        ids = [image.id for image in images]
+        self._note(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
+
+    def _note(self, deleted: Update) -> None:
+        with self.database.write() as session:
+            session.execute(deleted, execution_options=AS_FOUND)
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        self.storage.delete([each for key in keys for each in with_previews(key)])
+
+    def _uploads(self, products: Sequence[Product]) -> list[str]:
+        """Their uploads, without those that another product still needs.
+
+        Only what lies under uploads/ is ours to remove: a raw image elsewhere is the seller's.
+        """
+        keys = {product.raw_image: self._upload(product.raw_image) for product in products}
+        ours = {url for url, key in keys.items() if key is not None}
+        needed = select(Product.raw_image).where(
+            Product.raw_image.in_(ours),
+            Product.raw_removed_at.is_(None),
+            Product.id.not_in([product.id for product in products]),
+        )
+        with self.database.read() as session:
+            needed_still = set(session.scalars(needed)) if ours else set()
+        return [key for url, key in keys.items() if key is not None and url not in needed_still]
+
+    def _upload(self, raw_image: str) -> str | None:
+        key = self.storage.own_key(raw_image)
+        return key if key is not None and key.startswith("uploads/") else None
+
+    # -- delete ------------------------------------------------------------------------------
+
+    def delete_product(self, product_id: int) -> None:
+        """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
+
+        Objects first: broken off in between, it can be asked for again. Objects once more at the
+        end: a worker that had the product in hand may have stored one meanwhile.
+        """
+        with self.database.read() as session:
+            product = session.get(Product, product_id)
+            if product is None:
+                raise NotFound(f"there is no product {product_id}")
+        self._remove(self._uploads([product]))
+        self._remove_everything(product_id)
+        with self.database.write() as session:
+            session.get(Product, product_id, with_for_update=True)
+            for table in (Decision, ProductImage, Round):
+                session.execute(delete(table).where(table.product_id == product_id))
+            session.execute(delete(Product).where(Product.id == product_id))
+        self._remove_everything(product_id)
+
+    def _remove_everything(self, product_id: int) -> None:
+        self.storage.delete(list(self._everything(product_id)))
+
+    def _everything(self, product_id: int) -> Iterator[str]:
+        yield from self.storage.list(f"answers/{product_id}/")
+        for kind in ("enhanced", "normalised"):
+            yield from self.storage.list(f"{kind}/{product_id}/")
+            yield from self.storage.list(f"previews/{kind}/{product_id}/")
+
+
+def with_previews(key: str) -> list[str]:
+    return [key, *(preview_key(key, side) for side in PREVIEW_SIDES)]

@@ -1,0 +1,180 @@
+"""Tells the queue which products wait for work, beside the request that made them."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+
+from packshot import faults
+from packshot.database.engine import Database
+from packshot.database.models import (
+    PENDING,
+    PRODUCTS,
+    Product,
+    is_waiting_for_work,
+    lock_in_order,
+    now,
+)
+from packshot.errors import PackshotError
+from packshot.queues import Queue
+
+log = logging.getLogger("packshot.sender")
+
+#: Products sent before they are marked as sent: ten requests to SQS, one transaction.
+AT_ONCE: Final = 100
+#: A process that ends sends no longer than this (seconds); a worker sends the rest again.
+LAST_SECONDS: Final = 3.0
+#: A queue that did not take a product is left in peace for so long: the re-sender tries it.
+KEEP_STILL_SECONDS: Final = 15.0
+#: Until then the process that made a product may be sending it yet.
+UNSENT_SECONDS: Final = 30.0
+#: A product that was sent and is still waiting after this long may be lost: see `resend`.
+RESEND_AFTER_SECONDS: Final = 120.0
+#: And after this long it passes for lost, whatever the queue seems to hold.
+SURELY_LOST_SECONDS: Final = 6 * 3600.0
+RESEND_AT_MOST: Final = 1000
+
+
+class Sender:
+    """Sends after the commit, in a thread that lives as long as something waits to be sent.
+
+    No request waits for the queue, however slow or far away. What is not sent, because the queue
+    or the process went away, is found in the database by `resend`, which every worker calls.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: Queue,
+        lease_seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.database, self.queue = database, queue
+        self.lease_seconds = lease_seconds
+        self.clock = clock
+        self._keep_still_until = float("-inf")
+        self._waiting: deque[int] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def send(self, product_ids: Sequence[int]) -> None:
+        """Have the queue told, soon. The products must be committed."""
+        if not self.queue.is_external:
+            faults.point("before_send")
+            self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
+            return
+        with self._lock:
+            self._waiting.extend(product_ids)
+            if self._thread is None or not self._thread.is_alive():
+                self._begin()
+
+    def _begin(self) -> None:
+        # A daemon, for which an orderly end of the process waits a moment and no longer.
+        thread = threading.Thread(target=self._work, name="packshot-sender", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread is left, but the products are committed
+            log.warning("%d products are sent later: %s", len(self._waiting), error)
+            self._waiting.clear()
+        else:
+            self._thread = thread
+            atexit.register(self.close)
+
+    def flush(self) -> None:
+        """Wait until all was sent or left to the re-sender, but only for a moment."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join(LAST_SECONDS)
+
+    def close(self) -> None:
+        """At the end of the process: what is not sent in a moment is left to the re-sender."""
+        atexit.unregister(self.close)
+        self.flush()
+        with self._lock:
+            self._waiting.clear()
+
+    def _work(self) -> None:
+        while ids := self._next():
+            if self.clock() < self._keep_still_until:
+                continue  # left to the re-sender
+            try:
+                self._send(ids)
+            except BaseException:
+                log.exception("product %d and %d more are sent later", ids[0], len(ids) - 1)
+
+    def _next(self) -> list[int]:
+        with self._lock:
+            ids = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            if not ids:
+                self._thread = None
+                atexit.unregister(self.close)
+            return ids
+
+    def _send(self, product_ids: Sequence[int]) -> int:
+        """How many the queue took."""
+        try:
+            faults.point("before_send")
+            taken = self.queue.send(product_ids)
+            faults.point("before_mark")
+            self._mark_sent(taken)
+            return len(taken)
+        except PackshotError as error:
+            self._keep_still_until = self.clock() + KEEP_STILL_SECONDS
+            log.warning(
+                "products are committed but not sent yet, %d for one: they are sent later: %s",
+                product_ids[0],
+                error.message,
+            )
+            return 0
+
+    def _mark_sent(self, product_ids: Collection[int]) -> None:
+        with self.database.write_rows(lasting=False) as rows:  # unsent ones are sent again
+            lock_in_order(rows, product_ids)
+            sent = update(PRODUCTS).where(PRODUCTS.c.id.in_(product_ids))
+            rows.execute(sent.values(sent_at=now()))
+
+    def resend(self) -> int:
+        """Send again what waits for work but was never sent, or so long ago that it was lost.
+
+        No more are taken for lost than the queue holds too few: with a long backlog most messages
+        are old, and sending them again would only make it longer. But strays and doubles in the
+        queue would hide the lost ones for ever: after some hours nothing is counted any more.
+        Raises Unavailable.
+        """
+        if not self.queue.is_external:
+            return 0
+        never = Product.sent_at.is_(None) & (Product.queued_at <= now(-UNSENT_SECONDS))
+        # These first: they need no count of what the queue holds, which may be denied.
+        uncounted = self._overdue(or_(never, Product.sent_at <= now(-SURELY_LOST_SECONDS)))
+        sent = self._send(uncounted) if uncounted else 0
+        old = self._overdue(Product.sent_at <= now(-RESEND_AFTER_SECONDS))
+        lost = old[: self._too_few_in_queue()] if old else []
+        if lost:
+            sent += self._send(lost)
+        return sent
+
+    def _overdue(self, condition: ColumnElement[bool]) -> list[int]:
+        with self.database.read() as session:
+            oldest_first = (
+                select(Product.id)
+                .where(is_waiting_for_work(self.lease_seconds), condition)
+                .order_by(Product.queued_at)
+                .limit(RESEND_AT_MOST)
+            )
+            return list(session.scalars(oldest_first))
+
+    def _too_few_in_queue(self) -> int:
+        sent = (Product.status == PENDING) & Product.sent_at.is_not(None)
+        with self.database.read() as session:
+            should = session.scalar(select(func.count()).select_from(Product).where(sent)) or 0
+        depth = self.queue.depth()
+        return max(0, should - depth.waiting - depth.in_flight)

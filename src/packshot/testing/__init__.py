@@ -1,0 +1,1 @@
+"""What tests and demonstrations of Packshot start: the fake Gemini."""

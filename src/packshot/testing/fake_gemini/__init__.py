@@ -1,0 +1,11 @@
+"""A Gemini of our own on a local port: real pictures, strict as Google's, and told to misbehave.
+
+`packshot serve --fake-gemini` runs the whole application against it; tests and load runs count by
+its ledger what was paid. It knows nothing of Packshot but the `x-packshot-call` header.
+"""
+
+from packshot.testing.fake_gemini.faults import FAULTS
+from packshot.testing.fake_gemini.server import FakeGemini
+from packshot.testing.fake_gemini.writing import PaidCall
+
+__all__ = ["FAULTS", "FakeGemini", "PaidCall"]

@@ -1,0 +1,391 @@
+"""The fake's sockets: threads, HTTP/1.1, the order of faults to come, and the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+from packshot.testing.fake_gemini import strict
+from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, reply_of_refusal
+from packshot.testing.fake_gemini.writing import PaidCall, answer
+
+ROUTE = re.compile(r".*/(?:v1|v1beta)/models(?:/(?P<model>[^:/?]+)(?P<verb>:\w+)?)?(?:\?.*)?")
+CONTROL = "/fake/"
+DRIP_SECONDS = 0.05
+HANG_SECONDS = 600.0
+MAX_BODY = 100_000_000
+
+
+@dataclass
+class _Order:
+    """A fault to come: for the next `times` requests that match."""
+
+    fault: Fault
+    name: str
+    times: int
+    kind: str | None
+    call: str | None
+
+    def matches(self, kind: str, call: str) -> bool:
+        return self.times > 0 and self.kind in {None, kind} and self.call in {None, call}
+
+
+class FakeGemini:
+    """Use as a context manager; `url` is what GOOGLE_GEMINI_BASE_URL wants.
+
+    `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
+    their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
+    whatever was asked for (small ones make fast tests); `tls` serves https.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        latency: float = 0.0,
+        ledger: Path | None = None,
+        key: str | None = None,
+        side: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        chances: dict[str, float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.latency, self.key, self.side = latency, key, side
+        self.calls: list[PaidCall] = []
+        self.requests: list[dict[str, Any]] = []  # bodies, for tests to look at
+        self.headers: list[dict[str, str]] = []
+        self.keep_bodies = 50
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.stopping = threading.Event()
+        self._chances, self._random = dict(chances or {}), random.Random(seed)
+        self._orders: list[_Order] = []
+        self._ledger = ledger.open("a", encoding="utf-8") if ledger else None
+        self._lock = threading.Lock()
+        self._server = _Server((host, port), _handler_for(self))
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.wrap(tls)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:port`, or https."""
+        host, port = self._server.server_address[:2]
+        return f"{self._scheme}://{host!s}:{port}"
+
+    @property
+    def connections(self) -> int:
+        """Connections ever accepted."""
+        return self._server.accepted
+
+    def start(self) -> Self:
+        """Serve in a thread of this process."""
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving, and let go of everyone who waits."""
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.hang_up()
+        self._thread.join()
+        if self._ledger:
+            self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def misbehave(
+        self,
+        fault: str | Fault,
+        times: int = 1,
+        *,
+        kind: str | None = None,
+        call: str | None = None,
+    ) -> None:
+        """The next `times` requests (of a kind, "analysis" or "picture"; of a call) go wrong."""
+        named = FAULTS[fault] if isinstance(fault, str) else fault
+        name = fault if isinstance(fault, str) else "own"
+        with self._lock:
+            self._orders.append(_Order(named, name, times, kind, call))
+
+    def behave(self) -> None:
+        """Forget all orders and chances."""
+        with self._lock:
+            self._orders.clear()
+            self._chances.clear()
+
+    def paid(self, call: str | None = None) -> list[PaidCall]:
+        """The calls that were paid for, or those of one product/round/variant."""
+        with self._lock:
+            return [each for each in self.calls if each.paid and call in {None, each.call}]
+
+    # --- For the handler ------------------------------------------------------------------------
+
+    def fault_for(self, kind: str, call: str) -> tuple[str, Fault] | None:
+        with self._lock:
+            for order in self._orders:
+                if order.matches(kind, call):
+                    order.times -= 1
+                    return order.name, order.fault
+            for name, chance in self._chances.items():
+                if self._random.random() < chance:
+                    return name, FAULTS[name]
+        return None
+
+    def enter(self, headers: dict[str, str], body: dict[str, Any]) -> None:
+        with self._lock:
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            self.headers.append(headers)
+            self.requests.append(body)
+            del self.headers[: -self.keep_bodies], self.requests[: -self.keep_bodies]
+
+    def leave(self) -> None:
+        with self._lock:
+            self.in_flight -= 1
+
+    def write_down(self, call: PaidCall) -> None:
+        with self._lock:
+            self.calls.append(call)
+            if self._ledger and not self._ledger.closed:
+                self._ledger.write(call.line())
+                self._ledger.flush()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not beyond the end."""
+        self.stopping.wait(seconds)
+
+    def think(self) -> None:
+        """The latency of one answer."""
+        if self.latency:
+            self.wait(self.latency * (0.67 + 0.66 * self._random.random()))
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        self.accepted = 0
+
+    def wrap(self, tls: ssl.SSLContext) -> None:
+        """Speak TLS; each connection's own thread shakes hands, at its first read."""
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection, so that it ends with the server."""
+        with self._open_lock:
+            self._open.add(request)
+            self.accepted += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget it again."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End all connections, idle ones too."""
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is none of our business."""
+
+
+def _handler_for(fake: FakeGemini) -> type[BaseHTTPRequestHandler]:
+    class Handler(_Handler):
+        gemini = fake
+
+    return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    gemini: FakeGemini
+    protocol_version = "HTTP/1.1"
+    server_version = "fake-gemini"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        """Models, and the ledger at /fake/calls."""
+        if self.path.startswith(CONTROL):
+            return self._control({})
+        try:
+            self._check_door()
+            self._reply(_models(self._route().group("model")))
+        except strict.Refused as refused:
+            self._reply(reply_of_refusal(refused))
+        return None
+
+    def do_POST(self) -> None:
+        """generateContent, and orders at /fake/misbehave and /fake/behave."""
+        body = self._body()
+        if self.path.startswith(CONTROL):
+            return self._control(body)
+        self.gemini.enter({name.lower(): value for name, value in self.headers.items()}, body)
+        try:
+            self._generate(body)
+        finally:
+            self.gemini.leave()
+        return None
+
+    def _generate(self, body: Any) -> None:
+        try:
+            self._check_door()
+            found = self._route()
+            if found.group("verb") != ":generateContent":
+                raise strict.Refused(404, "NOT_FOUND", "no such method")
+            asked = strict.read_request(str(found.group("model")), body)
+        except strict.Refused as refused:
+            return self._reply(reply_of_refusal(refused))
+        return self._served(asked)
+
+    def _served(self, asked: strict.Asked) -> None:
+        began, kind = time.time(), "picture" if asked.wants_picture else "analysis"
+        call = self.headers.get("x-packshot-call", "")
+        name, fault = self.gemini.fault_for(kind, call) or (None, None)
+        try:
+            reply = _reply_to(asked, fault, self.gemini.side)
+        except strict.Refused as refused:
+            reply = reply_of_refusal(refused)
+        if reply.paid:
+            self.gemini.think()
+        self.gemini.write_down(
+            PaidCall(began, time.time(), call, kind, asked.model, reply.status, reply.paid, name)
+        )
+        self._reply(reply)
+
+    def _check_door(self) -> None:
+        strict.check_key(self.headers.get("x-goog-api-key"), self.gemini.key)
+        strict.check_deadline(self.headers.get("x-server-timeout"))
+
+    def _route(self) -> re.Match[str]:
+        found = ROUTE.fullmatch(self.path)
+        if found is None:
+            raise strict.Refused(404, "NOT_FOUND", f"no such path: {self.path}")
+        return found
+
+    def _body(self) -> Any:
+        length = int(self.headers.get("content-length") or 0)
+        if length > MAX_BODY:
+            self.close_connection = True
+            return None
+        try:
+            return json.loads(self.rfile.read(length) or b"null")
+        except ValueError:
+            return None
+
+    def _control(self, body: Any) -> None:
+        """Orders from another process."""
+        action = self.path.removeprefix(CONTROL).partition("?")[0]
+        if action == "misbehave":
+            self.gemini.misbehave(
+                body["fault"], body.get("times", 1), kind=body.get("kind"), call=body.get("call")
+            )
+        elif action == "behave":
+            self.gemini.behave()
+        elif action != "calls":
+            return self._reply(reply_of({"error": "no such action"}, 404))
+        calls = [json.loads(call.line()) for call in self.gemini.calls]
+        return self._reply(reply_of({"calls": calls}))
+
+    # --- Onto the wire --------------------------------------------------------------------------
+
+    def _reply(self, reply: Reply) -> None:
+        if reply.wire == "reset":
+            return self._reset()
+        if reply.wire == "close_early":
+            self.close_connection = True
+            return None
+        if reply.wire == "hang":
+            self.close_connection = True
+            return self.gemini.wait(HANG_SECONDS)
+        if reply.wire == "drip_headers":
+            return self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")
+        return self._written(reply)
+
+    def _written(self, reply: Reply) -> None:
+        body = reply.body[: len(reply.body) // 2] if reply.wire == "cut_json" else reply.body
+        self.send_response(reply.status)
+        self.send_header("Content-Type", reply.content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if reply.wire == "cut_body":
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+        elif reply.wire == "drip":
+            self._drip(b"", b" ")
+        else:
+            self.wfile.write(body)
+
+    def _drip(self, first: bytes, drop: bytes) -> None:
+        """One byte at a time, for as long as anyone listens."""
+        self.close_connection = True
+        self.wfile.write(first)
+        ends = time.monotonic() + HANG_SECONDS
+        while time.monotonic() < ends and not self.gemini.stopping.is_set():
+            self.wfile.write(drop)
+            self.wfile.flush()
+            self.gemini.wait(DRIP_SECONDS)
+
+    def _reset(self) -> None:
+        """Close with RST: nothing lingers."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+def _reply_to(asked: strict.Asked, fault: Fault | None, side: int | None) -> Reply:
+    if fault is None:
+        return reply_of(answer(asked, side))
+    return fault.spoil(answer(asked, side) if fault.works else {}, asked)
+
+
+def _models(name: str | None) -> Reply:
+    """models.get, or models.list without a name."""
+    if name:
+        strict.check_model(name)
+        return reply_of(_model(name))
+    every = strict.ANALYSIS_MODELS + strict.IMAGE_MODELS
+    return reply_of({"models": [_model(each) for each in every]})
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {
+        "name": f"models/{name}",
+        "displayName": name,
+        "version": "fake",
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    }

@@ -1,0 +1,138 @@
+"""The answers in good health: an analysis that fits the schema, a picture, and what they used."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from packshot.testing.fake_gemini.painting import Pixels, decode, paint
+from packshot.testing.fake_gemini.scenes import SCENES, scene_of
+from packshot.testing.fake_gemini.strict import SIZES, Asked, unreadable_photo
+
+SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: nobody may keep it
+
+
+@dataclass(frozen=True)
+class PaidCall:
+    """One request, as the ledger keeps it. `paid`: the work was done, whatever became of it."""
+
+    began: float  # seconds since 1970, as `at`: when it was asked for
+    at: float  # and answered
+    call: str  # product/round/variant, from the x-packshot-call header; "" without
+    kind: str  # "analysis" or "picture"
+    model: str
+    status: int
+    paid: bool
+    fault: str | None
+
+    def line(self) -> str:
+        """One JSON line."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
+    """What a healthy Gemini answers; `side` in place of the size asked for, to save time."""
+    pixels = decode(asked.photo) if asked.photo is not None else None
+    if asked.photo is not None and pixels is None:
+        raise unreadable_photo()
+    if asked.wants_picture:
+        return _picture(asked, pixels, side or SIZES[asked.size])
+    return _envelope(asked, [{"text": _text(asked, pixels)}], words=300)
+
+
+def _picture(asked: Asked, pixels: Pixels | None, side: int) -> dict[str, Any]:
+    if pixels is None:
+        pixels = np.full((64, 64, 3), 200, np.uint8)
+    data = paint(pixels, scene_of(asked.words), asked.aspect, side)
+    blob = {"mimeType": "image/jpeg", "data": base64.b64encode(data).decode()}
+    part = {"inlineData": blob, "thoughtSignature": SIGNATURE}
+    return _envelope(asked, [part], words=80, picture=1120)
+
+
+def _envelope(
+    asked: Asked, parts: list[dict[str, Any]], words: int, picture: int = 0
+) -> dict[str, Any]:
+    prompt = (258 if asked.photo else 0) + len(asked.words) // 4
+    usage: dict[str, Any] = {
+        "promptTokenCount": prompt,
+        "candidatesTokenCount": words + picture,
+        "thoughtsTokenCount": 200,
+        "totalTokenCount": prompt + words + picture + 200,
+    }
+    if picture:
+        usage["candidatesTokensDetails"] = [{"modality": "IMAGE", "tokenCount": picture}]
+    return {
+        "candidates": [
+            {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "index": 0}
+        ],
+        "usageMetadata": usage,
+        "modelVersion": asked.model,
+        "responseId": "fake",
+    }
+
+
+def _text(asked: Asked, pixels: Pixels | None) -> str:
+    if asked.schema is None:
+        return "A product, photographed from the front."
+    properties = asked.schema.get("properties", {})
+    if "variants" not in properties:
+        return json.dumps(_fitting(asked.schema, asked.schema))
+    wanted = properties["variants"].get("minItems", 3)
+    return json.dumps(_analysis(asked.words, pixels, wanted), ensure_ascii=False)
+
+
+def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
+    category = _category(words)
+    return {
+        "product": f"one item of the category {category}",
+        "shape": "as in the photo",
+        "colours": [_colour_name(pixels)],
+        "material": "not known",
+        "parts": ["1 product"],
+        "label_text": [],
+        "logo": "",
+        "faults": ["uneven light", "distracting backdrop"],
+        "variants": [
+            {"title": scene.title, "prompt": scene.prompt} for scene in SCENES[: max(1, wanted)]
+        ],
+    }
+
+
+def _category(words: str) -> str:
+    """The category from the JSON data in the words."""
+    found = re.search(r'\{"category": ("(?:[^"\\]|\\.)*")', words)
+    return str(json.loads(found[1])) if found else "goods"
+
+
+def _colour_name(pixels: Pixels | None) -> str:
+    """The colour of the photo's middle, in one word."""
+    if pixels is None:
+        return "grey"
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 3 : 2 * height // 3 + 1, width // 3 : 2 * width // 3 + 1]
+    mean = np.asarray(middle.reshape(-1, 3).mean(axis=0), np.uint8)
+    hue, saturation, value = cv2.cvtColor(mean[None, None, :], cv2.COLOR_BGR2HSV)[0, 0]
+    if saturation < 50:
+        return "black" if value < 70 else "grey" if value < 190 else "white"
+    names = ("red", "orange", "yellow", "green", "green", "cyan", "blue", "violet", "pink", "red")
+    return names[int(hue) * len(names) // 180]
+
+
+def _fitting(schema: dict[str, Any], root: dict[str, Any]) -> Any:
+    """The plainest value that fits a JSON schema."""
+    if "$ref" in schema:
+        return _fitting(root["$defs"][schema["$ref"].rsplit("/", 1)[1]], root)
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object")
+    if kind == "object":
+        return {name: _fitting(each, root) for name, each in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [_fitting(schema["items"], root)] * schema.get("minItems", 1)
+    return {"string": "text", "integer": 1, "number": 1.0, "boolean": True}.get(kind)

@@ -1,0 +1,1 @@
+"""The endpoints of the API, and what they take and answer."""

@@ -1,0 +1,251 @@
+"""The OpenAPI document's examples: one product's way, in the API's own types.
+
+A test compares each with what the real server answers.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from packshot.database.models import preview_key
+from packshot.products.export import ApprovedImage, written
+from packshot.products.views import PREVIEW_SIDES
+from packshot.web.api.schemas import (
+    Answer,
+    BulkAnswer,
+    BulkData,
+    DecisionOut,
+    HistoryAnswer,
+    HistoryData,
+    ImageOut,
+    ListAnswer,
+    ListData,
+    NormalisedOut,
+    ProductAnswer,
+    ProductData,
+    ProductOut,
+    QueueOut,
+    ReadyAnswer,
+    SessionAnswer,
+    SessionData,
+    StatsAnswer,
+    StatsData,
+    UploadAnswer,
+    UploadData,
+)
+
+Json = dict[str, Any]
+
+# -- what is sent --------------------------------------------------------------------------------
+
+CREATE: Final = {
+    "products": [
+        {
+            "category": "Electronics",
+            "raw_image": "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
+            "mrp": 50000,
+            "price": 45000,
+            "discount": 5000,
+            "gst": 18,
+        }
+    ]
+}
+DECIDE: Final = {"status": "rejected", "reason": "edges", "note": "the strap is cut off"}
+REVIEW: Final = {"status": "approved", "image_ids": [456]}
+ENHANCE: Final = {"instructions": "a lighter background, please"}
+SIGN_IN: Final = {"key": "ps_a-secret-of-API_KEYS"}
+
+# -- a product -----------------------------------------------------------------------------------
+
+CREATED_AT: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+READY_AT: Final = datetime(2026, 11, 23, 10, 0, 40, tzinfo=UTC)
+DECIDED_AT: Final = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
+BATCH: Final = "0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80"
+ENHANCED: Final = "enhanced/123/6f1f7a0e-5a43-5e0b-8f5e-2f0d4b1c9a77.jpg"
+NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
+
+
+def _previews(key: str) -> dict[int, str]:
+    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
+
+
+PICTURE: Final = ImageOut(
+    id=456,
+    product_id=123,
+    image_url=f"https://kivoa.s3.ap-south-1.amazonaws.com/{ENHANCED}",
+    media_url=f"/media/{ENHANCED}",
+    previews=_previews(ENHANCED),
+    status="pending",
+    round=1,
+    variant=0,
+    title="Clean white",
+    prompt="Place this phone on pure white, lit softly from the left.",
+    enhancer="gemini",
+    model="gemini-nano-banana-2.1",
+    width=1024,
+    height=1024,
+    bytes=214_683,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    warning=None,
+    cost=Decimal("0.0390"),
+    created_at=READY_AT,
+    updated_at=READY_AT,
+    removed_at=None,
+)
+WAITING: Final = ProductOut(
+    id=123,
+    category="Electronics",
+    raw_image="https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
+    mrp=Decimal(50000),
+    price=Decimal(45000),
+    discount=Decimal(5000),
+    gst=Decimal(18),
+    status="pending",
+    created_at=CREATED_AT,
+    updated_at=CREATED_AT,
+    version=1,
+    batch_id=BATCH,
+    round=1,
+    wanted=1,
+    attempts=0,
+    warning=None,
+    instructions=None,
+    spent=Decimal(0),
+    normalised=None,
+    images=[],
+)
+READY: Final = WAITING.model_copy(
+    update={
+        "status": "pending_review",
+        "updated_at": READY_AT,
+        "version": 4,
+        "spent": Decimal("0.0402"),
+        "normalised": NormalisedOut(
+            media_url=f"/media/{NORMALISED}", previews=_previews(NORMALISED)
+        ),
+        "images": [PICTURE],
+    }
+)
+
+
+def _decided(status: str) -> ProductOut:
+    decision = {"status": status, "updated_at": DECIDED_AT}
+    picture = PICTURE.model_copy(update=decision)
+    return READY.model_copy(update={**decision, "version": 5, "images": [picture]})
+
+
+SENT_BACK: Final = _decided("rejected").model_copy(
+    update={
+        "status": "pending",
+        "version": 6,
+        "round": 2,
+        "instructions": ENHANCE["instructions"],
+        "images": [],
+    }
+)
+
+# -- what is answered ----------------------------------------------------------------------------
+
+
+def _shown(answer: Answer | ReadyAnswer) -> Json:
+    return answer.model_dump(mode="json")
+
+
+def _product(message: str, product: ProductOut) -> Json:
+    return _shown(ProductAnswer(message=message, data=ProductData(product=product)))
+
+
+CREATED: Final = _shown(
+    BulkAnswer(
+        message="Successfully created 1 products and queued for processing",
+        data=BulkData(created=1, total=1, products=[WAITING]),
+    )
+)
+LISTED: Final = _shown(
+    ListAnswer(
+        message="Products, newest first", data=ListData(products=[READY], next_cursor="MTIz")
+    )
+)
+PRODUCT: Final = _product("Product", READY)
+DELETED: Final = _shown(Answer(message="Product 123 and its pictures are deleted"))
+HISTORY: Final = _shown(
+    HistoryAnswer(
+        message="Decisions, newest first",
+        data=HistoryData(
+            decisions=[
+                DecisionOut(
+                    id=789,
+                    image_id=456,
+                    variant=0,
+                    round=1,
+                    status="rejected",
+                    previous="pending",
+                    reason="edges",
+                    note="the strap is cut off",
+                    who="asha",
+                    at=DECIDED_AT,
+                )
+            ]
+        ),
+    )
+)
+DECIDED: Final = _product("Picture 456 is rejected", _decided("rejected"))
+REVIEWED: Final = _product("Product 123 is approved", _decided("approved"))
+QUEUED: Final = _product("Product 123 is queued for processing", SENT_BACK)
+UPLOADED: Final = _shown(
+    UploadAnswer(
+        message="Picture uploaded",
+        data=UploadData(raw_image="/media/uploads/2f7b1c9e-8d54-4a39-9c41-7f3a5e6d0b12"),
+    )
+)
+STATS: Final = _shown(
+    StatsAnswer(
+        message="Counts",
+        data=StatsData(
+            products={
+                "pending": 2,
+                "pending_review": 7,
+                "approved": 40,
+                "rejected": 3,
+                "failed": 1,
+            },
+            images={"pending": 21, "approved": 85, "rejected": 44},
+            queue=QueueOut(waiting=1, in_flight=1, dead=0, oldest_seconds=3.2),
+            spent=Decimal("6.48"),
+            spent_today=Decimal("1.30"),
+            cost_per_product=Decimal("0.1271"),
+            reviewed_last_hour=12,
+            made_last_hour=30,
+        ),
+    )
+)
+SESSION: Final = _shown(
+    SessionAnswer(message="Signed in as asha", data=SessionData(name="asha", scopes=["review"]))
+)
+ALIVE: Final = _shown(ReadyAnswer(ok=True))
+_PARTS: Final = dict.fromkeys(("database", "queue", "storage", "enhancer", "worker"), "ok")
+WORKING: Final = _shown(ReadyAnswer(ok=True, parts=_PARTS, notes=[]))
+_NO_BUCKET: Final = {"storage": "the S3 bucket kivoa does not exist: check S3_BUCKET"}
+NOT_WORKING: Final = _shown(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, notes=[]))
+
+# -- what is answered as text --------------------------------------------------------------------
+
+_APPROVED: Final = ApprovedImage(
+    **WAITING.model_dump(include={"category", "mrp", "price", "discount", "gst", "batch_id"}),
+    **PICTURE.model_dump(
+        include={"product_id", "image_url", "media_url", "round", "variant", "title", "width"}
+        | {"height", "bytes", "sha256", "enhancer", "model"}
+    ),
+    image_id=PICTURE.id,
+    approved_by="asha",
+    approved_at=DECIDED_AT,
+)
+CSV: Final = "".join(written(iter([_APPROVED]), "csv"))
+JSON_LINES: Final = "".join(written(iter([_APPROVED]), "jsonl"))
+METRICS: Final = """\
+# HELP packshot_queue_oldest_seconds Age of the oldest waiting
+# TYPE packshot_queue_oldest_seconds gauge
+packshot_queue_oldest_seconds 3.2
+"""

@@ -1,0 +1,291 @@
+"""The OpenAPI document as it is served, its page, and the pages of the problem codes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import swagger_ui_bundle
+from apiflask import APIBlueprint, APIFlask
+from flask import (
+    Response,
+    abort,
+    current_app,
+    make_response,
+    render_template,
+    send_from_directory,
+)
+
+from packshot.web.api import examples
+from packshot.web.api.schemas import MAX_ID
+from packshot.web.requests import problems
+from packshot.web.requests.endpoints import REFUSALS, SCOPES, needs
+from packshot.web.requests.headers import DOCS_POLICY
+from packshot.web.requests.refusals import MEANINGS, Fault
+
+Json = dict[str, Any]
+SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
+DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
+
+bp = APIBlueprint("openapi_pages", __name__, enable_openapi=False)
+
+
+def configure(app: APIFlask) -> None:
+    app.config.update(
+        AUTO_404_RESPONSE=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,
+        HTTP_ERROR_SCHEMA=_problem_schema(),
+    )
+    app.security_schemes = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "A secret of API_KEYS"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    app.description = (
+        "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
+        " (RFC 9457) with `errors: [{pointer, code, detail}]`. Money is in the currency itself."
+    )
+    app.license = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    app.register_blueprint(bp)
+    app.spec_processor(lambda spec: finished(app, spec))
+
+
+# -- the document --------------------------------------------------------------------------------
+
+HEADERS: Final[dict[str, tuple[str, Json]]] = {
+    "Idempotency-Key": (
+        "The same key and body gives the same answer for a day, and creates nothing twice.",
+        {"type": "string", "pattern": r"^[!#-~]{1,255}$"},
+    ),
+    "If-Match": (
+        "The product's version as its ETag had it; 412 when somebody else was faster.",
+        {"type": "string"},
+    ),
+    "If-None-Match": ("An ETag: 304 when nothing changed.", {"type": "string"}),
+}
+
+
+def finished(app: APIFlask, spec: Any) -> Any:
+    """APIFlask's document with our names, limits, scopes and problem documents in it."""
+    document = _with_short_names(spec)
+    problem_responses: Json = {}
+    document["components"]["examples"] = {code: _refusal(code) for code in MEANINGS}
+    document["components"]["responses"] = problem_responses
+    for path, method, view in _operations(app):
+        operation = document["paths"].get(path, {}).get(method)
+        if operation is not None:
+            _finish(operation, view, problem_responses)
+    return document
+
+
+def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
+    found = []
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<([^<:]+:)?", "{", rule.rule).replace(">", "}")
+        view = app.view_functions[rule.endpoint]
+        found += [(path, method.lower(), view) for method in rule.methods or ()]
+    return found
+
+
+def _finish(operation: Json, view: Any, problem_responses: Json) -> None:
+    scopes, refusals = getattr(view, SCOPES, ("admin",)), set(getattr(view, REFUSALS, ()))
+    _finish_request(operation, refusals)
+    if scopes == "probe":
+        _finish_probe(operation)
+        return
+    refusals |= _refusals_of(operation, scopes)
+    problem_responses.update(_finish_responses(operation, refusals))
+    if scopes == "open":
+        return
+    operation["security"] = [{"bearer": []}, {"header": []}]
+    if scopes:
+        said = operation.get("description", "")
+        operation["description"] = f"{said}\n\nScope: {' or '.join(scopes)}.".strip()
+
+
+def _finish_request(operation: Json, own_refusals: set[str]) -> None:
+    if operation.pop("x-multipart", False):
+        operation["requestBody"] = _multipart()
+    if "requestBody" in operation:
+        operation["requestBody"]["required"] = operation["operationId"] != "enhanceProduct"
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+            parameter["schema"] = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
+    operation["parameters"] += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": HEADERS[name][0],
+            "schema": HEADERS[name][1],
+        }
+        for name in _headers_of(operation, own_refusals)
+    ]
+
+
+def _headers_of(operation: Json, own_refusals: set[str]) -> list[str]:
+    names = ["Idempotency-Key"] if "idempotency_running" in own_refusals else []
+    names += ["If-Match"] if "stale" in own_refusals else []
+    names += ["If-None-Match"] if "304" in operation["responses"] else []
+    return names
+
+
+def _finish_probe(operation: Json) -> None:
+    """Probes are told in their own words."""
+    if (body := operation.pop("x-not-working", None)) is not None:
+        answer = copy.deepcopy(operation["responses"]["200"])
+        answer["description"] = "Something does not work"
+        answer["content"]["application/json"]["example"] = body
+        operation["responses"]["503"] = answer
+
+
+def _finish_responses(operation: Json, refusals: set[str]) -> Json:
+    """Returns the shared responses it refers to: one for each set of codes of one status."""
+    responses, shared = operation["responses"], {}
+    if content := operation.pop("x-content", None):
+        responses["200"]["content"] = {kind: _text(example) for kind, example in content.items()}
+    if "304" in responses:
+        responses["304"] = {"description": "Not modified: what the client has is current"}
+    by_status = sorted(refusals, key=lambda code: (MEANINGS[code].status, code))
+    for status, of_status in groupby(by_status, key=lambda code: MEANINGS[code].status):
+        codes = list(of_status)
+        name = "-".join(codes)
+        responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
+        shared[name] = _problem_response(codes)
+    return shared
+
+
+def _text(example: str | None) -> Json:
+    plain: Json = {"schema": {"type": "string"}}
+    return plain if example is None else plain | {"example": example}
+
+
+def _refusals_of(operation: Json, scopes: Any) -> set[str]:
+    """The codes that a request of this kind may get from any view."""
+    codes = {"malformed", "unauthorized", "too_many_requests", "unavailable"}
+    codes |= {"forbidden"} if scopes != "open" else set()
+    places = {parameter["in"] for parameter in operation["parameters"]}
+    codes |= {"not_found"} if "path" in places else set()
+    codes |= {"invalid_request"} if "query" in places else set()
+    if "requestBody" in operation:
+        codes |= {"cross_site", "too_large", "unsupported_media_type", "invalid_request"}
+    return codes
+
+
+def _multipart() -> Json:
+    picture = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+    body = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
+    return {"content": {"multipart/form-data": {"schema": body}}}
+
+
+def _with_short_names(spec: Any) -> Any:
+    """`BulkIn.NewProductIn` -> `NewProductIn`: APIFlask names a nested model after its parent."""
+
+    def shortened(node: Any) -> Any:
+        if isinstance(node, list):
+            return [shortened(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        return {
+            key: f"#/components/schemas/{_last(value)}"
+            if key == "$ref" and isinstance(value, str) and "/schemas/" in value
+            else shortened(value)
+            for key, value in node.items()
+        }
+
+    document = shortened(copy.deepcopy(spec))
+    schemas = document["components"].get("schemas", {})
+    schemas["Problem"] = schemas.pop("HTTPError", None) or _problem_schema()
+    document["components"]["schemas"] = {
+        _last(name): schema for name, schema in sorted(schemas.items())
+    }
+    return document
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2].rpartition(".")[2]
+
+
+def _problem_schema() -> Json:
+    fault = {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
+        "required": ["pointer", "code", "detail"],
+    }
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "instance": {"type": "string", "description": "The request's id, as in the log"},
+            "success": {"const": False},
+            "message": text,
+            "errors": {"type": "array", "items": fault},
+            "data": {"type": "object", "description": "With 412: the present state"},
+        },
+        "required": ["type", "title", "status", "detail", "success", "message", "errors"],
+    }
+
+
+def _problem_response(codes: Iterable[str]) -> Json:
+    shown = {code: {"$ref": f"#/components/examples/{code}"} for code in codes}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": shown}
+    return {
+        "description": "; ".join(MEANINGS[code].words.rstrip(".") for code in shown),
+        "content": {problems.MIME_TYPE: content},
+    }
+
+
+def _refusal(code: str) -> Json:
+    status, words = MEANINGS[code]
+    faults = [Fault("/products/3/price", "price_above_mrp", "must not be above mrp")]
+    problem = problems.Problem(
+        status,
+        code,
+        words,
+        faults if code == "invalid_request" else [],
+        extra={"data": examples.PRODUCT["data"]} if code == "stale" else {},
+    )
+    return {"summary": words, "value": problem.body("3e0c9f52-61b7-4c8a-9a0f-5d7e2b41c6d8")}
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+@bp.get("/openapi.json")
+@needs()
+def openapi_document() -> Response:
+    app: Any = current_app
+    response: Response = app.json.response(app._get_spec("json"))
+    return response
+
+
+@bp.get("/docs")
+@needs()
+def docs() -> Response:
+    """Swagger UI, from the installed package: nothing is loaded from elsewhere."""
+    response = make_response(render_template("docs.html"))
+    response.headers["Content-Security-Policy"] = DOCS_POLICY
+    return response
+
+
+@bp.get(f"/docs/<any({DOCS_FILES}):name>")
+@needs()
+def docs_file(name: str) -> Response:
+    return send_from_directory(SWAGGER_UI, name, max_age=86_400)
+
+
+@bp.get("/problems/<code>")
+@needs()
+def problem_page(code: str) -> Response:
+    """What a problem's `type` points to."""
+    if code not in MEANINGS:
+        abort(404)
+    return Response(f"{code}\n\n{MEANINGS[code].words}\n", mimetype="text/plain")

@@ -1,0 +1,181 @@
+"""Products over HTTP: create a batch, list, look."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from packshot.errors import FetchError, PackshotError
+from packshot.products.catalog import Created, Idempotency
+from packshot.web.api import examples
+from packshot.web.api.raw_images import check_raw_image
+from packshot.web.api.schemas import (
+    Answer,
+    Batch,
+    BulkAnswer,
+    BulkData,
+    BulkIn,
+    BulkQuery,
+    FaultOut,
+    HistoryAnswer,
+    HistoryData,
+    ListAnswer,
+    ListData,
+    ListQuery,
+    ProductAnswer,
+    ProductData,
+    ProductQuery,
+    RowFaultsOut,
+    present,
+    row_of,
+)
+from packshot.web.requests.context import caller, services
+from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
+from packshot.web.requests.limits import charge_products
+from packshot.web.requests.refusals import Fault, InvalidRequest, malformed, pointer
+
+bp: APIBlueprint = blueprint("products", "Products")
+IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')
+ONE = "/api/products/<int:product_id>"
+
+
+@bp.post("/api/products/bulk")
+@bp.input(BulkQuery, location="query", arg_name="query")
+@bp.input(BulkIn, arg_name="batch", example=examples.CREATE)
+@bp.output(BulkAnswer, status_code=201, example=examples.CREATED)
+@bp.doc(operation_id="createProducts")
+@needs("submit")
+@refuses("idempotency_running", "idempotency_mismatch")
+def create_products(query: BulkQuery, batch: Batch) -> Response:
+    """Create products and queue them
+
+    Answers at once; the pictures are made afterwards. With an `Idempotency-Key` the same request
+    can be sent again without creating anything twice.
+    """
+    total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
+    batch = _with_good_addresses(batch)
+    if batch.faults and (query.on_error == "fail" or not batch.rows):
+        raise InvalidRequest(batch.faults)
+    return _created(_create(batch, query, total), total, batch.faults)
+
+
+def _with_good_addresses(batch: Batch) -> Batch:
+    rows, faults = dict(batch.rows), list(batch.faults)
+    for index, row in batch.rows.items():
+        try:
+            check_raw_image(row.raw_image, services())
+        except FetchError as error:
+            place = pointer(("products", index, "raw_image"))
+            faults.append(Fault(place, error.code, error.message))
+            del rows[index]
+    return Batch(rows, sorted(faults, key=lambda fault: row_of(fault) or 0))
+
+
+def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
+    catalog = services().catalog
+    idempotency = _idempotency(batch, query, total)
+    known = idempotency is not None and catalog.answered(idempotency)
+    give_back = charge_products(0 if known else len(batch.rows))
+    try:
+        products = [row.as_new_product(caller().name) for row in batch.rows.values()]
+        created = catalog.create(products, idempotency=idempotency)
+    except PackshotError:
+        give_back()
+        raise
+    if created.replayed:
+        give_back()
+    return created
+
+
+def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | None:
+    """The header is a quoted string by the IETF's draft; bare ones are common, and taken too."""
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return None
+    match = IDEMPOTENCY_KEY.fullmatch(header)
+    if match is None:
+        raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
+    meant = repr((query.on_error, total, batch.rows, batch.faults))
+    fingerprint = hashlib.sha256(meant.encode()).hexdigest()
+    return Idempotency(caller().name, match["key"], fingerprint)
+
+
+def _created(created: Created, total: int, faults: list[Fault]) -> Response:
+    many = len(created.products)
+    body = BulkAnswer(
+        message=f"Successfully created {many} products and queued for processing",
+        data=BulkData(
+            created=many,
+            total=total,
+            products=[present(product) for product in created.products],
+            errors=list(_by_row(faults)) or None,
+        ),
+    )
+    return answer(body, 201, {"Location": f"/api/products?batch={created.batch_id}"})
+
+
+def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:
+    for index, of_row in groupby(faults, key=row_of):
+        errors = [FaultOut.model_validate(fault) for fault in of_row]
+        yield RowFaultsOut(index=index or 0, errors=errors)
+
+
+@bp.get("/api/products")
+@bp.input(ListQuery, location="query", arg_name="query")
+@bp.output(ListAnswer, example=examples.LISTED)
+@bp.doc(operation_id="listProducts", responses=[304])
+@needs()
+@refuses("bad_cursor")
+def list_products(query: ListQuery) -> Response:
+    """List products, newest first
+
+    `next_cursor` goes into `cursor` for the next page; it is null on the last one.
+    """
+    page = services().catalog.products(**query.model_dump())
+    products = [present(product) for product in page.products]
+    data = ListData(products=products, next_cursor=page.next_cursor)
+    return conditional(answer(ListAnswer(message="Products, newest first", data=data)))
+
+
+@bp.get(ONE)
+@bp.input(ProductQuery, location="query", arg_name="query")
+@bp.output(ProductAnswer, example=examples.PRODUCT)
+@bp.doc(operation_id="getProduct", responses=[304])
+@needs()
+def get_product(product_id: int, query: ProductQuery) -> Response:
+    """Look at a product and its pictures
+
+    The ETag is the product's version: `If-Match` takes it, `If-None-Match` answers 304.
+    """
+    view = services().catalog.product(product_id, all_rounds=query.rounds == "all")
+    body = ProductAnswer(message="Product", data=ProductData(product=present(view)))
+    return conditional(answer(body), str(view.version))
+
+
+@bp.delete(ONE)
+@bp.output(Answer, example=examples.DELETED)
+@bp.doc(operation_id="deleteProduct")
+@needs("admin")
+def delete_product(product_id: int) -> Response:
+    """Delete a product for good, with its pictures and decisions
+
+    Its upload goes too, unless another product has it. What was paid stays in the books.
+    """
+    services().retention.delete_product(product_id)
+    return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))
+
+
+@bp.get(f"{ONE}/history")
+@bp.output(HistoryAnswer, example=examples.HISTORY)
+@bp.doc(operation_id="getProductHistory", responses=[304])
+@needs()
+def get_history(product_id: int) -> Response:
+    """Who decided what on a product's pictures, newest first"""
+    decisions = services().catalog.history(product_id)
+    data = HistoryData.model_validate({"decisions": decisions}, from_attributes=True)
+    return conditional(answer(HistoryAnswer(message="Decisions, newest first", data=data)))

@@ -1,0 +1,125 @@
+"""Reviewing over HTTP: decide pictures and products, redo, count."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from packshot.database.models import FAILED
+from packshot.errors import PackshotError
+from packshot.products.views import ProductView
+from packshot.web.api import examples
+from packshot.web.api.schemas import (
+    EnhanceIn,
+    ImageDecisionIn,
+    ProductAnswer,
+    ProductData,
+    ReviewIn,
+    StatsAnswer,
+    StatsData,
+    present,
+)
+from packshot.web.requests.context import caller, services
+from packshot.web.requests.endpoints import (
+    answer,
+    blueprint,
+    conditional,
+    needs,
+    refuses,
+    wanted_version,
+)
+from packshot.web.requests.limits import charge_products
+
+bp: APIBlueprint = blueprint("review", "Review")
+ONE_PRODUCT = "/api/products/<int:product_id>"
+ONE_IMAGE = "/api/product-images/<int:image_id>"
+
+
+@bp.patch(ONE_IMAGE)
+@bp.input(ImageDecisionIn, arg_name="decision", example=examples.DECIDE)
+@bp.output(ProductAnswer, example=examples.DECIDED)
+@bp.doc(operation_id="decideImage")
+@needs("review")
+@refuses("not_reviewable", "round_closed", "removed", "stale")
+def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
+    """Decide one picture, or undo a decision with `pending`
+
+    Answers the product. `If-Match` is optional: 412 with the present state when it is stale.
+    """
+    view = services().catalog.decide(
+        image_id,
+        decision.status,
+        who=caller().name,
+        reason=decision.reason,
+        note=decision.note,
+        if_version=wanted_version(),
+    )
+    return _product(view, f"Picture {image_id} is {decision.status}")
+
+
+@bp.post(f"{ONE_PRODUCT}/review")
+@bp.input(ReviewIn, arg_name="decision", example=examples.REVIEW)
+@bp.output(ProductAnswer, example=examples.REVIEWED)
+@bp.doc(operation_id="reviewProduct")
+@needs("review")
+@refuses("not_reviewable", "not_in_round", "removed", "stale")
+def review_product(product_id: int, decision: ReviewIn) -> Response:
+    """Decide a whole product
+
+    Approving approves the named pictures (all, if none are named) and rejects the rest.
+    """
+    view = services().catalog.review(
+        product_id,
+        decision.status,
+        who=caller().name,
+        image_ids=decision.image_ids,
+        reason=decision.reason,
+        note=decision.note,
+        if_version=wanted_version(),
+    )
+    return _product(view, f"Product {product_id} is {view.status}")
+
+
+@bp.post(f"{ONE_PRODUCT}/enhance")
+@bp.input(EnhanceIn, arg_name="wish", example=examples.ENHANCE)
+@bp.output(ProductAnswer, example=examples.QUEUED)
+@bp.doc(operation_id="enhanceProduct")
+@needs("submit", "review")
+@refuses("conflict", "stale")
+def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
+    """Redo a product
+
+    From `failed` without instructions it resumes the same round; else it opens the next one, which
+    counts as one of the key's products per day.
+    """
+    catalog = services().catalog
+    resumed = catalog.product(product_id).status == FAILED and not wish.instructions
+    give_back = charge_products(0 if resumed else 1)  # a round is bought anew
+    try:
+        view = catalog.enhance(
+            product_id,
+            who=caller().name,
+            instructions=wish.instructions,
+            if_version=wanted_version(),
+        )
+    except PackshotError:
+        give_back()
+        raise
+    return _product(view, f"Product {product_id} is queued for processing")
+
+
+def _product(view: ProductView, message: str) -> Response:
+    body = ProductAnswer(message=message, data=ProductData(product=present(view)))
+    response = answer(body)
+    response.set_etag(str(view.version))
+    return response
+
+
+@bp.get("/api/stats")
+@bp.output(StatsAnswer, example=examples.STATS)
+@bp.doc(operation_id="getStats", responses=[304])
+@needs()
+def get_stats() -> Response:
+    """Counts by status, the queue, pictures, and what they cost"""
+    data = StatsData.model_validate(services().catalog.stats())
+    return conditional(answer(StatsAnswer(message="Counts", data=data)))

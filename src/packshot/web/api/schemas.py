@@ -1,0 +1,438 @@
+"""The bodies of the API, in and out: what they hold, and so what the OpenAPI document says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from packshot.database.models import PRODUCT_STATUSES
+from packshot.download.fetcher import redacted
+from packshot.products.catalog import NewProduct
+from packshot.products.views import ProductView
+from packshot.web.requests.context import caller
+from packshot.web.requests.reading import Category, Money, Percentage, StrictModel, Words, faults_of
+from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
+
+MAX_PRODUCTS = 1_000
+#: PostgreSQL's INTEGER; a larger id is no id.
+MAX_ID = 2**31 - 1
+
+ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
+ImageStatus = Literal["pending", "approved", "rejected"]
+Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
+
+
+def _whole(value: Any) -> Any:
+    """JSON Schema counts 1.0 as an integer."""
+    whole = isinstance(value, Decimal) and value.is_finite() and 0 < value <= MAX_ID
+    return int(value) if whole and value == value.to_integral_value() else value
+
+
+def _json_number(amount: Decimal) -> int | float:
+    """12 digits survive in a double; whole amounts go out as the document writes them, 45000."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+AmountOut = Annotated[
+    Decimal,
+    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+
+Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
+
+
+def _unset(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _number(value: Any) -> Any:
+    """A query's text as an integer; anything odd is left for the check that follows."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
+
+
+# -- in ------------------------------------------------------------------------------------------
+
+
+class NewProductIn(StrictModel):
+    """One product to create. `discount` is mrp - price unless given; `gst` is a percentage."""
+
+    category: Category = Field(examples=["Electronics"])
+    raw_image: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="https://, http://, s3://bucket/key, or the raw_image an upload answered",
+        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"],
+    )
+    mrp: Money = Field(examples=[50000])
+    price: Money = Field(examples=[45000])
+    discount: Money | None = Field(None, examples=[5000])
+    gst: Percentage = Field(Decimal(0), examples=[18])
+
+    @field_validator("price")
+    @classmethod
+    def _not_above_mrp(cls, price: Decimal, info: ValidationInfo) -> Decimal:
+        if price > info.data.get("mrp", price):
+            raise PydanticCustomError("price_above_mrp", "must not be above mrp")
+        return price
+
+    def as_new_product(self, submitted_by: str) -> NewProduct:
+        discount = self.mrp - self.price if self.discount is None else self.discount
+        return NewProduct(
+            self.category,
+            self.raw_image,
+            self.mrp,
+            self.price,
+            discount,
+            self.gst,
+            submitted_by=submitted_by,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The good rows of a bulk request by their place in it, and what is wrong with the bad."""
+
+    rows: dict[int, NewProductIn]
+    faults: list[Fault]
+
+
+class BulkIn(StrictModel):
+    """A batch of products to create, all or none unless `on_error=skip`."""
+
+    row_model: ClassVar[type[StrictModel]] = NewProductIn
+
+    products: list[NewProductIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
+
+    @classmethod
+    def read(cls, data: Any) -> Batch:
+        """Every row judged on its own. Raises InvalidRequest when more than rows is wrong."""
+        _check_count(data)
+        try:
+            return Batch(dict(enumerate(cls.model_validate(data).products)), [])
+        except ValidationError as error:
+            faults = faults_of(error, cls)
+        bad = {row_of(fault) for fault in faults}
+        if None in bad:
+            raise InvalidRequest(faults)
+        good = [index for index in range(len(data["products"])) if index not in bad]
+        rows = {index: NewProductIn.model_validate(data["products"][index]) for index in good}
+        return Batch(rows, faults)
+
+
+def _check_count(data: Any) -> None:
+    rows = data.get("products") if isinstance(data, dict) else None
+    if isinstance(rows, list) and len(rows) > MAX_PRODUCTS:
+        raise Refused("too_large", f"at most {MAX_PRODUCTS:,} products fit in one request")
+
+
+def row_of(fault: Fault) -> int | None:
+    """The index in /products/{index}/...; None for a fault outside the rows."""
+    match fault.pointer.split("/")[1:]:
+        case ["products", index, *_]:
+            return int(index)
+        case _:
+            return None
+
+
+Batch36 = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
+Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+class BulkQuery(StrictModel):
+    on_error: Literal["fail", "skip"] = Field(
+        "fail", description="`skip` creates the good rows and lists the bad ones"
+    )
+
+
+class ListQuery(StrictModel):
+    """An empty value counts as unset, and the schema says so."""
+
+    status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
+    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    reason: Annotated[
+        Reason | None,
+        BeforeValidator(_unset),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(Reason)]}),
+        Field(description="products with a picture that stands rejected for it"),
+    ] = None
+    limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
+    cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,64}$")] = (
+        None
+    )
+
+
+class ExportQuery(StrictModel):
+    """Which approved pictures, and how they are written."""
+
+    format: Literal["csv", "jsonl"] = "csv"
+    category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+
+
+class ProductQuery(StrictModel):
+    rounds: Literal["current", "all"] = "current"
+
+
+class ImageDecisionIn(StrictModel):
+    """One decision, or its undoing (`pending`)."""
+
+    status: ImageStatus
+    reason: Reason | None = None
+    note: Words | None = None
+
+
+class ReviewIn(StrictModel):
+    """A whole product: approving approves the named pictures (all, if none named)."""
+
+    status: ImageStatus
+    image_ids: list[Id] | None = Field(None, min_length=1, max_length=100)
+    reason: Reason | None = None
+    note: Words | None = None
+
+    @field_validator("image_ids")
+    @classmethod
+    def _only_approving_names(
+        cls, image_ids: list[int] | None, info: ValidationInfo
+    ) -> list[int] | None:
+        if image_ids is not None and info.data.get("status") != "approved":
+            raise PydanticCustomError("not_allowed", "goes only with the status approved")
+        return image_ids
+
+
+class EnhanceIn(StrictModel):
+    """Redo; the words go to the enhancer."""
+
+    instructions: Words | None = None
+
+
+class SignInIn(StrictModel):
+    key: str = Field(min_length=1, max_length=500)
+
+
+# -- out -----------------------------------------------------------------------------------------
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ImageOut(Out):
+    """One enhanced picture. `media_url` and `previews` need a signed-in reader; a picture that
+    was rejected and removed to save space (`removed_at`) has none."""
+
+    id: int
+    product_id: int
+    image_url: str
+    media_url: str | None
+    previews: dict[int, str]
+    status: ImageStatus
+    round: int
+    variant: int
+    title: str | None
+    prompt: str | None
+    enhancer: str | None
+    model: str | None
+    width: int | None
+    height: int | None
+    bytes: int | None
+    sha256: str | None
+    warning: str | None
+    cost: AmountOut | None = Field(description="US dollars")
+    created_at: datetime
+    updated_at: datetime
+    removed_at: datetime | None
+
+
+class NormalisedOut(Out):
+    """The raw image upright, sRGB, without metadata."""
+
+    media_url: str
+    previews: dict[int, str]
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class ProductOut(Out):
+    """One product with the pictures of its current round. `error` is there when it failed.
+
+    The query of `raw_image` is shown only to the key that created the product: it may be a
+    signature.
+    """
+
+    id: int
+    category: str
+    raw_image: str
+    mrp: AmountOut
+    price: AmountOut
+    discount: AmountOut | None
+    gst: AmountOut | None
+    status: ProductStatus
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    batch_id: str | None
+    round: int
+    wanted: int | None
+    attempts: int
+    error_code: str | None = Field(None, exclude_if=_is_none)
+    error: str | None = Field(None, exclude_if=_is_none)
+    warning: str | None
+    instructions: str | None
+    spent: AmountOut = Field(description="US dollars, all rounds")
+    normalised: NormalisedOut | None
+    images: list[ImageOut]
+
+
+class DecisionOut(Out):
+    """One line of the audit."""
+
+    id: int
+    image_id: int
+    variant: int
+    round: int
+    status: ImageStatus
+    previous: ImageStatus
+    reason: str | None
+    note: str | None
+    who: str
+    at: datetime
+
+
+class FaultOut(Out):
+    pointer: str
+    code: str
+    detail: str
+
+
+class RowFaultsOut(Out):
+    index: int
+    errors: list[FaultOut]
+
+
+class BulkData(Out):
+    created: int
+    total: int
+    products: list[ProductOut]
+    errors: list[RowFaultsOut] | None = Field(None, exclude_if=_is_none)
+
+
+class ListData(Out):
+    products: list[ProductOut]
+    next_cursor: str | None
+
+
+class ProductData(Out):
+    product: ProductOut
+
+
+class HistoryData(Out):
+    decisions: list[DecisionOut]
+
+
+class UploadData(Out):
+    raw_image: str
+
+
+class QueueOut(Out):
+    waiting: int
+    in_flight: int
+    dead: int | None
+    oldest_seconds: float | None
+
+
+class StatsData(Out):
+    products: dict[str, int]
+    images: dict[str, int]
+    queue: QueueOut
+    spent: AmountOut = Field(description="US dollars")
+    spent_today: AmountOut
+    cost_per_product: AmountOut | None = Field(
+        description="US dollars, over the products that calls were paid for"
+    )
+    reviewed_last_hour: int
+    made_last_hour: int
+
+
+class ReadyAnswer(Out):
+    """`parts` (`ok`, or what is wrong) and `notes` are there for those who are signed in."""
+
+    ok: bool
+    parts: dict[str, str] | None = Field(None, exclude_if=_is_none)
+    notes: list[str] | None = Field(None, exclude_if=_is_none)
+
+
+class SessionData(Out):
+    name: str
+    scopes: list[str]
+
+
+class Answer(Out):
+    """The envelope of every success."""
+
+    success: Literal[True] = True
+    message: str
+
+
+class BulkAnswer(Answer):
+    data: BulkData
+
+
+class ListAnswer(Answer):
+    data: ListData
+
+
+class ProductAnswer(Answer):
+    data: ProductData
+
+
+class HistoryAnswer(Answer):
+    data: HistoryData
+
+
+class UploadAnswer(Answer):
+    data: UploadData
+
+
+class StatsAnswer(Answer):
+    data: StatsData
+
+
+class SessionAnswer(Answer):
+    data: SessionData
+
+
+def present(view: ProductView) -> ProductOut:
+    """A product as the caller may see it.
+
+    The query of `raw_image` may be a signature that opens the seller's bucket: only the key it
+    came with sees it, and an admin does not need it. Without API_KEYS there is but one user.
+    """
+    if caller().via != "local" and caller().name != view.submitted_by:
+        view = replace(view, raw_image=redacted(view.raw_image))
+    return ProductOut.model_validate(view)

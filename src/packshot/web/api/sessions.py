@@ -1,0 +1,131 @@
+"""The desk's sessions: a row in the database, found by the hash of the cookie's token."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Final, cast
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, request
+from sqlalchemy import delete, insert, or_, select
+
+from packshot.database.models import DeskSession, now
+from packshot.keys import ApiKey, Keys, Scope
+from packshot.web.api import examples
+from packshot.web.api.schemas import SessionAnswer, SessionData, SignInIn
+from packshot.web.requests.context import Caller, caller, services
+from packshot.web.requests.endpoints import answer, blueprint, needs, open_to_all, refuses
+from packshot.web.requests.limits import charge_sign_in
+from packshot.web.requests.refusals import Refused
+
+HOURS: Final = 12
+bp: APIBlueprint = blueprint("sessions", "Sessions")
+
+
+def _cookie_name() -> str:
+    """`__Host-`: https only, this host only, set by nobody else (RFC 6265bis)."""
+    return "__Host-packshot" if request.is_secure else "packshot"
+
+
+def session_caller(keys: Keys) -> Caller | None:
+    """Who the session cookie stands for. A key taken out of API_KEYS ends its sessions."""
+    token = request.cookies.get(_cookie_name(), "")
+    if not token:
+        return None
+    with services().database.read() as session:
+        found = session.scalar(
+            select(DeskSession).where(
+                DeskSession.token_hash == _hash(token), DeskSession.expires_at > now()
+            )
+        )
+    key = keys.of_digest(found.key_hash) if found else None
+    return Caller(key.name, key.scopes, "session") if key else None
+
+
+@bp.post("/session")
+@bp.input(SignInIn, arg_name="given", example=examples.SIGN_IN)
+@bp.output(SessionAnswer, status_code=201, example=examples.SESSION)
+@bp.doc(operation_id="signIn")
+@open_to_all
+@refuses("sign_in_not_needed")
+def sign_in(given: SignInIn) -> Response:
+    """Sign in at the desk with a key's secret
+
+    The answer sets an HttpOnly cookie for 12 hours. A session that was there before ends.
+    """
+    keys = cast("Keys", current_app.extensions["packshot_keys"])
+    if not keys:
+        raise Refused("sign_in_not_needed", "no API_KEYS are set: this machine is let in")
+    give_back = charge_sign_in()
+    key = keys.of_secret(given.key)
+    if key is None:
+        raise Refused("unauthorized", "this is not a key of API_KEYS")
+    give_back()
+    response = answer(_who(key.name, key.scopes), 201)
+    return _with_cookie(response, _open(key))
+
+
+def _open(key: ApiKey) -> str:
+    token = secrets.token_urlsafe(32)
+    with services().database.write() as session:
+        before = _hash(request.cookies.get(_cookie_name(), ""))
+        over = or_(DeskSession.expires_at <= now(), DeskSession.token_hash == before)
+        session.execute(delete(DeskSession).where(over))
+        session.execute(
+            insert(DeskSession).values(
+                token_hash=_hash(token),
+                name=key.name,
+                scopes="+".join(sorted(key.scopes)),
+                key_hash=key.digest,
+                expires_at=now(HOURS * 3600),
+            )
+        )
+    return token
+
+
+def _with_cookie(response: Response, token: str) -> Response:
+    response.set_cookie(
+        _cookie_name(),
+        token,
+        max_age=HOURS * 3600,
+        path="/",
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@bp.get("/session")
+@bp.output(SessionAnswer, example=examples.SESSION)
+@bp.doc(operation_id="whoAmI")
+@needs()
+def who_am_i() -> Response:
+    """Who is signed in, and what they may do"""
+    return answer(_who(caller().name, caller().scopes))
+
+
+@bp.delete("/session")
+@bp.doc(operation_id="signOut", responses={204: "Signed out"})
+@open_to_all
+def sign_out() -> Response:
+    """Sign out: the session ends on the server, whoever still has the cookie"""
+    token = request.cookies.get(_cookie_name(), "")
+    with services().database.write() as session:
+        session.execute(delete(DeskSession).where(DeskSession.token_hash == _hash(token)))
+    response = Response(status=204)
+    response.delete_cookie(
+        _cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _who(name: str, scopes: frozenset[Scope]) -> SessionAnswer:
+    return SessionAnswer(
+        message=f"Signed in as {name}", data=SessionData(name=name, scopes=sorted(scopes))
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

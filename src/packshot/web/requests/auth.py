@@ -1,0 +1,190 @@
+"""Who gets in: loopback without keys; with keys, a key header or a desk session; and cross-site."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, Final, cast
+from urllib.parse import unquote
+
+from flask import Flask, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from packshot.keys import ALL_SCOPES, Keys
+from packshot.web.api.sessions import session_caller
+from packshot.web.requests.context import Caller
+from packshot.web.requests.endpoints import SCOPES
+from packshot.web.requests.refusals import Refused
+from packshot.web.requests.visitors import Gate, visitor
+
+SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
+#: A proxy stands between us and the client: its loopback address says nothing.
+FORWARDING: Final = (
+    "Forwarded",
+    "Via",
+    "Cdn-Loop",
+    "X-Envoy-External-Address",
+    "X-Real-Ip",
+    "X-Client-Ip",
+    "X-Cluster-Client-Ip",
+    "True-Client-Ip",
+    "Cf-Connecting-Ip",
+    "Fastly-Client-Ip",
+)
+FORWARDING_FAMILIES: Final = ("x-forwarded", "x-original-")
+#: Whom a page of the desk was made for: no page decides under the name of who signed in since.
+MEANT: Final = "X-Packshot-Caller"
+_HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
+
+NO_KEYS: Final = (
+    "no API_KEYS are set, so only this machine itself is served, without a proxy and by the name"
+    " localhost; set API_KEYS=name:secret (`packshot key` makes one) and send it as"
+    " Authorization: Bearer secret"
+)
+WITH_KEYS: Final = (
+    "send a key of API_KEYS as Authorization: Bearer secret or X-API-Key, or sign in at the desk"
+)
+
+
+def register(app: Flask, keys: Keys, clock: Callable[[], float]) -> None:
+    """Let nobody past who may not: a view without a mark of `api.py` needs `admin`.
+
+    `clock` gives Unix time.
+    """
+    app.extensions["packshot_keys"] = keys
+    app.extensions["packshot_gate"] = Gate(keys, clock)
+    app.before_request(_let_in)
+
+
+def keys() -> Keys:
+    found: Keys = current_app.extensions["packshot_keys"]
+    return found
+
+
+def _let_in() -> Response | None:
+    mark = _mark()
+    if mark == "probe":
+        return None
+    _check_same_site()
+    g.caller = identify()
+    if g.caller is None or not _is_meant(g.caller):
+        return _stranger(mark)
+    if mark != "open" and not g.caller.may(*mark):
+        raise Refused("forbidden", f"this needs a key with the scope {' or '.join(mark)}")
+    return None
+
+
+def _is_meant(who: Caller) -> bool:
+    return unquote(request.headers.get(MEANT, who.name)) == who.name
+
+
+def _mark() -> Any:
+    if request.endpoint is None:
+        return ()  # no such address: whoever is signed in may know
+    view = current_app.view_functions[request.endpoint]
+    return getattr(view, SCOPES, ("admin",))
+
+
+def _stranger(mark: object) -> Response | None:
+    if not keys():
+        raise Refused("unauthorized", NO_KEYS)
+    if mark == "open":
+        return None
+    if _is_page() and "desk.sign_in" in current_app.view_functions:
+        return redirect(url_for("desk.sign_in"), 303)
+    raise Refused("unauthorized", WITH_KEYS, {"WWW-Authenticate": 'Bearer realm="packshot"'})
+
+
+def _is_page() -> bool:
+    wants = request.accept_mimetypes
+    return request.method == "GET" and wants["text/html"] > wants["application/json"]
+
+
+# -- who ---------------------------------------------------------------------------------------
+
+
+def identify() -> Caller | None:
+    """Who sent this request; None for a stranger. A wrong key is not made good by a session.
+
+    Raises Refused (429) for an address that showed too many wrong keys.
+    """
+    if not keys():
+        return Caller("local", frozenset(ALL_SCOPES), "local") if is_local() else None
+    secret = _presented()
+    if secret is None:
+        return session_caller(keys())
+    gate = cast("Gate", current_app.extensions["packshot_gate"])
+    key = gate.key_of(secret, None if is_local() else visitor())
+    return Caller(key.name, key.scopes, "key") if key else None
+
+
+def _presented() -> str | None:
+    """The secret of the key header; None when there is none.
+
+    Basic is no key header: a page elsewhere can make a browser send it.
+    """
+    if "X-API-Key" in request.headers:
+        return request.headers["X-API-Key"].strip()
+    if "Authorization" not in request.headers:
+        return None
+    scheme, _, secret = request.headers["Authorization"].partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def is_local() -> bool:
+    """From this machine, not through a proxy, and asked for by a loopback name.
+
+    The name is what stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
+    sends its own name.
+    """
+    host = _HOST.fullmatch(request.headers.get("Host", ""))
+    if host is None or _is_forwarded():
+        return False
+    return _is_loopback(request.remote_addr or "") and _is_loopback_name(host["name"])
+
+
+def _is_forwarded() -> bool:
+    """Through a proxy? nginx's bare `proxy_pass` adds no header, but asks in HTTP/1.0."""
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        return True
+    names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 - not a mapping
+    return any(name in request.headers for name in FORWARDING) or any(
+        name.startswith(FORWARDING_FAMILIES) for name in names
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _is_loopback_name(name: str) -> bool:
+    return name.lower().removesuffix(".") == "localhost" or _is_loopback(name.strip("[]"))
+
+
+# -- cross-site --------------------------------------------------------------------------------
+
+
+def _check_same_site() -> None:
+    """A change that carries no key header must come from our own pages, or from no browser.
+
+    Fetch Metadata first, Origin for browsers without it (OWASP's CSRF sheet; Go's
+    CrossOriginProtection decides the same way). A key header can't be sent by another site: that
+    needs a CORS preflight, which nobody here answers.
+    """
+    if request.method in SAFE_METHODS or _presented() is not None:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        allowed = site in {"same-origin", "none"}
+    else:
+        # Compared as text: a browser's own is in this form, and nothing else needs to be parsed.
+        host = request.headers.get("Host", "")
+        allowed = origin in {None, f"http://{host}", f"https://{host}"}
+    if not allowed:
+        raise Refused("cross_site", "this came from a page of another site")

@@ -1,0 +1,116 @@
+"""How APIFlask is used here: its decorators, our own reading of requests, and plain answers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from apiflask import APIBlueprint
+from apiflask.schema_adapters import registry
+from apiflask.schema_adapters.pydantic import PydanticAdapter
+from flask import Request, Response, request
+
+from packshot.errors import NotFound
+from packshot.keys import Scope
+from packshot.web.api.schemas import MAX_ID, Answer
+from packshot.web.requests.reading import check, read_json
+
+View = TypeVar("View", bound=Callable[..., Any])
+SCOPES, REFUSALS = "packshot_scopes", "packshot_refusals"
+ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
+
+
+class StrictAdapter(PydanticAdapter):
+    """Reads with `strict.py`: APIFlask's own way answers 500 to 100,000 brackets, takes other
+    content types, cuts chunked bodies off silently, and turns decimals into floats."""
+
+    def validate_input(self, request: Request, location: str, **kwargs: Any) -> Any:
+        if location == "query":
+            return check(self.model_class, request.args.to_dict(), "/query")
+        if location == "headers":
+            given = {name: request.headers.get(name) for name in self._header_names()}
+            present = {name: value for name, value in given.items() if value is not None}
+            return check(self.model_class, present, "/headers")
+        optional = not any(field.is_required() for field in self.model_class.model_fields.values())
+        data = read_json(request, optional=optional)
+        read = getattr(self.model_class, "read", None)
+        return read(data) if read is not None else check(self.model_class, data)
+
+    def _header_names(self) -> list[str]:
+        fields = self.model_class.model_fields
+        return [field.alias or name for name, field in fields.items()]
+
+
+registry.register("pydantic", StrictAdapter)
+
+
+def refuse_impossible_ids() -> None:
+    """404 for an id no column can hold. (As a limit of the route's converter it is a 405 as soon
+    as the same address has two methods.)"""
+    for name, value in (request.view_args or {}).items():
+        if name.endswith("_id") and value > MAX_ID:
+            raise NotFound("there is no such product or picture")
+
+
+def blueprint(name: str, tag: str) -> APIBlueprint:
+    return APIBlueprint(name, __name__, tag=tag)
+
+
+def needs(*scopes: Scope) -> Callable[[View], View]:
+    """Who may call a view: callers with one of these scopes; none named: whoever is signed in."""
+
+    def mark(view: View) -> View:
+        setattr(view, SCOPES, scopes)
+        return view
+
+    return mark
+
+
+def refuses(*codes: str) -> Callable[[View], View]:
+    """For the OpenAPI document: codes of `MEANINGS` that are this view's own."""
+
+    def mark(view: View) -> View:
+        setattr(view, REFUSALS, codes)
+        return view
+
+    return mark
+
+
+def open_to_all(view: View) -> View:
+    """No key is needed: the sign-in page and what it loads. Loopback only without API_KEYS."""
+    setattr(view, SCOPES, "open")
+    return view
+
+
+def probe(view: View) -> View:
+    """Whoever asks is answered, from anywhere: it must say nothing that is not for everybody."""
+    setattr(view, SCOPES, "probe")
+    return view
+
+
+def answer(body: Answer, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A success as JSON, exactly as its model says."""
+    return Response(body.model_dump_json(), status, headers, mimetype="application/json")
+
+
+def conditional(response: Response, etag: str | None = None) -> Response:
+    """With an ETag (a digest of the body, if none is given), and 304 when the client has it."""
+    response.set_etag(etag or hashlib.sha256(response.get_data()).hexdigest()[:32])
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response
+
+
+def wanted_version() -> int | None:
+    """The product's version that If-Match names; None when any will do.
+
+    A weak tag counts too: proxies that compress weaken ours. -1, which no product has, stands for
+    whatever is not a tag of ours.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
+        return None
+    tag = ETAG.fullmatch(header)
+    return int(tag["version"]) if tag else -1

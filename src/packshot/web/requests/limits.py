@@ -1,0 +1,181 @@
+"""How much one key may ask for: counted in the database, so that all processes agree."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from flask import Flask, current_app, g, request
+from sqlalchemy import text
+
+from packshot.database.engine import Database
+from packshot.settings import Settings
+from packshot.web.requests.context import Caller, caller
+from packshot.web.requests.refusals import Refused
+from packshot.web.requests.visitors import visitor
+
+MINUTE: Final = 60
+QUARTER: Final = 900
+DAY: Final = 86_400
+#: Failed sign-ins from one address in a quarter of an hour.
+SIGN_INS: Final = 10
+#: A process takes this part of a minute's requests at a time: one write for many requests.
+SHARE: Final = 50
+#: Pictures are what a desk shows by the dozen; they are not counted as requests.
+UNCOUNTED: Final = {"media.get_media", "static"}
+
+_TAKE = text(
+    "INSERT INTO counters (who, what, starts_at, amount) VALUES (:who, :what, :starts_at, :amount)"
+    " ON CONFLICT (who, what, starts_at) DO UPDATE SET amount = counters.amount + :amount"
+    " WHERE counters.amount + :amount <= :limit RETURNING amount"
+)
+_GIVE_BACK = text(
+    "UPDATE counters SET amount = amount - :amount"
+    " WHERE who = :who AND what = :what AND starts_at = :starts_at"
+)
+_PRUNE = text("DELETE FROM counters WHERE starts_at < :before")
+
+
+@dataclass(frozen=True)
+class Window:
+    """One counter: whose, of what, and the stretch of time it counts in (seconds, Unix time)."""
+
+    who: str
+    what: str
+    starts_at: int
+    seconds: int
+
+    def left(self, moment: float) -> int:
+        """Whole seconds until it ends."""
+        return max(1, math.ceil(self.starts_at + self.seconds - moment))
+
+
+class Limits:
+    """Counters with a ceiling. `clock` gives Unix time."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Callable[[], float]) -> None:
+        self.database, self.settings, self.clock = database, settings, clock
+        self._reserved: dict[Window, int] = {}
+        self._lock = threading.Lock()
+
+    def window(self, who: str, what: str, seconds: int) -> Window:
+        return Window(who, what, int(self.clock()) // seconds * seconds, seconds)
+
+    def take(self, window: Window, amount: int, limit: int) -> bool:
+        """Add `amount` if the sum stays within `limit`; else change nothing and return False."""
+        if amount > limit:
+            return False
+        with self.database.write() as session:
+            taken = session.execute(
+                _TAKE,
+                {
+                    "who": window.who,
+                    "what": window.what,
+                    "starts_at": window.starts_at,
+                    "amount": amount,
+                    "limit": limit,
+                },
+            ).scalar()
+            if taken == amount:  # a new window: a good time to forget old ones
+                session.execute(_PRUNE, {"before": window.starts_at - 2 * DAY})
+        return taken is not None
+
+    def give_back(self, window: Window, amount: int) -> None:
+        with self.database.write() as session:
+            session.execute(
+                _GIVE_BACK,
+                {
+                    "who": window.who,
+                    "what": window.what,
+                    "starts_at": window.starts_at,
+                    "amount": amount,
+                },
+            )
+
+    def charge(self, who: str, what: str, seconds: int, amount: int, limit: int) -> Window:
+        """`take`, or refuse with 429 and Retry-After."""
+        window = self.window(who, what, seconds)
+        if not self.take(window, amount, limit):
+            raise self.used_up(window)
+        return window
+
+    def used_up(self, window: Window) -> Refused:
+        seconds = window.left(self.clock())
+        return Refused(
+            "too_many_requests",
+            f"the limit of {window.what} is used up; wait {seconds} seconds",
+            {"Retry-After": str(seconds)},
+        )
+
+    def count_request(self, who: str, limit: int) -> None:
+        """One request of this minute, from the share this process has taken in advance."""
+        window = self.window(who, "requests per minute", MINUTE)
+        with self._lock:
+            if self._reserved.get(window, 0) == 0:
+                self._reserved = {
+                    other: left
+                    for other, left in self._reserved.items()
+                    if other.starts_at == window.starts_at
+                }
+                self._reserved[window] = self._reserve(window, limit)
+            self._reserved[window] -= 1
+
+    def _reserve(self, window: Window, limit: int) -> int:
+        share = max(1, limit // SHARE)
+        if self.take(window, share, limit):
+            return share
+        if share > 1 and self.take(window, 1, limit):
+            return 1
+        raise self.used_up(window)
+
+
+def register(
+    app: Flask, database: Database, settings: Settings, clock: Callable[[], float]
+) -> None:
+    """Count requests. Register it after `auth`, which says who asks."""
+    app.extensions["packshot_limits"] = Limits(database, settings, clock)
+    app.before_request(_count_request)
+
+
+def _limits() -> Limits:
+    return cast("Limits", current_app.extensions["packshot_limits"])
+
+
+def _is_limited(who: Caller | None) -> bool:
+    return who is not None and who.via != "local"
+
+
+def _count_request() -> None:
+    limit = _limits().settings.rate_limit_per_minute
+    who: Caller | None = g.get("caller")
+    if limit and who is not None and _is_limited(who) and request.endpoint not in UNCOUNTED:
+        _limits().count_request(who.name, limit)
+
+
+def charge_products(many: int) -> Callable[[], None]:
+    """Charge the caller for these products; call the answer to give them back."""
+    return _charge("products per day", many, _limits().settings.products_per_day)
+
+
+def charge_bytes(many: int) -> Callable[[], None]:
+    """Charge the caller for an upload; call the answer to give it back."""
+    return _charge("bytes per day", many, _limits().settings.upload_mb_per_day * 1_000_000)
+
+
+def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
+    limits = _limits()
+    if not amount or not limit or not _is_limited(caller()):
+        return lambda: None
+    window = limits.charge(caller().name, what, DAY, amount, limit)
+    return lambda: limits.give_back(window, amount)
+
+
+def charge_sign_in() -> Callable[[], None]:
+    """Charge this address for a sign-in; call the answer when it turned out to be right."""
+    limits = _limits()
+    who = f"address {visitor()}"
+    window = limits.charge(who, "failed sign-ins in 15 minutes", QUARTER, 1, SIGN_INS)
+    return lambda: limits.give_back(window, 1)

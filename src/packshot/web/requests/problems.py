@@ -1,0 +1,146 @@
+"""Every error once: what status it has, and how it is told as a problem document (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from packshot.errors import (
+    Conflict,
+    NotFound,
+    PackshotError,
+    PictureError,
+    Unavailable,
+)
+from packshot.products.views import ProductView
+from packshot.web.api.schemas import present
+from packshot.web.requests.refusals import MEANINGS, Fault, InvalidRequest, Refused
+
+log = logging.getLogger("packshot.web")
+
+MIME_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 5
+
+HTTP_CODES: Final = {
+    400: "malformed",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem document before it is written."""
+
+    status: int
+    code: str
+    detail: str
+    faults: list[Fault] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        return {
+            "type": f"/problems/{self.code}",
+            "title": MEANINGS[self.code].words,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"urn:uuid:{request_id}",
+            "success": False,
+            "message": self.detail,
+            "errors": [asdict(fault) for fault in self.faults],
+            **self.extra,
+        }
+
+    def response(self) -> Response:
+        body = json.dumps(self.body(g.get("request_id", "")))
+        return Response(body, self.status, self.headers, mimetype=MIME_TYPE)
+
+
+def register(app: Flask) -> None:
+    """Tell every error as a problem document."""
+    app.register_error_handler(PackshotError, lambda error: _of_ours(error).response())
+    app.register_error_handler(InvalidRequest, lambda error: _of_values(error).response())
+    app.register_error_handler(Refused, lambda error: _of_refusal(error).response())
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, lambda error: _of_surprise(error).response())
+
+
+def _of_ours(error: PackshotError) -> Problem:
+    """The one place where an error of `errors.py` becomes a status."""
+    match error:
+        case NotFound():
+            return Problem(404, "not_found", error.message)
+        case Conflict():
+            return _of_conflict(error)
+        case PictureError():
+            return Problem(
+                422, "bad_picture", error.message, [Fault("", error.code, error.message)]
+            )
+        case Unavailable():
+            return _of_absence(error)
+        case _:
+            return _of_surprise(error)
+
+
+def _of_conflict(error: Conflict) -> Problem:
+    status = MEANINGS[error.code].status
+    if not isinstance(error.state, ProductView):
+        return Problem(status, error.code, error.message)
+    return Problem(
+        status,
+        error.code,
+        error.message,
+        headers={"ETag": f'"{error.state.version}"'},
+        extra={"data": {"product": present(error.state).model_dump(mode="json")}},
+    )
+
+
+def _of_absence(error: Unavailable) -> Problem:
+    log.warning("request %s: %s", g.get("request_id"), error.message)
+    seconds = math.ceil(error.retry_after or RETRY_AFTER_SECONDS)
+    return Problem(
+        503,
+        "unavailable",
+        "a part Packshot needs does not answer; nothing is lost, try again",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def _of_values(error: InvalidRequest) -> Problem:
+    many = len(error.faults)
+    detail = f"{many} values can't be used" if many > 1 else "a value can't be used"
+    return Problem(422, "invalid_request", f"{detail}; nothing was changed", error.faults)
+
+
+def _of_refusal(error: Refused) -> Problem:
+    status = MEANINGS[error.code].status
+    return Problem(status, error.code, error.detail, headers=error.headers)
+
+
+def _of_http(error: HTTPException) -> Response | HTTPException:
+    """Flask's and Werkzeug's own; their sentences are not sent, they may hold the input."""
+    status = error.code or 500
+    if status < 400:
+        return error  # a redirect
+    code = HTTP_CODES.get(status, "malformed" if status < 500 else "internal")
+    passed_on = {"Allow", "Retry-After", "Content-Range"}
+    headers = {name: value for name, value in error.get_headers() if name in passed_on}
+    return Problem(status, code, MEANINGS[code].words, headers=headers).response()
+
+
+def _of_surprise(error: Exception) -> Problem:
+    log.error("request %s failed unexpectedly", g.get("request_id"), exc_info=error)
+    return Problem(500, "internal", "something broke on our side; the log has this request's id")

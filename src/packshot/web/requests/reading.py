@@ -1,0 +1,279 @@
+"""From a stranger's bytes to checked values: size, JSON, text, money, and what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import unicodedata
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, NoReturn
+
+from flask import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed, pointer
+
+MAX_JSON_BYTES: Final = 2_000_000
+#: NUMERIC(12,2).
+MAX_MONEY: Final = Decimal("9999999999.99")
+CENT: Final = Decimal("0.01")
+
+# Invisible characters that hide or reorder what a reviewer sees, or break a log line: the bidi
+# embeddings, overrides and isolates (UAX 9), line and paragraph separators, zero-width space, word
+# joiner and BOM. The zero-width joiners U+200C and U+200D stay: Hindi, Persian and emoji need them.
+_HIDDEN: Final = frozenset(
+    "\u200b\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_SCHEMA_HIDDEN: Final = r"\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff"
+
+
+class StrictModel(BaseModel):
+    """An input: unknown fields are refused, and an error's words never hold the values."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+# -- bytes ---------------------------------------------------------------------------------------
+
+
+def read_limited(request: Request, limit: int) -> bytes:
+    """The body, at most `limit` bytes; else 413, whatever Content-Length said.
+
+    Werkzeug's own MAX_CONTENT_LENGTH cuts a chunked body off at the limit without a word.
+    """
+    if request.content_encoding:
+        raise Refused("unsupported_media_type", "send the body as it is, without Content-Encoding")
+    if (request.content_length or 0) > limit:
+        _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    while size <= limit and (piece := _read(request, min(65_536, limit + 1 - size))):
+        pieces.append(piece)
+        size += len(piece)
+    if size > limit:
+        _too_large(limit)
+    if size < (request.content_length or 0):  # gunicorn says nothing when a client hangs up
+        raise malformed("the body ended before it was whole")
+    return b"".join(pieces)
+
+
+def _read(request: Request, most: int) -> bytes:
+    """Some bytes of the body. Whatever a server raises here, and each has errors of its own for
+    broken chunks and clients that hang up, is the client's doing."""
+    try:
+        return request.stream.read(most)
+    except Exception:
+        raise malformed("the body broke off, or its chunks can't be read") from None
+
+
+def _too_large(limit: int) -> NoReturn:
+    raise Refused("too_large", f"the body is larger than {limit:,} bytes")
+
+
+def read_json(request: Request, *, optional: bool = False) -> Any:
+    """The body as JSON. With `optional`, no body at all is an empty object."""
+    if request.mimetype != "application/json":
+        if optional and not request.mimetype and not read_limited(request, 0):
+            return {}
+        raise Refused("unsupported_media_type", "send the body as application/json")
+    raw = read_limited(request, MAX_JSON_BYTES)
+    if optional and not raw:
+        return {}
+    return parse_json(raw)
+
+
+def parse_json(raw: bytes) -> Any:
+    """JSON by RFC 8259, UTF-8 only; fractions become exact Decimals. Raises Refused."""
+    try:
+        text = raw.decode("utf-8")
+        return json.loads(text, parse_float=_fraction, parse_constant=_no_constant)
+    except RecursionError:
+        raise malformed("the JSON is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise malformed(f"the body is not valid JSON (at {where})") from None
+    except ValueError:  # not UTF-8, NaN, or a number of thousands of digits
+        raise malformed("the body is not valid JSON in UTF-8") from None
+
+
+def _fraction(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent of twenty digits
+        return Decimal("Infinity") if "e-" not in digits.lower() else Decimal("NaN")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# -- values --------------------------------------------------------------------------------------
+
+
+def money(value: Any) -> Decimal:
+    """A JSON number or a decimal string in ASCII digits, exact to two decimals."""
+    if isinstance(value, str):
+        value = _decimal_string(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("not_money", "must be a number, or a string such as 45000.50")
+    amount = Decimal(value)
+    if not amount.is_finite() or not 0 <= amount <= MAX_MONEY:
+        raise PydanticCustomError("out_of_range", "must be from 0 to 9999999999.99")
+    if amount != amount.quantize(CENT):
+        raise PydanticCustomError("too_precise", "must have at most two decimals")
+    return abs(amount.quantize(CENT))  # there is a minus zero
+
+
+def _decimal_string(text: str) -> Decimal | None:
+    whole, _, decimals = text.partition(".")
+    digits = whole + decimals
+    wanted = text.isascii() and digits.isdigit() and whole and (decimals or "." not in text)
+    return Decimal(text) if wanted and len(text) <= 40 else None
+
+
+def percentage(value: Any) -> Decimal:
+    """Money's rules, 0 to 100."""
+    amount = money(value)
+    if amount > 100:
+        raise PydanticCustomError("out_of_range", "must be from 0 to 100")
+    return amount
+
+
+def _money_schema(highest: float) -> WithJsonSchema:
+    pattern = r"^[0-9]{1,10}(\.[0-9]{1,2})?$"
+    number = {"type": "number", "minimum": 0, "maximum": highest}
+    return WithJsonSchema(
+        {
+            "anyOf": [number, {"type": "string", "pattern": pattern}],
+            "description": f"0 to {highest}, at most two decimals",
+        }
+    )
+
+
+Money = Annotated[Decimal, BeforeValidator(money), _money_schema(9999999999.99)]
+Percentage = Annotated[Decimal, BeforeValidator(percentage), _money_schema(100)]
+
+
+def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
+    """Text in NFC, without outer blanks, controls, or characters that hide or turn others."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("not_text", "must be a string")
+    text = unicodedata.normalize("NFC", value).strip(" \t\n" if allowed_controls else " ")
+    if any(_is_hidden(character, allowed_controls) for character in text):
+        raise PydanticCustomError(
+            "hidden_character", "must not hold control, invisible or direction-changing characters"
+        )
+    if not 1 <= len(text) <= longest or text.isspace():
+        raise PydanticCustomError(
+            "bad_length", "must have 1 to {longest} characters", {"longest": longest}
+        )
+    return text
+
+
+def _is_hidden(character: str, allowed: str) -> bool:
+    if character in allowed:
+        return False
+    return character in _HIDDEN or unicodedata.category(character) in {"Cc", "Cs"}
+
+
+def category(value: Any) -> str:
+    """A product's category: 1 to 100 characters."""
+    return plain_text(value, 100)
+
+
+def _words(value: Any) -> str:
+    return plain_text(value, 2000, allowed_controls="\n\t")
+
+
+Category = Annotated[
+    str,
+    BeforeValidator(category),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "pattern": rf"^[^\u0000-\u001f{_SCHEMA_HIDDEN}]*$",
+        }
+    ),
+]
+Words = Annotated[
+    str,
+    BeforeValidator(_words),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 2000,
+            "pattern": rf"^[^\u0000-\u0008\u000b-\u001f{_SCHEMA_HIDDEN}]*$",
+        }
+    ),
+]
+
+
+# -- faults --------------------------------------------------------------------------------------
+
+
+def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
+    """`data` as a `model`; raises InvalidRequest with every fault and where it is."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InvalidRequest(faults_of(error, model, prefix)) from None
+
+
+def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
+    """Pydantic's findings in our words; never with the input in them.
+
+    Each place and kind once, so no row is without its fault and the answer stays small, however
+    many unknown fields a body has.
+    """
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    listed: dict[tuple[str, str], Fault] = {}
+    for details in found:
+        code = CODES.get(details["type"], details["type"])
+        # An unknown field's name is the client's: it is not sent back, only what it may have meant.
+        place = details["loc"][:-1] if code == "unknown_field" else details["loc"]
+        key = prefix + pointer(place), code
+        if key not in listed:
+            listed[key] = Fault(*key, _detail(details, code, model))
+    return list(listed.values())
+
+
+def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:
+    location = details["loc"]
+    if code == "unknown_field":
+        return _meant(str(location[-1]), _field_names(model, in_row=len(location) > 1))
+    return DETAILS.get(code) or details["msg"][:1].lower() + details["msg"][1:]
+
+
+CODES: Final = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "model_type": "not_an_object",
+    "model_attributes_type": "not_an_object",
+    "list_type": "not_a_list",
+    "literal_error": "not_allowed",
+    "int_type": "not_an_integer",
+    "string_type": "not_text",
+}
+DETAILS: Final = {
+    "required": "is required",
+    "not_an_object": "must be an object",
+    "not_a_list": "must be a list",
+}
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name[:50], known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"has an unknown field; {hint}"
+
+
+def _field_names(model: type[BaseModel], in_row: bool) -> list[str]:
+    """The fields of the model, or of the rows it has a list of."""
+    rows = getattr(model, "row_model", None) if in_row else None
+    return [field.alias or name for name, field in (rows or model).model_fields.items()]

@@ -1,0 +1,1 @@
+"""Events of products, written down and delivered."""

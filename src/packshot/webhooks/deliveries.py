@@ -1,0 +1,202 @@
+"""Delivers the outbox's events to the shop's own servers: signed, retried, replayable."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
+from standardwebhooks import Webhook
+
+from packshot.database.engine import Database
+from packshot.database.models import Delivery, now
+from packshot.download.fetcher import redacted
+from packshot.errors import FetchError
+
+log = logging.getLogger("packshot.webhooks")
+
+#: Seconds from one attempt to the next, as the Standard Webhooks specification recommends
+#: (github.com/standard-webhooks/standard-webhooks, "Deliverability and reliability").
+PAUSES: Final = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+#: An attempt is over well within this; when its process dies, the next one comes after it.
+ATTEMPT_SECONDS: Final = 60
+#: Deliveries to one receiver before the others have their turn.
+AT_ONCE: Final = 100
+KEPT_DAYS: Final = 30
+
+#: `post(url, body, headers)`; raises FetchError unless the answer is a 2xx.
+Post = Callable[[str, bytes, Mapping[str, str]], None]
+
+
+@dataclass(frozen=True)
+class DeliveryView:
+    """One event on its way to one receiver. `state` is waiting, delivered or given_up."""
+
+    id: int
+    message_id: str
+    type: str
+    product_id: int
+    url: str
+    state: str
+    attempts: int
+    error: str | None
+    created_at: datetime
+
+
+class Webhooks:
+    """Sends what is due. Any number of processes may share the work; each event may come twice,
+    with the same `webhook-id`. `secrets` are `whsec_...`: the first and, while one is being
+    replaced, the others sign too."""
+
+    def __init__(
+        self,
+        database: Database,
+        post: Post,
+        urls: Sequence[str] = (),
+        secrets: Sequence[str] = (),
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.database = database
+        self.post = post
+        self.urls = tuple(urls)
+        self.signers = [Webhook(secret) for secret in secrets]
+        self.clock = clock
+        self.chance = chance
+
+    # -- deliver -----------------------------------------------------------------------------
+
+    def deliver(self, enough: Callable[[], bool] = lambda: False) -> int:
+        """Try what is due, receiver by receiver, until `enough`; return how many were delivered."""
+        return sum(self._deliver_to(url, enough) for url in self.urls)
+
+    def _deliver_to(self, url: str, enough: Callable[[], bool]) -> int:
+        """One that fails ends this receiver's turn: it is probably away, the rest can wait."""
+        delivered = 0
+        for delivery in self._due(url):
+            if enough():
+                break
+            if not self._take(delivery):
+                continue
+            try:
+                self.post(url, delivery.body.encode(), self._headers(delivery))
+            except FetchError as error:
+                self._failed(delivery, error)
+                break
+            self._note(delivery, delivered_at=now(), not_before=None, error=None)
+            delivered += 1
+        return delivered
+
+    def _due(self, url: str) -> Sequence[Delivery]:
+        with self.database.read() as session:
+            return session.scalars(
+                select(Delivery)
+                .where(Delivery.url == url, Delivery.not_before <= now())
+                .order_by(Delivery.not_before, Delivery.id)
+                .limit(AT_ONCE)
+            ).all()
+
+    def _take(self, delivery: Delivery) -> bool:
+        """By compare-and-set: the attempt counts from here on, and is nobody else's for now."""
+        with self.database.write() as session:
+            result = session.execute(
+                update(Delivery)
+                .where(
+                    Delivery.id == delivery.id,
+                    Delivery.attempts == delivery.attempts,
+                    Delivery.not_before <= now(),
+                )
+                .values(attempts=Delivery.attempts + 1, not_before=now(ATTEMPT_SECONDS))
+            )
+            return cast("CursorResult[Any]", result).rowcount > 0
+
+    def _headers(self, delivery: Delivery) -> dict[str, str]:
+        moment = self.clock()
+        signatures = [
+            signer.sign(delivery.message_id, moment, delivery.body) for signer in self.signers
+        ]
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": delivery.message_id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": " ".join(signatures),
+        }
+
+    def _failed(self, delivery: Delivery, error: FetchError) -> None:
+        place = redacted(delivery.url)
+        if delivery.attempts >= len(PAUSES):
+            self._note(delivery, not_before=None, error=error.message)
+            log.error("%s was given up at %s: %s", delivery.message_id, place, error.message)
+            return
+        pause = PAUSES[delivery.attempts] * (1 + 0.25 * self.chance())
+        pause = max(pause, error.retry_after or 0.0)
+        self._note(delivery, not_before=now(pause), error=error.message)
+        log.warning("%s again in %.0f s: %s", delivery.message_id, pause, error.message)
+
+    def _note(self, delivery: Delivery, **values: Any) -> None:
+        with self.database.write() as session:
+            session.execute(update(Delivery).where(Delivery.id == delivery.id).values(**values))
+
+    # -- look after ----------------------------------------------------------------------------
+
+    def latest(self, limit: int = 20) -> list[DeliveryView]:
+        """The latest events, newest first."""
+        with self.database.read() as session:
+            rows = session.scalars(select(Delivery).order_by(Delivery.id.desc()).limit(limit)).all()
+        return [_view(row) for row in rows]
+
+    def replay(self, *, product_id: int | None = None, since_hours: float | None = None) -> int:
+        """Send again: all events of a product, or of the last hours, or all that were given up.
+
+        Returns how many. They keep their `webhook-id`, so a receiver knows them again.
+        """
+        chosen: list[ColumnElement[bool]] = [Delivery.url.in_(self.urls)]
+        if product_id is not None:
+            chosen.append(Delivery.product_id == product_id)
+        if since_hours is not None:
+            chosen.append(Delivery.created_at >= now(-3600 * since_hours))
+        if product_id is None and since_hours is None:
+            chosen.append(and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None)))
+        with self.database.write() as session:
+            result = session.execute(
+                update(Delivery)
+                .where(*chosen)
+                .values(attempts=0, not_before=now(), delivered_at=None, error=None)
+            )
+            return cast("CursorResult[Any]", result).rowcount
+
+    def forget_old(self) -> None:
+        """Remove what was delivered, given up, or is for nobody any more, after 30 days."""
+        over = or_(Delivery.not_before.is_(None), Delivery.url.not_in(self.urls))
+        old = Delivery.created_at < now(-KEPT_DAYS * 86_400)
+        with self.database.write() as session:
+            session.execute(delete(Delivery).where(old, over))
+
+    def counts(self) -> dict[str, int]:
+        """How many events wait, and how many were given up, for the receivers there are now."""
+        waits = Delivery.not_before.is_not(None)
+        given_up = and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None))
+        query = select(func.count().filter(waits), func.count().filter(given_up))
+        with self.database.read() as session:
+            row = session.execute(query.where(Delivery.url.in_(self.urls))).one()
+        return {"waiting": row[0], "given_up": row[1]}
+
+
+def _view(row: Delivery) -> DeliveryView:
+    state = "delivered" if row.delivered_at else "waiting" if row.not_before else "given_up"
+    return DeliveryView(
+        id=row.id,
+        message_id=row.message_id,
+        type=row.type,
+        product_id=row.product_id,
+        url=row.url,
+        state=state,
+        attempts=row.attempts,
+        error=row.error,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,79 @@
+"""What became of products, written down for the webhooks in the transaction that changed them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from packshot.database.models import (
+    APPROVED,
+    FAILED,
+    PENDING_REVIEW,
+    REJECTED,
+    Delivery,
+    Product,
+    now,
+)
+
+#: What a product's new status is called in an event; `pending` is no news to anyone.
+EVENTS: Final = {
+    PENDING_REVIEW: "product.ready",
+    FAILED: "product.failed",
+    APPROVED: "product.reviewed",
+    REJECTED: "product.reviewed",
+}
+#: Events stay thin (the Standard Webhooks specification asks for less than 20 KB).
+LONGEST_ERROR: Final = 500
+
+
+class Outbox:
+    """Events for these receivers; without any, nothing is written."""
+
+    def __init__(self, urls: Sequence[str] = ()) -> None:
+        self.urls = tuple(urls)
+
+    def add(self, session: Session, product_id: int) -> None:
+        """Tell every receiver how the product stands now: after the change, before the commit."""
+        if not self.urls:
+            return
+        product = session.get_one(Product, product_id, populate_existing=True)
+        event = EVENTS.get(product.status)
+        if event is None:
+            return
+        message_id, body = f"msg_{uuid.uuid4().hex}", json.dumps(_event(event, product))
+        rows = [
+            {
+                "message_id": message_id,
+                "type": event,
+                "product_id": product_id,
+                "url": url,
+                "body": body,
+                "created_at": now(),
+                "not_before": now(),
+            }
+            for url in self.urls
+        ]
+        for row in rows:
+            session.execute(insert(Delivery).values(**row))
+
+
+def _event(event: str, product: Product) -> dict[str, object]:
+    """Only what says where to look: the API has the rest. No raw_image, which may be signed."""
+    data: dict[str, object] = {
+        "id": product.id,
+        "status": product.status,
+        "version": product.version,
+        "round": product.round,
+        "batch_id": product.batch_id,
+        "category": product.category,
+    }
+    if product.status == FAILED:
+        data["error_code"] = product.error_code
+        data["error"] = (product.error or "")[:LONGEST_ERROR]
+    moment = product.updated_at.isoformat().replace("+00:00", "Z")
+    return {"type": event, "timestamp": moment, "data": data}

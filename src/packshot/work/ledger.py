@@ -1,0 +1,161 @@
+"""The paid requests: admitted and written before they are sent, completed after."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import Call, now
+from packshot.enhancers.contract import Brief, CallRecord
+from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
+from packshot.work.patience import Patience
+
+log = logging.getLogger("packshot.ledger")
+
+WINDOW_SECONDS = 60.0
+BUDGET_SECONDS = 300.0  # how often a used-up budget is looked at again: it starts anew at midnight
+ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
+
+
+class DatabaseLedger:
+    """The `calls` table, which all processes share, and what they may do together."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        rpm: int | None = None,
+        daily_budget: Decimal | None = None,
+        patience: Patience | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any.
+
+        Once `stopping` is set no call begins, however long it has waited for its turn.
+        """
+        self.database = database
+        self.rpm, self.daily_budget = rpm, daily_budget
+        self.patience = patience or Patience()
+        self.stopping = stopping or threading.Event()
+
+    @contextmanager
+    def call(
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
+    ) -> Iterator[CallRecord]:
+        """A row for one request; its outcome is the error's code when the block raises.
+
+        See `Ledger.call`. A process that dies leaves its calls at what they were expected to cost.
+        """
+        record = CallRecord(cost=expected)
+        call_id = self._begin(kind, model, brief, variant, expected)
+        try:
+            yield record
+        except BaseException as error:
+            record.outcome = error.code if isinstance(error, PackshotError) else "crashed"
+            raise
+        finally:
+            self._keep(call_id, record)
+
+    def _begin(
+        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
+    ) -> int:
+        """Look at the limits and write the row in one transaction: no two see the same room."""
+        if self.stopping.is_set():
+            raise Stopping()
+        with self.database.write() as session:
+            self._admit(session, expected or Decimal(0))
+            call = Call(
+                product_id=brief.product_id,
+                round=brief.round,
+                variant=variant,
+                kind=kind,
+                model=model,
+                sent_at=now(),
+                cost=expected,
+            )
+            session.add(call)
+            session.flush()
+            return call.id
+
+    def _admit(self, session: Session, expected: Decimal) -> None:
+        if self.rpm is None and self.daily_budget is None:
+            return
+        if not self.database.is_sqlite:  # there BEGIN IMMEDIATE lets one write at a time
+            session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
+        if self.rpm is not None:
+            _check_minute(session, self.rpm)
+        if self.daily_budget is not None:
+            _check_day(session, self.daily_budget, expected)
+
+    def _keep(self, call_id: int, record: CallRecord) -> None:
+        """Note how it ended. The answer is worth more than the note: it must not go with it."""
+        try:
+            self.patience.keep(lambda: self._complete(call_id, record))
+        except Unavailable as error:
+            log.warning("call %d stays without its outcome: %s", call_id, error.message)
+
+    def _complete(self, call_id: int, record: CallRecord) -> None:
+        with self.database.write() as session:
+            session.execute(
+                update(Call)
+                .where(Call.id == call_id)
+                .values(
+                    completed_at=now(),
+                    outcome=record.outcome,
+                    model_version=record.model_version,
+                    tokens_in=record.tokens_in,
+                    tokens_out=record.tokens_out,
+                    tokens_image=record.tokens_image,
+                    images=record.images,
+                    cost=record.cost,
+                )
+            )
+
+
+def _check_minute(session: Session, rpm: int) -> None:
+    """Raises RateLimited when the `rpm`-th newest request is less than a minute old."""
+    newest = select(Call.sent_at, now()).where(Call.sent_at > now(-WINDOW_SECONDS))
+    full = session.execute(newest.order_by(Call.sent_at.desc()).offset(rpm - 1).limit(1)).first()
+    if full is not None:
+        age = (full[1] - full[0]).total_seconds()
+        raise RateLimited(
+            f"GEMINI_RPM={rpm} requests were sent in the last minute.",
+            retry_after=max(0.01, WINDOW_SECONDS - age),
+        )
+
+
+def _check_day(session: Session, budget: Decimal, expected: Decimal) -> None:
+    """Raises Unavailable when a call of `expected` US dollars would go over the day's budget."""
+    spent = spent_today(session)
+    if spent + expected > budget or spent >= budget:
+        raise Unavailable(
+            f"GEMINI_DAILY_BUDGET={budget} is reached: ${spent:.4f} spent today, calls under way "
+            f"included, and the next one costs about ${expected:.4f}. Products wait until "
+            "midnight UTC; raise the budget to go on.",
+            code="budget_reached",
+            retry_after=BUDGET_SECONDS,
+        )
+
+
+def spent_today(session: Session) -> Decimal:
+    """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
+    moment = session.execute(select(now())).scalar_one()
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
+    return Decimal(str(session.scalar(spent)))
+
+
+def products_paid_for(session: Session) -> int:
+    """Products that were paid for, a redo counted anew: each time there is one analysis.
+
+    An index alone answers it; distinct products would take seconds at a million.
+    """
+    analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
+    return session.scalar(analyses) or 0
