@@ -10,7 +10,7 @@ import pytest
 #: Sizes that grow: each block that is freed would teach glibc to keep the next one.
 PROGRAM = """
 import ctypes, gc, sys
-from packshot.allocator import give_large_blocks_back
+from packshot.pictures.allocator import give_large_blocks_back
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096 / 1e6
@@ -44,7 +44,7 @@ def test_what_photos_took_is_given_back() -> None:
 #: A block that is kept lies above what was freed, as after much work at the same time.
 AT_REST = """
 import sys
-from packshot.allocator import give_rest_back
+from packshot.pictures.allocator import give_rest_back
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096 / 1e6

@@ -236,7 +236,7 @@ def test_a_child_is_bare(monkeypatch: pytest.MonkeyPatch) -> None:
 BARE_CHILD = """
     import sys
     print("main is loaded")
-    from packshot.pixels import Pixels
+    from packshot.pictures.child_processes import Pixels
     def main():
         pool = Pixels()
         heavy = ("flask", "sqlalchemy", "boto3", "google", "pydantic", "click")
@@ -259,7 +259,7 @@ def test_a_child_loads_neither_the_main_module_nor_the_web(tmp_path: Path) -> No
 
 ORPHAN = """
     import os, threading, time
-    from packshot.pixels import Pixels
+    from packshot.pictures.child_processes import Pixels
     pool = Pixels()
     print(pool.run(os.getpid), flush=True)
     threading.Thread(target=pool.run, args=(time.sleep, 60)).start()
@@ -280,7 +280,7 @@ def test_a_busy_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
 
 DRAINING = """
     import os, signal, time
-    from packshot.pixels import Pixels
+    from packshot.pictures.child_processes import Pixels
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pool = Pixels()
@@ -340,7 +340,7 @@ def wait_until_dead(process: psutil.Process, seconds: float = 5) -> None:
 NO_DESCRIPTORS = """
 import os, resource
 from packshot.errors import Unavailable
-from packshot.pixels import Pixels
+from packshot.pictures.child_processes import Pixels
 
 pixels = Pixels()
 spare = os.dup(0)
