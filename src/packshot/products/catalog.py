@@ -55,11 +55,11 @@ from packshot.database.models import (
 )
 from packshot.errors import Conflict, NotFound
 from packshot.products.remembered import Remembered
+from packshot.products.spending import products_paid_for, spent_today
 from packshot.products.views import DecisionView, ProductView, RoundView, view_of, views_of
 from packshot.queues import Depth, Queue
 from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
-from packshot.work.ledger import products_paid_for, spent_today
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 

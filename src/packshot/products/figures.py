@@ -26,7 +26,7 @@ from packshot.database.models import (
     lease_is_free,
     now,
 )
-from packshot.work.ledger import products_paid_for, spent_today
+from packshot.products.spending import products_paid_for, spent_today
 
 HOUR: Final = 3600
 #: Rounds looked at for the times of the last hour, the latest.

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import Call, now
 from packshot.enhancers.contract import Brief, CallRecord
 from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
+from packshot.products.spending import spent_today
 from packshot.work.patience import Patience
 
 log = logging.getLogger("packshot.ledger")
@@ -142,20 +143,3 @@ def _check_day(session: Session, budget: Decimal, expected: Decimal) -> None:
             code="budget_reached",
             retry_after=BUDGET_SECONDS,
         )
-
-
-def spent_today(session: Session) -> Decimal:
-    """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
-    moment = session.execute(select(now())).scalar_one()
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
-    return Decimal(str(session.scalar(spent)))
-
-
-def products_paid_for(session: Session) -> int:
-    """Products that were paid for, a redo counted anew: each time there is one analysis.
-
-    An index alone answers it; distinct products would take seconds at a million.
-    """
-    analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
-    return session.scalar(analyses) or 0

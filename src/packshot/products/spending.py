@@ -1,0 +1,27 @@
+"""What was paid for, from the calls table, in US dollars."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import Call, now
+
+
+def spent_today(session: Session) -> Decimal:
+    """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
+    moment = session.execute(select(now())).scalar_one()
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
+    return Decimal(str(session.scalar(spent)))
+
+
+def products_paid_for(session: Session) -> int:
+    """Products that were paid for, a redo counted anew: each time there is one analysis.
+
+    An index alone answers it; distinct products would take seconds at a million.
+    """
+    analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
+    return session.scalar(analyses) or 0
