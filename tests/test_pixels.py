@@ -249,7 +249,7 @@ BARE_CHILD = """
 def test_a_child_loads_neither_the_main_module_nor_the_web(tmp_path: Path) -> None:
     """No guard in the script: a library's spawn would run it again in the child, for ever."""
     (tmp_path / "test_pixels_jobs.py").write_text(
-        "import sys\nfrom packshot import imaging\n"
+        "import sys\nfrom packshot.pictures import imaging\n"
         "def loaded():\n"
         "    return {name.split('.')[0] for name in sys.modules}\n"
     )
