@@ -1,0 +1,178 @@
+"""Objects in a local folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from packshot.errors import NotConfigured, NotFound, Unavailable
+from packshot.storage.contract import Chunks, checked, key_below
+
+#: A temporary file as old as this was left by a process that died.
+STALE_SECONDS: Final = 24 * 3600.0
+#: What a file system without hard links says (FAT, some network and container ones).
+NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+class LocalStorage:
+    """A folder. A file appears under its name only when it is whole and on the disk."""
+
+    name = "local"
+
+    def __init__(self, media_dir: Path, public_media_url: str | None = None) -> None:
+        self._root = Path(media_dir)
+        self._public = public_media_url.rstrip("/") if public_media_url else None
+        self._incoming = self._root / ".incoming"  # no key begins with a dot
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """The content type isn't kept: `/media` tells it from the bytes."""
+        target = self._path(key)
+        with self._troubles():
+            _make_folder(target.parent)
+            temporary = self._write_temporary(data)
+            try:
+                temporary.replace(target)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(target.parent)
+
+    def put_new(self, key: str, data: bytes, content_type: str) -> bool:
+        target = self._path(key)
+        with self._troubles():
+            _make_folder(target.parent)
+            temporary = self._write_temporary(data)
+            try:
+                return _link(temporary, target)
+            finally:
+                temporary.unlink(missing_ok=True)
+                _sync_folder(target.parent)
+
+    def _write_temporary(self, data: bytes) -> Path:
+        _make_folder(self._incoming)
+        path = self._incoming / uuid.uuid4().hex
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    def get(self, key: str) -> bytes:
+        with self._troubles(key):
+            return self._path(key).read_bytes()
+
+    def exists(self, key: str) -> bool:
+        with self._troubles():
+            return self._path(key).is_file()
+
+    def open(self, key: str) -> Chunks:
+        with self._troubles(key):
+            file = self._path(key).open("rb")
+            return Chunks(file, os.fstat(file.fileno()).st_size)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            with self._troubles():
+                self._path(key).unlink(missing_ok=True)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        below = prefix.rpartition("/")[0]
+        folder = self._root / checked(below) if below else self._root
+        for path in sorted(folder.rglob("*")):
+            key = path.relative_to(self._root).as_posix()
+            if key.startswith(prefix) and not key.startswith(".") and path.is_file():
+                yield key
+
+    def url(self, key: str) -> str:
+        return f"{self._public or '/media'}/{quote(checked(key))}"
+
+    def own_key(self, raw_image: str) -> str | None:
+        key = key_below("/media", raw_image)
+        if key is None and self._public:
+            key = key_below(self._public, raw_image)
+        return key
+
+    def health(self) -> str | None:
+        try:
+            with self._troubles():
+                self._write_temporary(b"packshot").unlink()
+                self._sweep(time.time() - STALE_SECONDS)
+        except Unavailable as error:
+            return error.message
+        return None
+
+    def _sweep(self, before: float) -> None:
+        for path in self._incoming.iterdir():
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked(key)
+
+    @contextmanager
+    def _troubles(self, key: str | None = None) -> Iterator[None]:
+        """The system's errors in our words; with a `key`, a missing file is NotFound."""
+        try:
+            yield
+        except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            if key is not None:
+                raise NotFound(f"there is no object {key}") from None
+            raise Unavailable(
+                f"MEDIA_DIR={self._root} can't be used: {error.strerror}; set it to a folder"
+            ) from error
+        except PermissionError as error:
+            raise NotConfigured(
+                f"MEDIA_DIR={self._root} can't be used: {error.strerror}; give the user that runs"
+                " Packshot the right to read and write there"
+            ) from error
+        except OSError as error:
+            raise Unavailable(_disk_trouble(self._root, error)) from error
+
+
+def _link(temporary: Path, target: Path) -> bool:
+    """Give a file its name unless the name is taken: the one step that no other can get between."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if target.exists():
+            return False
+        temporary.replace(target)
+    return True
+
+
+def _disk_trouble(root: Path, error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"the disk of MEDIA_DIR={root} is full: make room, nothing is lost"
+    return f"the disk of MEDIA_DIR={root} does not work: {error.strerror or error}"
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, so that a power loss can't take them away again."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
