@@ -32,8 +32,8 @@ from packshot.database.models import (
     preview_key,
     variant_key,
 )
+from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog, NewProduct
-from packshot.products.views import PREVIEW_SIDES
 from packshot.queues import DatabaseQueue, Queue, SqsQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini, PaidCall

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -56,7 +56,15 @@ from packshot.database.models import (
 from packshot.errors import Conflict, NotFound
 from packshot.products.remembered import Remembered
 from packshot.products.spending import products_paid_for, spent_today
-from packshot.products.views import DecisionView, ProductView, RoundView, view_of, views_of
+from packshot.products.views import (
+    DecisionOut,
+    ProductView,
+    RoundOut,
+    columns_of,
+    new_view,
+    view_of,
+    views_of,
+)
 from packshot.queues import Depth, Queue
 from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
@@ -240,7 +248,7 @@ class Catalog:
             )
         )
         made = [
-            _new_view(product_id, row | of_batch, self.wanted)
+            new_view(row | of_batch | {"id": product_id, "wanted": self.wanted})
             for product_id, row in zip(ids, rows, strict=True)
         ]
         return Created(batch_id=batch_id, products=made)
@@ -289,7 +297,7 @@ class Catalog:
         with self.database.read() as session:
             return view_of(session, _get(session, product_id), all_rounds)
 
-    def history(self, product_id: int) -> list[DecisionView]:
+    def history(self, product_id: int) -> list[DecisionOut]:
         """Every decision on a product's pictures, newest first. Raises NotFound."""
         with self.database.read() as session:
             _get(session, product_id)
@@ -300,39 +308,17 @@ class Catalog:
                 .order_by(Decision.id.desc())
             ).all()
         return [
-            DecisionView(
-                id=decision.id,
-                image_id=decision.image_id,
-                variant=variant,
-                round=round_number,
-                status=decision.status,
-                previous=decision.previous,
-                reason=decision.reason,
-                note=decision.note,
-                who=decision.who,
-                at=decision.at,
-            )
+            DecisionOut(**columns_of(decision, DecisionOut), variant=variant, round=round_number)
             for decision, variant, round_number in rows
         ]
 
-    def rounds(self, product_id: int) -> list[RoundView]:
+    def rounds(self, product_id: int) -> list[RoundOut]:
         """Every round of a product, newest first."""
         with self.database.read() as session:
             rounds = session.scalars(
                 select(Round).where(Round.product_id == product_id).order_by(Round.number.desc())
             ).all()
-        return [
-            RoundView(
-                number=found.number,
-                wanted=found.wanted,
-                instructions=found.instructions,
-                enhancer=found.enhancer,
-                analysis=found.analysis,
-                opened_at=found.opened_at,
-                asked_by=found.asked_by,
-            )
-            for found in rounds
-        ]
+        return [RoundOut.model_validate(found) for found in rounds]
 
     def facets(
         self,
@@ -523,31 +509,6 @@ class Catalog:
             session.execute(delete(DeskSession).where(DeskSession.expires_at < now()))
 
 
-def _new_view(product_id: int, row: dict[str, Any], wanted: int) -> ProductView:
-    given = {name: row[name] for name in vars(NewProduct)["__dataclass_fields__"]}
-    return ProductView(
-        id=product_id,
-        **given,
-        status=PENDING,
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-        version=1,
-        batch_id=row["batch_id"],
-        round=1,
-        wanted=wanted,
-        attempts=0,
-        queued_at=row["queued_at"],
-        not_before=None,
-        error_code=None,
-        error=None,
-        warning=None,
-        instructions=None,
-        analysis=None,
-        spent=Decimal(0),
-        normalised=None,
-    )
-
-
 def status_of(statuses: Sequence[str]) -> str:
     """A product's status from those of its current round's pictures."""
     if not statuses or PENDING in statuses:
@@ -585,23 +546,7 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
 
 def _as_created(view: ProductView) -> ProductView:
     """The product as the first answer showed it, whatever became of it since."""
-    return replace(
-        view,
-        status=PENDING,
-        version=1,
-        round=1,
-        attempts=0,
-        updated_at=view.created_at,
-        not_before=None,
-        error=None,
-        error_code=None,
-        warning=None,
-        analysis=None,
-        instructions=None,
-        spent=Decimal(0),
-        normalised=None,
-        images=[],
-    )
+    return new_view(dict(view) | {"updated_at": view.created_at})
 
 
 def _remember(session: Session, idempotency: Idempotency | None, created: Created) -> None:

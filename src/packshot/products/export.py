@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
@@ -15,6 +14,7 @@ from sqlalchemy import func, select
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Decision, Product, ProductImage
+from packshot.products.views import SellerFields, columns_of, media_url
 
 Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: Final[dict[Format, str]] = {
@@ -27,16 +27,13 @@ PAGE: Final = 500
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
-@dataclass(frozen=True)
-class ApprovedImage:
-    """One approved picture of an approved product's current round; money in the currency itself."""
+class ApprovedImage(SellerFields):
+    """One approved picture of an approved product's current round.
+
+    A selection of the API's answers: what `SellerFields` and `ImageOut` have by the same names.
+    """
 
     product_id: int
-    category: str
-    mrp: Decimal
-    price: Decimal
-    discount: Decimal | None
-    gst: Decimal | None
     batch_id: str | None
     image_id: int
     image_url: str
@@ -54,7 +51,8 @@ class ApprovedImage:
     approved_at: datetime | None
 
 
-COLUMNS: Final = tuple(column.name for column in fields(ApprovedImage))
+#: As they are written: the picture's after the product's.
+COLUMNS: Final = ("product_id", *(n for n in ApprovedImage.model_fields if n != "product_id"))
 
 
 def approved_images(
@@ -96,26 +94,11 @@ def _page(
 
 
 def _row(product: Product, image: ProductImage, approval: Decision | None) -> ApprovedImage:
+    both = columns_of(product, ApprovedImage) | columns_of(image, ApprovedImage)
     return ApprovedImage(
-        product_id=product.id,
-        category=product.category,
-        mrp=product.mrp,
-        price=product.price,
-        discount=product.discount,
-        gst=product.gst,
-        batch_id=product.batch_id,
+        **both,
         image_id=image.id,
-        image_url=image.image_url,
-        media_url=f"/media/{image.object_key}" if image.object_key else None,
-        round=image.round,
-        variant=image.variant,
-        title=image.title,
-        width=image.width,
-        height=image.height,
-        bytes=image.bytes,
-        sha256=image.sha256,
-        enhancer=image.enhancer,
-        model=image.model,
+        media_url=media_url(image.object_key) if image.object_key else None,
         approved_by=approval.who if approval else None,
         approved_at=approval.at if approval else None,
     )
@@ -125,11 +108,12 @@ def written(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
     """The rows as text, one line each; CSV begins with the names of its columns."""
     if as_format == "csv":
         yield _csv_line(COLUMNS)
-        yield from (_csv_line([_cell(value) for value in astuple(row)]) for row in rows)
-    else:
-        yield from (
-            json.dumps(vars(row), default=_plain, ensure_ascii=False) + "\n" for row in rows
-        )
+    for row in rows:
+        cells = {name: getattr(row, name) for name in COLUMNS}
+        if as_format == "csv":
+            yield _csv_line([_cell(value) for value in cells.values()])
+        else:
+            yield json.dumps(cells, default=_plain, ensure_ascii=False) + "\n"
 
 
 def _csv_line(cells: Sequence[str]) -> str:

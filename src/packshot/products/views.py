@@ -1,32 +1,65 @@
-"""Products as the outside sees them: the API's answers, the desk, the lists."""
+"""Products as the outside sees them: the answers of the API, the desk, webhooks and exports."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from packshot.database.models import Call, Product, ProductImage, Round, normalised_key, preview_key
+from packshot.database.models import (
+    PENDING,
+    Base,
+    Call,
+    Product,
+    ProductImage,
+    Round,
+    normalised_key,
+    preview_key,
+)
+from packshot.pictures.imaging import PREVIEW_SIDES
 
-PREVIEW_SIDES = (320, 1600)
+ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
+ImageStatus = Literal["pending", "approved", "rejected"]
 
 
-@dataclass(frozen=True)
-class ImageView:
-    """One enhanced picture as the outside sees it."""
+def _json_number(amount: Decimal) -> int | float:
+    """12 digits survive in a double; whole amounts go out as the document writes them, 45000."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def is_none(value: object) -> bool:
+    return value is None
+
+
+AmountOut = Annotated[
+    Decimal,
+    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+
+
+class Out(BaseModel):
+    """Something the API answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ImageOut(Out):
+    """One enhanced picture. `media_url` and `previews` need a signed-in reader; a picture that
+    was rejected and removed to save space (`removed_at`) has none."""
 
     id: int
     product_id: int
     image_url: str
     media_url: str | None
     previews: dict[int, str]
-    status: str
+    status: ImageStatus
     round: int
     variant: int
     title: str | None
@@ -38,33 +71,39 @@ class ImageView:
     bytes: int | None
     sha256: str | None
     warning: str | None
-    cost: Decimal | None
+    cost: AmountOut | None = Field(description="US dollars")
     created_at: datetime
     updated_at: datetime
     removed_at: datetime | None
 
 
-@dataclass(frozen=True)
-class NormalisedView:
-    """The raw photo as the desk shows it."""
+class NormalisedOut(Out):
+    """The raw image upright, sRGB, without metadata."""
 
     media_url: str
     previews: dict[int, str]
 
 
-@dataclass(frozen=True)
-class ProductView:
-    """One product as the outside sees it, with the pictures of its current round (or of all)."""
+class SellerFields(Out):
+    """What the seller says of a product, in every answer and export; money in the currency."""
+
+    category: str
+    mrp: AmountOut
+    price: AmountOut
+    discount: AmountOut | None
+    gst: AmountOut | None
+
+
+class ProductOut(SellerFields):
+    """One product with the pictures of its current round. `error` is there when it failed.
+
+    The query of `raw_image` is shown only to the key that created the product: it may be a
+    signature.
+    """
 
     id: int
-    category: str
     raw_image: str
-    mrp: Decimal
-    price: Decimal
-    discount: Decimal | None
-    gst: Decimal | None
-    submitted_by: str | None
-    status: str
+    status: ProductStatus
     created_at: datetime
     updated_at: datetime
     version: int
@@ -72,37 +111,38 @@ class ProductView:
     round: int
     wanted: int | None
     attempts: int
-    queued_at: datetime | None
-    not_before: datetime | None
-    error_code: str | None
-    error: str | None
+    error_code: str | None = Field(None, exclude_if=is_none)
+    error: str | None = Field(None, exclude_if=is_none)
     warning: str | None
     instructions: str | None
-    analysis: dict[str, Any] | None
-    spent: Decimal
-    normalised: NormalisedView | None
-    images: list[ImageView] = field(default_factory=list)
+    spent: AmountOut = Field(description="US dollars, all rounds")
+    normalised: NormalisedOut | None
+    images: list[ImageOut]
 
 
-@dataclass(frozen=True)
-class DecisionView:
+class ProductView(ProductOut):
+    """A product's answer before it is known who asks, with what is not shown to everyone."""
+
+    submitted_by: str | None = None
+
+
+class DecisionOut(Out):
     """One line of the audit: who decided what, when and why."""
 
     id: int
     image_id: int
     variant: int
     round: int
-    status: str
-    previous: str
+    status: ImageStatus
+    previous: ImageStatus
     reason: str | None
     note: str | None
     who: str
     at: datetime
 
 
-@dataclass(frozen=True)
-class RoundView:
-    """One run of variants, with what the reviewer asked for and what the enhancer read off."""
+class RoundOut(Out):
+    """One run of variants: what the reviewer asked for, and what the enhancer read off."""
 
     number: int
     wanted: int
@@ -111,6 +151,12 @@ class RoundView:
     analysis: dict[str, Any] | None
     opened_at: datetime
     asked_by: str | None
+
+
+def columns_of(row: Base, answer: type[BaseModel]) -> dict[str, Any]:
+    """The values of the row's columns that the answer has too, by their common names."""
+    names = answer.model_fields.keys() & row.__table__.columns.keys()
+    return {name: getattr(row, name) for name in names}
 
 
 def view_of(session: Session, product: Product, all_rounds: bool = False) -> ProductView:
@@ -130,7 +176,7 @@ def views_of(
         if found.number == current[found.product_id]
     }
     costs = _costs(session, ids)
-    images: dict[int, list[ImageView]] = defaultdict(list)
+    images: dict[int, list[ImageOut]] = defaultdict(list)
     for image in session.scalars(
         select(ProductImage)
         .where(ProductImage.product_id.in_(ids))
@@ -138,12 +184,33 @@ def views_of(
     ):
         if all_rounds or image.round == current[image.product_id]:
             cost = costs[image.product_id].get((image.round, image.variant))
-            images[image.product_id].append(_image_view(image, cost))
+            images[image.product_id].append(_image_out(image, cost))
     return [
         _product_view(product, rounds.get(product.id), images[product.id], costs[product.id])
         for product in products
     ]
 
+
+def new_view(row: Mapping[str, Any]) -> ProductView:
+    """A product as it is just after its `row` was inserted, without reading it back."""
+    given = {name: row[name] for name in ProductView.model_fields.keys() & row.keys()}
+    return ProductView.model_validate(given | AT_FIRST)
+
+
+#: What is true of every product that was just created.
+AT_FIRST: Final[dict[str, Any]] = {
+    "status": PENDING,
+    "version": 1,
+    "round": 1,
+    "attempts": 0,
+    "error_code": None,
+    "error": None,
+    "warning": None,
+    "instructions": None,
+    "spent": Decimal(0),
+    "normalised": None,
+    "images": [],
+}
 
 Costs = dict[tuple[int, int | None], Decimal]
 
@@ -161,32 +228,13 @@ def _costs(session: Session, ids: Sequence[int]) -> dict[int, Costs]:
 
 
 def _product_view(
-    product: Product, this_round: Round | None, images: list[ImageView], costs: Costs
+    product: Product, this_round: Round | None, images: list[ImageOut], costs: Costs
 ) -> ProductView:
     return ProductView(
-        id=product.id,
-        category=product.category,
-        raw_image=product.raw_image,
-        mrp=product.mrp,
-        price=product.price,
-        discount=product.discount,
-        gst=product.gst,
-        submitted_by=product.submitted_by,
-        status=product.status,
-        created_at=product.created_at,
-        updated_at=product.updated_at,
-        version=product.version,
-        batch_id=product.batch_id,
-        round=product.round,
+        **columns_of(product, ProductView),
         wanted=this_round.wanted if this_round else None,
-        attempts=product.attempts,
-        queued_at=product.queued_at,
-        not_before=product.not_before,
-        error_code=product.error_code,
-        error=product.error,
         warning=_refusals(this_round),
         instructions=this_round.instructions if this_round else None,
-        analysis=this_round.analysis if this_round else None,
         spent=sum(costs.values(), Decimal(0)),
         normalised=_normalised(product, this_round),
         images=images,
@@ -198,41 +246,29 @@ def _refusals(this_round: Round | None) -> str | None:
     return "; ".join(f"picture {r['variant'] + 1}: {r['detail']}" for r in refusals) or None
 
 
-def _normalised(product: Product, this_round: Round | None) -> NormalisedView | None:
+def _normalised(product: Product, this_round: Round | None) -> NormalisedOut | None:
     """The normalised copy is there once anything was read off it."""
     started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
     if product.media_namespace is None or not started or product.raw_removed_at is not None:
         return None
     key = normalised_key(product.media_namespace, product.id)
-    return NormalisedView(f"/media/{key}", _previews(key))
+    return NormalisedOut(media_url=media_url(key), previews=previews(key))
 
 
-def _previews(key: str) -> dict[int, str]:
-    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
+def media_url(key: str) -> str:
+    return f"/media/{key}"
 
 
-def _image_view(image: ProductImage, cost: Decimal | None) -> ImageView:
+def previews(key: str) -> dict[int, str]:
+    """Where the previews of a picture are, by their sides in pixels."""
+    return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
+
+
+def _image_out(image: ProductImage, cost: Decimal | None) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
-    return ImageView(
-        id=image.id,
-        product_id=image.product_id,
-        image_url=image.image_url,
-        media_url=f"/media/{key}" if key else None,
-        previews=_previews(key) if key else {},
-        status=image.status,
-        round=image.round,
-        variant=image.variant,
-        title=image.title,
-        prompt=image.prompt,
-        enhancer=image.enhancer,
-        model=image.model,
-        width=image.width,
-        height=image.height,
-        bytes=image.bytes,
-        sha256=image.sha256,
-        warning=image.warning,
+    return ImageOut(
+        **columns_of(image, ImageOut),
+        media_url=media_url(key) if key else None,
+        previews=previews(key) if key else {},
         cost=cost,
-        created_at=image.created_at,
-        updated_at=image.updated_at,
-        removed_at=image.removed_at,
     )

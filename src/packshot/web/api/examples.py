@@ -9,23 +9,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.database.models import preview_key
 from packshot.products.export import ApprovedImage, written
-from packshot.products.views import PREVIEW_SIDES
+from packshot.products.views import DecisionOut, ImageOut, NormalisedOut, ProductOut, previews
 from packshot.web.api.schemas import (
     Answer,
     BulkAnswer,
     BulkData,
-    DecisionOut,
     HistoryAnswer,
     HistoryData,
-    ImageOut,
     ListAnswer,
     ListData,
-    NormalisedOut,
     ProductAnswer,
     ProductData,
-    ProductOut,
     QueueOut,
     ReadyAnswer,
     SessionAnswer,
@@ -67,16 +62,12 @@ ENHANCED: Final = "enhanced/123/6f1f7a0e-5a43-5e0b-8f5e-2f0d4b1c9a77.jpg"
 NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
 
 
-def _previews(key: str) -> dict[int, str]:
-    return {side: f"/media/{preview_key(key, side)}" for side in PREVIEW_SIDES}
-
-
 PICTURE: Final = ImageOut(
     id=456,
     product_id=123,
     image_url=f"https://kivoa.s3.ap-south-1.amazonaws.com/{ENHANCED}",
     media_url=f"/media/{ENHANCED}",
-    previews=_previews(ENHANCED),
+    previews=previews(ENHANCED),
     status="pending",
     round=1,
     variant=0,
@@ -123,7 +114,7 @@ READY: Final = WAITING.model_copy(
         "version": 4,
         "spent": Decimal("0.0402"),
         "normalised": NormalisedOut(
-            media_url=f"/media/{NORMALISED}", previews=_previews(NORMALISED)
+            media_url=f"/media/{NORMALISED}", previews=previews(NORMALISED)
         ),
         "images": [PICTURE],
     }

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     StrictInt,
     ValidationError,
     ValidationInfo,
@@ -24,7 +20,16 @@ from pydantic_core import PydanticCustomError
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.download.fetcher import redacted
 from packshot.products.catalog import NewProduct
-from packshot.products.views import ProductView
+from packshot.products.views import (
+    AmountOut,
+    DecisionOut,
+    ImageStatus,
+    Out,
+    ProductOut,
+    ProductStatus,
+    ProductView,
+    is_none,
+)
 from packshot.web.requests.context import caller
 from packshot.web.requests.reading import Category, Money, Percentage, StrictModel, Words, faults_of
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
@@ -33,8 +38,6 @@ MAX_PRODUCTS = 1_000
 #: PostgreSQL's INTEGER; a larger id is no id.
 MAX_ID = 2**31 - 1
 
-ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
-ImageStatus = Literal["pending", "approved", "rejected"]
 Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
 
@@ -43,17 +46,6 @@ def _whole(value: Any) -> Any:
     whole = isinstance(value, Decimal) and value.is_finite() and 0 < value <= MAX_ID
     return int(value) if whole and value == value.to_integral_value() else value
 
-
-def _json_number(amount: Decimal) -> int | float:
-    """12 digits survive in a double; whole amounts go out as the document writes them, 45000."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
-
-
-AmountOut = Annotated[
-    Decimal,
-    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
-    WithJsonSchema({"type": "number"}),
-]
 
 Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
 
@@ -94,16 +86,10 @@ class NewProductIn(StrictModel):
         return price
 
     def as_new_product(self, submitted_by: str) -> NewProduct:
-        discount = self.mrp - self.price if self.discount is None else self.discount
-        return NewProduct(
-            self.category,
-            self.raw_image,
-            self.mrp,
-            self.price,
-            discount,
-            self.gst,
-            submitted_by=submitted_by,
-        )
+        given = dict(self)
+        if self.discount is None:
+            given["discount"] = self.mrp - self.price
+        return NewProduct(**given, submitted_by=submitted_by)
 
 
 @dataclass(frozen=True)
@@ -236,94 +222,6 @@ class SignInIn(StrictModel):
 # -- out -----------------------------------------------------------------------------------------
 
 
-class Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class ImageOut(Out):
-    """One enhanced picture. `media_url` and `previews` need a signed-in reader; a picture that
-    was rejected and removed to save space (`removed_at`) has none."""
-
-    id: int
-    product_id: int
-    image_url: str
-    media_url: str | None
-    previews: dict[int, str]
-    status: ImageStatus
-    round: int
-    variant: int
-    title: str | None
-    prompt: str | None
-    enhancer: str | None
-    model: str | None
-    width: int | None
-    height: int | None
-    bytes: int | None
-    sha256: str | None
-    warning: str | None
-    cost: AmountOut | None = Field(description="US dollars")
-    created_at: datetime
-    updated_at: datetime
-    removed_at: datetime | None
-
-
-class NormalisedOut(Out):
-    """The raw image upright, sRGB, without metadata."""
-
-    media_url: str
-    previews: dict[int, str]
-
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class ProductOut(Out):
-    """One product with the pictures of its current round. `error` is there when it failed.
-
-    The query of `raw_image` is shown only to the key that created the product: it may be a
-    signature.
-    """
-
-    id: int
-    category: str
-    raw_image: str
-    mrp: AmountOut
-    price: AmountOut
-    discount: AmountOut | None
-    gst: AmountOut | None
-    status: ProductStatus
-    created_at: datetime
-    updated_at: datetime
-    version: int
-    batch_id: str | None
-    round: int
-    wanted: int | None
-    attempts: int
-    error_code: str | None = Field(None, exclude_if=_is_none)
-    error: str | None = Field(None, exclude_if=_is_none)
-    warning: str | None
-    instructions: str | None
-    spent: AmountOut = Field(description="US dollars, all rounds")
-    normalised: NormalisedOut | None
-    images: list[ImageOut]
-
-
-class DecisionOut(Out):
-    """One line of the audit."""
-
-    id: int
-    image_id: int
-    variant: int
-    round: int
-    status: ImageStatus
-    previous: ImageStatus
-    reason: str | None
-    note: str | None
-    who: str
-    at: datetime
-
-
 class FaultOut(Out):
     pointer: str
     code: str
@@ -339,7 +237,7 @@ class BulkData(Out):
     created: int
     total: int
     products: list[ProductOut]
-    errors: list[RowFaultsOut] | None = Field(None, exclude_if=_is_none)
+    errors: list[RowFaultsOut] | None = Field(None, exclude_if=is_none)
 
 
 class ListData(Out):
@@ -383,8 +281,8 @@ class ReadyAnswer(Out):
     """`parts` (`ok`, or what is wrong) and `notes` are there for those who are signed in."""
 
     ok: bool
-    parts: dict[str, str] | None = Field(None, exclude_if=_is_none)
-    notes: list[str] | None = Field(None, exclude_if=_is_none)
+    parts: dict[str, str] | None = Field(None, exclude_if=is_none)
+    notes: list[str] | None = Field(None, exclude_if=is_none)
 
 
 class SessionData(Out):
@@ -434,5 +332,5 @@ def present(view: ProductView) -> ProductOut:
     came with sees it, and an admin does not need it. Without API_KEYS there is but one user.
     """
     if caller().via != "local" and caller().name != view.submitted_by:
-        view = replace(view, raw_image=redacted(view.raw_image))
-    return ProductOut.model_validate(view)
+        view = view.model_copy(update={"raw_image": redacted(view.raw_image)})
+    return ProductOut.model_validate(dict(view))
