@@ -16,9 +16,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromium import chromium, find_chromium
-from desk_shop import DeskShop, desk_shop
 from playwright.sync_api import Browser, Page, expect
+from support.chromium import chromium, find_chromium
+from support.desk_shop import DeskShop, desk_shop
 
 from bench.rig import Rig
 from bench.table import Line

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from fakes import photo_bytes
 from servers.aws import REGION
 from servers.packshot_process import WORKER, PackshotProcess, gunicorn
 from sqlalchemy import select, text
+from support.fakes import photo_bytes
 
 from bench.rig import Rig
 from bench.table import Line

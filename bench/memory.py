@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from fakes import photo_bytes
 from servers.packshot_process import PackshotProcess, gunicorn
+from support.fakes import photo_bytes
 
 from bench import pixels
 from bench.rig import Rig

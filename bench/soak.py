@@ -36,7 +36,6 @@ import urllib3
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from fakes import analysis_of
 from faults.chaos import kill_at_random
 from faults.rig import Rig, cloud, embedded
 from servers.aws import start_ministack
@@ -45,7 +44,8 @@ from servers.photo_host import refusal
 from servers.ports import wait_until
 from servers.postgres import Postgres
 from servers.tcp_proxy import Mode
-from test_catalog import record
+from support.fakes import analysis_of
+from support.products import record
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.products.catalog import Catalog, NewProduct

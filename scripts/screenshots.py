@@ -23,7 +23,7 @@ from packshot.client import Client
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from chromium import chromium, find_chromium  # noqa: E402  (the tests know how to start it)
+from support.chromium import chromium, find_chromium  # noqa: E402  (the tests know how to start it)
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

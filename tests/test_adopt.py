@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from shop import Shop, row
 from sqlalchemy import create_engine, text
+from support.shop import Shop, row
 
 from packshot.database.engine import bring_to_head
 from packshot.database.models import Base

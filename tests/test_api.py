@@ -17,8 +17,8 @@ from conftest import needs_shared, only_sqlite
 from pydantic import ValidationError
 from servers.loopback import served
 from servers.ports import wait_until
-from shop import RAW_IMAGE, Json, Shop, row
 from sqlalchemy import text
+from support.shop import RAW_IMAGE, Json, Shop, row
 from werkzeug.test import TestResponse
 
 from packshot.cli.status import _lines

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from conftest import needs_shared
 from servers.loopback import served
-from shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
 from sqlalchemy import text
+from support.shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
 from werkzeug.test import TestResponse
 
 from packshot.errors import SettingsError

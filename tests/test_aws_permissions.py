@@ -10,6 +10,7 @@ import boto3
 import pytest
 from conftest import needs_module
 from servers.aws import REGION, Aws, start_ministack
+from support.aws_rights import OBJECT_ACTIONS, QUEUE_ACTIONS
 
 from packshot.errors import NotConfigured
 from packshot.queues import SqsQueue
@@ -17,14 +18,6 @@ from packshot.storage import S3Storage
 
 #: All that a running Packshot needs. A batch needs no right of its own at AWS: there,
 #: SendMessage covers SendMessageBatch; the emulator wants it spelt out, hence the stars.
-QUEUE_ACTIONS = [
-    "sqs:SendMessage*",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage*",
-    "sqs:ChangeMessageVisibility*",
-    "sqs:GetQueueAttributes",
-]
-OBJECT_ACTIONS = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
 
 
 class Shop:

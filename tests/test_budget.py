@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import hurried, photo_bytes
 from servers.aws import REGION, Aws
 from servers.ports import wait_until
-from shop import Shop, row
 from sqlalchemy import Engine, event, update
+from support.fakes import hurried, photo_bytes
+from support.shop import Shop, row
 
 from packshot.database.models import FAILED, PENDING_REVIEW, Product
 from packshot.queues import SqsQueue

@@ -8,21 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from fakes import FakeQueue, SentCatalog, analysis_of
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, select, text
+from support.fakes import FakeQueue, SentCatalog, analysis_of
+from support.products import BOX, LEASE, age, record, taken
 
 from packshot.database.engine import Database
-from packshot.database.models import Decision, Product, Round, now
+from packshot.database.models import Decision, Round
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.products.catalog import Catalog, Idempotency, NewProduct
 from packshot.products.remembered import CHEAP
-from packshot.work.claims import Claim, Claims, ImageRecord
+from packshot.work.claims import Claim, Claims
 
-BOX = NewProduct(
-    "Boxes", "https://shop.example/box.jpg", Decimal(10), Decimal(9), Decimal(1), Decimal(18)
-)
 MOST = Decimal("9999999999.99")
-LEASE = 60.0
 
 
 @pytest.fixture
@@ -38,19 +35,6 @@ def catalog(database: Database, queue: FakeQueue) -> Catalog:
 @pytest.fixture
 def claims(database: Database) -> Claims:
     return Claims(database, LEASE, wanted=2)
-
-
-def record(variant: int) -> ImageRecord:
-    key = f"enhanced/1/{variant}.jpg"
-    return ImageRecord(
-        variant, f"/media/{key}", key, "white", "p", "local", "m", 8, 8, 99, "0" * 64, None
-    )
-
-
-def taken(claims: Claims, product_id: int) -> Claim:
-    claim = claims.take(product_id)
-    assert isinstance(claim, Claim)
-    return claim
 
 
 def reviewable(catalog: Catalog, claims: Claims) -> int:
@@ -134,13 +118,6 @@ def test_a_queue_that_is_away_is_not_waited_for_by_every_request(
     assert queue.waiting == []
     third = catalog.create([BOX]).products[0]
     assert queue.waiting == [third.id]
-
-
-def age(database: Database, column: str, seconds: float) -> None:
-    """As if it had happened so many seconds ago; what never did stays so."""
-    with database.write() as session:
-        happened = getattr(Product, column).is_not(None)
-        session.execute(update(Product).where(happened).values({column: now(-seconds)}))
 
 
 def test_the_same_key_and_body_create_once(catalog: Catalog) -> None:

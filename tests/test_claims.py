@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from fakes import hurried
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
-from test_catalog import BOX, LEASE, record, taken
+from support.fakes import hurried
+from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
 from packshot.database.models import Product, now

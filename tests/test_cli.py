@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from fakes import photo_bytes
 from servers.aws import Aws
 from servers.loopback import served
 from servers.packshot_process import BIN
-from shop import Shop
-from test_client import becomes
+from support.fakes import photo_bytes
+from support.shop import Shop, becomes
 
 from packshot.cli import COMMANDS, main
 from packshot.database.models import FAILED

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 from servers.loopback import served
-from shop import SECRETS, Json, Shop, row
-from sqlalchemy import update
+from support.shop import SECRETS, Json, Shop, becomes, row
 
 from packshot.client import ApiError, Client
-from packshot.database.models import FAILED, PENDING_REVIEW, Product
+from packshot.database.models import FAILED, PENDING_REVIEW
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -39,15 +38,6 @@ def losing_answers(application: Application, path: str) -> Application:
         return answer
 
     return wrapped
-
-
-def becomes(shop: Shop, product_ids: Iterable[int], status: str) -> None:
-    with shop.services.database.write() as session:
-        session.execute(
-            update(Product)
-            .where(Product.id.in_(list(product_ids)))
-            .values(status=status, version=Product.version + 1)
-        )
 
 
 def test_its_key_goes_with_every_request(sqlite_url: str, tmp_path: Path) -> None:

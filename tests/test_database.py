@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import func, insert, make_url, select, text
-from test_catalog import BOX
-from test_queues import in_a_child
+from support.processes import in_a_child
+from support.products import BOX
 
 from packshot.database.engine import MIGRATIONS, Database, at_head, bring_to_head, newest_revision
 from packshot.database.models import Product

@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import chromium, find_chromium
 from conftest import missing
-from desk_shop import DeskShop, desk_shop
-from fakes import FakeEnhancer, photo_bytes
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 from sqlalchemy import update
+from support.chromium import chromium, find_chromium
+from support.desk_shop import DeskShop, desk_shop
+from support.fakes import FakeEnhancer, photo_bytes
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.errors import PictureError

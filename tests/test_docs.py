@@ -220,7 +220,7 @@ def test_the_bucket_may_be_in_any_region(moto: Aws, tmp_path: Path) -> None:
 
 
 def test_the_policy_is_what_was_tried_under_enforcement() -> None:
-    from test_aws_permissions import OBJECT_ACTIONS, QUEUE_ACTIONS
+    from support.aws_rights import OBJECT_ACTIONS, QUEUE_ACTIONS
 
     [policy] = blocks("WORKER_SETUP.md", "json")
     queue, pictures, bucket = json.loads(policy)["Statement"]

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.loopback import served
-from shop import API_KEYS, SECRETS, Json, Shop
+from support.shop import API_KEYS, SECRETS, Json, Shop
 
 from packshot.cli import main
 from packshot.products import export

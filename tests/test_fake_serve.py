@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from fakes import photo_bytes
 from servers.packshot_process import BIN, PackshotProcess
+from support.fakes import photo_bytes
 
 from packshot.cli.run import start_fake_gemini
 from packshot.client import Client

@@ -26,8 +26,9 @@ from pydantic import SecretStr
 from servers.certificates import loopback_tls
 from servers.ports import wait_until
 from servers.recorded_gemini import RecordedGemini
+from support.gemini import MemoryLedger, here
 
-from packshot.enhancers.contract import Analysis, Brief, CallRecord, Photo, VariantPlan
+from packshot.enhancers.contract import Analysis, Brief, Photo, VariantPlan
 from packshot.enhancers.gemini import prompts
 from packshot.enhancers.gemini.answers import NotJson, read_answer
 from packshot.enhancers.gemini.client import GeminiClient, Request
@@ -62,37 +63,6 @@ BRIEF = Brief(product_id=12, round=1, category="Shoes", wanted=3)
 # ---- what stands in for the rest of Packshot
 
 
-@dataclass
-class Row:
-    kind: str
-    model: str
-    variant: int | None
-    record: CallRecord
-    complete: bool = False
-
-
-class MemoryLedger:
-    """The calls table as a list."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    @contextmanager
-    def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> Iterator[CallRecord]:
-        row = Row(kind, model, variant, CallRecord(cost=expected))
-        self.rows.append(row)
-        try:
-            yield row.record
-        finally:
-            row.complete = True
-
-    @property
-    def outcomes(self) -> list[str]:
-        return [row.record.outcome for row in self.rows]
-
-
 class Clock:
     """Time that passes when someone sleeps."""
 
@@ -106,11 +76,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
-
-
-def here(function: Callable[..., object], *args: object) -> object:
-    """RunPixels without a child process."""
-    return function(*args)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import needs_shared
-from shop import API_KEYS, SECRETS, Shop
 from sqlalchemy import text
+from support.shop import API_KEYS, SECRETS, Shop
 from werkzeug.test import create_environ, run_wsgi_app
 
 FILLED_IN = {

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from conftest import needs_shared
-from fakes import photo_bytes
 from pydantic import SecretStr
-from shop import Shop, row
 from sqlalchemy import select, text
-from test_gemini import MemoryLedger, here
+from support.fakes import photo_bytes
+from support.gemini import MemoryLedger, here
+from support.shop import Shop, row
 
 from packshot.cli import main
 from packshot.cli.plain import shown

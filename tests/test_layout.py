@@ -23,6 +23,13 @@ def test_nothing_imports_the_second_copy() -> None:
     assert [path for path in files if pattern.search(path.read_text())] == []
 
 
+def test_no_test_module_imports_another() -> None:
+    """What tests share stands in tests/support."""
+    pattern = re.compile(r"^\s*(from|import)\s+(\w+\.)*test_", re.MULTILINE)
+    files = [path for folder in ("tests", "bench") for path in (ROOT / folder).rglob("*.py")]
+    assert [path for path in files if pattern.search(path.read_text())] == []
+
+
 def test_migrations_equal_models(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(

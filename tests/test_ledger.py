@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import analysis_of, photo_bytes
 from sqlalchemy import func, select
+from support.fakes import analysis_of, photo_bytes
 
 from packshot.database.engine import Database
 from packshot.database.models import Call

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from servers.packshot_process import BIN, PackshotProcess
-from shop import API_KEYS, SECRETS, Json, Shop, row
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from support.shop import API_KEYS, SECRETS, Json, Shop, row
 
 from packshot import logs
 from packshot.database.engine import Database

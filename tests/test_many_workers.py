@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fakes import photo_bytes
 from servers.aws import REGION, Aws
 from servers.packshot_process import WORKER, PackshotProcess, gunicorn
 from servers.ports import wait_until
 from sqlalchemy import func, select
+from support.fakes import photo_bytes
 
 from packshot.client import Client
 from packshot.database.engine import Database

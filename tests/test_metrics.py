@@ -14,12 +14,12 @@ import promql_parser as promql
 import pytest
 import yaml  # type: ignore[import-untyped]
 from conftest import only_sqlite
-from fakes import FakeQueue
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from servers.packshot_process import ROOT
-from shop import Json, Shop
 from sqlalchemy import update
+from support.fakes import FakeQueue
+from support.shop import Json, Shop
 
 from packshot.database.models import APPROVED, Call, Product, now
 from packshot.errors import FetchError, Unavailable
@@ -84,7 +84,7 @@ def busy_day(shop: Shop) -> None:
 
 
 def _row() -> Json:
-    from shop import row
+    from support.shop import row
 
     return row(discount=0, gst=0)
 
@@ -154,7 +154,7 @@ def test_a_queue_that_is_away_hides_nothing_else(shop: Shop) -> None:
 
 
 def test_the_story_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
-    from fakes import FakeEnhancer, photo_bytes
+    from support.fakes import FakeEnhancer, photo_bytes
 
     shop = Shop(sqlite_url, tmp_path / "media", enhanced_images_count=1)
     [product_id] = shop.create(_row())

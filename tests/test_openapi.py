@@ -13,9 +13,9 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-from fakes import photo_bytes
 from servers.loopback import served
-from shop import API_KEYS, SECRETS, Json, Shop, row
+from support.fakes import photo_bytes
+from support.shop import API_KEYS, SECRETS, Json, Shop, row
 from werkzeug.test import TestResponse
 
 from packshot.web.api import examples

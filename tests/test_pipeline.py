@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEnhancer, hurried, photo_bytes
 from sqlalchemy import delete, update
-from test_catalog import BOX, LEASE, record, taken
+from support.fakes import FakeEnhancer, hurried, photo_bytes
+from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
 from packshot.database.models import Product, ProductImage, Round, now

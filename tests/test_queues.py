@@ -19,6 +19,7 @@ from servers.ports import wait_until
 from servers.postgres import Postgres
 from servers.tcp_proxy import Mode, TcpProxy
 from sqlalchemy import insert, make_url, text, update
+from support.processes import in_a_child
 
 from packshot.database.engine import Database
 from packshot.database.models import PENDING_REVIEW, Product, now
@@ -491,18 +492,6 @@ def test_a_fork_makes_its_own_client(sqs: SqsQueue) -> None:
 
 def send_twenty(sqs: SqsQueue) -> bool:
     return all(sqs.send([number]) == {number} for number in range(1, 21))
-
-
-def in_a_child(work: Callable[[], bool]) -> int:
-    """Run it in a fork, which exits with 0 when it says True; return the child's id."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if work() else 1
-        finally:
-            os._exit(code)  # never back into pytest
-    return child
 
 
 def test_moto_agrees(request: pytest.FixtureRequest, moto: Aws) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fakes import FakeEnhancer, photo_bytes
 from servers.aws import Aws
-from shop import API_KEYS, SECRETS, Shop
 from sqlalchemy import select, update
+from support.fakes import FakeEnhancer, photo_bytes
+from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli import main
 from packshot.database.engine import Database

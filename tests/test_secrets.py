@@ -13,12 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
-from fakes import photo_bytes
 from pydantic import ValidationError
 from servers.aws import Aws
 from servers.packshot_process import PackshotProcess, gunicorn
 from servers.photo_host import Behaviour, PhotoHost, redirect, refusal
 from servers.receiver import Receiver
+from support.fakes import photo_bytes
 
 from packshot.database.engine import Database, shown_url
 from packshot.errors import SettingsError
@@ -265,7 +265,9 @@ def check_processes(pid: int) -> None:
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     titles = [" ".join(process.cmdline()) for process in family]
     assert not [title for title in titles if PLANTED in title or SIGNATURE in title]
-    pixels = [process for process, title in zip(family, titles, strict=True) if "pixels" in title]
+    pixels = [
+        process for process, title in zip(family, titles, strict=True) if "child_processes" in title
+    ]
     assert pixels
     for process in pixels:
         assert PLANTED not in json.dumps(process.environ())

@@ -6,40 +6,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from fakes import FakeQueue
 from sqlalchemy import func, select
-from test_catalog import BOX, LEASE, age
+from support.fakes import SlowQueue
+from support.products import BOX, LEASE, age
 
 from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.errors import Unavailable
 from packshot.products.catalog import Catalog
-from packshot.queues import Depth
 from packshot.queues.sender import AT_ONCE, LAST_SECONDS
-
-
-class SlowQueue(FakeQueue):
-    """Takes nothing before its gate opens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.sizes: list[int] = []
-        self.untold: Unavailable | None = None  # why it does not say how full it is
-
-    def send(self, product_ids: Sequence[int]) -> set[int]:
-        self.gate.wait(20)
-        self.sizes.append(len(product_ids))
-        return super().send(product_ids)
-
-    def depth(self) -> Depth:
-        if self.untold:
-            raise self.untold
-        return super().depth()
 
 
 @pytest.fixture
@@ -188,7 +166,9 @@ def no_thread_left(thread: threading.Thread) -> None:
 
 PROGRAM = """
 import sys, time
-from test_sender import BOX, LEASE, Catalog, Database, SlowQueue
+from support.fakes import SlowQueue
+from support.products import BOX, LEASE, Database
+from packshot.products.catalog import Catalog
 database, queue = Database(sys.argv[1]), SlowQueue()
 queue.gate.wait = lambda seconds: time.sleep(float(sys.argv[2]))
 Catalog(database, queue, wanted=2, lease_seconds=LEASE).create([BOX] * 1000)

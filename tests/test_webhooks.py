@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from servers.receiver import Receiver
-from shop import Shop, row
 from sqlalchemy import func, select, update
 from standardwebhooks import Webhook, WebhookVerificationError
+from support.shop import Shop, row
 
 from packshot.cli import main
 from packshot.database.models import Delivery, now

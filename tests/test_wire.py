@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from servers.packshot_process import PackshotProcess, gunicorn
-from shop import row
+from support.shop import row
 
 KEY = "wire-secret"
 HEAD = (

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import only_sqlite
-from fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
 from sqlalchemy import update
-from test_catalog import BOX
+from support.fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
+from support.products import BOX
 
 from packshot.database.engine import Database
 from packshot.database.models import Product, now

@@ -13,13 +13,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from fakes import SentCatalog, photo_bytes
 from servers.aws import CREDENTIALS, Aws
 from servers.packshot_process import PackshotProcess, gunicorn
 from servers.photo_host import PhotoHost
 from servers.postgres import Postgres
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import select
+from support.fakes import SentCatalog, photo_bytes
 
 from faults.warm import WarmWorker
 from packshot.database.engine import Database

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from fakes import FakeEnhancer
+from support.fakes import FakeEnhancer
 
 from packshot.enhancers.contract import Brief
 from packshot.errors import NotFound

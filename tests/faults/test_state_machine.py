@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import SentCatalog, hurried
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,7 +24,8 @@ from hypothesis.stateful import (
 from servers.aws import Aws
 from servers.postgres import Postgres
 from sqlalchemy import select, update
-from test_catalog import BOX
+from support.fakes import SentCatalog, hurried
+from support.products import BOX
 
 from faults.strands import PaidFor, Strand, Till, parts_of
 from packshot.database.engine import Database

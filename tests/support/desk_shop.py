@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fakes import FakeEnhancer
 from sqlalchemy import insert
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -29,6 +28,7 @@ from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build
 from packshot.work.worker import Worker
+from support.fakes import FakeEnhancer
 
 CATEGORIES = ("Footwear", "Kitchen", "Beauty")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,12 @@ class Shop:
 
 
 ShopMaker = Callable[..., Shop]
+
+
+def becomes(shop: Shop, product_ids: Iterable[int], status: str) -> None:
+    with shop.services.database.write() as session:
+        session.execute(
+            update(Product)
+            .where(Product.id.in_(list(product_ids)))
+            .values(status=status, version=Product.version + 1)
+        )

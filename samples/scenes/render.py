@@ -42,7 +42,7 @@ from meshes import write_ply  # noqa: E402
 from products import Part  # noqa: E402
 from scenes import SCENES, Camera, Scene  # noqa: E402
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent  # samples/
 BLACK = {"type": "diffuse", "reflectance": {"type": "rgb", "value": 0.0}}
 MASK_SAMPLES = 8
 PASS_SAMPLES = 16  # one pass; keeps the vectorised renderer within memory

@@ -22,6 +22,7 @@ from packshot.enhancers.contract import (
     Picture,
     VariantPlan,
 )
+from packshot.errors import Unavailable
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog, Created, Idempotency, NewProduct
 from packshot.products.views import ProductView
@@ -152,3 +153,23 @@ class SentCatalog(Catalog):
         view = super().enhance(product_id, **options)
         self.sender.flush()
         return view
+
+
+class SlowQueue(FakeQueue):
+    """Takes nothing before its gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.sizes: list[int] = []
+        self.untold: Unavailable | None = None  # why it does not say how full it is
+
+    def send(self, product_ids: Sequence[int]) -> set[int]:
+        self.gate.wait(20)
+        self.sizes.append(len(product_ids))
+        return super().send(product_ids)
+
+    def depth(self) -> Depth:
+        if self.untold:
+            raise self.untold
+        return super().depth()

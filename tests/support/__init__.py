@@ -1,0 +1,1 @@
+"""What tests share: fakes, shops to test with, helpers."""
