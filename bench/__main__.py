@@ -1,7 +1,7 @@
 """Runs the benchmarks and prints one table of what was measured, with the aim beside it.
 
 python -m bench                     all of them, in under ten minutes
-python -m bench waiting overhead    only these
+python -m bench waiting memory      only these
 python -m bench --share 0.3         smaller, while working on something
 python -m bench --markdown FILE     the table for docs/performance.md too
 """
@@ -13,13 +13,12 @@ import os
 import time
 from pathlib import Path
 
-from bench import api, desk, many_workers, memory, overhead, pixel_ratios, start, waiting
+from bench import api, desk, many_workers, memory, pixel_ratios, start, waiting
 from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
 BENCHMARKS = {
     "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
-    "overhead": ("Overhead: calls that answer at once", overhead.run),
     "api": ("The API", api.run),
     "pixels": ("Pixels", pixel_ratios.run),
     "memory": ("Memory", memory.run),

@@ -13,87 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 import threading
-import time
 import uuid
-from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-REGION = "us-east-1"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """`doubled` are items whose work was done more than once; `saved` those whose end was saved."""
-
-    seconds: float
-    cpu_ms_each: float
-    items_per_second: float
-    doubled: int
-    saved: int
-    pace: float  # items per second between the first tenth and the last tenth
-
-
-class Work:
-    """The item's work, and the stopwatch."""
-
-    def __init__(self, items: int, sleep: float, slots: int) -> None:
-        self.items, self.sleep, self.slots = items, sleep, slots
-        self.done: Counter[int] = Counter()
-        self.moments: list[float] = []
-        self.saved = 0
-        self._lock = threading.Lock()
-        self._all = threading.Event()
-
-    def __call__(self, item: int) -> None:
-        with self._lock:
-            if not self.moments:
-                self.started, self.cpu = time.monotonic(), time.process_time()
-                self.moments.append(self.started)
-        if self.sleep:
-            time.sleep(self.sleep)
-        with self._lock:
-            self.done[item] += 1
-            self.moments.append(time.monotonic())
-            if len(self.done) == self.items and not self._all.is_set():
-                self.ended, self.cpu_ended = time.monotonic(), time.process_time()
-                self._all.set()
-
-    def report_and_exit(self, saved: Callable[[], int]) -> None:
-        """Wait for the last item, wait until its end is saved, print, and end this process."""
-        if not self._all.wait(300):
-            print(f'"only {len(self.done)} of {self.items} items in 300 s"', flush=True)
-            os._exit(1)
-        deadline = time.monotonic() + 10
-        while saved() < self.items and time.monotonic() < deadline:
-            time.sleep(0.05)
-        seconds = self.ended - self.started
-        tenth = max(1, self.items // 10)
-        ran = Ran(
-            seconds=seconds,
-            cpu_ms_each=1000 * (self.cpu_ended - self.cpu) / self.items,
-            items_per_second=self.items / seconds,
-            doubled=sum(count > 1 for count in self.done.values()),
-            saved=saved(),
-            pace=(self.items - 2 * tenth) / (self.moments[-tenth] - self.moments[tenth]),
-        )
-        print(json.dumps(asdict(ran)), file=sys.__stdout__, flush=True)  # Celery takes sys.stdout
-        os._exit(0)
-
-    def watch(self, saved: Callable[[], int]) -> None:
-        threading.Thread(target=self.report_and_exit, args=(saved,), daemon=True).start()
-
-
-def left_in(sqs: Any, url: str) -> int:
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-    return sum(int(value) for value in found.values())
+from bench.products import services_for, sqs_queue
+from bench.stopwatch import REGION, Work, left_in
 
 
 def batches(items: int) -> list[range]:
@@ -205,11 +133,9 @@ def dramatiq(work: Work) -> None:
 # ---- Packshot: the real worker, queue, claims and database; only the product's work is replaced
 
 
-def packshot(work: Work, queue: str, story: str, database_url: str) -> None:
-    from bench.products import services_for, sqs_queue
-
+def packshot(work: Work, queue: str, database_url: str) -> None:
     url = sqs_queue() if queue == "sqs" else None
-    services, saved = services_for(work, database_url, url, story)
+    services, saved = services_for(work, database_url, url)
     work.watch(saved)
     services.start()
     threading.Event().wait()
@@ -224,7 +150,6 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=500)
     parser.add_argument("--sleep", type=float, default=0.0)
     parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--story", choices=("whole", "claim"), default="whole")
     parser.add_argument("--folder", default="/dev/shm", help="where the database is")
     options = parser.parse_args()
     work = Work(options.items, options.sleep, options.slots)
@@ -234,7 +159,7 @@ def main() -> None:
         return
     folder = tempfile.mkdtemp(prefix="packshot-bench-", dir=options.folder)
     url = os.environ.get("BENCH_DATABASE_URL") or f"sqlite:///{Path(folder) / 'packshot.db'}"
-    packshot(work, queue, options.story, url)
+    packshot(work, queue, url)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Packshot's worker around work that only sleeps: its real queue, claims, database and story.
 
-`whole` runs the whole story of a new product: analysis, one picture, their records; pictures are
-a few bytes, objects are kept in memory. `claim` gives it products whose picture was made before:
-what is left is the queue, the claim, the fence and the commit. In that story the work is done when
-the normalised copy is read.
+It runs the whole story of a new product: analysis, one picture, their records; pictures are a few
+bytes, objects are kept in memory.
 """
 
 from __future__ import annotations
@@ -17,11 +15,11 @@ from typing import Any
 
 import boto3
 import numpy as np
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select
 
-from bench.contestants import REGION, Work, left_in
+from bench.stopwatch import REGION, Work, left_in
 from packshot.database.engine import Database, bring_to_head
-from packshot.database.models import PENDING, Product, ProductImage, Round
+from packshot.database.models import PENDING, Product
 from packshot.enhancers.contract import (
     NOTHING_KEPT,
     Analysis,
@@ -98,9 +96,8 @@ class NoPixels(Pixels):
 
 @dataclass
 class Memory(Storage):
-    """Objects in a dictionary. In the `claim` story reading the normalised copy is the work."""
+    """Objects in a dictionary."""
 
-    work: Work | None = None
     objects: dict[str, bytes] = field(default_factory=dict)
     name = "memory"
 
@@ -111,9 +108,6 @@ class Memory(Storage):
         return self.objects.setdefault(key, data) is data
 
     def get(self, key: str) -> bytes:
-        if self.work is not None:
-            self.work(int(key.split("/")[1]))
-            return b"picture"
         if key not in self.objects:
             raise NotFound(key)
         return self.objects[key]
@@ -153,7 +147,7 @@ def rows(count: int) -> list[NewProduct]:
 
 
 def services_for(
-    work: Work, database_url: str, queue_url: str | None, story: str
+    work: Work, database_url: str, queue_url: str | None
 ) -> tuple[Worker, Callable[[], int]]:
     """A worker over `work.items` products that wait, and how many of them are finished."""
     # As in production, log lines are written: to nowhere.
@@ -167,12 +161,10 @@ def services_for(
     catalog = Catalog(database, queue, wanted=1)
     for start in range(0, work.items, 1000):
         catalog.create(rows(min(1000, work.items - start)))
-    if story == "claim":
-        as_made_before(database)
     parts = Parts(
         claims=Claims(database, LEASE_SECONDS, 1),
         read_raw=lambda _: b"photo",
-        storage=Memory(work if story == "claim" else None),
+        storage=Memory(),
         pixels=NoPixels(),
         enhancer=SleepingEnhancer(work),
         output=OutputSpec(),
@@ -187,12 +179,3 @@ def services_for(
         return work.items - waiting
 
     return Worker(parts, queue, catalog, work.slots), saved
-
-
-def as_made_before(database: Database) -> None:
-    """As a worker leaves them that died just before the last commit: everything is saved."""
-    with database.write() as session:
-        session.execute(update(Round).values(analysis=PLAN.model_dump(), enhancer="local"))
-        session.execute(update(Product).values(media_namespace=str(uuid.uuid4())))
-        made = select(Product.id, Product.raw_image)
-        session.execute(insert(ProductImage).from_select(["product_id", "image_url"], made))

@@ -13,8 +13,8 @@ import tempfile
 import time
 from collections.abc import Iterable
 
-from bench.contestants import Work
 from bench.products import services_for
+from bench.stopwatch import Work
 from packshot.work import pipeline
 from packshot.work.claims import Claim
 
@@ -25,7 +25,7 @@ LINES = 40
 def main() -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         work = Work(2 * PRODUCTS + 1, sleep=0.0, slots=1)
-        worker, _ = services_for(work, f"sqlite:///{folder}/packshot.db", None, "whole")
+        worker, _ = services_for(work, f"sqlite:///{folder}/packshot.db", None)
         parts = worker.parts
         taken = [parts.claims.take(number + 1) for number in range(2 * PRODUCTS)]
         claims = [each for each in taken if isinstance(each, Claim)]

@@ -17,7 +17,7 @@ from servers.aws import REGION, Aws, start_ministack
 from servers.postgres import Postgres
 
 from bench import ROOT
-from bench.contestants import Ran
+from bench.stopwatch import Ran
 
 #: A folder in memory: where fsync is not what is compared.
 IN_MEMORY = Path("/dev/shm")

@@ -7,8 +7,8 @@ The ideal is 32 products a second. The database is on the disk, as in production
 
 from __future__ import annotations
 
-from bench.contestants import Ran
 from bench.rig import Rig
+from bench.stopwatch import Ran
 from bench.table import Line
 
 SLEEP, SLOTS = 2.0, 64
