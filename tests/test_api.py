@@ -6,11 +6,13 @@ import http.client
 import io
 import json
 import time
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import needs_shared, only_sqlite
@@ -289,6 +291,54 @@ def test_categories_that_hide_something(shop: Shop, category: Any) -> None:
     assert faults(shop.bulk(row() | {"category": category})).keys() == {"/products/0/category"}
 
 
+TIBETAN = "\u0f67\u0f90\u0fb5\u0fa8\u0fb3\u0fba\u0fbc\u0fbb\u0f82"
+
+
+@only_sqlite
+@pytest.mark.parametrize("given", [TIBETAN, "\u1112\u1161\u11ab" * 100, "\u1f82" * 100, "שָׁלוֹם"])
+def test_text_that_normalising_shortens_has_its_full_length(shop: Shop, given: str) -> None:
+    """100 characters may come decomposed, as macOS writes them; each is up to four code points."""
+    given = unicodedata.normalize("NFD", given)
+    created = shop.bulk(row(category=given)).get_json()["data"]["products"][0]
+    assert created["category"] == unicodedata.normalize("NFC", given)
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("a" + "\u0301" * 11, "too_many_marks"),
+        ("a" + "\u0301\u200d" * 11, "too_many_marks"),  # an invisible joiner ends no row
+        ("a\u0489" * 50, None),
+        ("a" * 401, "bad_length"),
+        (" " * 401, "bad_length"),
+        ("a" + "\u0301" * 400, "bad_length"),  # before anything is counted
+    ],
+)
+def test_rows_of_marks_are_bounded(shop: Shop, given: str, code: str | None) -> None:
+    response = shop.bulk(row(category=given))
+    assert (
+        faults(response) == {"/products/0/category": code} if code else response.status_code == 201
+    )
+
+
+def test_every_text_is_bounded_alike(shop: Shop) -> None:
+    """Wherever text comes in: the body's fields, and what a query filters by."""
+    product_id, [image_id, *_] = shop.reviewable()
+    marks = "a" + "\u0301" * 11
+    for method, path, body in (
+        ("POST", "/api/products/bulk", {"products": [row(category=marks)]}),
+        ("POST", f"/api/products/{product_id}/review", {"status": "approved", "note": marks}),
+        ("PATCH", f"/api/product-images/{image_id}", {"status": "approved", "note": marks}),
+        ("POST", f"/api/products/{product_id}/enhance", {"instructions": marks}),
+        ("GET", f"/api/products?category={quote(marks)}", None),
+        ("GET", f"/api/export?category={quote(marks)}", None),
+    ):
+        [code] = faults(shop.ask(method, path, json=body)).values()
+        assert code == "too_many_marks", path
+    assert shop.ask("GET", f"/grid?category={quote(marks)}").status_code == 200  # unset
+
+
 def test_a_lone_surrogate_is_refused(shop: Shop) -> None:
     raw = json.dumps({"products": [row(category="XX")]}).replace("XX", "a\\ud800").encode()
     assert faults(post(shop, raw)).keys() == {"/products/0/category"}
@@ -391,6 +441,48 @@ def test_two_megabytes_is_the_limit(shop: Shop) -> None:
     raw = json.dumps({"products": [row()]}).encode()
     assert post(shop, raw.ljust(MAX_JSON_BYTES)).status_code == 201
     problem(post(shop, raw.ljust(MAX_JSON_BYTES + 1)), 413, "too_large")
+
+
+@only_sqlite
+def test_a_body_has_the_size_of_what_it_says(shop: Shop) -> None:
+    """A batch may have 2 MB; a decision needs little, and a stranger's sign-in less."""
+    product_id, [image_id, *_] = shop.reviewable()
+    for method, path, most in (
+        ("POST", f"/api/products/{product_id}/review", 64_000),
+        ("PATCH", f"/api/product-images/{image_id}", 64_000),
+        ("POST", f"/api/products/{product_id}/enhance", 64_000),
+        ("POST", "/session", 4_000),
+    ):
+        for size, refused in ((most, False), (most + 1, True)):
+            more: Json = {"data": b"{}".ljust(size), "content_type": "application/json"}
+            status = shop.ask(method, path, **more).status_code
+            assert (status == 413) == refused, (path, size)
+    product_id, _ = shop.reviewable()
+    longest = json.dumps({"status": "approved", "note": "👟" * 2000})  # escaped: 24 KB
+    path = f"/api/products/{product_id}/review"
+    answer = shop.ask("POST", path, data=longest, content_type="application/json")
+    assert answer.status_code == 200
+
+
+@only_sqlite
+def test_values_and_fields_are_counted_before_they_are_read(shop: Shop) -> None:
+    for unit in (b"[],", b"{},", b"0,"):
+        problem(post(shop, b"[" + unit * 100_000 + b"0]"), 413, "too_large")
+    full = [row(category="a, b, c", raw_image=RAW_IMAGE + "?w_1,h_2,c_fill")] * 1000
+    assert shop.bulk(*full).status_code == 201
+    unknown = {f"field{number}": 0 for number in range(51)}
+    assert faults(shop.bulk(row(), row() | unknown)) == {"/products/1": "too_many_fields"}
+    assert faults(post(shop, json.dumps(unknown).encode())) == {"": "too_many_fields"}
+
+
+@only_sqlite
+def test_headers_are_bounded_before_they_are_read(shop: Shop) -> None:
+    for name in ("ACCEPT", "IF_NONE_MATCH", "X_ANYTHING"):
+        for path in ("/", "/api/products", "/static/docs.js", "/healthz", "/nothing"):
+            long = {f"HTTP_{name}": "a," * 16_000}
+            problem(shop.ask("GET", path, environ_overrides=long), 431, "headers_too_large")
+    usual = {"HTTP_USER_AGENT": "b" * 8_000, "HTTP_REFERER": "https://a.example/" * 400}
+    assert shop.ask("GET", "/", environ_overrides=usual).status_code == 200
 
 
 @pytest.fixture
@@ -762,6 +854,45 @@ def test_uploads_that_are_no_uploads(shop: Shop) -> None:
         assert response.status_code in (400, 422), data
     none = {"Content-Type": "multipart/form-data"}
     assert shop.ask("POST", "/api/uploads", data=b"x", headers=none).status_code in (400, 422)
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        (b"A: " + b"b" * 8_000 + b"\r\n", 422),  # read, and no picture
+        (b"A: " + b"b" * 20_000 + b"\r\n", 413),
+        (b"A: b\r\n" * 4_000, 413),
+        (b'Content-Disposition: form-data; name="a"\r\n\r\n\r\n--x\r\n' * 9, 422),
+        (b'Content-Disposition: form-data; name="a"\r\n\r\n\r\n--x\r\n' * 10, 413),
+    ],
+)
+def test_parts_and_their_headers_are_bounded(shop: Shop, parts: bytes, status: int) -> None:
+    last = b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--x--\r\n'
+    more: Json = {
+        "data": b"--x\r\n" + parts + last,
+        "content_type": "multipart/form-data; boundary=x",
+    }
+    assert shop.ask("POST", "/api/uploads", **more).status_code == status
+
+
+@only_sqlite
+def test_a_boundary_is_bounded(shop: Shop) -> None:
+    for length, status in ((70, 422), (71, 400)):
+        boundary = "x" * length
+        data = f"--{boundary}--\r\n".encode()
+        more: Json = {"data": data, "content_type": f"multipart/form-data; boundary={boundary}"}
+        assert shop.ask("POST", "/api/uploads", **more).status_code == status
+
+
+@only_sqlite
+def test_the_first_file_counts_and_fields_beside_it_do_no_harm(shop: Shop) -> None:
+    photo = needs_shared("photos", "f_coffee.png").read_bytes()
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+    file = head % (b"file", b'; filename="a"')
+    body = head % (b"note", b"") + b"hello\r\n" + file + photo + b"\r\n" + file + b"x\r\n--x--\r\n"
+    more: Json = {"data": body, "content_type": "multipart/form-data; boundary=x"}
+    assert shop.ask("POST", "/api/uploads", **more).status_code == 201
 
 
 @only_sqlite

@@ -8,7 +8,7 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import NoReturn
+from typing import Final, NoReturn
 from urllib.parse import quote
 
 import idna
@@ -70,6 +70,7 @@ _URL = re.compile(
 _AUTHORITY = re.compile(
     r"(?:\[(?P<literal>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{0,5}))?"
 )
+_MAX_NAME: Final = 253  # RFC 1035, in text
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _SHOWABLE = re.compile(
@@ -214,13 +215,15 @@ def _literal(text: str) -> str:
 
 def _name(text: str) -> str:
     """A host name as DNS will get it: mapped (UTS 46, so NFKC too), then strictly ASCII."""
+    if len(text) > _MAX_NAME + 1:  # before it is mapped, which costs the square of a row of marks
+        _refuse("bad_url", "the host in the picture's address is not a valid name")
     try:
         name = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError:  # idna's own errors are UnicodeErrors
         name = ""
     name = name.removesuffix(".")
     labels = name.split(".")
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         _refuse("bad_url", "the host in the picture's address is not a valid name")
     if _NUMBER.fullmatch(labels[-1]):
         _check_dotted_quad(name)

@@ -31,7 +31,15 @@ from packshot.products.views import (
     is_none,
 )
 from packshot.web.requests.context import caller
-from packshot.web.requests.reading import Category, Money, Percentage, StrictModel, Words, faults_of
+from packshot.web.requests.reading import (
+    MAX_JSON_BYTES,
+    Category,
+    Money,
+    Percentage,
+    StrictModel,
+    Words,
+    faults_of,
+)
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 
 MAX_PRODUCTS = 1_000
@@ -103,6 +111,7 @@ class Batch:
 class BulkIn(StrictModel):
     """A batch of products to create, all or none unless `on_error=skip`."""
 
+    max_bytes: ClassVar[int] = MAX_JSON_BYTES
     row_model: ClassVar[type[StrictModel]] = NewProductIn
 
     products: list[NewProductIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
@@ -216,6 +225,10 @@ class EnhanceIn(StrictModel):
 
 
 class SignInIn(StrictModel):
+    """Sent by strangers, so as small as it can be."""
+
+    max_bytes: ClassVar[int] = 4_000
+
     key: str = Field(min_length=1, max_length=500)
 
 

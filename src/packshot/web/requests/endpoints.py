@@ -15,7 +15,7 @@ from flask import Request, Response, request
 from packshot.errors import NotFound
 from packshot.keys import Scope
 from packshot.web.api.schemas import MAX_ID, Answer
-from packshot.web.requests.reading import check, read_json
+from packshot.web.requests.reading import MAX_SMALL_JSON_BYTES, check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 SCOPES, REFUSALS = "packshot_scopes", "packshot_refusals"
@@ -34,7 +34,8 @@ class StrictAdapter(PydanticAdapter):
             present = {name: value for name, value in given.items() if value is not None}
             return check(self.model_class, present, "/headers")
         optional = not any(field.is_required() for field in self.model_class.model_fields.values())
-        data = read_json(request, optional=optional)
+        most = getattr(self.model_class, "max_bytes", MAX_SMALL_JSON_BYTES)
+        data = read_json(request, most, optional=optional)
         read = getattr(self.model_class, "read", None)
         return read(data) if read is not None else check(self.model_class, data)
 

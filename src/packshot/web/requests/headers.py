@@ -10,6 +10,7 @@ from typing import Final
 from flask import Flask, Response, g, request
 
 from packshot import logs
+from packshot.web.requests.refusals import Refused
 
 log = logging.getLogger("packshot.web")
 
@@ -37,12 +38,15 @@ HEADERS: Final = {
     "X-Permitted-Cross-Domain-Policies": "none",
 }
 HSTS: Final = "max-age=31536000"
+#: Of all values together. Browsers send a few KB; one line may have 8,190 bytes (gunicorn's limit).
+MAX_HEADER_BYTES: Final = 32_000
 #: Requests that change nothing are only logged when they go wrong: there are too many.
 QUIET: Final = {"GET", "HEAD", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
     app.before_request(_number)
+    app.before_request(_bound)
     app.after_request(_note)
     app.after_request(_harden)
 
@@ -50,6 +54,16 @@ def register(app: Flask) -> None:
 def _number() -> None:
     g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
     logs.begin(request_id=g.request_id, **_product())
+
+
+def _bound() -> None:
+    """Refuse large headers before any is read: gunicorn takes 800 KB of them, and joins those of
+    one name into one value."""
+    sizes = (len(value) for name, value in request.environ.items() if name.startswith("HTTP_"))
+    if sum(sizes) > MAX_HEADER_BYTES:
+        raise Refused(
+            "headers_too_large", f"the headers are larger than {MAX_HEADER_BYTES:,} bytes"
+        )
 
 
 def _product() -> dict[str, int]:

@@ -5,19 +5,39 @@ from __future__ import annotations
 import difflib
 import json
 import unicodedata
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, ClassVar, Final, NoReturn
 
 from flask import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed, pointer
 
+#: A batch of 1,000 products, and any other body: a note of 2,000 characters, escaped, is 24 KB.
 MAX_JSON_BYTES: Final = 2_000_000
+MAX_SMALL_JSON_BYTES: Final = 64_000
+#: Brackets and commas in a body, so about as many values: a full batch has 8,000. They are counted
+#: before it is parsed, as each takes up to 100 bytes of memory.
+MAX_JSON_MARKS: Final = 100_000
+#: Fields of one object, known or not: each unknown one costs an error.
+MAX_FIELDS: Final = 50
 #: NUMERIC(12,2).
 MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
+#: Code points that one composed character is made of at most (Unicode 15: U+1F82 and the like).
+MAX_DECOMPOSED: Final = 4
+#: Combining marks in a row: the longest stack in use, in Tibetan, has nine; Zalgo text has dozens.
+#: Normalising a longer row costs its square.
+MAX_MARKS: Final = 10
 
 # Invisible characters that hide or reorder what a reviewer sees, or break a log line: the bidi
 # embeddings, overrides and isolates (UAX 9), line and paragraph separators, zero-width space, word
@@ -34,6 +54,17 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
     )
+    #: The largest body that is read for it.
+    max_bytes: ClassVar[int] = MAX_SMALL_JSON_BYTES
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, data: Any) -> Any:
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise PydanticCustomError(
+                "too_many_fields", "must have at most {most} fields", {"most": MAX_FIELDS}
+            )
+        return data
 
 
 # -- bytes ---------------------------------------------------------------------------------------
@@ -44,20 +75,24 @@ def read_limited(request: Request, limit: int) -> bytes:
 
     Werkzeug's own MAX_CONTENT_LENGTH cuts a chunked body off at the limit without a word.
     """
+    return b"".join(read_pieces(request, limit))
+
+
+def read_pieces(request: Request, limit: int, size: int = 65_536) -> Iterator[bytes]:
+    """The body in pieces of at most `size` bytes, with the checks of `read_limited`."""
     if request.content_encoding:
         raise Refused("unsupported_media_type", "send the body as it is, without Content-Encoding")
-    if (request.content_length or 0) > limit:
+    expected = request.content_length or 0
+    if expected > limit:
         _too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
-    while size <= limit and (piece := _read(request, min(65_536, limit + 1 - size))):
-        pieces.append(piece)
-        size += len(piece)
-    if size > limit:
-        _too_large(limit)
-    if size < (request.content_length or 0):  # gunicorn says nothing when a client hangs up
+    seen = 0
+    while piece := _read(request, min(size, limit + 1 - seen)):
+        seen += len(piece)
+        if seen > limit:
+            _too_large(limit)
+        yield piece
+    if seen < expected:  # gunicorn says nothing when a client hangs up
         raise malformed("the body ended before it was whole")
-    return b"".join(pieces)
 
 
 def _read(request: Request, most: int) -> bytes:
@@ -73,13 +108,13 @@ def _too_large(limit: int) -> NoReturn:
     raise Refused("too_large", f"the body is larger than {limit:,} bytes")
 
 
-def read_json(request: Request, *, optional: bool = False) -> Any:
-    """The body as JSON. With `optional`, no body at all is an empty object."""
+def read_json(request: Request, limit: int, *, optional: bool = False) -> Any:
+    """The body, at most `limit` bytes, as JSON. With `optional`, no body is an empty object."""
     if request.mimetype != "application/json":
         if optional and not request.mimetype and not read_limited(request, 0):
             return {}
         raise Refused("unsupported_media_type", "send the body as application/json")
-    raw = read_limited(request, MAX_JSON_BYTES)
+    raw = read_limited(request, limit)
     if optional and not raw:
         return {}
     return parse_json(raw)
@@ -87,6 +122,8 @@ def read_json(request: Request, *, optional: bool = False) -> Any:
 
 def parse_json(raw: bytes) -> Any:
     """JSON by RFC 8259, UTF-8 only; fractions become exact Decimals. Raises Refused."""
+    if sum(raw.count(mark) for mark in (b"[", b"{", b",")) > MAX_JSON_MARKS:
+        raise Refused("too_large", f"the JSON has more than {MAX_JSON_MARKS:,} brackets and commas")
     try:
         text = raw.decode("utf-8")
         return json.loads(text, parse_float=_fraction, parse_constant=_no_constant)
@@ -158,19 +195,45 @@ Percentage = Annotated[Decimal, BeforeValidator(percentage), _money_schema(100)]
 
 
 def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
-    """Text in NFC, without outer blanks, controls, or characters that hide or turn others."""
+    """Text in NFC, without outer blanks, controls, or characters that hide or turn others.
+
+    At most `longest` characters, so at most 4 * `longest` bytes. Length and marks are checked
+    before it is normalised: that costs the square of a row of marks.
+    """
     if not isinstance(value, str):
         raise PydanticCustomError("not_text", "must be a string")
+    if len(value) > MAX_DECOMPOSED * longest:
+        raise _bad_length(longest)
+    if _most_marks(value) > MAX_MARKS:
+        raise PydanticCustomError(
+            "too_many_marks",
+            "must not have more than {most} combining marks on one letter",
+            {"most": MAX_MARKS},
+        )
     text = unicodedata.normalize("NFC", value).strip(" \t\n" if allowed_controls else " ")
     if any(_is_hidden(character, allowed_controls) for character in text):
         raise PydanticCustomError(
             "hidden_character", "must not hold control, invisible or direction-changing characters"
         )
     if not 1 <= len(text) <= longest or text.isspace():
-        raise PydanticCustomError(
-            "bad_length", "must have 1 to {longest} characters", {"longest": longest}
-        )
+        raise _bad_length(longest)
     return text
+
+
+def _bad_length(longest: int) -> PydanticCustomError:
+    return PydanticCustomError(
+        "bad_length", "must have 1 to {longest} characters", {"longest": longest}
+    )
+
+
+def _most_marks(text: str) -> int:
+    """The longest row of combining marks; invisible format characters do not end a row."""
+    most = row = 0
+    for character in text:
+        category = unicodedata.category(character)
+        row = row + 1 if category[0] == "M" else row if category == "Cf" else 0
+        most = max(most, row)
+    return most
 
 
 def _is_hidden(character: str, allowed: str) -> bool:

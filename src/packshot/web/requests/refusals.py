@@ -47,6 +47,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "bad_cursor": Meaning(422, "The cursor is not one that this list gave out."),
     "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
     "too_many_requests": Meaning(429, "A limit is used up: wait as long as Retry-After says."),
+    "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),
     "internal": Meaning(500, "Something broke on our side. The log has the request's id."),
     "unavailable": Meaning(503, "A part Packshot needs is away. Nothing is lost: try again."),
 }

@@ -1,0 +1,27 @@
+"""No request costs more than its size deserves: measured on a real gunicorn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.costly import REQUESTS, Server, serving
+
+#: Bounds for any request of at most 20 MB, several times what each takes: CPU seconds, growth of
+#: the process in MB, and the slowest answer of /healthz meanwhile, in seconds on a busy machine.
+CPU, MEGABYTES, HEALTH = 0.8, 60, 3.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("costly")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_no_request_costs_more_than_its_size_deserves(server: Server, name: str) -> None:
+    cost = server.measure(REQUESTS[name]())
+    assert cost.status is None or 400 <= cost.status < 500, cost
+    assert cost.cpu < CPU, cost
+    assert cost.megabytes < MEGABYTES, cost
+    assert cost.slowest_health < HEALTH and not cost.failures, cost
