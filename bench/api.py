@@ -26,7 +26,7 @@ from packshot.client import Client
 from packshot.database.engine import Database, bring_to_head
 from packshot.database.models import Product, now
 from packshot.products.catalog import Catalog
-from packshot.queues import DatabaseQueue
+from packshot.queues.database import DatabaseQueue
 from packshot.testing.fake_gemini import FakeGemini
 
 ROW = {"category": "Shoes", "raw_image": "https://x.example/a.jpg", "mrp": 5, "price": 4}

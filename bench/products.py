@@ -34,10 +34,12 @@ from packshot.errors import NotFound
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import Encoded, OutputSpec, encode_array, read_header
 from packshot.products.catalog import Catalog, NewProduct
-from packshot.queues import DatabaseQueue, Queue, SqsQueue
+from packshot.queues.contract import Queue
+from packshot.queues.database import DatabaseQueue
+from packshot.queues.sqs import SqsQueue
 from packshot.storage import Chunks, Storage
 from packshot.work.claims import Claims
-from packshot.work.pipeline import Parts
+from packshot.work.parts import Parts
 from packshot.work.worker import Worker
 
 JPEG = "image/jpeg"

@@ -49,7 +49,7 @@ from support.products import record
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.products.catalog import Catalog, NewProduct
-from packshot.queues import DatabaseQueue
+from packshot.queues.database import DatabaseQueue
 from packshot.work.claims import Claim, Claims
 
 PRODUCT = NewProduct(

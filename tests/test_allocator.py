@@ -39,33 +39,3 @@ def test_what_photos_took_is_given_back() -> None:
     }
     assert kept["yes"] < 40  # what outlives them is 18 MB
     assert kept["no"] > 2 * kept["yes"], "without it glibc would keep them"
-
-
-#: A block that is kept lies above what was freed, as after much work at the same time.
-AT_REST = """
-import sys
-from packshot.pictures.allocator import give_rest_back
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 1e6
-before = resident()
-small = [bytes(50_000) for _ in range(2000)]
-kept = bytes(50_000)
-del small
-give_rest_back() if sys.argv[1] == "yes" else None
-print(resident() - before)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
-def test_an_idle_process_gives_the_rest_back() -> None:
-    kept = {
-        given: float(
-            subprocess.run(
-                [sys.executable, "-c", AT_REST, given], capture_output=True, text=True, check=True
-            ).stdout
-        )
-        for given in ("yes", "no")
-    }
-    assert kept["yes"] < 10
-    assert kept["no"] > 80, "without it glibc would keep them"

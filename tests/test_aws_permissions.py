@@ -13,7 +13,7 @@ from servers.aws import REGION, Aws, start_ministack
 from support.aws_rights import OBJECT_ACTIONS, QUEUE_ACTIONS
 
 from packshot.errors import NotConfigured
-from packshot.queues import SqsQueue
+from packshot.queues.sqs import SqsQueue
 from packshot.storage import S3Storage
 
 #: All that a running Packshot needs. A batch needs no right of its own at AWS: there,

@@ -13,15 +13,16 @@ import pytest
 from servers.aws import REGION, Aws
 from servers.ports import wait_until
 from sqlalchemy import Engine, event, update
-from support.fakes import hurried, photo_bytes
+from support.fakes import photo_bytes
 from support.shop import Shop, row
 
 from packshot.database.models import FAILED, PENDING_REVIEW, Product
-from packshot.queues import SqsQueue
+from packshot.queues.sqs import SqsQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
 from packshot.work.claims import Claim
+from packshot.work.parts import Parts
 from packshot.work.worker import Worker
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
@@ -96,7 +97,7 @@ def shop(sqlite_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Shop]:
     shop.close()
 
 
-def claimed(shop: Shop, parts: pipeline.Parts) -> Claim:
+def claimed(shop: Shop, parts: Parts) -> Claim:
     """One product, photographed with 12 megapixels, and held."""
     parts.storage.put("uploads/photo", photo_bytes(side=3464), "image/jpeg")
     [product_id] = shop.create(row(raw_image="/media/uploads/photo"))
@@ -113,11 +114,10 @@ def test_one_product_stays_within_the_budget(
     shop: Shop, gemini: FakeGemini, tmp_path: Path
 ) -> None:
     storage = CountingStorage(tmp_path / "media")
-    parts = pipeline.Parts(**vars(shop.services.parts) | {"storage": storage})
+    parts = Parts(**vars(shop.services.parts) | {"storage": storage})
     parts.pixels.run(len, b"")  # the child is there
     before = len(gemini.calls)
     gemini.headers.clear()
-    shop.services.parts.claims.clock = hurried()
     with statements(shop.services.database.engine) as seen:
         claim = claimed(shop, parts)
         made_by_others = len(seen)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
-from support.fakes import hurried
 from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
 from packshot.database.models import Product, now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.products.catalog import Catalog
-from packshot.queues import DatabaseQueue
-from packshot.work.claims import BELIEVED_SECONDS, MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
+from packshot.queues.database import DatabaseQueue
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo, NotNow
 
 
 @pytest.fixture
 def claims(database: Database) -> Claims:
-    return Claims(database, LEASE, wanted=2, clock=hurried())
+    return Claims(database, LEASE, wanted=2)
 
 
 @pytest.fixture
@@ -85,29 +82,6 @@ def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product
             write()
     assert claims.renew([old, new]) == [old]
     claims.complete(new)
-
-
-def test_a_hold_is_believed_for_a_moment_after_its_lease_began_anew(
-    database: Database, product_id: int
-) -> None:
-    """Whoever saves a step holds it for a whole lease more: nobody can take it in that moment."""
-    moment = [0.0]
-    claims = Claims(database, LEASE, wanted=2, clock=lambda: moment[0])
-    claim = taken(claims, product_id)
-    begun_anew: tuple[Callable[[], object], ...] = (
-        lambda: None,
-        lambda: claims.save_analysis(claim, "local", {}),
-        lambda: claims.record_image(claim, record(0)),
-        lambda: claims.renew([claim]),
-    )
-    for begin in begun_anew:
-        set_product(database, lease_until=now(1), token=claim.token)
-        begin()
-        set_product(database, token="of another worker")
-        claims.check(claim)
-        moment[0] += BELIEVED_SECONDS
-        with pytest.raises(LostClaim):
-            claims.check(claim)
 
 
 @pytest.mark.parametrize("step", ["analysis", "picture"])
@@ -234,36 +208,3 @@ def test_the_reason_is_the_death_and_not_an_older_error(
         set_product(claims.database, lease_until=now(-1))
     assert isinstance(claims.take(product_id), NothingToDo)
     assert catalog.product(product_id).error_code == "worker_died"
-
-
-def test_steps_that_are_saved_together_fall_alone(catalog: Catalog, claims: Claims) -> None:
-    """One has lost its product, one is saved for the second time, one the database refuses."""
-    ids = [product.id for product in catalog.create([BOX] * 8).products]
-    held = {number: taken(claims, number) for number in ids}
-    stale, repeated = replace(held[ids[0]], token="of another worker"), held[ids[1]]
-    claims.record_image(repeated, record(0))
-    gate, lost, refused = threading.Barrier(len(ids)), [], []
-
-    def save(claim: Claim) -> None:
-        good = claim.product_id != ids[2]
-        gate.wait()
-        try:
-            claims.record_image(claim, record(0) if good else replace(record(0), image_url=None))  # type: ignore[arg-type]
-            claims.check(claim)
-        except LostClaim:
-            lost.append(claim.product_id)
-        except IntegrityError:
-            refused.append(claim.product_id)
-
-    threads = [
-        threading.Thread(target=save, args=(claim,))
-        for claim in (stale, *(held[number] for number in ids[1:]))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (lost, refused) == ([ids[0]], [ids[2]])
-    made = [len(catalog.product(number).images) for number in ids]
-    assert made == [0, 1, 0, *[1] * 5]
-    assert claims.renew(list(held.values())) == []

@@ -24,9 +24,10 @@ from support.shop import Json, Shop
 from packshot.database.models import APPROVED, Call, Product, now
 from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
-from packshot.queues import Depth
+from packshot.queues.contract import Depth
 from packshot.work import pipeline
 from packshot.work.claims import Claim
+from packshot.work.parts import Parts
 
 Samples = dict[tuple[str, ...], float]
 
@@ -160,7 +161,7 @@ def test_the_story_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
     [product_id] = shop.create(_row())
     claim = taken(shop, product_id)
     replaced = {"read_raw": lambda url: photo_bytes(), "enhancer": FakeEnhancer()}
-    pipeline.run(claim, pipeline.Parts(**vars(shop.services.parts) | replaced))
+    pipeline.run(claim, Parts(**vars(shop.services.parts) | replaced))
     steps = {"fetch", "normalise", "analyse", "generate", "finish", "store"}
     assert claim.steps.seconds.keys() == steps
     found = scrape(shop)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
-from support.fakes import FakeEnhancer, hurried, photo_bytes
+from support.fakes import FakeEnhancer, photo_bytes
 from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
@@ -25,10 +25,11 @@ from packshot.errors import (
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
-from packshot.queues import DatabaseQueue
+from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claims import Claims
+from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 
 
@@ -46,8 +47,8 @@ class Shop:
         self.enhancer = FakeEnhancer()
         self.fetched: list[str] = []
         self.database = database
-        self.parts = pipeline.Parts(
-            claims=Claims(database, LEASE, wanted=3, clock=hurried()),
+        self.parts = Parts(
+            claims=Claims(database, LEASE, wanted=3),
             read_raw=self.read_raw,
             storage=LocalStorage(folder),
             pixels=pixels,

@@ -24,7 +24,9 @@ from support.processes import in_a_child
 from packshot.database.engine import Database
 from packshot.database.models import PENDING_REVIEW, Product, now
 from packshot.errors import NotConfigured, RateLimited, Unavailable
-from packshot.queues import DatabaseQueue, Message, Queue, SqsQueue, parse_body
+from packshot.queues.contract import Message, Queue
+from packshot.queues.database import DatabaseQueue
+from packshot.queues.sqs import SqsQueue, parse_body
 
 LEASE = 30.0
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/product-image-processing"
@@ -536,7 +538,9 @@ def test_a_queue_that_hangs_is_given_up_after_the_read_timeout(
     request: pytest.FixtureRequest, ministack: Aws
 ) -> None:
     with TcpProxy(("127.0.0.1", ministack.port)) as proxy:
-        sqs = connect(request, ministack, ministack.queue(), endpoint_url=proxy.url, patience=0.3)
+        sqs = connect(
+            request, ministack, ministack.queue(), endpoint_url=proxy.url, answer_seconds=0.3
+        )
         proxy.mode = "hang"
         started = time.monotonic()
         with pytest.raises(Unavailable, match="does not answer"):
@@ -701,21 +705,3 @@ def test_a_lease_waits_as_told_and_is_hidden_for_the_lease() -> None:
         asked = json.loads(server.asked[0][1])
     assert (asked["MaxNumberOfMessages"], asked["WaitTimeSeconds"]) == (10, 1)
     assert asked["VisibilityTimeout"] == LEASE
-
-
-@pytest.mark.usefixtures("credentials")
-def test_threads_that_finish_together_share_deletes() -> None:
-    """Those who finish while one deletes go out together with the next request."""
-    server, sqs = canned(Answer({"Successful": []}, delay=0.1))
-    with server, ThreadPoolExecutor(8) as threads:
-        together = threading.Barrier(8)
-
-        def finish(number: int) -> None:
-            together.wait()
-            sqs.done([Message(number, f"handle-{number}")])
-
-        for future in [threads.submit(finish, number) for number in range(8)]:
-            future.result()
-        deleted = [json.loads(body)["Entries"] for _, body in server.asked]
-    assert sum(map(len, deleted)) == 8
-    assert len(deleted) < 5

@@ -21,7 +21,8 @@ from packshot.errors import FetchError
 from packshot.products.retention import Retention, with_previews
 from packshot.storage import S3Storage
 from packshot.work.claims import Claim
-from packshot.work.pipeline import Parts, normalised_photo
+from packshot.work.parts import Parts
+from packshot.work.pipeline import normalised_photo
 
 DAYS = {"raw_keep_days": 30, "rejected_keep_days": 7}
 

@@ -771,9 +771,9 @@ def test_a_bucket_in_another_region_is_followed() -> None:
 
 def test_boto3_is_loaded_only_when_it_is_used() -> None:
     script = (
-        "import sys, packshot.queues, packshot.storage as s;"
+        "import sys, packshot.queues.sqs, packshot.storage as s;"
         "s.RawBuckets([], None).read('s3://kivoa/a'); s.S3Storage('kivoa', None);"
-        "packshot.queues.SqsQueue('https://sqs.us-east-1.amazonaws.com/1/q', None, 60);"
+        "packshot.queues.sqs.SqsQueue('https://sqs.us-east-1.amazonaws.com/1/q', None, 60);"
         "print('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     done = subprocess.run(

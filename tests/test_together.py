@@ -51,22 +51,6 @@ def test_a_run_that_fails_is_told_to_its_callers_and_the_next_one_works() -> Non
     assert together("b") == "b"
 
 
-def test_runs_that_come_close_together_wait_for_more_and_the_first_for_nobody() -> None:
-    sizes: list[int] = []
-
-    def note(items: Sequence[int]) -> Sequence[int]:
-        sizes.append(len(items))
-        return items
-
-    together = Together(note, gather=0.2)
-    began = time.monotonic()
-    together(0)
-    assert time.monotonic() - began < 0.15
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(together, range(8)))
-    assert sizes == [1, 8]
-
-
 class Gate:
     """A run that says when it has begun and goes on when it may."""
 
@@ -126,18 +110,4 @@ def test_one_that_is_broken_off_while_it_waits_for_its_turn_holds_up_nobody() ->
         caller.join(5)
     assert [first.ended_with, chosen.ended_with] == ["first", KeyboardInterrupt]
     assert next_one.ended_with == "next"
-    assert together("last") == "last"
-
-
-def test_one_that_is_broken_off_while_it_gathers_tells_those_who_wait() -> None:
-    together = Together[str, str](lambda items: items, gather=0.3)
-    together("before")
-    leading = Caller(together, "leading")
-    until(leading.waits)
-    waiting = Caller(together, "waiting")
-    until(waiting.waits)
-    break_off(leading)
-    for caller in (leading, waiting):
-        caller.join(5)
-    assert [leading.ended_with, waiting.ended_with] == [KeyboardInterrupt] * 2
     assert together("last") == "last"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import only_sqlite
@@ -26,14 +27,17 @@ from packshot.errors import (
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
 from packshot.products.catalog import Catalog
-from packshot.queues import DatabaseQueue, Message, Queue
+from packshot.queues.contract import Message, Queue
+from packshot.queues.database import DatabaseQueue
 from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.work import pipeline
 from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
+from packshot.work.outages import Outage
+from packshot.work.parts import Parts
 from packshot.work.patience import Patience
-from packshot.work.worker import LONGEST_TURN_SECONDS, Outage, Room, Worker
+from packshot.work.run_alone import Room
+from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
 
 LEASE = 3.0
 
@@ -54,8 +58,11 @@ class Shop:
         self.queue: Queue = DatabaseQueue(database, LEASE)
         self.workers: list[Worker] = []
 
-    def worker(self, concurrency: int = 2) -> Worker:
-        parts = pipeline.Parts(
+    def worker(
+        self, concurrency: int = 2, clock: Callable[[], float] = time.monotonic, **others: Any
+    ) -> Worker:
+        """`others` are parts in place of the usual ones."""
+        parts = Parts(
             claims=Claims(self.database, LEASE, wanted=1),
             read_raw=lambda url: photo_bytes(),
             storage=LocalStorage(self.folder),
@@ -63,7 +70,10 @@ class Shop:
             enhancer=self.enhancer,
             output=imaging.OutputSpec(),
         )
-        worker = Worker(parts, self.queue, self.catalog, concurrency, chance=lambda: 0.0)
+        parts = replace(parts, **others)
+        worker = Worker(
+            parts, self.queue, self.catalog, concurrency, clock=clock, chance=lambda: 0.0
+        )
         self.workers.append(worker)
         return worker
 
@@ -126,17 +136,16 @@ def test_no_slot_is_lost_whatever_fails(shop: Shop) -> None:
     queue = FakeQueue(trouble=Unavailable("away"))
     shop.queue = queue
     ids = shop.create(6)
-    worker = shop.worker(concurrency=2)
     claims = FaultyClaims(shop.database, LEASE, wanted=1)
-    worker.parts = replace(worker.parts, claims=claims)
+    worker = shop.worker(concurrency=2, claims=claims)
     worker.start()
     until(lambda: worker.problem() is not None)
     queue.trouble, queue.waiting = None, list(ids[:3])
-    until(lambda: not queue.waiting and not worker.held)
+    until(lambda: not queue.waiting and not worker.slots.jobs)
     claims.broken = False
     queue.waiting = list(ids)
     until(lambda: all(shop.status(number) == "pending_review" for number in ids))
-    until(lambda: worker.slots._value == 2)
+    until(lambda: worker.slots._idle._value == 2)
 
 
 class FaultyClaims(Claims):
@@ -144,10 +153,10 @@ class FaultyClaims(Claims):
 
     broken = True
 
-    def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
+    def take(self, product_id: int) -> Taken:
         if self.broken:
             raise ZeroDivisionError
-        return super().take_all(product_ids)
+        return super().take(product_id)
 
 
 @only_sqlite
@@ -168,10 +177,10 @@ def test_an_order_to_end_inside_a_product_ends_no_slot(
     ids = shop.create(4)
     worker = shop.worker(concurrency=2)
     worker.start()
-    until(lambda: not ordered and not worker.held)
+    until(lambda: not ordered and not worker.slots.jobs)
     shop.hurry()
     until(lambda: all(shop.status(number) == "pending_review" for number in ids))
-    assert all(thread.is_alive() for thread in worker.slot_threads)
+    assert all(thread.is_alive() for thread in worker.slots.threads)
     assert worker.problem() is None
 
 
@@ -183,17 +192,16 @@ def test_an_order_to_end_inside_a_loop_ends_no_loop(shop: Shop, end: type[BaseEx
     claims = EndingClaims(shop.database, LEASE, wanted=1)
     ids = shop.create(2)
     queue.trouble, queue.waiting = end("from the depths"), []
-    worker = shop.worker(concurrency=2)
-    worker.parts = replace(worker.parts, claims=claims)
+    worker = shop.worker(concurrency=2, claims=claims)
     worker.start()
-    until(lambda: worker.slots._value == 2)
+    until(lambda: worker.slots._idle._value == 2)
     claims.end = end("from the depths")
     queue.trouble, queue.waiting = None, list(ids)
     until(lambda: claims.end is None)
-    until(lambda: not worker.held)
+    until(lambda: not worker.slots.jobs)
     queue.waiting = list(ids)
     until(lambda: all(shop.status(number) == "pending_review" for number in ids))
-    until(lambda: worker.slots._value == 2)
+    until(lambda: worker.slots._idle._value == 2)
     assert worker.problem() is None
 
 
@@ -202,18 +210,18 @@ class EndingClaims(Claims):
 
     end: BaseException | None = None
 
-    def take_all(self, product_ids: Sequence[int]) -> dict[int, Taken]:
+    def take(self, product_id: int) -> Taken:
         end, self.end = self.end, None
         if end is not None:
             raise end
-        return super().take_all(product_ids)
+        return super().take(product_id)
 
 
 @only_sqlite
 def test_a_slot_that_ended_all_the_same_is_told_of(shop: Shop) -> None:
     worker = shop.worker(concurrency=2)
     worker.start()
-    worker.work.put(None)
+    worker.slots._tasks.put(None)
     until(lambda: worker.broken() is not None)
     assert "packshot-slot-" in str(worker.problem())
 
@@ -298,7 +306,7 @@ def test_an_outage_costs_no_attempt(shop: Shop, error: Unavailable) -> None:
 
     def done() -> bool:
         shop.hurry()
-        worker.outage.over()
+        worker.outage.end()
         return shop.status(product_id) == "pending_review"
 
     until(done)
@@ -394,12 +402,12 @@ def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
     shop.enhancer.plan = hang
     shop.create()
     worker = shop.worker(concurrency=1)
-    worker.longest_product = 0.0
+    worker.hanging.longest_product = 0.0
     worker.start()
     until(lambda: bool(shop.enhancer.asked))
     until(lambda: "as many as there are slots" in (worker.broken() or ""))
     released.set()
-    until(lambda: not worker.held)
+    until(lambda: not worker.slots.jobs)
 
 
 def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
@@ -416,7 +424,7 @@ def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
     shop.enhancer.plan = hang_once
     (stuck,) = shop.create()
     worker = shop.worker(concurrency=1)
-    worker.longest_product = 1.5
+    worker.hanging.longest_product = 1.5
     worker.start()
     hung.wait(10)
     (other,) = shop.create()
@@ -425,10 +433,10 @@ def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
     assert "released.wait(30)" in caplog.text, "where it hangs"
     until(lambda: shop.status(stuck) == "pending_review")
     released.set()
-    until(lambda: not worker.hanging)
+    until(lambda: not worker.slots.abandoned)
     assert worker.problem() is None
     assert worker.stop(6)
-    assert worker.slots._value == worker.concurrency
+    assert worker.slots._idle._value == worker.slots.count
 
 
 @only_sqlite
@@ -441,9 +449,9 @@ def test_an_attempt_in_vain_is_written_down_when_the_database_is_back(
 
     shop.enhancer.plan = fault
     (product_id,) = shop.create()
-    worker = shop.worker(concurrency=1)
     claims = AwayAtTheEnd(shop.database, LEASE, wanted=1)
-    worker.parts = replace(worker.parts, claims=claims, patience=Patience(sleep=lambda _: None))
+    patience = Patience(sleep=lambda _: None)
+    worker = shop.worker(concurrency=1, claims=claims, patience=patience)
     worker.start()
     until(lambda: shop.catalog.product(product_id).error_code == code)
     assert shop.catalog.product(product_id).attempts == 1
@@ -477,14 +485,14 @@ def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Sho
 
     shop.enhancer.plan = hang
     worker = shop.worker()
-    worker.grace = 2.5
+    worker.drain.grace = 2.5
     worker.start()
     until(lambda: bool(shop.enhancer.asked))
     worker.begin_stop()  # and nobody calls stop(): gunicorn still waits for a slow request
-    until(lambda: worker.left_behind == 1)
+    until(lambda: worker.drain.left_behind == 1)
     assert shop.catalog.product(product_id).attempts == 0
     released.set()
-    until(lambda: worker.slots._value == worker.concurrency)  # it is done with the database
+    until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
 
 
 def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
@@ -505,7 +513,7 @@ def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     assert (product.status, product.attempts) == ("pending", 0)
     assert shop.worker().parts.claims.take(product_id)
     released.set()
-    until(lambda: worker.slots._value == worker.concurrency)  # it is done with the database
+    until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
 
 
 def test_messages_that_come_after_the_stop_are_released(shop: Shop) -> None:
@@ -531,7 +539,7 @@ def test_the_worker_outlives_a_queue_that_is_away(shop: Shop) -> None:
 
 
 def test_one_that_hangs_does_not_keep_those_who_run_alone_waiting_for_ever() -> None:
-    room = Room(patience=0.2)
+    room = Room(longest_wait=0.2)
     released = threading.Event()
 
     def hang() -> None:
@@ -570,7 +578,7 @@ def test_a_product_whose_worker_died_runs_alone() -> None:
     inside.wait(2)
     threads += [threading.Thread(target=alone)]
     threads[1].start()
-    until(lambda: room.wanting_alone == 1)
+    until(lambda: room.waiting_alone == 1)
     threads += [threading.Thread(target=normal, args=("last", 0.0))]
     threads[2].start()
     for thread in threads:
@@ -597,33 +605,33 @@ def test_an_outage_is_logged_once_a_minute(
     moment: Moment, caplog: pytest.LogCaptureFixture
 ) -> None:
     patience = Patience(clock=moment)
-    outage, silence = (Outage(moment, lambda: 0.0, patience.tell) for _ in range(2))
+    outage, silence = (Outage(moment, lambda: 0.0, patience.log_waiting) for _ in range(2))
     for second in range(180):
         moment.now = 1000.0 + second
-        outage.met(Unavailable("away"))
-        silence.met(Unavailable("the queue too"))
+        outage.begin(Unavailable("away"))
+        silence.begin(Unavailable("the queue too"))
         if second % 7 == 0:
-            outage.over()  # it comes and goes
+            outage.end()  # it comes and goes
     assert len(caplog.records) == 3
 
 
 def test_pauses_grow_to_a_minute_and_are_forgotten(moment: Moment) -> None:
-    outage = Outage(moment, lambda: 1.0, lambda error: None)
+    outage = Outage(moment, lambda: 0.0, lambda error: None)
     waits = []
     for _ in range(8):
-        outage.met(Unavailable("away"))
+        outage.begin(Unavailable("away"))
         waits.append(outage.remaining())
         moment.now = outage.until
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
     moment.now += 1000
     assert outage.reason() is None
-    outage.met(Unavailable("away"))
+    outage.begin(Unavailable("away"))
     assert outage.remaining() == 1
 
 
 def test_a_rate_limit_rests_the_receiver_and_is_no_fault(moment: Moment) -> None:
-    outage = Outage(moment, lambda: 1.0, lambda error: None)
-    outage.rest(RateLimited("slow down", retry_after=20))
+    outage = Outage(moment, lambda: 0.0, lambda error: None)
+    outage.slow_down(RateLimited("slow down", retry_after=20))
     assert outage.remaining() == 20
     assert outage.reason() is None
 
@@ -641,7 +649,9 @@ def test_an_idle_worker_is_well_again_when_the_queue_is_back(shop: Shop) -> None
 def test_a_photos_host_may_be_away_for_a_minute(shop: Shop) -> None:
     worker = shop.worker()
     fault = FetchError("no answer", retryable=True)
-    assert sum(worker._pause_after(attempt, fault) for attempt in range(1, MAX_ATTEMPTS)) > 60
+    assert (
+        sum(worker.retries.pause_after(attempt, fault) for attempt in range(1, MAX_ATTEMPTS)) > 60
+    )
 
 
 class Interrupted(threading.Event):
@@ -661,10 +671,9 @@ class Interrupted(threading.Event):
 
 
 def test_a_signal_inside_another_ones_handler_does_not_hang(shop: Shop) -> None:
-    worker = shop.worker()
-    worker.stopping = Interrupted(worker.begin_stop)
+    worker = shop.worker(stopping=Interrupted(lambda: worker.begin_stop()))
     worker.begin_stop()
-    assert worker.stopping.is_set()
+    assert worker.parts.stopping.is_set()
 
 
 class Hanging(FakeQueue):
@@ -682,16 +691,16 @@ class Hanging(FakeQueue):
 def test_a_receiver_that_hangs_is_told_of(shop: Shop) -> None:
     queue = Hanging()
     shop.queue = queue
-    worker, moment = shop.worker(), [0.0]
-    worker.clock = lambda: moment[0]
+    moment = [0.0]
+    worker = shop.worker(clock=lambda: moment[0])
     worker.start()
-    until(lambda: worker.slots._value == 0)
+    until(lambda: worker.slots._idle._value == 0)
     assert worker.problem() is None
     moment[0] = LONGEST_TURN_SECONDS + LEASE
-    worker.beats["heartbeat"] = moment[0]
+    worker.loops.turn_began["heartbeat"] = moment[0]
     assert worker.problem() == "the worker's receiver has been stuck for 183 s: restart"
     queue.released.set()
     until(lambda: worker.problem() is None)
-    worker.beats["heartbeat"] = 0.0
+    worker.loops.turn_began["heartbeat"] = 0.0
     assert "heartbeat has been stuck" in str(worker.broken())
     assert "heartbeat has been stuck" in str(watch(worker, None))  # a worker on its own ends

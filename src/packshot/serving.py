@@ -26,7 +26,8 @@ from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
 from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
-from packshot.work.worker import GRACE_SECONDS, LONGEST_PRODUCT_SECONDS, Worker
+from packshot.work.hanging import LONGEST_PRODUCT_SECONDS
+from packshot.work.worker import GRACE_SECONDS, Worker
 
 if TYPE_CHECKING:
     from apiflask import APIFlask
@@ -290,10 +291,11 @@ def run_worker(alive: Path | None = None) -> int:
 def watch(worker: Worker, alive: Path | None) -> str | None:
     """Until it is told to stop (None), or is broken (why)."""
     told = -math.inf
-    while worker.stop_began is None:  # not by waiting for the event that the handler sets: the
-        time.sleep(0.2)  # signal may come while this thread holds the event's own lock
+    # Polled: the signal may come while this thread has the lock of the event that it sets.
+    while not worker.is_stopping:
+        time.sleep(0.2)
         broken = worker.broken()
-        if broken and worker.stop_began is None:
+        if broken and not worker.is_stopping:
             return broken
         if time.monotonic() - told > ALIVE_EVERY_SECONDS:
             tell_alive(alive)

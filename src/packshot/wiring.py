@@ -16,15 +16,16 @@ from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.products.catalog import Catalog
 from packshot.products.retention import Retention
-from packshot.queues import DatabaseQueue, Queue
+from packshot.queues.contract import Queue
+from packshot.queues.database import DatabaseQueue
 from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.claims import Claims
 from packshot.work.ledger import DatabaseLedger
+from packshot.work.parts import Parts
 from packshot.work.patience import Patience
-from packshot.work.pipeline import Parts
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
@@ -143,7 +144,7 @@ def choose_webhooks(settings: Settings, database: Database) -> Webhooks:
 def choose_queue(settings: Settings, database: Database) -> Queue:
     if settings.sqs_queue_url is None:
         return DatabaseQueue(database, settings.lease_seconds)
-    from packshot.queues import SqsQueue
+    from packshot.queues.sqs import SqsQueue
 
     return SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
 

@@ -21,7 +21,7 @@ from servers.tcp_proxy import TcpProxy
 from sqlalchemy import select
 from support.fakes import SentCatalog, photo_bytes
 
-from faults.warm import WarmWorker
+from faults.warm import WarmWorker, run_worker
 from packshot.database.engine import Database
 from packshot.database.models import (
     PENDING,
@@ -34,7 +34,9 @@ from packshot.database.models import (
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog, NewProduct
-from packshot.queues import DatabaseQueue, Queue, SqsQueue
+from packshot.queues.contract import Queue
+from packshot.queues.database import DatabaseQueue
+from packshot.queues.sqs import SqsQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
 
@@ -86,8 +88,8 @@ class Rig:
 
     # -- processes -------------------------------------------------------------------------------
 
-    def worker(self, **more: str) -> WarmWorker:
-        return WarmWorker(self.folder, self.environment | more).start()
+    def worker(self, door: Callable[[], int] = run_worker, **more: str) -> WarmWorker:
+        return WarmWorker(self.folder, self.environment | more, door).start()
 
     def web(self, *options: str, workers: int = 1, **more: str) -> PackshotProcess:
         return PackshotProcess(

@@ -14,10 +14,11 @@ from packshot.enhancers.contract import Brief
 from packshot.errors import NotFound
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
-from packshot.queues import Message
+from packshot.queues.contract import Message
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claims import Claim, Claims, ImageRecord
+from packshot.work.parts import Parts
 
 T = TypeVar("T")
 #: product, round, variant (None: the analysis)
@@ -32,7 +33,7 @@ class Strand(threading.Thread):
     """One worker at one product. It stands still wherever it could be killed or frozen, and only
     goes on while somebody waits for it in `go_on`: never two at a time."""
 
-    def __init__(self, message: Message, claim: Claim, parts: pipeline.Parts) -> None:
+    def __init__(self, message: Message, claim: Claim, parts: Parts) -> None:
         super().__init__(daemon=True)
         self.message, self.claim, self.parts = message, claim, parts
         self.in_flight: PaidFor | None = None  # asked for, and its answer not yet kept
@@ -152,12 +153,10 @@ class Instant(Pixels):
         return cast(T, imaging.Encoded(cast(bytes, args[0]), "image/jpeg", 1, 1, {}))
 
 
-def parts_of(claims: Claims) -> pipeline.Parts:
+def parts_of(claims: Claims) -> Parts:
     """The whole story, but for its pixels and its network."""
-    return pipeline.Parts(
-        claims=SteppedClaims(
-            claims.database, claims.lease_seconds, claims.wanted, clock=claims.clock
-        ),
+    return Parts(
+        claims=SteppedClaims(claims.database, claims.lease_seconds, claims.wanted),
         read_raw=lambda url: b"a photo",
         storage=Shelf(),
         pixels=Instant(),

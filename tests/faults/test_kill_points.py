@@ -9,12 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from faults.chaos import kill_at_random
+from faults.killing import create_killed_at, worker_killed_at
 from faults.rig import WANTED, Rig
 from faults.warm import WarmWorker
 from packshot.database.models import Product, now
-from packshot.products.catalog import NewProduct
-from packshot.serving import open_door
-from packshot.wiring import build
 
 POINTS = (
     "after_receive",
@@ -57,28 +55,20 @@ def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: 
 def kill_one_at_each(rig: Rig, points: Sequence[str], slots: int) -> None:
     """One worker after the other dies at its point."""
     for point in points:
-        killed = rig.worker(PACKSHOT_KILL_AT=point, WORKER_CONCURRENCY=str(slots))
+        killed = rig.worker(partial(worker_killed_at, point), WORKER_CONCURRENCY=str(slots))
         with rig.running(killed):
             rig.wait_for_death(killed)
-
-
-def create(products: Sequence[NewProduct]) -> int:
-    """What the API does for one bulk request."""
-    services = build(open_door())
-    services.catalog.create(products)
-    services.close()
-    return 0
 
 
 @pytest.mark.timeout(120)
 def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: Rig) -> None:
     """The products of the second and third one are waiting, and are finished like any others."""
-    bulk = partial(create, [rig.product()] * 2)
     for point, made in [("before_commit", 0), ("before_send", 2), ("before_mark", 2)]:
         if point == "before_mark" and rig.aws is None:
             continue  # nothing is marked there: the rows are the queue
         before = sum(rig.statuses().values())
-        killed = WarmWorker(rig.folder, rig.environment | {"PACKSHOT_KILL_AT": point}, bulk)
+        bulk = partial(create_killed_at, point, [rig.product()] * 2)
+        killed = WarmWorker(rig.folder, rig.environment, bulk)
         with rig.running(killed.start()):
             rig.wait_for_death(killed)
         assert sum(rig.statuses().values()) == before + made, point
@@ -100,7 +90,7 @@ def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
         session.execute(update(Product).values(sent_at=None, queued_at=now(-60)))
     here = ["during_heartbeat"]
     if rig.aws is not None:
-        here = ["before_mark", *here, "before_delete"]
+        here = ["before_mark", *here, "before_acknowledge"]
     kill_one_at_each(rig, here, slots=2)
     last = rig.worker()
     with rig.running(last):

@@ -7,12 +7,14 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 from servers.photo_host import hang
 
+from faults.killing import worker_killed_by
 from faults.rig import LEASE, WANTED, Rig
 from packshot.work.claims import MAX_ATTEMPTS
 
@@ -20,11 +22,12 @@ from packshot.work.claims import MAX_ATTEMPTS
 @pytest.mark.timeout(240)
 def test_a_picture_that_kills_the_process_fails_and_holds_up_nobody(rig: Rig) -> None:
     """Each worker that touches it dies; a supervisor starts the next one."""
-    (deadly,) = rig.create()
+    rig.host.pages["/deadly.jpg"] = rig.host.pages["/photo.jpg"]
+    (deadly,) = rig.create(1, "/deadly.jpg")
     others = rig.create(5)
     deaths = 0
     while rig.statuses([deadly])["pending"]:
-        worker = rig.worker(PACKSHOT_KILL_AT=f"after_fetch@{deadly}")
+        worker = rig.worker(partial(worker_killed_by, "/deadly.jpg"))
         with rig.running(worker):
             rig.until(lambda w=worker: not w.alive or not rig.statuses([deadly])["pending"])  # type: ignore[misc]
             deaths += not worker.alive

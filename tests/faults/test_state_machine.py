@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from servers.aws import Aws
 from servers.postgres import Postgres
 from sqlalchemy import select, update
-from support.fakes import SentCatalog, hurried
+from support.fakes import SentCatalog
 from support.products import BOX
 
 from faults.strands import PaidFor, Strand, Till, parts_of
@@ -43,7 +43,9 @@ from packshot.database.models import (
 )
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
 from packshot.products.catalog import status_of
-from packshot.queues import DatabaseQueue, Message, Queue, SqsQueue
+from packshot.queues.contract import Message, Queue
+from packshot.queues.database import DatabaseQueue
+from packshot.queues.sqs import SqsQueue
 from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, NothingToDo
 
 LEASE = 600.0  # runs out only when the history says so
@@ -66,8 +68,7 @@ class Histories(RuleBasedStateMachine):
         self.opened = self.open_parts()
         self.database, self.queue = self.opened.__enter__()
         self.catalog = SentCatalog(self.database, self.queue, WANTED, LEASE)
-        # A minute passes between any two steps: whoever froze in between is no longer believed.
-        self.claims = Claims(self.database, LEASE, WANTED, clock=hurried())
+        self.claims = Claims(self.database, LEASE, WANTED)
         self.parts = parts_of(self.claims)
         self.held: list[Strand] = []
         self.tokens: dict[int, str | None] = {}

@@ -21,7 +21,7 @@ from sqlalchemy import delete, update
 from faults.rig import LEASE, WANTED, Rig
 from faults.warm import WarmWorker
 from packshot.database.models import Product, Round, now
-from packshot.queues import SqsQueue
+from packshot.queues.sqs import SqsQueue
 
 
 def assert_done_once(rig: Rig, products: int) -> None:

@@ -19,7 +19,7 @@ from servers.packshot_process import ROOT, clean_environment
 
 IMPORTED = [
     "packshot.serving",
-    "packshot.queues",
+    "packshot.queues.sqs",
     "packshot.storage",
     "packshot.enhancers.gemini.enhancer",
     "google.genai",

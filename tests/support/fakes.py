@@ -6,8 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -26,12 +24,7 @@ from packshot.errors import Unavailable
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog, Created, Idempotency, NewProduct
 from packshot.products.views import ProductView
-from packshot.queues import Depth, Message
-
-
-def hurried() -> Callable[[], float]:
-    """A clock on which a minute passes between any two looks: nothing is believed for long."""
-    return partial(next, count(0.0, 60.0))
+from packshot.queues.contract import Depth, Message
 
 
 def photo_bytes(seed: int = 1, side: int = 120) -> bytes:

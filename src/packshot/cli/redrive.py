@@ -23,7 +23,7 @@ def redrive(limit: int) -> None:
                 "SQS_QUEUE_URL is not set: the queue is in the database, which has no dead"
                 " letters. Failed products are tried again with `packshot retry`"
             )
-        from packshot.queues import SqsQueue
+        from packshot.queues.sqs import SqsQueue
 
         queue = SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
         moved = queue.redrive(limit)

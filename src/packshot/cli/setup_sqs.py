@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from packshot.aws import Connection, Resource, code_of
 from packshot.errors import NotConfigured, PackshotError
-from packshot.queues import sqs_client
+from packshot.queues.sqs import sqs_client
 from packshot.serving import open_door
 from packshot.settings import Settings
 

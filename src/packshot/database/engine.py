@@ -79,14 +79,15 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, lasting: bool = True) -> Iterator[Session]:
         """A session in one write transaction: committed at the end, rolled back on an error.
 
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside
-        can be stale when the write follows. It returns when the commit is on the disk.
+        can be stale when the write follows. It returns when the commit is on the disk; what need
+        not outlive a power cut (`lasting=False`) is not waited for there.
         """
         with (
-            self.write_rows() as connection,
+            self.write_rows(lasting=lasting) as connection,
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -100,10 +101,7 @@ class Database:
 
     @contextmanager
     def write_rows(self, *, lasting: bool = True) -> Iterator[Connection]:
-        """Like `write`, for statements on tables alone.
-
-        What need not outlive a power cut (`lasting=False`) is not waited for on SQLite's disk.
-        """
+        """Like `write`, for statements on tables alone."""
         with away_is_unavailable():
             with self._turn, self._writer.connect() as connection, connection.begin():
                 yield connection

@@ -37,6 +37,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from packshot.errors import Conflict
+
 PENDING: Final = "pending"
 PENDING_REVIEW: Final = "pending_review"
 APPROVED: Final = "approved"
@@ -46,7 +48,7 @@ FAILED: Final = "failed"
 PRODUCT_STATUSES: Final = (PENDING, PENDING_REVIEW, APPROVED, REJECTED, FAILED)
 IMAGE_STATUSES: Final = (PENDING, APPROVED, REJECTED)
 
-#: Every move a product may make; whatever is not here is a bug or a conflict.
+#: Every move a product may make; `Product.move` refuses any other.
 MOVES: Final[dict[str, frozenset[str]]] = {
     PENDING: frozenset({PENDING_REVIEW, FAILED}),
     PENDING_REVIEW: frozenset({APPROVED, REJECTED, PENDING}),
@@ -191,6 +193,17 @@ class Product(Base):
     media_namespace: Mapped[str | None] = mapped_column(String(36))
     raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
+
+    def move(self, status: str) -> None:
+        """Give it this status, which it may have already. Raises Conflict for a forbidden move."""
+        if status != self.status and status not in MOVES[self.status]:
+            raise Conflict(f"product {self.id} is {self.status}: it can't become {status}")
+        self.status = status
+
+    def touch(self) -> None:
+        """Note that it changed: its version is its ETag."""
+        self.version += 1
+        self.updated_at = now()
 
     __table_args__ = (
         # The queue: what is due, oldest first.

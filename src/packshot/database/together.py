@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-#: Runs are close together when less than so many times `gather` lies between them.
-CLOSE: Final = 5.0
 
 
 class Together(Generic[T, R]):
@@ -22,12 +17,9 @@ class Together(Generic[T, R]):
     begins after the call. What `run` raises, all of its callers get.
     """
 
-    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]], gather: float = 0.0) -> None:
-        """`run` gives one result per item, in order. When runs come close together, one waits
-        `gather` seconds for more to come."""
+    def __init__(self, run: Callable[[Sequence[T]], Sequence[R]]) -> None:
+        """`run` gives one result per item, in order."""
         self._run = run
-        self._gather = gather
-        self._ended = -math.inf
         self._lock = threading.Lock()
         self._waiting: list[_Call[T, R]] = []
         self._led = False  # somebody runs, or has been told to
@@ -55,8 +47,6 @@ class Together(Generic[T, R]):
     def _lead(self) -> None:
         group: list[_Call[T, R]] = []
         try:
-            if self._gather and time.monotonic() - self._ended < CLOSE * self._gather:
-                time.sleep(self._gather)
             group = self._take_waiting()
             for call, answer in zip(group, self._run([call.item for call in group]), strict=True):
                 call.answer = answer
@@ -64,7 +54,6 @@ class Together(Generic[T, R]):
             group = group or self._take_waiting()
             for call in group:
                 call.error = error
-        self._ended = time.monotonic()
         with self._lock:
             self._hand_on()
         for call in group:

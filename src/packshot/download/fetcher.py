@@ -17,7 +17,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import urljoin
@@ -26,6 +25,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
+from packshot.background import in_background
 from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
 from packshot.errors import FetchError, Unavailable
 
@@ -356,21 +356,7 @@ def _in_time(deadline: _Deadline, call: Callable[[], Sequence[str]]) -> Sequence
     `getaddrinfo` can't be interrupted: its thread is left behind, and ends when the system's
     resolver gives up.
     """
-    answer: Future[Sequence[str]] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(call())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    thread = threading.Thread(target=run, name="packshot-look-up", daemon=True)
-    thread.start()
-    try:
-        return answer.result(deadline.remaining())
-    finally:
-        if answer.done():
-            thread.join()
+    return in_background(call, "look-up").result(deadline.remaining())
 
 
 def _check_not_encoded(page: ParsedUrl, response: BaseHTTPResponse) -> None:

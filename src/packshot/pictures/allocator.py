@@ -24,13 +24,6 @@ def give_large_blocks_back() -> None:
         mallopt(M_ARENA_MAX, ARENAS)
 
 
-def give_rest_back() -> None:
-    """What is free between small blocks too: for a process that has nothing to do for a while."""
-    trim = _glibc("malloc_trim")
-    if trim is not None:
-        trim(0)
-
-
 def _glibc(function: str) -> Any:
     """None where there is no glibc."""
     try:

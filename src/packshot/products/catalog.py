@@ -34,7 +34,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningInsert
 
-from packshot import faults
 from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
@@ -65,7 +64,7 @@ from packshot.products.views import (
     view_of,
     views_of,
 )
-from packshot.queues import Depth, Queue
+from packshot.queues.contract import Depth, Queue
 from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
 
@@ -211,7 +210,6 @@ class Catalog:
                     return before
                 created = self._insert(session, products)
                 _remember(session, idempotency, created)
-                faults.point("before_commit")
         except IntegrityError as error:
             if idempotency is None:
                 raise
@@ -442,8 +440,9 @@ class Catalog:
 
     def _settle(self, session: Session, product: Product) -> ProductView:
         statuses = [image.status for image in _images(session, product)]
-        before, product.status = product.status, status_of(statuses)
-        _touch(product)
+        before = product.status
+        product.move(status_of(statuses))
+        product.touch()
         session.flush()
         if product.status != before or product.status != PENDING_REVIEW:
             self.outbox.add(session, product.id)
@@ -654,20 +653,15 @@ def _removed(product: Product) -> Conflict:
     )
 
 
-def _touch(product: Product) -> None:
-    product.version += 1
-    product.updated_at = now()
-
-
 def _queue(product: Product) -> None:
     """Put the product (again) in the line of those who wait for work."""
-    product.status = PENDING
+    product.move(PENDING)
     product.queued_at = now()
     product.sent_at = product.not_before = None
     product.token = product.lease_until = None
     product.error = product.error_code = None
     product.attempts = 0
-    _touch(product)
+    product.touch()
 
 
 # -- lists and counts ----------------------------------------------------------------------------

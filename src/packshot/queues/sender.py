@@ -12,7 +12,6 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
-from packshot import faults
 from packshot.database.engine import Database
 from packshot.database.models import (
     PENDING,
@@ -23,7 +22,7 @@ from packshot.database.models import (
     now,
 )
 from packshot.errors import PackshotError
-from packshot.queues import Queue
+from packshot.queues.contract import Queue
 
 log = logging.getLogger("packshot.sender")
 
@@ -68,7 +67,6 @@ class Sender:
     def send(self, product_ids: Sequence[int]) -> None:
         """Have the queue told, soon. The products must be committed."""
         if not self.queue.is_external:
-            faults.point("before_send")
             self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
             return
         with self._lock:
@@ -122,9 +120,7 @@ class Sender:
     def _send(self, product_ids: Sequence[int]) -> int:
         """How many the queue took."""
         try:
-            faults.point("before_send")
             taken = self.queue.send(product_ids)
-            faults.point("before_mark")
             self._mark_sent(taken)
             return len(taken)
         except PackshotError as error:

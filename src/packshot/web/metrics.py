@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
 from packshot.products.figures import Figures, Times
-from packshot.queues import Depth
+from packshot.queues.contract import Depth
 
 #: Steps that are always told, before there are any: a graph needs something to draw.
 STEPS: Final = ("fetch", "normalise", "analyse", "generate", "finish", "store")

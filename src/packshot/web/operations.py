@@ -11,7 +11,7 @@ from flask import Flask, Response, current_app
 
 from packshot.errors import Unavailable
 from packshot.products.figures import read_figures
-from packshot.queues import Depth
+from packshot.queues.contract import Depth
 from packshot.web.api import examples
 from packshot.web.api.schemas import ReadyAnswer
 from packshot.web.requests.auth import identify

@@ -98,7 +98,7 @@ class DatabaseLedger:
     def _keep(self, call_id: int, record: CallRecord) -> None:
         """Note how it ended. The answer is worth more than the note: it must not go with it."""
         try:
-            self.patience.keep(lambda: self._complete(call_id, record))
+            self.patience.until_done(lambda: self._complete(call_id, record))
         except Unavailable as error:
             log.warning("call %d stays without its outcome: %s", call_id, error.message)
 

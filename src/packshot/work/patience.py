@@ -1,29 +1,29 @@
-"""Keeps in hand what was paid for, while the part that should keep it is away."""
+"""Repeats a call while the part it needs is away: what is paid for is not thrown away."""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from packshot.backoff import Chance, backoff
 from packshot.errors import Unavailable
 
 log = logging.getLogger("packshot.patience")
 T = TypeVar("T")
 
-#: Shorter than a worker holds on to a product that seems to hang (worker.LONGEST_PRODUCT_SECONDS).
+#: Shorter than a product may take before it counts as hanging (hanging.LONGEST_PRODUCT_SECONDS).
 LONGEST_SECONDS = 600.0
-SHORTEST_PAUSE = 0.5
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0
-TELL_EVERY_SECONDS = 60.0
+LOG_EVERY_SECONDS = 60.0
 
 
 class Patience:
-    """Saves again and again: a picture thrown away because a disk is full was paid for nothing.
-
-    Who waits here holds a slot of the worker, so nothing more is bought in the meantime.
-    """
+    """Waits for a part that is away. The waiting thread keeps its slot of the worker, so nothing
+    more is bought in the meantime."""
 
     def __init__(
         self,
@@ -31,29 +31,31 @@ class Patience:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        chance: Chance = random.random,
     ) -> None:
         """`longest` is in seconds; 0 tries once."""
-        self.longest, self.clock, self.sleep = longest, clock, sleep
-        self._told = float("-inf")
+        self.longest, self.clock, self.sleep, self.chance = longest, clock, sleep, chance
+        self._logged_at = float("-inf")
 
-    def keep(self, save: Callable[[], T]) -> T:
-        """`save()`, tried until it goes well; raises its Unavailable after `longest` seconds.
+    def until_done(self, call: Callable[[], T]) -> T:
+        """`call()`, repeated until it succeeds; raises its Unavailable after `longest` seconds.
 
         It must be safe to repeat: an answer may have been lost after the work was done.
         """
-        ends, pause = self.clock() + self.longest, SHORTEST_PAUSE
+        ends, tries = self.clock() + self.longest, 0
         while True:
             try:
-                return save()
+                return call()
             except Unavailable as error:
+                tries += 1
+                pause = backoff(tries, self.chance, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
                 if self.clock() + pause > ends:
                     raise
-                self.tell(error)
+                self.log_waiting(error)
             self.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 2)
 
-    def tell(self, error: Unavailable) -> None:
-        """One line a minute for all of this process that waits, with what is paid or for work."""
-        if self.clock() - self._told >= TELL_EVERY_SECONDS:
-            self._told = self.clock()
+    def log_waiting(self, error: Unavailable) -> None:
+        """Log at most once a minute per process that something is waiting."""
+        if self.clock() - self._logged_at >= LOG_EVERY_SECONDS:
+            self._logged_at = self.clock()
             log.warning("waiting, nothing is lost: %s", error.message)

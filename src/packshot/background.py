@@ -1,0 +1,33 @@
+"""Calls in threads that do not keep the process from ending."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_background(call: Callable[[], T], name: str) -> Future[T]:
+    """Start `call` in a daemon thread of its own; its log lines carry the caller's fields.
+
+    An executor's threads are no daemons: one that hangs would hold up the exit. When this machine
+    can start no thread, `call` runs in the caller's.
+    """
+    future: Future[T] = Future()
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(call))
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name=f"packshot-{name}", daemon=True).start()
+    except RuntimeError:
+        run()
+    return future

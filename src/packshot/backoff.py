@@ -1,0 +1,20 @@
+"""How long to wait before the next try: the one formula of all pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Chance = Callable[[], float]  # as random.random: at least 0, less than 1
+
+
+def backoff(tries: int, chance: Chance, *, first: float = 1.0, longest: float = 60.0) -> float:
+    """Seconds to wait after `tries` failures in a row (1, 2, ...).
+
+    `first` after one, twice as long after each further one, at most `longest`; with jitter.
+    """
+    return jittered(min(longest, first * 2.0 ** min(tries - 1, 30)), chance)
+
+
+def jittered(seconds: float, chance: Chance) -> float:
+    """`seconds` and up to a quarter more, so that not all come back at the same moment."""
+    return seconds * (1 + 0.25 * chance())

@@ -1,0 +1,63 @@
+"""The contract of a queue: which product to look at next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Message:
+    """One product to look at. `handle` is the queue's receipt for this delivery, if it has any."""
+
+    product_id: int
+    handle: str | None = None
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How full the queue is. `dead` is None where there is no dead-letter queue to look into,
+    `oldest_seconds` (the age of the oldest waiting product) where the queue can't tell."""
+
+    waiting: int
+    in_flight: int
+    dead: int | None
+    oldest_seconds: float | None
+
+
+class Queue(Protocol):
+    """Says which product to look at. Every method may raise Unavailable or NotConfigured.
+
+    A message is only a hint: it may come twice, late or never, and the claim decides.
+    """
+
+    @property
+    def name(self) -> str:
+        """`database` or `sqs`."""
+
+    @property
+    def is_external(self) -> bool:
+        """True: products must be sent to it, and are sent again when they were lost there."""
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long one `lease` call may wait for work."""
+
+    def send(self, product_ids: Sequence[int]) -> set[int]:
+        """Queue these products; return the ids the queue took. The rest is to be sent again."""
+
+    def lease(self, limit: int) -> list[Message]:
+        """Up to `limit` products to look at, waiting up to `wait_seconds` for the first."""
+
+    def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
+        """Keep these for `seconds` from now; 0 gives them back. Return those that are gone."""
+
+    def done(self, messages: Sequence[Message]) -> None:
+        """Forget these messages. One that is gone already is fine."""
+
+    def depth(self) -> Depth:
+        """How full the queue is."""
+
+    def health(self) -> str | None:
+        """What keeps the queue from working, naming what to fix; None when nothing does."""

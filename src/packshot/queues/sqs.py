@@ -1,0 +1,342 @@
+"""The queue at SQS: messages that name a product each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from packshot.aws import Connection, Resource
+from packshot.errors import NotConfigured, Unavailable
+from packshot.queues.contract import Depth, Message
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        DeleteMessageBatchRequestEntryTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Ids are 32-bit: what is larger is no product, and PostgreSQL would refuse to compare it.
+MAX_PRODUCT_ID: Final = 2**31 - 1
+
+# SQS's own limits, from https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
+# SQSDeveloperGuide/quotas-messages.html and APIReference/API_ReceiveMessage.html
+#: Messages in one request, of any kind.
+BATCH: Final = 10
+#: A receive may wait this long.
+MAX_WAIT_SECONDS: Final = 20
+#: A message may stay invisible this long, counted from its receive.
+MAX_VISIBILITY_SECONDS: Final = 43_200
+#: What SQS says of a receipt handle that is stale: the message is somebody else's, or deleted.
+GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
+
+VISIBLE: Final = "ApproximateNumberOfMessages"
+INVISIBLE: Final = "ApproximateNumberOfMessagesNotVisible"
+DELAYED: Final = "ApproximateNumberOfMessagesDelayed"
+
+#: Seconds for which the name of the dead-letter queue is cached.
+POLICY_SECONDS: Final = 300.0
+#: Seconds for which a dead letter is hidden while it is sent again.
+REDRIVE_SECONDS: Final = 60
+SET_UP: Final = "run python scripts/setup_sqs_queue.py --update"
+
+
+class SqsQueue:
+    """A Standard queue at SQS; what is received stays invisible for `lease_seconds`.
+
+    `wait_seconds` is the long poll of one `lease`. A running poll is never interrupted: an aborted
+    poll may still receive a message, hidden for a whole lease. The queue's own wait attribute is
+    ignored. `answer_seconds` is how many seconds later than that an answer may come.
+    """
+
+    name = "sqs"
+    is_external = True
+
+    def __init__(
+        self,
+        url: str,
+        region: str | None,
+        lease_seconds: float,
+        *,
+        endpoint_url: str | None = None,
+        wait_seconds: float = 5.0,
+        answer_seconds: float = 10.0,
+        threads: int = 64,
+    ) -> None:
+        self.url = url
+        self.wait_seconds = wait_seconds
+        self._lease_seconds = lease_seconds
+        resource = Resource(f"the SQS queue {url}", "SQS_QUEUE_URL")
+        # A poll is not repeated by boto3: it may have received what the second one would miss.
+        poller = partial(
+            sqs_client, region, endpoint_url, read_timeout=wait_seconds + answer_seconds, attempts=1
+        )
+        others = partial(sqs_client, region, endpoint_url, pool=threads)
+        # Somebody's request waits for it, and what is not sent now is sent later.
+        sender = partial(
+            sqs_client, region, endpoint_url, read_timeout=3.0, attempts=2, pool=threads
+        )
+        self._poller: Connection[SQSClient] = Connection(poller, resource)
+        self._sqs: Connection[SQSClient] = Connection(others, resource)
+        self._sender: Connection[SQSClient] = Connection(sender, resource)
+        self._dead_letters: tuple[float, str | None] | None = None
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def send(self, product_ids: Sequence[int]) -> set[int]:
+        accepted: set[int] = set()
+        for batch in batched(product_ids, BATCH):
+            try:
+                accepted |= self._send_batch(batch)
+            except Unavailable as error:
+                if not accepted:
+                    raise
+                log.warning("%d of %d sent: %s", len(accepted), len(product_ids), error)
+                break
+        return accepted
+
+    def _send_batch(self, ids: Sequence[int]) -> set[int]:
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(position), "MessageBody": json.dumps({"product_id": product_id})}
+            for position, product_id in enumerate(ids)
+        ]
+        with self._sender.asking("sqs:SendMessage") as sqs:
+            answer = sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+        for failed in answer.get("Failed", []):
+            log.warning("SQS did not take product %d: %s", ids[int(failed["Id"])], _why(failed))
+        return {ids[int(taken["Id"])] for taken in answer.get("Successful", [])}
+
+    # -- receiving -------------------------------------------------------------------------------
+
+    def lease(self, limit: int) -> list[Message]:
+        with self._poller.asking("sqs:ReceiveMessage") as sqs:
+            answer = sqs.receive_message(
+                QueueUrl=self.url,
+                MaxNumberOfMessages=max(1, min(limit, BATCH)),
+                WaitTimeSeconds=min(round(self.wait_seconds), MAX_WAIT_SECONDS),
+                VisibilityTimeout=_visibility(self._lease_seconds),
+            )
+        return [
+            Message(product_id, raw["ReceiptHandle"])
+            for raw in answer.get("Messages", [])
+            if (product_id := self._product_id(raw)) is not None
+        ]
+
+    def _product_id(self, raw: MessageTypeDef) -> int | None:
+        product_id = parse_body(raw.get("Body", ""))
+        if product_id is None:
+            try:
+                self._bury(raw)
+            except Unavailable as error:  # it comes back when its lease ends
+                log.error("malformed message %s stays in the queue: %s", raw["MessageId"], error)
+        return product_id
+
+    def _bury(self, raw: MessageTypeDef) -> None:
+        """Move a malformed message to the dead-letter queue, so that it doesn't go in circles.
+
+        Without such a queue it is never thrown away: it is hidden for as long as SQS allows,
+        and comes back (and is logged) twice a day until the queue's retention ends.
+        """
+        log.error("malformed message %s: %.200r", raw["MessageId"], raw.get("Body"))
+        dead = self.dead_letter_url()
+        if dead is None:
+            log.error("%s has no dead-letter queue: %s", self.url, SET_UP)
+            self.extend([Message(0, raw["ReceiptHandle"])], MAX_VISIBILITY_SECONDS - 60)
+            return
+        with self._sqs.asking("sqs:SendMessage on the dead-letter queue") as sqs:
+            sqs.send_message(QueueUrl=dead, MessageBody=raw["Body"])
+        self._delete(self.url, [raw["ReceiptHandle"]])
+
+    # -- hiding and deleting ----------------------------------------------------------------------
+
+    def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
+        gone: list[Message] = []
+        for batch in batched([each for each in messages if each.handle], BATCH):
+            gone += self._extend_batch(batch, _visibility(seconds))
+        return gone
+
+    def _extend_batch(self, batch: Sequence[Message], seconds: int) -> list[Message]:
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {"Id": str(at), "ReceiptHandle": each.handle or "", "VisibilityTimeout": seconds}
+            for at, each in enumerate(batch)
+        ]
+        with self._sqs.asking("sqs:ChangeMessageVisibility") as sqs:
+            answer = sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+        failed = answer.get("Failed", [])
+        for each in failed:
+            product_id = batch[int(each["Id"])].product_id
+            log.info("the lease of product %d was not changed: %s", product_id, _why(each))
+        return [batch[int(each["Id"])] for each in failed if _short_code(each) in GONE]
+
+    def done(self, messages: Sequence[Message]) -> None:
+        self._delete(self.url, [each.handle for each in messages if each.handle])
+
+    def _delete(self, url: str, handles: Sequence[str]) -> None:
+        for batch in batched(handles, BATCH):
+            left = self._delete_batch(url, batch)
+            left = self._delete_batch(url, left) if left else left
+            if left:
+                log.warning("%d messages were not deleted and will come again", len(left))
+
+    def _delete_batch(self, url: str, handles: Sequence[str]) -> list[str]:
+        """Return the handles to try again. One that is gone needs no deleting."""
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(handles)
+        ]
+        with self._sqs.asking("sqs:DeleteMessage") as sqs:
+            answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+        failed = [each for each in answer.get("Failed", []) if _short_code(each) not in GONE]
+        return [handles[int(each["Id"])] for each in failed]
+
+    # -- looking after ---------------------------------------------------------------------------
+
+    def depth(self) -> Depth:
+        counts = self._attributes(self.url)
+        waiting = int(counts.get(VISIBLE, 0)) + int(counts.get(DELAYED, 0))
+        dead = self.dead_letter_url()
+        return Depth(waiting, int(counts.get(INVISIBLE, 0)), self._count(dead), None)
+
+    def _count(self, url: str | None) -> int | None:
+        if url is None:
+            return None
+        try:
+            return int(self._attributes(url).get(VISIBLE, 0))
+        except Unavailable as error:
+            log.warning("the dead-letter queue can't be looked into: %s", error)
+            return None
+
+    def _attributes(self, url: str) -> dict[QueueAttributeNameType, str]:
+        with self._sqs.asking("sqs:GetQueueAttributes") as sqs:
+            answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        return answer.get("Attributes", {})
+
+    def dead_letter_url(self) -> str | None:
+        """The dead-letter queue that the redrive policy names; looked up every few minutes."""
+        known = self._dead_letters
+        if known is None or known[0] < time.monotonic():
+            policy = json.loads(self._attributes(self.url).get("RedrivePolicy") or "{}")
+            url = _sibling(self.url, policy.get("deadLetterTargetArn"))
+            known = self._dead_letters = (time.monotonic() + POLICY_SECONDS, url)
+        return known[1]
+
+    def health(self) -> str | None:
+        try:
+            self._attributes(self.url)
+        except Unavailable as error:
+            return error.message
+        if self.url.endswith(".fifo"):
+            return f"SQS_QUEUE_URL={self.url} is a FIFO queue: Packshot needs a Standard one"
+        connections = (self._poller, self._sqs, self._sender)
+        return next(filter(None, (each.problem() for each in connections)), None)
+
+    def redrive(self, limit: int) -> int:
+        """Send up to `limit` dead letters to the queue again; return how many were sent.
+
+        Malformed ones stay where they are. Raises NotConfigured without a dead-letter queue.
+        """
+        dead = self.dead_letter_url()
+        if dead is None:
+            raise NotConfigured(f"{self.url} has no dead-letter queue: {SET_UP}")
+        sent, malformed = 0, []
+        while sent < limit and (letters := self._receive_dead(dead, limit - sent)):
+            good = {each["ReceiptHandle"]: parse_body(each.get("Body", "")) for each in letters}
+            malformed += [handle for handle, product_id in good.items() if product_id is None]
+            sent += self._revive(dead, {handle: id_ for handle, id_ in good.items() if id_})
+        self._release_dead(dead, malformed)
+        return sent
+
+    def _receive_dead(self, dead: str, limit: int) -> list[MessageTypeDef]:
+        with self._poller.asking("sqs:ReceiveMessage on the dead-letter queue") as sqs:
+            answer = sqs.receive_message(
+                QueueUrl=dead,
+                MaxNumberOfMessages=min(limit, BATCH),
+                WaitTimeSeconds=1,
+                VisibilityTimeout=REDRIVE_SECONDS,
+            )
+        return answer.get("Messages", [])
+
+    def _revive(self, dead: str, letters: dict[str, int]) -> int:
+        """Send, then delete what was taken: a crash in between doubles a message, loses none."""
+        accepted = self.send(list(letters.values())) if letters else set()
+        taken = [handle for handle, product_id in letters.items() if product_id in accepted]
+        self._delete(dead, taken)
+        return len(taken)
+
+    def _release_dead(self, dead: str, handles: Sequence[str]) -> None:
+        for handle in handles:
+            with self._sqs.asking("sqs:ChangeMessageVisibility on the dead-letter queue") as sqs:
+                sqs.change_message_visibility(
+                    QueueUrl=dead, ReceiptHandle=handle, VisibilityTimeout=0
+                )
+
+
+def parse_body(body: str) -> int | None:
+    """`{"product_id": 123}` or a bare `123` -> 123; None for anything else."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(content, dict):
+        content = content.get("product_id")
+    good = type(content) is int and 0 < content <= MAX_PRODUCT_ID
+    return content if good else None
+
+
+def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _visibility(seconds: float) -> int:
+    return max(0, min(math.ceil(seconds), MAX_VISIBILITY_SECONDS))
+
+
+def _short_code(failed: BatchResultErrorEntryTypeDef) -> str:
+    return failed.get("Code", "").rpartition(".")[2]
+
+
+def _why(failed: BatchResultErrorEntryTypeDef) -> str:
+    return f"{failed.get('Code')} {failed.get('Message', '')}".strip()
+
+
+def _sibling(url: str, arn: str | None) -> str | None:
+    """The URL of another queue of the same account and region, from its ARN."""
+    if not arn:
+        return None
+    *_, account, name = arn.split(":")
+    return f"{url.rsplit('/', 2)[0]}/{account}/{name}"
+
+
+def sqs_client(
+    region: str | None,
+    endpoint_url: str | None,
+    session: Session,
+    *,
+    read_timeout: float = 5.0,
+    attempts: int = 3,
+    pool: int = 4,
+) -> SQSClient:
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=3,
+        read_timeout=read_timeout,
+        # "standard", not "adaptive": that one sleeps inside a call, and a late heartbeat is worse
+        # than a throttled one. The worker's own pauses slow it down.
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=pool,
+    )
+    return session.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)

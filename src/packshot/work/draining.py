@@ -1,0 +1,69 @@
+"""The orderly end of a worker: what runs may finish, the rest is given back."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from packshot.errors import PackshotError
+from packshot.work.retries import Retries
+from packshot.work.slots import Slots
+
+log = logging.getLogger("packshot.worker")
+
+#: The end of the grace time, in which products are given back to the queue.
+GIVE_BACK_SECONDS: Final = 2.0
+
+
+class Drain:
+    """Begins when `stopping` is set, and is over within `grace` seconds."""
+
+    def __init__(
+        self,
+        slots: Slots,
+        retries: Retries,
+        stopping: threading.Event,
+        grace: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.slots, self.retries = slots, retries
+        self.stopping, self.grace, self.clock = stopping, grace, clock
+        self.finished = threading.Event()
+        self.began_at: float | None = None
+        self.left_behind = 0  # products that had to be given back
+
+    def begin(self) -> None:
+        """Safe to call from a signal handler, and twice."""
+        if self.began_at is not None:
+            return  # a second signal inside the first one's `set` would wait for itself for ever
+        self.began_at = self.clock()
+        self.stopping.set()
+
+    def seconds_left(self) -> float:
+        """Until everything has to be over."""
+        began = self.clock() if self.began_at is None else self.began_at
+        return max(0.0, began + self.grace - self.clock())
+
+    def run(self, receiver: threading.Thread) -> None:
+        """Wait for the signal, then for what runs; in a thread of its own.
+
+        A server may take its time between the signal and its call of `Worker.stop`.
+        """
+        self.stopping.wait()
+        while self.seconds_left() > GIVE_BACK_SECONDS and (self.slots.jobs or receiver.is_alive()):
+            time.sleep(0.02)
+        self._give_back_all()
+        self.finished.set()
+
+    def _give_back_all(self) -> None:
+        jobs = self.slots.take_all()
+        self.left_behind = len(jobs)
+        try:
+            self.retries.give_back_all(jobs)
+        except PackshotError as error:
+            log.warning("%d products come back when their leases end: %s", len(jobs), error)
+        except BaseException:
+            log.exception("%d products come back when their leases end", len(jobs))

@@ -1,0 +1,52 @@
+"""Products that hang: each is tried again, and another slot takes the place of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from packshot.errors import ProductError
+from packshot.work.slots import Job, Slots
+
+log = logging.getLogger("packshot.worker")
+
+LONGEST_PRODUCT_SECONDS = 900.0
+
+
+class Hanging:
+    """Tells which jobs take longer than `longest_product` seconds."""
+
+    def __init__(self, slots: Slots, longest_product: float, clock: Callable[[], float]) -> None:
+        self.slots = slots
+        self.longest_product = longest_product
+        self.clock = clock
+
+    def sort(self) -> tuple[list[Job], list[Job]]:
+        """The jobs that are at work, and those that hang."""
+        jobs = self.slots.current()
+        hanging = [job for job in jobs if self.hangs(job)]
+        return [job for job in jobs if job not in hanging], hanging
+
+    def hangs(self, job: Job) -> bool:
+        return self.clock() - job.began > self.longest_product
+
+    def problem(self) -> str | None:
+        """When as many products hang as there are slots; what hangs can't be ended."""
+        count = len(self.slots.abandoned) + sum(map(self.hangs, self.slots.current()))
+        if count < self.slots.count:
+            return None
+        return f"{count} products hang, as many as there are slots: restart"
+
+    def replace(self, job: Job, try_again: Callable[[Job, ProductError], None]) -> None:
+        """Free its slot, and have a slot end its attempt with `try_again`."""
+        where = self.slots.replace(job)
+        if where is None:
+            return
+        log.error("product %d hangs here:\n%s", job.claim.product_id, where)
+        error = ProductError(
+            f"it took longer than {self.longest_product / 60:.0f} minutes and was abandoned:"
+            " the worker's log says where it hangs",
+            code="hung",
+            retryable=True,
+        )
+        self.slots.do(lambda: try_again(job, error))

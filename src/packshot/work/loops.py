@@ -1,0 +1,55 @@
+"""Background loops: each runs its work again and again, whatever it raises."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from packshot.backoff import Chance, jittered
+from packshot.errors import Unavailable
+from packshot.work.outages import LONGEST_PAUSE, Outage
+from packshot.work.slots import start_thread
+
+log = logging.getLogger("packshot.worker")
+
+
+class Loops:
+    """The background loops of one worker; all pause while the queue or the database is away."""
+
+    def __init__(self, outage: Outage, clock: Callable[[], float], chance: Chance) -> None:
+        self.outage, self.clock, self.chance = outage, clock, chance
+        self.threads: dict[str, threading.Thread] = {}
+        self.turn_began: dict[str, float] = {}
+
+    def begin(
+        self, name: str, work: Callable[[], object], every: float, over: threading.Event
+    ) -> None:
+        """Run `work` every `every` seconds (0: at once again) until `over` is set."""
+        self.turn_began[name] = self.clock()
+        self.threads[name] = start_thread(name, lambda: self._run(name, work, every, over))
+
+    def stuck(self, name: str, longest: float) -> str | None:
+        """That this turn takes longer than `longest` seconds, its pause included."""
+        seconds = self.clock() - self.turn_began.get(name, self.clock())
+        if seconds <= longest:
+            return None
+        return f"the worker's {name} has been stuck for {seconds:.0f} s: restart"
+
+    def _run(
+        self, name: str, work: Callable[[], object], every: float, over: threading.Event
+    ) -> None:
+        while not over.is_set():
+            self.turn_began[name] = self.clock()
+            pause = every
+            try:
+                work()
+            except Unavailable as error:
+                self.outage.begin(error)
+                pause = min(self.outage.pause(), every or LONGEST_PAUSE)
+            # Everything on purpose: a library's sys.exit() would end this thread silently.
+            except BaseException:
+                log.exception("unexpected error in the %s; it goes on", name)
+                pause = max(1.0, every)
+            if pause:
+                over.wait(jittered(pause, self.chance))

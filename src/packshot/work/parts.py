@@ -1,0 +1,35 @@
+"""What the story of a product works with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from packshot.enhancers.contract import Enhancer
+from packshot.errors import Stopping
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import OutputSpec
+from packshot.storage import Storage
+from packshot.work.claims import Claim, Claims
+from packshot.work.patience import Patience
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts the story uses; `wiring.py` chooses the implementations."""
+
+    claims: Claims
+    read_raw: Callable[[str], bytes]  # raw image URL -> bytes, guarded and limited
+    storage: Storage
+    pixels: Pixels
+    enhancer: Enhancer
+    output: OutputSpec
+    patience: Patience = field(default_factory=Patience)  # saves what is paid for
+    stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
+
+    def check_before_paying(self, claim: Claim) -> None:
+        """Raises Stopping or LostClaim: nothing more is paid for then."""
+        if self.stopping.is_set():
+            raise Stopping()
+        self.claims.check(claim)

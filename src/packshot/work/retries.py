@@ -1,0 +1,95 @@
+"""What becomes of a product whose attempt ended with an error: tried again, or given up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from packshot.backoff import Chance, backoff, jittered
+from packshot.errors import FetchError, LostClaim, ProductError, RateLimited, Stopping, Unavailable
+from packshot.queues.contract import Queue
+from packshot.work.claims import Claims
+from packshot.work.outages import Outage
+from packshot.work.patience import Patience
+from packshot.work.slots import Job
+from packshot.work.variants import is_given_up
+
+log = logging.getLogger("packshot.worker")
+
+LONGEST_MESSAGE_DELAY = 900.0
+#: Pauses after a failed download are this many times longer: a photo's host may be away for a
+#: minute, and has two minutes in all.
+FETCH_PAUSES = 4.0
+
+
+class Retries:
+    """Ends failed attempts: in the database, and for the message."""
+
+    def __init__(
+        self, claims: Claims, queue: Queue, patience: Patience, outage: Outage, chance: Chance
+    ) -> None:
+        self.claims, self.queue, self.patience = claims, queue, patience
+        self.outage, self.chance = outage, chance
+
+    def after(self, job: Job, error: BaseException) -> None:
+        """End the attempt. Raises LostClaim, and Unavailable when the queue is away."""
+        match error:
+            case Stopping():
+                self.give_back_all([job])
+            case RateLimited():
+                self.outage.slow_down(error)
+                self._give_back(job, error, error.retry_after or 1.0)
+            case Unavailable():
+                self.outage.begin(error)
+                self._give_back(job, error, error.retry_after or self.outage.pause())
+            case ProductError():
+                self._retry_or_give_up(job, error)
+            case _:
+                self._retry_or_give_up(job, _unexpected(job, error))
+
+    def give_back_all(self, jobs: Sequence[Job]) -> None:
+        """The process ends before these are finished: their attempts do not count."""
+        for job in jobs:
+            with suppress(LostClaim):
+                self.claims.give_back(job.claim)
+        self.queue.extend([job.message for job in jobs], 0)
+
+    def _give_back(self, job: Job, error: Unavailable, seconds: float) -> None:
+        """It was not the product's fault: the attempt is given back, the product waits."""
+        seconds = jittered(seconds, self.chance)
+        # With the database away too nothing else can be done: wait for it, or an attempt is lost.
+        self.patience.until_done(lambda: self.claims.give_back(job.claim, seconds, error))
+        self._delay(job, seconds)
+
+    def _retry_or_give_up(self, job: Job, error: ProductError) -> None:
+        claim = job.claim
+        if is_given_up(claim, error):
+            self.patience.until_done(lambda: self.claims.fail(claim, error))
+            log.warning("product %d failed: %s", claim.product_id, error.message)
+            self.queue.done([job.message])
+            return
+        seconds = self.pause_after(claim.attempts, error)
+        log.info("product %d again in %.0f s: %s", claim.product_id, seconds, error.message)
+        self.patience.until_done(lambda: self.claims.pause(claim, error, seconds))
+        self._delay(job, seconds)
+
+    def pause_after(self, attempts: int, error: ProductError) -> float:
+        """2, 4, 8, 16 s; four times that for a photo's host, which may name a longer time."""
+        seconds = backoff(attempts, self.chance, first=2.0)
+        if not isinstance(error, FetchError):
+            return seconds
+        asked = min(error.retry_after or 0.0, LONGEST_MESSAGE_DELAY)
+        return max(seconds * FETCH_PAUSES, asked)
+
+    def _delay(self, job: Job, seconds: float) -> None:
+        self.queue.extend([job.message], min(seconds, LONGEST_MESSAGE_DELAY))
+
+
+def _unexpected(job: Job, error: BaseException) -> ProductError:
+    log.error("unexpected error in product %d", job.claim.product_id, exc_info=error)
+    return ProductError(
+        f"an unexpected error ({type(error).__name__}): see the worker's log",
+        code="unexpected",
+        retryable=True,
+    )

@@ -1,0 +1,88 @@
+"""Pictures in the store: written once, found again after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packshot.database.models import answer_key, preview_key
+from packshot.errors import NotFound
+from packshot.pictures import imaging
+from packshot.storage import Storage
+from packshot.work.claims import Claim
+from packshot.work.parts import Parts
+
+JPEG = "image/jpeg"
+
+
+def store(key: str, picture: imaging.Encoded, parts: Parts) -> imaging.Encoded:
+    """Store a picture with its previews, unless there is one; return the stored one.
+
+    A picture is never overwritten: a worker that froze and lost its claim finds the picture of
+    its successor, which a reviewer may have seen. Safe to repeat.
+    """
+    if not parts.storage.put_new(key, picture.data, picture.mime_type):
+        data = parts.storage.get(key)
+        if data != picture.data:
+            picture = read_again(data, parts)
+    put_previews(key, picture.previews, parts.storage)
+    return picture
+
+
+def adopt(key: str, parts: Parts) -> imaging.Encoded:
+    """A stored picture whose record was lost; its previews are made again."""
+    found = read_again(parts.storage.get(key), parts)
+    put_previews(key, found.previews, parts.storage)
+    return found
+
+
+def read_again(data: bytes, parts: Parts) -> imaging.Encoded:
+    header = parts.pixels.run(imaging.read_header, data)
+    previews = parts.pixels.run(imaging.previews_of, data)
+    return imaging.Encoded(data, header.mime_type, header.width, header.height, previews)
+
+
+def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> None:
+    for side, preview in previews.items():
+        storage.put(preview_key(key, side), preview, JPEG)
+
+
+class PaidAnswer:
+    """The enhancer's answer for one variant, stored from its arrival until our picture is stored.
+
+    An attempt after a crash in between finds it here, and pays for nothing again. See
+    `enhancers.contract.Answers`.
+    """
+
+    def __init__(self, claim: Claim, variant: int, parts: Parts) -> None:
+        self._key = answer_key(claim.namespace, claim.product_id, claim.round, variant)
+        self._claim, self._parts = claim, parts
+        self._kept = self._left_behind() if claim.analysis is not None else None
+        self._in_store = self._kept is not None
+
+    def _left_behind(self) -> bytes | None:
+        try:
+            return self._parts.storage.get(self._key)
+        except NotFound:
+            return None
+
+    @property
+    def is_kept(self) -> bool:
+        return self._kept is not None
+
+    def take(self) -> bytes | None:
+        kept, self._kept = self._kept, None
+        return kept
+
+    def keep(self, data: bytes) -> None:
+        def save() -> None:
+            self._parts.claims.check(self._claim)  # a worker that lost its claim stores nothing
+            self._parts.storage.put(self._key, data, "application/octet-stream")
+
+        self._parts.patience.until_done(save)
+        self._in_store = True
+
+    def drop(self) -> None:
+        """Delete the stored answer: the finished picture replaces it, or it is of no use."""
+        if self._in_store:
+            self._parts.patience.until_done(lambda: self._parts.storage.delete([self._key]))
+            self._in_store = False

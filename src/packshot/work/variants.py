@@ -1,0 +1,172 @@
+"""The variants of a round: each is generated, finished, stored and recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
+from functools import partial
+
+from packshot.background import in_background
+from packshot.database.models import variant_key
+from packshot.enhancers.contract import Analysis, Photo, Picture
+from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
+from packshot.pictures import imaging
+from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
+from packshot.work.parts import Parts
+from packshot.work.stored_pictures import PaidAnswer, adopt, store
+
+#: A paid picture is not given up because one child process died while finishing it.
+FINISH_TRIES = 3
+#: IPTC DigitalSourceType: a real product in a picture completed by a generative model
+#: (cv.iptc.org/newscodes/digitalsourcetype).
+AI_SOURCE_TYPE = "compositeWithTrainedAlgorithmicMedia"
+
+Outcome = ProductError | None  # of one variant; None: it is recorded
+
+
+def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) -> None:
+    """Make every missing variant; one that fails does not take the others with it."""
+
+    def attempt(variant: int) -> Outcome:
+        try:
+            make_variant(claim, photo, analysis, variant, parts)
+        except VariantRefused as refusal:
+            parts.patience.until_done(partial(parts.claims.record_refusal, claim, variant, refusal))
+            return refusal
+        except ProductError as error:
+            return error
+        return None
+
+    outcomes = try_each(attempt, claim.missing, parts.enhancer.parallel)
+    judge(claim, dict(zip(claim.missing, outcomes, strict=True)), parts)
+
+
+def try_each(
+    attempt: Callable[[int], Outcome], variants: Sequence[int], parallel: bool
+) -> list[Outcome]:
+    """One after the other, or all at once; every one that was begun is waited for."""
+    if not parallel or len(variants) < 2:
+        return [attempt(variant) for variant in variants]
+    futures = [in_background(partial(attempt, n), f"variant-{n}") for n in variants]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+def judge(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
+    """A refused variant leaves the product with its others; any other error ends the attempt.
+
+    A variant that is given up counts as refused, when there are others: a product fails when it
+    has none.
+    """
+    refusals = [error for error in outcomes.values() if isinstance(error, VariantRefused)]
+    others = {
+        variant: error
+        for variant, error in outcomes.items()
+        if error is not None and not isinstance(error, VariantRefused)
+    }
+    if claim.made or None in outcomes.values():
+        for variant in [each for each in others if is_given_up(claim, others[each])]:
+            given_up = partial(parts.claims.record_refusal, claim, variant, others.pop(variant))
+            parts.patience.until_done(given_up)
+    if others:
+        raise min(others.values(), key=lambda error: error.retryable)
+    if len(claim.refused) + len(refusals) == claim.wanted:
+        raise refusals[0] if refusals else refused_before()
+
+
+def is_given_up(claim: Claim, error: ProductError) -> bool:
+    """No further attempt would help, or there were enough without progress."""
+    return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.steps.any_saved)
+
+
+def refused_before() -> VariantRefused:
+    return VariantRefused(
+        "every picture was refused before, and would be again: use another photo, or ask for a"
+        " redo with other words"
+    )
+
+
+def make_variant(
+    claim: Claim, photo: Photo, analysis: Analysis, variant: int, parts: Parts
+) -> None:
+    """Generate, finish, store, record; what was paid for and not recorded is adopted."""
+    key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
+    answer = PaidAnswer(claim, variant, parts)
+    try:
+        # Only a round that an earlier attempt began can have a picture without its record.
+        if claim.analysis is not None and parts.storage.exists(key):
+            record = adopt_variant(key, variant, analysis, parts)
+        else:
+            record = generate_variant(claim, photo, analysis, variant, key, answer, parts)
+    except ProductError:
+        answer.drop()
+        raise
+    answer.drop()
+    parts.patience.until_done(lambda: parts.claims.record_image(claim, record))
+
+
+def adopt_variant(key: str, variant: int, analysis: Analysis, parts: Parts) -> ImageRecord:
+    found, plan = adopt(key, parts), analysis.variants[variant]
+    picture = Picture(found.data, plan.title, plan.prompt, model=parts.enhancer.name)
+    return image_record(variant, key, picture, found, parts)
+
+
+def generate_variant(
+    claim: Claim,
+    photo: Photo,
+    analysis: Analysis,
+    variant: int,
+    key: str,
+    answer: PaidAnswer,
+    parts: Parts,
+) -> ImageRecord:
+    if not answer.is_kept:
+        parts.check_before_paying(claim)
+    with claim.steps.timed("generate"):
+        picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
+    with claim.steps.timed("finish"):
+        finished = parts.patience.until_done(lambda: finish(picture, parts))
+
+    def save() -> imaging.Encoded:
+        parts.claims.check(claim)  # a worker that lost its claim stores nothing
+        return store(key, finished, parts)
+
+    with claim.steps.timed("store"):
+        stored = parts.patience.until_done(save)
+    return image_record(variant, key, picture, stored, parts)
+
+
+def finish(picture: Picture, parts: Parts) -> imaging.Encoded:
+    """The one finishing step; tried again when a child process dies: the picture is paid for."""
+    source_type = AI_SOURCE_TYPE if picture.made_by_ai else None
+    for tries_left in reversed(range(FINISH_TRIES)):
+        try:
+            return parts.pixels.run(imaging.finish, picture.data, parts.output, source_type)
+        except PictureError as error:
+            if not (error.retryable and tries_left):
+                raise unusable(error) from error
+    raise AssertionError("unreachable")
+
+
+def unusable(error: PictureError) -> EnhancerError:
+    return EnhancerError(f"the enhancer's picture can't be used: {error.message}", code=error.code)
+
+
+def image_record(
+    variant: int, key: str, picture: Picture, stored: imaging.Encoded, parts: Parts
+) -> ImageRecord:
+    return ImageRecord(
+        variant=variant,
+        image_url=parts.storage.url(key),
+        object_key=key,
+        title=picture.title,
+        prompt=picture.prompt,
+        enhancer=parts.enhancer.name,
+        model=picture.model,
+        width=stored.width,
+        height=stored.height,
+        bytes=len(stored.data),
+        sha256=hashlib.sha256(stored.data).hexdigest(),
+        warning=picture.warning,
+    )
