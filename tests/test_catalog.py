@@ -16,7 +16,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Decision, Round
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
 from packshot.products.catalog import Catalog, Idempotency, NewProduct
-from packshot.products.remembered import CHEAP
+from packshot.products.slow_answers import QUICK
 from packshot.work.claims import Claim, Claims
 
 MOST = Decimal("9999999999.99")
@@ -306,7 +306,7 @@ def test_counts_that_take_long_are_remembered_for_each_filter(
     def count_slowly(*execution: Any) -> None:
         if "GROUP BY products.category" in execution[2]:
             asked.append(execution[2])
-            time.sleep(2 * CHEAP)
+            time.sleep(2 * QUICK)
 
     event.listen(database.engine, "before_cursor_execute", count_slowly)
     for _ in range(3):

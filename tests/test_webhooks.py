@@ -157,7 +157,6 @@ def test_it_is_tried_again_with_the_same_id_and_then_given_up_and_replayed(
         assert (view.state, view.attempts) == ("given_up", len(PAUSES) + 1)
         assert view.error is not None
         assert view.error.startswith("500 from 127.0.0.1:")
-        assert webhooks.counts() == {"waiting": 0, "given_up": 1}
         assert webhooks.replay() == 1
         assert webhooks.deliver() == 1
         assert webhooks.latest()[0].state == "delivered"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -43,7 +40,6 @@ from packshot.database.models import (
     PRODUCTS,
     REJECTED,
     ROUNDS,
-    Call,
     Decision,
     DeskSession,
     IdempotencyKey,
@@ -53,8 +49,8 @@ from packshot.database.models import (
     now,
 )
 from packshot.errors import Conflict, NotFound
-from packshot.products.remembered import Remembered
-from packshot.products.spending import products_paid_for, spent_today
+from packshot.products.figures import Counts, read_counts
+from packshot.products.slow_answers import SlowAnswers
 from packshot.products.views import (
     DecisionOut,
     ProductView,
@@ -73,8 +69,8 @@ Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 IDEMPOTENCY_HOURS = 24
 #: Categories listed in a filter: the largest ones.
 FACETS = 100
-#: Filters whose counts are remembered: those looked at last.
-FILTERS_KNOWN = 64
+#: Filters whose counts are cached: those looked at last.
+FILTERS_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -119,10 +115,6 @@ class Page:
     next_cursor: str | None
 
 
-#: A list's choices: status, category, batch, reason.
-Filter = tuple[str | None, str | None, str | None, str | None]
-
-
 @dataclass(frozen=True)
 class Facets:
     """How many products there are by status, category and reason, each within the other filters.
@@ -137,17 +129,10 @@ class Facets:
 
 
 @dataclass(frozen=True)
-class Stats:
-    """Counts by status, the queue, pictures by status, and US dollars spent."""
+class Stats(Counts):
+    """Counts for people, and how full the queue says it is."""
 
-    products: dict[str, int]
-    images: dict[str, int]
     queue: Depth
-    spent: Decimal
-    spent_today: Decimal
-    cost_per_product: Decimal | None  # a redo counts as another product
-    reviewed_last_hour: int
-    made_last_hour: int
 
 
 def _insert_arrays() -> ReturningInsert[int]:
@@ -188,9 +173,7 @@ class Catalog:
         self.wanted = wanted
         self.sender = Sender(database, queue, lease_seconds, clock=clock)
         self.outbox = outbox
-        self._stats = Remembered(self._count)
-        self._facets: OrderedDict[Filter, Remembered[Facets]] = OrderedDict()
-        self._facets_lock = threading.Lock()
+        self._counts = SlowAnswers(kept=FILTERS_KEPT)
 
     # -- create ----------------------------------------------------------------------------
 
@@ -329,17 +312,8 @@ class Catalog:
 
         Now, or a few seconds ago where that takes long, as `stats`.
         """
-        return self._facets_of((status, category, batch, reason)).answer()
-
-    def _facets_of(self, chosen: Filter) -> Remembered[Facets]:
-        """What is remembered for a filter; of the filters used last only."""
-        with self._facets_lock:
-            if chosen not in self._facets:
-                self._facets[chosen] = Remembered(partial(self._count_facets, *chosen))
-                if len(self._facets) > FILTERS_KNOWN:
-                    self._facets.popitem(last=False)
-            self._facets.move_to_end(chosen)
-            return self._facets[chosen]
+        chosen = (status, category, batch, reason)
+        return self._counts.answer(chosen, lambda: self._count_facets(*chosen))
 
     def _count_facets(
         self, status: str | None, category: str | None, batch: str | None, reason: str | None
@@ -364,27 +338,13 @@ class Catalog:
 
     def stats(self) -> Stats:
         """Counts for people, read from the database: now, or a few seconds ago where that takes
-        long (see `remembered`)."""
-        return self._stats.answer()
+        long (see `slow_answers`)."""
+        return self._counts.answer("stats", self._count)
 
     def _count(self) -> Stats:
         with self.database.read() as session:
-            products = dict(_counts(session, Product.status))
-            images = dict(_counts(session, ProductImage.status))
-            spent = session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))
-            today, paid_for = spent_today(session), products_paid_for(session)
-            reviewed = _lately(session, Decision.at)
-            made = _lately(session, ProductImage.created_at)
-        return Stats(
-            products=products,
-            images=images,
-            queue=self.queue.depth(),
-            spent=Decimal(str(spent)),
-            spent_today=today,
-            cost_per_product=Decimal(str(spent)) / paid_for if paid_for else None,
-            reviewed_last_hour=reviewed,
-            made_last_hour=made,
-        )
+            counts = read_counts(session)
+        return Stats(**vars(counts), queue=self.queue.depth())
 
     # -- decide ------------------------------------------------------------------------------
 
@@ -704,16 +664,6 @@ def _reasons(session: Session, counts: Select[str | None, int]) -> Iterator[tupl
 
 def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
-
-
-def _counts(session: Session, column: Any) -> list[tuple[str, int]]:
-    rows = session.execute(select(column, func.count()).group_by(column)).all()
-    return [(status, count) for status, count in rows]
-
-
-def _lately(session: Session, column: Any) -> int:
-    """Rows whose moment is within the last hour."""
-    return session.scalar(select(func.count()).where(column >= now(-3600))) or 0
 
 
 def _write_cursor(product_id: int) -> str:

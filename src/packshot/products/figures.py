@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import and_, case, exists, func, not_, or_, select
@@ -26,7 +27,7 @@ from packshot.database.models import (
     lease_is_free,
     now,
 )
-from packshot.products.spending import products_paid_for, spent_today
+from packshot.products.spending import products_paid_for, spent_in_all, spent_today
 
 HOUR: Final = 3600
 #: Rounds looked at for the times of the last hour, the latest.
@@ -43,41 +44,65 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Counts are of now unless they say otherwise; money in US dollars, times in seconds.
+class Counts:
+    """What people are shown: counts of now, money in US dollars, times in seconds.
 
-    `first_pass` is the share of reviewed products that were approved in the first round that came
-    before a reviewer, None before there is one.
+    A product that is redone counts again in `products_paid_for`. `spent` holds the calls under
+    way too, as they are expected.
     """
 
     products: dict[str, int]
     images: dict[str, int]
+    spent: Decimal
+    spent_today: Decimal
+    products_paid_for: int
+    made_last_hour: int
+    reviewed_last_hour: int
+
+    @property
+    def cost_per_product(self) -> Decimal | None:
+        """All money spent over the products it was spent on; None before there is one."""
+        return self.spent / self.products_paid_for if self.products_paid_for else None
+
+    @property
+    def cost_per_approved(self) -> Decimal | None:
+        """All money spent over all pictures approved; None before there is one."""
+        approved = self.images.get(APPROVED, 0)
+        return self.spent / approved if approved else None
+
+
+@dataclass(frozen=True)
+class Figures(Counts):
+    """What the operator watches besides.
+
+    `first_pass` is the share of reviewed products that were approved in the first round that came
+    before a reviewer, None before there is one. `paid` is `spent` without the calls under way:
+    their real cost may be less, and a counter never goes back.
+    """
+
     failed: dict[str, int]  # error code -> products
     rejections: dict[str, int]  # reason -> decisions so far
     calls: dict[tuple[str, str], int]  # (kind, outcome) -> paid requests so far
-    spent: float
-    spent_today: float
-    products_paid_for: int
+    paid: Decimal
     waiting: int
     in_flight: int
     oldest_seconds: float
-    made_last_hour: int
-    reviewed_last_hour: int
     first_pass: float | None
     steps: dict[str, Times]
     ready: Times
     webhooks: dict[str, int]  # waiting, given_up
 
-    @property
-    def cost_per_product(self) -> float | None:
-        """All money spent over the products made for it, a redo counted anew; None before one."""
-        return self.spent / self.products_paid_for if self.products_paid_for else None
 
-    @property
-    def cost_per_approved(self) -> float | None:
-        """All money spent over all pictures approved; None before there is one."""
-        approved = self.images.get(APPROVED, 0)
-        return self.spent / approved if approved else None
+def read_counts(session: Session) -> Counts:
+    return Counts(
+        products=_by(session, Product.status),
+        images=_by(session, ProductImage.status),
+        spent=spent_in_all(session),
+        spent_today=spent_today(session),
+        products_paid_for=products_paid_for(session),
+        made_last_hour=_lately(session, ProductImage.created_at),
+        reviewed_last_hour=_lately(session, Decision.at),
+    )
 
 
 def read_figures(database: Database, lease_seconds: float) -> Figures:
@@ -90,18 +115,12 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
         ).all()
         steps, ready = _times(session)
         return Figures(
-            products=_by(session, Product.status),
-            images=_by(session, ProductImage.status),
+            **vars(read_counts(session)),
             failed=_by(session, Product.error_code, Product.status == FAILED),
             rejections=_by(session, Decision.reason, Decision.status == REJECTED),
             calls={(kind, outcome or "under_way"): count for kind, outcome, count, _ in calls},
-            # Without calls under way: their real cost may be less, and a counter never goes back.
-            spent=float(sum(cost or 0 for _, outcome, _, cost in calls if outcome)),
-            spent_today=float(spent_today(session)),
-            products_paid_for=products_paid_for(session),
+            paid=Decimal(str(sum(cost or 0 for _, outcome, _, cost in calls if outcome))),
             **_queue(session, lease_seconds),
-            made_last_hour=_lately(session, ProductImage.created_at),
-            reviewed_last_hour=_lately(session, Decision.at),
             first_pass=_first_pass(session),
             steps=steps,
             ready=ready,

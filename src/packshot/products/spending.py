@@ -10,6 +10,11 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Call, now
 
 
+def spent_in_all(session: Session) -> Decimal:
+    """US dollars so far, by all processes; calls under way as they are expected."""
+    return Decimal(str(session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))))
+
+
 def spent_today(session: Session) -> Decimal:
     """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
     moment = session.execute(select(now())).scalar_one()

@@ -86,15 +86,15 @@ def _times(figures: Figures) -> Iterator[Metric]:
 
 def _money(figures: Figures) -> Iterator[Metric]:
     spent = CounterMetricFamily("packshot_spent_dollars", "Paid for calls so far, US dollars")
-    spent.add_metric([], figures.spent)
+    spent.add_metric([], float(figures.paid))
     yield spent
-    yield _one("spent_today_dollars", "Paid for calls today (UTC)", figures.spent_today)
+    yield _one("spent_today_dollars", "Paid for calls today (UTC)", float(figures.spent_today))
     if figures.cost_per_product is not None:
         name = "cost_per_product_dollars"
-        yield _one(name, "Spent for each product", figures.cost_per_product)
+        yield _one(name, "Spent for each product", float(figures.cost_per_product))
     if figures.cost_per_approved is not None:
         name = "cost_per_approved_dollars"
-        yield _one(name, "Spent for each approved picture", figures.cost_per_approved)
+        yield _one(name, "Spent for each approved picture", float(figures.cost_per_approved))
     if figures.first_pass is not None:
         yield _one("first_pass_ratio", "Share approved in the first round", figures.first_pass)
 

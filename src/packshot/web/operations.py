@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final
 
 from apiflask import APIBlueprint
+from cachetools import TTLCache, cached
 from flask import Flask, Response, current_app
 
 from packshot.errors import Unavailable
@@ -24,25 +25,10 @@ bp: APIBlueprint = blueprint("operations", "Operations")
 Health = dict[str, str | None]
 
 
-class Readiness:
-    """The health report, asked for at most every five seconds however many probes there are."""
-
-    def __init__(self, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
-        self.ask, self.clock = ask, clock
-        self._lock = threading.Lock()
-        self._asked_at = -READY_SECONDS
-        self._report: Health = {}
-
-    def report(self) -> Health:
-        with self._lock:
-            if self.clock() - self._asked_at >= READY_SECONDS:
-                self._report = self.ask()
-                self._asked_at = self.clock()
-            return self._report
-
-
 def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
-    app.extensions["packshot_readiness"] = Readiness(ask, clock)
+    """`ask` is called at most every five seconds however many probes there are."""
+    cache: TTLCache[Any, Health] = TTLCache(1, READY_SECONDS, timer=clock)
+    app.extensions["packshot_readiness"] = cached(cache, lock=threading.Lock())(ask)
 
 
 @bp.get("/healthz")
@@ -63,7 +49,7 @@ def readyz() -> Response:
 
     What is wrong is told to those who are signed in; anyone else gets the status alone.
     """
-    report = cast("Readiness", current_app.extensions["packshot_readiness"]).report()
+    report: Health = current_app.extensions["packshot_readiness"]()
     told = ReadyAnswer(ok=not any(report.values()))
     if identify() is not None:
         told.parts = {part: problem or "ok" for part, problem in report.items()}

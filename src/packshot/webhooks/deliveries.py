@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
 from standardwebhooks import Webhook
 
 from packshot.database.engine import Database
@@ -176,15 +176,6 @@ class Webhooks:
         old = Delivery.created_at < now(-KEPT_DAYS * 86_400)
         with self.database.write() as session:
             session.execute(delete(Delivery).where(old, over))
-
-    def counts(self) -> dict[str, int]:
-        """How many events wait, and how many were given up, for the receivers there are now."""
-        waits = Delivery.not_before.is_not(None)
-        given_up = and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None))
-        query = select(func.count().filter(waits), func.count().filter(given_up))
-        with self.database.read() as session:
-            row = session.execute(query.where(Delivery.url.in_(self.urls))).one()
-        return {"waiting": row[0], "given_up": row[1]}
 
 
 def _view(row: Delivery) -> DeliveryView:
