@@ -48,7 +48,8 @@ from support.fakes import analysis_of
 from support.products import record
 
 from packshot.database.engine import Database, bring_to_head
-from packshot.products.catalog import Catalog, NewProduct
+from packshot.products.catalog import Catalog
+from packshot.products.intake import NewProduct
 from packshot.queues.database import DatabaseQueue
 from packshot.work.claims import Claim, Claims
 

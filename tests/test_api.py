@@ -988,7 +988,7 @@ def test_head_options_and_405(shop: Shop) -> None:
 
 
 def test_a_database_that_is_away_is_a_503(shop: Shop) -> None:
-    def away(**_: Any) -> Any:
+    def away(*_: Any, **__: Any) -> Any:
         raise Unavailable("the database does not answer: password=hunter2")
 
     shop.services.catalog.products = away  # type: ignore[method-assign]
@@ -1000,7 +1000,7 @@ def test_a_database_that_is_away_is_a_503(shop: Shop) -> None:
 
 @only_sqlite
 def test_a_surprise_is_a_500_without_details(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    def broken(**_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("s3cret detail")
 
     shop.services.catalog.products = broken  # type: ignore[method-assign]

@@ -15,7 +15,9 @@ from support.products import BOX, LEASE, age, record, taken
 from packshot.database.engine import Database
 from packshot.database.models import Decision, Round
 from packshot.errors import Conflict, NotFound, PackshotError, Unavailable
-from packshot.products.catalog import Catalog, Idempotency, NewProduct
+from packshot.products.catalog import Catalog
+from packshot.products.intake import Idempotency, NewProduct
+from packshot.products.lists import Filter
 from packshot.products.slow_answers import QUICK
 from packshot.work.claims import Claim, Claims
 
@@ -172,9 +174,11 @@ def test_a_strange_cursor_is_refused(catalog: Catalog, cursor: str) -> None:
 def test_lists_filter(catalog: Catalog, claims: Claims) -> None:
     done = reviewable(catalog, claims)
     batch = catalog.create([BOX])
-    assert [p.id for p in catalog.products(status="pending_review").products] == [done]
-    assert [p.id for p in catalog.products(batch=batch.batch_id).products] == [batch.products[0].id]
-    assert catalog.products(category="Hats").products == []
+    assert [p.id for p in catalog.products(Filter(status="pending_review")).products] == [done]
+    assert [p.id for p in catalog.products(Filter(batch=batch.batch_id)).products] == [
+        batch.products[0].id
+    ]
+    assert catalog.products(Filter(category="Hats")).products == []
 
 
 def test_lists_filter_by_what_a_picture_stands_rejected_for(
@@ -192,12 +196,12 @@ def test_lists_filter_by_what_a_picture_stands_rejected_for(
     catalog.review(colour, "rejected", who="ann", reason="edges")
     catalog.review(colour, "rejected", who="ann", reason="colour")
     catalog.review(colour, "rejected", who="ann", note="all of them")
-    found = catalog.products(status="rejected", reason="edges").products
+    found = catalog.products(Filter(status="rejected", reason="edges")).products
     assert [product.id for product in found] == [edges]
-    facets = catalog.facets("rejected", reason="edges")
+    facets = catalog.facets(Filter("rejected", reason="edges"))
     assert facets.reasons == {"edges": 1, "background": 1, "colour": 1}
     assert (facets.statuses, facets.categories) == ({"rejected": 4}, {"Boxes": 1})
-    assert catalog.facets("pending_review").reasons == {}
+    assert catalog.facets(Filter("pending_review")).reasons == {}
 
 
 def test_a_product_is_approved_when_all_is_decided_and_one_approved(
@@ -310,8 +314,8 @@ def test_counts_that_take_long_are_remembered_for_each_filter(
 
     event.listen(database.engine, "before_cursor_execute", count_slowly)
     for _ in range(3):
-        assert catalog.facets("pending").categories == {"Boxes": 1}
-        assert catalog.facets("failed").categories == {}
+        assert catalog.facets(Filter("pending")).categories == {"Boxes": 1}
+        assert catalog.facets(Filter("failed")).categories == {}
     assert len(asked) == 2
 
 

@@ -23,7 +23,7 @@ from support.fakes import FakeEnhancer, photo_bytes
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.errors import PictureError
-from packshot.products.catalog import NewProduct
+from packshot.products.intake import NewProduct
 
 expect.set_options(timeout=15_000)  # as long as a busy machine may take
 

@@ -33,7 +33,8 @@ from packshot.database.models import (
     variant_key,
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
-from packshot.products.catalog import Catalog, NewProduct
+from packshot.products.catalog import Catalog
+from packshot.products.intake import NewProduct
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue

@@ -42,7 +42,7 @@ from packshot.database.models import (
     now,
 )
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
-from packshot.products.catalog import status_of
+from packshot.products.review import status_of
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue

@@ -22,7 +22,8 @@ from packshot.enhancers.contract import (
 )
 from packshot.errors import Unavailable
 from packshot.pictures import imaging
-from packshot.products.catalog import Catalog, Created, Idempotency, NewProduct
+from packshot.products.catalog import Catalog
+from packshot.products.intake import Created, Idempotency, NewProduct
 from packshot.products.views import ProductView
 from packshot.queues.contract import Depth, Message
 

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from packshot.database.engine import Database
 from packshot.database.models import Product, now
-from packshot.products.catalog import NewProduct
+from packshot.products.intake import NewProduct
 from packshot.work.claims import Claim, Claims, ImageRecord
 
 BOX = NewProduct(

@@ -85,7 +85,7 @@ class Shop:
 
     def create(self, *rows: Json) -> list[int]:
         """Products in the database, past the API and its keys."""
-        from packshot.products.catalog import NewProduct
+        from packshot.products.intake import NewProduct
 
         new = [
             NewProduct(**{"discount": 0, "gst": 0} | given)  # type: ignore[arg-type]

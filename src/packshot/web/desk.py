@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
 from packshot.errors import NotFound
+from packshot.products.lists import Filter
 from packshot.products.views import ProductView
 from packshot.web.api.schemas import MAX_ID, Reason, present
 from packshot.web.requests.auth import identify
@@ -33,13 +34,8 @@ bp = APIBlueprint("desk", __name__, enable_openapi=False)
 
 
 @dataclass(frozen=True)
-class Filters:
+class Filters(Filter):
     """What the page's address asks for; anything that makes no sense counts as unset."""
-
-    status: str | None
-    category: str | None
-    batch: str | None
-    reason: str | None = None
 
     @classmethod
     def read(cls, status: str | None = None) -> Filters:
@@ -187,7 +183,7 @@ def sign_in() -> AnyResponse:
 
 
 def _listed(filters: Filters) -> dict[str, Any]:
-    page = services().catalog.products(**vars(filters), limit=FIRST_PRODUCTS)
+    page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
     return {"products": _shown_all(page.products), "next_cursor": page.next_cursor}
 
 
@@ -238,7 +234,7 @@ def state() -> Response:
 
 def _state(filters: Filters) -> dict[str, Any]:
     catalog = services().catalog
-    facets, stats = catalog.facets(**vars(filters)), catalog.stats()
+    facets, stats = catalog.facets(filters), catalog.stats()
     return {
         "shop": stats.products,
         "statuses": facets.statuses,

@@ -11,7 +11,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
-from packshot.products.catalog import Created, Idempotency
+from packshot.products.intake import Created, Idempotency
 from packshot.web.api import examples
 from packshot.web.api.raw_images import check_raw_image
 from packshot.web.api.schemas import (
@@ -136,7 +136,7 @@ def list_products(query: ListQuery) -> Response:
 
     `next_cursor` goes into `cursor` for the next page; it is null on the last one.
     """
-    page = services().catalog.products(**query.model_dump())
+    page = services().catalog.products(query.as_filter(), limit=query.limit, cursor=query.cursor)
     products = [present(product) for product in page.products]
     data = ListData(products=products, next_cursor=page.next_cursor)
     return conditional(answer(ListAnswer(message="Products, newest first", data=data)))

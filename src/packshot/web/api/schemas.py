@@ -19,7 +19,8 @@ from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.download.fetcher import redacted
-from packshot.products.catalog import NewProduct
+from packshot.products.intake import NewProduct
+from packshot.products.lists import Filter
 from packshot.products.views import (
     AmountOut,
     DecisionOut,
@@ -178,6 +179,9 @@ class ListQuery(StrictModel):
     cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,64}$")] = (
         None
     )
+
+    def as_filter(self) -> Filter:
+        return Filter(**self.model_dump(exclude={"limit", "cursor"}))
 
 
 class ExportQuery(StrictModel):

@@ -1,0 +1,129 @@
+"""Which products a list shows, and how many there are behind each of its filters."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from packshot.database.models import APPROVED, REJECTED, Decision, Product, ProductImage
+from packshot.errors import Conflict
+
+Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
+
+#: Categories listed in a filter: the largest ones.
+FACETS = 100
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Products that are as asked for; None asks for nothing.
+
+    With `reason`, those with a picture of the current round that stands rejected for it.
+    """
+
+    status: str | None = None
+    category: str | None = None
+    batch: str | None = None
+    reason: str | None = None
+
+    def narrow(self, query: Chosen) -> Chosen:
+        """Only the products of `query` that are as asked for."""
+        for column, wanted in (
+            (Product.status, self.status),
+            (Product.category, self.category),
+            (Product.batch_id, self.batch),
+        ):
+            query = query.where(column == wanted) if wanted is not None else query
+        if self.reason is None:
+            return query
+        return query.where(exists().where(_stands_rejected(), Decision.reason == self.reason))
+
+
+@dataclass(frozen=True)
+class Facets:
+    """How many products there are by status, category and reason, each within the other filters.
+
+    `reasons` of those decided only; `statuses` are without regard to the reason, which is one of a
+    status.
+    """
+
+    statuses: dict[str, int]
+    categories: dict[str, int]
+    reasons: dict[str, int]
+
+
+def count_facets(session: Session, chosen: Filter) -> Facets:
+    """Each filter's counts are without regard to its own choice."""
+    by_status = replace(chosen, status=None, reason=None).narrow(
+        select(Product.status, func.count())
+    )
+    by_category = replace(chosen, category=None).narrow(select(Product.category, func.count()))
+    statuses = session.execute(by_status.group_by(Product.status)).all()
+    categories = session.execute(
+        by_category.group_by(Product.category).order_by(func.count().desc()).limit(FACETS)
+    ).all()
+    reasons = dict(_reasons(session, chosen)) if chosen.status in {APPROVED, REJECTED} else {}
+    return Facets(_as_dict(statuses), _as_dict(categories), reasons)
+
+
+def list_products(
+    session: Session, chosen: Filter, limit: int, cursor: str | None
+) -> tuple[Sequence[Product], str | None]:
+    """A page of products, newest first, by key and not by offset; and the next page's cursor."""
+    query = chosen.narrow(select(Product).order_by(Product.id.desc()).limit(limit + 1))
+    if cursor is not None:
+        query = query.where(Product.id < _read_cursor(cursor))
+    found = session.scalars(query).all()
+    more = len(found) > limit
+    return found[:limit], _write_cursor(found[limit - 1].id) if more else None
+
+
+def _stands_rejected() -> ColumnElement[bool]:
+    """The decision rejects a picture of its product's present round, and none since says otherwise.
+
+    The same once more without a reason takes none back.
+    """
+    later = aliased(Decision)
+    superseded = exists().where(
+        later.image_id == Decision.image_id,
+        later.id > Decision.id,
+        or_(later.status != REJECTED, later.reason.is_not(None)),
+    )
+    return and_(
+        Decision.product_id == Product.id,
+        Decision.status == REJECTED,
+        Decision.reason.is_not(None),
+        ProductImage.id == Decision.image_id,
+        ProductImage.round == Product.round,
+        ~superseded,
+    )
+
+
+def _reasons(session: Session, chosen: Filter) -> Iterator[tuple[str, int]]:
+    counts = select(Decision.reason, func.count(Product.id.distinct())).where(_stands_rejected())
+    rows = session.execute(replace(chosen, reason=None).narrow(counts).group_by(Decision.reason))
+    return ((reason, count) for reason, count in rows if reason is not None)
+
+
+def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
+    return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
+
+
+def _write_cursor(product_id: int) -> str:
+    return base64.urlsafe_b64encode(str(product_id).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> int:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        number = int(base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii"))
+    except ValueError:
+        raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
+    if not 0 < number < 2**63:
+        raise Conflict("the cursor is not one of ours", code="bad_cursor")
+    return number

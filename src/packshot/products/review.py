@@ -1,0 +1,231 @@
+"""A reviewer's decisions on pictures and products, and the redo that opens the next round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import (
+    APPROVED,
+    FAILED,
+    PENDING,
+    PENDING_REVIEW,
+    REJECTED,
+    Decision,
+    Product,
+    ProductImage,
+    Round,
+    now,
+)
+from packshot.errors import Conflict, NotFound
+from packshot.products.views import view_of
+from packshot.webhooks.outbox import Outbox
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What somebody says of a picture or a product, and why."""
+
+    status: str
+    who: str
+    reason: str | None = None
+    note: str | None = None
+
+
+def decide_image(
+    session: Session, image_id: int, verdict: Verdict, if_version: int | None, outbox: Outbox
+) -> Product:
+    """Decide one picture, or undo it (`pending`). Raises NotFound, Conflict."""
+    image = session.get(ProductImage, image_id)
+    if image is None:
+        raise NotFound(f"there is no picture {image_id}")
+    product = lock_product(session, image.product_id, if_version)
+    _check_decidable(product)
+    if image.round != product.round:
+        raise Conflict(
+            f"picture {image_id} belongs to round {image.round}, which is closed:"
+            f" product {product.id} is at round {product.round}",
+            code="round_closed",
+        )
+    _decide(session, product, image, verdict)
+    _settle(session, product, outbox)
+    return product
+
+
+def review_product(
+    session: Session,
+    product_id: int,
+    verdict: Verdict,
+    image_ids: Sequence[int] | None,
+    if_version: int | None,
+    outbox: Outbox,
+) -> Product:
+    """Decide a whole product: approving approves the named pictures and rejects the rest."""
+    product = lock_product(session, product_id, if_version)
+    _check_decidable(product)
+    images = _images(session, product)
+    chosen = _chosen(product, images, image_ids)
+    if images and not chosen and verdict.status != REJECTED:
+        raise _removed(product)
+    for image in images:
+        of_image = verdict if image.id in chosen else replace(verdict, status=REJECTED)
+        _decide(session, product, image, of_image)
+    _settle(session, product, outbox)
+    return product
+
+
+def redo(
+    session: Session, product: Product, wanted: int, who: str, instructions: str | None
+) -> None:
+    """Queue the product again: resume a failed round, or open the next one with these words.
+
+    Raises Conflict while the product is already waiting for work.
+    """
+    if product.status == PENDING and product.queued_at is not None:
+        raise Conflict(f"product {product.id} is already waiting for its pictures")
+    if product.status == FAILED and not instructions:
+        _open_round_if_none(session, product, wanted)
+    else:
+        _close_round(session, product, who)
+        product.round += 1
+        session.add(
+            Round(
+                product_id=product.id,
+                number=product.round,
+                wanted=wanted,
+                instructions=instructions,
+                asked_by=who,
+            )
+        )
+    _queue(product)
+
+
+def _open_round_if_none(session: Session, product: Product, wanted: int) -> None:
+    product.round = max(product.round, 1)
+    if session.get(Round, (product.id, product.round)) is None:
+        session.add(Round(product_id=product.id, number=product.round, wanted=wanted))
+
+
+def _close_round(session: Session, product: Product, who: str) -> None:
+    superseded = Verdict(REJECTED, who, "superseded")
+    for image in _images(session, product):
+        if image.status == PENDING:
+            _decide(session, product, image, superseded)
+
+
+def _settle(session: Session, product: Product, outbox: Outbox) -> None:
+    """The product's status follows from those of its current round's pictures."""
+    before = product.status
+    product.move(status_of([image.status for image in _images(session, product)]))
+    product.touch()
+    session.flush()
+    if product.status != before or product.status != PENDING_REVIEW:
+        outbox.add(session, product.id)
+
+
+def status_of(statuses: Sequence[str]) -> str:
+    """A product's status from those of its current round's pictures."""
+    if not statuses or PENDING in statuses:
+        return PENDING_REVIEW
+    return APPROVED if APPROVED in statuses else REJECTED
+
+
+def get_product(session: Session, product_id: int) -> Product:
+    product = session.get(Product, product_id)
+    if product is None:
+        raise NotFound(f"there is no product {product_id}")
+    return product
+
+
+def lock_product(session: Session, product_id: int, if_version: int | None) -> Product:
+    product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
+    if product is None:
+        raise NotFound(f"there is no product {product_id}")
+    if if_version is not None and product.version != if_version:
+        raise Conflict(
+            f"product {product_id} was changed in the meantime",
+            code="stale",
+            state=view_of(session, product),
+        )
+    return product
+
+
+def _check_decidable(product: Product) -> None:
+    if product.status in (PENDING, FAILED):
+        raise Conflict(
+            f"product {product.id} is {product.status}: it has nothing to decide yet",
+            code="not_reviewable",
+        )
+
+
+def _images(session: Session, product: Product) -> Sequence[ProductImage]:
+    return session.scalars(
+        select(ProductImage)
+        .where(ProductImage.product_id == product.id, ProductImage.round == product.round)
+        .order_by(ProductImage.variant)
+    ).all()
+
+
+def _chosen(
+    product: Product, images: Sequence[ProductImage], image_ids: Sequence[int] | None
+) -> set[int]:
+    if image_ids is None:
+        return {image.id for image in images if image.removed_at is None}
+    strangers = set(image_ids) - {image.id for image in images}
+    if strangers:
+        raise Conflict(
+            f"pictures {sorted(strangers)} are not in the current round of product {product.id}",
+            code="not_in_round",
+        )
+    return set(image_ids)
+
+
+def _decide(session: Session, product: Product, image: ProductImage, verdict: Verdict) -> None:
+    if image.status == verdict.status and not _is_news(session, image, verdict):
+        return
+    if image.removed_at is not None and image.status != verdict.status:
+        raise _removed(product)
+    session.add(
+        Decision(
+            product_id=product.id,
+            image_id=image.id,
+            status=verdict.status,
+            previous=image.status,
+            reason=verdict.reason,
+            note=verdict.note,
+            who=verdict.who,
+        )
+    )
+    image.status = verdict.status
+    image.updated_at = now()
+
+
+def _is_news(session: Session, image: ProductImage, verdict: Verdict) -> bool:
+    """Does repeating the decision add or change its reason or note?"""
+    if verdict.reason is None and verdict.note is None:
+        return False
+    last = session.scalars(
+        select(Decision).where(Decision.image_id == image.id).order_by(Decision.id.desc()).limit(1)
+    ).first()
+    return last is None or (last.reason, last.note) != (verdict.reason, verdict.note)
+
+
+def _removed(product: Product) -> Conflict:
+    return Conflict(
+        f"the rejected pictures of product {product.id} were removed to save space: redo it",
+        code="removed",
+    )
+
+
+def _queue(product: Product) -> None:
+    """Put the product (again) in the line of those who wait for work."""
+    product.move(PENDING)
+    product.queued_at = now()
+    product.sent_at = product.not_before = None
+    product.token = product.lease_until = None
+    product.error = product.error_code = None
+    product.attempts = 0
+    product.touch()
