@@ -160,9 +160,7 @@ def million(rig: Rig, name: str, url: str) -> list[Line]:
     lines = [
         Line(f"{name}, {count:,}: first page", best(catalog.products), "ms"),
         Line(f"{name}, {count:,}: last page", best(lambda: last_page(catalog)), "ms"),
-        Line(
-            f"{name}, {count:,}: a status", best(lambda: catalog.products(Filter("failed"))), "ms"
-        ),
+        Line(f"{name}, {count:,}: a status", best(lambda: catalog.products(failed)), "ms"),
         Line(f"{name}, {count:,}: what waits for work", best(lambda: catalog.queue.lease(1)), "ms"),
         Line(f"{name}, {count:,}: stats, counted (first)", first, "ms", 300, "less"),
         Line(f"{name}, {count:,}: stats, as polled", best(catalog.stats), "ms", 300, "less"),
