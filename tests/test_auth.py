@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import http.client
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import product as every_pair
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -555,9 +557,14 @@ def test_wrong_keys_make_the_database_write_nothing(shop: Shop) -> None:
         assert session.execute(text("SELECT COUNT(*) FROM counters")).scalar() == 0
 
 
-def test_wrong_keys_of_this_machine_itself_are_not_counted(shop: Shop) -> None:
-    for _ in range(WRONG_KEYS + 10):
+def test_wrong_keys_of_this_machine_itself_are_counted_too(shop: Shop) -> None:
+    """What forwards bytes and no header (a tunnel, a TCP proxy) shows its own address."""
+    shop.clock.moment = 900_000.0 * 900
+    assert show(shop, SECRETS["review"], peer="127.0.0.1").status_code == 200
+    for _ in range(WRONG_KEYS):
         assert show(shop, "guess", peer="127.0.0.1").status_code == 401
+    assert show(shop, "guess", peer="127.0.0.1").status_code == 429
+    assert show(shop, SECRETS["review"], peer="127.0.0.1").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -568,6 +575,17 @@ def test_wrong_keys_of_this_machine_itself_are_not_counted(shop: Shop) -> None:
         ("127.0.0.1", "198.51.100.1", None, "198.51.100.1"),
         ("127.0.0.1", "10.9.9.9, 198.51.100.1", None, "198.51.100.1"),  # the first is hearsay
         ("127.0.0.1", "no address", None, "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1:4711", None, "198.51.100.1"),
+        ("127.0.0.1", "[2001:db8:1:2:3::4]:4711", None, "2001:db8:1:2::/64"),
+        (
+            "127.0.0.1",
+            "198.51.100.1, 10.0.0.9",
+            "127.0.0.1,10.0.0.9",
+            "198.51.100.1",
+        ),  # two proxies
+        ("127.0.0.1", "10.7.7.7, 198.51.100.1, 10.0.0.9", "127.0.0.1,10.0.0.9", "198.51.100.1"),
+        ("127.0.0.1", "10.7.7.7, 198.51.100.1", "*", "198.51.100.1"),
+        ("127.0.0.1", ", " * 5000, None, "127.0.0.1"),
         ("10.0.0.2", "198.51.100.1", "10.0.0.0/8", "198.51.100.1"),
         ("10.0.0.2", "198.51.100.1", "*", "198.51.100.1"),
         ("10.0.0.2", "198.51.100.1", "nonsense", "10.0.0.2"),
@@ -586,6 +604,105 @@ def test_attempts_are_counted_for_whoever_stands_behind_the_proxy(
     if allowed is not None:
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", allowed)
     assert client_address(peer, forwarded) == counted
+
+
+def try_to_sign_in(shop: Shop, secret: str, forwarded: str | None, peer: str = "127.0.0.1") -> int:
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    environ = {"REMOTE_ADDR": peer}
+    given = {"key": secret}
+    return shop.ask(
+        "POST", "/session", json=given, headers=headers, environ_overrides=environ
+    ).status_code
+
+
+def numbered(many: int) -> list[str]:
+    return [f"198.51.{number // 250}.{number % 250}" for number in range(many)]
+
+
+def test_behind_an_appending_proxy_each_client_is_counted_alone(shop: Shop) -> None:
+    """One who guesses locks out nobody else, whatever it puts in front of its own address."""
+    for forged in numbered(40):
+        try_to_sign_in(shop, "guess", f"{forged}, 203.0.113.66")
+    assert try_to_sign_in(shop, "guess", "203.0.113.66") == 429
+    assert try_to_sign_in(shop, SECRETS["review"], "203.0.113.7") == 201
+
+
+def test_a_forged_address_is_no_way_past_the_limit(shop: Shop) -> None:
+    """A proxy on this machine may pass on the header as the client sent it: nobody named it."""
+    assert try_to_sign_in(shop, SECRETS["review"], "203.0.113.7") == 201
+    statuses = [try_to_sign_in(shop, "guess", forged) for forged in numbered(40)]
+    assert statuses == [401] * 30 + [429] * 10
+    # Who signed in from there before is not locked out, and a key not seen there stays hidden.
+    assert try_to_sign_in(shop, SECRETS["review"], "203.0.113.7") == 201
+    assert try_to_sign_in(shop, SECRETS["all"], "203.0.113.8") == 429
+    assert try_to_sign_in(shop, SECRETS["all"], None, peer="203.0.113.8") == 201
+
+
+def test_a_proxy_that_was_named_is_believed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    statuses = [try_to_sign_in(shop, "guess", client) for client in numbered(40)]
+    assert statuses == [401] * 40  # forty clients
+
+
+def test_forged_addresses_do_not_hide_who_guesses_with_key_headers(shop: Shop) -> None:
+    def shown(secret: str, forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded, "X-API-Key": secret}
+        return shop.ask("GET", "/session", headers=headers).status_code
+
+    assert shown(SECRETS["review"], "203.0.113.7") == 200
+    statuses = [shown("guess", forged) for forged in numbered(3 * WRONG_KEYS + 10)]
+    assert statuses == [401] * 3 * WRONG_KEYS + [429] * 10
+    assert shown(SECRETS["review"], "203.0.113.7") == 200
+
+
+def test_a_stranger_who_only_fails_does_not_lock_out_who_signed_in_before(shop: Shop) -> None:
+    """Clients that share an address: an office, or a proxy that nobody named."""
+    assert try_to_sign_in(shop, SECRETS["review"], None, peer="10.0.0.2") == 201
+    for _ in range(12):
+        try_to_sign_in(shop, "guess", None, peer="10.0.0.2")
+    assert try_to_sign_in(shop, "guess", None, peer="10.0.0.2") == 429
+    assert try_to_sign_in(shop, SECRETS["review"], None, peer="10.0.0.2") == 201
+
+
+@contextmanager
+def nobody_may_write(shop: Shop) -> Iterator[None]:
+    """Another connection holds SQLite's write lock."""
+    path = shop.settings.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def test_what_is_refused_or_has_nothing_to_do_opens_no_write_transaction(shop: Shop) -> None:
+    """Or strangers could hold up everybody who writes."""
+    for _ in range(11):
+        try_to_sign_in(shop, "guess", None)
+    asked: list[tuple[str, str, Json, int]] = [
+        ("DELETE", "/session", {}, 204),
+        ("DELETE", "/session", {"Cookie": "packshot=made-up"}, 204),
+        ("GET", "/api/products", {}, 401),
+        ("GET", "/api/products", {"Cookie": "packshot=made-up"}, 401),
+        ("GET", "/api/products", {"X-API-Key": "guess"}, 401),
+        ("GET", "/sign-in", {}, 200),
+        ("GET", "/healthz", {}, 200),
+        ("POST", "/session", {}, 429),
+    ]
+    with nobody_may_write(shop):
+        for method, path, headers, status in asked:
+            body = {"key": "guess"} if method == "POST" else None
+            client = shop.app.test_client(use_cookies=False)
+            answer = client.open(path, method=method, json=body, headers=headers)
+            assert answer.status_code == status, (method, path)
+
+
+def test_a_key_over_its_limit_writes_nothing_more(limited: list[Shop]) -> None:
+    shop = limited[0]
+    secret = SECRETS["submit"]
+    for _ in range(6):
+        shop.ask("GET", "/session", secret)
+    if shop.services.database.is_sqlite:
+        with nobody_may_write(shop):
+            assert shop.ask("GET", "/session", secret).status_code == 429
 
 
 def test_right_sign_ins_are_not_counted(shop: Shop) -> None:

@@ -18,6 +18,7 @@ from packshot.web.requests.context import Caller, caller, services
 from packshot.web.requests.endpoints import answer, blueprint, needs, open_to_all, refuses
 from packshot.web.requests.limits import charge_sign_in
 from packshot.web.requests.refusals import Refused
+from packshot.web.requests.visitors import gate, visitors
 
 HOURS: Final = 12
 bp: APIBlueprint = blueprint("sessions", "Sessions")
@@ -57,11 +58,12 @@ def sign_in(given: SignInIn) -> Response:
     keys = cast("Keys", current_app.extensions["packshot_keys"])
     if not keys:
         raise Refused("sign_in_not_needed", "no API_KEYS are set: this machine is let in")
-    give_back = charge_sign_in()
     key = keys.of_secret(given.key)
+    give_back = charge_sign_in(key)
     if key is None:
         raise Refused("unauthorized", "this is not a key of API_KEYS")
     give_back()
+    gate().remember(key, visitors())
     response = answer(_who(key.name, key.scopes), 201)
     return _with_cookie(response, _open(key))
 
@@ -111,14 +113,22 @@ def who_am_i() -> Response:
 @open_to_all
 def sign_out() -> Response:
     """Sign out: the session ends on the server, whoever still has the cookie"""
-    token = request.cookies.get(_cookie_name(), "")
-    with services().database.write() as session:
-        session.execute(delete(DeskSession).where(DeskSession.token_hash == _hash(token)))
+    _end(request.cookies.get(_cookie_name(), ""))
     response = Response(status=204)
     response.delete_cookie(
         _cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
     )
     return response
+
+
+def _end(token: str) -> None:
+    """Delete its session. A stranger, whose token has none, opens no write transaction."""
+    of_token = DeskSession.token_hash == _hash(token)
+    with services().database.read() as session:
+        found = session.scalar(select(DeskSession.token_hash).where(of_token))
+    if found is not None:
+        with services().database.write() as session:
+            session.execute(delete(DeskSession).where(of_token))
 
 
 def _who(name: str, scopes: frozenset[Scope]) -> SessionAnswer:

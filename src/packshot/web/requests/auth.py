@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import unquote
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -16,7 +16,7 @@ from packshot.web.api.sessions import session_caller
 from packshot.web.requests.context import Caller
 from packshot.web.requests.endpoints import SCOPES
 from packshot.web.requests.refusals import Refused
-from packshot.web.requests.visitors import Gate, visitor
+from packshot.web.requests.visitors import Gate, gate, visitors
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 #: A proxy stands between us and the client: its loopback address says nothing.
@@ -114,8 +114,7 @@ def identify() -> Caller | None:
     secret = _presented()
     if secret is None:
         return session_caller(keys())
-    gate = cast("Gate", current_app.extensions["packshot_gate"])
-    key = gate.key_of(secret, None if is_local() else visitor())
+    key = gate().key_of(secret, visitors())
     return Caller(key.name, key.scopes, "key") if key else None
 
 

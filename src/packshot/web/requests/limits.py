@@ -12,10 +12,11 @@ from flask import Flask, current_app, g, request
 from sqlalchemy import text
 
 from packshot.database.engine import Database
+from packshot.keys import ApiKey
 from packshot.settings import Settings
 from packshot.web.requests.context import Caller, caller
 from packshot.web.requests.refusals import Refused
-from packshot.web.requests.visitors import visitor
+from packshot.web.requests.visitors import gate, visitors
 
 MINUTE: Final = 60
 QUARTER: Final = 900
@@ -31,6 +32,9 @@ _TAKE = text(
     "INSERT INTO counters (who, what, starts_at, amount) VALUES (:who, :what, :starts_at, :amount)"
     " ON CONFLICT (who, what, starts_at) DO UPDATE SET amount = counters.amount + :amount"
     " WHERE counters.amount + :amount <= :limit RETURNING amount"
+)
+_SUM = text(
+    "SELECT amount FROM counters WHERE who = :who AND what = :what AND starts_at = :starts_at"
 )
 _GIVE_BACK = text(
     "UPDATE counters SET amount = amount - :amount"
@@ -66,7 +70,7 @@ class Limits:
 
     def take(self, window: Window, amount: int, limit: int) -> bool:
         """Add `amount` if the sum stays within `limit`; else change nothing and return False."""
-        if amount > limit:
+        if self._counted(window) + amount > limit:
             return False
         with self.database.write() as session:
             taken = session.execute(
@@ -82,6 +86,12 @@ class Limits:
             if taken == amount:  # a new window: a good time to forget old ones
                 session.execute(_PRUNE, {"before": window.starts_at - 2 * DAY})
         return taken is not None
+
+    def _counted(self, window: Window) -> int:
+        """The sum so far. It is read first: a refusal must not cost a write."""
+        with self.database.read() as session:
+            asked = {"who": window.who, "what": window.what, "starts_at": window.starts_at}
+            return session.execute(_SUM, asked).scalar() or 0
 
     def give_back(self, window: Window, amount: int) -> None:
         with self.database.write() as session:
@@ -173,9 +183,22 @@ def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
     return lambda: limits.give_back(window, amount)
 
 
-def charge_sign_in() -> Callable[[], None]:
-    """Charge this address for a sign-in; call the answer when it turned out to be right."""
-    limits = _limits()
-    who = f"address {visitor()}"
-    window = limits.charge(who, "failed sign-ins in 15 minutes", QUARTER, 1, SIGN_INS)
-    return lambda: limits.give_back(window, 1)
+def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:
+    """Charge this address for a sign-in with `key`; call the answer when it turned out to be right.
+
+    Once the limit is used up only keys that were right from here before pass, uncharged.
+    """
+    limits, charged = _limits(), []
+    for who, times in visitors().items():
+        window = limits.window(f"address {who}", "failed sign-ins in 15 minutes", QUARTER)
+        if limits.take(window, 1, SIGN_INS * times):
+            charged.append(window)
+        elif not gate().is_known(key, [who]):
+            _give_back(charged)
+            raise limits.used_up(window)
+    return lambda: _give_back(charged)
+
+
+def _give_back(windows: list[Window]) -> None:
+    for window in windows:
+        _limits().give_back(window, 1)

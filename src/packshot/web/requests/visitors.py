@@ -6,10 +6,10 @@ import ipaddress
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, cast
 
-from flask import request
+from flask import current_app, request
 
 from packshot.keys import ApiKey, Keys
 from packshot.web.requests.refusals import Refused
@@ -19,43 +19,73 @@ WRONG_KEYS: Final = 100
 QUARTER: Final = 900
 #: Addresses remembered at most: whoever has more of them is not stopped by counting.
 MOST_ADDRESSES: Final = 10_000
-#: gunicorn's own knob and default: the proxies whose headers are believed.
+#: Times one client's limit that all behind a proxy have together, where nobody named the proxy.
+BEHIND_A_PROXY: Final = 3
+#: gunicorn's own setting and default: the proxies whose headers are believed.
 PROXIES: Final = "FORWARDED_ALLOW_IPS"
 LOOPBACK: Final = "127.0.0.1,::1"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def visitor() -> str:
-    """Whose attempts this request counts for."""
-    return client_address(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
+def visitors() -> dict[str, int]:
+    """Whose attempts this request counts for, and how many times a client's limit each has."""
+    return counted_for(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
+
+
+def counted_for(peer: str, forwarded: str | None) -> dict[str, int]:
+    """The client's address, and the peer's too where X-Forwarded-For may be the client's own.
+
+    A proxy on this machine is believed without being named, as gunicorn does. But it may pass on
+    what the client sent, who could then give another address each time: all behind it together
+    have a limit too.
+    """
+    client, itself = client_address(peer, forwarded), client_address(peer, None)
+    if client == itself or os.environ.get(PROXIES):
+        return {client: 1}
+    return {client: 1, f"all behind {itself}": BEHIND_A_PROXY}
 
 
 def client_address(peer: str, forwarded: str | None) -> str:
-    """The client's address: the peer's, or what the proxy says when FORWARDED_ALLOW_IPS names it.
+    """The client's address: the peer's, or what a proxy of FORWARDED_ALLOW_IPS says it is.
 
-    Only the last entry of X-Forwarded-For is the proxy's own; those before are hearsay. Of an IPv6
-    address the /64 is given: a line has 2^64 of them.
+    Each proxy adds to the end of X-Forwarded-For whom it serves: the last entry that is not itself
+    a proxy's, those before are hearsay. Where all peers are believed ("*") it is the last one. Of
+    an IPv6 address the /64 is given: a line has 2^64 of them.
     """
     address = _parsed(peer)
-    if forwarded is not None and _is_proxy(address):
-        address = _parsed(forwarded.rpartition(",")[2]) or address
+    for entry in reversed(forwarded.split(",") if forwarded else []):
+        said = _parsed(entry)
+        if said is None or not _is_proxy(address):
+            break
+        address = said
+        if "*" in _proxies():
+            break
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address or "unknown")
 
 
 def _parsed(text: str) -> Address | None:
+    """An address as proxies write it, with or without a port: 192.0.2.1:80, [2001:db8::1]:80."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        address = ipaddress.ip_address(text.strip())
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def _proxies() -> list[str]:
+    return [entry.strip() for entry in (os.environ.get(PROXIES) or LOOPBACK).split(",")]
+
+
 def _is_proxy(address: Address | None) -> bool:
-    named = (os.environ.get(PROXIES) or LOOPBACK).split(",")
-    return any(entry.strip() == "*" or _holds(entry.strip(), address) for entry in named)
+    return any(entry == "*" or _holds(entry, address) for entry in _proxies())
 
 
 def _holds(entry: str, address: Address | None) -> bool:
@@ -63,6 +93,10 @@ def _holds(entry: str, address: Address | None) -> bool:
         return address is not None and address in ipaddress.ip_network(entry, strict=False)
     except ValueError:
         return False
+
+
+def gate() -> Gate:
+    return cast("Gate", current_app.extensions["packshot_gate"])
 
 
 class Gate:
@@ -77,27 +111,35 @@ class Gate:
         self._lock = threading.Lock()
         self._window = 0
         self._wrong: Counter[str] = Counter()
-        self._right: set[tuple[str, ApiKey | None]] = set()
+        self._right: set[tuple[str, ApiKey]] = set()
 
-    def key_of(self, secret: str, address: str | None) -> ApiKey | None:
+    def key_of(self, secret: str, addresses: dict[str, int]) -> ApiKey | None:
         """The key with this secret, None for a wrong one; raises Refused (429) for guessers.
 
-        Without an `address` (this machine itself) nothing is counted.
+        `addresses` as `visitors` gives them.
         """
         key = self.keys.of_secret(secret)
-        if address is not None:
-            with self._lock:
-                self._count(key, address)
+        with self._lock:
+            self._count(key, addresses)
         return key
 
-    def _count(self, key: ApiKey | None, address: str) -> None:
+    def is_known(self, key: ApiKey | None, addresses: Iterable[str]) -> bool:
+        """Was this key right from all of these addresses before?"""
+        return key is not None and all((address, key) in self._right for address in addresses)
+
+    def remember(self, key: ApiKey, addresses: Iterable[str]) -> None:
+        """This key was right from these addresses."""
+        self._right |= {(address, key) for address in addresses}
+
+    def _count(self, key: ApiKey | None, addresses: dict[str, int]) -> None:
         self._begin_window()
-        if self._wrong[address] >= WRONG_KEYS and (address, key) not in self._right:
+        closed = [who for who, times in addresses.items() if self._wrong[who] >= WRONG_KEYS * times]
+        if closed and not self.is_known(key, closed):
             raise self._closed()
         if key is None:
-            self._wrong[address] += 1
+            self._wrong.update(addresses.keys())
         else:
-            self._right.add((address, key))
+            self.remember(key, addresses)
 
     def _begin_window(self) -> None:
         window = int(self.clock()) // QUARTER
