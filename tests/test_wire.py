@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from servers.packshot_process import PackshotProcess, gunicorn
@@ -92,6 +93,76 @@ def test_one_refusal_is_all_it_gets(process: PackshotProcess, name: str) -> None
     # 501: gunicorn's word for a transfer coding that it does not know.
     assert all(400 <= status < 500 or status == 501 for status in found), found
     assert "Traceback" not in process.log()
+
+
+#: What some servers and proxies take from headers: where the application is, and what was asked.
+NAMES = (
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "X-Forwarded-Prefix",
+    "X-Script-Name",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Forwarded-Path",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Ssl",
+    "Forwarded",
+    "REMOTE_ADDR",
+    "REMOTE_USER",
+    "REQUEST_METHOD",
+    "QUERY_STRING",
+    "CONTENT_LENGTH",
+    "wsgi.url_scheme",
+    "HTTP_HOST",
+    "X_Forwarded_For",
+)
+VALUES = (
+    "",
+    "x",
+    "/x",
+    "/",
+    "/healthz",
+    "//evil.example",
+    "https",
+    "on",
+    "99999",
+    "\xff",
+    "*",
+    "GET",
+)
+
+
+@pytest.fixture(scope="module", params=["127.0.0.1", "*"])
+def behind_a_proxy(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PackshotProcess]:
+    """Whose headers are trusted, and which passes on what strangers send; once on gunicorn's file
+    as it is, once on an operator's own."""
+    environment = {
+        "API_KEYS": f"shop:{KEY}",
+        "WORKER_ENABLED": "false",
+        "FORWARDED_ALLOW_IPS": request.param,
+    }
+    theirs = ("-c", str(Path(__file__).parent / "servers" / "foreign_gunicorn_conf.py"))
+    command = gunicorn(1, *theirs) if request.param == "*" else gunicorn(1)
+    with PackshotProcess(tmp_path_factory.mktemp("proxy"), command, environment) as process:
+        process.wait_until_serving()
+        yield process
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_header_moves_a_request_elsewhere(behind_a_proxy: PackshotProcess, name: str) -> None:
+    for value in VALUES:
+        for path, right in (("/healthz", 200), ("/api/products", 401), ("/metrics", 401)):
+            asked = f"GET {path} HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\n\r\n"
+            # 400: a scheme, or a length, that gunicorn itself refuses.
+            assert statuses(behind_a_proxy, asked) in ([right], [400]), (name, value)
+    assert "Traceback" not in behind_a_proxy.log()
 
 
 def test_what_is_whole_is_taken(process: PackshotProcess) -> None:

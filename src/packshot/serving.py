@@ -89,12 +89,20 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
     from packshot.web import create_app as create_web_app
 
     settings = open_door()
+    take_no_path_from_headers()
     bring_to_head(settings.database_url)
     services = build(settings)
     app = create_web_app(services)
     if with_worker and settings.worker_enabled and not is_reloader_parent():
         attach_worker(services)
     return app
+
+
+def take_no_path_from_headers() -> None:
+    """From a trusted peer gunicorn takes SCRIPT_NAME as a header (`forwarder_headers`), and a proxy
+    passes on what a stranger sent: any value that is not the path's beginning is a 500."""
+    if (gunicorn := gunicorn_configuration()) is not None:
+        gunicorn.set("forwarder_headers", "")
 
 
 def gunicorn_settings() -> dict[str, Any]:

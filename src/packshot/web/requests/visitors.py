@@ -129,6 +129,8 @@ class Gate:
 
     def remember(self, key: ApiKey, addresses: Iterable[str]) -> None:
         """This key was right from these addresses."""
+        if len(self._right) > MOST_ADDRESSES:
+            self._right.clear()
         self._right |= {(address, key) for address in addresses}
 
     def _count(self, key: ApiKey | None, addresses: dict[str, int]) -> None:
