@@ -11,6 +11,7 @@ PackshotError(message, code=, retryable=)
 |  |- RateLimited         slow down; `retry_after` says for how long
 |  |- Stopping            this process is about to end; another one goes on
 |  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
+|- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
 |- LostClaim              another worker holds the product now; leave quietly
 |- NotFound               no such product, picture or object
 `- Conflict               the state forbids it (already decided, still pending, stale version)
@@ -120,6 +121,12 @@ class NotConfigured(Unavailable):
     """A knob, a key or a permission is wrong: products wait, `/readyz` says what to mend."""
 
     code = "not_configured"
+
+
+class SpreadsheetError(PackshotError):
+    """The file, or a choice made for it, can't be used. The message says where and what to do."""
+
+    code = "bad_spreadsheet"
 
 
 class LostClaim(PackshotError):

@@ -1,0 +1,61 @@
+"""A shop's own catalogue: its spreadsheets as products, and its photos by their names.
+
+Bytes and names in, facts out: nothing here opens a file or a connection. The page, the command and
+the API all read by it, so one file gives the same rows everywhere:
+
+    table = read_table(data, "products.csv")      # bytes -> rows of texts
+    found = read_products(table, Choices(...))    # -> products, mapping, conventions, problems
+    photos = match_photos(names, found.rows)      # -> matched, ambiguous, missing, left out
+    photos = name_photos(names, defaults)         # the same without a spreadsheet
+    archive = PhotoArchive(file)                  # the names in a ZIP, and the bytes of each
+
+The API's own rules (price not above mrp, which hosts may be fetched from) are the API's to check.
+"""
+
+from packshot.spreadsheets.archive import ArchiveLimits, PhotoArchive
+from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT, Column
+from packshot.spreadsheets.matching import (
+    Ambiguous,
+    LeftOut,
+    Match,
+    Missing,
+    Photos,
+    match_photos,
+    name_photos,
+    sort_files,
+)
+from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
+from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.products import read_products
+from packshot.spreadsheets.reading import read_table
+from packshot.spreadsheets.rows import Choices, Import, ProductRow
+from packshot.spreadsheets.table import Limits, Problem, Table
+
+__all__ = [
+    "ATTRIBUTE",
+    "ENDINGS",
+    "EXAMPLES",
+    "FIELDS",
+    "LEFT_OUT",
+    "Ambiguous",
+    "ArchiveLimits",
+    "Choices",
+    "Column",
+    "Convention",
+    "DecimalSign",
+    "Import",
+    "LeftOut",
+    "Limits",
+    "Match",
+    "Missing",
+    "PhotoArchive",
+    "Photos",
+    "Problem",
+    "ProductRow",
+    "Table",
+    "match_photos",
+    "name_photos",
+    "read_products",
+    "read_table",
+    "sort_files",
+]

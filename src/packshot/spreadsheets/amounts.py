@@ -1,0 +1,223 @@
+"""The number columns of a table: how each is read, and the exact amounts of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as made_by
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.header import MONEY, NUMBERS, Column
+from packshot.spreadsheets.numbers import (
+    SIGNS,
+    Amount,
+    Convention,
+    DecimalSign,
+    NotANumber,
+    both_readings,
+    decide,
+    evidence,
+    is_nothing,
+    read_amount,
+    take_apart,
+)
+from packshot.spreadsheets.table import Problem, Record
+
+#: NUMERIC(12,2), as the tables have it.
+_MOST: Final = Decimal("9999999999.99")
+_OPEN: Final = "every number can be read in two ways"
+
+
+@dataclass
+class NumberColumn:
+    """One column mapped onto a number; `cells` are its amounts by row number."""
+
+    column: Column
+    field: str
+    convention: Convention = made_by(default_factory=lambda: Convention("point", ""))
+    cells: dict[int, Amount] = made_by(default_factory=dict)
+    values: dict[int, Decimal] = made_by(default_factory=dict)
+    problems: list[Problem] = made_by(default_factory=list)
+
+    @property
+    def bad_rows(self) -> set[int]:
+        """Rows whose amount can't be used yet."""
+        undecided = self._open_rows() if self.convention.sign is None else set()
+        bad = {one.row for one in self.problems if one.level == "error" and one.row is not None}
+        return bad | undecided
+
+    def _open_rows(self) -> set[int]:
+        return {row for row, amount in self.cells.items() if self.evidence(amount) != "none"}
+
+    def evidence(self, amount: Amount) -> str:
+        return evidence(amount.digits, percent=self.field == "gst" or amount.percent)
+
+    def tell(self, row: int | None, detail: str) -> None:
+        self.problems.append(Problem(row, self.column.name, detail))
+
+    def note(self, row: int | None, detail: str) -> None:
+        self.problems.append(Problem(row, self.column.name, detail, "note"))
+
+
+def read_numbers(
+    columns: Sequence[Column],
+    mapping: Mapping[str, str],
+    records: Sequence[Record],
+    chosen: Mapping[str, DecimalSign],
+) -> list[NumberColumn]:
+    """Every mapped number column, read. Raises SpreadsheetError for a choice that does not fit."""
+    found = [
+        NumberColumn(column, mapping[column.name])
+        for column in columns
+        if mapping[column.name] in NUMBERS
+    ]
+    _check_choices(found, chosen)
+    for column in found:
+        _take_apart(column, records)
+        column.convention = _convention(column, chosen.get(column.column.name))
+    _settle_by_neighbours(found)
+    for column in found:
+        _read(column)
+    return found
+
+
+def _check_choices(found: Sequence[NumberColumn], chosen: Mapping[str, DecimalSign]) -> None:
+    names = {column.column.name for column in found}
+    for name, sign in chosen.items():
+        if name not in names:
+            raise SpreadsheetError(f"a convention names no column of numbers: {name[:60]!r}")
+        if sign not in SIGNS:
+            raise SpreadsheetError(f"a convention must be one of {', '.join(SIGNS)}")
+
+
+def _take_apart(column: NumberColumn, records: Sequence[Record]) -> None:
+    place = column.column.place
+    for record in records:
+        text = record.cell(place)
+        if not text or record.problem:
+            continue
+        kind = record.kinds.get(place)
+        if is_nothing(text):
+            column.note(record.number, f"{text} is read as no amount")
+        elif kind == "error":
+            column.tell(record.number, error_words(text))
+        elif kind == "number":
+            _take_number(column, record.number, text)
+        else:
+            _take_text(column, record.number, text)
+
+
+def error_words(text: str) -> str:
+    if text.startswith("="):
+        return "is a formula without a stored value: open the file, let it calculate, and save it"
+    return f"holds the error {text[:20]}: correct it in the spreadsheet"
+
+
+def _take_number(column: NumberColumn, row: int, text: str) -> None:
+    """A workbook's own number needs no convention."""
+    try:
+        column.values[row] = Decimal(text.removesuffix("%"))
+    except InvalidOperation:
+        column.tell(row, "must be a number")
+        return
+    if text.endswith("%") and column.field != "gst":
+        column.values.pop(row)
+        column.tell(row, "must be an amount, not a percentage")
+
+
+def _take_text(column: NumberColumn, row: int, text: str) -> None:
+    try:
+        amount = take_apart(text)
+    except NotANumber as error:
+        column.tell(row, str(error))
+        return
+    if amount.percent and column.field != "gst":
+        column.tell(row, "must be an amount, not a percentage")
+        return
+    column.cells[row] = amount
+
+
+def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
+    found = decide(list(column.cells.values()), percent=column.field == "gst")
+    return replace(found, sign=chosen, reason="chosen") if chosen else found
+
+
+def _settle_by_neighbours(found: Sequence[NumberColumn]) -> None:
+    """A file is written with one convention: where the other amounts' columns show which, a column
+    that shows none is read by it, and it is said."""
+    money = [column for column in found if column.field in MONEY]
+    sure = {
+        column.convention.sign: column.column.name
+        for column in money
+        if any(column.evidence(amount) in SIGNS for amount in column.cells.values())
+    }
+    if len(sure) != 1 or None in sure:
+        return
+    ((sign, name),) = sure.items()
+    for column in money:
+        if column.convention.sign is None and column.convention.reason == _OPEN:
+            reason = f"as in the column {name}"
+            column.convention = replace(column.convention, sign=sign, reason=reason)
+            row, amount = next(_open_cells(column))
+            column.note(row, f"{amount.digits} could be read in two ways: read {reason}")
+
+
+def _open_cells(column: NumberColumn) -> Iterator[tuple[int, Amount]]:
+    return (
+        (row, amount)
+        for row, amount in column.cells.items()
+        if column.evidence(amount) not in ("none", "")
+    )
+
+
+def _read(column: NumberColumn) -> None:
+    sign = column.convention.sign
+    if sign is None:
+        _ask(column)
+    for row, amount in column.cells.items():
+        if sign is None and column.evidence(amount) != "none":
+            continue
+        try:
+            column.values[row] = read_amount(amount, sign or "point")
+        except NotANumber as error:
+            column.tell(row, str(error))
+    for row, value in list(column.values.items()):
+        _check(column, row, value)
+    _note_currencies(column)
+    _note_fractions(column)
+
+
+def _ask(column: NumberColumn) -> None:
+    row, amount = next(_open_cells(column))
+    rows = sum(1 for _ in _open_cells(column))
+    whole, decimals = both_readings(amount.digits)
+    which = f"{amount.digits} can be {whole} or {decimals}"
+    if column.convention.reason != _OPEN:
+        which = f"{column.convention.reason}, as {amount.digits} shows"
+    more = f" ({rows:,} rows wait for this)" if rows > 1 else ""
+    detail = f"{which}: say which sign stands before the decimals{more}"
+    column.problems.append(Problem(row, column.column.name, detail, "question"))
+
+
+def _check(column: NumberColumn, row: int, value: Decimal) -> None:
+    most = Decimal(100) if column.field == "gst" else _MOST
+    if not 0 <= value <= most:
+        column.tell(row, f"must be from 0 to {most}")
+    elif value != value.quantize(Decimal("0.01")):
+        column.tell(row, "must have at most two decimals")
+
+
+def _note_currencies(column: NumberColumn) -> None:
+    if len(column.convention.currencies) > 1:
+        names = ", ".join(column.convention.currencies)
+        column.note(None, f"has several currencies ({names}): amounts are kept as plain numbers")
+
+
+def _note_fractions(column: NumberColumn) -> None:
+    """0.18 for 18 %: a workbook's cell without its percent format."""
+    values = [value for value in column.values.values() if value]
+    if column.field == "gst" and values and all(value < 1 for value in values):
+        detail = f"{values[0]} is read as {values[0]} %: write {values[0] * 100:f} if you mean that"
+        column.note(None, detail.replace(".00 if", " if"))

@@ -1,0 +1,112 @@
+"""Photos in a ZIP: their names as they were meant, and their bytes within limits."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import IO, Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.matching import LeftOut, sort_files
+from packshot.spreadsheets.zip_limits import open_zip
+
+_UTF_8_FLAG: Final = 0x800
+_ENCRYPTED_FLAG: Final = 0x1
+#: Info-ZIP's Unicode Path (APPNOTE 4.6.9): version, checksum of the plain name, the name in UTF-8.
+_UNICODE_PATH: Final = 0x7075
+_READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """The most that is taken from one ZIP; all is judged before anything is unpacked."""
+
+    files: int = 20_000
+    photo_bytes: int = 20_000_000
+    all_bytes: int = 20_000_000_000
+
+
+class PhotoArchive:
+    """The photos of a ZIP by their paths in it; nothing is ever written to a disk.
+
+    `photos` are paths with forward slashes, `left_out` says of every other file why, and
+    `system_files` counts what operating systems add, such as a Mac's `__MACOSX/._x`.
+    """
+
+    def __init__(self, file: IO[bytes], limits: ArchiveLimits | None = None) -> None:
+        """`file` must stay open while photos are read. Raises SpreadsheetError for a damaged ZIP
+        and one beyond the limits."""
+        self._limits = limits or ArchiveLimits()
+        self._zip = open_zip(file, self._limits.files)
+        self._parts: dict[str, zipfile.ZipInfo] = {}
+        refused: list[LeftOut] = []
+        for part in self._zip.infolist():
+            path = _path_of(part)
+            if part.is_dir() or path.endswith("/"):
+                continue
+            if why := self._why_not(path, part):
+                refused.append(LeftOut(path, why))
+            else:
+                self._parts[path] = part
+        self.photos, left_out, self.system_files = sort_files(self._parts)
+        self.left_out = [*left_out, *(one for one in refused if not sort_files([one.file])[2])]
+        if sum(self._parts[photo].file_size for photo in self.photos) > self._limits.all_bytes:
+            raise SpreadsheetError(
+                f"the ZIP unpacks to more than {self._limits.all_bytes:,} bytes: split it"
+            )
+
+    def _why_not(self, path: str, part: zipfile.ZipInfo) -> str | None:
+        if path in self._parts:
+            return "has the name of another file in the ZIP"
+        if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
+            return "has a name that leads out of the ZIP"
+        if stat.S_ISLNK(part.external_attr >> 16):
+            return "is a link, not a file"
+        if part.flag_bits & _ENCRYPTED_FLAG:
+            return "is locked with a password: make the ZIP without one"
+        if part.compress_type not in _READABLE:
+            return "is packed by a method that can't be read: make an ordinary ZIP"
+        if not part.file_size:
+            return "is empty"
+        if part.file_size > self._limits.photo_bytes:
+            return f"is larger than {self._limits.photo_bytes:,} bytes"
+        return None
+
+    def read(self, photo: str) -> bytes:
+        """The bytes of one of `photos`, at most `photo_bytes`. Raises SpreadsheetError where the
+        ZIP is damaged there."""
+        try:
+            with self._zip.open(self._parts[photo]) as part:  # unpacks no more than its stated size
+                return part.read(self._limits.photo_bytes + 1)
+        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
+            raise SpreadsheetError(f"{photo} is damaged in the ZIP: make the ZIP again") from None
+
+
+def _path_of(part: zipfile.ZipInfo) -> str:
+    """A name without the UTF-8 flag is in the old DOS alphabet by the standard, yet many programs
+    write UTF-8 there: text that is valid as UTF-8 is."""
+    name = part.filename
+    if not part.flag_bits & _UTF_8_FLAG:
+        raw = name.encode("cp437")
+        name = _unicode_path(part.extra) or _utf_8(raw) or name
+    return name.replace("\\", "/")
+
+
+def _utf_8(raw: bytes) -> str | None:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _unicode_path(extra: bytes) -> str | None:
+    place = 0
+    while place + 4 <= len(extra):
+        kind = int.from_bytes(extra[place : place + 2], "little")
+        size = int.from_bytes(extra[place + 2 : place + 4], "little")
+        if kind == _UNICODE_PATH and size > 5:
+            return _utf_8(extra[place + 9 : place + 4 + size])
+        place += 4 + size
+    return None

@@ -1,0 +1,220 @@
+"""Text with delimiters -> records, forgiving what spreadsheet programs and hands write.
+
+Python's csv module drops a stray quote (`"6" Pan"` becomes `6 Pan"`) and reads everything after a
+quote that is never closed into one cell, so the cells are told apart here. Every character is
+looked at a fixed number of times: the cost is linear, whatever the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.header import recognised
+from packshot.spreadsheets.table import CellKind, Limits, Record, column_letter
+
+DELIMITERS: Final = (",", ";", "\t", "|")
+DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+_HINT: Final = re.compile(r'"?sep=(?P<delimiter>[^"\n])"?(?:\n|\Z)', re.IGNORECASE)
+_SAMPLE_CHARACTERS: Final = 65_536
+_SAMPLE_ROWS: Final = 50
+_ERRORS: Final = frozenset(
+    ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#ERROR!")
+)
+_QUOTES: Final = re.compile('"+')
+
+
+def split_hint(text: str) -> tuple[str | None, str]:
+    """Excel's first line `sep=;`, which it does not show as a row, and the text after it."""
+    match = _HINT.match(text)
+    return (match["delimiter"], text[match.end() :]) if match else (None, text)
+
+
+def find_delimiter(text: str, preferred: str = ",") -> str:
+    """The delimiter under which a row of known column names shows, else the most even rows."""
+    sample = text[:_SAMPLE_CHARACTERS]
+    if len(sample) < len(text):
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    order = (preferred, *(one for one in DELIMITERS if one != preferred))
+    return max(order, key=lambda delimiter: _fit(sample, delimiter))
+
+
+def _fit(sample: str, delimiter: str) -> tuple[int, float]:
+    rows = [cells for _, cells, _ in _rows(sample, delimiter, _SAMPLE_ROWS) if any(cells)]
+    known = max((recognised(cells) for cells in rows), default=0)
+    widths = [len(cells) for cells in rows]
+    widest = max(widths, default=1)
+    evenness = widths.count(widest) / len(widths) if widths else 0.0
+    return known, evenness * (widest - 1)
+
+
+def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
+    """Every row of the text (newlines are LF), blank ones too, numbered as a spreadsheet program
+    shows them: a row whose quoted cell holds line breaks counts once.
+
+    Raises SpreadsheetError where a limit is passed.
+    """
+    rows_read = cells_read = 0
+    for number, cells, problem in _rows(text, delimiter):
+        rows_read += any(cells)
+        cells_read += len(cells)
+        if rows_read > limits.rows or cells_read > limits.cells:
+            raise too_many(limits)
+        _check(number, cells, limits)
+        stripped = tuple(cell.strip() for cell in cells)
+        yield Record(number, stripped, _kinds(stripped), problem=problem)
+
+
+def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
+    """Formulas' errors, which Excel writes into a CSV as it shows them."""
+    return {
+        place: "error" for place, cell in enumerate(cells) if cell[:1] == "#" and cell in _ERRORS
+    }
+
+
+def _check(number: int, cells: list[str], limits: Limits) -> None:
+    if len(cells) > limits.columns and any(cells[limits.columns :]):
+        raise SpreadsheetError(
+            f"row {number} has {len(cells):,} cells; at most {limits.columns} can be read"
+        )
+    longest = limits.cell_characters
+    if sum(map(len, cells)) > longest:
+        for place, cell in enumerate(cells):
+            if len(cell) > longest:
+                where = f"row {number}, column {column_letter(place)}"
+                raise SpreadsheetError(f"{where}: the cell has more than {longest:,} characters")
+
+
+def too_many(limits: Limits) -> SpreadsheetError:
+    return SpreadsheetError(
+        f"the spreadsheet has more than {limits.rows:,} rows or {limits.cells:,} cells:"
+        " split it, or delete rows and columns that are empty but formatted"
+    )
+
+
+def _rows(
+    text: str, delimiter: str, most: int | None = None
+) -> Iterator[tuple[int, list[str], str | None]]:
+    """Number, cells and problem of each row."""
+    reader = _Reader(text, delimiter)
+    number = 0
+    while not reader.at_end and (most is None or number < most):
+        number += 1
+        yield number, *reader.next_row()
+
+
+class _Unclosed(Exception):
+    """A cell begins with a quote that nothing closes."""
+
+
+class _Reader:
+    """Takes one row after the other off a text. Each two quotes in a quoted cell stand for one."""
+
+    def __init__(self, text: str, delimiter: str) -> None:
+        self._text = text
+        self._delimiter = delimiter
+        self._place = 0
+        self._line_end = 0
+        self._last_close = self._find_last_close()
+        #: No quote before this place closes a cell that opens on an earlier line.
+        self._none_before = 0
+
+    @property
+    def at_end(self) -> bool:
+        return self._place >= len(self._text)
+
+    def next_row(self) -> tuple[list[str], str | None]:
+        """Its cells, and what is wrong with it."""
+        start, self._line_end = self._place, self._newline_after(self._place)
+        line = self._text[start : self._line_end]
+        cells: list[str] | None = None
+        if '"' in line:
+            cells = self._quoted_row()
+            if cells is None:
+                self._place = self._newline_after(start) + 1
+                problem = "a quote opens a cell in this row and is never closed"
+                return line.split(self._delimiter), problem
+            return cells, None
+        self._place = self._line_end + 1
+        return line.split(self._delimiter), None
+
+    def _quoted_row(self) -> list[str] | None:
+        """The cells of a row with quotes; None where one of them is never closed."""
+        cells: list[str] = []
+        while True:
+            try:
+                cells.append(self._next_cell())
+            except _Unclosed:
+                return None
+            last = self._text[self._place : self._place + 1] != self._delimiter
+            self._place += 1
+            if last:
+                return cells
+
+    def _next_cell(self) -> str:
+        """The cell that begins here; `_place` moves to the delimiter or newline after it."""
+        start = self._place
+        if self._line_end < start:  # a quoted cell went over several lines
+            self._line_end = self._newline_after(start)
+        opening = self._skip_spaces(start)
+        if self._text[opening : opening + 1] == '"':
+            return self._quoted_cell(opening)
+        end = self._text.find(self._delimiter, start, self._line_end)
+        self._place = self._line_end if end < 0 else end
+        return self._text[start : self._place]
+
+    def _quoted_cell(self, opening: int) -> str:
+        """A quote closes only where the cell ends after it; any other is a character (`6" Pan`).
+
+        A quote that seems to open another cell on a later line shows that this one was never
+        closed. Raises _Unclosed.
+        """
+        pieces: list[str] = []
+        piece_start = opening + 1
+        hopeless = self._is_hopeless(opening)
+        for run in _QUOTES.finditer(self._text, opening + 1):
+            if hopeless and run.start() > opening + 1:
+                break
+            quotes = run.end() - run.start()
+            pieces.append(self._text[piece_start : run.start()])
+            if self._closes(run):
+                self._place = self._skip_spaces(run.end())
+                return "".join(pieces) + '"' * (quotes // 2)
+            if self._opens_another(run):
+                self._none_before = run.start()
+                raise _Unclosed
+            pieces.append('"' * ((quotes + 1) // 2))
+            piece_start = run.end()
+        raise _Unclosed
+
+    def _is_hopeless(self, opening: int) -> bool:
+        """Keeps the cost linear: what was searched in vain is not searched again."""
+        return opening >= self._last_close or self._line_end < self._none_before
+
+    def _closes(self, run: re.Match[str]) -> bool:
+        odd = (run.end() - run.start()) % 2 == 1
+        return odd and self._ends_cell(self._skip_spaces(run.end()))
+
+    def _ends_cell(self, place: int) -> bool:
+        return self._text[place : place + 1] in ("", "\n", self._delimiter)
+
+    def _opens_another(self, run: re.Match[str]) -> bool:
+        if run.end() - run.start() > 1 or run.start() <= self._line_end:
+            return False
+        return self._text[run.start() - 1] in (self._delimiter, "\n")
+
+    def _skip_spaces(self, place: int) -> int:
+        while self._text[place : place + 1] == " ":
+            place += 1
+        return place
+
+    def _newline_after(self, place: int) -> int:
+        end = self._text.find("\n", place)
+        return len(self._text) if end < 0 else end
+
+    def _find_last_close(self) -> int:
+        """Where the last quote stands that can close a cell; -1 without any."""
+        closing = (run.start() for run in _QUOTES.finditer(self._text) if self._closes(run))
+        return max(closing, default=-1)

@@ -1,0 +1,158 @@
+"""Which row is the header, what its columns are called, and which product field each one fills."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.synonyms import NAMES
+from packshot.spreadsheets.table import Record, column_letter
+
+#: What a column can be mapped onto: a field of a product, its attributes, or nothing.
+PRODUCT_FIELDS: Final = tuple(NAMES)
+ATTRIBUTE: Final = "attribute"
+LEFT_OUT: Final = "left_out"
+FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
+#: Fields that several columns may fill: each picture is a view of its own.
+SHARED: Final = frozenset({"raw_image", "filename"})
+MONEY: Final = ("mrp", "price", "discount")
+NUMBERS: Final = (*MONEY, "gst")
+
+_RANKS: Final = {
+    name: (field, rank) for field, names in NAMES.items() for rank, name in enumerate(names)
+}
+_UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
+_SIGNS: Final = re.compile(r"[\W_]+")
+_NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
+_BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
+_LONGEST_NAME: Final = 60
+_SEARCHED_ROWS: Final = 30
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its place from 0, its letter, and a name that no other column has."""
+
+    place: int
+    letter: str
+    name: str
+
+
+def plain_name(text: str) -> str:
+    """`Selling_Price (₹)` -> `selling price`: how names are compared."""
+    text = unicodedata.normalize("NFKC", text[:_LONGEST_NAME]).casefold()
+    without_unit = _UNITS.sub("", text)
+    return _SIGNS.sub(" ", without_unit or text).strip()
+
+
+def field_of(name: str) -> tuple[str, int] | None:
+    """The field that a column's name stands for, and how surely (0 is surest); None if unknown."""
+    if len(name) > _LONGEST_NAME:
+        return None
+    plain = plain_name(name)
+    if found := _RANKS.get(plain):
+        return found
+    found = _RANKS.get(_NUMBER_OF_PICTURE.sub("", plain))  # "image 2", "other image url1"
+    return found if found and found[0] in SHARED else None
+
+
+def recognised(cells: Sequence[str]) -> int:
+    """How many different product fields the cells name."""
+    return len({found[0] for cell in cells if (found := field_of(cell))})
+
+
+def find_header(records: Sequence[Record]) -> int:
+    """The place of the header among the records: the row that names most fields, the first of
+    equals; without a known name the first row of several texts. Raises SpreadsheetError."""
+    searched = records[:_SEARCHED_ROWS]
+    scores = [recognised(record.cells) if _may_be_header(record) else 0 for record in searched]
+    best = max(scores, default=0)
+    if best:
+        return scores.index(best)
+    widest = max((sum(map(bool, record.cells)) for record in searched), default=0)
+    for place, record in enumerate(searched):
+        if sum(map(bool, record.cells)) == widest and _may_be_header(record):
+            return place
+    if not records:
+        raise SpreadsheetError("the spreadsheet is empty")
+    raise SpreadsheetError(
+        f"row {records[0].number} looks like a product, not like the names of the columns:"
+        " put a row with names such as sku, category, image, mrp and price above it"
+    )
+
+
+def _may_be_header(record: Record) -> bool:
+    """Names hold no addresses, file paths or bare numbers."""
+    return not any("://" in cell or _BARE_NUMBER.fullmatch(cell) for cell in record.cells)
+
+
+def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
+    """The columns that have a name or hold something. A nameless one is named by its letter, a
+    doubled name gets a number: `image`, `image (2)`."""
+    width = max([len(header.cells), *(len(record.cells) for record in records)])
+    used = {place for record in records for place, cell in enumerate(record.cells) if cell}
+    columns: list[Column] = []
+    names: set[str] = set()
+    for place in range(width):
+        text = " ".join(header.cell(place).split())
+        if text or (place in used and place < len(header.cells)):
+            name = _unique(text or f"column {column_letter(place)}", names)
+            names.add(name)
+            columns.append(Column(place, column_letter(place), name))
+    return columns
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number, unique = 2, name
+    while unique in taken:
+        unique, number = f"{name} ({number})", number + 1
+    return unique
+
+
+def guess_mapping(columns: Sequence[Column]) -> dict[str, str]:
+    """Column name -> field. Of several columns for one field the surest name fills it, the first
+    of equals; the others become attributes."""
+    mapping = dict.fromkeys((column.name for column in columns), ATTRIBUTE)
+    best: dict[str, tuple[int, str]] = {}
+    for column in columns:
+        if not (found := field_of(column.name)):
+            continue
+        field, rank = found
+        if field in SHARED:
+            mapping[column.name] = field
+        elif field not in best or rank < best[field][0]:
+            best[field] = (rank, column.name)
+    mapping.update({name: field for field, (_, name) in best.items()})
+    return mapping
+
+
+def with_choices(mapping: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """The mapping with the user's choices. A field that they give to one column is taken from the
+    others. Raises SpreadsheetError for a column or a field that does not exist."""
+    result = dict(mapping)
+    for name, field in chosen.items():
+        if name not in result:
+            raise SpreadsheetError(f"the mapping names a column that is not there: {name[:60]!r}")
+        if field not in FIELDS:
+            raise SpreadsheetError(
+                f"the mapping has an unknown field; known are {', '.join(FIELDS)}"
+            )
+        if field in PRODUCT_FIELDS and field not in SHARED:
+            result = {
+                other: ATTRIBUTE if held == field and other not in chosen else held
+                for other, held in result.items()
+            }
+        result[name] = field
+    _check_single(result)
+    return result
+
+
+def _check_single(mapping: Mapping[str, str]) -> None:
+    for field in PRODUCT_FIELDS:
+        names = [name for name, held in mapping.items() if held == field]
+        if len(names) > 1 and field not in SHARED:
+            raise SpreadsheetError(f"{field} can come from one column only, not from {len(names)}")

@@ -1,0 +1,166 @@
+"""Exports of Shopify and WooCommerce: what their rows leave empty because another row says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+from packshot.spreadsheets.header import ATTRIBUTE, NUMBERS, SHARED, Column, plain_name
+from packshot.spreadsheets.table import Record
+
+Layout = Literal["plain", "Shopify", "WooCommerce"]
+
+#: Attributes that are one variant's or one picture's, not the whole product's.
+_OWN: Final = re.compile(r"(?:option|variant|image)\d* ?.*|handle")
+_PICTURES: Final = frozenset({"raw_image", "filename", "view"})
+#: Woo escapes a comma in a category's name with a backslash.
+_CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
+
+
+def layout_of(columns: Sequence[Column]) -> Layout:
+    """Whose export it is, by names of columns that only they use together."""
+    names = {plain_name(column.name) for column in columns}
+    if "handle" in names and names & {"image src", "variant sku", "variant price", "title"}:
+        return "Shopify"
+    if {"regular price", "sku"} <= names and names & {"images", "categories", "published"}:
+        return "WooCommerce"
+    return "plain"
+
+
+def with_layout(
+    layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> dict[str, str]:
+    """The guessed mapping, corrected by what is known of the export."""
+    if layout != "Shopify":
+        return mapping
+    by_name = {plain_name(column.name): column for column in reversed(columns)}
+    if "sku" not in mapping.values():
+        mapping = mapping | {by_name["handle"].name: "sku"}
+    own_type = by_name.get("type")
+    if own_type and any(record.cell(own_type.place) for record in records):
+        # The shop's own word; "Product Category" is a path of Shopify's taxonomy.
+        mapping = {name: ATTRIBUTE if to == "category" else to for name, to in mapping.items()}
+        mapping[own_type.name] = "category"
+    return mapping
+
+
+def complete(
+    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> list[Record]:
+    """The rows with what other rows or columns say of them filled in."""
+    if layout == "Shopify":
+        return _complete_shopify(mapping, columns, records)
+    if layout == "WooCommerce":
+        return _complete_woo(mapping, columns, records)
+    return records
+
+
+def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int | None:
+    return next((column.place for column in columns if is_it(column)), None)
+
+
+def _complete_shopify(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> list[Record]:
+    """A row with only its handle and a picture is a further picture of the handle's first row;
+    without any SKU the handle is one."""
+    handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
+    sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
+    if handle is None:
+        return records
+    inherited = [
+        column.place
+        for column in columns
+        if mapping[column.name] not in _PICTURES
+        and not (mapping[column.name] == ATTRIBUTE and _OWN.fullmatch(plain_name(column.name)))
+    ]
+    prices = {column.place for column in columns if mapping[column.name] in NUMBERS}
+    first: dict[str, Record] = {}
+    completed = []
+    for record in records:
+        key = record.cell(handle)
+        source = first.setdefault(key, record)
+        if key and source is not record:
+            own_price = any(record.cell(place) for place in prices)
+            wanted = [place for place in inherited if not (own_price and place in prices)]
+            record = _filled_from(record, source, wanted)
+        if key and sku is not None and not record.cell(sku):
+            record = with_cell(record, sku, key)
+        completed.append(record)
+    return completed
+
+
+def without_picture(
+    layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> set[int]:
+    """Rows of Shopify's variants that have no picture while their product has: sizes of a shoe."""
+    handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
+    if layout != "Shopify" or handle is None:
+        return set()
+    places = [column.place for column in columns if mapping[column.name] in SHARED]
+    pictured = {
+        record.number: any(record.cell(place) or place in record.links for place in places)
+        for record in records
+    }
+    handles = {record.cell(handle) for record in records if pictured[record.number]}
+    return {
+        record.number
+        for record in records
+        if record.cell(handle) in handles and not pictured[record.number]
+    }
+
+
+def _complete_woo(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> list[Record]:
+    """A product that is not on sale costs its regular price; a variation is in its parent's
+    categories."""
+    named = {plain_name(column.name): column.place for column in columns}
+    places = {mapping[column.name]: column.place for column in columns}
+    mrp, price, category = (places.get(field) for field in ("mrp", "price", "category"))
+    parents: dict[str, Record] = {}
+    for record in records:
+        for field, prefix in (("id", "id:"), ("sku", "")):
+            if field in named and record.cell(named[field]):
+                parents[prefix + record.cell(named[field])] = record
+    completed = []
+    for record in records:
+        parent = parents.get(record.cell(named["parent"])) if "parent" in named else None
+        if parent and category is not None:
+            record = _filled_from(record, parent, [category])
+        if mrp is not None and price is not None and price == named.get("sale price"):
+            record = _copied(record, mrp, price)
+        completed.append(record)
+    return completed
+
+
+def _filled_from(record: Record, source: Record, places: Sequence[int]) -> Record:
+    for place in places:
+        if not record.cell(place) and source.cell(place):
+            record = with_cell(record, place, source.cell(place))
+            if place in source.kinds:
+                record = replace(record, kinds={**record.kinds, place: source.kinds[place]})
+    return record
+
+
+def _copied(record: Record, source: int, target: int) -> Record:
+    if record.cell(target) or not record.cell(source):
+        return record
+    kinds = {target: record.kinds[source]} if source in record.kinds else {}
+    copied = with_cell(record, target, record.cell(source))
+    return replace(copied, kinds={**record.kinds, **kinds})
+
+
+def with_cell(record: Record, place: int, text: str) -> Record:
+    cells = [*record.cells, *[""] * (place + 1 - len(record.cells))]
+    cells[place] = text
+    return replace(record, cells=tuple(cells))
+
+
+def deepest_category(text: str) -> str:
+    """Of WooCommerce's `Shoes, Shoes > Men` the most exact: `Shoes > Men`."""
+    parts = [part.strip() for part in _CATEGORY_BORDER.split(text) if part.strip()]
+    deepest = max(parts, key=lambda part: part.count(">"), default=text)
+    return deepest.replace("\\,", ",")

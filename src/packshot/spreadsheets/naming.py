@@ -1,0 +1,151 @@
+"""The pattern by which SKU and view are read from a photo's path when no spreadsheet lists SKUs.
+
+A pattern is a text with `{sku}`, `{view}` and `{any}`, such as `{sku}_{view}` or `{sku}/{view}`;
+` | ` stands between patterns of which the first that fits is taken. Nothing of it is evaluated and
+it becomes no regular expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photo_views import read_view
+
+_LONGEST: Final = 200
+_LONGEST_VIEW: Final = 40
+_HOLES: Final = ("sku", "view", "any")
+_OR: Final = "|"
+#: What is proposed where photos fit it, when the user gave no pattern.
+_FOLDER: Final = "{sku}/{view}"
+_SURE: Final = ("{sku} ({view})", "{sku}_{view}")
+#: A number after these signs may be part of the SKU.
+_UNSURE: Final = ("{sku}.{view}", "{sku}-{view}")
+_PLAIN: Final = "{sku}"
+#: What cameras and phones write before a number is no SKU.
+_NO_SKUS: Final = frozenset(
+    (
+        *("img", "dsc", "dscn", "dscf", "pxl", "vid", "mvi", "photo", "image", "pic", "picture"),
+        *("scan", "screenshot", "untitled", "file", "foto", "bild", "p", "picsart", "gopr"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a photo's path says."""
+
+    sku: str
+    view: str | None = None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What the user sees and changes, and its alternatives in their order."""
+
+    source: str
+    alternatives: tuple[Template, ...]
+
+    def read(self, path: str) -> Named | None:
+        """SKU and view of a photo by the first alternative that its path fits, if one does."""
+        return next((named for one in self.alternatives if (named := one.read(path))), None)
+
+
+@dataclass(frozen=True)
+class Template:
+    """`holes` alternate with `texts`: text, hole, text, hole, ..., text."""
+
+    source: str
+    texts: tuple[str, ...]
+    holes: tuple[str, ...]
+
+    @property
+    def folders(self) -> int:
+        return self.source.count("/")
+
+    def read(self, path: str) -> Named | None:
+        """SKU and view of a photo; None where its path does not fit."""
+        *folders, _ = parts = [part for part in path.split("/") if part] or [""]
+        if len(folders) < self.folders:
+            return None
+        subject = "/".join([*parts[len(folders) - self.folders : -1], stem_of(path)])
+        found = self._split(subject)
+        if found is None or found["sku"].strip().casefold() in _NO_SKUS:
+            return None
+        if "view" not in found:
+            return Named(found["sku"])
+        view = read_view(found["view"])
+        if not view and self.source.endswith("/{view}"):  # any name may stand in a SKU's folder
+            view = found["view"][:_LONGEST_VIEW]
+        return Named(found["sku"], view) if view else None
+
+    def _split(self, subject: str) -> dict[str, str] | None:
+        """Each text is looked for from the right, so a SKU may hold the signs of the pattern."""
+        if not subject.endswith(self.texts[-1]) or not subject.startswith(self.texts[0]):
+            return None
+        rest = subject[len(self.texts[0]) : len(subject) - len(self.texts[-1])]
+        found: dict[str, str] = {}
+        for text, hole in zip(self.texts[-2:0:-1], self.holes[:0:-1], strict=True):
+            rest, border, value = rest.rpartition(text)
+            if not border or not value or (hole != "any" and "/" in value):
+                return None
+            found[hole] = value
+        if not rest or "/" in rest:
+            return None
+        return found | {self.holes[0]: rest}
+
+
+def parse_pattern(source: str) -> Pattern:
+    """Raises SpreadsheetError that says what a pattern may hold."""
+    if len(source) > _LONGEST:
+        raise SpreadsheetError(f"the pattern of names has more than {_LONGEST} characters")
+    return Pattern(source.strip(), tuple(_template(part.strip()) for part in source.split(_OR)))
+
+
+def _template(source: str) -> Template:
+    texts, holes = [""], []
+    rest = source
+    while rest:
+        text, brace, rest = rest.partition("{")
+        texts[-1] += text
+        if brace:
+            hole, brace, rest = rest.partition("}")
+            if not brace or hole not in _HOLES:
+                raise SpreadsheetError("the pattern of names may hold {sku}, {view} and {any} only")
+            holes.append(hole)
+            texts.append("")
+    if holes.count("sku") != 1 or holes.count("view") > 1:
+        raise SpreadsheetError("the pattern of names must hold {sku} once, and {view} at most once")
+    if not all(texts[1:-1]):
+        raise SpreadsheetError(
+            "the pattern of names needs a sign between two parts, such as {sku}_{view}"
+        )
+    return Template(source, tuple(texts), tuple(holes))
+
+
+def propose_pattern(paths: Sequence[str]) -> str:
+    """Every usual pattern that photos fit; `{sku}` alone where none does.
+
+    Folders count as SKUs only where most photos in them are named by their view, as `A1/01.jpg`.
+    Numbers after a dash or a dot count as views only where the name before it is a photo as well,
+    as A1 beside A1-2: SKU-1042 alone may be a SKU.
+    """
+    stems = {stem_of(path) for path in paths}
+    proposed = []
+    in_folders = [path for path in paths if "/" in path]
+    if 2 * sum(bool(read_view(stem_of(path))) for path in in_folders) > len(paths):
+        proposed.append(_FOLDER)
+    proposed += [source for source in _SURE if any(map(_template(source).read, paths))]
+    for source in _UNSURE:
+        found = [named for path in paths if (named := _template(source).read(path))]
+        sure = [one for one in found if one.sku in stems or not _is_number(one.view)]
+        if 2 * len(sure) > len(found):
+            proposed.append(source)
+    return f" {_OR} ".join(proposed) or _PLAIN
+
+
+def _is_number(view: str | None) -> bool:
+    return (view or "").replace("-", "").isdecimal()

@@ -1,0 +1,198 @@
+"""Numbers as shops write them, read by one convention a column: exact, and never guessed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+#: Which sign stands before the decimals. The other of the two, blanks and apostrophes group digits.
+DecimalSign = Literal["point", "comma"]
+Evidence = Literal["point", "comma", "none", "open"]
+SIGNS: Final[dict[DecimalSign, str]] = {"point": ".", "comma": ","}
+#: How each convention looks, for a person to choose.
+EXAMPLES: Final[dict[DecimalSign, str]] = {"point": "1,299.00", "comma": "1.299,00"}
+
+_LONGEST: Final = 60
+_CODES: Final = (
+    *("INR", "USD", "EUR", "GBP", "JPY", "CNY", "AUD", "CAD", "CHF", "AED", "SAR", "SGD", "MYR"),
+    *("HKD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "RUB", "BRL", "MXN"),
+    *("ZAR", "KRW", "THB", "IDR", "PHP", "VND", "BDT", "PKR", "LKR", "NPR", "ILS", "EGP", "NGN"),
+)
+#: What stands for a currency, and its code; $ and kr are several countries'.
+_SYMBOLS: Final = (
+    "₹ INR|RS INR|RS. INR|RE. INR|RUPEES INR|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
+    "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
+    "FR. CHF|SFR. CHF|TL TRY|DH AED|DHS AED|DHS. AED|RM MYR"
+)
+_WORDS: Final = {code: code for code in _CODES} | dict(
+    symbol.split(" ") for symbol in _SYMBOLS.split("|")
+)
+_CURRENCY: Final = "|".join(
+    [*(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True)), r"[^\W\d]?[₠-⃀¢¤]"]
+)
+_BEFORE: Final = re.compile(rf"({_CURRENCY})(?![A-Z])\s*", re.IGNORECASE)
+_AFTER: Final = re.compile(rf"\s*(?<![A-Z])({_CURRENCY})", re.IGNORECASE)
+#: `1299/-` in India; `1299,-` and `1299.–` in Europe, where the dash stands for the decimals.
+_DASH_END: Final = re.compile(r"/\s*[-–—=]$")
+_DASHED_DECIMALS: Final = re.compile(r"(?<=[.,])\s*[-–—]{1,2}$")
+_BODY: Final = re.compile(r"[.,]?\d(?:[\d.,' ]*\d)?")
+_GROUPS: Final = re.compile(r"\d{1,3}(?:G\d{3})+|\d{1,2}(?:G\d{2})*G\d{3}")
+_SCIENTIFIC: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?E[+-]?\d+", re.IGNORECASE)
+_NOTHING: Final = frozenset({"-", "–", "—", "--", "n/a", "na", "none", "null", "nil"})
+_LOOKALIKES: Final = str.maketrans(
+    {"−": "-", "’": "'", "‘": "'", "´": "'", "`": "'", "٫": ".", "٬": "'", "，": ",", "．": "."}
+)
+
+
+class NotANumber(Exception):
+    """Its text says why, to be read after the column's name."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A cell taken apart: `digits` with their signs, not yet read by a convention."""
+
+    digits: str
+    negative: bool = False
+    percent: bool = False
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a column's numbers are read. `sign` is None while a person must say it.
+
+    `reason` is for that person; `currencies` are those that were seen in the column.
+    """
+
+    sign: DecimalSign | None
+    reason: str
+    currencies: tuple[str, ...] = ()
+
+
+def is_nothing(text: str) -> bool:
+    """Whether the cell says that there is no number: a dash, n/a."""
+    return text.casefold() in _NOTHING
+
+
+def take_apart(text: str) -> Amount:
+    """The digits of a cell without currency, percent sign, minus and accountants' brackets.
+
+    Raises NotANumber.
+    """
+    if len(text) > _LONGEST:
+        raise NotANumber("must be a number, not a text")
+    rest = _in_ascii_digits(text)
+    if _SCIENTIFIC.fullmatch(rest):
+        raise NotANumber("is written with an exponent, which may hide digits: write it out")
+    bracketed = rest.startswith("(") and rest.endswith(")")
+    rest = rest[1:-1].strip() if bracketed else rest
+    rest, negative = _without_minus(rest)
+    rest, currency = _without_currency(rest)
+    rest, inner_minus = _without_minus(_without_dash(rest))
+    percent = rest.endswith("%")
+    rest = rest.removesuffix("%").strip()
+    if not _BODY.fullmatch(rest):
+        raise NotANumber("must be a number")
+    return Amount(rest, negative or inner_minus or bracketed, percent, currency)
+
+
+def _in_ascii_digits(text: str) -> str:
+    """Full-width, Hindi and Arabic digits, no-break and thin spaces become the plain ones."""
+    if text.isascii():
+        return text.strip()
+    text = unicodedata.normalize("NFKC", text.translate(_LOOKALIKES)).translate(_LOOKALIKES)
+    plain = (
+        str(unicodedata.decimal(character)) if character.isdecimal() else character
+        for character in text
+    )
+    return " ".join("".join(plain).split())
+
+
+def _without_minus(text: str) -> tuple[str, bool]:
+    if text.startswith(("-", "+")):
+        return text[1:].strip(), text[0] == "-"
+    if text.endswith("-") and text[-2:-1] not in ("/", ".", ","):
+        return text[:-1].strip(), True
+    return text, False
+
+
+def _without_dash(text: str) -> str:
+    return _DASHED_DECIMALS.sub("00", _DASH_END.sub("", text)).strip()
+
+
+def _without_currency(text: str) -> tuple[str, str | None]:
+    match = _BEFORE.match(text)
+    rest = text[match.end() :] if match else text
+    after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE) if not match else None
+    if after:
+        match, rest = after, rest[: after.start()]
+    if not match:
+        return text, None
+    word = match[1].upper()
+    return rest.strip(), _WORDS.get(word, word)
+
+
+def evidence(digits: str, percent: bool = False) -> Evidence:
+    """What the digits say of their decimal sign: "open" where they allow both, as `1,299` does."""
+    points, commas = digits.count("."), digits.count(",")
+    if not points and not commas:
+        return "none"
+    if points and commas:
+        return "point" if digits.rfind(".") > digits.rfind(",") else "comma"
+    sign: DecimalSign = "point" if points else "comma"
+    if points + commas > 1:
+        return "comma" if sign == "point" else "point"
+    before, _, after = digits.partition(SIGNS[sign])
+    grouped_otherwise = " " in before or "'" in before
+    open_ = len(after) == 3 and 1 <= len(before) <= 3 and not before.startswith("0")
+    return "open" if open_ and not grouped_otherwise and not percent else sign
+
+
+def decide(amounts: Sequence[Amount], percent: bool = False) -> Convention:
+    """One convention for a column, from all of its amounts. `percent`: they are rates below 100,
+    so three digits after a sign are decimals."""
+    seen = Counter(evidence(amount.digits, percent) for amount in amounts)
+    codes = dict.fromkeys(amount.currency for amount in amounts if amount.currency)
+    currencies = tuple(code for code in codes if code)
+    if seen["point"] and seen["point"] == seen["comma"]:
+        return Convention(None, "the column has numbers of both kinds", currencies)
+    if seen["point"] or seen["comma"]:
+        sign: DecimalSign = "point" if seen["point"] > seen["comma"] else "comma"
+        return Convention(sign, "from the column's own numbers", currencies)
+    if seen["open"]:
+        return Convention(None, "every number can be read in two ways", currencies)
+    return Convention("point", "the column has no decimals", currencies)
+
+
+def read_amount(amount: Amount, sign: DecimalSign) -> Decimal:
+    """The exact number. Raises NotANumber where the digits don't fit the convention."""
+    decimal_sign = SIGNS[sign]
+    group_sign = "," if decimal_sign == "." else "."
+    whole, _, decimals = amount.digits.partition(decimal_sign)
+    if decimals and not decimals.isdigit():
+        raise NotANumber(_misfit(sign))
+    groups = {character for character in whole if not character.isdigit()}
+    if len(groups) > 1 or not groups <= {group_sign, " ", "'"}:
+        raise NotANumber(_misfit(sign))
+    for group in groups:
+        if not re.fullmatch(_GROUPS.pattern.replace("G", re.escape(group)), whole):
+            raise NotANumber(_misfit(sign))
+        whole = whole.replace(group, "")
+    value = Decimal(f"{whole or '0'}.{decimals or '0'}" if decimals else whole or "0")
+    return -value if amount.negative else value
+
+
+def _misfit(sign: DecimalSign) -> str:
+    return f"does not fit the other numbers of the column, which are written like {EXAMPLES[sign]}"
+
+
+def both_readings(digits: str) -> tuple[str, str]:
+    """What an open number can mean: ("1299", "1.299")."""
+    signs = re.compile(r"[.,]")
+    return signs.sub("", digits), signs.sub(".", digits)

@@ -1,0 +1,96 @@
+"""Which files of a folder or an archive are photos, by their names alone."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from typing import Final
+
+#: Endings that photos have; their bytes decide later what they are.
+ENDINGS: Final = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
+    *(".tif", ".tiff"),
+)
+_SYSTEM_NAMES: Final = frozenset(
+    (
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".ds_store"),
+        *(".localized", ".nomedia", ".picasa.ini", "picasa.ini", "icon\r", ".directory"),
+        *(".dropbox", ".hidden", "zbthumbnail.info"),
+    )
+)
+_SYSTEM_FOLDERS: Final = frozenset(
+    (
+        *("__macosx", "@eadir", ".appledouble", ".spotlight-v100", ".trashes", ".fseventsd"),
+        *("$recycle.bin", "system volume information", ".thumbnails", ".git"),
+    )
+)
+#: What else lies beside photos, and what to say of it.
+_OTHERS: Final = {
+    **dict.fromkeys((".gif",), "is a GIF picture: save it as JPEG or PNG"),
+    **dict.fromkeys((".bmp", ".dib"), "is a bitmap: save it as JPEG or PNG"),
+    **dict.fromkeys((".svg", ".eps", ".ai", ".cdr"), "is a drawing, not a photo"),
+    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "is a layered picture: export it as JPEG"),
+    **dict.fromkeys(
+        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".srw", ".pef", ".raw"),
+        "is a camera's raw file: export it as JPEG",
+    ),
+    **dict.fromkeys((".jxl", ".jp2", ".j2k", ".jxr"), "is a format that can't be read: use JPEG"),
+    **dict.fromkeys((".aae", ".xmp", ".thm", ".pp3"), "describes a photo, but is none"),
+    **dict.fromkeys((".zip", ".rar", ".7z", ".gz", ".tar"), "is an archive: unpack it first"),
+    **dict.fromkeys(
+        (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
+    ),
+    **dict.fromkeys((".tmp", ".part", ".crdownload", ".download"), "is not yet fully downloaded"),
+}
+_KINDS: Final = {
+    "video": "is a video",
+    "audio": "is a sound",
+    "text": "is a text",
+    "application": "is not a photo",
+    "image": "is a format that can't be read: save it as JPEG or PNG",
+}
+_LIKE_AN_ENDING: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
+
+
+def is_system_file(path: str) -> bool:
+    """What operating systems leave beside photos: never a photo, and not worth a word."""
+    *folders, name = path.casefold().split("/")
+    if name.startswith(("._", "~$")) or name in _SYSTEM_NAMES:
+        return True
+    return any(folder in _SYSTEM_FOLDERS for folder in folders)
+
+
+def why_not_a_photo(path: str) -> str | None:
+    """Why a file's name shows that it is no photo; None where it may be one.
+
+    A name without an ending may be one: phones and browsers save such files.
+    """
+    ending = ending_of(path)
+    if not ending or ending in ENDINGS:
+        return None
+    if ending in _OTHERS:
+        return _OTHERS[ending]
+    kind = (mimetypes.guess_type(f"x{ending}")[0] or "application").partition("/")[0]
+    return _KINDS.get(kind, "is not a photo")
+
+
+def ending_of(path: str) -> str:
+    """The ending in lower case with its dot; "" where the part after the last dot is none.
+
+    `ID.MAIN` and `ID.PT01`, Amazon's names, have no ending.
+    """
+    name = path.rsplit("/", 1)[-1]
+    stem, dot, after = name.rpartition(".")
+    ending = f".{after}".casefold()
+    if not stem or not dot or not _LIKE_AN_ENDING.fullmatch(ending):
+        return ""
+    known = ending in ENDINGS or ending in _OTHERS or mimetypes.guess_type(f"x{ending}")[0]
+    return ending if known else ""
+
+
+def stem_of(path: str) -> str:
+    """The file's name without its endings: `d.jpg.jpeg` -> `d`."""
+    name = path.rsplit("/", 1)[-1]
+    while (ending := ending_of(name)) in ENDINGS:
+        name = name[: -len(ending)]
+    return name

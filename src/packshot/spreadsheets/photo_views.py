@@ -1,0 +1,76 @@
+"""The part of a photo's name that says which view of the product it shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: What stands between a SKU and a view, and between the words of a view.
+SEPARATORS: Final = "_-. ()[]+~#,@"
+_TOKEN: Final = re.compile(rf"[^{re.escape(SEPARATORS)}]+")
+_NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
+_LONGEST: Final = 40
+_MOST_WORDS: Final = 4
+
+_WORDS: Final = frozenset(
+    (
+        *("main", "hero", "primary", "cover", "default", "base", "front", "back", "rear"),
+        *("left", "right", "top", "bottom", "side", "sideways", "detail", "details", "close"),
+        *("closeup", "up", "zoom", "macro", "angle", "angled", "diagonal", "perspective"),
+        *("lifestyle", "model", "worn", "inuse", "packshot", "package", "packaging"),
+        *("box", "label", "tag", "inside", "inner", "outside", "interior", "open", "closed"),
+        *("swatch", "alt", "alternate", "additional", "extra", "image", "img", "photo", "pic"),
+        *("picture", "view", "shot", "size", "chart", "scale", "flat"),
+        *("profile", "underside", "sole", "heel", "texture", "facts"),
+        *("copy", "final", "edited", "edit", "hires", "original"),
+        *("kopie", "vorne", "hinten", "seite", "oben", "unten", "links", "rechts", "detailansicht"),
+        *("avant", "arriere", "face", "dos", "profil", "frente", "atras", "lado", "principal"),
+    )
+)
+#: `SKU_a` is a view; later letters are sizes (M, S, L, X).
+_LETTERS: Final = frozenset("abcdef")
+#: Amazon's names of views (seller help, "Image file naming", JV4FNMT7563SF5F).
+_AMAZON: Final = {
+    "main": "main",
+    "frnt": "front",
+    "back": "back",
+    "left": "left",
+    "rght": "right",
+    "topp": "top",
+    "bott": "bottom",
+    "swch": "swatch",
+    "fact": "facts",
+}
+_AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
+
+
+def read_view(text: str) -> str | None:
+    """The view that `_2`, ` (2)`, `.PT01` or `-front_detail` says; None where it says something
+    else. "" for a text of separators only."""
+    words = _TOKEN.findall(text)
+    if len(words) > _MOST_WORDS or not all(map(_is_view_word, words)):
+        return None
+    named = [_AMAZON.get(word.casefold(), word) for word in words]
+    return "-".join(_plain_number(word) for word in named)[:_LONGEST]
+
+
+def _is_view_word(word: str) -> bool:
+    if word.isdecimal():
+        return len(word) <= 3
+    lower = word.casefold()
+    if lower in _WORDS or lower in _AMAZON or _AMAZON_PART.fullmatch(word):
+        return True
+    numbered = _NUMBERED_WORD.fullmatch(lower)
+    return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS
+
+
+def _plain_number(word: str) -> str:
+    """`01` and `1` are one view."""
+    return str(int(word)) if word.isdecimal() else word.casefold()
+
+
+def view_in(name: str) -> str | None:
+    """The view that a column's name says: `Back image` -> back."""
+    general = {"image", "img", "photo", "pic", "picture", "view", "shot", "base", "set", "size"}
+    words = [word for word in _TOKEN.findall(name.casefold()) if word in _WORDS - general]
+    return "-".join(words)[:_LONGEST] or None

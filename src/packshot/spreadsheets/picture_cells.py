@@ -1,0 +1,147 @@
+"""A cell that names pictures -> its addresses and file names, each put into a form to be used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.share_links import direct
+
+#: What an upload answers: an address of our own.
+UPLOADED: Final = "/media/uploads/"
+#: Most pictures of one cell; Shopify allows 250 a product.
+MOST: Final = 250
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
+_DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
+_STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
+#: Between two pictures: a line break; blanks, pipes, commas or semicolons before an address ...
+_BETWEEN_ADDRESSES: Final = re.compile(
+    rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})", re.IGNORECASE
+)
+#: ... or one of these signs after a picture's ending. Another comma is part of the name.
+_AFTER_ENDING: Final = re.compile(
+    "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS), re.IGNORECASE
+)
+_FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
+_TAG: Final = re.compile(
+    r"""<(?:img|a)\b[^<>]*?(?:src|href)\s*=\s*["']([^"'<>]*)["']""", re.IGNORECASE
+)
+_HOST: Final = re.compile(
+    r"(?:[\w-]+(?:\.[\w-]+)*\.(?P<top>[a-z]{2,24})|\d{1,3}(?:\.\d{1,3}){3}|localhost)"
+    r"(?P<port>:\d{1,5})?",
+    re.IGNORECASE,
+)
+#: Top levels longer than a country's two letters that shops use; a folder may have a dot, too.
+_TOPS: Final = frozenset(
+    (
+        *("com", "net", "org", "info", "biz", "shop", "store", "app", "dev", "cloud", "online"),
+        *("site", "xyz", "tech", "media", "images", "photos", "fashion", "global", "cdn"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture that a cell names. An address can be sent as raw_image; a file's `value` is its
+    path as the cell gives it, with forward slashes. `note` and `error` go to the user."""
+
+    kind: Literal["address", "file"]
+    value: str
+    note: str | None = None
+    error: str | None = None
+
+    @property
+    def filename(self) -> str:
+        return self.value.rsplit("/", 1)[-1]
+
+
+def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
+    """Every picture of a cell, in its order; `link` is where a click on the cell leads.
+
+    At most `MOST`; one more tells by its error that there are others.
+    """
+    found = [_picture(text) for text in _split(_without_formula(cell))]
+    if link and not any(picture.kind == "address" for picture in found):
+        return [_picture(link)]
+    if len(found) > MOST:
+        return [*found[:MOST], Picture("file", "", error=f"names more than {MOST} pictures")]
+    return found
+
+
+def _without_formula(cell: str) -> str:
+    """The address of `=HYPERLINK("...")`, `=IMAGE("...")` or an HTML tag; else the cell."""
+    if cell.startswith("=") and (match := _FORMULA.match(cell)):
+        return match[1]
+    if cell.startswith("<"):
+        return "\n".join(_TAG.findall(cell)) or cell
+    return cell
+
+
+def _split(cell: str) -> list[str]:
+    if cell[:5].casefold() == "data:":  # its commas are no borders
+        return [cell]
+    parts = [part for line in _BETWEEN_ADDRESSES.split(cell) for part in _names(line)]
+    return [text for part in parts if (text := part.strip(" \t,;|\"'<>\u00a0"))]
+
+
+def _names(text: str) -> list[str]:
+    """`a.jpg, b.jpg` is two pictures; what follows in an address's query is part of it."""
+    if "?" in text:
+        return [text]
+    return [piece for part in text.split("|") for piece in _AFTER_ENDING.split(part)]
+
+
+def _picture(text: str) -> Picture:
+    if text[:5].casefold() == "data:":
+        return Picture("address", "", error="holds the picture itself: give it as a photo")
+    if text.startswith(UPLOADED):
+        return Picture("address", text)
+    if text[:8].casefold() == "file:///":
+        return _file(text[8:])
+    if text.startswith("//") and "." in text.split("/")[2]:
+        return _address("https:" + text)
+    if not _SCHEME.match(text):
+        return _without_scheme(text)
+    return _address(text)
+
+
+def _without_scheme(text: str) -> Picture:
+    host, slash, _ = text.partition("/")
+    if slash and _is_host(host) and "\\" not in host:
+        picture = _address("https://" + text)
+        note = "has no https:// before it, and is read as if it had"
+        return Picture("address", picture.value, picture.note or note, picture.error)
+    return _file(text)
+
+
+def _is_host(text: str) -> bool:
+    match = _HOST.fullmatch(text)
+    if not match:
+        return False
+    top = (match["top"] or "").casefold()
+    if match["port"] or not top or text.casefold().startswith("www."):
+        return True
+    return len(top) == 2 or top in _TOPS
+
+
+def _address(text: str) -> Picture:
+    spaceless = "%20".join(text.split())
+    link = direct(spaceless)
+    note = link.note or ("a space in it is read as %20" if spaceless != text else None)
+    return Picture("address", link.address, note, link.error)
+
+
+def _file(text: str) -> Picture:
+    path = text.replace("\\", "/")
+    if not path_parts(path):
+        return Picture("file", "", error="names no picture")
+    return Picture("file", path)
+
+
+def path_parts(path: str) -> list[str]:
+    """The folders and the name of a path, without its drive and what only points around."""
+    parts = (part.strip() for part in path.replace("\\", "/").split("/"))
+    return [part for part in parts if part not in ("", ".", "..", "~") and not _DRIVE.match(part)]

@@ -1,0 +1,287 @@
+"""One row of a table -> its products: its texts, its amounts, and one product a picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.amounts import NumberColumn, error_words
+from packshot.spreadsheets.header import ATTRIBUTE, NUMBERS, SHARED, Column
+from packshot.spreadsheets.layouts import Layout, deepest_category
+from packshot.spreadsheets.photo_views import view_in
+from packshot.spreadsheets.picture_cells import Picture, read_pictures
+from packshot.spreadsheets.rows import (
+    LONGEST,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_ATTRIBUTES,
+    ProductRow,
+)
+from packshot.spreadsheets.table import Level, Problem, Record
+
+_TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
+_SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+#: Excel keeps 15 digits of a number and makes zeros of the rest.
+_EXACT_DIGITS: Final = 15
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A picture, and the column that names it."""
+
+    column: Column
+    picture: Picture
+
+
+class RowReader:
+    """Reads rows one by one and collects what is to be said of them in `problems`."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        mapping: Mapping[str, str],
+        layout: Layout,
+        numbers: Sequence[NumberColumn],
+        defaults: Mapping[str, str],
+        width: int,
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._layout = layout
+        self._numbers = numbers
+        self._bad_amounts = [(number, number.bad_rows) for number in numbers]
+        self._defaults = defaults
+        self._default_amounts = _default_amounts(defaults)
+        self._width = width
+        self._texts = {mapping[one.name]: one for one in columns}
+        self._pictures = [one for one in columns if mapping[one.name] in SHARED]
+        self._names = {one.name for one in self._pictures if mapping[one.name] == "filename"}
+        self._attributes = [one for one in columns if mapping[one.name] == ATTRIBUTE]
+        self._bad = False
+
+    def read(self, record: Record) -> list[ProductRow]:
+        """The products of a row; none where its cells can't be told apart."""
+        if record.problem:
+            self._tell(record, None, record.problem)
+            return []
+        self._bad = any(record.number in rows for _, rows in self._bad_amounts)
+        if any(record.cells[self._width :]):
+            self._tell(record, None, "has more cells than the header")
+        row = self._product(record)
+        found = self._found_pictures(record)
+        if not found and not self._has(record, "sku"):
+            self._tell(record, self._picture_column(), "is required, or a SKU to find photos by")
+        rows = self._with_pictures(row, found) if found else [row]
+        return [replace(one, ready=not self._bad) for one in rows]
+
+    def _has(self, record: Record, field: str) -> bool:
+        return field in self._texts and bool(record.cell(self._texts[field].place))
+
+    def _picture_column(self) -> str:
+        return self._pictures[0].name if self._pictures else "raw_image"
+
+    def _tell(
+        self, record: Record, column: str | None, detail: str, level: Level = "error"
+    ) -> None:
+        self._bad = self._bad or level == "error"
+        self.problems.append(Problem(record.number, column, detail, level))
+
+    # -- texts and amounts -----------------------------------------------------------------------
+
+    def _product(self, record: Record) -> ProductRow:
+        whole: dict[str, str] = {}
+        amounts = self._amounts(record)
+        row = ProductRow(
+            record.number,
+            sku=self._sku(record),
+            name=self._shortened(record, "name", whole),
+            view=self._limited(record, "view"),
+            category=self._category(record, whole),
+            mrp=amounts.get("mrp"),
+            price=amounts.get("price"),
+            discount=amounts.get("discount"),
+            gst=amounts.get("gst"),
+        )
+        return replace(row, attributes=self._attribute_texts(record, whole))
+
+    def _text(self, record: Record, field: str) -> str:
+        column = self._texts.get(field)
+        text = record.cell(column.place) if column else ""
+        if column and record.kinds.get(column.place) == "error":
+            self._tell(record, column.name, error_words(text))
+            return ""
+        if match := _TEXT_FORMULA.fullmatch(text):  # how Excel is made to keep leading zeros
+            text = match[1]
+        if any(sign in text for sign in "\n\t\v\f"):
+            assert column
+            self._tell(record, column.name, "its line breaks are read as spaces", "note")
+            text = " ".join(text.split())
+        return text.strip()
+
+    def _name_of(self, field: str) -> str:
+        return self._texts[field].name if field in self._texts else field
+
+    def _limited(self, record: Record, field: str) -> str | None:
+        text = self._text(record, field)
+        if len(text) > LONGEST[field]:
+            detail = f"has {len(text)} characters; at most {LONGEST[field]} are allowed"
+            self._tell(record, self._name_of(field), detail)
+            return None
+        return text or None
+
+    def _sku(self, record: Record) -> str | None:
+        sku = self._limited(record, "sku")
+        if sku is None:
+            return None
+        kind = record.kinds.get(self._texts["sku"].place)
+        detail = None
+        if kind == "date":
+            detail = "is a date: the program made one of the SKU; format the column as text"
+        elif _SHORTENED_NUMBER.fullmatch(sku):
+            detail = "is shortened to an exponent, its digits are lost: format the column as text"
+        elif kind == "number" and len(sku) > _EXACT_DIGITS:
+            detail = "has more digits than a number keeps exactly: format the column as text"
+        if detail:
+            self._tell(record, self._name_of("sku"), detail)
+        return sku
+
+    def _category(self, record: Record, whole: dict[str, str]) -> str | None:
+        category = self._shortened(record, "category", whole)
+        if not category:
+            category = self._defaults.get("category") or None
+        if not category:
+            self._tell(record, self._name_of("category"), "is required")
+        return category
+
+    def _shortened(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
+        """A text that is too long keeps its most exact part; the whole becomes an attribute."""
+        text = self._text(record, field)
+        short = deepest_category(text) if self._is_woo_category(field) else text
+        if len(short) > LONGEST[field]:
+            short = _last_parts(short, LONGEST[field]) if field == "category" else ""
+            short = short or text[: LONGEST[field] - 1].rstrip() + "…"
+            detail = f"has {len(text)} characters, {LONGEST[field]} are kept: {short}"
+            self._tell(
+                record, self._name_of(field), f"{detail} (the whole is an attribute)", "note"
+            )
+        if short != text:
+            whole[self._name_of(field)] = text
+        return short or None
+
+    def _is_woo_category(self, field: str) -> bool:
+        return field == "category" and self._layout == "WooCommerce"
+
+    def _amounts(self, record: Record) -> dict[str, Decimal]:
+        amounts = dict(self._default_amounts)
+        for number in self._numbers:
+            value = number.values.get(record.number)
+            if value is not None:
+                amounts[number.field] = value
+        if self._layout != "plain" and not amounts.get("mrp"):
+            amounts.pop("mrp", None)  # these shops write 0 where nothing is compared
+        return amounts
+
+    def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
+        texts = dict(whole)
+        for column in self._attributes:
+            if text := record.cell(column.place):
+                texts[column.name] = text
+        kept: dict[str, str] = {}
+        size = 0
+        for name, text in texts.items():
+            size_with = size + len(name.encode()) + len(text.encode())
+            if len(kept) < MOST_ATTRIBUTES and size_with <= MOST_ATTRIBUTE_BYTES:
+                kept[name], size = text, size_with
+            else:
+                most = f"{MOST_ATTRIBUTES} attributes and {MOST_ATTRIBUTE_BYTES:,} bytes of them"
+                self._tell(record, name, f"is left out: a product has at most {most}", "note")
+        return kept
+
+    # -- pictures --------------------------------------------------------------------------------
+
+    def _found_pictures(self, record: Record) -> list[_Found]:
+        found: list[_Found] = []
+        for column in self._pictures:
+            cell, link = record.cell(column.place), record.links.get(column.place)
+            if record.kinds.get(column.place) == "error" and not link:
+                self._tell(record, column.name, error_words(cell))
+                continue
+            pictures = read_pictures(cell, link) if cell or link else []
+            found += [_Found(column, one) for one in pictures if self._is_good(record, column, one)]
+        return list(self._without_doubles(record, found))
+
+    def _is_good(self, record: Record, column: Column, picture: Picture) -> bool:
+        if picture.error:
+            self._tell(record, column.name, picture.error)
+        if picture.note:
+            self._tell(record, column.name, picture.note, "note")
+        return not picture.error
+
+    def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
+        """What two columns name is one picture; what one cell names twice is asked for twice."""
+        first: dict[str, Column] = {}
+        for one in found:
+            column = first.setdefault(one.picture.value, one.column)
+            if column is one.column:
+                yield one
+            else:
+                detail = f"names the picture of the column {column.name} again: taken once"
+                self._tell(record, one.column.name, detail, "note")
+
+    def _with_pictures(self, row: ProductRow, found: list[_Found]) -> list[ProductRow]:
+        addresses = [one for one in found if one.picture.kind == "address"]
+        names = [one for one in found if one.column.name in self._names and one not in addresses]
+        if addresses and len(names) == len(addresses):  # a name beside each address
+            rows = [
+                replace(self._pictured(row, one, found), filename=name.picture.filename)
+                for one, name in zip(addresses, names, strict=True)
+            ]
+            found = addresses
+        else:
+            rows = [self._pictured(row, one, found) for one in found]
+        return _numbered(rows, row.view) if len(rows) > 1 else rows
+
+    def _pictured(self, row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
+        columns = {other.column.name for other in found}
+        view = row.view or (view_in(one.column.name) if len(columns) > 1 else None)
+        if one.picture.kind == "address":
+            return replace(row, raw_image=one.picture.value, view=view)
+        name = one.picture.filename
+        return replace(row, path=one.picture.value, filename=name, view=view)
+
+
+def _default_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
+    amounts: dict[str, Decimal] = {}
+    for field in NUMBERS:
+        if text := defaults.get(field):
+            try:
+                amounts[field] = Decimal(text)
+            except InvalidOperation:
+                raise SpreadsheetError(f"{field}: must be a number") from None
+    return amounts
+
+
+def _numbered(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
+    """Several pictures of a row are views of their own: by their column's name or their number."""
+    numbered: list[ProductRow] = []
+    taken: set[str] = set()
+    for number, row in enumerate(rows, start=1):
+        view = row.view or str(number)
+        if view in taken:
+            view = f"{given} {number}"[-LONGEST["view"] :] if given else str(number)
+        taken.add(view)
+        numbered.append(replace(row, view=view))
+    return numbered
+
+
+def _last_parts(path: str, longest: int) -> str:
+    """Of `Home > Kitchen > Pans` as many last parts as fit; "" where not even one does."""
+    for border in (" > ", ">", " / ", "/"):
+        parts = path.split(border)[-100:]
+        while len(parts) > 1:
+            parts = parts[1:]
+            if len(shortened := border.join(parts).strip()) <= longest:
+                return shortened
+    return ""

@@ -1,0 +1,137 @@
+"""A table -> products: which column is what, how its numbers are read, and what is wrong where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from packshot.spreadsheets.amounts import NumberColumn, read_numbers
+from packshot.spreadsheets.header import (
+    ATTRIBUTE,
+    Column,
+    columns_of,
+    field_of,
+    find_header,
+    guess_mapping,
+    with_choices,
+)
+from packshot.spreadsheets.layouts import (
+    complete,
+    layout_of,
+    with_cell,
+    with_layout,
+    without_picture,
+)
+from packshot.spreadsheets.photo_files import ENDINGS, ending_of
+from packshot.spreadsheets.picture_cells import UPLOADED
+from packshot.spreadsheets.product_rows import RowReader
+from packshot.spreadsheets.rows import Choices, Import
+from packshot.spreadsheets.table import Problem, Record, Table
+
+_FLOAT: Final = re.compile(r"\d+\.0")
+
+
+def read_products(table: Table, choices: Choices | None = None) -> Import:
+    """Every product of the table. Raises SpreadsheetError for a table without a header or
+    products, and for a choice that names what is not there.
+
+    Each row that holds something becomes products or has a problem; blank rows and repeated
+    headers do not count.
+    """
+    choices = choices or Choices()
+    place = find_header(table.records)
+    header, records = table.records[place], list(table.records[place + 1 :])
+    columns = columns_of(header, records)
+    layout = layout_of(columns)
+    guessed = with_layout(layout, guess_mapping(columns), columns, records)
+    guessed = _with_pictures_by_content(guessed, columns, records)
+    mapping = with_choices(guessed, choices.mapping)
+    problems = [*table.notes, *_notes_before(table.records[:place]), *_doubled(columns, mapping)]
+    records, repeated = _without_repeated(header, records)
+    problems += repeated
+    records = complete(layout, mapping, columns, records)
+    records, floats = _without_float_skus(mapping, columns, records)
+    problems += floats
+    needless = without_picture(layout, mapping, columns, records)
+    for number in needless:
+        detail = "has no picture of its own, so nothing is made for it"
+        problems.append(Problem(number, None, detail, "note"))
+    records = [record for record in records if record.number not in needless]
+    numbers = read_numbers(columns, mapping, records, choices.conventions)
+    reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
+    rows = [row for record in records for row in reader.read(record)]
+    problems += [*_number_problems(numbers), *reader.problems]
+    return Import(
+        table.form,
+        layout,
+        tuple(columns),
+        mapping,
+        {number.column.name: number.convention for number in numbers},
+        tuple(rows),
+        tuple(sorted(problems, key=lambda problem: problem.row or 0)),
+    )
+
+
+def _number_problems(numbers: Sequence[NumberColumn]) -> Iterator[Problem]:
+    for number in numbers:
+        yield from number.problems
+
+
+def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
+    for record in records:
+        words = " ".join(filter(None, record.cells))[:60]
+        detail = f"stands above the names of the columns and is left out: {words}"
+        yield Problem(record.number, None, detail, "note")
+
+
+def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
+    """A second column for a field that one column fills becomes an attribute, and it is said."""
+    used = {mapping[column.name]: column.name for column in columns}
+    for column in columns:
+        found = field_of(column.name)
+        base = column.name.rpartition(" (")[0]
+        if found and mapping[column.name] == ATTRIBUTE and used.get(found[0]) == base:
+            detail = f"a second column has the name {base}: it is kept as an attribute"
+            yield Problem(None, column.name, detail, "note")
+
+
+def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Record], list[Problem]]:
+    """Files put one under the other repeat the header."""
+    kept = [record for record in records if record.cells != header.cells]
+    repeated = [record.number for record in records if record.cells == header.cells]
+    detail = "repeats the names of the columns and is left out"
+    return kept, [Problem(number, None, detail, "note") for number in repeated]
+
+
+def _without_float_skus(
+    mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
+) -> tuple[list[Record], list[Problem]]:
+    """Programs that calculate write the SKU 1042 as 1042.0; then every SKU ends so."""
+    column = next((one for one in columns if mapping[one.name] == "sku"), None)
+    skus = [sku for record in records if column and (sku := record.cell(column.place))]
+    if not column or not skus or not all(map(_FLOAT.fullmatch, skus)):
+        return records, []
+    place = column.place
+    without = [with_cell(one, place, one.cell(place).removesuffix(".0")) for one in records]
+    detail = "every SKU ends with .0, which is left out"
+    return without, [Problem(None, column.name, detail, "note")]
+
+
+def _with_pictures_by_content(
+    mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
+) -> dict[str, str]:
+    """Without a column named for pictures, the first one that mostly names pictures."""
+    if {"raw_image", "filename"} & set(mapping.values()):
+        return mapping
+    for column in columns:
+        texts = [text for record in records[:200] if (text := record.cell(column.place))]
+        named = sum(map(_names_a_picture, texts))
+        if mapping[column.name] == ATTRIBUTE and named * 2 > len(texts):
+            return mapping | {column.name: "raw_image"}
+    return mapping
+
+
+def _names_a_picture(text: str) -> bool:
+    address, _, _ = text.partition("?")
+    return text.startswith(UPLOADED) or ending_of(address) in ENDINGS

@@ -1,0 +1,123 @@
+"""A spreadsheet's bytes -> a table: which kind of file it is, by its content."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.csv_text import (
+    DELIMITER_NAMES,
+    find_delimiter,
+    read_records,
+    split_hint,
+)
+from packshot.spreadsheets.table import (
+    Limits,
+    Problem,
+    Table,
+    filled,
+    invisible_note,
+    without_invisible,
+)
+from packshot.spreadsheets.text import decode, one_newline
+from packshot.spreadsheets.zip_limits import open_zip
+
+_ZIP: Final = b"PK\x03\x04"
+_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_SAVE_AS: Final = "save it as .xlsx or CSV UTF-8"
+#: How files begin that people take for spreadsheets, and what they are.
+_OTHERS: Final = (
+    (b"%PDF", "is a PDF"),
+    (b"{\\rtf", "is a text document"),
+    (b"\xff\xd8\xff", "is a picture"),
+    (b"\x89PNG", "is a picture"),
+    (b"GIF8", "is a picture"),
+    (b"\x1f\x8b", "is packed with gzip: unpack it first"),
+    (b"ID;P", "is a SYLK file"),
+)
+_TEXTS: Final = (
+    ("<html", "is a web page, as some shops export under the name .xls"),
+    ("<!doctype html", "is a web page"),
+    ("<table", "is a web page, as some shops export under the name .xls"),
+    ("<?xml", "is an XML file"),
+    ("<", "is an XML file or a web page"),
+    ("{", "is JSON"),
+    ("[{", "is JSON"),
+)
+_ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
+    (lambda name: name == "xl/workbook.bin", "is a binary workbook (.xlsb)"),
+    (lambda name: name.startswith("Index/") or name == "Index.zip", "is an Apple Numbers file"),
+    (lambda name: name == "content.xml", "is an OpenDocument spreadsheet (.ods)"),
+    (lambda name: name.startswith("word/"), "is a text document"),
+)
+_ENTRIES: Final = 5_000
+
+
+def read_table(data: bytes, filename: str, limits: Limits | None = None) -> Table:
+    """The rows of a CSV, TSV or .xlsx file that hold something.
+
+    `filename` only settles what the content leaves open (tabs for .tsv). Raises SpreadsheetError
+    for another kind of file, one that is damaged, and one beyond the limits.
+    """
+    limits = limits or Limits()
+    if not data.strip():
+        raise SpreadsheetError("the file is empty")
+    if len(data) > limits.bytes:
+        raise SpreadsheetError(f"the file is larger than {limits.bytes:,} bytes: split it")
+    if data.startswith(_ZIP):
+        return _read_zip(data, limits)
+    _refuse_others(data)
+    return _read_csv(data, filename, limits)
+
+
+def _read_zip(data: bytes, limits: Limits) -> Table:
+    from packshot.spreadsheets.workbook import read_workbook  # openpyxl takes 0.2 s to import
+
+    archive = open_zip(io.BytesIO(data), _ENTRIES)
+    names = archive.namelist()
+    for is_kind, what in _ZIP_KINDS:
+        if any(map(is_kind, names)):
+            raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")
+    if "xl/workbook.xml" not in names:
+        raise SpreadsheetError("the file is a ZIP, not a spreadsheet: give the spreadsheet in it")
+    return read_workbook(data, archive, limits)
+
+
+def _refuse_others(data: bytes) -> None:
+    if data.startswith(_OLE):
+        locked = "EncryptedPackage".encode("utf-16-le") in data
+        what = "is protected with a password: remove it and" if locked else "is an old .xls file:"
+        raise SpreadsheetError(f"the file {what} {_SAVE_AS}")
+    for beginning, what in _OTHERS:
+        if data.startswith(beginning):
+            raise SpreadsheetError(f"the file {what}, not a spreadsheet that can be read")
+    start = data[:200].removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
+    for words, what in _TEXTS:
+        if start.startswith(words):
+            raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")
+
+
+def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
+    text, encoding = decode(data)
+    text, invisible = without_invisible(one_newline(text))
+    hint, text = split_hint(text)
+    preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
+    delimiter = hint or find_delimiter(text, preferred)
+    records = filled(read_records(text, delimiter, limits))
+    notes = [*invisible_note(invisible), *_doubts(text, encoding)]
+    between = DELIMITER_NAMES.get(delimiter, repr(delimiter))
+    return Table(records, f"CSV, {encoding}, {between}", tuple(notes))
+
+
+def _doubts(text: str, encoding: str) -> list[Problem]:
+    """What a person should look at, because a program can't be sure of it."""
+    doubts = []
+    if encoding == "Windows-1252":
+        detail = "the file is not in UTF-8 and was read as Windows-1252: look at its accents"
+        doubts.append(Problem(None, None, detail, "note"))
+    if "\ufffd" in text:
+        detail = "the file holds \ufffd: characters were lost when it was written"
+        doubts.append(Problem(None, None, detail, "note"))
+    return doubts

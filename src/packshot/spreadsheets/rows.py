@@ -1,0 +1,79 @@
+"""What a spreadsheet gives: products to create, and all that a person must know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.numbers import Convention, DecimalSign
+from packshot.spreadsheets.table import Problem
+
+#: Most characters of a product's texts; most attributes, and most bytes of all their names and
+#: texts in UTF-8.
+LONGEST: Final = {"sku": 100, "name": 200, "view": 40, "category": 100, "filename": 255}
+MOST_ATTRIBUTES: Final = 50
+MOST_ATTRIBUTE_BYTES: Final = 8_192
+
+
+@dataclass(frozen=True)
+class ProductRow:
+    """One product of the row `row`; a row that names several pictures gives several.
+
+    It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
+    the photos are found by its SKU. `ready` is False while one of its problems is not a note.
+    """
+
+    row: int
+    category: str | None = None
+    raw_image: str | None = None
+    sku: str | None = None
+    name: str | None = None
+    view: str | None = None
+    filename: str | None = None
+    mrp: Decimal | None = None
+    price: Decimal | None = None
+    discount: Decimal | None = None
+    gst: Decimal | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    path: str | None = None
+    ready: bool = True
+
+    def as_product(self) -> dict[str, Any]:
+        """The fields that are known, as the bulk API takes them; amounts as exact texts."""
+        texts = ("category", "raw_image", "sku", "name", "view", "filename")
+        amounts = ("mrp", "price", "discount", "gst")
+        product: dict[str, Any] = {name: getattr(self, name) for name in texts}
+        product |= {name: _plain(getattr(self, name)) for name in amounts}
+        product["attributes"] = dict(self.attributes)
+        return {name: value for name, value in product.items() if value}
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user decided: column name -> field, column name -> decimal sign, and the values of
+    fields that a row leaves empty."""
+
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    conventions: Mapping[str, DecimalSign] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Import:
+    """A spreadsheet as it was understood. `form` and `layout` say how, for a person to check;
+    `mapping` is column name -> field, `conventions` has the mapped number columns."""
+
+    form: str
+    layout: str
+    columns: tuple[Column, ...]
+    mapping: Mapping[str, str]
+    conventions: Mapping[str, Convention]
+    rows: tuple[ProductRow, ...]
+    problems: tuple[Problem, ...]

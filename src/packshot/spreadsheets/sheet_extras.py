@@ -1,0 +1,100 @@
+"""What openpyxl leaves out of a sheet that it reads row by row: links, formulas, merged cells."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
+_SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
+_RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+Place = tuple[int, int]
+
+
+@dataclass
+class SheetExtras:
+    """By row (from 1) and column (from 0)."""
+
+    #: Where a click on the cell leads, or the address in its HYPERLINK or IMAGE formula.
+    links: dict[Place, str] = field(default_factory=dict)
+    #: Formulas whose value the file does not hold, because no program calculated them.
+    uncalculated: dict[Place, str] = field(default_factory=dict)
+    #: Column, first and last row of cells merged over several rows.
+    merged: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
+    """Of the sheet's part at `path`; a second look that most sheets don't need."""
+    from defusedxml.ElementTree import fromstring, iterparse
+
+    extras = SheetExtras()
+    sheet = archive.read(path)
+    if not any(sign in sheet for sign in _SIGNS):
+        return extras
+    targets: dict[str, str] = {}
+    folder, name = posixpath.split(path)
+    relations = f"{folder}/_rels/{name}.rels"
+    if relations in archive.namelist():
+        targets = {
+            one.get("Id", ""): one.get("Target", "") for one in fromstring(archive.read(relations))
+        }
+    with archive.open(path) as part:
+        for _, element in iterparse(part, events=("end",)):
+            _take(element, extras, targets)
+    return extras
+
+
+def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
+    tag = element.tag.rpartition("}")[2]
+    if tag == "c":
+        _take_cell(element, extras)
+    elif tag == "row":
+        element.clear()
+    elif tag == "hyperlink":
+        target = targets.get(element.get(_RELATION, ""), "")
+        for place in _places(element.get("ref", "")):
+            if "://" in target:
+                extras.links.setdefault(place, target)
+    elif tag == "mergeCell":
+        _take_merged(element.get("ref", ""), extras)
+
+
+def _take_cell(cell: Any, extras: SheetExtras) -> None:
+    children = {child.tag.rpartition("}")[2]: child for child in cell}
+    place = _place(cell.get("r", ""))
+    if place is None or "f" not in children:
+        return
+    formula = children["f"].text or ""
+    if match := _FORMULA_LINK.match(formula):
+        extras.links[place] = match[1]
+    elif not (children["v"].text if "v" in children else "is" in children):
+        extras.uncalculated[place] = f"={formula}"
+
+
+def _take_merged(reference: str, extras: SheetExtras) -> None:
+    first, _, last = reference.partition(":")
+    start, end = _place(first), _place(last)
+    if start and end and end[0] > start[0] and end[1] == start[1]:
+        extras.merged.append((start[1], start[0], end[0]))
+
+
+def _places(reference: str) -> Iterator[Place]:
+    """The first cell of a range: links over more cells are links of one picture."""
+    if (place := _place(reference.partition(":")[0])) is not None:
+        yield place
+
+
+def _place(reference: str) -> Place | None:
+    match = _REFERENCE.fullmatch(reference.replace("$", ""))
+    if not match:
+        return None
+    column = 0
+    for letter in match[1]:
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return int(match[2]), column - 1

@@ -1,0 +1,99 @@
+"""What every reader gives: the filled rows of one sheet as texts, and what a person must know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+#: An error keeps its row (or the file) out, a question must be answered first, a note only informs.
+Level = Literal["error", "question", "note"]
+#: What a cell of a workbook was, where its text does not say: a number (always with a decimal
+#: point), a date, or a formula's error such as #N/A.
+CellKind = Literal["number", "date", "error"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that is read of one spreadsheet; a larger one is refused before it is parsed."""
+
+    bytes: int = 20_000_000
+    #: Of a workbook's XML, unpacked: Excel writes about 40 bytes a cell.
+    unpacked_bytes: int = 40_000_000
+    rows: int = 20_000
+    columns: int = 500
+    cells: int = 1_000_000
+    #: Excel's own limit of characters in a cell.
+    cell_characters: int = 32_767
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a person must know. `row` is the number the spreadsheet program shows, `column` the
+    header's name; each None where the problem is not one row's or one column's."""
+
+    row: int | None
+    column: str | None
+    detail: str
+    level: Level = "error"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the sheet: its number there, and its cells as texts without outer blanks."""
+
+    number: int
+    cells: tuple[str, ...]
+    kinds: Mapping[int, CellKind] = field(default_factory=dict)
+    #: The addresses that cells lead to when clicked, by their place.
+    links: Mapping[int, str] = field(default_factory=dict)
+    problem: str | None = None
+
+    def cell(self, place: int) -> str:
+        return self.cells[place] if place < len(self.cells) else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one sheet that hold something, in order, from the header or above it on.
+
+    `form` says how the file was read ("CSV, UTF-8, semicolons"), for a person to check.
+    """
+
+    records: tuple[Record, ...]
+    form: str
+    notes: tuple[Problem, ...] = ()
+
+
+#: Characters nobody sees, that come with text copied from web pages: zero-width space, word joiner,
+#: byte order mark, marks of direction, soft hyphen. The joiners U+200C and U+200D stay: Hindi,
+#: Persian and emoji need them.
+INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u2060\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
+
+
+def without_invisible(text: str) -> tuple[str, int]:
+    """The text without characters that nobody sees, and how many there were."""
+    return INVISIBLE.subn("", text)
+
+
+def invisible_note(count: int) -> list[Problem]:
+    if not count:
+        return []
+    characters = "1 invisible character" if count == 1 else f"{count:,} invisible characters"
+    return [Problem(None, None, f"{characters} (such as zero-width spaces) left out", "note")]
+
+
+def filled(records: Iterable[Record]) -> tuple[Record, ...]:
+    """The records that hold something or have a problem."""
+    return tuple(record for record in records if record.problem or any(record.cells))
+
+
+def column_letter(place: int) -> str:
+    """0 -> A, 26 -> AA: as a spreadsheet program names a column."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

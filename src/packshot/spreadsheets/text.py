@@ -1,0 +1,95 @@
+"""Bytes of a text file -> its text, in the encoding it is in, with no character replaced."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+from packshot.errors import SpreadsheetError
+
+_MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF8, "utf-8", "UTF-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+)
+_SAMPLE: Final = 4_096
+_SAVE_AS: Final = "save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The text, and the name of the encoding it was in. Raises SpreadsheetError.
+
+    A mark at the beginning decides; else UTF-16 shows by its zero bytes; what is no UTF-8 is read
+    as Windows-1252, unless it is mostly UTF-8, so that a few broken bytes are found.
+    """
+    text, name = _decoded(data)
+    text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
+    if "\0" in text:
+        raise SpreadsheetError(
+            f"the file has a zero character in {_row_of(text, text.index(chr(0)))}:"
+            f" it is no text file, or it is damaged; {_SAVE_AS}"
+        )
+    return text, name
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    for mark, encoding, name in _MARKS:
+        if data.startswith(mark):
+            return _strict(data[len(mark) :], encoding, name), name
+    if unmarked := _unmarked_utf_16(data[:_SAMPLE]):
+        return _strict(data, unmarked, "UTF-16"), "UTF-16"
+    try:
+        return data.decode("utf-8"), "UTF-8"
+    except UnicodeDecodeError as error:
+        _refuse_mixed(data, error.start)
+    return _strict(data, "cp1252", "Windows-1252"), "Windows-1252"
+
+
+def _strict(data: bytes, encoding: str, name: str) -> str:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(encoding, "ignore")
+        raise SpreadsheetError(
+            f"{_row_of(before, len(before))} has a byte that {name} does not know; {_SAVE_AS}"
+        ) from None
+
+
+def _unmarked_utf_16(sample: bytes) -> str | None:
+    """Latin letters in UTF-16 have a zero byte each, always on the same side."""
+    pairs = len(sample) // 2
+    if not pairs:
+        return None
+    first, second = sample[: pairs * 2 : 2].count(0), sample[1 : pairs * 2 : 2].count(0)
+    if second > pairs * 0.4 and not first:
+        return "utf-16-le"
+    return "utf-16-be" if first > pairs * 0.4 and not second else None
+
+
+def _refuse_mixed(data: bytes, first_bad: int) -> None:
+    """Raises when most of what is not ASCII is good UTF-8: then a few bytes are broken.
+
+    Windows-1252 text holds what looks like UTF-8 only by rare accident ("É®").
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    broken = len(re.findall("[\udc80-\udcff]", text))
+    good = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
+    if good > broken:
+        where = _row_of(data[:first_bad].decode("utf-8"), first_bad)
+        raise SpreadsheetError(
+            f"{where} is not in UTF-8 as the rest of the file is: two files in different encodings"
+            f" may have been joined; correct that row, or {_SAVE_AS}"
+        )
+
+
+def _row_of(text: str, end: int) -> str:
+    """`line 3`: of the file, as the borders of cells are not known yet."""
+    return f"line {one_newline(text[:end]).count(chr(10)) + 1}"
+
+
+def one_newline(text: str) -> str:
+    """CR, LF, CRLF and the CRCRLF of files written twice through a text mode, all as LF."""
+    return text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")

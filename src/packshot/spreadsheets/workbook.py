@@ -1,0 +1,208 @@
+"""A .xlsx workbook -> a table: the values a person sees, of the sheet that holds the products."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.csv_text import too_many
+from packshot.spreadsheets.header import recognised
+from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
+from packshot.spreadsheets.table import (
+    CellKind,
+    Limits,
+    Problem,
+    Record,
+    Table,
+    column_letter,
+    filled,
+    invisible_note,
+    without_invisible,
+)
+from packshot.spreadsheets.text import one_newline
+
+_MEDIA: Final = "xl/media/"
+_SEARCHED_ROWS: Final = 30
+_DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
+
+
+def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
+    """`archive` is `data` opened as a ZIP. Raises SpreadsheetError."""
+    _check_size(archive, limits)
+    try:
+        return _read(data, archive, limits)
+    except SpreadsheetError:
+        raise
+    except Exception:  # openpyxl raises whatever a wrong part makes Python raise
+        raise SpreadsheetError(_DAMAGED) from None
+
+
+def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
+    """Before anything is unpacked; Python unpacks no more of a part than its stated size.
+
+    Pictures are never read. As a part under another name could be one, only what does not shrink,
+    as pictures don't, counts as one.
+    """
+    unpacked = sum(
+        part.file_size
+        for part in archive.infolist()
+        if not (part.filename.startswith(_MEDIA) and part.file_size <= part.compress_size * 2)
+    )
+    if unpacked > limits.unpacked_bytes:
+        raise SpreadsheetError(
+            f"the workbook unpacks to more than {limits.unpacked_bytes:,} bytes:"
+            " split it, or delete rows and columns that are empty but formatted"
+        )
+
+
+def _read(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
+    from openpyxl import load_workbook  # takes 0.2 s
+
+    book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    sheet, others = _choose_sheet(book.worksheets, limits)
+    # openpyxl reads no links, formulas and merged cells of a sheet that it reads row by row.
+    extras = read_extras(archive, sheet._worksheet_path)
+    records = list(_records(sheet, extras, limits))
+    records = _with_merged(records, extras, limits)
+    invisible = 0
+    for place, record in enumerate(records):
+        cells, count = _visible(record.cells)
+        if count:
+            records[place], invisible = replace(record, cells=cells), invisible + count
+    notes = [*invisible_note(invisible), *_notes(archive, extras, others)]
+    return Table(filled(records), f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+
+
+def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    cleaned = [without_invisible(cell) for cell in cells]
+    return tuple(cell.strip() for cell, _ in cleaned), sum(count for _, count in cleaned)
+
+
+def _choose_sheet(sheets: Sequence[Any], limits: Limits) -> tuple[Any, list[str]]:
+    """The visible sheet whose first rows name most fields, and the names of others with cells."""
+    scores: list[tuple[int, Any]] = []
+    for sheet in sheets:
+        if sheet.sheet_state == "visible":
+            rows = [record.cells for record in _records(sheet, SheetExtras(), limits, few=True)]
+            if any(map(any, rows)):
+                scores.append((max(map(recognised, rows)), sheet))
+    if not scores:
+        raise SpreadsheetError("the workbook has no visible sheet with anything on it")
+    best = max(scores, key=lambda score: score[0])[1]
+    return best, [sheet.title for _, sheet in scores if sheet is not best]
+
+
+def _notes(archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]) -> Iterator[Problem]:
+    if others:
+        names = ", ".join(repr(name) for name in others[:10])
+        yield Problem(None, None, f"other sheets were not read: {names}", "note")
+    pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
+    if pictures:
+        detail = f"{pictures} pictures inside the workbook were not read: give them as files"
+        yield Problem(None, None, detail, "note")
+    if extras.merged:
+        detail = "cells merged over several rows count for each of these rows"
+        yield Problem(None, None, detail, "note")
+
+
+def _records(
+    sheet: Any, extras: SheetExtras, limits: Limits, few: bool = False
+) -> Iterator[Record]:
+    """The rows that hold something. `few`: only the first, to find the header."""
+    sheet.reset_dimensions()  # what a file states is often wrong, and rows would be padded to it
+    read = cells_seen = 0
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        cells_seen += len(row)
+        record = _record(number, row, extras, limits)
+        read += record is not None
+        if read > limits.rows or cells_seen > limits.cells * 2:
+            raise too_many(limits)
+        if record:
+            yield record
+        if few and read >= _SEARCHED_ROWS:
+            return
+
+
+def _record(number: int, row: Any, extras: SheetExtras, limits: Limits) -> Record | None:
+    cells: list[str] = []
+    kinds: dict[int, CellKind] = {}
+    links: dict[int, str] = {}
+    for place, cell in enumerate(row):
+        formula = extras.uncalculated.get((number, place))
+        text, kind = _text_of(cell)
+        if formula:
+            text, kind = formula, "error"
+        cells.append(text.strip())
+        if kind:
+            kinds[place] = kind
+        if link := extras.links.get((number, place)):
+            links[place] = link
+    while cells and not cells[-1] and len(cells) - 1 not in links:
+        cells.pop()
+    if not cells:
+        return None
+    if len(cells) > limits.columns:
+        where = f"row {number} has a cell in column {column_letter(len(cells) - 1)}"
+        raise SpreadsheetError(f"{where}; at most {limits.columns} columns can be read")
+    return Record(number, tuple(cells), kinds, links)
+
+
+def _text_of(cell: Any) -> tuple[str, CellKind | None]:
+    """A cell's value as its program shows it, without what formats only decorate."""
+    value = cell.value
+    if value is None:
+        return "", None
+    if isinstance(value, bool):
+        return str(value).upper(), None
+    if isinstance(value, int | float):
+        return _number_text(value, cell.number_format or "General"), "number"
+    if isinstance(value, datetime):
+        day = value.date().isoformat()
+        return day if value.time() == time() else value.isoformat(sep=" "), "date"
+    if isinstance(value, date | time):
+        return value.isoformat(), "date"
+    return one_newline(str(value)), "error" if cell.data_type == "e" else None
+
+
+def _number_text(value: float, style: str) -> str:
+    """As many digits as Excel keeps: 1042.0 -> 1042, 0.1 + 0.2 -> 0.3; 0.18 as 0% -> 18%; 42 under
+    the format 00000 -> 00042."""
+    exact = Decimal(value) if isinstance(value, int) else Decimal(f"{value:.15g}")
+    if not exact.is_finite():
+        return str(value)
+    percent = "%" in style
+    exact = exact * 100 if percent else exact
+    whole = exact == exact.to_integral_value()
+    text = str(int(exact)) if whole else format(exact.normalize(), "f")
+    if whole and len(style) > 1 and not style.strip("0"):
+        text = text.zfill(len(style))
+    return text + ("%" if percent else "")
+
+
+def _with_merged(records: list[Record], extras: SheetExtras, limits: Limits) -> list[Record]:
+    """Each row under a merged cell gets its value: one SKU beside several pictures."""
+    places = {record.number: place for place, record in enumerate(records)}
+    filled_cells = 0
+    for column, first, last in extras.merged:
+        filled_cells += last - first
+        if filled_cells > limits.cells:
+            raise too_many(limits)
+        if first not in places:
+            continue
+        value = records[places[first]].cell(column)
+        for number in range(first + 1, last + 1):
+            if number in places and value:
+                records[places[number]] = _with_cell(records[places[number]], column, value)
+    return records
+
+
+def _with_cell(record: Record, place: int, value: str) -> Record:
+    cells = [*record.cells, *[""] * (place + 1 - len(record.cells))]
+    cells[place] = cells[place] or value
+    return replace(record, cells=tuple(cells))

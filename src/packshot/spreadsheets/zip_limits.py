@@ -1,0 +1,53 @@
+"""Looks at a ZIP's directory before anything of it is unpacked."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from typing import IO, Final
+
+from packshot.errors import SpreadsheetError
+
+#: PKWARE's APPNOTE 6.3.10, sections 4.3.16 and 4.3.14: the record at the end of every ZIP, and the
+#: one of large ZIPs.
+_END: Final = b"PK\x05\x06"
+_END_64: Final = b"PK\x06\x06"
+_END_SIZE: Final = 22
+_LONGEST_COMMENT: Final = 65_535
+#: Bytes that an entry's name and fields take in the directory, with room.
+_ENTRY_BYTES: Final = 600
+
+
+def open_zip(file: IO[bytes], most_entries: int) -> zipfile.ZipFile:
+    """The ZIP, opened. Raises SpreadsheetError when it is damaged or lists too many files: Python
+    reads the whole list into memory, so its size is checked first."""
+    try:
+        if _directory_bytes(file) > most_entries * _ENTRY_BYTES:
+            raise _too_many(most_entries)
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OSError):
+        raise SpreadsheetError("the ZIP is damaged or was cut short: make it again") from None
+    if len(archive.infolist()) > most_entries:
+        raise _too_many(most_entries)
+    return archive
+
+
+def _too_many(most: int) -> SpreadsheetError:
+    return SpreadsheetError(f"the ZIP holds more than {most:,} files: split it")
+
+
+def _directory_bytes(file: IO[bytes]) -> int:
+    """As the ZIP states it; 0 where no end is found (then opening it fails)."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _LONGEST_COMMENT - _END_SIZE - 100))
+    tail = file.read()
+    stated = 0
+    end = tail.rfind(_END)
+    if end >= 0:
+        stated = struct.unpack_from("<L", tail, end + 12)[0]
+    end_64 = tail.rfind(_END_64)
+    if end_64 >= 0:
+        (large,) = struct.unpack_from("<Q", tail, end_64 + 40)
+        stated = large if stated == 0xFFFFFFFF else max(stated, large)
+    return stated

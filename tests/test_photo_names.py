@@ -1,0 +1,367 @@
+"""Photos find their products by their names, as cameras, people and marketplaces name them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets import (
+    ArchiveLimits,
+    LeftOut,
+    PhotoArchive,
+    Photos,
+    ProductRow,
+    match_photos,
+    name_photos,
+)
+
+CASES = Path("/work/shared/cases/folder")
+
+
+def rows(*skus: str) -> list[ProductRow]:
+    return [ProductRow(row, category="Cups", sku=sku) for row, sku in enumerate(skus, start=2)]
+
+
+def matched(photos: Photos) -> dict[str, tuple[str | None, str | None]]:
+    return {one.photo: (one.product.sku, one.product.view) for one in photos.matched}
+
+
+@pytest.mark.parametrize(
+    ("photo", "sku", "view"),
+    [
+        ("A1.jpg", "A1", None),
+        ("A1.JPEG", "A1", None),
+        ("A1.jpg.jpeg", "A1", None),
+        ("A1", "A1", None),
+        ("A1_2.jpg", "A1", "2"),
+        ("A1-2.jfif", "A1", "2"),
+        ("A1.2.png", "A1", "2"),
+        ("A1 (2).heic", "A1", "2"),
+        ("A1(2).heic", "A1", "2"),
+        ("A1_02.jpg", "A1", "2"),
+        ("A1_main.jpg", "A1", "main"),
+        ("A1-front.avif", "A1", "front"),
+        ("A1 - Back.tif", "A1", "back"),
+        ("A1-detail2.jpg", "A1", "detail2"),
+        ("A1_left_2.jpg", "A1", "left-2"),
+        ("A1/1.jpg", "A1", "1"),
+        ("A1/anything at all.jpg", "A1", "anything at all"),
+        ("A1/A1_front.jpg", "A1", "front"),
+        ("Shop/2026/A1/front/01.jpg", "A1", "front-1"),
+        ("Shop/A1_back.jpg", "A1", "back"),
+        ("A1.MAIN.jpg", "A1", "main"),
+        ("A1.PT01.jpg", "A1", "pt01"),
+        ("A1.FRNT", "A1", "front"),
+        ("SKU-1042.jpg", "SKU-1042", None),
+        ("SKU-1042-B.jpg", "SKU-1042-B", None),
+        ("SKU-1042-B-2.jpg", "SKU-1042-B", "2"),
+        ("SKU-1042-2.jpg", "SKU-1042", "2"),
+        ("x.y z.2.jpg", "x.y z", "2"),
+        ("x.y z.jpg", "x.y z", None),
+        ("Ta\u0308sse_2.jpg", "Tässe", "2"),
+        ("x.jpg_2.jpg", "x.jpg", "2"),
+    ],
+)
+def test_names_beside_known_skus(photo: str, sku: str, view: str | None) -> None:
+    known = rows("A1", "SKU-1042", "SKU-1042-B", "x.y z", "Tässe", "x.jpg", "SKU")
+    found = match_photos([photo], known)
+    assert matched(found) == {photo: (sku, view)}
+    assert found.matched[0].hint is None
+    assert found.matched[0].product.filename == photo.rsplit("/", 1)[-1]
+
+
+@pytest.mark.parametrize(
+    ("photo", "sku", "hint"),
+    [
+        ("a1_back.jpg", "A1", "small and capital letters differ"),
+        ("B-12.jpg", "B/12", "signs such as - and _ differ"),
+        ("b_12_front.jpg", "B/12", "signs such as - and _ differ"),
+    ],
+)
+def test_what_differs_is_a_hint(photo: str, sku: str, hint: str) -> None:
+    found = match_photos([photo], rows("A1", "B/12"))
+    assert [(one.product.sku, one.hint) for one in found.matched] == [(sku, hint)]
+
+
+def test_the_exact_case_wins() -> None:
+    found = match_photos(["a1.jpg", "A1_2.jpg"], rows("A1", "a1"))
+    assert matched(found) == {"a1.jpg": ("a1", None), "A1_2.jpg": ("A1", "2")}
+
+
+@pytest.mark.parametrize(
+    ("photo", "skus"),
+    [
+        ("A1-red.jpg", ("A1",)),
+        ("A1/B2_front.jpg", ("B2", "A1")),
+        ("B 2.jpg", ("B-2", "B_2")),
+    ],
+)
+def test_what_could_be_several_is_ambiguous(photo: str, skus: tuple[str, ...]) -> None:
+    found = match_photos([photo], rows(*dict.fromkeys(("A1", "B2", *skus))))
+    assert [(one.photo, one.skus) for one in found.ambiguous] == [(photo, skus)]
+    assert found.matched == ()
+
+
+def test_every_file_has_its_place() -> None:
+    files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
+    files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
+    found = match_photos(files, rows("A1", "B2"))
+    assert matched(found) == {"A1.jpg": ("A1", None)}
+    assert [(one.row, one.wanted) for one in found.missing] == [(3, "B2")]
+    assert {one.file: one.why for one in found.left_out} == {
+        "IMG_0001.jpg": "its name fits no SKU of the spreadsheet",
+        "notes.txt": "is a text",
+        "clip.mov": "is a video",
+        "raw.CR3": "is a camera's raw file: export it as JPEG",
+        "old.gif": "is a GIF picture: save it as JPEG or PNG",
+        "p.xlsx": "is a spreadsheet",
+    }
+    assert found.system_files == 5
+
+
+def test_the_same_name_in_every_folder() -> None:
+    files = ["A1/01.jpg", "A1/02.jpg", "B2/01.jpg", "B2/02.jpg"]
+    found = match_photos(files, rows("A1", "B2"))
+    assert list(matched(found).values()) == [("A1", "1"), ("A1", "2"), ("B2", "1"), ("B2", "2")]
+
+
+def test_rows_that_name_their_file() -> None:
+    known = [
+        ProductRow(2, sku="A1", path="C:/shop/photos/one.jpg", filename="one.jpg", view="front"),
+        ProductRow(3, sku="A1", path="two.jpg", filename="two.jpg"),
+        ProductRow(4, sku="B2", path="01.jpg", filename="01.jpg"),
+        ProductRow(5, sku="C3", path="01.jpg", filename="01.jpg"),
+        ProductRow(6, path="THREE.JPG", filename="THREE.JPG"),
+        ProductRow(7, path="four", filename="four"),
+        ProductRow(8, path="gone.jpg", filename="gone.jpg"),
+    ]
+    files = ["photos/one.jpg", "other/one.jpg", "Two.jpg", "B2/01.jpg", "C3/01.jpg", "three.jpg"]
+    found = match_photos([*files, "four.png"], known)
+    assert [(one.photo, one.product.row) for one in found.matched] == [
+        ("photos/one.jpg", 2),
+        ("Two.jpg", 3),
+        ("B2/01.jpg", 4),
+        ("C3/01.jpg", 5),
+        ("three.jpg", 6),
+        ("four.png", 7),
+    ]
+    assert [(one.row, one.wanted) for one in found.missing] == [(8, "gone.jpg")]
+    assert [one.file for one in found.left_out] == ["other/one.jpg"]
+
+
+def test_a_file_name_that_two_folders_have_is_ambiguous() -> None:
+    found = match_photos(["a/1.jpg", "b/1.jpg"], [ProductRow(2, path="1.jpg", filename="1.jpg")])
+    assert [one.photo for one in found.ambiguous] == ["a/1.jpg", "b/1.jpg"]
+    assert found.missing == ()
+
+
+def test_a_view_goes_to_the_row_of_this_view() -> None:
+    known = [ProductRow(2, sku="A1", view="Front"), ProductRow(3, sku="A1", view="back")]
+    found = match_photos(["A1_back.jpg", "A1_front.jpg"], known)
+    assert [(one.product.row, one.product.view) for one in found.matched] == [
+        (3, "back"),
+        (2, "Front"),
+    ]
+
+
+def test_the_same_view_twice_is_told() -> None:
+    found = match_photos(["A1_2.jpg", "A1-2.png"], rows("A1"))
+    assert [one.hint for one in found.matched] == [None, "has the same SKU and view as A1_2.jpg"]
+
+
+def test_many_photos_and_skus_cost_little() -> None:
+    skus = [f"SKU-{number:05}" for number in range(5_000)]
+    files = [f"{sku}_{view}.jpg" for sku in skus for view in ("1", "2")] + [
+        "a-" * 120 + ".jpg"
+    ] * 50
+    start = time.process_time()
+    found = match_photos(files, rows(*skus))
+    assert len(found.matched) == 10_000
+    assert time.process_time() - start < 5
+
+
+# -- without a spreadsheet ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "pattern", "named"),
+    [
+        (["SKU-1042_front.jpg"], "{sku}_{view}", [("SKU-1042", "front")]),
+        (["SKU-1042.jpg", "SKU-1043.jpg"], "{sku}", [("SKU-1042", None), ("SKU-1043", None)]),
+        (["A1.jpg", "A1-2.jpg"], "{sku}-{view}", [("A1", None), ("A1", "2")]),
+        (["A1 (1).jpg", "B_2.jpg"], "{sku} ({view}) | {sku}_{view}", [("A1", "1"), ("B", "2")]),
+        (["a/01.jpg", "b/01.jpg", "b/x.jpg"], "{sku}/{view}", [("a", "1"), ("b", "1"), ("b", "x")]),
+        (["B0.MAIN.jpg", "B0.PT01.jpg"], "{sku}.{view}", [("B0", "main"), ("B0", "pt01")]),
+        (["Shoes/red.jpg", "Shoes/blue.jpg"], "{sku}", [("red", None), ("blue", None)]),
+        (["DSC_001.jpg", "IMG_0002.jpg"], "{sku}", [("DSC_001", None), ("IMG_0002", None)]),
+    ],
+)
+def test_the_pattern_that_is_proposed(
+    files: list[str], pattern: str, named: list[tuple[str, str | None]]
+) -> None:
+    found = name_photos(files, ProductRow(0, category="Cups"))
+    assert found.pattern == pattern
+    assert list(matched(found).values()) == named
+
+
+@pytest.mark.parametrize(
+    ("pattern", "photo", "named"),
+    [
+        ("{sku}_{view}", "SM_58_front.jpg", ("SM_58", "front")),
+        ("{view} {sku}", "front A1.jpg", ("A1", "front")),
+        ("shop-{sku}-{view}", "shop-A-1-back.jpg", ("A-1", "back")),
+        ("{any}/{sku}/{view}", "Spring/A1/01.jpg", ("A1", "1")),
+        ("{sku}__{any}", "A1__studio shot.jpg", ("A1", None)),
+        ("{any}__{sku}", "cup__A1.jpg", ("A1", None)),
+        ("{sku}_{view}", "A1.jpg", ("A1", None)),
+    ],
+)
+def test_a_pattern_of_the_user(pattern: str, photo: str, named: tuple[str, str | None]) -> None:
+    found = name_photos([photo], ProductRow(0), pattern)
+    assert matched(found) == {photo: named}
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{view}", "{sku}{view}", "{sku}_{sku}", "{sku", "{price}", "{sku.name}", "x" * 201]
+)
+def test_a_pattern_that_says_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(SpreadsheetError, match="pattern of names"):
+        name_photos(["a.jpg"], ProductRow(0), pattern)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text("ab_-.{} /()", max_size=30), st.text("ab_-.1 /()", min_size=1, max_size=40))
+def test_no_pattern_and_no_name_breaks_it(pattern: str, photo: str) -> None:
+    try:
+        found = name_photos([photo], ProductRow(0), "{sku}" + pattern)
+    except SpreadsheetError:
+        return
+    assert len(found.matched) + len(found.left_out) + found.system_files == 1
+
+
+def test_the_folder_of_the_cases() -> None:
+    if not CASES.exists():
+        pytest.skip(f"no {CASES}")
+    files = sorted(str(path.relative_to(CASES)) for path in CASES.rglob("*") if path.is_file())
+    found = name_photos(files, ProductRow(0, category="Cups"))
+    assert matched(found) == {
+        "IMG_0001 (1).JPG": ("IMG_0001", "1"),
+        "a.jpg": ("a", None),
+        "b.JFIF": ("b", None),
+        "c.jpe": ("c", None),
+        "d.jpg.jpeg": ("d", None),
+        "f": ("f", None),
+        "g.heic": ("g", None),
+        "h.avif": ("h", None),
+        "i.tif": ("i", None),
+        "sub/e.jpg": ("e", None),
+    }
+    assert (found.left_out, found.system_files) == ((), 1)
+
+
+# -- ZIPs -----------------------------------------------------------------------------------------
+
+
+def zipped(*names: str | zipfile.ZipInfo, data: bytes = b"photo") -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, data)
+    return file
+
+
+def test_the_photos_of_a_zip() -> None:
+    archive = PhotoArchive(zipped("A1/1.jpg", "ä.jpg", "__MACOSX/A1/._1.jpg", ".DS_Store", "a.txt"))
+    assert archive.photos == ["A1/1.jpg", "ä.jpg"]
+    assert archive.left_out == [LeftOut("a.txt", "is a text")]
+    assert archive.system_files == 2
+    assert archive.read("ä.jpg") == b"photo"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("größe.jpg".encode(), "größe.jpg"),
+        ("größe.jpg".encode("cp437"), "größe.jpg"),
+        (b"A1\\1.jpg", "A1/1.jpg"),
+    ],
+)
+def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
+    data = zipped("x" * len(raw)).getvalue().replace(b"x" * len(raw), raw)
+    assert PhotoArchive(io.BytesIO(data)).photos == [shown]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("../../etc/a.jpg", "leads out of the ZIP"),
+        ("/etc/a.jpg", "leads out of the ZIP"),
+        ("..\\a.jpg", "leads out of the ZIP"),
+        ("C:\\a.jpg", "leads out of the ZIP"),
+    ],
+)
+def test_names_that_lead_out(name: str, why: str) -> None:
+    archive = PhotoArchive(zipped(name, "good.jpg"))
+    assert archive.photos == ["good.jpg"]
+    ((left_out),) = archive.left_out
+    assert why in left_out.why
+
+
+def test_links_and_empty_and_doubled_files() -> None:
+    link = zipfile.ZipInfo("link.jpg")
+    link.external_attr = 0o120777 << 16
+    file = zipped(link, "A.jpg")
+    with zipfile.ZipFile(file, "a") as more:
+        more.writestr("empty.jpg", b"")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            more.writestr("A.jpg", b"other")
+    archive = PhotoArchive(file)
+    assert archive.photos == ["A.jpg"]
+    assert [(one.file, one.why.split(" ")[1]) for one in archive.left_out] == [
+        ("link.jpg", "a"),
+        ("empty.jpg", "empty"),
+        ("A.jpg", "the"),
+    ]
+
+
+def test_a_locked_zip_is_said() -> None:
+    data = bytearray(zipped("a.jpg").getvalue())
+    for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+        data[data.find(signature) + offset] |= 1
+    archive = PhotoArchive(io.BytesIO(bytes(data)))
+    assert archive.left_out[0].why.startswith("is locked with a password")
+
+
+def test_bombs_are_bounded() -> None:
+    bomb = zipped("a.jpg", data=b"\0" * 30_000_000)
+    assert len(bomb.getvalue()) < 50_000
+    (left_out,) = PhotoArchive(bomb).left_out
+    assert left_out.why == "is larger than 20,000,000 bytes"
+    with pytest.raises(SpreadsheetError, match="unpacks to more than 8 bytes"):
+        PhotoArchive(zipped("a.jpg", "b.jpg"), ArchiveLimits(all_bytes=8))
+    with pytest.raises(SpreadsheetError, match="more than 1 files"):
+        PhotoArchive(zipped("a.jpg", "b.jpg"), ArchiveLimits(files=1))
+
+
+def test_a_part_that_states_less_than_it_holds_is_damaged() -> None:
+    data = bytearray(zipped("a.jpg", data=b"\0" * 1_000_000).getvalue())
+    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        place = data.find(signature) + offset
+        data[place : place + 4] = struct.pack("<L", 10)
+    with pytest.raises(SpreadsheetError, match=r"a\.jpg is damaged"):
+        PhotoArchive(io.BytesIO(bytes(data))).read("a.jpg")
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", None])
+def test_no_zip(data: bytes | None) -> None:
+    data = zipped("a.jpg").getvalue()[:-30] if data is None else data
+    with pytest.raises(SpreadsheetError, match="the ZIP is damaged"):
+        PhotoArchive(io.BytesIO(data))

@@ -1,0 +1,685 @@
+"""Spreadsheets as shops have them: each file gives the rows that a person reads in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets import Choices, Import, Limits, Problem, read_products, read_table
+
+CASES = Path("/work/shared/cases/csv")
+HTTP = "http://127.0.0.1:47801/pics/good.jpg"
+HTTPS = HTTP.replace("http:", "https:")
+
+
+def imported(data: str | bytes, name: str = "products.csv", **choices: Any) -> Import:
+    raw = data.encode() if isinstance(data, str) else data
+    return read_products(read_table(raw, name), Choices(**choices))
+
+
+def products(found: Import) -> list[tuple[int, dict[str, Any]]]:
+    """Row and product of all that could be created."""
+    return [(row.row, row.as_product()) for row in found.rows if row.ready]
+
+
+def told(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
+    wanted = levels or ("error", "question")
+    return [(one.row, one.column, one.detail) for one in found.problems if one.level in wanted]
+
+
+def good(row: int = 2, **fields: Any) -> tuple[int, dict[str, Any]]:
+    common = {"category": "Shoes", "raw_image": HTTP, "mrp": "10", "price": "9"}
+    return row, common | fields
+
+
+SHOPIFY: dict[str, Any] = {"sku": "SKU-1", "name": "Shoe", "mrp": "10.00", "price": "9.00"}
+SHOPIFY |= {"attributes": {"Handle": "shoe", "Body (HTML)": "<p>x</p>", "Vendor": "V"}}
+WOO: dict[str, Any] = {"sku": "SKU-1", "name": "Shoe", "category": "Shoes > Men"}
+WOO |= {
+    "attributes": {
+        "Categories": "Shoes, Shoes > Men",
+        "ID": "1",
+        "Type": "simple",
+        "Published": "1",
+    }
+}
+LONG = "Home & Kitchen > Kitchen & Dining > Cookware > Pots & Pans > Frying Pans & Skillets"
+LONG += " > Non-stick > 28 cm induction"
+
+EXPECTED: dict[str, list[tuple[int, dict[str, Any]]]] = {
+    "cp1252.csv": [good(category="Café")],
+    "cr-only.csv": [good(), good(3, category="Hats")],
+    "crcrlf.csv": [good(), good(3, category="Hats")],
+    "currency.csv": [
+        good(mrp="1299", price="999"),
+        good(3, mrp="12.99", price="9.99"),
+        good(4, mrp="12.99", price="9.99"),
+    ],
+    "decimal-comma.csv": [good(mrp="1299.00", price="999.50")],
+    "decimal-eu-thousand.csv": [good(mrp="1299.00", price="999.50")],
+    "empty-lines.csv": [good(), good(6, category="Hats")],
+    "gst-percent.csv": [good(gst="18")],
+    "header-case-space.csv": [good()],
+    "header-only-diff.csv": [good()],
+    "hyperlink.csv": [good()],
+    "inch-quote.csv": [good(category='6" Pan'), good(3, category='12" Pan')],
+    "indian-thousands.csv": [good(mrp="129900.00", price="45000")],
+    "long-cat.csv": [
+        good(category=LONG.removeprefix("Home & Kitchen > "), attributes={"category": LONG})
+    ],
+    "multi.csv": [good(row, view=view) for row in (2, 3) for view in ("1", "2")],
+    "nbsp.csv": [good()],
+    "no-scheme.csv": [good(raw_image=HTTPS)],
+    "ok.csv": [good()],
+    "pipe.csv": [good()],
+    "proto-rel.csv": [good(raw_image=HTTPS)],
+    "quoted-newline.csv": [good(category="Shoes Men"), good(3, category="Hats")],
+    "sep-hint.csv": [good()],
+    "shopify.csv": [good(**SHOPIFY, view="1"), good(3, **SHOPIFY, view="2")],
+    "sku.csv": [good(sku="A1")],
+    "three-decimals.csv": [],
+    "unclosed-quote.csv": [good(3, category="Hats"), good(4, category="Bags")],
+    "utf16.csv": [good(category="Café")],
+    "win-path.csv": [
+        (row, {"category": "Shoes", "filename": "good.jpg", "mrp": "10", "price": "9"})
+        for row in (2, 3)
+    ],
+    "woo.csv": [good(**WOO, view="1"), good(**WOO, view="2")],
+}
+TO_ANSWER: dict[str, list[tuple[int | None, str | None, str]]] = {
+    "three-decimals.csv": [
+        (2, "mrp", "10.000 can be 10000 or 10.000: say which sign stands before the decimals"),
+        (2, "price", "9.999 can be 9999 or 9.999: say which sign stands before the decimals"),
+        (3, "mrp", "is written with an exponent, which may hide digits: write it out"),
+    ],
+    "unclosed-quote.csv": [(2, None, "a quote opens a cell in this row and is never closed")],
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_the_cases(name: str) -> None:
+    if not (CASES / name).exists():
+        pytest.skip(f"no {CASES / name}")
+    found = imported((CASES / name).read_bytes(), name)
+    assert products(found) == EXPECTED[name]
+    assert told(found) == TO_ANSWER.get(name, [])
+
+
+def test_no_case_is_forgotten() -> None:
+    if not CASES.exists():
+        pytest.skip(f"no {CASES}")
+    assert {path.name for path in CASES.iterdir()} <= set(EXPECTED)
+
+
+# -- encodings and dialects -----------------------------------------------------------------------
+
+PLAIN = "sku,name,image,price\nA-1,Café “Größe”,https://shop.example/a.jpg,12.50\n"
+PLAIN_ROW = {"sku": "A-1", "name": "Café “Größe”", "price": "12.50", "category": "Cups"}
+PLAIN_ROW |= {"raw_image": "https://shop.example/a.jpg"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN.encode(),
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-16-le"),
+        PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-32"),
+        PLAIN.encode("cp1252"),
+        PLAIN.replace("\n", "\r").encode(),
+        PLAIN.replace("\n", "\r\n").encode(),
+        PLAIN.replace("\n", "\r\r\n").encode("cp1252"),
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        PLAIN.replace(",", "|").encode(),
+        ("sep=;\r\n" + PLAIN.replace(",", ";")).encode(),
+        ('"sep=\t"\n' + PLAIN.replace(",", "\t")).encode("utf-8-sig"),
+        (PLAIN + "\x1a").encode(),
+        ("Our products 2026;;;\n\n" + PLAIN.replace(",", ";")).encode(),
+        PLAIN.replace("\n", ",,,,\n").encode(),
+        PLAIN.replace("sku", "\u200bSKU\u00a0").replace("A-1", "\ufeffA-1\u200b").encode(),
+    ],
+)
+def test_every_form_gives_the_same_row(data: bytes) -> None:
+    found = imported(data, defaults={"category": "Cups"})
+    assert [row.as_product() for row in found.rows] == [PLAIN_ROW]
+    assert told(found) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the file is empty"),
+        (b" \r\n ", "the file is empty"),
+        (b"sku,price\nA\x81,1\n", "line 2 has a byte that Windows-1252 does not know"),
+        ("sku,name\n1,₹ é\n2,".encode() + b"\xe9\n", "line 3 is not in UTF-8 as the rest"),
+        (b"sku,name\n1,\0\n", "the file has a zero character in line 2"),
+        (b"%PDF-1.7", "the file is a PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "the file is an old .xls file"),
+        (b"<html><table>", "the file is a web page"),
+        (b'[{"sku": 1}]', "the file is JSON"),
+        (b"PK\x03\x04broken", "the ZIP is damaged"),
+        (b"https://shop.example/a.jpg,12\n", "row 1 looks like a product"),
+    ],
+)
+def test_what_can_not_be_read_is_said(data: bytes, message: str) -> None:
+    with pytest.raises(SpreadsheetError, match=message):
+        imported(data)
+
+
+def test_an_xls_with_a_password_is_told_apart() -> None:
+    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(SpreadsheetError, match="protected with a password"):
+        imported(data)
+
+
+def test_what_is_not_read_is_named() -> None:
+    text = "Price list,,\n\nsku,photo,,price\nA,a.jpg,x,1\nsku,photo,,price\nB,b.jpg,,2\n"
+    found = imported(text, defaults={"category": "Cups"})
+    assert [(row.row, row.attributes) for row in found.rows] == [(4, {"column C": "x"}), (6, {})]
+    assert told(found, "note") == [
+        (1, None, "stands above the names of the columns and is left out: Price list"),
+        (5, None, "repeats the names of the columns and is left out"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ('"6" Pan",a.jpg', ['6" Pan', "a.jpg"]),
+        ('12" Pan,a.jpg', ['12" Pan', "a.jpg"]),
+        ('"12"" Pan","a.jpg"', ['12" Pan', "a.jpg"]),
+        ('"a, ""b""", "a.jpg" ', ['a, "b"', "a.jpg"]),
+        ('"",a.jpg', ["", "a.jpg"]),
+        ('"""",a.jpg', ['"', "a.jpg"]),
+        ('"two\nlines",a.jpg', ["two\nlines", "a.jpg"]),
+        ('"said\n""so""\n",a.jpg', ['said\n"so"', "a.jpg"]),
+    ],
+)
+def test_quotes_as_people_write_them(line: str, cells: list[str]) -> None:
+    table = read_table(f"name,photo\n{line}\nlast,b.jpg\n".encode(), "a.csv")
+    assert [list(record.cells) for record in table.records[1:]] == [cells, ["last", "b.jpg"]]
+    assert table.records[-1].number == 3
+
+
+@pytest.mark.parametrize("after", ['Hats,"b.jpg"', '"Hats",b.jpg', '"Hats, red","b.jpg"', 'x,""'])
+def test_an_unclosed_quote_costs_its_own_row_only(after: str) -> None:
+    table = read_table(f'name,photo\n"Shoes,a.jpg\n{after}\nBags,c.jpg\n'.encode(), "a.csv")
+    bad, next_row, last = table.records[1:]
+    assert (bad.number, bool(bad.problem)) == (2, True)
+    assert (next_row.number, next_row.problem) == (3, None)
+    assert last.cells == ("Bags", "c.jpg")
+
+
+def test_more_cells_than_the_header() -> None:
+    found = imported("sku,photo,category\nA,a.jpg,Cups,,\nB,b.jpg,Cups,,x\n")
+    assert [row.row for row in found.rows if row.ready] == [2]
+    assert told(found) == [(3, None, "has more cells than the header")]
+
+
+def test_doubled_names() -> None:
+    found = imported("sku,image,image,price,price,category\nA,a.jpg,b.jpg,1,2,Cups\n")
+    assert [(row.path, row.view) for row in found.rows] == [("a.jpg", "1"), ("b.jpg", "2")]
+    assert [row.price for row in found.rows] == [1, 1]
+    assert found.rows[0].attributes == {"price (2)": "2"}
+    detail = "a second column has the name price: it is kept as an attribute"
+    assert told(found, "note") == [(None, "price (2)", detail)]
+
+
+CELL = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Zl", "Zp"]), max_size=9
+)
+NEWLINED = st.lists(CELL, min_size=1, max_size=2).map("\n".join)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rows=st.lists(st.tuples(NEWLINED, NEWLINED, NEWLINED), max_size=6),
+    delimiter=st.sampled_from(",;\t|"),
+    newline=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_any_dialect_writes_is_read_back(
+    rows: list[tuple[str, str, str]], delimiter: str, newline: str, quoting: Any, encoding: str
+) -> None:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=newline, quoting=quoting)
+    writer.writerows([("sku", "name", "category"), *rows])
+    table = read_table(file.getvalue().encode(encoding), "a.csv")
+    stripped = [tuple(cell.strip() for cell in row) for row in rows]
+    records = {record.number: record.cells for record in table.records[1:]}
+    expected = {number: row for number, row in enumerate(stripped, start=2) if any(row)}
+    assert records == expected
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.text('",\n a', max_size=60))
+def test_no_text_is_lost(text: str) -> None:
+    """Whatever the quotes, every letter of the file is in a cell."""
+    table = read_table(f"sku,name\n{text}x".encode(), "a.csv")
+    read = "".join(cell for record in table.records[1:] for cell in record.cells)
+    assert read.count("a") == text.count("a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"a,' * 50_000,
+        '"a\n' * 50_000,
+        '"""a\n' * 40_000 + 'x"',
+        '"a,"b\n' * 30_000 + '"',
+        '"' * 200_001,
+        ('" ,' * 100_000) + "\n",
+        "a,b\n" * 19_000 + '"' + "a,b\n" * 900,
+    ],
+)
+def test_hostile_quotes_cost_linear_time(text: str) -> None:
+    start = time.process_time()
+    limits = Limits(rows=10**9, columns=10**9, cells=10**9, cell_characters=10**9)
+    read_table(b"sku,name\n" + text.encode(), "a.csv", limits)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "limits", "message"),
+    [
+        ("sku\n" + "a\n" * 20, Limits(bytes=10), "larger than 10 bytes"),
+        ("sku\n" + "a\n" * 20, Limits(rows=10), "more than 10 rows"),
+        ("sku,b\n" + "a,b\n" * 20, Limits(cells=10), "more than .* or 10 cells"),
+        ("sku\na,b,c,d\n", Limits(columns=3), "row 2 has 4 cells; at most 3"),
+        ("sku\nabcdef\n", Limits(cell_characters=5), "row 2, column A: the cell has more than 5"),
+    ],
+)
+def test_limits(text: str, limits: Limits, message: str) -> None:
+    with pytest.raises(SpreadsheetError, match=message):
+        read_table(text.encode(), "a.csv", limits)
+
+
+def test_ten_thousand_rows_take_less_than_three_seconds() -> None:
+    line = '{0},"Mug {0}, 6"" wide",Mugs,https://shop.example/{0}.jpg,"1,299.00",999.50,18%,Red\n'
+    rows = "".join(line.format(number) for number in range(10_000))
+    text = "sku,name,category,image,mrp,price,gst,colour\n" + rows
+    start = time.process_time()
+    found = imported(text)
+    took = time.process_time() - start
+    assert len([row for row in found.rows if row.ready]) == 10_000
+    assert took < 3
+
+
+# -- columns --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "fields"),
+    [
+        ("Variant SKU|Title|Image Src|Variant Price", "sku|name|raw_image|price"),
+        ("Product Code|Product Name|Photo|Selling Price (₹)", "sku|name|raw_image|price"),
+        ("ITEM_NO.|Item Name|File Name|List Price", "sku|name|filename|mrp"),
+        ("MPN|description|Main Image URL|R.R.P.", "sku|name|raw_image|attribute"),
+        ("part number|SKU|Image 1|Image 2", "attribute|sku|raw_image|raw_image"),
+        ("article|image_url_1|other-image-url2|VAT %", "sku|raw_image|raw_image|gst"),
+        ("Artikelnummer|Bezeichnung|Bild|Preis", "sku|name|raw_image|price"),
+        ("sku*|M.R.P.|Offer price|Brand", "sku|mrp|price|attribute"),
+        ("Product type|Tax|Image Position|Thumbnail", "category|gst|view|attribute"),
+    ],
+)
+def test_names_of_columns(names: str, fields: str) -> None:
+    header = names.replace("|", ",")
+    found = imported(f"{header}\na.jpg,b,c,1\n", defaults={"category": "Cups"})
+    assert list(found.mapping.values()) == fields.split("|")
+
+
+def test_the_mapping_can_be_changed() -> None:
+    text = "sku,code,photo,colour\nA,B,a.jpg,Red\n"
+    mapping = {"code": "sku", "colour": "view", "photo": "filename"}
+    found = imported(text, mapping=mapping, defaults={"category": "Cups"})
+    assert found.mapping == {"sku": "attribute"} | mapping
+    (row,) = found.rows
+    assert (row.sku, row.view, row.filename, row.attributes) == ("B", "Red", "a.jpg", {"sku": "A"})
+    left_out = imported(text, mapping={"colour": "left_out"}, defaults={"category": "Cups"})
+    assert left_out.rows[0].attributes == {"code": "B"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"mapping": {"nothing": "sku"}}, "names a column that is not there"),
+        ({"mapping": {"sku": "colour"}}, "unknown field"),
+        ({"mapping": {"sku": "name", "photo": "name"}}, "name can come from one column only"),
+        ({"conventions": {"sku": "comma"}}, "names no column of numbers"),
+        ({"conventions": {"price": "dot"}}, "must be one of point, comma"),
+        ({"defaults": {"price": "x"}}, "price: must be a number"),
+    ],
+)
+def test_choices_that_do_not_fit(choices: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpreadsheetError, match=message):
+        imported("sku,photo,price\nA,a.jpg,1\n", **choices)
+
+
+def test_pictures_are_found_by_content() -> None:
+    found = imported("sku,where\nA,https://shop.example/a.jpg\n", defaults={"category": "Cups"})
+    assert found.mapping["where"] == "raw_image"
+
+
+def test_attributes_end_at_fifty_and_eight_kilobytes() -> None:
+    names = [f"n{number}" for number in range(60)]
+    text = ",".join(["sku", "category", *names]) + "\nA,Cups," + ",".join(["v"] * 60) + "\n"
+    found = imported(text)
+    assert list(found.rows[0].attributes) == names[:50]
+    assert [column for _, column, _ in told(found, "note")] == names[50:]
+    large = imported(f"sku,category,big,small\nA,Cups,{'é' * 4_200},x\n")
+    assert large.rows[0].attributes == {"small": "x"}
+    assert told(large, "note")[0][:2] == (2, "big")
+
+
+def test_texts_that_are_too_long() -> None:
+    found = imported(f"sku,category,name\n{'s' * 101},Cups,{'n' * 201}\nB,{'c' * 150},x\n")
+    assert told(found) == [(2, "sku", "has 101 characters; at most 100 are allowed")]
+    (row,) = [row for row in found.rows if row.ready]
+    assert row.category == "c" * 99 + "…"
+    assert row.attributes == {"category": "c" * 150}
+
+
+def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
+    found = imported("sku,category,image\n,Cups,\nA,,a.jpg\nB,Cups,\n")
+    assert told(found) == [
+        (2, "image", "is required, or a SKU to find photos by"),
+        (3, "category", "is required"),
+    ]
+    assert [row.row for row in found.rows if row.ready] == [4]
+
+
+def test_skus_that_a_program_spoiled() -> None:
+    found = imported('sku,category\n="00123",Cups\n8.90123E+12,Cups\n')
+    assert found.rows[0].sku == "00123"
+    assert [(row, column) for row, column, _ in told(found)] == [(3, "sku")]
+
+
+def test_floats_that_were_skus() -> None:
+    assert [row.sku for row in imported("sku,category\n1042.0,C\n7.0,C\n").rows] == ["1042", "7"]
+    assert [row.sku for row in imported("sku,category\n1042.0,C\nA,C\n").rows] == ["1042.0", "A"]
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def amounts(*cells: str, name: str = "price", **choices: Any) -> Import:
+    lines = "".join(f"A{number}\tCups\t{cell}\n" for number, cell in enumerate(cells))
+    return imported(f"sku\tcategory\t{name}\n{lines}", **choices)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1299,00", "1.299,5"], ["1299.00", "1299.5"]),
+        (["1,299.00", "1,299"], ["1299.00", "1299"]),
+        (["1.299,00", "1.299"], ["1299.00", "1299"]),
+        (["1,29,900.00", "45,000"], ["129900.00", "45000"]),
+        (["1,29,900", "1,299"], ["129900", "1299"]),
+        (["1.299.000"], ["1299000"]),
+        (["₹ 1299", "Rs. 12.50", "INR 7", "Rs.1,299.00/-", "1299/-"], "1299 12.50 7 1299.00 1299"),
+        (["$12.99", "-$0.00", "12.99 USD"], ["12.99", "0.00", "12.99"]),
+        (["12,99 €", "€ 1.299,00", "1.299,-"], ["12.99", "1299.00", "1299.00"]),
+        (["CHF 1'299.50", "1’299.–"], ["1299.50", "1299.00"]),
+        (["1\u00a0299,50", "1\u2009299,00", "1\u202f299"], ["1299.50", "1299.00", "1299"]),
+        (["१२९९", "１２．５０"], ["1299", "12.50"]),
+        (["0,5"], ["0.5"]),
+        (["0.999", "10.00"], []),
+        (["10.000", "9.50"], ["10.000", "9.50"]),
+        ([".5"], ["0.5"]),
+    ],
+)
+def test_numbers(cells: list[str], values: list[str] | str) -> None:
+    found = amounts(*cells)
+    read = [str(row.price) for row in found.rows if row.ready]
+    expected = values.split() if isinstance(values, str) else values
+    assert read == (expected or ["10.00"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "detail"),
+    [
+        ("-5", "must be from 0 to 9999999999.99"),
+        ("(5.00)", "must be from 0 to 9999999999.99"),
+        ("5-", "must be from 0 to 9999999999.99"),
+        ("12.345,00", "does not fit the other numbers of the column, which are written like"),
+        ("1.5555", "must have at most two decimals"),
+        ("1E+05", "is written with an exponent"),
+        ("10%", "must be an amount, not a percentage"),
+        ("12 34", "does not fit"),
+        ("1,2345.00", "does not fit"),
+        ("cheap", "must be a number"),
+        ("9" * 61, "must be a number, not a text"),
+        ("12345678901", "must be from 0 to"),
+    ],
+)
+def test_what_is_no_amount_is_said(cell: str, detail: str) -> None:
+    found = amounts("9.99", "1.50", cell)
+    ((row, column, said),) = told(found)
+    assert (row, column) == (4, "price")
+    assert said.startswith(detail)
+    assert len([row for row in found.rows if row.ready]) == 2
+
+
+def test_what_stays_ambiguous_is_asked_and_can_be_answered() -> None:
+    found = amounts("1,299", "15", "2,500")
+    asked = "1,299 can be 1299 or 1.299: say which sign stands before the decimals"
+    assert told(found) == [(2, "price", f"{asked} (2 rows wait for this)")]
+    assert [row.ready for row in found.rows] == [False, True, False]
+    answered = amounts("1,299", "15", "2,500", conventions={"price": "point"})
+    assert [row.price for row in answered.rows] == [1299, 15, 2500]
+    assert answered.conventions["price"].reason == "chosen"
+    other = amounts("1,299", "15", "2,500", conventions={"price": "comma"})
+    assert [row.price for row in other.rows] == [Decimal("1.299"), 15, Decimal("2.500")]
+    assert told(other) == [(2, "price", "must have at most two decimals")]
+
+
+def test_a_column_of_both_kinds_is_asked() -> None:
+    found = amounts("1.299,00", "1,299.00")
+    ((row, _, detail),) = told(found)
+    assert row == 2
+    assert "numbers of both kinds" in detail
+
+
+def test_gst() -> None:
+    found = amounts("18%", "5", "12,5 %", "0,125", "120", name="GST")
+    assert [str(row.gst) for row in found.rows[:3]] == ["18", "5", "12.5"]
+    assert told(found) == [
+        (5, "GST", "must have at most two decimals"),
+        (6, "GST", "must be from 0 to 100"),
+    ]
+    fractions = amounts("0.18", "0.05", name="GST")
+    assert told(fractions, "note")[0][2].startswith("0.18 is read as 0.18 %: write 18 if")
+
+
+def test_no_amount() -> None:
+    found = amounts("-", "n/a", "", "5")
+    assert [row.price for row in found.rows] == [None, None, None, 5]
+    assert [row for row, _, _ in told(found, "note")] == [2, 3]
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    values=st.lists(st.decimals(0, 9_999_999, places=2), min_size=1, max_size=6),
+    style=st.sampled_from([(",", "."), (".", ","), ("'", "."), (" ", ","), ("\u202f", ",")]),
+    sign=st.sampled_from(["{}", "₹ {}", "{} €", "$\u00a0{}"]),
+)
+def test_written_numbers_are_read_back(
+    values: list[Decimal], style: tuple[str, str], sign: str
+) -> None:
+    group, decimal = style
+    table = str.maketrans({",": group, ".": decimal})
+    found = amounts(*(sign.format(f"{value:,.2f}".translate(table)) for value in values))
+    assert [row.price for row in found.rows] == values
+
+
+# -- pictures in cells ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "addresses"),
+    [
+        ("//cdn.shop.com/a.jpg", ["https://cdn.shop.com/a.jpg"]),
+        (" https://a.example/b c.jpg ", ["https://a.example/b%20c.jpg"]),
+        ("www.shop.example/a.jpg", ["https://www.shop.example/a.jpg"]),
+        ("cdn.shop.com/a.jpg", ["https://cdn.shop.com/a.jpg"]),
+        ("https://a.example/1.jpg,https://a.example/2.jpg", 2),
+        ("https://a.example/1.jpg | https://a.example/2.jpg", 2),
+        ("https://a.example/1.jpg;//a.example/2.jpg", 2),
+        ("https://a.example/1\nhttps://a.example/2", 2),
+        ("https://a.example/1.jpg https://a.example/2.jpg", 2),
+        ("https://a.example/a.jpg?crop=0,0,10,10", ["https://a.example/a.jpg?crop=0,0,10,10"]),
+        ("https://a.example/w_4,h_3/a.jpg", ["https://a.example/w_4,h_3/a.jpg"]),
+        ("https://a.example/x?s=1;t=2|3, https://a.example/y", 2),
+        ('=IMAGE("https://a.example/a.jpg"; 1)', ["https://a.example/a.jpg"]),
+        ('<img src="https://a.example/a.jpg">', ["https://a.example/a.jpg"]),
+        ("s3://bucket/raw/a.jpg", ["s3://bucket/raw/a.jpg"]),
+        ("/media/uploads/4f1c", ["/media/uploads/4f1c"]),
+        (
+            "https://drive.google.com/file/d/1AbCdEfGhIjKl/view?usp=sharing",
+            ["https://drive.google.com/uc?export=download&id=1AbCdEfGhIjKl"],
+        ),
+        (
+            "https://drive.google.com/open?id=1AbCdEfGhIjKl",
+            ["https://drive.google.com/uc?export=download&id=1AbCdEfGhIjKl"],
+        ),
+        (
+            "https://www.dropbox.com/scl/fi/ab/a.jpg?rlkey=k&dl=0",
+            ["https://www.dropbox.com/scl/fi/ab/a.jpg?rlkey=k&dl=1"],
+        ),
+        (
+            "https://me.sharepoint.com/:i:/g/a?e=4",
+            ["https://me.sharepoint.com/:i:/g/a?e=4&download=1"],
+        ),
+    ],
+)
+def test_addresses(cell: str, addresses: list[str] | int) -> None:
+    quoted = cell.replace('"', '""')
+    found = imported(f'sku,category,image\nA,Cups,"{quoted}"\n')
+    read = [row.raw_image for row in found.rows if row.ready]
+    if isinstance(addresses, int):
+        assert len(read) == addresses
+        assert [row.view for row in found.rows] == ["1", "2"]
+    else:
+        assert read == addresses
+
+
+@pytest.mark.parametrize(
+    ("cell", "detail"),
+    [
+        ("https://drive.google.com/drive/folders/1AbCdEfGhIjKl", "is a link to a folder of Google"),
+        ("https://www.dropbox.com/sh/abc/def?dl=0", "is a link to a folder of Dropbox"),
+        ("https://1drv.ms/i/s!abc", "is a link to a page of OneDrive"),
+        ("https://photos.app.goo.gl/abc", "is a link to a page of Google Photos"),
+        ("data:image/png;base64,AAAA", "holds the picture itself"),
+        ("#N/A", "holds the error #N/A"),
+    ],
+)
+def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
+    found = imported(f'sku,category,image\n,Cups,"{cell}"\n')
+    assert told(found)[0][2].startswith(detail)
+    assert not any(row.ready for row in found.rows)
+
+
+@pytest.mark.parametrize(
+    ("cell", "paths"),
+    [
+        (r"C:\photos\good.jpg", ["C:/photos/good.jpg"]),
+        (r"\\server\share\x.jpg", ["//server/share/x.jpg"]),
+        ("file:///C:/photos/x.jpg", ["C:/photos/x.jpg"]),
+        ("photos/A1/1.jpg", ["photos/A1/1.jpg"]),
+        ("a.jpg, b.jpg;c.png | d.webp", ["a.jpg", "b.jpg", "c.png", "d.webp"]),
+        ("Hat, red.jpg", ["Hat, red.jpg"]),
+        ("A1", ["A1"]),
+    ],
+)
+def test_files(cell: str, paths: list[str]) -> None:
+    found = imported(f'sku,category,image\nA,Cups,"{cell}"\n')
+    assert [row.path for row in found.rows] == paths
+    assert [row.filename for row in found.rows] == [path.rsplit("/", 1)[-1] for path in paths]
+
+
+def test_pictures_in_several_columns() -> None:
+    text = "sku,category,Front image,Back image,Variant image\nA,Cups,a.jpg,b.jpg,a.jpg\n"
+    found = imported(text)
+    assert [(row.path, row.view) for row in found.rows] == [("a.jpg", "front"), ("b.jpg", "back")]
+    detail = "names the picture of the column Front image again: taken once"
+    assert told(found, "note") == [(2, "Variant image", detail)]
+
+
+def test_a_file_name_beside_an_address_is_its_name() -> None:
+    text = "sku,category,image,filename\nA,Cups,https://shop.example/x?id=4,A_front.jpg\n"
+    (row,) = imported(text).rows
+    assert (row.raw_image, row.filename, row.path) == (
+        "https://shop.example/x?id=4",
+        "A_front.jpg",
+        None,
+    )
+
+
+# -- exports of shops -----------------------------------------------------------------------------
+
+
+def test_shopify_with_variants_and_further_pictures() -> None:
+    text = (
+        "Handle,Title,Type,Option1 Value,Variant SKU,Variant Price,Variant Compare At Price,"
+        "Image Src,Image Position,Variant Image\n"
+        "mug,Mug,Mugs,Red,M-R,9.00,10.00,//cdn.shop.com/1.jpg,1,\n"
+        "mug,,,Blue,M-B,8.00,,//cdn.shop.com/2.jpg,2,//cdn.shop.com/2.jpg\n"
+        "mug,,,,,,,//cdn.shop.com/3.jpg,3,\n"
+        "mug,,,Green,M-G,7.00,0.00,,,\n"
+        "cap,Cap,Caps,,,5.00,,//cdn.shop.com/4.jpg,1,\n"
+    )
+    found = imported(text)
+    assert found.layout == "Shopify"
+    assert [(row.row, row.sku, row.name, row.view) for row in found.rows] == [
+        (2, "M-R", "Mug", "1"),
+        (3, "M-B", "Mug", "2"),
+        (4, "M-R", "Mug", "3"),
+        (6, "cap", "Cap", "1"),
+    ]
+    assert [row.price for row in found.rows] == [9, 8, 9, 5]
+    assert [row.mrp for row in found.rows] == [10, None, 10, None]
+    assert told(found) == []
+    assert (5, None, "has no picture of its own, so nothing is made for it") in told(found, "note")
+
+
+def test_shopify_without_pictures_waits_for_photos() -> None:
+    found = imported("Handle,Title,Type,Variant SKU,Image Src\nmug,Mug,Mugs,M-R,\n")
+    assert [(row.sku, row.raw_image, row.ready) for row in found.rows] == [("M-R", None, True)]
+
+
+def test_woocommerce_with_variations() -> None:
+    text = (
+        "ID,Type,SKU,Name,Regular price,Sale price,Categories,Images,Parent\n"
+        '7,variable,P,Shirt,,,"Wear, Wear > Shirts",https://a.example/1.jpg,\n'
+        "8,variation,P-1,Shirt red,20,,,https://a.example/2.jpg,P\n"
+        "9,variation,P-2,Shirt blue,20,15,,https://a.example/3.jpg,id:7\n"
+    )
+    found = imported(text)
+    assert found.layout == "WooCommerce"
+    assert [(row.sku, row.category) for row in found.rows] == [
+        ("P", "Wear > Shirts"),
+        ("P-1", "Wear > Shirts"),
+        ("P-2", "Wear > Shirts"),
+    ]
+    assert [row.mrp for row in found.rows] == [None, 20, 20]
+    assert [row.price for row in found.rows] == [None, 20, 15]
+
+
+def test_problems_are_in_the_order_of_rows() -> None:
+    found = imported("sku,category,price\n,Cups,x\nB,,1\n,Cups,y\n")
+    assert [problem.row for problem in found.problems] == [2, 2, 3, 4, 4]
+    assert all(isinstance(problem, Problem) for problem in found.problems)

@@ -1,0 +1,284 @@
+"""Excel workbooks: what a person sees in the sheet is what is read, within limits."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets import Choices, Import, Limits, read_products, read_table
+
+HEADER = ("sku", "category", "image", "price")
+
+
+def workbook(*rows: tuple[Any, ...], change: Callable[[Worksheet], None] | None = None) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    for row in rows:
+        sheet.append(row)
+    if change:
+        change(sheet)
+    return saved(book)
+
+
+def saved(book: Workbook) -> bytes:
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def edited(data: bytes, name: str, edit: Callable[[str], str]) -> bytes:
+    """The workbook with one part of it changed, as other programs write it."""
+    source, file = zipfile.ZipFile(io.BytesIO(data)), io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.namelist():
+            text = source.read(part)
+            target.writestr(part, edit(text.decode()) if part == name else text)
+    return file.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def imported(data: bytes, **choices: Any) -> Import:
+    return read_products(read_table(data, "products.xlsx"), Choices(**choices))
+
+
+def told(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
+    wanted = levels or ("error", "question")
+    return [(one.row, one.column, one.detail) for one in found.problems if one.level in wanted]
+
+
+def first_cells(*values: Any, change: Callable[[Worksheet], None] | None = None) -> list[str]:
+    rows = [("sku",), *((value,) for value in values)]
+    table = read_table(workbook(*rows, change=change), "a.xlsx")
+    return [record.cells[0] for record in table.records[1:]]
+
+
+def test_values_are_read_as_they_are_seen() -> None:
+    values = (1042.0, "00123", 9.99, 0.1 + 0.2, 8901234567890, True, date(2026, 11, 28), " x ")
+    assert first_cells(*values) == [
+        *("1042", "00123", "9.99", "0.3", "8901234567890", "TRUE", "2026-11-28", "x"),
+    ]
+    assert first_cells(datetime(2026, 11, 28, 9, 30)) == ["2026-11-28 09:30:00"]
+
+
+def test_formats_that_change_what_is_read() -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet["A2"].number_format = "00000"
+        sheet["A3"].number_format = "0%"
+        sheet["A4"].number_format = "0.0%"
+        sheet["A5"].number_format = "#,##0.00"
+
+    assert first_cells(42, 0.18, 0.125, 1299.5, change=change) == [
+        "00042",
+        "18%",
+        "12.5%",
+        "1299.5",
+    ]
+
+
+def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
+    rows = [
+        ("A", "Cups", "a.jpg", 1.299),
+        ("B", "Cups", "b.jpg", 12),
+        ("C", "Cups", "c.jpg", "1,5"),
+    ]
+    found = imported(workbook(HEADER, *rows))
+    assert [str(row.price) for row in found.rows] == ["1.299", "12", "1.5"]
+    assert told(found) == [(2, "price", "must have at most two decimals")]
+
+
+def test_percentages() -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet["C2"].number_format = "0%"
+
+    rows = [("sku", "category", "gst"), ("A", "Cups", 0.18), ("B", "Cups", "5%"), ("C", "Cups", 12)]
+    assert [row.gst for row in imported(workbook(*rows, change=change)).rows] == [18, 5, 12]
+
+
+def test_a_formula_has_its_stored_value() -> None:
+    data = workbook(HEADER, ("A", "Cups", "a.jpg", "=2*5"))
+    calculated = edited(data, SHEET, lambda text: text.replace("<v></v>", "").replace("<v />", ""))
+    calculated = edited(calculated, SHEET, lambda text: text.replace("</f>", "</f><v>10</v>"))
+    assert [row.price for row in imported(calculated).rows] == [10]
+    found = imported(data)
+    ((row, column, detail),) = told(found)
+    assert (row, column, found.rows[0].ready) == (2, "price", False)
+    assert detail.startswith("is a formula without a stored value")
+
+
+def test_errors_of_formulas() -> None:
+    found = imported(
+        workbook(HEADER, ("A", "Cups", "a.jpg", "#N/A"), ("#REF!", "Cups", "b.jpg", 1))
+    )
+    assert [(row, column) for row, column, _ in told(found)] == [(2, "price"), (3, "sku")]
+
+
+def test_links_behind_texts() -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet["C2"].hyperlink = "https://shop.example/a.jpg"
+
+    formula = '=HYPERLINK("https://shop.example/b.jpg","photo")'
+    rows = [("A", "Cups", "photo", 1), ("B", "Cups", formula, 1)]
+    found = imported(workbook(HEADER, *rows, change=change))
+    assert [row.raw_image for row in found.rows] == [
+        "https://shop.example/a.jpg",
+        "https://shop.example/b.jpg",
+    ]
+
+
+def test_a_sku_that_became_a_date_or_lost_digits() -> None:
+    rows = [(date(2026, 3, 1), "Cups", "a.jpg", 1), (12345678901234567, "Cups", "b.jpg", 1)]
+    found = imported(workbook(HEADER, *rows))
+    assert [(row, column) for row, column, _ in told(found)] == [(2, "sku"), (3, "sku")]
+
+
+def test_merged_cells_count_for_each_row() -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet.merge_cells("A2:A3")
+        sheet.merge_cells("B2:B3")
+
+    rows = [("A", "Cups", "a.jpg", 1), (None, None, "b.jpg", 1)]
+    found = imported(workbook(HEADER, *rows, change=change))
+    assert [(row.sku, row.category, row.path) for row in found.rows] == [
+        ("A", "Cups", "a.jpg"),
+        ("A", "Cups", "b.jpg"),
+    ]
+    note = (None, None, "cells merged over several rows count for each of these rows")
+    assert told(found, "note") == [note]
+
+
+def test_the_sheet_with_the_products_is_found() -> None:
+    book = Workbook()
+    notes = book.active
+    assert isinstance(notes, Worksheet)
+    notes.title = "Instructions"
+    notes.append(("How to fill in this template",))
+    sheet = book.create_sheet("Template")
+    for row in (("Our shop",), (), HEADER, (), ("A", "Cups", "a.jpg", 1)):
+        sheet.append(row)
+    hidden = book.create_sheet("Hidden")
+    hidden.append(HEADER)
+    hidden.sheet_state = "hidden"
+    found = imported(saved(book))
+    assert found.form == "Excel workbook, sheet 'Template'"
+    assert [row.row for row in found.rows] == [5]
+    assert told(found, "note") == [
+        (None, None, "other sheets were not read: 'Instructions'"),
+        (3 - 2, None, "stands above the names of the columns and is left out: Our shop"),
+    ]
+
+
+def test_pictures_inside_the_workbook_are_named() -> None:
+    file = io.BytesIO(workbook(HEADER, ("A", "Cups", "a.jpg", 1)))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("xl/media/image1.png", b"picture")
+    found = imported(file.getvalue())
+    note = "1 pictures inside the workbook were not read: give them as files"
+    assert told(found, "note") == [(None, None, note)]
+
+
+def test_the_same_rows_as_a_csv() -> None:
+    rows = [
+        ("A-1", "Cups", "https://shop.example/a.jpg", "1.299,50"),
+        ("B", "Hats", "b.jpg", "7,25"),
+    ]
+    csv = "\n".join(";".join(row) for row in (HEADER, *rows))
+    from_csv = read_products(read_table(csv.encode(), "a.csv"))
+    assert imported(workbook(HEADER, *rows)).rows == from_csv.rows
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("xl/workbook.bin", "binary workbook"),
+        ("Index/Document.iwa", "Apple Numbers"),
+        ("content.xml", "OpenDocument"),
+        ("word/document.xml", "text document"),
+        ("photo.jpg", "is a ZIP, not a spreadsheet"),
+    ],
+)
+def test_other_files_in_a_zip(name: str, message: str) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, b"")
+    with pytest.raises(SpreadsheetError, match=message):
+        read_table(file.getvalue(), "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "<worksheet",
+        lambda text: text.replace('r="2"', 'r="x"'),
+        lambda text: re.sub("inlineStr.*?</c>", 's"><v>9999</v></c>', text),
+        lambda text: '<!DOCTYPE a [<!ENTITY b "c">]>' + text.replace("<v>", "<v>&b;"),
+    ],
+)
+def test_a_damaged_workbook_is_refused_in_words(damage: Callable[[str], str]) -> None:
+    data = edited(workbook(HEADER, ("A", "Cups", "a.jpg", 1)), SHEET, damage)
+    with pytest.raises(SpreadsheetError, match=r"damaged|no visible sheet"):
+        read_table(data, "a.xlsx")
+
+
+def bomb(part: str, size: int) -> bytes:
+    file = io.BytesIO(workbook(HEADER, ("A", "Cups", "a.jpg", 1)))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(part, b" " * size)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet2.xml", "xl/media/image1.png"])
+def test_a_bomb_is_refused_before_it_is_unpacked(part: str) -> None:
+    data = bomb(part, 60_000_000)
+    assert len(data) < 100_000
+    start = time.process_time()
+    with pytest.raises(SpreadsheetError, match="unpacks to more than"):
+        read_table(data, "a.xlsx")
+    assert time.process_time() - start < 0.5
+
+
+def test_a_zip_that_states_a_huge_directory_is_refused() -> None:
+    data = bytearray(workbook(HEADER))
+    end = data.rfind(b"PK\x05\x06")
+    data[end + 12 : end + 16] = struct.pack("<L", 2**31)
+    with pytest.raises(SpreadsheetError, match="holds more than"):
+        read_table(bytes(data), "a.xlsx")
+
+
+@pytest.mark.parametrize("reference", ["XFD2", "ZZ2"])
+def test_a_cell_far_to_the_right_is_refused(reference: str) -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet[reference] = "x"
+
+    with pytest.raises(SpreadsheetError, match=f"column {reference[:-1]}; at most 500 columns"):
+        read_table(workbook(HEADER, change=change), "a.xlsx")
+
+
+def test_a_cell_far_below_costs_little() -> None:
+    def change(sheet: Worksheet) -> None:
+        sheet["A1048576"] = "Z"
+        sheet["B1048576"] = "Cups"
+
+    start = time.process_time()
+    found = imported(workbook(HEADER, ("A", "Cups", "a.jpg", 1), change=change))
+    assert [row.row for row in found.rows] == [2, 1_048_576]
+    assert time.process_time() - start < 3
+
+
+def test_too_many_rows() -> None:
+    data = workbook(HEADER, *[("A", "Cups", "a.jpg", 1)] * 30)
+    with pytest.raises(SpreadsheetError, match="more than 20 rows"):
+        read_table(data, "a.xlsx", Limits(rows=20))
