@@ -21,6 +21,7 @@ from packshot.errors import (
     EnhancerError,
     FetchError,
     PackshotError,
+    PartlyUnavailable,
     RateLimited,
     Unavailable,
 )
@@ -310,6 +311,28 @@ def test_an_outage_costs_no_attempt(shop: Shop, error: Unavailable) -> None:
         return shop.status(product_id) == "pending_review"
 
     until(done)
+
+
+@only_sqlite
+def test_what_one_product_waits_for_pauses_no_other(shop: Shop) -> None:
+    bad = shop.create()[0]
+
+    def plan(kind: str, variant: int | None) -> None:
+        if not healthy:
+            raise PartlyUnavailable("its bucket is away", retry_after=60)
+
+    healthy: list[int] = []
+    shop.enhancer.plan = plan
+    worker = shop.worker(1)
+    worker.start()
+    until(lambda: shop.catalog.product(bad).error is not None)
+    healthy += shop.create(3)
+    until(lambda: all(shop.status(number) == "pending_review" for number in healthy))
+    assert worker.problem() is None
+    waiting = shop.catalog.product(bad)
+    assert (waiting.status, waiting.attempts, waiting.error) == ("pending", 0, "its bucket is away")
+    shop.hurry()
+    until(lambda: shop.status(bad) == "pending_review")
 
 
 def test_a_fault_that_should_not_be_costs_an_attempt_and_no_slot(shop: Shop) -> None:

@@ -118,7 +118,7 @@ class Connection(Generic[ClientT]):
 
         try:
             yield self._client()
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, RecursionError) as error:
             trouble = in_words(error, self.resource, permission)
             self._remember(permission, trouble)
             raise trouble from error
@@ -189,6 +189,11 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
         )
     if isinstance(error, boto.ParamValidationError):
         return NotConfigured(f"{resource.knob} is not valid: {_short(error)}", code="aws_setting")
+    if isinstance(error, RecursionError):  # boto3 asks for the region, is redirected, asks...
+        return NotConfigured(
+            f"{resource.words} answers every request with a redirect: check AWS_ENDPOINT_URL",
+            code="aws_setting",
+        )
     return Unavailable(
         f"{resource.words} does not answer: {_short(error)}; check {resource.knob} and the network"
     )

@@ -9,6 +9,7 @@ PackshotError(message, code=, retryable=)
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
 |- Unavailable            a part Packshot needs is away; nobody's fault, attempts are given back
 |  |- RateLimited         slow down; `retry_after` says for how long
+|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others go on
 |  |- Stopping            this process is about to end; another one goes on
 |  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
 |- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
@@ -106,6 +107,12 @@ class RateLimited(Unavailable):
     """The service says: slow down. `retry_after` is in seconds."""
 
     code = "rate_limited"
+
+
+class PartlyUnavailable(Unavailable):
+    """Only this product's bucket, host or object is away: it waits, the worker goes on."""
+
+    code = "partly_unavailable"
 
 
 class Stopping(Unavailable):

@@ -11,7 +11,7 @@ from typing import Protocol
 from packshot.database.engine import Database, at_head
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.enhancers.contract import Enhancer, Ledger
-from packshot.errors import FetchError, PackshotError
+from packshot.errors import PackshotError
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.products.catalog import Catalog
@@ -19,13 +19,14 @@ from packshot.products.retention import Retention
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.settings import Settings
-from packshot.storage import LocalStorage, RawBuckets, Storage, read_own
+from packshot.storage import LocalStorage, RawBuckets, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.claims import Claims
 from packshot.work.ledger import DatabaseLedger
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
+from packshot.work.raw_images import RawImages
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
@@ -53,6 +54,7 @@ class Services:
     parts: Parts
     webhooks: Webhooks
     retention: Retention
+    raw_images: RawImages
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -109,9 +111,11 @@ def build(settings: Settings) -> Services:
     enhancer = choose_enhancer(settings, ledger, pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
+    fetcher = Fetcher(settings.raw_image_hosts)
+    raw_images = RawImages(storage, raw_buckets(settings), fetcher)
     parts = Parts(
         claims=Claims(database, settings.lease_seconds, wanted, outbox),
-        read_raw=raw_reader(storage, raw_buckets(settings), Fetcher(settings.raw_image_hosts)),
+        read_raw=raw_images.read,
         storage=storage,
         pixels=pixels,
         enhancer=enhancer,
@@ -133,6 +137,7 @@ def build(settings: Settings) -> Services:
         parts,
         webhooks,
         retention,
+        raw_images,
     )
 
 
@@ -162,8 +167,9 @@ def choose_storage(settings: Settings) -> Storage:
 
 
 def raw_buckets(settings: Settings) -> RawBuckets:
-    own = (settings.s3_bucket,) if settings.s3_bucket else ()
-    return RawBuckets((*own, *settings.s3_raw_buckets), settings.aws_region)
+    """Those of sellers; our own is read through the storage, which knows its keys."""
+    names = set(settings.s3_raw_buckets) - {settings.s3_bucket}
+    return RawBuckets(sorted(names), settings.aws_region)
 
 
 def choose_ledger(
@@ -197,26 +203,3 @@ def output_spec(settings: Settings) -> OutputSpec:
 
         return OutputSpec(aspect, max_side=longest_side(settings.enhanced_image_size, aspect))
     return OutputSpec(aspect)
-
-
-def raw_reader(storage: Storage, buckets: RawBuckets, fetcher: Fetcher) -> Callable[[str], bytes]:
-    """Our own objects and listed buckets are read directly; the rest are strangers' addresses."""
-
-    def read(raw_image: str) -> bytes:
-        try:
-            return read_as_written(raw_image)
-        except FetchError as error:
-            # The S3 console writes a space as a plus, other programs mean a plus by it.
-            spaces = raw_image.startswith("http") and "+" in raw_image
-            if error.code != "no_such_object" or not spaces:
-                raise
-        return read_as_written(raw_image.replace("+", "%20"))
-
-    def read_as_written(raw_image: str) -> bytes:
-        key = storage.own_key(raw_image)
-        if key is not None:
-            return read_own(storage, key)
-        data = buckets.read(raw_image)
-        return fetcher.fetch(raw_image) if data is None else data
-
-    return read

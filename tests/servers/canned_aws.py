@@ -15,9 +15,9 @@ from servers.ports import HOST
 
 @dataclass(frozen=True)
 class Answer:
-    """One response: a dict is sent as JSON (SQS), text as it stands (S3's XML)."""
+    """One response: a dict is sent as JSON (SQS), text (S3's XML) and bytes as they stand."""
 
-    body: Mapping[str, Any] | str = field(default_factory=dict)
+    body: Mapping[str, Any] | str | bytes = field(default_factory=dict)
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0  # seconds
@@ -34,17 +34,26 @@ def s3_error(code: str, status: int, message: str = "it is", **headers: str) -> 
 
 
 class CannedAws:
-    """Gives the answers in turn, the last one for ever, and keeps what was asked."""
+    """Gives the answers in turn, the last one for ever, and keeps what was asked.
 
-    def __init__(self, *answers: Answer) -> None:
+    `by_path` comes first: the answer of the first entry that is part of the request's path.
+    """
+
+    def __init__(self, *answers: Answer, by_path: Mapping[str, Answer] | None = None) -> None:
         self.answers = list(answers)
+        self.by_path = dict(by_path or {})
         self.asked: list[tuple[str, bytes]] = []  # operation or method and path, body
         self.headers: list[dict[str, str]] = []
+        self.connections = 0  # accepted so far
         self.hang_up = False  # True: close the connection after each answer
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                owner.connections += 1
+                super().setup()
 
             def answer(self) -> None:
                 owner.reply(self)
@@ -56,7 +65,8 @@ class CannedAws:
 
         self._server = ThreadingHTTPServer((HOST, 0), Handler)
         self._server.daemon_threads = True
-        self.endpoint = f"http://{HOST}:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.endpoint = f"http://{HOST}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -65,12 +75,16 @@ class CannedAws:
         target = request.headers.get("X-Amz-Target", f"{request.command} {request.path}")
         self.asked.append((target.removeprefix("AmazonSQS."), request.rfile.read(size)))
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        self._send(request, answer)
+        self._send(request, self._answer_to(request.path))
+
+    def _answer_to(self, path: str) -> Answer:
+        for part, answer in self.by_path.items():
+            if part in path:
+                return answer
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def _send(self, request: BaseHTTPRequestHandler, answer: Answer) -> None:
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        data = text.encode()
+        data = _as_bytes(answer.body)
         time.sleep(answer.delay)
         request.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -90,3 +104,9 @@ class CannedAws:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _as_bytes(body: Mapping[str, Any] | str | bytes) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()

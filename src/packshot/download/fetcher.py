@@ -8,7 +8,6 @@ look a name up, so DNS can't change its answer between check and connect. A redi
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import http.client
 import io
@@ -27,7 +26,19 @@ from urllib3.response import BaseHTTPResponse
 
 from packshot.background import in_background
 from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
-from packshot.errors import FetchError, Unavailable
+from packshot.download.failures import (
+    NOT_DOWNLOADED,
+    check_means,
+    connection_error,
+    failed,
+    no_such_host,
+    seconds_until_retry,
+    status_error,
+    timed_out,
+    too_large,
+    unreachable,
+)
+from packshot.errors import FetchError
 
 __all__ = ["FetchLimits", "Fetcher", "ParsedUrl", "check_url", "is_public", "redacted"]
 
@@ -36,17 +47,6 @@ Connector = Callable[[str, int, float], socket.socket]
 
 _CHUNK_BYTES = 65_536
 _REDIRECTS = {301, 302, 303, 307, 308}
-_RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
-_STATUS_ADVICE = {
-    401: ("forbidden", "; the picture must be readable without signing in"),
-    403: ("forbidden", "; the picture must be readable without signing in"),
-    404: ("not_found", ""),
-    410: ("not_found", ""),
-}
-_NOT_DOWNLOADED = "the picture could not be downloaded: "
-_LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
-# What this machine has too few of, which is not the host's fault.
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 # A name that does not exist, or has no address: both stay so until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _REQUEST_HEADERS = {
@@ -115,6 +115,10 @@ class Fetcher:
         # Made when first needed: loading the system's authorities takes tens of milliseconds.
         return self._given_tls or ssl.create_default_context()
 
+    def check(self, url: str) -> None:
+        """Raise a permanent `FetchError` for an address that can't be fetched, by its text."""
+        check_url(url, self._allowed_hosts)
+
     def fetch(self, url: str) -> bytes:
         """The bytes behind `url`, at most `limits.max_bytes`; not yet known to be a picture.
 
@@ -127,7 +131,7 @@ class Fetcher:
             if isinstance(answer, bytes):
                 return answer
             page = answer
-        raise _failed(
+        raise failed(
             f"{page.place} redirects more than {self._limits.redirects} times; "
             "give the address it ends at",
             code="too_many_redirects",
@@ -148,10 +152,10 @@ class Fetcher:
                         f"{response.status} from {page.place}",
                         code="refused",
                         retryable=True,
-                        retry_after=_retry_after(response.headers.get("Retry-After")),
+                        retry_after=seconds_until_retry(response.headers.get("Retry-After")),
                     )
         except FetchError as error:
-            error.message = error.message.removeprefix(_NOT_DOWNLOADED)
+            error.message = error.message.removeprefix(NOT_DOWNLOADED)
             raise
 
     def _ask(self, page: ParsedUrl, deadline: _Deadline) -> bytes | ParsedUrl:
@@ -192,44 +196,40 @@ class Fetcher:
 
     def _connected(self, page: ParsedUrl, deadline: _Deadline) -> socket.socket:
         """A socket to the first address that answers, all of them having been judged."""
-        failure: OSError = TimeoutError()
-        for address in self._judged_addresses(page, deadline):
+        failures: list[OSError] = []
+        addresses = self._judged_addresses(page, deadline)
+        for address in addresses:
             seconds = min(self._limits.connect, deadline.remaining())
             if seconds <= 0:
-                raise _timed_out(page)
+                raise timed_out(page)
             try:
                 return self._connector(address, page.port, seconds)
             except OSError as error:
-                failure = error
-        if failure.errno in _OURS:
-            raise Unavailable(
-                f"this process can open no connection ({failure.strerror}): raise its limit"
-                " (ulimit -n), or find what uses them up"
-            ) from failure
-        if isinstance(failure, TimeoutError):
-            raise _timed_out(page) from failure
-        raise _failed(
-            f"{page.place} does not accept connections", code="unreachable", retryable=True
-        ) from failure
+                check_means(error)
+                failures.append(error)
+        raise unreachable(page, addresses, failures) from failures[-1]
 
     def _judged_addresses(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
         addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
         if not addresses:
-            raise _no_such_host(page)
+            raise no_such_host(page)
         # One bad address condemns the name: which of them gets used is not ours to gamble on.
         if not page.listed and not all(is_public(address) for address in addresses):
-            raise _failed(f"{page.place} is not on the public internet", code="blocked_address")
+            raise failed(f"{page.place} is not on the public internet", code="blocked_address")
         return addresses
 
     def _look_up(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
         try:
             return _in_time(deadline, lambda: self._resolver(page.host, page.port))
         except TimeoutError as error:
-            raise _timed_out(page) from error
+            raise timed_out(page) from error
+        except UnicodeError as error:  # a label that the system's resolver can't take
+            raise no_such_host(page) from error
         except OSError as error:
             if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_HOST:
-                raise _no_such_host(page) from error
-            raise _failed(
+                raise no_such_host(page) from error
+            check_means(error)
+            raise failed(
                 f"the name {page.host} can't be looked up just now", code="dns", retryable=True
             ) from error
 
@@ -254,25 +254,25 @@ class Fetcher:
         except (FetchError, ValueError) as error:
             why = error.message if isinstance(error, FetchError) else "it can't be read"
             code = error.code if isinstance(error, FetchError) else "bad_url"
-            raise _failed(
+            raise failed(
                 f"{page.place} redirects to an address that can't be used: {why}", code=code
             ) from error
         if page.scheme == "https" and following.scheme == "http":
-            raise _failed(f"{page.place} redirects from https to http", code="insecure_redirect")
+            raise failed(f"{page.place} redirects from https to http", code="insecure_redirect")
         return following
 
     def _body(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
         if response.status != 200:
-            raise _status_error(page, response)
+            raise status_error(page, response)
         _check_not_encoded(page, response)
         limit = self._limits.max_bytes
         if (response.length_remaining or 0) > limit:
-            raise _too_large(page, limit)
+            raise too_large(page, limit)
         body = io.BytesIO()
         while chunk := response.read(_CHUNK_BYTES):
             body.write(chunk)
             if body.tell() > limit:
-                raise _too_large(page, limit)
+                raise too_large(page, limit)
         return body.getvalue()
 
 
@@ -313,7 +313,11 @@ class _Watchdog:
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self.fired = False
         # A copy, as TLS takes the original's descriptor away; it is still the same connection.
-        self._sock = sock.dup()
+        try:
+            self._sock = sock.dup()
+        except OSError as error:
+            check_means(error)
+            raise
         self._timer = threading.Timer(seconds, self._fire)
         self._timer.daemon = True
 
@@ -344,10 +348,11 @@ def _explained(page: ParsedUrl, watchdog: _Watchdog) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        raise _connection_error(page, error, timed_out=watchdog.fired) from error
+        check_means(error)
+        raise connection_error(page, error, out_of_time=watchdog.fired) from error
     # The shut-down socket looks like the plain end of a body that has no Content-Length.
     if watchdog.fired:
-        raise _timed_out(page)
+        raise timed_out(page)
 
 
 def _in_time(deadline: _Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
@@ -363,7 +368,7 @@ def _check_not_encoded(page: ParsedUrl, response: BaseHTTPResponse) -> None:
     content = response.headers.get("Content-Encoding", "").strip().lower()
     transfer = response.headers.get("Transfer-Encoding", "").strip().lower()
     if content not in ("", "identity") or transfer not in ("", "identity", "chunked"):
-        raise _failed(
+        raise failed(
             f"{page.place} sent it compressed, though asked not to; serve the file as it is",
             code="encoded",
         )
@@ -375,66 +380,3 @@ def _as_utf8(header: str) -> str:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return header
-
-
-def _failed(
-    reason: str, *, code: str, retryable: bool = False, retry_after: float | None = None
-) -> FetchError:
-    return FetchError(
-        f"{_NOT_DOWNLOADED}{reason}",
-        code=code,
-        retryable=retryable,
-        retry_after=retry_after,
-    )
-
-
-def _timed_out(page: ParsedUrl) -> FetchError:
-    return _failed(f"{page.place} took too long to answer", code="timed_out", retryable=True)
-
-
-def _no_such_host(page: ParsedUrl) -> FetchError:
-    return _failed(
-        f"there is no host named {page.host}; check the address for a typing error",
-        code="no_such_host",
-    )
-
-
-def _too_large(page: ParsedUrl, limit: int) -> FetchError:
-    return _failed(
-        f"the file at {page.place} is larger than {limit / 1_000_000:g} MB; give a smaller one",
-        code="too_large",
-    )
-
-
-def _connection_error(page: ParsedUrl, error: Exception, *, timed_out: bool) -> FetchError:
-    if timed_out or isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return _timed_out(page)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _failed(
-            f"the certificate of {page.place} is not valid ({error.verify_message})",
-            code="bad_certificate",
-        )
-    return _failed(f"the connection to {page.place} broke off", code="broken_off", retryable=True)
-
-
-def _status_error(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
-    status = response.status
-    code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
-    if status in _RETRYABLE_STATUS or status >= 500:
-        return _failed(
-            f"{status} from {page.place}",
-            code="server_error" if status >= 500 else "busy",
-            retryable=True,
-            retry_after=_retry_after(response.headers.get("Retry-After")),
-        )
-    return _failed(f"{status} from {page.place}{advice}", code=code)
-
-
-def _retry_after(header: str | None) -> float | None:
-    """Seconds from now; None when the server did not say, or nothing that can be read."""
-    if header is None:
-        return None
-    try:
-        return urllib3.Retry(retry_after_max=_LONGEST_RETRY_AFTER).parse_retry_after(header)
-    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
-        return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from packshot.errors import NotConfigured, NotFound, Unavailable
+from packshot.errors import FetchError, NotConfigured, NotFound, Unavailable
 from packshot.storage.contract import Chunks, checked, key_below
 
 #: A temporary file as old as this was left by a process that died.
@@ -69,7 +69,7 @@ class LocalStorage:
         return path
 
     def get(self, key: str) -> bytes:
-        with self._troubles(key):
+        with self._reading(key):
             return self._path(key).read_bytes()
 
     def exists(self, key: str) -> bool:
@@ -77,7 +77,7 @@ class LocalStorage:
             return self._path(key).is_file()
 
     def open(self, key: str) -> Chunks:
-        with self._troubles(key):
+        with self._reading(key):
             file = self._path(key).open("rb")
             return Chunks(file, os.fstat(file.fileno()).st_size)
 
@@ -119,6 +119,24 @@ class LocalStorage:
 
     def _path(self, key: str) -> Path:
         return self._root / checked(key)
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        """What keeps this one object from being read is its own when the folder works."""
+        try:
+            with self._troubles(key):
+                yield
+        except Unavailable as error:
+            if self.health() is not None:
+                raise
+            cause = error.__cause__
+            reason = cause.strerror if isinstance(cause, OSError) else error.message
+            raise FetchError(
+                f"the object {key} can't be read ({reason}), though others can: check its file"
+                f" under MEDIA_DIR={self._root}",
+                code="unreadable_object",
+                retryable=True,
+            ) from error
 
     @contextmanager
     def _troubles(self, key: str | None = None) -> Iterator[None]:

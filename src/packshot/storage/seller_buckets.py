@@ -2,67 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Final
 
 from packshot.aws import Connection, Resource
+from packshot.backoff import Chance, backoff
+from packshot.errors import FetchError, NotFound, PartlyUnavailable, Unavailable
 from packshot.storage.contract import all_of
-from packshot.storage.s3 import READ, S3Chunks, endpoint_of, refused, s3_client
-from packshot.storage.s3_addresses import bucket_and_key, parse_s3_url, s3_address
+from packshot.storage.s3_addresses import (
+    bucket_and_key,
+    check_object_key,
+    parse_s3_url,
+    s3_address,
+)
+from packshot.storage.s3_reading import S3Reader, endpoint_of, s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+#: Before a bucket that is away is asked again, at most (seconds).
+LONGEST_PAUSE: Final = 300.0
+#: A product is tried again anyway, and a slot should not wait long for a bucket that is away.
+ATTEMPTS: Final = 2
 
 
 class RawBuckets:
     """Buckets whose objects are read with the application's own credentials.
 
-    With no names it reads nothing, and boto3 is not loaded.
+    With no names it reads nothing, and boto3 is not loaded. There is one client for each bucket
+    that is named, whatever region an address names: boto3 follows a bucket to its region.
     """
 
     def __init__(
-        self, names: Sequence[str], region: str | None, endpoint_url: str | None = None
+        self,
+        names: Sequence[str],
+        region: str | None,
+        endpoint_url: str | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Chance = random.random,
     ) -> None:
-        self._names = frozenset(names)
-        self._region = region
-        self._endpoint_url = endpoint_url
-        self._connections: dict[tuple[str, str | None], Connection[S3Client]] = {}
+        make = partial(s3_client, region, endpoint_url, pool=16, attempts=ATTEMPTS)
+        self._endpoint = endpoint_of(endpoint_url)
+        self._buckets = {name: _SellerBucket(name, make, clock, chance) for name in names}
 
     def read(self, raw_image: str) -> bytes | None:
         """The bytes of an object in one of the buckets, at most 20 MB; None for any other URL.
 
-        Raises FetchError when the object is missing, forbidden, archived or too large.
+        Raises FetchError for what concerns this object: no such key, forbidden, archived, too
+        large. Raises PartlyUnavailable when its bucket does not answer for other objects either.
         """
         address = self._find(raw_image)
         if address is None:
             return None
-        bucket, key, region = address
-        connection = self._connection(bucket, region or self._region)
-        with connection.asking(READ) as s3, refused(bucket, key):
-            answer = s3.get_object(Bucket=bucket, Key=key)
-        chunks = S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], connection)
-        return all_of(chunks, f"{key} in the bucket {bucket}")
+        bucket, key = address
+        check_object_key(key)
+        return self._buckets[bucket].read(key)
 
-    def has(self, raw_image: str) -> bool:
-        """Is this the address of an object in one of the buckets? Nothing is asked."""
-        return self._find(raw_image) is not None
+    def check(self, raw_image: str) -> bool:
+        """Is this an object in one of the buckets, by its text? FetchError for an unusable key."""
+        address = self._find(raw_image)
+        if address is not None:
+            check_object_key(address[1])
+        return address is not None
 
-    def _find(self, raw_image: str) -> tuple[str, str, str | None] | None:
+    def _find(self, raw_image: str) -> tuple[str, str] | None:
         address = parse_s3_url(raw_image) or self._at_endpoint(raw_image)
-        return address if address is not None and address[0] in self._names else None
+        return address if address is not None and address[0] in self._buckets else None
 
-    def _at_endpoint(self, url: str) -> tuple[str, str, str | None] | None:
+    def _at_endpoint(self, url: str) -> tuple[str, str] | None:
         """With another endpoint than Amazon's, its own path-style URLs are understood too."""
-        endpoint = endpoint_of(self._endpoint_url)
-        if endpoint is None or not url.startswith(endpoint + "/"):
+        if self._endpoint is None or not url.startswith(self._endpoint + "/"):
             return None
-        return s3_address(*bucket_and_key(None, url.removeprefix(endpoint).partition("?")[0]), None)
+        path = url.removeprefix(self._endpoint).partition("?")[0]
+        return s3_address(*bucket_and_key(None, path))
 
-    def _connection(self, bucket: str, region: str | None) -> Connection[S3Client]:
-        """One for each bucket and region; boto3 itself follows a bucket to another region."""
-        if (bucket, region) not in self._connections:
-            make = partial(s3_client, region, self._endpoint_url, pool=16)
-            resource = Resource(f"the S3 bucket {bucket}", "S3_RAW_BUCKETS")
-            self._connections.setdefault((bucket, region), Connection(make, resource))
-        return self._connections[bucket, region]
+
+class _SellerBucket:
+    """One bucket. While it is away nobody waits for it: products that need it are sent on."""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[..., S3Client],
+        clock: Callable[[], float],
+        chance: Chance,
+    ) -> None:
+        connection = Connection(make, Resource(f"the S3 bucket {name}", "S3_RAW_BUCKETS"))
+        self._name = name
+        self._reader = S3Reader(connection, name, is_ours=False)
+        self._clock, self._chance = clock, chance
+        self._away: PartlyUnavailable | None = None
+        self._in_a_row = 0  # pauses
+        self._ends = 0.0  # of the present pause, by the clock
+
+    def read(self, key: str) -> bytes:
+        left = self._ends - self._clock()
+        if self._away is not None and left > 0:
+            raise _again(self._away, left)
+        try:
+            data = self._read(key)
+        except Unavailable as error:
+            raise self._rest(error) from error
+        except FetchError:
+            self._is_back()
+            raise
+        self._is_back()
+        return data
+
+    def _read(self, key: str) -> bytes:
+        try:
+            return all_of(self._reader.open(key), f"{key} in the bucket {self._name}")
+        except NotFound:
+            raise FetchError(
+                f"the picture could not be read: s3://{self._name}/{key} does not exist",
+                code="no_such_object",
+            ) from None
+
+    def _rest(self, error: Unavailable) -> PartlyUnavailable:
+        """Several may find it away at the same moment: that is one pause."""
+        if self._clock() >= self._ends:
+            self._in_a_row += 1
+            pause = backoff(self._in_a_row, self._chance, longest=LONGEST_PAUSE)
+            self._ends = self._clock() + max(pause, error.retry_after or 0.0)
+        self._away = _again(error, self._ends - self._clock())
+        return self._away
+
+    def _is_back(self) -> None:
+        self._away, self._ends, self._in_a_row = None, 0.0, 0
+
+
+def _again(error: Unavailable, seconds: float) -> PartlyUnavailable:
+    return PartlyUnavailable(error.message, code=error.code, retry_after=seconds)

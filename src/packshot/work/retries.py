@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from packshot.backoff import Chance, backoff, jittered
-from packshot.errors import FetchError, LostClaim, ProductError, RateLimited, Stopping, Unavailable
+from packshot.errors import (
+    FetchError,
+    LostClaim,
+    PartlyUnavailable,
+    ProductError,
+    RateLimited,
+    Stopping,
+    Unavailable,
+)
 from packshot.queues.contract import Queue
 from packshot.work.claims import Claims
 from packshot.work.outages import Outage
@@ -37,6 +45,9 @@ class Retries:
         match error:
             case Stopping():
                 self.give_back_all([job])
+            case PartlyUnavailable():  # no reason to pause: other products don't need it
+                self.patience.log_waiting(error)
+                self._give_back(job, error, error.retry_after or 1.0)
             case RateLimited():
                 self.outage.slow_down(error)
                 self._give_back(job, error, error.retry_after or 1.0)

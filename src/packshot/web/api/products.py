@@ -13,7 +13,6 @@ from flask import Response, request
 from packshot.errors import FetchError, PackshotError
 from packshot.products.intake import Created, Idempotency
 from packshot.web.api import examples
-from packshot.web.api.raw_images import check_raw_image
 from packshot.web.api.schemas import (
     Answer,
     Batch,
@@ -68,7 +67,7 @@ def _with_good_addresses(batch: Batch) -> Batch:
     rows, faults = dict(batch.rows), list(batch.faults)
     for index, row in batch.rows.items():
         try:
-            check_raw_image(row.raw_image, services())
+            services().raw_images.check(row.raw_image)
         except FetchError as error:
             place = pointer(("products", index, "raw_image"))
             faults.append(Fault(place, error.code, error.message))

@@ -1,0 +1,211 @@
+"""Reading objects of a bucket, and telling what concerns one object from what concerns them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from packshot.aws import (
+    CLOCK,
+    EXPIRED,
+    REFUSED_KEYS,
+    SLOW_DOWN,
+    Connection,
+    code_of,
+    status_of,
+)
+from packshot.errors import FetchError, NotFound
+from packshot.storage.contract import Chunks, other_bytes
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_s3 import S3Client
+
+#: Where no object ever is: asked for to see whether others can be read.
+UNUSED_KEY: Final = "uploads/none"
+#: The right to read, as an error names it.
+READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
+ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+#: What may be different in a minute, though the bucket works: credentials may have been renewed
+#: between the two questions.
+PASSING_STATUS: Final = frozenset({307, 408, 429, 500, 502, 503, 504})
+PASSING_CODES: Final = EXPIRED | REFUSED_KEYS | CLOCK | {"RequestTimeout"}
+
+
+class S3Reader:
+    """Reads one bucket. Any object may be the one that S3 can't give: what it answers for a key
+    that nobody uses tells whether the bucket works.
+
+    `is_ours`: S3_BUCKET, which has to answer that there is no such key. A seller's bucket may
+    refuse to say that, and what it denies fails the product that asks for it.
+    """
+
+    def __init__(self, connection: Connection[S3Client], bucket: str, *, is_ours: bool) -> None:
+        self._connection = connection
+        self._bucket = bucket
+        self._is_ours = is_ours
+        self._checksums = {"ChecksumMode": "ENABLED"} if is_ours else {}
+
+    def open(self, key: str) -> Chunks:
+        """An object to stream, with its size.
+
+        Raises NotFound; FetchError for what is this object's alone; PartlyUnavailable when its
+        bytes are not those that were stored; else Unavailable, here and while it is read.
+        """
+        with self._asking(key) as s3:
+            answer = s3.get_object(Bucket=self._bucket, Key=key, **self._checksums)  # type: ignore[arg-type]
+        return _S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self, key)
+
+    def has(self, key: str) -> bool:
+        """Is there such an object? Raises as `open` does."""
+        try:
+            with self._asking(key) as s3:
+                self._head(s3, key)
+        except NotFound:
+            return False
+        return True
+
+    def _head(self, s3: S3Client, key: str) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            s3.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if status_of(error) in {400, 403}:  # a HEAD can't say why: a GET does
+                s3.get_object(Bucket=self._bucket, Key=key, Range="bytes=0-0")["Body"].close()
+                return
+            raise
+
+    @contextmanager
+    def _asking(self, key: str) -> Iterator[S3Client]:
+        with self._connection.asking(READ) as s3, self._judging(s3, key):
+            yield s3
+
+    @contextmanager
+    def _judging(self, s3: S3Client, key: str) -> Iterator[None]:
+        """boto3's errors over this object as ours; those over the bucket stay as they are."""
+        from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+
+        try:
+            yield
+        except FlexibleChecksumError as error:
+            raise other_bytes(key) from error
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) in ABSENT:
+                raise NotFound(f"there is no object {key}") from None
+            if _concerns_all(error):
+                raise
+            fault = _fault_of(error, self._bucket, key)
+            if fault is None or self._is_ours:
+                self._ask_for_none(s3)
+            raise fault or _unreadable(error, self._bucket, key) from error
+
+    def _ask_for_none(self, s3: S3Client) -> None:
+        """Raise what is wrong with the bucket: its answer for a key nobody uses."""
+        from botocore.exceptions import ClientError
+
+        try:
+            s3.get_object(Bucket=self._bucket, Key=UNUSED_KEY)["Body"].read()
+        except ClientError as error:
+            fine = ABSENT if self._is_ours else ABSENT | {"AccessDenied"}
+            if code_of(error) not in fine:
+                raise
+
+
+class _S3Chunks(Chunks):
+    """A body on its way from S3, judged like the answer it came with."""
+
+    def __init__(self, stream: BinaryIO, size: int, reader: S3Reader, key: str) -> None:
+        super().__init__(stream, size)
+        self._reader, self._key = reader, key
+
+    def __next__(self) -> bytes:
+        with self._reader._asking(self._key):
+            return super().__next__()
+
+
+def _code(error: Exception) -> str:
+    from botocore.exceptions import ClientError
+
+    return code_of(error) if isinstance(error, ClientError) else ""
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Surely no matter of one object: nobody was reached, or S3 asks to slow down."""
+    from botocore import exceptions as boto
+
+    nobody_reached = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
+    return isinstance(error, nobody_reached) or _code(error) in SLOW_DOWN
+
+
+def _unreadable(error: Exception, bucket: str, key: str) -> FetchError:
+    from botocore.exceptions import ClientError
+
+    answered, passes = "the answer broke off or took too long", True
+    if isinstance(error, ClientError):
+        status, code = status_of(error), code_of(error)
+        answered = f"S3 answered {status} {code}"
+        passes = status in PASSING_STATUS or code in PASSING_CODES
+    return FetchError(
+        f"the picture could not be read: s3://{bucket}/{key}: {answered}, and reads others",
+        code="unreadable_object",
+        retryable=passes,
+    )
+
+
+def _fault_of(error: Exception, bucket: str, key: str) -> FetchError | None:
+    what = f"the picture could not be read: s3://{bucket}/{key}"
+    match _code(error):
+        case "NoSuchBucket":
+            return FetchError(f"{what}: there is no such bucket", code="no_such_object")
+        case "AccessDenied" if "kms:" in str(error):
+            return FetchError(
+                f"{what} is encrypted: allow kms:Decrypt on its key in the IAM policy of the AWS"
+                " credentials in use",
+                code="forbidden_object",
+            )
+        case "AccessDenied" | "AllAccessDisabled":
+            return FetchError(
+                f"{what} is forbidden, or does not exist: allow s3:GetObject on"
+                f" arn:aws:s3:::{bucket}/* and s3:ListBucket on arn:aws:s3:::{bucket}",
+                code="forbidden_object",
+            )
+        case "InvalidObjectState":
+            return FetchError(f"{what} is archived: restore it first", code="archived_object")
+        case "InvalidRequest" if "server side encryption" in str(error).casefold():
+            return FetchError(
+                f"{what} is encrypted with a key of its own (SSE-C): store it without one",
+                code="encrypted_object",
+            )
+        case _:
+            return None
+
+
+def endpoint_of(endpoint_url: str | None) -> str | None:
+    """The address in place of Amazon's: given, or in the environment as boto3 reads it."""
+    known = (
+        endpoint_url,
+        os.environ.get("AWS_ENDPOINT_URL_S3"),
+        os.environ.get("AWS_ENDPOINT_URL"),
+    )
+    return next((url.rstrip("/") for url in known if url), None)
+
+
+def s3_client(
+    region: str | None, endpoint_url: str | None, session: Session, *, pool: int, attempts: int = 3
+) -> S3Client:
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=pool,
+        # Ours is sent with every object; stores that speak S3 don't all know the newer ones.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path" if endpoint_of(endpoint_url) else "auto"},
+    )
+    return session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
