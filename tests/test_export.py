@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from support.shop import API_KEYS, SECRETS, Json, Shop
 
 from packshot.cli import main
 from packshot.products import export
-from packshot.products.export import COLUMNS, FORMULA, _cell
+from packshot.products.export import COLUMNS, _cell
 
 
 @pytest.fixture
@@ -103,12 +105,75 @@ def test_an_empty_export_is_a_header_or_nothing(shop: Shop) -> None:
     assert shop.ask("GET", "/api/export?format=xlsx").status_code == 422
 
 
-@given(st.text(max_size=20))
-def test_no_text_begins_a_formula(text: str) -> None:
-    cell = _cell(text)
-    assert not cell.startswith(FORMULA)
-    assert not cell.strip().startswith(FORMULA)
-    assert cell in (text, f"'{text}")
+#: What a spreadsheet runs, what it skips before it, and where it may begin a cell.
+RUNS = "=+-@＝＋－＠﹦﹢﹣﹫\u2212"
+SKIPS = [
+    "",
+    " ",
+    "\t",
+    "\r",
+    "\n",
+    '"',
+    "\u00a0",
+    "\u3000",
+    "\x00",
+    "\x1f",
+    "\u200d",
+    "\ufeff",
+    ' "',
+]
+SPLITS = [
+    "",
+    ";",
+    "a;",
+    "a,",
+    "a|",
+    "a\t",
+    "a\r",
+    "a\n",
+    "a\r\n",
+    "a;b;",
+    "a\v",
+    "a\f",
+    ";;",
+    "; ;",
+]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_text_runs_wherever_a_spreadsheet_splits_it(run: str) -> None:
+    for before, skipped in product(SPLITS, SKIPS):
+        written = _cell(f"{before}{skipped}{run}1+1;b")
+        for cell in re.split(r"[,;|\t\r\n\v\f]", written):
+            assert not cell.lstrip("".join(SKIPS)).startswith(tuple(RUNS)), written
+
+
+@given(st.text(alphabet=st.sampled_from("=+-@;,|\t\r\n \"'a1＝"), max_size=12))
+def test_only_apostrophes_are_added_and_nothing_begins_a_formula(text: str) -> None:
+    written = _cell(text)
+    assert written.replace("'", "") == text.replace("'", "")
+    assert _cell(written) == written
+    for cell in re.split(r"[,;|\t\r\n]", written):
+        assert not cell.lstrip(' "').startswith(tuple(RUNS))
+
+
+@pytest.mark.parametrize(
+    "text", ["Women's", "a=b", "x - y", "50% off; new", "a-b", "Shoes, red", ""]
+)
+def test_other_text_is_written_as_it_is(text: str) -> None:
+    assert _cell(text) == text
+
+
+def test_a_spreadsheet_that_splits_at_semicolons_runs_nothing(shop: Shop) -> None:
+    """Excel in most of Europe reads the same file so."""
+    evil = 'Lamp;=HYPERLINK("http://evil.example";"x")'
+    product_id, _ = shop.reviewable(variants=1, category=evil)
+    approve(shop, product_id)
+    csv_text = shop.ask("GET", "/api/export").get_data(as_text=True)
+    for cells in csv.reader(io.StringIO(csv_text, newline=""), delimiter=";"):
+        assert not any(cell.lstrip().startswith(("=", '"=')) for cell in cells)
+    [line] = lines(shop)
+    assert line["category"] == evil  # JSON lines are for programs
 
 
 def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path) -> None:

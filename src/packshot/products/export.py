@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -22,9 +23,17 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     "jsonl": "application/x-ndjson",
 }
 PAGE: Final = 500
-#: A spreadsheet takes a cell that begins so for a formula, full-width forms included
-#: (owasp.org/www-community/attacks/CSV_Injection).
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+#: What a spreadsheet may take for the beginning of a formula: OWASP's list, full-width and small
+#: forms included (owasp.org/www-community/attacks/CSV_Injection), and the minus sign.
+_FORMULA: Final = r"[=+\-@＝＋－＠﹦﹢﹣﹫\u2212]"
+#: What it may skip before one: blanks, quotes, control and invisible characters.
+_SKIPPED: Final = (
+    r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"
+)
+#: Where a cell begins: at its first character and, for a spreadsheet that splits lines otherwise
+#: than by commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
+_BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|[,;|\t\r\n\v\f])(?={_SKIPPED}{_FORMULA}))")
 
 
 class ApprovedImage(SellerFields):
@@ -123,12 +132,11 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    """Numbers as they are; text that a spreadsheet would run gets an apostrophe before it."""
+    """Numbers as they are; before text that a spreadsheet would run comes an apostrophe."""
     if value is None:
         return ""
     if isinstance(value, str):
-        starts = value.startswith(FORMULA) or value.strip().startswith(FORMULA)
-        return f"'{value}" if starts else value
+        return _BEGINS.sub(r"\1'", value)
     return str(_plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
 
 
