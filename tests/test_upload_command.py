@@ -37,7 +37,7 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
         ("Mugs,{photo},100.001,90,,", "mrp: must have at most two decimals"),
         ("Mugs,{photo},,90,,", "mrp: is required"),
         (f"{'m' * 101},{{photo}},100,90,,", "category: must have 1 to 100 characters"),
-        ("Mugs,text.jpg,100,90,,", "raw_image: The file is not a JPEG, PNG or WebP picture."),
+        ("Mugs,text.jpg,100,90,,", "raw_image: The file is text, not a JPEG, PNG, WebP"),
         ("Mugs,empty.jpg,100,90,,", "raw_image: The file is empty."),
         ("Mugs,nothing.jpg,100,90,,", "raw_image: can't read "),
         ("Mugs,/media/usb/phone.jpg,100,90,,", "raw_image: can't read "),

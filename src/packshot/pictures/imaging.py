@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from packshot.errors import PictureError
+from packshot.pictures.decoding import Header, load, open_picture
+from packshot.pictures.kinds import sniff
+from packshot.pictures.limits import MAX_BYTES, MIN_SIDE
+from packshot.pictures.vips import decoding, vips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_BYTES = 20_000_000
-MAX_PIXELS = 50_000_000
-MAX_SCANS = 100  # 1,000 scans of 49 MP keep a decoder busy for 31 s (measured)
-MIN_SIDE = 24
-MAX_ASPECT = 20
+__all__ = [
+    "MAX_BYTES",
+    "Encoded",
+    "Header",
+    "OutputSpec",
+    "encode_array",
+    "finish",
+    "fit",
+    "normalise",
+    "previews_of",
+    "read_header",
+    "sniff",
+    "to_array",
+]
+
 NORMALISED_SIDE = 4096
 NORMALISED_QUALITY = 95
 PREVIEW_SIDES = (320, 1600)
@@ -61,68 +71,44 @@ class OutputSpec:
     min_side: int = 64
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a picture says of itself before it is decoded; width and height as they are shown."""
-
-    mime_type: str
-    width: int
-    height: int
-    has_alpha: bool
-    subsampled: bool  # its colours are stored at half resolution (4:2:0), as phones and WebP do
-    colour_managed: bool  # it has an ICC profile, or is CMYK: its colours need converting
-    metadata: tuple[str, ...]  # names of the embedded blobs: EXIF, XMP, ICC profile, ...
-
-
 # ---- bytes in
-
-
-def sniff(data: bytes) -> str | None:
-    """The media type by content ("image/jpeg", "image/png", "image/webp"), None for all else."""
-    if data[:3] == b"\xff\xd8\xff":
-        return "image/jpeg"
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None
 
 
 def read_header(data: bytes) -> Header:
     """Check everything that can be checked before decoding. Raises PictureError with its code."""
-    mime_type = _check_bytes(data)
-    with _decoding():
-        image = _vips().Image.new_from_buffer(data, "", access="sequential")
-        fields = image.get_fields()
-        turned = image.get("orientation") >= 5 if "orientation" in fields else False
-        _check_frames(image.get("n-pages") if "n-pages" in fields else 1)
-        chroma = image.get("jpeg-chroma-subsample") if mime_type == "image/jpeg" else ""
-    _check_size(image.width, image.height)
-    return Header(
-        mime_type,
-        *((image.height, image.width) if turned else (image.width, image.height)),
-        has_alpha=bool(image.hasalpha()),
-        colour_managed=image.interpretation == "cmyk" or "icc-profile-data" in fields,
-        subsampled=chroma == "4:2:0" or mime_type == "image/webp",
-        metadata=tuple(name for name in fields if name.endswith("-data") or "comment" in name),
-    )
+    return open_picture(data).header
 
 
 def normalise(data: bytes) -> Encoded:
     """The copy everything later reads: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    JPEG at quality 95, or PNG when some pixel is really see-through. Raises PictureError.
+    JPEG at quality 95, or PNG when some pixel is really see-through; never more than MAX_BYTES,
+    so that it is always taken again. Raises PictureError.
     """
-    header = read_header(data)
-    with _decoding():
-        image = _load(data, header, NORMALISED_SIDE).copy_memory()
+    opened = open_picture(data)
+    with decoding():
+        image = load(opened, NORMALISED_SIDE).copy_memory()
         if image.hasalpha() and image[image.bands - 1].min() < 255:
-            encoded = _png(image)
-            return Encoded(encoded, "image/png", image.width, image.height, _previews(image))
-        image = _opaque(image, WHITE)
-        # Never keep more colour resolution than the photo had: 4:4:4 costs 30 % more bytes.
-        encoded = _jpeg(image, NORMALISED_QUALITY, subsample=header.subsampled)
-        return Encoded(encoded, "image/jpeg", image.width, image.height, _previews(image))
+            image, encoded = _see_through(image)
+        else:
+            # Never keep more colour resolution than the photo had: 4:4:4 costs 30 % more bytes.
+            image, encoded = _within(
+                _opaque(image, WHITE),
+                MAX_BYTES,
+                lambda image, quality: _jpeg(image, quality, opened.header.subsampled),
+                NORMALISED_QUALITY,
+            )
+        mime_type = sniff(encoded) or ""
+        return Encoded(encoded, mime_type, image.width, image.height, _previews(image))
+
+
+def _see_through(image: Any) -> tuple[Any, bytes]:
+    """As PNG, with fewer pixels where it would not be taken again: photos pack badly."""
+    while len(encoded := _png(image)) > MAX_BYTES:
+        share = min(0.9, 0.97 * (MAX_BYTES / len(encoded)) ** 0.5)
+        side = round(max(image.width, image.height) * share)
+        image = image.thumbnail_image(side, height=side).copy_memory()
+    return image, encoded
 
 
 def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
@@ -130,9 +116,9 @@ def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
 
     Fitted into `max_side` pixels while decoding, which is much cheaper than shrinking afterwards.
     """
-    header = read_header(data)
-    with _decoding():
-        pixels: NDArray[Any] = _load(data, header, max_side).numpy()
+    opened = open_picture(data)
+    with decoding():
+        pixels: NDArray[Any] = load(opened, max_side).numpy()
         return pixels
 
 
@@ -141,10 +127,10 @@ def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
 
     White below see-through parts; upright, sRGB, no metadata. For sending a picture somewhere.
     """
-    header = read_header(data)
-    with _decoding():
-        image = _opaque(_load(data, header, max_side), WHITE)
-        return _jpeg(image, quality, subsample=header.subsampled)
+    opened = open_picture(data)
+    with decoding():
+        image = _opaque(load(opened, max_side), WHITE)
+        return _jpeg(image, quality, subsample=opened.header.subsampled)
 
 
 # ---- pixels out
@@ -152,15 +138,15 @@ def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
 
 def encode_array(pixels: NDArray[Any], quality: int = 95) -> bytes:
     """uint8 pixels as JPEG with full colour resolution (H x W x 3), or as PNG (H x W x 4, RGBA)."""
-    image = _vips().Image.new_from_array(pixels, interpretation="srgb")
+    image = vips().Image.new_from_array(pixels, interpretation="srgb")
     return _png(image) if image.hasalpha() else _jpeg(image, quality, subsample=False)
 
 
 def previews_of(data: bytes) -> dict[int, bytes]:
     """The previews of a picture of ours, made anew from what is stored."""
-    header = read_header(data)
-    with _decoding():
-        return _previews(_load(data, header, max(PREVIEW_SIDES)))
+    opened = open_picture(data)
+    with decoding():
+        return _previews(load(opened, max(PREVIEW_SIDES)))
 
 
 def finish(data: bytes, spec: OutputSpec, provenance: str | None = None) -> Encoded:
@@ -170,134 +156,24 @@ def finish(data: bytes, spec: OutputSpec, provenance: str | None = None) -> Enco
     an IPTC digital source type ("compositeWithTrainedAlgorithmicMedia"), written as XMP. Raises
     PictureError, `picture_too_small` when it would need enlarging more than 3 times.
     """
-    header = read_header(data)
-    side = _longer_side(header, spec)
-    with _decoding():
-        image = _load(data, header, side, enlarge=side > max(header.width, header.height))
-        image = _opaque(image.copy_memory(), spec.background or WHITE)
-        image = _pad(image, spec)
-        image, encoded = _within(image, spec, provenance)
+    opened = open_picture(data)
+    side = _longer_side(opened.header, spec)
+    xmp = None if provenance is None else _provenance_xmp(provenance)
+    with decoding():
+        enlarge = side > max(opened.header.width, opened.header.height)
+        image = load(opened, side, enlarge).copy_memory()
+        image = _pad(_opaque(image, spec.background or WHITE), spec)
+        image, encoded = _within(
+            image,
+            spec.max_bytes or MAX_BYTES,
+            lambda image, quality: _jpeg(image, quality, xmp=xmp),
+            spec.quality,
+            spec.min_side,
+        )
         return Encoded(encoded, "image/jpeg", image.width, image.height, _previews(image))
 
 
-# ---- checks before decoding
-
-
-def _check_bytes(data: bytes) -> str:
-    if not data:
-        raise PictureError("The file is empty.", code="picture_empty")
-    if len(data) > MAX_BYTES:
-        raise PictureError(
-            f"The file has {len(data) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB are allowed.",
-            code="picture_too_large",
-        )
-    mime_type = sniff(data)
-    if mime_type is None:
-        raise PictureError("The file is not a JPEG, PNG or WebP picture.", code="not_a_picture")
-    if mime_type == "image/jpeg":
-        _check_scans(data)
-    if mime_type == "image/png" and b"acTL" in data[: data.find(b"IDAT") + 1]:
-        _check_frames(2)
-    return mime_type
-
-
-def _check_scans(data: bytes) -> None:
-    if data.count(b"\xff\xda") > MAX_SCANS and count_scans(data) > MAX_SCANS:
-        raise PictureError(
-            f"The JPEG has more than {MAX_SCANS} scans, which no camera writes; "
-            "save it again with a picture editor.",
-            code="picture_too_many_scans",
-        )
-
-
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
-
-
-def count_scans(data: bytes) -> int:
-    """A JPEG's start-of-scan markers (FF DA), without those of embedded thumbnails and trailers."""
-    scans, position = 0, 2
-    while marker := _MARKER.search(data, position):
-        code, position = marker.group(1)[0], marker.end()
-        if code == 0xD9:  # end of image
-            break
-        scans += code == 0xDA
-        if code not in (0x01, 0xD8):  # those two alone have no length
-            position += max(int.from_bytes(data[position : position + 2], "big"), 2)
-    return scans
-
-
-def _check_frames(frames: int) -> None:
-    if frames > 1:
-        raise PictureError(
-            "The picture is animated; send a single still picture.", code="picture_animated"
-        )
-
-
-def _check_size(width: int, height: int) -> None:
-    size = f"The picture has {width} x {height} pixels"
-    if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{size}; at most {MAX_PIXELS / 1e6:.0f} million are allowed.",
-            code="picture_too_many_pixels",
-        )
-    if min(width, height) < MIN_SIDE:
-        raise PictureError(
-            f"{size}; each side needs at least {MIN_SIDE}.", code="picture_too_small"
-        )
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PictureError(f"{size}; that is too narrow.", code="picture_too_narrow")
-
-
-# ---- libvips
-
-
-@cache
-def _vips() -> Any:
-    """pyvips, imported and locked down on first use: processes that never decode never load it."""
-    os.environ.setdefault("VIPS_CONCURRENCY", "1")
-    import pyvips
-
-    pyvips.cache_set_max(0)
-    pyvips.concurrency_set(1)
-    pyvips.block_untrusted_set(True)
-    pyvips.operation_block_set("VipsForeignLoad", True)
-    for loader in ("Jpeg", "Png", "Webp"):
-        pyvips.operation_block_set(f"VipsForeignLoad{loader}", False)
-    return pyvips
-
-
-@contextmanager
-def _decoding() -> Iterator[None]:
-    """libvips' errors as ours. Running out of memory is no fault of the picture's: MemoryError."""
-    vips = _vips()
-    try:
-        yield
-    except vips.Error as error:
-        if "out of memory" in str(error).lower():
-            raise MemoryError(str(error)) from error
-        raise PictureError(
-            "The picture is damaged or cut short; export or upload it again.",
-            code="picture_damaged",
-        ) from error
-
-
-def _load(data: bytes, header: Header, max_side: int | None, enlarge: bool = False) -> Any:
-    """Decode, fit, turn upright and convert to 8-bit sRGB; nothing is decoded that shrinks away."""
-    side = max_side or max(header.width, header.height)
-    # Asking for sRGB where there is no profile to convert from costs 30 times the decoding.
-    profile = {"output_profile": "srgb"} if header.colour_managed else {}
-    image = _vips().Image.thumbnail_buffer(
-        data,
-        side,
-        height=side,
-        size="both" if enlarge else "down",
-        # libvips 8.18 forgets thumbnail's own `fail_on` and decodes cut-off JPEGs: tell the loader.
-        option_string="[fail_on=error]",
-        **profile,
-    )
-    if image.interpretation != "srgb" or image.format != "uchar":
-        image = image.colourspace("srgb").cast("uchar")
-    return image
+# ---- encoding
 
 
 def _opaque(image: Any, background: tuple[int, int, int]) -> Any:
@@ -308,7 +184,7 @@ def _jpeg(image: Any, quality: int, subsample: bool = True, xmp: bytes | None = 
     """JPEG without any metadata but `xmp`. libvips alone would stop subsampling from quality 90."""
     if xmp is not None:
         image = image.copy()
-        image.set_type(_vips().GValue.blob_type, "xmp-data", xmp)
+        image.set_type(vips().GValue.blob_type, "xmp-data", xmp)
     encoded: bytes = image.jpegsave_buffer(
         Q=quality,
         subsample_mode="on" if subsample else "off",
@@ -399,17 +275,22 @@ def _border(image: Any) -> tuple[tuple[int, ...], bool]:
     return tuple(int(value) for value in median), bool(near)
 
 
-def _within(image: Any, spec: OutputSpec, provenance: str | None) -> tuple[Any, bytes]:
-    """The picture as JPEG of at most `max_bytes`: first the quality gives way, then the size."""
-    xmp = None if provenance is None else _provenance_xmp(provenance)
+def _within(
+    image: Any,
+    max_bytes: int,
+    encode: Callable[[Any, int], bytes],
+    quality: int,
+    min_side: int = MIN_SIDE,
+) -> tuple[Any, bytes]:
+    """The picture encoded in at most `max_bytes`: first the quality gives way, then the size."""
     while True:
-        for quality in _qualities(spec.quality):
-            encoded = _jpeg(image, quality, xmp=xmp)
-            if spec.max_bytes is None or len(encoded) <= spec.max_bytes:
+        for lower in _qualities(quality):
+            encoded = encode(image, lower)
+            if len(encoded) <= max_bytes:
                 return image, encoded
-        if min(image.width, image.height) * 0.8 < spec.min_side:
+        if min(image.width, image.height) * 0.8 < min_side:
             raise PictureError(
-                f"The picture can't be made smaller than {spec.max_bytes} bytes.",
+                f"The picture can't be made smaller than {max_bytes} bytes.",
                 code="picture_too_large",
             )
         image = image.resize(0.8).copy_memory()

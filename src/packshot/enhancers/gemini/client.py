@@ -6,7 +6,7 @@ import json
 import os
 import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -171,7 +171,7 @@ def _checked_url(url: str) -> str:
     return url
 
 
-def _contents(request: Request) -> Sequence[Any]:
+def _contents(request: Request) -> list[Any]:
     from google.genai import types
 
     return [types.Part.from_bytes(data=request.photo, mime_type="image/jpeg"), request.words]

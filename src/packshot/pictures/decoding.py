@@ -1,0 +1,239 @@
+"""One way in for every format: what a picture says of itself, then its pixels, upright in sRGB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from packshot.errors import PictureError
+from packshot.pictures import heif, jpeg, kinds, limits, png, tiff, webp
+from packshot.pictures.vips import decoding, vips
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture says of itself before it is decoded; width and height as they are shown."""
+
+    mime_type: str
+    width: int
+    height: int
+    has_alpha: bool
+    subsampled: bool  # its colours are stored at half resolution (4:2:0), as phones and WebP do
+    colour_managed: bool  # it states its colour otherwise than as sRGB, which needs converting
+    metadata: tuple[str, ...]  # names of the embedded blobs: EXIF, XMP, ICC profile, ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A picture that passed every check which needs no decoding."""
+
+    header: Header
+    load: Callable[[int, bool], Any] = field(repr=False)  # (side, enlarge) -> libvips image
+
+
+def open_picture(data: bytes) -> Opened:
+    """Check everything that can be checked before decoding. Raises PictureError with its code."""
+    mime_type = _check_bytes(data)
+    with decoding():
+        return OPENERS[mime_type](data)
+
+
+def load(opened: Opened, max_side: int | None = None, enlarge: bool = False) -> Any:
+    """Decode, fit, turn upright and convert to 8-bit sRGB; nothing is decoded that shrinks away."""
+    header = opened.header
+    image = opened.load(max_side or max(header.width, header.height), enlarge)
+    if image.interpretation != "srgb" or image.format != "uchar":
+        image = image.colourspace("srgb").cast("uchar")
+    return image
+
+
+def _check_bytes(data: bytes) -> str:
+    if not data:
+        raise PictureError("The file is empty.", code="picture_empty")
+    if len(data) > limits.MAX_BYTES:
+        raise PictureError(
+            f"The file has {len(data) / 1e6:.1f} MB; "
+            f"at most {limits.MAX_BYTES / 1e6:.0f} MB are allowed.",
+            code="picture_too_large",
+        )
+    kind = kinds.recognise(data)
+    if kind.mime_type is None:
+        raise PictureError(
+            f"The file is {kind.words}, not a {kinds.ACCEPTED_WORDS} picture; {kind.advice}.",
+            code="not_a_picture",
+        )
+    return kind.mime_type
+
+
+# ---- one format each
+
+
+def _open_jpeg(data: bytes) -> Opened:
+    unwrapped = jpeg.unwrap(data)
+    limits.check_size(*unwrapped.size)
+    limits.check_held(unwrapped.held, *unwrapped.size, "in several scans (progressive)")
+    image = _header_of(unwrapped.data)
+    if jpeg.says_adobe_rgb(_exif(image)) and "icc-profile-data" not in image.get_fields():
+        from packshot.pictures import colour
+
+        unwrapped.data = jpeg.with_profile(unwrapped.data, colour.adobe_rgb())
+        image = _header_of(unwrapped.data)
+    subsampled = image.get("jpeg-chroma-subsample") == "4:2:0"
+    header = _header("image/jpeg", image, subsampled, unwrapped.metadata)
+
+    def decode(side: int, enlarge: bool) -> Any:
+        jpeg.check_complete(unwrapped.data)
+        # libvips 8.18 forgets thumbnail's own `fail_on` and decodes cut-off JPEGs: tell the loader.
+        return _thumbnail(unwrapped.data, "[fail_on=error]", header, side, enlarge)
+
+    return Opened(header, decode)
+
+
+def _open_png(data: bytes) -> Opened:
+    unwrapped = png.unwrap(data)
+    image = _header_of(unwrapped.data)
+    limits.check_size(image.width, image.height)
+    limits.check_held(unwrapped.held, image.width, image.height, "in interlaced form")
+    header = _header("image/png", image, False, unwrapped.metadata, bool(unwrapped.profile))
+
+    def decode(side: int, enlarge: bool) -> Any:
+        image = _header_of(unwrapped.data, fail_on="error")
+        return _fit(_with_profile(image, unwrapped.profile), header, side, enlarge)
+
+    return Opened(header, decode)
+
+
+def _open_webp(data: bytes) -> Opened:
+    image = _header_of(data)
+    limits.check_frames(_field(image, "n-pages", 1))
+    limits.check_size(image.width, image.height)
+    webp.check_holes(data, image.width * image.height)
+    header = _header("image/webp", image, True)
+    return Opened(header, lambda *wanted: _thumbnail(data, "[fail_on=error]", header, *wanted))
+
+
+def _open_tiff(data: bytes) -> Opened:
+    directories = tiff.read_directories(data)
+    page = tiff.check_pages(directories)
+    for directory in directories[page : page + 1]:
+        tiff.check_tiles(directory)
+    image = _header_of(data, page=page)
+    limits.check_size(image.width, image.height)
+    tiff.check_layout(image)
+    header = _header("image/tiff", image, False)
+    option = f"[page={page},fail_on=error]"
+    return Opened(header, lambda *wanted: _thumbnail(data, option, header, *wanted))
+
+
+def _open_avif(data: bytes) -> Opened:
+    heif.check_still(data)
+    image = _header_of(data)
+    limits.check_size(image.width, image.height)
+    held = heif.held_by_avif(data, image.width * image.height)
+    limits.check_held(held, image.width, image.height, "as AVIF")
+    profile = None if "icc-profile-data" in image.get_fields() else heif.stated_profile(data)
+    header = _header("image/avif", image, True, managed=bool(profile))
+
+    def decode(side: int, enlarge: bool) -> Any:
+        return _fit(_with_profile(_header_of(data), profile), header, side, enlarge)
+
+    return Opened(header, decode)
+
+
+def _open_heic(data: bytes) -> Opened:
+    heif.check_still(data)
+    found = heif.open_heic(data)
+    width, height = found.size
+    limits.check_size(width, height)
+    limits.check_held(heif.held_by_heic(found), width, height, "as HEIC")
+    profile = found.info.get("icc_profile") or heif.stated_profile(data)
+    header = Header(
+        "image/heic",
+        width,
+        height,
+        has_alpha=found.has_alpha,
+        subsampled=True,
+        colour_managed=bool(profile),
+        metadata=heif.metadata_of(found),
+    )
+
+    def decode(side: int, enlarge: bool) -> Any:
+        image = vips().Image.new_from_array(heif.pixels_of(found))
+        deep = image.format == "ushort"
+        space = ("grey16" if deep else "b-w") if image.bands < 3 else ("rgb16" if deep else "srgb")
+        image = image.copy(interpretation=space)
+        return _fit(_with_profile(image, profile), header, side, enlarge)
+
+    return Opened(header, decode)
+
+
+OPENERS: dict[str, Callable[[bytes], Opened]] = {
+    "image/jpeg": _open_jpeg,
+    "image/png": _open_png,
+    "image/webp": _open_webp,
+    "image/tiff": _open_tiff,
+    "image/avif": _open_avif,
+    "image/heic": _open_heic,
+}
+
+
+# ---- what they share
+
+
+def _header_of(data: bytes, **options: Any) -> Any:
+    return vips().Image.new_from_buffer(data, "", access="sequential", **options)
+
+
+def _field(image: Any, name: str, default: Any) -> Any:
+    return image.get(name) if name in image.get_fields() else default
+
+
+def _exif(image: Any) -> dict[str, str]:
+    wanted = ("exif-ifd2-ColorSpace", "exif-ifd4-InteroperabilityIndex")
+    return {name.rpartition("-")[2]: _field(image, name, "") for name in wanted}
+
+
+def _header(
+    mime_type: str,
+    image: Any,
+    subsampled: bool,
+    metadata: tuple[str, ...] = (),
+    managed: bool = False,
+) -> Header:
+    fields = image.get_fields()
+    turned = _field(image, "orientation", 1) >= 5
+    blobs = (name for name in fields if name.endswith("-data"))
+    return Header(
+        mime_type,
+        *((image.height, image.width) if turned else (image.width, image.height)),
+        has_alpha=bool(image.hasalpha()),
+        subsampled=subsampled,
+        colour_managed=managed or image.interpretation == "cmyk" or "icc-profile-data" in fields,
+        metadata=tuple(dict.fromkeys((*blobs, *metadata))),
+    )
+
+
+def _with_profile(image: Any, profile: bytes | None) -> Any:
+    if profile is None:
+        return image
+    image = image.copy()
+    image.set_type(vips().GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def _thumbnail(data: bytes, option: str, header: Header, side: int, enlarge: bool) -> Any:
+    """Decoded small at once, where the format allows it."""
+    return vips().Image.thumbnail_buffer(
+        data, side, option_string=option, **_fitting(header, side, enlarge)
+    )
+
+
+def _fit(image: Any, header: Header, side: int, enlarge: bool) -> Any:
+    return image.thumbnail_image(side, **_fitting(header, side, enlarge))
+
+
+def _fitting(header: Header, side: int, enlarge: bool) -> dict[str, Any]:
+    # Asking for sRGB where there is no profile to convert from costs 30 times the decoding.
+    profile = {"output_profile": "srgb"} if header.colour_managed else {}
+    return {"height": side, "size": "both" if enlarge else "down", **profile}

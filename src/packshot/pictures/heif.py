@@ -1,0 +1,85 @@
+"""HEIC and AVIF: the primary image alone, upright, with the colour its boxes state."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from packshot.pictures.limits import check_frames, damaged
+
+SEQUENCES = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
+META_BYTES = 1_000_000  # the boxes that describe the images come first
+#: Bytes per pixel by (more than 8 bits, 4:2:0), measured: its decoder keeps several copies.
+AVIF_BYTES = {(False, True): 14, (False, False): 17, (True, True): 16, (True, False): 22}
+_NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
+
+
+def open_heic(data: bytes) -> Any:
+    """pi-heif's image, not decoded yet: `size`, `mode`, `info`, and `data` once it is asked for.
+
+    A phone's photo holds more than one (thumbnail, depth, gain map for HDR): those are passed by.
+    Raises PictureError for what its decoder, libheif with libde265, can't read.
+    """
+    import pi_heif
+
+    pi_heif.options.THUMBNAILS = False
+    pi_heif.options.DEPTH_IMAGES = False
+    pi_heif.options.AUX_IMAGES = False
+    pi_heif.options.DECODE_THREADS = 1
+    try:
+        file = pi_heif.open_heif(data, convert_hdr_to_8bit=False)
+        return file[file.primary_index]
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise damaged() from error
+
+
+def pixels_of(image: Any) -> Any:
+    """uint8 or uint16, height x width (x channels); its turning boxes are applied already."""
+    import numpy
+
+    try:
+        return numpy.asarray(image)
+    except (ValueError, RuntimeError, EOFError, OSError, SyntaxError) as error:
+        raise damaged() from error
+
+
+def metadata_of(image: Any) -> tuple[str, ...]:
+    names = {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
+    return tuple(name for key, name in names.items() if image.info.get(key))
+
+
+def check_still(data: bytes) -> None:
+    """A file of one of the sequence brands is an animation."""
+    check_frames(2 if data[8:12] in SEQUENCES else 1)
+
+
+def stated_profile(data: bytes) -> bytes | None:
+    """The ICC profile for H.273's codes in the first `colr` box of kind nclx; None for sRGB."""
+    from packshot.pictures import colour
+
+    found = _NCLX.search(data, 0, META_BYTES)
+    if found is None:
+        return None
+    primaries, transfer = (int.from_bytes(code, "big") for code in found.groups())
+    return colour.profile_for_codes(primaries, transfer)
+
+
+# ---- bytes that a decoder keeps at once
+
+
+def held_by_heic(image: Any) -> int:
+    """The planes of colour, and what is made of them."""
+    sample = 2 if image.info["bit_depth"] > 8 else 1
+    planes = 1.5 if image.info.get("chroma", 420) == 420 else 3
+    width, height = image.size
+    held: int = round(width * height * sample * (planes + len(image.mode.partition(";")[0])))
+    return held
+
+
+def held_by_avif(data: bytes, pixels: int) -> int:
+    """By the depth and the subsampling that the box av1C states (AV1-ISOBMFF 2.3)."""
+    at = data.find(b"av1C", 0, META_BYTES)
+    flags = data[at + 6] if 0 <= at < len(data) - 6 else 0x40
+    return pixels * AVIF_BYTES[bool(flags & 0x40), flags & 0x0C == 0x0C]

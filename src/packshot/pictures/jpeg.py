@@ -1,0 +1,222 @@
+"""A JPEG read by its segments, and whether its pixels are all there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from packshot.errors import PictureError
+from packshot.pictures.limits import damaged, too_many_parts, unsupported
+
+MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
+MOST_SCANS = 100  # 1,000 scans of 49 MP keep a decoder busy for 31 s (measured)
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
+SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
+    *(0xD8, 0xD9, 0xDA, 0xFE),
+    *(0xE0, 0xE1, 0xE2, 0xED, 0xEE),
+)
+FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+PROGRESSIVE = {0xC2, 0xCA}
+#: What is given to the decoder of all that is no picture data, by how it begins.
+NEEDED_NOTES = {
+    APP0: b"JFIF\0",
+    APP1: b"Exif\0",
+    APP2: b"ICC_PROFILE\0",
+    APP14: b"Adobe",
+}
+ALL_COEFFICIENTS = 2**64 - 1
+EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x(\w\w)")
+DAMAGED = ("premature end", "bad Huffman code", "instead of RST", "bad arithmetic code")
+
+
+class Segment(NamedTuple):
+    marker: int
+    start: int  # of its FF
+    body: int  # of what follows its length
+    end: int
+
+
+@dataclass
+class Frame:
+    """What SOF says."""
+
+    marker: int
+    precision: int
+    height: int
+    width: int
+    sampling: dict[int, int]  # blocks in one MCU, by component
+
+    @property
+    def held(self) -> int:
+        """Bytes of all its coefficients at once, which every scan goes through."""
+        share = sum(self.sampling.values()) / max(self.sampling.values(), default=1)
+        return round(self.width * self.height * 2 * share)
+
+
+@dataclass
+class Jpeg:
+    """What is left for the decoder, with an end marker, and what the rest said."""
+
+    data: bytes = field(repr=False)
+    metadata: tuple[str, ...]
+    held: int  # bytes that a decoder keeps at once: all coefficients when in several scans
+    size: tuple[int, int]
+
+
+def unwrap(data: bytes) -> Jpeg:
+    """Raises PictureError: too many parts or scans, a kind that is not read, scans that lack.
+
+    Without an end marker it is taken like one that has it: whether its last scan is whole is
+    seen when it is decoded (`check_complete`). What follows the end marker is left out.
+    """
+    pieces, metadata, frame, scans = [data[:2]], [], None, Scans()
+    for segment in segments(data):
+        if segment.marker in FRAMES and frame is None:
+            frame = _frame(segment.marker, data[segment.body : segment.end])
+            scans.expect(frame)
+        if segment.marker == SOS:
+            scans.add(data[segment.body : segment.end])
+        if _is_needed(segment, data):
+            pieces.append(data[segment.start : segment.end])
+        metadata += _metadata_name(segment, data)
+    if frame is None or not scans.count:
+        raise damaged("it holds no pixels")
+    scans.check()
+    held = frame.held if scans.buffered else 0
+    joined = b"".join([*pieces, b"\xff\xd9"])
+    return Jpeg(joined, tuple(dict.fromkeys(metadata)), held, (frame.width, frame.height))
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Up to the end marker; a scan's goes on through its data. Bytes between them are left out."""
+    position = 2
+    for _ in range(MOST_SEGMENTS):
+        marker = _MARKER.search(data, position)
+        if marker is None or marker.group(1)[0] == EOI:
+            return
+        code, body = marker.group(1)[0], marker.end()
+        if code in (0x01, SOI):  # those two alone have no length
+            position = body
+            continue
+        position = body + max(int.from_bytes(data[body : body + 2], "big"), 2)
+        if code == SOS:
+            following = _MARKER.search(data, position)
+            position = following.start() if following else len(data)
+        yield Segment(code, marker.end() - 2, body + 2, min(position, len(data)))
+    raise too_many_parts("JPEG", MOST_SEGMENTS)
+
+
+def _frame(marker: int, body: bytes) -> Frame:
+    if len(body) < 6 or len(body) < 6 + 3 * body[5]:
+        raise damaged("its header is cut short")
+    height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+    parts = [body[at : at + 3] for at in range(6, 6 + 3 * body[5], 3)]
+    frame = Frame(marker, body[0], height, width, {p[0]: (p[1] >> 4) * (p[1] & 15) for p in parts})
+    _check_kind(frame)
+    return frame
+
+
+def _check_kind(frame: Frame) -> None:
+    if frame.marker in (0xC9, 0xCA):
+        raise unsupported("The JPEG is arithmetic-coded")
+    if frame.marker not in (0xC0, 0xC1, 0xC2):
+        raise unsupported("The JPEG is of a lossless or hierarchical kind")
+    if frame.precision != 8:
+        raise unsupported(f"The JPEG has {frame.precision} bits per channel")
+    if not frame.height:
+        raise unsupported("The JPEG says its height only at its end")
+
+
+def _is_needed(segment: Segment, data: bytes) -> bool:
+    if 0xE0 <= segment.marker <= 0xEF:
+        start = NEEDED_NOTES.get(segment.marker)
+        return start is not None and data.startswith(start, segment.body)
+    return segment.marker != COM
+
+
+def _metadata_name(segment: Segment, data: bytes) -> list[str]:
+    if segment.marker == COM:
+        return ["jpeg-comment"]
+    if segment.marker == APP13:
+        return ["iptc-data"]
+    if segment.marker == APP1 and data.startswith(b"http://ns.adobe.com/x", segment.body):
+        return ["xmp-data"]
+    return []
+
+
+class Scans:
+    """Which coefficients of which component have come in full."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.buffered = False
+        self._progressive = False
+        self._seen: dict[int, int] = {}
+
+    def expect(self, frame: Frame) -> None:
+        self._progressive = frame.marker in PROGRESSIVE
+        self._seen = dict.fromkeys(frame.sampling, 0)
+
+    def add(self, body: bytes) -> None:
+        self.count += 1
+        if self.count > MOST_SCANS:
+            raise PictureError(
+                f"The JPEG has more than {MOST_SCANS} scans, which no camera writes; "
+                "save it again with a picture editor.",
+                code="picture_too_many_scans",
+            )
+        components = body[0] if body else 0
+        if len(body) < 4 + 2 * components:
+            raise damaged("a scan is cut short")
+        first, last, precision = body[1 + 2 * components : 4 + 2 * components]
+        self.buffered |= self._progressive or components < len(self._seen)
+        if self._progressive and precision & 15:
+            return  # a later scan brings the lower bits
+        band = (2 ** (min(last, 63) + 1) - 2**first) if self._progressive else ALL_COEFFICIENTS
+        for component in body[1 : 1 + 2 * components : 2]:
+            self._seen[component] = self._seen.get(component, 0) | max(band, 0)
+
+    def check(self) -> None:
+        if any(seen != ALL_COEFFICIENTS for seen in self._seen.values()):
+            raise damaged("its last scans are missing")
+
+
+def check_complete(data: bytes) -> None:
+    """Decode an unwrapped JPEG with the least effort, to the last byte of its last scan.
+
+    libvips stops at the last row, so it never sees what is left over where bytes were lost or
+    doubled; libjpeg-turbo's own interface counts it. Raises PictureError for pixels that are not
+    all there. A few bytes of filling before the end marker are no damage.
+    """
+    import simplejpeg
+
+    try:
+        _, _, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+        colours = "CMYK" if space in ("CMYK", "YCCK") else "GRAY"
+        simplejpeg.decode_jpeg(data, colours, fastdct=True, min_factor=8, min_height=1, min_width=1)
+    except ValueError as error:
+        _judge(str(error), data)
+
+
+def _judge(words: str, data: bytes) -> None:
+    if found := EXTRANEOUS.search(words):
+        count, marker = int(found[1]), found[2]
+        last = data[-2 - count : -2]
+        if marker == "d9" and last.strip(last[:1]):  # else it is filled up with one byte
+            raise damaged("part of its data is missing, doubled or wrong")
+    elif any(sign in words for sign in DAMAGED):
+        raise damaged("part of its data is missing or wrong")
+
+
+def says_adobe_rgb(exif: dict[str, str]) -> bool:
+    """Exif 2.32, 4.6.5 and DCF 2.0: "uncalibrated" with the index R03; older cameras write 2."""
+    space, _, _ = exif["ColorSpace"].partition(" ")
+    return space == "2" or (space != "1" and exif["InteroperabilityIndex"].startswith("R03"))
+
+
+def with_profile(data: bytes, profile: bytes) -> bytes:
+    """The JPEG with a small ICC profile embedded in it (ICC.1:2022, annex B.4)."""
+    body = b"ICC_PROFILE\0\1\1" + profile
+    return data[:2] + b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body + data[2:]

@@ -1,0 +1,208 @@
+"""Names what bytes are: a picture that Packshot takes, or what somebody sent in its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+#: The formats that are taken, by content alone.
+ACCEPTED = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/avif", "image/tiff")
+ACCEPTED_WORDS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
+
+EXPORT = "export it as a JPEG and send that"
+LINK = "the address has to lead to the picture itself"
+TEXT_BYTES = 65_536  # of a text, this much is looked at
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`words` name it with its article ("a web page (HTML)"); `advice` says what to do instead."""
+
+    words: str
+    mime_type: str | None = None  # of pictures that are taken
+    advice: str = ""
+
+
+JPEG = Kind("a JPEG picture", "image/jpeg")
+PNG = Kind("a PNG picture", "image/png")
+WEBP = Kind("a WebP picture", "image/webp")
+HEIC = Kind("a HEIC picture", "image/heic")
+AVIF = Kind("an AVIF picture", "image/avif")
+TIFF = Kind("a TIFF picture", "image/tiff")
+VIDEO = Kind("a video", advice="send a still picture")
+UNKNOWN = Kind("no picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
+
+#: By their first bytes.
+SIGNATURES = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"FUJIFILMCCD-RAW", Kind("a RAW photo (Fujifilm RAF)", advice=EXPORT)),
+    (b"FOVb", Kind("a RAW photo (Sigma X3F)", advice=EXPORT)),
+    (b"IIRO", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"IIRS", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"MMOR", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"IIU\0", Kind("a RAW photo (Panasonic RW2)", advice=EXPORT)),
+    (b"\0MRM", Kind("a RAW photo (Minolta MRW)", advice=EXPORT)),
+    (b"II+\0", Kind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
+    (b"MM\0+", Kind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
+    (b"8BPS", Kind("a Photoshop document (PSD)", advice=EXPORT)),
+    (b"gimp xcf", Kind("a GIMP document (XCF)", advice=EXPORT)),
+    (b"%PDF-", Kind("a PDF document", advice=EXPORT)),
+    (b"%!PS", Kind("a PostScript document", advice=EXPORT)),
+    (b"\xc5\xd0\xd3\xc6", Kind("a PostScript document", advice=EXPORT)),
+    (b"\xff\x0a", Kind("a JPEG XL picture", advice=EXPORT)),
+    (b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", advice=EXPORT)),
+    (b"\0\0\0\x0cjP  ", Kind("a JPEG 2000 picture", advice=EXPORT)),
+    (b"\xff\x4f\xff\x51", Kind("a JPEG 2000 picture", advice=EXPORT)),
+    (b"BM", Kind("a BMP picture", advice=EXPORT)),
+    (b"\0\0\1\0", Kind("an icon (ICO)", advice=EXPORT)),
+    (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska, WebM
+    (b"FLV", VIDEO),
+    (b"\0\0\1\xba", VIDEO),
+    (b"\0\0\1\xb3", VIDEO),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", VIDEO),  # Windows Media
+    (b"ID3", Kind("a sound file", advice="send a picture")),
+    (b"PK\3\4", Kind("a ZIP archive", advice="unpack it and send the pictures")),
+    (b"PK\5\6", Kind("an empty ZIP archive", advice="send the pictures")),
+    (b"Rar!", Kind("a RAR archive", advice="unpack it and send the pictures")),
+    (b"7z\xbc\xaf\x27\x1c", Kind("a 7-Zip archive", advice="unpack it and send the pictures")),
+    (b"\x1f\x8b", Kind("a gzip archive", advice="unpack it and send the pictures")),
+    (b"\xd0\xcf\x11\xe0", Kind("an Office document or Windows' thumbnail cache", advice=EXPORT)),
+    (b"\0\5\x16\7", Kind("a sidecar file of macOS (AppleDouble)", advice="send the photo itself")),
+    (b"\0\5\x16\0", Kind("a sidecar file of macOS", advice="send the photo itself")),
+    (b"bplist", Kind("a sidecar file of macOS or iOS", advice="send the photo itself")),
+    (b"MZ", Kind("a Windows program", advice="send a picture")),
+    (b"\x7fELF", Kind("a program", advice="send a picture")),
+)
+
+HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+RAW_COMPRESSIONS = {32767: "Sony ARW", 34713: "Nikon NEF", 65535: "Pentax PEF", 34892: "DNG"}
+RAW_MAKERS = {b"NIKON": "Nikon NEF", b"SONY": "Sony ARW", b"PENTAX": "Pentax PEF"}
+
+
+def recognise(data: bytes) -> Kind:
+    """What the bytes are, by content alone: neither a name nor a declared type is heeded."""
+    if not data:
+        return Kind("an empty file", advice="send it again")
+    for signature, kind in SIGNATURES:
+        if data.startswith(signature):
+            return _archive(data) if kind.words == "a ZIP archive" else kind
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        animated = data.count(b"\x21\xf9\x04") > 1
+        return Kind("an animated picture (GIF)" if animated else "a GIF picture", advice=EXPORT)
+    if data[:4] == b"RIFF":
+        return _riff(data)
+    if data[4:8] == b"ftyp":
+        return _iso(data)
+    if data[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return VIDEO  # QuickTime from before it had a type box
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _tiff(data)
+    return _text(data)
+
+
+def sniff(data: bytes) -> str | None:
+    """The media type by content when it is one of ACCEPTED, else None."""
+    return recognise(data).mime_type
+
+
+def _archive(data: bytes) -> Kind:
+    if b"[Content_Types].xml" in data[:4096]:
+        return Kind("an Office document", advice="send the pictures themselves")
+    return Kind("a ZIP archive", advice="unpack it and send the pictures")
+
+
+def _riff(data: bytes) -> Kind:
+    if data[8:12] == b"WEBP":
+        return WEBP
+    return VIDEO if data[8:12] == b"AVI " else UNKNOWN
+
+
+def _iso(data: bytes) -> Kind:
+    """ISO base media: its brands tell pictures from videos and RAW photos."""
+    size = min(max(int.from_bytes(data[:4], "big"), 12), 256)
+    brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
+    if data[8:12] == b"crx ":
+        return Kind("a RAW photo (Canon CR3)", advice=EXPORT)
+    if brands & {b"avif", b"avis"}:
+        return AVIF
+    if brands & HEIF_BRANDS:
+        return HEIC
+    if data[8:12] in (b"mif1", b"msf1", b"mif2", b"miaf"):
+        return AVIF if b"av01" in data[:TEXT_BYTES] else HEIC
+    return VIDEO
+
+
+def _tiff(data: bytes) -> Kind:
+    """TIFF, or one of the RAW formats that are built like it."""
+    raw = "Canon CR2" if data[8:10] == b"CR" else _raw_maker(data)
+    return TIFF if raw is None else Kind(f"a RAW photo ({raw})", advice=EXPORT)
+
+
+def _raw_maker(data: bytes) -> str | None:
+    from packshot.pictures.tiff import Tag, read_directories
+
+    directories = read_directories(data, most=1)
+    if not directories:
+        return None
+    first = directories[0]
+    if Tag.DNG_VERSION in first:
+        return "DNG"
+    maker = bytes(first.get(Tag.MAKE, ())).upper()
+    names = [name for start, name in RAW_MAKERS.items() if maker.startswith(start)]
+    if first.get(Tag.COMPRESSION, (1,))[0] in RAW_COMPRESSIONS:
+        return RAW_COMPRESSIONS[first[Tag.COMPRESSION][0]]
+    preview_first = Tag.SUB_DIRECTORIES in first and first.get(Tag.SUBFILE_TYPE, (0,))[0] & 1
+    return (names[0] if names else "of a camera") if preview_first else None
+
+
+def _text(data: bytes) -> Kind:
+    if not data.strip(b"\0"):
+        return Kind("nothing but zero bytes", advice="send it again")
+    start = data[:TEXT_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    lower = start.lower()
+    if lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--")) or (
+        lower.startswith(b"<") and b"<html" in lower[:2048]
+    ):
+        return _page(lower)
+    if lower.startswith(b"<svg") or (lower.startswith(b"<") and b"<svg" in lower[:4096]):
+        return Kind("an SVG drawing", advice=EXPORT)
+    if lower.startswith((b"<?xml", b"<error")):
+        return Kind("an XML document", advice=LINK)
+    if start[:1] in (b"{", b"[") and _is_json(data):
+        return Kind("JSON data", advice=LINK)
+    if re.match(rb"data:image/[\w.+-]+;base64,", start):
+        return Kind("a picture written as text (base64)", advice="send the picture itself")
+    if _is_readable(start):
+        return Kind("text", advice="send a picture")
+    return UNKNOWN
+
+
+def _page(lower: bytes) -> Kind:
+    """A page that asks for a password is what a private link gives."""
+    if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
+        return Kind("a login page (HTML)", advice="the address has to be readable by everybody")
+    return Kind("a web page (HTML)", advice=LINK)
+
+
+def _is_json(data: bytes) -> bool:
+    if len(data) > TEXT_BYTES:  # its beginning must do
+        return re.match(rb'\s*[{\[]\s*["{\[\d]', data) is not None and _is_readable(data[:256])
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_readable(start: bytes) -> bool:
+    """UTF-8 (or UTF-16 with its mark) without control characters."""
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    text = start[:1024].decode(encoding, "ignore")
+    printable = sum(character.isprintable() or character.isspace() for character in text)
+    return (
+        len(text) > 3
+        and printable == len(text)
+        and len(start[:1024]) - len(text.encode(encoding)) in range(-2, 4)
+    )

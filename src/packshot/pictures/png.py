@@ -1,0 +1,125 @@
+"""A PNG without what no decoder needs: texts that unpack to gigabytes, animation, colour notes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from struct import unpack, unpack_from
+
+from packshot.pictures.limits import check_frames, damaged, too_large_inside, too_many_parts
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"\0\0\0\0IEND\xaeB`\x82"
+#: What is decoded. Everything else only describes it, and is not given to the decoder.
+NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
+MOST_CHUNKS = 100_000  # libpng itself writes 8 KB in each: 2,500 of them make 20 MB
+MOST_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
+MOST_EXIF = 65_536
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+NAMES = {b"eXIf": "exif-data", b"iCCP": "icc-profile-data", b"tEXt": "png-comment"}
+XMP = b"XML:com.adobe.xmp"
+
+
+@dataclass(frozen=True)
+class Png:
+    """What is left for the decoder, and what the rest said."""
+
+    data: bytes
+    profile: bytes | None  # ICC: embedded, or made of gAMA, cHRM and cICP
+    metadata: tuple[str, ...]
+    held: int  # bytes that the decoder keeps at once: all pixels when interlaced
+
+
+def unwrap(data: bytes) -> Png:
+    """Raises PictureError for what is animated, has too many parts or ends within its pixels."""
+    needed, notes, metadata = _chunks(data)
+    [width, height, depth, colour, *_, interlaced] = _header(needed)
+    check_frames(int.from_bytes(notes[b"acTL"][:4], "big") if b"acTL" in notes else 1)
+    grey = colour in (0, 4)
+    return Png(
+        b"".join([SIGNATURE, *needed, END]),
+        _profile(notes, grey),
+        tuple(dict.fromkeys(metadata)),
+        width * height * CHANNELS.get(colour, 4) * max(depth, 8) // 8 if interlaced else 0,
+    )
+
+
+def _chunks(data: bytes) -> tuple[list[bytes], dict[bytes, bytes], list[str]]:
+    """The needed chunks whole, the first of each other kind's content, and names of metadata."""
+    needed: list[bytes] = []
+    notes: dict[bytes, bytes] = {}
+    metadata = []
+    position = len(SIGNATURE)
+    for _ in range(MOST_CHUNKS):
+        if position + 8 > len(data):
+            break
+        length, name = unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if name == b"IEND":
+            break
+        if name in NEEDED or (name == b"eXIf" and length <= MOST_EXIF):
+            if end > len(data):
+                raise damaged("it ends within its pixels")
+            needed.append(data[position:end])
+        if name not in NEEDED:
+            notes.setdefault(name, data[position + 8 : min(end - 4, position + 8 + 2**20 * 4)])
+            metadata += _metadata_name(name, data[position + 8 : position + 8 + len(XMP)])
+        position = end
+    else:
+        raise too_many_parts("PNG", MOST_CHUNKS)
+    return needed, notes, metadata
+
+
+def _metadata_name(name: bytes, start: bytes) -> list[str]:
+    if name in (b"iTXt", b"zTXt"):
+        return ["xmp-data" if start == XMP else "png-comment"]
+    return [NAMES[name]] if name in NAMES else []
+
+
+def _header(needed: list[bytes]) -> tuple[int, ...]:
+    if not needed or needed[0][4:8] != b"IHDR" or len(needed[0]) != 25:
+        raise damaged("its header is missing")
+    return unpack(">IIBBBBB", needed[0][8:21])
+
+
+# ---- colour: the order in which a browser heeds these (PNG, third edition, 4.3)
+
+
+def _profile(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
+    if len(notes.get(b"cICP", b"")) == 4:
+        from packshot.pictures import colour  # it loads numpy
+
+        primaries, transfer, _matrix, _range = notes[b"cICP"]
+        return colour.profile_for_codes(primaries, transfer, grey)
+    if b"iCCP" in notes and (embedded := _unpacked(notes[b"iCCP"])) is not None:
+        return embedded
+    if b"sRGB" in notes:
+        return None
+    return _stated(notes, grey)
+
+
+def _unpacked(chunk: bytes) -> bytes | None:
+    """The ICC profile; None when it can't be unpacked, which browsers pass over too."""
+    _name, _, packed = chunk.partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(packed[1:], MOST_PROFILE + 1)
+    except zlib.error:
+        return None
+    if len(profile) > MOST_PROFILE:
+        raise too_large_inside("ICC profile", MOST_PROFILE)
+    return profile if profile[36:40] == b"acsp" else None
+
+
+def _stated(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
+    """Of gAMA and cHRM; one alone takes the other from sRGB."""
+    if not notes.keys() & {b"gAMA", b"cHRM"}:
+        return None
+    from packshot.pictures.colour import Primaries, Transfer, gamma_profile
+
+    gamma = int.from_bytes(notes[b"gAMA"], "big") / 1e5 if len(notes.get(b"gAMA", b"")) == 4 else 0
+    transfer = Transfer(1 / gamma) if 0.1 <= gamma <= 10 else None
+    primaries = None
+    if len(notes.get(b"cHRM", b"")) == 32 and not grey:
+        primaries = Primaries(*(value / 1e5 for value in unpack(">8I", notes[b"cHRM"])))
+    return gamma_profile(primaries, transfer, grey)

@@ -1,0 +1,103 @@
+"""The directories of a TIFF, read before anything is decoded: its pages, and how it is stored."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+from packshot.errors import PictureError
+from packshot.pictures.limits import check_held, unsupported
+
+MOST_DIRECTORIES = 100
+REDUCED, MASK = 1, 4  # bits of NewSubfileType
+MOST_VALUES = 64  # of a tag: enough for every tag that is asked for
+#: struct letters by field type (TIFF 6.0, section 2); signed and floating types are not needed.
+TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
+
+
+class Tag(IntEnum):
+    """The tags that are asked for, by their numbers in TIFF 6.0 and DNG 1.7."""
+
+    SUBFILE_TYPE = 254
+    WIDTH = 256
+    HEIGHT = 257
+    BITS = 258
+    COMPRESSION = 259
+    MAKE = 271
+    SAMPLES = 277
+    TILE_HEIGHT = 323
+    SUB_DIRECTORIES = 330
+    DNG_VERSION = 50706
+
+
+Directory = dict[int, Sequence[int]]
+
+
+def read_directories(data: bytes, most: int = MOST_DIRECTORIES) -> list[Directory]:
+    """The main chain of directories, at most `most`; it ends early where it can't be read."""
+    order = "<" if data[:2] == b"II" else ">"
+    found: list[Directory] = []
+    seen: set[int] = set()
+    try:
+        [position] = struct.unpack_from(f"{order}I", data, 4)
+        while position and position not in seen and len(found) < most:
+            seen.add(position)
+            directory, position = _read_directory(data, order, position)
+            found.append(directory)
+    except struct.error:
+        pass
+    return found
+
+
+def _read_directory(data: bytes, order: str, position: int) -> tuple[Directory, int]:
+    [entries] = struct.unpack_from(f"{order}H", data, position)
+    directory: Directory = {}
+    for number in range(entries):
+        at = position + 2 + 12 * number
+        tag, kind, count = struct.unpack_from(f"{order}HHI", data, at)
+        if tag in Tag.__members__.values() and kind in TYPES:
+            directory[tag] = _values(data, order, at + 8, TYPES[kind], min(count, MOST_VALUES))
+    [following] = struct.unpack_from(f"{order}I", data, position + 2 + 12 * entries)
+    return directory, following
+
+
+def _values(data: bytes, order: str, at: int, letter: str, count: int) -> Sequence[int]:
+    layout = f"{order}{count}{letter}"
+    if struct.calcsize(layout) > 4:  # the field holds where the values are
+        [at] = struct.unpack_from(f"{order}I", data, at)
+    values: tuple[int, ...] = struct.unpack_from(layout, data, at)
+    return values or (0,)
+
+
+# ---- checks
+
+
+def check_pages(directories: list[Directory]) -> int:
+    """The index of the only full page: previews and masks are passed by. Raises PictureError."""
+    full = [
+        index
+        for index, directory in enumerate(directories)
+        if not directory.get(Tag.SUBFILE_TYPE, (0,))[0] & (REDUCED | MASK)
+    ]
+    if len(full) > 1:
+        raise PictureError(
+            f"The TIFF has {len(full)} pages; save the one with the photo on its own.",
+            code="picture_many_pages",
+        )
+    return full[0] if full else 0
+
+
+def check_layout(image: Any) -> None:
+    """Of a libvips image that is not decoded yet: 8 or 16 bits, at most CMYK with alpha."""
+    if image.format not in ("uchar", "ushort") or image.bands > 5 or image.coding != "none":
+        raise unsupported(f"The TIFF has {image.bands} channels of type {image.format}")
+
+
+def check_tiles(directory: Directory) -> None:
+    """Two rows of tiles are kept at once when decoding. Strips are read line by line."""
+    first = {tag: values[0] for tag, values in directory.items()}
+    width, height = first.get(Tag.WIDTH, 0), first.get(Tag.HEIGHT, 0)
+    sample = max(first.get(Tag.BITS, 8), 8) // 8 * first.get(Tag.SAMPLES, 1)
+    check_held(2 * width * first.get(Tag.TILE_HEIGHT, 0) * sample, width, height, "in large tiles")

@@ -1,0 +1,40 @@
+"""libvips, locked down to the decoders that are wanted, with its errors as ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from packshot.pictures.limits import damaged
+
+LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif")  # of Heif AVIF alone: its wheel lacks HEVC
+
+
+@cache
+def vips() -> Any:
+    """pyvips, imported and locked down on first use: processes that never decode never load it."""
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(1)
+    pyvips.block_untrusted_set(True)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for loader in LOADERS:
+        pyvips.operation_block_set(f"VipsForeignLoad{loader}", False)
+    return pyvips
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """libvips' errors as ours. Running out of memory is no fault of the picture's: MemoryError."""
+    library = vips()
+    try:
+        yield
+    except library.Error as error:
+        if "out of memory" in str(error).lower():
+            raise MemoryError(str(error)) from error
+        raise damaged() from error
