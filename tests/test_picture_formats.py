@@ -14,7 +14,7 @@ import cv2
 import numpy
 import pytest
 from conftest import needs_shared
-from pictures_made import (
+from support.pictures import (
     HEIC,
     Maker,
     chunk,

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from servers.packshot_process import ROOT
 from servers.ports import free_port
 
-from packshot.cli.rows import Row, read_rows
+from packshot.cli.rows import PHOTO_ENDINGS, Row, read_rows
 from packshot.cli.upload import upload
 from packshot.client import Client
 
@@ -104,7 +104,7 @@ def test_a_folder_without_photos(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     done = run(tmp_path)
     assert done.exit_code == 1
-    assert f"there are no photos (.jpg, .jpeg, .png, .webp) in {tmp_path}" in done.output
+    assert f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {tmp_path}" in done.output
 
 
 def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from typing import Any
 
 import click
 
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+PHOTO_ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
+    *(".heic", ".heif", ".avif", ".tif", ".tiff"),
+)
 REQUIRED = ("category", "raw_image", "mrp", "price")
 OPTIONAL = ("discount", "gst")
 #: What an upload answers; anything else that begins with a slash is a file of this machine.

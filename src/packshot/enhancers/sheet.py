@@ -20,9 +20,9 @@ INK = (40, 40, 40)
 
 
 def photos_in(folder: Path) -> list[Path]:
-    """The JPEG, PNG and WebP files of a folder, by content, in name order."""
+    """The pictures of a folder, by content, in name order."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    return [path for path in files if sniff(path.read_bytes()[:16])]
+    return [path for path in files if sniff(path.read_bytes())]
 
 
 def contact_sheet(

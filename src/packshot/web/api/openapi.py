@@ -20,6 +20,7 @@ from flask import (
     send_from_directory,
 )
 
+from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests import problems
@@ -177,7 +178,7 @@ def _refusals_of(operation: Json, scopes: Any) -> set[str]:
 
 
 def _multipart() -> Json:
-    picture = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+    picture = {"type": "string", "format": "binary", "description": ACCEPTED_WORDS}
     body = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
     return {"content": {"multipart/form-data": {"schema": body}}}
 

@@ -17,7 +17,11 @@ const FIELDS = [
   ["gst", "GST %", "decimal"],
 ];
 const REQUIRED = ["category", "mrp", "price"];
-const PHOTO = /\.(jpe?g|png|webp)$/i;
+// The server looks at the content; Windows knows no type for some of these.
+const ENDINGS = [
+  ..."jpg jpeg jpe jfif png webp heic heif avif tif tiff".split(" "),
+];
+const PHOTO = new RegExp(`\\.(${ENDINGS.join("|")})$`, "i");
 const MAX_BYTES = 20_000_000;
 const UPLOADS_TOGETHER = 3;
 const IN_ONE_REQUEST = 1_000;
@@ -38,7 +42,7 @@ const picker = h(
   {
     type: "file",
     multiple: true,
-    accept: ".jpg,.jpeg,.png,.webp,.csv",
+    accept: ["image/*", ".csv", ...ENDINGS.map((ending) => `.${ending}`)].join(","),
     class: "unseen",
     tabIndex: -1,
     "aria-label": "Photos or a CSV",
@@ -101,7 +105,7 @@ async function take(files) {
   for (const file of files.filter((one) => PHOTO.test(one.name))) takePhoto(file);
   const other = files.filter((one) => !PHOTO.test(one.name) && !/\.csv$/i.test(one.name));
   if (other.length) toast(
-    `${many(other.length, "file")} left out: only JPEG, PNG, WebP and CSV can be used.`,
+    `${many(other.length, "file")} left out: only JPEG, PNG, WebP, HEIC, AVIF, TIFF and CSV can be used.`,
     { kind: "bad" },
   );
   draw();
