@@ -16,9 +16,15 @@ from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli import main
 from packshot.database.engine import Database
-from packshot.database.models import Call, Product, ProductImage, normalised_key, now
+from packshot.database.models import (
+    Call,
+    Product,
+    ProductImage,
+    now,
+)
 from packshot.errors import FetchError
-from packshot.products.retention import Retention, with_previews
+from packshot.products.object_keys import normalised_key, with_previews
+from packshot.products.retention import Retention
 from packshot.storage import S3Storage
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts

@@ -28,13 +28,11 @@ from packshot.database.models import (
     Call,
     Product,
     ProductImage,
-    normalised_key,
-    preview_key,
-    variant_key,
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
+from packshot.products.object_keys import normalised_key, preview_key, variant_key
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue

@@ -19,11 +19,9 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    normalised_key,
-    preview_key,
-    variant_key,
 )
 from packshot.pictures import imaging
+from packshot.products.object_keys import normalised_key, preview_key, variant_key
 from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build

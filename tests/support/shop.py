@@ -13,7 +13,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
-from packshot.database.models import PENDING_REVIEW, Product, ProductImage, Round, now, variant_key
+from packshot.database.models import (
+    PENDING_REVIEW,
+    Product,
+    ProductImage,
+    Round,
+    now,
+)
+from packshot.products.object_keys import variant_key
 from packshot.settings import Settings
 from packshot.web import create_app
 from packshot.wiring import Services, build

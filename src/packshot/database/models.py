@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -403,12 +402,6 @@ class Delivery(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
-def variant_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
-    """Where a variant's object lies: fixed, so that it is found again, yet not guessable."""
-    name = uuid.uuid5(uuid.UUID(namespace), f"{round_number}/{variant}")
-    return f"enhanced/{product_id}/{name}.jpg"
-
-
 # For statements on the tables alone: the mapped classes cost more than many of them.
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)
@@ -430,19 +423,3 @@ def lock_in_order(rows: Connection, product_ids: Iterable[int]) -> None:
     """
     if rows.dialect.name != "sqlite":
         rows.execute(LOCKED, {"wanted_ids": list(product_ids)})
-
-
-def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
-    """Where the paid answer of a variant lies until its picture is made of it and stored."""
-    name = uuid.uuid5(uuid.UUID(namespace), f"{round_number}/{variant}/answer")
-    return f"answers/{product_id}/{name}"
-
-
-def normalised_key(namespace: str, product_id: int) -> str:
-    """Where a product's normalised copy lies."""
-    return f"normalised/{product_id}/{uuid.uuid5(uuid.UUID(namespace), 'normalised')}"
-
-
-def preview_key(object_key: str, side: int) -> str:
-    """Where the preview of an object lies: `previews/{object_key}-{side}.jpg`."""
-    return f"previews/{object_key.removesuffix('.jpg')}-{side}.jpg"

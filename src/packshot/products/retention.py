@@ -16,12 +16,11 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    normalised_key,
     now,
-    preview_key,
 )
 from packshot.errors import NotFound
 from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.products.object_keys import normalised_key, preview_key
 from packshot.storage import Storage
 
 Row = TypeVar("Row")

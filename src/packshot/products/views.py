@@ -19,10 +19,9 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    normalised_key,
-    preview_key,
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.products.object_keys import normalised_key, preview_key
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
 ImageStatus = Literal["pending", "approved", "rejected"]

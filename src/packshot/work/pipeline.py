@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from packshot.database.models import normalised_key
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
+from packshot.products.object_keys import normalised_key
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import put_previews, store

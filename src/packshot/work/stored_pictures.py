@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from packshot.database.models import answer_key, preview_key
+from packshot.products.object_keys import answer_key, preview_key
 from packshot.errors import NotFound
 from packshot.pictures import imaging
 from packshot.storage import Storage

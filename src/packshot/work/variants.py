@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from functools import partial
 
 from packshot.background import in_background
-from packshot.database.models import variant_key
+from packshot.products.object_keys import variant_key
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging

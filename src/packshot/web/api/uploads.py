@@ -8,9 +8,9 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.database.models import preview_key
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
+from packshot.products.object_keys import preview_key
 from packshot.web.api import examples
 from packshot.web.api.schemas import UploadAnswer, UploadData
 from packshot.web.requests.context import services
