@@ -15,7 +15,6 @@ from support.fakes import FakeEnhancer, photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli import main
-from packshot.database.engine import Database
 from packshot.database.models import (
     Call,
     Product,
@@ -23,7 +22,7 @@ from packshot.database.models import (
     now,
 )
 from packshot.errors import FetchError
-from packshot.products.object_keys import normalised_key, with_previews
+from packshot.products.object_keys import normalised_key, variant_key, with_previews
 from packshot.products.retention import Retention
 from packshot.storage import S3Storage
 from packshot.work.claims import Claim
@@ -147,7 +146,7 @@ def test_it_works_on_s3(s3_shop: Shop) -> None:
     before = objects(s3_shop)
     s3_shop.services.retention.prune()
     assert len(before - objects(s3_shop)) == 9
-    s3_shop.services.retention.delete_product(product_id)
+    s3_shop.services.deletions.delete_product(product_id)
     assert objects(s3_shop) == set()
 
 
@@ -172,7 +171,7 @@ def test_the_sellers_own_objects_are_never_removed(s3_shop: Shop) -> None:
     review(s3_shop, product_id, "rejected")
     age(s3_shop, 31)
     s3_shop.services.retention.prune()
-    s3_shop.services.retention.delete_product(product_id)
+    s3_shop.services.deletions.delete_product(product_id)
     assert objects(s3_shop) == {"raw/phone.jpg"}
 
 
@@ -215,6 +214,34 @@ def test_the_second_removal_is_finished_too(shop: Shop) -> None:
     retention._mark_raw()  # and here the process dies
     retention.prune()
     assert normalised not in objects(shop)
+
+
+def test_an_object_that_is_not_the_pictures_own_stays(shop: Shop) -> None:
+    """A row may name any object: only what its product's namespace gives is removed."""
+    product_id, images, _ = with_photo(shop)
+    others, _, _ = with_photo(shop)
+    review(shop, product_id, "rejected")
+    with shop.services.database.write() as session:
+        anothers = select(ProductImage.object_key).where(ProductImage.product_id == others)
+        key = session.scalars(anothers).first()
+        named = update(ProductImage).where(ProductImage.id == images[0])
+        session.execute(named.values(object_key=key))
+    age(shop, 8)
+    assert shop.services.retention.prune().rejected == 2
+    assert key in objects(shop)
+
+
+def test_a_copy_that_is_needed_again_stays(shop: Shop) -> None:
+    """A run that died had marked it; then a reviewer asked for another round."""
+    product_id, _, normalised = with_photo(shop)
+    review(shop, product_id, "approved")
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(raw_removed_at=now()))
+    shop.services.catalog.enhance(product_id, who="ann")
+    before = objects(shop)
+    shop.services.retention.prune()
+    assert objects(shop) == before
+    assert normalised in before
 
 
 def test_a_removed_picture_can_not_be_approved(shop: Shop) -> None:
@@ -276,7 +303,7 @@ def test_deleting_a_product_leaves_nothing_but_the_books(shop: Shop) -> None:
     review(shop, product_id, "approved")
     with shop.services.database.write() as session:
         session.add(Call(product_id=product_id, round=1, kind="image", model="m", cost="0.04"))
-    shop.services.storage.put(f"enhanced/{product_id}/not-recorded.jpg", b"x", "image/jpeg")
+    store(shop, variant_key(product_of(shop, product_id).media_namespace or "", product_id, 1, 2))
     others = {key for key in objects(shop) if f"/{other}/" in key}
     assert shop.ask("DELETE", f"/api/products/{product_id}").get_json()["success"]
     assert shop.ask("DELETE", f"/api/products/{product_id}").status_code == 404
@@ -294,14 +321,6 @@ def test_only_admins_delete(sqlite_url: str, tmp_path: Path) -> None:
         answer = shop.ask("DELETE", f"/api/products/{product_id}", SECRETS[scope])
         assert answer.status_code == status
     shop.close()
-
-
-def test_a_worker_that_held_a_deleted_product_loses_quietly(database: Database, shop: Shop) -> None:
-    [product_id] = shop.create()
-    claim = shop.services.parts.claims.take(product_id)
-    assert isinstance(claim, Claim)
-    shop.services.retention.delete_product(product_id)
-    assert shop.services.parts.claims.renew([claim]) == [claim]
 
 
 def test_the_command_asks_before_it_removes(

@@ -15,6 +15,7 @@ from packshot.errors import PackshotError
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.products.catalog import Catalog
+from packshot.products.deletions import Deletions
 from packshot.products.retention import Retention
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
@@ -55,6 +56,7 @@ class Services:
     webhooks: Webhooks
     retention: Retention
     raw_images: RawImages
+    deletions: Deletions
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -138,6 +140,7 @@ def build(settings: Settings) -> Services:
         webhooks,
         retention,
         raw_images,
+        Deletions(database, storage),
     )
 
 

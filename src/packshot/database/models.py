@@ -402,6 +402,34 @@ class Delivery(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+class Deletion(Base):
+    """The objects of a deleted product: removed at once, and again at growing intervals, because a
+    worker that had the product in hand may store one later. `not_before` is the next removal."""
+
+    __tablename__ = "deletions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int]
+    namespace: Mapped[str | None] = mapped_column(String(36))  # none: it was never worked on
+    rounds: Mapped[int]
+    variants: Mapped[int]  # of the largest round
+    upload: Mapped[str | None] = mapped_column(String(36))
+    removals: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class Shop(Base):
+    """One row: who this database belongs to, see `products.shop`.
+
+    `strangers` says by part (queue, storage) which other shop was found there, and when.
+    """
+
+    __tablename__ = "shop"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    strangers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+
 # For statements on the tables alone: the mapped classes cost more than many of them.
 PRODUCTS: Final = cast(Table, Product.__table__)
 ROUNDS: Final = cast(Table, Round.__table__)

@@ -10,12 +10,13 @@ import re
 import uuid
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from packshot.pictures.imaging import PREVIEW_SIDES
 
 #: The name that `POST /api/uploads` gives: anything else below uploads/ is somebody else's.
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 #: An address encoded more often than this names nothing that could ever be read.
 DECODINGS: Final = 4
 
@@ -85,3 +86,18 @@ def names_in(raw_image: str) -> set[str]:
             break
         raw_image = decoded
     return set(UPLOAD_NAME.findall(raw_image.lower()))
+
+
+def plain_address(raw_image: str) -> str:
+    """An http(s) address as most people write it: its host in small letters and without a dot at
+    its end, no port where it is the usual one, no query."""
+    try:
+        parts = urlsplit(raw_image.strip())
+        port = parts.port
+    except ValueError:
+        return raw_image
+    if parts.scheme not in DEFAULT_PORTS or parts.hostname is None:
+        return raw_image
+    host = parts.hostname.rstrip(".")
+    shown = host if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
+    return urlunsplit((parts.scheme, shown, parts.path, "", ""))

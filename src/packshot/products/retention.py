@@ -1,28 +1,29 @@
-"""Removes objects that are past their time, never an approved picture; deletes whole products."""
+"""Removes objects that are past their time, never an approved picture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Update, and_, delete, false, func, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
 
 from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
+    FAILED,
+    PENDING,
     REJECTED,
-    Decision,
     Product,
     ProductImage,
-    Round,
     now,
 )
-from packshot.errors import NotFound
-from packshot.pictures.imaging import PREVIEW_SIDES
-from packshot.products.object_keys import normalised_key, preview_key
+from packshot.products.deletions import needed_uploads, own_upload
+from packshot.products.object_keys import normalised_key, upload_key, variant_key, with_previews
 from packshot.storage import Storage
 
+log = logging.getLogger("packshot.retention")
 Row = TypeVar("Row")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
@@ -141,8 +142,7 @@ class Retention:
 
     def _finish_last_run(self) -> None:
         """What was marked and not noted as deleted: a run that died may have left the objects."""
-        raw = Product.raw_removed_at.is_not(None), Product.raw_deleted_at.is_(None)
-        while products := self._page(select(Product).where(*raw).order_by(Product.id)):
+        while products := self._page(select(Product).where(_is_marked()).order_by(Product.id)):
             self._remove_raw(products)
         rejected = (
             ProductImage.removed_at.is_not(None),
@@ -157,19 +157,39 @@ class Retention:
             return session.scalars(rows.limit(PAGE)).all()
 
     def _remove_raw(self, products: Sequence[Product]) -> None:
-        keys = [
+        """Of these, without those that were sent to work again since they were marked."""
+        ids = [product.id for product in products]
+        products = self._page(select(Product).where(Product.id.in_(ids), _is_marked()))
+        copies = [
             normalised_key(product.media_namespace, product.id)
             for product in products
             if product.media_namespace is not None
         ]
-        self._remove([*keys, *self._uploads(products)])
+        self._remove([*copies, *self._uploads(products)])
         ids = [product.id for product in products]
         self._note(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
 
     def _remove_images(self, images: Sequence[ProductImage]) -> None:
-        self._remove([image.object_key for image in images if image.object_key is not None])
+        self._remove(self._own_keys(images))
         ids = [image.id for image in images]
         self._note(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
+
+    def _own_keys(self, images: Sequence[ProductImage]) -> list[str]:
+        """Where these pictures lie. A row that names another object does not own that."""
+        of_products = select(Product.id, Product.media_namespace).where(
+            Product.id.in_({image.product_id for image in images})
+        )
+        with self.database.read() as session:
+            namespaces = {row.id: row.media_namespace for row in session.execute(of_products)}
+        keys = []
+        for image in images:
+            namespace = namespaces.get(image.product_id)
+            own = namespace and variant_key(namespace, image.product_id, image.round, image.variant)
+            if own and own == image.object_key:
+                keys.append(own)
+            else:
+                log.warning("picture %d: %s is not its own and stays", image.id, image.object_key)
+        return keys
 
     def _note(self, deleted: Update) -> None:
         with self.database.write() as session:
@@ -181,53 +201,19 @@ class Retention:
     def _uploads(self, products: Sequence[Product]) -> list[str]:
         """Their uploads, without those that another product still needs.
 
-        Only what lies under uploads/ is ours to remove: a raw image elsewhere is the seller's.
+        A raw image elsewhere, or under another name, is the seller's.
         """
-        keys = {product.raw_image: self._upload(product.raw_image) for product in products}
-        ours = {url for url, key in keys.items() if key is not None}
-        needed = select(Product.raw_image).where(
-            Product.raw_image.in_(ours),
-            Product.raw_removed_at.is_(None),
-            Product.id.not_in([product.id for product in products]),
-        )
+        found = {own_upload(self.storage, product.raw_image) for product in products}
+        names = {name for name in found if name is not None}
         with self.database.read() as session:
-            needed_still = set(session.scalars(needed)) if ours else set()
-        return [key for url, key in keys.items() if key is not None and url not in needed_still]
-
-    def _upload(self, raw_image: str) -> str | None:
-        key = self.storage.own_key(raw_image)
-        return key if key is not None and key.startswith("uploads/") else None
-
-    # -- delete ------------------------------------------------------------------------------
-
-    def delete_product(self, product_id: int) -> None:
-        """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
-
-        Objects first: broken off in between, it can be asked for again. Objects once more at the
-        end: a worker that had the product in hand may have stored one meanwhile.
-        """
-        with self.database.read() as session:
-            product = session.get(Product, product_id)
-            if product is None:
-                raise NotFound(f"there is no product {product_id}")
-        self._remove(self._uploads([product]))
-        self._remove_everything(product_id)
-        with self.database.write() as session:
-            session.get(Product, product_id, with_for_update=True)
-            for table in (Decision, ProductImage, Round):
-                session.execute(delete(table).where(table.product_id == product_id))
-            session.execute(delete(Product).where(Product.id == product_id))
-        self._remove_everything(product_id)
-
-    def _remove_everything(self, product_id: int) -> None:
-        self.storage.delete(list(self._everything(product_id)))
-
-    def _everything(self, product_id: int) -> Iterator[str]:
-        yield from self.storage.list(f"answers/{product_id}/")
-        for kind in ("enhanced", "normalised"):
-            yield from self.storage.list(f"{kind}/{product_id}/")
-            yield from self.storage.list(f"previews/{kind}/{product_id}/")
+            needed = needed_uploads(session, names)
+        return [upload_key(name) for name in sorted(names - needed)]
 
 
-def with_previews(key: str) -> list[str]:
-    return [key, *(preview_key(key, side) for side in PREVIEW_SIDES)]
+def _is_marked() -> ColumnElement[bool]:
+    """Its raw photo is to be removed; not while it waits for work, or may be sent to work again."""
+    return and_(
+        Product.raw_removed_at.is_not(None),
+        Product.raw_deleted_at.is_(None),
+        Product.status.not_in((PENDING, FAILED)),
+    )

@@ -13,6 +13,7 @@ from packshot import logs
 from packshot.backoff import Chance
 from packshot.errors import LostClaim, PackshotError, Unavailable
 from packshot.products.catalog import Catalog
+from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work import pipeline
@@ -34,6 +35,7 @@ RENEWALS: Final = 4
 RESEND_EVERY_SECONDS: Final = 30.0
 DELIVER_EVERY_SECONDS: Final = 2.0
 TIDY_EVERY_SECONDS: Final = 3600.0
+SWEEP_EVERY_SECONDS: Final = 15.0
 #: A turn of the receiver or the heartbeat that takes longer hangs: all they wait for has a limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
@@ -61,6 +63,7 @@ class Worker:
     ) -> None:
         self.parts, self.queue, self.catalog = parts, queue, catalog
         self.webhooks = webhooks
+        self.deletions = Deletions(parts.claims.database, parts.storage)
         self.lease_seconds = parts.claims.lease_seconds
         self.clock = clock
         log_waiting = parts.patience.log_waiting
@@ -82,6 +85,7 @@ class Worker:
         self.loops.begin("heartbeat", self._renew_claims, renew_every, finished)
         self.loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, finished)
         self.loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, finished)
+        self.loops.begin("sweeper", self.deletions.sweep, SWEEP_EVERY_SECONDS, finished)
         if self.queue.is_external:  # beside the heartbeat, which waits for no queue
             self.loops.begin("hider", self._renew_messages, renew_every, finished)
         if self.webhooks is not None and self.webhooks.urls:
@@ -181,7 +185,18 @@ class Worker:
 
     def _work_on(self, job: Job) -> None:
         with logs.about(product_id=job.claim.product_id):
-            self._guard(job, lambda: self._run(job))
+            self._guard(job, lambda: self._run_leaving_nothing(job))
+
+    def _run_leaving_nothing(self, job: Job) -> None:
+        """A product that was deleted meanwhile: what was stored of it since is removed."""
+        try:
+            self._run(job)
+        except LostClaim:
+            claim = job.claim
+            self.deletions.leave_nothing(
+                claim.product_id, claim.namespace, claim.round, claim.wanted
+            )
+            raise
 
     def _guard(self, job: Job, work: Callable[[], None]) -> None:
         """Whatever happens to one product, its slot goes on."""

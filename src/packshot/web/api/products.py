@@ -165,7 +165,7 @@ def delete_product(product_id: int) -> Response:
 
     Its upload goes too, unless another product has it. What was paid stays in the books.
     """
-    services().retention.delete_product(product_id)
+    services().deletions.delete_product(product_id)
     return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))
 
 

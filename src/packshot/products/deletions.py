@@ -1,0 +1,167 @@
+"""Deletes products with their objects, and nothing that belongs to another product."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round, now
+from packshot.errors import NotFound, Unavailable
+from packshot.products.object_keys import (
+    keys_of_product,
+    names_in,
+    plain_address,
+    upload_key,
+    upload_name,
+    with_previews,
+)
+from packshot.storage import Storage
+
+log = logging.getLogger("packshot.deletions")
+
+#: Seconds until the objects of a deleted product are removed again; each pause is twice the last.
+FIRST_PAUSE: Final = 30
+#: Removals in all, the last one more than an hour after the first: whoever had the product in hand
+#: has ended by then, or was let go of (`work.worker.LONGEST_PRODUCT_SECONDS`).
+REMOVALS: Final = 8
+#: Deletions looked at together.
+PAGE: Final = 200
+#: Up to so many uploads the database looks for each one's name; for more, it gives all addresses
+#: that have a name of this form in them.
+FEW: Final = 8
+ANY_NAME: Final = "%________-____-____-____-____________%"
+#: A name that is not in an address as it stands can only be in it encoded: a digit, a letter from
+#: a to f, a hyphen, or a percent sign that was encoded itself.
+ENCODED: Final = ("%3", "%6", "%2d", "%2D", "%4", "%25")
+
+
+class Deletions:
+    """The rows go first, in one transaction that also notes which objects are to be removed.
+
+    From then on a worker that still has the product in hand saves nothing, and removes what it
+    stored meanwhile when it finds out (`leave_nothing`). A worker that was killed does not: so
+    `sweep` removes the objects again until nobody can store one any more.
+    """
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self.database = database
+        self.storage = storage
+
+    def delete_product(self, product_id: int) -> None:
+        """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
+
+        While the storage is away its objects stay, until `sweep` can remove them.
+        """
+        with self.database.write() as session:
+            product = session.get(Product, product_id, with_for_update=True)
+            if product is None:
+                raise NotFound(f"there is no product {product_id}")
+            deletion = self._deletion_of(session, product)
+            session.add(deletion)
+            for table in (Decision, ProductImage, Round):
+                session.execute(delete(table).where(table.product_id == product_id))
+            session.delete(product)
+        try:
+            self._remove_objects(deletion)
+        except Unavailable as error:
+            log.warning("the objects of product %d are removed later: %s", product_id, error)
+
+    def _deletion_of(self, session: Session, product: Product) -> Deletion:
+        of_product = Round.product_id == product.id
+        largest = session.scalar(select(func.max(Round.wanted)).where(of_product))
+        return Deletion(
+            product_id=product.id,
+            namespace=product.media_namespace,
+            rounds=max(product.round, 1),
+            variants=largest or 0,
+            upload=own_upload(self.storage, product.raw_image),
+            removals=1,
+            not_before=now(FIRST_PAUSE),
+        )
+
+    def _remove_objects(self, deletion: Deletion) -> None:
+        self.storage.delete([*_own_keys(deletion), *self._upload_keys(deletion)])
+
+    def _upload_keys(self, deletion: Deletion) -> Iterator[str]:
+        if deletion.upload is None:
+            return
+        with self.database.read() as session:
+            needed = needed_uploads(session, {deletion.upload})
+        if not needed:
+            yield from with_previews(upload_key(deletion.upload))
+
+    # -- later -------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Remove again what is due. Raises Unavailable; what was not removed stays due."""
+        while due := self._due():
+            for deletion in due:
+                self._remove_objects(deletion)
+                self._note(deletion)
+
+    def _due(self) -> Sequence[Deletion]:
+        with self.database.read() as session:
+            due = select(Deletion).where(Deletion.not_before <= now())
+            return session.scalars(due.order_by(Deletion.not_before).limit(PAGE)).all()
+
+    def _note(self, deletion: Deletion) -> None:
+        this = Deletion.id == deletion.id
+        with self.database.write() as session:
+            if deletion.removals + 1 >= REMOVALS:
+                session.execute(delete(Deletion).where(this))
+                return
+            later = now(FIRST_PAUSE * 2**deletion.removals)
+            again = update(Deletion).where(this)
+            session.execute(again.values(removals=deletion.removals + 1, not_before=later))
+
+    def leave_nothing(self, product_id: int, namespace: str, rounds: int, variants: int) -> None:
+        """Remove what a worker stored of a product it lost, if the product was deleted.
+
+        One that another worker took over has the same namespace, and keeps its objects.
+        """
+        with self.database.read() as session:
+            known = session.scalar(select(Product.media_namespace).where(Product.id == product_id))
+        if known != namespace:
+            self.storage.delete(list(keys_of_product(namespace, product_id, rounds, variants)))
+
+
+def _own_keys(deletion: Deletion) -> Iterator[str]:
+    if deletion.namespace is not None:
+        yield from keys_of_product(
+            deletion.namespace, deletion.product_id, deletion.rounds, deletion.variants
+        )
+
+
+def own_upload(storage: Storage, raw_image: str) -> str | None:
+    """The name of the upload that this address names in our storage; None when it isn't one."""
+    key = storage.own_key(raw_image) or storage.own_key(plain_address(raw_image))
+    return upload_name(key)
+
+
+def needed_uploads(session: Session, names: Collection[str]) -> set[str]:
+    """Which of these uploads a product still needs.
+
+    It needs the upload that its address names in any spelling (see `names_in`) until its raw photo
+    was removed, and again while it waits for work.
+    """
+    if not names:
+        return set()
+    needing = or_(Product.raw_removed_at.is_(None), Product.status == PENDING)
+    needed: set[str] = set()
+    for raw_image in session.scalars(select(Product.raw_image).where(needing, _may_name(names))):
+        needed |= names_in(raw_image) & set(names)
+    return needed
+
+
+def _may_name(names: Collection[str]) -> ColumnElement[bool]:
+    """What the database can tell of it: an address that does not match names none of them."""
+    written = Product.raw_image
+    encoded = [written.contains(each, autoescape=True) for each in ENCODED]
+    if len(names) > FEW:
+        return or_(*encoded, written.like(ANY_NAME))
+    return or_(*encoded, *(func.lower(written).contains(name) for name in names))
