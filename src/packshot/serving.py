@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from packshot import logs
-from packshot.database.engine import bring_to_head, shown_url
+from packshot.database.engine import bring_to_head, go_back, shown_url
 from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
 from packshot.settings import Settings, load_settings
@@ -328,11 +328,18 @@ def give_up_at(seconds: float) -> None:
 
 
 @ending_in_one_line()
-def run_migrations() -> int:
-    """`scripts/create_product_images_table.py`: bring the tables to head, say what was done."""
+def run_migrations(back_to: str | None = None) -> int:
+    """`scripts/create_product_images_table.py`: bring the tables to head, say what was done.
+
+    With `back_to` change them back to an older program's revision.
+    """
     settings = open_door()
-    applied = bring_to_head(settings.database_url)
     where = shown_url(settings.database_url)
+    if back_to is not None:
+        go_back(settings.database_url, back_to)
+        print(f"The tables in {where} are back at revision {back_to}: start the older Packshot.")
+        return 0
+    applied = bring_to_head(settings.database_url)
     done = f"applied {', '.join(applied)}" if applied else "nothing to do, they are up to date"
     print(f"Tables products and product_images in {where}: {done}.")
     return 0

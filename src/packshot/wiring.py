@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
-from packshot.database.engine import Database, at_head
+from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.enhancers.contract import Enhancer, Ledger
 from packshot.errors import PackshotError
@@ -62,7 +63,7 @@ class Services:
     def health(self) -> dict[str, str | None]:
         """Each part's problem in one sentence, naming what to mend; None when it works."""
         report = {
-            "database": _problem(self._database_problem),
+            "database": _problem(partial(problem_with_tables, self.database)),
             "queue": _problem(self.queue.health),
             "storage": _problem(self.storage.health),
             "enhancer": self.enhancer.health().problem,
@@ -80,14 +81,6 @@ class Services:
                 f" {self.settings.media_dir}, which workers on other hosts can't see"
             )
         return notes
-
-    def _database_problem(self) -> str | None:
-        return (
-            None
-            if at_head(self.database)
-            else "its tables are missing or old: run `packshot migrate`"
-            " (run.py does it as it starts)"
-        )
 
     def close(self) -> None:
         self.catalog.sender.close()

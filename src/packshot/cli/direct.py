@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from packshot.database.engine import problem_with_tables
 from packshot.errors import PackshotError
 from packshot.serving import open_door
 from packshot.wiring import Services, build
@@ -18,6 +19,8 @@ def opened() -> Iterator[Services]:
     try:
         services = build(open_door())
         try:
+            if problem := problem_with_tables(services.database):
+                raise click.ClickException(problem)
             yield services
         finally:
             services.close()

@@ -88,6 +88,11 @@ def worker(alive: Path | None) -> None:
 
 
 @click.command()
-def migrate() -> None:
+@click.option(
+    "--back-to",
+    metavar="REVISION",
+    help="Change the tables back to what an older Packshot knows; end everything else first.",
+)
+def migrate(back_to: str | None) -> None:
     """Create the tables of DATABASE_URL, or bring them up to date. Safe to run twice."""
-    raise SystemExit(serving.run_migrations())
+    raise SystemExit(serving.run_migrations(back_to))

@@ -9,17 +9,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from packshot import __version__
 from packshot.after_fork import after_fork
+from packshot.database import ids
+from packshot.database.open_file import OpenFile
 from packshot.database.together import Together
 from packshot.errors import SettingsError, Unavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this process and beside it
 #: PostgreSQL: seconds a statement may take there, and seconds after which nobody waits here for an
@@ -31,8 +37,18 @@ ANSWER_SECONDS = 25
 PAGE_COST = 1.1
 SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
+IDS_LOCK = MIGRATION_LOCK + 1
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class IdsWereBehind(Unavailable):
+    """The database gave an id that a row has already, and was set right. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database gave an id twice (a restored backup?); it was set right, try again"
+        )
 
 
 class Database:
@@ -51,7 +67,10 @@ class Database:
     ) -> None:
         self.url = parse_url(url)
         self.engine = _engine(self.url, pool_size)
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            event.listen(self.engine, "do_connect", self._check_file)
+            event.listen(self.engine, "connect", self._note_file)
+        else:
             event.listen(self.engine, "do_connect", _connect_within(answer_seconds))
         self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
         self._sync = sync
@@ -65,8 +84,16 @@ class Database:
     def _take_turns(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
         self._turn: AbstractContextManager[None] = _Turn() if self.is_sqlite else nullcontext()
-        log = Path(f"{os.path.realpath(self.url.database or '')}-wal")  # SQLite follows links too
-        self._to_disk = _syncing(log, self._sync) if on_disk else None
+        self._file = OpenFile(self.url.database or "") if on_disk else None
+        self._to_disk = _syncing(self._file.log, self._sync) if self._file else None
+
+    def _check_file(self, *_: Any) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    def _note_file(self, *_: Any) -> None:
+        if self._file is not None:
+            self._file.note_opened()
 
     @property
     def is_sqlite(self) -> bool:
@@ -96,17 +123,36 @@ class Database:
     @contextmanager
     def read_rows(self) -> Iterator[Connection]:
         """Like `read`, for statements on tables alone: a session costs more than many of them."""
+        self._check_file()
         with away_is_unavailable(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write_rows(self, *, lasting: bool = True) -> Iterator[Connection]:
         """Like `write`, for statements on tables alone."""
-        with away_is_unavailable():
-            with self._turn, self._writer.connect() as connection, connection.begin():
-                yield connection
+        self._check_file()
+        with away_is_unavailable(), self._no_id_twice():
+            with self._turn, self._writer.connect() as connection:
+                with connection.begin():
+                    yield connection
+                if self._file is not None:
+                    self._file.check_log(connection.info)
             if lasting and self._to_disk is not None:
                 self._to_disk(None)
+        self._check_file()  # what was written to a file that is gone is not acknowledged
+
+    @contextmanager
+    def _no_id_twice(self) -> Iterator[None]:
+        """A row that was given another one's id was refused: see to it that the next try is not."""
+        try:
+            yield
+        except IntegrityError as error:
+            if not ids.is_given_twice(error):
+                raise
+            with self._writer.connect() as connection, connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": IDS_LOCK})
+                ids.move_ahead(connection, ids.behind(connection))
+            raise IdsWereBehind() from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -302,10 +348,14 @@ def bring_to_head(url: str) -> list[str]:
     try:
         with away_is_unavailable():
             with engine.connect() as connection:
-                if _revision(connection) == newest_revision():
+                if _is_at_head(connection) and not ids.behind(connection):
                     return []
             with _migration_lock(parsed, engine) as connection:
-                return _upgrade(connection)
+                given = ids.last_given(connection)
+                applied = [] if _is_at_head(connection) else _upgrade(connection)
+                ids.move_ahead(connection, ids.behind(connection, given))
+                connection.commit()
+                return applied
     finally:
         engine.dispose()
 
@@ -333,26 +383,74 @@ def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
 
 def _upgrade(connection: Connection) -> list[str]:
     from alembic import command  # a third of the start-up, and seldom needed
-    from alembic.config import Config
 
     applied: list[str] = []
+    command.upgrade(_alembic(connection, applied), "head")
+    return applied
+
+
+def go_back(url: str, revision: str) -> None:
+    """Change the tables back to what an older program knows; all else must have ended.
+
+    What its tables have no place for is lost. Raises SettingsError for an unknown revision.
+    """
+    if revision not in revisions():
+        raise SettingsError(f"there is no revision {revision}: {', '.join(revisions())} are known")
+    parsed = parse_url(url)
+    engine = _engine(parsed, pool_size=1, foreign_keys=False)
+    try:
+        with away_is_unavailable(), _migration_lock(parsed, engine) as connection:
+            from alembic import command
+
+            _is_at_head(connection)
+            given = ids.last_given(connection)
+            command.downgrade(_alembic(connection, []), revision)
+            ids.move_ahead(connection, ids.behind(connection, given))
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def _alembic(connection: Connection, applied: list[str]) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     config.attributes["applied"] = applied
-    command.upgrade(config, "head")
-    return applied
+    return config
 
 
-def at_head(database: Database) -> bool:
-    """Are the tables as this program wants them?"""
+def problem_with_tables(database: Database) -> str | None:
+    """What keeps this program from working with the tables; None when they are as it wants them."""
     with database.read_rows() as rows:
-        return _revision(rows) == newest_revision()
+        try:
+            if _is_at_head(rows):
+                return None
+        except SettingsError as error:
+            return error.message
+    return "its tables are missing or old: run `packshot migrate` (run.py does it as it starts)"
+
+
+def _is_at_head(rows: Connection) -> bool:
+    """Raises SettingsError when they are newer than this program, or another one's."""
+    revision = _revision(rows)
+    if revision is not None and revision not in revisions():
+        raise SettingsError(
+            f"the database is at revision {revision}, which Packshot {__version__} does not know:"
+            " a newer Packshot upgraded it, so start that one, or go back as docs/operate.md says"
+        )
+    return revision == newest_revision()
+
+
+def revisions() -> list[str]:
+    """All of this program's migrations, oldest first; their files are numbered."""
+    return sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def newest_revision() -> str:
-    """The head of the migrations, whose files are numbered."""
-    return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    """The head of the migrations."""
+    return revisions()[-1]
 
 
 def _revision(rows: Connection) -> str | None:

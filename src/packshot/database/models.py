@@ -426,7 +426,8 @@ class Shop(Base):
 
     __tablename__ = "shop"
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # always 1
+    id: Mapped[str] = mapped_column(String(36))
     strangers: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 

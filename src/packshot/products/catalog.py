@@ -13,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from packshot.database.engine import Database
+from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import (
     Decision,
     DeskSession,
@@ -100,10 +100,12 @@ class Catalog:
         request is still at work.
         """
         try:
-            with self.database.write() as session:
-                created = create_batch(session, products, self.wanted, idempotency)
+            try:
+                created = self._create(products, idempotency)
+            except IdsWereBehind:
+                created = self._create(products, idempotency)
         except IntegrityError as error:
-            if idempotency is None:
+            if IdempotencyKey.__tablename__ not in str(error.orig):
                 raise
             raise Conflict(
                 "a request with this Idempotency-Key is still running; ask again in a second",
@@ -112,6 +114,10 @@ class Catalog:
         if not created.replayed:
             self.sender.send([product.id for product in created.products])
         return created
+
+    def _create(self, products: Sequence[NewProduct], idempotency: Idempotency | None) -> Created:
+        with self.database.write() as session:
+            return create_batch(session, products, self.wanted, idempotency)
 
     def answered(self, idempotency: Idempotency) -> bool:
         """Was a request with this key answered before, so that it creates nothing now?"""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -29,13 +27,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_deletions"),
     )
     op.create_index("ix_deletions_not_before", "deletions", ["not_before"])
-    shop = op.create_table(
+    op.create_table(
         "shop",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(36), nullable=False),
         sa.Column("strangers", sa.JSON(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_shop"),
+        sa.PrimaryKeyConstraint("number", name="pk_shop"),
     )
-    op.bulk_insert(shop, [{"id": str(uuid.uuid4())}])
 
 
 def downgrade() -> None:

@@ -1,0 +1,58 @@
+"""Notices that SQLite's file was moved, deleted or replaced while this process has it open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from packshot.errors import Unavailable
+
+#: Device and inode: what a path leads to, whatever is in it.
+Identity: TypeAlias = tuple[int, int]
+
+
+class OpenFile:
+    """SQLite itself goes on reading and writing a file that has no name any more: everything would
+    be acknowledged, and be gone after the restart. Two `stat` calls tell, in microseconds.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path).absolute()
+        self.log = Path(f"{os.path.realpath(path)}-wal")  # SQLite follows links too
+        self._opened: Identity | None = None
+
+    def note_opened(self) -> None:
+        """A connection was made; the first one says which file this process works on."""
+        if self._opened is None:
+            self._opened = _identity(self.path)
+
+    def check(self) -> None:
+        """Raises Unavailable when the path leads elsewhere now."""
+        if self._opened is not None and _identity(self.path) != self._opened:
+            raise Unavailable(
+                f"the database file {self.path} was moved, deleted or replaced while Packshot has"
+                " it open: put it back, or restart Packshot to work on what is there now"
+            )
+
+    def check_log(self, connection: MutableMapping[str, Any]) -> None:
+        """Like `check`, for the write-ahead log; call it while the connection is open.
+
+        Until its last connection is closed SQLite keeps the log. `connection` is SQLAlchemy's
+        `info` of one.
+        """
+        present = _identity(self.log)
+        if connection.setdefault("log", present) != present:
+            raise Unavailable(
+                f"the database's log {self.log} was moved, deleted or replaced while Packshot has"
+                " it open: restart Packshot, and look whether the last changes are there"
+            )
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
