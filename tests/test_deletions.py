@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 import pytest
 from conftest import only_sqlite
-from fakes import FakeEnhancer, photo_bytes
 from servers.aws import Aws
 from servers.ports import wait_until
 from servers.tcp_proxy import TcpProxy
-from shop import Shop
 from sqlalchemy import func, select, update
+from support.fakes import FakeEnhancer, photo_bytes
+from support.shop import Shop
 from test_retention import objects, store, with_photo
 
 from packshot.database.engine import bring_to_head

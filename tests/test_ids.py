@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from shop import Shop, row
 from sqlalchemy import delete, insert, text
-from test_catalog import BOX, record, taken
+from support.products import BOX, record, taken
+from support.shop import Shop, row
 
 from packshot.database.engine import Database, IdsWereBehind, bring_to_head
 from packshot.database.models import Call, Product

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from shop import Shop, row
+from support.shop import Shop, row
 
 from packshot.database.engine import bring_to_head
 from packshot.errors import Unavailable

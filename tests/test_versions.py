@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from servers.packshot_process import RUN_PY, WORKER, PackshotProcess, clean_environment, gunicorn
-from shop import Shop, row
 from sqlalchemy import text
+from support.shop import Shop, row
 
 from packshot.cli import main
 from packshot.database.engine import Database, bring_to_head, go_back, revisions

@@ -147,6 +147,8 @@ def longest_product(settings: Settings) -> float:
 def say_how_it_stands(services: Services) -> None:
     """At the start, beside the work: what is configured oddly, and what does not answer."""
     services.enhancer.check()
+    with suppress(PackshotError):  # the report below says why
+        services.shop.mark_storage()
     for note in services.notes():
         log.warning("%s", note)
     for part, problem in services.health().items():

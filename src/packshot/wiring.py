@@ -18,6 +18,7 @@ from packshot.pictures.imaging import OutputSpec
 from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.products.retention import Retention
+from packshot.products.shop import ShopMark
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.settings import Settings
@@ -58,6 +59,7 @@ class Services:
     retention: Retention
     raw_images: RawImages
     deletions: Deletions
+    shop: ShopMark
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -80,7 +82,7 @@ class Services:
                 "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder"
                 f" {self.settings.media_dir}, which workers on other hosts can't see"
             )
-        return notes
+        return notes + self.shop.notes()
 
     def close(self) -> None:
         self.catalog.sender.close()
@@ -98,8 +100,9 @@ def _problem(check: Callable[[], str | None]) -> str | None:
 def build(settings: Settings) -> Services:
     """Choose and connect the parts. Opens nothing: connections and children come at first use."""
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
-    queue = choose_queue(settings, database)
     storage = choose_storage(settings)
+    shop = ShopMark(database, storage)
+    queue = choose_queue(settings, database, shop)
     pixels = Pixels(settings.pixel_processes)
     patience, stopping = Patience(), threading.Event()
     ledger = choose_ledger(settings, database, patience, stopping)
@@ -134,6 +137,7 @@ def build(settings: Settings) -> Services:
         retention,
         raw_images,
         Deletions(database, storage),
+        shop,
     )
 
 
@@ -142,12 +146,18 @@ def choose_webhooks(settings: Settings, database: Database) -> Webhooks:
     return Webhooks(database, fetcher.post, settings.webhook_urls, settings.webhook_secrets)
 
 
-def choose_queue(settings: Settings, database: Database) -> Queue:
+def choose_queue(settings: Settings, database: Database, shop: ShopMark) -> Queue:
     if settings.sqs_queue_url is None:
         return DatabaseQueue(database, settings.lease_seconds)
     from packshot.queues.sqs import SqsQueue
 
-    return SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
+    return SqsQueue(
+        settings.sqs_queue_url,
+        settings.queue_region,
+        settings.lease_seconds,
+        shop=shop.id,
+        stranger=shop.found_in_queue,
+    )
 
 
 def choose_storage(settings: Settings) -> Storage:

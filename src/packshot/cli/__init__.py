@@ -24,6 +24,7 @@ COMMANDS = {
     "redrive": ("redrive", "Send the messages of the dead-letter queue back to work."),
     "key": ("key", "Make an API key for API_KEYS."),
     "prune": ("prune", "Remove raw and rejected pictures that are past their time."),
+    "restored": ("restored", "Have a restored database give no id twice."),
     "webhooks": ("webhooks", "List webhook deliveries, send them again, make a secret."),
 }
 

@@ -8,6 +8,7 @@ from packshot import logs
 from packshot.errors import PackshotError
 from packshot.serving import load_environment
 from packshot.settings import load_settings
+from packshot.wiring import build
 
 
 @click.command()
@@ -25,8 +26,10 @@ def redrive(limit: int) -> None:
             )
         from packshot.queues.sqs import SqsQueue
 
-        queue = SqsQueue(settings.sqs_queue_url, settings.queue_region, settings.lease_seconds)
-        moved = queue.redrive(limit)
+        services = build(settings)
+        assert isinstance(services.queue, SqsQueue)
+        moved = services.queue.redrive(limit)
+        services.close()
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{moved} messages are in the queue again.")

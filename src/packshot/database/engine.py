@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
@@ -21,13 +18,12 @@ from packshot import __version__
 from packshot.after_fork import after_fork
 from packshot.database import ids
 from packshot.database.open_file import OpenFile
-from packshot.database.together import Together
+from packshot.database.sqlite import BUSY_SECONDS, SYNC, Turn, sqlite_engine, syncing
 from packshot.errors import SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-BUSY_SECONDS = 10  # SQLite: how long a writer waits for another one, in this process and beside it
 #: PostgreSQL: seconds a statement may take there, and seconds after which nobody waits here for an
 #: answer any more. A server that hangs, or a network that swallows everything, ends nothing itself.
 STATEMENT_SECONDS = 20
@@ -35,7 +31,6 @@ ANSWER_SECONDS = 25
 #: PostgreSQL plans for disks with heads (4). On others an index answers what it would read a table
 #: for: the counts of a million products take half as long.
 PAGE_COST = 1.1
-SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
 IDS_LOCK = MIGRATION_LOCK + 1
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
@@ -83,9 +78,9 @@ class Database:
 
     def _take_turns(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
-        self._turn: AbstractContextManager[None] = _Turn() if self.is_sqlite else nullcontext()
+        self._turn: AbstractContextManager[None] = Turn() if self.is_sqlite else nullcontext()
         self._file = OpenFile(self.url.database or "") if on_disk else None
-        self._to_disk = _syncing(self._file.log, self._sync) if self._file else None
+        self._to_disk = syncing(self._file.log, self._sync) if self._file else None
 
     def _check_file(self, *_: Any) -> None:
         if self._file is not None:
@@ -158,50 +153,6 @@ class Database:
         self.engine.dispose()
 
 
-class _Turn:
-    """One write at a time in this process, the next as soon as the last one ends.
-
-    SQLite lets one write anyway, but whoever finds it taken sleeps, up to 0.1 s at a time.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=BUSY_SECONDS):
-            raise Unavailable(f"the database does not answer: busy for {BUSY_SECONDS} s")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-
-def _syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
-    """SQLite's write-ahead log to the disk, once for all threads that commit together.
-
-    With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
-    on a disk with 5 ms per sync. So SQLite is told NORMAL (it syncs at its checkpoints, which
-    keeps the file whole) and nobody returns from `write` before a sync that began after his
-    commit. No log means that all of it was checkpointed, and with that synced.
-    """
-
-    def to_disk(calls: Sequence[None]) -> Sequence[None]:
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return calls
-        except OSError as error:
-            raise Unavailable(f"the database's log can't be opened: {error}") from error
-        try:
-            sync(descriptor)
-        except OSError as error:
-            raise Unavailable(f"the database's log can't be saved to the disk: {error}") from error
-        finally:
-            os.close(descriptor)
-        return calls
-
-    return Together(to_disk)
-
-
 @contextmanager
 def away_is_unavailable() -> Iterator[None]:
     """SQLAlchemy's operational errors become Unavailable: nobody's fault, wait and try again."""
@@ -243,7 +194,7 @@ def shown_url(url: str) -> str:
 
 def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, pool_size, foreign_keys)
+        return sqlite_engine(url, pool_size, foreign_keys)
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -291,49 +242,6 @@ def _leave_standby(context: ExceptionContext) -> None:
     """After a failover the pool may still lead to what is a standby now: connect anew."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"DATABASE_URL: the folder {folder} can't be made: {error.strerror}"
-        ) from None
-
-
-def _sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
-    if url.database and url.database != ":memory:":
-        _make_folder(Path(url.database).parent)
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=5,
-        hide_parameters=True,  # an error's words go to the log; a raw image's address may be signed
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
-    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see _syncing
-    pragmas += ["foreign_keys=ON"] if foreign_keys else []
-    event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves: the driver's default loses updates
-    cursor = connection.cursor()
-    for pragma in pragmas:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    driver: Any = connection.connection.driver_connection  # SQLAlchemy's own way costs a statement
-    try:
-        driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-    except sqlite3.OperationalError as error:
-        raise Unavailable(f"the database does not answer: {error}") from error
 
 
 def bring_to_head(url: str) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -47,6 +47,9 @@ VISIBLE: Final = "ApproximateNumberOfMessages"
 INVISIBLE: Final = "ApproximateNumberOfMessagesNotVisible"
 DELAYED: Final = "ApproximateNumberOfMessagesDelayed"
 
+RECEIVES: Final = "ApproximateReceiveCount"
+#: Another shop's message is hidden for 2, 4, 8, ... seconds, no longer than this.
+STRANGER_SECONDS: Final = 900
 #: Seconds for which the name of the dead-letter queue is cached.
 POLICY_SECONDS: Final = 300.0
 #: Seconds for which a dead letter is hidden while it is sent again.
@@ -60,6 +63,9 @@ class SqsQueue:
     `wait_seconds` is the long poll of one `lease`. A running poll is never interrupted: an aborted
     poll may still receive a message, hidden for a whole lease. The queue's own wait attribute is
     ignored. `answer_seconds` is how many seconds later than that an answer may come.
+
+    Messages are marked with the id that `shop` gives. What bears another mark goes back as it was,
+    and `stranger` is called with it; what bears none is taken for this shop's.
     """
 
     name = "sqs"
@@ -75,8 +81,11 @@ class SqsQueue:
         wait_seconds: float = 5.0,
         answer_seconds: float = 10.0,
         threads: int = 64,
+        shop: Callable[[], str] | None = None,
+        stranger: Callable[[str], None] = lambda other: None,
     ) -> None:
         self.url = url
+        self._shop, self._stranger = shop, stranger
         self.wait_seconds = wait_seconds
         self._lease_seconds = lease_seconds
         resource = Resource(f"the SQS queue {url}", "SQS_QUEUE_URL")
@@ -110,7 +119,7 @@ class SqsQueue:
 
     def _send_batch(self, ids: Sequence[int]) -> set[int]:
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
-            {"Id": str(position), "MessageBody": json.dumps({"product_id": product_id})}
+            {"Id": str(position), "MessageBody": self._body(product_id)}
             for position, product_id in enumerate(ids)
         ]
         with self._sender.asking("sqs:SendMessage") as sqs:
@@ -118,6 +127,10 @@ class SqsQueue:
         for failed in answer.get("Failed", []):
             log.warning("SQS did not take product %d: %s", ids[int(failed["Id"])], _why(failed))
         return {ids[int(taken["Id"])] for taken in answer.get("Successful", [])}
+
+    def _body(self, product_id: int) -> str:
+        mark = {"shop": self._shop()} if self._shop else {}
+        return json.dumps({"product_id": product_id} | mark)
 
     # -- receiving -------------------------------------------------------------------------------
 
@@ -128,12 +141,34 @@ class SqsQueue:
                 MaxNumberOfMessages=max(1, min(limit, BATCH)),
                 WaitTimeSeconds=min(round(self.wait_seconds), MAX_WAIT_SECONDS),
                 VisibilityTimeout=_visibility(self._lease_seconds),
+                AttributeNames=[RECEIVES],
             )
         return [
             Message(product_id, raw["ReceiptHandle"])
-            for raw in answer.get("Messages", [])
+            for raw in self._without_strangers(answer.get("Messages", []))
             if (product_id := self._product_id(raw)) is not None
         ]
+
+    def _without_strangers(self, letters: Sequence[MessageTypeDef]) -> list[MessageTypeDef]:
+        """Those that do not bear another shop's mark; the others go back.
+
+        They come back later each time, so that the two shops don't pass them to and fro, which
+        costs requests, and after 100 of them makes dead letters.
+        """
+        ours = []
+        for raw in letters:
+            other = mark_in(raw.get("Body", ""))
+            if self._shop is None or other in {None, self._shop()}:
+                ours.append(raw)
+                continue
+            receives = int(raw.get("Attributes", {}).get(RECEIVES, 1))
+            pause = min(2 ** min(receives, 16), STRANGER_SECONDS)
+            try:
+                self.extend([Message(0, raw["ReceiptHandle"])], pause)
+                self._stranger(other or "")
+            except Unavailable as error:  # it comes back when its lease ends
+                log.info("a message of another shop is hidden for a lease: %s", error)
+        return ours
 
     def _product_id(self, raw: MessageTypeDef) -> int | None:
         product_id = parse_body(raw.get("Body", ""))
@@ -245,14 +280,14 @@ class SqsQueue:
     def redrive(self, limit: int) -> int:
         """Send up to `limit` dead letters to the queue again; return how many were sent.
 
-        Malformed ones stay where they are. Raises NotConfigured without a dead-letter queue.
+        Malformed ones, and another shop's, stay where they are. Raises NotConfigured without a dead-letter queue.
         """
         dead = self.dead_letter_url()
         if dead is None:
             raise NotConfigured(f"{self.url} has no dead-letter queue: {SET_UP}")
         sent, malformed = 0, []
         while sent < limit and (letters := self._receive_dead(dead, limit - sent)):
-            good = {each["ReceiptHandle"]: parse_body(each.get("Body", "")) for each in letters}
+            good = {each["ReceiptHandle"]: self._own_id(each) for each in letters}
             malformed += [handle for handle, product_id in good.items() if product_id is None]
             sent += self._revive(dead, {handle: id_ for handle, id_ in good.items() if id_})
         self._release_dead(dead, malformed)
@@ -267,6 +302,11 @@ class SqsQueue:
                 VisibilityTimeout=REDRIVE_SECONDS,
             )
         return answer.get("Messages", [])
+
+    def _own_id(self, letter: MessageTypeDef) -> int | None:
+        other = mark_in(letter.get("Body", ""))
+        strange = self._shop is not None and other not in {None, self._shop()}
+        return None if strange else parse_body(letter.get("Body", ""))
 
     def _revive(self, dead: str, letters: dict[str, int]) -> int:
         """Send, then delete what was taken: a crash in between doubles a message, loses none."""
@@ -293,6 +333,16 @@ def parse_body(body: str) -> int | None:
         content = content.get("product_id")
     good = type(content) is int and 0 < content <= MAX_PRODUCT_ID
     return content if good else None
+
+
+def mark_in(body: str) -> str | None:
+    """Whose message this is: the `shop` beside its `product_id`; None when it does not say."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    mark = content.get("shop") if isinstance(content, dict) else None
+    return mark if isinstance(mark, str) else None
 
 
 def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

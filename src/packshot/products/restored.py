@@ -1,0 +1,35 @@
+"""After a restored backup: ids go on above all that were given since the backup was made."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from packshot.database import ids
+from packshot.database.engine import Database
+from packshot.storage import Storage
+
+#: Below these each product with pictures has a folder named by its id.
+FOLDERS: Final = ("normalised/", "enhanced/", "answers/")
+#: Left out above the highest id in the storage: the newest products may have no object yet.
+SPARE: Final = 10_000
+#: Pictures a product may have in one round, so many ids are left out for each product.
+MOST_PICTURES: Final = 10
+
+
+def continue_ids(database: Database, storage: Storage) -> int:
+    """Move the ids of products and pictures on; return the next product's. Raises Unavailable."""
+    in_storage = highest_in(storage)
+    with database.write_rows() as rows:
+        given = ids.last_given(rows)
+        behind = ids.behind(rows)
+        last = max(in_storage, given["products"], behind.get("products", 0)) + SPARE
+        images = max(given["product_images"], behind.get("product_images", 0))
+        left_out = MOST_PICTURES * (last - given["products"])
+        ids.move_ahead(rows, {**behind, "products": last, "product_images": images + left_out})
+    return last + 1
+
+
+def highest_in(storage: Storage) -> int:
+    """The highest product id that an object has in its key; 0 when there is none."""
+    folders = (key.split("/")[1] for prefix in FOLDERS for key in storage.list(prefix))
+    return max((int(name) for name in folders if name.isdecimal() and len(name) < 10), default=0)
