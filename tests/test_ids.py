@@ -13,7 +13,7 @@ from support.shop import Shop, row
 from packshot.database.engine import Database, IdsWereBehind, bring_to_head
 from packshot.database.models import Call, Product
 from packshot.products.catalog import Catalog
-from packshot.queues import DatabaseQueue
+from packshot.queues.database import DatabaseQueue
 from packshot.work.claims import Claims
 
 NUMBERED = ("products", "product_images", "decisions", "calls", "deliveries", "deletions")

@@ -18,7 +18,8 @@ from packshot.database.engine import Database, bring_to_head
 from packshot.database.models import Shop as ShopRow
 from packshot.errors import Unavailable
 from packshot.products.shop import MARK, ShopMark
-from packshot.queues import Message, SqsQueue, mark_in, parse_body
+from packshot.queues.contract import Message
+from packshot.queues.sqs import SqsQueue, mark_in, parse_body
 from packshot.storage import LocalStorage
 
 

@@ -280,7 +280,8 @@ class SqsQueue:
     def redrive(self, limit: int) -> int:
         """Send up to `limit` dead letters to the queue again; return how many were sent.
 
-        Malformed ones, and another shop's, stay where they are. Raises NotConfigured without a dead-letter queue.
+        Malformed ones, and another shop's, stay where they are. Raises NotConfigured without a
+        dead-letter queue.
         """
         dead = self.dead_letter_url()
         if dead is None:

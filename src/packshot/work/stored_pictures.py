@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from packshot.products.object_keys import answer_key, preview_key
 from packshot.errors import NotFound
 from packshot.pictures import imaging
+from packshot.products.object_keys import answer_key, preview_key
 from packshot.storage import Storage
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts

@@ -8,10 +8,10 @@ from concurrent.futures import wait
 from functools import partial
 
 from packshot.background import in_background
-from packshot.products.object_keys import variant_key
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging
+from packshot.products.object_keys import variant_key
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, store
