@@ -111,7 +111,9 @@ def test_redrive_without_sqs_says_what_to_do_instead() -> None:
     assert "packshot retry" in refused.output
 
 
-def test_redrive_moves_the_dead_letters(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redrive_moves_the_dead_letters(
+    aws: Aws, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from packshot.cli.setup_sqs import main as set_up
 
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -120,6 +122,7 @@ def test_redrive_moves_the_dead_letters(aws: Aws, monkeypatch: pytest.MonkeyPatc
     dead = aws.sqs.get_queue_url(QueueName="redriven-dlq")["QueueUrl"]
     aws.sqs.send_message(QueueUrl=dead, MessageBody='{"product_id": 7}')
     monkeypatch.setenv("SQS_QUEUE_URL", queue)
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
     done = packshot("redrive")
     assert (done.exit_code, done.stdout) == (0, "1 messages are in the queue again.\n")
     assert "Messages" in aws.sqs.receive_message(QueueUrl=queue)
@@ -179,4 +182,4 @@ def test_the_shell_completes_commands() -> None:
     done = subprocess.run(
         [BIN / "packshot"], env=os.environ | asked, capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.splitlines() == ["plain,retry", "plain,redrive"]
+    assert done.stdout.splitlines() == ["plain,retry", "plain,redrive", "plain,restored"]

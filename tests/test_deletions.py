@@ -17,8 +17,8 @@ from servers.ports import wait_until
 from servers.tcp_proxy import TcpProxy
 from sqlalchemy import func, select, update
 from support.fakes import FakeEnhancer, photo_bytes
+from support.objects import objects, store, with_photo
 from support.shop import Shop
-from test_retention import objects, store, with_photo
 
 from packshot.database.engine import bring_to_head
 from packshot.database.models import Deletion, Product, now
