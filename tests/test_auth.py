@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import http.client
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ import pytest
 from conftest import needs_shared
 from servers.loopback import served
 from sqlalchemy import text
-from support.shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, row
+from support.shop import API_KEYS, RAW_IMAGE, SECRETS, Json, Shop, becomes, row
 from werkzeug.test import TestResponse
 
 from packshot.errors import SettingsError
@@ -106,7 +107,7 @@ def filled_in(shop: Shop, path: str) -> str:
     """The path with what there is, freshly made, in its gaps."""
     if "{" not in path:
         return path
-    product_id, [image_id, *_] = shop.reviewable()
+    product_id, [image_id, *_] = shop.reviewable(submitted_by="seller")
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
         product_id=product_id,
@@ -174,6 +175,101 @@ def test_a_view_without_a_mark_is_for_admins(shop: Shop) -> None:
 def test_strangers_do_not_learn_which_addresses_exist(shop: Shop) -> None:
     assert shop.ask("GET", "/nothing").status_code == 401
     assert shop.ask("PUT", "/api/products").status_code == 401
+
+
+# -- who may change what: the table of docs/api.md, row by row ----------------------------------
+
+RIVAL = "rival-secret-5"
+#: The table's columns after the first two, and the secret of such a caller.
+CALLERS = (SECRETS["submit"], RIVAL, SECRETS["review"], SECRETS["admin"])
+TABLE = re.findall(
+    r"^\| `(\S+) (\S+)` \| ([^|]+) \| (yes|no) \| (yes|no) \| (yes|no) \| (yes|no) \|$",
+    (Path(__file__).parents[1] / "docs" / "api.md").read_text(),
+    re.MULTILINE,
+)
+WISHES: dict[str, Json] = {
+    "bulk": {"products": [row()]},
+    "review": {"status": "pending"},
+    "{id}": {"status": "pending"},
+    "enhance": {"instructions": "whiter"},
+}
+
+
+@pytest.fixture
+def rivals(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """With two sellers."""
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=f"{API_KEYS},rival:{RIVAL}:submit")
+    yield shop
+    shop.close()
+
+
+def in_state(shop: Shop, state: str) -> tuple[int, int]:
+    """A product of the key `seller` that is as the table says, and one of its pictures."""
+    submitted_by = None if state.startswith("of no key") else "seller"
+    product_id, [image_id, *_] = shop.reviewable(submitted_by=submitted_by)
+    if state == "pending_review, one picture decided":
+        shop.services.catalog.decide(image_id, "approved", who="reviewer")
+    elif state in {"approved", "rejected"}:
+        shop.services.catalog.review(product_id, state, who="reviewer")
+    elif state == "failed":
+        becomes(shop, [product_id], "failed")
+    return product_id, image_id
+
+
+def test_the_table_has_every_request_that_changes_something(rivals: Shop) -> None:
+    changing = {
+        (method, re.sub(r"\{\w+_id\}", "{id}", path))
+        for method, path in routes(rivals)
+        if method != "GET" and path != "/session"  # everybody's own
+    }
+    assert {(method, path) for method, path, *_ in TABLE} == changing
+
+
+@pytest.mark.parametrize("line", TABLE, ids=lambda line: " ".join(line[:3]))
+def test_who_may_change_what(rivals: Shop, line: tuple[str, ...]) -> None:
+    method, path, state, *allowed = line
+    for secret, may in zip(CALLERS, allowed, strict=True):
+        product_id, image_id = in_state(rivals, state)
+        before = rivals.services.catalog.product(product_id)
+        place = path.replace("{id}", str(image_id if "images" in path else product_id))
+        wish = WISHES.get(path.rpartition("/")[2])
+        status = rivals.ask(method, place, secret, json=wish).status_code
+        if may == "no":
+            assert status == 403, (secret, status)
+            assert rivals.services.catalog.product(product_id) == before, "it was changed"
+        else:
+            assert status in {200, 201, 415}, (secret, status)  # 415: let in, with no picture
+
+
+def test_a_refused_redo_costs_nothing_and_says_why(rivals: Shop) -> None:
+    product_id, _ = in_state(rivals, "approved")
+    for secret, words in (
+        (SECRETS["submit"], "was reviewed"),
+        (RIVAL, "did not come with this key"),
+    ):
+        refused = rivals.ask("POST", f"/api/products/{product_id}/enhance", secret)
+        assert refused.get_json()["type"] == "/problems/forbidden"
+        assert words in refused.get_json()["message"]
+    with rivals.services.database.read() as session:
+        counted = text("SELECT amount FROM counters WHERE what = 'products per day'")
+        assert set(session.execute(counted).scalars()) <= {0}
+
+
+def test_a_desk_session_may_no_more_than_its_key(rivals: Shop) -> None:
+    product_id, _ = in_state(rivals, "approved")
+    client = sign_in(rivals, "submit")
+    assert client.post(f"/api/products/{product_id}/enhance").status_code == 403
+
+
+def test_a_round_that_nobody_decided_on_may_be_redone_by_its_key(rivals: Shop) -> None:
+    """Though the round before was: its reviewer asked for this one."""
+    product_id, _ = in_state(rivals, "rejected")
+    path = f"/api/products/{product_id}/enhance"
+    assert rivals.ask("POST", path, SECRETS["review"]).status_code == 200
+    assert rivals.ask("POST", path, SECRETS["submit"]).status_code == 409  # still waiting
+    becomes(rivals, [product_id], "failed")
+    assert rivals.ask("POST", path, RIVAL).status_code == 403
+    assert rivals.ask("POST", path, SECRETS["submit"]).status_code == 200
 
 
 # -- keys ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ PackshotError(message, code=, retryable=)
 |  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
 |- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
 |- LostClaim              another worker holds the product now; leave quietly
+|- NotAllowed             the caller's key may not do this to this product
 |- NotFound               no such product, picture or object
 `- Conflict               the state forbids it (already decided, still pending, stale version)
 """
@@ -140,6 +141,12 @@ class LostClaim(PackshotError):
     """The product is no longer this worker's: another one took it over. Write nothing more."""
 
     code = "lost_claim"
+
+
+class NotAllowed(PackshotError):
+    """The caller's key may not do this to this product, though it may to others."""
+
+    code = "forbidden"
 
 
 class NotFound(PackshotError):

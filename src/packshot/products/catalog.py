@@ -29,6 +29,7 @@ from packshot.products.intake import Created, Idempotency, NewProduct, create_ba
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (
     Verdict,
+    check_may_redo,
     decide_image,
     get_product,
     lock_product,
@@ -233,13 +234,17 @@ class Catalog:
         who: str,
         instructions: str | None = None,
         if_version: int | None = None,
+        only_submits: bool = False,
     ) -> ProductView:
         """Redo: resume a failed round, or open the next one with the reviewer's words.
 
-        Raises Conflict while the product is already waiting for work.
+        Raises Conflict while the product is already waiting for work; NotAllowed where `who`, who
+        `only_submits`, may not redo it.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
+            if only_submits:
+                check_may_redo(session, product, who)
             redo(session, product, self.wanted, who, instructions)
             view = self._fresh(session, product)
         self.sender.send([product_id])

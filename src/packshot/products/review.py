@@ -20,7 +20,7 @@ from packshot.database.models import (
     Round,
     now,
 )
-from packshot.errors import Conflict, NotFound
+from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox
 
@@ -75,6 +75,23 @@ def review_product(
         _decide(session, product, image, of_image)
     _settle(session, product, outbox)
     return product
+
+
+def check_may_redo(session: Session, product: Product, who: str) -> None:
+    """May a key that only submits redo this? What it created itself, while nobody decided on it.
+
+    A redo spends money, and takes back what was decided. Raises NotAllowed.
+    """
+    if product.submitted_by != who:
+        raise NotAllowed(
+            f"product {product.id} did not come with this key: only a key with the scope review"
+            " may redo it"
+        )
+    decided = any(image.status != PENDING for image in _images(session, product))
+    if decided or product.status in (APPROVED, REJECTED):
+        raise NotAllowed(
+            f"product {product.id} was reviewed: only a key with the scope review may redo it"
+        )
 
 
 def redo(

@@ -90,7 +90,8 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
     From `failed` without instructions it resumes the same round; else it opens the next one, which
-    counts as one of the key's products per day.
+    counts as one of the key's products per day. With the scope `submit` alone: what the key created
+    itself, while nobody has decided on it.
     """
     catalog = services().catalog
     resumed = catalog.product(product_id).status == FAILED and not wish.instructions
@@ -101,6 +102,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
             who=caller().name,
             instructions=wish.instructions,
             if_version=wanted_version(),
+            only_submits=not caller().may("review"),
         )
     except PackshotError:
         give_back()

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from packshot.errors import (
     Conflict,
+    NotAllowed,
     NotFound,
     PackshotError,
     PictureError,
@@ -83,6 +84,8 @@ def _of_ours(error: PackshotError) -> Problem:
     match error:
         case NotFound():
             return Problem(404, "not_found", error.message)
+        case NotAllowed():
+            return Problem(403, "forbidden", error.message)
         case Conflict():
             return _of_conflict(error)
         case PictureError():

@@ -53,6 +53,7 @@ function page() {
 
 function head(product) {
   const decided = ["pending_review", "approved", "rejected"].includes(product.status);
+  const reviewed = ["approved", "rejected"].includes(product.status);
   return h(
     "div",
     { class: "heading product-heading" },
@@ -67,7 +68,7 @@ function head(product) {
         "reopen",
         () => decide("pending"),
       ),
-      product.status !== "pending" && (mayReview() || maySubmit()) && act(
+      product.status !== "pending" && (mayReview() || (maySubmit() && !reviewed)) && act(
         "Make again…",
         "redo",
         "redo",
