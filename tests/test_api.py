@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 from conftest import needs_shared, only_sqlite
+from flask import Flask
 from pydantic import ValidationError
 from servers.loopback import served
 from servers.ports import wait_until
@@ -27,6 +28,7 @@ from packshot.cli.status import _lines
 from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.errors import Unavailable
+from packshot.web import operations
 from packshot.web.api.schemas import BulkIn
 from packshot.web.requests.reading import MAX_JSON_BYTES
 
@@ -928,6 +930,22 @@ def test_health_and_readiness(shop: Shop) -> None:
     ready = shop.ask("GET", "/readyz")
     assert ready.status_code == 200
     assert set(ready.get_json()["parts"].values()) == {"ok"}
+
+
+def test_many_probes_at_once_look_once() -> None:
+    """Each look asks the database, the store and the queue: strangers must not multiply it."""
+    asked: list[int] = []
+
+    def look() -> dict[str, str | None]:
+        asked.append(1)
+        time.sleep(0.2)
+        return {}
+
+    app = Flask(__name__)
+    operations.register(app, look, time.monotonic)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: app.extensions["packshot_readiness"](), range(8)))
+    assert asked == [1]
 
 
 def test_readiness_names_the_part_that_is_broken(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from support.costly import REQUESTS, Server, serving
 
 #: Bounds for any request of at most 20 MB, several times what each takes: CPU seconds, growth of
 #: the process in MB, and the slowest answer of /healthz meanwhile, in seconds on a busy machine.
-CPU, MEGABYTES, HEALTH = 0.8, 60, 3.0
+CPU, MEGABYTES, HEALTH = 1.6, 60, 3.0
 
 
 @pytest.fixture(scope="module")

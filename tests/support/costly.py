@@ -84,6 +84,13 @@ def multipart(body: bytes) -> Request:
     return Request("POST", UPLOADS, body, (("Content-Type", "multipart/form-data; boundary=x"),))
 
 
+def in_chunks(path: str, content_type: str, first: bytes = b"") -> Request:
+    """Two million chunks of one byte, after a first one."""
+    head = b"%x\r\n%b\r\n" % (len(first), first) if first else b""
+    headers = (("Content-Type", content_type), ("Transfer-Encoding", "chunked"))
+    return Request("POST", path, head + b"1\r\n \r\n" * JSON_BYTES + b"0\r\n\r\n", headers)
+
+
 def in_header(name: str, unit: str, path: str = "/", method: str = "GET") -> Request:
     """As many and as long headers of this name as gunicorn takes; it joins them with commas."""
     value = (unit * (8_100 // len(unit) + 1))[:8_100]
@@ -137,6 +144,10 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     ),
     "many parts": lambda: multipart((PART + b"\r\n\r\n\r\n") * (UPLOAD_BYTES // 52) + b"--x--"),
     "preamble of lines": lambda: multipart(b"a\r\n" * (UPLOAD_BYTES // 3) + b"--x--\r\n"),
+    "chunks of one byte": lambda: in_chunks(BULK, JSON),
+    "upload in chunks of one byte": lambda: in_chunks(
+        UPLOADS, "multipart/form-data; boundary=x", PART + b'; filename="a"\r\n\r\n'
+    ),
     "headers: Accept": lambda: in_header("Accept", "a/b;q=0.1,"),
     "headers: Cookie": lambda: in_header("Cookie", "a; "),
     "headers: If-None-Match": lambda: in_header("If-None-Match", ",", "/static/desk/api.js"),
@@ -170,7 +181,7 @@ class Server:
             connection.putheader(name, value)
         if request.secret is not None:
             connection.putheader("Authorization", f"Bearer {request.secret}")
-        if request.body:
+        if request.body and "Transfer-Encoding" not in dict(request.headers):
             connection.putheader("Content-Length", str(len(request.body)))
         try:
             with suppress(BrokenPipeError):

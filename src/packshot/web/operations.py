@@ -26,9 +26,9 @@ Health = dict[str, str | None]
 
 
 def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
-    """`ask` is called at most every five seconds however many probes there are."""
+    """`ask` is called at most every five seconds however many probes there are, at once too."""
     cache: TTLCache[Any, Health] = TTLCache(1, READY_SECONDS, timer=clock)
-    app.extensions["packshot_readiness"] = cached(cache, lock=threading.Lock())(ask)
+    app.extensions["packshot_readiness"] = cached(cache, condition=threading.Condition())(ask)
 
 
 @bp.get("/healthz")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import time
 import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -25,6 +26,8 @@ from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malfo
 #: A batch of 1,000 products, and any other body: a note of 2,000 characters, escaped, is 24 KB.
 MAX_JSON_BYTES: Final = 2_000_000
 MAX_SMALL_JSON_BYTES: Final = 64_000
+#: Seconds of CPU for receiving one body: 20 MB take 0.05, and 60 in chunks of one byte.
+MAX_READ_SECONDS: Final = 1.0
 #: Brackets and commas in a body, so about as many values: a full batch has 8,000. They are counted
 #: before it is parsed, as each takes up to 100 bytes of memory.
 MAX_JSON_MARKS: Final = 100_000
@@ -85,11 +88,17 @@ def read_pieces(request: Request, limit: int, size: int = 65_536) -> Iterator[by
     expected = request.content_length or 0
     if expected > limit:
         _too_large(limit)
-    seen = 0
-    while piece := _read(request, min(size, limit + 1 - seen)):
-        seen += len(piece)
+    seen, spent = 0, 0.0
+    while True:
+        began = time.thread_time()
+        piece = _read(request, min(size, limit + 1 - seen))
+        seen, spent = seen + len(piece), spent + time.thread_time() - began
         if seen > limit:
             _too_large(limit)
+        if spent > MAX_READ_SECONDS:
+            raise malformed("the body's chunks are too small: send larger ones, or Content-Length")
+        if not piece:
+            break
         yield piece
     if seen < expected:  # gunicorn says nothing when a client hangs up
         raise malformed("the body ended before it was whole")
