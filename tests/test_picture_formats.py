@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import struct
 import time
@@ -16,6 +17,7 @@ import pytest
 from conftest import needs_shared
 from support.pictures import (
     HEIC,
+    HEIC_TURNED,
     Maker,
     chunk,
     chunks_of,
@@ -427,6 +429,29 @@ def test_a_png_without_its_end_is_taken() -> None:
     assert far(shown(data[:-12] + chunk(b"tEXt", b"a\0b")[:-6]), scene()) <= 2
 
 
+@pytest.mark.parametrize("save", [jpeg, png])
+def test_a_grey_part_that_was_saved_again_is_refused(save: Any) -> None:
+    """A lenient decoder painted it, another program wrote a whole file of it."""
+    data = jpeg(grainy(), Q=90)
+    lenient = cv2.imdecode(
+        numpy.frombuffer(data[: len(data) * 2 // 3] + b"\xff\xd9", numpy.uint8),
+        cv2.IMREAD_COLOR_RGB,
+    )
+    assert lenient is not None and tuple(lenient[-1, -1]) == (128, 128, 128)
+    error = refusal(save(lenient))
+    assert error.code == "picture_damaged"
+    assert "flat grey" in error.message
+
+
+def test_a_grey_backdrop_is_no_missing_part() -> None:
+    product = numpy.full((400, 600, 3), 128, numpy.uint8)
+    product[100:380, 200:400] = grainy()[:280, :200]
+    bars = grainy().copy()
+    bars[:60] = bars[340:] = 118
+    for good in (product, bars, numpy.full((400, 600, 3), 128, numpy.uint8)):
+        assert imaging.normalise(png(good)).width == 600
+
+
 @pytest.mark.parametrize("lossless", [False, True])
 @pytest.mark.parametrize("kind", ["half", "hole", "removed"])
 def test_a_webp_that_is_not_all_there_is_refused(kind: str, lossless: bool) -> None:
@@ -453,9 +478,53 @@ def test_heic_is_taken() -> None:
     assert tuple(shown(HEIC)[5, 5]) == pytest.approx((250, 10, 10), abs=6)
 
 
-def test_a_damaged_heic_is_refused() -> None:
-    assert refusal(HEIC[:-200]).code == "picture_damaged"
-    assert refusal(HEIC[:100]).code == "picture_damaged"
+def test_a_heic_is_turned_once() -> None:
+    """By its box; the EXIF beside it says the same again (ISO/IEC 23008-12, A.2.2)."""
+    assert numpy.abs(shown(HEIC_TURNED) - numpy.rot90(scene(96, 64), 2)).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEIC[:-200],
+        HEIC[:100],
+        HEIC[:-90] + bytes(40) + HEIC[-50:],
+        HEIC[:-90] + HEIC[-50:],
+        HEIC_TURNED.replace(b"Exif", b"Ex\xfff", 1),
+    ],
+    ids=["half", "header alone", "hole", "removed", "a kind that is no text"],
+)
+def test_a_damaged_heic_is_refused(data: bytes) -> None:
+    """Its decoder paints over a hole, and crashes on the last."""
+    assert refusal(data).code == "picture_damaged"
+
+
+@pytest.mark.extra
+def test_no_mutation_of_any_format_gets_out_as_anything_but_a_refusal(child: Pixels) -> None:
+    """In a real child, which a crash would take with it."""
+    image = image_of(grainy(120, 90))
+    seeds = [HEIC, HEIC_TURNED, image.jpegsave_buffer(), image.jpegsave_buffer(interlace=True)]
+    seeds += [image.pngsave_buffer(), image.webpsave_buffer(), image.tiffsave_buffer()]
+    seeds += [image.heifsave_buffer(compression="av1"), tiff_pages(0, 1)]
+    for number, seed in enumerate(seeds):
+        assert child.run(mutate, seed, number) == []
+
+
+def mutate(seed: bytes, number: int) -> list[str]:
+    """Normalise 60 mutations; what came of them besides pictures and refusals."""
+    chance, wrong = random.Random(number), []
+    for _ in range(60):
+        data = bytearray(seed)
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            at = chance.randrange(min(len(data), chance.choice((100, 400, len(data)))))
+            data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        try:
+            imaging.normalise(bytes(data))
+        except PictureError as error:
+            wrong += ["retryable"] * error.retryable
+        except Exception as error:
+            wrong.append(repr(error))
+    return wrong
 
 
 def box(name: bytes, body: bytes) -> bytes:

@@ -28,6 +28,23 @@ HEIC = base64.b85decode(
     "ha*q3{McT>7Hu{CAdALW`PHSZsr<{U+DSM=b}Yk)V{GD*uE(=crLf9so{"
 )
 
+#: The same, stored turned by 90 degrees with a box that turns it further (`irot`), and with EXIF
+#: that asks for it once more.
+HEIC_TURNED = base64.b85decode(
+    "0000SW^{RQXk}?*00000ZE0pPXk}?*ZE0a<0004@ZDn*}000000000XXk=`10000000000aA{+70000000000000000000"
+    "0G-"
+    "+&aV*mgE07O6l0ssL300001#Q*^S00000006iE0ssI200Mmg0RR9100000Bme*aIB98aW&i*H00062000$fZf0cy000000"
+    "RRAKc4ILB0000LX>Mj^0ssI300IC2MR;ju000004sdC7Z2$lO00031007`=aB^?}006*gaAR)(004Msc4I>U18@KU0FVFx"
+    "0000U@BsY%`1k+-4+CHT0RR|40Sp2E{{wIU00RJ!0009300RIXx&lC90096iLID8-"
+    "Z~y=U0FVFx0{{R603M(qfrXapNhz*w0vZem00093$N&HX00=;000968L;=Baup&SJ000wXZ)|dIV{CW;0RRmE27mwn02FC"
+    "+aAg1h0000006+i$0AK(B01$9#cxeCt0009B2nYZG010VwZ*&6y000<iaBX1#00000000310R@2q0|bQt000_ka%E-"
+    "!00000000hSWOHKx0ssL30RR91<ZWbObN~PVv?u|u3E+5fIHG6pPZv^<f%F-"
+    "Saqq*;+Q>v8J1M?uj_k0G+ogCWn#_~3M2rV~9D~{J&vVK!Q_L8`$iEz(hjP16@HoE7>2TKEaRzxWP*E$a^s4Q@#TcwiYtc"
+    "=!-M`^Se^5>9+gcd%9{E9PE@byoeUMHBb(+E<#G~RbQn|S0HlCcnv-"
+    "5s*w7Jqh+qlm|ta2D>IpvOS+n`i@54%Eb77RU2Iddo1#G#)4uZ!gWfB*mh21R&jW&i+9O#mtY000O80Ra*K0{{R30RRR70"
+    "000000"
+)
+
 
 @cache
 def scene(width: int = 300, height: int = 200, bands: int = 3) -> Any:

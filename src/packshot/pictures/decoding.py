@@ -122,8 +122,12 @@ def _open_tiff(data: bytes) -> Opened:
     limits.check_size(image.width, image.height)
     tiff.check_layout(image)
     header = _header("image/tiff", image, False)
-    option = f"[page={page},fail_on=error]"
-    return Opened(header, lambda *wanted: _thumbnail(data, option, header, *wanted))
+
+    def decode(side: int, enlarge: bool) -> Any:
+        image = _header_of(data, page=page, fail_on="error")
+        return _fit(image, header, side, enlarge)
+
+    return Opened(header, decode)
 
 
 def _open_avif(data: bytes) -> Opened:

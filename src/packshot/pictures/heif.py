@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from packshot.pictures.heif_items import check_whole
 from packshot.pictures.limits import check_frames, damaged
 
 SEQUENCES = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
@@ -22,6 +23,8 @@ def open_heic(data: bytes) -> Any:
     """
     import pi_heif
 
+    check_whole(data)
+    _check_names(data)
     pi_heif.options.THUMBNAILS = False
     pi_heif.options.DEPTH_IMAGES = False
     pi_heif.options.AUX_IMAGES = False
@@ -33,6 +36,18 @@ def open_heic(data: bytes) -> Any:
         raise
     except Exception as error:
         raise damaged() from error
+
+
+def _check_names(data: bytes) -> None:
+    """The kinds and names of a file's items are text: pi-heif 1.4 crashes on those that are not."""
+    head = data[:META_BYTES]
+    for found in re.finditer(rb"infe([\0-\3])", head):
+        start = found.end() + (9 if found[1] == b"\3" else 7)
+        end = found.start() - 4 + int.from_bytes(head[found.start() - 4 : found.start()], "big")
+        try:
+            head[start:end].decode()
+        except UnicodeDecodeError:
+            raise damaged() from None
 
 
 def pixels_of(image: Any) -> Any:

@@ -11,6 +11,7 @@ from packshot.errors import PictureError
 from packshot.pictures.decoding import Header, load, open_picture
 from packshot.pictures.kinds import sniff
 from packshot.pictures.limits import MAX_BYTES, MIN_SIDE
+from packshot.pictures.missing_part import check_lower_part
 from packshot.pictures.vips import decoding, vips
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def normalise(data: bytes) -> Encoded:
         if image.hasalpha() and image[image.bands - 1].min() < 255:
             image, encoded = _see_through(image)
         else:
+            check_lower_part(image)
             # Never keep more colour resolution than the photo had: 4:4:4 costs 30 % more bytes.
             image, encoded = _within(
                 _opaque(image, WHITE),

@@ -12,7 +12,7 @@ from packshot.pictures.limits import damaged, too_many_parts, unsupported
 
 MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
 MOST_SCANS = 100  # 1,000 scans of 49 MP keep a decoder busy for 31 s (measured)
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
 SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
     *(0xD8, 0xD9, 0xDA, 0xFE),
     *(0xE0, 0xE1, 0xE2, 0xED, 0xEE),

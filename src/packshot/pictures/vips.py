@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif")  # of Heif AVIF alone: its whe
 def vips() -> Any:
     """pyvips, imported and locked down on first use: processes that never decode never load it."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    # Its warnings ("error in tile 0 x 392") say of a damaged picture what the refusal says better.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     import pyvips
 
     pyvips.cache_set_max(0)

@@ -1,0 +1,37 @@
+"""Pixels that a program painted where data was missing, before it saved the picture again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from packshot.pictures.limits import damaged
+
+GREY = 128  # what JPEG's zero coefficients give in every channel
+WITHIN = 1  # level
+LEAST_SHARE = 0.03  # of the height
+BLOCK_ROWS = 16  # the first missing block row may begin in the middle of a line
+MOST_GREY = 0.1  # of the line above it: else the picture is grey by itself
+
+
+def check_lower_part(image: Any) -> None:
+    """Raises PictureError when the lower part is JPEG's own grey over the full width.
+
+    `image` is a decoded libvips image. A grey backdrop has noise or a gradient, and goes on to the
+    left and right of the product; this part is exact, and cut off from what is above by a line.
+    """
+    import numpy
+
+    last = image.crop(0, image.height - 1, image.width, 1).numpy()
+    if numpy.abs(last.astype(int) - GREY).max() > WITHIN:
+        return
+    is_grey = (numpy.abs(image.numpy().astype(int) - GREY) <= WITHIN).all(axis=2)
+    others = numpy.flatnonzero(~is_grey.all(axis=1))
+    if not len(others):
+        return  # one flat picture
+    rows = image.height - 1 - int(others[-1])
+    above = max(int(others[-1]) - BLOCK_ROWS, 0)
+    if rows >= LEAST_SHARE * image.height and is_grey[above].mean() <= MOST_GREY:
+        raise damaged(
+            f"its lower {100 * rows / image.height:.0f} % are the flat grey that programs paint "
+            "where data is missing"
+        )
