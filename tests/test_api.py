@@ -529,7 +529,7 @@ def test_the_input_is_never_sent_back(shop: Shop) -> None:
     canary = "c4n4ry"
     hostile = row(category=f"\x00{canary}", raw_image=f"ftp://{canary}", price=canary)
     asked = [
-        shop.bulk(hostile | {canary: 1}),
+        shop.bulk(hostile),
         post(shop, f'{{"{canary}'.encode()),
         shop.ask("GET", f"/api/products?status={canary}&{canary}=1&cursor={canary}"),
         shop.ask("GET", f"/{canary}"),

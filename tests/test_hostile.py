@@ -24,6 +24,7 @@ FILLED_IN = {
 READ_A_BODY = (
     ("POST", "/api/products/bulk"),
     ("POST", "/api/products/bulk?on_error=skip"),
+    ("PATCH", "/api/products/<int:product_id>"),
     ("PATCH", "/api/product-images/<int:image_id>"),
     ("POST", "/api/products/<int:product_id>/review"),
     ("POST", "/api/products/<int:product_id>/enhance"),
@@ -32,8 +33,9 @@ READ_A_BODY = (
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PAGE_QUERY = "status={0}&category={0}&batch={0}&product={0}"
+API_FILTERS = ("status", "category", "batch", "sku", "q", "limit", "cursor")
 API_QUERIES = (
-    *(f"/api/products?{name}=" for name in ("status", "category", "batch", "limit", "cursor")),
+    *(f"/api/products?{name}=" for name in API_FILTERS),
     *(f"/api/export?{name}=" for name in ("format", "category", "batch")),
     "/api/products/1?rounds=",
     "/api/products?unknown=",

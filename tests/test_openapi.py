@@ -166,6 +166,7 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "listProducts", ask("GET", "/api/products?limit=1")
     yield "getProduct", ask("GET", f"/api/products/{first}")
     yield "decideImage", ask("PATCH", f"/api/product-images/{image}", examples.DECIDE)
+    yield "correctProduct", ask("PATCH", f"/api/products/{first}", examples.CORRECT)
     yield "getProductHistory", ask("GET", f"/api/products/{first}/history")
     yield "enhanceProduct", ask("POST", f"/api/products/{first}/enhance", examples.ENHANCE)
     second, [image] = shop.reviewable(variants=1)

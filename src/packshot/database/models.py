@@ -161,7 +161,8 @@ class Product(Base):
 
     `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
-    `submitted_by` is the name of the key it came with.
+    `submitted_by` is the name of the key it came with. `view` is which side of `sku` the photo
+    shows ("front", "2"); `attributes` is what else its row of a spreadsheet had.
     """
 
     __tablename__ = "products"
@@ -169,13 +170,19 @@ class Product(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     category: Mapped[str] = mapped_column(String(100))
     raw_image: Mapped[str] = mapped_column(Text)
-    mrp: Mapped[Decimal] = mapped_column(Money())
-    price: Mapped[Decimal] = mapped_column(Money())
+    mrp: Mapped[Decimal | None] = mapped_column(Money())
+    price: Mapped[Decimal | None] = mapped_column(Money())
     discount: Mapped[Decimal | None] = mapped_column(Money())
     gst: Mapped[Decimal | None] = mapped_column(Money(), server_default=text("0"))
     status: Mapped[str] = mapped_column(String(20), server_default=PENDING)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+
+    sku: Mapped[str | None] = mapped_column(String(100))
+    name: Mapped[str | None] = mapped_column(String(200))
+    view: Mapped[str | None] = mapped_column(String(40))
+    filename: Mapped[str | None] = mapped_column(String(255))
+    attributes: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
     version: Mapped[int] = mapped_column(server_default=text("1"))
     batch_id: Mapped[str | None] = mapped_column(String(36))
@@ -211,8 +218,42 @@ class Product(Base):
         Index("ix_products_status_id", "status", "id"),
         Index("ix_products_batch_id_id", "batch_id", "id"),
         Index("ix_products_category_id", "category", "id"),
+        Index("ix_products_sku_id", "sku", "id"),
         {"sqlite_autoincrement": True},  # an id is never given twice: objects hang on it
     )
+
+
+class ProductTerm(Base):
+    """A word that a product is found by: its SKU, name and file name, as `search_term` writes them.
+
+    The order of "C" is by code points on both databases, so a beginning is a range of the key.
+    """
+
+    __tablename__ = "product_terms"
+
+    term: Mapped[str] = mapped_column(
+        String(255).with_variant(String(255, collation="C"), "postgresql"), primary_key=True
+    )
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class Correction(Base):
+    """One correction of what the seller said of a product; only ever added to.
+
+    `changes` maps each field to what it was and what it is now.
+    """
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("products.id", ondelete="CASCADE"), index=True
+    )
+    changes: Mapped[dict[str, list[Any]]] = mapped_column(JSON)
+    who: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
 
 
 #: A lease that ends later than this many leases from now was written by a clock gone wrong.

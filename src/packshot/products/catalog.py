@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     delete,
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import (
+    Correction,
     Decision,
     DeskSession,
     IdempotencyKey,
@@ -24,6 +26,7 @@ from packshot.database.models import (
     now,
 )
 from packshot.errors import Conflict
+from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts
 from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
 from packshot.products.lists import Facets, Filter, count_facets, list_products
@@ -38,6 +41,7 @@ from packshot.products.review import (
 )
 from packshot.products.slow_answers import SlowAnswers
 from packshot.products.views import (
+    CorrectionOut,
     DecisionOut,
     ProductView,
     RoundOut,
@@ -155,6 +159,13 @@ class Catalog:
             for decision, variant, round_number in rows
         ]
 
+    def corrections(self, product_id: int) -> list[CorrectionOut]:
+        """Every correction of what the seller said, newest first."""
+        mine = select(Correction).where(Correction.product_id == product_id)
+        with self.database.read() as session:
+            found = session.scalars(mine.order_by(Correction.id.desc())).all()
+        return [CorrectionOut.model_validate(each) for each in found]
+
     def rounds(self, product_id: int) -> list[RoundOut]:
         """Every round of a product, newest first."""
         with self.database.read() as session:
@@ -219,6 +230,15 @@ class Catalog:
             product = review_product(
                 session, product_id, verdict, image_ids, if_version, self.outbox
             )
+            return self._fresh(session, product)
+
+    def correct(
+        self, product_id: int, given: Mapping[str, Any], *, who: str, if_version: int | None = None
+    ) -> ProductView:
+        """Correct what the seller said of a product. Raises NotFound, Conflict."""
+        with self.database.write() as session:
+            product = lock_product(session, product_id, if_version)
+            correct_product(session, product, who, given)
             return self._fresh(session, product)
 
     def _fresh(self, session: Session, product: Product) -> ProductView:

@@ -13,24 +13,38 @@ from sqlalchemy import ARRAY, bindparam, column, func, insert, literal, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from packshot.database.models import PENDING, PRODUCTS, ROUNDS, IdempotencyKey, Product, now
+from packshot.database.models import (
+    PENDING,
+    PRODUCTS,
+    ROUNDS,
+    IdempotencyKey,
+    Product,
+    ProductTerm,
+    now,
+)
 from packshot.errors import Conflict
+from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
 
 
 @dataclass(frozen=True)
 class NewProduct:
-    """One product as the seller gives it; money in the currency itself.
+    """One product as the seller gives it; money in the currency itself, if it is known.
 
     `submitted_by` is the name of the key it came with: who may see `raw_image` whole.
     """
 
     category: str
     raw_image: str
-    mrp: Decimal
-    price: Decimal
-    discount: Decimal
-    gst: Decimal
+    mrp: Decimal | None = None
+    price: Decimal | None = None
+    discount: Decimal | None = None
+    gst: Decimal | None = None
+    sku: str | None = None
+    name: str | None = None
+    view: str | None = None
+    filename: str | None = None
+    attributes: dict[str, str] | None = None
     submitted_by: str | None = field(default=None, kw_only=True)
 
 
@@ -113,6 +127,9 @@ def _insert(session: Session, products: Sequence[NewProduct], wanted: int) -> Cr
             opened.where(PRODUCTS.c.batch_id == batch_id),
         )
     )
+    terms = [term for id_, row in zip(ids, rows, strict=True) for term in terms_of(id_, row)]
+    if terms:
+        session.execute(insert(ProductTerm), terms)
     made = [
         new_view(row | of_batch | {"id": product_id, "wanted": wanted})
         for product_id, row in zip(ids, rows, strict=True)

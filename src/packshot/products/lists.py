@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from packshot.database.models import APPROVED, REJECTED, Decision, Product, ProductImage
+from packshot.database.models import (
+    APPROVED,
+    REJECTED,
+    Decision,
+    Product,
+    ProductImage,
+    ProductTerm,
+)
 from packshot.errors import Conflict
+from packshot.products.terms import begins_with
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
@@ -23,12 +31,15 @@ FACETS = 100
 class Filter:
     """Products that are as asked for; None asks for nothing.
 
-    With `reason`, those with a picture of the current round that stands rejected for it.
+    With `reason`, those with a picture of the current round that stands rejected for it; with `q`,
+    those whose SKU, name or file name begins so.
     """
 
     status: str | None = None
     category: str | None = None
     batch: str | None = None
+    sku: str | None = None
+    q: str | None = None
     reason: str | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
@@ -37,8 +48,12 @@ class Filter:
             (Product.status, self.status),
             (Product.category, self.category),
             (Product.batch_id, self.batch),
+            (Product.sku, self.sku),
         ):
             query = query.where(column == wanted) if wanted is not None else query
+        if self.q is not None:
+            found = select(ProductTerm.product_id).where(begins_with(ProductTerm.term, self.q))
+            query = query.where(Product.id.in_(found))
         if self.reason is None:
             return query
         return query.where(exists().where(_stands_rejected(), Decision.reason == self.reason))
@@ -74,13 +89,41 @@ def count_facets(session: Session, chosen: Filter) -> Facets:
 def list_products(
     session: Session, chosen: Filter, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
-    """A page of products, newest first, by key and not by offset; and the next page's cursor."""
+    """A page of products by key and not by offset, and the next page's cursor.
+
+    Newest first; what is searched for comes in the order of what was found.
+    """
+    if chosen.q is not None:
+        return _search(session, chosen, chosen.q, limit, cursor)
     query = chosen.narrow(select(Product).order_by(Product.id.desc()).limit(limit + 1))
     if cursor is not None:
-        query = query.where(Product.id < _read_cursor(cursor))
+        query = query.where(Product.id < _read_cursor(cursor)[1])
     found = session.scalars(query).all()
     more = len(found) > limit
-    return found[:limit], _write_cursor(found[limit - 1].id) if more else None
+    return found[:limit], _write_cursor("", found[limit - 1].id) if more else None
+
+
+def _search(
+    session: Session, chosen: Filter, q: str, limit: int, cursor: str | None
+) -> tuple[Sequence[Product], str | None]:
+    """The index of terms gives them in order, so a page costs the same however many there are."""
+    term, other = ProductTerm, aliased(ProductTerm)
+    before = exists().where(
+        other.product_id == term.product_id, begins_with(other.term, q), other.term < term.term
+    )
+    query = replace(chosen, q=None).narrow(
+        select(Product, term.term)
+        .join(term, term.product_id == Product.id)
+        .where(begins_with(term.term, q), ~before)
+        .order_by(term.term, term.product_id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(tuple_(term.term, term.product_id) > _read_cursor(cursor))
+    found = session.execute(query).all()
+    page = [product for product, _ in found[:limit]]
+    more = len(found) > limit
+    return page, _write_cursor(found[limit - 1][1], page[-1].id) if more else None
 
 
 def _stands_rejected() -> ColumnElement[bool]:
@@ -114,16 +157,20 @@ def _as_dict(rows: Sequence[Row[str, int]]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416  (a Row is no tuple to mypy)
 
 
-def _write_cursor(product_id: int) -> str:
-    return base64.urlsafe_b64encode(str(product_id).encode()).decode().rstrip("=")
+def _write_cursor(term: str, product_id: int) -> str:
+    place = f"{product_id} {term}".encode()
+    return base64.urlsafe_b64encode(place).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> int:
+def _read_cursor(cursor: str) -> tuple[str, int]:
+    """The term (empty in a list without a search) and the id that the page before ended with."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        number = int(base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii"))
+        place = base64.urlsafe_b64decode(padded.encode("ascii")).decode()
+        number, _, term = place.partition(" ")
+        product_id = int(number)
     except ValueError:
         raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
-    if not 0 < number < 2**63:
+    if not 0 < product_id < 2**63 or not number.isascii() or "\0" in term:
         raise Conflict("the cursor is not one of ours", code="bad_cursor")
-    return number
+    return term, product_id

@@ -86,11 +86,16 @@ class NormalisedOut(Out):
 class SellerFields(Out):
     """What the seller says of a product, in every answer and export; money in the currency."""
 
+    sku: str | None
+    name: str | None
+    view: str | None
+    filename: str | None
     category: str
-    mrp: AmountOut
-    price: AmountOut
+    mrp: AmountOut | None
+    price: AmountOut | None
     discount: AmountOut | None
     gst: AmountOut | None
+    attributes: dict[str, str] | None
 
 
 class ProductOut(SellerFields):
@@ -136,6 +141,15 @@ class DecisionOut(Out):
     previous: ImageStatus
     reason: str | None
     note: str | None
+    who: str
+    at: datetime
+
+
+class CorrectionOut(Out):
+    """One correction: who changed what, when. `changes` holds what each field was and is now."""
+
+    id: int
+    changes: dict[str, list[Any]]
     who: str
     at: datetime
 

@@ -71,6 +71,9 @@ def _event(event: str, product: Product) -> dict[str, object]:
         "round": product.round,
         "batch_id": product.batch_id,
         "category": product.category,
+        "sku": product.sku,
+        "name": product.name,
+        "view": product.view,
     }
     if product.status == FAILED:
         data["error_code"] = product.error_code

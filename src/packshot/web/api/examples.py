@@ -10,7 +10,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from packshot.products.export import ApprovedImage, written
-from packshot.products.views import DecisionOut, ImageOut, NormalisedOut, ProductOut, previews
+from packshot.products.views import (
+    CorrectionOut,
+    DecisionOut,
+    ImageOut,
+    NormalisedOut,
+    ProductOut,
+    SellerFields,
+    previews,
+)
 from packshot.web.api.schemas import (
     Answer,
     BulkAnswer,
@@ -44,9 +52,12 @@ CREATE: Final = {
             "price": 45000,
             "discount": 5000,
             "gst": 18,
+            "sku": "SKU-1042",
+            "view": "front",
         }
     ]
 }
+CORRECT: Final = {"name": "Phone, blue"}
 DECIDE: Final = {"status": "rejected", "reason": "edges", "note": "the strap is cut off"}
 REVIEW: Final = {"status": "approved", "image_ids": [456]}
 ENHANCE: Final = {"instructions": "a lighter background, please"}
@@ -89,6 +100,11 @@ WAITING: Final = ProductOut(
     id=123,
     category="Electronics",
     raw_image="https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
+    sku="SKU-1042",
+    name=None,
+    view="front",
+    filename=None,
+    attributes=None,
     mrp=Decimal(50000),
     price=Decimal(45000),
     discount=Decimal(5000),
@@ -160,6 +176,9 @@ LISTED: Final = _shown(
     )
 )
 PRODUCT: Final = _product("Product", READY)
+CORRECTED: Final = _product(
+    "Product 123 is corrected", READY.model_copy(update={"name": "Phone, blue", "version": 5})
+)
 DELETED: Final = _shown(Answer(message="Product 123 and its pictures are deleted"))
 HISTORY: Final = _shown(
     HistoryAnswer(
@@ -178,7 +197,12 @@ HISTORY: Final = _shown(
                     who="asha",
                     at=DECIDED_AT,
                 )
-            ]
+            ],
+            corrections=[
+                CorrectionOut(
+                    id=12, changes={"name": [None, "Phone, blue"]}, who="asha", at=DECIDED_AT
+                )
+            ],
         ),
     )
 )
@@ -224,7 +248,7 @@ NOT_WORKING: Final = _shown(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, not
 # -- what is answered as text --------------------------------------------------------------------
 
 _APPROVED: Final = ApprovedImage(
-    **WAITING.model_dump(include={"category", "mrp", "price", "discount", "gst", "batch_id"}),
+    **WAITING.model_dump(include={*SellerFields.model_fields, "batch_id"}),
     **PICTURE.model_dump(
         include={"product_id", "image_url", "media_url", "round", "variant", "title", "width"}
         | {"height", "bytes", "sha256", "enhancer", "model"}

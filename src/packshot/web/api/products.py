@@ -20,6 +20,7 @@ from packshot.web.api.schemas import (
     BulkData,
     BulkIn,
     BulkQuery,
+    CorrectionIn,
     FaultOut,
     HistoryAnswer,
     HistoryData,
@@ -34,7 +35,14 @@ from packshot.web.api.schemas import (
     row_of,
 )
 from packshot.web.requests.context import caller, services
-from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
+from packshot.web.requests.endpoints import (
+    answer,
+    blueprint,
+    conditional,
+    needs,
+    refuses,
+    wanted_version,
+)
 from packshot.web.requests.limits import charge_products
 from packshot.web.requests.refusals import Fault, InvalidRequest, malformed, pointer
 
@@ -156,6 +164,33 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
     return conditional(answer(body), str(view.version))
 
 
+@bp.patch(ONE)
+@bp.input(CorrectionIn, arg_name="correction", example=examples.CORRECT)
+@bp.output(ProductAnswer, example=examples.CORRECTED)
+@bp.doc(operation_id="correctProduct")
+@needs("submit", "review")
+@refuses("price_above_mrp", "stale")
+def correct_product(product_id: int, correction: CorrectionIn) -> Response:
+    """Correct what is known of a product: any field but its raw image
+
+    Only the fields that are sent change; null takes an optional one away. Each correction is a
+    line of the product's history. `If-Match` is optional: 412 with the present state when it is
+    stale.
+    """
+    view = services().catalog.correct(
+        product_id,
+        correction.model_dump(exclude_unset=True),
+        who=caller().name,
+        if_version=wanted_version(),
+    )
+    body = ProductAnswer(
+        message=f"Product {product_id} is corrected", data=ProductData(product=present(view))
+    )
+    response = answer(body)
+    response.set_etag(str(view.version))
+    return response
+
+
 @bp.delete(ONE)
 @bp.output(Answer, example=examples.DELETED)
 @bp.doc(operation_id="deleteProduct")
@@ -175,6 +210,8 @@ def delete_product(product_id: int) -> Response:
 @needs()
 def get_history(product_id: int) -> Response:
     """Who decided what on a product's pictures, newest first"""
-    decisions = services().catalog.history(product_id)
-    data = HistoryData.model_validate({"decisions": decisions}, from_attributes=True)
+    catalog = services().catalog
+    data = HistoryData(
+        decisions=catalog.history(product_id), corrections=catalog.corrections(product_id)
+    )
     return conditional(answer(HistoryAnswer(message="Decisions, newest first", data=data)))

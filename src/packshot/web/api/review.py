@@ -7,17 +7,15 @@ from flask import Response
 
 from packshot.database.models import FAILED
 from packshot.errors import PackshotError
-from packshot.products.views import ProductView
 from packshot.web.api import examples
+from packshot.web.api.answers import product_answer
 from packshot.web.api.schemas import (
     EnhanceIn,
     ImageDecisionIn,
     ProductAnswer,
-    ProductData,
     ReviewIn,
     StatsAnswer,
     StatsData,
-    present,
 )
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import (
@@ -54,7 +52,7 @@ def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
         note=decision.note,
         if_version=wanted_version(),
     )
-    return _product(view, f"Picture {image_id} is {decision.status}")
+    return product_answer(view, f"Picture {image_id} is {decision.status}")
 
 
 @bp.post(f"{ONE_PRODUCT}/review")
@@ -77,7 +75,7 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
         note=decision.note,
         if_version=wanted_version(),
     )
-    return _product(view, f"Product {product_id} is {view.status}")
+    return product_answer(view, f"Product {product_id} is {view.status}")
 
 
 @bp.post(f"{ONE_PRODUCT}/enhance")
@@ -107,14 +105,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     except PackshotError:
         give_back()
         raise
-    return _product(view, f"Product {product_id} is queued for processing")
-
-
-def _product(view: ProductView, message: str) -> Response:
-    body = ProductAnswer(message=message, data=ProductData(product=present(view)))
-    response = answer(body)
-    response.set_etag(str(view.version))
-    return response
+    return product_answer(view, f"Product {product_id} is queued for processing")
 
 
 @bp.get("/api/stats")

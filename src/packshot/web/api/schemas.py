@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -23,6 +24,7 @@ from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
 from packshot.products.views import (
     AmountOut,
+    CorrectionOut,
     DecisionOut,
     ImageStatus,
     Out,
@@ -34,10 +36,15 @@ from packshot.products.views import (
 from packshot.web.requests.context import caller
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
+    Attributes,
     Category,
+    FileName,
     Money,
     Percentage,
+    ProductName,
+    Sku,
     StrictModel,
+    ViewName,
     Words,
     faults_of,
 )
@@ -72,8 +79,31 @@ def _number(value: Any) -> Any:
 # -- in ------------------------------------------------------------------------------------------
 
 
-class NewProductIn(StrictModel):
-    """One product to create. `discount` is mrp - price unless given; `gst` is a percentage."""
+class SellerFieldsIn(StrictModel):
+    """What a seller may say of a product; all of it may be left out."""
+
+    mrp: Money | None = Field(None, examples=[50000])
+    price: Money | None = Field(None, examples=[45000])
+    discount: Money | None = Field(None, examples=[5000])
+    gst: Percentage | None = Field(None, examples=[18])
+    sku: Sku | None = Field(None, examples=["SKU-1042"])
+    name: ProductName | None = None
+    view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
+    filename: FileName | None = None
+    attributes: Attributes | None = Field(None, description="what else is known of it")
+
+    @field_validator("price")
+    @classmethod
+    def _not_above_mrp(cls, price: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        mrp = info.data.get("mrp")
+        if price is not None and mrp is not None and price > mrp:
+            raise PydanticCustomError("price_above_mrp", "must not be above mrp")
+        return price
+
+
+class NewProductIn(SellerFieldsIn):
+    """One product to create. Where both prices are known, `discount` is mrp - price and `gst`, a
+    percentage, 0 unless given."""
 
     category: Category = Field(examples=["Electronics"])
     raw_image: str = Field(
@@ -82,23 +112,32 @@ class NewProductIn(StrictModel):
         description="https://, http://, s3://bucket/key, or the raw_image an upload answered",
         examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"],
     )
-    mrp: Money = Field(examples=[50000])
-    price: Money = Field(examples=[45000])
-    discount: Money | None = Field(None, examples=[5000])
-    gst: Percentage = Field(Decimal(0), examples=[18])
-
-    @field_validator("price")
-    @classmethod
-    def _not_above_mrp(cls, price: Decimal, info: ValidationInfo) -> Decimal:
-        if price > info.data.get("mrp", price):
-            raise PydanticCustomError("price_above_mrp", "must not be above mrp")
-        return price
 
     def as_new_product(self, submitted_by: str) -> NewProduct:
         given = dict(self)
-        if self.discount is None:
-            given["discount"] = self.mrp - self.price
+        if self.mrp is not None and self.price is not None:
+            given["discount"] = self.mrp - self.price if self.discount is None else self.discount
+            given["gst"] = self.gst or Decimal(0)
         return NewProduct(**given, submitted_by=submitted_by)
+
+
+class CorrectionIn(SellerFieldsIn):
+    """What is to be corrected; null takes an optional field away."""
+
+    category: Category | None = None
+
+    @field_validator("category")
+    @classmethod
+    def _has_a_category(cls, category: str | None) -> str:
+        if category is None:
+            raise PydanticCustomError("required", "a product always has a category")
+        return category
+
+    @model_validator(mode="after")
+    def _corrects_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("required", "names nothing to correct")
+        return self
 
 
 @dataclass(frozen=True)
@@ -149,7 +188,7 @@ def row_of(fault: Fault) -> int | None:
 
 
 Batch36 = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")]
-Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
 _STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
 
 
@@ -169,6 +208,13 @@ class ListQuery(StrictModel):
     status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    q: Annotated[
+        ProductName | None,
+        BeforeValidator(_unset),
+        _text(r"^.{0,200}$"),
+        Field(description="the beginning of a SKU, a name or a file name, in any case"),
+    ] = None
     reason: Annotated[
         Reason | None,
         BeforeValidator(_unset),
@@ -176,7 +222,7 @@ class ListQuery(StrictModel):
         Field(description="products with a picture that stands rejected for it"),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
-    cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,64}$")] = (
+    cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,1400}$")] = (
         None
     )
 
@@ -268,6 +314,7 @@ class ProductData(Out):
 
 class HistoryData(Out):
     decisions: list[DecisionOut]
+    corrections: list[CorrectionOut]
 
 
 class UploadData(Out):

@@ -33,6 +33,9 @@ MAX_READ_SECONDS: Final = 1.0
 MAX_JSON_MARKS: Final = 100_000
 #: Fields of one object, known or not: each unknown one costs an error.
 MAX_FIELDS: Final = 50
+#: Unknown fields of one object that are named in the answer, and characters of such a name.
+MAX_UNKNOWN_NAMED: Final = 5
+MAX_NAME_SHOWN: Final = 60
 #: NUMERIC(12,2).
 MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
@@ -256,31 +259,64 @@ def category(value: Any) -> str:
     return plain_text(value, 100)
 
 
-def _words(value: Any) -> str:
-    return plain_text(value, 2000, allowed_controls="\n\t")
+def _text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJsonSchema]:
+    """What makes a string of 1 to `longest` characters in one line, or in several."""
+    controls = r"\u0000-\u0008\u000b-\u001f" if allowed else r"\u0000-\u001f"
+    schema = {"type": "string", "minLength": 1, "maxLength": longest}
+    return (
+        BeforeValidator(lambda value: plain_text(value, longest, allowed)),
+        WithJsonSchema(schema | {"pattern": rf"^[^{controls}{_SCHEMA_HIDDEN}]*$"}),
+    )
 
 
-Category = Annotated[
-    str,
-    BeforeValidator(category),
+#: A product's attributes: so many, and so many bytes of UTF-8 in all, names included.
+MAX_ATTRIBUTES: Final = 50
+MAX_ATTRIBUTES_BYTES: Final = 8192
+
+
+def attributes(value: Any) -> dict[str, str]:
+    """Texts by their names; each name has 1 to 100 characters."""
+    if not isinstance(value, dict):
+        raise PydanticCustomError("not_an_object", "must be an object of strings")
+    if len(value) > MAX_ATTRIBUTES:
+        raise PydanticCustomError(
+            "too_many", "must have at most {most} attributes", {"most": MAX_ATTRIBUTES}
+        )
+    texts = [text for pair in value.items() for text in pair]
+    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_ATTRIBUTES_BYTES:
+        raise _attributes_too_large()
+    read = {
+        plain_text(name, 100): plain_text(text, MAX_ATTRIBUTES_BYTES, "\n\t")
+        for name, text in value.items()
+    }
+    if sum(len(f"{name}{text}".encode()) for name, text in read.items()) > MAX_ATTRIBUTES_BYTES:
+        raise _attributes_too_large()
+    return read
+
+
+def _attributes_too_large() -> PydanticCustomError:
+    return PydanticCustomError(
+        "too_large",
+        "must have at most {most} bytes in all, names included",
+        {"most": MAX_ATTRIBUTES_BYTES},
+    )
+
+
+Category = Annotated[str, *_text_type(100)]
+Sku = Annotated[str, *_text_type(100)]
+ProductName = Annotated[str, *_text_type(200)]
+ViewName = Annotated[str, *_text_type(40)]
+FileName = Annotated[str, *_text_type(255)]
+Words = Annotated[str, *_text_type(2000, "\n\t")]
+Attributes = Annotated[
+    dict[str, str],
+    BeforeValidator(attributes),
     WithJsonSchema(
         {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 100,
-            "pattern": rf"^[^\u0000-\u001f{_SCHEMA_HIDDEN}]*$",
-        }
-    ),
-]
-Words = Annotated[
-    str,
-    BeforeValidator(_words),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 2000,
-            "pattern": rf"^[^\u0000-\u0008\u000b-\u001f{_SCHEMA_HIDDEN}]*$",
+            "type": "object",
+            "maxProperties": MAX_ATTRIBUTES,
+            "additionalProperties": {"type": "string", "minLength": 1},
+            "description": f"at most {MAX_ATTRIBUTES_BYTES:,} bytes in all, names included",
         }
     ),
 ]
@@ -298,27 +334,28 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """Pydantic's findings in our words; never with the input in them.
+    """Pydantic's findings in our words; never with the values in them.
 
-    Each place and kind once, so no row is without its fault and the answer stays small, however
-    many unknown fields a body has.
+    Each place and kind once, so no row is without its fault; of unknown fields a few of each row
+    are named, so that the answer stays small however many a body has.
     """
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    listed: dict[tuple[str, str], Fault] = {}
+    listed: dict[tuple[str, str], list[Fault]] = {}
     for details in found:
         code = CODES.get(details["type"], details["type"])
-        # An unknown field's name is the client's: it is not sent back, only what it may have meant.
+        # The pointer is that of the object: an unknown field has no place in it.
         place = details["loc"][:-1] if code == "unknown_field" else details["loc"]
         key = prefix + pointer(place), code
-        if key not in listed:
-            listed[key] = Fault(*key, _detail(details, code, model))
-    return list(listed.values())
+        of_place = listed.setdefault(key, [])
+        if len(of_place) < (MAX_UNKNOWN_NAMED if code == "unknown_field" else 1):
+            of_place.append(Fault(*key, _detail(details, code, model)))
+    return [fault for of_place in listed.values() for fault in of_place]
 
 
 def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:
     location = details["loc"]
     if code == "unknown_field":
-        return _meant(str(location[-1]), _field_names(model, in_row=len(location) > 1))
+        return _unknown(str(location[-1]), _field_names(model, in_row=len(location) > 1))
     return DETAILS.get(code) or details["msg"][:1].lower() + details["msg"][1:]
 
 
@@ -339,10 +376,14 @@ DETAILS: Final = {
 }
 
 
-def _meant(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name[:50], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-    return f"has an unknown field; {hint}"
+    try:
+        shown = json.dumps(plain_text(name, MAX_NAME_SHOWN), ensure_ascii=False)
+    except PydanticCustomError:
+        shown = "with a name that can't be shown"
+    return f"has an unknown field {shown}; {hint}"
 
 
 def _field_names(model: type[BaseModel], in_row: bool) -> list[str]:

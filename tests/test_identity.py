@@ -1,0 +1,218 @@
+"""SKU, name, view, file name and attributes: kept, shown, searched, corrected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select, text
+from support.fakes import FakeQueue, SentCatalog
+from support.shop import Shop
+
+from packshot.database.engine import Database
+from packshot.database.models import PENDING, Product, ProductTerm
+from packshot.products.catalog import Catalog
+from packshot.products.intake import NewProduct
+from packshot.products.lists import Filter
+from packshot.products.terms import terms_of
+
+MUG = NewProduct(
+    "Mugs",
+    "https://shop.example/mug.jpg",
+    sku="MUG-7",
+    name="Straße mug, blue",
+    view="front",
+    filename="MUG-7_front.jpg",
+    attributes={"Colour": "blue", "Handle": "mug-7"},
+)
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    return SentCatalog(database, FakeQueue(), wanted=2, lease_seconds=60.0)
+
+
+def test_what_a_shop_calls_its_product_comes_back(catalog: Catalog) -> None:
+    [created] = catalog.create([MUG]).products
+    stored = catalog.product(created.id)
+    for view in (created, stored):
+        assert (view.sku, view.name, view.view) == ("MUG-7", "Straße mug, blue", "front")
+        assert (view.filename, view.attributes) == (MUG.filename, MUG.attributes)
+        assert (view.mrp, view.price, view.discount, view.gst) == (None, None, None, None)
+
+
+def test_a_product_without_attributes_has_none(catalog: Catalog) -> None:
+    [created] = catalog.create([NewProduct("Mugs", "https://shop.example/a.jpg")]).products
+    with catalog.database.read() as session:
+        null = "SELECT count(*) FROM products WHERE attributes IS NULL AND mrp IS NULL"
+        assert session.scalar(text(null)) == 1
+    assert catalog.product(created.id).attributes is None
+
+
+def skus(catalog: Catalog, **asked: Any) -> list[str | None]:
+    return [product.sku for product in catalog.products(Filter(**asked)).products]
+
+
+def test_a_sku_finds_exactly_its_products(catalog: Catalog) -> None:
+    catalog.create([MUG, MUG, NewProduct("Mugs", "https://shop.example/b.jpg", sku="MUG-70")])
+    assert skus(catalog, sku="MUG-7") == ["MUG-7", "MUG-7"]
+    assert skus(catalog, sku="mug-7") == []
+
+
+@pytest.mark.parametrize("q", ["mug-7", "MUG-7_FR", "strasse", "Straße M", "M"])
+def test_a_search_takes_beginnings_in_any_case(catalog: Catalog, q: str) -> None:
+    catalog.create([MUG, NewProduct("Hats", "https://shop.example/hat.jpg", sku="HAT", name="Hat")])
+    assert skus(catalog, q=q) == ["MUG-7"]
+    assert catalog.facets(Filter(q=q)).categories == {"Mugs": 1}
+
+
+@pytest.mark.parametrize("q", ["7", "%", "_", "mug-8", "\U0010ffff"])
+def test_a_search_finds_nothing_else(catalog: Catalog, q: str) -> None:
+    catalog.create([MUG])
+    assert skus(catalog, q=q) == []
+
+
+def test_pages_of_a_search_join_up_and_hold_each_product_once(catalog: Catalog) -> None:
+    batch = [
+        NewProduct("Mugs", "https://shop.example/m.jpg", sku=f"M-{n:02}", name=f"M mug {n}")
+        for n in range(23)
+    ]
+    catalog.create(batch)
+    seen: list[str | None] = []
+    cursor = None
+    while True:
+        page = catalog.products(Filter(q="m"), limit=5, cursor=cursor)
+        seen += [product.sku for product in page.products]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(filter(None, seen)) == [f"M-{n:02}" for n in range(23)]
+
+
+def test_a_search_narrows_with_the_other_filters(catalog: Catalog) -> None:
+    batch = catalog.create([MUG])
+    catalog.create([MUG])
+    assert skus(catalog, q="mug", batch=batch.batch_id, status=PENDING) == ["MUG-7"]
+    assert skus(catalog, q="mug", category="Hats") == []
+
+
+def test_a_page_of_a_search_reads_an_index_however_many_match(
+    catalog: Catalog, database: Database
+) -> None:
+    """The plan, not the time: 30,000 products share their beginning."""
+    rows = [
+        {"category": "Mugs", "raw_image": "https://shop.example/m.jpg", "sku": f"SKU-{n:06}"}
+        for n in range(30_000)
+    ]
+    with database.write() as session:
+        session.execute(insert(Product), rows)
+        made = session.execute(select(Product.id, Product.sku)).all()
+        terms = [term for id_, sku in made for term in terms_of(id_, {"sku": sku})]
+        session.execute(insert(ProductTerm), terms)
+    if not database.is_sqlite:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as bare:
+            bare.execute(text("ANALYZE"))
+    steps: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "product_terms" in statement and statement.startswith("SELECT products"):
+            words = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN (ANALYZE) "
+            raw = connection.connection.cursor()
+            raw.execute(words + statement, parameters)
+            steps.extend(" ".join(map(str, row)) for row in raw.fetchall())
+
+    event.listen(database.engine, "before_cursor_execute", explain)
+    page = catalog.products(Filter(q="SKU"), limit=50)
+    event.remove(database.engine, "before_cursor_execute", explain)
+    assert [product.sku for product in page.products] == [f"SKU-{n:06}" for n in range(50)]
+    plan = "\n".join(steps)
+    if database.is_sqlite:
+        assert "TEMP B-TREE" not in plan, plan
+    else:
+        assert "Sort" not in plan, plan
+
+
+def correct(shop: Shop, product_id: int, body: dict[str, Any], **headers: str) -> Any:
+    return shop.ask("PATCH", f"/api/products/{product_id}", json=body, headers=headers)
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Any) -> Shop:
+    return Shop(sqlite_url, tmp_path / "media")
+
+
+def test_a_correction_changes_what_was_sent_and_is_written_down(shop: Shop) -> None:
+    [product_id] = shop.create()
+    before = shop.ask("GET", f"/api/products/{product_id}")
+    answer = correct(
+        shop, product_id, {"sku": "A-1", "name": "Box"}, **{"If-Match": before.headers["ETag"]}
+    )
+    assert answer.status_code == 200, answer.text
+    product = answer.get_json()["data"]["product"]
+    assert (product["sku"], product["name"], product["view"]) == ("A-1", "Box", None)
+    assert answer.headers["ETag"] != before.headers["ETag"]
+    history = shop.ask("GET", f"/api/products/{product_id}/history").get_json()["data"]
+    [line] = history["corrections"]
+    assert line["changes"] == {"sku": [None, "A-1"], "name": [None, "Box"]}
+    assert skus(shop.services.catalog, q="box") == ["A-1"]
+    assert correct(shop, product_id, {"sku": None}).get_json()["data"]["product"]["sku"] is None
+    assert skus(shop.services.catalog, sku="A-1") == []
+
+
+def test_a_correction_that_changes_nothing_writes_nothing(shop: Shop) -> None:
+    [product_id] = shop.create()
+    first = correct(shop, product_id, {"sku": "A-1"})
+    again = correct(shop, product_id, {"sku": "A-1"})
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"raw_image": "https://x.example/b.jpg"}, "/raw_image"),
+        ({"category": None}, "/category"),
+        ({"sku": "x" * 101}, "/sku"),
+        ({"view": "x" * 41}, "/view"),
+        ({"name": ""}, "/name"),
+        ({"attributes": {f"a{n}": "x" for n in range(51)}}, "/attributes"),
+        ({"attributes": {"a": "x" * 8192}}, "/attributes"),
+        ({"attributes": {"a": 7}}, "/attributes"),
+    ],
+)
+def test_a_bad_correction_is_refused(shop: Shop, body: dict[str, Any], pointer: str) -> None:
+    [product_id] = shop.create()
+    answer = correct(shop, product_id, body)
+    assert answer.status_code == 422
+    [fault] = answer.get_json()["errors"]
+    assert pointer.startswith(fault["pointer"])
+
+
+def test_a_stale_correction_changes_nothing(shop: Shop) -> None:
+    [product_id] = shop.create()
+    assert correct(shop, product_id, {"sku": "A"}, **{"If-Match": '"99"'}).status_code == 412
+    assert shop.services.catalog.product(product_id).sku is None
+
+
+def test_a_price_above_the_known_mrp_is_a_conflict(shop: Shop) -> None:
+    [product_id] = shop.create()
+    mrp = shop.services.catalog.product(product_id).mrp
+    assert mrp is not None
+    answer = correct(shop, product_id, {"price": float(mrp) + 1})
+    assert answer.status_code == 409
+    assert answer.get_json()["type"] == "/problems/price_above_mrp"
+
+
+def test_an_unknown_field_is_named(shop: Shop) -> None:
+    row = {"category": "Mugs", "raw_image": "https://shop.example/m.jpg", "colour code": "7"}
+    answer = shop.ask("POST", "/api/products/bulk", json={"products": [row]})
+    assert answer.status_code == 422
+    [fault] = answer.get_json()["errors"]
+    assert 'unknown field "colour code"' in fault["detail"]
+
+
+def test_prices_need_not_be_known(shop: Shop) -> None:
+    row = {"category": "Mugs", "raw_image": "https://shop.example/m.jpg"}
+    answer = shop.ask("POST", "/api/products/bulk", json={"products": [row]})
+    assert answer.status_code == 201, answer.text
+    [product] = answer.get_json()["data"]["products"]
+    assert [product[name] for name in ("mrp", "price", "discount", "gst")] == [None] * 4
