@@ -25,7 +25,7 @@ from packshot.database.models import (
     Round,
     now,
 )
-from packshot.errors import Conflict
+from packshot.errors import Conflict, NotAllowed
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts
 from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
@@ -233,11 +233,25 @@ class Catalog:
             return self._fresh(session, product)
 
     def correct(
-        self, product_id: int, given: Mapping[str, Any], *, who: str, if_version: int | None = None
+        self,
+        product_id: int,
+        given: Mapping[str, Any],
+        *,
+        who: str,
+        if_version: int | None = None,
+        only_submits: bool = False,
     ) -> ProductView:
-        """Correct what the seller said of a product. Raises NotFound, Conflict."""
+        """Correct what the seller said of a product.
+
+        Raises NotFound, Conflict; NotAllowed where `who`, who `only_submits`, did not create it.
+        """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
+            if only_submits and product.submitted_by != who:
+                raise NotAllowed(
+                    f"product {product_id} did not come with this key: only a key with the scope"
+                    " review may correct it"
+                )
             correct_product(session, product, who, given)
             return self._fresh(session, product)
 

@@ -174,14 +174,15 @@ def correct_product(product_id: int, correction: CorrectionIn) -> Response:
     """Correct what is known of a product: any field but its raw image
 
     Only the fields that are sent change; null takes an optional one away. Each correction is a
-    line of the product's history. `If-Match` is optional: 412 with the present state when it is
-    stale.
+    line of the product's history. With the scope `submit` alone: what the key created itself.
+    `If-Match` is optional: 412 with the present state when it is stale.
     """
     view = services().catalog.correct(
         product_id,
         correction.model_dump(exclude_unset=True),
         who=caller().name,
         if_version=wanted_version(),
+        only_submits=not caller().may("review"),
     )
     body = ProductAnswer(
         message=f"Product {product_id} is corrected", data=ProductData(product=present(view))
