@@ -91,7 +91,7 @@ class SleepingEnhancer:
 class NoPixels(Pixels):
     """Answers at once, without a child."""
 
-    def run(self, function: Callable[..., Any], *args: Any, deadline: float | None = None) -> Any:
+    def run(self, function: Callable[..., Any], *args: Any, **seconds: float | None) -> Any:
         if function.__name__ == "read_header":
             return HEADER
         return Encoded(b"picture", JPEG, 1, 1, {})

@@ -403,11 +403,11 @@ class Crowded(Pixels):
 
     refusals = 2
 
-    def run(self, function, *args, deadline=None):  # type: ignore[no-untyped-def]
+    def run(self, function, *args, **seconds):  # type: ignore[no-untyped-def]
         if function is imaging.finish and self.refusals:
             self.refusals -= 1
             raise Unavailable("this machine can't start a pixel process")
-        return super().run(function, *args, deadline=deadline)
+        return super().run(function, *args, **seconds)
 
 
 def test_a_paid_picture_waits_for_room_to_be_finished(shop: Shop) -> None:

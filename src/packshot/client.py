@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +20,15 @@ PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a 
 TRY_AGAIN = (429, 502, 503, 504)
 BATCH = 1000  # products in one bulk request, at most
 FEW = 20  # products are asked after one by one, more by the pages of their batches
+BUSY_WAIT = 600.0  # seconds in all for which a busy server is asked again, see `_send`
 LONGEST_WAIT = 120.0  # seconds slept at the server's word; a longer one is told to the caller
 
 
 class ApiError(Exception):
     """The server refused: `status`, its `message`, and `errors` with a pointer each.
 
-    `retry_after` is how many seconds it asks to wait, `tries` how often it was asked.
+    `retry_after` is how many seconds it asks to wait, `tries` how often it was asked. `is_busy`:
+    it works, but on too many requests of this kind, and has not begun with this one.
     """
 
     def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
@@ -33,9 +36,14 @@ class ApiError(Exception):
         self.retry_after = PLAIN.get_retry_after(response)
         ours = "json" in response.headers.get("Content-Type", "")  # else it is a proxy's page
         problem: Json = json.loads(response.data) if ours else {}
+        self.is_busy = problem.get("type") == "/problems/busy"
         self.errors: list[Json] = problem.get("errors") or []
         self.message: str = problem.get("message") or f"HTTP {self.status}"
         super().__init__(f"{self.status}: {self.message}")
+
+    def passes(self, pause: float) -> bool:
+        """May the same request work after a pause, and is that short enough?"""
+        return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
 
 
 class Client:
@@ -43,7 +51,8 @@ class Client:
 
     Requests are repeated up to `tries` times when the server is away or says so. That is safe:
     creating carries an Idempotency-Key, and a redo the version it was asked for. Where nobody
-    listens from the start, it is said at once.
+    listens from the start, it is said at once. A server that is only busy with others is asked
+    again for up to ten minutes.
     """
 
     def __init__(
@@ -166,7 +175,9 @@ class Client:
 
     def _send(self, method: str, path: str, **request: Any) -> urllib3.BaseHTTPResponse:
         request["headers"] = self.headers | request.get("headers", {})
-        for tries in range(1, self.tries + 1):
+        tries, busy_for = 0, 0.0
+        while True:
+            tries += 1
             pause = 0.25 * 2**tries
             try:
                 response = self.http.request(method, urljoin(self.url, path), **request)
@@ -180,7 +191,10 @@ class Client:
                     return response
                 refused = ApiError(response, tries)
                 pause = refused.retry_after or pause
-                if response.status not in TRY_AGAIN or tries == self.tries or pause > LONGEST_WAIT:
+                if refused.is_busy and busy_for < BUSY_WAIT:
+                    tries -= 1  # it has begun nothing: not one of the tries
+                    pause *= random.uniform(1, 1.5)  # not all at once
+                    busy_for += pause
+                elif tries == self.tries or not refused.passes(pause):
                     raise refused
             self.sleep(pause)
-        raise AssertionError("unreachable")

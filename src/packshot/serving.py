@@ -92,7 +92,7 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
     take_no_path_from_headers()
     bring_to_head(settings.database_url)
     services = build(settings)
-    app = create_web_app(services)
+    app = create_web_app(services, threads=request_threads())
     if with_worker and settings.worker_enabled and not is_reloader_parent():
         attach_worker(services)
     return app
@@ -175,6 +175,15 @@ def attach_worker(services: Services) -> None:
 def end(worker: Worker, services: Services) -> None:
     worker.stop()
     services.close()
+
+
+def request_threads() -> int | None:
+    """How many request threads this process has; None where the server starts as many as it needs,
+    and where they are no threads (gevent) or only one (sync)."""
+    gunicorn = gunicorn_configuration()
+    if gunicorn is None or gunicorn.worker_class_str != "gthread":
+        return None
+    return int(gunicorn.threads)
 
 
 def gunicorn_configuration() -> Any:

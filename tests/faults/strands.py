@@ -145,7 +145,7 @@ class SteppedClaims(Claims):
 class Instant(Pixels):
     """No pixels: a picture is what it was, without previews."""
 
-    def run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
+    def run(self, function: Callable[..., T], *args: object, **seconds: float | None) -> T:
         if function is imaging.previews_of:
             return cast(T, {})
         if function is imaging.read_header:

@@ -61,16 +61,22 @@ class Pixels:
         # Without it a forgotten Pixels would leave its children to be reaped by nobody.
         weakref.finalize(self, _stop_all, self._children)
 
-    def run(self, function: Callable[..., T], *args: object, deadline: float | None = None) -> T:
+    def run(
+        self,
+        function: Callable[..., T],
+        *args: object,
+        deadline: float | None = None,
+        wait: float | None = None,
+    ) -> T:
         """`function(*args)` in a child: a module-level function, with arguments that pickle.
 
         What the function raises comes back as itself. Raises PictureError `picture_crashed` when
         the child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting
-        for a free child not counted), both retryable; Unavailable once closed, or when the
-        machine can't start a child.
+        for a free child not counted), both retryable; Unavailable once closed, when the machine
+        can't start a child, or when none is free within `wait` seconds (None: however long).
         """
         deadline = self._deadline if deadline is None else deadline
-        succeeded, answer = self._ask((function, args), deadline)
+        succeeded, answer = self._ask((function, args), deadline, wait)
         if not succeeded:
             raise cast(BaseException, answer)
         return cast(T, answer)
@@ -81,8 +87,14 @@ class Pixels:
             self._closed = True
             _stop_all(self._children)
 
-    def _ask(self, job: tuple[object, ...], deadline: float) -> tuple[bool, object]:
-        child = self._free.get()
+    def _ask(
+        self, job: tuple[object, ...], deadline: float, wait: float | None
+    ) -> tuple[bool, object]:
+        try:
+            child = self._free.get(timeout=wait)
+        except queue.Empty:
+            message = f"no pixel process became free in {wait:g} seconds; try again"
+            raise Unavailable(message, code="busy", retry_after=2) from None
         try:
             child = self._ready(child)
             # Not before: of those who wait each would hold its photo twice.

@@ -11,23 +11,27 @@ import packshot
 from packshot.keys import Keys
 from packshot.web import desk, media, operations
 from packshot.web.api import exports, openapi, products, review, sessions, uploads
-from packshot.web.requests import auth, headers, limits, problems
+from packshot.web.requests import auth, headers, limits, problems, thread_shares
 from packshot.web.requests.endpoints import open_to_all, refuse_impossible_ids
 from packshot.wiring import Services
 
 __all__ = ["create_app"]
 
 
-def create_app(services: Services, *, clock: Callable[[], float] = time.time) -> APIFlask:
-    """The application on these services; `clock` gives Unix time."""
+def create_app(
+    services: Services, *, clock: Callable[[], float] = time.time, threads: int | None = None
+) -> APIFlask:
+    """The application on these services. `clock` gives Unix time; `threads` is how many request
+    threads the server has in this process, None if it starts as many as it needs."""
     app = APIFlask(
         __name__, title="Packshot", version=packshot.__version__, spec_path=None, docs_path=None
     )
     app.extensions["packshot"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
-    # In this order: each request is numbered, let in, then counted.
+    # In this order: each request is numbered, given a thread's place, let in, then counted.
     headers.register(app)
+    thread_shares.register(app, threads)
     auth.register(app, Keys(services.settings.api_keys), clock)
     limits.register(app, services.database, services.settings, clock)
     app.before_request(refuse_impossible_ids)

@@ -16,6 +16,7 @@ from packshot.pictures.imaging import sniff
 from packshot.storage import Chunks
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import blueprint, needs
+from packshot.web.requests.thread_shares import QUICK_BYTES, as_download
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def _stream(chunks: Chunks) -> Response:
     )
     response.content_length = chunks.size
     response.call_on_close(chunks.close)
-    return response
+    return as_download(response) if chunks.size > QUICK_BYTES else response
 
 
 def _rest(first: bytes, chunks: Chunks) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from packshot.web.api import examples
 from packshot.web.api.schemas import ExportQuery
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import blueprint, needs
+from packshot.web.requests.thread_shares import as_download
 
 #: Lines sent as one piece.
 TOGETHER: Final = 100
@@ -42,7 +43,7 @@ def export_approved(query: ExportQuery) -> Response:
     first = next(lines, "")  # what fails, fails here, while it can still be told
     response = Response(_together(chain((first,), lines)), content_type=CONTENT_TYPES[query.format])
     response.headers["Content-Disposition"] = f'attachment; filename="approved.{query.format}"'
-    return response
+    return as_download(response)
 
 
 def _together(lines: Iterator[str]) -> Iterator[str]:

@@ -167,7 +167,8 @@ def _text(example: str | None) -> Json:
 
 def _refusals_of(operation: Json, scopes: Any) -> set[str]:
     """The codes that a request of this kind may get from any view."""
-    codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large", "unavailable"}
+    codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large"}
+    codes |= {"busy", "unavailable"}
     codes |= {"forbidden"} if scopes != "open" else set()
     places = {parameter["in"] for parameter in operation["parameters"]}
     codes |= {"not_found"} if "path" in places else set()

@@ -17,9 +17,12 @@ from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.limits import charge_bytes
 from packshot.web.requests.multipart import read_file
+from packshot.web.requests.thread_shares import thread_shares
 
 #: Boundaries, part headers and a few small fields around the picture.
 MULTIPART_BYTES: Final = 64 * 1024
+#: Seconds to wait for the pixel processes, which the worker of this process uses too.
+WAIT_SECONDS: Final = 20.0
 MAX_BODY: Final = imaging.MAX_BYTES + MULTIPART_BYTES
 
 bp: APIBlueprint = blueprint("uploads", "Uploads")
@@ -36,15 +39,20 @@ def upload_picture() -> Response:
     A multipart body with the picture in `file`. The answer's `raw_image` goes into a product.
     What is kept is a clean copy: upright, sRGB, without metadata, at most 4,096 px.
     """
+    with thread_shares().uploads.held("uploading"):
+        raw_image = _upload()
+    body = UploadAnswer(message="Picture uploaded", data=UploadData(raw_image=raw_image))
+    return answer(body, 201, {"Location": raw_image})
+
+
+def _upload() -> str:
     data = read_file(request, "file", MAX_BODY)
     give_back = charge_bytes(len(data))
     try:
-        raw_image = _store(services().pixels.run(imaging.normalise, data))
+        return _store(services().pixels.run(imaging.normalise, data, wait=WAIT_SECONDS))
     except PackshotError:
         give_back()
         raise
-    body = UploadAnswer(message="Picture uploaded", data=UploadData(raw_image=raw_image))
-    return answer(body, 201, {"Location": raw_image})
 
 
 def _store(picture: imaging.Encoded) -> str:

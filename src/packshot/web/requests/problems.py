@@ -114,12 +114,11 @@ def _of_conflict(error: Conflict) -> Problem:
 def _of_absence(error: Unavailable) -> Problem:
     log.warning("request %s: %s", g.get("request_id"), error.message)
     seconds = math.ceil(error.retry_after or RETRY_AFTER_SECONDS)
-    return Problem(
-        503,
-        "unavailable",
-        "a part Packshot needs does not answer; nothing is lost, try again",
-        headers={"Retry-After": str(seconds)},
-    )
+    headers = {"Retry-After": str(seconds)}
+    if error.code == "busy":
+        return Problem(503, "busy", error.message, headers=headers)
+    detail = "a part Packshot needs does not answer; nothing is lost, try again"
+    return Problem(503, "unavailable", detail, headers=headers)
 
 
 def _of_values(error: InvalidRequest) -> Problem:

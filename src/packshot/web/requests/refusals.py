@@ -50,6 +50,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "too_many_requests": Meaning(429, "A limit is used up: wait as long as Retry-After says."),
     "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),
     "internal": Meaning(500, "Something broke on our side. The log has the request's id."),
+    "busy": Meaning(
+        503, "Too many requests of this kind at the same time: wait as long as Retry-After says."
+    ),
     "unavailable": Meaning(503, "A part Packshot needs is away. Nothing is lost: try again."),
 }
 

@@ -3,7 +3,7 @@
 const TIMEOUT_MS = 20_000;
 
 /** What a proxy says for a Packshot that is down, and Packshot for a database that is. */
-const NOBODY_THERE = new Set([502, 503, 504]);
+export const NOBODY_THERE = new Set([502, 503, 504]);
 
 /** The network, or Packshot, is away. Nothing is known about what became of the request. */
 export class Away extends Error {

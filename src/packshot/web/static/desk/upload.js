@@ -1,6 +1,6 @@
 // Photos or a CSV in; then each product's pictures as they are made.
 
-import { Away, Problem, call, foreseen, products as list } from "./api.js";
+import { Away, NOBODY_THERE, Problem, call, foreseen, products as list } from "./api.js";
 import { records } from "./csv.js";
 import { $, announce, button, h, icon, pageData, unique } from "./dom.js";
 import { image, rawPicture } from "./frames.js";
@@ -24,6 +24,8 @@ const ENDINGS = [
 const PHOTO = new RegExp(`\\.(${ENDINGS.join("|")})$`, "i");
 const MAX_BYTES = 20_000_000;
 const UPLOADS_TOGETHER = 3;
+const BUSY_MS = 600_000;
+const TRIES = 3;
 const IN_ONE_REQUEST = 1_000;
 const FOLLOW_MS = 1_500;
 const PAGE = 200;
@@ -349,14 +351,37 @@ async function uploadAll() {
 
 async function upload(row) {
   const bar = h("progress", { max: 1, value: 0, "aria-label": `Uploading ${row.name}` });
-  row.status.replaceChildren(bar);
   try {
-    row.uploaded = await send(row.file, (part) => (bar.value = part));
+    row.uploaded = await sendInTurn(row, bar);
     row.status.textContent = "Uploaded";
   } catch (error) {
     if (error instanceof Problem && !error.passing) row.faults = [error.message];
     else throw error;
     showFaults(row);
+  }
+}
+
+/**
+ * Packshot takes a few uploads at the same time and refuses the others as busy: those wait as long as it says
+ * and come again. Whatever else passes by itself is tried a few times.
+ */
+async function sendInTurn(row, bar) {
+  const giveUp = Date.now() + BUSY_MS;
+  let tries = 0;
+  for (;;) {
+    row.status.replaceChildren(bar);
+    try {
+      return await send(row.file, (part) => (bar.value = part));
+    } catch (error) {
+      const busy = error.code === "busy" && Date.now() < giveUp;
+      if (!busy) tries += 1;
+      const passes = error instanceof Away || NOBODY_THERE.has(error.status);
+      if (!busy && !(passes && tries < TRIES)) throw error;
+      row.status.replaceChildren(busy ? "Waiting for its turn" : "Trying again", bar);
+      bar.value = 0;
+      const seconds = (error.retryAfter || 2) * (1 + Math.random() / 2);
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    }
   }
 }
 

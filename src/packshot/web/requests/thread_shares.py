@@ -1,0 +1,242 @@
+"""Keeps request threads free: each kind of slow request may hold only a share of them.
+
+gunicorn has a fixed number of threads per process. Without shares a few dozen uploads, slow readers
+or requests that wait for a database hold all of them, and `/healthz` waits behind those.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from flask import Flask, Response, current_app, request
+from werkzeug.wsgi import ClosingIterator
+
+from packshot.web.requests.refusals import Refused
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Any], Iterable[bytes]]
+
+#: Asked by whoever watches this process; it looks at nothing, so it needs no share.
+ALWAYS_ANSWERED: Final = "/healthz"
+#: They have a share of their own, taken by their view.
+UPLOADS: Final = "/api/uploads"
+#: A body or a picture up to this size is quick: `deploy/Caddyfile` holds such a body until it is
+#: whole, and such an answer leaves this thread at once: it fits into a connection's buffers.
+QUICK_BYTES: Final = 128 * 1024
+#: Servers that start a thread for each connection (`python run.py`): in effect no limit.
+UNLIMITED: Final = 10_000
+#: Seconds to wait for a place: longer than most requests take, too short to make others late.
+WAIT_SECONDS: Final = 0.1
+RETRY_AFTER_SECONDS: Final = 2
+#: A client that takes or sends nothing for so many seconds is disconnected.
+STALLED_SECONDS: Final = 30.0
+#: Seconds spent on the unread rest of a refused request, in all and on the next bytes of it.
+REST_SECONDS: Final = 0.5
+REST_IDLE_SECONDS: Final = 0.05
+_BUSY: Final = "packshot.busy"
+
+
+class ThreadShare:
+    """At most `most` threads of this process at the same time for one kind of request.
+
+    A request without a place waits up to `wait` seconds for one, and not at all while those before
+    it waited in vain: then nothing moves, and who waits holds a thread too.
+    """
+
+    def __init__(self, most: int, wait: float = 0.0) -> None:
+        self._places = threading.Semaphore(most)
+        self._wait = wait
+        self._moving = True
+
+    def take(self) -> bool:
+        """Take a place if one is free or becomes free in time."""
+        self._moving = self._places.acquire(timeout=self._wait if self._moving else 0.0)
+        return self._moving
+
+    def take_for(self, holder: ExitStack) -> bool:
+        """`take`, and give the place back when the holder is closed."""
+        taken = self.take()
+        if taken:
+            holder.callback(self.give_back)
+        return taken
+
+    def give_back(self) -> None:
+        self._moving = True
+        self._places.release()
+
+    @contextmanager
+    def held(self, doing: str) -> Iterator[None]:
+        """Hold a place, or refuse with 503 and Retry-After. `doing` is for the message."""
+        if not self.take():
+            raise busy(doing)
+        try:
+            yield
+        finally:
+            self.give_back()
+
+
+@dataclass(frozen=True)
+class ThreadShares:
+    """The shares of one process: all requests together, and of these the slow kinds."""
+
+    requests: ThreadShare
+    large_bodies: ThreadShare
+    uploads: ThreadShare
+    downloads: ThreadShare
+
+    @classmethod
+    def among(cls, threads: int | None) -> ThreadShares:
+        """Of `threads` a quarter always stays free, and each slow kind may hold a quarter.
+
+        None: the server starts as many threads as it needs; they share processor and memory.
+        """
+        quarter = max(1, threads // 4) if threads else 4
+        return cls(
+            requests=ThreadShare(max(1, threads - quarter) if threads else UNLIMITED, WAIT_SECONDS),
+            large_bodies=ThreadShare(quarter, WAIT_SECONDS),
+            uploads=ThreadShare(quarter),
+            downloads=ThreadShare(quarter if threads else UNLIMITED, WAIT_SECONDS),
+        )
+
+
+def thread_shares() -> ThreadShares:
+    return cast("ThreadShares", current_app.extensions["packshot_thread_shares"])
+
+
+def as_download(response: Response) -> Response:
+    """The response with a place among the downloads until it is sent, or refuse."""
+    share = thread_shares().downloads
+    if not share.take():
+        response.close()
+        raise busy("downloading")
+    response.call_on_close(share.give_back)
+    return response
+
+
+def busy(doing: str) -> Refused:
+    return Refused(
+        "busy",
+        f"too many others are {doing} now; try again in {RETRY_AFTER_SECONDS} seconds",
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def register(app: Flask, threads: int | None) -> None:
+    """Give every request but `/healthz` a place, until its answer is sent; refuse the others.
+
+    Register it before `auth`, which may wait for the database.
+    """
+    shares = ThreadShares.among(threads)
+    app.extensions["packshot_thread_shares"] = shares
+    app.before_request(_refuse_without_place)
+    app.wsgi_app = _with_places(app.wsgi_app, shares)  # type: ignore[assignment,method-assign]
+
+
+def _refuse_without_place() -> None:
+    if request.environ.get(_BUSY):
+        raise busy("asking this server")
+
+
+def _with_places(inner: Application, shares: ThreadShares) -> Application:
+    def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+        body = _watch_client(environ)
+        places = ExitStack()
+        environ[_BUSY] = not all(
+            share.take_for(places) for share in _shares_for(environ, body, shares)
+        )
+        places.callback(_hang_up, environ, body)  # called first
+        try:
+            return ClosingIterator(inner(environ, start_response), places.close)
+        except BaseException:  # places are given back whatever ends this request
+            places.close()
+            raise
+
+    return application
+
+
+def _shares_for(environ: Environ, body: _Body, shares: ThreadShares) -> list[ThreadShare]:
+    """Where this request needs a place before anything is done for it."""
+    path = environ.get("PATH_INFO")
+    if path == ALWAYS_ANSWERED:
+        return []
+    if path != UPLOADS and body.size > QUICK_BYTES:
+        return [shares.requests, shares.large_bodies]
+    return [shares.requests]
+
+
+# -- slow clients --------------------------------------------------------------------------------
+
+
+class _Body:
+    """A request's body, which knows whether it was read to its end."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._stream = environ["wsgi.input"]
+        self._chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        length = environ.get("CONTENT_LENGTH") or "0"
+        self._left = int(length) if length.isdecimal() else 0
+        #: In bytes, as announced.
+        self.size: float = math.inf if self._chunked else self._left
+
+    def read(self, size: int = -1) -> bytes:
+        data: bytes = self._stream.read(size)
+        self._left -= len(data)
+        if not data and size:
+            self._left, self._chunked = 0, False
+        return data
+
+    @property
+    def is_unread(self) -> bool:
+        return self._chunked or self._left > 0
+
+
+def _connection(environ: Environ) -> socket.socket | None:
+    found: socket.socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    return found
+
+
+def _watch_client(environ: Environ) -> _Body:
+    """Disconnect the client once it stalls; the answer says whether its body was read."""
+    connection = _connection(environ)
+    if connection is not None:
+        connection.settimeout(STALLED_SECONDS)
+    body = environ["wsgi.input"] = _Body(environ)
+    return body
+
+
+def _hang_up(environ: Environ, body: _Body) -> None:
+    """End the connection of a request that was answered before its body was read.
+
+    gunicorn would wait for the rest: in this thread for 5 s, then for 2 s in the one that accepts
+    connections. What is on its way is thrown away first, for a connection closed with unread bytes
+    is reset, and the client may lose the answer by that.
+    """
+    connection = _connection(environ)
+    if connection is None or not body.is_unread:
+        return
+    ends = time.monotonic() + REST_SECONDS
+    with suppress(OSError):
+        connection.settimeout(REST_IDLE_SECONDS)
+        while time.monotonic() < ends and connection.recv(262_144):
+            pass
+    _close_under(connection)
+
+
+def _close_under(connection: socket.socket) -> None:
+    """Close the connection, yet leave its server a socket: one that has ended.
+
+    Not by `shutdown`: what gunicorn reads after it opens no window to the client, which may then
+    wait for minutes. Not by `close`: gunicorn counts such a connection twice.
+    """
+    ended, other = socket.socketpair()
+    other.close()
+    with ended, suppress(OSError):
+        os.dup2(ended.fileno(), connection.fileno(), inheritable=False)
