@@ -192,7 +192,7 @@ class Client:
                 refused = ApiError(response, tries)
                 pause = refused.retry_after or pause
                 if refused.is_busy and busy_for < BUSY_WAIT:
-                    tries -= 1  # it has begun nothing: not one of the tries
+                    tries = 0  # it is there, and has begun nothing
                     pause *= random.uniform(1, 1.5)  # not all at once
                     busy_for += pause
                 elif tries == self.tries or not refused.passes(pause):

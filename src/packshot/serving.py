@@ -41,8 +41,20 @@ GUNICORN_GIVES_UP = 3
 #: How often a worker on its own says that it is alive.
 ALIVE_EVERY_SECONDS = 5.0
 
+
+def accept_with_data(server: Any) -> None:
+    """gunicorn's `when_ready`: a connection without a request yet takes no thread (tcp(7)).
+
+    It would hold one for five seconds otherwise.
+    """
+    for listener in server.LISTENERS:
+        if listener.sock.family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
+
+
 #: For gunicorn, see `gunicorn_settings`.
 GUNICORN: dict[str, Any] = {
+    "when_ready": accept_with_data,
     "worker_class": "gthread",
     "threads": 16,
     "keepalive": 5,

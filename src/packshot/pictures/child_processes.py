@@ -94,7 +94,7 @@ class Pixels:
             child = self._free.get(timeout=wait)
         except queue.Empty:
             message = f"no pixel process became free in {wait:g} seconds; try again"
-            raise Unavailable(message, code="busy", retry_after=2) from None
+            raise Unavailable(message, code="busy", retry_after=5) from None
         try:
             child = self._ready(child)
             # Not before: of those who wait each would hold its photo twice.

@@ -35,12 +35,14 @@ QUICK_BYTES: Final = 128 * 1024
 UNLIMITED: Final = 10_000
 #: Seconds to wait for a place: longer than most requests take, too short to make others late.
 WAIT_SECONDS: Final = 0.1
-RETRY_AFTER_SECONDS: Final = 2
+RETRY_AFTER_SECONDS: Final = 5
 #: A client that takes or sends nothing for so many seconds is disconnected.
 STALLED_SECONDS: Final = 30.0
 #: Seconds spent on the unread rest of a refused request, in all and on the next bytes of it.
-REST_SECONDS: Final = 0.5
-REST_IDLE_SECONDS: Final = 0.05
+REST_SECONDS: Final = 0.2
+REST_IDLE_SECONDS: Final = 0.1
+#: Written by all threads, read by none.
+_THROWN_AWAY: Final = bytearray(256 * 1024)
 _BUSY: Final = "packshot.busy"
 
 
@@ -147,14 +149,16 @@ def _refuse_without_place() -> None:
 
 def _with_places(inner: Application, shares: ThreadShares) -> Application:
     def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        body = _watch_client(environ)
+        body = environ["wsgi.input"] = _Body(environ)
         places = ExitStack()
         environ[_BUSY] = not all(
             share.take_for(places) for share in _shares_for(environ, body, shares)
         )
-        places.callback(_hang_up, environ, body)  # called first
+        places.callback(body.hang_up)  # called first
         try:
-            return ClosingIterator(inner(environ, start_response), places.close)
+            answer = inner(environ, start_response)
+            body.throw_rest_away()
+            return ClosingIterator(answer, places.close)
         except BaseException:  # places are given back whatever ends this request
             places.close()
             raise
@@ -176,7 +180,7 @@ def _shares_for(environ: Environ, body: _Body, shares: ThreadShares) -> list[Thr
 
 
 class _Body:
-    """A request's body, which knows whether it was read to its end."""
+    """A request's body, which knows whether it was read to its end. Its client must not stall."""
 
     def __init__(self, environ: Environ) -> None:
         self._stream = environ["wsgi.input"]
@@ -185,6 +189,11 @@ class _Body:
         self._left = int(length) if length.isdecimal() else 0
         #: In bytes, as announced.
         self.size: float = math.inf if self._chunked else self._left
+        #: None where the server itself deals with slow clients.
+        self._connection: socket.socket | None = environ.get("gunicorn.socket") or environ.get(
+            "werkzeug.socket"
+        )
+        self._bound_pauses(STALLED_SECONDS)
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
@@ -193,50 +202,41 @@ class _Body:
             self._left, self._chunked = 0, False
         return data
 
-    @property
-    def is_unread(self) -> bool:
+    def throw_rest_away(self) -> None:
+        """Read what the application did not, as long as it comes fast.
+
+        A client that is still sending when the connection ends may never see the answer. Read past
+        the server, whose small pieces would keep the interpreter from the other threads.
+        """
+        if self._connection is None or not self._is_unread():
+            return
+        ends = time.monotonic() + REST_SECONDS
+        self._bound_pauses(REST_IDLE_SECONDS)
+        with suppress(OSError):
+            while time.monotonic() < ends and self._connection.recv_into(_THROWN_AWAY):
+                pass
+        self._bound_pauses(STALLED_SECONDS)
+
+    def hang_up(self) -> None:
+        """End the connection if the body was not read to its end.
+
+        gunicorn would wait for the rest: in this thread for 5 s, then for 2 s in the one that
+        accepts connections. It keeps a socket, one that has ended: after `shutdown` what it reads
+        opens no window to the client, which may then wait for minutes, and a connection that is
+        closed already is counted twice.
+        """
+        if self._connection is None or not self._is_unread():
+            return
+        ended, other = socket.socketpair()
+        other.close()
+        with ended, suppress(OSError):
+            os.dup2(ended.fileno(), self._connection.fileno(), inheritable=False)
+
+    def _is_unread(self) -> bool:
         return self._chunked or self._left > 0
 
-
-def _connection(environ: Environ) -> socket.socket | None:
-    found: socket.socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
-    return found
-
-
-def _watch_client(environ: Environ) -> _Body:
-    """Disconnect the client once it stalls; the answer says whether its body was read."""
-    connection = _connection(environ)
-    if connection is not None:
-        connection.settimeout(STALLED_SECONDS)
-    body = environ["wsgi.input"] = _Body(environ)
-    return body
-
-
-def _hang_up(environ: Environ, body: _Body) -> None:
-    """End the connection of a request that was answered before its body was read.
-
-    gunicorn would wait for the rest: in this thread for 5 s, then for 2 s in the one that accepts
-    connections. What is on its way is thrown away first, for a connection closed with unread bytes
-    is reset, and the client may lose the answer by that.
-    """
-    connection = _connection(environ)
-    if connection is None or not body.is_unread:
-        return
-    ends = time.monotonic() + REST_SECONDS
-    with suppress(OSError):
-        connection.settimeout(REST_IDLE_SECONDS)
-        while time.monotonic() < ends and connection.recv(262_144):
-            pass
-    _close_under(connection)
-
-
-def _close_under(connection: socket.socket) -> None:
-    """Close the connection, yet leave its server a socket: one that has ended.
-
-    Not by `shutdown`: what gunicorn reads after it opens no window to the client, which may then
-    wait for minutes. Not by `close`: gunicorn counts such a connection twice.
-    """
-    ended, other = socket.socketpair()
-    other.close()
-    with ended, suppress(OSError):
-        os.dup2(ended.fileno(), connection.fileno(), inheritable=False)
+    def _bound_pauses(self, seconds: float) -> None:
+        """Disconnect a client that takes or sends nothing for so long."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.settimeout(seconds)
