@@ -106,6 +106,35 @@ def test_it_waits_as_told_but_not_for_half_a_day() -> None:
     assert refused.value.retry_after == 40_000
 
 
+def crowded(times: int) -> Application:
+    """Busy with others so many times, then it answers."""
+    left = [times]
+
+    def application(environ: Json, start_response: Any) -> Iterable[bytes]:
+        if left[0] == 0:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [b'{"data": {"products": 1}}']
+        left[0] -= 1
+        headers = [("Retry-After", "5"), ("Content-Type", "application/problem+json")]
+        start_response("503 SERVICE UNAVAILABLE", headers)
+        return [json.dumps({"type": "/problems/busy", "message": "too many others"}).encode()]
+
+    return application
+
+
+def test_a_busy_server_is_asked_again_beyond_the_tries_but_not_for_ever() -> None:
+    slept: list[float] = []
+    with served(crowded(20)) as url:
+        assert Client(url, tries=1, sleep=slept.append).stats() == {"products": 1}
+    assert len(slept) == 20
+    assert min(slept) >= 5  # and never all at the same moment
+    assert len(set(slept)) > 1
+    slept.clear()
+    with served(crowded(10_000)) as url, pytest.raises(ApiError, match="too many others"):
+        Client(url, tries=1, sleep=slept.append).stats()
+    assert 600 <= sum(slept) < 610
+
+
 def test_it_waits_for_many_and_sees_each_change(shop: Shop) -> None:
     """120 products in one batch, of which the oldest never get ready until the end."""
     ids = shop.create(*[row(gst=0) for _ in range(120)])

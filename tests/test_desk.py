@@ -860,6 +860,34 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
 
 
 @pytest.mark.extra
+def test_an_upload_waits_for_its_turn_at_a_busy_server(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    photo = tmp_path / "cup.jpg"
+    photo.write_bytes(photo_bytes(1))
+    busy = '{"type": "/problems/busy", "message": "too many others are uploading now"}'
+    answers = iter([(503, busy, "1"), (502, "a proxy's page", "1"), (503, busy, "1")])
+
+    def not_yet(route: Route) -> None:
+        status, body, seconds = next(answers, (0, "", ""))
+        if status:
+            route.fulfill(status=status, body=body, headers={"Retry-After": seconds})
+        else:
+            route.continue_()
+
+    page = open_desk(f"{shop.url}/upload").page
+    page.route("**/api/uploads", not_yet)
+    page.get_by_label("Photos or a CSV").set_input_files([photo])
+    for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
+        page.locator(".defaults").get_by_label(name, exact=True).fill(value)
+    page.get_by_role("button", name="Make pictures").click()
+    expect(page.locator(".row-status")).to_contain_text("Waiting for its turn")
+    expect(page.locator(".making-words")).to_be_visible(timeout=20_000)
+    assert next(answers, None) is None
+    assert len(shop.services.catalog.products().products) == 1
+
+
+@pytest.mark.extra
 def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk: Open) -> None:
     money = (Decimal(1), Decimal(1), Decimal(0), Decimal(0))
     batch = [NewProduct("Mugs", f"https://shop.example/{n}.jpg", *money) for n in range(205)]

@@ -193,6 +193,18 @@ def test_waiting_for_a_free_child_does_not_count_against_the_deadline(pixels: Pi
         assert len({answer.result() for answer in answers}) == 1
 
 
+def test_who_waits_too_long_for_a_free_child_is_refused_as_busy(pixels: Pixels) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        long = threads.submit(pixels.run, time.sleep, 1.0)
+        while not psutil.Process().children():
+            time.sleep(0.01)
+        with pytest.raises(Unavailable) as refused:
+            pixels.run(os.getpid, wait=0.1)
+        assert (refused.value.code, refused.value.retry_after) == ("busy", 5)
+        long.result()
+    assert pixels.run(os.getpid, wait=0.1)
+
+
 def test_many_threads_share_a_few_children() -> None:
     pool = Pixels(processes=2)
     with ThreadPoolExecutor(16) as threads:
