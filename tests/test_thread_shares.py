@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from fakes import photo_bytes
 from servers.loopback import served
 from servers.packshot_process import PackshotProcess, gunicorn
-from shop import Shop
+from support.fakes import photo_bytes
+from support.shop import Shop
 
 from packshot.client import Client
 from packshot.web.requests.thread_shares import ThreadShare, ThreadShares
