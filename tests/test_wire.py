@@ -137,7 +137,7 @@ VALUES = (
 )
 
 
-@pytest.fixture(scope="module", params=["127.0.0.1", "*"])
+@pytest.fixture(scope="module", params=["127.0.0.1", pytest.param("*", marks=pytest.mark.extra)])
 def behind_a_proxy(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PackshotProcess]:

@@ -164,12 +164,14 @@ class Server:
         self.process = process
 
     def measure(self, request: Request) -> Cost:
-        cost = Cost()
+        cost, pids = Cost(), self._pids()
         before, resident = self._cpu(), self._memory("VmRSS")
-        for pid in self._pids():
+        for pid in pids:
             Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak: proc(5)
         with self._watching(cost):
             cost.status = self._send(request)
+        if self._pids() != pids:
+            cost.failures.insert(0, "gunicorn killed the process")
         cost.cpu = self._cpu() - before
         cost.megabytes = max(0.0, self._memory("VmHWM") - resident)
         return cost
