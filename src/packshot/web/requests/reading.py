@@ -27,7 +27,7 @@ from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malfo
 MAX_JSON_BYTES: Final = 2_000_000
 MAX_SMALL_JSON_BYTES: Final = 64_000
 #: Seconds of CPU for receiving one body: 20 MB take 0.05, and 60 in chunks of one byte.
-MAX_READ_SECONDS: Final = 1.0
+MAX_READ_SECONDS: Final = 0.5
 #: Brackets and commas in a body, so about as many values: a full batch has 8,000. They are counted
 #: before it is parsed, as each takes up to 100 bytes of memory.
 MAX_JSON_MARKS: Final = 100_000
