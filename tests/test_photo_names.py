@@ -188,6 +188,23 @@ def test_many_photos_and_skus_cost_little() -> None:
     assert time.process_time() - start < 5
 
 
+def test_many_rows_that_name_the_same_file_cost_little() -> None:
+    """As shops have it: every product has a folder, and a photo 01.jpg in it."""
+    skus = [f"SKU-{number:05}" for number in range(5_000)]
+    named = [ProductRow(2, sku=sku, path="01.jpg", filename="01.jpg") for sku in skus]
+    start = time.process_time()
+    found = match_photos([f"{sku}/01.jpg" for sku in skus], named)
+    assert [one.product.sku for one in found.matched] == skus
+    others = match_photos([f"x{sku}/01.jpg" for sku in skus], named)
+    assert len(others.ambiguous) == 5_000
+    assert time.process_time() - start < 5
+
+
+def test_names_that_are_too_long_are_left_out() -> None:
+    found = match_photos(["n" * 300 + ".jpg", "d/" * 600 + "a.jpg"], rows("A1"))
+    assert [one.why for one in found.left_out] == ["has a name that is too long"] * 2
+
+
 # -- without a spreadsheet ------------------------------------------------------------------------
 
 

@@ -140,6 +140,8 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
 
 
 def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
+    if column.values and not column.cells:
+        return Convention("point", "the workbook's own numbers")
     found = decide(list(column.cells.values()), percent=column.field == "gst")
     return replace(found, sign=chosen, reason="chosen") if chosen else found
 

@@ -22,9 +22,16 @@ SHARED: Final = frozenset({"raw_image", "filename"})
 MONEY: Final = ("mrp", "price", "discount")
 NUMBERS: Final = (*MONEY, "gst")
 
+#: By the name without its spaces, so that `imageurl` is `image url`.
 _RANKS: Final = {
-    name: (field, rank) for field, names in NAMES.items() for rank, name in enumerate(names)
+    name.replace(" ", ""): (field, rank)
+    for field, names in NAMES.items()
+    for rank, name in enumerate(names)
 }
+_CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CURRENCY: Final = re.compile(
+    r"(?<=\w)(?: in)? (?:rs|inr|rupees|usd|eur|euro|gbp|aed|aud|cad|sgd|chf|incl?|excl?)$"
+)
 _UNITS: Final = re.compile(r"[(\[][^)\]]{0,20}[)\]]\s*$")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
@@ -44,9 +51,11 @@ class Column:
 
 def plain_name(text: str) -> str:
     """`Selling_Price (₹)` -> `selling price`: how names are compared."""
-    text = unicodedata.normalize("NFKC", text[:_LONGEST_NAME]).casefold()
+    text = unicodedata.normalize("NFKC", text[:_LONGEST_NAME])
+    text = _CAMEL.sub(" ", text).casefold()
     without_unit = _UNITS.sub("", text)
-    return _SIGNS.sub(" ", without_unit or text).strip()
+    plain = _SIGNS.sub(" ", without_unit or text).strip()
+    return _CURRENCY.sub("", plain)
 
 
 def field_of(name: str) -> tuple[str, int] | None:
@@ -54,15 +63,27 @@ def field_of(name: str) -> tuple[str, int] | None:
     if len(name) > _LONGEST_NAME:
         return None
     plain = plain_name(name)
-    if found := _RANKS.get(plain):
+    if found := _RANKS.get(plain.replace(" ", "")):
         return found
-    found = _RANKS.get(_NUMBER_OF_PICTURE.sub("", plain))  # "image 2", "other image url1"
+    unnumbered = _NUMBER_OF_PICTURE.sub("", plain)  # "image 2", "other image url1"
+    found = _RANKS.get(unnumbered.replace(" ", ""))
     return found if found and found[0] in SHARED else None
 
 
 def recognised(cells: Sequence[str]) -> int:
     """How many different product fields the cells name."""
     return len({found[0] for cell in cells if (found := field_of(cell))})
+
+
+def repeats(header: Record, record: Record) -> bool:
+    """Whether the row is the header again, or its fields by other names: Amazon's templates have a
+    row for people and one for programs."""
+    if record.cells == header.cells:
+        return True
+    pairs = zip(header.cells, record.cells, strict=False)
+    fields = [(field_of(one), field_of(other)) for one, other in pairs if one and other]
+    same = [one for one, other in fields if one and other and one[0] == other[0]]
+    return len(same) >= 2 and 2 * len(same) > sum(1 for one, _ in fields if one)
 
 
 def find_header(records: Sequence[Record]) -> int:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
+from packshot.spreadsheets.name_index import Files, Fit, Skus, caseless
 from packshot.spreadsheets.naming import Named, Pattern, parse_pattern, propose_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
-from packshot.spreadsheets.rows import LONGEST, ProductRow
-
-#: As file systems have them; the cost of comparing grows with the length.
-_LONGEST_NAME: Final = 255
-_LONGEST_PATH: Final = 1_024
-_LOOSE: Final = re.compile(r"[\W_]+")
+from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, ProductRow
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,8 @@ def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
     for file in files:
         if is_system_file(file):
             system_files += 1
-        elif len(file) > _LONGEST_PATH or len(stem_of(file)) > _LONGEST_NAME:
-            left_out.append(LeftOut(file[:_LONGEST_NAME], "has a name that is too long"))
+        elif len(file) > LONGEST_PATH or len(stem_of(file)) > LONGEST["filename"]:
+            left_out.append(LeftOut(file[: LONGEST["filename"]], "has a name that is too long"))
         elif why := why_not_a_photo(file):
             left_out.append(LeftOut(file, why))
         else:
@@ -148,79 +141,6 @@ def _with_doubles_told(matches: Sequence[Match]) -> tuple[Match, ...]:
     return tuple(told)
 
 
-def _same(text: str) -> str:
-    """Macs write an accent as a sign of its own."""
-    return unicodedata.normalize("NFC", text)
-
-
-def _caseless(text: str) -> str:
-    return _same(text).casefold()
-
-
-def _loose(text: str) -> str:
-    """A name can't hold every sign of a SKU: A/12 becomes A-12 or A_12."""
-    return _LOOSE.sub("-", _caseless(text)).strip("-")
-
-
-#: How names are compared, the most exact first, and what is said of a match.
-_WAYS: Final = (
-    (_same, None),
-    (_caseless, "small and capital letters differ"),
-    (_loose, "signs such as - and _ differ"),
-)
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """A SKU that a photo's name fits: the view it leaves, or None where it leaves other words."""
-
-    sku: str
-    view: str | None
-    length: int
-    hint: str | None
-    rest: str = ""
-
-
-class _Skus:
-    """The SKUs of a spreadsheet, to be found at the beginning of a name."""
-
-    def __init__(self, skus: Iterable[str]) -> None:
-        self._ways: list[dict[str, list[str]]] = []
-        known = list(dict.fromkeys(skus))
-        for key, _ in _WAYS:
-            table: dict[str, list[str]] = defaultdict(list)
-            for sku in known:
-                if key(sku):
-                    table[key(sku)].append(sku)
-            self._ways.append(dict(table))
-
-    def fits(self, name: str) -> list[_Fit]:
-        """The longest SKU that the name begins with and that leaves a view; else the longest that
-        leaves other words. Several where they differ only in what the way ignores."""
-        unsure: list[_Fit] = []
-        for (key, hint), table in zip(_WAYS, self._ways, strict=True):
-            for cut in _cuts(name):
-                skus = table.get(key(name[:cut]))
-                if not skus:
-                    continue
-                view = read_view(name[cut:])
-                found = [_Fit(sku, view, cut, hint, name[cut:]) for sku in skus]
-                if view is not None:
-                    return found
-                unsure = unsure or found
-        return unsure
-
-
-def _cuts(name: str) -> Iterator[int]:
-    """Where a SKU may end: at the name's end and before each separator, the longest first.
-
-    A Mac writes each accented letter of a SKU as two characters.
-    """
-    for cut in range(min(len(name), LONGEST["sku"] * 2), 0, -1):
-        if cut == len(name) or (name[cut] in SEPARATORS and name[cut - 1] not in " "):
-            yield cut
-
-
 class _Finder:
     """Collects what becomes of each photo."""
 
@@ -236,35 +156,31 @@ class _Finder:
         for row in rows:
             if row.sku:
                 self._by_sku[row.sku].append(row)
-        self._skus = _Skus(self._by_sku)
-        self._files = [_files_by(key, photos) for key, _ in _WAYS[:2]]
-        self._stems = _files_by(lambda name: _caseless(stem_of(name)), photos)
+        self._skus = Skus(self._by_sku)
+        self._files = Files(photos)
+        self._doubted: set[int] = set()
 
     # -- rows that name a file -------------------------------------------------------------------
 
     def take_named(self, row: ProductRow) -> None:
         if not row.path:
             return
-        candidates, hint = self._named(row.path)
-        best = _nearest(row, candidates)
-        if len(best) > 1:
-            why = f"row {row.row} names {row.filename}, and {len(best)} photos have this name"
-            for photo in best:
-                if photo not in self.taken:
-                    self.taken.add(photo)
-                    self.ambiguous.append(Ambiguous(photo, (row.sku,) if row.sku else (), why))
+        candidates, hint = self._files.named(row.path, row.sku)
+        if len(candidates) == 1:
+            self._take(candidates[0], row, row.view, hint)
+        elif candidates:
             self._served.add(self._places[id(row)])
-        elif best:
-            self._take(best[0], row, row.view, hint)
+            self._doubt(row, candidates)
 
-    def _named(self, path: str) -> tuple[Sequence[str], str | None]:
-        name = path_parts(path)[-1]
-        for table, (key, hint) in zip(self._files, _WAYS[:2], strict=True):
-            if found := table.get(key(name)):
-                return found, hint
-        if found := self._stems.get(_caseless(stem_of(name))):
-            return found, "the endings differ"
-        return (), None
+    def _doubt(self, row: ProductRow, candidates: Sequence[str]) -> None:
+        if id(candidates) in self._doubted:  # another row names the same photos
+            return
+        self._doubted.add(id(candidates))
+        why = f"row {row.row} names {row.filename}, and {len(candidates)} photos have this name"
+        for photo in candidates:
+            if photo not in self.taken:
+                self.taken.add(photo)
+                self.ambiguous.append(Ambiguous(photo, (row.sku,) if row.sku else (), why))
 
     def _take(self, photo: str, row: ProductRow, view: str | None, hint: str | None) -> None:
         self.taken.add(photo)
@@ -289,7 +205,7 @@ class _Finder:
             fits = sure or by_name
         self._judge(photo, fits)
 
-    def _by_folder(self, folders: Sequence[str], stem: str) -> list[_Fit]:
+    def _by_folder(self, folders: Sequence[str], stem: str) -> list[Fit]:
         """The deepest folder that is a SKU; what lies below it is the view."""
         for depth in range(len(folders) - 1, -1, -1):
             found = [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
@@ -303,7 +219,7 @@ class _Finder:
             return [replace(fit, view=_joined(fit.view, view)) for fit in found]
         return []
 
-    def _judge(self, photo: str, fits: Sequence[_Fit]) -> None:
+    def _judge(self, photo: str, fits: Sequence[Fit]) -> None:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
         if not skus:
             self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
@@ -316,9 +232,9 @@ class _Finder:
         else:
             self._take_fit(photo, fits[0])
 
-    def _take_fit(self, photo: str, fit: _Fit) -> None:
+    def _take_fit(self, photo: str, fit: Fit) -> None:
         rows = self._by_sku[fit.sku]
-        same_view = [row for row in rows if row.view and _caseless(row.view) == fit.view]
+        same_view = [row for row in rows if row.view and caseless(row.view) == fit.view]
         waiting = [row for row in rows if not row.raw_image and not row.path]
         row = (same_view or waiting or rows)[0]
         self._take(photo, row, (row.view if same_view else fit.view) or None, fit.hint)
@@ -340,34 +256,3 @@ class _Finder:
 
 def _joined(first: str | None, second: str) -> str:
     return "-".join(filter(None, (first, second)))[: LONGEST["view"]]
-
-
-def _files_by(key: Callable[[str], str], photos: Sequence[str]) -> Mapping[str, list[str]]:
-    """The photos by the keys of their names without folders."""
-    table: dict[str, list[str]] = defaultdict(list)
-    for photo in photos:
-        table[key(photo.rsplit("/", 1)[-1])].append(photo)
-    return table
-
-
-def _nearest(row: ProductRow, photos: Sequence[str]) -> list[str]:
-    """The photos whose folders agree longest with the path of the row, or else with its SKU."""
-    if len(photos) < 2:
-        return list(photos)
-    wanted = path_parts(row.path or "")
-    agreement = {photo: _agreement(path_parts(photo), wanted) for photo in photos}
-    most = max(agreement.values())
-    best = [photo for photo in photos if agreement[photo] == most]
-    if len(best) > 1 and row.sku:
-        in_folder = [photo for photo in best if row.sku in path_parts(photo)[:-1]]
-        best = in_folder or best
-    return best
-
-
-def _agreement(path: Sequence[str], wanted: Sequence[str]) -> int:
-    count = 0
-    for own, other in zip(reversed(path), reversed(wanted), strict=False):
-        if _caseless(own) != _caseless(other):
-            break
-        count += 1
-    return count

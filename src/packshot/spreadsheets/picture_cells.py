@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from packshot.spreadsheets.photo_files import ENDINGS
@@ -15,6 +15,7 @@ UPLOADED: Final = "/media/uploads/"
 MOST: Final = 250
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
+_BROKEN_SCHEME: Final = re.compile(r"(https?):[\\/]+(?=[\w.-]+[\\/])", re.IGNORECASE)
 _DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
 #: Between two pictures: a line break; blanks, pipes, commas or semicolons before an address ...
@@ -103,9 +104,12 @@ def _picture(text: str) -> Picture:
         return _file(text[8:])
     if text.startswith("//") and "." in text.split("/")[2]:
         return _address("https:" + text)
-    if not _SCHEME.match(text):
-        return _without_scheme(text)
-    return _address(text)
+    if _SCHEME.match(text):
+        return _address(text)
+    if match := _BROKEN_SCHEME.match(text):
+        picture = _address(match[1] + "://" + text[match.end() :].replace("\\", "/"))
+        return replace(picture, note=picture.note or "its slashes are corrected")
+    return _without_scheme(text)
 
 
 def _without_scheme(text: str) -> Picture:
@@ -113,7 +117,7 @@ def _without_scheme(text: str) -> Picture:
     if slash and _is_host(host) and "\\" not in host:
         picture = _address("https://" + text)
         note = "has no https:// before it, and is read as if it had"
-        return Picture("address", picture.value, picture.note or note, picture.error)
+        return replace(picture, note=picture.note or note)
     return _file(text)
 
 
@@ -128,10 +132,13 @@ def _is_host(text: str) -> bool:
 
 
 def _address(text: str) -> Picture:
-    spaceless = "%20".join(text.split())
+    plain = text.replace("&amp;", "&")
+    spaceless = "%20".join(plain.split())
+    note = "a space in it is read as %20" if spaceless != plain else None
+    if plain != text:
+        note = "&amp; in it is read as &"
     link = direct(spaceless)
-    note = link.note or ("a space in it is read as %20" if spaceless != text else None)
-    return Picture("address", link.address, note, link.error)
+    return Picture("address", link.address, link.note or note, link.error)
 
 
 def _file(text: str) -> Picture:

@@ -16,6 +16,7 @@ from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import Picture, read_pictures
 from packshot.spreadsheets.rows import (
     LONGEST,
+    LONGEST_PATH,
     MOST_ATTRIBUTE_BYTES,
     MOST_ATTRIBUTES,
     ProductRow,
@@ -194,10 +195,15 @@ class RowReader:
             size_with = size + len(name.encode()) + len(text.encode())
             if len(kept) < MOST_ATTRIBUTES and size_with <= MOST_ATTRIBUTE_BYTES:
                 kept[name], size = text, size_with
-            else:
-                most = f"{MOST_ATTRIBUTES} attributes and {MOST_ATTRIBUTE_BYTES:,} bytes of them"
-                self._tell(record, name, f"is left out: a product has at most {most}", "note")
+        self._tell_left_out(record, [name for name in texts if name not in kept])
         return kept
+
+    def _tell_left_out(self, record: Record, names: Sequence[str]) -> None:
+        if names:
+            shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" * (len(names) > 10))
+            most = f"{MOST_ATTRIBUTES} attributes and {MOST_ATTRIBUTE_BYTES:,} bytes of them"
+            detail = f"left out, as a product has at most {most}: {shown}"
+            self._tell(record, None, detail, "note")
 
     # -- pictures --------------------------------------------------------------------------------
 
@@ -213,11 +219,15 @@ class RowReader:
         return list(self._without_doubles(record, found))
 
     def _is_good(self, record: Record, column: Column, picture: Picture) -> bool:
-        if picture.error:
-            self._tell(record, column.name, picture.error)
+        error = picture.error
+        too_long = len(picture.filename) > LONGEST["filename"] or len(picture.value) > LONGEST_PATH
+        if picture.kind == "file" and too_long:
+            error = "names a file by too long a name"
+        if error:
+            self._tell(record, column.name, error)
         if picture.note:
             self._tell(record, column.name, picture.note, "note")
-        return not picture.error
+        return not error
 
     def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
         """What two columns name is one picture; what one cell names twice is asked for twice."""

@@ -14,6 +14,7 @@ from packshot.spreadsheets.header import (
     field_of,
     find_header,
     guess_mapping,
+    repeats,
     with_choices,
 )
 from packshot.spreadsheets.layouts import (
@@ -98,8 +99,8 @@ def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Pro
 
 def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Record], list[Problem]]:
     """Files put one under the other repeat the header."""
-    kept = [record for record in records if record.cells != header.cells]
-    repeated = [record.number for record in records if record.cells == header.cells]
+    repeated = [record.number for record in records if repeats(header, record)]
+    kept = [record for record in records if record.number not in set(repeated)]
     detail = "repeats the names of the columns and is left out"
     return kept, [Problem(number, None, detail, "note") for number in repeated]
 

@@ -1,0 +1,130 @@
+"""Names of photos, SKUs and files, indexed so that each is found without looking at the others."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from packshot.spreadsheets.photo_files import stem_of
+from packshot.spreadsheets.photo_views import SEPARATORS, read_view
+from packshot.spreadsheets.picture_cells import path_parts
+from packshot.spreadsheets.rows import LONGEST
+
+_LOOSE: Final = re.compile(r"[\W_]+")
+#: Folders above a photo that are compared with a path in a spreadsheet.
+_DEEPEST: Final = 6
+
+
+def _same(text: str) -> str:
+    """Macs write an accent as a sign of its own."""
+    return unicodedata.normalize("NFC", text)
+
+
+def caseless(text: str) -> str:
+    return _same(text).casefold()
+
+
+def _loose(text: str) -> str:
+    """A name can't hold every sign of a SKU: A/12 becomes A-12 or A_12."""
+    return _LOOSE.sub("-", caseless(text)).strip("-")
+
+
+#: How names are compared, the most exact first, and what is said of a match.
+_WAYS: Final = (
+    (_same, None),
+    (caseless, "small and capital letters differ"),
+    (_loose, "signs such as - and _ differ"),
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A SKU that a photo's name fits: the view it leaves, or None where it leaves other words."""
+
+    sku: str
+    view: str | None
+    length: int
+    hint: str | None
+    rest: str = ""
+
+
+class Skus:
+    """The SKUs of a spreadsheet, to be found at the beginning of a name."""
+
+    def __init__(self, skus: Iterable[str]) -> None:
+        self._ways: list[dict[str, list[str]]] = []
+        known = list(dict.fromkeys(skus))
+        for key, _ in _WAYS:
+            table: dict[str, list[str]] = defaultdict(list)
+            for sku in known:
+                if key(sku):
+                    table[key(sku)].append(sku)
+            self._ways.append(dict(table))
+
+    def fits(self, name: str) -> list[Fit]:
+        """The longest SKU that the name begins with and that leaves a view; else the longest that
+        leaves other words. Several where they differ only in what the way ignores."""
+        unsure: list[Fit] = []
+        for (key, hint), table in zip(_WAYS, self._ways, strict=True):
+            for cut in _cuts(name):
+                skus = table.get(key(name[:cut]))
+                if not skus:
+                    continue
+                view = read_view(name[cut:])
+                found = [Fit(sku, view, cut, hint, name[cut:]) for sku in skus]
+                if view is not None:
+                    return found
+                unsure = unsure or found
+        return unsure
+
+
+def _cuts(name: str) -> Iterator[int]:
+    """Where a SKU may end: at the name's end and before each separator, the longest first.
+
+    A Mac writes each accented letter of a SKU as two characters.
+    """
+    for cut in range(min(len(name), LONGEST["sku"] * 2), 0, -1):
+        if cut == len(name) or (name[cut] in SEPARATORS and name[cut - 1] not in " "):
+            yield cut
+
+
+class Files:
+    """Photos by their names and by the folders they are in."""
+
+    def __init__(self, photos: Sequence[str]) -> None:
+        self._tails: list[dict[tuple[str, ...], list[str]]] = []
+        self._folders: list[dict[tuple[str, str], list[str]]] = []
+        self._stems: dict[str, list[str]] = defaultdict(list)
+        for key, _ in _WAYS[:2]:
+            tails: dict[tuple[str, ...], list[str]] = defaultdict(list)
+            folders: dict[tuple[str, str], list[str]] = defaultdict(list)
+            for photo in photos:
+                parts = tuple(key(part) for part in path_parts(photo)[-_DEEPEST:])
+                for start in range(len(parts)):
+                    tails[parts[start:]].append(photo)
+                for folder in dict.fromkeys(parts[:-1]):
+                    folders[folder, parts[-1]].append(photo)
+            self._tails.append(dict(tails))
+            self._folders.append(dict(folders))
+        for photo in photos:
+            self._stems[caseless(stem_of(photo))].append(photo)
+
+    def named(self, path: str, sku: str | None) -> tuple[Sequence[str], str | None]:
+        """The photos that a path in a spreadsheet means, and what differs. Of several with its
+        name those whose folders agree longest with it, or else those in a folder named by `sku`."""
+        own = path_parts(path)[-_DEEPEST:]
+        for (key, hint), tails, folders in zip(_WAYS, self._tails, self._folders, strict=False):
+            parts = tuple(map(key, own))
+            for start in range(len(parts)):
+                if not (found := tails.get(parts[start:])):
+                    continue
+                if len(found) > 1 and sku and start == len(parts) - 1:
+                    found = folders.get((key(sku), parts[-1])) or found
+                return found, hint
+        if found := self._stems.get(caseless(stem_of(own[-1]))):
+            return found, "the endings differ"
+        return (), None
