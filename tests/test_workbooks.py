@@ -278,6 +278,22 @@ def test_a_cell_far_below_costs_little() -> None:
     assert time.process_time() - start < 3
 
 
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "<sheetData>" + "<row/>" * 1_500_001 + "</sheetData>",
+        "<sheetData><row>" + "<c/>" * 1_500_001 + "</row></sheetData>",
+        "<sheetData></sheetData>" + '<mergeCell ref="A1:A9"/>' * 60_000,
+    ],
+)
+def test_what_would_take_long_to_parse_is_refused_at_once(sheet: str) -> None:
+    data = edited(workbook(HEADER), SHEET, lambda _: f"<worksheet>{sheet}</worksheet>")
+    start = time.process_time()
+    with pytest.raises(SpreadsheetError, match="rows or .* cells"):
+        read_table(data, "a.xlsx")
+    assert time.process_time() - start < 1
+
+
 def test_too_many_rows() -> None:
     data = workbook(HEADER, *[("A", "Cups", "a.jpg", 1)] * 30)
     with pytest.raises(SpreadsheetError, match="more than 20 rows"):

@@ -21,6 +21,10 @@ class Limits:
     bytes: int = 20_000_000
     #: Of a workbook's XML, unpacked: Excel writes about 40 bytes a cell.
     unpacked_bytes: int = 40_000_000
+    #: Of one part of a workbook, a sheet or its texts, and of all parts: a filled cell has four.
+    #: openpyxl takes about 5 microseconds for each.
+    tags: int = 1_500_000
+    all_tags: int = 4_000_000
     rows: int = 20_000
     columns: int = 500
     cells: int = 1_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -28,6 +29,7 @@ from packshot.spreadsheets.table import (
 from packshot.spreadsheets.text import one_newline
 
 _MEDIA: Final = "xl/media/"
+_SMALL: Final = 100_000
 _SEARCHED_ROWS: Final = 30
 _DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
 
@@ -59,6 +61,22 @@ def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
             f"the workbook unpacks to more than {limits.unpacked_bytes:,} bytes:"
             " split it, or delete rows and columns that are empty but formatted"
         )
+    tags = [_tags(archive, part) for part in archive.infolist()]
+    if max(tags) > limits.tags or sum(tags) > limits.all_tags:
+        raise too_many(limits)
+
+
+def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
+    """What parsing the part will cost, in tags of XML. What stands after a sheet's cells (merged
+    cells, links, rules) takes openpyxl thirty times as long."""
+    if part.file_size < _SMALL or part.filename.startswith(_MEDIA):
+        return 0
+    try:
+        text = archive.read(part)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        raise SpreadsheetError(_DAMAGED) from None
+    after = text.rfind(b"sheetData>")
+    return text.count(b"<") + (text.count(b"<", after) * 30 if after >= 0 else 0)
 
 
 def _read(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
