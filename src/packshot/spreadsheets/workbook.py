@@ -69,7 +69,7 @@ def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
 def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
     """What parsing the part will cost, in tags of XML. What stands after a sheet's cells (merged
     cells, links, rules) takes openpyxl thirty times as long."""
-    if part.file_size < _SMALL or part.filename.startswith(_MEDIA):
+    if part.file_size < _SMALL:
         return 0
     try:
         text = archive.read(part)
