@@ -329,6 +329,6 @@ def test_every_object_of_a_product_has_a_key_that_is_known(shop: Shop) -> None:
         shop.services.catalog.review(product_id, "rejected", who="ann")
         shop.services.catalog.enhance(product_id, who="ann", instructions="brighter")
         namespace = claim.namespace
-    assert recorder.stored == set(keys_of_product(namespace, product_id, rounds=2, variants=3))
+    assert recorder.stored <= set(keys_of_product(namespace, product_id, rounds=2, variants=3))
     delete(shop, product_id)
     assert objects(shop) == set()

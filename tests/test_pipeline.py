@@ -369,7 +369,8 @@ def test_a_worker_that_froze_before_storing_overwrites_nothing(shop: Shop) -> No
                 pipeline.run(
                     taken(shop.parts.claims, shop.product_id), replace(shop.parts, storage=real)
                 )
-            return real.put_new(key, data + b"late", content_type)
+                data += b"late"
+            return real.put_new(key, data, content_type)
 
     shop.parts = replace(shop.parts, storage=Frozen(real, "", 0))  # type: ignore[arg-type]
     with pytest.raises(LostClaim):

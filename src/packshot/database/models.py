@@ -197,6 +197,7 @@ class Product(Base):
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
+    normalised_sha256: Mapped[str | None] = mapped_column(String(64))  # of the stored copy
     raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
@@ -297,6 +298,8 @@ class Round(Base):
     enhancer: Mapped[str | None] = mapped_column(String(20))
     analysis: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    #: variant -> the sha256 of each picture that was about to be stored: what may be adopted.
+    digests: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)

@@ -28,7 +28,7 @@ def variant_key(namespace: str, product_id: int, round_number: int, variant: int
 
 def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
     """Where the paid answer of a variant lies until its picture is made of it and stored."""
-    return f"answers/{product_id}/{_name(namespace, f'{round_number}/{variant}/answer')}"
+    return f"answers/{product_id}/{_name(namespace, f'{round_number}/{variant}/sealed answer')}"
 
 
 def normalised_key(namespace: str, product_id: int) -> str:
@@ -53,6 +53,8 @@ def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int)
         for variant in range(variants):
             yield from with_previews(variant_key(namespace, product_id, number, variant))
             yield answer_key(namespace, product_id, number, variant)
+            # As versions before the seal named it.
+            yield f"answers/{product_id}/{_name(namespace, f'{number}/{variant}/answer')}"
 
 
 def _name(namespace: str, purpose: str) -> uuid.UUID:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote
 
-from packshot.errors import FetchError, NotFound, PartlyUnavailable
+from packshot.errors import FetchError, NotFound
 from packshot.pictures.imaging import MAX_BYTES
 
 #: S3's limit, in bytes of UTF-8:
@@ -15,8 +14,6 @@ from packshot.pictures.imaging import MAX_BYTES
 MAX_KEY_BYTES: Final = 1024
 #: ext4, XFS, APFS and NTFS all allow 255 for one name.
 MAX_NAME_BYTES: Final = 255
-#: Between two looks at an object that has other bytes than were stored; a person has to restore it.
-OTHER_BYTES_SECONDS: Final = 60.0
 
 CHUNK_BYTES: Final = 64 * 1024
 
@@ -113,21 +110,6 @@ def key_or_none(key: str) -> str | None:
         return checked(key)
     except NotFound:
         return None
-
-
-def check_digest(key: str, data: bytes, sha256: str) -> None:
-    """Raise PartlyUnavailable unless these are the bytes that were stored, by their digest."""
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise other_bytes(key)
-
-
-def other_bytes(key: str) -> PartlyUnavailable:
-    return PartlyUnavailable(
-        f"the storage gives other bytes under {key} than were stored there: restore this object"
-        " from a backup, or delete the product and create it again",
-        code="other_bytes",
-        retry_after=OTHER_BYTES_SECONDS,
-    )
 
 
 def read_own(storage: Storage, key: str) -> bytes:

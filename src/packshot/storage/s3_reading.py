@@ -17,7 +17,8 @@ from packshot.aws import (
     status_of,
 )
 from packshot.errors import FetchError, NotFound
-from packshot.storage.contract import Chunks, other_bytes
+from packshot.storage.contract import Chunks
+from packshot.storage.digests import other_bytes
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -79,6 +79,8 @@ class Claim:
     analysed_by: str | None  # the enhancer whose analysis it is
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
+    normalised_sha256: str | None = None  # of the stored copy; None: it was not noted yet
+    digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     complaints: tuple[str, ...] = ()  # why the pictures of the round before were rejected
     steps: Steps = field(default_factory=Steps, compare=False)
 
@@ -212,6 +214,8 @@ class Claims:
             analysed_by=this_round.enhancer,
             made=frozenset(session.scalars(made)),
             refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
+            normalised_sha256=product.normalised_sha256,
+            digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
             complaints=_complaints(session, product, this_round),
         )
 
@@ -249,6 +253,21 @@ class Claims:
                 raise _lost(claim)
 
     # -- save --------------------------------------------------------------------------------
+
+    def save_digest(self, claim: Claim, sha256: str) -> None:
+        """Note which bytes the normalised copy has. Raises LostClaim."""
+        with self._fenced(claim) as (_, product):
+            product.normalised_sha256 = sha256
+
+    def announce_picture(self, claim: Claim, variant: int, sha256: str) -> None:
+        """Note a picture's digest before it is stored: an attempt after a crash adopts no other.
+
+        Raises LostClaim: a worker that lost its claim stores nothing.
+        """
+        with self._fenced(claim) as (session, _):
+            this_round = session.get_one(Round, (claim.product_id, claim.round))
+            before, place = this_round.digests or {}, str(variant)
+            this_round.digests = before | {place: sorted({*before.get(place, ()), sha256})}
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Save what was paid for. Raises LostClaim, and writes nothing, when the claim is gone."""

@@ -8,6 +8,7 @@ from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key
+from packshot.storage.digests import check_digest, sha256_of
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import put_previews, store
@@ -33,6 +34,10 @@ def normalised_photo(claim: Claim, parts: Parts) -> Photo:
         data = parts.storage.get(key)
     except NotFound:
         return fetch_and_normalise(claim, key, parts)
+    if claim.normalised_sha256 is None:  # stored by a worker that died next, or before there were
+        save_digest(claim, data, parts)  # digests
+    else:
+        check_digest(key, data, {claim.normalised_sha256})
     if claim.analysis is None:  # the worker that stored it may have died before its previews
         put_previews(key, parts.pixels.run(imaging.previews_of, data), parts.storage)
     header = parts.pixels.run(imaging.read_header, data)
@@ -45,7 +50,12 @@ def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     with claim.steps.timed("normalise"):
         copy = parts.pixels.run(imaging.normalise, raw)
     copy = store(key, copy, parts)
+    save_digest(claim, copy.data, parts)
     return Photo(copy.data, copy.mime_type, copy.width, copy.height)
+
+
+def save_digest(claim: Claim, data: bytes, parts: Parts) -> None:
+    parts.claims.save_digest(claim, sha256_of(data))
 
 
 def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from packshot.errors import NotFound
+from packshot.errors import NotFound, PictureError
 from packshot.pictures import imaging
 from packshot.products.object_keys import answer_key, preview_key
 from packshot.storage import Storage
+from packshot.storage.digests import check_digest, other_bytes, seal, unseal
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
 
@@ -23,21 +24,33 @@ def store(key: str, picture: imaging.Encoded, parts: Parts) -> imaging.Encoded:
     if not parts.storage.put_new(key, picture.data, picture.mime_type):
         data = parts.storage.get(key)
         if data != picture.data:
-            picture = read_again(data, parts)
+            picture = read_again(key, data, parts)
     put_previews(key, picture.previews, parts.storage)
     return picture
 
 
-def adopt(key: str, parts: Parts) -> imaging.Encoded:
-    """A stored picture whose record was lost; its previews are made again."""
-    found = read_again(parts.storage.get(key), parts)
+def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
+    """A stored picture whose record was lost; its previews are made again.
+
+    `digests` are of what was to be stored there; none: an older version stored it.
+    """
+    data = parts.storage.get(key)
+    if digests:
+        check_digest(key, data, digests)
+    found = read_again(key, data, parts)
     put_previews(key, found.previews, parts.storage)
     return found
 
 
-def read_again(data: bytes, parts: Parts) -> imaging.Encoded:
-    header = parts.pixels.run(imaging.read_header, data)
-    previews = parts.pixels.run(imaging.previews_of, data)
+def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
+    """Decoded in full: only whole pictures are stored, so another kind of bytes is not ours."""
+    try:
+        header = parts.pixels.run(imaging.read_header, data)
+        previews = parts.pixels.run(imaging.previews_of, data)
+    except PictureError as error:
+        if error.retryable:  # the child process ended
+            raise
+        raise other_bytes(key) from error
     return imaging.Encoded(data, header.mime_type, header.width, header.height, previews)
 
 
@@ -61,7 +74,7 @@ class PaidAnswer:
 
     def _left_behind(self) -> bytes | None:
         try:
-            return self._parts.storage.get(self._key)
+            return unseal(self._key, self._parts.storage.get(self._key))
         except NotFound:
             return None
 
@@ -76,7 +89,8 @@ class PaidAnswer:
     def keep(self, data: bytes) -> None:
         def save() -> None:
             self._parts.claims.check(self._claim)  # a worker that lost its claim stores nothing
-            self._parts.storage.put(self._key, data, "application/octet-stream")
+            sealed = seal(self._key, data)
+            self._parts.storage.put(self._key, sealed, "application/octet-stream")
 
         self._parts.patience.until_done(save)
         self._in_store = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from functools import partial
@@ -12,6 +11,7 @@ from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging
 from packshot.products.object_keys import variant_key
+from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, store
@@ -96,7 +96,7 @@ def make_variant(
     try:
         # Only a round that an earlier attempt began can have a picture without its record.
         if claim.analysis is not None and parts.storage.exists(key):
-            record = adopt_variant(key, variant, analysis, parts)
+            record = adopt_variant(claim, key, variant, analysis, parts)
         else:
             record = generate_variant(claim, photo, analysis, variant, key, answer, parts)
     except ProductError:
@@ -106,8 +106,11 @@ def make_variant(
     parts.patience.until_done(lambda: parts.claims.record_image(claim, record))
 
 
-def adopt_variant(key: str, variant: int, analysis: Analysis, parts: Parts) -> ImageRecord:
-    found, plan = adopt(key, parts), analysis.variants[variant]
+def adopt_variant(
+    claim: Claim, key: str, variant: int, analysis: Analysis, parts: Parts
+) -> ImageRecord:
+    found = adopt(key, claim.digests.get(variant, frozenset()), parts)
+    plan = analysis.variants[variant]
     picture = Picture(found.data, plan.title, plan.prompt, model=parts.enhancer.name)
     return image_record(variant, key, picture, found, parts)
 
@@ -129,7 +132,7 @@ def generate_variant(
         finished = parts.patience.until_done(lambda: finish(picture, parts))
 
     def save() -> imaging.Encoded:
-        parts.claims.check(claim)  # a worker that lost its claim stores nothing
+        parts.claims.announce_picture(claim, variant, sha256_of(finished.data))
         return store(key, finished, parts)
 
     with claim.steps.timed("store"):
@@ -167,6 +170,6 @@ def image_record(
         width=stored.width,
         height=stored.height,
         bytes=len(stored.data),
-        sha256=hashlib.sha256(stored.data).hexdigest(),
+        sha256=sha256_of(stored.data),
         warning=picture.warning,
     )

@@ -1,0 +1,22 @@
+"""Digests of what is stored: compared when it is read for a paid call, or adopted."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Empty for what was stored before: noted when it is read next.
+    op.add_column("products", sa.Column("normalised_sha256", sa.String(64), nullable=True))
+    op.add_column("rounds", sa.Column("digests", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("rounds", "digests")
+    op.drop_column("products", "normalised_sha256")

@@ -1,0 +1,56 @@
+"""Are these the bytes that were stored? Compared before anything relies on them.
+
+A digest that the database holds is compared by `check_digest`. What no row tells of is stored
+`sealed`: behind the digest of its key and its bytes, so that another object's bytes don't pass.
+Neither needs anything of the store, so both hold for a folder and for every bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from typing import Final
+
+from packshot.errors import PartlyUnavailable
+
+#: Between two looks at such an object: a person has to restore or delete it.
+OTHER_BYTES_SECONDS: Final = 60.0
+SEAL_BYTES: Final = hashlib.sha256().digest_size
+
+
+def sha256_of(data: bytes) -> str:
+    """Hexadecimal, as the database has it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def check_digest(key: str, data: bytes, known: Collection[str]) -> None:
+    """Raise PartlyUnavailable unless the digest of `data` is one of these."""
+    if sha256_of(data) not in known:
+        raise other_bytes(key)
+
+
+def seal(key: str, data: bytes) -> bytes:
+    """What to store under `key` for `data`; see `unseal`."""
+    return _seal_of(key, data) + data
+
+
+def unseal(key: str, stored: bytes) -> bytes:
+    """The data that was sealed for this key. Raises PartlyUnavailable for anything else."""
+    data = stored[SEAL_BYTES:]
+    if stored[:SEAL_BYTES] != _seal_of(key, data):
+        raise other_bytes(key)
+    return data
+
+
+def _seal_of(key: str, data: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\0" + data).digest()
+
+
+def other_bytes(key: str) -> PartlyUnavailable:
+    """Only the product of this object waits: the store may be right about all others."""
+    return PartlyUnavailable(
+        f"the storage gives other bytes under {key} than were stored there: restore this object"
+        " from a backup, or delete it, and it is made again",
+        code="other_bytes",
+        retry_after=OTHER_BYTES_SECONDS,
+    )
