@@ -24,7 +24,8 @@ from bench.rig import Rig
 from bench.table import Line
 from packshot.client import Client
 from packshot.database.engine import Database, bring_to_head
-from packshot.database.models import Product, now
+from packshot.database.models import Product
+from packshot.database.types import now
 from packshot.products.catalog import Catalog
 from packshot.products.lists import Filter
 from packshot.queues.database import DatabaseQueue

@@ -10,7 +10,8 @@ from sqlalchemy import update
 from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, now
+from packshot.database.models import Product
+from packshot.database.types import now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
 from packshot.products.catalog import Catalog
 from packshot.queues.database import DatabaseQueue

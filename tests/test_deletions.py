@@ -21,7 +21,8 @@ from support.objects import objects, store, with_photo
 from support.shop import Shop
 
 from packshot.database.engine import bring_to_head
-from packshot.database.models import Deletion, Product, now
+from packshot.database.models import Deletion, Product
+from packshot.database.types import now
 from packshot.products.deletions import REMOVALS, needed_uploads
 from packshot.products.object_keys import (
     keys_of_product,

@@ -21,7 +21,8 @@ from sqlalchemy import update
 from support.fakes import FakeQueue
 from support.shop import Json, Shop
 
-from packshot.database.models import APPROVED, Call, Product, now
+from packshot.database.models import APPROVED, Call, Product
+from packshot.database.types import now
 from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
 from packshot.queues.contract import Depth

@@ -13,7 +13,8 @@ from support.fakes import FakeEnhancer, photo_bytes
 from support.products import BOX, LEASE, record, taken
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, ProductImage, Round, now
+from packshot.database.models import Product, ProductImage, Round
+from packshot.database.types import now
 from packshot.errors import (
     EnhancerError,
     FetchError,

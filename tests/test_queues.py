@@ -22,7 +22,8 @@ from sqlalchemy import insert, make_url, text, update
 from support.processes import in_a_child
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING_REVIEW, Product, now
+from packshot.database.models import PENDING_REVIEW, Product
+from packshot.database.types import now
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 from packshot.queues.contract import Message, Queue
 from packshot.queues.database import DatabaseQueue

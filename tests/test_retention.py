@@ -15,12 +15,8 @@ from support.objects import objects, product_of, store, upload, with_photo
 from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli import main
-from packshot.database.models import (
-    Call,
-    Product,
-    ProductImage,
-    now,
-)
+from packshot.database.models import Call, Product, ProductImage
+from packshot.database.types import now
 from packshot.errors import FetchError
 from packshot.products.object_keys import variant_key, with_previews
 from packshot.products.retention import Retention

@@ -15,7 +15,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from support.shop import Shop, row
 
 from packshot.cli import main
-from packshot.database.models import Delivery, now
+from packshot.database.models import Delivery
+from packshot.database.types import now
 from packshot.errors import FetchError, SettingsError
 from packshot.settings import load_settings
 from packshot.webhooks.deliveries import PAUSES

@@ -16,7 +16,8 @@ from support.fakes import FakeEnhancer, FakeQueue, SentCatalog, photo_bytes
 from support.products import BOX
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, now
+from packshot.database.models import Product
+from packshot.database.types import now
 from packshot.errors import (
     EnhancerError,
     FetchError,

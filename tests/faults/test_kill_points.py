@@ -12,7 +12,8 @@ from faults.chaos import kill_at_random
 from faults.killing import create_killed_at, worker_killed_at
 from faults.rig import WANTED, Rig
 from faults.warm import WarmWorker
-from packshot.database.models import Product, now
+from packshot.database.models import Product
+from packshot.database.types import now
 
 POINTS = (
     "after_receive",

@@ -39,8 +39,8 @@ from packshot.database.models import (
     REJECTED,
     Product,
     ProductImage,
-    now,
 )
+from packshot.database.types import now
 from packshot.errors import Conflict, EnhancerError, LostClaim, Unavailable
 from packshot.products.review import status_of
 from packshot.queues.contract import Message, Queue

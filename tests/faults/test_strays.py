@@ -20,7 +20,8 @@ from sqlalchemy import delete, update
 
 from faults.rig import LEASE, WANTED, Rig
 from faults.warm import WarmWorker
-from packshot.database.models import Product, Round, now
+from packshot.database.models import Product, Round
+from packshot.database.types import now
 from packshot.queues.sqs import SqsQueue
 
 

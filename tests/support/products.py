@@ -7,7 +7,8 @@ from decimal import Decimal
 from sqlalchemy import update
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, now
+from packshot.database.models import Product
+from packshot.database.types import now
 from packshot.products.intake import NewProduct
 from packshot.work.claims import Claim, Claims, ImageRecord
 

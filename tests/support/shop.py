@@ -13,13 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 from werkzeug.test import TestResponse
 
-from packshot.database.models import (
-    PENDING_REVIEW,
-    Product,
-    ProductImage,
-    Round,
-    now,
-)
+from packshot.database.models import PENDING_REVIEW, Product, ProductImage, Round
+from packshot.database.types import now
 from packshot.products.object_keys import variant_key
 from packshot.settings import Settings
 from packshot.web import create_app

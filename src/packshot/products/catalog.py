@@ -23,8 +23,8 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    now,
 )
+from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts

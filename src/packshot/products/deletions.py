@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round, now
+from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round
+from packshot.database.types import now
 from packshot.errors import NotFound, Unavailable
 from packshot.products.object_keys import (
     keys_of_product,

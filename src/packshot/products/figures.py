@@ -25,8 +25,8 @@ from packshot.database.models import (
     ProductImage,
     Round,
     lease_is_free,
-    now,
 )
+from packshot.database.types import now
 from packshot.products.spending import products_paid_for, spent_in_all, spent_today
 
 HOUR: Final = 3600

@@ -13,15 +13,8 @@ from sqlalchemy import ARRAY, bindparam, column, func, insert, literal, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
-from packshot.database.models import (
-    PENDING,
-    PRODUCTS,
-    ROUNDS,
-    IdempotencyKey,
-    Product,
-    ProductTerm,
-    now,
-)
+from packshot.database.models import PENDING, PRODUCTS, ROUNDS, IdempotencyKey, Product, ProductTerm
+from packshot.database.types import now
 from packshot.errors import Conflict
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of

@@ -10,15 +10,8 @@ from typing import Final, TypeVar
 from sqlalchemy import ColumnElement, Select, Update, and_, false, func, select, update
 
 from packshot.database.engine import Database
-from packshot.database.models import (
-    APPROVED,
-    FAILED,
-    PENDING,
-    REJECTED,
-    Product,
-    ProductImage,
-    now,
-)
+from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Product, ProductImage
+from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
 from packshot.products.object_keys import normalised_key, upload_key, variant_key, with_previews
 from packshot.storage import Storage

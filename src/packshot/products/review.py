@@ -18,8 +18,8 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    now,
 )
+from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox

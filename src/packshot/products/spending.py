@@ -7,7 +7,8 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from packshot.database.models import Call, now
+from packshot.database.models import Call
+from packshot.database.types import now
 
 
 def spent_in_all(session: Session) -> Decimal:

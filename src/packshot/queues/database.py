@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import Select, and_, func, not_, select
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Product, is_waiting_for_work, lease_is_free, now
+from packshot.database.models import PENDING, Product, is_waiting_for_work, lease_is_free
+from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.queues.contract import Depth, Message
 

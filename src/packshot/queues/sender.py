@@ -13,14 +13,8 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, or_, select, update
 
 from packshot.database.engine import Database
-from packshot.database.models import (
-    PENDING,
-    PRODUCTS,
-    Product,
-    is_waiting_for_work,
-    lock_in_order,
-    now,
-)
+from packshot.database.models import PENDING, PRODUCTS, Product, is_waiting_for_work, lock_in_order
+from packshot.database.types import now
 from packshot.errors import PackshotError
 from packshot.queues.contract import Queue
 

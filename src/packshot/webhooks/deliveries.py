@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, u
 from standardwebhooks import Webhook
 
 from packshot.database.engine import Database
-from packshot.database.models import Delivery, now
+from packshot.database.models import Delivery
+from packshot.database.types import now
 from packshot.download.fetcher import redacted
 from packshot.errors import FetchError
 

@@ -10,15 +10,8 @@ from typing import Final
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from packshot.database.models import (
-    APPROVED,
-    FAILED,
-    PENDING_REVIEW,
-    REJECTED,
-    Delivery,
-    Product,
-    now,
-)
+from packshot.database.models import APPROVED, FAILED, PENDING_REVIEW, REJECTED, Delivery, Product
+from packshot.database.types import now
 
 #: What a product's new status is called in an event; `pending` is no news to anyone.
 EVENTS: Final = {

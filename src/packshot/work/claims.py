@@ -26,8 +26,8 @@ from packshot.database.models import (
     Round,
     is_due,
     lease_is_free,
-    now,
 )
+from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox

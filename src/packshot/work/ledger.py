@@ -12,7 +12,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import Call, now
+from packshot.database.models import Call
+from packshot.database.types import now
 from packshot.enhancers.contract import Brief, CallRecord
 from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
 from packshot.products.spending import spent_today

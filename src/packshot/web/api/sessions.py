@@ -10,7 +10,8 @@ from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from sqlalchemy import delete, insert, or_, select
 
-from packshot.database.models import DeskSession, now
+from packshot.database.models import DeskSession
+from packshot.database.types import now
 from packshot.keys import ApiKey, Keys, Scope
 from packshot.web.api import examples
 from packshot.web.api.schemas import SessionAnswer, SessionData, SignInIn

@@ -14,7 +14,7 @@ from alembic.operations import BatchOperations
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
 
-from packshot.database.models import Money, UTCDateTime
+from packshot.database.types import Money, UTCDateTime
 
 revision = "0001"
 down_revision = None

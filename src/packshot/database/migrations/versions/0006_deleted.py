@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from packshot.database.models import UTCDateTime
+from packshot.database.types import UTCDateTime
 
 revision = "0006"
 down_revision = "0005"

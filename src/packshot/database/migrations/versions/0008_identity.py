@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from packshot.database.models import Money, UTCDateTime
+from packshot.database.types import Money, UTCDateTime
 
 revision = "0008"
 down_revision = "0007"
