@@ -17,7 +17,8 @@ from support.fakes import FakeEnhancer, photo_bytes
 from support.products import BOX, LEASE, taken
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, ProductImage, Round, now
+from packshot.database.models import Product, ProductImage, Round
+from packshot.database.types import now
 from packshot.errors import PartlyUnavailable, Unavailable
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
