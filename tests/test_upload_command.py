@@ -126,3 +126,14 @@ def test_where_nobody_listens_nobody_is_waited_for() -> None:
     with pytest.raises(urllib3.exceptions.NewConnectionError):
         client.stats()
     assert slept == []
+
+
+def test_a_folders_photos_are_found_by_content_too(tmp_path: Path) -> None:
+    for name in ("front.JFIF", "no ending", "odd.bin", "page.jpg"):
+        (tmp_path / name).write_bytes(PHOTO.read_bytes())
+    (tmp_path / "page.jpg").write_text("<html>")  # named a photo: refused by name, not left out
+    (tmp_path / "notes.txt").write_text("no photo")
+    (tmp_path / "folder").mkdir()
+    found = read_rows([tmp_path], {})
+    names = [row.photo.name for row in found if row.photo]
+    assert names == ["front.JFIF", "no ending", "odd.bin", "page.jpg"]

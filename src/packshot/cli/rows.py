@@ -12,10 +12,13 @@ from typing import Any
 
 import click
 
+from packshot.pictures.kinds import sniff
+
 PHOTO_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
     *(".heic", ".heif", ".avif", ".tif", ".tiff"),
 )
+SNIFFED_BYTES = 65_536
 REQUIRED = ("category", "raw_image", "mrp", "price")
 OPTIONAL = ("discount", "gst")
 #: What an upload answers; anything else that begins with a slash is a file of this machine.
@@ -54,7 +57,18 @@ def _rows_of(path: Path, defaults: dict[str, Any]) -> list[Row]:
 def _photos_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(photo for photo in path.iterdir() if photo.suffix.lower() in PHOTO_ENDINGS)
+    return sorted(filter(_is_photo, path.iterdir()))
+
+
+def _is_photo(path: Path) -> bool:
+    """By its ending, or by its content: browsers and phones save some without an ending."""
+    if path.suffix.lower() in PHOTO_ENDINGS:
+        return True
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(SNIFFED_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
