@@ -241,6 +241,8 @@ NOT_RUN = {
     "root": {"iptables"},
     "network": {"git pull", "pip install"},
     "aws": {"aws"},
+    "restore": {"packshot restored"},
+    "back": {"packshot migrate --back-to"},
 }
 RUN = {"bash run", "bash run on PostgreSQL", "python run", "sql run", "sh started"}
 SHOWN = {"json", "ini", ""}  # the IAM policy, the unit, answers

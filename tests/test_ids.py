@@ -59,7 +59,7 @@ def test_nor_is_that_of_a_deleted_product_that_is_in_the_books(
 
 
 def test_tables_that_are_made_anew_go_on_counting(tmp_path: Path) -> None:
-    """A migration on SQLite makes a table anew, which begins after its highest row."""
+    """A migration on SQLite makes a table again, which then begins after its highest row."""
     url = f"sqlite:///{tmp_path}/old.db"
     bring_to_head(url)
     database = Database(url)
