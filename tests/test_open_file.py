@@ -84,6 +84,7 @@ def test_nothing_more_is_acknowledged(
         caplog.clear()
         assert shop.bulk(row()).status_code == 503
         assert "moved, deleted or replaced" in caplog.text  # those who ask get no paths
+    assert shop.ask("GET", "/readyz").status_code == 503
     shop.close()
 
 

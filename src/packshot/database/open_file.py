@@ -22,6 +22,7 @@ class OpenFile:
         self.path = Path(path).absolute()
         self.log = Path(f"{os.path.realpath(path)}-wal")  # SQLite follows links too
         self._opened: Identity | None = None
+        self._has_log = True
 
     def note_opened(self) -> None:
         """A connection was made; the first one says which file this process works on."""
@@ -35,19 +36,24 @@ class OpenFile:
                 f"the database file {self.path} was moved, deleted or replaced while Packshot has"
                 " it open: put it back, or restart Packshot to work on what is there now"
             )
+        if not self._has_log:
+            raise self._without_log()
 
     def check_log(self, connection: MutableMapping[str, Any]) -> None:
-        """Like `check`, for the write-ahead log; call it while the connection is open.
-
-        Until its last connection is closed SQLite keeps the log. `connection` is SQLAlchemy's
-        `info` of one.
+        """Like `check`, for the write-ahead log; call it after a commit, while the connection is
+        open: until its last connection is closed SQLite keeps the log. From then on `check` raises
+        too. `connection` is SQLAlchemy's `info` of one.
         """
         present = _identity(self.log)
         if connection.setdefault("log", present) != present:
-            raise Unavailable(
-                f"the database's log {self.log} was moved, deleted or replaced while Packshot has"
-                " it open: restart Packshot, and look whether the last changes are there"
-            )
+            self._has_log = False
+            raise self._without_log()
+
+    def _without_log(self) -> Unavailable:
+        return Unavailable(
+            f"the database's log {self.log} was moved, deleted or replaced while Packshot has it"
+            " open: restart Packshot, and look whether the last changes are there"
+        )
 
 
 def _identity(path: Path) -> Identity | None:
