@@ -23,6 +23,7 @@ NUMBERED: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "product_images": (),
     "decisions": (),
+    "corrections": (),
     "calls": (),
     "deliveries": (),
     "deletions": (),
