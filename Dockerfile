@@ -11,9 +11,11 @@ WORKDIR /build
 # What changes seldom comes first: the pinned dependencies, without the checkout itself.
 COPY requirements.txt .
 RUN grep -v '^-e' requirements.txt > pinned.txt && /opt/packshot/bin/pip install -r pinned.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src/packshot src/packshot
-RUN /opt/packshot/bin/pip install --no-deps .
+# The cut-out network comes along: nothing is fetched while serving.
+RUN /opt/packshot/bin/pip install --no-deps . \
+    && MODEL_DIR=/opt/packshot/models /opt/packshot/bin/packshot cutout-model
 
 FROM python:${PYTHON}-slim-bookworm
 RUN groupadd --gid 10001 packshot \
@@ -25,6 +27,7 @@ COPY --from=build /opt/packshot /opt/packshot
 ENV PATH=/opt/packshot/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MODEL_DIR=/opt/packshot/models \
     HOST=0.0.0.0 \
     PORT=5000
 # The only place that is written to, besides /tmp: the database and the pictures when there is

@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE =
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
-.PHONY: help demo run test test-extra check format lock chromium bench soak clean audit
+.PHONY: help demo model run test test-extra check format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
 	@echo "make test            install what the tests need and run them: five minutes"
@@ -40,10 +40,14 @@ $(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/pip install --quiet -r requirements-dev.txt
 	@touch $@ $(APP)
 
-demo: $(APP)
+# 4.6 MB, fetched once. Without it Packshot works, and keeps more backgrounds as they are.
+model: $(APP)
+	@$(BIN)/packshot cutout-model || echo "== Going on without the cut-out network"
+
+demo: $(APP) model
 	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
 
-run: $(APP)
+run: $(APP) model
 	@$(BIN)/python run.py
 
 # Apart, so that neither decides the other's versions; filled by our pip, which is there already.
@@ -53,12 +57,12 @@ $(AWS): requirements-aws.txt | $(BIN)/python
 	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
 	@touch $@
 
-test: $(DEV) chromium
+test: $(DEV) model chromium
 	@echo "== Running the tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 4 --dist worksteal $(TESTS)
 
 # Twins of tests above, on PostgreSQL, and rarer cases: what does not fit into five minutes.
-test-extra: $(DEV) $(AWS) chromium
+test-extra: $(DEV) $(AWS) model chromium
 	@echo "== Running the extra tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal -m extra $(TESTS)
 
@@ -89,7 +93,7 @@ $(BENCH): requirements.txt requirements-bench.txt
 	@touch $@
 
 # BENCH_ARGS="waiting --share 0.3" runs one of them, smaller.
-bench: $(BENCH)
+bench: $(BENCH) model
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
 # The browser tests need Chromium, those of a wrong clock faketime: found, or installed through apt

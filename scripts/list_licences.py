@@ -19,6 +19,11 @@ inside pi-heif (LGPL-3.0; its own code is BSD-3-Clause, and no encoder is in it)
 opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as libraries of
 their own that can be replaced; keep it so when you pass an image on, with their licences.
 
+The cut-out network is fetched by `packshot cutout-model`, never committed: the weights of U-2-Net
+(Qin et al., github.com/xuebinqin/U-2-Net) are Apache-2.0, and their conversion to ONNX, by
+[rembg](https://github.com/danielgatis/rembg), is MIT. [NOTICE](../NOTICE) has the attribution and
+the MIT text, [LICENSE](../LICENSE) the Apache text: pass both on with an image that holds the file.
+
 | package | licence |
 |---|---|
 """

@@ -14,12 +14,14 @@ from packshot.enhancers.local import backdrop, compose, cutout, edges, findings,
 from packshot.enhancers.local.colour import as_bytes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.order import Order
 from packshot.errors import PictureError
-from packshot.pictures.imaging import encode_array, to_array
+from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+CLASSICAL = Order("classical")
 
 
 def scene(ground: Bytes, *, at: tuple[int, int] = (150, 120)) -> tuple[Bytes, Mask]:
@@ -133,10 +135,10 @@ def glass() -> Bytes:
 
 
 def test_own_alpha_is_trusted_and_glass_stays_see_through() -> None:
-    found = findings.look(encode_array(glass()), "classical")
+    found = findings.look(encode_array(glass()), CLASSICAL)
     assert found.ground == "alpha" and found.tone.neutral
     assert [plan.title for plan in recipes.plan(found, 3)] == ["white", "studio", "natural"]
-    white, dark = recipes.make(found, "white"), recipes.make(found, "dark")
+    white, dark = (recipes.make(found, title).picture for title in ("white", "dark"))
     middle = white.shape[0] // 2
     assert white[middle, middle].astype(int).sum() > dark[middle, middle].astype(int).sum() + 100
     assert white[0, 0].tolist() == [255, 255, 255]
@@ -145,16 +147,16 @@ def test_own_alpha_is_trusted_and_glass_stays_see_through() -> None:
 def test_a_fully_opaque_png_is_a_photo_like_any_other() -> None:
     picture, _ = scene(sheet_of_paper())
     opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-    assert findings.look(encode_array(opaque), "classical").ground == "cut"
+    assert findings.look(encode_array(opaque), CLASSICAL).ground == "cut"
 
 
 # The canvas
 
 
 @pytest.mark.parametrize(
-    ("pixels", "side"), [(100, 352), (300, 1000), (800, 1000), (1500, 1764), (3000, 2048)]
+    ("pixels", "side"), [(100, 176), (300, 529), (800, 1000), (1500, 1764), (3000, 2048)]
 )
-def test_small_products_are_enlarged_three_times_at_most(pixels: int, side: int) -> None:
+def test_small_products_are_enlarged_by_half_at_most(pixels: int, side: int) -> None:
     assert compose.canvas_side(pixels) == side
 
 
@@ -164,7 +166,7 @@ def standing(height: int = 400, width: int = 300) -> Product:
 
 
 def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
-    canvas = compose.place(standing(), compose.white(1000))
+    canvas = compose.place(standing(), compose.white(1000)).picture
     assert (canvas[:40] == 255).all() and (canvas[:, :40] == 255).all()
     below, above = canvas[930, 500].mean(), canvas[70, 500].mean()
     assert below < 225 < 250 < above
@@ -173,7 +175,7 @@ def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
 def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
     product = standing()
     alone = Product(product.colours, product.alpha, product.box, has_shadow=True)
-    canvas = compose.place(alone, compose.white(1000))
+    canvas = compose.place(alone, compose.white(1000)).picture
     assert (canvas[930:] == 255).all()
 
 
@@ -185,13 +187,13 @@ def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
     ("name", "ground"),
     [
         ("box-paper-tilted", "cut"),
-        ("glass-paper", "whiten"),
+        ("glass-paper", "scene"),
         ("headphones-cluttered", "scene"),
         ("perfume-tungsten", "scene"),
     ],
 )
 def test_the_samples_get_the_ground_they_allow(name: str, ground: str) -> None:
-    found = findings.look((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), "classical")
+    found = findings.look((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), CLASSICAL)
     assert found.ground == ground, found.why
 
 
@@ -203,7 +205,12 @@ def test_the_contact_sheet_shows_what_could_be_used(tmp_path: Path) -> None:
     heard: list[tuple[str, str]] = []
     photos = sheet.photos_in(tmp_path)
     data = sheet.contact_sheet(
-        photos, wanted=2, tile=120, told=lambda path, words: heard.append((path.name, words))
+        photos,
+        CLASSICAL,
+        OutputSpec("1:1"),
+        wanted=2,
+        tile=120,
+        notify=lambda path, words: heard.append((path.name, words)),
     )
     assert [path.name for path in photos] == ["a.jpg", "b.png"]
     assert heard[0] == ("a.jpg", "done") and "damaged" in heard[1][1]
@@ -212,4 +219,4 @@ def test_the_contact_sheet_shows_what_could_be_used(tmp_path: Path) -> None:
 
 def test_a_sheet_of_nothing_says_so(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="None of the files"):
-        sheet.contact_sheet([])
+        sheet.contact_sheet([], CLASSICAL, OutputSpec())

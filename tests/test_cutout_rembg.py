@@ -114,10 +114,10 @@ def disc_of(softness: float, side: int = 256) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize(("softness", "trusted"), [(2, True), (60, False)])
 def test_a_hesitant_answer_is_not_trusted(softness: float, trusted: bool) -> None:
-    found = cutout.from_likelihood(disc_of(softness), red_disc(256))
+    found = cutout.from_likelihood(disc_of(softness), red_disc(256), "rembg")
     assert found is not None and found.trusted is trusted
 
 
 def test_an_answer_that_is_everything_or_nothing_finds_nothing() -> None:
-    assert cutout.from_likelihood(np.ones((64, 64), np.float32), red_disc(64)) is None
-    assert cutout.from_likelihood(np.zeros((64, 64), np.float32), red_disc(64)) is None
+    assert cutout.from_likelihood(np.ones((64, 64), np.float32), red_disc(64), "rembg") is None
+    assert cutout.from_likelihood(np.zeros((64, 64), np.float32), red_disc(64), "rembg") is None

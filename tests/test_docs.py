@@ -267,7 +267,7 @@ def test_every_make_target_of_the_readme_exists() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_and_link_of_ours_exists(page: str) -> None:
     text = (ROOT / page).read_text()
-    for command in re.findall(r"`packshot ([a-z]+)", text):
+    for command in re.findall(r"`packshot ([a-z-]+)", text):
         assert command in COMMANDS, command
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (ROOT / page).parent.joinpath(link).exists(), link

@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     enhanced_images_count: int = Field(3, ge=1, le=10)
     enhanced_image_aspect: AspectRatio = "1:1"
     enhanced_image_size: Literal["1K", "2K", "4K"] = "1K"
-    cutout: Literal["classical", "rembg", "off"] = "classical"
+    cutout: Literal["network", "classical", "rembg", "off"] = "network"
+    model_dir: Path | None = None
 
     # Serving and working
     host: str = "127.0.0.1"

@@ -18,8 +18,9 @@ COMMANDS = {
     "status": ("status", "Show what waits, what is done and what it cost."),
     "export": ("export", "Write what is approved to a CSV or JSON-lines file."),
     "retry": ("retry", "Try failed products again."),
-    "enhance": ("enhance", "Enhance one photo, or a folder into a sheet; needs no server."),
+    "enhance": ("enhance", "Enhance photos or folders of them; needs no server."),
     "estimate": ("estimate", "Price a batch before sending it."),
+    "cutout-model": ("cutout_model", "Fetch the local enhancer's cut-out network, once."),
     "check": ("check", "Try every configured part, and say what to mend."),
     "redrive": ("redrive", "Send the messages of the dead-letter queue back to work."),
     "key": ("key", "Make an API key for API_KEYS."),
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"packshot.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

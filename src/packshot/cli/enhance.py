@@ -1,16 +1,22 @@
-"""`packshot enhance`: one photo enhanced here and now, shown beside the original."""
+"""`packshot enhance`: photos enhanced here and now, each shown beside its original."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from packshot import logs
+from packshot.cli.plain import counted, shown
+from packshot.cli.progress import bar
+from packshot.cli.rows import PHOTO_ENDINGS
 from packshot.enhancers.contract import Brief, CallRecord, Enhancer, Photo, Picture
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
@@ -19,82 +25,214 @@ from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
 
 SHEET_HEIGHT = 720
+OWN_FOLDER = "enhanced"  # in a folder of photos, where --out names no other
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo, and the file that shows it beside its variants; they are written next to it."""
+
+    photo: Path
+    target: Path
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="A file or a folder; default: beside it."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A folder, or for one photo a file; default: beside the photo, `enhanced` in a folder.",
 )
 @click.option("--category", default="product", show_default=True, help="What it is.")
-@click.option("--sheet", is_flag=True, help="One contact sheet of several photos or folders.")
+@click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
 def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: bool) -> None:
-    """Enhance a photo with the configured enhancer, without a server or a database.
+    """Enhance photos, or folders of them, without a server or a database.
 
     Writes NAME-enhanced.jpg, the original and its variants side by side, and each variant in full
-    size. With --sheet, the local enhancer's before and after of every photo, and of every photo
-    in a folder, go into one picture.
+    size, as the server would make them. With --sheet, the local enhancer's before and after of
+    every photo go into one picture. Ends with 1 when a photo could not be used.
     """
-    if len(files) > 1 and not sheet:
-        raise click.UsageError("several photos go together with --sheet")
     logs.configure()
     load_environment()
+    console = Console(stderr=True)
     try:
         settings = load_settings()
+        jobs = _jobs(files, out, console)
         if sheet:
-            written = [_sheet(files, _target(out, Path("sheet.jpg")), settings)]
+            all_well = _sheet(jobs, _one_target(out, Path("sheet.jpg")), settings, console)
         else:
-            target = _target(out, files[0].with_name(f"{files[0].stem}-enhanced.jpg"))
-            written = _enhance_file(files[0], target, category, settings)
+            all_well = _enhance_all(jobs, category, settings, console)
     except PackshotError as error:
         raise click.ClickException(error.message) from error
-    for path in written:
-        click.echo(path)
+    except OSError as error:
+        raise click.ClickException(_words(error)) from error
+    raise SystemExit(0 if all_well else 1)
 
 
-def _target(out: Path | None, default: Path) -> Path:
+# ---- which photos, and where to
+
+
+def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job]:
+    """Every photo with its target; no two photos share one."""
+    photos = [(photo, file) for file in files for photo in _photos_of(file, console)]
+    if not photos:
+        raise click.ClickException(f"there are no photos in {', '.join(map(str, files))}")
+    if len(files) == 1 and not files[0].is_dir():
+        return [
+            Job(files[0], _one_target(out, files[0].with_name(f"{files[0].stem}-enhanced.jpg")))
+        ]
+    if out is not None and out.exists() and not out.is_dir():
+        raise click.ClickException(f"{out} is a file: several photos need a folder")
+    names = _names([photo for photo, _ in photos])
+    return [
+        Job(photo, (out or _beside(photo, file)) / f"{name}-enhanced.jpg")
+        for (photo, file), name in zip(photos, names, strict=True)
+    ]
+
+
+def _photos_of(file: Path, console: Console) -> list[Path]:
+    """The file itself; of a folder what is a photo by its content or by its name."""
+    if not file.is_dir():
+        return [file]
+    files = sorted(path for path in file.iterdir() if path.is_file())
+    photos = [path for path in files if path.suffix.lower() in PHOTO_ENDINGS or _is_photo(path)]
+    if others := len(files) - len(photos):
+        console.print(f"{shown(str(file))}: {counted(others, 'other file')} left out")
+    return photos
+
+
+def _is_photo(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return imaging.sniff(file.read(64)) is not None
+    except OSError:
+        return False
+
+
+def _names(photos: Sequence[Path]) -> list[str]:
+    """The photos' own names; with their ending, then a number, where two would be the same."""
+    stems = Counter(photo.stem for photo in photos)
+    names, taken = [], set[str]()
+    for photo in photos:
+        name = photo.stem if stems[photo.stem] == 1 else f"{photo.stem}-{photo.suffix[1:]}"
+        unique, number = name, 2
+        while unique in taken:
+            unique, number = f"{name}-{number}", number + 1
+        taken.add(unique)
+        names.append(unique)
+    return names
+
+
+def _beside(photo: Path, given: Path) -> Path:
+    return given / OWN_FOLDER if given.is_dir() else photo.parent
+
+
+def _one_target(out: Path | None, default: Path) -> Path:
+    """A file as named; a folder, also one that is yet to be made (it has no ending)."""
     if out is None:
         return default
-    return out / default.name if out.is_dir() else out
+    return out / default.name if out.is_dir() or not out.suffix else out
 
 
-def _sheet(files: Sequence[Path], target: Path, settings: Settings) -> Path:
-    from packshot.enhancers.sheet import contact_sheet, photos_in
+# ---- the work
 
-    photos = [photo for file in files for photo in (photos_in(file) if file.is_dir() else [file])]
+
+def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Console) -> bool:
+    from packshot.enhancers.local.enhancer import order_of
+    from packshot.enhancers.sheet import contact_sheet
+    from packshot.wiring import output_spec
+
+    spoilt = []
+
+    def notify(path: Path, words: str) -> None:
+        console.print(f"{shown(path.name)}: {shown(words)}")
+        if words != "done":
+            spoilt.append(path)
+
     data = contact_sheet(
-        [photo for photo in photos if photo != target],
+        [job.photo for job in jobs if job.photo != target],
+        order_of(settings),
+        output_spec(settings),
         settings.enhanced_images_count,
-        settings.cutout,
-        told=lambda path, words: click.echo(f"{path.name}: {words}", err=True),
+        notify=notify,
     )
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(data)
-    return target
+    click.echo(target)
+    return not spoilt
 
 
-def _enhance_file(file: Path, target: Path, category: str, settings: Settings) -> list[Path]:
-    from packshot.wiring import choose_enhancer, output_spec
+def _enhance_all(jobs: Sequence[Job], category: str, settings: Settings, console: Console) -> bool:
+    """Photo after photo; one that fails is named, and the next is taken up."""
+    from packshot.wiring import choose_enhancer
 
     pixels = Pixels(settings.pixel_processes)
+    failed = 0
     try:
-        copy = pixels.run(imaging.normalise, file.read_bytes())
-        photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
         enhancer = choose_enhancer(settings, NoLedger(), pixels)
-        brief = Brief(0, 1, category, settings.enhanced_images_count)
-        pictures = _pictures(enhancer, photo, brief)
-        output = output_spec(settings)
-        finished = [pixels.run(imaging.finish, picture.data, output) for picture in pictures]
-        side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
+        for note in enhancer.health().notes:
+            console.print(f"note: {shown(note)}")
+        with bar(console) as progress:
+            task = progress.add_task("Photos", total=len(jobs), note="")
+            for job in jobs:
+                progress.update(task, note=shown(job.photo.name))
+                failed += not _enhance_one(job, enhancer, category, settings, pixels, console)
+                progress.advance(task)
     finally:
         pixels.close()
-    target.write_bytes(side_by_side)
-    written = [target]
+    if failed:
+        console.print(f"{counted(failed, 'photo')} of {len(jobs)} could not be enhanced.")
+    return not failed
+
+
+def _enhance_one(
+    job: Job,
+    enhancer: Enhancer,
+    category: str,
+    settings: Settings,
+    pixels: Pixels,
+    console: Console,
+) -> bool:
+    try:
+        written = _enhance_file(job, enhancer, category, settings, pixels, console)
+    except PackshotError as error:
+        console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
+        return False
+    except OSError as error:
+        console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
+        return False
+    for path in written:
+        click.echo(path)
+    return True
+
+
+def _enhance_file(
+    job: Job,
+    enhancer: Enhancer,
+    category: str,
+    settings: Settings,
+    pixels: Pixels,
+    console: Console,
+) -> list[Path]:
+    from packshot.wiring import output_spec
+
+    copy = pixels.run(imaging.normalise, job.photo.read_bytes())
+    photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
+    pictures = _pictures(enhancer, photo, Brief(0, 1, category, settings.enhanced_images_count))
+    output = output_spec(settings)
+    finished = [pixels.run(imaging.finish, picture.data, output) for picture in pictures]
+    side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    job.target.write_bytes(side_by_side)
+    written = [job.target]
     for number, (picture, one) in enumerate(zip(pictures, finished, strict=True), 1):
-        path = target.with_name(f"{target.stem}-{file_name(picture.title, number)}.jpg")
+        path = job.target.with_name(f"{job.target.stem}-{file_name(picture.title, number)}.jpg")
         if path in written:
-            path = target.with_name(f"{target.stem}-{number}.jpg")
+            path = job.target.with_name(f"{job.target.stem}-{number}.jpg")
         path.write_bytes(one.data)
         written.append(path)
+        if picture.warning:
+            console.print(f"{shown(path.name)}: {shown(picture.warning)}")
     return written
 
 
@@ -124,8 +262,13 @@ def beside(pictures: Sequence[bytes]) -> bytes:
     return imaging.encode_array(np.hstack(row), quality=90)
 
 
+def _words(error: OSError) -> str:
+    reason = error.strerror or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
 class NoLedger:
-    """One photo at the command line is not kept in any database."""
+    """Photos at the command line are not kept in any database."""
 
     def call(
         self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None

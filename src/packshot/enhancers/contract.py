@@ -31,6 +31,21 @@ class Brief:
     wanted: int
     instructions: str | None = None  # the reviewer's words, on a redo
     complaints: tuple[str, ...] = ()  # why the pictures before were rejected
+    adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo
+
+
+#: What a reviewer can ask for on a redo without words; which of them work is the enhancer's to say.
+ADJUSTMENTS = (
+    "lighter",
+    "darker",
+    "warmer",
+    "cooler",
+    "tighter",
+    "looser",
+    "keep_background",
+    "cut_out",
+    "straighten",
+)
 
 
 class VariantPlan(BaseModel):
@@ -135,6 +150,7 @@ class Enhancer(Protocol):
 
     name: str
     parallel: bool  # True: the variants of one product may be made at the same time
+    adjustments: tuple[str, ...]  # those of ADJUSTMENTS that it can carry out
 
     def analyse(self, photo: Photo, brief: Brief) -> Analysis:
         """Read the photo once and plan `brief.wanted` variants."""

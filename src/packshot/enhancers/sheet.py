@@ -10,11 +10,18 @@ import numpy as np
 
 from packshot.enhancers.local import findings, recipes
 from packshot.enhancers.local.colour import Bytes, resize
-from packshot.enhancers.local.findings import Method
+from packshot.enhancers.local.order import Order
 from packshot.errors import PictureError
-from packshot.pictures.imaging import encode_array, normalise, sniff
+from packshot.pictures.imaging import (
+    OutputSpec,
+    encode_array,
+    finish,
+    normalise,
+    sniff,
+    to_array,
+)
 
-GAP, CAPTION = 10, 34  # px
+GAP, CAPTION = 10, 48  # px
 GROUND = 232  # grey around the pictures, so that white canvases show their edge
 INK = (40, 40, 40)
 
@@ -27,39 +34,45 @@ def photos_in(folder: Path) -> list[Path]:
 
 def contact_sheet(
     photos: Iterable[Path],
+    order: Order,
+    output: OutputSpec,
     wanted: int = 3,
-    method: Method = "classical",
     tile: int = 320,
-    told: Callable[[Path, str], None] = lambda path, words: None,
+    notify: Callable[[Path, str], None] = lambda path, words: None,
 ) -> bytes:
-    """One JPEG: a row per photo, the raw one first. `told` hears of each photo's outcome.
+    """One JPEG: a row per photo, the raw one first, each variant as the server would finish it.
 
-    A photo that can't be used gets no row; `told` hears why. Raises PictureError when none could.
+    A photo that can't be used gets no row; `notify` hears of each photo's outcome. Raises
+    PictureError when none could be used.
     """
     rows = []
     for path in photos:
         try:
-            rows.append(_row(path, wanted, method, tile))
-            told(path, "done")
-        except PictureError as error:
-            told(path, error.message)
+            rows.append(_row(path, order, output, wanted, tile))
+            notify(path, "done")
+        except (PictureError, OSError) as error:
+            notify(path, getattr(error, "message", None) or str(error))
     if not rows:
         raise PictureError("None of the files is a picture that Packshot can use.")
     return encode_array(np.vstack(rows), quality=88)
 
 
-def _row(path: Path, wanted: int, method: Method, tile: int) -> Bytes:
-    found = findings.look(normalise(path.read_bytes()).data, method)
+def _row(path: Path, order: Order, output: OutputSpec, wanted: int, tile: int) -> Bytes:
+    found = findings.look(normalise(path.read_bytes()).data, order)
     plans = recipes.plan(found, wanted)
     cells = [_cell(found.rgb, path.name, found.why, tile)]
-    cells += [_cell(recipes.make(found, p.title), p.title, "", tile) for p in plans]
+    for plan in plans:
+        made = recipes.make(found, plan.title)
+        words = recipes.warning(found, plan.title, made) or ""
+        finished = to_array(finish(encode_array(made.picture), output).data)
+        cells.append(_cell(finished, plan.title, words, tile))
     cells += [_cell(None, "", "", tile)] * (wanted - len(plans))
     return np.hstack(cells)
 
 
 def _cell(picture: Bytes | None, title: str, note: str, tile: int) -> Bytes:
     cell = np.full((tile + CAPTION + GAP, tile + GAP, 3), GROUND, np.uint8)
-    for line, words in enumerate((title, note)):
+    for line, words in enumerate((title, note[:56], note[56:112])):
         size = 0.42 if line == 0 else 0.33
         where = (4, 13 + 14 * line)
         cv2.putText(cell, words[:56], where, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)

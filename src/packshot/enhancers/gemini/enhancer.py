@@ -80,6 +80,7 @@ class GeminiEnhancer:
 
     name = "gemini"
     parallel = True
+    adjustments: tuple[str, ...] = ()  # it is asked in words
 
     def __init__(
         self,

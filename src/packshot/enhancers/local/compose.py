@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
 from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.framing import Framed
 
 FILL = 0.85  # of the canvas: the product's longer side
 MAX_SIDE = 2048  # px
 GOOD_SIDE = 1000  # px; smaller products are enlarged towards it, but never more than
-MAX_ENLARGE = 3.0  # times: beyond it Lanczos shows nothing but blur
+MAX_ENLARGE = 1.5  # times: beyond it a picture looks soft beside its neighbours in a shop
 
 
 def canvas_side(product_side: int, fill: float = FILL) -> int:
     """The square canvas for a product of so many pixels: its own size, 1000 px at least if that
-    needs no more than 3x, and 2048 px at most."""
+    needs no more than 1.5x, and 2048 px at most."""
     own = product_side / fill
     return int(min(MAX_SIDE, max(own, min(GOOD_SIDE, own * MAX_ENLARGE))))
 
 
-def place(product: Product, background: Bytes, fill: float = FILL) -> Bytes:
+def place(product: Product, background: Bytes, fill: float = FILL) -> Framed:
     """The product centred on the background (a square canvas), filling `fill` of it.
 
     It gets a soft shadow, unless its own alpha brought one along.
@@ -43,7 +44,8 @@ def place(product: Product, background: Bytes, fill: float = FILL) -> Bytes:
     canvas = background if product.has_shadow else _shadowed(background, cover)
     weight = cover[here][..., None].astype(np.float32) / 255
     canvas[here] = as_bytes(colours[there] * weight + canvas[here] * (1 - weight))
-    return canvas
+    scale *= product.scale
+    return Framed(canvas, product.top - dy / scale, product.left - dx / scale, scale)
 
 
 def _shadowed(background: Bytes, cover: NDArray[np.uint8]) -> Bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import trust
+from packshot.enhancers.local import network_trust, trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.colour import Bytes, Floats, from_lab, shrink
 from packshot.enhancers.local.grabcut import grab_cut
@@ -24,15 +24,22 @@ class CutOut:
     """The best mask found (small, work size), how far it is trusted, and why not further."""
 
     mask: Mask
-    method: str  # flood, lit, saliency, colour, centre or rembg
-    confidence: float  # 0..1: the chance that it overlaps the truth by more than 0.9
+    method: str  # flood, lit, saliency, colour, centre, network or rembg
+    confidence: float  # 0..1: the chance that it is good enough to cut by
     doubts: tuple[str, ...]  # vetoes, in words; any of them means: do not cut
     extent: Mask  # all that may belong to the product: wide enough to frame it by
+    threshold: float = trust.THRESHOLD  # of the confidence, to cut without asking anybody
+    fair_from: float = 2.0  # of the confidence, to show the cut to a reviewer; 2: never
 
     @property
     def trusted(self) -> bool:
         """Whether to cut the product out by this mask."""
-        return self.confidence >= trust.THRESHOLD and not self.doubts
+        return self.confidence >= self.threshold and not self.doubts
+
+    @property
+    def fair(self) -> bool:
+        """Whether a cut by this mask is worth a reviewer's look."""
+        return self.confidence >= self.fair_from and not self.doubts
 
     def why(self) -> str:
         """One clause for the record."""
@@ -51,20 +58,33 @@ def find(rgb: Bytes, backdrop: Backdrop) -> CutOut | None:
     return max(found, key=lambda cut: (cut.trusted, cut.confidence), default=None)
 
 
-def from_likelihood(likelihood: Floats, rgb: Bytes) -> CutOut | None:
-    """A network's answer as a cut-out: as sure as its edges are sharp, under the same vetoes.
+def from_likelihood(likelihood: Floats, rgb: Bytes, method: str) -> CutOut | None:
+    """A network's answer, 0..1 of any size, as a cut-out; None when it found nothing.
 
-    Networks stretch their answer, so they always find something; a wide band of in-betweens means
-    that they were guessing. That measure is a rule of thumb, not fitted.
+    Networks stretch their answer, so they always find something: how sharp it is says how far to
+    trust it.
     """
     small = shrink(rgb, WORK_SIDE)
     at_size = cv2.resize(likelihood, small.shape[1::-1], interpolation=cv2.INTER_AREA)
     mask = _tidy(at_size > 0.5)
     if not _possible(mask):
         return None
-    unsure = float(((likelihood > 0.1) & (likelihood < 0.9)).sum() / (likelihood > 0.5).sum())
-    confidence = round(float(np.clip(1.0 - unsure, 0, 1)), 3)
-    return CutOut(mask, "rembg", confidence, trust.shape_doubts(mask), mask)
+    judged = network_trust.measure(likelihood, at_size, mask, small)
+    return CutOut(
+        mask,
+        method,
+        network_trust.confidence(judged),
+        network_trust.doubts(judged),
+        _reach(at_size) | mask,
+        network_trust.THRESHOLD,
+        network_trust.FAIR,
+    )
+
+
+def _reach(likelihood: Floats) -> Mask:
+    """Everything that a network does not rule out, but for specks."""
+    possible = likelihood > 0.1
+    return possible & _components_at_least(possible, 0.002)
 
 
 def _extent(tried: list[tuple[str, Mask]]) -> Mask:

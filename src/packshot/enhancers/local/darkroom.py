@@ -11,16 +11,16 @@ from packshot.enhancers.contract import Analysis
 from packshot.pictures.imaging import encode_array
 
 if TYPE_CHECKING:
-    from packshot.enhancers.local.findings import Findings, Method
+    from packshot.enhancers.local.order import Order
 
 UNKNOWN = "not analysed: made without a model"
 
 
-def analyse(data: bytes, wanted: int, method: Method) -> Analysis:
+def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
     """Measure the photo and plan its variants. Raises PictureError when it can't be decoded."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.look(data, method)
+    found = findings.look(data, order)
     return Analysis(
         product=UNKNOWN,
         shape=UNKNOWN,
@@ -34,18 +34,10 @@ def analyse(data: bytes, wanted: int, method: Method) -> Analysis:
     )
 
 
-def make(data: bytes, title: str, method: Method) -> tuple[bytes, str | None]:
+def make(data: bytes, title: str, order: Order) -> tuple[bytes, str | None]:
     """One variant as JPEG bytes (quality 95), and what the reviewer should know about it."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.look(data, method)
-    picture = recipes.make(found, title)
-    return encode_array(picture), _warning(found)
-
-
-def _warning(found: Findings) -> str | None:
-    if found.ground == "scene":
-        return f"The product was not cut out: {found.why}."
-    if found.ground == "whiten":  # what is as light as the backdrop fades with it
-        return f"Are light parts of the product still there? Compare: {found.why}."
-    return None
+    found = findings.look(data, order)
+    made = recipes.make(found, title)
+    return encode_array(made.picture), recipes.warning(found, title, made)

@@ -24,6 +24,9 @@ class Product:
     alpha: NDArray[np.uint8]
     box: tuple[int, int, int, int]  # top, left, bottom, right of what is solid
     has_shadow: bool = False  # its own alpha brought a shadow along
+    top: int = 0  # where the crop lies in its photo, and how much it was shrunk
+    left: int = 0
+    scale: float = 1.0
 
 
 def box_of(mask: Mask) -> tuple[int, int, int, int]:
@@ -62,7 +65,8 @@ def cut(rgb: Bytes, mask: Mask, longest: int) -> Product:
     rough = _rough_at(mask, (top, left, bottom, right), rgb.shape, crop.shape)
     alpha = alpha_of(crop, narrow_band(crop, rough, _blur_of(mask, rgb.shape, scale)))
     colours = own_colours(crop, alpha)
-    return Product(colours, as_bytes(alpha * 255), box_of(alpha > 0.5))
+    solid = box_of(alpha > 0.5)
+    return Product(colours, as_bytes(alpha * 255), solid, top=top, left=left, scale=scale)
 
 
 def from_alpha(rgba: Bytes, longest: int) -> Product:
@@ -82,7 +86,8 @@ def from_alpha(rgba: Bytes, longest: int) -> Product:
     shrunk = resize(np.asarray(weighted, np.uint8), *size).astype(np.float32)
     colours = as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
     solid_small = solid_of(alpha)
-    return Product(colours, alpha, box_of(solid_small), has_shadow=_has_shadow(alpha, solid_small))
+    shadow = _has_shadow(alpha, solid_small)
+    return Product(colours, alpha, box_of(solid_small), shadow, top, left, scale)
 
 
 def solid_of(alpha: NDArray[np.uint8]) -> Mask:

@@ -1,10 +1,11 @@
-"""The local enhancer: catalogue pictures by classical means, without a model or a network."""
+"""The local enhancer: catalogue pictures made on this machine, without any service."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from packshot.enhancers.contract import (
+    ADJUSTMENTS,
     NOTHING_KEPT,
     Analysis,
     Answers,
@@ -15,11 +16,12 @@ from packshot.enhancers.contract import (
     Picture,
     RunPixels,
 )
-from packshot.enhancers.local import darkroom
+from packshot.enhancers.local import darkroom, model_file
+from packshot.enhancers.local.order import Order
 from packshot.errors import EnhancerError
 from packshot.settings import Settings
 
-MODEL = "classical-1"
+MODEL = "local-2"
 
 
 class LocalEnhancer(Enhancer):
@@ -27,14 +29,16 @@ class LocalEnhancer(Enhancer):
 
     name = "local"
     parallel = False
+    adjustments = ADJUSTMENTS
 
     def __init__(self, settings: Settings, run_pixels: RunPixels) -> None:
-        self._cutout = settings.cutout
+        self._settings = settings
         self._run = run_pixels
 
     def analyse(self, photo: Photo, brief: Brief) -> Analysis:
         """One child call: decode, measure, and plan `brief.wanted` variants with their reasons."""
-        return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, self._cutout))
+        order = order_of(self._settings, brief.adjustments)
+        return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, order))
 
     def generate(
         self,
@@ -52,15 +56,19 @@ class LocalEnhancer(Enhancer):
                 retryable=False,
             )
         wanted = analysis.variants[variant]
+        order = order_of(self._settings, brief.adjustments)
         data, warning = cast(
             tuple[bytes, str | None],
-            self._run(darkroom.make, photo.data, wanted.title, self._cutout),
+            self._run(darkroom.make, photo.data, wanted.title, order),
         )
-        return Picture(data, wanted.title, wanted.prompt, MODEL, warning if variant == 0 else None)
+        return Picture(data, wanted.title, wanted.prompt, MODEL, warning)
 
     def health(self) -> Health:
-        """Always able to work, but for a cut-out network that is asked for and missing."""
-        if self._cutout != "rembg":
+        """Always able to work, but for a cut-out by rembg that is asked for and missing."""
+        method, model = self._settings.cutout, model_file.model_path(self._settings.model_dir)
+        if method == "network" and not model_file.is_present(model):
+            return Health(ok=True, notes=(model_file.missing_note(model),))
+        if method != "rembg":
             return Health(ok=True)
         from packshot.enhancers.local import cutout_rembg  # with NumPy and OpenCV
 
@@ -70,3 +78,13 @@ class LocalEnhancer(Enhancer):
     def check(self) -> Health:
         """There is no service to ask."""
         return self.health()
+
+
+def order_of(settings: Settings, adjustments: tuple[str, ...] = ()) -> Order:
+    """What the settings and a reviewer ask of every picture; classical where the network's file is
+    missing, which `health` says."""
+    method, model = settings.cutout, model_file.model_path(settings.model_dir)
+    if method == "network" and not model_file.is_present(model):
+        method = "classical"
+    across, down = settings.enhanced_image_aspect.split(":")
+    return Order(method, model, int(across) / int(down), adjustments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -12,21 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import compose, cutout, cutout_rembg, edges, tone
+from packshot.enhancers.local import (
+    compose,
+    cutout,
+    cutout_network,
+    cutout_rembg,
+    edges,
+    flatfield,
+    tone,
+    upright,
+)
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import Bytes
+from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.framing import Box
+from packshot.enhancers.local.order import Order
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures.imaging import to_array
 
-Method = Literal["classical", "rembg", "off"]
-# alpha: the file's own transparency; cut: a trusted mask; whiten: a light plain backdrop divided
-# away; scene: the background stays.
-Ground = Literal["alpha", "cut", "whiten", "scene"]
+# alpha: the file's own transparency; cut: a trusted mask; unsure: a mask that a reviewer has to
+# look at; whiten: a light plain backdrop divided away; scene: the background stays.
+Ground = Literal["alpha", "cut", "unsure", "whiten", "scene"]
 SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
 SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
-Box = tuple[int, int, int, int]  # top, left, bottom, right
+STEP_EV = 0.35  # of "lighter" and "darker"
+STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +51,7 @@ class Findings:
     cut: CutOut | None
     ground: Ground
     why: str  # one clause: how the background is dealt with, and why so
+    order: Order
 
     @property
     def box(self) -> Box:
@@ -51,9 +63,16 @@ class Findings:
         mask = self.cut.mask if self.ground == "cut" else self.cut.extent
         return edges.window(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
 
+    @property
+    def placed(self) -> bool:
+        """Whether `box` says more than "somewhere in the frame"."""
+        height, width = self.rgb.shape[:2]
+        top, left, bottom, right = self.box
+        return bool((bottom - top) * (right - left) < 0.85 * height * width)
+
     @cached_property
     def product(self) -> Product:
-        """The product alone with its light and colour corrected; for `alpha` and `cut` only."""
+        """The product alone with its light and colour corrected; for grounds with a mask only."""
         longest = round(compose.MAX_SIDE * compose.FILL)
         if self.rgba is not None:
             return edges.from_alpha(self.rgba, longest)
@@ -62,55 +81,86 @@ class Findings:
         return edges.cut(tone.curves(self.rgb, self.tone), self.cut.mask, longest)
 
 
-_recent: dict[str, Findings] = {}
+_recent: dict[tuple[str, Order], Findings] = {}
 
 
-def look(data: bytes, method: Method) -> Findings:
+def look(data: bytes, order: Order) -> Findings:
     """Decode and measure a photo; the last one is remembered, since its variants follow it."""
-    key = f"{method}:{hashlib.sha256(data).hexdigest()}"
+    key = (hashlib.sha256(data).hexdigest(), order)
     if key not in _recent:
         _recent.clear()  # before decoding: two large photos need not fit side by side
-        _recent[key] = _look(data, method)
+        _recent[key] = _look(data, order)
     return _recent[key]
 
 
-def _look(data: bytes, method: Method) -> Findings:
+def _look(data: bytes, order: Order) -> Findings:
     cv2.setNumThreads(1)  # the pool of children is the parallelism
     pixels = to_array(data)
+    if order.asks("straighten"):
+        pixels = upright.straightened(pixels)
     if pixels.shape[2] == 4 and int(pixels[..., 3].min()) < SEE_THROUGH:
-        return _look_through(pixels)
+        return _look_through(pixels, order)
     rgb = np.ascontiguousarray(pixels[..., :3])
     backdrop = backdrops.measure(rgb)
-    cut = _cut(rgb, backdrop, method)
-    ground, why = _ground(backdrop, cut)
-    return Findings(rgb, None, backdrop, tone.measure(rgb, backdrop), cut, ground, why)
+    cut = _cut(rgb, backdrop, order)
+    ground, why = _ground(rgb, backdrop, cut, order)
+    asked = _adjusted(tone.measure(rgb, backdrop), order)
+    return Findings(rgb, None, backdrop, asked, cut, ground, why, order)
 
 
-def _cut(rgb: Bytes, backdrop: Backdrop, method: Method) -> CutOut | None:
-    """By the network when asked for and when it is sure of itself, else by classical means."""
-    if method == "off" or min(rgb.shape[:2]) < SMALLEST:
+def _cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
+    """By a network when asked for and when it is sure of itself, else by classical means."""
+    if order.method == "off" or min(rgb.shape[:2]) < SMALLEST:
         return None
-    if method == "rembg":
-        answer = cutout.from_likelihood(cutout_rembg.likelihood(rgb), rgb)
-        if answer is not None and answer.trusted:
-            return answer
-    return cutout.find(rgb, backdrop)
+    found = _by_network(rgb, order)
+    if found is not None and found.trusted:
+        return found
+    classical = cutout.find(rgb, backdrop)
+    if found is None or classical is None:
+        return found or classical
+    if classical.trusted:
+        return classical
+    return replace(found, extent=found.extent | classical.extent)
 
 
-def _look_through(rgba: NDArray[np.uint8]) -> Findings:
+def _by_network(rgb: Bytes, order: Order) -> CutOut | None:
+    likelihood: Floats | None = None
+    if order.method == "rembg":
+        likelihood = cutout_rembg.likelihood(rgb)
+    elif order.method == "network":
+        likelihood = cutout_network.likelihood(rgb, order.model)
+    return None if likelihood is None else cutout.from_likelihood(likelihood, rgb, order.method)
+
+
+def _look_through(rgba: NDArray[np.uint8], order: Order) -> Findings:
     """A picture with its own transparency was made by hand: nothing in it needs correcting."""
     cover = cv2.cvtColor(np.ascontiguousarray(rgba[..., 3]), cv2.COLOR_GRAY2RGB)
     shown = cv2.multiply(np.ascontiguousarray(rgba[..., :3]), cover, scale=1 / 255)
     rgb = np.asarray(cv2.add(shown, cv2.bitwise_not(cover)), np.uint8)
     why = "the file's own transparency"
-    return Findings(rgb, rgba, backdrops.measure(rgb), Tone(), None, "alpha", why)
+    asked = _adjusted(Tone(), order)
+    return Findings(rgb, rgba, backdrops.measure(rgb), asked, None, "alpha", why, order)
 
 
-def _ground(backdrop: Backdrop, cut: CutOut | None) -> tuple[Ground, str]:
-    """A trusted cut-out, else whitening where a light backdrop allows it, else the scene."""
-    if cut is not None and cut.trusted:
+def _ground(rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order) -> tuple[Ground, str]:
+    """A trusted cut-out, else one to be checked, else whitening if it is safe, else the scene."""
+    if cut is None:
+        return "scene", "background kept (no cut-out found)"
+    if order.asks("keep_background"):
+        return "scene", f"background kept as asked ({cut.why()})"
+    if cut.trusted:
         return "cut", cut.why()
-    doubt = "no cut-out found" if cut is None else cut.why()
-    if backdrop.light_grey:
-        return "whiten", f"backdrop whitened without a mask ({doubt})"
-    return "scene", f"background kept ({doubt})"
+    if cut.fair or order.asks("cut_out"):
+        return "unsure", f"cut out to be checked ({cut.why()})"
+    if backdrop.light_grey and flatfield.is_safe(rgb, backdrop, cut.extent):
+        return "whiten", f"backdrop whitened without a mask ({cut.why()})"
+    return "scene", f"background kept ({cut.why()})"
+
+
+def _adjusted(measured: Tone, order: Order) -> Tone:
+    """The corrections with what a reviewer asked for on top."""
+    light = order.between("lighter", "darker") * STEP_EV
+    warmth = order.between("warmer", "cooler") * STEP_WARMTH
+    red, green, blue = measured.balance
+    balance = (round(red * (1 + warmth), 3), green, round(blue * (1 - warmth), 3))
+    return replace(measured, exposure=round(measured.exposure + light, 2), balance=balance)

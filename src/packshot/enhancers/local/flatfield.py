@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, Part
-from packshot.enhancers.local.colour import Bytes, as_bytes, from_lab
+from packshot.enhancers.local.colour import Bytes, as_bytes, from_lab, shrink, to_lab
+from packshot.enhancers.local.tone import WHITE
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
+SAFETY_SIDE = 512  # px
+MOST_LOST = 0.001  # of the product's hull may become white
+LIGHTER = 3.0  # L above the backdrop: no backdrop
 FULL, START = 0.955, 0.86  # of the backdrop: from here white; from here pulled towards white
 
 
@@ -46,3 +51,28 @@ def _ramp(backdrop: Backdrop) -> Bytes:
     lifted = START + (1 - START) * part
     mixed = code + (lifted - code) * part
     return as_bytes(np.where(code >= full, 1.0, mixed).astype(np.float32) * 255)
+
+
+def is_safe(rgb: Bytes, backdrop: Backdrop, extent: NDArray[np.bool_]) -> bool:
+    """Whether nothing that may be the product would become white, judged at 512 px.
+
+    `extent` is all that may belong to it, of any size. Looked at are the hull of that, since a
+    mask loses light parts first, and whatever is lighter than the backdrop, wherever it lies.
+    """
+    small = shrink(rgb, SAFETY_SIDE)
+    after = whiten(small, backdrop)
+    newly = (after.min(axis=2) >= WHITE) & (small.min(axis=2) < WHITE)
+    hull = _hull(extent, small.shape)
+    surface = backdrop.surface(*small.shape[:2])[..., 0]
+    lighter = newly & (to_lab(small)[..., 0] > surface + LIGHTER)
+    lighter = cv2.morphologyEx(lighter.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    return bool((newly & hull).sum() <= MOST_LOST * hull.sum() and not lighter.any())
+
+
+def _hull(extent: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The convex hull of a mask, at another size."""
+    points = cv2.findNonZero(extent.astype(np.uint8))
+    filled = np.zeros(extent.shape, np.uint8)
+    if points is not None:
+        cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    return np.asarray(cv2.resize(filled, shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0)

@@ -27,6 +27,7 @@ MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # of a mild guessed cast: guesses lie on one-colour scenes
 MAX_EXPOSURE = 1.5  # EV
 MAX_BLACK = 0.06  # of linear light taken off as haze
+WHITE = 250  # from here in all three channels a pixel is white to the eye
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,24 @@ def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
         corrected = _denoise(corrected, min(noise, 12.0))
     if tone.contrast:
         corrected = _local_contrast(corrected, tone.contrast)
-    return corrected
+    return kept_from_white(corrected, rgb)
+
+
+def kept_from_white(changed: Bytes, before: Bytes) -> Bytes:
+    """What was no white stays below it: white on white, a light product's outline would be lost."""
+    if int(changed.max()) < WHITE:
+        return changed
+    newly = (_darkest(changed) >= WHITE) & (_darkest(before) < WHITE)
+    if newly.any():
+        changed = changed.copy()
+        changed[newly] = np.minimum(changed[newly], WHITE - 1)
+    return changed
+
+
+def _darkest(rgb: Bytes) -> NDArray[np.uint8]:
+    """The lowest of the three channels."""
+    red, green, blue = cv2.split(rgb)
+    return np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
 
 
 def curves(rgb: Bytes, tone: Tone) -> Bytes:
@@ -92,7 +110,9 @@ def curves(rgb: Bytes, tone: Tone) -> Bytes:
     tables = []
     for gain in tone.balance:
         lifted = (LINEAR - tone.black) / (1 - tone.black) * gain * 2**tone.exposure
-        tables.append(as_bytes(to_srgb(_shoulder(np.maximum(lifted, 0), float(lifted[-1])))))
+        curve = as_bytes(to_srgb(_shoulder(np.maximum(lifted, 0), float(lifted[-1]))))
+        curve[:WHITE] = np.minimum(curve[:WHITE], WHITE - 1)  # see kept_from_white
+        tables.append(curve)
     table = np.stack(tables, axis=1).reshape(1, 256, 3)
     return np.asarray(cv2.LUT(rgb, table), np.uint8)
 
@@ -116,7 +136,7 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     low, high = cv2.erode(luma, kernel), cv2.dilate(luma, kernel)
     bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
     coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
-    return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
+    return kept_from_white(np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8), rgb)
 
 
 def _sharpening(scale: float) -> tuple[float, float]:

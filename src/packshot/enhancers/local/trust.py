@@ -36,7 +36,7 @@ class Scene:
     @classmethod
     def of(cls, small: Bytes, backdrop: Backdrop) -> Scene:
         """Measure a small picture against its backdrop."""
-        lab = cv2.GaussianBlur(to_lab(small), (0, 0), 0.7)
+        lab = smooth_lab(small)
         difference = lab - backdrop.surface(*lab.shape[:2])
         colour = np.hypot(difference[..., 1], difference[..., 2])
         distance = np.sqrt((0.8 * difference[..., 0]) ** 2 + (1.3 * colour) ** 2)
@@ -81,7 +81,7 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         least_agreement=min(overlaps),
         disputed_in=_largest_piece(mask & (votes <= len(others) - 2), mask & (votes >= 2)),
         disputed_out=_largest_piece((votes >= 2) & ~shade, mask),
-        overlap=_colour_overlap(scene.lab, mask),
+        overlap=colour_overlap(scene.lab, mask),
         ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
         touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
         close=float(mask[backdrops.border(mask.shape, 0.022)].mean()),
@@ -188,13 +188,18 @@ def _thin(mask: Mask) -> float:
     return float((mask & ~opened).sum() / max(1, mask.sum()))
 
 
-def _colour_overlap(lab: Floats, mask: Mask) -> float:
+def colour_overlap(lab: Floats, mask: Mask) -> float:
     """Of the colours inside with those outside, the near surroundings counting double."""
     bins = _bins(lab)
     around = cv2.dilate(mask.astype(np.uint8), _disc(9)).astype(bool) & ~mask
     outside = _histogram(bins[~mask])
     near = _histogram(bins[around]) if around.any() else outside
     return float(np.sqrt(_histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())
+
+
+def smooth_lab(small: Bytes) -> Floats:
+    """The colours that masks are judged by: Lab, without the noise of single pixels."""
+    return np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.7), np.float32)
 
 
 def _outline(mask: Mask) -> int:

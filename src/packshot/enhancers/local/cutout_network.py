@@ -1,0 +1,48 @@
+"""CUTOUT=network: how much each pixel belongs to the product, by U-2-Net's small network.
+
+Qin et al., "U-2-Net: Going deeper with nested U-structure for salient object detection" (2020);
+weights u2netp, run by OpenCV alone. Used in pixel children only: it adds about 230 MB there.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local import model_file
+from packshot.enhancers.local.colour import Bytes, Floats
+
+SIDE = 320  # px; what the network was exported for, whatever the photo's ratio
+# Of ImageNet's pictures, as U-2-Net was trained.
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def likelihood(rgb: Bytes, path: Path) -> Floats | None:
+    """0..1, 320 x 320 whatever the picture's ratio; None when the file is not the one expected."""
+    network = _network(path)
+    if network is None:
+        return None
+    small = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    scaled = (small / max(float(small.max()), 1.0) - MEAN) / DEVIATION
+    network.setInput(np.ascontiguousarray(scaled.transpose(2, 0, 1)[None]))
+    found = np.asarray(network.forward(network.getUnconnectedOutLayersNames()[0])[0, 0], np.float32)
+    spread = float(np.ptp(found))
+    return (found - found.min()) / spread if spread > 1e-6 else np.zeros_like(found)
+
+
+@lru_cache(maxsize=1)
+def _network(path: Path) -> Any:
+    """Loaded once for each child. A file that was changed is not run: what it finds is not
+    what the confidence was fitted on."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if not model_file.is_genuine(data):
+        return None
+    return cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))

@@ -1,0 +1,27 @@
+"""What one call into a pixel child is to do. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Method = Literal["network", "classical", "rembg", "off"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """How to cut out, what shape the picture should have, and what a reviewer asked for."""
+
+    method: Method = "classical"
+    model: Path = Path()  # the network's file, for `network`
+    ratio: float | None = None  # width over height of the finished picture; None: the photo's
+    adjustments: tuple[str, ...] = ()  # of contract.ADJUSTMENTS
+
+    def asks(self, adjustment: str) -> bool:
+        """Whether the reviewer asked for this adjustment."""
+        return adjustment in self.adjustments
+
+    def between(self, more: str, less: str) -> int:
+        """1, -1 or 0: which of two opposite adjustments was asked for."""
+        return int(self.asks(more)) - int(self.asks(less))
