@@ -97,14 +97,21 @@ class Client:
         """Counts by status, the queue, pictures and spend."""
         return self._data("GET", "api/stats")
 
-    def enhance(self, product_id: int, instructions: str | None = None) -> Json:
+    def enhance(
+        self,
+        product_id: int,
+        instructions: str | None = None,
+        adjustments: Sequence[str] = (),
+    ) -> Json:
         """Redo one product, or resume a failed one.
 
         Repeated after a lost answer it finds another version, since it has worked: nothing is
         bought twice.
         """
         same = {"If-Match": f'"{self.product(product_id)["version"]}"'}
-        body = {"instructions": instructions} if instructions else {}
+        body: Json = {"instructions": instructions} if instructions else {}
+        if adjustments:
+            body["adjustments"] = list(adjustments)
         path = f"api/products/{product_id}/enhance"
         try:
             return dict(self._data("POST", path, body, headers=same)["product"])

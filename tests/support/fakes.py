@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from packshot.enhancers.contract import (
-    ADJUSTMENTS,
     NOTHING_KEPT,
     Analysis,
     Answers,
@@ -59,7 +58,6 @@ class FakeEnhancer:
     plan: Callable[[str, int | None], None] = lambda kind, variant: None
     name: str = "local"
     parallel: bool = False
-    adjustments: tuple[str, ...] = ADJUSTMENTS
     asked: Counter[tuple[int, int, int | None]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -214,6 +214,7 @@ class Round(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     wanted: Mapped[int]
     instructions: Mapped[str | None] = mapped_column(Text)
+    adjustments: Mapped[list[str] | None] = mapped_column(JSON)
     enhancer: Mapped[str | None] = mapped_column(String(20))
     analysis: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)

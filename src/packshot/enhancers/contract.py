@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,19 +33,27 @@ class Brief:
     complaints: tuple[str, ...] = ()  # why the pictures before were rejected
     adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo
 
+    @property
+    def wishes(self) -> str:
+        """The adjustments and the reviewer's own words, for an enhancer that reads."""
+        return " ".join(
+            [*(ADJUSTMENTS[name] for name in self.adjustments), self.instructions or ""]
+        )
 
-#: What a reviewer can ask for on a redo without words; which of them work is the enhancer's to say.
-ADJUSTMENTS = (
-    "lighter",
-    "darker",
-    "warmer",
-    "cooler",
-    "tighter",
-    "looser",
-    "keep_background",
-    "cut_out",
-    "straighten",
-)
+
+#: What a reviewer can ask for on a redo without free words, and what it means. The local enhancer
+#: carries them out itself; others are told in these words.
+ADJUSTMENTS: Final = {
+    "lighter": "Make the picture lighter.",
+    "darker": "Make the picture darker.",
+    "warmer": "Make the light warmer.",
+    "cooler": "Make the light cooler.",
+    "tighter": "Show the product larger, with less room around it.",
+    "looser": "Show the product smaller, with more room around it.",
+    "keep_background": "Keep the photo's own background.",
+    "cut_out": "Cut the product out, on a plain white background.",
+    "straighten": "Straighten the picture: upright lines upright, level lines level.",
+}
 
 
 class VariantPlan(BaseModel):
@@ -150,7 +158,6 @@ class Enhancer(Protocol):
 
     name: str
     parallel: bool  # True: the variants of one product may be made at the same time
-    adjustments: tuple[str, ...]  # those of ADJUSTMENTS that it can carry out
 
     def analyse(self, photo: Photo, brief: Brief) -> Analysis:
         """Read the photo once and plan `brief.wanted` variants."""

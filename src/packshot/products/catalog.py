@@ -267,10 +267,11 @@ class Catalog:
         *,
         who: str,
         instructions: str | None = None,
+        adjustments: Sequence[str] = (),
         if_version: int | None = None,
         only_submits: bool = False,
     ) -> ProductView:
-        """Redo: resume a failed round, or open the next one with the reviewer's words.
+        """Redo: resume a failed round, or open the next one with the reviewer's wishes.
 
         Raises Conflict while the product is already waiting for work; NotAllowed where `who`, who
         `only_submits`, may not redo it.
@@ -279,7 +280,7 @@ class Catalog:
             product = lock_product(session, product_id, if_version)
             if only_submits:
                 check_may_redo(session, product, who)
-            redo(session, product, self.wanted, who, instructions)
+            redo(session, product, self.wanted, who, instructions, adjustments)
             view = self._fresh(session, product)
         self.sender.send([product_id])
         return view

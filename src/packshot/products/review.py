@@ -95,15 +95,20 @@ def check_may_redo(session: Session, product: Product, who: str) -> None:
 
 
 def redo(
-    session: Session, product: Product, wanted: int, who: str, instructions: str | None
+    session: Session,
+    product: Product,
+    wanted: int,
+    who: str,
+    instructions: str | None,
+    adjustments: Sequence[str] = (),
 ) -> None:
-    """Queue the product again: resume a failed round, or open the next one with these words.
+    """Queue the product again: resume a failed round, or open the next one with these wishes.
 
     Raises Conflict while the product is already waiting for work.
     """
     if product.status == PENDING and product.queued_at is not None:
         raise Conflict(f"product {product.id} is already waiting for its pictures")
-    if product.status == FAILED and not instructions:
+    if product.status == FAILED and not instructions and not adjustments:
         _open_round_if_none(session, product, wanted)
     else:
         _close_round(session, product, who)
@@ -114,6 +119,7 @@ def redo(
                 number=product.round,
                 wanted=wanted,
                 instructions=instructions,
+                adjustments=list(adjustments) or None,
                 asked_by=who,
             )
         )

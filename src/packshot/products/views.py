@@ -119,6 +119,7 @@ class ProductOut(SellerFields):
     error: str | None = Field(None, exclude_if=is_none)
     warning: str | None
     instructions: str | None
+    adjustments: list[str]
     spent: AmountOut = Field(description="US dollars, all rounds")
     normalised: NormalisedOut | None
     images: list[ImageOut]
@@ -160,6 +161,7 @@ class RoundOut(Out):
     number: int
     wanted: int
     instructions: str | None
+    adjustments: list[str] | None
     enhancer: str | None
     analysis: dict[str, Any] | None
     opened_at: datetime
@@ -220,6 +222,7 @@ AT_FIRST: Final[dict[str, Any]] = {
     "error": None,
     "warning": None,
     "instructions": None,
+    "adjustments": [],
     "spent": Decimal(0),
     "normalised": None,
     "images": [],
@@ -248,6 +251,7 @@ def _product_view(
         wanted=this_round.wanted if this_round else None,
         warning=_refusals(this_round),
         instructions=this_round.instructions if this_round else None,
+        adjustments=(this_round.adjustments if this_round else None) or [],
         spent=sum(costs.values(), Decimal(0)),
         normalised=_normalised(product, this_round),
         images=images,

@@ -82,6 +82,7 @@ class Claim:
     normalised_sha256: str | None = None  # of the stored copy; None: it was not noted yet
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     complaints: tuple[str, ...] = ()  # why the pictures of the round before were rejected
+    adjustments: tuple[str, ...] = ()  # asked for on a redo
     steps: Steps = field(default_factory=Steps, compare=False)
 
     @property
@@ -98,6 +99,7 @@ class Claim:
             wanted=self.wanted,
             instructions=self.instructions,
             complaints=self.complaints,
+            adjustments=self.adjustments,
         )
 
 
@@ -217,6 +219,7 @@ class Claims:
             normalised_sha256=product.normalised_sha256,
             digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
             complaints=_complaints(session, product, this_round),
+            adjustments=tuple(this_round.adjustments or ()),
         )
 
     def begin(self, claim: Claim) -> None:

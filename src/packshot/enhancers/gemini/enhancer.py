@@ -80,7 +80,6 @@ class GeminiEnhancer:
 
     name = "gemini"
     parallel = True
-    adjustments: tuple[str, ...] = ()  # it is asked in words
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ from packshot.enhancers.local.grabcut import grab_cut
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
 Mask = NDArray[np.bool_]
+Network = tuple[str, Callable[[Bytes], Floats]]
 
 
 @dataclass(frozen=True)
@@ -47,34 +48,52 @@ class CutOut:
         return head if not self.doubts else f"{head}: {'; '.join(self.doubts)}"
 
 
-def find(rgb: Bytes, backdrop: Backdrop) -> CutOut | None:
-    """Try every way, judge each mask, keep the one most trusted; None when none found anything."""
-    tried = list(judged(shrink(rgb, WORK_SIDE), backdrop))
-    extent = _extent([(method, mask) for method, mask, _ in tried])
+def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutOut | None:
+    """The mask that can be trusted most; None when nothing was found.
+
+    The classical ways are asked first: where one of them can be trusted it is right, and the
+    `network` (a name, and what gives its likelihood 0..1) need not be run.
+    """
+    small = shrink(rgb, WORK_SIDE)
+    scene = trust.Scene.of(small, backdrop)
+    masks = possible_candidates(small, scene)
+    classical = _best_classical(scene, masks)
+    if network is None or (classical is not None and classical.trusted):
+        return classical
+    name, likelihood = network
+    found = from_likelihood(likelihood(rgb), scene, masks, name)
+    if found is None or classical is None:
+        return found or classical
+    return replace(found, extent=found.extent | classical.extent)
+
+
+def _best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
+    extent = _extent(masks)
     found = [
-        CutOut(mask, method, trust.confidence(features), trust.doubts(features), extent | mask)
-        for method, mask, features in tried
+        CutOut(mask, name, trust.confidence(measured), trust.doubts(measured), extent | mask)
+        for name, mask, measured in judged(scene, masks)
     ]
     return max(found, key=lambda cut: (cut.trusted, cut.confidence), default=None)
 
 
-def from_likelihood(likelihood: Floats, rgb: Bytes, method: str) -> CutOut | None:
+def from_likelihood(
+    likelihood: Floats, scene: trust.Scene, candidates: dict[str, Mask], name: str
+) -> CutOut | None:
     """A network's answer, 0..1 of any size, as a cut-out; None when it found nothing.
 
-    Networks stretch their answer, so they always find something: how sharp it is says how far to
-    trust it.
+    Networks stretch their answer, so they always find something: how sharply it is drawn, and
+    what the classical candidates say, tell how far to trust it.
     """
-    small = shrink(rgb, WORK_SIDE)
-    at_size = cv2.resize(likelihood, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    at_size = cv2.resize(likelihood, scene.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
     mask = _tidy(at_size > 0.5)
     if not _possible(mask):
         return None
-    judged = network_trust.measure(likelihood, at_size, mask, small)
+    measured = network_trust.measure(likelihood, scene, mask, candidates)
     return CutOut(
         mask,
-        method,
-        network_trust.confidence(judged),
-        network_trust.doubts(judged),
+        name,
+        network_trust.confidence(measured),
+        network_trust.doubts(measured),
         _reach(at_size) | mask,
         network_trust.THRESHOLD,
         network_trust.FAIR,
@@ -87,24 +106,29 @@ def _reach(likelihood: Floats) -> Mask:
     return possible & _components_at_least(possible, 0.002)
 
 
-def _extent(tried: list[tuple[str, Mask]]) -> Mask:
+def _extent(masks: dict[str, Mask]) -> Mask:
     """What two ways agree on, and everything that differs from a plain backdrop."""
-    if not tried:
+    if not masks:
         return np.zeros((1, 1), bool)
-    extent = np.sum([mask for _, mask in tried], axis=0) >= 2
-    for method, mask in tried:
-        if method == "flood" and not mask[backdrops.border(mask.shape, 0.008)].any():
-            extent = extent | mask
+    extent = np.sum(list(masks.values()), axis=0) >= 2
+    flooded = masks.get("flood")
+    if flooded is not None and not flooded[backdrops.border(flooded.shape, 0.008)].any():
+        extent = extent | flooded
     return np.asarray(extent)
 
 
-def judged(small: Bytes, backdrop: Backdrop) -> Iterator[tuple[str, Mask, trust.Features]]:
-    """Every possible mask of a small picture with its features."""
-    scene = trust.Scene.of(small, backdrop)
-    masks = {name: mask for name, mask in candidates(small, scene).items() if _possible(mask)}
+def judged(
+    scene: trust.Scene, masks: dict[str, Mask]
+) -> Iterator[tuple[str, Mask, trust.Features]]:
+    """Every candidate with its features; the others are what it can agree with."""
     for name, mask in masks.items():
         others = [other for key, other in masks.items() if key != name]
         yield name, mask, trust.features(scene, mask, others)
+
+
+def possible_candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
+    """The candidates that are neither nothing nor nearly everything."""
+    return {name: mask for name, mask in candidates(small, scene).items() if _possible(mask)}
 
 
 def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:

@@ -22,11 +22,9 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
-def likelihood(rgb: Bytes, path: Path) -> Floats | None:
-    """0..1, 320 x 320 whatever the picture's ratio; None when the file is not the one expected."""
-    network = _network(path)
-    if network is None:
-        return None
+def likelihood(rgb: Bytes, path: Path) -> Floats:
+    """How much each pixel belongs to the product, 0..1, 320 x 320 whatever the picture's ratio."""
+    network = load(path)
     small = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     scaled = (small / max(float(small.max()), 1.0) - MEAN) / DEVIATION
     network.setInput(np.ascontiguousarray(scaled.transpose(2, 0, 1)[None]))
@@ -36,9 +34,9 @@ def likelihood(rgb: Bytes, path: Path) -> Floats | None:
 
 
 @lru_cache(maxsize=1)
-def _network(path: Path) -> Any:
-    """Loaded once for each child. A file that was changed is not run: what it finds is not
-    what the confidence was fitted on."""
+def load(path: Path) -> Any:
+    """The network, once for each child; None when its file is missing or not the one expected,
+    on which the confidence was fitted."""
     try:
         data = path.read_bytes()
     except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 from packshot.enhancers.contract import (
-    ADJUSTMENTS,
     NOTHING_KEPT,
     Analysis,
     Answers,
@@ -29,7 +28,6 @@ class LocalEnhancer(Enhancer):
 
     name = "local"
     parallel = False
-    adjustments = ADJUSTMENTS
 
     def __init__(self, settings: Settings, run_pixels: RunPixels) -> None:
         self._settings = settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import cv2
@@ -23,7 +23,7 @@ from packshot.enhancers.local import (
     upright,
 )
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import Bytes, Floats
+from packshot.enhancers.local.colour import Bytes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
@@ -109,27 +109,17 @@ def _look(data: bytes, order: Order) -> Findings:
 
 
 def _cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
-    """By a network when asked for and when it is sure of itself, else by classical means."""
     if order.method == "off" or min(rgb.shape[:2]) < SMALLEST:
         return None
-    found = _by_network(rgb, order)
-    if found is not None and found.trusted:
-        return found
-    classical = cutout.find(rgb, backdrop)
-    if found is None or classical is None:
-        return found or classical
-    if classical.trusted:
-        return classical
-    return replace(found, extent=found.extent | classical.extent)
+    return cutout.find(rgb, backdrop, _network(order))
 
 
-def _by_network(rgb: Bytes, order: Order) -> CutOut | None:
-    likelihood: Floats | None = None
+def _network(order: Order) -> cutout.Network | None:
     if order.method == "rembg":
-        likelihood = cutout_rembg.likelihood(rgb)
-    elif order.method == "network":
-        likelihood = cutout_network.likelihood(rgb, order.model)
-    return None if likelihood is None else cutout.from_likelihood(likelihood, rgb, order.method)
+        return "rembg", cutout_rembg.likelihood
+    if order.method == "network" and cutout_network.load(order.model) is not None:
+        return "network", partial(cutout_network.likelihood, path=order.model)
+    return None
 
 
 def _look_through(rgba: NDArray[np.uint8], order: Order) -> Findings:

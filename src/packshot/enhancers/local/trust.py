@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -71,7 +71,7 @@ class Features:
 
 def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
     """Measure one candidate; `others` are the candidates it can agree with."""
-    overlaps = [_iou(mask, other) for other in others] or [0.0]
+    overlaps = [iou(mask, other) for other in others] or [0.0]
     votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
     sizes = _piece_sizes(mask)
     shade = scene.shade | scene.soft_shadow
@@ -117,9 +117,15 @@ WEIGHTS: dict[str, tuple[float, float, float]] = {
 
 def confidence(measured: Features) -> float:
     """The chance, 0..1, that the mask is good enough to cut by."""
-    values = asdict(measured)
-    score = BIAS
-    for name, (weight, low, high) in WEIGHTS.items():
+    return logistic(BIAS, WEIGHTS, asdict(measured))
+
+
+def logistic(
+    bias: float, weights: Mapping[str, tuple[float, float, float]], values: Mapping[str, float]
+) -> float:
+    """A logistic regression, 0..1; each weight with the range its value counts in."""
+    score = bias
+    for name, (weight, low, high) in weights.items():
         score += weight * min(max(values[name], low), high)
     return round(float(1 / (1 + np.exp(-score))), 3)
 
@@ -139,17 +145,6 @@ def doubts(measured: Features) -> tuple[str, ...]:
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),
-    )
-    return tuple(words for applies, words in reasons if applies)
-
-
-def shape_doubts(mask: Mask) -> tuple[str, ...]:
-    """The vetoes that a mask's shape alone can raise, for masks that nothing else was made of."""
-    sizes = _piece_sizes(mask)
-    reasons = (
-        (mask[backdrops.border(mask.shape, 0.008)].mean() > 0.005, EDGE),
-        (1 - max(sizes) / sum(sizes) > 0.03, PIECES),
-        (mask.mean() < 0.02, SMALL),
     )
     return tuple(words for applies, words in reasons if applies)
 
@@ -183,6 +178,11 @@ def _grown(mask: Mask) -> Mask:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
 
 
+def shrunk(mask: Mask) -> Mask:
+    """The mask without its outermost pixels; the frame's edge is no outline."""
+    return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
 def _thin(mask: Mask) -> float:
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(5)) > 0
     return float((mask & ~opened).sum() / max(1, mask.sum()))
@@ -204,8 +204,7 @@ def smooth_lab(small: Bytes) -> Floats:
 
 def _outline(mask: Mask) -> int:
     """Pixels of the outline, the frame's edge not counted."""
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    return int((mask & ~inner & ~backdrops.border(mask.shape, 0.01)).sum())
+    return int((mask & ~shrunk(mask) & ~backdrops.border(mask.shape, 0.01)).sum())
 
 
 def _bins(lab: Floats) -> NDArray[np.int64]:
@@ -237,7 +236,8 @@ def _piece_sizes(mask: Mask) -> list[int]:
     return [int(area) for area in stats[1:, cv2.CC_STAT_AREA]] or [1]
 
 
-def _iou(first: Mask, second: Mask) -> float:
+def iou(first: Mask, second: Mask) -> float:
+    """Overlap over union; 0 when both are empty."""
     either = int((first | second).sum())
     return float((first & second).sum() / either) if either else 0.0
 

@@ -60,7 +60,7 @@ CREATE: Final = {
 CORRECT: Final = {"name": "Phone, blue"}
 DECIDE: Final = {"status": "rejected", "reason": "edges", "note": "the strap is cut off"}
 REVIEW: Final = {"status": "approved", "image_ids": [456]}
-ENHANCE: Final = {"instructions": "a lighter background, please"}
+ENHANCE: Final = {"instructions": "a lighter background, please", "adjustments": ["tighter"]}
 SIGN_IN: Final = {"key": "ps_a-secret-of-API_KEYS"}
 
 # -- a product -----------------------------------------------------------------------------------
@@ -119,6 +119,7 @@ WAITING: Final = ProductOut(
     attempts=0,
     warning=None,
     instructions=None,
+    adjustments=[],
     spent=Decimal(0),
     normalised=None,
     images=[],
@@ -148,7 +149,7 @@ SENT_BACK: Final = _decided("rejected").model_copy(
         "status": "pending",
         "version": 6,
         "round": 2,
-        "instructions": ENHANCE["instructions"],
+        **ENHANCE,
         "images": [],
     }
 )

@@ -87,18 +87,20 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
-    From `failed` without instructions it resumes the same round; else it opens the next one, which
+    From `failed` without wishes it resumes the same round; else it opens the next one, which
     counts as one of the key's products per day. With the scope `submit` alone: what the key created
     itself, while nobody has decided on it.
     """
     catalog = services().catalog
-    resumed = catalog.product(product_id).status == FAILED and not wish.instructions
+    wished = bool(wish.instructions or wish.adjustments)
+    resumed = catalog.product(product_id).status == FAILED and not wished
     give_back = charge_products(0 if resumed else 1)  # a round is bought anew
     try:
         view = catalog.enhance(
             product_id,
             who=caller().name,
             instructions=wish.instructions,
+            adjustments=wish.adjustments,
             if_version=wanted_version(),
             only_submits=not caller().may("review"),
         )

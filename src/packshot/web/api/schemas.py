@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.download.fetcher import redacted
+from packshot.enhancers.contract import ADJUSTMENTS
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
 from packshot.products.views import (
@@ -54,6 +55,23 @@ MAX_PRODUCTS = 1_000
 #: PostgreSQL's INTEGER; a larger id is no id.
 MAX_ID = 2**31 - 1
 
+Adjustment = Literal[
+    "lighter",
+    "darker",
+    "warmer",
+    "cooler",
+    "tighter",
+    "looser",
+    "keep_background",
+    "cut_out",
+    "straighten",
+]
+OPPOSITES = (
+    ("lighter", "darker"),
+    ("warmer", "cooler"),
+    ("tighter", "looser"),
+    ("keep_background", "cut_out"),
+)
 Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
 
@@ -269,9 +287,18 @@ class ReviewIn(StrictModel):
 
 
 class EnhanceIn(StrictModel):
-    """Redo; the words go to the enhancer."""
+    """Redo. Every enhancer carries out the adjustments; the words need one that reads (Gemini)."""
 
     instructions: Words | None = None
+    adjustments: list[Adjustment] = Field(default=[], max_length=len(ADJUSTMENTS))
+
+    @field_validator("adjustments")
+    @classmethod
+    def _not_both_ways(cls, adjustments: list[str]) -> list[str]:
+        for first, second in OPPOSITES:
+            if first in adjustments and second in adjustments:
+                raise PydanticCustomError("not_allowed", f"can't be both {first} and {second}")
+        return list(dict.fromkeys(adjustments))
 
 
 class SignInIn(StrictModel):

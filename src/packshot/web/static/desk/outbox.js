@@ -215,7 +215,8 @@ function isDone(error, step) {
   if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
   const { product } = error;
   if (step.kind === "enhance") {
-    return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "");
+    return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "")
+      && String(product.adjustments) === String(step.body.adjustments ?? []);
   }
   const now = new Map(product.images.map((image) => [String(image.id), image.status]));
   const wanted = Object.entries(step.expects);
@@ -251,10 +252,13 @@ export function undoSteps(before, decision) {
   }));
 }
 
-export function enhanceStep(product, instructions) {
+export function enhanceStep(product, instructions, adjustments = []) {
   return {
     kind: "enhance",
     url: `/api/products/${product.id}/enhance`,
-    body: instructions ? { instructions } : {},
+    body: {
+      ...(instructions ? { instructions } : {}),
+      ...(adjustments.length ? { adjustments } : {}),
+    },
   };
 }

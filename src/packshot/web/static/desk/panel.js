@@ -1,5 +1,6 @@
 // The panel beside the pictures: what the product is, and every decision with its key.
 
+import { asked } from "./adjustments.js";
 import { $, button, h, icon, key, letGo, mayReview } from "./dom.js";
 import { REASONS, STATUS, count, duration, many, money } from "./words.js";
 
@@ -210,6 +211,7 @@ export class Panel {
       ),
       badge(product, decision),
       product.instructions ? h("p", { class: "words" }, `“${product.instructions}”`) : "",
+      product.adjustments.length ? h("p", { class: "words" }, asked(product.adjustments)) : "",
       product.warning ? warning(product.warning) : "",
     );
     const several = product.images.length > 1;

@@ -1,6 +1,7 @@
 // One product: its rounds, prompts, cost and history, and everything that can be done about it.
 
 import { Away, call, foreseen } from "./api.js";
+import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
 import { address, image, rawPicture } from "./frames.js";
@@ -154,6 +155,7 @@ function rounds() {
         h("time", { datetime: round.opened_at, title: moment(round.opened_at) }, ago(round.opened_at)),
       ),
       round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
+      round.adjustments?.length ? h("p", { class: "words" }, asked(round.adjustments)) : null,
       current && product.warning ? h(
         "p",
         { class: "warning" },
@@ -455,10 +457,14 @@ async function redo() {
         h("span", {}, "What should be different?"),
         h("textarea", { name: "words", rows: 4, maxlength: 1000, autofocus: true }),
       ),
+      adjustmentFields(),
       h("p", { class: "hint" }, "A new round begins. Pictures that are undecided now are closed."),
     ],
     yes: "Make it again",
-    answer: (form) => ({ instructions: form.elements.words.value.trim() || undefined }),
+    answer: (form) => ({
+      instructions: form.elements.words.value.trim() || undefined,
+      adjustments: adjustmentsOf(form),
+    }),
   });
   if (given) change("POST", `/api/products/${id}/enhance`, given);
 }

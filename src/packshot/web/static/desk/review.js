@@ -1,6 +1,7 @@
 // The desk: one product after the other, decided with one key. Read decide() first.
 
 import { call, foreseen, session } from "./api.js";
+import { adjustmentFields, adjustmentsOf, asked as adjustmentWords } from "./adjustments.js";
 import { Card } from "./frames.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, mayReview, pageData } from "./dom.js";
@@ -264,7 +265,7 @@ function askNote() {
 async function redo() {
   const asked = judged();
   if (!asked) return;
-  const words = await ask({
+  const wishes = await ask({
     title: "Reject and make it again",
     body: [
       h(
@@ -276,30 +277,39 @@ async function redo() {
           {
             name: "words",
             rows: 4,
-            required: true,
             maxlength: 1000,
             autofocus: true,
             placeholder: "Keep the label sharp, and use a pure white background",
           },
         ),
       ),
+      adjustmentFields(),
       h(
         "p",
         { class: "hint" },
         asked.images.every((image) => image.enhancer === "local")
-          ? "The local enhancer can't read: it makes the same pictures again. Words are for Gemini."
+          ? "The local enhancer can't read: choose what it should change. Words are for Gemini."
           : `Your words go to the enhancer. It makes ${many(asked.wanted ?? asked.images.length, "new picture")}.`,
       ),
     ],
     yes: "Make it again",
-    answer: (form) => form.elements.words.value.trim() || null,
+    answer: (form) => {
+      const given = {
+        words: form.elements.words.value.trim() || null,
+        adjustments: adjustmentsOf(form),
+      };
+      return given.words || given.adjustments.length ? given : null;
+    },
   });
-  const product = words && stillJudged(asked);
+  const product = wishes && stillJudged(asked);
   if (product) decide(
     product,
     "Rejected, being made again",
     "redo",
-    [reviewStep(product, "rejected", { note: words }), enhanceStep(product, words)],
+    [
+      reviewStep(product, "rejected", { note: wishes.words ?? adjustmentWords(wishes.adjustments) }),
+      enhanceStep(product, wishes.words, wishes.adjustments),
+    ],
   );
 }
 

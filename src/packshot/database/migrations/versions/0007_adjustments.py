@@ -1,0 +1,19 @@
+"""What a reviewer asked for on a redo, without words."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("rounds", sa.Column("adjustments", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("rounds", "adjustments")

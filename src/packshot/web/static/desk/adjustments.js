@@ -1,0 +1,47 @@
+// What a redo can change without words: the choices, as the API names them.
+
+import { h } from "./dom.js";
+
+/** Pairs that exclude each other, and what stands alone. */
+const CHOICES = [
+  [["lighter", "Lighter"], ["darker", "Darker"]],
+  [["warmer", "Warmer"], ["cooler", "Cooler"]],
+  [["tighter", "Closer"], ["looser", "More room"]],
+  [["keep_background", "Keep the background"], ["cut_out", "Cut it out anyway"]],
+  [["straighten", "Straighten"]],
+];
+export const NAMES = Object.fromEntries(CHOICES.flat());
+
+/** Checkboxes for a dialog; ticking one of a pair clears the other. */
+export function adjustmentFields() {
+  return h(
+    "fieldset",
+    { class: "adjustments" },
+    h("legend", {}, "Make it again, but"),
+    CHOICES.map((pair) => pair.map(([name, label]) => h(
+      "label",
+      { class: "choice" },
+      h("input", {
+        type: "checkbox",
+        name: "adjustments",
+        value: name,
+        onchange: (event) => event.target.checked && clearOthers(event.target, pair),
+      }),
+      h("span", {}, label),
+    ))),
+  );
+}
+
+function clearOthers(box, pair) {
+  for (const [name] of pair) {
+    const other = box.form.querySelector(`input[value="${name}"]`);
+    if (other !== box) other.checked = false;
+  }
+}
+
+/** "Lighter, closer": what a round was asked for. */
+export const asked = (adjustments) => adjustments.map((name) => NAMES[name] ?? name).join(", ");
+
+/** The names of what is ticked. */
+export const adjustmentsOf = (form) =>
+  [...form.querySelectorAll("input[name=adjustments]:checked")].map((box) => box.value);
