@@ -523,6 +523,7 @@ class Sample:
 def samples_of(case: Case) -> list[Sample]:
     """All candidates of a case."""
     small = shrink(case.rgb, cutout.WORK_SIDE)
+    scene = trust.Scene.of(small, backdrops.measure(case.rgb))
     size = small.shape[1::-1]
     truth = resize((case.truth * 255).astype(np.uint8), *size) > 127
     weight = {"photos": 1.5, "samples": 3.0}.get(case.source, 1.0)
@@ -536,7 +537,7 @@ def samples_of(case: Case) -> list[Sample]:
             _good(mask, truth),
             weight,
         )
-        for _, mask, features in cutout.judged(small, backdrops.measure(case.rgb))
+        for _, mask, features in cutout.judged(scene, cutout.possible_candidates(small, scene))
     ]
 
 

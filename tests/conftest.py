@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from packshot.database.engine import Database, bring_to_head
+from packshot.enhancers.local import model_file
 from packshot.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def network() -> Path:
+    """The cut-out network's file, as `make test` fetches it."""
+    path = model_file.model_path(None)
+    if not model_file.is_present(path):
+        missing("the cut-out network is not here: run `packshot cutout-model`")
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Brief, Photo
-from packshot.enhancers.local import cutout, cutout_rembg
+from packshot.enhancers.local import backdrop, cutout, cutout_rembg, trust
+from packshot.enhancers.local.colour import shrink
+from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import NotConfigured
 from packshot.pictures.imaging import encode_array
@@ -112,12 +114,19 @@ def disc_of(softness: float, side: int = 256) -> NDArray[np.float32]:
     return np.asarray(np.clip(0.5 - distance / softness, 0, 1), np.float32)
 
 
+def judged(likelihood: NDArray[np.float32], picture: NDArray[np.uint8]) -> CutOut | None:
+    small = shrink(picture, cutout.WORK_SIDE)
+    scene = trust.Scene.of(small, backdrop.measure(picture))
+    masks = cutout.possible_candidates(small, scene)
+    return cutout.from_likelihood(likelihood, scene, masks, "rembg")
+
+
 @pytest.mark.parametrize(("softness", "trusted"), [(2, True), (60, False)])
 def test_a_hesitant_answer_is_not_trusted(softness: float, trusted: bool) -> None:
-    found = cutout.from_likelihood(disc_of(softness), red_disc(256), "rembg")
+    found = judged(disc_of(softness), red_disc(256))
     assert found is not None and found.trusted is trusted
 
 
 def test_an_answer_that_is_everything_or_nothing_finds_nothing() -> None:
-    assert cutout.from_likelihood(np.ones((64, 64), np.float32), red_disc(64), "rembg") is None
-    assert cutout.from_likelihood(np.zeros((64, 64), np.float32), red_disc(64), "rembg") is None
+    assert judged(np.ones((64, 64), np.float32), red_disc(64)) is None
+    assert judged(np.zeros((64, 64), np.float32), red_disc(64)) is None

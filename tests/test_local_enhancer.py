@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Analysis, Brief, Photo, Picture
+from packshot.enhancers.local import upright
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import EnhancerError
 from packshot.pictures.child_processes import Pixels
@@ -76,11 +77,7 @@ def test_a_product_on_a_plain_sheet_becomes_white_studio_natural() -> None:
     assert titles(analysis) == ["white", "studio", "natural"]
     assert [picture.title for picture in pictures] == titles(analysis)
     assert not any(picture.made_by_ai for picture in pictures)
-    assert [picture.warning for picture in pictures] == [
-        None,
-        None,
-        "It is small (480 x 480 pixels), as the photo is.",
-    ]
+    assert all("It is small" in (picture.warning or "") for picture in pictures)
     white = to_array(pictures[0].data)
     assert white.shape[0] == white.shape[1]
     corners = np.stack([white[:20, :20], white[:20, -20:], white[-20:, :20], white[-20:, -20:]])
@@ -144,3 +141,56 @@ def test_it_works_in_a_pixel_child() -> None:
     finally:
         pixels.close()
     assert to_array(picture.data).shape[2] == 3
+
+
+def test_a_small_photo_stays_small_and_says_so() -> None:
+    _, pictures = run(mug()[::2, ::2])
+    white = to_array(pictures[0].data)
+    assert max(white.shape) <= 1.5 * 320 / 0.85
+    assert f"It is small ({white.shape[1]} x {white.shape[0]} pixels)" in (
+        pictures[0].warning or ""
+    )
+
+
+def test_a_scene_that_fits_no_other_shape_keeps_its_own_and_says_so() -> None:
+    wide = clutter(height=400, width=900)
+    _, pictures = run(wide, 1)
+    natural = to_array(pictures[0].data)
+    assert natural.shape[1] / natural.shape[0] == pytest.approx(900 / 400, rel=0.01)
+    assert "keeps the photo's own shape" in (pictures[0].warning or "")
+
+
+@pytest.mark.parametrize("name", ["lighter", "darker", "warmer", "cooler", "tighter", "looser"])
+def test_a_redo_changes_what_was_asked_for(name: str) -> None:
+    _, before = run(mug(), 1)
+    _, after = run(mug(), 1, CLASSICAL, name)
+    first, second = to_array(before[0].data), to_array(after[0].data)
+    first, second = (cv2.resize(picture, (400, 400)).astype(int) for picture in (first, second))
+    product = (first.min(axis=2) < 200) & (second.min(axis=2) < 200)
+    changed = {
+        "lighter": second[product].mean() - first[product].mean(),
+        "darker": first[product].mean() - second[product].mean(),
+        "warmer": (second - first)[product][:, 0].mean() - (second - first)[product][:, 2].mean(),
+        "cooler": (second - first)[product][:, 2].mean() - (second - first)[product][:, 0].mean(),
+        "tighter": ((second.min(axis=2) < 200).sum() / (first.min(axis=2) < 200).sum() - 1) * 20,
+        "looser": ((first.min(axis=2) < 200).sum() / (second.min(axis=2) < 200).sum() - 1) * 20,
+    }
+    assert changed[name] > 2, changed
+
+
+def test_a_reviewer_decides_whether_it_is_cut_out() -> None:
+    kept, pictures = run(mug(), 3, CLASSICAL, "keep_background")
+    assert titles(kept)[0] == "natural" and "white" not in titles(kept)
+    assert not any("could not be told apart" in (p.warning or "") for p in pictures)
+    cut, pictures = run(clutter(), 1, CLASSICAL, "cut_out")
+    assert titles(cut) == ["white"]
+    assert "compare the outline" in (pictures[0].warning or "")
+
+
+def test_a_tilted_photo_is_straightened_only_when_it_is_asked() -> None:
+    turn = cv2.getRotationMatrix2D((320, 240), 5, 1.0)
+    turned = cv2.warpAffine(mug(), turn, (640, 480), borderMode=cv2.BORDER_REPLICATE)
+    tilted = np.asarray(turned, np.uint8)
+    assert abs(upright.tilt(tilted)) == pytest.approx(5, abs=0.6)
+    assert abs(upright.tilt(upright.straightened(tilted))) < 0.6
+    assert upright.straightened(mug()).shape == mug().shape

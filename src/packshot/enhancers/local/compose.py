@@ -42,8 +42,10 @@ def place(product: Product, background: Bytes, fill: float = FILL) -> Framed:
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
     cover[here] = alpha[there]
     canvas = background if product.has_shadow else _shadowed(background, cover)
-    weight = cover[here][..., None].astype(np.float32) / 255
-    canvas[here] = as_bytes(colours[there] * weight + canvas[here] * (1 - weight))
+    weight = cv2.cvtColor(cover[here], cv2.COLOR_GRAY2RGB)
+    above = cv2.multiply(np.ascontiguousarray(colours[there]), weight, scale=1 / 255)
+    below = cv2.multiply(np.ascontiguousarray(canvas[here]), cv2.bitwise_not(weight), scale=1 / 255)
+    canvas[here] = cv2.add(above, below)
     scale *= product.scale
     return Framed(canvas, product.top - dy / scale, product.left - dx / scale, scale)
 

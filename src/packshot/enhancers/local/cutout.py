@@ -64,6 +64,8 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     found = from_likelihood(likelihood(rgb), scene, masks, name)
     if found is None or classical is None:
         return found or classical
+    if found.trusted or found.fair:
+        return found
     return replace(found, extent=found.extent | classical.extent)
 
 

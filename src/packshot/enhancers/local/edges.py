@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -51,10 +52,16 @@ def window(
     )
 
 
-def cut(rgb: Bytes, mask: Mask, longest: int) -> Product:
+def cut(
+    rgb: Bytes,
+    mask: Mask,
+    longest: int,
+    correct: Callable[[Bytes], Bytes] = lambda crop: crop,
+) -> Product:
     """Cut the product out of the full photo by a small mask.
 
-    `longest` limits the product's longer side in pixels; nothing is enlarged.
+    `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
+    its light and colour, before the rim's colours are taken apart.
     """
     box = box_of(mask)
     top, left, bottom, right = window(box, mask.shape, rgb.shape, MARGIN)
@@ -62,6 +69,7 @@ def cut(rgb: Bytes, mask: Mask, longest: int) -> Product:
     limit = longest * (1 + 2 * MARGIN)
     scale = min(1.0, limit / max(crop.shape[:2]))
     crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+    crop = correct(crop)
     rough = _rough_at(mask, (top, left, bottom, right), rgb.shape, crop.shape)
     alpha = alpha_of(crop, narrow_band(crop, rough, _blur_of(mask, rgb.shape, scale)))
     colours = own_colours(crop, alpha)

@@ -23,7 +23,7 @@ from packshot.enhancers.local import (
     upright,
 )
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import Bytes
+from packshot.enhancers.local.colour import Bytes, shrink
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
@@ -35,6 +35,7 @@ from packshot.pictures.imaging import to_array
 # look at; whiten: a light plain backdrop divided away; scene: the background stays.
 Ground = Literal["alpha", "cut", "unsure", "whiten", "scene"]
 SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
+SMALL_SIDE = 1024  # px
 SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
 STEP_EV = 0.35  # of "lighter" and "darker"
 STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
@@ -75,10 +76,11 @@ class Findings:
         """The product alone with its light and colour corrected; for grounds with a mask only."""
         longest = round(compose.MAX_SIDE * compose.FILL)
         if self.rgba is not None:
-            return edges.from_alpha(self.rgba, longest)
+            product = edges.from_alpha(self.rgba, longest)
+            return replace(product, colours=tone.curves(product.colours, self.tone))
         if self.cut is None:
             raise ValueError("this photo has no product mask")
-        return edges.cut(tone.curves(self.rgb, self.tone), self.cut.mask, longest)
+        return edges.cut(self.rgb, self.cut.mask, longest, partial(tone.curves, tone=self.tone))
 
 
 _recent: dict[tuple[str, Order], Findings] = {}
@@ -101,10 +103,11 @@ def _look(data: bytes, order: Order) -> Findings:
     if pixels.shape[2] == 4 and int(pixels[..., 3].min()) < SEE_THROUGH:
         return _look_through(pixels, order)
     rgb = np.ascontiguousarray(pixels[..., :3])
-    backdrop = backdrops.measure(rgb)
-    cut = _cut(rgb, backdrop, order)
-    ground, why = _ground(rgb, backdrop, cut, order)
-    asked = _adjusted(tone.measure(rgb, backdrop), order)
+    small = shrink(rgb, SMALL_SIDE)  # what is measured is measured on this, at less cost
+    backdrop = backdrops.measure(small)
+    cut = _cut(small, backdrop, order)
+    ground, why = _ground(small, backdrop, cut, order)
+    asked = _adjusted(tone.measure(rgb, backdrop, small), order)
     return Findings(rgb, None, backdrop, asked, cut, ground, why, order)
 
 

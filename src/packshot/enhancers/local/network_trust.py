@@ -14,7 +14,7 @@ from packshot.enhancers.local import trust
 from packshot.enhancers.local.colour import Floats
 
 Mask = NDArray[np.bool_]
-THRESHOLD = 0.8  # bench/cutout.py measures what it lets through
+THRESHOLD = 0.68  # bench/cutout.py measures what it lets through
 FAIR = 0.35  # from here on a reviewer is shown the cut, with a warning
 LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
 

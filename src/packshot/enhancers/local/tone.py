@@ -61,9 +61,12 @@ class Tone:
         return ", ".join(parts) or "light and colour left as they are"
 
 
-def measure(rgb: Bytes, backdrop: Backdrop) -> Tone:
-    """Judge the whole frame, never the product alone: a black shoe is not underexposed."""
-    small = shrink(rgb, MEASURE_SIDE)
+def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Tone:
+    """Judge the whole frame, never the product alone: a black shoe is not underexposed.
+
+    `smaller` is the photo at 512 px or more, where there is one already.
+    """
+    small = shrink(rgb if smaller is None else smaller, MEASURE_SIDE)
     balance = _white_balance(small, backdrop)
     light = luminance(small) * float(np.dot(LUMA, balance))
     black = 0.0 if backdrop.plain else _haze(light)  # a white shirt on white has no dark either
