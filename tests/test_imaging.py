@@ -168,6 +168,14 @@ def test_scans_are_counted_before_decoding() -> None:
     assert refusal(jpeg_with_scans(jpeg.MOST_SCANS)) == "picture_too_many_scans"
 
 
+def test_a_large_jpeg_may_have_fewer_scans() -> None:
+    """Each goes through all pixels."""
+    data = jpeg_with_scans(40)
+    at = data.index(b"\xff\xc2") + 5
+    large = data[:at] + struct.pack(">HH", 6200, 8000) + data[at + 4 :]
+    assert refusal(large) == "picture_too_many_scans"
+
+
 def test_bytes_that_only_look_like_scans_do_not_count() -> None:
     """In an embedded thumbnail or profile, and after the end of the image."""
     plain: bytes = pyvips_image(scene()).jpegsave_buffer()

@@ -159,6 +159,7 @@ LARGE: dict[str, tuple[Maker, str]] = {
         lambda: flat(8000, 6200).jpegsave_buffer(restart_interval=1),
         "taken",
     ),
+    "CMYK": (lambda: flat(8000, 6200, 4).copy(interpretation="cmyk").jpegsave_buffer(), "taken"),
     "TIFF in one strip": (
         lambda: flat(8000, 6200, 3, 16).tiffsave_buffer(compression="deflate", tile_height=6200),
         "taken",

@@ -84,6 +84,8 @@ def _open_jpeg(data: bytes) -> Opened:
 
     def decode(side: int, enlarge: bool) -> Any:
         jpeg.check_complete(unwrapped.data)
+        if image.interpretation == "cmyk":
+            return _fit_inks(_header_of(unwrapped.data, fail_on="error"), side, enlarge)
         # libvips 8.18 forgets thumbnail's own `fail_on` and decodes cut-off JPEGs: tell the loader.
         return _thumbnail(unwrapped.data, "[fail_on=error]", header, side, enlarge)
 
@@ -167,6 +169,8 @@ def _open_heic(data: bytes) -> Opened:
         deep = image.format == "ushort"
         space = ("grey16" if deep else "b-w") if image.bands < 3 else ("rgb16" if deep else "srgb")
         image = image.copy(interpretation=space)
+        if found.premultiplied_alpha:
+            image = image.unpremultiply().cast(image.format)
         return _fit(_with_profile(image, profile), header, side, enlarge)
 
     return Opened(header, decode)
@@ -235,6 +239,15 @@ def _thumbnail(data: bytes, option: str, header: Header, side: int, enlarge: boo
 
 def _fit(image: Any, header: Header, side: int, enlarge: bool) -> Any:
     return image.thumbnail_image(side, **_fitting(header, side, enlarge))
+
+
+def _fit_inks(image: Any, side: int, enlarge: bool) -> Any:
+    """CMYK, shrunk before its colours are converted: at 50 MP that takes 2 s in place of 7."""
+    scale = side / max(image.width, image.height)
+    if enlarge or scale < 1:
+        image = image.resize(scale)
+    image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")
+    return image.copy_memory().autorot()
 
 
 def _fitting(header: Header, side: int, enlarge: bool) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from packshot.errors import PictureError
 from packshot.pictures.limits import damaged, too_many_parts, unsupported
 
 MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
-MOST_SCANS = 100  # 1,000 scans of 49 MP keep a decoder busy for 31 s (measured)
+MOST_SCANS = 100  # of small pictures; editors write about ten
+MOST_SCANNED = 1_500_000_000  # pixels times scans: 49 thousand millions take 31 s (measured)
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
 SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
     *(0xD8, 0xD9, 0xDA, 0xFE),
@@ -153,18 +154,20 @@ class Scans:
         self.count = 0
         self.buffered = False
         self._progressive = False
+        self._pixels = 0
         self._seen: dict[int, int] = {}
 
     def expect(self, frame: Frame) -> None:
         self._progressive = frame.marker in PROGRESSIVE
+        self._pixels = frame.width * frame.height
         self._seen = dict.fromkeys(frame.sampling, 0)
 
     def add(self, body: bytes) -> None:
         self.count += 1
-        if self.count > MOST_SCANS:
+        if self.count > MOST_SCANS or self.count * self._pixels > MOST_SCANNED:
             raise PictureError(
-                f"The JPEG has more than {MOST_SCANS} scans, which no camera writes; "
-                "save it again with a picture editor.",
+                f"The JPEG has more than {self.count - 1} scans, which no camera writes at its "
+                "size; save it again with a picture editor.",
                 code="picture_too_many_scans",
             )
         components = body[0] if body else 0

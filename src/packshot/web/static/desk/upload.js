@@ -168,6 +168,11 @@ const nameIs = (name, path) => name.toLowerCase() === path.split(/[/\\]/).pop().
 
 // -- drawing the form ---------------------------------------------------------------------------------
 
+/** What was chosen on this machine; few browsers show HEIC or TIFF, which are taken nevertheless. */
+function local(url) {
+  return h("img", { src: url, alt: "", onerror: (event) => event.target.replaceWith(icon("upload")) });
+}
+
 function draw() {
   form.hidden = rows.length === 0;
   drop.toggleAttribute("data-small", rows.length > 0);
@@ -273,7 +278,7 @@ function line(row) {
   const photo = h(
     "th",
     { scope: "row", class: "photo-cell" },
-    h("span", { class: "photo" }, row.thumb ? h("img", { src: row.thumb, alt: "" }) : icon("link")),
+    h("span", { class: "photo" }, row.thumb ? local(row.thumb) : icon("link")),
     h("span", { class: "photo-name" }, h("span", {}, row.name), row.status),
   );
   row.element = h("tr", {}, photo, cells, h("td", {}, remove));
