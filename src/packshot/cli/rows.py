@@ -1,28 +1,40 @@
-"""What to upload: photos, folders and CSV files, read into rows that can be checked."""
+"""What to upload: photos, folders and spreadsheets, read into rows that can be checked."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from packshot.errors import SpreadsheetError
 from packshot.pictures.kinds import sniff
-
-PHOTO_ENDINGS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"),
-    *(".heic", ".heif", ".avif", ".tif", ".tiff"),
+from packshot.spreadsheets import (
+    ATTRIBUTE,
+    ENDINGS,
+    LEFT_OUT,
+    Choices,
+    DecimalSign,
+    Import,
+    ProductRow,
+    path_parts,
+    read_products,
+    read_table,
 )
+
+PHOTO_ENDINGS = ENDINGS
 SNIFFED_BYTES = 65_536
-REQUIRED = ("category", "raw_image", "mrp", "price")
-OPTIONAL = ("discount", "gst")
+#: Files that are read as spreadsheets, or refused as such in words.
+SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 #: What an upload answers; anything else that begins with a slash is a file of this machine.
 UPLOADED = "/media/uploads/"
+#: Rows of one note that are named.
+NAMED_ROWS = 5
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,17 +47,34 @@ class Row:
     errors: list[str] = field(default_factory=list)
 
 
-def read_rows(paths: Sequence[Path], defaults: dict[str, Any]) -> list[Row]:
-    """Rows from photos, folders of photos and CSV files, in the order given.
+@dataclass(frozen=True)
+class Sheets:
+    """How spreadsheets are to be read: column name -> field, and the sign before decimals; None
+    leaves each to the reader."""
 
-    Raises ClickException for a folder without photos and a file that is no CSV of products.
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    decimals: DecimalSign | None = None
+
+
+def read_rows(
+    paths: Sequence[Path],
+    defaults: dict[str, Any],
+    sheets: Sheets | None = None,
+    tell: Tell = lambda note: None,
+) -> list[Row]:
+    """Rows from photos, folders of photos and spreadsheets, in the order given.
+
+    `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it has
+    none. `tell` gets a line for each thing to know of a spreadsheet. Raises ClickException for a
+    folder without photos and a file that is no spreadsheet of products.
     """
-    return [row for path in paths for row in _rows_of(path, defaults)]
+    found = sheets or Sheets()
+    return [row for path in paths for row in _rows_of(path, defaults, found, tell)]
 
 
-def _rows_of(path: Path, defaults: dict[str, Any]) -> list[Row]:
-    if path.suffix.lower() == ".csv" and not path.is_dir():
-        rows, wanted = list(_csv_rows(path)), "rows"
+def _rows_of(path: Path, defaults: dict[str, Any], sheets: Sheets, tell: Tell) -> list[Row]:
+    if path.suffix.lower() in SPREADSHEETS and not path.is_dir():
+        rows, wanted = _sheet_rows(path, defaults, sheets, tell), "rows"
     else:
         rows = [Row(str(photo), dict(defaults), photo) for photo in _photos_of(path)]
         wanted = f"photos ({', '.join(PHOTO_ENDINGS)})"
@@ -71,54 +100,99 @@ def _is_photo(path: Path) -> bool:
         return False
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    text = _text_of(path)
-    header = text.partition("\n")[0]
-    # Excel writes semicolons where the comma is the decimal sign, and tabs in "Unicode Text".
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-    _check_header(path, reader.fieldnames)
+def _sheet_rows(path: Path, defaults: dict[str, Any], sheets: Sheets, tell: Tell) -> list[Row]:
+    category = {"category": defaults["category"]} if defaults.get("category") else {}
     try:
-        for cells in reader:
-            given = {name: (cells[name] or "").strip() for name in reader.fieldnames if name}
-            if any(given.values()):
-                errors = ["has more cells than the header"] if None in cells else []
-                yield _csv_row(f"{path.name} line {reader.line_num}", path.parent, given, errors)
-    except csv.Error as error:
-        raise click.ClickException(f"{path.name} line {reader.line_num}: {error}") from None
+        table = read_table(path.read_bytes(), path.name)
+        choices = Choices(sheets.mapping, defaults=category)
+        found = read_products(table, choices)
+        if sheets.decimals:
+            chosen = dict.fromkeys(found.conventions, sheets.decimals)
+            found = read_products(table, replace(choices, conventions=chosen))
+    except SpreadsheetError as error:
+        raise click.ClickException(f"{path.name}: {error.message}") from None
+    for note in _notes(found):
+        tell(f"{path.name}: {note}")
+    return [*_good_rows(path, found), *_unread_rows(path, found)]
 
 
-def _text_of(path: Path) -> str:
-    data = path.read_bytes()
-    utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        text = data.decode("utf-16" if utf_16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise click.ClickException(
-            f"{path.name} is not in UTF-8: save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
-        )
-    return text
+def _good_rows(path: Path, found: Import) -> Iterator[Row]:
+    faults = _faults(found)
+    questions = [words for words in faults.pop(None, []) if words]
+    for row in found.rows:
+        errors = faults.get(row.row, [])
+        if not row.ready and not errors:
+            errors = questions
+        yield _row(path, row, list(errors))
 
 
-def _check_header(path: Path, names: Sequence[str]) -> None:
-    faults = [f"the column {name} is missing" for name in REQUIRED if name not in names]
-    unknown = [name for name in names if name and name not in (*REQUIRED, *OPTIONAL)]
-    faults += [f"the column {name!r} is unknown" for name in unknown]
-    if faults:
-        columns = f"{', '.join(REQUIRED)}, and if you like {', '.join(OPTIONAL)}"
-        raise click.ClickException(f"{path.name}: {'; '.join(faults)}. A CSV has {columns}.")
+def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
+    source = f"{path.name} row {row.row}"
+    if row.raw_image:
+        return Row(source, row.as_product(), None, errors)
+    if row.path:
+        return Row(source, row.as_product(), _photo_of(path.parent, row.path), errors)
+    return Row(source, row.as_product(), None, errors or ["raw_image: is required"])
 
 
-def _csv_row(source: str, folder: Path, given: dict[str, str], errors: list[str]) -> Row:
-    errors = errors + [f"{name}: is required" for name in REQUIRED if not given[name]]
-    fields = {name: value for name, value in given.items() if value}
-    raw_image = fields.get("raw_image", "")
-    if not raw_image or "://" in raw_image or raw_image.startswith(UPLOADED):
-        return Row(source, fields, None, errors)
-    return Row(source, fields, folder / raw_image, errors)
+def _photo_of(folder: Path, given: str) -> Path:
+    """The file that a row means: where it says, or by its name beside the spreadsheet, as a path
+    of another machine is of no use here."""
+    parts = path_parts(given)
+    for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
+        if photo.exists():
+            return photo
+    return folder / given
+
+
+def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
+    """Rows that have a problem and gave no product."""
+    known = {row.row for row in found.rows}
+    for number, errors in _faults(found).items():
+        if number is not None and number not in known:
+            yield Row(f"{path.name} row {number}", {}, None, errors)
+
+
+def _faults(found: Import) -> dict[int | None, list[str]]:
+    """What is wrong by row; what must be answered for a whole column also under None."""
+    faults: dict[int | None, list[str]] = defaultdict(list)
+    for problem in found.problems:
+        words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
+        if problem.level == "error":
+            faults[problem.row].append(words)
+        elif problem.level == "question":
+            faults[None].append(f"{words} (--decimals)")
+    return faults
+
+
+def _notes(found: Import) -> Iterator[str]:
+    """How the columns were understood where their names don't say it, and each kind of note once
+    with its first rows."""
+    renamed = [
+        f"{name} is {to}"
+        for name, to in found.mapping.items()
+        if to not in (ATTRIBUTE, LEFT_OUT) and name.lower() != to
+    ]
+    kept = [name for name, to in found.mapping.items() if to == ATTRIBUTE]
+    if renamed:
+        yield f"read as {found.form}; {', '.join(renamed)} (--column NAME=FIELD changes it)"
+    if kept:
+        yield f"kept as attributes: {', '.join(kept)}"
+    rows: dict[str, list[int]] = defaultdict(list)
+    for problem in found.problems:
+        if problem.level == "note":
+            words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
+            rows[words] += [problem.row] if problem.row else []
+    for words, numbers in rows.items():
+        yield f"{_named(numbers)}{words}"
+
+
+def _named(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return ""
+    shown = ", ".join(map(str, numbers[:NAMED_ROWS]))
+    more = f" and {len(numbers) - NAMED_ROWS} more" if len(numbers) > NAMED_ROWS else ""
+    return f"row{'s' * (len(numbers) > 1)} {shown}{more}: "
 
 
 def unreadable(photo: Path, error: OSError) -> str:

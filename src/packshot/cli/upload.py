@@ -13,18 +13,31 @@ from rich.console import Console
 from packshot.cli.options import connection
 from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
-from packshot.cli.rows import Row, read_rows, unreadable
+from packshot.cli.rows import Row, Sheets, read_rows, unreadable
 from packshot.client import BATCH, ApiError, Client, Json
+from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 
 UPLOADS_AT_ONCE = 4
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--category", default="Products", show_default=True, help="For photos without a CSV.")
-@click.option("--mrp", default="0", show_default=True, help="For photos without a CSV.")
-@click.option("--price", default="0", show_default=True, help="For photos without a CSV.")
-@click.option("--gst", default="0", show_default=True, help="For photos without a CSV.")
+@click.option("--category", default="Products", show_default=True, help="Where none is given.")
+@click.option("--mrp", help="For photos without a spreadsheet.")
+@click.option("--price", help="For photos without a spreadsheet.")
+@click.option("--gst", help="For photos without a spreadsheet.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help=f"What a column of a spreadsheet is: {', '.join(FIELDS)}.",
+)
+@click.option(
+    "--decimals",
+    type=click.Choice(tuple(EXAMPLES)),
+    help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
+)
 @click.option("--dry-run", is_flag=True, help="Check every row by the API's rules, send nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
@@ -32,23 +45,28 @@ UPLOADS_AT_ONCE = 4
 def upload(
     paths: tuple[Path, ...],
     category: str,
-    mrp: str,
-    price: str,
-    gst: str,
+    mrp: str | None,
+    price: str | None,
+    gst: str | None,
+    columns: tuple[str, ...],
+    decimals: DecimalSign | None,
     dry_run: bool,
     wait: bool,
     as_json: bool,
     client: Client,
 ) -> None:
-    """Upload PATHS (photos, folders of photos, a products.csv) and create their products.
+    """Upload PATHS (photos, folders of photos, a spreadsheet) and create their products.
 
-    A CSV has the API's fields as columns: category, raw_image (a URL, or a file beside the CSV),
-    mrp, price, and discount, gst if you like; in UTF-8, with commas, semicolons or tabs between
-    them. Ends with 1 when a row was refused or a product failed.
+    A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
+    Its columns are known by their names: sku, name, view, category, image (an address, or a file
+    beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends with 1
+    when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
-    defaults = {"category": category, "mrp": mrp, "price": price, "gst": gst}
-    rows = read_rows(paths, defaults)
+    given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
+    defaults = {name: value for name, value in given.items() if value is not None}
+    sheets = Sheets(_mapping(columns), decimals)
+    rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     if dry_run:
         raise SystemExit(_report_dry_run(rows, console))
     created, refused = send(client, rows, console)
@@ -61,6 +79,19 @@ def upload(
         _report(products, refused, console)
     failed = any(product["status"] == "failed" for product in products)
     raise SystemExit(1 if refused or failed else 0)
+
+
+def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
+    """Raises BadParameter for what is not NAME=FIELD."""
+    pairs = [text.rpartition("=") for text in columns]
+    for name, sign, to in pairs:
+        if not sign or to not in FIELDS:
+            raise click.BadParameter(f"{name or to}: must be NAME=FIELD", param_hint="--column")
+    return {name: to for name, _, to in pairs}
+
+
+def _note(note: str, console: Console) -> None:
+    console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
 
 
 def send(client: Client, rows: list[Row], console: Console) -> tuple[list[Json], list[Row]]:

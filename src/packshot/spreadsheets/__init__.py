@@ -26,6 +26,7 @@ from packshot.spreadsheets.matching import (
 )
 from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Choices, Import, ProductRow
@@ -55,6 +56,7 @@ __all__ = [
     "Table",
     "match_photos",
     "name_photos",
+    "path_parts",
     "read_products",
     "read_table",
     "sort_files",

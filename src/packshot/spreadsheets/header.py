@@ -37,6 +37,8 @@ _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
+#: With the number that a doubled name gets it is still a name of an attribute: 100 characters.
+_LONGEST_COLUMN: Final = 90
 _SEARCHED_ROWS: Final = 30
 
 
@@ -121,6 +123,8 @@ def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
     for place in range(width):
         text = " ".join(header.cell(place).split())
         if text or (place in used and place < len(header.cells)):
+            if len(text) > _LONGEST_COLUMN:
+                text = text[: _LONGEST_COLUMN - 1] + "…"
             name = _unique(text or f"column {column_letter(place)}", names)
             names.add(name)
             columns.append(Column(place, column_letter(place), name))
