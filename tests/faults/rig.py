@@ -33,6 +33,7 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import normalised_key, preview_key, variant_key
+from packshot.products.shop import MARK
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue
@@ -234,6 +235,7 @@ def _objects_at_odds(
     wanted |= {preview_key(key, side) for key in wanted for side in PREVIEW_SIDES}
     yield from (f"object {key} is missing" for key in sorted(wanted - keys))
     possible = {key for one in products if one.status != "pending_review" for key in _all_keys(one)}
+    possible.add(MARK)  # the shop's own
     yield from (f"object {key} belongs to nobody" for key in sorted(keys - wanted - possible))
 
 
