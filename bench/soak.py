@@ -419,8 +419,8 @@ def _cost(database: Database, count: int) -> float:
     queue, claims = DatabaseQueue(database, 60), Claims(database, 60, wanted=3)
     done, began = 0, time.perf_counter()
     while done < count:
-        for message in queue.lease(8):
-            claim = claims.take(message.product_id)
+        for _ in queue.lease(8):
+            claim = claims.take()
             if not isinstance(claim, Claim):
                 continue
             claims.save_analysis(claim, "gemini", analysis_of(3).model_dump())

@@ -348,10 +348,10 @@ def test_a_row_written_by_hand_is_queued_when_asked(
         )
     (row,) = catalog.products().products
     assert row.status == "pending"
-    assert not isinstance(claims.take(row.id), Claim)
+    assert not isinstance(claims.take(), Claim)
     catalog.enhance(row.id, who="ann")
     assert queue.waiting == [row.id]
-    assert isinstance(claims.take(row.id), Claim)
+    assert isinstance(claims.take(), Claim)
 
 
 def test_the_documents_queries_run_as_printed(catalog: Catalog, claims: Claims) -> None:

@@ -40,9 +40,7 @@ def set_product(database: Database, **values: object) -> None:
 
 def test_one_of_many_gets_it(claims: Claims, product_id: int) -> None:
     got: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: got.append(claims.take(product_id))) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=lambda: got.append(claims.take())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,7 +56,7 @@ def test_a_fresh_claim_tells_what_it_found(claims: Claims, product_id: int) -> N
 
 def test_a_held_product_says_when_to_look_again(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
-    later = claims.take(product_id)
+    later = claims.take()
     assert isinstance(later, NotNow)
     assert LEASE - 10 < later.seconds <= LEASE
 
@@ -93,7 +91,7 @@ def test_a_saved_step_begins_the_lease_anew(claims: Claims, product_id: int, ste
         claims.save_analysis(claim, "local", {})
     else:
         claims.record_image(claim, record(0))
-    later = claims.take(product_id)
+    later = claims.take()
     assert isinstance(later, NotNow)
     assert later.seconds > LEASE - 10
 
@@ -101,7 +99,7 @@ def test_a_saved_step_begins_the_lease_anew(claims: Claims, product_id: int, ste
 def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
     set_product(claims.database, lease_until=now(3600))
-    assert isinstance(claims.take(product_id), Claim)
+    assert isinstance(claims.take(), Claim)
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])
@@ -113,7 +111,7 @@ def test_a_clock_that_jumps_during_a_lease_is_mended_by_the_heartbeat(
     set_product(claims.database, lease_until=now(LEASE - jump))
     claims.check(claim)
     assert claims.renew([claim]) == []
-    assert isinstance(claims.take(product_id), NotNow)
+    assert isinstance(claims.take(), NotNow)
     claims.complete(claim)
 
 
@@ -121,7 +119,7 @@ def test_a_heartbeat_keeps_it(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     set_product(claims.database, lease_until=now(1))
     assert claims.renew([claim]) == []
-    later = claims.take(product_id)
+    later = claims.take()
     assert isinstance(later, NotNow)
     assert later.seconds > LEASE - 10
 
@@ -135,7 +133,7 @@ def test_five_claims_in_vain_fail_the_product(
         if claim.alone:
             claims.begin(claim)
         set_product(claims.database, lease_until=now(-1))
-    assert isinstance(claims.take(product_id), NothingToDo)
+    assert isinstance(claims.take(), NothingToDo)
     failed = catalog.product(product_id)
     assert (failed.status, failed.error_code) == ("failed", "worker_died")
     assert failed.error is not None
@@ -157,7 +155,7 @@ def test_an_outage_gives_the_attempt_back(
     claims.give_back(claim, 30, Unavailable("the store is away"))
     waiting = catalog.product(product_id)
     assert (waiting.attempts, waiting.error) == (0, "the store is away")
-    later = claims.take(product_id)
+    later = claims.take()
     assert isinstance(later, NotNow)
     assert 20 < later.seconds <= 30
 
@@ -172,11 +170,11 @@ def test_a_refused_variant_is_not_missing(claims: Claims, product_id: int) -> No
 @pytest.mark.parametrize("status", ["pending_review", "approved", "rejected", "failed"])
 def test_only_pending_products_are_taken(claims: Claims, product_id: int, status: str) -> None:
     set_product(claims.database, status=status)
-    assert isinstance(claims.take(product_id), NothingToDo)
+    assert isinstance(claims.take(), NothingToDo)
 
 
 def test_a_deleted_product_leaves_nothing_to_do(claims: Claims) -> None:
-    assert isinstance(claims.take(4711), NothingToDo)
+    assert isinstance(claims.take(), NothingToDo)
 
 
 def test_dying_while_waiting_to_be_alone_costs_no_attempt(
@@ -207,5 +205,5 @@ def test_the_reason_is_the_death_and_not_an_older_error(
         claim = taken(claims, product_id)
         claims.begin(claim)
         set_product(claims.database, lease_until=now(-1))
-    assert isinstance(claims.take(product_id), NothingToDo)
+    assert isinstance(claims.take(), NothingToDo)
     assert catalog.product(product_id).error_code == "worker_died"

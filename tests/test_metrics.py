@@ -56,7 +56,7 @@ def scrape(shop: Shop) -> Samples:
 
 
 def taken(shop: Shop, product_id: int) -> Claim:
-    claim = shop.services.parts.claims.take(product_id)
+    claim = shop.services.parts.claims.take()
     assert isinstance(claim, Claim)
     return claim
 

@@ -60,7 +60,7 @@ def make_due(shop: Shop) -> None:
 
 
 def taken(shop: Shop, product_id: int) -> Claim:
-    claim = shop.services.parts.claims.take(product_id)
+    claim = shop.services.parts.claims.take()
     assert isinstance(claim, Claim)
     return claim
 
@@ -119,12 +119,12 @@ def test_each_turn_of_a_product_is_told(make: ShopMaker) -> None:
 def test_a_product_whose_attempts_are_used_up_is_told(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver, lease_seconds=1)
-        [product_id] = shop.create(row())
+        shop.create(row())
         from packshot.database.models import Product
 
         with shop.services.database.write() as session:
             session.execute(update(Product).values(attempts=5))
-        shop.services.parts.claims.take(product_id)
+        shop.services.parts.claims.take()
         shop.services.webhooks.deliver()
     [(_, body)] = receiver.received
     assert json.loads(body)["data"]["error_code"] == "worker_died"

@@ -34,7 +34,7 @@ from packshot.queues.database import DatabaseQueue
 from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Order, Taken
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
@@ -155,10 +155,10 @@ class FaultyClaims(Claims):
 
     broken = True
 
-    def take(self, product_id: int) -> Taken:
+    def take(self, order: Order = list) -> Taken:
         if self.broken:
             raise ZeroDivisionError
-        return super().take(product_id)
+        return super().take(order)
 
 
 @only_sqlite
@@ -212,11 +212,11 @@ class EndingClaims(Claims):
 
     end: BaseException | None = None
 
-    def take(self, product_id: int) -> Taken:
+    def take(self, order: Order = list) -> Taken:
         end, self.end = self.end, None
         if end is not None:
             raise end
-        return super().take(product_id)
+        return super().take(order)
 
 
 @only_sqlite
@@ -362,6 +362,7 @@ def test_doubled_and_stray_messages_are_harmless(shop: Shop) -> None:
     queue.waiting = [product_id] * 3 + [4711]
     shop.worker(concurrency=2).start()
     until(lambda: shop.status(product_id) == "pending_review" and not queue.waiting)
+    queue.waiting = [4711]  # it was put off while the product was at work, and comes again
     until(lambda: 4711 in queue.finished)
     assert sum(shop.enhancer.asked.values()) == 2
 
@@ -430,6 +431,7 @@ def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
     worker.start()
     until(lambda: bool(shop.enhancer.asked))
     until(lambda: "as many as there are slots" in (worker.broken() or ""))
+    worker.hanging.longest_product = 900.0
     released.set()
     until(lambda: not worker.slots.jobs)
 
@@ -535,7 +537,7 @@ def test_a_stop_gives_back_what_can_not_finish(shop: Shop) -> None:
     assert time.monotonic() - began < 6.5
     product = shop.catalog.product(product_id)
     assert (product.status, product.attempts) == ("pending", 0)
-    assert shop.worker().parts.claims.take(product_id)
+    assert shop.worker().parts.claims.take()
     released.set()
     until(lambda: worker.slots._idle._value == worker.slots.count)  # it is done with the database
 
@@ -602,7 +604,7 @@ def test_a_product_whose_worker_died_runs_alone() -> None:
     inside.wait(2)
     threads += [threading.Thread(target=alone)]
     threads[1].start()
-    until(lambda: room.waiting_alone == 1)
+    until(lambda: len(room.waiting_alone) == 1)
     threads += [threading.Thread(target=normal, args=("last", 0.0))]
     threads[2].start()
     for thread in threads:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
+from packshot.download.places import Places
 from packshot.enhancers.contract import Enhancer, Ledger
 from packshot.errors import PackshotError
 from packshot.pictures.child_processes import Pixels
@@ -109,8 +110,8 @@ def build(settings: Settings) -> Services:
     enhancer = choose_enhancer(settings, ledger, pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
-    fetcher = Fetcher(settings.raw_image_hosts)
-    raw_images = RawImages(storage, raw_buckets(settings), fetcher)
+    downloads = Places(Fetcher(settings.raw_image_hosts), settings.concurrency)
+    raw_images = RawImages(storage, raw_buckets(settings), downloads)
     parts = Parts(
         claims=Claims(database, settings.lease_seconds, wanted, outbox),
         read_raw=raw_images.read,

@@ -127,10 +127,10 @@ class Histories(RuleBasedStateMachine):
         self._take(Message(data.draw(st.sampled_from(sorted(self.tokens)))))
 
     def _take(self, message: Message) -> None:
-        claim = self.claims.take(message.product_id)
+        claim = self.claims.take()
         if isinstance(claim, Claim):
-            assert self.tokens[message.product_id] is None, "two workers on one product"
-            self.tokens[message.product_id] = claim.token
+            assert self.tokens[claim.product_id] is None, "two workers on one product"
+            self.tokens[claim.product_id] = claim.token
             self.held.append(Strand(message, claim, self.parts))
             if claim.alone:
                 self.claims.begin(claim)

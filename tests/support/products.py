@@ -26,8 +26,10 @@ def record(variant: int) -> ImageRecord:
 
 
 def taken(claims: Claims, product_id: int) -> Claim:
-    claim = claims.take(product_id)
+    """The claim of the next product, which is to be this one."""
+    claim = claims.take()
     assert isinstance(claim, Claim)
+    assert claim.product_id == product_id
     return claim
 
 

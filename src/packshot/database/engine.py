@@ -133,7 +133,7 @@ class Database:
                 if self._file is not None:
                     self._file.check_log(connection.info)
             if lasting and self._to_disk is not None:
-                self._to_disk(None)
+                self._to_disk()
         self._check_file()  # what was written to a file that is gone is not acknowledged
 
     @contextmanager

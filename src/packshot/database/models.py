@@ -134,6 +134,8 @@ class Product(Base):
     __table_args__ = (
         # The queue: what is due, oldest first.
         Index("ix_products_queue", "status", "queued_at", "id"),
+        # The same for each key.
+        Index("ix_products_turn", "status", "submitted_by", "queued_at", "id"),
         # The lists: newest first, by status, batch or category.
         Index("ix_products_status_id", "status", "id"),
         Index("ix_products_batch_id_id", "batch_id", "id"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
-from packshot.database.together import Together
+from packshot.database.shared_run import SharedRun
 from packshot.errors import SettingsError, Unavailable
 
 BUSY_SECONDS = 10  # how long a writer waits for another one, in this process and beside it
@@ -36,7 +36,7 @@ class Turn:
         self._lock.release()
 
 
-def syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
+def syncing(path: Path, sync: Callable[[int], None]) -> SharedRun:
     """SQLite's write-ahead log to the disk, once for all threads that commit together.
 
     With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
@@ -45,11 +45,11 @@ def syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
     commit. No log means that all of it was checkpointed, and with that synced.
     """
 
-    def to_disk(calls: Sequence[None]) -> Sequence[None]:
+    def to_disk() -> None:
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return calls
+            return
         except OSError as error:
             raise Unavailable(f"the database's log can't be opened: {error}") from error
         try:
@@ -58,9 +58,8 @@ def syncing(path: Path, sync: Callable[[int], None]) -> Together[None, None]:
             raise Unavailable(f"the database's log can't be saved to the disk: {error}") from error
         finally:
             os.close(descriptor)
-        return calls
 
-    return Together(to_disk)
+    return SharedRun(to_disk)
 
 
 def _make_folder(folder: Path) -> None:

@@ -119,12 +119,14 @@ class Fetcher:
         """Raise a permanent `FetchError` for an address that can't be fetched, by its text."""
         check_url(url, self._allowed_hosts)
 
-    def fetch(self, url: str) -> bytes:
+    def fetch(self, url: str, seconds: float | None = None) -> bytes:
         """The bytes behind `url`, at most `limits.max_bytes`; not yet known to be a picture.
 
-        Raises `FetchError`: `retryable` says whether it may work later, `retry_after` when.
+        `seconds` in place of `limits.total`, if that is more. Raises `FetchError`: `retryable` says
+        whether it may work later, `retry_after` when.
         """
-        deadline = _Deadline(time.monotonic() + self._limits.total)
+        total = min(seconds or self._limits.total, self._limits.total)
+        deadline = _Deadline(time.monotonic() + total)
         page = check_url(url, self._allowed_hosts)
         for _ in range(self._limits.redirects + 1):
             answer = self._ask(page, deadline)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
-from typing import Final
 
 from sqlalchemy import Select, and_, func, not_, select
 
@@ -15,27 +13,21 @@ from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.queues.contract import Depth, Message
 
-#: Candidates looked at for each one wanted, so that many processes seldom pick the same.
-CANDIDATES_EACH: Final = 4
-
 
 class DatabaseQueue:
     """The products that wait for work, oldest first.
 
-    `lease` only names candidates: taking one is the claim's compare-and-set, which is also what
-    extends, releases and finishes it. So `send`, `extend` and `done` have nothing to do.
+    `lease` only says that they wait: the claim takes one, and is also what extends, releases and
+    finishes it. So `send`, `extend` and `done` have nothing to do.
     """
 
     name = "database"
     is_external = False
     wait_seconds = 0.5
 
-    def __init__(
-        self, database: Database, lease_seconds: float, rng: random.Random | None = None
-    ) -> None:
+    def __init__(self, database: Database, lease_seconds: float) -> None:
         self._database = database
         self._lease_seconds = lease_seconds
-        self._rng = rng or random.Random()
         self._sent = threading.Event()
 
     def send(self, product_ids: Sequence[int]) -> set[int]:
@@ -51,8 +43,7 @@ class DatabaseQueue:
 
     def _candidates(self, limit: int) -> list[Message]:
         with self._database.read() as session:
-            ids = list(session.scalars(self.oldest_waiting(limit * CANDIDATES_EACH)))
-        return [Message(id_) for id_ in self._rng.sample(ids, min(limit, len(ids)))]
+            return [Message(id_) for id_ in session.scalars(self.oldest_waiting(limit))]
 
     def oldest_waiting(self, limit: int) -> Select[int]:
         """The query that is this queue; the index `ix_products_queue` answers it in order."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, null, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
@@ -24,8 +24,7 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
-    is_due,
-    lease_is_free,
+    is_waiting_for_work,
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
@@ -34,9 +33,12 @@ from packshot.webhooks.outbox import Outbox
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
+#: When none can be claimed, so many of the oldest are asked when they can.
+LOOK_AHEAD = 100
 #: Different reasons of a rejected round that the enhancer is given for the next one.
 COMPLAINTS = 10
 
+IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"
     " the picture is probably broken: upload it again, re-saved as JPEG"
@@ -72,6 +74,7 @@ class Claim:
     category: str
     raw_image: str
     namespace: str
+    submitted_by: str | None  # the name of the key it came with
     round: int
     wanted: int
     instructions: str | None
@@ -105,19 +108,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class NotNow:
-    """Another worker has claimed it, or it is not due yet: look again after `seconds`."""
+    """Every product that waits is claimed or not due yet: look again after `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class NothingToDo:
-    """There is no such product, or it is not waiting for work: the message can go."""
-
-    why: str
+    """No product waits for work: the message can go."""
 
 
 Taken: TypeAlias = Claim | NotNow | NothingToDo
+Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
+Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
 
 
 @dataclass(frozen=True)
@@ -155,30 +158,50 @@ class Claims:
 
     # -- take --------------------------------------------------------------------------------
 
-    def take(self, product_id: int) -> Taken:
-        """Claim a product if it is free and due. Counts the attempt; after five it fails.
+    def take(self, order: Order = list) -> Taken:
+        """Claim the next product: the one that waits longest, of the key whose turn it is.
 
-        The attempt of a claim that is to run `alone` is counted by `begin`.
+        Counts the attempt; after five the product fails. The attempt of a claim that is to run
+        `alone` is counted by `begin`.
         """
-        query = select(Product, lease_is_free(self.lease_seconds), is_due(), now())
         # A power cut frees it anyway: nobody waits for the disk.
         with self.database.write(lasting=False) as session:
-            found = session.execute(
-                query.where(Product.id == product_id).with_for_update()
-            ).one_or_none()
-            if found is None:
-                return NothingToDo("no such product")
-            product, free, due, moment = found
-            if product.status != PENDING:
-                return NothingToDo(f"it is {product.status}")
-            if product.queued_at is None:
-                return NothingToDo("nobody asked for it: POST /api/products/{id}/enhance queues it")
-            if not free or (not due and product.attempts < MAX_ATTEMPTS):
-                return NotNow(_seconds_until_free(product, moment))
-            if product.attempts >= MAX_ATTEMPTS:
-                self._give_up(session, product)
-                return NothingToDo("its attempts are used up")
-            return self._claim(session, product)
+            for key in order(self._waiting_keys(session)):
+                while (product := session.scalar(self._oldest_of(key))) is not None:
+                    if product.attempts < MAX_ATTEMPTS:
+                        return self._claim(session, product)
+                    self._give_up(session, product)
+            return self._why_none(session)
+
+    def _waiting_keys(self, session: Session) -> Sequence[Key]:
+        """The keys of all pending products, by one look into the index for each key."""
+        queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
+        first = queued.where(key.is_not(None)).order_by(key).limit(1)
+        keys = select(first.scalar_subquery().label("key")).cte("keys", recursive=True)
+        following = first.where(key > keys.c.key).scalar_subquery()
+        keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
+        without = select(null()).where(queued.where(key.is_(None)).exists())
+        named = select(keys.c.key).where(keys.c.key.is_not(None))
+        return session.scalars(without.union_all(named)).all()
+
+    def _oldest_of(self, key: Key) -> Select[Any]:
+        waiting = is_waiting_for_work(self.lease_seconds)
+        of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
+        oldest_first = select(Product).where(waiting, of_key)
+        oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)
+        return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
+
+    def _why_none(self, session: Session) -> NotNow | NothingToDo:
+        """Whether a product waits that may be claimed later, and when that may be."""
+        oldest = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
+        rows = session.execute(oldest.order_by(Product.queued_at).limit(LOOK_AHEAD)).all()
+        if not rows:
+            return NothingToDo()
+        waits = [
+            max((until - moment).total_seconds() for until in (lease, pause, moment) if until)
+            for lease, pause, moment in rows
+        ]
+        return NotNow(max(1.0, min(waits)))
 
     def _give_up(self, session: Session, product: Product) -> None:
         if product.token is not None or product.error_code is None:  # its last claim died
@@ -209,6 +232,7 @@ class Claims:
             category=product.category,
             raw_image=product.raw_image,
             namespace=product.media_namespace,
+            submitted_by=product.submitted_by,
             round=product.round,
             wanted=this_round.wanted,
             instructions=this_round.instructions,
@@ -230,6 +254,7 @@ class Claims:
         """
         with self._fenced(claim) as (_, product):
             product.attempts = claim.attempts
+            product.queued_at = now()  # should it end the process, those beside it go first then
 
     # -- keep --------------------------------------------------------------------------------
 
@@ -366,11 +391,6 @@ class Claims:
 
 def _lost(claim: Claim) -> LostClaim:
     return LostClaim(f"product {claim.product_id} was taken over by another worker")
-
-
-def _seconds_until_free(product: Product, moment: Any) -> float:
-    waits = [until - moment for until in (product.lease_until, product.not_before) if until]
-    return max(1.0, *(wait.total_seconds() for wait in waits)) if waits else 1.0
 
 
 def _complaints(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:

@@ -60,10 +60,10 @@ class Drain:
 
     def _give_back_all(self) -> None:
         jobs = self.slots.take_all()
-        self.left_behind = len(jobs)
         try:
             self.retries.give_back_all(jobs)
         except PackshotError as error:
             log.warning("%d products come back when their leases end: %s", len(jobs), error)
         except BaseException:
             log.exception("%d products come back when their leases end", len(jobs))
+        self.left_behind = len(jobs)

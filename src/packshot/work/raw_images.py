@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from packshot.download.fetcher import Fetcher
+from packshot.download.places import Places
 from packshot.errors import FetchError
 from packshot.storage import RawBuckets, Storage, parse_s3_url, read_own
 from packshot.storage.s3_addresses import check_object_key
@@ -17,7 +18,7 @@ FORMS = "must be https://, http://, s3:// or the raw_image an upload answered"
 class RawImages:
     """Our own objects and sellers' buckets are read directly; the rest are strangers' addresses."""
 
-    def __init__(self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher) -> None:
+    def __init__(self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | Places) -> None:
         self._storage, self._buckets, self._fetcher = storage, buckets, fetcher
 
     def check(self, raw_image: str) -> None:

@@ -20,19 +20,22 @@ class Room:
         self.changed = threading.Condition()
         self.longest_wait = longest_wait
         self.inside = 0
-        self.waiting_alone = 0
+        self.waiting_alone: list[object] = []  # in the order in which they came
         self.alone = False
 
     @contextmanager
     def enter(self, alone: bool) -> Iterator[None]:
+        me = object()
         with self.changed:
-            self.waiting_alone += alone
-            while not self._may_enter(alone):
-                left_before = self.inside
-                left = self.changed.wait(self.longest_wait)
-                if not left and alone and self.inside == left_before:
+            if alone:
+                self.waiting_alone.append(me)
+            while not self._may_enter(me):
+                inside_before = self.inside
+                changed = self.changed.wait(self.longest_wait)
+                if not changed and alone and self.inside == inside_before:
                     break
-            self.waiting_alone -= alone
+            if alone:
+                self.waiting_alone.remove(me)
             self.inside += 1
             self.alone = alone and self.inside == 1
             self.changed.notify_all()
@@ -44,7 +47,7 @@ class Room:
                 self.alone = False
                 self.changed.notify_all()
 
-    def _may_enter(self, alone: bool) -> bool:
-        if alone:
-            return self.inside == 0
-        return not self.alone and not self.waiting_alone
+    def _may_enter(self, me: object) -> bool:
+        if self.waiting_alone:
+            return self.inside == 0 and self.waiting_alone[0] is me
+        return not self.alone

@@ -26,6 +26,7 @@ from packshot.work.parts import Parts
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import Room
 from packshot.work.slots import Job, Slots, start_thread
+from packshot.work.turns import Turns
 
 log = logging.getLogger("packshot.worker")
 
@@ -74,6 +75,7 @@ class Worker:
         self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock)
         self.room = Room()
+        self.turns = Turns(clock)
         self.loops = Loops(self.silence, clock, chance)
 
     # -- life --------------------------------------------------------------------------------
@@ -161,22 +163,26 @@ class Worker:
         except Unavailable:
             raise
         except BaseException:
-            log.exception("unexpected error: product %d was not claimed", message.product_id)
+            log.exception("unexpected error: no product was claimed")
             return False
 
     def _begin(self, message: Message) -> bool:
-        """Claim the product and give it to a slot; False when it needs none."""
+        """Claim the next product and give it to a slot; False when none is due.
+
+        A message says that a product waits. Which one is next, the database says: the message
+        ends with that one, and another one's message brings its own product.
+        """
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
             return False
-        taken = self.parts.claims.take(message.product_id)
+        taken = self.parts.claims.take(self.turns.order)
         if isinstance(taken, NothingToDo):
-            log.info("nothing to do for product %d: %s", message.product_id, taken.why)
             self.queue.done([message])
         elif isinstance(taken, NotNow):
             self.queue.extend([message], min(taken.seconds, LONGEST_MESSAGE_DELAY))
         else:
             log.info("Received message for product_id: %d", taken.product_id)
+            self.turns.begin(taken)
             self.slots.give(Job(message, taken))
             return True
         return False
@@ -186,6 +192,7 @@ class Worker:
     def _work_on(self, job: Job) -> None:
         with logs.about(product_id=job.claim.product_id):
             self._guard(job, lambda: self._run_leaving_nothing(job))
+        self.turns.end(job.claim)
 
     def _run_leaving_nothing(self, job: Job) -> None:
         """A product that was deleted meanwhile: what was stored of it since is removed."""
@@ -236,6 +243,7 @@ class Worker:
             self.hanging.replace(job, self._retry_hung)
 
     def _retry_hung(self, job: Job, error: PackshotError) -> None:
+        self.turns.end(job.claim)
         self._guard(job, lambda: self.retries.after(job, error))
 
     def _renew_messages(self) -> None:

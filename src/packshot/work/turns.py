@@ -1,0 +1,48 @@
+"""Whose turn it is: the keys that products were submitted with share the slots' time equally."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from packshot.work.claims import Claim, Key
+
+
+class Turns:
+    """The key whose products used the slots of this process least comes first.
+
+    One key alone may use all slots. A key that had nothing waiting does not save up its turns: when
+    it comes back, it starts level with the key that was served last.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._used: dict[Key, float] = {}  # seconds of slots that ended products took
+        self._running: dict[str, tuple[Key, float]] = {}  # token -> key, and when it began
+        self._least = 0.0  # what the key that was served last had used then
+        self._lock = threading.Lock()
+
+    def order(self, keys: Sequence[Key]) -> list[Key]:
+        """These keys, the next one first."""
+        with self._lock:
+            return sorted(keys, key=self._seconds)
+
+    def begin(self, claim: Claim) -> None:
+        with self._lock:
+            key = claim.submitted_by
+            self._least = max(self._least, self._seconds(key))
+            self._used[key] = max(self._least, self._used.get(key, 0.0))
+            self._running[claim.token] = (key, self._clock())
+
+    def end(self, claim: Claim) -> None:
+        """May be called twice."""
+        with self._lock:
+            key, began = self._running.pop(claim.token, (claim.submitted_by, self._clock()))
+            self._used[key] = self._used.get(key, 0.0) + self._clock() - began
+
+    def _seconds(self, key: Key) -> float:
+        """Used so far; a product at work counts for a second more, so that it counts at once."""
+        running = [began for of_key, began in self._running.values() if of_key == key]
+        at_work = sum(1.0 + self._clock() - began for began in running)
+        return max(self._least, self._used.get(key, 0.0)) + at_work
