@@ -6,6 +6,8 @@ APP := $(VENV)/.app-installed
 DEV := $(VENV)/.dev-installed
 BENCH := .venv-bench/.installed
 AWS := .venv-aws/.installed
+BIOME := .venv-biome/node_modules/.bin/biome
+BIOME_VERSION := 2.6.8
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The tests start hundreds of processes: without compiled files each would compile Packshot anew.
 export PYTHONDONTWRITEBYTECODE =
@@ -13,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE =
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
-.PHONY: help demo model run test test-extra check format lock chromium bench soak clean audit
+.PHONY: help demo model run test test-extra check check-desk format lock chromium bench soak clean audit
 help:
 	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
 	@echo "make test            install what the tests need and run them: five minutes"
@@ -72,6 +74,18 @@ check: $(DEV)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-desk; \
+	  elif [ "$(NEED_NODE)" ]; then echo "check: npm is missing, so the desk's JavaScript was not checked"; exit 1; \
+	  else echo "== The desk's JavaScript is not checked: npm is not installed"; fi
+
+# The desk's JavaScript: biome.json says which rules.
+check-desk: $(BIOME)
+	@$(BIOME) check --error-on-warnings --log-level=warn
+
+$(BIOME): Makefile
+	@echo "== Installing what checks the desk's JavaScript (once)"
+	@npm install --silent --no-save --no-package-lock --prefix .venv-biome @biomejs/biome@$(BIOME_VERSION) >/dev/null
+	@touch $@
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
@@ -85,6 +99,7 @@ audit:
 format: $(DEV)
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(BIOME); $(BIOME) check --write --log-level=error; fi
 
 $(BENCH): requirements.txt requirements-bench.txt
 	@echo "== Installing what the benchmarks compare with (once)"

@@ -48,17 +48,6 @@ MOVES: Final[dict[str, frozenset[str]]] = {
     FAILED: frozenset({PENDING}),
 }
 
-#: Reasons a reviewer may give; `superseded` is ours: a redo closed the picture's round.
-REASONS: Final = (
-    "wrong_product",
-    "colour",
-    "text_damaged",
-    "edges",
-    "background",
-    "other",
-    "superseded",
-)
-
 
 class Base(DeclarativeBase):
     metadata = MetaData(

@@ -21,6 +21,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
+from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox
 
@@ -133,7 +134,7 @@ def _open_round_if_none(session: Session, product: Product, wanted: int) -> None
 
 
 def _close_round(session: Session, product: Product, who: str) -> None:
-    superseded = Verdict(REJECTED, who, "superseded")
+    superseded = Verdict(REJECTED, who, SUPERSEDED)
     for image in _images(session, product):
         if image.status == PENDING:
             _decide(session, product, image, superseded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
@@ -16,9 +16,11 @@ from werkzeug.wrappers import Response as AnyResponse
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
 from packshot.errors import NotFound
+from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
+from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
-from packshot.web.api.schemas import MAX_ID, Reason, present
+from packshot.web.api.schemas import MAX_ID, present
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
@@ -46,7 +48,7 @@ class Filters(Filter):
             status=asked if asked in PRODUCT_STATUSES else status,
             category=_category(request.args.get("category")),
             batch=batch if BATCH.fullmatch(batch) else None,
-            reason=reason if reason in get_args(Reason) else None,
+            reason=reason if reason in REASON_WORDS else None,
         )
 
     def as_dict(self) -> dict[str, str]:
@@ -209,12 +211,15 @@ def _page(
                 "filters": filters.as_dict(),
                 "state": _state(filters),
                 "caller": caller().name,
+                "reasons": REASON_WORDS,
+                "preview_sides": PREVIEW_SIDES,
             },
             caller=caller(),
             may_review=caller().may("review"),
             may_submit=caller().may("submit"),
             signed_in=caller().via == "session",
             version=packshot.__version__,
+            preview_sides=PREVIEW_SIDES,
             **more,
         )
     )

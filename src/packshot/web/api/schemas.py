@@ -23,6 +23,7 @@ from packshot.download.fetcher import redacted
 from packshot.enhancers.contract import ADJUSTMENTS
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
+from packshot.products.reasons import Reason
 from packshot.products.views import (
     AmountOut,
     CorrectionOut,
@@ -72,7 +73,6 @@ OPPOSITES = (
     ("tighter", "looser"),
     ("keep_background", "cut_out"),
 )
-Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
 
 def _whole(value: Any) -> Any:

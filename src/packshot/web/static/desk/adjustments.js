@@ -4,10 +4,22 @@ import { h } from "./dom.js";
 
 /** Pairs that exclude each other, and what stands alone. */
 const CHOICES = [
-  [["lighter", "Lighter"], ["darker", "Darker"]],
-  [["warmer", "Warmer"], ["cooler", "Cooler"]],
-  [["tighter", "Closer"], ["looser", "More room"]],
-  [["keep_background", "Keep the background"], ["cut_out", "Cut it out anyway"]],
+  [
+    ["lighter", "Lighter"],
+    ["darker", "Darker"],
+  ],
+  [
+    ["warmer", "Warmer"],
+    ["cooler", "Cooler"],
+  ],
+  [
+    ["tighter", "Closer"],
+    ["looser", "More room"],
+  ],
+  [
+    ["keep_background", "Keep the background"],
+    ["cut_out", "Cut it out anyway"],
+  ],
   [["straighten", "Straighten"]],
 ];
 export const NAMES = Object.fromEntries(CHOICES.flat());
@@ -18,17 +30,21 @@ export function adjustmentFields() {
     "fieldset",
     { class: "adjustments" },
     h("legend", {}, "Make it again, but"),
-    CHOICES.map((pair) => pair.map(([name, label]) => h(
-      "label",
-      { class: "choice" },
-      h("input", {
-        type: "checkbox",
-        name: "adjustments",
-        value: name,
-        onchange: (event) => event.target.checked && clearOthers(event.target, pair),
-      }),
-      h("span", {}, label),
-    ))),
+    CHOICES.map((pair) =>
+      pair.map(([name, label]) =>
+        h(
+          "label",
+          { class: "choice" },
+          h("input", {
+            type: "checkbox",
+            name: "adjustments",
+            value: name,
+            onchange: (event) => event.target.checked && clearOthers(event.target, pair),
+          }),
+          h("span", {}, label),
+        ),
+      ),
+    ),
   );
 }
 

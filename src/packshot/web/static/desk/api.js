@@ -110,8 +110,8 @@ async function read(response) {
 
 /** Products by the list's query; `{products, next_cursor}`. */
 export async function products(query) {
-  const asked = new URLSearchParams(Object.entries(query).filter(
-    ([, value]) => value !== null && value !== undefined,
-  ));
+  const asked = new URLSearchParams(
+    Object.entries(query).filter(([, value]) => value !== null && value !== undefined),
+  );
   return (await call("GET", `/api/products?${asked}`)).body.data;
 }

@@ -2,9 +2,8 @@
 
 import { button, h } from "./dom.js";
 
-const hasTextField = (element) => element.querySelector(
-  "input:not([type=checkbox]), select, textarea",
-) !== null;
+const hasTextField = (element) =>
+  element.querySelector("input:not([type=checkbox]), select, textarea") !== null;
 
 /** Ask something; resolves with what `answer(form)` gives, or null when it was closed. */
 export function ask({
@@ -27,17 +26,19 @@ export function ask({
         "div",
         { class: "dialog-actions" },
         no && button(no, { onclick: () => dialog.close() }),
-        yes && h(
-          "button",
-          { type: "submit", class: `button ${kind}`, autofocus: !body.some(hasTextField) },
-          yes,
-        ),
+        yes &&
+          h("button", { type: "submit", class: `button ${kind}`, autofocus: !body.some(hasTextField) }, yes),
       ),
     );
     const dialog = h("dialog", { class: wide ? "wide-dialog" : null, "aria-label": title }, form);
     form.addEventListener("submit", () => (result = answer(form)));
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey && !event.isComposing) {
+      if (
+        event.key === "Enter" &&
+        event.target.matches("textarea") &&
+        !event.shiftKey &&
+        !event.isComposing
+      ) {
         event.preventDefault();
         form.requestSubmit();
       }

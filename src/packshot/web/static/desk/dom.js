@@ -7,9 +7,9 @@ const PROPERTIES = new Set(["hidden", "disabled", "checked", "value", "indetermi
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) set(element, name, value);
-  element.append(...children.flat().filter(
-    (child) => child !== null && child !== undefined && child !== false,
-  ));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -47,8 +47,13 @@ export function button(text, { icon: picture, key: shortcut, kind = "", ...props
 }
 
 /** As `aria-keyshortcuts` wants them: alternatives with a space between, modifiers in full. */
-const ARIA = [["⇧", "Shift+"], ["Ctrl+", "Control+"], [/^Esc$/, "Escape"]];
-const ariaKeys = (shortcut) => (shortcut ? ARIA.reduce((text, [from, to]) => text.replace(from, to), shortcut) : null);
+const ARIA = [
+  ["⇧", "Shift+"],
+  ["Ctrl+", "Control+"],
+  [/^Esc$/, "Escape"],
+];
+const ariaKeys = (shortcut) =>
+  shortcut ? ARIA.reduce((text, [from, to]) => text.replace(from, to), shortcut) : null;
 
 export const $ = (id) => document.getElementById(id);
 
@@ -68,7 +73,12 @@ export function letGo(event) {
   if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();
 }
 
+/** A listener that runs something and then lets go of the button. */
+export const press = (run) => (event) => {
+  run(event);
+  letGo(event);
+};
+
 /** A random name. (`crypto.randomUUID` is missing on plain http.) */
-export const unique = () => [...crypto.getRandomValues(
-  new Uint8Array(16),
-)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const unique = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

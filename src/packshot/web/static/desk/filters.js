@@ -1,7 +1,8 @@
 // The filters above a list: plain links and one form, so that the address says what is shown.
 
 import { h, icon } from "./dom.js";
-import { REASONS, STATUS, count, reasonWords } from "./words.js";
+import { REASONS, reasonWords } from "./facts.js";
+import { count, STATUS } from "./words.js";
 
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
@@ -20,14 +21,16 @@ export class Filters {
   /** Draw with fresh counts, unless the reviewer is choosing right now. */
   show(state) {
     if (this.root.contains(document.activeElement)) return;
-    this.root.replaceChildren(h(
-      "div",
-      { class: "filters" },
-      this.tabs.length ? this.#tabs(state) : null,
-      this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
-      this.#reason(state),
-      this.#batch(),
-    ));
+    this.root.replaceChildren(
+      h(
+        "div",
+        { class: "filters" },
+        this.tabs.length ? this.#tabs(state) : null,
+        this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
+        this.#reason(state),
+        this.#batch(),
+      ),
+    );
   }
 
   #tabs(state) {
@@ -37,7 +40,10 @@ export class Filters {
       this.tabs.map((status) =>
         h(
           "a",
-          { href: this.#link({ status, reason: "" }), "aria-current": status === this.filters.status ? "true" : null },
+          {
+            href: this.#link({ status, reason: "" }),
+            "aria-current": status === this.filters.status ? "true" : null,
+          },
           STATUS[status],
           h("span", { class: "tab-count" }, count(state.statuses[status] ?? 0)),
         ),
@@ -49,18 +55,19 @@ export class Filters {
   #reason(state) {
     const { reasons } = state;
     const counts = REASONS.filter(([code]) => code in reasons).map(([code]) => [code, reasons[code]]);
-    return (counts.length || this.filters.reason) && this.#choice("reason", "Reason", "Any reason", counts, reasonWords);
+    return (
+      (counts.length || this.filters.reason) &&
+      this.#choice("reason", "Reason", "Any reason", counts, reasonWords)
+    );
   }
 
   /** A menu of `[value, count]`; choosing one is a new address. */
   #choice(name, label, all, counts, words = (value) => value) {
     const chosen = this.filters[name] ?? "";
     const missing = chosen && !counts.some(([value]) => value === chosen) ? [[chosen, 0]] : [];
-    const options = [...counts, ...missing].map(([value, n]) => h(
-      "option",
-      { value, selected: value === chosen },
-      `${words(value)} (${count(n)})`,
-    ));
+    const options = [...counts, ...missing].map(([value, n]) =>
+      h("option", { value, selected: value === chosen }, `${words(value)} (${count(n)})`),
+    );
     return h(
       "label",
       { class: "filter-choice" },

@@ -1,8 +1,9 @@
 // One product as frames: its raw photo and its pictures, built and decoded before they are shown.
 
 import { h, icon } from "./dom.js";
+import { LARGE, SMALL } from "./facts.js";
 
-/** A picture's address for a size: 320, 1600 or "original". */
+/** A picture's address for a size: SMALL, LARGE or "original". */
 export function address(picture, size) {
   if (!picture) return null;
   return (size === "original" ? picture.media_url : picture.previews?.[size]) ?? picture.media_url;
@@ -14,29 +15,32 @@ export function address(picture, size) {
  */
 export function image(picture, size, alt, { fits = null, ...more } = {}) {
   const first = address(picture, size);
-  if (!first) return h(
-    "span",
-    { class: "no-picture" },
-    picture?.removed_at ? "Removed to save space" : "No picture yet",
-  );
+  if (!first)
+    return h(
+      "span",
+      { class: "no-picture" },
+      picture?.removed_at ? "Removed to save space" : "No picture yet",
+    );
   const element = h("img", { alt, decoding: "async", draggable: "false", ...more });
   element.addEventListener("error", () => {
     const last = address(picture, "original");
     if (element.getAttribute("src") !== last) original(element, last);
-    else element.replaceWith(h(
-      "span",
-      { class: "no-picture" },
-      icon("warning"),
-      "This picture can't be loaded",
-    ));
+    else
+      element.replaceWith(
+        h("span", { class: "no-picture" }, icon("warning"), "This picture can't be loaded"),
+      );
   });
-  if (fits && picture.previews?.[320]) {
+  if (fits && picture.previews?.[SMALL]) {
     element.sizes = `${fits}px`;
-    element.srcset = `${address(picture, 320)} 320w, ${address(picture, 1600)} 1600w`;
+    element.srcset = sourceSet(picture);
   }
   element.src = first;
   return element;
 }
+
+/** The `srcset` of a picture's previews. */
+export const sourceSet = (picture) =>
+  [SMALL, LARGE].map((side) => `${address(picture, side)} ${side}w`).join(", ");
 
 function original(element, url) {
   element.removeAttribute("srcset");
@@ -50,7 +54,7 @@ export function rawPicture(product) {
   const key = product.raw_image.slice("/media/".length);
   return {
     media_url: product.raw_image,
-    previews: { 320: `/media/previews/${key}-320.jpg`, 1600: `/media/previews/${key}-1600.jpg` },
+    previews: Object.fromEntries([SMALL, LARGE].map((side) => [side, `/media/previews/${key}-${side}.jpg`])),
   };
 }
 
@@ -86,8 +90,9 @@ export class Card {
   /** Be about a newer state of the same pictures; false when it has others, which nobody has seen here. */
   take(product) {
     const before = this.product.images;
-    const same = product.images.length === before.length
-      && product.images.every((picture, place) => picture.id === before[place].id);
+    const same =
+      product.images.length === before.length &&
+      product.images.every((picture, place) => picture.id === before[place].id);
     if (!same) return false;
     const decided = product.images.some((picture, place) => picture.status !== before[place].status);
     this.product = product;
@@ -103,31 +108,27 @@ export class Card {
       h(
         "div",
         { class: "view" },
-        image(rawPicture(this.product), 1600, alt, { class: "picture", decoding: "sync", fits: this.side }),
+        image(rawPicture(this.product), LARGE, alt, { class: "picture", decoding: "sync", fits: this.side }),
       ),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
-    const over = rawPicture(this.product) && image(
-      rawPicture(this.product),
-      1600,
-      "",
-      { class: "over", decoding: "sync", fits: this.side },
-    );
+    const over =
+      rawPicture(this.product) &&
+      image(rawPicture(this.product), LARGE, "", { class: "over", decoding: "sync", fits: this.side });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
       h(
         "div",
         { class: "view" },
-        image(
-          picture,
-          1600,
-          `${this.product.category}, enhanced: ${titleOf(picture)}`,
-          { class: "picture", decoding: "sync", fits: this.side },
-        ),
+        image(picture, LARGE, `${this.product.category}, enhanced: ${titleOf(picture)}`, {
+          class: "picture",
+          decoding: "sync",
+          fits: this.side,
+        }),
         over,
         h("span", { class: "left-out" }),
       ),
@@ -140,12 +141,13 @@ export class Card {
           h("span", { class: "number" }, String(index + 1)),
           h("span", { class: "title" }, titleOf(picture)),
         ),
-        picture.warning && h(
-          "span",
-          { class: "warned", title: picture.warning },
-          icon("warning"),
-          h("span", { class: "unseen" }, `Warning: ${picture.warning}`),
-        ),
+        picture.warning &&
+          h(
+            "span",
+            { class: "warned", title: picture.warning },
+            icon("warning"),
+            h("span", { class: "unseen" }, `Warning: ${picture.warning}`),
+          ),
         h(
           "button",
           { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) },
@@ -163,7 +165,9 @@ export class Card {
       frame.toggleAttribute("data-selected", place === index);
       frame.querySelector(".pick").setAttribute("aria-pressed", String(place === index));
     });
-    this.thumbs.forEach((element, place) => element.setAttribute("aria-pressed", String(place === index)));
+    this.thumbs.forEach((element, place) => {
+      element.setAttribute("aria-pressed", String(place === index));
+    });
   }
 
   /** Keep a picture, or leave it out of what gets approved. */
@@ -176,17 +180,21 @@ export class Card {
 
   #keep(ids) {
     this.kept = new Set(ids);
-    this.pictures.forEach((_, index) => this.#mark(index));
+    this.pictures.forEach((_, index) => {
+      this.#mark(index);
+    });
   }
 
   /** Show whether a picture is kept, and if not, whether it was rejected before. */
   #mark(index) {
     const picture = this.product.images[index];
     const out = !this.kept.has(picture.id);
-    for (const element of [this.pictures[index], this.thumbs[index]]) element.toggleAttribute("data-out", out);
+    for (const element of [this.pictures[index], this.thumbs[index]])
+      element.toggleAttribute("data-out", out);
     const frame = this.pictures[index];
     frame.querySelector(".keep").setAttribute("aria-pressed", String(!out));
-    frame.querySelector(".left-out").textContent = picture.status === "rejected" ? "Rejected before" : "Left out";
+    frame.querySelector(".left-out").textContent =
+      picture.status === "rejected" ? "Rejected before" : "Left out";
   }
 
   get keptIds() {
@@ -195,9 +203,9 @@ export class Card {
 
   /** Decode everything, so that showing it paints at once. Resolves even when a picture fails. */
   ready() {
-    this.decoded ??= Promise.allSettled([
-      ...this.element.querySelectorAll("img"),
-    ].map((element) => element.decode()));
+    this.decoded ??= Promise.allSettled(
+      [...this.element.querySelectorAll("img")].map((element) => element.decode()),
+    );
     return this.decoded;
   }
 
@@ -242,6 +250,6 @@ function thumb(picture, index, on) {
       onclick: () => on.pick(index),
       "aria-label": `Picture ${index + 1}: ${titleOf(picture)}`,
     },
-    image(picture, 320, ""),
+    image(picture, SMALL, ""),
   );
 }

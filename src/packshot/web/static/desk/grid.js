@@ -2,7 +2,8 @@
 
 import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
-import { $, announce, button, h, icon, letGo, mayReview, pageData } from "./dom.js";
+import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
+import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
 import { image, keepable } from "./frames.js";
 import { listen } from "./keys.js";
@@ -10,16 +11,18 @@ import { outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Pages } from "./pages.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { REASONS, STATUS, count, many, money, reasonWords, verdict } from "./words.js";
+import { count, many, money, STATUS, verdict } from "./words.js";
 
 const REFRESHED = 200;
 
 const data = pageData();
-const filters = new Filters(
-  $("filters"),
-  data,
-  ["pending_review", "approved", "rejected", "pending", "failed"],
-);
+const filters = new Filters($("filters"), data, [
+  "pending_review",
+  "approved",
+  "rejected",
+  "pending",
+  "failed",
+]);
 const tiles = new Map();
 const chosen = new Set();
 const undoable = [];
@@ -61,18 +64,20 @@ class Tile {
       h(
         "span",
         { class: "tile-picture raw" },
-        image(product.normalised, 320, `${alt}, raw`, { loading: "lazy" }),
+        image(product.normalised, SMALL, `${alt}, raw`, { loading: "lazy" }),
       ),
-      ...product.images.map((picture) => h(
-        "span",
-        { class: product.status === "rejected" ? "tile-picture" : `tile-picture is-${picture.status}` },
-        image(
-          picture,
-          320,
-          `${alt}, picture ${picture.variant + 1}${picture.status === "rejected" ? ", rejected" : ""}`,
-          { loading: "lazy" },
+      ...product.images.map((picture) =>
+        h(
+          "span",
+          { class: product.status === "rejected" ? "tile-picture" : `tile-picture is-${picture.status}` },
+          image(
+            picture,
+            SMALL,
+            `${alt}, picture ${picture.variant + 1}${picture.status === "rejected" ? ", rejected" : ""}`,
+            { loading: "lazy" },
+          ),
         ),
-      )),
+      ),
     );
     this.link.href = `/products/${product.id}`;
     this.#showFacts(verdict(product));
@@ -87,12 +92,14 @@ class Tile {
       h(
         "span",
         { class: "tile-end" },
-        warned ? h(
-          "span",
-          { class: "warned", title: "Has a warning" },
-          icon("warning"),
-          h("span", { class: "unseen" }, "Has a warning"),
-        ) : null,
+        warned
+          ? h(
+              "span",
+              { class: "warned", title: "Has a warning" },
+              icon("warning"),
+              h("span", { class: "unseen" }, "Has a warning"),
+            )
+          : null,
         status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
       ),
     );
@@ -135,7 +142,8 @@ function showEmpty() {
   $("tiles").toggleAttribute("data-empty", tiles.size === 0);
   if (tiles.size) return;
   const { status, category, reason } = data.filters;
-  const where = (category ? ` in ${category}` : "") + (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
+  const where =
+    (category ? ` in ${category}` : "") + (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
   const words = `No products are ${STATUS[status].toLowerCase()}${where}.`;
   $("tiles").append(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, words)));
 }
@@ -191,10 +199,10 @@ async function decideChosen(status) {
   const batch = products.map((product) => send(product, status, answer.reason));
   undoable.push(batch);
   chooseNone();
-  toast(
-    `${status === "approved" ? "Approving" : "Rejecting"} ${many(products.length, "product")}.`,
-    { actions: [["Undo", () => undo(batch)]], stay: false },
-  );
+  toast(`${status === "approved" ? "Approving" : "Rejecting"} ${many(products.length, "product")}.`, {
+    actions: [["Undo", () => undo(batch)]],
+    stay: false,
+  });
 }
 
 function confirmed(status, products) {
@@ -214,12 +222,9 @@ function confirmed(status, products) {
   );
   return ask({
     title: `${approving ? "Approve" : "Reject"} ${many(n, "product")}?`,
-    body: approving ? [h("p", {}, approved)] : [h(
-      "label",
-      { class: "field" },
-      h("span", {}, "Because of"),
-      reasons,
-    )],
+    body: approving
+      ? [h("p", {}, approved)]
+      : [h("label", { class: "field" }, h("span", {}, "Because of"), reasons)],
     yes: approving ? `Approve ${count(n)}` : `Reject ${count(n)}`,
     kind: approving ? "approve" : "reject",
     answer: (form) => ({ reason: form.elements.reason?.value || null }),
@@ -284,10 +289,9 @@ function merge(page) {
   for (const [id, tile] of tiles) {
     if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
   }
-  const fresh = page.products.filter((product) => !tiles.has(product.id) && product.id > Math.max(
-    0,
-    ...tiles.keys(),
-  ));
+  const fresh = page.products.filter(
+    (product) => !tiles.has(product.id) && product.id > Math.max(0, ...tiles.keys()),
+  );
   for (const product of page.products) tiles.get(product.id)?.show(product);
   for (const product of fresh.reverse()) {
     const tile = new Tile(product);
@@ -299,25 +303,32 @@ function merge(page) {
 
 // -- the bar and its keys -----------------------------------------------------------------------------
 
-const act = (run) => (event) => (run(), letGo(event));
+const act = (run) => press(() => run());
 const chosenWords = h("p", { class: "chosen" }, "None chosen");
-const approveButton = button(
-  "Approve",
-  { icon: "check", key: "A", kind: "approve", disabled: true, onclick: act(() => decideChosen("approved")) },
-);
-const rejectButton = button(
-  "Reject",
-  { icon: "cross", key: "R", kind: "reject", disabled: true, onclick: act(() => decideChosen("rejected")) },
-);
+const approveButton = button("Approve", {
+  icon: "check",
+  key: "A",
+  kind: "approve",
+  disabled: true,
+  onclick: act(() => decideChosen("approved")),
+});
+const rejectButton = button("Reject", {
+  icon: "cross",
+  key: "R",
+  kind: "reject",
+  disabled: true,
+  onclick: act(() => decideChosen("rejected")),
+});
 const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
-if (decidable) $("selection").append(
-  chosenWords,
-  button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }),
-  noneButton,
-  h("span", { class: "gap" }),
-  rejectButton,
-  approveButton,
-);
+if (decidable)
+  $("selection").append(
+    chosenWords,
+    button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }),
+    noneButton,
+    h("span", { class: "gap" }),
+    rejectButton,
+    approveButton,
+  );
 else $("selection").hidden = true;
 
 listen("Choose", [

@@ -2,6 +2,7 @@
 
 import { call, foreseen, products as list } from "./api.js";
 import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
+import { SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
 import { image, rawPicture } from "./frames.js";
 import { Pages } from "./pages.js";
@@ -26,7 +27,7 @@ function row(product) {
   return h(
     "li",
     { class: "row", data: { id: product.id } },
-    h("div", { class: "row-picture" }, image(rawPicture(product), 320, "", { loading: "lazy" })),
+    h("div", { class: "row-picture" }, image(rawPicture(product), SMALL, "", { loading: "lazy" })),
     h(
       "div",
       { class: "row-text" },
@@ -36,12 +37,14 @@ function row(product) {
         h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`),
         product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
       ),
-      failedPage ? h(
-        "p",
-        { class: "row-error" },
-        icon("warning"),
-        h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
-      ) : h("p", { class: "hint" }, waitingWords(product)),
+      failedPage
+        ? h(
+            "p",
+            { class: "row-error" },
+            icon("warning"),
+            h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
+          )
+        : h("p", { class: "hint" }, waitingWords(product)),
       h(
         "p",
         { class: "row-when" },
@@ -53,14 +56,16 @@ function row(product) {
         failedPage && product.error_code ? h("code", {}, product.error_code) : null,
       ),
     ),
-    mayRetry && h(
-      "div",
-      { class: "row-actions" },
-      button(
-        "Try again",
-        { icon: "redo", kind: "small", onclick: (event) => retry(product, event.currentTarget) },
+    mayRetry &&
+      h(
+        "div",
+        { class: "row-actions" },
+        button("Try again", {
+          icon: "redo",
+          kind: "small",
+          onclick: (event) => retry(product, event.currentTarget),
+        }),
       ),
-    ),
   );
 }
 
@@ -91,18 +96,18 @@ function showEmpty() {
   $("rows").append(
     failedPage
       ? h(
-        "li",
-        { class: "empty" },
-        h("h2", {}, "Nothing failed"),
-        h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
-      )
+          "li",
+          { class: "empty" },
+          h("h2", {}, "Nothing failed"),
+          h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
+        )
       : h(
-        "li",
-        { class: "empty" },
-        h("h2", {}, "Nothing is waiting"),
-        h("p", {}, "Everything that was asked for has been made."),
-        h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
-      ),
+          "li",
+          { class: "empty" },
+          h("h2", {}, "Nothing is waiting"),
+          h("p", {}, "Everything that was asked for has been made."),
+          h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
+        ),
   );
 }
 
@@ -115,15 +120,19 @@ function showSummary() {
 
 function failedSummary(here) {
   if (!here || !mayRetry) return [];
-  return [h(
-    "div",
-    { class: "summary" },
-    h("p", {}, h("strong", {}, many(here, "product")), " failed"),
-    here > 1 && button(
-      "Try all again",
-      { icon: "redo", kind: "small", onclick: (event) => retryAll(event.currentTarget) },
+  return [
+    h(
+      "div",
+      { class: "summary" },
+      h("p", {}, h("strong", {}, many(here, "product")), " failed"),
+      here > 1 &&
+        button("Try all again", {
+          icon: "redo",
+          kind: "small",
+          onclick: (event) => retryAll(event.currentTarget),
+        }),
     ),
-  )];
+  ];
 }
 
 function waitingSummary(here) {
@@ -136,12 +145,9 @@ function waitingSummary(here) {
     [count(perHour), "pictures in the last hour"],
     perHour ? [duration((pictures / perHour) * 3600), "to go at this pace"] : null,
   ];
-  const problem = state.worker && h(
-    "p",
-    { class: "warning" },
-    icon("warning"),
-    h("span", {}, `Nothing is being made: ${state.worker}.`),
-  );
+  const problem =
+    state.worker &&
+    h("p", { class: "warning" }, icon("warning"), h("span", {}, `Nothing is being made: ${state.worker}.`));
   return [
     problem,
     h(

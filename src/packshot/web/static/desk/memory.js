@@ -15,7 +15,8 @@ export const remember = (name, value) => safely(() => localStorage.setItem(`pack
 /** A value kept as long as this tab, reloads included; null forgets it. */
 export const tabRecall = (name) => safely(() => JSON.parse(sessionStorage.getItem(`packshot.${name}`)), null);
 export const tabRemember = (name, value) =>
-  safely(() => (value === null ? sessionStorage.removeItem(`packshot.${name}`) : sessionStorage.setItem(
-    `packshot.${name}`,
-    JSON.stringify(value),
-  )));
+  safely(() =>
+    value === null
+      ? sessionStorage.removeItem(`packshot.${name}`)
+      : sessionStorage.setItem(`packshot.${name}`, JSON.stringify(value)),
+  );

@@ -1,6 +1,6 @@
 // Decisions on their way to the server: kept, retried, counted; one at a time for each product.
 
-import { Away, Problem, call, connection, session } from "./api.js";
+import { Away, call, connection, Problem, session } from "./api.js";
 import { unique } from "./dom.js";
 import { tabRecall, tabRemember } from "./memory.js";
 
@@ -181,10 +181,13 @@ class Outbox extends EventTarget {
     job.failures = (job.failures ?? 0) + 1;
     job.trouble = error.message;
     this.#changed();
-    this.#resting.set(job, setTimeout(() => {
-      this.#resting.delete(job);
-      this.#run();
-    }, pause));
+    this.#resting.set(
+      job,
+      setTimeout(() => {
+        this.#resting.delete(job);
+        this.#run();
+      }, pause),
+    );
   }
 
   /** Nobody there: all wait together, and one try is enough to find out. */
@@ -215,8 +218,11 @@ function isDone(error, step) {
   if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
   const { product } = error;
   if (step.kind === "enhance") {
-    return product.status === "pending" && (product.instructions ?? "") === (step.body.instructions ?? "")
-      && String(product.adjustments) === String(step.body.adjustments ?? []);
+    return (
+      product.status === "pending" &&
+      (product.instructions ?? "") === (step.body.instructions ?? "") &&
+      String(product.adjustments) === String(step.body.adjustments ?? [])
+    );
   }
   const now = new Map(product.images.map((image) => [String(image.id), image.status]));
   const wanted = Object.entries(step.expects);
@@ -243,13 +249,15 @@ export function reviewStep(product, status, { kept = null, reason = null, note =
 /** The steps that put a product's pictures back to what they were before `decision`, one of the above. */
 export function undoSteps(before, decision) {
   if (before.images.every((image) => image.status === "pending")) return [reviewStep(before, "pending")];
-  return before.images.filter((image) => image.status !== decision.expects[image.id]).map((image) => ({
-    method: "PATCH",
-    kind: "picture",
-    url: `/api/product-images/${image.id}`,
-    body: { status: image.status },
-    expects: { [image.id]: image.status },
-  }));
+  return before.images
+    .filter((image) => image.status !== decision.expects[image.id])
+    .map((image) => ({
+      method: "PATCH",
+      kind: "picture",
+      url: `/api/product-images/${image.id}`,
+      body: { status: image.status },
+      expects: { [image.id]: image.status },
+    }));
 }
 
 export function enhanceStep(product, instructions, adjustments = []) {

@@ -16,10 +16,9 @@ export class Pages {
     this.button = button("Show more", { onclick: () => this.next() });
     this.button.classList.add("show-more");
     if (this.cursor) root.append(this.button);
-    new IntersectionObserver(
-      ([seen]) => seen.isIntersecting && this.next(),
-      { rootMargin: "600px" },
-    ).observe(root);
+    new IntersectionObserver(([seen]) => seen.isIntersecting && this.next(), { rootMargin: "600px" }).observe(
+      root,
+    );
   }
 
   async next() {

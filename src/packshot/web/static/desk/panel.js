@@ -1,8 +1,9 @@
 // The panel beside the pictures: what the product is, and every decision with its key.
 
 import { asked } from "./adjustments.js";
-import { $, button, h, icon, key, letGo, mayReview } from "./dom.js";
-import { REASONS, STATUS, count, duration, many, money } from "./words.js";
+import { $, button, h, icon, key, mayReview, press } from "./dom.js";
+import { REASONS } from "./facts.js";
+import { count, duration, many, money, STATUS } from "./words.js";
 
 /** The panel. `on` has approve, only, leave, reject(reason), redo, skip, undo, step(by), turn(by). */
 export class Panel {
@@ -36,7 +37,7 @@ export class Panel {
   }
 
   #act(run) {
-    return (event) => (run(event), letGo(event));
+    return press(run);
   }
 
   #verdicts() {
@@ -44,30 +45,23 @@ export class Panel {
     const disabled = !mayReview();
     const make = (text, more) => button(text, { disabled, ...more, onclick: this.#act(more.onclick) });
     this.approve = make("Approve", { icon: "check", key: "A", kind: "approve", onclick: () => on.approve() });
-    this.only = make(
-      "Only this",
-      {
-        key: "⇧A",
-        kind: "small",
-        title: "Approve this picture, reject the others",
-        onclick: () => on.only(),
-      },
-    );
-    this.leave = make(
-      "Leave out",
-      {
-        key: "X",
-        kind: "small",
-        title: "Leave this picture out of what is approved",
-        onclick: () => on.leave(),
-      },
-    );
+    this.only = make("Only this", {
+      key: "⇧A",
+      kind: "small",
+      title: "Approve this picture, reject the others",
+      onclick: () => on.only(),
+    });
+    this.leave = make("Leave out", {
+      key: "X",
+      kind: "small",
+      title: "Leave this picture out of what is approved",
+      onclick: () => on.leave(),
+    });
     this.fine = h("div", { class: "pair approve-more" }, this.only, this.leave);
     const reject = make("Reject", { icon: "cross", key: "R", kind: "reject", onclick: () => on.reject() });
-    const reasons = REASONS.map(([reason, words], place) => make(
-      words,
-      { key: String(place + 1), kind: "small reason", onclick: () => on.reject(reason) },
-    ));
+    const reasons = REASONS.map(([reason, words], place) =>
+      make(words, { key: String(place + 1), kind: "small reason", onclick: () => on.reject(reason) }),
+    );
     return [
       this.approve,
       this.fine,
@@ -76,16 +70,13 @@ export class Panel {
       h(
         "div",
         { class: "pair others" },
-        make(
-          "Redo…",
-          {
-            icon: "redo",
-            key: "⇧R",
-            kind: "small redo",
-            title: "Reject, and make a new round with your words",
-            onclick: () => on.redo(),
-          },
-        ),
+        make("Redo…", {
+          icon: "redo",
+          key: "⇧R",
+          kind: "small redo",
+          title: "Reject, and make a new round with your words",
+          onclick: () => on.redo(),
+        }),
         button("Skip", { icon: "skip", key: "S", kind: "small skip", onclick: this.#act(() => on.skip()) }),
       ),
       disabled && h("p", { class: "hint" }, "Your key may look, but not decide."),
@@ -94,18 +85,15 @@ export class Panel {
 
   #steps() {
     const { on } = this;
-    this.undo = button(
-      "Undo",
-      {
-        icon: "undo",
-        key: "U",
-        kind: "small",
-        title: "Undo (U or Ctrl+Z)",
-        "aria-keyshortcuts": "U Control+Z",
-        disabled: true,
-        onclick: this.#act(() => on.undo()),
-      },
-    );
+    this.undo = button("Undo", {
+      icon: "undo",
+      key: "U",
+      kind: "small",
+      title: "Undo (U or Ctrl+Z)",
+      "aria-keyshortcuts": "U Control+Z",
+      disabled: true,
+      onclick: this.#act(() => on.undo()),
+    });
     return h(
       "div",
       { class: "steps" },
@@ -148,19 +136,20 @@ export class Panel {
   /** Which picture the keys are about, and the way to the others. */
   #turn() {
     this.which = h("p", { class: "which" });
-    const make = (words, by, keys, aria) => h(
-      "button",
-      {
-        type: "button",
-        class: "button small",
-        title: `${words} (${keys.join(" or ")})`,
-        "aria-label": words,
-        "aria-keyshortcuts": aria,
-        onclick: this.#act(() => this.on.turn(by)),
-      },
-      h("span", { class: "on-phones" }, icon(by < 0 ? "left" : "right")),
-      keys.map(key),
-    );
+    const make = (words, by, keys, aria) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          title: `${words} (${keys.join(" or ")})`,
+          "aria-label": words,
+          "aria-keyshortcuts": aria,
+          onclick: this.#act(() => this.on.turn(by)),
+        },
+        h("span", { class: "on-phones" }, icon(by < 0 ? "left" : "right")),
+        keys.map(key),
+      );
     return h(
       "div",
       { class: "turn" },
@@ -173,11 +162,11 @@ export class Panel {
   /** How far it is: products left and decided, and the reviewer's own pace in products a minute. */
   showProgress({ left, done, pace, undoable }) {
     this.left.replaceChildren(h("strong", {}, count(left)), " left");
-    this.pace.textContent = pace ? duration((left / pace) * 60) : done ? many(
-      done,
-      "decided",
-      "decided",
-    ) : "";
+    this.pace.textContent = pace
+      ? duration((left / pace) * 60)
+      : done
+        ? many(done, "decided", "decided")
+        : "";
     this.pace.title = pace ? `${Math.round(pace)} products a minute` : "";
     this.bar.max = Math.max(1, left + done);
     this.bar.value = done;
@@ -232,11 +221,7 @@ export class Panel {
     this.approve.disabled = kept === 0 || !mayReview();
     this.leave.querySelector("span").textContent = card.kept.has(picture.id) ? "Leave out" : "Take in";
     this.picture.replaceChildren(
-      h(
-        "p",
-        { class: "picture-title" },
-        h("strong", {}, picture.title || `Picture ${selected + 1}`),
-      ),
+      h("p", { class: "picture-title" }, h("strong", {}, picture.title || `Picture ${selected + 1}`)),
       picture.warning ? warning(picture.warning) : "",
       picture.prompt ? this.#prompt(picture.prompt) : "",
     );

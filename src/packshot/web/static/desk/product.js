@@ -1,15 +1,15 @@
 // One product: its rounds, prompts, cost and history, and everything that can be done about it.
 
-import { Away, call, foreseen } from "./api.js";
 import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
+import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
-import { address, image, rawPicture } from "./frames.js";
+import { REASONS, reasonWords, SMALL } from "./facts.js";
+import { address, image, rawPicture, sourceSet } from "./frames.js";
 import { poll } from "./poll.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { PICTURE_STATUS, REASONS, STATUS, reasonWords } from "./words.js";
-import { ago, bytes, cost, count, many, moment, money, sentence } from "./words.js";
+import { ago, bytes, cost, count, many, moment, money, PICTURE_STATUS, STATUS, sentence } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
@@ -63,32 +63,26 @@ function head(product) {
     h(
       "div",
       { class: "heading-actions" },
-      decided && mayReview() && product.status !== "pending_review" && act(
-        "Reopen",
-        "undo",
-        "reopen",
-        () => decide("pending"),
-      ),
-      product.status !== "pending" && (mayReview() || (maySubmit() && !reviewed)) && act(
-        "Make again…",
-        "redo",
-        "redo",
-        redo,
-      ),
-      decided && h(
-        "a",
-        { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } },
-        icon("all"),
-        h("span", {}, "Open on the desk"),
-      ),
+      decided &&
+        mayReview() &&
+        product.status !== "pending_review" &&
+        act("Reopen", "undo", "reopen", () => decide("pending")),
+      product.status !== "pending" &&
+        (mayReview() || (maySubmit() && !reviewed)) &&
+        act("Make again…", "redo", "redo", redo),
+      decided &&
+        h(
+          "a",
+          { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } },
+          icon("all"),
+          h("span", {}, "Open on the desk"),
+        ),
     ),
   );
 }
 
-const act = (words, picture, focus, run, kind = "small") => button(
-  words,
-  { icon: picture, kind, data: { focus }, onclick: run },
-);
+const act = (words, picture, focus, run, kind = "small") =>
+  button(words, { icon: picture, kind, data: { focus }, onclick: run });
 
 function failure(product) {
   const text = sentence(product.error ?? "nothing says why");
@@ -125,7 +119,9 @@ function progress(product) {
         {},
         made
           ? `${made} of ${product.wanted} pictures made`
-          : product.attempts ? "Being worked on" : "In the queue",
+          : product.attempts
+            ? "Being worked on"
+            : "In the queue",
       ),
     ),
     h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }),
@@ -146,22 +142,21 @@ function rounds() {
         { class: "round-head" },
         h("h2", {}, `Round ${round.number}`),
         current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"),
-        round.enhancer && h("span", { class: "hint" }, MADE_BY[round.enhancer] ?? `Made by ${round.enhancer}`),
+        round.enhancer &&
+          h("span", { class: "hint" }, MADE_BY[round.enhancer] ?? `Made by ${round.enhancer}`),
       ),
-      round.asked_by && h(
-        "p",
-        { class: "hint" },
-        `Asked for by ${round.asked_by} `,
-        h("time", { datetime: round.opened_at, title: moment(round.opened_at) }, ago(round.opened_at)),
-      ),
-      round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
+      round.asked_by &&
+        h(
+          "p",
+          { class: "hint" },
+          `Asked for by ${round.asked_by} `,
+          h("time", { datetime: round.opened_at, title: moment(round.opened_at) }, ago(round.opened_at)),
+        ),
       round.adjustments?.length ? h("p", { class: "words" }, asked(round.adjustments)) : null,
-      current && product.warning ? h(
-        "p",
-        { class: "warning" },
-        icon("warning"),
-        h("span", {}, product.warning),
-      ) : null,
+      round.instructions && h("p", { class: "words" }, `“${round.instructions}”`),
+      current && product.warning
+        ? h("p", { class: "warning" }, icon("warning"), h("span", {}, product.warning))
+        : null,
       h(
         "ul",
         { class: "pictures" },
@@ -190,22 +185,18 @@ function zoomable(picture, alt) {
   return h(
     "a",
     { class: "picture-box", href: original, target: "_blank", title: "Open the original" },
-    image(
-      picture,
-      320,
-      alt,
-      {
-        srcset: `${picture.previews[320] ?? original} 320w, ${picture.previews[1600] ?? original} 1600w`,
-        sizes: "320px",
-        loading: "lazy",
-      },
-    ),
+    image(picture, SMALL, alt, {
+      srcset: sourceSet(picture),
+      sizes: `${SMALL}px`,
+      loading: "lazy",
+    }),
   );
 }
 
 function card(picture, current) {
   const title = picture.title || `Picture ${picture.variant + 1}`;
   const reviewable = current && mayReview() && !["pending", "failed"].includes(data.product.status);
+  const kind = KINDS[picture.status === "pending" ? "pending_review" : picture.status];
   return h(
     "li",
     { class: "picture-card" },
@@ -217,79 +208,62 @@ function card(picture, current) {
         "p",
         { class: "picture-name" },
         h("strong", {}, title),
-        h(
-          "span",
-          { class: `badge ${KINDS[picture.status === "pending" ? "pending_review" : picture.status]}` },
-          PICTURE_STATUS[picture.status],
-        ),
+        h("span", { class: `badge ${kind}` }, PICTURE_STATUS[picture.status]),
       ),
       picture.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, picture.warning)) : null,
-      h(
-        "p",
-        { class: "hint" },
-        [
-          picture.width && `${picture.width} × ${picture.height}`,
-          picture.bytes && bytes(picture.bytes),
-          picture.model ?? picture.enhancer,
-          cost(picture.cost),
-        ].filter(Boolean).join(" · "),
-      ),
-      picture.prompt ? h(
-        "details",
-        { class: "prompt" },
-        h("summary", {}, "Prompt"),
-        h("p", {}, picture.prompt),
-      ) : null,
-      reviewable
-        ? h(
-            "div",
-            { class: "picture-actions" },
-            picture.status !== "approved" && act(
-              "Approve",
-              "check",
-              `approve-${picture.id}`,
-              () => decidePicture(picture, "approved"),
-            ),
-            picture.status !== "rejected" && act(
-              "Reject",
-              "cross",
-              `reject-${picture.id}`,
-              () => rejectPicture(picture),
-            ),
-            picture.status !== "pending" && act(
-              "Undo",
-              "undo",
-              `undo-${picture.id}`,
-              () => decidePicture(picture, "pending"),
-            ),
-          )
+      h("p", { class: "hint" }, pictureFacts(picture)),
+      picture.prompt
+        ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt))
         : null,
+      reviewable ? pictureActions(picture) : null,
     ),
+  );
+}
+
+function pictureFacts(picture) {
+  const facts = [
+    picture.width && `${picture.width} × ${picture.height}`,
+    picture.bytes && bytes(picture.bytes),
+    picture.model ?? picture.enhancer,
+    cost(picture.cost),
+  ];
+  return facts.filter(Boolean).join(" · ");
+}
+
+function pictureActions(picture) {
+  const offer = (words, name, status, run = () => decidePicture(picture, status)) =>
+    picture.status !== status && act(words, name, `${status}-${picture.id}`, run);
+  return h(
+    "div",
+    { class: "picture-actions" },
+    offer("Approve", "check", "approved"),
+    offer("Reject", "cross", "rejected", () => rejectPicture(picture)),
+    offer("Undo", "undo", "pending"),
   );
 }
 
 function analysis(found) {
   const lines = Object.entries(found)
     .filter(([name, value]) => name !== "variants" && value !== null && value !== "" && String(value) !== "")
-    .map(([name, value]) => h(
-      "div",
-      {},
-      h("dt", {}, name.replaceAll("_", " ")),
-      h("dd", {}, readable(value)),
-    ));
-  return lines.length ? h(
-    "details",
-    { class: "prompt" },
-    h("summary", {}, "What the enhancer saw"),
-    h("dl", { class: "plain-facts" }, lines),
-  ) : null;
+    .map(([name, value]) =>
+      h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, readable(value))),
+    );
+  return lines.length
+    ? h(
+        "details",
+        { class: "prompt" },
+        h("summary", {}, "What the enhancer saw"),
+        h("dl", { class: "plain-facts" }, lines),
+      )
+    : null;
 }
 
 function readable(value) {
   if (Array.isArray(value)) return value.map(readable).join(", ") || "none";
-  if (value && typeof value === "object") return Object.entries(value).map(
-    ([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`,
-  ).join(", ");
+  if (value && typeof value === "object")
+    return Object.entries(value)
+      .map(([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`)
+      .join(", ");
   return String(value);
 }
 
@@ -336,10 +310,9 @@ function history() {
     h(
       "li",
       {},
-      h(
-        "span",
-        { class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}` },
-      ),
+      h("span", {
+        class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}`,
+      }),
       h(
         "div",
         {},
@@ -351,14 +324,15 @@ function history() {
           ` ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`,
           data.product.round > 1 ? ` of round ${decision.round}` : "",
         ),
-        decision.reason || decision.note ? h(
-          "p",
-          { class: "hint" },
-          [
-            decision.reason && reasonWords(decision.reason),
-            decision.note && `“${decision.note}”`,
-          ].filter(Boolean).join(": "),
-        ) : null,
+        decision.reason || decision.note
+          ? h(
+              "p",
+              { class: "hint" },
+              [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`]
+                .filter(Boolean)
+                .join(": "),
+            )
+          : null,
         h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
       ),
     ),
@@ -411,11 +385,8 @@ async function refresh() {
   asking.now();
 }
 
-const decidePicture = (picture, status, more = {}) => change(
-  "PATCH",
-  `/api/product-images/${picture.id}`,
-  { status, ...more },
-);
+const decidePicture = (picture, status, more = {}) =>
+  change("PATCH", `/api/product-images/${picture.id}`, { status, ...more });
 const decide = (status) => change("POST", `/api/products/${id}/review`, { status });
 const retry = () => change("POST", `/api/products/${id}/enhance`, {});
 
@@ -424,7 +395,7 @@ async function rejectPicture(picture) {
     "select",
     { name: "reason" },
     h("option", { value: "" }, "No reason"),
-    REASONS.map(([code, text]) => h("option", { value: code }, text.replace("…", ""))),
+    REASONS.map(([code, text]) => h("option", { value: code }, text)),
   );
   const given = await ask({
     title: `Reject picture ${picture.variant + 1}`,
@@ -468,6 +439,5 @@ async function redo() {
   });
   if (given) change("POST", `/api/products/${id}/enhance`, given);
 }
-
 
 show(data);

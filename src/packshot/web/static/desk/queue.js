@@ -64,7 +64,9 @@ export class Queue {
   }
 
   ahead(n) {
-    return this.upcoming().slice(0, n).map((id) => this.#products.get(id));
+    return this.upcoming()
+      .slice(0, n)
+      .map((id) => this.#products.get(id));
   }
 
   /** To the next one; the last one left, when it was skipped, stays where it is. */

@@ -1,19 +1,20 @@
 // The desk: one product after the other, decided with one key. Read decide() first.
 
-import { call, foreseen, session } from "./api.js";
 import { adjustmentFields, adjustmentsOf, asked as adjustmentWords } from "./adjustments.js";
-import { Card } from "./frames.js";
+import { call, foreseen, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, mayReview, pageData } from "./dom.js";
-import { Switch, listen } from "./keys.js";
-import { LONGEST_WAIT_S, enhanceStep, outbox, reviewStep, undoSteps } from "./outbox.js";
+import { reasonWords } from "./facts.js";
 import { Filters } from "./filters.js";
+import { Card } from "./frames.js";
+import { listen, Switch } from "./keys.js";
+import { enhanceStep, LONGEST_WAIT_S, outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
 import { start } from "./shell.js";
 import { Stage } from "./stage.js";
 import { toast } from "./toast.js";
-import { STATUS, ago, count, many, reasonWords } from "./words.js";
+import { ago, count, many, STATUS } from "./words.js";
 
 const AHEAD = 3;
 const UNDO_DEEP = 20;
@@ -63,7 +64,10 @@ const filters = new Filters($("filters"), data);
 
 const on = {
   pick: (index) => select(index),
-  keep: (index) => (select(index), leave()),
+  keep: (index) => {
+    select(index);
+    leave();
+  },
 };
 
 function cardOf(product) {
@@ -95,7 +99,8 @@ function showProgress() {
 
 /** Decode the next products, and forget those long gone, until the next one is shown. */
 async function prepare() {
-  const mine = (preparing += 1);
+  preparing += 1;
+  const mine = preparing;
   fill();
   const next = queue.ahead(AHEAD);
   const near = new Set([
@@ -152,7 +157,7 @@ function afterPaint(run) {
 
 function select(index) {
   const card = stage.card;
-  if (!card || !card.product.images[index]) return;
+  if (!card?.product.images[index]) return;
   card.select(index);
   panel.showPicture(card);
   if (stage.isZoomed) card.sharpen();
@@ -195,7 +200,9 @@ const judged = () => (mayReview() ? seen() : null);
 function stillJudged(product) {
   const now = judged();
   if (now && now.id === product.id && now.round === product.round) return now;
-  toast("Other pictures came up in the meantime, so nothing was decided.", { title: `Product ${product.id}` });
+  toast("Other pictures came up in the meantime, so nothing was decided.", {
+    title: `Product ${product.id}`,
+  });
   return null;
 }
 
@@ -239,23 +246,23 @@ async function reject(reason = null) {
   const note = reason === "other" ? await askNote() : null;
   if (reason === "other" && note === null) return;
   if (reason === "other") product = stillJudged(product);
-  if (product) decide(
-    product,
-    reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected",
-    "rejected",
-    [reviewStep(product, "rejected", { reason, note })],
-  );
+  if (product)
+    decide(product, reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected", "rejected", [
+      reviewStep(product, "rejected", { reason, note }),
+    ]);
 }
 
 function askNote() {
   return ask({
     title: "Why is it rejected?",
-    body: [h(
-      "label",
-      { class: "field" },
-      h("span", {}, "In a few words"),
-      h("textarea", { name: "note", rows: 3, required: true, maxlength: 1000, autofocus: true }),
-    )],
+    body: [
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "In a few words"),
+        h("textarea", { name: "note", rows: 3, required: true, maxlength: 1000, autofocus: true }),
+      ),
+    ],
     yes: "Reject",
     kind: "reject",
     answer: (form) => form.elements.note.value.trim() || null,
@@ -272,16 +279,13 @@ async function redo() {
         "label",
         { class: "field" },
         h("span", {}, "What should be different?"),
-        h(
-          "textarea",
-          {
-            name: "words",
-            rows: 4,
-            maxlength: 1000,
-            autofocus: true,
-            placeholder: "Keep the label sharp, and use a pure white background",
-          },
-        ),
+        h("textarea", {
+          name: "words",
+          rows: 4,
+          maxlength: 1000,
+          autofocus: true,
+          placeholder: "Keep the label sharp, and use a pure white background",
+        }),
       ),
       adjustmentFields(),
       h(
@@ -302,15 +306,11 @@ async function redo() {
     },
   });
   const product = wishes && stillJudged(asked);
-  if (product) decide(
-    product,
-    "Rejected, being made again",
-    "redo",
-    [
+  if (product)
+    decide(product, "Rejected, being made again", "redo", [
       reviewStep(product, "rejected", { note: wishes.words ?? adjustmentWords(wishes.adjustments) }),
       enhanceStep(product, wishes.words, wishes.adjustments),
-    ],
-  );
+    ]);
 }
 
 function skip() {
@@ -351,14 +351,15 @@ function takeBack(entry, product) {
     return false;
   }
   const steps = undoSteps(entry.product, entry.step);
-  if (steps.length) outbox.add({
-    product: entry.id,
-    version: product.version,
-    round: product.round,
-    words: "Undone",
-    status: "pending",
-    steps,
-  });
+  if (steps.length)
+    outbox.add({
+      product: entry.id,
+      version: product.version,
+      round: product.round,
+      words: "Undone",
+      status: "pending",
+      steps,
+    });
   queue.putBack(entry.product);
   return true;
 }
@@ -408,17 +409,19 @@ outbox.addEventListener("refused", async ({ detail: { job, problem } }) => {
   else showProgress();
   if (problem.status === 412 && problem.product) return conflict(job, problem.product);
   const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
-  toast(
-    `${words}: ${problem.message}.`,
-    { title: `Product ${job.product}`, kind: "bad", actions: [["Show it", () => open(job.product)]] },
-  );
+  toast(`${words}: ${problem.message}.`, {
+    title: `Product ${job.product}`,
+    kind: "bad",
+    actions: [["Show it", () => open(job.product)]],
+  });
 });
 
 /** Somebody else was faster: theirs stands until this reviewer looks again. */
 async function conflict(job, theirs) {
   const redone = theirs.status === "pending" || theirs.round > job.round;
   const who = await lastWord(theirs.id, redone);
-  const decided = theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
+  const decided =
+    theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
   const what = redone ? "asked for new pictures of it" : decided;
   const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
   toast(`${theirWords} Your “${job.words}” was not saved.`, {
@@ -491,28 +494,34 @@ async function goneElsewhere(id) {
 // -- nothing to show ----------------------------------------------------------------------------------
 
 function nothing() {
-  if (queue.cursor) return fillFailed
-    ? empty("The next products can't be loaded", "They are asked for again by themselves. What you decided is kept.")
-    : empty("Loading the next products", "You are faster than they come.");
+  if (queue.cursor)
+    return fillFailed
+      ? empty(
+          "The next products can't be loaded",
+          "They are asked for again by themselves. What you decided is kept.",
+        )
+      : empty("Loading the next products", "You are faster than they come.");
   const making = state.shop.pending ?? 0;
   const total = Object.values(state.shop).reduce((sum, n) => sum + n, 0);
-  if (!total) return empty(
-    "Nothing here yet",
-    "Add photos, and their pictures come up here as they are made.",
-    ["Upload photos", "/upload"],
-  );
-  if (making) return empty(
-    queue.done ? "All caught up" : "Nothing to review yet",
-    `${many(making, "product")} on the way. They come up here by themselves.`,
-    ["See what is waiting", "/waiting"],
-  );
+  if (!total)
+    return empty("Nothing here yet", "Add photos, and their pictures come up here as they are made.", [
+      "Upload photos",
+      "/upload",
+    ]);
+  if (making)
+    return empty(
+      queue.done ? "All caught up" : "Nothing to review yet",
+      `${many(making, "product")} on the way. They come up here by themselves.`,
+      ["See what is waiting", "/waiting"],
+    );
   const elsewhere = state.shop.pending_review ?? 0;
   const narrowed = Object.keys(data.filters).length > 1;
-  if (narrowed && elsewhere) return empty(
-    queue.done ? "All caught up here" : "Nothing to review here",
-    `${many(elsewhere, "product")} to review without these filters.`,
-    ["Review them all", "/"],
-  );
+  if (narrowed && elsewhere)
+    return empty(
+      queue.done ? "All caught up here" : "Nothing to review here",
+      `${many(elsewhere, "product")} to review without these filters.`,
+      ["Review them all", "/"],
+    );
   const speed = pace() ? `, ${Math.round(pace())} a minute` : "";
   const yours = `You decided ${many(queue.done, "product")}${speed}.`;
   const text = queue.done ? yours : "Every product here has been decided.";

@@ -47,20 +47,13 @@ function show(state) {
 
 function pulse(state) {
   const parts = [];
-  if (state.worker) parts.push(
-    h("span", { class: "dot bad" }),
-    h("span", { title: state.worker }, "The worker needs help"),
-  );
-  else if (state.shop.pending) parts.push(
-    h("span", { class: "dot live" }),
-    h("span", {}, `Making ${count(state.shop.pending)}`),
-  );
+  if (state.worker)
+    parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
+  else if (state.shop.pending)
+    parts.push(h("span", { class: "dot live" }), h("span", {}, `Making ${count(state.shop.pending)}`));
   if (state.made_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.made_last_hour)} made/h`));
-  if (state.reviewed_last_hour) parts.push(h(
-    "span",
-    { class: "rate" },
-    `${count(state.reviewed_last_hour)} decided/h`,
-  ));
+  if (state.reviewed_last_hour)
+    parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
   return parts;
 }
 
@@ -166,11 +159,15 @@ function takeOver() {
 }
 
 async function signOut() {
-  if (outbox.size && !(await ask({
-    title: `Sign out with ${many(outbox.size, "unsaved decision")}?`,
-    body: [h("p", {}, `They are kept in this tab, and saved when ${reviewer} signs in here again.`)],
-    yes: "Sign out",
-  }))) return;
+  if (
+    outbox.size &&
+    !(await ask({
+      title: `Sign out with ${many(outbox.size, "unsaved decision")}?`,
+      body: [h("p", {}, `They are kept in this tab, and saved when ${reviewer} signs in here again.`)],
+      yes: "Sign out",
+    }))
+  )
+    return;
   try {
     await call("DELETE", "/session");
     outbox.leave();
@@ -187,17 +184,17 @@ $("sign-out")?.addEventListener("click", signOut);
 
 $("theme").addEventListener("click", () => {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia(
-    "(prefers-color-scheme: dark)",
-  ).matches;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
   remember("theme", root.dataset.theme);
 });
 
 function help() {
-  const named = known.filter((entry) => entry.words).sort(
-    (a, b) => (a.group === EVERYWHERE) - (b.group === EVERYWHERE),
-  );
+  const named = known
+    .filter((entry) => entry.words)
+    .sort((a, b) => (a.group === EVERYWHERE) - (b.group === EVERYWHERE));
   const lists = [...Map.groupBy(named, (entry) => entry.group)].map(([group, entries]) =>
     h(
       "section",
@@ -215,15 +212,18 @@ function help() {
     wide: true,
     body: [
       h("div", { class: "key-groups", tabindex: "0", role: "group", "aria-label": "Shortcuts" }, lists),
-      ...switches.map((one) => h(
-        "label",
-        { class: "check" },
+      ...switches.map((one) =>
         h(
-          "input",
-          { type: "checkbox", checked: one.on, onchange: (event) => (one.on = event.target.checked) },
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            checked: one.on,
+            onchange: (event) => (one.on = event.target.checked),
+          }),
+          h("span", {}, one.words),
         ),
-        h("span", {}, one.words),
-      )),
+      ),
     ],
     yes: "Close",
     no: null,

@@ -1,6 +1,6 @@
 // Comparing: which frames are seen, how they lie over each other, and one zoom for all of them.
 
-import { $, announce, button, h, icon, key, letGo } from "./dom.js";
+import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { recall, remember } from "./memory.js";
 
 const MODES = [
@@ -26,7 +26,10 @@ export class Stage {
   #side = 320;
   #size;
   #zoom = { scale: 1, x: 0.5, y: 0.5 };
-  #mode = recalled("mode", MODES.map(([mode]) => mode));
+  #mode = recalled(
+    "mode",
+    MODES.map(([mode]) => mode),
+  );
   #back = recalled("back", BACKS);
 
   constructor() {
@@ -77,10 +80,8 @@ export class Stage {
     this.root.dataset.mode = mode;
     $("wipe").hidden = mode !== "wipe";
     remember("mode", mode);
-    for (const element of this.modes.children) element.setAttribute(
-      "aria-pressed",
-      String(element.dataset.mode === mode),
-    );
+    for (const element of this.modes.children)
+      element.setAttribute("aria-pressed", String(element.dataset.mode === mode));
     this.#fit();
     if (this.isZoomed) this.#card?.sharpen();
   }
@@ -129,11 +130,12 @@ export class Stage {
     const before = this.#zoom;
     const next = Math.min(MAX_ZOOM, Math.max(1, scale));
     if (next === 1) this.#zoom = { scale: 1, x: 0.5, y: 0.5 };
-    else this.#zoom = {
-      scale: next,
-      x: keep(x, before.x, before.scale, next),
-      y: keep(y, before.y, before.scale, next),
-    };
+    else
+      this.#zoom = {
+        scale: next,
+        x: keep(x, before.x, before.scale, next),
+        y: keep(y, before.y, before.scale, next),
+      };
     this.#applyZoom();
     if (next > 1) this.#card?.sharpen();
   }
@@ -205,44 +207,35 @@ export class Stage {
             type: "button",
             data: { mode },
             title: words,
-            onclick: (event) => (this.setMode(mode), letGo(event)),
+            onclick: press(() => this.setMode(mode)),
           },
           icon(picture),
           h("span", {}, words),
         ),
       ),
     );
-    this.blinkButton = button(
-      "Raw",
-      {
-        icon: "blink",
-        key: "Space",
-        kind: "tool",
-        title: "Hold to see the raw photo in place",
-        "aria-pressed": "false",
-        "aria-keyshortcuts": "Space",
-      },
-    );
-    this.zoomButton = button(
-      "Zoom",
-      {
-        icon: "zoom",
-        key: "Z",
-        kind: "tool",
-        "aria-pressed": "false",
-        onclick: (event) => (this.toggleZoom(), letGo(event)),
-      },
-    );
-    const back = button(
-      "Background",
-      {
-        icon: "back",
-        key: "B",
-        kind: "tool",
-        title: "Around the pictures",
-        onclick: (event) => (this.nextBack(), letGo(event)),
-      },
-    );
+    this.blinkButton = button("Raw", {
+      icon: "blink",
+      key: "Space",
+      kind: "tool",
+      title: "Hold to see the raw photo in place",
+      "aria-pressed": "false",
+      "aria-keyshortcuts": "Space",
+    });
+    this.zoomButton = button("Zoom", {
+      icon: "zoom",
+      key: "Z",
+      kind: "tool",
+      "aria-pressed": "false",
+      onclick: press(() => this.toggleZoom()),
+    });
+    const back = button("Background", {
+      icon: "back",
+      key: "B",
+      kind: "tool",
+      title: "Around the pictures",
+      onclick: press(() => this.nextBack()),
+    });
     $("tools").append(
       h("div", { class: "tool-group" }, this.modes, key("V")),
       h("div", { class: "tool-group" }, this.blinkButton, this.zoomButton, back),
@@ -252,15 +245,8 @@ export class Stage {
   #listen() {
     const hold = (on) => () => this.blink(on);
     this.blinkButton.addEventListener("pointerdown", hold(true));
-    for (const event of [
-      "pointerup",
-      "pointercancel",
-      "pointerleave",
-      "blur",
-    ]) this.blinkButton.addEventListener(
-      event,
-      hold(false),
-    );
+    for (const event of ["pointerup", "pointercancel", "pointerleave", "blur"])
+      this.blinkButton.addEventListener(event, hold(false));
     this.blinkButton.addEventListener(
       "click",
       (event) => event.detail === 0 && this.blink(!this.root.hasAttribute("data-blink")),
@@ -282,7 +268,8 @@ export class Stage {
   /** A touch on one of all makes it large, beside the raw photo. */
   #tap(event) {
     const frame = event.target.closest?.(".frame[data-variant]");
-    if (event.pointerType !== "touch" || this.#mode !== "all" || !frame || !event.target.closest(".view")) return;
+    if (event.pointerType !== "touch" || this.#mode !== "all" || !frame || !event.target.closest(".view"))
+      return;
     frame.querySelector(".pick").click();
     this.setMode("pair");
   }
@@ -298,10 +285,8 @@ export class Stage {
       if (wiping) this.moveWipeTo(within(view, drag)[0] * 100);
       moved += Math.abs(drag.movementX) + Math.abs(drag.movementY);
       const reach = this.#zoom.scale - 1;
-      if (reach > 0) this.pan(
-        -drag.movementX / (view.clientWidth * reach),
-        -drag.movementY / (view.clientHeight * reach),
-      );
+      if (reach > 0)
+        this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));
     };
     const up = (end) => {
       removeEventListener("pointermove", move);

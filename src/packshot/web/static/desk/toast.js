@@ -14,11 +14,20 @@ export function toast(text, { kind = "", actions = [], stay = actions.length > 0
     h(
       "div",
       { class: "toast-actions" },
-      actions.map(([words, run]) => h(
-        "button",
-        { type: "button", class: "button small", onclick: () => (close(), run()) },
-        words,
-      )),
+      actions.map(([words, run]) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "button small",
+            onclick: () => {
+              close();
+              run();
+            },
+          },
+          words,
+        ),
+      ),
       h(
         "button",
         { type: "button", class: "icon-button", "aria-label": "Dismiss", onclick: close },

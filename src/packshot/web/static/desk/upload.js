@@ -3,6 +3,7 @@
 import { Away, NOBODY_THERE, Problem, call, foreseen, products as list } from "./api.js";
 import { records } from "./csv.js";
 import { $, announce, button, h, icon, pageData, unique } from "./dom.js";
+import { SMALL } from "./facts.js";
 import { image, rawPicture } from "./frames.js";
 import { poll } from "./poll.js";
 import { start } from "./shell.js";
@@ -569,7 +570,7 @@ function making(product) {
     if (picture) return h(
       "span",
       { class: "slot" },
-      image(picture, 320, `${product.category}, ${picture.title || `picture ${variant + 1}`}`),
+      image(picture, SMALL, `${product.category}, ${picture.title || `picture ${variant + 1}`}`),
     );
     return h(
       "span",
@@ -593,7 +594,7 @@ function making(product) {
     h(
       "div",
       { class: "slots" },
-      h("span", { class: "slot raw" }, image(rawPicture(product), 320, `${product.category}, raw photo`)),
+      h("span", { class: "slot raw" }, image(rawPicture(product), SMALL, `${product.category}, raw photo`)),
       slots,
     ),
     product.error ? h("p", { class: "row-error" }, icon("warning"), h("span", {}, product.error)) : null,

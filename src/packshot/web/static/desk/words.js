@@ -10,21 +10,6 @@ export const STATUS = {
 
 export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", rejected: "Rejected" };
 
-/** The six reasons, in the order of their keys. */
-export const REASONS = [
-  ["wrong_product", "Wrong product"],
-  ["colour", "Colour"],
-  ["text_damaged", "Text damaged"],
-  ["edges", "Edges"],
-  ["background", "Background"],
-  ["other", "Other…"],
-];
-
-export function reasonWords(reason) {
-  if (reason === "superseded") return "A new round was asked for";
-  return REASONS.find(([code]) => code === reason)?.[1].replace("…", "") ?? reason;
-}
-
 /** What a machine says, as a sentence. */
 export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 

@@ -1,0 +1,19 @@
+"""Why a picture is rejected: the reasons a reviewer may give, and the one that is our own."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
+
+#: How each reason is written, in the order of its number at the desk.
+REASON_WORDS: Final[dict[Reason, str]] = {
+    "wrong_product": "Wrong product",
+    "colour": "Colour",
+    "text_damaged": "Text damaged",
+    "edges": "Edges",
+    "background": "Background",
+    "other": "Other",
+}
+#: A redo closed the picture's round before anybody decided on it.
+SUPERSEDED: Final = "superseded"
