@@ -31,7 +31,7 @@ def products(found: Import) -> list[tuple[int, dict[str, Any]]]:
     return [(row.row, row.as_product()) for row in found.rows if row.ready]
 
 
-def told(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
+def reported(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
     wanted = levels or ("error", "question")
     return [(one.row, one.column, one.detail) for one in found.problems if one.level in wanted]
 
@@ -111,7 +111,7 @@ def test_the_cases(name: str) -> None:
         pytest.skip(f"no {CASES / name}")
     found = imported((CASES / name).read_bytes(), name)
     assert products(found) == EXPECTED[name]
-    assert told(found) == TO_ANSWER.get(name, [])
+    assert reported(found) == TO_ANSWER.get(name, [])
 
 
 def test_no_case_is_forgotten() -> None:
@@ -154,7 +154,7 @@ PLAIN_ROW |= {"raw_image": "https://shop.example/a.jpg"}
 def test_every_form_gives_the_same_row(data: bytes) -> None:
     found = imported(data, defaults={"category": "Cups"})
     assert [row.as_product() for row in found.rows] == [PLAIN_ROW]
-    assert told(found) == []
+    assert reported(found) == []
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_what_is_not_read_is_named() -> None:
     text = "Price list,,\n\nsku,photo,,price\nA,a.jpg,x,1\nsku,photo,,price\nB,b.jpg,,2\n"
     found = imported(text, defaults={"category": "Cups"})
     assert [(row.row, row.attributes) for row in found.rows] == [(4, {"column C": "x"}), (6, {})]
-    assert told(found, "note") == [
+    assert reported(found, "note") == [
         (1, None, "stands above the names of the columns and is left out: Price list"),
         (5, None, "repeats the names of the columns and is left out"),
     ]
@@ -225,7 +225,7 @@ def test_an_unclosed_quote_costs_its_own_row_only(after: str) -> None:
 def test_more_cells_than_the_header() -> None:
     found = imported("sku,photo,category\nA,a.jpg,Cups,,\nB,b.jpg,Cups,,x\n")
     assert [row.row for row in found.rows if row.ready] == [2]
-    assert told(found) == [(3, None, "has more cells than the header")]
+    assert reported(found) == [(3, None, "has more cells than the header")]
 
 
 def test_doubled_names() -> None:
@@ -234,7 +234,7 @@ def test_doubled_names() -> None:
     assert [row.price for row in found.rows] == [1, 1]
     assert found.rows[0].attributes == {"price (2)": "2"}
     detail = "a second column has the name price: it is kept as an attribute"
-    assert told(found, "note") == [(None, "price (2)", detail)]
+    assert reported(found, "note") == [(None, "price (2)", detail)]
 
 
 CELL = st.text(
@@ -381,17 +381,17 @@ def test_attributes_end_at_fifty_and_eight_kilobytes() -> None:
     text = ",".join(["sku", "category", *names]) + "\nA,Cups," + ",".join(["v"] * 60) + "\n"
     found = imported(text)
     assert list(found.rows[0].attributes) == names[:50]
-    ((row, _, detail),) = told(found, "note")
+    ((row, _, detail),) = reported(found, "note")
     assert row == 2
     assert detail.endswith(": " + ", ".join(names[50:]))
     large = imported(f"sku,category,big,small\nA,Cups,{'é' * 4_200},x\n")
     assert large.rows[0].attributes == {"small": "x"}
-    assert told(large, "note")[0][2].endswith(": big")
+    assert reported(large, "note")[0][2].endswith(": big")
 
 
 def test_texts_that_are_too_long() -> None:
     found = imported(f"sku,category,name\n{'s' * 101},Cups,{'n' * 201}\nB,{'c' * 150},x\n")
-    assert told(found) == [(2, "sku", "has 101 characters; at most 100 are allowed")]
+    assert reported(found) == [(2, "sku", "has 101 characters; at most 100 are allowed")]
     (row,) = [row for row in found.rows if row.ready]
     assert row.category == "c" * 99 + "…"
     assert row.attributes == {"category": "c" * 150}
@@ -399,7 +399,7 @@ def test_texts_that_are_too_long() -> None:
 
 def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
     found = imported("sku,category,image\n,Cups,\nA,,a.jpg\nB,Cups,\n")
-    assert told(found) == [
+    assert reported(found) == [
         (2, "image", "is required, or a SKU to find photos by"),
         (3, "category", "is required"),
     ]
@@ -409,7 +409,7 @@ def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
 def test_skus_that_a_program_spoiled() -> None:
     found = imported('sku,category\n="00123",Cups\n8.90123E+12,Cups\n')
     assert found.rows[0].sku == "00123"
-    assert [(row, column) for row, column, _ in told(found)] == [(3, "sku")]
+    assert [(row, column) for row, column, _ in reported(found)] == [(3, "sku")]
 
 
 def test_floats_that_were_skus() -> None:
@@ -472,7 +472,7 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
 )
 def test_what_is_no_amount_is_said(cell: str, detail: str) -> None:
     found = amounts("9.99", "1.50", cell)
-    ((row, column, said),) = told(found)
+    ((row, column, said),) = reported(found)
     assert (row, column) == (4, "price")
     assert said.startswith(detail)
     assert len([row for row in found.rows if row.ready]) == 2
@@ -481,19 +481,19 @@ def test_what_is_no_amount_is_said(cell: str, detail: str) -> None:
 def test_what_stays_ambiguous_is_asked_and_can_be_answered() -> None:
     found = amounts("1,299", "15", "2,500")
     asked = "1,299 can be 1299 or 1.299: say which sign stands before the decimals"
-    assert told(found) == [(2, "price", f"{asked} (2 rows wait for this)")]
+    assert reported(found) == [(2, "price", f"{asked} (2 rows wait for this)")]
     assert [row.ready for row in found.rows] == [False, True, False]
     answered = amounts("1,299", "15", "2,500", conventions={"price": "point"})
     assert [row.price for row in answered.rows] == [1299, 15, 2500]
     assert answered.conventions["price"].reason == "chosen"
     other = amounts("1,299", "15", "2,500", conventions={"price": "comma"})
     assert [row.price for row in other.rows] == [Decimal("1.299"), 15, Decimal("2.500")]
-    assert told(other) == [(2, "price", "must have at most two decimals")]
+    assert reported(other) == [(2, "price", "must have at most two decimals")]
 
 
 def test_a_column_of_both_kinds_is_asked() -> None:
     found = amounts("1.299,00", "1,299.00")
-    ((row, _, detail),) = told(found)
+    ((row, _, detail),) = reported(found)
     assert row == 2
     assert "numbers of both kinds" in detail
 
@@ -501,18 +501,18 @@ def test_a_column_of_both_kinds_is_asked() -> None:
 def test_gst() -> None:
     found = amounts("18%", "5", "12,5 %", "0,125", "120", name="GST")
     assert [str(row.gst) for row in found.rows[:3]] == ["18", "5", "12.5"]
-    assert told(found) == [
+    assert reported(found) == [
         (5, "GST", "must have at most two decimals"),
         (6, "GST", "must be from 0 to 100"),
     ]
     fractions = amounts("0.18", "0.05", name="GST")
-    assert told(fractions, "note")[0][2].startswith("0.18 is read as 0.18 %: write 18 if")
+    assert reported(fractions, "note")[0][2].startswith("0.18 is read as 0.18 %: write 18 if")
 
 
 def test_no_amount() -> None:
     found = amounts("-", "n/a", "", "5")
     assert [row.price for row in found.rows] == [None, None, None, 5]
-    assert [row for row, _, _ in told(found, "note")] == [2, 3]
+    assert [row for row, _, _ in reported(found, "note")] == [2, 3]
 
 
 @settings(deadline=None, max_examples=100)
@@ -597,7 +597,7 @@ def test_addresses(cell: str, addresses: list[str] | int) -> None:
 )
 def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
     found = imported(f'sku,category,image\n,Cups,"{cell}"\n')
-    assert told(found)[0][2].startswith(detail)
+    assert reported(found)[0][2].startswith(detail)
     assert not any(row.ready for row in found.rows)
 
 
@@ -624,7 +624,7 @@ def test_pictures_in_several_columns() -> None:
     found = imported(text)
     assert [(row.path, row.view) for row in found.rows] == [("a.jpg", "front"), ("b.jpg", "back")]
     detail = "names the picture of the column Front image again: taken once"
-    assert told(found, "note") == [(2, "Variant image", detail)]
+    assert reported(found, "note") == [(2, "Variant image", detail)]
 
 
 def test_a_file_name_beside_an_address_is_its_name() -> None:
@@ -660,8 +660,10 @@ def test_shopify_with_variants_and_further_pictures() -> None:
     ]
     assert [row.price for row in found.rows] == [9, 8, 9, 5]
     assert [row.mrp for row in found.rows] == [10, None, 10, None]
-    assert told(found) == []
-    assert (5, None, "has no picture of its own, so nothing is made for it") in told(found, "note")
+    assert reported(found) == []
+    assert (5, None, "has no picture of its own, so nothing is made for it") in reported(
+        found, "note"
+    )
 
 
 def test_shopify_without_pictures_waits_for_photos() -> None:
@@ -694,8 +696,8 @@ def test_an_amazon_template_has_two_rows_of_names() -> None:
     )
     found = imported(text, defaults={"category": "Mugs"})
     assert [(row.row, row.sku, row.name) for row in found.rows] == [(4, "A", "Mug")]
-    assert [row for row, _, _ in told(found, "note")] == [1, 3]
-    assert told(found) == []
+    assert [row for row, _, _ in reported(found, "note")] == [1, 3]
+    assert reported(found) == []
 
 
 @settings(deadline=None, max_examples=300)

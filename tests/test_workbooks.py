@@ -55,7 +55,7 @@ def imported(data: bytes, **choices: Any) -> Import:
     return read_products(read_table(data, "products.xlsx"), Choices(**choices))
 
 
-def told(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
+def reported(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
     wanted = levels or ("error", "question")
     return [(one.row, one.column, one.detail) for one in found.problems if one.level in wanted]
 
@@ -97,7 +97,7 @@ def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
     ]
     found = imported(workbook(HEADER, *rows))
     assert [str(row.price) for row in found.rows] == ["1.299", "12", "1.5"]
-    assert told(found) == [(2, "price", "must have at most two decimals")]
+    assert reported(found) == [(2, "price", "must have at most two decimals")]
 
 
 def test_percentages() -> None:
@@ -114,7 +114,7 @@ def test_a_formula_has_its_stored_value() -> None:
     calculated = edited(calculated, SHEET, lambda text: text.replace("</f>", "</f><v>10</v>"))
     assert [row.price for row in imported(calculated).rows] == [10]
     found = imported(data)
-    ((row, column, detail),) = told(found)
+    ((row, column, detail),) = reported(found)
     assert (row, column, found.rows[0].ready) == (2, "price", False)
     assert detail.startswith("is a formula without a stored value")
 
@@ -123,7 +123,7 @@ def test_errors_of_formulas() -> None:
     found = imported(
         workbook(HEADER, ("A", "Cups", "a.jpg", "#N/A"), ("#REF!", "Cups", "b.jpg", 1))
     )
-    assert [(row, column) for row, column, _ in told(found)] == [(2, "price"), (3, "sku")]
+    assert [(row, column) for row, column, _ in reported(found)] == [(2, "price"), (3, "sku")]
 
 
 def test_links_behind_texts() -> None:
@@ -142,7 +142,7 @@ def test_links_behind_texts() -> None:
 def test_a_sku_that_became_a_date_or_lost_digits() -> None:
     rows = [(date(2026, 3, 1), "Cups", "a.jpg", 1), (12345678901234567, "Cups", "b.jpg", 1)]
     found = imported(workbook(HEADER, *rows))
-    assert [(row, column) for row, column, _ in told(found)] == [(2, "sku"), (3, "sku")]
+    assert [(row, column) for row, column, _ in reported(found)] == [(2, "sku"), (3, "sku")]
 
 
 def test_merged_cells_count_for_each_row() -> None:
@@ -157,7 +157,7 @@ def test_merged_cells_count_for_each_row() -> None:
         ("A", "Cups", "b.jpg"),
     ]
     note = (None, None, "cells merged over several rows count for each of these rows")
-    assert told(found, "note") == [note]
+    assert reported(found, "note") == [note]
 
 
 def test_the_sheet_with_the_products_is_found() -> None:
@@ -175,7 +175,7 @@ def test_the_sheet_with_the_products_is_found() -> None:
     found = imported(saved(book))
     assert found.form == "Excel workbook, sheet 'Template'"
     assert [row.row for row in found.rows] == [5]
-    assert told(found, "note") == [
+    assert reported(found, "note") == [
         (None, None, "other sheets were not read: 'Instructions'"),
         (3 - 2, None, "stands above the names of the columns and is left out: Our shop"),
     ]
@@ -187,7 +187,7 @@ def test_pictures_inside_the_workbook_are_named() -> None:
         archive.writestr("xl/media/image1.png", b"picture")
     found = imported(file.getvalue())
     note = "1 pictures inside the workbook were not read: give them as files"
-    assert told(found, "note") == [(None, None, note)]
+    assert reported(found, "note") == [(None, None, note)]
 
 
 def test_the_same_rows_as_a_csv() -> None:

@@ -34,7 +34,7 @@ UPLOADED = "/media/uploads/"
 #: Rows of one note that are named.
 NAMED_ROWS = 5
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,21 @@ def read_rows(
     paths: Sequence[Path],
     defaults: dict[str, Any],
     sheets: Sheets | None = None,
-    tell: Tell = lambda note: None,
+    report: Report = lambda note: None,
 ) -> list[Row]:
     """Rows from photos, folders of photos and spreadsheets, in the order given.
 
     `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it has
-    none. `tell` gets a line for each thing to know of a spreadsheet. Raises ClickException for a
+    none. `report` gets a line for each thing to know of a spreadsheet. Raises ClickException for a
     folder without photos and a file that is no spreadsheet of products.
     """
     found = sheets or Sheets()
-    return [row for path in paths for row in _rows_of(path, defaults, found, tell)]
+    return [row for path in paths for row in _rows_of(path, defaults, found, report)]
 
 
-def _rows_of(path: Path, defaults: dict[str, Any], sheets: Sheets, tell: Tell) -> list[Row]:
+def _rows_of(path: Path, defaults: dict[str, Any], sheets: Sheets, report: Report) -> list[Row]:
     if path.suffix.lower() in SPREADSHEETS and not path.is_dir():
-        rows, wanted = _sheet_rows(path, defaults, sheets, tell), "rows"
+        rows, wanted = _sheet_rows(path, defaults, sheets, report), "rows"
     else:
         rows = [Row(str(photo), dict(defaults), photo) for photo in _photos_of(path)]
         wanted = f"photos ({', '.join(PHOTO_ENDINGS)})"
@@ -100,7 +100,7 @@ def _is_photo(path: Path) -> bool:
         return False
 
 
-def _sheet_rows(path: Path, defaults: dict[str, Any], sheets: Sheets, tell: Tell) -> list[Row]:
+def _sheet_rows(path: Path, defaults: dict[str, Any], sheets: Sheets, report: Report) -> list[Row]:
     category = {"category": defaults["category"]} if defaults.get("category") else {}
     try:
         table = read_table(path.read_bytes(), path.name)
@@ -112,7 +112,7 @@ def _sheet_rows(path: Path, defaults: dict[str, Any], sheets: Sheets, tell: Tell
     except SpreadsheetError as error:
         raise click.ClickException(f"{path.name}: {error.message}") from None
     for note in _notes(found):
-        tell(f"{path.name}: {note}")
+        report(f"{path.name}: {note}")
     return [*_good_rows(path, found), *_unread_rows(path, found)]
 
 

@@ -54,7 +54,7 @@ class NumberColumn:
     def evidence(self, amount: Amount) -> str:
         return evidence(amount.digits, percent=self.field == "gst" or amount.percent)
 
-    def tell(self, row: int | None, detail: str) -> None:
+    def report(self, row: int | None, detail: str) -> None:
         self.problems.append(Problem(row, self.column.name, detail))
 
     def note(self, row: int | None, detail: str) -> None:
@@ -102,7 +102,7 @@ def _take_apart(column: NumberColumn, records: Sequence[Record]) -> None:
         if is_nothing(text):
             column.note(record.number, f"{text} is read as no amount")
         elif kind == "error":
-            column.tell(record.number, error_words(text))
+            column.report(record.number, error_words(text))
         elif kind == "number":
             _take_number(column, record.number, text)
         else:
@@ -120,21 +120,21 @@ def _take_number(column: NumberColumn, row: int, text: str) -> None:
     try:
         column.values[row] = Decimal(text.removesuffix("%"))
     except InvalidOperation:
-        column.tell(row, "must be a number")
+        column.report(row, "must be a number")
         return
     if text.endswith("%") and column.field != "gst":
         column.values.pop(row)
-        column.tell(row, "must be an amount, not a percentage")
+        column.report(row, "must be an amount, not a percentage")
 
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
     try:
         amount = take_apart(text)
     except NotANumber as error:
-        column.tell(row, str(error))
+        column.report(row, str(error))
         return
     if amount.percent and column.field != "gst":
-        column.tell(row, "must be an amount, not a percentage")
+        column.report(row, "must be an amount, not a percentage")
         return
     column.cells[row] = amount
 
@@ -184,7 +184,7 @@ def _read(column: NumberColumn) -> None:
         try:
             column.values[row] = read_amount(amount, sign or "point")
         except NotANumber as error:
-            column.tell(row, str(error))
+            column.report(row, str(error))
     for row, value in list(column.values.items()):
         _check(column, row, value)
     _note_currencies(column)
@@ -206,9 +206,9 @@ def _ask(column: NumberColumn) -> None:
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:
     most = Decimal(100) if column.field == "gst" else _MOST
     if not 0 <= value <= most:
-        column.tell(row, f"must be from 0 to {most}")
+        column.report(row, f"must be from 0 to {most}")
     elif value != value.quantize(Decimal("0.01")):
-        column.tell(row, "must have at most two decimals")
+        column.report(row, "must have at most two decimals")
 
 
 def _note_currencies(column: NumberColumn) -> None:

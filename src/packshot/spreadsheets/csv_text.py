@@ -1,7 +1,7 @@
 """Text with delimiters -> records, forgiving what spreadsheet programs and hands write.
 
 Python's csv module drops a stray quote (`"6" Pan"` becomes `6 Pan"`) and reads everything after a
-quote that is never closed into one cell, so the cells are told apart here. Every character is
+quote that is never closed into one cell, so the cells are separated here. Every character is
 looked at a fixed number of times: the cost is linear, whatever the text.
 """
 

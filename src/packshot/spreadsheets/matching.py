@@ -86,7 +86,7 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
     """
     photos, left_out, system_files = sort_files(files)
     parsed = parse_pattern(pattern or propose_pattern(photos))
-    matched = _with_doubles_told([_named(photo, parsed, defaults) for photo in photos])
+    matched = _mark_doubles([_named(photo, parsed, defaults) for photo in photos])
     return Photos(matched, (), (), tuple(left_out), system_files, parsed.source)
 
 
@@ -109,7 +109,7 @@ def match_photos(files: Sequence[str], rows: Sequence[ProductRow]) -> Photos:
     """With a spreadsheet: each photo goes to the row that names its file, else to the row of its
     SKU, the longest SKU that its name or folder begins with.
 
-    Several photos of one row are products of their own, told apart by their views. The cost grows
+    Several photos of one row are products of their own, each with its view. The cost grows
     with the length of the names, not with photos times SKUs.
     """
     photos, left_out, system_files = sort_files(files)
@@ -120,7 +120,7 @@ def match_photos(files: Sequence[str], rows: Sequence[ProductRow]) -> Photos:
         if photo not in finder.taken:
             finder.take_by_sku(photo)
     return Photos(
-        _with_doubles_told(finder.matched),
+        _mark_doubles(finder.matched),
         tuple(finder.ambiguous),
         tuple(finder.missing()),
         (*left_out, *finder.left_out),
@@ -128,17 +128,17 @@ def match_photos(files: Sequence[str], rows: Sequence[ProductRow]) -> Photos:
     )
 
 
-def _with_doubles_told(matches: Sequence[Match]) -> tuple[Match, ...]:
+def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
     """A photo whose SKU and view another one has: perhaps it is the same photo twice."""
     first: dict[tuple[str, str | None], str] = {}
-    told = []
+    marked = []
     for match in matches:
         sku, view = match.product.sku, match.product.view
         other = first.setdefault((sku, view), match.photo) if sku else match.photo
         if other != match.photo:
             match = replace(match, hint=f"has the same SKU and view as {other}")
-        told.append(match)
-    return tuple(told)
+        marked.append(match)
+    return tuple(marked)
 
 
 class _Finder:
@@ -243,14 +243,14 @@ class _Finder:
 
     def missing(self) -> Iterator[Missing]:
         served_skus = {self._rows[place].sku for place in self._served}
-        told: set[str] = set()
+        listed: set[str] = set()
         for place, row in enumerate(self._rows):
             if row.raw_image or place in self._served:
                 continue
             if row.path:
                 yield Missing(row.row, row.path)
-            elif row.sku and row.sku not in served_skus | told:
-                told.add(row.sku)
+            elif row.sku and row.sku not in served_skus | listed:
+                listed.add(row.sku)
                 yield Missing(row.row, row.sku)
 
 

@@ -63,17 +63,17 @@ class RowReader:
         self._bad = False
 
     def read(self, record: Record) -> list[ProductRow]:
-        """The products of a row; none where its cells can't be told apart."""
+        """The products of a row; none where its cells can't be separated."""
         if record.problem:
-            self._tell(record, None, record.problem)
+            self._report(record, None, record.problem)
             return []
         self._bad = any(record.number in rows for _, rows in self._bad_amounts)
         if any(record.cells[self._width :]):
-            self._tell(record, None, "has more cells than the header")
+            self._report(record, None, "has more cells than the header")
         row = self._product(record)
         found = self._found_pictures(record)
         if not found and not self._has(record, "sku"):
-            self._tell(record, self._picture_column(), "is required, or a SKU to find photos by")
+            self._report(record, self._picture_column(), "is required, or a SKU to find photos by")
         rows = self._with_pictures(row, found) if found else [row]
         return [replace(one, ready=not self._bad) for one in rows]
 
@@ -83,7 +83,7 @@ class RowReader:
     def _picture_column(self) -> str:
         return self._pictures[0].name if self._pictures else "raw_image"
 
-    def _tell(
+    def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
     ) -> None:
         self._bad = self._bad or level == "error"
@@ -111,13 +111,13 @@ class RowReader:
         column = self._texts.get(field)
         text = record.cell(column.place) if column else ""
         if column and record.kinds.get(column.place) == "error":
-            self._tell(record, column.name, error_words(text))
+            self._report(record, column.name, error_words(text))
             return ""
         if match := _TEXT_FORMULA.fullmatch(text):  # how Excel is made to keep leading zeros
             text = match[1]
         if any(sign in text for sign in "\n\t\v\f"):
             assert column
-            self._tell(record, column.name, "its line breaks are read as spaces", "note")
+            self._report(record, column.name, "its line breaks are read as spaces", "note")
             text = " ".join(text.split())
         return text.strip()
 
@@ -128,7 +128,7 @@ class RowReader:
         text = self._text(record, field)
         if len(text) > LONGEST[field]:
             detail = f"has {len(text)} characters; at most {LONGEST[field]} are allowed"
-            self._tell(record, self._name_of(field), detail)
+            self._report(record, self._name_of(field), detail)
             return None
         return text or None
 
@@ -145,7 +145,7 @@ class RowReader:
         elif kind == "number" and len(sku) > _EXACT_DIGITS:
             detail = "has more digits than a number keeps exactly: format the column as text"
         if detail:
-            self._tell(record, self._name_of("sku"), detail)
+            self._report(record, self._name_of("sku"), detail)
         return sku
 
     def _category(self, record: Record, whole: dict[str, str]) -> str | None:
@@ -153,7 +153,7 @@ class RowReader:
         if not category:
             category = self._defaults.get("category") or None
         if not category:
-            self._tell(record, self._name_of("category"), "is required")
+            self._report(record, self._name_of("category"), "is required")
         return category
 
     def _shortened(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
@@ -164,7 +164,7 @@ class RowReader:
             short = _last_parts(short, LONGEST[field]) if field == "category" else ""
             short = short or text[: LONGEST[field] - 1].rstrip() + "…"
             detail = f"has {len(text)} characters, {LONGEST[field]} are kept: {short}"
-            self._tell(
+            self._report(
                 record, self._name_of(field), f"{detail} (the whole is an attribute)", "note"
             )
         if short != text:
@@ -195,15 +195,15 @@ class RowReader:
             size_with = size + len(name.encode()) + len(text.encode())
             if len(kept) < MOST_ATTRIBUTES and size_with <= MOST_ATTRIBUTE_BYTES:
                 kept[name], size = text, size_with
-        self._tell_left_out(record, [name for name in texts if name not in kept])
+        self._report_left_out(record, [name for name in texts if name not in kept])
         return kept
 
-    def _tell_left_out(self, record: Record, names: Sequence[str]) -> None:
+    def _report_left_out(self, record: Record, names: Sequence[str]) -> None:
         if names:
             shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" * (len(names) > 10))
             most = f"{MOST_ATTRIBUTES} attributes and {MOST_ATTRIBUTE_BYTES:,} bytes of them"
             detail = f"left out, as a product has at most {most}: {shown}"
-            self._tell(record, None, detail, "note")
+            self._report(record, None, detail, "note")
 
     # -- pictures --------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class RowReader:
         for column in self._pictures:
             cell, link = record.cell(column.place), record.links.get(column.place)
             if record.kinds.get(column.place) == "error" and not link:
-                self._tell(record, column.name, error_words(cell))
+                self._report(record, column.name, error_words(cell))
                 continue
             pictures = read_pictures(cell, link) if cell or link else []
             found += [_Found(column, one) for one in pictures if self._is_good(record, column, one)]
@@ -224,9 +224,9 @@ class RowReader:
         if picture.kind == "file" and too_long:
             error = "names a file by too long a name"
         if error:
-            self._tell(record, column.name, error)
+            self._report(record, column.name, error)
         if picture.note:
-            self._tell(record, column.name, picture.note, "note")
+            self._report(record, column.name, picture.note, "note")
         return not error
 
     def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
@@ -238,7 +238,7 @@ class RowReader:
                 yield one
             else:
                 detail = f"names the picture of the column {column.name} again: taken once"
-                self._tell(record, one.column.name, detail, "note")
+                self._report(record, one.column.name, detail, "note")
 
     def _with_pictures(self, row: ProductRow, found: list[_Found]) -> list[ProductRow]:
         addresses = [one for one in found if one.picture.kind == "address"]
