@@ -90,7 +90,7 @@ $(BIOME): Makefile
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
 	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak tests/faults)
-	@$(BIN)/python bench/soak.py $(RUNS)
+	@PYTHONPATH=tests $(BIN)/python -m soak $(RUNS)
 
 audit:
 	@echo "== Advisories against the pinned versions"

@@ -106,7 +106,7 @@ def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
 
 @pytest.mark.timeout(240)
 def test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight(rig: Rig) -> None:
-    """The long one, over 200 products, is in bench/soak.py."""
+    """The long one, over 200 products, is in tests/soak."""
     ids = rig.create(20)
     kill_at_random(rig, kills=5)
     audit = rig.audit()

@@ -16,7 +16,7 @@ from faults.rig import WANTED, Rig
 from packshot.database.engine import ANSWER_SECONDS
 from packshot.database.sqlite import BUSY_SECONDS
 
-AWAY = 5.0  # seconds; a minute in bench/soak.py
+AWAY = 5.0  # seconds; a minute in tests/soak
 
 
 def post(web: PackshotProcess, rig: Rig, count: int = 2) -> tuple[int, dict[str, str]]:
