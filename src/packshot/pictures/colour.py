@@ -69,7 +69,7 @@ CODED_TRANSFERS = {
     15: SRGB_CURVE,
 }
 PQ, HLG = 16, 18
-SAMPLES = 1024  # of a curve that no formula of ICC's describes
+SAMPLES = 4096  # of a curve that no formula of ICC's describes
 REFERENCE_WHITE = 203  # cd/m2 of white paper in HDR pictures (ITU-R BT.2408)
 
 

@@ -191,8 +191,18 @@ def check_complete(data: bytes) -> None:
 
     libvips stops at the last row, so it never sees what is left over where bytes were lost or
     doubled; libjpeg-turbo's own interface counts it. Raises PictureError for pixels that are not
-    all there. A few bytes of filling before the end marker are no damage.
+    all there. Filling before the end marker, one byte over and over, is no damage.
     """
+    words = _complaint(data)
+    filling = _filling(words, data)
+    if filling:  # it hides what was said before it
+        words = _complaint(data[: -2 - filling] + data[-2:])
+    if EXTRANEOUS.search(words) or any(sign in words for sign in DAMAGED):
+        raise damaged("part of its data is missing, doubled or wrong")
+
+
+def _complaint(data: bytes) -> str:
+    """The decoder's last warning; empty without one."""
     import simplejpeg
 
     try:
@@ -200,17 +210,17 @@ def check_complete(data: bytes) -> None:
         colours = "CMYK" if space in ("CMYK", "YCCK") else "GRAY"
         simplejpeg.decode_jpeg(data, colours, fastdct=True, min_factor=8, min_height=1, min_width=1)
     except ValueError as error:
-        _judge(str(error), data)
+        return str(error)
+    return ""
 
 
-def _judge(words: str, data: bytes) -> None:
-    if found := EXTRANEOUS.search(words):
-        count, marker = int(found[1]), found[2]
-        last = data[-2 - count : -2]
-        if marker == "d9" and last.strip(last[:1]):  # else it is filled up with one byte
-            raise damaged("part of its data is missing, doubled or wrong")
-    elif any(sign in words for sign in DAMAGED):
-        raise damaged("part of its data is missing or wrong")
+def _filling(words: str, data: bytes) -> int:
+    """How many bytes before the end marker are left over and all the same."""
+    found = EXTRANEOUS.search(words)
+    if found is None or found[2] != "d9":
+        return 0
+    last = data[-2 - int(found[1]) : -2]
+    return 0 if last.strip(last[:1]) else len(last)
 
 
 def says_adobe_rgb(exif: dict[str, str]) -> bool:

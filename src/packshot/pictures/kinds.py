@@ -55,14 +55,15 @@ SIGNATURES = (
     (b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", advice=EXPORT)),
     (b"\0\0\0\x0cjP  ", Kind("a JPEG 2000 picture", advice=EXPORT)),
     (b"\xff\x4f\xff\x51", Kind("a JPEG 2000 picture", advice=EXPORT)),
-    (b"BM", Kind("a BMP picture", advice=EXPORT)),
     (b"\0\0\1\0", Kind("an icon (ICO)", advice=EXPORT)),
     (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska, WebM
-    (b"FLV", VIDEO),
+    (b"FLV\1", VIDEO),
     (b"\0\0\1\xba", VIDEO),
     (b"\0\0\1\xb3", VIDEO),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", VIDEO),  # Windows Media
-    (b"ID3", Kind("a sound file", advice="send a picture")),
+    (b"ID3\2", Kind("a sound file", advice="send a picture")),
+    (b"ID3\3", Kind("a sound file", advice="send a picture")),
+    (b"ID3\4", Kind("a sound file", advice="send a picture")),
     (b"PK\3\4", Kind("a ZIP archive", advice="unpack it and send the pictures")),
     (b"PK\5\6", Kind("an empty ZIP archive", advice="send the pictures")),
     (b"Rar!", Kind("a RAR archive", advice="unpack it and send the pictures")),
@@ -72,7 +73,7 @@ SIGNATURES = (
     (b"\0\5\x16\7", Kind("a sidecar file of macOS (AppleDouble)", advice="send the photo itself")),
     (b"\0\5\x16\0", Kind("a sidecar file of macOS", advice="send the photo itself")),
     (b"bplist", Kind("a sidecar file of macOS or iOS", advice="send the photo itself")),
-    (b"MZ", Kind("a Windows program", advice="send a picture")),
+    (b"MZ\x90", Kind("a Windows program", advice="send a picture")),
     (b"\x7fELF", Kind("a program", advice="send a picture")),
 )
 
@@ -91,6 +92,8 @@ def recognise(data: bytes) -> Kind:
     if data[:6] in (b"GIF87a", b"GIF89a"):
         animated = data.count(b"\x21\xf9\x04") > 1
         return Kind("an animated picture (GIF)" if animated else "a GIF picture", advice=EXPORT)
+    if data[:2] == b"BM" and data[6:10] == bytes(4):
+        return Kind("a BMP picture", advice=EXPORT)
     if data[:4] == b"RIFF":
         return _riff(data)
     if data[4:8] == b"ftyp":
