@@ -718,7 +718,7 @@ def test_delays_are_read_and_bounded(bench: Bench, delay: str, seconds: float) -
     with pytest.raises(RateLimited) as caught:
         bench.generate()
 
-    assert caught.value.retry_after == pytest.approx(seconds * 1.1 + 0.5)
+    assert caught.value.retry_after == pytest.approx(seconds * 1.125)
 
 
 def test_the_days_quota_pauses_all_says_so_once_and_resumes(
@@ -807,7 +807,7 @@ def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
         waits.append(caught.value.retry_after)
         bench.clock.now += 100
 
-    assert waits == [pytest.approx(seconds * 1.1 + 0.5) for seconds in (2, 4, 8, 16, 32, 60, 60)]
+    assert waits == [pytest.approx(seconds * 1.125) for seconds in (2, 4, 8, 16, 32, 60, 60)]
 
 
 def pace(clock: Clock, cap: int = 8, patience: float = 5.0) -> Pace:
@@ -864,7 +864,7 @@ def test_a_short_wait_for_the_minutes_quota_is_waited_here_and_a_long_one_is_not
     with pytest.raises(RateLimited) as caught:
         pacing.admitted(ask)
     assert clock.slept == [2.0]
-    assert caught.value.retry_after == pytest.approx(50 * 1.1 + 0.5)
+    assert caught.value.retry_after == pytest.approx(50 * 1.125)
     assert pacing.admitted(lambda: "in") == "in"
 
 
@@ -1070,7 +1070,7 @@ def test_recorded_failures_are_told_apart(
 
     assert caught.value.code == code
     if isinstance(caught.value, RateLimited):
-        assert caught.value.retry_after == pytest.approx(48 * 1.1 + 0.5)
+        assert caught.value.retry_after == pytest.approx(48 * 1.125)
 
 
 # ---- small pieces

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from packshot.aws import Connection, Resource
 from packshot.errors import NotConfigured, Unavailable
 from packshot.queues.contract import Depth, Message
+from packshot.queues.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -52,8 +53,6 @@ RECEIVES: Final = "ApproximateReceiveCount"
 STRANGER_SECONDS: Final = 900
 #: Seconds for which the name of the dead-letter queue is cached.
 POLICY_SECONDS: Final = 300.0
-#: Seconds for which a dead letter is hidden while it is sent again.
-REDRIVE_SECONDS: Final = 60
 SET_UP: Final = "run python scripts/setup_sqs_queue.py --update"
 
 
@@ -286,23 +285,13 @@ class SqsQueue:
         dead = self.dead_letter_url()
         if dead is None:
             raise NotConfigured(f"{self.url} has no dead-letter queue: {SET_UP}")
-        sent, malformed = 0, []
-        while sent < limit and (letters := self._receive_dead(dead, limit - sent)):
+        sent, malformed, dead_letters = 0, [], DeadLetters(dead, self._poller, self._sqs)
+        while sent < limit and (letters := dead_letters.receive(limit - sent)):
             good = {each["ReceiptHandle"]: self._own_id(each) for each in letters}
             malformed += [handle for handle, product_id in good.items() if product_id is None]
             sent += self._revive(dead, {handle: id_ for handle, id_ in good.items() if id_})
-        self._release_dead(dead, malformed)
+        dead_letters.release(malformed)
         return sent
-
-    def _receive_dead(self, dead: str, limit: int) -> list[MessageTypeDef]:
-        with self._poller.asking("sqs:ReceiveMessage on the dead-letter queue") as sqs:
-            answer = sqs.receive_message(
-                QueueUrl=dead,
-                MaxNumberOfMessages=min(limit, BATCH),
-                WaitTimeSeconds=1,
-                VisibilityTimeout=REDRIVE_SECONDS,
-            )
-        return answer.get("Messages", [])
 
     def _own_id(self, letter: MessageTypeDef) -> int | None:
         other = mark_in(letter.get("Body", ""))
@@ -315,13 +304,6 @@ class SqsQueue:
         taken = [handle for handle, product_id in letters.items() if product_id in accepted]
         self._delete(dead, taken)
         return len(taken)
-
-    def _release_dead(self, dead: str, handles: Sequence[str]) -> None:
-        for handle in handles:
-            with self._sqs.asking("sqs:ChangeMessageVisibility on the dead-letter queue") as sqs:
-                sqs.change_message_visibility(
-                    QueueUrl=dead, ReceiptHandle=handle, VisibilityTimeout=0
-                )
 
 
 def parse_body(body: str) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
 from standardwebhooks import Webhook
 
+from packshot.backoff import jittered
 from packshot.database.engine import Database
 from packshot.database.models import Delivery
 from packshot.database.types import now
@@ -134,7 +135,7 @@ class Webhooks:
             self._note(delivery, not_before=None, error=error.message)
             log.error("%s was given up at %s: %s", delivery.message_id, place, error.message)
             return
-        pause = PAUSES[delivery.attempts] * (1 + 0.25 * self.chance())
+        pause = jittered(PAUSES[delivery.attempts], self.chance)
         pause = max(pause, error.retry_after or 0.0)
         self._note(delivery, not_before=now(pause), error=error.message)
         log.warning("%s again in %.0f s: %s", delivery.message_id, pause, error.message)

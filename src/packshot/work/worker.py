@@ -27,16 +27,13 @@ from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import Room
 from packshot.work.slots import Job, Slots, start_thread
 from packshot.work.turns import Turns
+from packshot.work.upkeep import Upkeep
 
 log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS: Final = 25.0
 #: A lease is renewed this often in its time.
 RENEWALS: Final = 4
-RESEND_EVERY_SECONDS: Final = 30.0
-DELIVER_EVERY_SECONDS: Final = 2.0
-TIDY_EVERY_SECONDS: Final = 3600.0
-SWEEP_EVERY_SECONDS: Final = 15.0
 #: A turn of the receiver or the heartbeat that takes longer hangs: all they wait for has a limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
@@ -62,12 +59,10 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
         chance: Chance = random.random,
     ) -> None:
-        self.parts, self.queue, self.catalog = parts, queue, catalog
-        self.webhooks = webhooks
+        self.parts, self.queue = parts, queue
         self.deletions = Deletions(parts.claims.database, parts.storage)
         self.lease_seconds = parts.claims.lease_seconds
-        self.clock = clock
-        log_waiting = parts.patience.log_waiting
+        self.clock, log_waiting = clock, parts.patience.log_waiting
         self.outage = Outage(clock, chance, log_waiting)  # of what products need
         self.silence = Outage(clock, chance, log_waiting)  # of the queue and the database
         self.slots = Slots(concurrency, self._work_on)
@@ -77,21 +72,16 @@ class Worker:
         self.room = Room()
         self.turns = Turns(clock)
         self.loops = Loops(self.silence, clock, chance)
-
-    # -- life --------------------------------------------------------------------------------
+        self.upkeep = Upkeep(catalog, self.deletions, webhooks, self.drain.finished)
 
     def start(self) -> None:
         log.info("Worker thread started")
         self.slots.start()
         finished, renew_every = self.drain.finished, self.lease_seconds / RENEWALS
         self.loops.begin("heartbeat", self._renew_claims, renew_every, finished)
-        self.loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, finished)
-        self.loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, finished)
-        self.loops.begin("sweeper", self.deletions.sweep, SWEEP_EVERY_SECONDS, finished)
         if self.queue.is_external:  # beside the heartbeat, which waits for no queue
             self.loops.begin("hider", self._renew_messages, renew_every, finished)
-        if self.webhooks is not None and self.webhooks.urls:
-            self.loops.begin("messenger", self._deliver, DELIVER_EVERY_SECONDS, finished)
+        self.upkeep.begin(self.loops)
         self.loops.begin("receiver", self._receive, 0.0, self.parts.stopping)
         receiver = self.loops.threads["receiver"]
         self.drainer = start_thread("drainer", lambda: self.drain.run(receiver))
@@ -232,8 +222,6 @@ class Worker:
             log.info("Successfully processed product %d", job.claim.product_id)
             self.queue.done([job.message])
 
-    # -- the side loops ----------------------------------------------------------------------
-
     def _renew_claims(self) -> None:
         """Lengthen every lease, except of products that hang: those are tried again."""
         working, hanging = self.hanging.sort()
@@ -250,17 +238,3 @@ class Worker:
         """Keep the messages of the products at work hidden."""
         working, _ = self.hanging.sort()
         self.queue.extend([job.message for job in working], self.lease_seconds)
-
-    def _resend(self) -> None:
-        sent = self.catalog.sender.resend()
-        if sent:
-            log.info("%d waiting products were sent to the queue again", sent)
-
-    def _deliver(self) -> None:
-        if self.webhooks is not None:
-            self.webhooks.deliver(self.drain.finished.is_set)
-
-    def _tidy(self) -> None:
-        self.catalog.forget_old()
-        if self.webhooks is not None:
-            self.webhooks.forget_old()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from packshot.backoff import backoff, jittered
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
@@ -110,11 +111,11 @@ class Pace:
 
     def backoff(self, strikes: int) -> float:
         """2, 4, 8 ... at most 60 seconds."""
-        return float(min(LONGEST_BACKOFF, 2.0 ** min(strikes, 10)))
+        return backoff(strikes, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
 
     def jittered(self, seconds: float) -> float:
         """A little more than `seconds`, so that those who wait don't all come back at once."""
-        return seconds * (1 + 0.2 * self._random()) + self._random()
+        return jittered(seconds, self._random)
 
     def pause(self, model: str | None, seconds: float, error: Unavailable) -> None:
         """Let nobody ask `model` (None: any model) for so long."""

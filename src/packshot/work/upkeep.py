@@ -1,0 +1,54 @@
+"""What a worker does beside its products: resends, deliveries, and tidying up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from packshot.products.catalog import Catalog
+from packshot.products.deletions import Deletions
+from packshot.webhooks.deliveries import Webhooks
+from packshot.work.loops import Loops
+
+log = logging.getLogger("packshot.worker")
+
+RESEND_EVERY_SECONDS: Final = 30.0
+DELIVER_EVERY_SECONDS: Final = 2.0
+SWEEP_EVERY_SECONDS: Final = 15.0
+TIDY_EVERY_SECONDS: Final = 3600.0
+
+
+class Upkeep:
+    """Loops that every worker runs, so that no other process is needed for them."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        deletions: Deletions,
+        webhooks: Webhooks | None,
+        finished: threading.Event,
+    ) -> None:
+        self.catalog, self.deletions, self.webhooks = catalog, deletions, webhooks
+        self.finished = finished
+
+    def begin(self, loops: Loops) -> None:
+        loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
+        loops.begin("sweeper", self.deletions.sweep, SWEEP_EVERY_SECONDS, self.finished)
+        loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, self.finished)
+        if self.webhooks is not None and self.webhooks.urls:
+            loops.begin("messenger", self._deliver, DELIVER_EVERY_SECONDS, self.finished)
+
+    def _resend(self) -> None:
+        sent = self.catalog.sender.resend()
+        if sent:
+            log.info("%d waiting products were sent to the queue again", sent)
+
+    def _deliver(self) -> None:
+        if self.webhooks is not None:
+            self.webhooks.deliver(self.finished.is_set)
+
+    def _tidy(self) -> None:
+        self.catalog.forget_old()
+        if self.webhooks is not None:
+            self.webhooks.forget_old()
