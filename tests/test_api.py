@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from servers.loopback import served
 from servers.ports import wait_until
 from sqlalchemy import text
+from support.pictures import HEIC
 from support.shop import RAW_IMAGE, Json, Shop, row
 from werkzeug.test import TestResponse
 
@@ -844,6 +845,20 @@ def test_what_is_no_picture_is_a_422(shop: Shop, data: bytes) -> None:
     body = response.get_json()
     assert body["errors"][0]["code"] in {"picture_empty", "not_a_picture", "picture_damaged"}
     assert shop.ask("GET", body["type"]).status_code == 200
+
+
+@only_sqlite
+def test_a_phones_heic_is_taken_under_any_name(shop: Shop) -> None:
+    response = upload(shop, HEIC)
+    assert response.status_code == 201, response.get_json()
+    shown = shop.ask("GET", response.get_json()["data"]["raw_image"])
+    assert shown.mimetype == "image/jpeg"
+
+
+@only_sqlite
+def test_a_refused_upload_is_named(shop: Shop) -> None:
+    message = upload(shop, b"<html><input type=password>").get_json()["message"]
+    assert message.startswith("The file is a login page (HTML), not a JPEG, ")
 
 
 @only_sqlite

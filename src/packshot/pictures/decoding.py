@@ -138,7 +138,7 @@ def _open_avif(data: bytes) -> Opened:
     limits.check_size(image.width, image.height)
     held = heif.held_by_avif(data, image.width * image.height)
     limits.check_held(held, image.width, image.height, "as AVIF")
-    profile = None if "icc-profile-data" in image.get_fields() else heif.stated_profile(data)
+    profile = None if "icc-profile-data" in image.get_fields() else heif.profile_of_avif(data)
     header = _header("image/avif", image, True, managed=bool(profile))
 
     def decode(side: int, enlarge: bool) -> Any:
@@ -153,7 +153,7 @@ def _open_heic(data: bytes) -> Opened:
     width, height = found.size
     limits.check_size(width, height)
     limits.check_held(heif.held_by_heic(found), width, height, "as HEIC")
-    profile = found.info.get("icc_profile") or heif.stated_profile(data)
+    profile = heif.profile_of_heic(found)
     header = Header(
         "image/heic",
         width,

@@ -70,7 +70,18 @@ def check_still(data: bytes) -> None:
     check_frames(2 if data[8:12] in SEQUENCES else 1)
 
 
-def stated_profile(data: bytes) -> bytes | None:
+def profile_of_heic(image: Any) -> bytes | None:
+    """The primary image's ICC profile, embedded or for its codes; None for sRGB."""
+    from packshot.pictures import colour
+
+    codes = image.info.get("nclx_profile")
+    embedded: bytes | None = image.info.get("icc_profile")
+    if embedded or not codes:
+        return embedded
+    return colour.profile_for_codes(codes["color_primaries"], codes["transfer_characteristics"])
+
+
+def profile_of_avif(data: bytes) -> bytes | None:
     """The ICC profile for H.273's codes in the first `colr` box of kind nclx; None for sRGB."""
     from packshot.pictures import colour
 

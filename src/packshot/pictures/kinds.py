@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 #: The formats that are taken, by content alone.
-ACCEPTED = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/avif", "image/tiff")
 ACCEPTED_WORDS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
 
 EXPORT = "export it as a JPEG and send that"
@@ -106,7 +105,7 @@ def recognise(data: bytes) -> Kind:
 
 
 def sniff(data: bytes) -> str | None:
-    """The media type by content when it is one of ACCEPTED, else None."""
+    """The media type by content when it is a picture that is taken, else None."""
     return recognise(data).mime_type
 
 
