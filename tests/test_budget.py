@@ -98,7 +98,7 @@ def shop(sqlite_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Shop]:
 
 
 def claimed(shop: Shop, parts: Parts) -> Claim:
-    """One product, photographed with 12 megapixels, and held."""
+    """One claimed product, with a photo of 12 megapixels."""
     parts.storage.put("uploads/photo", photo_bytes(side=3464), "image/jpeg")
     shop.create(row(raw_image="/media/uploads/photo"))
     claim = parts.claims.take()

@@ -1,4 +1,4 @@
-"""A claim is one worker's at a time, ends with its lease, and fences every write."""
+"""A claim belongs to one worker at a time, ends with its lease, and fences every write."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ def test_one_of_many_gets_it(claims: Claims, product_id: int) -> None:
     assert all(isinstance(result, Claim | NotNow) for result in got)
 
 
-def test_a_fresh_claim_tells_what_it_found(claims: Claims, product_id: int) -> None:
+def test_a_new_claim_has_what_the_database_has(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     assert (claim.attempts, claim.alone, claim.missing) == (1, False, [0, 1])
 
 
-def test_a_held_product_says_when_to_look_again(claims: Claims, product_id: int) -> None:
+def test_while_all_are_claimed_it_says_when_to_look_again(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
     later = claims.take()
     assert isinstance(later, NotNow)
     assert LEASE - 10 < later.seconds <= LEASE
 
 
-def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product_id: int) -> None:
+def test_after_its_lease_an_old_claim_can_write_nothing(claims: Claims, product_id: int) -> None:
     old = taken(claims, product_id)
     set_product(claims.database, lease_until=now(-1))
     new = taken(claims, product_id)
@@ -84,7 +84,7 @@ def test_the_lease_runs_out_and_the_old_holder_is_fenced(claims: Claims, product
 
 
 @pytest.mark.parametrize("step", ["analysis", "picture"])
-def test_a_saved_step_begins_the_lease_anew(claims: Claims, product_id: int, step: str) -> None:
+def test_a_saved_step_renews_the_lease(claims: Claims, product_id: int, step: str) -> None:
     claim = taken(claims, product_id)
     set_product(claims.database, lease_until=now(1))
     if step == "analysis":
@@ -103,7 +103,7 @@ def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id:
 
 
 @pytest.mark.parametrize("jump", [3600, -3600])
-def test_a_clock_that_jumps_during_a_lease_is_mended_by_the_heartbeat(
+def test_the_heartbeat_corrects_a_lease_after_a_clock_jump(
     claims: Claims, product_id: int, jump: int
 ) -> None:
     """To the database's clock every moment it wrote before is an hour off then."""
@@ -124,7 +124,7 @@ def test_a_heartbeat_keeps_it(claims: Claims, product_id: int) -> None:
     assert later.seconds > LEASE - 10
 
 
-def test_five_claims_in_vain_fail_the_product(
+def test_five_claims_without_progress_fail_the_product(
     claims: Claims, catalog: Catalog, product_id: int
 ) -> None:
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -140,7 +140,7 @@ def test_five_claims_in_vain_fail_the_product(
     assert "5 times" in failed.error
 
 
-def test_a_saved_step_starts_the_count_anew(claims: Claims, product_id: int) -> None:
+def test_a_saved_step_resets_the_count_of_attempts(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     claims.record_image(claim, record(0))
     set_product(claims.database, lease_until=now(-1))

@@ -1,4 +1,4 @@
-"""The story of one product: every step saved, only what is missing made, faults told apart."""
+"""The story of one product: each step is saved, only what is missing is made."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def pixels() -> Iterator[Pixels]:
 
 
 class Shop:
-    """A product, and everything its story is told with."""
+    """A product, and the parts its story works with."""
 
     def __init__(self, database: Database, folder: Path, pixels: Pixels) -> None:
         self.enhancer = FakeEnhancer()
@@ -240,7 +240,7 @@ def attempt(shop: Shop, times: int = 1) -> PackshotError | None:
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_one_stubborn_picture_does_not_bury_the_others(shop: Shop, parallel: bool) -> None:
+def test_a_variant_that_always_fails_does_not_stop_the_others(shop: Shop, parallel: bool) -> None:
     shop.enhancer.parallel = parallel
     shop.enhancer.plan = failing("picture", 1, EnhancerError("no picture came", code="no_picture"))
     assert attempt(shop, 5) is not None  # the first made two, four were in vain
@@ -284,7 +284,7 @@ def test_an_outage_gives_no_picture_up(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "error", [FetchError("404 from shop.example"), Unavailable("away"), EnhancerError("nothing")]
 )
-def test_what_goes_wrong_comes_out_as_ours(shop: Shop, error: PackshotError) -> None:
+def test_errors_are_raised_unchanged(shop: Shop, error: PackshotError) -> None:
     shop.enhancer.plan = failing("analysis", None, error)
     with pytest.raises(type(error)):
         shop.run()
@@ -339,9 +339,7 @@ class AwayFor:
         ("storage", "put"),
     ],
 )
-def test_what_is_paid_is_kept_in_hand_while_a_part_is_away(
-    shop: Shop, part: str, method: str
-) -> None:
+def test_what_is_paid_for_is_kept_while_a_part_is_away(shop: Shop, part: str, method: str) -> None:
     away = AwayFor(getattr(shop.parts, part), method, 3)
     patience = Patience(longest=10, sleep=lambda seconds: None)
 

@@ -53,7 +53,7 @@ def change(database: Database, ids: Sequence[int], **values: Any) -> None:
 
 @dataclass
 class DatabaseBench:
-    """A queue with what the worker does beside it: the claim is what holds a product."""
+    """A queue, and the claims of a worker that uses it."""
 
     queue: DatabaseQueue
     database: Database
@@ -158,7 +158,7 @@ def test_work_that_arrives_during_the_wait_is_leased_by_it(bench: Bench) -> None
     timer.join()
 
 
-def test_what_is_held_is_not_given_to_another(bench: Bench) -> None:
+def test_what_is_claimed_is_not_given_to_another_worker(bench: Bench) -> None:
     bench.put(1)
     held = bench.queue.lease(1)
     bench.hold(held, LEASE)
@@ -174,7 +174,7 @@ def test_what_is_released_comes_back_at_once(bench: Bench) -> None:
     assert ids_of(bench.queue.lease(1)) == ids_of(held)
 
 
-def test_what_a_dead_worker_held_comes_back_when_its_lease_ends(bench: Bench) -> None:
+def test_what_a_dead_worker_claimed_comes_back_when_its_lease_ends(bench: Bench) -> None:
     bench.put(1)
     held = bench.queue.lease(1)
     bench.hold(held, 1)
@@ -192,7 +192,7 @@ def test_what_is_done_is_gone(bench: Bench) -> None:
     assert bench.queue.depth().in_flight == 0
 
 
-def test_the_depth_counts_what_waits_and_what_is_held(bench: Bench) -> None:
+def test_the_depth_counts_what_waits_and_what_is_in_flight(bench: Bench) -> None:
     bench.put(3)
     bench.hold(bench.queue.lease(1), LEASE)
     depth = bench.queue.depth()
@@ -571,7 +571,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "status", "names"), REFUSALS)
 @pytest.mark.usefixtures("credentials")
-def test_a_refusal_names_what_to_mend(code: str, status: int, names: str) -> None:
+def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None:
     server, sqs = canned(sqs_error(code, status))
     with server:
         with pytest.raises(NotConfigured, match=names) as caught:
@@ -694,7 +694,7 @@ def test_only_a_stale_handle_counts_as_gone() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_a_lease_waits_as_told_and_is_hidden_for_the_lease() -> None:
+def test_a_lease_waits_as_configured_and_hides_the_message_for_the_lease() -> None:
     server, sqs = canned(Answer({}))
     with server:
         sqs.lease(64)

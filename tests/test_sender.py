@@ -48,7 +48,7 @@ def test_no_request_waits_for_the_queue_and_all_is_sent_in_the_end(
     assert max(queue.sizes) <= AT_ONCE
 
 
-def test_its_thread_ends_with_the_work_and_the_next_products_begin_one(
+def test_its_thread_ends_with_the_work_and_the_next_products_start_one(
     catalog: Catalog, queue: SlowQueue
 ) -> None:
     queue.gate.set()
@@ -62,9 +62,7 @@ def test_its_thread_ends_with_the_work_and_the_next_products_begin_one(
         time.sleep(0.01)
 
 
-def test_a_fault_that_should_not_be_does_not_end_the_sending(
-    catalog: Catalog, queue: SlowQueue
-) -> None:
+def test_an_unexpected_error_does_not_end_the_sending(catalog: Catalog, queue: SlowQueue) -> None:
     queue.trouble = SystemExit("somewhere deep inside")
     queue.gate.set()
     catalog.create([BOX])
@@ -145,7 +143,7 @@ def test_what_a_process_may_be_sending_yet_is_left_to_it(
     assert len(queue.waiting) == 1
 
 
-def test_what_was_sent_hours_ago_is_sent_again_whatever_the_queue_holds(
+def test_what_was_sent_hours_ago_is_sent_again_however_full_the_queue_is(
     catalog: Catalog, queue: SlowQueue
 ) -> None:
     """Strays that stay hidden there must not pass for the lost ones for days."""
@@ -182,7 +180,7 @@ print(time.monotonic())
 def test_a_process_that_ends_sends_what_it_can_in_a_moment(
     sqlite_url: str, seconds_each: float, least: int, most: int
 ) -> None:
-    """And leaves the rest to the re-sender: a queue that hangs holds up no restart."""
+    """And leaves the rest to the re-sender: a queue that hangs delays no restart."""
     command = [sys.executable, "-c", PROGRAM, sqlite_url, str(seconds_each)]
     folder = Path(__file__).parent
     ran = subprocess.run(command, check=True, timeout=30, cwd=folder, stdout=subprocess.PIPE)

@@ -116,7 +116,7 @@ def test_all_that_share_a_run_that_fails_raise() -> None:
     assert gate.runs == 2
 
 
-def test_one_that_is_interrupted_while_it_waits_holds_up_nobody() -> None:
+def test_a_call_interrupted_while_it_waits_blocks_no_other() -> None:
     gate = Gate()
     shared = SharedRun(gate)
     first = Caller(shared)

@@ -475,7 +475,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("code", "status", "names"), REFUSALS)
 @pytest.mark.usefixtures("credentials")
-def test_a_refusal_names_what_to_mend(code: str, status: int, names: str) -> None:
+def test_a_refusal_names_what_to_fix(code: str, status: int, names: str) -> None:
     with CannedAws(s3_error(code, status)) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)
         with pytest.raises(NotConfigured, match=names):

@@ -106,14 +106,14 @@ def shop(database: Database, tmp_path: Path, pixels: Pixels) -> Iterator[Shop]:
 
 
 @pytest.mark.parametrize(("timeout", "longest"), [(10, 900), (180, 900), (900, 4500)])
-def test_a_product_of_slow_calls_is_not_let_go_of(timeout: int, longest: int) -> None:
+def test_a_product_of_slow_calls_does_not_count_as_hanging(timeout: int, longest: int) -> None:
     assert longest_product(Settings(gemini_timeout=timeout)) == longest
 
 
 def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
+        assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
 
 
@@ -134,7 +134,7 @@ def test_products_are_done_and_the_documents_lines_are_logged(
 
 
 def test_no_slot_is_lost_whatever_fails(shop: Shop) -> None:
-    """Faults in the queue's every method and in the claims, then as many slots as before."""
+    """Errors in every method of the queue and in the claims leave as many slots as before."""
     queue = FakeQueue(trouble=Unavailable("away"))
     shop.queue = queue
     ids = shop.create(6)
@@ -151,7 +151,7 @@ def test_no_slot_is_lost_whatever_fails(shop: Shop) -> None:
 
 
 class FaultyClaims(Claims):
-    """Takes no claim, for a reason nobody thought of."""
+    """Takes no claim: an unexpected error."""
 
     broken = True
 
@@ -164,10 +164,10 @@ class FaultyClaims(Claims):
 @only_sqlite
 @pytest.mark.parametrize("end", [SystemExit, MemoryError])
 @pytest.mark.parametrize("kind", ["analysis", "picture"])
-def test_an_order_to_end_inside_a_product_ends_no_slot(
+def test_an_exit_raised_inside_a_product_ends_no_slot(
     shop: Shop, kind: str, end: type[BaseException]
 ) -> None:
-    """A library's `sys.exit()` would end the thread without a word, and its slot with it."""
+    """A library's `sys.exit()` would end the thread silently, and its slot with it."""
     ordered = [1, 1]  # once for each slot
 
     def plan(asked: str, variant: int | None) -> None:
@@ -188,8 +188,8 @@ def test_an_order_to_end_inside_a_product_ends_no_slot(
 
 @only_sqlite
 @pytest.mark.parametrize("end", [SystemExit, MemoryError])
-def test_an_order_to_end_inside_a_loop_ends_no_loop(shop: Shop, end: type[BaseException]) -> None:
-    """The receiver, whatever it was at: it has the slots it took back, and goes on."""
+def test_an_exit_raised_inside_a_loop_ends_no_loop(shop: Shop, end: type[BaseException]) -> None:
+    """The receiver, whatever it was doing: it releases the slots it took, and continues."""
     queue = shop.queue = FakeQueue()
     claims = EndingClaims(shop.database, LEASE, wanted=1)
     ids = shop.create(2)
@@ -220,7 +220,7 @@ class EndingClaims(Claims):
 
 
 @only_sqlite
-def test_a_slot_that_ended_all_the_same_is_told_of(shop: Shop) -> None:
+def test_a_slot_that_ended_is_reported(shop: Shop) -> None:
     worker = shop.worker(concurrency=2)
     worker.start()
     worker.slots._tasks.put(None)
@@ -228,7 +228,7 @@ def test_a_slot_that_ended_all_the_same_is_told_of(shop: Shop) -> None:
     assert "packshot-slot-" in str(worker.problem())
 
 
-def test_an_idle_worker_of_this_process_begins_at_once(shop: Shop) -> None:
+def test_an_idle_worker_of_this_process_starts_at_once(shop: Shop) -> None:
     queue = shop.queue = DatabaseQueue(shop.database, LEASE)
     queue.wait_seconds = 60.0  # it would not look again before
     ids = shop.create()
@@ -259,7 +259,7 @@ def test_no_more_in_flight_than_slots(shop: Shop) -> None:
     assert 2 <= most[0] <= 3
 
 
-def test_a_permanent_fault_fails_at_once_and_others_go_on(shop: Shop) -> None:
+def test_a_permanent_error_fails_its_product_at_once_and_no_other(shop: Shop) -> None:
     def broken(kind: str, variant: int | None) -> None:
         if sum(shop.enhancer.asked.values()) == 1:
             raise FetchError("the picture could not be downloaded: 404 from shop.example")
@@ -275,7 +275,7 @@ def test_a_permanent_fault_fails_at_once_and_others_go_on(shop: Shop) -> None:
     assert failed[0].attempts == 1
 
 
-def test_a_fault_that_may_pass_is_tried_five_times(shop: Shop) -> None:
+def test_a_temporary_error_is_retried_up_to_five_attempts(shop: Shop) -> None:
     def never(kind: str, variant: int | None) -> None:
         raise EnhancerError("no picture came")
 
@@ -336,7 +336,7 @@ def test_what_one_product_waits_for_pauses_no_other(shop: Shop) -> None:
     until(lambda: shop.status(bad) == "pending_review")
 
 
-def test_a_fault_that_should_not_be_costs_an_attempt_and_no_slot(shop: Shop) -> None:
+def test_an_unexpected_error_costs_an_attempt_and_no_slot(shop: Shop) -> None:
     def bug(kind: str, variant: int | None) -> None:
         if kind == "analysis":
             raise ZeroDivisionError
@@ -402,8 +402,8 @@ def test_after_a_stop_no_paid_call_begins(shop: Shop) -> None:
     assert sum(shop.enhancer.asked.values()) == 2
 
 
-def test_who_made_progress_is_not_given_up(shop: Shop) -> None:
-    """Four claims in vain; the fifth saves its analysis, and then meets a fault that may pass."""
+def test_a_product_that_made_progress_is_not_given_up(shop: Shop) -> None:
+    """Four claims without progress; the fifth saves its analysis, then fails for now."""
 
     def no_picture(kind: str, variant: int | None) -> None:
         if kind == "picture":
@@ -418,7 +418,7 @@ def test_who_made_progress_is_not_given_up(shop: Shop) -> None:
     assert shop.status(product_id) == "pending"
 
 
-def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
+def test_slots_that_all_hang_are_reported(shop: Shop) -> None:
     released = threading.Event()
 
     def hang(kind: str, variant: int | None) -> None:
@@ -436,7 +436,7 @@ def test_slots_that_all_hang_are_told_and_spin_not(shop: Shop) -> None:
     until(lambda: not worker.slots.jobs)
 
 
-def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
+def test_a_product_that_hangs_is_tried_again_and_its_slot_replaced(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the same process, whose only slot it was: a network folder may hang for a while."""
@@ -467,9 +467,7 @@ def test_one_that_hangs_gets_another_try_and_takes_no_slot_away(
 
 @only_sqlite
 @pytest.mark.parametrize("code", ["picture_crashed", "fetch_failed"])
-def test_an_attempt_in_vain_is_written_down_when_the_database_is_back(
-    shop: Shop, code: str
-) -> None:
+def test_a_failed_attempt_is_saved_when_the_database_is_back(shop: Shop, code: str) -> None:
     def fault(kind: str, variant: int | None) -> None:
         raise FetchError("no picture came", code=code, retryable=code == "picture_crashed")
 
@@ -502,7 +500,7 @@ class AwayAtTheEnd(Claims):
         super().pause(claim, error, seconds)
 
 
-def test_the_drain_begins_at_the_signal_not_when_the_server_gets_to_it(shop: Shop) -> None:
+def test_the_drain_begins_at_the_signal_not_at_the_call_of_stop(shop: Shop) -> None:
     (product_id,) = shop.create()
     released = threading.Event()
 
@@ -564,7 +562,7 @@ def test_the_worker_outlives_a_queue_that_is_away(shop: Shop) -> None:
     until(lambda: shop.status(product_id) == "pending_review")
 
 
-def test_one_that_hangs_does_not_keep_those_who_run_alone_waiting_for_ever() -> None:
+def test_a_product_that_hangs_does_not_block_one_that_runs_alone_for_ever() -> None:
     room = Room(longest_wait=0.2)
     released = threading.Event()
 
@@ -655,7 +653,7 @@ def test_pauses_grow_to_a_minute_and_are_forgotten(moment: Moment) -> None:
     assert outage.remaining() == 1
 
 
-def test_a_rate_limit_rests_the_receiver_and_is_no_fault(moment: Moment) -> None:
+def test_a_rate_limit_pauses_the_receiver_and_is_no_error(moment: Moment) -> None:
     outage = Outage(moment, lambda: 0.0, lambda error: None)
     outage.slow_down(RateLimited("slow down", retry_after=20))
     assert outage.remaining() == 20
@@ -681,7 +679,7 @@ def test_a_photos_host_may_be_away_for_a_minute(shop: Shop) -> None:
 
 
 class Interrupted(threading.Event):
-    """An event that a second signal meets in the middle of its `set`."""
+    """An event in whose `set` a second signal arrives."""
 
     def __init__(self, signal: Callable[[], None]) -> None:
         super().__init__()
@@ -714,7 +712,7 @@ class Hanging(FakeQueue):
         return []
 
 
-def test_a_receiver_that_hangs_is_told_of(shop: Shop) -> None:
+def test_a_receiver_that_hangs_is_reported(shop: Shop) -> None:
     queue = Hanging()
     shop.queue = queue
     moment = [0.0]

@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def in_background(call: Callable[[], T], name: str) -> Future[T]:
-    """Start `call` in a daemon thread of its own; its log lines carry the caller's fields.
+    """Start `call` in its own daemon thread; its log lines carry the caller's fields.
 
-    An executor's threads are no daemons: one that hangs would hold up the exit. When this machine
-    can start no thread, `call` runs in the caller's.
+    An executor's threads are not daemons: one that hangs would block the exit. When this machine
+    can't start a thread, `call` runs in the caller's.
     """
     future: Future[T] = Future()
     context = copy_context()

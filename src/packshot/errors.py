@@ -1,7 +1,7 @@
 """Every error Packshot raises on purpose, drawn as one tree.
 
 PackshotError(message, code=, retryable=)
-|- SettingsError          a knob has a value that can't be used; the start stops
+|- SettingsError          a setting has a value that can't be used; the start stops
 |- ProductError           the fault is this product's; attempts are counted
 |  |- FetchError          its raw image could not be downloaded
 |  |- PictureError        its picture can't be used (not a picture, too large, cut short, ...)
@@ -9,11 +9,11 @@ PackshotError(message, code=, retryable=)
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
 |- Unavailable            a part Packshot needs is away; nobody's fault, attempts are given back
 |  |- RateLimited         slow down; `retry_after` says for how long
-|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others go on
-|  |- Stopping            this process is about to end; another one goes on
-|  `- NotConfigured       a knob or a permission is wrong; products wait until it is mended
+|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others continue
+|  |- Stopping            this process is about to end; another one continues
+|  `- NotConfigured       a setting or a permission is wrong; products wait until it is fixed
 |- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
-|- LostClaim              another worker holds the product now; leave quietly
+|- LostClaim              another worker has claimed the product; write nothing more
 |- NotAllowed             the caller's key may not do this to this product
 |- NotFound               no such product, picture or object
 `- Conflict               the state forbids it (already decided, still pending, stale version)
@@ -44,7 +44,7 @@ class PackshotError(Exception):
 
 
 class SettingsError(PackshotError):
-    """A knob has a value that can't be used. The message never holds a secret."""
+    """A setting has a value that can't be used. The message never holds a secret."""
 
     code = "bad_setting"
 
@@ -86,7 +86,7 @@ class EnhancerError(ProductError):
 
 
 class VariantRefused(ProductError):
-    """The enhancer refuses this one picture for good; its siblings go on."""
+    """The enhancer refuses this one picture for good; the other variants continue."""
 
     code = "refused"
 
@@ -111,22 +111,22 @@ class RateLimited(Unavailable):
 
 
 class PartlyUnavailable(Unavailable):
-    """Only this product's bucket, host or object is away: it waits, the worker goes on."""
+    """Only this product's bucket, host or object is away: it waits, the worker continues."""
 
     code = "partly_unavailable"
 
 
 class Stopping(Unavailable):
-    """This process is about to end and begins nothing more; nothing is amiss."""
+    """This process is about to end and begins nothing more; nothing is wrong."""
 
     code = "stopping"
 
     def __init__(self) -> None:
-        super().__init__("this process is about to end; another one goes on with the product")
+        super().__init__("this process is about to end; another one continues with the product")
 
 
 class NotConfigured(Unavailable):
-    """A knob, a key or a permission is wrong: products wait, `/readyz` says what to mend."""
+    """A setting, a key or a permission is wrong: products wait, `/readyz` says what to fix."""
 
     code = "not_configured"
 

@@ -44,7 +44,7 @@ LONG = (
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[defaults--1h]",
     "test_a_worker_whose_clock_is_an_hour_off_is_killed[cloud--1h]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[cloud]",
-    "test_a_picture_that_kills_the_process_fails_and_holds_up_nobody[cloud]",
+    "test_a_picture_that_kills_the_process_fails_and_delays_no_other[cloud]",
     "test_without_file_descriptors_it_waits_and_recovers[cloud]",
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
     "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",

@@ -55,7 +55,7 @@ OpenParts = Callable[[], Any]
 
 
 class Histories(RuleBasedStateMachine):
-    """`held` is what the workers believe; `tokens` is who truly holds each product.
+    """`claimed` is what the workers work on; `tokens` has the claim that the database knows.
 
     The workers tell the real story, step by step (see strands.py), so that any of them may die or
     freeze between any two steps, and go on long after another one took its product.
@@ -70,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         self.catalog = SentCatalog(self.database, self.queue, WANTED, LEASE)
         self.claims = Claims(self.database, LEASE, WANTED)
         self.parts = parts_of(self.claims)
-        self.held: list[Strand] = []
+        self.claimed: list[Strand] = []
         self.tokens: dict[int, str | None] = {}
         self.seen: dict[int, str] = {}
         self.forgiven: Counter[PaidFor] = Counter()  # in flight when their worker died or froze
@@ -131,7 +131,7 @@ class Histories(RuleBasedStateMachine):
         if isinstance(claim, Claim):
             assert self.tokens[claim.product_id] is None, "two workers on one product"
             self.tokens[claim.product_id] = claim.token
-            self.held.append(Strand(message, claim, self.parts))
+            self.claimed.append(Strand(message, claim, self.parts))
             if claim.alone:
                 self.claims.begin(claim)
         elif isinstance(claim, NothingToDo):
@@ -139,20 +139,20 @@ class Histories(RuleBasedStateMachine):
         else:
             self.queue.extend([message], 0)
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.claimed)
     @rule(data=st.data())
     def heartbeat(self, data: st.DataObject) -> None:
         claim = self._draw(data).claim
         lost = self.claims.renew([claim])
         assert bool(lost) == (not self._owns(claim))
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.claimed)
     @rule(data=st.data(), steps=st.integers(0, 15), dies=st.booleans())
     def lose(self, data: st.DataObject, steps: int, dies: bool) -> None:
-        """It dies, or it freezes: its lease runs out and it is not told, so it may go on later."""
+        """It dies, or it freezes: its lease runs out unnoticed, so it may continue later."""
         strand = self._draw(data)
         self._go_on(strand, steps)
-        if strand in self.held:
+        if strand in self.claimed:
             self._lease_runs_out(strand)
             if dies:
                 self._drop(strand)
@@ -179,7 +179,7 @@ class Histories(RuleBasedStateMachine):
         with self.database.write() as session:
             session.execute(update(Product).values(not_before=None))
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.claimed)
     @rule(data=st.data(), steps=st.sampled_from([1, 2, 3, 5, 8, 30]))
     def go_on(self, data: st.DataObject, steps: int) -> None:
         self._go_on(self._draw(data), steps)
@@ -189,7 +189,7 @@ class Histories(RuleBasedStateMachine):
         strand.go_on(steps)
         if not strand.over:
             return
-        self.held.remove(strand)
+        self.claimed.remove(strand)
         if strand.outcome is None:
             assert held, "it finished what was not its own"
             self.queue.done([strand.message])
@@ -200,9 +200,9 @@ class Histories(RuleBasedStateMachine):
             assert not held
             self.queue.extend([strand.message], 0)  # in time it comes back by itself
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.claimed)
     @rule(data=st.data(), end=st.sampled_from(["pause", "fail", "give_back"]))
-    def end_in_vain(self, data: st.DataObject, end: str) -> None:
+    def end_with_an_error(self, data: st.DataObject, end: str) -> None:
         """The story ends with an error, or its process with a signal."""
         strand = self._draw(data)
         claim, held = strand.claim, self._owns(strand.claim)
@@ -232,11 +232,11 @@ class Histories(RuleBasedStateMachine):
         return token == claim.token
 
     def _draw(self, data: st.DataObject) -> Strand:
-        return self.held[data.draw(st.integers(0, len(self.held) - 1))]
+        return self.claimed[data.draw(st.integers(0, len(self.claimed) - 1))]
 
     def _drop(self, strand: Strand) -> None:
         strand.die()
-        self.held.remove(strand)
+        self.claimed.remove(strand)
         self.queue.extend([strand.message], 0)
 
     # -- what always holds -----------------------------------------------------------------------
@@ -279,13 +279,13 @@ class Histories(RuleBasedStateMachine):
                 self._one_shift()
             raise AssertionError(f"stuck: {self.seen}")
         finally:
-            for strand in self.held:
+            for strand in self.claimed:
                 strand.die()
             self.opened.__exit__(None, None, None)
 
     def _one_shift(self) -> None:
         self.pauses_are_over()
-        for strand in list(self.held):
+        for strand in list(self.claimed):
             self._forgive(strand)
             self._drop(strand)
         with self.database.write() as session:
@@ -293,7 +293,7 @@ class Histories(RuleBasedStateMachine):
         self.tokens = dict.fromkeys(self.tokens)
         self.catalog.sender.resend()
         self.lease(10)
-        for strand in list(self.held):
+        for strand in list(self.claimed):
             self._go_on(strand, 100)
         self.rows_agree()
         self.nothing_is_paid_twice()
@@ -309,7 +309,7 @@ def run(open_parts: OpenParts, examples: int) -> None:
             deadline=None,
             database=None,
             derandomize=True,
-            phases=[Phase.generate],  # the history that failed is told; shrinking takes minutes
+            phases=[Phase.generate],  # the history that failed is printed; shrinking takes minutes
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -340,7 +340,7 @@ def test_histories_on_postgresql_and_sqs(
 
     @contextmanager
     def parts() -> Iterator[Parts]:
-        postgres.empty(name)  # a database for each history would be the dearest step
+        postgres.empty(name)  # a database for each history would be the slowest step
         queue.url = aws.queue()
         yield database, queue
         aws.sqs.delete_queue(QueueUrl=queue.url)

@@ -76,7 +76,7 @@ def test_messages_lost_in_the_queue_are_sent_again(on_cloud: Rig) -> None:
 
 
 def freeze(rig: Rig, worker: WarmWorker) -> None:
-    """Not in the middle of a write: on SQLite that holds up everybody until it is woken."""
+    """Not in the middle of a write: on SQLite that blocks all others until it is woken."""
     for _ in range(50):
         worker.send(signal.SIGSTOP)
         rig.until(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
@@ -153,7 +153,7 @@ runpy.run_module("src.worker", run_name="__main__")
 
 @pytest.mark.timeout(120)
 def test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing(rig: Rig) -> None:
-    """Forth and back, while products are held; where the server's clock counts, with another
+    """Forth and back, while products are claimed; where the server's clock counts, with another
     worker beside it, which would take over what looks abandoned."""
     clock = rig.folder / "clock"
     clock.write_text("+0s")

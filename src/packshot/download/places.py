@@ -31,9 +31,9 @@ class Downloader(Protocol):
 class Places:
     """Slow downloads of one host take at most half of the slots, of all hosts three quarters.
 
-    Any number may be quick. One beside its host's share that turns out to be slow is broken off:
-    its product waits, without an attempt counted. With a single slot, a host rests after a slow
-    download for as long as that took.
+    There is no limit for quick downloads. When a host has its share, another download from it that
+    turns out to be slow is aborted: its product waits, without an attempt counted. With a single
+    slot, a host rests after a slow download for as long as that took.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The contract of a queue: which product to look at next."""
+"""The contract of a queue: it says that products wait for work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Message:
-    """One product to look at. `handle` is the queue's receipt for this delivery, if it has any."""
+    """A product that waits. `handle` is the queue's receipt for this delivery, if it has any."""
 
     product_id: int
     handle: str | None = None
@@ -27,9 +27,10 @@ class Depth:
 
 
 class Queue(Protocol):
-    """Says which product to look at. Every method may raise Unavailable or NotConfigured.
+    """Says that products wait. Every method may raise Unavailable or NotConfigured.
 
-    A message is only a hint: it may come twice, late or never, and the claim decides.
+    A message is only a hint: it may come twice, late or never. Which product is next, and whether
+    it may be worked on, the claim decides (`Claims.take`).
     """
 
     @property
@@ -48,10 +49,10 @@ class Queue(Protocol):
         """Queue these products; return the ids the queue took. The rest is to be sent again."""
 
     def lease(self, limit: int) -> list[Message]:
-        """Up to `limit` products to look at, waiting up to `wait_seconds` for the first."""
+        """Up to `limit` products that wait; waits up to `wait_seconds` for the first."""
 
     def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
-        """Keep these for `seconds` from now; 0 gives them back. Return those that are gone."""
+        """Hide these for `seconds` from now; 0 gives them back. Return those that are gone."""
 
     def done(self, messages: Sequence[Message]) -> None:
         """Forget these messages. One that is gone already is fine."""

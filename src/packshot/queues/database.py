@@ -67,9 +67,9 @@ class DatabaseQueue:
             now(),
         ).where(waiting)
         with self._database.read() as session:
-            free_count, held, oldest, at = session.execute(counts).one()
+            free_count, claimed, oldest, at = session.execute(counts).one()
         age = max(0.0, (at - oldest).total_seconds()) if oldest else None
-        return Depth(waiting=free_count, in_flight=held, dead=None, oldest_seconds=age)
+        return Depth(waiting=free_count, in_flight=claimed, dead=None, oldest_seconds=age)
 
     def health(self) -> str | None:
         try:

@@ -1,4 +1,4 @@
-"""Tells the queue which products wait for work, beside the request that made them."""
+"""Sends products that wait for work to the queue, after the request that created them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ log = logging.getLogger("packshot.sender")
 AT_ONCE: Final = 100
 #: A process that ends sends no longer than this (seconds); a worker sends the rest again.
 LAST_SECONDS: Final = 3.0
-#: A queue that did not take a product is left in peace for so long: the re-sender tries it.
-KEEP_STILL_SECONDS: Final = 15.0
-#: Until then the process that made a product may be sending it yet.
+#: Seconds without sending after the queue refused a product; the re-sender sends it later.
+PAUSE_SECONDS: Final = 15.0
+#: Until a product is this old, the process that created it may still be sending it.
 UNSENT_SECONDS: Final = 30.0
 #: A product that was sent and is still waiting after this long may be lost: see `resend`.
 RESEND_AFTER_SECONDS: Final = 120.0
-#: And after this long it passes for lost, whatever the queue seems to hold.
+#: After this long it counts as lost, however many messages the queue has.
 SURELY_LOST_SECONDS: Final = 6 * 3600.0
 RESEND_AT_MOST: Final = 1000
 
@@ -53,13 +53,13 @@ class Sender:
         self.database, self.queue = database, queue
         self.lease_seconds = lease_seconds
         self.clock = clock
-        self._keep_still_until = float("-inf")
+        self._paused_until = float("-inf")
         self._waiting: deque[int] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def send(self, product_ids: Sequence[int]) -> None:
-        """Have the queue told, soon. The products must be committed."""
+        """Send these soon, in the background. The products must be committed."""
         if not self.queue.is_external:
             self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
             return
@@ -69,7 +69,7 @@ class Sender:
                 self._begin()
 
     def _begin(self) -> None:
-        # A daemon, for which an orderly end of the process waits a moment and no longer.
+        # A daemon: at an orderly end the process waits for it, but only LAST_SECONDS.
         thread = threading.Thread(target=self._work, name="packshot-sender", daemon=True)
         try:
             thread.start()
@@ -81,14 +81,14 @@ class Sender:
             atexit.register(self.close)
 
     def flush(self) -> None:
-        """Wait until all was sent or left to the re-sender, but only for a moment."""
+        """Wait until all is sent or left to the re-sender, LAST_SECONDS at most."""
         with self._lock:
             thread = self._thread
         if thread is not None:
             thread.join(LAST_SECONDS)
 
     def close(self) -> None:
-        """At the end of the process: what is not sent in a moment is left to the re-sender."""
+        """At the end of the process: what is not sent in LAST_SECONDS is left to the re-sender."""
         atexit.unregister(self.close)
         self.flush()
         with self._lock:
@@ -96,7 +96,7 @@ class Sender:
 
     def _work(self) -> None:
         while ids := self._next():
-            if self.clock() < self._keep_still_until:
+            if self.clock() < self._paused_until:
                 continue  # left to the re-sender
             try:
                 self._send(ids)
@@ -112,13 +112,13 @@ class Sender:
             return ids
 
     def _send(self, product_ids: Sequence[int]) -> int:
-        """How many the queue took."""
+        """Send and mark these; return how many the queue took."""
         try:
             taken = self.queue.send(product_ids)
             self._mark_sent(taken)
             return len(taken)
         except PackshotError as error:
-            self._keep_still_until = self.clock() + KEEP_STILL_SECONDS
+            self._paused_until = self.clock() + PAUSE_SECONDS
             log.warning(
                 "products are committed but not sent yet, %d for one: they are sent later: %s",
                 product_ids[0],
@@ -133,17 +133,17 @@ class Sender:
             rows.execute(sent.values(sent_at=now()))
 
     def resend(self) -> int:
-        """Send again what waits for work but was never sent, or so long ago that it was lost.
+        """Send again what waits for work but was never sent, or whose message was lost.
 
-        No more are taken for lost than the queue holds too few: with a long backlog most messages
-        are old, and sending them again would only make it longer. But strays and doubles in the
-        queue would hide the lost ones for ever: after some hours nothing is counted any more.
-        Raises Unavailable.
+        At most as many count as lost as the queue has too few messages: with a long backlog most
+        messages are old, and sending them again would only make it longer. But stray and doubled
+        messages would hide lost ones for ever, so after some hours a product is sent again without
+        counting. Raises Unavailable.
         """
         if not self.queue.is_external:
             return 0
         never = Product.sent_at.is_(None) & (Product.queued_at <= now(-UNSENT_SECONDS))
-        # These first: they need no count of what the queue holds, which may be denied.
+        # These first: they need no count of the queue's messages, which may be denied.
         uncounted = self._overdue(or_(never, Product.sent_at <= now(-SURELY_LOST_SECONDS)))
         sent = self._send(uncounted) if uncounted else 0
         old = self._overdue(Product.sent_at <= now(-RESEND_AFTER_SECONDS))

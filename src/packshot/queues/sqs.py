@@ -41,7 +41,7 @@ BATCH: Final = 10
 MAX_WAIT_SECONDS: Final = 20
 #: A message may stay invisible this long, counted from its receive.
 MAX_VISIBILITY_SECONDS: Final = 43_200
-#: What SQS says of a receipt handle that is stale: the message is somebody else's, or deleted.
+#: What SQS says of a receipt handle that is stale: the message was received again, or deleted.
 GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
 
 VISIBLE: Final = "ApproximateNumberOfMessages"
@@ -64,7 +64,7 @@ class SqsQueue:
     ignored. `answer_seconds` is how many seconds later than that an answer may come.
 
     Messages are marked with the id that `shop` gives. What bears another mark goes back as it was,
-    and `stranger` is called with it; what bears none is taken for this shop's.
+    and `stranger` is called with it; what bears none counts as this shop's.
     """
 
     name = "sqs"
@@ -151,7 +151,7 @@ class SqsQueue:
     def _without_strangers(self, letters: Sequence[MessageTypeDef]) -> list[MessageTypeDef]:
         """Those that do not bear another shop's mark; the others go back.
 
-        They come back later each time, so that the two shops don't pass them to and fro, which
+        They come back later each time, so that the two shops don't exchange them in a loop, which
         costs requests, and after 100 of them makes dead letters.
         """
         ours = []

@@ -94,7 +94,7 @@ class Claim:
 
     @property
     def brief(self) -> Brief:
-        """What the enhancer is told."""
+        """What the enhancer needs to know of it."""
         return Brief(
             product_id=self.product_id,
             round=self.round,

@@ -48,7 +48,7 @@ class Drain:
         return max(0.0, began + self.grace - self.clock())
 
     def run(self, receiver: threading.Thread) -> None:
-        """Wait for the signal, then for what runs; in a thread of its own.
+        """Wait for the signal, then for what runs. Runs in its own thread.
 
         A server may take its time between the signal and its call of `Worker.stop`.
         """

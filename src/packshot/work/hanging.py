@@ -1,4 +1,4 @@
-"""Products that hang: each is tried again, and another slot takes the place of its own."""
+"""Products that hang: each is tried again, and its slot is replaced."""
 
 from __future__ import annotations
 

@@ -22,12 +22,14 @@ from packshot.work.patience import Patience
 log = logging.getLogger("packshot.ledger")
 
 WINDOW_SECONDS = 60.0
-BUDGET_SECONDS = 300.0  # how often a used-up budget is looked at again: it starts anew at midnight
+BUDGET_SECONDS = (
+    300.0  # how often a used-up budget is checked again: the next one starts at midnight
+)
 ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
 
 
 class DatabaseLedger:
-    """The `calls` table, which all processes share, and what they may do together."""
+    """The `calls` table, which all processes share, and the limits on all their calls."""
 
     def __init__(
         self,
@@ -63,12 +65,12 @@ class DatabaseLedger:
             record.outcome = error.code if isinstance(error, PackshotError) else "crashed"
             raise
         finally:
-            self._keep(call_id, record)
+            self._save_outcome(call_id, record)
 
     def _begin(
         self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
     ) -> int:
-        """Look at the limits and write the row in one transaction: no two see the same room."""
+        """Check the limits and write the row in one transaction: no two use the same allowance."""
         if self.stopping.is_set():
             raise Stopping()
         with self.database.write() as session:
@@ -96,8 +98,8 @@ class DatabaseLedger:
         if self.daily_budget is not None:
             _check_day(session, self.daily_budget, expected)
 
-    def _keep(self, call_id: int, record: CallRecord) -> None:
-        """Note how it ended. The answer is worth more than the note: it must not go with it."""
+    def _save_outcome(self, call_id: int, record: CallRecord) -> None:
+        """Save how the call ended. An error here must not cost the paid answer."""
         try:
             self.patience.until_done(lambda: self._complete(call_id, record))
         except Unavailable as error:

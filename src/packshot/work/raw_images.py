@@ -50,7 +50,7 @@ class RawImages:
         Raises FetchError for what concerns this address, PartlyUnavailable while its bucket is
         away, Unavailable for what concerns our own storage or this process.
         """
-        self.check(raw_image)  # a row may be older than the check at the door
+        self.check(raw_image)  # a row may be older than the API's check
         try:
             return self._read_as_written(raw_image)
         except FetchError as error:
