@@ -188,6 +188,16 @@ def test_many_photos_and_skus_cost_little() -> None:
     assert time.process_time() - start < 5
 
 
+def test_hostile_names_cost_little() -> None:
+    known = rows(*(f"S{number}" for number in range(2_000)))
+    files = [f"{'S-' * 100}{number}.jpg" for number in range(2_000)]
+    files += [f"{'a/' * 500}{number}.jpg" for number in range(2_000)]
+    files += [f"S{chr(0x301) * 240}{number}.jpg" for number in range(2_000)]
+    start = time.process_time()
+    assert match_photos(files, known).matched == ()
+    assert time.process_time() - start < 5
+
+
 def test_many_rows_that_name_the_same_file_cost_little() -> None:
     """As shops have it: every product has a folder, and a photo 01.jpg in it."""
     skus = [f"SKU-{number:05}" for number in range(5_000)]

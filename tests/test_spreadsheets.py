@@ -619,6 +619,14 @@ def test_files(cell: str, paths: list[str]) -> None:
     assert [row.filename for row in found.rows] == [path.rsplit("/", 1)[-1] for path in paths]
 
 
+def test_rows_of_very_many_pictures_are_refused() -> None:
+    line = "A\tCups\t" + "a.jpg|" * 250 + "\n"
+    with pytest.raises(SpreadsheetError, match="names over 50,000 pictures"):
+        imported("sku\tcategory\timage\n" + line * 201)
+    found = imported("sku\tcategory\timage\nA\tCups\t" + "a.jpg|" * 251 + "\n")
+    assert reported(found) == [(2, "image", "names more than 250 pictures")]
+
+
 def test_pictures_in_several_columns() -> None:
     text = "sku,category,Front image,Back image,Variant image\nA,Cups,a.jpg,b.jpg,a.jpg\n"
     found = imported(text)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from packshot.spreadsheets.name_index import Files, Fit, Skus, caseless
+from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
 from packshot.spreadsheets.naming import Named, Pattern, parse_pattern, propose_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
@@ -207,7 +207,7 @@ class _Finder:
 
     def _by_folder(self, folders: Sequence[str], stem: str) -> list[Fit]:
         """The deepest folder that is a SKU; what lies below it is the view."""
-        for depth in range(len(folders) - 1, -1, -1):
+        for depth in range(len(folders) - 1, max(-1, len(folders) - 1 - DEEPEST), -1):
             found = [fit for fit in self._skus.fits(folders[depth]) if fit.view is not None]
             if not found:
                 continue

@@ -12,11 +12,12 @@ from typing import Final
 from packshot.spreadsheets.photo_files import stem_of
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
-from packshot.spreadsheets.rows import LONGEST
 
 _LOOSE: Final = re.compile(r"[\W_]+")
+#: Characters by which a name may be longer than the SKU it means: `A__1` for A-1.
+_MORE: Final = 10
 #: Folders above a photo that are compared with a path in a spreadsheet.
-_DEEPEST: Final = 6
+DEEPEST: Final = 6
 
 
 def _same(text: str) -> str:
@@ -47,7 +48,6 @@ class Fit:
 
     sku: str
     view: str | None
-    length: int
     hint: str | None
     rest: str = ""
 
@@ -64,30 +64,34 @@ class Skus:
                 if key(sku):
                     table[key(sku)].append(sku)
             self._ways.append(dict(table))
+        self._longest = max((len(_same(sku)) for sku in known), default=0)
+        self._first_words = {key.partition("-")[0] for key in self._ways[-1]}
 
     def fits(self, name: str) -> list[Fit]:
         """The longest SKU that the name begins with and that leaves a view; else the longest that
         leaves other words. Several where they differ only in what the way ignores."""
+        name = _same(name)
+        words = _loose(name[: self._longest + _MORE]).partition("-")
+        if words[0] not in self._first_words:
+            return []
         unsure: list[Fit] = []
+        cuts = list(_cuts(name, self._longest + _MORE))
         for (key, hint), table in zip(_WAYS, self._ways, strict=True):
-            for cut in _cuts(name):
+            for cut in cuts:
                 skus = table.get(key(name[:cut]))
                 if not skus:
                     continue
                 view = read_view(name[cut:])
-                found = [Fit(sku, view, cut, hint, name[cut:]) for sku in skus]
+                found = [Fit(sku, view, hint, name[cut:]) for sku in skus]
                 if view is not None:
                     return found
                 unsure = unsure or found
         return unsure
 
 
-def _cuts(name: str) -> Iterator[int]:
-    """Where a SKU may end: at the name's end and before each separator, the longest first.
-
-    A Mac writes each accented letter of a SKU as two characters.
-    """
-    for cut in range(min(len(name), LONGEST["sku"] * 2), 0, -1):
+def _cuts(name: str, longest: int) -> Iterator[int]:
+    """Where a SKU may end: at the name's end and before each separator, the longest first."""
+    for cut in range(min(len(name), longest), 0, -1):
         if cut == len(name) or (name[cut] in SEPARATORS and name[cut - 1] not in " "):
             yield cut
 
@@ -103,7 +107,7 @@ class Files:
             tails: dict[tuple[str, ...], list[str]] = defaultdict(list)
             folders: dict[tuple[str, str], list[str]] = defaultdict(list)
             for photo in photos:
-                parts = tuple(key(part) for part in path_parts(photo)[-_DEEPEST:])
+                parts = tuple(key(part) for part in path_parts(photo)[-DEEPEST:])
                 for start in range(len(parts)):
                     tails[parts[start:]].append(photo)
                 for folder in dict.fromkeys(parts[:-1]):
@@ -116,7 +120,7 @@ class Files:
     def named(self, path: str, sku: str | None) -> tuple[Sequence[str], str | None]:
         """The photos that a path in a spreadsheet means, and what differs. Of several with its
         name those whose folders agree longest with it, or else those in a folder named by `sku`."""
-        own = path_parts(path)[-_DEEPEST:]
+        own = path_parts(path)[-DEEPEST:]
         for (key, hint), tails, folders in zip(_WAYS, self._tails, self._folders, strict=False):
             parts = tuple(map(key, own))
             for start in range(len(parts)):

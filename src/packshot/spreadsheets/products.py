@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, read_numbers
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
@@ -27,7 +28,7 @@ from packshot.spreadsheets.layouts import (
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
-from packshot.spreadsheets.rows import Choices, Import
+from packshot.spreadsheets.rows import MOST_PRODUCTS, Choices, Import, ProductRow
 from packshot.spreadsheets.table import Problem, Record, Table
 
 _FLOAT: Final = re.compile(r"\d+\.0")
@@ -61,7 +62,13 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     records = [record for record in records if record.number not in needless]
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
-    rows = [row for record in records for row in reader.read(record)]
+    rows: list[ProductRow] = []
+    for record in records:
+        rows += reader.read(record)
+        if len(rows) > MOST_PRODUCTS:
+            raise SpreadsheetError(
+                f"the spreadsheet names over {MOST_PRODUCTS:,} pictures: split it"
+            )
     problems += [*_number_problems(numbers), *reader.problems]
     return Import(
         table.form,

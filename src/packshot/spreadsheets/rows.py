@@ -14,6 +14,8 @@ from packshot.spreadsheets.table import Problem
 #: Most characters of a product's texts; most attributes, and most bytes of all their names and
 #: texts in UTF-8.
 LONGEST: Final = {"sku": 100, "name": 200, "view": 40, "category": 100, "filename": 255}
+#: Of one spreadsheet: rows may name many pictures each.
+MOST_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
 MOST_ATTRIBUTES: Final = 50
 MOST_ATTRIBUTE_BYTES: Final = 8_192
