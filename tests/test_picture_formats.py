@@ -405,6 +405,7 @@ def test_filling_and_junk_between_segments_are_no_damage() -> None:
     for padded in (
         data[:-2] + bytes(64) + data[-2:],
         data[:-2] + b"\xff" * 64 + data[-2:],
+        data[:-2] + bytes(700),
         data[:at] + b"junk" + data[at:],
         data + b"MotionPhoto" + bytes(5000),
     ):

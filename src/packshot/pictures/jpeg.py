@@ -29,6 +29,7 @@ NEEDED_NOTES = {
 }
 ALL_COEFFICIENTS = 2**64 - 1
 EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x(\w\w)")
+FILLING_TRIES = 5  # a decoder's own buffer hides up to eight bytes of it from its count
 DAMAGED = ("premature end", "bad Huffman code", "instead of RST", "bad arithmetic code")
 
 
@@ -194,9 +195,11 @@ def check_complete(data: bytes) -> None:
     all there. Filling before the end marker, one byte over and over, is no damage.
     """
     words = _complaint(data)
-    filling = _filling(words, data)
-    if filling:  # it hides what was said before it
-        words = _complaint(data[: -2 - filling] + data[-2:])
+    for _ in range(FILLING_TRIES):  # filling hides what was said before it
+        if not (filling := _filling(words, data)):
+            break
+        data = data[: -2 - filling] + data[-2:]
+        words = _complaint(data)
     if EXTRANEOUS.search(words) or any(sign in words for sign in DAMAGED):
         raise damaged("part of its data is missing, doubled or wrong")
 
