@@ -36,7 +36,9 @@ PAGE_QUERY = "status={0}&category={0}&batch={0}&product={0}"
 API_FILTERS = ("status", "category", "batch", "sku", "q", "limit", "cursor")
 API_QUERIES = (
     *(f"/api/products?{name}=" for name in API_FILTERS),
-    *(f"/api/export?{name}=" for name in ("format", "category", "batch")),
+    *(f"/api/export?{name}=" for name in ("format", "category", "batch", "sku")),
+    "/api/export?format=zip&names=",
+    "/api/export?format=zip&since=",
     "/api/products/1?rounds=",
     "/api/products?unknown=",
 )

@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     upload_mb_per_day: int = Field(50_000, ge=0)
 
     # What is kept
+    export_names: str = "{sku}_{n}"
     raw_keep_days: int | None = Field(None, ge=1)
     rejected_keep_days: int | None = Field(None, ge=1)
 

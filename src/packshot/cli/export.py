@@ -16,21 +16,26 @@ from packshot.client import Client
 @click.option(
     "--format",
     "as_format",
-    type=click.Choice(["csv", "jsonl"]),
+    type=click.Choice(["csv", "jsonl", "zip"]),
     default="csv",
     show_default=True,
 )
 @click.option("--category", help="Only this category.")
 @click.option("--batch", help="Only this batch.")
+@click.option("--sku", help="Only this SKU.")
+@click.option("--since", help="Only what was approved after this: 2026-11-28T09:00:00Z.")
+@click.option("--names", help="Names in a ZIP: {sku}_{n} unless EXPORT_NAMES says otherwise.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout."
 )
 @connection
-def export(
-    as_format: str, category: str | None, batch: str | None, output: Path | None, client: Client
-) -> None:
-    """Write one line for each approved picture. A file appears only when it is whole."""
-    given = {"category": category, "batch": batch}
+def export(as_format: str, output: Path | None, client: Client, **given: str | None) -> None:
+    """Write one line for each approved picture, or a ZIP of them under the shop's own names.
+
+    A file appears only when it is whole.
+    """
+    if as_format == "zip" and output is None:
+        raise click.UsageError("a ZIP goes into a file: add -o FILE.zip")
     filters = {name: value for name, value in given.items() if value is not None}
     pieces = client.export(as_format, **filters)
     if output is None:

@@ -7,16 +7,19 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Decision, Product, ProductImage
 from packshot.products.views import SellerFields, columns_of, media_url
 
+Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 Format = Literal["csv", "jsonl"]
 CONTENT_TYPES: Final[dict[Format, str]] = {
     "csv": "text/csv; charset=utf-8",
@@ -60,46 +63,142 @@ class ApprovedImage(SellerFields):
     approved_at: datetime | None
 
 
+#: Products or SKUs read at once for a ZIP.
+GROUPS: Final = 100
+NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 #: As they are written: the picture's after the product's.
 COLUMNS: Final = ("product_id", *(n for n in ApprovedImage.model_fields if n != "product_id"))
 
 
-def approved_images(
-    database: Database, *, batch: str | None = None, category: str | None = None
-) -> Iterator[ApprovedImage]:
-    """What is approved now, oldest picture first; no transaction is open between two pages."""
-    after = 0
-    while rows := _page(database, after, batch, category):
-        yield from rows
-        after = rows[-1].image_id
+@dataclass(frozen=True)
+class Selection:
+    """Which approved pictures; None asks for nothing. `since`: approved after this moment."""
 
+    batch: str | None = None
+    category: str | None = None
+    sku: str | None = None
+    since: datetime | None = None
 
-def _page(
-    database: Database, after: int, batch: str | None, category: str | None
-) -> list[ApprovedImage]:
-    query = (
-        select(Product, ProductImage)
-        .join(ProductImage, ProductImage.product_id == Product.id)
-        .where(
-            ProductImage.id > after,
+    def narrow(self, query: Chosen) -> Chosen:
+        """Only what is approved now, and as asked for."""
+        query = query.where(
             ProductImage.status == APPROVED,
             ProductImage.round == Product.round,
             Product.status == APPROVED,
         )
-        .order_by(ProductImage.id)
-        .limit(PAGE)
-    )
-    query = query.where(Product.batch_id == batch) if batch is not None else query
-    query = query.where(Product.category == category) if category is not None else query
+        for column, wanted in (
+            (Product.batch_id, self.batch),
+            (Product.category, self.category),
+            (Product.sku, self.sku),
+        ):
+            query = query.where(column == wanted) if wanted is not None else query
+        if self.since is None:
+            return query
+        late = exists().where(Decision.image_id == ProductImage.id, Decision.at > self.since)
+        return query.where(late)
+
+    def holds(self, image: ApprovedImage) -> bool:
+        """Is this approved picture asked for?"""
+        late = self.since is None or (image.approved_at or NEVER) > self.since
+        wanted = (self.batch, self.category, self.sku)
+        given = (image.batch_id, image.category, image.sku)
+        return late and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
+
+
+ALL: Final = Selection()
+
+
+def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:
+    """What is approved now, oldest picture first; no transaction is open between two pages."""
+    after = 0
+    while rows := _page(database, chosen, after):
+        yield from filter(chosen.holds, rows)
+        after = rows[-1].image_id
+
+
+def _page(database: Database, chosen: Selection, after: int) -> list[ApprovedImage]:
+    query = chosen.narrow(_both()).where(ProductImage.id > after)
     with database.read() as session:
-        found = session.execute(query).all()
-        ids = [image.id for _, image in found]
-        latest = select(func.max(Decision.id)).where(Decision.image_id.in_(ids))
-        decisions = session.scalars(
-            select(Decision).where(Decision.id.in_(latest.group_by(Decision.image_id)))
-        ).all()
+        return _rows(session, query.order_by(ProductImage.id).limit(PAGE))
+
+
+def _both() -> Select[Product, ProductImage]:
+    return select(Product, ProductImage).join(ProductImage, ProductImage.product_id == Product.id)
+
+
+def _rows(session: Session, query: Select[Product, ProductImage]) -> list[ApprovedImage]:
+    found = session.execute(query).all()
+    ids = [image.id for _, image in found]
+    latest = select(func.max(Decision.id)).where(Decision.image_id.in_(ids))
+    decisions = session.scalars(
+        select(Decision).where(Decision.id.in_(latest.group_by(Decision.image_id)))
+    ).all()
     approvals = {decision.image_id: decision for decision in decisions}
     return [_row(product, image, approvals.get(image.id)) for product, image in found]
+
+
+def approved_groups(
+    database: Database, chosen: Selection = ALL
+) -> Iterator[list[tuple[int, ApprovedImage]]]:
+    """The pictures asked for, SKU by SKU, then those without one product by product.
+
+    Each comes with its number among all approved pictures of its SKU, main view first: so it keeps
+    its number whatever part of them is asked for.
+    """
+    for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
+        for keys in pages(database, chosen):
+            yield from _groups(database, chosen, column, keys)
+
+
+def _groups(
+    database: Database, chosen: Selection, column: Any, keys: Sequence[Any]
+) -> Iterator[list[tuple[int, ApprovedImage]]]:
+    with database.read() as session:
+        images = _rows(session, ALL.narrow(_both()).where(column.in_(keys)))
+    groups: dict[Any, list[ApprovedImage]] = {key: [] for key in keys}
+    for image in images:
+        groups[image.sku if column is Product.sku else image.product_id].append(image)
+    for group in groups.values():
+        numbered = enumerate(sorted(group, key=_place), 1)
+        if asked_for := [(n, image) for n, image in numbered if chosen.holds(image)]:
+            yield asked_for
+
+
+def _by_sku(database: Database, chosen: Selection) -> Iterator[Sequence[Any]]:
+    return _keys(database, chosen, Product.sku, Product.sku.is_not(None), "")
+
+
+def _by_product(database: Database, chosen: Selection) -> Iterator[Sequence[Any]]:
+    return _keys(database, chosen, Product.id, Product.sku.is_(None), 0)
+
+
+def _keys(
+    database: Database, chosen: Selection, column: Any, only: ColumnElement[bool], first: Any
+) -> Iterator[Sequence[Any]]:
+    """Pages of the distinct values of a column; no transaction is open between two."""
+    query = chosen.narrow(select(column).join(ProductImage, ProductImage.product_id == Product.id))
+    query = query.where(only).distinct().order_by(column).limit(GROUPS)
+    after = first
+    while True:
+        with database.read() as session:
+            keys = session.scalars(query.where(column > after)).all()
+        if not keys:
+            return
+        yield keys
+        after = keys[-1]
+
+
+#: Views that show the product as a whole, best first; then numbers, then other words.
+MAIN_VIEWS: Final = ("main", "front")
+
+
+def _place(image: ApprovedImage) -> tuple[object, ...]:
+    """Where a picture stands among those of its SKU."""
+    view = (image.view or "").casefold()
+    number = int(view) if view.isascii() and view.isdigit() else None
+    rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3
+    rank = 4 if rank == 3 and number is None else rank
+    return rank, number or 0, view, image.product_id, image.variant
 
 
 def _row(product: Product, image: ProductImage, approval: Decision | None) -> ApprovedImage:
@@ -116,18 +215,19 @@ def _row(product: Product, image: ProductImage, approval: Decision | None) -> Ap
 def written(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
     """The rows as text, one line each; CSV begins with the names of its columns."""
     if as_format == "csv":
-        yield _csv_line(COLUMNS)
+        yield csv_line(COLUMNS)
     for row in rows:
         cells = {name: getattr(row, name) for name in COLUMNS}
         if as_format == "csv":
-            yield _csv_line([_cell(value) for value in cells.values()])
+            yield csv_line(list(cells.values()))
         else:
-            yield json.dumps(cells, default=_plain, ensure_ascii=False) + "\n"
+            yield json.dumps(cells, default=plain, ensure_ascii=False) + "\n"
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
+    """One line; what a spreadsheet would run as a formula gets an apostrophe before it."""
     line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(map(_cell, cells))
     return line.getvalue()
 
 
@@ -137,10 +237,10 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, str):
         return _BEGINS.sub(r"\1'", value)
-    return str(_plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
+    return str(plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):

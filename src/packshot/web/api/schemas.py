@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
+    AwareDatetime,
     BeforeValidator,
     Field,
     StrictInt,
@@ -21,6 +23,8 @@ from pydantic_core import PydanticCustomError
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.download.fetcher import redacted
 from packshot.enhancers.contract import ADJUSTMENTS
+from packshot.products.export import Selection
+from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter
 from packshot.products.reasons import Reason
@@ -248,12 +252,35 @@ class ListQuery(StrictModel):
         return Filter(**self.model_dump(exclude={"limit", "cursor"}))
 
 
+def _template(value: Any) -> Any:
+    try:
+        Template.parse(str(value))
+    except ValueError as error:
+        raise PydanticCustomError("bad_template", "{reason}", {"reason": str(error)}) from None
+    return value
+
+
 class ExportQuery(StrictModel):
     """Which approved pictures, and how they are written."""
 
-    format: Literal["csv", "jsonl"] = "csv"
+    format: Literal["csv", "jsonl", "zip"] = "csv"
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
+    sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
+    since: Annotated[
+        AwareDatetime | None,
+        BeforeValidator(_unset),
+        Field(description="approved after this moment, with its zone: 2026-11-28T09:00:00Z"),
+    ] = None
+    names: Annotated[
+        str | None,
+        BeforeValidator(_unset),
+        AfterValidator(lambda value: value if value is None else _template(value)),
+        Field(description="names in a ZIP: {sku}_{n}, {sku}/{view}, {sku}.{code}, ..."),
+    ] = None
+
+    def as_selection(self) -> Selection:
+        return Selection(self.batch, self.category, self.sku, self.since)
 
 
 class ProductQuery(StrictModel):

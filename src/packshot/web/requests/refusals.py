@@ -36,6 +36,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
         409, "The rejected picture was removed to save space; a redo makes new ones."
     ),
     "not_in_round": Meaning(409, "A named picture is not in the product's current round."),
+    "nothing_approved": Meaning(409, "No approved picture is what the export asks for."),
     "price_above_mrp": Meaning(409, "The correction would leave the price above the MRP."),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),

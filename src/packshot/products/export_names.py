@@ -1,0 +1,124 @@
+"""The names of exported pictures: a template filled in, safe on every file system, never twice."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+DEFAULT: Final = "{sku}_{n}"
+FIELDS: Final = ("sku", "n", "view", "name", "id", "title", "category", "code")
+LONGEST_TEMPLATE: Final = 200
+#: Bytes of UTF-8 of one name: 255 are allowed everywhere; the rest is for a number and an ending.
+LONGEST_NAME: Final = 200
+#: Not allowed in names by Windows, and the separators of paths
+#: (learn.microsoft.com/windows/win32/fileio/naming-a-file).
+_FORBIDDEN: Final = re.compile(r'[<>:"/\\|?*]')
+_DEVICES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+_NUMBER_FORMAT: Final = re.compile(r"0?[1-9]?")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A name as literal text and fields: (text, field or None, digits) piece by piece."""
+
+    pieces: tuple[tuple[str, str | None, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Template:
+        """Read `{sku}/{n:02}`; nothing in it is evaluated. Raises ValueError with a sentence."""
+        if not 1 <= len(text) <= LONGEST_TEMPLATE:
+            raise ValueError(f"must have 1 to {LONGEST_TEMPLATE} characters")
+        try:
+            parsed = list(string.Formatter().parse(text))
+        except ValueError:
+            raise ValueError("has a brace without its partner; a field is {sku}") from None
+        pieces = tuple(
+            (literal, field, _digits(field, form, conversion))
+            for literal, field, form, conversion in parsed
+        )
+        if not any(field for _, field, _ in pieces):
+            raise ValueError(f"must have a field: {', '.join(f'{{{name}}}' for name in FIELDS)}")
+        literals = "".join(
+            literal if field is None else f"{literal}x" for literal, field, _ in pieces
+        )
+        if literals.startswith("/") or any(part in ("", ".", "..") for part in literals.split("/")):
+            raise ValueError("must name folders inside the ZIP, as in {sku}/{n}")
+        return cls(pieces)
+
+    def fill(self, values: Mapping[str, str | int]) -> str:
+        """A path without its ending; each part can be a file's or a folder's name anywhere."""
+        text = "".join(
+            literal + (_value(values[field], digits) if field else "")
+            for literal, field, digits in self.pieces
+        )
+        return "/".join(_safe(part) for part in text.split("/"))
+
+
+def _digits(field: str | None, form: str | None, conversion: str | None) -> int:
+    if field is None:
+        return 0
+    if field not in FIELDS or conversion:
+        raise ValueError(f"has an unknown field; known are {', '.join(FIELDS)}")
+    if not form:
+        return 0
+    if field != "n" or not _NUMBER_FORMAT.fullmatch(form):
+        raise ValueError("has a format that is not known; only {n:02} (digits of n) is")
+    return int(form)
+
+
+def _value(value: str | int, digits: int) -> str:
+    """A value makes no folder: its slashes are replaced."""
+    return f"{value:0{digits}}" if isinstance(value, int) else _FORBIDDEN.sub("-", value)
+
+
+def _safe(part: str) -> str:
+    text = unicodedata.normalize("NFC", part)
+    text = "".join(
+        _FORBIDDEN.sub("-", c) if unicodedata.category(c)[0] != "C" else "" for c in text
+    )
+    text = re.sub(r"\s+", " ", text).strip(" .").rstrip("_- .") or "picture"
+    if text.partition(".")[0].casefold() in _DEVICES:
+        text = f"_{text}"
+    return text.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(" .")
+
+
+class Names:
+    """The paths given so far; two that differ only in case or form count as alike."""
+
+    def __init__(self, template: Template) -> None:
+        self._template = template
+        self._given: set[str] = set()
+
+    def give(self, values: Mapping[str, str | int], ending: str) -> str:
+        """The template's path, with the product's id where another picture has it already."""
+        path = self._template.fill(values)
+        candidate, number = path, 1
+        while not self._is_free(f"{candidate}{ending}"):
+            mark = f"-{values['id']}" if number == 1 else f"-{values['id']}-{number}"
+            candidate, number = f"{path}{mark}", number + 1
+        self._given.add(_folded(f"{candidate}{ending}"))
+        return f"{candidate}{ending}"
+
+    def _is_free(self, path: str) -> bool:
+        return _folded(path) not in self._given
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path.casefold())
+
+
+def amazon_code(n: int) -> str:
+    """Amazon's name of the n-th picture: MAIN, PT01, PT02, ... (seller central JV4FNMT7563SF5F)."""
+    return "MAIN" if n == 1 else f"PT{n - 1:02}"
+
+
+def own_stem(filename: str | None) -> str | None:
+    """`photos\\IMG_1.JPG` -> `IMG_1`."""
+    return PurePosixPath(filename.replace("\\", "/")).stem or None if filename else None

@@ -1,0 +1,140 @@
+"""Approved pictures as a ZIP, made while it is sent: named files, a manifest, a spreadsheet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePosixPath
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
+
+from zipstream import ZIP_STORED, ZipStream
+
+from packshot.errors import NotFound
+from packshot.products.export import ApprovedImage, csv_line, plain
+from packshot.products.export_names import Names, Template, amazon_code, own_stem
+from packshot.products.views import SellerFields
+from packshot.storage import Storage
+from packshot.storage.digests import check_digest
+
+MANIFEST: Final = "manifest.json"
+SPREADSHEET: Final = "products.csv"
+LEFT_OUT: Final = "LEFT-OUT.txt"
+Numbered = tuple[int, ApprovedImage]
+IN_MEMORY: Final = 1_000_000
+#: What products.csv repeats of a product; its attributes come after them.
+SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "attributes")
+
+
+@dataclass
+class _Records:
+    """What is written after the pictures; on disk once it is large, so that memory stays flat."""
+
+    manifest: IO[str]
+    rows: IO[str]
+    attributes: dict[str, None] = field(default_factory=dict)  # names, in the order they came
+    pictures: int = 0
+    left_out: list[str] = field(default_factory=list)
+
+
+def zip_pieces(
+    groups: Iterator[Sequence[Numbered]], template: Template, storage: Storage, made: datetime
+) -> Iterator[bytes]:
+    """The ZIP's bytes, one picture in memory at a time.
+
+    Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile
+    is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks off, or
+    gives other bytes than were approved: what was sent until then is no whole ZIP.
+    """
+    archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
+    with _spooled() as manifest, _spooled() as rows:
+        records = _Records(manifest, rows)
+        manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
+        for group in groups:
+            yield from _group_pieces(archive, group, names, storage, records)
+        manifest.write(f'], "left_out": {json.dumps(records.left_out, ensure_ascii=False)}}}')
+        archive.add(_read(manifest), MANIFEST)
+        archive.add(_spreadsheet(records), SPREADSHEET)
+        if records.left_out:
+            archive.add("\r\n".join([*records.left_out, ""]), LEFT_OUT)
+        yield from archive.finalize()
+
+
+def _spooled() -> Any:
+    return SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")
+
+
+def _group_pieces(
+    archive: ZipStream,
+    group: Sequence[Numbered],
+    names: Names,
+    storage: Storage,
+    records: _Records,
+) -> Iterator[bytes]:
+    by_product: dict[int, list[str]] = {}
+    for n, image in group:
+        key = (image.media_url or "").removeprefix("/media/")
+        path = names.give(_values(image, n), PurePosixPath(key).suffix or ".jpg")
+        by_product.setdefault(image.product_id, [])
+        try:
+            data = storage.get(key)
+        except NotFound:
+            records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
+            continue
+        if image.sha256 is not None:
+            check_digest(key, data, {image.sha256})
+        by_product[image.product_id].append(path)
+        records.manifest.write((", " if records.pictures else "") + _entry(path, image))
+        records.pictures += 1
+        archive.add(data, path)
+        yield from archive.all_files()
+    _note_rows(group, by_product, records)
+
+
+def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
+    own_name = image.sku or own_stem(image.filename) or str(image.product_id)
+    return {
+        "sku": own_name,
+        "n": n,
+        "view": image.view or "",
+        "name": image.name or own_name,
+        "id": str(image.product_id),
+        "title": image.title or "",
+        "category": image.category,
+        "code": amazon_code(n),
+    }
+
+
+def _entry(path: str, image: ApprovedImage) -> str:
+    facts = image.model_dump(exclude={"media_url", "attributes", "filename"})
+    return json.dumps({"file": path} | facts, default=plain, ensure_ascii=False)
+
+
+def _note_rows(
+    group: Sequence[Numbered], by_product: dict[int, list[str]], records: _Records
+) -> None:
+    for product_id, paths in by_product.items():
+        image = next(image for _, image in group if image.product_id == product_id)
+        attributes = image.attributes or {}
+        records.attributes |= dict.fromkeys(attributes)
+        row = [product_id, {name: getattr(image, name) for name in SELLERS}, attributes, paths]
+        records.rows.write(json.dumps(row, default=plain) + "\n")
+
+
+def _spreadsheet(records: _Records) -> Iterator[bytes]:
+    """The columns that came in, with the pictures added; UTF-8 with a BOM, which Excel needs."""
+    extra = list(records.attributes)
+    yield b"\xef\xbb\xbf" + csv_line(["id", *SELLERS, *extra, "pictures"]).encode()
+    records.rows.seek(0)
+    for line in records.rows:
+        product_id, sellers, attributes, paths = json.loads(line)
+        cells = [product_id, *sellers.values(), *(attributes.get(name) for name in extra)]
+        yield csv_line([*cells, "\n".join(paths)]).encode()
+
+
+def _read(file: IO[str]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(65_536):
+        yield piece.encode()

@@ -1,0 +1,218 @@
+"""Approved pictures as a ZIP: whole, under the shop's own names, or visibly broken."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from servers.loopback import served
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.cli import main
+from packshot.database.models import Product, ProductImage
+from packshot.products.export_names import Names, Template, amazon_code
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def approved(shop: Shop, variants: int = 1, **fields: Any) -> int:
+    product_id, _ = shop.reviewable(variants=variants)
+    if fields:
+        with shop.services.database.write() as session:
+            session.execute(update(Product).where(Product.id == product_id).values(**fields))
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    return product_id
+
+
+def download(shop: Shop, query: str = "") -> zipfile.ZipFile:
+    answer = shop.ask("GET", f"/api/export?format=zip{query}")
+    assert answer.status_code == 200, answer.text
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    assert archive.testzip() is None
+    return archive
+
+
+def pictures(archive: zipfile.ZipFile) -> list[str]:
+    return [name for name in archive.namelist() if name.endswith(".jpg")]
+
+
+def test_pictures_are_named_by_their_sku_main_view_first(shop: Shop) -> None:
+    approved(shop, sku="SKU-1042", view="back")
+    approved(shop, sku="SKU-1042", view="front", variants=2)
+    archive = download(shop)
+    assert pictures(archive) == ["SKU-1042_1.jpg", "SKU-1042_2.jpg", "SKU-1042_3.jpg"]
+    manifest = json.loads(archive.read("manifest.json"))["pictures"]
+    assert [entry["view"] for entry in manifest] == ["front", "front", "back"]
+    for entry in manifest:
+        assert hashlib.sha256(archive.read(entry["file"])).hexdigest() == entry["sha256"]
+        assert (entry["sku"], entry["approved_by"]) == ("SKU-1042", "ann")
+
+
+def test_the_spreadsheet_has_what_came_in_with_the_pictures_added(shop: Shop) -> None:
+    approved(shop, sku="A", name="=cmd", attributes={"Colour": "blue"})
+    approved(shop, sku="B", attributes={"Size": "XL"})
+    text = download(shop).read("products.csv").decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["sku"] for row in rows] == ["A", "B"]
+    assert [row["pictures"] for row in rows] == ["A_1.jpg", "B_1.jpg"]
+    assert (rows[0]["Colour"], rows[0]["Size"], rows[1]["Size"]) == ("blue", "", "XL")
+    assert rows[0]["name"] == "'=cmd"
+
+
+def test_without_a_sku_the_file_keeps_its_own_name_else_its_number(shop: Shop) -> None:
+    first = approved(shop, filename="photos\\IMG_7.JPG")
+    second = approved(shop)
+    assert first < second
+    assert pictures(download(shop)) == ["IMG_7_1.jpg", f"{second}_1.jpg"]
+
+
+def test_a_part_of_a_sku_keeps_its_numbers(shop: Shop) -> None:
+    approved(shop, sku="A", view="1", category="Mugs")
+    approved(shop, sku="A", view="2", category="Hats")
+    assert pictures(download(shop, "&category=Hats")) == ["A_2.jpg"]
+    assert pictures(download(shop, "&sku=A")) == ["A_1.jpg", "A_2.jpg"]
+
+
+def test_only_what_was_approved_since_comes(shop: Shop) -> None:
+    approved(shop, sku="OLD")
+    [old] = json.loads(download(shop).read("manifest.json"))["pictures"]
+    moment = old["approved_at"]
+    answer = shop.ask("GET", f"/api/export?format=zip&since={moment}")
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "/problems/nothing_approved")
+    approved(shop, sku="NEW")
+    found = pictures(download(shop, "&since=2020-01-01T00:00:00Z"))
+    assert sorted(found) == ["NEW_1.jpg", "OLD_1.jpg"]
+
+
+def test_names_that_would_be_alike_are_told_apart(shop: Shop) -> None:
+    approved(shop, sku="mug")
+    second = approved(shop, sku="MUG")
+    found = pictures(download(shop))
+    assert len({name.casefold() for name in found}) == 2
+    third = approved(shop, sku="m:ug")
+    fourth = approved(shop, sku="m?ug")
+    found = pictures(download(shop))
+    assert {"m-ug_1.jpg", f"m-ug_1-{fourth}.jpg"} <= set(found), (second, third, found)
+
+
+def test_a_template_makes_folders_and_codes(shop: Shop) -> None:
+    approved(shop, sku="A/1", view="front", variants=2)
+    assert pictures(download(shop, "&names={sku}/{n:03}_{view}")) == [
+        "A-1/001_front.jpg",
+        "A-1/002_front.jpg",
+    ]
+    assert pictures(download(shop, "&names={sku}.{code}")) == ["A-1.MAIN.jpg", "A-1.PT01.jpg"]
+
+
+BAD_TEMPLATES = """plain|{sku|sku}|{price}|{sku.x}|{sku[0]}|{sku!r}|{n:99999999}|{n:>3}|{sku:3}
+|/{sku}|../{sku}|{sku}//{n}|{sku}/.|{}""".replace("\n", "").split("|")
+
+
+@pytest.mark.parametrize("names", ["", "x" * 201, *BAD_TEMPLATES])
+def test_a_bad_template_is_refused_before_anything_is_made(names: str) -> None:
+    with pytest.raises(ValueError, match=r"^(must|has)"):
+        Template.parse(names)
+
+
+def test_a_bad_template_is_a_422(shop: Shop) -> None:
+    approved(shop)
+    answer = shop.ask("GET", "/api/export?format=zip&names={sku.x}")
+    assert answer.status_code == 422
+    assert "unknown field" in answer.get_json()["errors"][0]["detail"]
+
+
+ANY_TEXT = st.text(max_size=300)
+
+
+@given(
+    st.lists(st.tuples(ANY_TEXT, ANY_TEXT), min_size=1, max_size=8),
+    st.sampled_from(["{sku}", "{sku}/{name}_{n:02}", "{name} {view}"]),
+)
+def test_every_name_is_safe_and_given_once(texts: list[tuple[str, str]], template: str) -> None:
+    names = Names(Template.parse(template))
+    given_names = []
+    for n, (sku, name) in enumerate(texts, 1):
+        values: dict[str, str | int] = {"sku": sku, "n": n, "name": name, "view": name, "id": "7"}
+        given_names.append(names.give(values, ".jpg"))
+    assert len({name.casefold() for name in given_names}) == len(given_names)
+    for path in given_names:
+        assert path.endswith(".jpg")
+        for part in path.split("/"):
+            assert part.strip(" .") == part
+            assert 0 < len(part.encode()) <= 255
+            assert not set('<>:"\\|?*') & set(part)
+            assert part.isprintable() or " " in part
+            assert part.partition(".")[0].casefold() not in {"con", "nul", "com1", "lpt9"}
+
+
+def test_amazons_codes() -> None:
+    assert [amazon_code(n) for n in (1, 2, 12)] == ["MAIN", "PT01", "PT11"]
+
+
+def test_a_picture_removed_meanwhile_is_named(shop: Shop) -> None:
+    product_id = approved(shop, sku="A", variants=2)
+    image = shop.services.catalog.product(product_id).images[0]
+    shop.services.storage.delete([str(image.media_url).removeprefix("/media/")])
+    archive = download(shop)
+    assert pictures(archive) == ["A_2.jpg"]
+    assert "A_1.jpg" in archive.read("LEFT-OUT.txt").decode()
+    assert "A_1.jpg" in json.loads(archive.read("manifest.json"))["left_out"][0]
+
+
+def test_other_bytes_break_the_archive_visibly(shop: Shop, tmp_path: Path) -> None:
+    product_id = approved(shop, sku="A", variants=2)
+    image = shop.services.catalog.product(product_id).images[1]
+    key = str(image.media_url).removeprefix("/media/")
+    shop.services.storage.put(key, b"other bytes", "image/jpeg")
+    target = tmp_path / "out.zip"
+    with served(shop.app) as url:
+        common = ["export", "--url", url, "--format", "zip"]
+        done = CliRunner().invoke(main, [*common, "-o", str(target)])
+    assert done.exit_code != 0
+    assert list(tmp_path.glob("*.zip*")) == []
+
+
+def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
+    approved(shop, sku="A")
+    target = tmp_path / "out.zip"
+    with served(shop.app) as url:
+        common = ["export", "--url", url, "--format", "zip"]
+        refused = CliRunner().invoke(main, common)
+        done = CliRunner().invoke(main, [*common, "--names", "{sku}", "-o", str(target)])
+        nothing = CliRunner().invoke(main, [*common, "--sku", "none", "-o", str(tmp_path / "n")])
+    assert "-o FILE.zip" in refused.output
+    assert done.exit_code == 0, done.output
+    assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
+    assert nothing.exit_code != 0
+    assert "nothing is approved" in nothing.output
+
+
+def test_more_skus_than_a_page_come_in_order_each_once(shop: Shop) -> None:
+    [product_id] = [approved(shop, sku="SKU-000")]
+    with shop.services.database.write() as session:
+        product = session.get_one(Product, product_id)
+        [image] = session.query(ProductImage).filter_by(product_id=product_id).all()
+        for number in range(1, 230):
+            row = {c.name: getattr(product, c.name) for c in Product.__table__.columns}
+            copy = Product(**row | {"id": None, "sku": f"SKU-{number:03}"})
+            session.add(copy)
+            session.flush()
+            of_image = {c.name: getattr(image, c.name) for c in ProductImage.__table__.columns}
+            session.add(ProductImage(**of_image | {"id": None, "product_id": copy.id}))
+    assert pictures(download(shop)) == [f"SKU-{number:03}_1.jpg" for number in range(230)]
