@@ -14,8 +14,8 @@ it states in its metadata. Written by `python scripts/list_licences.py`; a test 
 `requirements.txt`.
 
 Not permissive are psycopg and zipstream-ng (LGPL-3.0), libvips inside pyvips-binary (LGPL), libheif
-and libde265 inside pi-heif (LGPL-3.0; its own code is BSD-3-Clause, and no encoder is in it) and certifi
-(MPL-2.0);
+and libde265 inside pi-heif (LGPL-3.0; its own code is BSD-3-Clause, and no encoder is in it)
+and certifi (MPL-2.0);
 opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as libraries of
 their own that can be replaced; keep it so when you pass an image on, with their licences.
 
