@@ -1,4 +1,5 @@
-"""The budget of docs/performance.md, held by counting: calls, bytes, statements, requests."""
+"""The budget of docs/performance.md, counted: calls, bytes, objects, requests, and SQL statements
+each with what it is for."""
 
 from __future__ import annotations
 
@@ -39,6 +40,58 @@ def budget() -> dict[str, float]:
 
 BUDGET = budget()
 
+#: What each SQL statement is for: its beginning and its end (patterns), and how often it may come.
+Purposes = dict[str, tuple[str, int]]
+OF_A_CLAIM: Purposes = {
+    "the keys that have products waiting": (r"WITH RECURSIVE keys", 1),
+    "the oldest waiting product of the key in turn, locked": (r"SELECT products\.id, ", 1),
+    "the claim: token, lease, attempt": (r"UPDATE products SET attempts", 1),
+    "its round: instructions, analysis, digests": (r"SELECT rounds\.", 1),
+    "the pictures made before": (r"SELECT product_images\.variant", 1),
+}
+#: Saved steps: the digest of the normalised copy; the analysis; for each picture its digest and its
+#: row; the end.
+SAVES = 3 + 2 * WANTED
+PAID_CALLS = 1 + WANTED
+OF_A_PRODUCT: Purposes = {
+    "each save: the product, locked by its token": (
+        r"SELECT products\.id, .* AND products\.token = \?$",
+        SAVES,
+    ),
+    "the digest of the normalised copy": (r"UPDATE products SET normalised_sha256", 1),
+    "before each paid call and each stored answer: is the claim still ours?": (
+        r"SELECT products\.id FROM .* AND products\.token = \?$",
+        PAID_CALLS + WANTED,
+    ),
+    "a row for each paid call, before it is sent": (r"INSERT INTO calls", PAID_CALLS),
+    "what each paid call cost": (r"UPDATE calls SET", PAID_CALLS),
+    "after the analysis and each picture: a new lease, a new version": (
+        r"UPDATE products SET (?!status).*version=\?",
+        1 + WANTED,
+    ),
+    "the round, before it is changed: analysis, digests, end": (
+        r"SELECT rounds\.",
+        2 + WANTED,
+    ),
+    "the analysis": (r"UPDATE rounds SET enhancer", 1),
+    "the digest of each picture, before it is stored": (r"UPDATE rounds SET digests", WANTED),
+    "was this picture recorded before?": (r"SELECT product_images\.id FROM", WANTED),
+    "the row of each picture": (r"INSERT INTO product_images", WANTED),
+    "ready for review, the claim ends": (r"UPDATE products SET status", 1),
+    "when the round was ready, and how long its steps took": (r"UPDATE rounds SET ready_at", 1),
+}
+OF_A_BULK_REQUEST: Purposes = {
+    "one time for the whole batch": (r"SELECT \(strftime", 1),
+    "the products": (r"INSERT INTO products", 1),
+    "their first rounds": (r"INSERT INTO rounds", 1),
+}
+OF_A_PAGE: Purposes = {
+    "the products": (r"SELECT products\.id, ", 1),
+    "their rounds": (r"SELECT rounds\.", 1),
+    "what their calls cost": (r"SELECT calls\.", 1),
+    "their pictures": (r"SELECT product_images\.", 1),
+}
+
 
 class CountingStorage(LocalStorage):
     """A local folder that counts what is asked of it."""
@@ -66,7 +119,7 @@ class CountingStorage(LocalStorage):
 
 @contextmanager
 def statements(engine: Engine) -> Iterator[list[str]]:
-    """Every statement that goes to the database, but for BEGIN and COMMIT."""
+    """Every statement sent to the database, except BEGIN and COMMIT."""
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
@@ -97,13 +150,25 @@ def shop(sqlite_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Shop]:
     shop.close()
 
 
-def claimed(shop: Shop, parts: Parts) -> Claim:
+def claim_one(shop: Shop, parts: Parts) -> Claim:
     """One claimed product, with a photo of 12 megapixels."""
     parts.storage.put("uploads/photo", photo_bytes(side=3464), "image/jpeg")
     shop.create(row(raw_image="/media/uploads/photo"))
     claim = parts.claims.take()
     assert isinstance(claim, Claim)
     return claim
+
+
+def check_purposes(seen: list[str], purposes: Purposes) -> None:
+    """Every statement has a purpose, and comes no more often than that needs."""
+    found: Counter[str] = Counter()
+    for statement in seen:
+        text = " ".join(statement.split())
+        fits = [what for what, (pattern, _) in purposes.items() if re.match(pattern, text)]
+        assert len(fits) == 1, (fits, text)
+        found[fits[0]] += 1
+    most = Counter({what: count for what, (_, count) in purposes.items()})
+    assert found <= most, found - most
 
 
 def within(what: str, measured: float) -> None:
@@ -115,19 +180,20 @@ def test_one_product_stays_within_the_budget(
 ) -> None:
     storage = CountingStorage(tmp_path / "media")
     parts = Parts(**vars(shop.services.parts) | {"storage": storage})
-    parts.pixels.run(len, b"")  # the child is there
+    parts.pixels.run(len, b"")  # starts the child
     before = len(gemini.calls)
     gemini.headers.clear()
     with statements(shop.services.database.engine) as seen:
-        claim = claimed(shop, parts)
-        made_by_others = len(seen)
+        claim = claim_one(shop, parts)
+        before_the_run = len(seen)
         storage.asked.clear()
         pipeline.run(claim, parts)
     sent = sum(int(each.get("content-length", 0)) for each in gemini.headers)
     assert shop.services.catalog.product(claim.product_id).status == PENDING_REVIEW
     assert len(gemini.calls) - before == BUDGET["Gemini calls for a product"] == 1 + WANTED
     within("sent to Gemini for a product", sent / 1000)
-    within("SQL statements for a product, after its claim", len(seen) - made_by_others)
+    within("SQL statements for a product, after its claim", len(seen) - before_the_run)
+    check_purposes(seen[before_the_run:], OF_A_PRODUCT)
     within("objects written for a product", storage.asked["put"])
     within("objects read for a product", storage.asked["get"])
     within("objects asked after for a product", storage.asked["head"])
@@ -138,6 +204,7 @@ def test_a_claim_stays_within_the_budget(shop: Shop) -> None:
     with statements(shop.services.database.engine) as seen:
         assert isinstance(shop.services.parts.claims.take(), Claim)
     within("SQL statements for a claim", len(seen))
+    check_purposes(seen, OF_A_CLAIM)
 
 
 def test_a_bulk_request_takes_as_many_statements_however_many_products(shop: Shop) -> None:
@@ -147,6 +214,7 @@ def test_a_bulk_request_takes_as_many_statements_however_many_products(shop: Sho
         with statements(shop.services.database.engine) as seen:
             assert shop.bulk(*rows).status_code == 201
         counts.append(len(seen))
+        check_purposes(seen, OF_A_BULK_REQUEST)
     within("SQL statements for a bulk request", max(counts))
 
 
@@ -155,6 +223,7 @@ def test_a_page_takes_as_many_statements_however_many_products(shop: Shop) -> No
     with statements(shop.services.database.engine) as seen:
         assert len(shop.services.catalog.products(limit=50).products) == 50
     within("SQL statements for a page of products", len(seen))
+    check_purposes(seen, OF_A_PAGE)
 
 
 def test_requests_to_sqs_stay_within_the_budget(shop: Shop, aws: Aws) -> None:
@@ -171,17 +240,17 @@ def test_requests_to_sqs_stay_within_the_budget(shop: Shop, aws: Aws) -> None:
     worker.stop(8)
     assert min(asked["SendMessageBatch"], asked["DeleteMessageBatch"]) > 0, "nothing was counted"
     within("SQS requests to send ten products", asked["SendMessageBatch"] * 10 / TOGETHER)
-    within("SQS requests to receive and delete a product", handled(asked) / TOGETHER)
+    within("SQS requests to receive and delete a product", count_handled(asked) / TOGETHER)
 
 
 def give_up(shop: Shop) -> None:
-    """Their messages are received, looked at and deleted: nothing else is to be done."""
+    """Fail all products: their messages are only received, looked up and deleted."""
     with shop.services.database.write() as session:
         session.execute(update(Product).values(status=FAILED))
 
 
-def handled(asked: Counter[str]) -> int:
-    """Without the polls that found nothing, at the end."""
+def count_handled(asked: Counter[str]) -> int:
+    """Requests that received or deleted something: without the last two polls."""
     return asked["DeleteMessageBatch"] + asked["ReceiveMessage"] - 2
 
 
