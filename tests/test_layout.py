@@ -30,6 +30,15 @@ def test_no_test_module_imports_another() -> None:
     assert [path for path in files if pattern.search(path.read_text())] == []
 
 
+def test_no_page_keeps_its_state_in_loose_variables() -> None:
+    """What changes while a page is open is held by an object that says what it is."""
+    scripts = list((ROOT / "src/packshot/web/static/desk").glob("*.js"))
+    loose = re.compile(r"^(export )?(let|var) ", re.MULTILINE)
+    assert len(scripts) > 20
+    assert [path.name for path in scripts if loose.search(path.read_text())] == []
+    assert [path.name for path in scripts if len(path.read_text().splitlines()) > 450] == []
+
+
 def test_migrations_equal_models(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(

@@ -271,6 +271,8 @@ class Decision(Base):
     who: Mapped[str] = mapped_column(String(100))
     at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED, index=True)
 
+    __table_args__ = (Index("ix_decisions_who_id", "who", "id"),)
+
 
 class Call(Base):
     """One paid request: written before it is sent, completed after it."""

@@ -29,6 +29,7 @@ from packshot.errors import Conflict, NotAllowed
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts
 from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
+from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (
     Verdict,
@@ -43,6 +44,7 @@ from packshot.products.slow_answers import SlowAnswers
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
+    LastDecisionOut,
     ProductView,
     RoundOut,
     columns_of,
@@ -158,6 +160,11 @@ class Catalog:
             DecisionOut(**columns_of(decision, DecisionOut), variant=variant, round=round_number)
             for decision, variant, round_number in rows
         ]
+
+    def last_decisions(self, who: str, limit: int) -> list[tuple[ProductView, LastDecisionOut]]:
+        """What `who` decided last and may still take back, newest first, each with its product."""
+        with self.database.read() as session:
+            return last_decisions(session, who, limit)
 
     def corrections(self, product_id: int) -> list[CorrectionOut]:
         """Every correction of what the seller said, newest first."""

@@ -146,6 +146,21 @@ class DecisionOut(Out):
     at: datetime
 
 
+class DecidedOut(Out):
+    """A picture that was decided: what it is, and what it was before."""
+
+    id: int
+    status: ImageStatus
+    previous: ImageStatus
+
+
+class LastDecisionOut(Out):
+    """What one reviewer decided on one product at once."""
+
+    at: datetime
+    pictures: list[DecidedOut]
+
+
 class CorrectionOut(Out):
     """One correction: who changed what, when. `changes` holds what each field was and is now."""
 

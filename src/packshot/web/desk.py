@@ -28,6 +28,8 @@ from packshot.web.requests.reading import category
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
+#: Decisions that the desk can take back.
+UNDO_DEPTH: Final = 20
 #: What has pictures to decide on.
 REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
 BATCH: Final = re.compile(r"[0-9a-f-]{36}")
@@ -80,7 +82,17 @@ def review() -> Response:
         filters = replace(filters, status=PENDING_REVIEW)
     data = _listed(filters)
     data["first"] = _asked_for()
+    data["last_decisions"] = _last_decisions()
     return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))
+
+
+def _last_decisions() -> list[dict[str, Any]]:
+    """What the caller may take back: it lasts longer than the page."""
+    found = services().catalog.last_decisions(caller().name, UNDO_DEPTH)
+    return [
+        {"product": _shown(product), **decision.model_dump(mode="json")}
+        for product, decision in found
+    ]
 
 
 def _asked_for() -> dict[str, Any] | None:
@@ -211,7 +223,7 @@ def _page(
                 "filters": filters.as_dict(),
                 "state": _state(filters),
                 "caller": caller().name,
-                "reasons": REASON_WORDS,
+                "reasons": list(REASON_WORDS.items()),
                 "preview_sides": PREVIEW_SIDES,
             },
             caller=caller(),

@@ -1,6 +1,7 @@
 // One product as frames: its raw photo and its pictures, built and decoded before they are shown.
 
 import { h, icon } from "./dom.js";
+import { doubtOf, keepable } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */
@@ -56,14 +57,6 @@ export function rawPicture(product) {
     media_url: product.raw_image,
     previews: Object.fromEntries([SMALL, LARGE].map((side) => [side, `/media/previews/${key}-${side}.jpg`])),
   };
-}
-
-/** The pictures that approving approves, before the reviewer chooses: none that was rejected or removed,
- *  unless the whole product was rejected, and is now judged anew. */
-export function keepable(product) {
-  const there = product.images.filter((picture) => !picture.removed_at);
-  const standing = there.filter((picture) => picture.status !== "rejected");
-  return (standing.length ? standing : there).map((picture) => picture.id);
 }
 
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
@@ -141,13 +134,7 @@ export class Card {
           h("span", { class: "number" }, String(index + 1)),
           h("span", { class: "title" }, titleOf(picture)),
         ),
-        picture.warning &&
-          h(
-            "span",
-            { class: "warned", title: picture.warning },
-            icon("warning"),
-            h("span", { class: "unseen" }, `Warning: ${picture.warning}`),
-          ),
+        doubtMark(picture),
         h(
           "button",
           { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) },
@@ -185,7 +172,7 @@ export class Card {
     });
   }
 
-  /** Show whether a picture is kept, and if not, whether it was rejected before. */
+  /** Show whether a picture is taken in, and if not, why. */
   #mark(index) {
     const picture = this.product.images[index];
     const out = !this.kept.has(picture.id);
@@ -193,8 +180,7 @@ export class Card {
       element.toggleAttribute("data-out", out);
     const frame = this.pictures[index];
     frame.querySelector(".keep").setAttribute("aria-pressed", String(!out));
-    frame.querySelector(".left-out").textContent =
-      picture.status === "rejected" ? "Rejected before" : "Left out";
+    frame.querySelector(".left-out").textContent = whyOut(picture);
   }
 
   get keptIds() {
@@ -241,6 +227,24 @@ export class Card {
   }
 }
 
+/** Why a picture is left out, for when it is. */
+function whyOut(picture) {
+  if (picture.status === "rejected") return "Rejected before";
+  return doubtOf(picture) ? "Left out: has a warning" : "Left out";
+}
+
+/** The sign of a doubt, with its words; nothing where there is none. */
+function doubtMark(picture) {
+  const doubt = doubtOf(picture);
+  if (!doubt) return null;
+  return h(
+    "span",
+    { class: "warned", title: doubt },
+    icon("warning"),
+    h("span", { class: "unseen" }, `Warning: ${doubt}`),
+  );
+}
+
 function thumb(picture, index, on) {
   return h(
     "button",
@@ -248,8 +252,10 @@ function thumb(picture, index, on) {
       type: "button",
       class: "thumb",
       onclick: () => on.pick(index),
-      "aria-label": `Picture ${index + 1}: ${titleOf(picture)}`,
+      "aria-label": `Picture ${index + 1}: ${titleOf(picture)}${doubtOf(picture) ? ", has a warning" : ""}`,
     },
     image(picture, SMALL, ""),
+    h("span", { class: "thumb-number", "aria-hidden": "true" }, String(index + 1)),
+    doubtOf(picture) && h("span", { class: "warned", "aria-hidden": "true" }, icon("warning")),
   );
 }

@@ -3,9 +3,10 @@
 import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
+import { doubtful, keepable } from "./doubt.js";
 import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
-import { image, keepable } from "./frames.js";
+import { image } from "./frames.js";
 import { listen } from "./keys.js";
 import { outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Pages } from "./pages.js";
@@ -192,43 +193,67 @@ function showSelection() {
 
 async function decideChosen(status) {
   const asked = [...chosen].filter((id) => tiles.has(id)).map((id) => tiles.get(id).product);
-  const products = status === "approved" ? asked.filter((product) => keepable(product).length) : asked;
-  if (!products.length) return;
-  const answer = await confirmed(status, products);
+  const sure = asked.filter((product) => doubtful(product).length === 0 && keepable(product).length);
+  const products = status === "approved" ? sure : asked;
+  const left = asked.length - products.length;
+  if (!asked.length) return;
+  if (!products.length)
+    return toast(`${oneByOne(left)} Nothing was approved.`, { actions: [["Review", lookOneByOne]] });
+  const answer = await confirmed(status, products, left);
   if (!answer) return;
   const batch = products.map((product) => send(product, status, answer.reason));
   undoable.push(batch);
   chooseNone();
-  toast(`${status === "approved" ? "Approving" : "Rejecting"} ${many(products.length, "product")}.`, {
+  const doing = status === "approved" ? "Approving" : "Rejecting";
+  toast(`${doing} ${many(products.length, "product")}. ${left ? oneByOne(left) : ""}`.trim(), {
     actions: [["Undo", () => undo(batch)]],
     stay: false,
   });
 }
 
-function confirmed(status, products) {
+const oneByOne = (n) =>
+  `${many(n, "product has", "products have")} a warning: look at ${n === 1 ? "it" : "them"} one by one.`;
+
+const lookOneByOne = () => location.assign(`/?${new URLSearchParams(data.filters)}`);
+
+function confirmed(status, products, left) {
   const approving = status === "approved";
   const n = products.length;
-  const images = products.flatMap((product) => product.images);
-  const kept = products.reduce((sum, product) => sum + keepable(product).length, 0);
-  const left = images.length - kept;
-  const approved = left
-    ? `${many(kept, "picture")} approved; ${many(left, "stays", "stay")} rejected, as decided before.`
-    : `All their ${many(kept, "picture")} are approved.`;
-  const reasons = h(
-    "select",
-    { name: "reason" },
-    h("option", { value: "" }, "No reason"),
-    REASONS.slice(0, 5).map(([code, words]) => h("option", { value: code }, words)),
-  );
   return ask({
     title: `${approving ? "Approve" : "Reject"} ${many(n, "product")}?`,
-    body: approving
-      ? [h("p", {}, approved)]
-      : [h("label", { class: "field" }, h("span", {}, "Because of"), reasons)],
+    body: approving ? approvedWords(products, left) : [reasonField()],
     yes: approving ? `Approve ${count(n)}` : `Reject ${count(n)}`,
     kind: approving ? "approve" : "reject",
     answer: (form) => ({ reason: form.elements.reason?.value || null }),
   });
+}
+
+function approvedWords(products, left) {
+  const all = products.reduce((sum, product) => sum + product.images.length, 0);
+  const kept = products.reduce((sum, product) => sum + keepable(product).length, 0);
+  const before = all - kept;
+  const words = before
+    ? `${many(kept, "picture")} approved; ${many(before, "stays", "stay")} rejected, as decided before.`
+    : `All their ${many(kept, "picture")} are approved.`;
+  return [
+    h("p", {}, words),
+    left > 0 && h("p", { class: "warning" }, icon("warning"), h("span", {}, oneByOne(left))),
+  ].filter(Boolean);
+}
+
+function reasonField() {
+  const reasons = REASONS.filter(([code]) => code !== "other");
+  return h(
+    "label",
+    { class: "field" },
+    h("span", {}, "Because of"),
+    h(
+      "select",
+      { name: "reason" },
+      h("option", { value: "" }, "No reason"),
+      reasons.map(([code, words]) => h("option", { value: code }, words)),
+    ),
+  );
 }
 
 /** Decide a product as it was shown; gives what undoing needs. */

@@ -33,32 +33,58 @@ export class Switch {
 /** WCAG 2.1.4 wants it. */
 const shortcuts = new Switch("shortcuts", "Shortcuts of a single key are on");
 
-/** What the page knows: `{keys, shown, words, group, run, release?, repeats?}`. */
+/** What the page knows: `{keys, shown, words, group, run({number}), release?, repeats?, when?}`. */
 export const known = [];
 
-/** Add shortcuts. `keys` are `event.key` in lower case, "shift+r", "ctrl+z". */
+/** Add shortcuts. `keys` are characters in lower case, "shift+r", "ctrl+z" or "Escape". */
 export function listen(group, entries) {
   for (const entry of entries) known.push({ group, ...entry });
 }
 
+const LATIN = /^\p{Script=Latin}$/u;
+const ASCII = /^[ -~]$/;
+const PLACES = { Slash: "/", BracketLeft: "[", BracketRight: "]" };
+
+/**
+ * The character that a key stands for. A layout's own character counts where it has Latin letters; a key
+ * that writes something else (Hindi, Russian, Greek, Arabic...) counts by its place on a Latin keyboard, and
+ * so do the digits, which some layouts have with Shift only.
+ */
+function characterOf({ key, code, shiftKey }) {
+  const digit = /^(?:Digit|Numpad)([0-9])$/.exec(code)?.[1];
+  if (digit && !"?/[]".includes(key) && !/^[a-z]$/i.test(key)) return digit;
+  if (ASCII.test(key) || LATIN.test(key)) return key.toLowerCase();
+  const letter = /^Key([A-Z])$/.exec(code)?.[1];
+  if (letter) return letter.toLowerCase();
+  if (code === "Slash" && shiftKey) return "?";
+  return PLACES[code] ?? key;
+}
+
+const isCharacter = ({ key }) => [...key].length === 1 || key === "Process";
+
+/** Is it a character that takes AltGr on this layout? Windows reports it as Control and Alt. */
+const byAltGraph = (event) => event.getModifierState("AltGraph") && isCharacter(event);
+
 function nameOf(event) {
-  const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const shifted = event.shiftKey && /^([a-z]|Arrow)/.test(name);
-  const prefix = (event.ctrlKey || event.metaKey ? "ctrl+" : "") + (shifted ? "shift+" : "");
-  return prefix + (name === " " ? "Space" : name);
+  const name = isCharacter(event) ? characterOf(event) : event.key;
+  const shifted = event.shiftKey && /^([a-z]$|Arrow)/.test(name);
+  const control = (event.ctrlKey || event.metaKey) && !byAltGraph(event);
+  return (control ? "ctrl+" : "") + (shifted ? "shift+" : "") + (name === " " ? "Space" : name);
 }
 
 function isMeant(event, name) {
   const target = event.target instanceof Element ? event.target : document.body;
-  if (event.altKey || event.defaultPrevented || event.isComposing) return false;
+  if (event.defaultPrevented || event.isComposing) return false;
+  if (event.altKey && !byAltGraph(event)) return false;
   if (target.closest(TYPING) || document.querySelector("dialog[open]")) return false;
   if (name.includes("Arrow") && target.closest("input[type=range]")) return false;
   if ((name === "Space" || name === "Enter") && target.closest("button, a, summary, input")) return false;
   return shortcuts.on || event.ctrlKey || event.metaKey || event.key.startsWith("Arrow");
 }
 
+/** The first one that listens now: `when()` says so, where an entry has it. */
 function find(name) {
-  return known.find((entry) => entry.keys.includes(name));
+  return known.find((entry) => entry.keys.includes(name) && (entry.when?.() ?? true));
 }
 
 addEventListener("keydown", (event) => {
@@ -67,7 +93,7 @@ addEventListener("keydown", (event) => {
   const entry = find(name);
   if (!entry || !isMeant(event, name)) return;
   event.preventDefault();
-  if (!event.repeat || entry.repeats) entry.run(event);
+  if (!event.repeat || entry.repeats) entry.run({ number: Number(name) });
 });
 
 addEventListener("keyup", (event) => {

@@ -2,6 +2,7 @@
 
 import { products as list } from "./api.js";
 import { outbox } from "./outbox.js";
+import { STATUS } from "./words.js";
 
 const PAGE = 100;
 /** At 1,000 keys a minute, nine seconds of them. */
@@ -17,14 +18,14 @@ export class Queue {
     this.filters = data.filters;
     this.cursor = data.next_cursor;
     this.at = null;
-    this.told(data.state);
+    this.countsCame(data.state);
     if (data.first?.images.length) this.put(data.first);
     for (const product of data.products) this.put(product);
     this.at = this.#order.find((id) => !this.#decided.has(id)) ?? null;
   }
 
   /** The server's count of what is left, and how many of ours it can't know yet. */
-  told(state) {
+  countsCame(state) {
     this.total = state.statuses[this.filters.status] ?? 0;
     this.since = outbox.size;
   }
@@ -85,6 +86,14 @@ export class Queue {
 
   go(id) {
     this.at = id;
+  }
+
+  /** To a product that may be none of the list's. */
+  visit(product) {
+    this.put(product);
+    const other = product.status !== this.filters.status && !this.#decided.has(product.id);
+    if (other) this.#decided.set(product.id, STATUS[product.status]);
+    this.at = product.id;
   }
 
   // -- deciding ----------------------------------------------------------------------------------------

@@ -4,14 +4,16 @@ import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { recall, remember } from "./memory.js";
 
 const MODES = [
-  ["all", "All", "all"],
   ["pair", "Side by side", "pair"],
+  ["all", "All", "all"],
   ["wipe", "Wipe", "wipe"],
   ["difference", "Difference", "difference"],
 ];
 const BACKS = ["grey", "white", "black", "checker"];
 const CAPTION = 34;
-const GAP = 10;
+const GAP = 8;
+/** The strip of all pictures below two large ones, with its margin. */
+const STRIP = 92;
 const MAX_ZOOM = 12;
 const PAN_STEP = 0.08;
 const DRAGGED_PX = 4;
@@ -32,7 +34,9 @@ export class Stage {
   );
   #back = recalled("back", BACKS);
 
-  constructor() {
+  /** `pick(index)` selects a picture. */
+  constructor(pick) {
+    this.pick = pick;
     this.root = $("stage");
     this.#size = this.root.getBoundingClientRect();
     this.wipe = $("wipe").querySelector("input");
@@ -59,8 +63,8 @@ export class Stage {
   /** How large the views are now, in CSS pixels. */
   get side() {
     const { width, height } = this.#size;
-    if (this.#mode === "all") return this.#side;
-    return Math.ceil(Math.max(this.#side, Math.min(this.#mode === "pair" ? width / 2 : width, height)));
+    if (this.#mode === "all" || this.#mode === "pair") return this.#side;
+    return Math.ceil(Math.max(this.#side, Math.min(width, height)));
   }
 
   /** Show a card (its pictures are decoded already, if there was time), or something else. */
@@ -177,10 +181,28 @@ export class Stage {
 
   // -- layout ------------------------------------------------------------------------------------------
 
-  /** The number of columns that makes the square tiles largest. */
+  /** Give the square views their size in the present mode. */
   #fit() {
-    const count = (this.#card?.pictures.length ?? 3) + 1;
+    const several = (this.#card?.pictures.length ?? 2) > 1;
+    const { columns, side } = this.#mode === "pair" ? this.#pair(several) : this.#tiles();
+    this.root.style.setProperty("--columns", columns);
+    this.#side = Math.max(120, Math.floor(side));
+    this.root.style.setProperty("--side", `${this.#side}px`);
+    this.#card?.fit(this.side);
+  }
+
+  /** Two large ones beside each other, above the strip; on phones one above the other. */
+  #pair(several) {
     const { width, height } = this.#size; // remembered: asking makes the browser lay out twice a decision
+    if (isPhone()) return { columns: 1, side: width - 2 * GAP };
+    const tall = height - CAPTION - 2 * GAP - (several ? STRIP : 0);
+    return { columns: 2, side: Math.min((width - 3 * GAP) / 2, tall) };
+  }
+
+  /** The number of columns that makes the square tiles largest. */
+  #tiles() {
+    const count = (this.#card?.pictures.length ?? 3) + 1;
+    const { width, height } = this.#size;
     let best = { columns: 1, side: 0 };
     for (let columns = 1; columns <= count; columns += 1) {
       const rows = Math.ceil(count / columns);
@@ -190,10 +212,7 @@ export class Stage {
       );
       if (side > best.side) best = { columns, side };
     }
-    this.root.style.setProperty("--columns", best.columns);
-    this.#side = Math.max(120, Math.floor(best.side));
-    this.root.style.setProperty("--side", `${this.#side}px`);
-    this.#card?.fit(this.side);
+    return best;
   }
 
   #drawTools() {
@@ -254,27 +273,35 @@ export class Stage {
     this.blinkButton.addEventListener("pointerup", (event) => event.currentTarget.blur());
     this.root.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.root.addEventListener("pointerdown", (event) => this.#press(event));
+    this.root.addEventListener("dblclick", (event) => this.#zoomThere(event));
     this.root.addEventListener("click", (event) => this.#tap(event));
   }
 
   #wheel(event) {
     const view = event.target.closest?.(".view");
-    if (!view || matchMedia("(max-width: 760px)").matches) return;
+    if (!view || isPhone()) return;
     event.preventDefault();
     const [x, y] = within(view, event);
     this.zoomTo(this.#zoom.scale * Math.exp(-event.deltaY / 300), x, y);
   }
 
-  /** A touch on one of all makes it large, beside the raw photo. */
+  /** A touch selects, as a click does. */
   #tap(event) {
-    const frame = event.target.closest?.(".frame[data-variant]");
-    if (event.pointerType !== "touch" || this.#mode !== "all" || !frame || !event.target.closest(".view"))
-      return;
-    frame.querySelector(".pick").click();
-    this.setMode("pair");
+    if (event.pointerType === "touch") this.#pick(event.target);
   }
 
-  /** A click zooms there; a drag pans. */
+  #pick(element) {
+    const frame = element.closest?.(".view")?.closest(".frame[data-variant]");
+    if (frame) this.pick(Number(frame.dataset.variant));
+  }
+
+  /** A double click zooms there, or back. */
+  #zoomThere(event) {
+    const view = event.target.closest?.(".view");
+    if (view) this.toggleZoom(...within(view, event));
+  }
+
+  /** A click selects; a drag pans, or moves the edge of the wipe. */
   #press(event) {
     const view = event.target.closest?.(".view");
     if (!view || event.button !== 0 || event.pointerType === "touch") return;
@@ -288,14 +315,16 @@ export class Stage {
       if (reach > 0)
         this.pan(-drag.movementX / (view.clientWidth * reach), -drag.movementY / (view.clientHeight * reach));
     };
-    const up = (end) => {
+    const up = () => {
       removeEventListener("pointermove", move);
-      if (moved <= DRAGGED_PX) this.toggleZoom(...within(view, end));
+      if (moved <= DRAGGED_PX) this.#pick(view);
     };
     addEventListener("pointermove", move);
     addEventListener("pointerup", up, { once: true });
   }
 }
+
+const isPhone = () => matchMedia("(max-width: 760px)").matches;
 
 const clamp = (value) => Math.min(1, Math.max(0, value));
 

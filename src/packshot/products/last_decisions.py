@@ -1,0 +1,66 @@
+"""What one reviewer decided last and may still take back, read from the audit's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
+
+from packshot.database.models import (
+    APPROVED,
+    PENDING,
+    PENDING_REVIEW,
+    REJECTED,
+    Decision,
+    Product,
+    ProductImage,
+)
+from packshot.products.views import DecidedOut, LastDecisionOut, ProductView, views_of
+
+#: Pictures whose decisions are looked at for each product that is wanted.
+PICTURES_EACH = 10
+
+
+def last_decisions(
+    session: Session, who: str, limit: int
+) -> list[tuple[ProductView, LastDecisionOut]]:
+    """The products that `who` decided on last, newest first, and what each picture was before.
+
+    Only decisions that still stand: on pictures of the current round, and without a later one.
+    """
+    strokes = [
+        list(rows)
+        for _, rows in groupby(_standing(session, who, limit), key=lambda row: row.product_id)
+    ][:limit]
+    products = session.scalars(
+        select(Product).where(Product.id.in_({rows[0].product_id for rows in strokes}))
+    ).all()
+    views = {view.id: view for view in views_of(session, products)}
+    return [(views[rows[0].product_id], _as_out(rows)) for rows in strokes]
+
+
+def _standing(session: Session, who: str, limit: int) -> Sequence[Decision]:
+    later = aliased(Decision)
+    superseded = exists().where(later.image_id == Decision.image_id, later.id > Decision.id)
+    query = (
+        select(Decision)
+        .join(ProductImage, ProductImage.id == Decision.image_id)
+        .join(Product, Product.id == Decision.product_id)
+        .where(
+            Decision.who == who,
+            Decision.status != PENDING,
+            ProductImage.round == Product.round,
+            Product.status.in_((PENDING_REVIEW, APPROVED, REJECTED)),
+            ~superseded,
+        )
+    )
+    return session.scalars(query.order_by(Decision.id.desc()).limit(limit * PICTURES_EACH)).all()
+
+
+def _as_out(rows: Sequence[Decision]) -> LastDecisionOut:
+    pictures = [
+        DecidedOut(id=row.image_id, status=row.status, previous=row.previous) for row in rows
+    ]
+    return LastDecisionOut(at=max(row.at for row in rows), pictures=pictures)

@@ -1,0 +1,99 @@
+// What the panel says of the product and of the selected picture.
+
+import { asked } from "./adjustments.js";
+import { h, icon, key, press } from "./dom.js";
+import { doubtOf } from "./doubt.js";
+import { money, STATUS } from "./words.js";
+
+/** The product: its name, SKU and prices, as far as they are known. `decision` is what was decided here. */
+export function aboutProduct(product, decision, views) {
+  const title = product.name ?? product.sku ?? product.category;
+  return [
+    h(
+      "div",
+      { class: "about-line" },
+      h("h2", {}, title),
+      h(
+        "a",
+        { class: "number-link", href: `/products/${product.id}`, title: "All rounds, prompts and history" },
+        `#${product.id}`,
+        icon("link"),
+      ),
+    ),
+    identity(product, title),
+    views,
+    price(product),
+    badge(product, decision),
+    product.instructions && h("p", { class: "words" }, `“${product.instructions}”`),
+    product.adjustments.length > 0 && h("p", { class: "words" }, asked(product.adjustments)),
+    product.warning && warning(product.warning),
+  ].filter(Boolean);
+}
+
+/** What the title does not say yet: the SKU and the category. */
+function identity({ sku, category }, title) {
+  const more = [sku, category].filter((text) => text && text !== title);
+  return more.length > 0 && h("p", { class: "identity" }, more.join(" · "));
+}
+
+/** Which view of its SKU it is, with the way to the next; and which others show the same. */
+export function viewLine(place, total, same, next) {
+  const words = total > 1 && h("span", {}, `View ${place} of ${total}`);
+  const way = h(
+    "button",
+    { type: "button", class: "button small", "aria-keyshortcuts": "N", onclick: press(next) },
+    h("span", {}, "Next view"),
+    key("N"),
+  );
+  const doubles = same.map(({ id }) => h("a", { href: `/products/${id}` }, `#${id}`));
+  const links = doubles.flatMap((link, place) => (place ? [", ", link] : [link]));
+  return [
+    words && h("p", { class: "view-line" }, words, way),
+    links.length > 0 &&
+      h("p", { class: "warning" }, icon("warning"), h("span", {}, "Shows the same as ", links)),
+  ].filter(Boolean);
+}
+
+function price({ price: now, mrp, round }) {
+  const cut = now !== null && mrp > now ? Math.round((1 - now / mrp) * 100) : 0;
+  const parts = [
+    now !== null && h("strong", {}, money(now)),
+    cut > 0 && h("s", {}, money(mrp)),
+    cut > 0 && h("span", {}, `${cut}% off`),
+    round > 1 && h("span", { class: "badge" }, `Round ${round}`),
+  ].filter(Boolean);
+  return parts.length > 0 && h("p", { class: "price" }, parts);
+}
+
+function badge(product, decision) {
+  const words = decision ?? (product.status === "pending_review" ? null : STATUS[product.status]);
+  if (!words) return null;
+  const kind = /^approved/i.test(words) ? "good" : /^reject/i.test(words) ? "bad" : "";
+  return h("p", { class: `badge big ${kind}` }, words);
+}
+
+/** The selected picture: its title, what speaks against it, and its prompt. */
+export function aboutPicture(picture, number, prompt) {
+  const doubt = doubtOf(picture);
+  return [
+    h("p", { class: "picture-title" }, h("strong", {}, picture.title || `Picture ${number}`)),
+    doubt && warning(doubt),
+    picture.prompt && promptOf(picture.prompt, prompt),
+  ].filter(Boolean);
+}
+
+/** `prompt.open` is whether the reviewer wants to see prompts. */
+function promptOf(text, prompt) {
+  const details = h(
+    "details",
+    { class: "prompt", open: prompt.open },
+    h("summary", {}, "Prompt"),
+    h("p", {}, text),
+  );
+  details.addEventListener("toggle", () => {
+    prompt.open = details.open;
+  });
+  return details;
+}
+
+const warning = (text) => h("p", { class: "warning" }, icon("warning"), h("span", {}, text));

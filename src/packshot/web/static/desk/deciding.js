@@ -1,0 +1,119 @@
+// Deciding: what each key and button of the panel does with the product on the stage.
+
+import { asked as adjustmentWords } from "./adjustments.js";
+import { announce } from "./dom.js";
+import { doubtOf } from "./doubt.js";
+import { reasonWords } from "./facts.js";
+import { enhanceStep, outbox, reviewStep } from "./outbox.js";
+import { askNote, askWishes } from "./questions.js";
+import { toast } from "./toast.js";
+import { count } from "./words.js";
+
+export class Deciding {
+  #desk;
+
+  /** `desk` has stage, queue, attention, undoing, reasons, pace, moment and goOn; and decided(), skipped(). */
+  constructor(desk) {
+    this.#desk = desk;
+  }
+
+  /** Show the next product at once, and save behind it. */
+  #decide(product, words, status, steps) {
+    const start = performance.now();
+    afterPaint(() => performance.measure("decision", { start }));
+    const { queue, undoing, pace, moment } = this.#desk;
+    const { id, version, round } = product;
+    queue.decide(id, words);
+    undoing.remember({ id, kind: "decision", status, words, product, step: steps[0] });
+    pace.note();
+    outbox.add({ product: id, version, round, words, status, steps });
+    this.#desk.decided();
+    moment.show(words, product);
+    announce(`${words}. ${count(queue.left)} left`);
+  }
+
+  approve() {
+    const product = this.#desk.attention.judged();
+    if (!product) return;
+    const kept = this.#desk.stage.card.keptIds;
+    if (kept.length) return this.#approve(product, kept);
+    toast("None of its pictures is taken in. Look at each, and take in (X) those that are good.", {
+      title: `Product ${product.id}`,
+    });
+  }
+
+  #approve(product, kept) {
+    const all = product.images.length;
+    const words = kept.length < all ? `Approved ${kept.length} of ${all}` : "Approved";
+    this.#decide(product, words, "approved", [reviewStep(product, "approved", { kept })]);
+  }
+
+  /** Approve the selected picture alone; one with a doubt has to be taken in before. */
+  only() {
+    const product = this.#desk.attention.judged();
+    const { card } = this.#desk.stage;
+    const picture = product?.images[card.selected];
+    if (!picture) return;
+    if (doubtOf(picture) && !card.kept.has(picture.id))
+      return toast("This picture has a warning. Take it in (X) before you approve it.", {
+        title: `Product ${product.id}`,
+      });
+    this.#approve(product, [picture.id]);
+  }
+
+  /** Leave the selected picture out of what is approved, or take it in. */
+  leave() {
+    const card = this.#desk.attention.seen() && this.#desk.stage.card;
+    if (!card?.product.images.length) return;
+    const kept = card.toggle(card.selected);
+    this.#desk.pictureChanged();
+    announce(`Picture ${card.selected + 1} ${kept ? "taken in" : "left out"}`);
+  }
+
+  /** Ask for a reason in the place of the decisions. */
+  openReasons() {
+    if (!this.#desk.attention.judged()) return;
+    this.#desk.reasons.open();
+    announce("Why is it rejected? A number gives a reason, R or Enter none, Escape goes back.");
+  }
+
+  async reject(reason) {
+    const { attention } = this.#desk;
+    let product = attention.judged();
+    if (!product) return;
+    const note = reason === "other" ? await askNote() : null;
+    if (reason === "other" && note === null) return;
+    if (reason === "other") product = attention.stillJudged(product);
+    if (!product) return;
+    const words = reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected";
+    this.#decide(product, words, "rejected", [reviewStep(product, "rejected", { reason, note })]);
+  }
+
+  async redo() {
+    const { attention } = this.#desk;
+    const before = attention.judged();
+    const wishes = before && (await askWishes(before));
+    const product = wishes && attention.stillJudged(before);
+    if (!product) return;
+    const note = wishes.words ?? adjustmentWords(wishes.adjustments);
+    this.#decide(product, "Rejected, being made again", "redo", [
+      reviewStep(product, "rejected", { note }),
+      enhanceStep(product, wishes.words, wishes.adjustments),
+    ]);
+  }
+
+  skip() {
+    const product = this.#desk.attention.seen();
+    if (!product) return;
+    const { queue, undoing } = this.#desk;
+    queue.skip(product.id);
+    undoing.remember({ id: product.id, kind: "skip", words: "Skipped", product });
+    this.#desk.skipped();
+    announce(`Skipped. ${count(queue.left)} left`);
+  }
+}
+
+/** Run something once what was changed is painted. */
+export function afterPaint(run) {
+  requestAnimationFrame(() => setTimeout(run));
+}

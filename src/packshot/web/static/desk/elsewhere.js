@@ -1,0 +1,138 @@
+// What comes back: decisions that were saved or refused, and what others decided meanwhile.
+
+import { call } from "./api.js";
+import { announce } from "./dom.js";
+import { outbox } from "./outbox.js";
+import { toast } from "./toast.js";
+import { ago, STATUS } from "./words.js";
+
+const REFRESH_MS = 20_000;
+
+export class Elsewhere {
+  #desk;
+  #saved = 0;
+  #behind = false;
+  #refreshed = performance.now();
+
+  /** `desk` has queue, stage, panel, attention and undoing; and show(), moveOn(), showProgress(), open(id). */
+  constructor(desk) {
+    this.#desk = desk;
+    outbox.addEventListener("saved", ({ detail }) => this.#wasSaved(detail));
+    outbox.addEventListener("refused", ({ detail }) => this.#wasRefused(detail));
+  }
+
+  #wasSaved({ job, product }) {
+    const { queue, live } = this.#desk;
+    this.#saved += job.status === "pending" ? -1 : 1;
+    if (queue.get(product.id)) queue.put(product);
+    this.#refreshShown();
+    if (!queue.current && !outbox.size) live.now();
+  }
+
+  /** The product on the stage may have a newer state: of the same pictures, or with others. */
+  #refreshShown() {
+    const { queue, stage, panel, attention } = this.#desk;
+    const product = queue.current;
+    const { card } = stage;
+    if (!product || card?.product.id !== product.id || outbox.has(product.id)) return;
+    if (card.product.version === product.version) return;
+    if (!card.take(product)) {
+      if (!product.images.length) return; // those on the stage stay until new ones are there
+      attention.picturesCame();
+      this.#desk.show();
+      return announce(`New pictures of product ${product.id} have come`);
+    }
+    panel.showProduct(product, queue.decision(product.id));
+    panel.showPicture(card);
+  }
+
+  #wasRefused({ job, problem }) {
+    const { queue, undoing, moment } = this.#desk;
+    undoing.forget(job.product);
+    moment.hide();
+    const stands = problem.product ?? job.answer;
+    queue.reopen(job.product);
+    if (stands) queue.put(stands);
+    if (stands && stands.status !== "pending_review") queue.decide(job.product, STATUS[stands.status]);
+    if (problem.status === 404) queue.remove(job.product);
+    if (!queue.current) this.#desk.moveOn();
+    else if (queue.at === job.product) this.#desk.show();
+    else this.#desk.showProgress();
+    if (problem.status === 412 && problem.product) return this.#conflict(job, problem.product);
+    const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
+    this.#tell(job.product, `${words}: ${problem.message}.`, "Show it");
+  }
+
+  #tell(id, text, action) {
+    const actions = [[action, () => this.#desk.open(id)]];
+    toast(text, { title: `Product ${id}`, kind: "bad", actions });
+  }
+
+  /** Somebody else was faster: theirs stands until this reviewer looks again. */
+  async #conflict(job, theirs) {
+    const redone = theirs.status === "pending" || theirs.round > job.round;
+    const who = await lastWord(theirs.id, redone);
+    const decided =
+      theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
+    const what = redone ? "asked for new pictures of it" : decided;
+    const theirWords = who ? `${who.who} ${what} ${ago(who.at)}.` : `Somebody ${what} in the meantime.`;
+    this.#tell(theirs.id, `${theirWords} Your “${job.words}” was not saved.`, "Look again");
+  }
+
+  /** The server's counts changed. */
+  async stateChanged(state) {
+    const { queue } = this.#desk;
+    const before = queue.total;
+    queue.countsCame(state);
+    this.#behind ||=
+      !this.#explained(before - queue.total) || performance.now() - this.#refreshed > REFRESH_MS;
+    this.#desk.showProgress();
+    if (this.#behind) await this.#refresh();
+    if (!queue.current) this.#desk.moveOn();
+    else this.#desk.showProgress();
+  }
+
+  /** Did what was saved from here make the count fall so? Counts of a large shop come late, in parts. */
+  #explained(fallen) {
+    const ours = Math.sign(fallen) !== -Math.sign(this.#saved) && Math.abs(fallen) <= Math.abs(this.#saved);
+    this.#saved = ours ? this.#saved - fallen : 0;
+    this.#desk.queue.since += Math.max(0, this.#saved);
+    return ours;
+  }
+
+  /** Only when the counts are not what this reviewer's own decisions explain: the list is long. */
+  async #refresh() {
+    const { queue } = this.#desk;
+    this.#refreshed = performance.now();
+    const gone = await queue.refresh();
+    this.#refreshShown();
+    if (gone.includes(queue.at)) await this.#goneElsewhere(queue.at);
+    this.#behind = false;
+  }
+
+  /** The product on the desk was decided by somebody else: said, not snatched away. */
+  async #goneElsewhere(id) {
+    const { queue, panel } = this.#desk;
+    const answer = await call("GET", `/api/products/${id}`);
+    const { product } = answer.body.data;
+    if (queue.at !== id || outbox.has(id)) return;
+    const who = await lastWord(id, product.status === "pending");
+    queue.put(product);
+    const what = product.status === "pending" ? "New pictures asked for" : STATUS[product.status];
+    queue.decide(id, `${what}${who ? ` by ${who.who}` : ""}`);
+    this.#refreshShown();
+    panel.showProduct(queue.current, queue.decision(queue.at));
+    announce(`Product ${id} was decided by somebody else`);
+  }
+}
+
+/** Who asked for the present round, or decided last: `{who, at}`, or null. */
+async function lastWord(id, redone) {
+  try {
+    const { rounds, decisions } = (await call("GET", `/desk/products/${id}`)).body;
+    if (!redone) return decisions[0] ?? null;
+    return rounds[0].asked_by ? { who: rounds[0].asked_by, at: rounds[0].opened_at } : null;
+  } catch {
+    return null;
+  }
+}

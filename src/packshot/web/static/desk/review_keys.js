@@ -1,0 +1,127 @@
+// The keys of the desk. What a key does is what is written beside it.
+
+import { REASONS } from "./facts.js";
+import { listen } from "./keys.js";
+
+const NUMBERS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+export function listenOnDesk(desk) {
+  const asking = () => desk.reasons.isOpen;
+  listenToReasons(desk.reasons, asking);
+  listenToDecisions(desk, () => !asking());
+  listenToLooks(desk);
+  listenToMoves(desk, () => !asking());
+}
+
+/** While the reasons are open, they alone have these keys. */
+function listenToReasons(reasons, when) {
+  const most = REASONS.length;
+  listen("Why rejected, after R", [
+    {
+      keys: NUMBERS,
+      shown: `1 – ${most}`,
+      words: "Reject with this reason",
+      run: ({ number }) => reasons.giveNumber(number),
+      when,
+    },
+    {
+      keys: ["r", "Enter"],
+      shown: "R or Enter",
+      words: "Reject without one",
+      run: () => reasons.give(null),
+      when,
+    },
+    { keys: ["Escape"], shown: "Esc", words: "Back", run: () => reasons.close(), when },
+  ]);
+}
+
+function listenToDecisions(desk, when) {
+  const { deciding } = desk;
+  listen("Decide", [
+    {
+      keys: ["a"],
+      shown: "A",
+      words: "Approve what is taken in, and go on",
+      run: () => deciding.approve(),
+      when,
+    },
+    { keys: ["shift+a"], shown: "⇧A", words: "Approve only this picture", run: () => deciding.only(), when },
+    {
+      keys: ["x"],
+      shown: "X",
+      words: "Leave this picture out, or take it in",
+      run: () => deciding.leave(),
+      when,
+    },
+    { keys: ["r"], shown: "R", words: "Reject: asks why", run: () => deciding.openReasons(), when },
+    { keys: ["shift+r"], shown: "⇧R", words: "Reject and make again", run: () => deciding.redo(), when },
+    { keys: ["s"], shown: "S", words: "Skip for now", run: () => deciding.skip(), when },
+    { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: () => desk.undo(), when },
+  ]);
+}
+
+function listenToLooks({ stage }) {
+  listen("Look", [
+    {
+      keys: ["Space"],
+      shown: "Space",
+      words: "Hold: the raw photo in place",
+      run: () => stage.blink(true),
+      release: () => stage.blink(false),
+    },
+    { keys: ["v"], shown: "V", words: "Side by side, all, wipe, difference", run: () => stage.nextMode() },
+    {
+      keys: ["z"],
+      shown: "Z",
+      words: "Zoom, the same in all; or double click",
+      run: () => stage.toggleZoom(),
+    },
+    { keys: ["b"], shown: "B", words: "Background", run: () => stage.nextBack() },
+  ]);
+}
+
+function listenToMoves(desk, when) {
+  const { stage } = desk;
+  const arrow = (dx, dy) => {
+    if (stage.isZoomed) stage.panStep(dx, dy);
+    else if (dx) desk.turn(dx);
+    else desk.step(dy);
+  };
+  const again = { repeats: true };
+  listen("Move", [
+    {
+      keys: NUMBERS,
+      shown: "1 – 9",
+      words: "The picture with this number",
+      run: ({ number }) => desk.select(number - 1),
+      when,
+    },
+    {
+      keys: ["["],
+      shown: "[ ]",
+      words: "Previous, next picture, also when zoomed",
+      run: () => desk.turn(-1),
+      ...again,
+    },
+    { keys: ["]"], shown: "", words: "", run: () => desk.turn(1), ...again },
+    {
+      keys: ["ArrowLeft"],
+      shown: "← →",
+      words: "Previous, next picture; pan when zoomed",
+      run: () => arrow(-1, 0),
+      ...again,
+    },
+    { keys: ["ArrowRight"], shown: "", words: "", run: () => arrow(1, 0), ...again },
+    { keys: ["ArrowUp"], shown: "", words: "", run: () => arrow(0, -1), ...again },
+    { keys: ["ArrowDown"], shown: "", words: "", run: () => arrow(0, 1), ...again },
+    { keys: ["k"], shown: "K or ↑", words: "Previous product", run: () => desk.step(-1), ...again },
+    { keys: ["j"], shown: "J or ↓", words: "Next product", run: () => desk.step(1), ...again },
+    { keys: ["n"], shown: "N", words: "Next view of the same SKU", run: () => desk.nextView() },
+    {
+      keys: ["g"],
+      shown: "G",
+      words: "Grid",
+      run: () => location.assign(`/grid?${new URLSearchParams(desk.data.filters)}`),
+    },
+  ]);
+}

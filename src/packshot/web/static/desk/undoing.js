@@ -1,0 +1,100 @@
+// Undo: what was done on this page, newest first, and before it this reviewer's earlier decisions.
+
+import { announce } from "./dom.js";
+import { outbox, undoSteps } from "./outbox.js";
+import { toast } from "./toast.js";
+import { ago, count, verdict } from "./words.js";
+
+const DEEP = 20;
+
+/** One of the server's: a product as it is now, with what its pictures were before. */
+function earlier({ product, pictures, at }) {
+  const before = new Map(pictures.map((picture) => [picture.id, picture.previous]));
+  const images = product.images.map((image) => ({ ...image, status: before.get(image.id) ?? image.status }));
+  const expects = Object.fromEntries(pictures.map((picture) => [picture.id, picture.status]));
+  return {
+    id: product.id,
+    kind: "earlier",
+    at,
+    words: verdict(product),
+    now: product,
+    product: { ...product, images, status: "pending_review" },
+    step: { expects },
+  };
+}
+
+export class Undoing {
+  #queue;
+  #entries;
+
+  /** `decisions` are the server's, newest first; `show()` draws the product that came back. */
+  constructor(queue, decisions, show) {
+    this.#queue = queue;
+    this.#entries = decisions.map(earlier).reverse();
+    this.show = show;
+  }
+
+  remember(entry) {
+    this.#entries.push(entry);
+    if (this.#entries.length > DEEP) this.#entries.shift();
+  }
+
+  /** A decision was refused: there is nothing to take back. */
+  forget(id) {
+    const place = this.#entries.findLastIndex((entry) => entry.id === id);
+    if (place >= 0) this.#entries.splice(place, 1);
+  }
+
+  /** The products that the next undos are about. */
+  get nextIds() {
+    return this.#entries.slice(-2).map((entry) => entry.id);
+  }
+
+  /** What the next undo takes back, in words; null when there is nothing. */
+  get words() {
+    const entry = this.#entries.at(-1);
+    if (!entry) return null;
+    const name = entry.product?.sku ?? `#${entry.id}`;
+    return `${entry.words} · ${name}${entry.at ? `, ${ago(entry.at)}` : ""}`;
+  }
+
+  undo() {
+    const entry = this.#entries.pop();
+    if (!entry) return announce("Nothing to undo");
+    if (entry.kind === "earlier" && !this.#queue.get(entry.id)) this.#queue.put(entry.now);
+    const product = this.#queue.get(entry.id);
+    const undone = product && (entry.kind === "skip" || this.#takeBack(entry, product));
+    if (undone) {
+      this.#queue.reopen(entry.id);
+      this.#queue.go(entry.id);
+    }
+    this.show();
+    if (undone) announce(`Undone: ${entry.words}. ${count(this.#queue.left)} left`);
+  }
+
+  /** True when the decision is, or will be, undone: each picture is again what it was before. */
+  #takeBack(entry, product) {
+    if (outbox.cancel(entry.id)) return true;
+    const title = `Product ${entry.id}`;
+    if (product.round !== entry.product.round) {
+      toast("It has new pictures, so the decision on the old ones stays.", { title });
+      return false;
+    }
+    if (entry.status === "redo") {
+      toast("It is being made again already. It comes back when its new pictures are there.", { title });
+      return false;
+    }
+    const steps = undoSteps(entry.product, entry.step);
+    if (steps.length)
+      outbox.add({
+        product: entry.id,
+        version: product.version,
+        round: product.round,
+        words: "Undone",
+        status: "pending",
+        steps,
+      });
+    this.#queue.putBack(entry.product);
+    return true;
+  }
+}

@@ -1,0 +1,62 @@
+// The views of one SKU: which of them is on the stage, and the way to the next.
+
+import { foreseen, products as list } from "./api.js";
+
+/** Nobody who flies past a product asks for its views. */
+const REST_MS = 200;
+const MOST = 200;
+
+const byView = (a, b) => (a.view ?? "").localeCompare(b.view ?? "", "en", { numeric: true }) || a.id - b.id;
+
+/** Two products that show the same side of the same thing. */
+export const isDuplicate = (one, other) =>
+  one.id !== other.id &&
+  one.sku === other.sku &&
+  (one.raw_image === other.raw_image || (one.view !== null && one.view === other.view));
+
+export class Views {
+  #timer = 0;
+  #sku = null;
+  #products = [];
+
+  /** `changed(place, total, duplicates)` gets the shown product's place from 1, or 0 while it is not known. */
+  constructor(changed) {
+    this.changed = changed;
+  }
+
+  /** Another product is on the stage, or none. */
+  show(product) {
+    clearTimeout(this.#timer);
+    this.product = product;
+    this.changed(0, 0, []);
+    if (!product?.sku) return;
+    if (product.sku === this.#sku) return this.#tell();
+    this.#timer = setTimeout(() => this.#ask(product), REST_MS);
+  }
+
+  async #ask(product) {
+    try {
+      const { products } = await list({ sku: product.sku, limit: MOST });
+      if (this.product?.id !== product.id) return;
+      this.#sku = product.sku;
+      this.#products = products.sort(byView);
+      this.#tell();
+    } catch (error) {
+      if (!foreseen(error)) throw error;
+    }
+  }
+
+  #tell() {
+    const { product } = this;
+    const place = this.#products.findIndex((other) => other.id === product.id);
+    const same = this.#products.filter((other) => isDuplicate(product, other));
+    if (place >= 0) this.changed(place + 1, this.#products.length, same);
+  }
+
+  /** The view after the shown one, the first after the last; null when there is no other. */
+  get next() {
+    const place = this.#products.findIndex((other) => other.id === this.product?.id);
+    if (place < 0 || this.#products.length < 2) return null;
+    return this.#products[(place + 1) % this.#products.length];
+  }
+}
