@@ -57,7 +57,7 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     small = shrink(rgb, WORK_SIDE)
     scene = trust.Scene.of(small, backdrop)
     masks = possible_candidates(small, scene)
-    classical = _best_classical(scene, masks)
+    classical = best_classical(scene, masks)
     if network is None or (classical is not None and classical.trusted):
         return classical
     name, likelihood = network
@@ -69,7 +69,8 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     return replace(found, extent=found.extent | classical.extent)
 
 
-def _best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
+def best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
+    """The classical candidate that its features speak for most; None without any."""
     extent = _extent(masks)
     found = [
         CutOut(mask, name, trust.confidence(measured), trust.doubts(measured), extent | mask)
@@ -87,7 +88,7 @@ def from_likelihood(
     what the classical candidates say, tell how far to trust it.
     """
     at_size = cv2.resize(likelihood, scene.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
-    mask = _tidy(at_size > 0.5)
+    mask = trust.with_light_parts(scene, _tidy(at_size > 0.5))
     if not _possible(mask):
         return None
     measured = network_trust.measure(likelihood, scene, mask, candidates)
@@ -154,7 +155,7 @@ def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
 def flood(scene: trust.Scene, shadow: Mask) -> Mask:
     """Everything the border's smooth surface, and the shadow on it, does not reach."""
     reach = max(5.0, 3.0 * scene.backdrop.spread)
-    outside = _connected_to_border((scene.distance < reach) | shadow)
+    outside = trust.connected_to_edge((scene.distance < reach) | shadow)
     inside = ~outside
     # Holes (a handle, a strap) count as backdrop only when they match it tightly and are large.
     hole = (scene.distance < 0.6 * reach) & (scene.texture < 2.0) & inside
@@ -165,7 +166,7 @@ def flood(scene: trust.Scene, shadow: Mask) -> Mask:
 def _without_shadow(small: Bytes, scene: trust.Scene) -> Bytes:
     """The picture with what looks like shadow, all the way from the border, lit like the rest."""
     reach = max(5.0, 3.0 * scene.backdrop.spread)
-    shadow = _connected_to_border((scene.distance < reach) | scene.shade | scene.soft_shadow)
+    shadow = trust.connected_to_edge((scene.distance < reach) | scene.shade | scene.soft_shadow)
     surface = from_lab(scene.backdrop.surface(*small.shape[:2]))
     return np.where((shadow & (scene.distance >= reach))[..., None], surface, small)
 
@@ -219,14 +220,7 @@ def _tidy(mask: Mask) -> Mask:
     areas[0] = 0
     kept = np.asarray((areas >= 0.04 * areas.max())[labels])
     holes = ~kept
-    return ~(_connected_to_border(holes) | _components_at_least(holes, 0.001))
-
-
-def _connected_to_border(mask: Mask) -> Mask:
-    """The part of the mask that hangs together with the frame's edge."""
-    padded = np.pad(mask.astype(np.uint8), 1, constant_values=1)
-    _, labels = cv2.connectedComponents(padded, connectivity=4)
-    return np.asarray((labels == labels[0, 0])[1:-1, 1:-1])
+    return ~(trust.connected_to_edge(holes) | _components_at_least(holes, 0.001))
 
 
 def _components_at_least(mask: Mask, share: float) -> Mask:

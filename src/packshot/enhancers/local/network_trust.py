@@ -15,7 +15,7 @@ from packshot.enhancers.local.colour import Floats
 
 Mask = NDArray[np.bool_]
 THRESHOLD = 0.68  # bench/cutout.py measures what it lets through
-FAIR = 0.35  # from here on a reviewer is shown the cut, with a warning
+FAIR = 0.5  # from here on a reviewer is shown the cut, with a warning
 LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
 
 
@@ -39,6 +39,7 @@ class Sureness:
     left_piece: float
     disputed_in: float
     disputed_out: float
+    fading: float
     nearest: float  # the best overlap with a classical candidate
     accord: float  # the mean overlap with them
     flood: float  # the best overlap with those that follow a plain backdrop; 0 without one
@@ -79,6 +80,7 @@ SHARED = (
     "left_piece",
     "disputed_in",
     "disputed_out",
+    "fading",
 )
 
 # Logistic regression as in trust.py: weight, and the range it was fitted in. Fitted and printed by
@@ -114,7 +116,11 @@ def confidence(measured: Sureness) -> float:
 
 def doubts(measured: Sureness) -> tuple[str, ...]:
     """Vetoes in words: no confidence outweighs them."""
-    reasons = ((measured.touch > 0.012, trust.EDGE), (measured.area < 0.02, trust.SMALL))
+    reasons = (
+        (measured.touch > 0.012, trust.EDGE),
+        (measured.area < 0.02, trust.SMALL),
+        (measured.fading > trust.MOST_FADING, trust.FADING),
+    )
     return tuple(words for applies, words in reasons if applies)
 
 
@@ -124,9 +130,6 @@ def _well_inside(mask: Mask) -> Mask:
 
 
 def _faint(lab: Floats, mask: Mask) -> float:
-    smooth = cv2.GaussianBlur(lab, (0, 0), 0.8)
-    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
-    edge = np.sqrt((across**2 + down**2).sum(axis=2)) / 4
-    edge = cv2.dilate(edge, np.ones((3, 3), np.uint8))
+    edge = trust.colour_edges(lab)
     outline = mask & ~trust.shrunk(mask) & ~backdrops.border(mask.shape, 0.01)
     return float((edge[outline] < LEAST_EDGE).mean()) if outline.any() else 1.0

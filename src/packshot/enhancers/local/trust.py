@@ -18,6 +18,9 @@ Mask = NDArray[np.bool_]
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"
+LIGHT = 70.0  # L of a backdrop that a product's light parts can be lost in
+FADING = "a light part of it may be lost"
+MOST_FADING = 0.012  # of the mask
 THRESHOLD = 0.85  # bench/cutout.py measures what it lets through
 
 
@@ -67,6 +70,7 @@ class Features:
     left_piece: float  # the largest piece of that
     salient: float  # mean saliency inside
     followed: float  # how much of the border is one smooth surface
+    fading: float  # light parts that hang together with the mask, but outside, against it
 
 
 def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
@@ -93,6 +97,7 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         left_piece=_largest_piece(different, mask),
         salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
         followed=scene.backdrop.followed,
+        fading=fading(scene, mask),
     )
 
 
@@ -120,6 +125,57 @@ def confidence(measured: Features) -> float:
     return logistic(BIAS, WEIGHTS, asdict(measured))
 
 
+def fading(scene: Scene, mask: Mask) -> float:
+    """How much of a product's light parts a cut by this mask would lose, against the mask."""
+    return float(fading_parts(scene, mask).sum() / max(1, mask.sum()))
+
+
+def fading_parts(scene: Scene, mask: Mask) -> Mask:
+    """What hangs together with the mask and is set off from a plain light backdrop by an edge, but
+    for shade: a white cap, a toe, the pages of a book.
+
+    Where the backdrop is not plain and light, nothing can be said: nothing.
+    """
+    backdrop = scene.backdrop
+    if not backdrop.plain or backdrop.lightness < LIGHT:
+        return np.zeros_like(mask)
+    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~_grown(mask)
+    reached = connected_to_edge(smooth)
+    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~_grown(mask)
+    apart &= (scene.distance > 2.0) & ~(scene.shade & (scene.distance > 4.0))
+    seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    _, labels = cv2.connectedComponents(seen, connectivity=8)
+    beside = cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0
+    hanging = np.unique(labels[beside])
+    return np.isin(labels, hanging[hanging > 0])
+
+
+def with_light_parts(scene: Scene, mask: Mask) -> Mask:
+    """The mask with the light parts that it missed, closed to one piece with it."""
+    parts = fading_parts(scene, mask)
+    if parts.sum() <= MOST_FADING * mask.sum():  # specks are shadow, mostly
+        return mask
+    grown = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
+    return np.asarray(
+        cv2.morphologyEx((mask | grown).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
+    )
+
+
+def colour_edges(lab: Floats) -> Floats:
+    """Delta E over a pixel, the largest within one pixel around each."""
+    smooth = cv2.GaussianBlur(lab, (0, 0), 0.8)
+    across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    edge = np.sqrt((across**2 + down**2).sum(axis=2)) / 4
+    return np.asarray(cv2.dilate(edge, np.ones((3, 3), np.uint8)), np.float32)
+
+
+def connected_to_edge(mask: Mask) -> Mask:
+    """The part of the mask that hangs together with the frame's edge."""
+    padded = np.pad(mask.astype(np.uint8), 1, constant_values=1)
+    _, labels = cv2.connectedComponents(padded, connectivity=4)
+    return np.asarray((labels == labels[0, 0])[1:-1, 1:-1])
+
+
 def logistic(
     bias: float, weights: Mapping[str, tuple[float, float, float]], values: Mapping[str, float]
 ) -> float:
@@ -145,6 +201,7 @@ def doubts(measured: Features) -> tuple[str, ...]:
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),
+        (measured.fading > MOST_FADING, FADING),
     )
     return tuple(words for applies, words in reasons if applies)
 
