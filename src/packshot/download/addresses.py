@@ -70,6 +70,14 @@ _URL = re.compile(
 _AUTHORITY = re.compile(
     r"(?:\[(?P<literal>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{0,5}))?"
 )
+# Characters no address has, and what to write in their place.
+_UNFIT = (
+    (r"[\t\r\n]", "has a line break or a tab in it; leave that out"),
+    (r"\A[ ]|[ ]\Z", "begins or ends with a space; leave that out"),
+    (r"\Ahttps?://[^/?#]*[ ]", "has a space in its host; leave that out"),
+    (r"[ ]", "has a space in it; write it as %20"),
+    (r"\\", "has a backslash in it; addresses have forward slashes"),
+)
 _MAX_NAME: Final = 253  # RFC 1035, in text
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -111,13 +119,13 @@ class ParsedUrl:
         return f"{self.scheme}://{self.place}{self.target}"
 
 
-def check_url(url: str, allowed_hosts: Sequence[str] = ()) -> ParsedUrl:
+def check_url(url: str, allowed_hosts: Sequence[str] = (), *, longest: int = MAX_URL) -> ParsedUrl:
     """Take `url` apart, or raise a permanent `FetchError` that says what is wrong with it.
 
     Looks at the text only: a name that resolves to a private address passes here and is refused
     when it is fetched. Messages never echo the input. `allowed_hosts` as in `RAW_IMAGE_HOSTS`.
     """
-    parts = _parts(url)
+    parts = _parts(url, longest)
     scheme = parts["scheme"].lower()
     host, written_port = _host_and_port(parts["authority"])
     port = WEB_PORTS[scheme] if written_port is None else written_port
@@ -171,15 +179,14 @@ def _refuse(code: str, message: str) -> NoReturn:
     raise FetchError(message, code=code, retryable=False)
 
 
-def _parts(url: str) -> re.Match[str]:
-    if len(url) > MAX_URL:
-        _refuse("bad_url", f"the picture's address is longer than {MAX_URL} characters")
-    if not url.isprintable() or " " in url or "\\" in url:
-        _refuse(
-            "bad_url",
-            "the picture's address has a space, a backslash or an invisible character in it; "
-            "write a space as %20",
-        )
+def _parts(url: str, longest: int) -> re.Match[str]:
+    if len(url) > longest:
+        _refuse("bad_url", f"the picture's address is longer than {longest} characters")
+    fault = next((words for pattern, words in _UNFIT if re.search(pattern, url)), None)
+    if fault is None and not url.isprintable():
+        fault = "has an invisible character in it; leave that out"
+    if fault is not None:
+        _refuse("bad_url", f"the picture's address {fault}")
     match = _URL.fullmatch(url)
     if match is None:
         _refuse("bad_url", "the picture's address must start with https:// or http:// and a host")
@@ -201,7 +208,7 @@ def _port(digits: str | None) -> int | None:
     if not digits:
         return None
     if not 1 <= int(digits) <= 65535:
-        _refuse("bad_url", "the port in the picture's address can't be read")
+        _refuse("bad_url", "the port in the picture's address is not a number from 1 to 65535")
     return int(digits)
 
 

@@ -1,31 +1,87 @@
-"""What went wrong with a download, in words, and whether it is the host's fault or ours."""
+"""What ended a download, in words: only what was seen, and what can be done about it."""
 
 from __future__ import annotations
 
 import errno
+import http.client
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import urllib3
 from urllib3.response import BaseHTTPResponse
 
 from packshot.download.addresses import ParsedUrl
+from packshot.download.signed_addresses import expiry_seen
 from packshot.errors import FetchError, Unavailable
 
 _RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
+_WANTS_MORE = (
+    "if the address opens in a browser, the host may want a browser's User-Agent, a Referer or a"
+    " token: whoever runs Packshot can set FETCH_USER_AGENT or FETCH_HEADERS"
+)
 _STATUS_ADVICE = {
-    401: ("forbidden", "; the picture must be readable without signing in"),
-    403: ("forbidden", "; the picture must be readable without signing in"),
-    404: ("not_found", ""),
-    410: ("not_found", ""),
+    401: ("forbidden", f" (a sign-in or a token is missing); {_WANTS_MORE}"),
+    403: ("forbidden", f" (refused); {_WANTS_MORE}"),
+    404: ("not_found", " (not found); check the address"),
+    406: ("refused", f" (not acceptable); {_WANTS_MORE}"),
+    407: ("refused", " (a proxy wants a sign-in)"),
+    410: ("not_found", " (gone); give another address"),
+    416: ("refused", ""),
+    451: ("refused", " (not shown for legal reasons)"),
 }
 NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
+_TLS_RECORD = ("\x15\x03", "\x16\x03")  # an alert or a handshake of TLS 1.0 or later
 # What this process or machine has too few of, whatever the host. Not EADDRNOTAVAIL: that is what a
 # machine without IPv6 says of an IPv6 address, or one host to which all ports are in use.
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # What a machine says of an IPv6 address that has no IPv6, or no way out by it.
 _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EHOSTUNREACH}
+
+# OpenSSL's X509_V_ERR_... (openssl/x509_vfy.h) -> what is wrong with a host's certificate.
+_CERTIFICATES = {
+    9: "is not valid yet; check this machine's clock, or have the host's operator replace it",
+    10: "has expired; the host's operator has to renew it",
+    18: "is self-signed, and this machine does not trust it; the host needs one of a public"
+    " authority",
+    19: "comes from an authority that this machine does not trust",
+    20: "has no chain to an authority that this machine trusts; either the host does not send its"
+    " intermediate certificate, or a private authority issued it",
+    21: "has no chain to an authority that this machine trusts; either the host does not send its"
+    " intermediate certificate, or a private authority issued it",
+    62: "is for another name; check the address for a typing error",
+    64: "is for another name than this IP address; give the address with the host's name",
+    66: "has a key that is too short to be safe",
+    67: "comes from an authority whose key is too short to be safe",
+    68: "is signed with a method that is no longer safe",
+}
+# Parts of OpenSSL's reasons (openssl/sslerr.h) -> what the two sides could not agree on.
+_HANDSHAKES = (
+    (
+        ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNKNOWN_PROTOCOL"),
+        "does not speak TLS on port {port}; if it serves plain HTTP there, write http://",
+    ),
+    (
+        ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "VERSION_TOO_LOW", "NO_PROTOCOLS_AVAILABLE"),
+        "offers only TLS versions older than 1.2, which are no longer safe; its operator has to"
+        " allow TLS 1.2 or 1.3",
+    ),
+    (
+        ("DH_KEY_TOO_SMALL", "KEY_TOO_SMALL", "MD_TOO_WEAK", "BAD_ECPOINT", "LEGACY_RENEGOTIATION",
+         "LEGACY_SIGALG", "WRONG_SIGNATURE_TYPE"),
+        "uses a key or a method for TLS that is no longer safe; its operator has to replace it",
+    ),
+    (
+        ("HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "INSUFFICIENT_SECURITY", "WRONG_CIPHER",
+         "NO_SUITABLE_", "UNKNOWN_CIPHER"),
+        "offers no TLS cipher that is still safe; its operator has to allow a newer one",
+    ),
+    (("UNRECOGNIZED_NAME",), "serves no site of that name; check the address"),
+    (
+        ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_UNKNOWN"),
+        "wants a certificate from whoever asks; give an address that everybody can read",
+    ),
+)  # fmt: skip
 
 
 def failed(
@@ -48,29 +104,122 @@ def check_means(error: Exception) -> None:
         ) from error
 
 
+# --- before there is an answer ---------------------------------------------------------------
+
+
 def unreachable(
-    page: ParsedUrl, addresses: Sequence[str], failures: Sequence[OSError]
+    page: ParsedUrl, addresses: Sequence[str], failures: Sequence[OSError], seconds: float
 ) -> FetchError:
-    """What most tells of the host: one address of several is often of a kind we can't reach."""
+    """No address of the host took a connection. One of several is often of a kind that can't be
+    reached from here, so the others say more."""
     if any(isinstance(failure, TimeoutError) for failure in failures):
-        return timed_out(page)
-    reason = "does not accept connections"
+        reason = f"did not take a connection within {seconds:g} s"
+        return failed(f"{page.place} {reason}", code="timed_out", retryable=True)
     if all(":" in address for address in addresses) and all(
         failure.errno in _NO_IPV6 for failure in failures
     ):
         reason = "has only an IPv6 address, and this machine can't reach those"
+    elif any(isinstance(failure, ConnectionRefusedError) for failure in failures):
+        reason = f"refuses connections on port {page.port}"
+    else:
+        reason = f"can't be reached ({failures[-1].strerror or 'no connection'})"
     return failed(f"{page.place} {reason}", code="unreachable", retryable=True)
 
 
-def timed_out(page: ParsedUrl) -> FetchError:
-    return failed(f"{page.place} took too long to answer", code="timed_out", retryable=True)
+def timed_out(page: ParsedUrl, seconds: float) -> FetchError:
+    """`seconds` are those of the whole download, look-ups and redirects included."""
+    return failed(
+        f"{page.place} did not deliver it within {seconds:g} s", code="timed_out", retryable=True
+    )
 
 
 def no_such_host(page: ParsedUrl) -> FetchError:
     return failed(
-        f"there is no host named {page.host}; check the address for a typing error",
-        code="no_such_host",
+        f"the name {page.host} has no address; check it for a typing error", code="no_such_host"
     )
+
+
+# --- the connection --------------------------------------------------------------------------
+
+
+class HeadTooLarge(http.client.HTTPException):
+    """The headers of an answer exceed a limit; the message says which."""
+
+
+def connection_error(page: ParsedUrl, error: Exception) -> FetchError:
+    """What HTTP, or the connection below it, ended with."""
+    causes = list(_causes(error))
+    if any(isinstance(each, HeadTooLarge) for each in causes):
+        return failed(f"{page.place} sent {causes[-1]}", code="too_many_headers")
+    if _is_tls_answer(causes):
+        return failed(
+            f"{page.place} speaks TLS on port {page.port}; write https://", code="not_http"
+        )
+    return failed(f"{page.place} {_broken(causes)}", code="broken_off", retryable=True)
+
+
+def _broken(causes: Sequence[BaseException]) -> str:
+    """The most exact that the chain of causes says; the first match counts."""
+    for kinds, words in _BROKEN:
+        if any(isinstance(each, kinds) for each in causes):
+            return words
+    return f"ended the connection ({type(causes[-1]).__name__})"
+
+
+_BROKEN: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((ConnectionResetError, BrokenPipeError), "reset the connection"),
+    ((http.client.RemoteDisconnected,), "closed the connection without an answer"),
+    (
+        (urllib3.exceptions.InvalidChunkLength, urllib3.exceptions.IncompleteRead,
+         http.client.IncompleteRead, ssl.SSLEOFError),
+        "closed the connection before its answer was complete",
+    ),
+    ((urllib3.exceptions.InvalidHeader,), "contradicts itself about the length of its answer"),
+    ((http.client.LineTooLong,), "sent a header longer than 64 KB"),
+    (
+        (http.client.BadStatusLine, http.client.UnknownProtocol),
+        "answered with something that is not HTTP",
+    ),
+)  # fmt: skip
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it wraps: urllib3 puts http.client's among its arguments."""
+    yield error
+    for each in error.args:
+        if isinstance(each, BaseException):
+            yield from _causes(each)
+
+
+def _is_tls_answer(causes: Sequence[BaseException]) -> bool:
+    lines = [str(each) for each in causes if isinstance(each, http.client.BadStatusLine)]
+    return any(line.startswith(_TLS_RECORD) for line in lines)
+
+
+def handshake_error(page: ParsedUrl, error: OSError) -> FetchError:
+    """No TLS connection was made. What the two sides can't agree on stays so until someone acts."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        fault = _CERTIFICATES.get(error.verify_code, f"is not valid ({error.verify_message})")
+        return failed(f"the certificate of {page.place} {fault}", code="bad_certificate")
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    for parts, words in _HANDSHAKES:
+        if any(part in reason for part in parts):
+            return failed(f"{page.place} {words.format(port=page.port)}", code="tls_failed")
+    ended = not isinstance(error, ssl.SSLError) or isinstance(
+        error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    )
+    if ended or "INTERNAL_ERROR" in reason:
+        return failed(
+            f"{page.place} ended the connection while TLS was being set up",
+            code="broken_off",
+            retryable=True,
+        )
+    return failed(
+        f"no TLS connection to {page.place} could be set up ({reason})", code="tls_failed"
+    )
+
+
+# --- the answer ------------------------------------------------------------------------------
 
 
 def too_large(page: ParsedUrl, limit: int) -> FetchError:
@@ -80,20 +229,9 @@ def too_large(page: ParsedUrl, limit: int) -> FetchError:
     )
 
 
-def connection_error(page: ParsedUrl, error: Exception, *, out_of_time: bool) -> FetchError:
-    if out_of_time or isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)):
-        return timed_out(page)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return failed(
-            f"the certificate of {page.place} is not valid ({error.verify_message})",
-            code="bad_certificate",
-        )
-    return failed(f"the connection to {page.place} broke off", code="broken_off", retryable=True)
-
-
-def status_error(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
+def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> FetchError:
+    """`body` is the beginning of what came with the status."""
     status = response.status
-    code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
     if status in _RETRYABLE_STATUS or status >= 500:
         return failed(
             f"{status} from {page.place}",
@@ -101,6 +239,14 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
             retryable=True,
             retry_after=seconds_until_retry(response.headers.get("Retry-After")),
         )
+    expired = expiry_seen(status, page.target, body)
+    if expired is not None:
+        return failed(
+            f"{status} from {page.place}: {expired}; give one that is valid for longer, or an"
+            " address without an end",
+            code="address_expired",
+        )
+    code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
     return failed(f"{status} from {page.place}{advice}", code=code)
 
 

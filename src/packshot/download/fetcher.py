@@ -13,11 +13,8 @@ import http.client
 import io
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from urllib.parse import urljoin
 
 import urllib3
@@ -26,11 +23,14 @@ from urllib3.response import BaseHTTPResponse
 
 from packshot.background import in_background
 from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
+from packshot.download.answers import Answer, NotDecoded, TooLarge, as_browsers_read, decoded
+from packshot.download.deadlines import Deadline, Watchdog
 from packshot.download.failures import (
     NOT_DOWNLOADED,
     check_means,
     connection_error,
     failed,
+    handshake_error,
     no_such_host,
     seconds_until_retry,
     status_error,
@@ -38,6 +38,7 @@ from packshot.download.failures import (
     too_large,
     unreachable,
 )
+from packshot.download.request_headers import RequestHeaders
 from packshot.errors import FetchError
 
 __all__ = ["FetchLimits", "Fetcher", "ParsedUrl", "check_url", "is_public", "redacted"]
@@ -47,15 +48,12 @@ Connector = Callable[[str, int, float], socket.socket]
 
 _CHUNK_BYTES = 65_536
 _REDIRECTS = {301, 302, 303, 307, 308}
+_WHOLE_ANSWERS = {200, 203}  # 203: a proxy changed something on the way
+_TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
 # A name that does not exist, or has no address: both stay so until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-_REQUEST_HEADERS = {
-    "User-Agent": "Packshot (product picture download)",
-    "Accept": "image/jpeg, image/png, image/webp",
-    # A small compressed answer can unpack to gigabytes, and pictures gain nothing by it.
-    "Accept-Encoding": "identity",
-    "Connection": "close",
-}
+_MAX_REDIRECT = 16_384  # characters of an address that a host redirects to: signed ones are long
+_REFUSAL_BYTES = 8192  # of a refusal's body, this much is read for its reason
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -84,14 +82,15 @@ class FetchLimits:
     connect: float = 5
     total: float = 30
     max_bytes: int = 20_000_000
-    redirects: int = 3
+    redirects: int = 5
 
 
 class Fetcher:
     """Downloads pictures from addresses that strangers wrote. Safe to share between threads.
 
-    `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable). `resolver`,
-    `connector` and `tls` are there for tests and for private certificate authorities.
+    `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable), `headers` what is sent
+    to which host. `resolver`, `connector` and `tls` are there for tests and for private certificate
+    authorities.
     """
 
     def __init__(
@@ -100,12 +99,14 @@ class Fetcher:
         limits: FetchLimits = FetchLimits(),
         resolver: Resolver = look_up,
         *,
+        headers: RequestHeaders | None = None,
         connector: Connector = connect,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         allow_list(allowed_hosts)
         self._allowed_hosts = tuple(allowed_hosts)
         self._limits = limits
+        self._headers = headers or RequestHeaders()
         self._resolver = resolver
         self._connector = connector
         self._given_tls = tls
@@ -125,17 +126,20 @@ class Fetcher:
         `seconds` in place of `limits.total`, if that is more. Raises `FetchError`: `retryable` says
         whether it may work later, `retry_after` when.
         """
-        total = min(seconds or self._limits.total, self._limits.total)
-        deadline = _Deadline(time.monotonic() + total)
+        deadline = Deadline.after(min(seconds or self._limits.total, self._limits.total))
         page = check_url(url, self._allowed_hosts)
+        seen: set[str] = set()
         for _ in range(self._limits.redirects + 1):
+            seen.add(page.url)
             answer = self._ask(page, deadline)
             if isinstance(answer, bytes):
                 return answer
-            page = answer
+            if answer.page.url in seen:
+                raise _redirect_loop(page, answer)
+            page = answer.page
         raise failed(
-            f"{page.place} redirects more than {self._limits.redirects} times; "
-            "give the address it ends at",
+            f"{page.place} is the end of {self._limits.redirects} redirects, and there are more; "
+            "give the address of the picture itself",
             code="too_many_redirects",
         )
 
@@ -144,7 +148,7 @@ class Fetcher:
 
         Raises `FetchError` unless the answer is a 2xx. Redirects are not followed.
         """
-        deadline = _Deadline(time.monotonic() + self._limits.total)
+        deadline = Deadline.after(self._limits.total)
         try:
             page = check_url(url, self._allowed_hosts)
             sent = {**headers, "User-Agent": "Packshot (webhook)", "Connection": "close"}
@@ -160,9 +164,9 @@ class Fetcher:
             error.message = error.message.removeprefix(NOT_DOWNLOADED)
             raise
 
-    def _ask(self, page: ParsedUrl, deadline: _Deadline) -> bytes | ParsedUrl:
-        """One hop: the body, or the page it redirects to."""
-        with self._asked(page, deadline, "GET", _REQUEST_HEADERS) as response:
+    def _ask(self, page: ParsedUrl, deadline: Deadline) -> bytes | _Redirect:
+        """One hop: the body, or where it redirects to."""
+        with self._asked(page, deadline, "GET", self._headers.to(page)) as response:
             if response.status in _REDIRECTS and "Location" in response.headers:
                 return self._redirect(page, response)
             return self._body(page, response)
@@ -171,7 +175,7 @@ class Fetcher:
     def _asked(
         self,
         page: ParsedUrl,
-        deadline: _Deadline,
+        deadline: Deadline,
         method: str,
         headers: Mapping[str, str],
         body: bytes | None = None,
@@ -179,10 +183,12 @@ class Fetcher:
         """The answer of a judged address, until the deadline."""
         with (
             self._connected(page, deadline) as sock,
-            _Watchdog(sock, deadline.remaining()) as watchdog,
-            _explained(page, watchdog),
+            Watchdog(sock, deadline.remaining()) as watchdog,
+            _explained(page, deadline, watchdog),
             contextlib.closing(self._connection(page, sock, deadline)) as connection,
         ):
+            with _handshake(page, watchdog):
+                connection.connect()
             # urllib3 logs the address it was given when headers are malformed: the query, which
             # may be a signature, goes in by `target` instead.
             connection.request(
@@ -196,35 +202,42 @@ class Fetcher:
             with contextlib.closing(connection.getresponse()) as response:
                 yield response
 
-    def _connected(self, page: ParsedUrl, deadline: _Deadline) -> socket.socket:
+    def _connected(self, page: ParsedUrl, deadline: Deadline) -> socket.socket:
         """A socket to the first address that answers, all of them having been judged."""
         failures: list[OSError] = []
         addresses = self._judged_addresses(page, deadline)
         for address in addresses:
             seconds = min(self._limits.connect, deadline.remaining())
             if seconds <= 0:
-                raise timed_out(page)
+                raise timed_out(page, deadline.seconds)
             try:
                 return self._connector(address, page.port, seconds)
             except OSError as error:
                 check_means(error)
                 failures.append(error)
-        raise unreachable(page, addresses, failures) from failures[-1]
+        raise unreachable(page, addresses, failures, self._limits.connect) from failures[-1]
 
-    def _judged_addresses(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
+    def _judged_addresses(self, page: ParsedUrl, deadline: Deadline) -> Sequence[str]:
         addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
         if not addresses:
             raise no_such_host(page)
         # One bad address condemns the name: which of them gets used is not ours to gamble on.
         if not page.listed and not all(is_public(address) for address in addresses):
-            raise failed(f"{page.place} is not on the public internet", code="blocked_address")
+            raise failed(
+                f"{page.place} has an address that is not on the public internet",
+                code="blocked_address",
+            )
         return addresses
 
-    def _look_up(self, page: ParsedUrl, deadline: _Deadline) -> Sequence[str]:
+    def _look_up(self, page: ParsedUrl, deadline: Deadline) -> Sequence[str]:
         try:
             return _in_time(deadline, lambda: self._resolver(page.host, page.port))
         except TimeoutError as error:
-            raise timed_out(page) from error
+            raise failed(
+                f"looking up the name {page.host} took longer than {deadline.seconds:g} s",
+                code="timed_out",
+                retryable=True,
+            ) from error
         except UnicodeError as error:  # a label that the system's resolver can't take
             raise no_such_host(page) from error
         except OSError as error:
@@ -232,11 +245,13 @@ class Fetcher:
                 raise no_such_host(page) from error
             check_means(error)
             raise failed(
-                f"the name {page.host} can't be looked up just now", code="dns", retryable=True
+                f"the name {page.host} can't be looked up ({error.strerror or error})",
+                code="dns",
+                retryable=True,
             ) from error
 
     def _connection(
-        self, page: ParsedUrl, sock: socket.socket, deadline: _Deadline
+        self, page: ParsedUrl, sock: socket.socket, deadline: Deadline
     ) -> _JudgedConnection:
         # No `assert_hostname`: it would make urllib3 turn `check_hostname` off on a context that
         # threads share. Without it OpenSSL itself matches the certificate with the host.
@@ -249,24 +264,51 @@ class Fetcher:
         connection.judged, connection.target = sock, page.target
         return connection
 
-    def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> ParsedUrl:
-        location = _as_utf8(response.headers["Location"])
+    def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> _Redirect:
+        location = as_browsers_read(response.headers["Location"])
         try:
-            following = check_url(urljoin(page.url, location), self._allowed_hosts)
+            following = check_url(
+                urljoin(page.url, location), self._allowed_hosts, longest=_MAX_REDIRECT
+            )
         except (FetchError, ValueError) as error:
             why = error.message if isinstance(error, FetchError) else "it can't be read"
             code = error.code if isinstance(error, FetchError) else "bad_url"
             raise failed(
-                f"{page.place} redirects to an address that can't be used: {why}", code=code
+                f"{page.place} redirects to an address that is not followed: {why}", code=code
             ) from error
         if page.scheme == "https" and following.scheme == "http":
-            raise failed(f"{page.place} redirects from https to http", code="insecure_redirect")
-        return following
+            raise failed(
+                f"{page.place} redirects from https to http, which is not followed;"
+                " give the address it ends at",
+                code="insecure_redirect",
+            )
+        return _Redirect(following, sets_cookie="Set-Cookie" in response.headers)
 
     def _body(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
-        if response.status != 200:
-            raise status_error(page, response)
-        _check_not_encoded(page, response)
+        if response.status not in _WHOLE_ANSWERS:
+            raise status_error(page, response, _beginning(response))
+        transfer = response.headers.get("Transfer-Encoding", "").strip().lower()
+        if transfer not in ("", "identity", "chunked"):
+            raise failed(
+                f"{page.place} sent it in the transfer encoding {transfer[:40]!r}, which is not"
+                " read; serve the file as it is",
+                code="encoded",
+            )
+        encodings = response.headers.get("Content-Encoding", "")
+        limit = self._limits.max_bytes
+        try:
+            return decoded(self._read(page, response), encodings, limit)
+        except TooLarge:
+            raise too_large(page, limit) from None
+        except NotDecoded as error:
+            raise failed(
+                f"{page.place} sent it as {error}, which can't be unpacked; serve the file as it"
+                " is",
+                code="encoded",
+            ) from error
+
+    def _read(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
+        """The bytes as they came, at most `limits.max_bytes`."""
         limit = self._limits.max_bytes
         if (response.length_remaining or 0) > limit:
             raise too_large(page, limit)
@@ -278,11 +320,34 @@ class Fetcher:
         return body.getvalue()
 
 
+@dataclass(frozen=True)
+class _Redirect:
+    page: ParsedUrl
+    sets_cookie: bool
+
+
+def _redirect_loop(page: ParsedUrl, redirect: _Redirect) -> FetchError:
+    cookie = " and sets a cookie, which is never sent back" if redirect.sets_cookie else ""
+    return failed(
+        f"{page.place} redirects in a circle{cookie}; give the address of the picture itself",
+        code="too_many_redirects",
+    )
+
+
+def _beginning(response: BaseHTTPResponse) -> bytes:
+    """Of a refusal's body; empty when it can't be read."""
+    try:
+        return response.read(_REFUSAL_BYTES)
+    except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException):
+        return b""
+
+
 class _JudgedConnection(HTTPConnection):
     """HTTP over a socket that is connected already: it has no way to look up a name."""
 
     judged: socket.socket
     target: str
+    response_class = Answer
 
     def _new_conn(self) -> socket.socket:
         return self.judged
@@ -297,88 +362,37 @@ class _JudgedTlsConnection(_JudgedConnection, HTTPSConnection):
     """The same under TLS, for the host's name: only the socket came from the address."""
 
 
-@dataclass(frozen=True)
-class _Deadline:
-    ends: float  # on time.monotonic()
-
-    def remaining(self) -> float:
-        return max(0.0, self.ends - time.monotonic())
-
-
-class _Watchdog:
-    """Shuts the connection down when time is up.
-
-    A read's own timeout starts anew with every byte, so a server that drips one now and then is
-    never cut off by it (measured: httpx, requests and urllib3 alike).
-    """
-
-    def __init__(self, sock: socket.socket, seconds: float) -> None:
-        self.fired = False
-        # A copy, as TLS takes the original's descriptor away; it is still the same connection.
-        try:
-            self._sock = sock.dup()
-        except OSError as error:
-            check_means(error)
-            raise
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Watchdog:
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        self._sock.close()
-
-    def _fire(self) -> None:
-        self.fired = True
-        # OSError: the other side has closed it before us.
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-
-
 @contextlib.contextmanager
-def _explained(page: ParsedUrl, watchdog: _Watchdog) -> Iterator[None]:
+def _explained(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -> Iterator[None]:
     """Turn what a socket, TLS or HTTP can throw into a `FetchError`."""
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
         check_means(error)
-        raise connection_error(page, error, out_of_time=watchdog.fired) from error
+        if watchdog.fired or isinstance(error, _TIMEOUTS):
+            raise timed_out(page, deadline.seconds) from error
+        raise connection_error(page, error) from error
     # The shut-down socket looks like the plain end of a body that has no Content-Length.
     if watchdog.fired:
-        raise timed_out(page)
+        raise timed_out(page, deadline.seconds)
 
 
-def _in_time(deadline: _Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
+@contextlib.contextmanager
+def _handshake(page: ParsedUrl, watchdog: Watchdog) -> Iterator[None]:
+    """The same for what only the setting up of TLS throws: the socket itself is connected."""
+    try:
+        yield
+    except OSError as error:
+        if watchdog.fired or isinstance(error, TimeoutError):
+            raise
+        check_means(error)
+        raise handshake_error(page, error) from error
+
+
+def _in_time(deadline: Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
     """What `call` returns or raises; TimeoutError when time is up.
 
     `getaddrinfo` can't be interrupted: its thread is left behind, and ends when the system's
     resolver gives up.
     """
     return in_background(call, "look-up").result(deadline.remaining())
-
-
-def _check_not_encoded(page: ParsedUrl, response: BaseHTTPResponse) -> None:
-    content = response.headers.get("Content-Encoding", "").strip().lower()
-    transfer = response.headers.get("Transfer-Encoding", "").strip().lower()
-    if content not in ("", "identity") or transfer not in ("", "identity", "chunked"):
-        raise failed(
-            f"{page.place} sent it compressed, though asked not to; serve the file as it is",
-            code="encoded",
-        )
-
-
-def _as_utf8(header: str) -> str:
-    # http.client reads headers as Latin-1; a raw non-ASCII Location is UTF-8 in practice.
-    try:
-        return header.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return header

@@ -1,0 +1,72 @@
+"""Signed addresses that are valid for a limited time only: has this one expired?"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+#: What stores answer to an address past its end.
+REFUSALS = {400, 401, 403, 404, 410}
+#: The words of S3 and its like, Google Cloud Storage, Azure and CDNs for it.
+_WORDS = re.compile(
+    rb"request has expired|token has expired|url has expired|link has expired|signature.{0,20}"
+    rb"expired|expired ?token|signature not valid in the specified time frame|"
+    rb"signed expiry time",
+    re.IGNORECASE,
+)
+#: Parameters that mark an `Expires` or `e` as the end of a signature, and not a page's own.
+_SIGNATURES = {
+    "signature",
+    "sig",
+    "x-amz-signature",
+    "x-goog-signature",
+    "policy",
+    "ossaccesskeyid",
+}
+
+
+def expiry_seen(status: int, target: str, body: bytes) -> str | None:
+    """Says that a signed address has expired, when the host says so or the address does.
+
+    `target` is the path and query that was asked for, `body` the beginning of the answer. None
+    when neither tells of an end.
+    """
+    if status not in REFUSALS:
+        return None
+    query = target.partition("?")[2]
+    fields = {name.lower(): value for name, value in parse_qsl(query)}
+    ended = _end(fields)
+    if ended is not None and ended < datetime.now(UTC):
+        return f"the signed address expired on {ended:%Y-%m-%d at %H:%M} UTC"
+    return "it says that the signed address has expired" if _WORDS.search(body) else None
+
+
+def _end(fields: Mapping[str, str]) -> datetime | None:
+    """When the signature in an address's query ends; None when it does not say."""
+    if not _SIGNATURES & fields.keys():
+        return None
+    try:
+        for store in ("amz", "goog"):
+            if f"x-{store}-date" in fields:
+                began = datetime.strptime(fields[f"x-{store}-date"], "%Y%m%dT%H%M%SZ")
+                lasts = timedelta(seconds=int(fields[f"x-{store}-expires"]))
+                return began.replace(tzinfo=UTC) + lasts
+        if "expires" in fields:  # S3 version 2, Google version 2, CloudFront
+            return datetime.fromtimestamp(int(fields["expires"]), UTC)
+        if "se" in fields:  # Azure
+            ends = datetime.fromisoformat(fields["se"])
+            return ends if ends.tzinfo else ends.replace(tzinfo=UTC)
+        return _policy_end(fields["policy"]) if "policy" in fields else None
+    except (ValueError, KeyError, OverflowError, OSError, TypeError):
+        return None
+
+
+def _policy_end(policy: str) -> datetime:
+    """Of CloudFront's custom policy: JSON in base64 with -_~ in place of +=/."""
+    text = base64.b64decode(policy.translate(str.maketrans("-_~", "+=/")))
+    condition = json.loads(text)["Statement"][0]["Condition"]
+    return datetime.fromtimestamp(int(condition["DateLessThan"]["AWS:EpochTime"]), UTC)
