@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from servers.aws import CREDENTIALS, REGION
 from servers.canned_aws import Answer, CannedAws, s3_error
+from servers.certificates import Authority
+from servers.photo_host import PhotoHost
 from servers.tcp_proxy import TcpProxy
 from support.fakes import photo_bytes
 
@@ -325,15 +327,15 @@ HOSTS: list[tuple[Sequence[str], Sequence[int], str, str]] = [
     ([V6], [errno.EADDRNOTAVAIL], "unreachable", "only an IPv6 address"),
     ([V6], [errno.ENETUNREACH], "unreachable", "only an IPv6 address"),
     ([V6], [errno.EAFNOSUPPORT], "unreachable", "only an IPv6 address"),
-    ([V6], [errno.ECONNREFUSED], "unreachable", "does not accept"),
-    (["1.1.1.1", V6], [errno.ECONNREFUSED, errno.EADDRNOTAVAIL], "unreachable", "does not accept"),
-    ([V6, "1.1.1.1"], [errno.EADDRNOTAVAIL, errno.ETIMEDOUT], "timed_out", "too long"),
-    (["1.1.1.1", V6], [errno.ETIMEDOUT, errno.EADDRNOTAVAIL], "timed_out", "too long"),
-    (["1.1.1.1"], [errno.EADDRNOTAVAIL], "unreachable", "does not accept"),
-    (["1.1.1.1"], [errno.EHOSTUNREACH], "unreachable", "does not accept"),
-    (["1.1.1.1"], [errno.ENETUNREACH], "unreachable", "does not accept"),
-    (["1.1.1.1"], [errno.EACCES], "unreachable", "does not accept"),
-    (["1.1.1.1"], [errno.ECONNRESET], "unreachable", "does not accept"),
+    ([V6], [errno.ECONNREFUSED], "unreachable", "refuses connections on port 443"),
+    (["1.1.1.1", V6], [errno.ECONNREFUSED, errno.EADDRNOTAVAIL], "unreachable", "refuses"),
+    ([V6, "1.1.1.1"], [errno.EADDRNOTAVAIL, errno.ETIMEDOUT], "timed_out", "within 5 s"),
+    (["1.1.1.1", V6], [errno.ETIMEDOUT, errno.EADDRNOTAVAIL], "timed_out", "within 5 s"),
+    (["1.1.1.1"], [errno.EADDRNOTAVAIL], "unreachable", "can't be reached"),
+    (["1.1.1.1"], [errno.EHOSTUNREACH], "unreachable", "can't be reached"),
+    (["1.1.1.1"], [errno.ENETUNREACH], "unreachable", "can't be reached"),
+    (["1.1.1.1"], [errno.EACCES], "unreachable", "can't be reached"),
+    (["1.1.1.1"], [errno.ECONNRESET], "unreachable", "can't be reached"),
 ]
 
 
@@ -378,3 +380,67 @@ def test_a_name_that_leads_nowhere_concerns_its_product(
     with pytest.raises(FetchError) as caught:
         Fetcher(resolver=look_up, limits=FetchLimits(total=5)).fetch("https://shop.example/a.jpg")
     assert (caught.value.code, caught.value.retryable) == (code, again)
+
+
+# -- share links -----------------------------------------------------------------------------------
+
+DRIVE = "https://drive.google.com/file/d/1a2B3c4D5e6F7g8H9i0J/view?usp=sharing"
+DOWNLOAD = "/uc?export=download&id=1a2B3c4D5e6F7g8H9i0J"
+
+
+@pytest.fixture
+def drive(tmp_path: Path) -> Iterator[tuple[PhotoHost, RawImages]]:
+    """drive.google.com, which is a host of ours here."""
+    trust = Authority()
+    server = trust.server(trust.issue("drive.google.com"), tmp_path)
+    with PhotoHost(tls=server) as host:
+        fetcher = Fetcher(
+            resolver=lambda *_: ["1.1.1.1"],
+            connector=lambda address, port, seconds: socket.create_connection(
+                ("127.0.0.1", host.port), seconds
+            ),
+            tls=trust.client(),
+        )
+        storage = LocalStorage(tmp_path / "media")
+        yield host, RawImages(storage, RawBuckets([], REGION), fetcher)
+
+
+def test_a_share_link_is_read_in_its_download_form(drive: tuple[PhotoHost, RawImages]) -> None:
+    host, images = drive
+    host.pages["/uc"] = photo_bytes()
+    assert images.read(DRIVE) == photo_bytes()
+    assert host.requests[0].target == DOWNLOAD
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (b"<!doctype html><title>Sign in</title>", "a login page"),
+        (b"<html><body>Too large to scan for viruses</body></html>", "a web page"),
+    ],
+)
+def test_a_share_link_to_a_page_says_what_came_and_what_to_do(
+    drive: tuple[PhotoHost, RawImages], page: bytes, words: str
+) -> None:
+    host, images = drive
+    host.pages["/uc"] = page
+    with pytest.raises(FetchError, match=words) as caught:
+        images.read(DRIVE)
+    assert (caught.value.code, caught.value.retryable) == ("share_link", False)
+    assert "everybody who has the link" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("https://drive.google.com/drive/folders/1a2B3c4D5e6F7g8H9i0J", "folder of Google Drive"),
+        ("https://photos.app.goo.gl/abc", "page of Google Photos"),
+        ("https://www.dropbox.com/sh/abc/def", "folder of Dropbox"),
+    ],
+)
+def test_a_share_link_that_holds_no_picture_is_refused_at_the_door(
+    address: str, words: str
+) -> None:
+    with pytest.raises(FetchError, match=words) as caught:
+        raw_images().check(address)
+    assert "download the pictures" in caught.value.message

@@ -35,6 +35,7 @@ def test_no_secret_is_in_the_settings_repr() -> None:
     settings = Settings(
         database_url=f"postgresql://shop:{PLANTED}@db.example/shop?password={PLANTED}",
         api_keys=f"shop:{PLANTED}",
+        fetch_headers=f"cdn.example Authorization: Bearer {PLANTED}",
         gemini_api_key=PLANTED,
         google_gemini_base_url=f"https://user:{PLANTED}@proxy.example",
         webhook_urls=(f"https://hooks.example/{PLANTED}",),

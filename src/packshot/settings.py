@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     # Who gets in, what may be fetched
     api_keys: ApiKeys = ()  # hashes; the secrets are forgotten here
     raw_image_hosts: Names = ()
+    fetch_user_agent: str | None = None
+    fetch_headers: SecretStr | None = None  # `host Name: value | host Name: value`
     rate_limit_per_minute: int = Field(3000, ge=0)  # per key, all processes together; 0: no limit
     products_per_day: int = Field(100_000, ge=0)
     upload_mb_per_day: int = Field(50_000, ge=0)
@@ -206,6 +208,7 @@ def load_settings() -> Settings:
 SECRETS = {
     "API_KEYS",
     "DATABASE_URL",
+    "FETCH_HEADERS",
     "GEMINI_API_KEY",
     "GOOGLE_GEMINI_BASE_URL",
     "WEBHOOK_SECRET",

@@ -12,6 +12,7 @@ from typing import Protocol
 from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.places import Places
+from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import Enhancer, Ledger
 from packshot.errors import PackshotError
 from packshot.pictures.child_processes import Pixels
@@ -110,7 +111,8 @@ def build(settings: Settings) -> Services:
     enhancer = choose_enhancer(settings, ledger, pixels)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
-    downloads = Places(Fetcher(settings.raw_image_hosts), settings.concurrency)
+    fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
+    downloads = Places(fetcher, settings.concurrency)
     raw_images = RawImages(storage, raw_buckets(settings), downloads)
     parts = Parts(
         claims=Claims(database, settings.lease_seconds, wanted, outbox),
@@ -139,6 +141,13 @@ def build(settings: Settings) -> Services:
         raw_images,
         Deletions(database, storage),
         shop,
+    )
+
+
+def request_headers(settings: Settings) -> RequestHeaders:
+    of_hosts = settings.fetch_headers
+    return RequestHeaders(
+        settings.fetch_user_agent, of_hosts.get_secret_value() if of_hosts else None
     )
 
 

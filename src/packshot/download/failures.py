@@ -72,9 +72,14 @@ _HANDSHAKES = (
         "uses a key or a method for TLS that is no longer safe; its operator has to replace it",
     ),
     (
-        ("HANDSHAKE_FAILURE", "NO_SHARED_CIPHER", "INSUFFICIENT_SECURITY", "WRONG_CIPHER",
+        ("NO_SHARED_CIPHER", "INSUFFICIENT_SECURITY", "WRONG_CIPHER",
          "NO_SUITABLE_", "UNKNOWN_CIPHER"),
         "offers no TLS cipher that is still safe; its operator has to allow a newer one",
+    ),
+    (
+        ("HANDSHAKE_FAILURE",),
+        "refuses the TLS handshake: either its ciphers are no longer safe, or it wants a"
+        " certificate from whoever asks; its operator has to allow a newer cipher, or give another address",
     ),
     (("UNRECOGNIZED_NAME",), "serves no site of that name; check the address"),
     (

@@ -7,6 +7,8 @@ from typing import NoReturn
 from packshot.download.fetcher import Fetcher
 from packshot.download.places import Places
 from packshot.errors import FetchError
+from packshot.pictures.kinds import recognise
+from packshot.spreadsheets.share_links import direct
 from packshot.storage import RawBuckets, Storage, parse_s3_url, read_own
 from packshot.storage.s3_addresses import check_object_key
 
@@ -43,6 +45,8 @@ class RawImages:
             )
         else:
             self._fetcher.check(raw_image)
+            if (error := direct(raw_image).error) is not None:
+                _refuse(error)
 
     def read(self, raw_image: str) -> bytes:
         """The bytes, at most 20 MB; not yet known to be a picture.
@@ -65,7 +69,20 @@ class RawImages:
         if key is not None:
             return read_own(self._storage, key)
         data = self._buckets.read(raw_image)
-        return self._fetcher.fetch(raw_image) if data is None else data
+        return self._download(raw_image) if data is None else data
+
+    def _download(self, raw_image: str) -> bytes:
+        """A share link is asked for in the form that leads to the file itself."""
+        link = direct(raw_image)
+        data = self._fetcher.fetch(link.address)
+        if link.note is not None and (kind := recognise(data)).words.endswith("(HTML)"):
+            raise FetchError(
+                f"the share link answers with {kind.words}, not with the picture: share it with"
+                " everybody who has the link, or give the picture as an upload",
+                code="share_link",
+                retryable=False,
+            )
+        return data
 
 
 def _check_s3(raw_image: str) -> None:
