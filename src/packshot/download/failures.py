@@ -79,7 +79,7 @@ _HANDSHAKES = (
     (
         ("HANDSHAKE_FAILURE",),
         "refuses the TLS handshake: either its ciphers are no longer safe, or it wants a"
-        " certificate from whoever asks; its operator has to allow a newer cipher, or give another address",
+        " certificate from whoever asks; its operator has to allow a newer cipher",
     ),
     (("UNRECOGNIZED_NAME",), "serves no site of that name; check the address"),
     (
