@@ -111,8 +111,8 @@ $(BENCH): requirements.txt requirements-bench.txt
 bench: $(BENCH) model
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
-# The browser tests need Chromium, those of a wrong clock faketime: found, or installed through apt
-# when root. Its headless shell costs the tests the least; where apt has none, the whole Chromium.
+# The browser tests need Chromium, those of a wrong clock faketime, those of a pooler PgBouncer:
+# found, or installed through apt when root. Chromium's headless shell costs the tests the least; where apt has none, the whole Chromium.
 chromium:
 	@missing=""; \
 	command -v chromium-headless-shell >/dev/null || command -v google-chrome >/dev/null \

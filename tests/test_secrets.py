@@ -20,7 +20,8 @@ from servers.photo_host import Behaviour, PhotoHost, redirect, refusal
 from servers.receiver import Receiver
 from support.fakes import photo_bytes
 
-from packshot.database.engine import Database, shown_url
+from packshot.database.engine import Database
+from packshot.database.urls import shown_url
 from packshot.errors import SettingsError
 from packshot.settings import Settings, load_settings
 from packshot.testing.fake_gemini import FakeGemini

@@ -175,7 +175,7 @@ def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
             ("scripts/create_product_images_table.py",),
             "DATABASE_URL",
             "postgresql://me:hush@127.0.0.1:1/x",
-            "the database does not answer: connection failed",
+            "no connection to the database: connection failed",
             marks=pytest.mark.extra,
         ),
     ],

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from packshot import logs
-from packshot.database.engine import bring_to_head, go_back, shown_url
+from packshot.database.engine import bring_to_head, go_back
+from packshot.database.urls import shown_url
 from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
 from packshot.settings import Settings, load_settings

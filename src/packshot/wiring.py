@@ -84,6 +84,10 @@ class Services:
                 "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder"
                 f" {self.settings.media_dir}, which workers on other hosts can't see"
             )
+        notes += [
+            f"DATABASE_URL: {name} has no effect: it is a setting of other programs"
+            for name in self.database.ignored
+        ]
         return notes + self.shop.notes()
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from servers.photo_host import refusal
 from servers.postgres import Postgres
 
 from faults.rig import WANTED, Rig
-from packshot.database.engine import ANSWER_SECONDS
+from packshot.database.postgresql import ANSWER_SECONDS
 from packshot.database.sqlite import BUSY_SECONDS
 
 AWAY = 5.0  # seconds; a minute in tests/soak

@@ -88,7 +88,7 @@ class Postgres:
 
     def empty(self, name: str) -> None:
         """As new, without rows and connections: for a tenth of what making a database costs."""
-        with self._connect(name) as connection:
+        with self.connect(name) as connection:
             connection.execute(OTHERS_OUT)
             tables = connection.execute(TABLES).fetchall()
             connection.execute("SET session_replication_role = replica")  # in any order
@@ -97,15 +97,15 @@ class Postgres:
             connection.execute(COUNT_FROM_1)
 
     def megabytes(self, name: str) -> float:
-        with self._connect(name) as connection:
+        with self.connect(name) as connection:
             [(size,)] = connection.execute("SELECT pg_database_size(current_database())").fetchall()
         return float(size) / 1e6
 
     def _execute(self, statement: str, *names: str) -> None:
-        with self._connect("postgres") as connection:
+        with self.connect("postgres") as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def _connect(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+    def connect(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(
             host=str(self.socket.parent), user="postgres", dbname=name, autocommit=True
         )

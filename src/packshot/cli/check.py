@@ -23,15 +23,7 @@ def check(as_json: bool) -> None:
     """
     logs.configure()
     load_environment()
-    try:
-        services = build(load_settings())
-        findings = find(services)
-        services.close()
-    except PackshotError as error:
-        findings = {"settings": error.message}
-        notes: list[str] = []
-    else:
-        notes = services.notes()
+    findings, notes = try_all()
     if as_json:
         click.echo(json.dumps({"parts": findings, "notes": notes}))
     else:
@@ -41,6 +33,18 @@ def check(as_json: bool) -> None:
         for note in notes:
             click.echo(f"note {note}")
     raise SystemExit(1 if any(findings.values()) else 0)
+
+
+def try_all() -> tuple[dict[str, str | None], list[str]]:
+    """Each part's problem, and what works yet not as one would expect."""
+    try:
+        services = build(load_settings())
+    except PackshotError as error:
+        return {"settings": error.message}, []
+    try:
+        return find(services), services.notes()
+    finally:
+        services.close()
 
 
 def find(services: Services) -> dict[str, str | None]:

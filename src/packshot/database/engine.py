@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, Engine, event, inspect, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from packshot import __version__
 from packshot.after_fork import after_fork
 from packshot.database import ids
+from packshot.database.failures import away_is_unavailable
 from packshot.database.open_file import OpenFile
-from packshot.database.sqlite import BUSY_SECONDS, SYNC, Turn, sqlite_engine, syncing
-from packshot.errors import SettingsError, Unavailable
+from packshot.database.postgresql import (
+    ANSWER_SECONDS,
+    answering_within,
+    check_encoding,
+    check_schema,
+    postgresql_engine,
+)
+from packshot.database.sqlite import SYNC, Turn, sqlite_engine, syncing
+from packshot.database.urls import DatabaseUrl, read_url
+from packshot.errors import NotConfigured, SettingsError, Unavailable
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: PostgreSQL: seconds a statement may take there, and seconds after which nobody waits here for an
-#: answer any more. A server that hangs, or a network that swallows everything, ends nothing itself.
-STATEMENT_SECONDS = 20
-ANSWER_SECONDS = 25
-#: PostgreSQL plans for disks with heads (4). On others an index answers what it would read a table
-#: for: the counts of a million products take half as long.
-PAGE_COST = 1.1
 MIGRATION_LOCK = 0x7061636B  # PostgreSQL advisory lock: "pack"
 IDS_LOCK = MIGRATION_LOCK + 1
-READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -60,13 +59,15 @@ class Database:
         answer_seconds: float = ANSWER_SECONDS,
         sync: Callable[[int], None] = SYNC,
     ) -> None:
-        self.url = parse_url(url)
-        self.engine = _engine(self.url, pool_size)
+        read = read_url(url)
+        self.url = read.url
+        self.ignored = read.ignored  # names of parameters of the URL that have no effect
+        self.engine = _engine(read, pool_size)
         if self.is_sqlite:
             event.listen(self.engine, "do_connect", self._check_file)
             event.listen(self.engine, "connect", self._note_file)
         else:
-            event.listen(self.engine, "do_connect", _connect_within(answer_seconds))
+            event.listen(self.engine, "do_connect", answering_within(answer_seconds))
         self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
         self._sync = sync
         self._take_turns()
@@ -153,123 +154,52 @@ class Database:
         self.engine.dispose()
 
 
+def _engine(database: DatabaseUrl, pool_size: int) -> Engine:
+    if database.url.get_backend_name() == "sqlite":
+        return sqlite_engine(database.url, pool_size, foreign_keys=True)
+    return postgresql_engine(database, pool_size)
+
+
 @contextmanager
-def away_is_unavailable() -> Iterator[None]:
-    """SQLAlchemy's operational errors become Unavailable: nobody's fault, wait and try again."""
+def _migrating(url: str) -> Iterator[tuple[URL, Engine]]:
+    """An engine for one change of the tables, closed afterwards: a fork inherits nothing of it.
+
+    Without foreign keys: SQLite changes a table by making another one, and would cascade the drop.
+    """
+    database = read_url(url)
+    if database.url.get_backend_name() == "sqlite":
+        engine = sqlite_engine(database.url, pool_size=1, foreign_keys=False)
+    else:
+        engine = postgresql_engine(database, pool_size=1, limits=False)
     try:
-        yield
-    except (OperationalError, PoolTimeout) as error:
-        said = f"the database does not answer: {_first_line(error)}"
-        raise Unavailable(f"{said}; check DATABASE_URL, and that it runs") from error
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        raise Unavailable(f"the database closed the connection: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
-
-
-def parse_url(url: str) -> URL:
-    """DATABASE_URL as SQLAlchemy wants it: psycopg 3 whenever PostgreSQL is meant."""
-    try:
-        parsed = make_url(url)
-    except Exception:
-        raise SettingsError("DATABASE_URL is not a database URL") from None
-    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise SettingsError("DATABASE_URL must be sqlite:///... or postgresql+psycopg://...")
-    if (parsed.database or "").startswith("file:"):
-        raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
-    return parsed
-
-
-def shown_url(url: str) -> str:
-    """DATABASE_URL for people: without its password, and without its query, which may hold one."""
-    return parse_url(url).set(query={}).render_as_string(hide_password=True)
-
-
-def _engine(url: URL, pool_size: int, foreign_keys: bool = True) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        return sqlite_engine(url, pool_size, foreign_keys)
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=5,
-        pool_timeout=BUSY_SECONDS,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        hide_parameters=True,
-        connect_args={
-            "connect_timeout": 5,
-            "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_SECONDS}s"
-            f" -c lock_timeout={BUSY_SECONDS}s -c idle_in_transaction_session_timeout=60s"
-            f" -c random_page_cost={PAGE_COST}",
-        },
-    )
-    event.listen(engine, "handle_error", _leave_standby)
-    return engine
-
-
-def _connect_within(seconds: float) -> Callable[..., Any]:
-    """A way to connect to PostgreSQL so that nobody waits longer than that for an answer."""
-
-    def connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> Any:
-        return _connection_within(seconds).connect(*arguments, **options)
-
-    return connect
-
-
-@cache
-def _connection_within(seconds: float) -> Any:
-    import psycopg
-
-    class Connection(psycopg.Connection[Any]):
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            try:
-                return super().wait(gen, interval, timeout or seconds)
-            except psycopg.errors._WaitTimeout:
-                self.pgconn.finish()
-                raise psycopg.OperationalError(f"no answer in {seconds:g} s") from None
-
-    return Connection
-
-
-def _leave_standby(context: ExceptionContext) -> None:
-    """After a failover the pool may still lead to what is a standby now: connect anew."""
-    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
-        context.is_disconnect = True
+        with away_is_unavailable():
+            yield database.url, engine
+    finally:
+        engine.dispose()
 
 
 def bring_to_head(url: str) -> list[str]:
     """Create or upgrade the tables under a lock; return the revisions that were applied.
 
-    Any number of processes may call it together: one does the work. Its engine is thrown away,
-    so nothing of it is inherited by a fork.
+    Any number of processes may call it together: one does the work, in one transaction. Raises
+    SettingsError for a database that can't hold the tables, NotConfigured where a right is missing.
     """
-    parsed = parse_url(url)
-    # Without foreign keys: SQLite changes a table by making it anew, and would cascade the drop.
-    engine = _engine(parsed, pool_size=1, foreign_keys=False)
-    try:
-        with away_is_unavailable():
-            with engine.connect() as connection:
-                if _is_at_head(connection) and not ids.behind(connection):
-                    return []
-            with _migration_lock(parsed, engine) as connection:
-                given = ids.last_given(connection)
-                applied = [] if _is_at_head(connection) else _upgrade(connection)
-                ids.move_ahead(connection, ids.behind(connection, given))
-                connection.commit()
-                return applied
-    finally:
-        engine.dispose()
+    with _migrating(url) as (parsed, engine):
+        with engine.connect() as connection:
+            if _is_at_head(connection) and not ids.behind(connection):
+                return []
+        with _migration_lock(parsed, engine) as connection:
+            given = ids.last_given(connection)
+            applied = [] if _is_at_head(connection) else _upgrade(connection)
+            ids.move_ahead(connection, ids.behind(connection, given))
+            connection.commit()
+            return applied
 
 
 @contextmanager
 def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
+    """A connection with the lock, on PostgreSQL until its transaction ends: behind a pooler a lock
+    of the session would stay with a connection that others get."""
     if url.get_backend_name() == "sqlite":
         from filelock import FileLock
 
@@ -277,16 +207,8 @@ def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = 0"))
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("SELECT pg_advisory_lock(:id)"), {"id": MIGRATION_LOCK})
-        connection.commit()
-        try:
-            yield connection
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:id)"), {"id": MIGRATION_LOCK})
-            connection.commit()
+        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
+        yield connection
 
 
 def _upgrade(connection: Connection) -> list[str]:
@@ -304,19 +226,14 @@ def go_back(url: str, revision: str) -> None:
     """
     if revision not in revisions():
         raise SettingsError(f"there is no revision {revision}: {', '.join(revisions())} are known")
-    parsed = parse_url(url)
-    engine = _engine(parsed, pool_size=1, foreign_keys=False)
-    try:
-        with away_is_unavailable(), _migration_lock(parsed, engine) as connection:
-            from alembic import command
+    with _migrating(url) as (parsed, engine), _migration_lock(parsed, engine) as connection:
+        from alembic import command
 
-            _is_at_head(connection)
-            given = ids.last_given(connection)
-            command.downgrade(_alembic(connection, []), revision)
-            ids.move_ahead(connection, ids.behind(connection, given))
-            connection.commit()
-    finally:
-        engine.dispose()
+        _is_at_head(connection)
+        given = ids.last_given(connection)
+        command.downgrade(_alembic(connection, []), revision)
+        ids.move_ahead(connection, ids.behind(connection, given))
+        connection.commit()
 
 
 def _alembic(connection: Connection, applied: list[str]) -> Config:
@@ -330,24 +247,32 @@ def _alembic(connection: Connection, applied: list[str]) -> Config:
 
 
 def problem_with_tables(database: Database) -> str | None:
-    """What keeps this program from working with the tables; None when they are as it wants them."""
+    """What keeps this program from working with the tables, as the start would say it, or None."""
     with database.read_rows() as rows:
         try:
             if _is_at_head(rows):
                 return None
-        except SettingsError as error:
+        except (NotConfigured, SettingsError) as error:
             return error.message
     return "its tables are missing or old: run `packshot migrate` (run.py does it as it starts)"
 
 
 def _is_at_head(rows: Connection) -> bool:
-    """Raises SettingsError when they are newer than this program, or another one's."""
+    """Whether the tables are this program's newest; False: it may create or upgrade them here.
+
+    Raises SettingsError when they are newer than this program, or another one's, and for what else
+    keeps it from working on this database.
+    """
+    if rows.dialect.name == "postgresql":
+        check_encoding(rows)
     revision = _revision(rows)
     if revision is not None and revision not in revisions():
         raise SettingsError(
             f"the database is at revision {revision}, which Packshot {__version__} does not know:"
             " a newer Packshot upgraded it, so start that one, or go back as docs/operate.md says"
         )
+    if revision != newest_revision() and rows.dialect.name == "postgresql":
+        check_schema(rows)
     return revision == newest_revision()
 
 

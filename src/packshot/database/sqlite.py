@@ -102,4 +102,4 @@ def _begin_sqlite(connection: Connection) -> None:
     try:
         driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"the database does not answer: {error}") from error
+        raise Unavailable(f"the database answered: {error}") from error

@@ -1,4 +1,4 @@
-"""Runs the revisions on the connection that `database.bring_to_head` hands over."""
+"""Runs the revisions in the transaction of the connection that `bring_to_head` passes."""
 
 from __future__ import annotations
 
@@ -23,4 +23,3 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
-connection.commit()

@@ -1,0 +1,69 @@
+"""What the database's errors say, in words that are true of each of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from packshot.errors import NotConfigured, Unavailable
+
+#: PostgreSQL's insufficient_privilege.
+DENIED: Final = "42501"
+#: What a person has to change, by PostgreSQL's code
+#: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ADVICE: Final = {
+    "25006": "a standby takes no changes: check DATABASE_URL if this stays",
+    "53100": "make room on the database server's disk",
+    "53300": "raise max_connections there, or run fewer processes",
+}
+
+
+@contextmanager
+def away_is_unavailable() -> Iterator[None]:
+    """SQLAlchemy's operational errors become Unavailable: wait and try again.
+
+    A missing right becomes NotConfigured.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable(
+            "the database: all connections of this process were in use for too long"
+        ) from error
+    except DBAPIError as error:
+        denied = _sqlstate(error) == DENIED
+        if not (isinstance(error, OperationalError) or error.connection_invalidated or denied):
+            raise
+        raise as_unavailable(error) from error
+
+
+def as_unavailable(error: Exception) -> Unavailable:
+    """A driver's error, or SQLAlchemy's around it."""
+    said, code = _first_line(error), _sqlstate(error)
+    if isinstance(error, DBAPIError) and error.statement is None and code is None:
+        return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")
+    if code == DENIED:
+        return NotConfigured(
+            f"the database refuses the role of DATABASE_URL: {said}; as the owner of its tables"
+            " GRANT it the right, or make it their owner"
+        )
+    if code is not None or isinstance(getattr(error, "orig", None), sqlite3.Error):
+        advice = ADVICE.get(code or "", "")
+        return Unavailable(f"the database answered: {said}{advice and '; '}{advice}")
+    return Unavailable(f"the database does not answer: {said}")
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """PostgreSQL's code; None when it did not answer, and for SQLite."""
+    code: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return code
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0][:200] if str(cause).strip() else type(cause).__name__
