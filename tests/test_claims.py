@@ -61,6 +61,21 @@ def test_while_all_are_claimed_it_says_when_to_look_again(claims: Claims, produc
     assert LEASE - 10 < later.seconds <= LEASE
 
 
+def test_a_message_waits_for_the_product_it_names_or_for_the_next_one(
+    claims: Claims, catalog: Catalog
+) -> None:
+    """One is claimed for a minute, one is paused for ten, and a message may name neither."""
+    first, second = (product.id for product in catalog.create([BOX] * 2).products)
+    claim = taken(claims, first)
+    claims.pause(taken(claims, second), FetchError("no answer"), 600)
+    waits = [claims.take(named=number) for number in (first, second, 4711)]
+    seconds = [wait.seconds for wait in waits if isinstance(wait, NotNow)]
+    assert LEASE - 10 < seconds[0] <= LEASE < 590 < seconds[1] <= 600
+    assert LEASE - 10 < seconds[2] <= LEASE
+    claims.complete(claim)
+    assert isinstance(claims.take(named=first), NotNow), "the message is still needed"
+
+
 def test_after_its_lease_an_old_claim_can_write_nothing(claims: Claims, product_id: int) -> None:
     old = taken(claims, product_id)
     set_product(claims.database, lease_until=now(-1))

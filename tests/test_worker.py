@@ -155,10 +155,10 @@ class FaultyClaims(Claims):
 
     broken = True
 
-    def take(self, order: Order = list) -> Taken:
+    def take(self, order: Order = list, named: int | None = None) -> Taken:
         if self.broken:
             raise ZeroDivisionError
-        return super().take(order)
+        return super().take(order, named)
 
 
 @only_sqlite
@@ -212,11 +212,11 @@ class EndingClaims(Claims):
 
     end: BaseException | None = None
 
-    def take(self, order: Order = list) -> Taken:
+    def take(self, order: Order = list, named: int | None = None) -> Taken:
         end, self.end = self.end, None
         if end is not None:
             raise end
-        return super().take(order)
+        return super().take(order, named)
 
 
 @only_sqlite

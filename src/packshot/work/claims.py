@@ -158,11 +158,12 @@ class Claims:
 
     # -- take --------------------------------------------------------------------------------
 
-    def take(self, order: Order = list) -> Taken:
+    def take(self, order: Order = list, named: int | None = None) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 
         Counts the attempt; after five the product fails. The attempt of a claim that is to run
-        `alone` is counted by `begin`.
+        `alone` is counted by `begin`. `named` is the product that the message names: when none can
+        be claimed now, the message waits for that one, if it is pending.
         """
         # A power cut frees it anyway: nobody waits for the disk.
         with self.database.write(lasting=False) as session:
@@ -171,7 +172,7 @@ class Claims:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)
                     self._give_up(session, product)
-            return self._why_none(session)
+            return self._why_none(session, named)
 
     def _waiting_keys(self, session: Session) -> Sequence[Key]:
         """The keys of all pending products, by one look into the index for each key."""
@@ -191,10 +192,12 @@ class Claims:
         oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)
         return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
 
-    def _why_none(self, session: Session) -> NotNow | NothingToDo:
+    def _why_none(self, session: Session, named: int | None) -> NotNow | NothingToDo:
         """Whether a product waits that may be claimed later, and when that may be."""
-        oldest = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
-        rows = session.execute(oldest.order_by(Product.queued_at).limit(LOOK_AHEAD)).all()
+        queued = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
+        oldest = queued.order_by(Product.queued_at).limit(LOOK_AHEAD)
+        rows = session.execute(queued.where(Product.id == named)).all()
+        rows = rows or session.execute(oldest).all()
         if not rows:
             return NothingToDo()
         waits = [
