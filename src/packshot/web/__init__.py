@@ -29,7 +29,7 @@ def create_app(
     app.extensions["packshot"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
-    # In this order: each request is numbered, given a thread's place, let in, then counted.
+    # In this order: each request gets an id, then a thread's place, is authenticated, then counted.
     headers.register(app)
     thread_shares.register(app, threads)
     auth.register(app, Keys(services.settings.api_keys), clock)
@@ -44,6 +44,6 @@ def create_app(
 
 
 def _add_desk(app: APIFlask) -> None:
-    """The desk's pages, and the static files that its sign-in page needs too."""
+    """Add the desk's pages; its static files need no key, because the sign-in page loads them."""
     app.view_functions["static"] = open_to_all(app.view_functions["static"])
     app.register_blueprint(desk.bp)

@@ -1,4 +1,4 @@
-"""gunicorn's own lines in the same form as ours."""
+"""Writes gunicorn's own log lines in the same form as ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packshot import logs
 
 
 class GunicornLog(Logger):  # type: ignore[misc]
-    """Named by `logger_class`. `--error-logfile` keeps working: standard error goes there too."""
+    """For gunicorn's `logger_class`. `--error-logfile` still works: it takes standard error too."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)

@@ -1,4 +1,4 @@
-"""Pictures over HTTP, from either store, to those who are signed in."""
+"""Pictures over HTTP, from either store, for callers who are signed in."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from packshot.web.requests.thread_shares import QUICK_BYTES, as_download
 
 log = logging.getLogger(__name__)
 
-#: What Packshot stored itself; nothing else in a shop's bucket is ours to show.
+#: What Packshot stored itself. Nothing else in a shop's bucket is shown.
 PREFIXES: Final = ("enhanced/", "normalised/", "previews/", "uploads/")
-#: Even opened on its own, a picture can't run or load anything.
+#: A picture opened as a page can't run or load anything.
 POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 bp: APIBlueprint = blueprint("media", "Media")
@@ -38,7 +38,7 @@ bp: APIBlueprint = blueprint("media", "Media")
 def get_media(key: str) -> Response:
     """Stream a picture: enhanced, normalised, a preview or an upload"""
     if not key.startswith(PREFIXES):
-        raise NotFound("there is no such picture")
+        raise NotFound("there is no picture at this address")
     etag = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
     if request.if_none_match.contains_weak(etag):
         return _cached(Response(status=304), etag)
@@ -49,7 +49,9 @@ def _open(key: str) -> Chunks:
     try:
         return services().storage.open(key)
     except NotFound:
-        raise NotFound("there is no such picture") from None  # without the key, which is input
+        raise NotFound(
+            "there is no picture at this address"
+        ) from None  # the key is input: it is not repeated
     except FetchError as error:
         log.warning("a picture can't be shown: %s", error.message)
         raise NotFound("this picture can't be read; the log says why") from None
@@ -70,7 +72,7 @@ def _rest(first: bytes, chunks: Chunks) -> Iterator[bytes]:
 
 
 def _cached(response: Response, etag: str) -> Response:
-    """A key's bytes never change, so a browser need not ask again; shared caches keep nothing."""
+    """Bytes under a key never change, so browsers may keep them; shared caches may not."""
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     response.headers["Content-Security-Policy"] = POLICY

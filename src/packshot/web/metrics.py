@@ -14,12 +14,12 @@ from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
 from packshot.products.figures import Figures, Times
 from packshot.queues.contract import Depth
 
-#: Steps that are always told, before there are any: a graph needs something to draw.
+#: Steps that are always listed, even at zero, so that a graph has something to draw.
 STEPS: Final = ("fetch", "normalise", "analyse", "generate", "finish", "store")
 
 
 def prometheus_text(figures: Figures, depth: Depth | None) -> bytes:
-    """`depth` is what the queue says of itself; None when it does not answer."""
+    """`depth` is what the queue reports; None when it does not answer."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures, depth))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""For those who run it: is it alive, is it ready, how much is going on."""
+"""For operators: is it alive, is it ready, what is it doing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Health = dict[str, str | None]
 
 
 def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
-    """`ask` is called at most every five seconds however many probes there are, at once too."""
+    """Cache what `ask` returns for five seconds; probes that come meanwhile wait for one call."""
     cache: TTLCache[Any, Health] = TTLCache(1, READY_SECONDS, timer=clock)
     app.extensions["packshot_readiness"] = cached(cache, condition=threading.Condition())(ask)
 
@@ -36,8 +36,8 @@ def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) 
 @bp.doc(operation_id="isAlive")
 @probe
 def healthz() -> Response:
-    """Does this process answer? Looks at nothing else"""
-    return _told(ReadyAnswer(ok=True), 200)
+    """Does this process answer? Checks nothing else"""
+    return _respond(ReadyAnswer(ok=True), 200)
 
 
 @bp.get("/readyz")
@@ -47,17 +47,17 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Do the database, the queue, the storage, the enhancer and the worker work?
 
-    What is wrong is told to those who are signed in; anyone else gets the status alone.
+    Callers who are signed in see what is wrong; anyone else gets the status alone.
     """
     report: Health = current_app.extensions["packshot_readiness"]()
-    told = ReadyAnswer(ok=not any(report.values()))
+    body = ReadyAnswer(ok=not any(report.values()))
     if identify() is not None:
-        told.parts = {part: problem or "ok" for part, problem in report.items()}
-        told.notes = services().notes()
-    return _told(told, 200 if told.ok else 503)
+        body.parts = {part: problem or "ok" for part, problem in report.items()}
+        body.notes = services().notes()
+    return _respond(body, 200 if body.ok else 503)
 
 
-def _told(body: ReadyAnswer, status: int) -> Response:
+def _respond(body: ReadyAnswer, status: int) -> Response:
     headers = {"Retry-After": str(round(READY_SECONDS))} if status == 503 else {}
     return Response(body.model_dump_json(), status, headers, mimetype="application/json")
 
@@ -70,10 +70,10 @@ def _told(body: ReadyAnswer, status: int) -> Response:
 )
 @needs()
 def metrics() -> Response:
-    """Every figure for Prometheus, read from the database now, so that any process may be asked"""
+    """Every figure for Prometheus, read from the database now: any process gives the same answer"""
     parts = services()
     figures = read_figures(parts.database, parts.settings.lease_seconds)
-    # At the first scrape: the Prometheus client is not needed to serve.
+    # Imported at the first scrape: serving does not need the Prometheus client.
     from packshot.web.metrics import CONTENT_TYPE_LATEST, prometheus_text
 
     return Response(prometheus_text(figures, _depth()), content_type=CONTENT_TYPE_LATEST)
@@ -83,4 +83,4 @@ def _depth() -> Depth | None:
     try:
         return services().queue.depth()
     except Unavailable:
-        return None  # the other figures matter all the more now
+        return None  # the other figures are still worth reading

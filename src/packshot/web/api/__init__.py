@@ -1,1 +1,1 @@
-"""The endpoints of the API, and what they take and answer."""
+"""The endpoints of the API, with the models of their requests and answers."""

@@ -1,6 +1,6 @@
-"""The OpenAPI document's examples: one product's way, in the API's own types.
+"""The OpenAPI document's examples: the story of one product, in the API's own types.
 
-A test compares each with what the real server answers.
+A test compares each with an answer of the real server.
 """
 
 from __future__ import annotations

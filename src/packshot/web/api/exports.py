@@ -47,15 +47,15 @@ def export_approved(query: ExportQuery) -> Response:
     """Export what is approved
 
     The approved pictures of approved products' current rounds. In CSV, text that a spreadsheet
-    would run as a formula has an apostrophe before it. A ZIP holds the pictures under the shop's
-    own names, `manifest.json` and `products.csv`; it ends early, so that it can't be opened, when
-    something breaks off while it is made.
+    would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
+    own names, `manifest.json` and `products.csv`. If something fails while it is made, it ends
+    early, so that it can't be opened.
     """
     chosen = query.as_selection()
     if query.format == "zip":
         return _sent(_zip(chosen, query.names), "application/zip", "zip")
     lines = written(approved_images(services().database, chosen), query.format)
-    first = next(lines, "")  # what fails, fails here, while it can still be reported
+    first = next(lines, "")  # an error comes here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
 

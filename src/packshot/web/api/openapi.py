@@ -1,4 +1,4 @@
-"""The OpenAPI document as it is served, its page, and the pages of the problem codes."""
+"""The OpenAPI document, the page that shows it, and the pages of the error codes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def configure(app: APIFlask) -> None:
     )
     app.license = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     app.register_blueprint(bp)
-    app.spec_processor(lambda spec: finished(app, spec))
+    app.spec_processor(lambda spec: finish_document(app, spec))
 
 
 # -- the document --------------------------------------------------------------------------------
@@ -63,14 +63,14 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
         {"type": "string", "pattern": r"^[!#-~]{1,255}$"},
     ),
     "If-Match": (
-        "The product's version as its ETag had it; 412 when somebody else was faster.",
+        "The product's version from its ETag; 412 when somebody changed it in the meantime.",
         {"type": "string"},
     ),
     "If-None-Match": ("An ETag: 304 when nothing changed.", {"type": "string"}),
 }
 
 
-def finished(app: APIFlask, spec: Any) -> Any:
+def finish_document(app: APIFlask, spec: Any) -> Any:
     """APIFlask's document with our names, limits, scopes and problem documents in it."""
     document = _with_short_names(spec)
     problem_responses: Json = {}
@@ -136,7 +136,7 @@ def _headers_of(operation: Json, own_refusals: set[str]) -> list[str]:
 
 
 def _finish_probe(operation: Json) -> None:
-    """Probes are told in their own words."""
+    """Probes answer 503 with the same body as 200, not with a problem document."""
     if (body := operation.pop("x-not-working", None)) is not None:
         answer = copy.deepcopy(operation["responses"]["200"])
         answer["description"] = "Something does not work"
@@ -150,7 +150,7 @@ def _finish_responses(operation: Json, refusals: set[str]) -> Json:
     if content := operation.pop("x-content", None):
         responses["200"]["content"] = {kind: _text(example) for kind, example in content.items()}
     if "304" in responses:
-        responses["304"] = {"description": "Not modified: what the client has is current"}
+        responses["304"] = {"description": "Not modified: the client has the current state"}
     by_status = sorted(refusals, key=lambda code: (MEANINGS[code].status, code))
     for status, of_status in groupby(by_status, key=lambda code: MEANINGS[code].status):
         codes = list(of_status)
@@ -230,7 +230,7 @@ def _problem_schema() -> Json:
             "success": {"const": False},
             "message": text,
             "errors": {"type": "array", "items": fault},
-            "data": {"type": "object", "description": "With 412: the present state"},
+            "data": {"type": "object", "description": "With 412: the current state"},
         },
         "required": ["type", "title", "status", "detail", "success", "message", "errors"],
     }
@@ -272,7 +272,7 @@ def openapi_document() -> Response:
 @bp.get("/docs")
 @needs()
 def docs() -> Response:
-    """Swagger UI, from the installed package: nothing is loaded from elsewhere."""
+    """Swagger UI, from the installed package: nothing is loaded from another host."""
     response = make_response(render_template("docs.html"))
     response.headers["Content-Security-Policy"] = DOCS_POLICY
     return response

@@ -1,4 +1,4 @@
-"""Products over HTTP: create a batch, list, look."""
+"""Products over HTTP: create, list, read, correct, delete."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ ONE = "/api/products/<int:product_id>"
 def create_products(query: BulkQuery, batch: Batch) -> Response:
     """Create products and queue them
 
-    Answers at once; the pictures are made afterwards. With an `Idempotency-Key` the same request
-    can be sent again without creating anything twice.
+    Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
+    request can be sent again without creating anything twice.
     """
     total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
     batch = _with_good_addresses(batch)
@@ -100,7 +100,7 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
 
 
 def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | None:
-    """The header is a quoted string by the IETF's draft; bare ones are common, and taken too."""
+    """The Idempotency-Key: by the IETF's draft a quoted string; bare ones are accepted too."""
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
@@ -155,7 +155,7 @@ def list_products(query: ListQuery) -> Response:
 @bp.doc(operation_id="getProduct", responses=[304])
 @needs()
 def get_product(product_id: int, query: ProductQuery) -> Response:
-    """Look at a product and its pictures
+    """Get a product and its pictures
 
     The ETag is the product's version: `If-Match` takes it, `If-None-Match` answers 304.
     """
@@ -173,9 +173,9 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 def correct_product(product_id: int, correction: CorrectionIn) -> Response:
     """Correct what is known of a product: any field but its raw image
 
-    Only the fields that are sent change; null takes an optional one away. Each correction is a
-    line of the product's history. With the scope `submit` alone: what the key created itself.
-    `If-Match` is optional: 412 with the present state when it is stale.
+    Only the fields that are sent change; null removes an optional one. Each correction is a line
+    of the product's history. A key with only the scope `submit` corrects what it created itself.
+    `If-Match` is optional: 412 with the current state when it is stale.
     """
     view = services().catalog.correct(
         product_id,
@@ -199,7 +199,7 @@ def correct_product(product_id: int, correction: CorrectionIn) -> Response:
 def delete_product(product_id: int) -> Response:
     """Delete a product for good, with its pictures and decisions
 
-    Its upload goes too, unless another product has it. What was paid stays in the books.
+    Its upload goes too, unless another product uses it. What was paid stays in the costs.
     """
     services().deletions.delete_product(product_id)
     return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))

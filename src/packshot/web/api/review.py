@@ -42,7 +42,7 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
     """Decide one picture, or undo a decision with `pending`
 
-    Answers the product. `If-Match` is optional: 412 with the present state when it is stale.
+    Answers the product. `If-Match` is optional: 412 with the current state when it is stale.
     """
     view = services().catalog.decide(
         image_id,
@@ -87,14 +87,14 @@ def review_product(product_id: int, decision: ReviewIn) -> Response:
 def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     """Redo a product
 
-    From `failed` without wishes it resumes the same round; else it opens the next one, which
-    counts as one of the key's products per day. With the scope `submit` alone: what the key created
-    itself, while nobody has decided on it.
+    A failed product without instructions and adjustments resumes the same round. Otherwise the
+    next round opens, which counts as one of the key's products per day. A key with only the scope
+    `submit` redoes what it created itself, while nobody has decided on it.
     """
     catalog = services().catalog
     wished = bool(wish.instructions or wish.adjustments)
     resumed = catalog.product(product_id).status == FAILED and not wished
-    give_back = charge_products(0 if resumed else 1)  # a round is bought anew
+    give_back = charge_products(0 if resumed else 1)  # a new round is paid for again
     try:
         view = catalog.enhance(
             product_id,

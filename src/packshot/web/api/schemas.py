@@ -1,4 +1,4 @@
-"""The bodies of the API, in and out: what they hold, and so what the OpenAPI document says."""
+"""The bodies of the API's requests and answers; the OpenAPI document is made from them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from packshot.web.requests.reading import (
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 
 MAX_PRODUCTS = 1_000
-#: PostgreSQL's INTEGER; a larger id is no id.
+#: The largest of PostgreSQL's INTEGER.
 MAX_ID = 2**31 - 1
 
 Adjustment = Literal[
@@ -93,7 +93,7 @@ def _unset(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A query's text as an integer; anything odd is left for the check that follows."""
+    """A query's text as an integer; anything else is left to the check that follows."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
 
@@ -102,7 +102,7 @@ def _number(value: Any) -> Any:
 
 
 class SellerFieldsIn(StrictModel):
-    """What a seller may say of a product; all of it may be left out."""
+    """What a seller may say of a product; every field is optional."""
 
     mrp: Money | None = Field(None, examples=[50000])
     price: Money | None = Field(None, examples=[45000])
@@ -144,7 +144,7 @@ class NewProductIn(SellerFieldsIn):
 
 
 class CorrectionIn(SellerFieldsIn):
-    """What is to be corrected; null takes an optional field away."""
+    """What is to be corrected; null removes an optional field."""
 
     category: Category | None = None
 
@@ -164,14 +164,14 @@ class CorrectionIn(SellerFieldsIn):
 
 @dataclass(frozen=True)
 class Batch:
-    """The good rows of a bulk request by their place in it, and what is wrong with the bad."""
+    """The good rows of a bulk request by their index, and the errors of the bad ones."""
 
     rows: dict[int, NewProductIn]
     faults: list[Fault]
 
 
 class BulkIn(StrictModel):
-    """A batch of products to create, all or none unless `on_error=skip`."""
+    """A batch of products to create: all or none, unless `on_error=skip`."""
 
     max_bytes: ClassVar[int] = MAX_JSON_BYTES
     row_model: ClassVar[type[StrictModel]] = NewProductIn
@@ -180,7 +180,7 @@ class BulkIn(StrictModel):
 
     @classmethod
     def read(cls, data: Any) -> Batch:
-        """Every row judged on its own. Raises InvalidRequest when more than rows is wrong."""
+        """Check every row by itself. Raises InvalidRequest for an error outside the rows."""
         _check_count(data)
         try:
             return Batch(dict(enumerate(cls.model_validate(data).products)), [])
@@ -201,7 +201,7 @@ def _check_count(data: Any) -> None:
 
 
 def row_of(fault: Fault) -> int | None:
-    """The index in /products/{index}/...; None for a fault outside the rows."""
+    """The index in /products/{index}/...; None for an error outside the rows."""
     match fault.pointer.split("/")[1:]:
         case ["products", index, *_]:
             return int(index)
@@ -225,7 +225,7 @@ class BulkQuery(StrictModel):
 
 
 class ListQuery(StrictModel):
-    """An empty value counts as unset, and the schema says so."""
+    """An empty value counts as unset, in the schema too."""
 
     status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
@@ -241,7 +241,7 @@ class ListQuery(StrictModel):
         Reason | None,
         BeforeValidator(_unset),
         WithJsonSchema({"type": "string", "enum": ["", *get_args(Reason)]}),
-        Field(description="products with a picture that stands rejected for it"),
+        Field(description="products with a picture that is rejected for this reason"),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
     cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,1400}$")] = (
@@ -288,7 +288,7 @@ class ProductQuery(StrictModel):
 
 
 class ImageDecisionIn(StrictModel):
-    """One decision, or its undoing (`pending`)."""
+    """One decision; `pending` undoes it."""
 
     status: ImageStatus
     reason: Reason | None = None
@@ -314,7 +314,7 @@ class ReviewIn(StrictModel):
 
 
 class EnhanceIn(StrictModel):
-    """Redo. Every enhancer carries out the adjustments; the words need one that reads (Gemini)."""
+    """A redo. Every enhancer carries out the adjustments; only Gemini follows the instructions."""
 
     instructions: Words | None = None
     adjustments: list[Adjustment] = Field(default=[], max_length=len(ADJUSTMENTS))
@@ -329,7 +329,7 @@ class EnhanceIn(StrictModel):
 
 
 class SignInIn(StrictModel):
-    """Sent by strangers, so as small as it can be."""
+    """Sent by strangers, so its limit is small."""
 
     max_bytes: ClassVar[int] = 4_000
 
@@ -396,7 +396,7 @@ class StatsData(Out):
 
 
 class ReadyAnswer(Out):
-    """`parts` (`ok`, or what is wrong) and `notes` are there for those who are signed in."""
+    """`parts` (`ok`, or what is wrong) and `notes` are only for callers who are signed in."""
 
     ok: bool
     parts: dict[str, str] | None = Field(None, exclude_if=is_none)
@@ -446,8 +446,8 @@ class SessionAnswer(Answer):
 def present(view: ProductView) -> ProductOut:
     """A product as the caller may see it.
 
-    The query of `raw_image` may be a signature that opens the seller's bucket: only the key it
-    came with sees it, and an admin does not need it. Without API_KEYS there is but one user.
+    The query of `raw_image` may be a signature that opens the seller's bucket: only the key that
+    submitted it sees it, and an admin does not need it. Without API_KEYS there is only one user.
     """
     if caller().via != "local" and caller().name != view.submitted_by:
         view = view.model_copy(update={"raw_image": redacted(view.raw_image)})

@@ -31,7 +31,7 @@ def _cookie_name() -> str:
 
 
 def session_caller(keys: Keys) -> Caller | None:
-    """Who the session cookie stands for. A key taken out of API_KEYS ends its sessions."""
+    """The caller of the session cookie. Removing a key from API_KEYS ends its sessions."""
     token = request.cookies.get(_cookie_name(), "")
     if not token:
         return None
@@ -54,11 +54,11 @@ def session_caller(keys: Keys) -> Caller | None:
 def sign_in(given: SignInIn) -> Response:
     """Sign in at the desk with a key's secret
 
-    The answer sets an HttpOnly cookie for 12 hours. A session that was there before ends.
+    The answer sets an HttpOnly cookie for 12 hours. An earlier session of this browser ends.
     """
     keys = cast("Keys", current_app.extensions["packshot_keys"])
     if not keys:
-        raise Refused("sign_in_not_needed", "no API_KEYS are set: this machine is let in")
+        raise Refused("sign_in_not_needed", "no API_KEYS are set: this machine needs no sign-in")
     key = keys.of_secret(given.key)
     give_back = charge_sign_in(key)
     if key is None:
@@ -113,7 +113,7 @@ def who_am_i() -> Response:
 @bp.doc(operation_id="signOut", responses={204: "Signed out"})
 @open_to_all
 def sign_out() -> Response:
-    """Sign out: the session ends on the server, whoever still has the cookie"""
+    """Sign out: the session ends on the server, so a copy of the cookie is worthless"""
     _end(request.cookies.get(_cookie_name(), ""))
     response = Response(status=204)
     response.delete_cookie(
@@ -123,7 +123,7 @@ def sign_out() -> Response:
 
 
 def _end(token: str) -> None:
-    """Delete its session. A stranger, whose token has none, opens no write transaction."""
+    """Delete the token's session. A token without a session opens no write transaction."""
     of_token = DeskSession.token_hash == _hash(token)
     with services().database.read() as session:
         found = session.scalar(select(DeskSession.token_hash).where(of_token))

@@ -1,4 +1,4 @@
-"""Uploads: one picture in, cleaned in a child process, stored under a name nobody can guess."""
+"""Uploads: one picture, cleaned in a child process, stored under a name nobody can guess."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from packshot.web.requests.thread_shares import thread_shares
 
 #: Boundaries, part headers and a few small fields around the picture.
 MULTIPART_BYTES: Final = 64 * 1024
-#: Seconds to wait for the pixel processes, which the worker of this process uses too.
+#: Seconds to wait for a pixel process; the worker of this process uses them too.
 WAIT_SECONDS: Final = 20.0
 MAX_BODY: Final = imaging.MAX_BYTES + MULTIPART_BYTES
 

@@ -1,1 +1,1 @@
-"""How a request is read, let in, counted, and refused."""
+"""How a request is read, authenticated, counted and refused."""

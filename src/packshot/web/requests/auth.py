@@ -1,4 +1,4 @@
-"""Who gets in: loopback without keys; with keys, a key header or a desk session; and cross-site."""
+"""Authentication: loopback without API_KEYS, else a key header or a desk session; and CSRF."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packshot.web.requests.refusals import Refused
 from packshot.web.requests.visitors import Gate, gate, visitors
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
-#: A proxy stands between us and the client: its loopback address says nothing.
+#: Headers that a proxy adds. Behind a proxy the loopback address is the proxy's, not the client's.
 FORWARDING: Final = (
     "Forwarded",
     "Via",
@@ -33,12 +33,12 @@ FORWARDING: Final = (
     "Fastly-Client-Ip",
 )
 FORWARDING_FAMILIES: Final = ("x-forwarded", "x-original-")
-#: Whom a page of the desk was made for: no page decides under the name of who signed in since.
+#: The caller a desk page was made for: an old page never decides in the name of a later sign-in.
 MEANT: Final = "X-Packshot-Caller"
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 
 NO_KEYS: Final = (
-    "no API_KEYS are set, so only this machine itself is served, without a proxy and by the name"
+    "no API_KEYS are set, so only this machine itself is served, without a proxy and under the name"
     " localhost; set API_KEYS=name:secret (`packshot key` makes one) and send it as"
     " Authorization: Bearer secret"
 )
@@ -48,13 +48,13 @@ WITH_KEYS: Final = (
 
 
 def register(app: Flask, keys: Keys, clock: Callable[[], float]) -> None:
-    """Let nobody past who may not: a view without a mark of `api.py` needs `admin`.
+    """Authenticate every request. A view without a mark of `endpoints.py` needs `admin`.
 
     `clock` gives Unix time.
     """
     app.extensions["packshot_keys"] = keys
     app.extensions["packshot_gate"] = Gate(keys, clock)
-    app.before_request(_let_in)
+    app.before_request(_authenticate)
 
 
 def keys() -> Keys:
@@ -62,7 +62,7 @@ def keys() -> Keys:
     return found
 
 
-def _let_in() -> Response | None:
+def _authenticate() -> Response | None:
     mark = _mark()
     if mark == "probe":
         return None
@@ -81,7 +81,7 @@ def _is_meant(who: Caller) -> bool:
 
 def _mark() -> Any:
     if request.endpoint is None:
-        return ()  # no such address: whoever is signed in may know
+        return ()  # an unknown address: any signed-in caller may get the 404
     view = current_app.view_functions[request.endpoint]
     return getattr(view, SCOPES, ("admin",))
 
@@ -105,9 +105,9 @@ def _is_page() -> bool:
 
 
 def identify() -> Caller | None:
-    """Who sent this request; None for a stranger. A wrong key is not made good by a session.
+    """Who sent this request; None for a stranger. A wrong key fails even beside a valid session.
 
-    Raises Refused (429) for an address that showed too many wrong keys.
+    Raises Refused (429) for an address that sent too many wrong keys.
     """
     if not keys():
         return Caller("local", frozenset(ALL_SCOPES), "local") if is_local() else None
@@ -121,7 +121,7 @@ def identify() -> Caller | None:
 def _presented() -> str | None:
     """The secret of the key header; None when there is none.
 
-    Basic is no key header: a page elsewhere can make a browser send it.
+    Basic does not count as a key header: another site's page can make a browser send it.
     """
     if "X-API-Key" in request.headers:
         return request.headers["X-API-Key"].strip()
@@ -132,9 +132,9 @@ def _presented() -> str | None:
 
 
 def is_local() -> bool:
-    """From this machine, not through a proxy, and asked for by a loopback name.
+    """Is the peer this machine, without a proxy, and the Host a loopback name?
 
-    The name is what stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
+    Checking Host stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
     sends its own name.
     """
     host = _HOST.fullmatch(request.headers.get("Host", ""))
@@ -144,7 +144,7 @@ def is_local() -> bool:
 
 
 def _is_forwarded() -> bool:
-    """Through a proxy? nginx's bare `proxy_pass` adds no header, but asks in HTTP/1.0."""
+    """Did a proxy send it? nginx's bare `proxy_pass` adds no header, but speaks HTTP/1.0."""
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return True
     names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 - not a mapping
@@ -170,11 +170,11 @@ def _is_loopback_name(name: str) -> bool:
 
 
 def _check_same_site() -> None:
-    """A change that carries no key header must come from our own pages, or from no browser.
+    """Refuse a change without a key header unless one of our pages, or no browser, sent it.
 
     Fetch Metadata first, Origin for browsers without it (OWASP's CSRF sheet; Go's
-    CrossOriginProtection decides the same way). A key header can't be sent by another site: that
-    needs a CORS preflight, which nobody here answers.
+    CrossOriginProtection decides the same way). Another site can't send a key header: that
+    needs a CORS preflight, which Packshot never answers.
     """
     if request.method in SAFE_METHODS or _presented() is not None:
         return
@@ -182,7 +182,7 @@ def _check_same_site() -> None:
     if site is not None:
         allowed = site in {"same-origin", "none"}
     else:
-        # Compared as text: a browser's own is in this form, and nothing else needs to be parsed.
+        # Compared as text: browsers send exactly this form, so nothing has to be parsed.
         host = request.headers.get("Host", "")
         allowed = origin in {None, f"http://{host}", f"https://{host}"}
     if not allowed:

@@ -1,4 +1,4 @@
-"""What the web layer needs from the process it runs in, and who is asking."""
+"""The services of this process, and the caller of this request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from packshot.wiring import Services
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a key's name, and what it may do. `via` says how it was shown."""
+    """Who sent the request: a key's name and scopes. `via` says how the key came."""
 
     name: str
     scopes: frozenset[Scope]
     via: Literal["key", "session", "local"]
 
     def may(self, *scopes: Scope) -> bool:
-        """Has the caller one of these scopes? `admin` has them all; none asked: yes."""
+        """Has the caller one of these scopes? `admin` has all; without any given, yes."""
         return not scopes or "admin" in self.scopes or bool(self.scopes & set(scopes))
 
 
@@ -29,5 +29,5 @@ def services() -> Services:
 
 
 def caller() -> Caller:
-    """Who sent this request. Only after `auth.py` has let it in."""
+    """Who sent this request. Only valid after `auth.py` has authenticated it."""
     return cast("Caller", g.caller)

@@ -23,7 +23,7 @@ ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
 
 
 class StrictAdapter(PydanticAdapter):
-    """Reads with `strict.py`: APIFlask's own way answers 500 to 100,000 brackets, takes other
+    """Reads with `reading.py`: APIFlask's own way answers 500 to 100,000 brackets, takes other
     content types, cuts chunked bodies off silently, and turns decimals into floats."""
 
     def validate_input(self, request: Request, location: str, **kwargs: Any) -> Any:
@@ -48,11 +48,11 @@ registry.register("pydantic", StrictAdapter)
 
 
 def refuse_impossible_ids() -> None:
-    """404 for an id no column can hold. (As a limit of the route's converter it is a 405 as soon
-    as the same address has two methods.)"""
+    """Answer 404 to an id that no column can store. (A limit in the route's converter gives a 405
+    as soon as the same address has two methods.)"""
     for name, value in (request.view_args or {}).items():
         if name.endswith("_id") and value > MAX_ID:
-            raise NotFound("there is no such product or picture")
+            raise NotFound("there is no product or picture with this id")
 
 
 def blueprint(name: str, tag: str) -> APIBlueprint:
@@ -60,7 +60,7 @@ def blueprint(name: str, tag: str) -> APIBlueprint:
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
-    """Who may call a view: callers with one of these scopes; none named: whoever is signed in."""
+    """Who may call a view: callers with one of these scopes; if none is given, all signed in."""
 
     def mark(view: View) -> View:
         setattr(view, SCOPES, scopes)
@@ -70,7 +70,7 @@ def needs(*scopes: Scope) -> Callable[[View], View]:
 
 
 def refuses(*codes: str) -> Callable[[View], View]:
-    """For the OpenAPI document: codes of `MEANINGS` that are this view's own."""
+    """For the OpenAPI document: codes of `MEANINGS` that only this view answers."""
 
     def mark(view: View) -> View:
         setattr(view, REFUSALS, codes)
@@ -80,24 +80,24 @@ def refuses(*codes: str) -> Callable[[View], View]:
 
 
 def open_to_all(view: View) -> View:
-    """No key is needed: the sign-in page and what it loads. Loopback only without API_KEYS."""
+    """Needs no key: the sign-in page and what it loads. Without API_KEYS, still loopback only."""
     setattr(view, SCOPES, "open")
     return view
 
 
 def probe(view: View) -> View:
-    """Whoever asks is answered, from anywhere: it must say nothing that is not for everybody."""
+    """Answers anyone, from anywhere: the view must say nothing that is not public."""
     setattr(view, SCOPES, "probe")
     return view
 
 
 def answer(body: Answer, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A success as JSON, exactly as its model says."""
+    """A success as JSON, as its model defines it."""
     return Response(body.model_dump_json(), status, headers, mimetype="application/json")
 
 
 def conditional(response: Response, etag: str | None = None) -> Response:
-    """With an ETag (a digest of the body, if none is given), and 304 when the client has it."""
+    """Add an ETag (a digest of the body unless one is given); answer 304 when the client has it."""
     response.set_etag(etag or hashlib.sha256(response.get_data()).hexdigest()[:32])
     response.headers["Cache-Control"] = "private, no-cache"
     response.make_conditional(request)
@@ -105,10 +105,10 @@ def conditional(response: Response, etag: str | None = None) -> Response:
 
 
 def wanted_version() -> int | None:
-    """The product's version that If-Match names; None when any will do.
+    """The product's version that If-Match names; None when any version will do.
 
-    A weak tag counts too: proxies that compress weaken ours. -1, which no product has, stands for
-    whatever is not a tag of ours.
+    A weak tag counts too: proxies that compress weaken ours. Any tag that is not ours gives -1,
+    which no product has.
     """
     header = request.headers.get("If-Match")
     if header is None or header == "*":

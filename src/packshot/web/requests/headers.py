@@ -19,11 +19,11 @@ _OWN_FILES: Final = (
     " connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
-#: Pages: nothing but our own files; no inline code; no text turned into markup or code.
+#: For pages: only our own files, no inline code, no text turned into markup or code.
 PAGE_POLICY: Final = f"{_OWN_FILES}; require-trusted-types-for 'script'; trusted-types 'none'"
-#: For /docs alone: Swagger UI 4 draws its icons through innerHTML. Own files only, all the same.
+#: For /docs alone: Swagger UI 4 draws its icons through innerHTML. Still only our own files.
 DOCS_POLICY: Final = _OWN_FILES
-#: Anything that is no page has no business to load or run anything.
+#: For everything that is not a page: it loads and runs nothing.
 BARE_POLICY: Final = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
@@ -38,26 +38,26 @@ HEADERS: Final = {
     "X-Permitted-Cross-Domain-Policies": "none",
 }
 HSTS: Final = "max-age=31536000"
-#: Of all values together. Browsers send a few KB; one line may have 8,190 bytes (gunicorn's limit).
+#: Bytes of all values together. Browsers send a few KB; gunicorn's limit is 8,190 for one line.
 MAX_HEADER_BYTES: Final = 32_000
-#: Requests that change nothing are only logged when they go wrong: there are too many.
+#: Methods that change nothing; logged only when they fail, because there are too many of them.
 QUIET: Final = {"GET", "HEAD", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
-    app.before_request(_number)
-    app.before_request(_bound)
-    app.after_request(_note)
-    app.after_request(_harden)
+    app.before_request(_begin)
+    app.before_request(_limit_headers)
+    app.after_request(_log)
+    app.after_request(_add_headers)
 
 
-def _number() -> None:
+def _begin() -> None:
     g.request_id, g.began = str(uuid.uuid4()), time.monotonic()
     logs.begin(request_id=g.request_id, **_product())
 
 
-def _bound() -> None:
-    """Refuse large headers before any is read: gunicorn takes 800 KB of them, and joins those of
+def _limit_headers() -> None:
+    """Refuse large headers before any is used: gunicorn accepts 800 KB of them, and joins those of
     one name into one value."""
     sizes = (len(value) for name, value in request.environ.items() if name.startswith("HTTP_"))
     if sum(sizes) > MAX_HEADER_BYTES:
@@ -71,11 +71,11 @@ def _product() -> dict[str, int]:
     return {"product_id": given} if given is not None else {}
 
 
-def _note(response: Response) -> Response:
-    """One line for a change or a fault; no query, which may hold a secret."""
+def _log(response: Response) -> Response:
+    """Log one line for a change or an error, without the query, which may contain a secret."""
     if request.method not in QUIET or response.status_code >= 500:
         took = (time.monotonic() - g.began) * 1000 if "began" in g else 0.0
-        path = request.path if request.url_rule is not None else "(no such address)"
+        path = request.path if request.url_rule is not None else "(unknown address)"
         who = g.get("caller")
         told = {"status": response.status_code, "who": who.name if who else None}
         log.info(
@@ -84,7 +84,7 @@ def _note(response: Response) -> Response:
     return response
 
 
-def _harden(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     policy = PAGE_POLICY if response.mimetype == "text/html" else BARE_POLICY

@@ -23,9 +23,9 @@ QUARTER: Final = 900
 DAY: Final = 86_400
 #: Failed sign-ins from one address in a quarter of an hour.
 SIGN_INS: Final = 10
-#: A process takes this part of a minute's requests at a time: one write for many requests.
+#: A process reserves this part of a minute's requests at a time: one write for many requests.
 SHARE: Final = 50
-#: Pictures are what a desk shows by the dozen; they are not counted as requests.
+#: The desk shows pictures by the dozen, so they are not counted as requests.
 UNCOUNTED: Final = {"media.get_media", "static"}
 
 _TAKE = text(
@@ -45,7 +45,7 @@ _PRUNE = text("DELETE FROM counters WHERE starts_at < :before")
 
 @dataclass(frozen=True)
 class Window:
-    """One counter: whose, of what, and the stretch of time it counts in (seconds, Unix time)."""
+    """One counter: whose, of what, and for which time (seconds, Unix time)."""
 
     who: str
     what: str
@@ -58,7 +58,7 @@ class Window:
 
 
 class Limits:
-    """Counters with a ceiling. `clock` gives Unix time."""
+    """Counters with a limit. `clock` gives Unix time."""
 
     def __init__(self, database: Database, settings: Settings, clock: Callable[[], float]) -> None:
         self.database, self.settings, self.clock = database, settings, clock
@@ -83,12 +83,12 @@ class Limits:
                     "limit": limit,
                 },
             ).scalar()
-            if taken == amount:  # a new window: a good time to forget old ones
+            if taken == amount:  # a new window: the old ones are deleted now
                 session.execute(_PRUNE, {"before": window.starts_at - 2 * DAY})
         return taken is not None
 
     def _counted(self, window: Window) -> int:
-        """The sum so far. It is read first: a refusal must not cost a write."""
+        """The sum so far. It is read first, so that a refusal costs no write."""
         with self.database.read() as session:
             asked = {"who": window.who, "what": window.what, "starts_at": window.starts_at}
             return session.execute(_SUM, asked).scalar() or 0
@@ -121,7 +121,7 @@ class Limits:
         )
 
     def count_request(self, who: str, limit: int) -> None:
-        """One request of this minute, from the share this process has taken in advance."""
+        """Count one request of this minute, out of those this process has reserved."""
         window = self.window(who, "requests per minute", MINUTE)
         with self._lock:
             if self._reserved.get(window, 0) == 0:
@@ -145,7 +145,7 @@ class Limits:
 def register(
     app: Flask, database: Database, settings: Settings, clock: Callable[[], float]
 ) -> None:
-    """Count requests. Register it after `auth`, which says who asks."""
+    """Count requests. Register it after `auth`, which identifies the caller."""
     app.extensions["packshot_limits"] = Limits(database, settings, clock)
     app.before_request(_count_request)
 
@@ -166,12 +166,12 @@ def _count_request() -> None:
 
 
 def charge_products(many: int) -> Callable[[], None]:
-    """Charge the caller for these products; call the answer to give them back."""
+    """Charge the caller for these products; calling the result gives them back."""
     return _charge("products per day", many, _limits().settings.products_per_day)
 
 
 def charge_bytes(many: int) -> Callable[[], None]:
-    """Charge the caller for an upload; call the answer to give it back."""
+    """Charge the caller for an upload; calling the result gives it back."""
     return _charge("bytes per day", many, _limits().settings.upload_mb_per_day * 1_000_000)
 
 
@@ -184,9 +184,9 @@ def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
 
 
 def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:
-    """Charge this address for a sign-in with `key`; call the answer when it turned out to be right.
+    """Charge this address for a sign-in with `key`; call the result when the key was right.
 
-    Once the limit is used up only keys that were right from here before pass, uncharged.
+    Once the limit is used up, only keys that were right from this address before pass, uncharged.
     """
     limits, charged = _limits(), []
     for who, times in visitors().items():

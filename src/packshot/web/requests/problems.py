@@ -1,4 +1,4 @@
-"""Every error once: what status it has, and how it is told as a problem document (RFC 9457)."""
+"""Turns every error into its status and a problem document (RFC 9457), in one place."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HTTP_CODES: Final = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem document before it is written."""
+    """One problem document before it is written as JSON."""
 
     status: int
     code: str
@@ -71,7 +71,7 @@ class Problem:
 
 
 def register(app: Flask) -> None:
-    """Tell every error as a problem document."""
+    """Answer every error with a problem document."""
     app.register_error_handler(PackshotError, lambda error: _of_ours(error).response())
     app.register_error_handler(InvalidRequest, lambda error: _of_values(error).response())
     app.register_error_handler(Refused, lambda error: _of_refusal(error).response())
@@ -133,7 +133,7 @@ def _of_refusal(error: Refused) -> Problem:
 
 
 def _of_http(error: HTTPException) -> Response | HTTPException:
-    """Flask's and Werkzeug's own; their sentences are not sent, they may hold the input."""
+    """Errors of Flask and Werkzeug. Their sentences are not sent: they may contain the input."""
     status = error.code or 500
     if status < 400:
         return error  # a redirect

@@ -1,4 +1,4 @@
-"""From a stranger's bytes to checked values: size, JSON, text, money, and what is wrong."""
+"""Turns a client's bytes into checked values: size, JSON, text, money; and lists what is wrong."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed, pointer
 
-#: A batch of 1,000 products, and any other body: a note of 2,000 characters, escaped, is 24 KB.
+#: Largest batch of 1,000 products, and largest other body (2,000 escaped characters are 24 KB).
 MAX_JSON_BYTES: Final = 2_000_000
 MAX_SMALL_JSON_BYTES: Final = 64_000
 #: Seconds of CPU for receiving one body: 20 MB take 0.05, and 60 in chunks of one byte.
 MAX_READ_SECONDS: Final = 0.5
-#: Brackets and commas in a body, so about as many values: a full batch has 8,000. They are counted
-#: before it is parsed, as each takes up to 100 bytes of memory.
+#: Brackets and commas in a body, so about as many values; a full batch has 8,000. Counted before
+#: the body is parsed, because each value takes up to 100 bytes of memory.
 MAX_JSON_MARKS: Final = 100_000
-#: Fields of one object, known or not: each unknown one costs an error.
+#: Fields of one object, known or not: each unknown field costs an error.
 MAX_FIELDS: Final = 50
 #: Unknown fields of one object that are named in the answer, and characters of such a name.
 MAX_UNKNOWN_NAMED: Final = 5
@@ -55,12 +55,12 @@ _SCHEMA_HIDDEN: Final = r"\u007f-\u009f\u200b\u2028-\u202e\u2060\u2066-\u2069\uf
 
 
 class StrictModel(BaseModel):
-    """An input: unknown fields are refused, and an error's words never hold the values."""
+    """An input: unknown fields are refused, and errors never contain the values."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True
     )
-    #: The largest body that is read for it.
+    #: The largest body, in bytes.
     max_bytes: ClassVar[int] = MAX_SMALL_JSON_BYTES
 
     @model_validator(mode="before")
@@ -79,7 +79,7 @@ class StrictModel(BaseModel):
 def read_limited(request: Request, limit: int) -> bytes:
     """The body, at most `limit` bytes; else 413, whatever Content-Length said.
 
-    Werkzeug's own MAX_CONTENT_LENGTH cuts a chunked body off at the limit without a word.
+    Werkzeug's own MAX_CONTENT_LENGTH silently cuts a chunked body off at the limit.
     """
     return b"".join(read_pieces(request, limit))
 
@@ -103,13 +103,13 @@ def read_pieces(request: Request, limit: int, size: int = 65_536) -> Iterator[by
         if not piece:
             break
         yield piece
-    if seen < expected:  # gunicorn says nothing when a client hangs up
-        raise malformed("the body ended before it was whole")
+    if seen < expected:  # gunicorn raises nothing when a client hangs up
+        raise malformed("the body ended too early")
 
 
 def _read(request: Request, most: int) -> bytes:
-    """Some bytes of the body. Whatever a server raises here, and each has errors of its own for
-    broken chunks and clients that hang up, is the client's doing."""
+    """Some bytes of the body. For broken chunks and clients that hang up each server has errors of
+    its own type; all of them are the client's fault."""
     try:
         return request.stream.read(most)
     except Exception:
@@ -173,7 +173,7 @@ def money(value: Any) -> Decimal:
         raise PydanticCustomError("out_of_range", "must be from 0 to 9999999999.99")
     if amount != amount.quantize(CENT):
         raise PydanticCustomError("too_precise", "must have at most two decimals")
-    return abs(amount.quantize(CENT))  # there is a minus zero
+    return abs(amount.quantize(CENT))  # turns minus zero into zero
 
 
 def _decimal_string(text: str) -> Decimal | None:
@@ -184,7 +184,7 @@ def _decimal_string(text: str) -> Decimal | None:
 
 
 def percentage(value: Any) -> Decimal:
-    """Money's rules, 0 to 100."""
+    """The rules of `money`, from 0 to 100."""
     amount = money(value)
     if amount > 100:
         raise PydanticCustomError("out_of_range", "must be from 0 to 100")
@@ -207,7 +207,7 @@ Percentage = Annotated[Decimal, BeforeValidator(percentage), _money_schema(100)]
 
 
 def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
-    """Text in NFC, without outer blanks, controls, or characters that hide or turn others.
+    """Text in NFC, without outer blanks, and without characters that control, hide or reorder.
 
     At most `longest` characters, so at most 4 * `longest` bytes. Length and marks are checked
     before it is normalised: that costs the square of a row of marks.
@@ -225,7 +225,7 @@ def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
     text = unicodedata.normalize("NFC", value).strip(" \t\n" if allowed_controls else " ")
     if any(_is_hidden(character, allowed_controls) for character in text):
         raise PydanticCustomError(
-            "hidden_character", "must not hold control, invisible or direction-changing characters"
+            "hidden_character", "must not have control, invisible or direction-changing characters"
         )
     if not 1 <= len(text) <= longest or text.isspace():
         raise _bad_length(longest)
@@ -260,7 +260,7 @@ def category(value: Any) -> str:
 
 
 def _text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJsonSchema]:
-    """What makes a string of 1 to `longest` characters in one line, or in several."""
+    """A type for strings of 1 to `longest` characters, in one line or in several."""
     controls = r"\u0000-\u0008\u000b-\u001f" if allowed else r"\u0000-\u001f"
     schema = {"type": "string", "minLength": 1, "maxLength": longest}
     return (
@@ -269,7 +269,7 @@ def _text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJs
     )
 
 
-#: A product's attributes: so many, and so many bytes of UTF-8 in all, names included.
+#: A product's attributes: the most of them, and the most bytes of UTF-8 in all, names included.
 MAX_ATTRIBUTES: Final = 50
 MAX_ATTRIBUTES_BYTES: Final = 8192
 
@@ -326,7 +326,7 @@ Attributes = Annotated[
 
 
 def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
-    """`data` as a `model`; raises InvalidRequest with every fault and where it is."""
+    """`data` as a `model`; raises InvalidRequest with every error and where it is."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -334,16 +334,16 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """Pydantic's findings in our words; never with the values in them.
+    """Pydantic's errors in our words, never with the values in them.
 
-    Each place and kind once, so no row is without its fault; of unknown fields a few of each row
-    are named, so that the answer stays small however many a body has.
+    Each place and kind once, so every bad row has an error; of unknown fields only a few in each
+    row are named, so that the answer stays small however many a body has.
     """
     found = error.errors(include_url=False, include_input=False, include_context=False)
     listed: dict[tuple[str, str], list[Fault]] = {}
     for details in found:
         code = CODES.get(details["type"], details["type"])
-        # The pointer is that of the object: an unknown field has no place in it.
+        # The pointer names the object: an unknown field's name is input.
         place = details["loc"][:-1] if code == "unknown_field" else details["loc"]
         key = prefix + pointer(place), code
         of_place = listed.setdefault(key, [])

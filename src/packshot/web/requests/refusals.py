@@ -1,4 +1,4 @@
-"""What the web layer raises when it says no: to the request as a whole, or to values in it."""
+"""What the web layer raises to refuse a request as a whole, or values in it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What a code stands for: its status, and a sentence for people."""
+    """What an error code means: its HTTP status, and a sentence for people."""
 
     status: int
     words: str
 
 
-#: Every code; the page at /problems/{code} and the OpenAPI document say what it means.
+#: Every error code. The page at /problems/{code} and the OpenAPI document use these sentences.
 MEANINGS: Final[dict[str, Meaning]] = {
     "malformed": Meaning(
         400, "The request can't be read: its JSON, a header or its multipart body is broken."
@@ -24,12 +24,12 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "cross_site": Meaning(
         403, "A web page of another site sent this; only Packshot's own pages may."
     ),
-    "not_found": Meaning(404, "There is no such thing."),
+    "not_found": Meaning(404, "Not found."),
     "method_not_allowed": Meaning(
-        405, "This address knows other methods: the Allow header lists them."
+        405, "This address takes other methods: the Allow header lists them."
     ),
-    "conflict": Meaning(409, "The present state forbids it."),
-    "stale": Meaning(412, "Somebody else was faster: the answer holds the present state."),
+    "conflict": Meaning(409, "The current state does not allow it."),
+    "stale": Meaning(412, "Somebody changed it in the meantime: the answer has the current state."),
     "not_reviewable": Meaning(409, "A product that is pending or failed has nothing to decide."),
     "round_closed": Meaning(409, "The picture belongs to an older round, which is closed."),
     "removed": Meaning(
@@ -42,26 +42,28 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
     "sign_in_not_needed": Meaning(409, "No API_KEYS are set, so there is nothing to sign in with."),
     "too_large": Meaning(413, "The request is larger than allowed."),
-    "unsupported_media_type": Meaning(415, "The body has another content type than expected."),
+    "unsupported_media_type": Meaning(415, "The body's content type is not the expected one."),
     "invalid_request": Meaning(
         422, "Some values can't be used: `errors` lists each with its JSON pointer."
     ),
-    "bad_cursor": Meaning(422, "The cursor is not one that this list gave out."),
+    "bad_cursor": Meaning(422, "The cursor does not come from this list."),
     "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
-    "too_many_requests": Meaning(429, "A limit is used up: wait as long as Retry-After says."),
+    "too_many_requests": Meaning(429, "A limit is used up: wait for the seconds of Retry-After."),
     "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),
-    "internal": Meaning(500, "Something broke on our side. The log has the request's id."),
+    "internal": Meaning(500, "Something failed on our side. The log has the request's id."),
     "busy": Meaning(
-        503, "Too many requests of this kind at the same time: wait as long as Retry-After says."
+        503, "Too many requests of this kind at the same time: wait for the seconds of Retry-After."
     ),
-    "unavailable": Meaning(503, "A part Packshot needs is away. Nothing is lost: try again."),
+    "unavailable": Meaning(
+        503, "A part that Packshot needs is unreachable. Nothing is lost: try again."
+    ),
 }
 
 
 class Refused(Exception):
-    """The request as a whole: a code of `MEANINGS`, a sentence, headers to send along.
+    """Refuses the request as a whole: a code of `MEANINGS`, a sentence, headers to send along.
 
-    The sentence never holds the client's input.
+    The sentence never contains the client's input.
     """
 
     def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -77,7 +79,7 @@ def malformed(detail: str) -> Refused:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where (a JSON pointer, RFC 6901), a stable code, a sentence."""
+    """One error: where (a JSON pointer, RFC 6901), a stable code, a sentence."""
 
     pointer: str
     code: str

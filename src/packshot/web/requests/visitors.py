@@ -1,4 +1,4 @@
-"""Strangers by their address: who stands behind a proxy, and how many wrong keys they showed."""
+"""Clients by their address, behind proxies too, and how many wrong keys each has sent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from packshot.web.requests.refusals import Refused
 #: Wrong keys from one address in a quarter of an hour, in each process.
 WRONG_KEYS: Final = 100
 QUARTER: Final = 900
-#: Addresses remembered at most: whoever has more of them is not stopped by counting.
+#: Addresses remembered at most: a client with more of them is not stopped by counting.
 MOST_ADDRESSES: Final = 10_000
-#: Times one client's limit that all behind a proxy have together, where nobody named the proxy.
+#: All clients behind a proxy that nobody named have this many times one client's limit together.
 BEHIND_A_PROXY: Final = 3
-#: gunicorn's own setting and default: the proxies whose headers are believed.
+#: gunicorn's own setting and default: the proxies whose headers are trusted.
 PROXIES: Final = "FORWARDED_ALLOW_IPS"
 LOOPBACK: Final = "127.0.0.1,::1"
 
@@ -29,16 +29,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def visitors() -> dict[str, int]:
-    """Whose attempts this request counts for, and how many times a client's limit each has."""
+    """The addresses this request counts for; each with its multiple of a client's limit."""
     return counted_for(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
 
 
 def counted_for(peer: str, forwarded: str | None) -> dict[str, int]:
     """The client's address, and the peer's too where X-Forwarded-For may be the client's own.
 
-    A proxy on this machine is believed without being named, as gunicorn does. But it may pass on
-    what the client sent, who could then give another address each time: all behind it together
-    have a limit too.
+    A proxy on this machine is trusted without being named, as gunicorn does. But it may pass on
+    what the client sent, and so another address each time: all clients behind it together have a
+    limit too.
     """
     client, itself = client_address(peer, forwarded), client_address(peer, None)
     if client == itself or os.environ.get(PROXIES):
@@ -49,9 +49,9 @@ def counted_for(peer: str, forwarded: str | None) -> dict[str, int]:
 def client_address(peer: str, forwarded: str | None) -> str:
     """The client's address: the peer's, or what a proxy of FORWARDED_ALLOW_IPS says it is.
 
-    Each proxy adds to the end of X-Forwarded-For whom it serves: the last entry that is not itself
-    a proxy's, those before are hearsay. Where all peers are believed ("*") it is the last one. Of
-    an IPv6 address the /64 is given: a line has 2^64 of them.
+    Each proxy appends its client to X-Forwarded-For, so the client is the last entry that is not a
+    trusted proxy; earlier entries prove nothing. Where all peers are trusted ("*") it is the last
+    entry. Of an IPv6 address the /64 is given: one connection has 2^64 addresses.
     """
     address = _parsed(peer)
     for entry in reversed(forwarded.split(",") if forwarded else []):
@@ -100,10 +100,10 @@ def gate() -> Gate:
 
 
 class Gate:
-    """Tells right keys from wrong ones, and stops looking at those of an address that guesses.
+    """Tells right keys from wrong ones, and refuses an address that guesses.
 
-    Kept in memory, so that no stranger makes the database write. A key that was right from an
-    address before stays welcome there: one client with an old key locks out no other.
+    Counted in memory, so that no stranger causes writes to the database. A key that was right from
+    an address before is still accepted there: one client with an old key locks out no other.
     """
 
     def __init__(self, keys: Keys, clock: Callable[[], float]) -> None:
