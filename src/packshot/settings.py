@@ -24,6 +24,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from packshot.errors import SettingsError
 from packshot.keys import ApiKey, read_keys
 
+#: The key of `packshot serve --fake-gemini`; Google gives out none like it.
+FAKE_KEY: Final = "fake"
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 
@@ -161,6 +163,16 @@ class Settings(BaseSettings):
     def enhancer_name(self) -> Literal["local", "gemini"]:
         """A key means Gemini; no key means the local enhancer; ENHANCER forces one."""
         return self.enhancer or ("gemini" if self.gemini_api_key else "local")
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether Gemini is the stand-in of `packshot serve --fake-gemini`: nothing is bought."""
+        key = self.gemini_api_key
+        return (
+            self.enhancer_name == "gemini"
+            and key is not None
+            and (key.get_secret_value() == FAKE_KEY)
+        )
 
     @cached_property
     def concurrency(self) -> int:

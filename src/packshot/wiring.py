@@ -79,6 +79,8 @@ class Services:
     def notes(self) -> list[str]:
         """What works, yet not as one would expect: said at the start and by `/readyz`."""
         notes = list(self.enhancer.health().notes)
+        if self.settings.simulated:
+            notes.append("Gemini is a stand-in: its pictures are samples, its costs are simulated")
         if self.settings.sqs_queue_url and not self.settings.s3_bucket:
             notes.append(
                 "SQS_QUEUE_URL is set but S3_BUCKET is not: pictures go to the local folder"

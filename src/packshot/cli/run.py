@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from packshot import serving
 from packshot.serving import load_environment
+from packshot.settings import FAKE_KEY
 
 #: With one of these, what the fake makes would go where the real ones are.
 REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
@@ -23,20 +24,30 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 @click.command()
 @click.option("--workers", default=1, show_default=True, help="Processes to serve with.")
 @click.option("--fake-gemini", is_flag=True, help="Use a Gemini of our own: no key, no cost.")
-def serve(workers: int, fake_gemini: bool) -> None:
+@click.option(
+    "--fake-fault",
+    "faults",
+    multiple=True,
+    metavar="NAME=CHANCE",
+    help="With --fake-gemini: let it fail by chance, as in busy=0.1; none by default.",
+)
+def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.
 
     --fake-gemini runs the whole Gemini path against a server on this machine that answers as
     Google's does, with pictures it paints itself, so that the path can be seen without a key. Its
-    products and pictures are kept apart, and are gone at the end.
+    products and pictures are kept apart, and are gone at the end. Every page and picture says that
+    it is a sample, and costs are marked as simulated.
     """
+    if faults and not fake_gemini:
+        raise click.UsageError("--fake-fault goes with --fake-gemini")
     if fake_gemini:
         load_environment()
         for name in REAL:
             if os.environ.get(name):
                 raise click.UsageError(f"--fake-gemini can't be used with {name}: unset it")
         keep_apart()
-        start_fake_gemini()
+        start_fake_gemini(faults)
     serving.run_gunicorn(workers)
 
 
@@ -49,10 +60,13 @@ def keep_apart() -> None:
     click.echo(f"Products and pictures are kept in {folder} until the end")
 
 
-def start_fake_gemini() -> None:
+def start_fake_gemini(faults: Sequence[str] = ()) -> None:
     """In a process of its own (ours will fork), ended together with this one."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"],
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [
+            *(sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"),
+            *(word for fault in faults for word in ("--fault", fault)),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -62,7 +76,7 @@ def start_fake_gemini() -> None:
     if not address:  # without one, photos would go to Google's own
         raise click.ClickException("the fake Gemini did not start: see above")
     os.environ["GOOGLE_GEMINI_BASE_URL"] = address
-    os.environ["GEMINI_API_KEY"] = "fake"
+    os.environ["GEMINI_API_KEY"] = FAKE_KEY
     os.environ["ENHANCER"] = "gemini"
     click.echo(f"A fake Gemini answers at {address}")
 

@@ -52,7 +52,8 @@ def _lines(stats: Json, address: str) -> list[tuple[str, str]]:
     ]
     if stats["products"].get("failed"):
         lines.append(("why they failed", f"{address}/failed"))
-    lines.append(("spent", f"${float(stats['spent']):,.2f}"))
+    mark = " (simulated)" if stats.get("simulated") else ""
+    lines.append(("spent", f"${float(stats['spent']):,.2f}{mark}"))
     if stats["cost_per_product"] is not None:
-        lines.append(("cost per product", f"${float(stats['cost_per_product']):,.4f}"))
+        lines.append(("cost per product", f"${float(stats['cost_per_product']):,.4f}{mark}"))
     return lines

@@ -190,7 +190,13 @@ def sign_in() -> AnyResponse:
     """Where a reviewer shows a key; only there when API_KEYS are set."""
     if identify() is not None:
         return redirect(url_for("desk.review"), 303)
-    return make_response(render_template("desk/sign_in.html", version=packshot.__version__))
+    return make_response(
+        render_template(
+            "desk/sign_in.html",
+            version=packshot.__version__,
+            simulated=services().settings.simulated,
+        )
+    )
 
 
 # -- what pages hold -------------------------------------------------------------------------------
@@ -231,6 +237,7 @@ def _page(
             may_submit=caller().may("submit"),
             signed_in=caller().via == "session",
             version=packshot.__version__,
+            simulated=services().settings.simulated,
             preview_sides=PREVIEW_SIDES,
             **more,
         )

@@ -31,7 +31,7 @@ def paint(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     stage = _stage(scene, alpha)
     picture = np.asarray(cv2.blendLinear(stage, product, 1 - alpha, alpha), np.uint8)
     _caption(picture, scene.title)
-    return encode(picture)
+    return encode(_sample(picture))
 
 
 def encode(picture: Pixels) -> bytes:
@@ -135,6 +135,22 @@ def _lit(photo: Pixels, scene: Scene) -> Pixels:
     gain = np.array([1 - 0.06 * scene.warmth, 1.0, 1 + 0.06 * scene.warmth], np.float32)
     curve = np.clip(levels * 1.07 * gain + 3, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(photo, curve[None]), np.uint8)
+
+
+def _sample(picture: Pixels) -> Pixels:
+    """The word "sample" across the picture: nobody can take it for Gemini's and sell by it."""
+    height, width = picture.shape[:2]
+    word, font = "SAMPLE", cv2.FONT_HERSHEY_SIMPLEX
+    scale = 0.8 * min(width, height) / cv2.getTextSize(word, font, 1.0, 2)[0][0]
+    thick = max(2, round(2.5 * scale))
+    (wide, tall), _ = cv2.getTextSize(word, font, scale, thick)
+    layer = np.zeros((height, width), np.uint8)
+    at = ((width - wide) // 2, (height + tall) // 2)
+    cv2.putText(layer, word, at, font, scale, 255, thick, cv2.LINE_AA)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 30, 1.0)
+    alpha = cv2.warpAffine(layer, turn, (width, height)).astype(np.float32) / 255 * 0.4
+    ink = np.full_like(picture, 255 if picture.mean() < 128 else 60)
+    return np.asarray(cv2.blendLinear(ink, picture, alpha, 1 - alpha), np.uint8)
 
 
 def _caption(picture: Any, title: str) -> None:

@@ -117,4 +117,5 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
 def get_stats() -> Response:
     """Counts by status, the queue, pictures, and what they cost"""
     data = StatsData.model_validate(services().catalog.stats())
+    data = data.model_copy(update={"simulated": services().settings.simulated})
     return conditional(answer(StatsAnswer(message="Counts", data=data)))

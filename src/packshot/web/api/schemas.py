@@ -387,6 +387,7 @@ class StatsData(Out):
     images: dict[str, int]
     queue: QueueOut
     spent: AmountOut = Field(description="US dollars")
+    simulated: bool = Field(False, description="nothing was bought: Gemini is a stand-in")
     spent_today: AmountOut
     cost_per_product: AmountOut | None = Field(
         description="US dollars, over the products that calls were paid for"

@@ -21,7 +21,9 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 
 export const count = (value) => number.format(value);
 export const money = (value) => (value === null ? "" : amount.format(value));
-export const cost = (value) => (value ? dollars.format(value) : "no cost");
+const SIMULATED = "simulated" in document.body.dataset;
+export const cost = (value) =>
+  value ? dollars.format(value) + (SIMULATED ? " (simulated)" : "") : "no cost";
 export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
 export const moment = (iso) => exact.format(new Date(iso));
 
