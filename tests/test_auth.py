@@ -61,6 +61,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("PATCH", "/api/product-images/{image_id}"): REVIEWERS,
     ("POST", "/api/products/{product_id}/review"): REVIEWERS,
     ("POST", "/api/products/{product_id}/enhance"): SIGNED_IN,
+    ("POST", "/api/products/{product_id}/cancel"): SIGNED_IN,
     ("GET", "/api/stats"): SIGNED_IN,
     ("GET", "/api/export"): SIGNED_IN,
     ("GET", "/media/{key}"): SIGNED_IN,
@@ -110,6 +111,8 @@ def filled_in(shop: Shop, path: str) -> str:
     if "{" not in path:
         return path
     product_id, [image_id, *_] = shop.reviewable(submitted_by="seller")
+    if path.endswith("/cancel"):
+        becomes(shop, [product_id], "pending")
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
         product_id=product_id,
@@ -214,8 +217,8 @@ def in_state(shop: Shop, state: str) -> tuple[int, int]:
         shop.services.catalog.decide(image_id, "approved", who="reviewer")
     elif state in {"approved", "rejected"}:
         shop.services.catalog.review(product_id, state, who="reviewer")
-    elif state == "failed":
-        becomes(shop, [product_id], "failed")
+    elif state in {"failed", "pending"}:
+        becomes(shop, [product_id], state)
     return product_id, image_id
 
 

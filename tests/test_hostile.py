@@ -28,6 +28,7 @@ READ_A_BODY = (
     ("PATCH", "/api/product-images/<int:image_id>"),
     ("POST", "/api/products/<int:product_id>/review"),
     ("POST", "/api/products/<int:product_id>/enhance"),
+    ("POST", "/api/products/<int:product_id>/cancel"),
     ("POST", "/api/uploads"),
     ("POST", "/session"),
 )

@@ -169,6 +169,8 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "decideImage", ask("PATCH", f"/api/product-images/{image}", examples.DECIDE)
     yield "getProductHistory", ask("GET", f"/api/products/{first}/history")
     yield "enhanceProduct", ask("POST", f"/api/products/{first}/enhance", examples.ENHANCE)
+    [waiting] = shop.create()
+    yield "cancelProduct", ask("POST", f"/api/products/{waiting}/cancel")
     second, [image] = shop.reviewable(variants=1)
     approved = examples.REVIEW | {"image_ids": [image]}
     yield "reviewProduct", ask("POST", f"/api/products/{second}/review", approved)

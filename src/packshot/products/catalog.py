@@ -25,7 +25,8 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.errors import Conflict, NotAllowed
+from packshot.errors import Conflict
+from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts
 from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
@@ -33,6 +34,7 @@ from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (
     Verdict,
+    check_is_own,
     check_may_redo,
     decide_image,
     get_product,
@@ -254,12 +256,23 @@ class Catalog:
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
-            if only_submits and product.submitted_by != who:
-                raise NotAllowed(
-                    f"product {product_id} did not come with this key: only a key with the scope"
-                    " review may correct it"
-                )
+            check_is_own(product, who, only_submits)
             correct_product(session, product, who, given)
+            return self._fresh(session, product)
+
+    def cancel(
+        self,
+        product_id: int,
+        *,
+        who: str,
+        if_version: int | None = None,
+        only_submits: bool = False,
+    ) -> ProductView:
+        """Make a pending product no further. Raises as `correct` does."""
+        with self.database.write() as session:
+            product = lock_product(session, product_id, if_version)
+            check_is_own(product, who, only_submits)
+            cancel_product(session, product, who, self.outbox)
             return self._fresh(session, product)
 
     def _fresh(self, session: Session, product: Product) -> ProductView:

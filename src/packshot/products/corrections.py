@@ -1,4 +1,4 @@
-"""Corrections of what the seller said of a product: any field but the raw image."""
+"""Corrections of what the seller said of a product; of the raw image, where it failed."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from packshot.database.models import Correction, Product
+from packshot.database.models import FAILED, Correction, Deletion, Product, ProductImage, Round
+from packshot.database.types import now
+from packshot.download.fetcher import redacted
 from packshot.errors import Conflict
 from packshot.products.terms import write_terms
 
 
 def correct_product(session: Session, product: Product, who: str, given: Mapping[str, Any]) -> None:
-    """Write what differs, with a line of the audit. Raises Conflict for a price above the MRP."""
+    """Write what differs, with a line of the audit.
+
+    Raises Conflict: `price_above_mrp`, and `raw_image_fixed` for a product that has pictures or
+    has not failed.
+    """
     changes = {
-        name: [_plain(getattr(product, name)), _plain(value)]
+        name: [_plain(name, getattr(product, name)), _plain(name, value)]
         for name, value in given.items()
         if getattr(product, name) != value
     }
     if not changes:
         return
+    if "raw_image" in changes:
+        _forget_raw_image(session, product)
     for name in changes:
         setattr(product, name, given[name])
     if product.mrp is not None and product.price is not None and product.price > product.mrp:
@@ -34,5 +43,34 @@ def correct_product(session: Session, product: Product, who: str, given: Mapping
     product.touch()
 
 
-def _plain(value: Any) -> Any:
+def _forget_raw_image(session: Session, product: Product) -> None:
+    """Begin again with another photo: nothing that was read off the old one is used."""
+    pictures = select(func.count()).where(ProductImage.product_id == product.id)
+    if product.status != FAILED or session.scalar(pictures):
+        raise Conflict(
+            f"product {product.id} keeps its raw image: only a failed product without pictures"
+            " takes another one",
+            code="raw_image_fixed",
+        )
+    rounds = session.scalars(select(Round).where(Round.product_id == product.id)).all()
+    for each in rounds:
+        each.enhancer = each.analysis = each.refusals = each.digests = None
+    if product.media_namespace is not None:  # a copy of the old photo may be stored there
+        session.add(
+            Deletion(
+                product_id=product.id,
+                namespace=product.media_namespace,
+                rounds=max(product.round, 1),
+                variants=max((each.wanted for each in rounds), default=0),
+                not_before=now(),
+            )
+        )
+    product.media_namespace = product.normalised_sha256 = None
+    product.raw_removed_at = product.raw_deleted_at = None
+
+
+def _plain(name: str, value: Any) -> Any:
+    """As the audit shows it to everybody: without the query of an address, a signature maybe."""
+    if name == "raw_image":
+        return redacted(value)
     return str(value) if isinstance(value, Decimal) else value

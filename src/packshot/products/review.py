@@ -78,16 +78,21 @@ def review_product(
     return product
 
 
+def check_is_own(product: Product, who: str, only_submits: bool) -> None:
+    """A key that only submits changes what it created itself. Raises NotAllowed."""
+    if only_submits and product.submitted_by != who:
+        raise NotAllowed(
+            f"product {product.id} did not come with this key: only a key with the scope review"
+            " may change it"
+        )
+
+
 def check_may_redo(session: Session, product: Product, who: str) -> None:
     """May a key that only submits redo this? What it created itself, while nobody decided on it.
 
     A redo spends money, and takes back what was decided. Raises NotAllowed.
     """
-    if product.submitted_by != who:
-        raise NotAllowed(
-            f"product {product.id} did not come with this key: only a key with the scope review"
-            " may redo it"
-        )
+    check_is_own(product, who, True)
     decided = any(image.status != PENDING for image in _images(session, product))
     if decided or product.status in (APPROVED, REJECTED):
         raise NotAllowed(

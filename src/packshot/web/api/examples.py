@@ -210,6 +210,17 @@ HISTORY: Final = _shown(
 DECIDED: Final = _product("Picture 456 is rejected", _decided("rejected"))
 REVIEWED: Final = _product("Product 123 is approved", _decided("approved"))
 QUEUED: Final = _product("Product 123 is queued for processing", SENT_BACK)
+CANCELLED: Final = _product(
+    "Product 123 is cancelled",
+    WAITING.model_copy(
+        update={
+            "status": "failed",
+            "version": 2,
+            "error_code": "cancelled",
+            "error": "cancelled by seller; try again to make it",
+        }
+    ),
+)
 UPLOADED: Final = _shown(
     UploadAnswer(
         message="Picture uploaded",

@@ -169,14 +169,17 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 @bp.output(ProductAnswer, example=examples.CORRECTED)
 @bp.doc(operation_id="correctProduct")
 @needs("submit", "review")
-@refuses("price_above_mrp", "stale")
+@refuses("price_above_mrp", "raw_image_fixed", "stale")
 def correct_product(product_id: int, correction: CorrectionIn) -> Response:
-    """Correct what is known of a product: any field but its raw image
+    """Correct what is known of a product
 
-    Only the fields that are sent change; null removes an optional one. Each correction is a line
-    of the product's history. A key with only the scope `submit` corrects what it created itself.
-    `If-Match` is optional: 412 with the current state when it is stale.
+    Only the fields that are sent change; null removes an optional one. `raw_image` changes only
+    while the product is failed and has no pictures; `enhance` tries it then. Each correction is a
+    line of the product's history. A key with only the scope `submit` corrects what it created
+    itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
+    if correction.raw_image is not None:
+        _check_address(correction.raw_image)
     view = services().catalog.correct(
         product_id,
         correction.model_dump(exclude_unset=True),
@@ -190,6 +193,13 @@ def correct_product(product_id: int, correction: CorrectionIn) -> Response:
     response = answer(body)
     response.set_etag(str(view.version))
     return response
+
+
+def _check_address(raw_image: str) -> None:
+    try:
+        services().raw_images.check(raw_image)
+    except FetchError as error:
+        raise InvalidRequest([Fault("/raw_image", error.code, error.message)]) from error
 
 
 @bp.delete(ONE)

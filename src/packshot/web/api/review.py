@@ -110,6 +110,27 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     return product_answer(view, f"Product {product_id} is queued for processing")
 
 
+@bp.post(f"{ONE_PRODUCT}/cancel")
+@bp.output(ProductAnswer, example=examples.CANCELLED)
+@bp.doc(operation_id="cancelProduct")
+@needs("submit", "review")
+@refuses("conflict", "stale")
+def cancel_product(product_id: int) -> Response:
+    """Cancel a product that waits for its pictures
+
+    It fails with the code `cancelled`; `enhance` takes it up again where it was. A paid call under
+    way is paid for. A key with only the scope `submit` cancels what it created itself. `If-Match`
+    is optional: 412 with the current state when it is stale.
+    """
+    view = services().catalog.cancel(
+        product_id,
+        who=caller().name,
+        if_version=wanted_version(),
+        only_submits=not caller().may("review"),
+    )
+    return product_answer(view, f"Product {product_id} is cancelled")
+
+
 @bp.get("/api/stats")
 @bp.output(StatsAnswer, example=examples.STATS)
 @bp.doc(operation_id="getStats", responses=[304])

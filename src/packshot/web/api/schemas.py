@@ -123,16 +123,23 @@ class SellerFieldsIn(StrictModel):
         return price
 
 
+RawImage = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2048,
+        description="https://, http://, s3://bucket/key, or the raw_image an upload answered",
+    ),
+]
+
+
 class NewProductIn(SellerFieldsIn):
     """One product to create. Where both prices are known, `discount` is mrp - price and `gst`, a
     percentage, 0 unless given."""
 
     category: Category = Field(examples=["Electronics"])
-    raw_image: str = Field(
-        min_length=1,
-        max_length=2048,
-        description="https://, http://, s3://bucket/key, or the raw_image an upload answered",
-        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"],
+    raw_image: RawImage = Field(
+        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"]
     )
 
     def as_new_product(self, submitted_by: str) -> NewProduct:
@@ -147,13 +154,16 @@ class CorrectionIn(SellerFieldsIn):
     """What is to be corrected; null removes an optional field."""
 
     category: Category | None = None
+    raw_image: RawImage | None = Field(
+        None, description="another photo for a failed product without pictures"
+    )
 
-    @field_validator("category")
+    @field_validator("category", "raw_image")
     @classmethod
-    def _has_a_category(cls, category: str | None) -> str:
-        if category is None:
-            raise PydanticCustomError("required", "a product always has a category")
-        return category
+    def _is_there(cls, value: str | None, info: ValidationInfo) -> str:
+        if value is None:
+            raise PydanticCustomError("required", f"a product always has a {info.field_name}")
+        return value
 
     @model_validator(mode="after")
     def _corrects_something(self) -> Self:

@@ -38,6 +38,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "not_in_round": Meaning(409, "A named picture is not in the product's current round."),
     "nothing_approved": Meaning(409, "No approved picture is what the export asks for."),
     "price_above_mrp": Meaning(409, "The correction would leave the price above the MRP."),
+    "raw_image_fixed": Meaning(
+        409, "Only a failed product without pictures takes another raw image."
+    ),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
     "sign_in_not_needed": Meaning(409, "No API_KEYS are set, so there is nothing to sign in with."),

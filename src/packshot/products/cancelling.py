@@ -1,0 +1,31 @@
+"""Cancelling: a waiting product is made no further until somebody asks again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from packshot.database.models import FAILED, PENDING, Product
+from packshot.errors import Conflict
+from packshot.webhooks.outbox import Outbox
+
+CANCELLED: Final = "cancelled"
+
+
+def cancel_product(session: Session, product: Product, who: str, outbox: Outbox) -> None:
+    """The product fails with the code `cancelled`, so that it can be tried again or deleted.
+
+    A worker that has it loses its claim: what it saved stays, and it saves nothing more. A paid
+    call under way is paid for. Raises Conflict unless the product is pending.
+    """
+    if product.status != PENDING:
+        raise Conflict(
+            f"product {product.id} is {product.status}: only one that is pending can be cancelled"
+        )
+    product.move(FAILED)
+    product.error_code, product.error = CANCELLED, f"cancelled by {who}; try again to make it"
+    product.token = product.lease_until = product.not_before = None
+    product.touch()
+    session.flush()
+    outbox.add(session, product.id)

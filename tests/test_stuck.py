@@ -1,0 +1,89 @@
+"""Nothing is stuck: waiting products are cancelled, failed ones get another photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from support.shop import Shop
+
+from packshot.database.models import Deletion, Product, Round
+from packshot.errors import LostClaim, Unavailable
+from packshot.work.claims import Claim, Claims
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def claims_of(shop: Shop) -> Claims:
+    return Claims(shop.services.database, 60.0, 3)
+
+
+def test_a_cancelled_product_is_made_no_further_until_somebody_asks(shop: Shop) -> None:
+    [product] = shop.create()
+    claim = claims_of(shop).take()
+    assert isinstance(claim, Claim)
+    answer = shop.ask("POST", f"/api/products/{product}/cancel")
+    found = answer.get_json()["data"]["product"]
+    assert (found["status"], found["error_code"]) == ("failed", "cancelled")
+    with pytest.raises(LostClaim):
+        claims_of(shop).save_analysis(claim, "local", {})
+    assert not isinstance(claims_of(shop).take(), Claim)
+    assert shop.ask("POST", f"/api/products/{product}/cancel").status_code == 409
+    assert shop.ask("POST", f"/api/products/{product}/enhance").status_code == 200
+    again = claims_of(shop).take()
+    assert isinstance(again, Claim) and again.product_id == product
+
+
+def failed(shop: Shop) -> int:
+    """A product that failed after something was read off its photo."""
+    [product] = shop.create()
+    claim = claims_of(shop).take()
+    assert isinstance(claim, Claim)
+    claims_of(shop).save_digest(claim, "0" * 64)
+    claims_of(shop).save_analysis(claim, "local", {"product": "a shoe"})
+    claims_of(shop).fail(claim, Unavailable("the photo is not there"))
+    return product
+
+
+def test_a_failed_product_takes_another_photo_and_nothing_of_the_old_one(shop: Shop) -> None:
+    product, new = failed(shop), "https://shop.example/new.jpg?signature=secret"
+    with shop.services.database.read() as session:
+        old = session.get_one(Product, product).media_namespace
+    answer = shop.ask("PATCH", f"/api/products/{product}", json={"raw_image": new})
+    assert answer.get_json()["data"]["product"]["raw_image"] == new
+    assert shop.ask("POST", f"/api/products/{product}/enhance").status_code == 200
+    claim = claims_of(shop).take()
+    assert isinstance(claim, Claim)
+    assert (claim.raw_image, claim.analysis, claim.normalised_sha256) == (new, None, None)
+    assert claim.namespace != old
+    with shop.services.database.read() as session:
+        [deletion] = session.scalars(select(Deletion)).all()
+        assert (deletion.product_id, deletion.namespace) == (product, old)
+        assert session.get_one(Round, (product, 1)).enhancer is None
+    [line] = shop.services.catalog.corrections(product)
+    assert "secret" not in str(line.changes)
+
+
+def test_a_photo_that_pictures_were_made_of_stays(shop: Shop) -> None:
+    product, _ = shop.reviewable()
+    wish = {"raw_image": "https://shop.example/new.jpg"}
+    for status in ("pending_review", "failed"):
+        with shop.services.database.write() as session:
+            session.execute(update(Product).values(status=status))
+        answer = shop.ask("PATCH", f"/api/products/{product}", json=wish)
+        assert answer.get_json()["type"] == "/problems/raw_image_fixed"
+
+
+def test_another_photo_is_checked_as_a_first_one_is(shop: Shop) -> None:
+    product = failed(shop)
+    for address in ("http://127.0.0.1/x.jpg", "nonsense", None):
+        answer = shop.ask("PATCH", f"/api/products/{product}", json={"raw_image": address})
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["pointer"] == "/raw_image"
