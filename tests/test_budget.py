@@ -51,12 +51,15 @@ OF_A_CLAIM: Purposes = {
 }
 #: Saved steps: the digest of the normalised copy; the analysis; for each picture its digest and its
 #: row; the end.
-SAVES = 3 + 2 * WANTED
 PAID_CALLS = 1 + WANTED
 OF_A_PRODUCT: Purposes = {
-    "each save: the product, locked by its token": (
+    "the end: the product, locked by its token": (
         r"SELECT products\.id, .* AND products\.token = \?$",
-        SAVES,
+        1,
+    ),
+    "before each picture is stored: is the claim still ours?": (
+        r"UPDATE products SET token",
+        WANTED,
     ),
     "the digest of the normalised copy": (r"UPDATE products SET normalised_sha256", 1),
     "before each paid call and each stored answer: is the claim still ours?": (
@@ -66,13 +69,11 @@ OF_A_PRODUCT: Purposes = {
     "a row for each paid call, before it is sent": (r"INSERT INTO calls", PAID_CALLS),
     "what each paid call cost": (r"UPDATE calls SET", PAID_CALLS),
     "after the analysis and each picture: a new lease, a new version": (
-        r"UPDATE products SET (?!status).*version=\?",
+        r"UPDATE products SET (?!status).*version=\(?",
         1 + WANTED,
     ),
-    "the round, before it is changed: analysis, digests, end": (
-        r"SELECT rounds\.",
-        2 + WANTED,
-    ),
+    "the digests noted before": (r"SELECT rounds\.digests", WANTED),
+    "the end: its round": (r"SELECT rounds\.product_id", 1),
     "the analysis": (r"UPDATE rounds SET enhancer", 1),
     "the digest of each picture, before it is stored": (r"UPDATE rounds SET digests", WANTED),
     "was this picture recorded before?": (r"SELECT product_images\.id FROM", WANTED),

@@ -34,11 +34,12 @@ from packshot.queues.database import DatabaseQueue
 from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
-from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Order, Taken
+from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 from packshot.work.run_alone import Room
+from packshot.work.waiting import Order
 from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
 
 LEASE = 3.0

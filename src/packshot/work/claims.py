@@ -10,35 +10,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, null, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import (
     FAILED,
-    PENDING,
+    IMAGES,
     PENDING_REVIEW,
     PRODUCTS,
     REJECTED,
+    ROUNDS,
     Decision,
     Product,
     ProductImage,
     Round,
-    is_waiting_for_work,
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox
+from packshot.work.waiting import (
+    NothingToDo,
+    NotNow,
+    Order,
+    oldest_of,
+    waiting_keys,
+    why_none,
+)
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
-#: When none can be claimed, so many of the oldest are asked when they can.
-LOOK_AHEAD = 100
 #: Different reasons of a rejected round that the enhancer is given for the next one.
 COMPLAINTS = 10
 
-IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"
     " the picture is probably broken: upload it again, re-saved as JPEG"
@@ -106,21 +111,7 @@ class Claim:
         )
 
 
-@dataclass(frozen=True)
-class NotNow:
-    """Every product that waits is claimed or not due yet: look again after `seconds`."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class NothingToDo:
-    """No product waits for work: the message can go."""
-
-
 Taken: TypeAlias = Claim | NotNow | NothingToDo
-Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
-Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
 
 
 @dataclass(frozen=True)
@@ -167,44 +158,12 @@ class Claims:
         """
         # A power cut frees it anyway: nobody waits for the disk.
         with self.database.write(lasting=False) as session:
-            for key in order(self._waiting_keys(session)):
-                while (product := session.scalar(self._oldest_of(key))) is not None:
+            for key in order(waiting_keys(session)):
+                while (product := session.scalar(oldest_of(key, self.lease_seconds))) is not None:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)
                     self._give_up(session, product)
-            return self._why_none(session, named)
-
-    def _waiting_keys(self, session: Session) -> Sequence[Key]:
-        """The keys of all pending products, by one look into the index for each key."""
-        queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
-        first = queued.where(key.is_not(None)).order_by(key).limit(1)
-        keys = select(first.scalar_subquery().label("key")).cte("keys", recursive=True)
-        following = first.where(key > keys.c.key).scalar_subquery()
-        keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
-        without = select(null()).where(queued.where(key.is_(None)).exists())
-        named = select(keys.c.key).where(keys.c.key.is_not(None))
-        return session.scalars(without.union_all(named)).all()
-
-    def _oldest_of(self, key: Key) -> Select[Any]:
-        waiting = is_waiting_for_work(self.lease_seconds)
-        of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
-        oldest_first = select(Product).where(waiting, of_key)
-        oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)
-        return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
-
-    def _why_none(self, session: Session, named: int | None) -> NotNow | NothingToDo:
-        """Whether a product waits that may be claimed later, and when that may be."""
-        queued = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
-        oldest = queued.order_by(Product.queued_at).limit(LOOK_AHEAD)
-        rows = session.execute(queued.where(Product.id == named)).all()
-        rows = rows or session.execute(oldest).all()
-        if not rows:
-            return NothingToDo()
-        waits = [
-            max((until - moment).total_seconds() for until in (lease, pause, moment) if until)
-            for lease, pause, moment in rows
-        ]
-        return NotNow(max(1.0, min(waits)))
+            return why_none(session, named)
 
     def _give_up(self, session: Session, product: Product) -> None:
         if product.token is not None or product.error_code is None:  # its last claim died
@@ -269,42 +228,39 @@ class Claims:
                 for claim in sorted(claims, key=lambda each: each.product_id)
                 if not rows.execute(
                     update(PRODUCTS)
-                    .where(PRODUCTS.c.id == claim.product_id, PRODUCTS.c.token == claim.token)
+                    .where(*_is_mine(claim))
                     .values(lease_until=now(self.lease_seconds))
                 ).rowcount
             ]
 
     def check(self, claim: Claim) -> None:
         """Raises LostClaim when the claim is gone; for what a transaction can't fence."""
-        with self.database.read() as session:
-            query = select(Product.id).where(
-                Product.id == claim.product_id, Product.token == claim.token
-            )
-            if session.scalar(query) is None:
+        with self.database.read_rows() as rows:
+            if rows.scalar(select(PRODUCTS.c.id).where(*_is_mine(claim))) is None:
                 raise _lost(claim)
 
     # -- save --------------------------------------------------------------------------------
 
     def save_digest(self, claim: Claim, sha256: str) -> None:
         """Note which bytes the normalised copy has. Raises LostClaim."""
-        with self._fenced(claim) as (_, product):
-            product.normalised_sha256 = sha256
+        with self._change(claim, normalised_sha256=sha256):
+            pass
 
     def announce_picture(self, claim: Claim, variant: int, sha256: str) -> None:
         """Note a picture's digest before it is stored: an attempt after a crash adopts no other.
 
         Raises LostClaim: a worker that lost its claim stores nothing.
         """
-        with self._fenced(claim) as (session, _):
-            this_round = session.get_one(Round, (claim.product_id, claim.round))
-            before, place = this_round.digests or {}, str(variant)
-            this_round.digests = before | {place: sorted({*before.get(place, ()), sha256})}
+        with self._change(claim, token=claim.token) as rows:
+            before = rows.scalar(select(ROUNDS.c.digests).where(*_is_its_round(claim))) or {}
+            noted = {str(variant): sorted({*before.get(str(variant), ()), sha256})}
+            rows.execute(update(ROUNDS).where(*_is_its_round(claim)).values(digests=before | noted))
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Save what was paid for. Raises LostClaim, and writes nothing, when the claim is gone."""
-        with self._progress(claim) as session:
-            this_round = session.get_one(Round, (claim.product_id, claim.round))
-            this_round.enhancer, this_round.analysis = enhancer, analysis
+        with self._progress(claim) as rows:
+            saved = update(ROUNDS).where(*_is_its_round(claim))
+            rows.execute(saved.values(enhancer=enhancer, analysis=analysis))
 
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
         """Add the row of a picture whose object is stored. Raises LostClaim.
@@ -312,14 +268,15 @@ class Claims:
         Once: an earlier try may have been saved and its answer lost.
         """
         place = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
-        with self._progress(claim) as session:
-            if session.scalar(select(ProductImage.id).filter_by(**place)) is None:
-                moments = {"created_at": now(), "updated_at": now()}  # finer than the default
-                session.add(ProductImage(**vars(image) | place | moments))
+        there = select(IMAGES.c.id).filter_by(**place)
+        moments = {"created_at": now(), "updated_at": now()}  # finer than the default
+        with self._progress(claim) as rows:
+            if rows.scalar(there) is None:
+                rows.execute(insert(IMAGES).values(**vars(image) | place | moments))
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Remember that a variant was refused for good, so that it is not asked for again."""
-        with self._progress(claim) as session:
+        with self._progress(claim) as rows, Session(rows) as session, session.begin():
             this_round = session.get_one(Round, (claim.product_id, claim.round))
             entry = {"variant": variant, "code": refusal.code, "detail": refusal.message}
             others = [each for each in this_round.refusals or () if each["variant"] != variant]
@@ -365,22 +322,37 @@ class Claims:
     @contextmanager
     def _fenced(self, claim: Claim) -> Iterator[tuple[Session, Product]]:
         """The claimed product, locked, in a write transaction. Raises LostClaim."""
-        mine = select(Product).where(Product.id == claim.product_id, Product.token == claim.token)
+        mine = select(Product).where(*_is_mine(claim)).with_for_update()
         with self.database.write() as session:
-            product = session.scalar(mine.with_for_update())
+            product = session.scalar(mine)
             if product is None:
                 raise _lost(claim)
             yield session, product
 
     @contextmanager
-    def _progress(self, claim: Claim) -> Iterator[Session]:
+    def _change(self, claim: Claim, **columns: Any) -> Iterator[Connection]:
+        """A write transaction that changes these of the claimed product. Raises LostClaim.
+
+        Without loading the product: what every product needs several times should be quick.
+        """
+        change = update(PRODUCTS).where(*_is_mine(claim)).values(**columns)
+        with self.database.write_rows() as rows:
+            if not rows.execute(change).rowcount:
+                raise _lost(claim)
+            yield rows
+
+    @contextmanager
+    def _progress(self, claim: Claim) -> Iterator[Connection]:
         """A step is saved: the count of attempts and the lease start again."""
-        with self._fenced(claim) as (session, product):
-            product.attempts = 0
-            product.lease_until = now(self.lease_seconds)
-            product.raw_removed_at = None  # the raw image was fetched again
-            product.touch()
-            yield session
+        with self._change(
+            claim,
+            attempts=0,
+            lease_until=now(self.lease_seconds),
+            raw_removed_at=None,  # the raw image was fetched again
+            version=PRODUCTS.c.version + 1,
+            updated_at=now(),
+        ) as rows:
+            yield rows
         claim.steps.any_saved = True
 
     def _release(self, session: Session, product: Product, seconds: float = 0.0) -> None:
@@ -390,6 +362,15 @@ class Claims:
         product.touch()
         session.flush()
         self.outbox.add(session, product.id)
+
+
+def _is_mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """The fence of every write: the product still has the claim's token."""
+    return PRODUCTS.c.id == claim.product_id, PRODUCTS.c.token == claim.token
+
+
+def _is_its_round(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    return ROUNDS.c.product_id == claim.product_id, ROUNDS.c.number == claim.round
 
 
 def _lost(claim: Claim) -> LostClaim:

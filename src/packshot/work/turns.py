@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from packshot.work.claims import Claim, Key
+from packshot.work.claims import Claim
+from packshot.work.waiting import Key
 
 
 class Turns:

@@ -17,7 +17,6 @@ from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work import pipeline
-from packshot.work.claims import NothingToDo, NotNow
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
@@ -28,6 +27,7 @@ from packshot.work.run_alone import Room
 from packshot.work.slots import Job, Slots, start_thread
 from packshot.work.turns import Turns
 from packshot.work.upkeep import Upkeep
+from packshot.work.waiting import NothingToDo, NotNow
 
 log = logging.getLogger("packshot.worker")
 

@@ -1,0 +1,68 @@
+"""Which products wait for work: their keys, the oldest of each key, and when the next is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import Select, null, select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import PENDING, Product, is_waiting_for_work
+from packshot.database.types import now
+
+Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
+Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
+
+#: When none can be claimed, so many of the oldest are asked when they can.
+LOOK_AHEAD = 100
+IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
+
+
+@dataclass(frozen=True)
+class NotNow:
+    """Every product that waits is claimed or not due yet: look again after `seconds`."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NothingToDo:
+    """No product waits for work: the message can go."""
+
+
+def waiting_keys(session: Session) -> Sequence[Key]:
+    """The keys of all pending products, by one look into the index for each key."""
+    queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
+    first = queued.where(key.is_not(None)).order_by(key).limit(1)
+    keys = select(first.scalar_subquery().label("key")).cte("keys", recursive=True)
+    following = first.where(key > keys.c.key).scalar_subquery()
+    keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
+    without = select(null()).where(queued.where(key.is_(None)).exists())
+    named = select(keys.c.key).where(keys.c.key.is_not(None))
+    return session.scalars(without.union_all(named)).all()
+
+
+def oldest_of(key: Key, lease_seconds: float) -> Select[Any]:
+    """The product of this key that waits longest, locked."""
+    waiting = is_waiting_for_work(lease_seconds)
+    of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
+    oldest_first = select(Product).where(waiting, of_key)
+    oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)
+    return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
+
+
+def why_none(session: Session, named: int | None) -> NotNow | NothingToDo:
+    """Whether a product waits that may be claimed later, and when that may be."""
+    queued = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
+    oldest = queued.order_by(Product.queued_at).limit(LOOK_AHEAD)
+    rows = session.execute(queued.where(Product.id == named)).all()
+    rows = rows or session.execute(oldest).all()
+    if not rows:
+        return NothingToDo()
+    waits = [
+        max((until - moment).total_seconds() for until in (lease, pause, moment) if until)
+        for lease, pause, moment in rows
+    ]
+    return NotNow(max(1.0, min(waits)))
