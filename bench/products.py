@@ -136,6 +136,9 @@ class Memory(Storage):
     def health(self) -> str | None:
         return None
 
+    def notes(self) -> Sequence[str]:
+        return ()
+
 
 def sqs_queue() -> str:
     sqs = boto3.client("sqs", region_name=REGION)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -521,10 +522,10 @@ def test_a_queue_that_is_away_is_unavailable_and_comes_back(
         sqs.send([1])
         proxy.mode = mode
         for request_ in (lambda: sqs.send([2]), lambda: sqs.lease(1), sqs.depth):
-            with pytest.raises(Unavailable, match="does not answer") as caught:
+            with pytest.raises(Unavailable, match=r"no connection to|does not answer") as caught:
                 request_()
             assert not isinstance(caught.value, NotConfigured)
-        assert "does not answer" in (sqs.health() or "")
+        assert re.search("no connection to|does not answer", sqs.health() or "")
         proxy.mode = "pass"
         assert sqs.health() is None
         assert ids_of(sqs.lease(1)) == [1]

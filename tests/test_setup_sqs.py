@@ -195,7 +195,7 @@ def test_a_queue_deleted_a_moment_ago_is_explained(tmp_path: Path) -> None:
 
 
 def test_an_endpoint_that_is_away_is_explained(tmp_path: Path) -> None:
-    assert_one_line(Script(tmp_path, "http://127.0.0.1:9").run(), "does not answer")
+    assert_one_line(Script(tmp_path, "http://127.0.0.1:9").run(), "no connection to")
 
 
 def assert_one_line(done: Done, named: str) -> None:

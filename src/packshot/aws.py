@@ -1,4 +1,4 @@
-"""AWS clients, one per process, and AWS's errors in words that name what to mend."""
+"""AWS clients, one per process, and the errors of AWS and of stores that speak S3, in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ClientT = TypeVar("ClientT")
 
-#: A problem that nobody met again for this long is not reported any more.
+#: A problem that was not seen again for this long is not reported any more (seconds).
 REMEMBERED_SECONDS: Final = 120.0
 
 # Error codes, from https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and
@@ -81,11 +81,11 @@ CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 
 @dataclass(frozen=True)
 class Resource:
-    """What the requests are about: in words, and the knobs that name it and its region."""
+    """What the requests are about: in words, and the settings that name it and its region."""
 
     words: str  # e.g. the SQS queue https://...
-    knob: str  # e.g. SQS_QUEUE_URL
-    region_knob: str = "AWS_REGION"
+    setting: str  # e.g. SQS_QUEUE_URL
+    region_setting: str = "AWS_REGION"
 
 
 class Connection(Generic[ClientT]):
@@ -104,7 +104,7 @@ class Connection(Generic[ClientT]):
         after_fork(self._unlock)
 
     def _unlock(self) -> None:
-        """In a new child: whoever held the lock at the fork is not here to give it back."""
+        """In a new child: a thread of the parent may have had the lock at the fork."""
         self._lock = threading.Lock()
 
     @contextmanager
@@ -115,10 +115,11 @@ class Connection(Generic[ClientT]):
         caller wants to handle itself it catches inside.
         """
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             yield self._client()
-        except (BotoCoreError, ClientError, RecursionError) as error:
+        except (BotoCoreError, ClientError, RecursionError, ResponseParserError) as error:
             trouble = in_words(error, self.resource, permission)
             self._remember(permission, trouble)
             raise trouble from error
@@ -137,17 +138,17 @@ class Connection(Generic[ClientT]):
         if isinstance(trouble, NotConfigured):
             self._problems[permission] = (time.monotonic(), trouble.message)
         if trouble.code == "aws_credentials":
-            self._made = None  # read them anew next time: no restart is needed once they are right
+            self._made = None  # read them again next time: no restart is needed once they are right
 
     def problem(self) -> str | None:
-        """What a request met lately, and has not got over since, that a person must mend."""
+        """What made a request fail lately, and none succeed since, that a person must change."""
         since = time.monotonic() - REMEMBERED_SECONDS
         recent = [words for at, words in list(self._problems.values()) if at > since]
         return recent[-1] if recent else None
 
 
 def _session() -> Session:
-    """One of its own: making clients from boto3's default session is not thread-safe."""
+    """A new one: making clients from boto3's default session is not thread-safe."""
     from boto3.session import Session
     from botocore.session import get_session
 
@@ -160,14 +161,14 @@ def _session() -> Session:
 
 @cache
 def _descriptions() -> Loader:
-    """AWS's description of its services, read once: it is most of what a client costs."""
+    """AWS's description of its services, read once: most of the time that a client takes."""
     from botocore.loaders import create_loader
 
     return create_loader()
 
 
 def in_words(error: Exception, resource: Resource, permission: str) -> Unavailable:
-    """A boto3 error as Unavailable, RateLimited or NotConfigured, naming what to mend."""
+    """A boto3 error as Unavailable, RateLimited or NotConfigured, naming what to change."""
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
@@ -180,23 +181,42 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
         )
     if isinstance(error, _credential_errors()):
         return NotConfigured(
-            f"the AWS credentials can't be had: {_short(error)}", code="aws_credentials"
+            f"the AWS credentials for {resource.words} could not be read: {_short(error)}",
+            code="aws_credentials",
         )
     if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
         return NotConfigured(
-            f"the region of {resource.words} is not known: set {resource.region_knob}",
+            f"the region of {resource.words} is not known: set {resource.region_setting}",
             code="aws_region",
         )
     if isinstance(error, boto.ParamValidationError):
-        return NotConfigured(f"{resource.knob} is not valid: {_short(error)}", code="aws_setting")
+        return NotConfigured(
+            f"boto3 takes no request for {resource.words}: {_short(error)}; check"
+            f" {resource.setting}",
+            code="aws_setting",
+        )
     if isinstance(error, RecursionError):  # boto3 asks for the region, is redirected, asks...
         return NotConfigured(
             f"{resource.words} answers every request with a redirect: check AWS_ENDPOINT_URL",
             code="aws_setting",
         )
-    return Unavailable(
-        f"{resource.words} does not answer: {_short(error)}; check {resource.knob} and the network"
-    )
+    return Unavailable(f"{_failed(error, resource)}: {_short(error)}")
+
+
+def _failed(error: Exception, resource: Resource) -> str:
+    """What became of a request that got no answer one could read."""
+    from botocore import exceptions as boto
+    from botocore.parsers import ResponseParserError
+
+    if isinstance(error, (boto.IncompleteReadError, boto.ResponseStreamingError)):
+        return f"an answer of {resource.words} broke off"
+    if isinstance(error, ResponseParserError):
+        return f"{resource.words} answered, but not as AWS does; check AWS_ENDPOINT_URL"
+    if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError)):
+        return f"no connection to {resource.words}; check {resource.setting} and the network"
+    if isinstance(error, (boto.ReadTimeoutError, boto.ConnectionClosedError)):
+        return f"{resource.words} does not answer"
+    return f"a request to {resource.words} failed"
 
 
 def _credential_errors() -> tuple[type[Exception], ...]:
@@ -223,43 +243,49 @@ def status_of(error: ClientError) -> int:
 def _refusal(error: ClientError, resource: Resource, permission: str) -> Unavailable:
     code = code_of(error)
     if code in SLOW_DOWN or "Throttl" in code:
-        return RateLimited(f"AWS asks to slow down at {resource.words} ({code})")
+        return RateLimited(f"{resource.words} asks to slow down ({code})")
     if advice := _advice(error, code, resource, permission):
         kind, words = advice
         return NotConfigured(words, code=kind)
-    return Unavailable(f"{resource.words} answered {status_of(error)} {code}: {_short(error)}")
+    named = "" if code == str(status_of(error)) else f" {code}"
+    return Unavailable(f"{resource.words} answered {status_of(error)}{named}: {_short(error)}")
 
 
 def _advice(
     error: ClientError, code: str, resource: Resource, permission: str
 ) -> tuple[str, str] | None:
-    """The kind of a fault that a person must mend, and what to tell them."""
+    """The kind of a problem that a person must solve, and what to tell them."""
     if code in EXPIRED:
-        return "aws_credentials", f"the AWS credentials have expired ({code}): renew them"
+        return "aws_credentials", (
+            f"the credentials for {resource.words} have expired ({code}): renew them"
+        )
     if code in REFUSED_KEYS:
         return "aws_credentials", (
-            f"AWS refuses the credentials ({code}): check AWS_ACCESS_KEY_ID,"
+            f"{resource.words} refuses the credentials ({code}): check AWS_ACCESS_KEY_ID,"
             " AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
         )
     if code.casefold().startswith("kms") or (code in DENIED and "kms:" in str(error)):
         return "aws_denied", (
             f"the key that encrypts {resource.words} can't be used: allow kms:Decrypt and"
-            " kms:GenerateDataKey on it in the IAM policy of the AWS credentials in use"
+            " kms:GenerateDataKey on it for the credentials in use"
         )
     if code in DENIED:
         return "aws_denied", (
-            f"{permission} is denied on {resource.words}: allow it in the IAM policy of the AWS"
+            f"{permission} is denied on {resource.words} ({_short(error)}): allow it for the"
             " credentials in use"
         )
     if code in ABSENT:
         return "aws_absent", (
-            f"{resource.words} does not exist: check {resource.knob}, the region"
-            f" ({resource.region_knob}) and the account"
+            f"{resource.words} does not exist: check {resource.setting}, the region"
+            f" ({resource.region_setting}) and the account"
         )
     if code in ELSEWHERE or (bucket_region(error.response) and status_of(error) in {301, 400}):
         return "aws_region", elsewhere(resource, bucket_region(error.response))
     if code in CLOCK:
-        return "aws_clock", "AWS refuses the request because this machine's clock is wrong: set it"
+        return "aws_clock", (
+            f"the clocks of this machine and of {resource.words} differ too much ({code}): set this"
+            " machine's"
+        )
     return None
 
 
@@ -272,12 +298,11 @@ def bucket_region(answer: Any) -> str | None:
 
 def elsewhere(resource: Resource, region: str | None) -> str:
     where = f"in the region {region}" if region else "in another region"
-    return f"{resource.words} is {where}: set {resource.region_knob}={region or 'that region'}"
+    return f"{resource.words} is {where}: set {resource.region_setting}={region or 'that region'}"
 
 
 def _short(error: Exception) -> str:
     """One line, without AWS's wrapping."""
-    text = re.sub(
-        r"^An error occurred \([^)]*\) when calling the \w+ operation[^:]*: ", "", str(error)
-    )
+    wrapping = r"^An error occurred \([^)]*\) when calling the \w+ operation(?: \([^)]*\))?: "
+    text = re.sub(wrapping, "", str(error))
     return " ".join(text.split())[:200]

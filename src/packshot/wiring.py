@@ -90,7 +90,7 @@ class Services:
             f"DATABASE_URL: {name} has no effect: it is a setting of other programs"
             for name in self.database.ignored
         ]
-        return notes + self.shop.notes()
+        return [*notes, *self.storage.notes(), *self.shop.notes()]
 
     def close(self) -> None:
         self.catalog.sender.close()

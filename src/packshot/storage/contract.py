@@ -81,7 +81,13 @@ class Storage(Protocol):
         """The key of our own object that this raw image URL names; None when it isn't ours."""
 
     def health(self) -> str | None:
-        """What keeps the storage from working, naming what to mend; None when nothing does."""
+        """What keeps the storage from working, naming what to change; None when nothing does.
+
+        It stores and deletes an object, as work does, at times.
+        """
+
+    def notes(self) -> Sequence[str]:
+        """What works, yet in another way than one may rely on, one sentence each."""
 
 
 def checked(key: str) -> str:

@@ -112,6 +112,9 @@ class LocalStorage:
             return error.message
         return None
 
+    def notes(self) -> Sequence[str]:
+        return ()
+
     def _sweep(self, before: float) -> None:
         for path in self._incoming.iterdir():
             if path.stat().st_mtime < before:

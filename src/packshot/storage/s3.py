@@ -5,22 +5,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import threading
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from packshot.after_fork import after_fork
 from packshot.aws import (
     Connection,
     Resource,
     bucket_region,
     code_of,
     elsewhere,
+    status_of,
 )
 from packshot.errors import Unavailable
 from packshot.storage.contract import Chunks, checked, key_below, key_or_none
 from packshot.storage.s3_addresses import parse_s3_url
-from packshot.storage.s3_reading import S3Reader, endpoint_of, s3_client
+from packshot.storage.s3_dialect import Ways
+from packshot.storage.s3_reading import S3Reader, content_md5, endpoint_of, is_amazon, s3_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +38,9 @@ DELETE_BATCH: Final = 1000
 KEPT: Final = "max-age=31536000, immutable"
 #: What shops show under PUBLIC_MEDIA_URL; the rest is for reviewers.
 SHOWN: Final = "enhanced/"
+#: Between two writes of `health` while the last one worked (seconds).
+WRITE_EVERY_SECONDS: Final = 300.0
+PRECONDITION_FAILED: Final = 412
 
 
 class S3Storage:
@@ -55,39 +64,96 @@ class S3Storage:
         make = partial(s3_client, region, endpoint_url, pool=threads)
         resource = Resource(f"the S3 bucket {bucket}", "S3_BUCKET")
         self._s3: Connection[S3Client] = Connection(make, resource)
-        self._reader = S3Reader(self._s3, bucket, is_ours=True)
+        may_change = not is_amazon(self._endpoint)
+        self._reader = S3Reader(self._s3, bucket, is_ours=True, may_change=may_change)
+        self._learn(may_change)
+        self._check_id = uuid.uuid4()
+        self._writing = threading.Lock()
+        self._wrote_at = float("-inf")
+        after_fork(self._unlock)
+
+    def _learn(self, may_change: bool) -> None:
+        self._sums = Ways(
+            (_sha256, None),
+            (_md5, "it takes no SHA-256 checksums: objects are sent with Content-MD5 in place"),
+            (
+                _no_sum,
+                "it takes no checksums: objects are sent without, and what changes on its way"
+                " there is only found when it is read",
+            ),
+            may_change=may_change,
+        )
+        self._conditions = Ways(
+            (True, None),
+            (
+                False,
+                "it does not keep If-None-Match: Packshot asks whether a picture is there before"
+                " it stores one, so two workers that store the same one in the same moment could"
+                " overwrite each other's",
+            ),
+            may_change=may_change,
+        )
+        self._deletes = Ways(
+            (self._delete_together, None),
+            (self._delete_singly, "it takes no DeleteObjects: objects are deleted one by one"),
+            may_change=may_change,
+        )
+        self._lists = Ways(
+            (_list_v2, None),
+            (_list_v1, "it does not know ListObjectsV2: it is asked in version 1"),
+            may_change=may_change,
+        )
+        self._is_known = not may_change
+
+    def _unlock(self) -> None:
+        self._writing = threading.Lock()
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         with self._s3.asking("s3:PutObject") as s3:
             self._put(s3, key, data, content_type)
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
-        """By a conditional write (AmazonS3/latest/userguide/conditional-writes.html)."""
+        """By a conditional write (AmazonS3/latest/userguide/conditional-writes.html).
+
+        Where a store does not keep the condition, by a look before: a worker that lost its claim
+        does not come so far, unless it froze between the two.
+        """
+        checked(key)
+        if not self._is_known:
+            self._try_write()
+        if self._conditions.way:
+            with self._s3.asking("s3:PutObject") as s3:
+                return self._put_if_new(s3, key, data, content_type)
+        if self.exists(key):
+            return False
+        self.put(key, data, content_type)
+        return True
+
+    def _put_if_new(self, s3: S3Client, key: str, data: bytes, content_type: str) -> bool:
         from botocore.exceptions import ClientError
 
-        with self._s3.asking("s3:PutObject") as s3:
-            try:
-                self._put(s3, key, data, content_type, IfNoneMatch="*")
-            except ClientError as error:
-                if code_of(error) == "PreconditionFailed":
-                    return False
-                if code_of(error) != "NotImplemented":  # some stores that speak S3
-                    raise
-                self._put(s3, key, data, content_type)
+        try:
+            self._put(s3, key, data, content_type, IfNoneMatch="*")
+        except ClientError as error:
+            if status_of(error) == PRECONDITION_FAILED:
+                return False
+            raise
         return True
 
     def _put(
         self, s3: S3Client, key: str, data: bytes, content_type: str, **condition: str
     ) -> None:
-        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        s3.put_object(
-            Bucket=self._bucket,
-            Key=checked(key),
-            Body=data,
-            ContentType=content_type,
-            CacheControl=self._cache_control(key),
-            ChecksumSHA256=digest,  # S3 refuses bytes that changed on their way
-            **condition,  # type: ignore[arg-type]
+        """S3 refuses bytes that changed on their way."""
+        self._sums.ask(
+            lambda sum_of: s3.put_object(
+                Bucket=self._bucket,
+                Key=checked(key),
+                Body=data,
+                ContentType=content_type,
+                CacheControl=self._cache_control(key),
+                **sum_of(data),
+                **condition,  # type: ignore[arg-type]
+            )
         )
 
     def _cache_control(self, key: str) -> str:
@@ -113,26 +179,49 @@ class S3Storage:
             self._delete_batch([checked(key) for key in keys[start : start + DELETE_BATCH]])
 
     def _delete_batch(self, keys: Sequence[str]) -> None:
+        with self._s3.asking("s3:DeleteObject") as s3:
+            self._deletes.ask(lambda delete: delete(s3, keys))
+
+    def _delete_together(self, s3: S3Client, keys: Sequence[str]) -> None:
         from botocore.exceptions import ClientError
 
-        with self._s3.asking("s3:DeleteObject") as s3:
-            answer = s3.delete_objects(
-                Bucket=self._bucket,
-                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
-            )
-            for failed in answer.get("Errors", []):
-                code, message = failed.get("Code", ""), failed.get("Message", "")
-                raise ClientError({"Error": {"Code": code, "Message": message}}, "DeleteObjects")
+        answer = s3.delete_objects(
+            Bucket=self._bucket,
+            Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+        )
+        for failed in answer.get("Errors", []):
+            code, message = failed.get("Code", ""), failed.get("Message", "")
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "DeleteObjects")
+
+    def _delete_singly(self, s3: S3Client, keys: Sequence[str]) -> None:
+        from botocore.exceptions import ClientError
+
+        for key in keys:
+            try:
+                s3.delete_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:  # some say so of one that isn't there
+                if code_of(error) not in {"404", "NoSuchKey"}:
+                    raise
 
     def list(self, prefix: str) -> Iterator[str]:
-        token: dict[str, str] = {}
-        while True:
-            with self._s3.asking("s3:ListBucket") as s3:
-                page = s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **token)  # type: ignore[arg-type]
-            yield from (each["Key"] for each in page.get("Contents", []))
-            if not page.get("IsTruncated"):
-                return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+        page: dict[str, Any] = {"IsTruncated": True}
+        last = ""
+        while page.get("IsTruncated"):
+            page = self._page(prefix, last, page.get("NextContinuationToken"))
+            keys = [each["Key"] for each in page.get("Contents", [])]
+            if keys and keys[0] <= last:  # it knows no version 2, and began again
+                if self._lists.way is _list_v1:
+                    return
+                self._lists.give_up()
+                page = {"IsTruncated": True}
+                continue
+            yield from keys
+            last = keys[-1] if keys else last
+
+    def _page(self, prefix: str, last: str, token: str | None) -> dict[str, Any]:
+        """The keys after `last`, or those to which the token of the page before leads."""
+        with self._s3.asking("s3:ListBucket") as s3:
+            return self._lists.ask(lambda ask: ask(s3, self._bucket, prefix, last, token))
 
     def url(self, key: str) -> str:
         return f"{self._public or self._address()}/{quote(checked(key))}"
@@ -155,15 +244,11 @@ class S3Storage:
         return key_or_none(key) if bucket == self._bucket else None
 
     def health(self) -> str | None:
-        from botocore.exceptions import ClientError
-
         try:
-            with self._s3.asking("s3:ListBucket") as s3:
-                try:
-                    answer = s3.head_bucket(Bucket=self._bucket)
-                except ClientError:  # a HEAD can't say why: a GET does
-                    s3.list_objects_v2(Bucket=self._bucket, MaxKeys=1)
-                    raise
+            answer = self._head_bucket()
+            with self._writing:
+                if time.monotonic() - self._wrote_at > WRITE_EVERY_SECONDS:
+                    self._write_and_delete()
         except Unavailable as error:
             return error.message
         region = bucket_region(answer)
@@ -171,3 +256,60 @@ class S3Storage:
             # boto3 finds its way, but the plain URLs in `image_url` would not.
             return elsewhere(self._s3.resource, region)
         return self._s3.problem()
+
+    def _head_bucket(self) -> Any:
+        from botocore.exceptions import ClientError
+
+        with self._s3.asking("s3:ListBucket") as s3:
+            try:
+                return s3.head_bucket(Bucket=self._bucket)
+            except ClientError:  # a HEAD can't say why: a GET does
+                self._lists.ask(lambda ask: ask(s3, self._bucket, "", "", None))
+                raise
+
+    def notes(self) -> Sequence[str]:
+        ways = (self._sums, self._conditions, self._deletes, self._lists)
+        return [f"the store at {self._endpoint}: {each.note}" for each in ways if each.note]
+
+    def _try_write(self) -> None:
+        """Once per process, before the first write that relies on it."""
+        with self._writing:
+            if not self._is_known:
+                self._write_and_delete()
+
+    def _write_and_delete(self) -> None:
+        """What work needs, with an object of this process; on the way the store is learned."""
+        key = f"uploads/check-{self._check_id}-{os.getpid()}"
+        with self._s3.asking("s3:PutObject") as s3:
+            self._put(s3, key, b"packshot", "text/plain")
+            if not self._is_known and self._conditions.ask(
+                lambda condition: condition and self._put_if_new(s3, key, b"packshot", "text/plain")
+            ):
+                self._conditions.give_up()  # it took the condition, and overwrote
+        self._is_known = True
+        self._delete_batch([key])
+        self._wrote_at = time.monotonic()
+
+
+def _sha256(data: bytes) -> dict[str, Any]:
+    return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
+
+
+def _md5(data: bytes) -> dict[str, Any]:
+    return {"ContentMD5": content_md5(data)}
+
+
+def _no_sum(data: bytes) -> dict[str, Any]:
+    return {}
+
+
+def _list_v2(s3: Any, bucket: str, prefix: str, last: str, token: str | None) -> dict[str, Any]:
+    more = {"ContinuationToken": token} if token else {"StartAfter": last} if last else {}
+    page: dict[str, Any] = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
+    return page
+
+
+def _list_v1(s3: Any, bucket: str, prefix: str, last: str, _: str | None) -> dict[str, Any]:
+    more = {"Marker": last} if last else {}
+    page: dict[str, Any] = s3.list_objects(Bucket=bucket, Prefix=prefix, **more)
+    return page

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from urllib.parse import urlsplit
 
 from packshot.aws import (
     CLOCK,
@@ -19,6 +22,7 @@ from packshot.aws import (
 from packshot.errors import FetchError, NotFound
 from packshot.storage.contract import Chunks
 from packshot.storage.digests import other_bytes
+from packshot.storage.s3_dialect import Ways
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -43,11 +47,23 @@ class S3Reader:
     refuse to say that, and what it denies fails the product that asks for it.
     """
 
-    def __init__(self, connection: Connection[S3Client], bucket: str, *, is_ours: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection[S3Client],
+        bucket: str,
+        *,
+        is_ours: bool,
+        may_change: bool = False,
+    ) -> None:
         self._connection = connection
         self._bucket = bucket
         self._is_ours = is_ours
-        self._checksums = {"ChecksumMode": "ENABLED"} if is_ours else {}
+        # The checksum it was stored with is compared, where the store knows such a thing.
+        self._modes: Ways[dict[str, Any]] = Ways(
+            ({"ChecksumMode": "ENABLED"} if is_ours else {}, None),
+            ({}, None),
+            may_change=may_change,
+        )
 
     def open(self, key: str) -> Chunks:
         """An object to stream, with its size.
@@ -56,7 +72,9 @@ class S3Reader:
         bytes are not those that were stored; else Unavailable, here and while it is read.
         """
         with self._asking(key) as s3:
-            answer = s3.get_object(Bucket=self._bucket, Key=key, **self._checksums)  # type: ignore[arg-type]
+            answer = self._modes.ask(
+                lambda mode: s3.get_object(Bucket=self._bucket, Key=key, **mode)
+            )
         return _S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self, key)
 
     def has(self, key: str) -> bool:
@@ -134,7 +152,7 @@ def _code(error: Exception) -> str:
 
 
 def _concerns_all(error: Exception) -> bool:
-    """Surely no matter of one object: nobody was reached, or S3 asks to slow down."""
+    """Certainly not about one object: there was no connection, or S3 asks to slow down."""
     from botocore import exceptions as boto
 
     nobody_reached = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
@@ -163,8 +181,7 @@ def _fault_of(error: Exception, bucket: str, key: str) -> FetchError | None:
             return FetchError(f"{what}: there is no such bucket", code="no_such_object")
         case "AccessDenied" if "kms:" in str(error):
             return FetchError(
-                f"{what} is encrypted: allow kms:Decrypt on its key in the IAM policy of the AWS"
-                " credentials in use",
+                f"{what} is encrypted: allow kms:Decrypt on its key for the credentials in use",
                 code="forbidden_object",
             )
         case "AccessDenied" | "AllAccessDisabled":
@@ -194,6 +211,24 @@ def endpoint_of(endpoint_url: str | None) -> str | None:
     return next((url.rstrip("/") for url in known if url), None)
 
 
+def is_amazon(endpoint: str | None) -> bool:
+    """Is this S3 itself? Its dialect is known; that of others is found out."""
+    host = urlsplit(endpoint).hostname if endpoint else None
+    return endpoint is None or (host or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
+def content_md5(data: bytes) -> str:
+    digest = hashlib.md5(data, usedforsecurity=False)
+    return base64.b64encode(digest.digest()).decode()
+
+
+def _send_md5(params: dict[str, Any], **_: Any) -> None:
+    """DeleteObjects wants a checksum of its body; every store knows this one."""
+    body = params["body"]
+    params["headers"]["Content-MD5"] = content_md5(body.encode() if isinstance(body, str) else body)
+    params["context"].get("checksum", {}).pop("request_algorithm", None)
+
+
 def s3_client(
     region: str | None, endpoint_url: str | None, session: Session, *, pool: int, attempts: int = 3
 ) -> S3Client:
@@ -209,4 +244,6 @@ def s3_client(
         response_checksum_validation="when_required",
         s3={"addressing_style": "path" if endpoint_of(endpoint_url) else "auto"},
     )
-    return session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+    client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+    client.meta.events.register("before-call.s3.DeleteObjects", _send_md5)
+    return client
