@@ -532,7 +532,7 @@ def test_the_input_is_never_sent_back(shop: Shop) -> None:
     asked = [
         shop.bulk(hostile),
         post(shop, f'{{"{canary}'.encode()),
-        shop.ask("GET", f"/api/products?status={canary}&{canary}=1&cursor={canary}"),
+        shop.ask("GET", f"/api/products?status={canary}&cursor={canary}"),
         shop.ask("GET", f"/{canary}"),
         shop.ask("GET", f"/media/uploads/{canary}"),
         shop.ask("GET", f"/problems/{canary}"),

@@ -251,7 +251,7 @@ def test_a_refused_redo_costs_nothing_and_says_why(rivals: Shop) -> None:
     product_id, _ = in_state(rivals, "approved")
     for secret, words in (
         (SECRETS["submit"], "was reviewed"),
-        (RIVAL, "did not come with this key"),
+        (RIVAL, "was submitted with another key"),
     ):
         refused = rivals.ask("POST", f"/api/products/{product_id}/enhance", secret)
         assert refused.get_json()["type"] == "/problems/forbidden"

@@ -1,4 +1,4 @@
-"""What an object does in a forked child, for as long as it lives."""
+"""Runs a method in every forked child, without keeping its object alive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 def after_fork(method: Callable[[], None]) -> None:
     """Call a bound method in every child forked from now on.
 
-    What `os.register_at_fork` is given is never let go of: the object is held weakly.
+    `os.register_at_fork` keeps its argument until the process ends: it gets a weak reference.
     """
     weak = weakref.WeakMethod(method)
 

@@ -19,22 +19,24 @@ PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a 
 #: Answers after which the same request may be sent again.
 TRY_AGAIN = (429, 502, 503, 504)
 BATCH = 1000  # products in one bulk request, at most
-FEW = 20  # products are asked after one by one, more by the pages of their batches
-BUSY_WAIT = 600.0  # seconds in all for which a busy server is asked again, see `_send`
-LONGEST_WAIT = 120.0  # seconds slept at the server's word; a longer one is told to the caller
+FEW = 20  # up to this many products are read one by one, more by the pages of their batches
+BUSY_WAIT = 600.0  # seconds in all for which requests to a busy server are repeated, see `_send`
+LONGEST_WAIT = (
+    120.0  # the longest Retry-After that is waited for; a longer one is raised to the caller
+)
 
 
 class ApiError(Exception):
     """The server refused: `status`, its `message`, and `errors` with a pointer each.
 
-    `retry_after` is how many seconds it asks to wait, `tries` how often it was asked. `is_busy`:
-    it works, but on too many requests of this kind, and has not begun with this one.
+    `retry_after` is the seconds it asks to wait, `tries` the number of requests sent. `is_busy`:
+    the server works on too many requests of this kind, and has not begun this one.
     """
 
     def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
         self.status, self.tries = response.status, tries
         self.retry_after = PLAIN.get_retry_after(response)
-        ours = "json" in response.headers.get("Content-Type", "")  # else it is a proxy's page
+        ours = "json" in response.headers.get("Content-Type", "")  # otherwise it is a proxy's page
         problem: Json = json.loads(response.data) if ours else {}
         self.is_busy = problem.get("type") == "/problems/busy"
         self.errors: list[Json] = problem.get("errors") or []
@@ -42,17 +44,17 @@ class ApiError(Exception):
         super().__init__(f"{self.status}: {self.message}")
 
     def passes(self, pause: float) -> bool:
-        """May the same request work after a pause, and is that short enough?"""
+        """May the same request succeed after a pause, and is the pause short enough?"""
         return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
 
 
 class Client:
     """Talks to one Packshot. Safe to use from many threads.
 
-    Requests are repeated up to `tries` times when the server is away or says so. That is safe:
-    creating carries an Idempotency-Key, and a redo the version it was asked for. Where nobody
-    listens from the start, it is said at once. A server that is only busy with others is asked
-    again for up to ten minutes.
+    Requests are sent up to `tries` times while the server is unreachable or unavailable. That is
+    safe: creating sends an Idempotency-Key, and a redo the version it is for. If nothing listens at
+    the first request, the error is raised at once. Requests to a busy server are repeated for up
+    to ten minutes.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class Client:
         self.http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16, block=True)
 
     def upload(self, photo: Path) -> str:
-        """Store one photo; the answer is the `raw_image` for `create`."""
+        """Store one photo; returns the `raw_image` for `create`."""
         fields = {"file": (photo.name, photo.read_bytes(), "application/octet-stream")}
         return str(self._data("POST", "api/uploads", fields=fields)["raw_image"])
 
@@ -105,8 +107,8 @@ class Client:
     ) -> Json:
         """Redo one product, or resume a failed one.
 
-        Repeated after a lost answer it finds another version, since it has worked: nothing is
-        bought twice.
+        If it is repeated after a lost answer, the server finds another version, because the first
+        request succeeded: nothing is paid for twice.
         """
         same = {"If-Match": f'"{self.product(product_id)["version"]}"'}
         body: Json = {"instructions": instructions} if instructions else {}
@@ -128,7 +130,7 @@ class Client:
         every: float = 0.5,
         timeout: float | None = None,
     ) -> list[Json]:
-        """Wait until none of these is pending; `progress` sees each product whenever it changed."""
+        """Wait until none of these is pending; `progress` gets each product that changed."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         latest: dict[int, Json] = {}
         waiting = set(product_ids)
@@ -146,7 +148,7 @@ class Client:
         return [latest[number] for number in product_ids]
 
     def _look_at(self, product_ids: set[int]) -> Iterator[Json]:
-        """The present state of each: of a few one by one, of many by the pages of their batches."""
+        """The current state of each: of a few one by one, of many by the pages of their batches."""
         left = set(product_ids)
         while left:
             product = self.product(left.pop())
@@ -202,8 +204,8 @@ class Client:
                 refused = ApiError(response, tries)
                 pause = refused.retry_after or pause
                 if refused.is_busy and busy_for < BUSY_WAIT:
-                    tries = 0  # it is there, and has begun nothing
-                    pause *= random.uniform(1, 1.5)  # not all at once
+                    tries = 0  # it works, and has not begun this request
+                    pause *= random.uniform(1, 1.5)  # so that not all clients come back at once
                     busy_for += pause
                 elif tries == self.tries or not refused.passes(pause):
                     raise refused

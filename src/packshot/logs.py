@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, as JSON elsewhere, with what they are about."""
+"""Log lines: text on a terminal, JSON elsewhere, with the request or product they are about."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", 
 _STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
-#: The request or the product that this thread is busy with.
+#: The request or product that this thread works on.
 _about: ContextVar[Fields | None] = ContextVar("about", default=None)
 
 
 def configure(
     stream: TextIO | None = None, level: int = logging.INFO, as_format: Format = "auto"
 ) -> None:
-    """Send everything to `stream` (standard error). Called by the doors; may be called again."""
+    """Send all log lines to `stream` (standard error). May be called again."""
     stream = stream or sys.stderr
     for_people = stream.isatty() if as_format == "auto" else as_format == "text"
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_for_people() if for_people else _for_programs())
-    handler.addFilter(_say_what_it_is_about)
+    handler.addFilter(_add_fields)
     handler.addFilter(_without_style)
     root = logging.getLogger()
     root.handlers = [handler]
@@ -41,13 +41,13 @@ def configure(
 
 
 def begin(**fields: str | int) -> None:
-    """From here on this thread's lines are about this, and nothing else: a request begins."""
+    """Replace the fields of this thread's lines: a request begins."""
     _about.set(fields)
 
 
 @contextmanager
 def about(**fields: str | int) -> Iterator[None]:
-    """Lines written inside carry these fields besides those around."""
+    """Add these fields to the lines logged inside the `with` block."""
     token = _about.set({**(_about.get() or {}), **fields})
     try:
         yield
@@ -55,31 +55,31 @@ def about(**fields: str | int) -> Iterator[None]:
         _about.reset(token)
 
 
-def _say_what_it_is_about(record: logging.LogRecord) -> bool:
+def _add_fields(record: logging.LogRecord) -> bool:
     for name, value in (_about.get() or {}).items():
         setattr(record, name, value)
     return True
 
 
 def _without_style(record: logging.LogRecord) -> bool:
-    """Flask's development server colours its lines for a terminal, wherever they go."""
+    """Flask's development server colours its lines even where no terminal reads them."""
     if record.name == "werkzeug":
         record.msg, record.args = _STYLE.sub("", record.getMessage()), ()
     return True
 
 
 def one_line(text: str) -> str:
-    """With what could begin a line, or steer a terminal, written as its escape."""
+    """Escape characters that could begin a new line or control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def without_values(trace: str) -> str:
-    """A traceback without the row that PostgreSQL quotes when it refuses it."""
+    """Remove the row that PostgreSQL quotes in an error when it refuses it."""
     return _VALUES.sub(r"\1: (not shown)\n", trace)
 
 
 class _ForPeople(logging.Formatter):
-    """One line a record, whatever strangers wrote into it; a traceback is indented below."""
+    """One line for a record, whatever text strangers put into it; a traceback follows, indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return one_line(super().formatMessage(record))

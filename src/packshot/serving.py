@@ -1,4 +1,4 @@
-"""One serving process: the application with its worker, started and drained as it should be."""
+"""One serving process: starts the application with its worker, and drains the worker at the end."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("packshot.serving")
 
-#: The exit code at which gunicorn gives up (`Arbiter.WORKER_BOOT_ERROR`); after any other one it
-#: starts the process again, which is right when only the database is away.
+#: The exit code that makes gunicorn give up (`Arbiter.WORKER_BOOT_ERROR`). After any other code it
+#: starts the process again, which is right when only the database is unreachable.
 GUNICORN_GIVES_UP = 3
 
-#: How often a worker on its own says that it is alive.
+#: Seconds between two signs of life of a stand-alone worker.
 ALIVE_EVERY_SECONDS = 5.0
 
 
 def accept_with_data(server: Any) -> None:
-    """gunicorn's `when_ready`: a connection without a request yet takes no thread (tcp(7)).
+    """gunicorn's `when_ready`: a connection takes no thread before its request comes (tcp(7)).
 
-    It would hold one for five seconds otherwise.
+    Otherwise it would keep one for five seconds.
     """
     for listener in server.LISTENERS:
         if listener.sock.family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
@@ -59,7 +59,7 @@ GUNICORN: dict[str, Any] = {
     "worker_class": "gthread",
     "threads": 16,
     "keepalive": 5,
-    "control_socket_disable": True,  # it would be one file for all gunicorns of a user
+    "control_socket_disable": True,  # by default all gunicorns of a user share one file
     "capture_output": True,
     "logger_class": "packshot.web.gunicorn_log.GunicornLog",
     "errorlog": "-",
@@ -75,8 +75,8 @@ def load_environment(folder: Path | None = None) -> None:
 
 
 @contextmanager
-def ending_in_one_line() -> Iterator[None]:
-    """A start that fails by an error of ours exits with its message in place of a traceback."""
+def exit_with_one_line() -> Iterator[None]:
+    """Exit with the message of a PackshotError, without a traceback."""
     try:
         yield
     except PackshotError as error:
@@ -85,9 +85,9 @@ def ending_in_one_line() -> Iterator[None]:
         raise SystemExit(GUNICORN_GIVES_UP if for_good else 1) from None
 
 
-@ending_in_one_line()
-def open_door() -> Settings:
-    """What every door does first: logs, environment, settings. Exits with one line if it can't."""
+@exit_with_one_line()
+def prepare_process() -> Settings:
+    """What each command does first: logs, environment, settings. Exits with one line on failure."""
     give_large_blocks_back()
     logs.configure()
     load_environment()
@@ -96,13 +96,13 @@ def open_door() -> Settings:
     return settings
 
 
-@ending_in_one_line()
+@exit_with_one_line()
 def create_app(*, with_worker: bool = True) -> APIFlask:
-    """The application on its settings, its tables at head, and its worker attached."""
+    """The application with its settings, up-to-date tables and its worker."""
     from packshot.web import create_app as create_web_app
 
-    settings = open_door()
-    take_no_path_from_headers()
+    settings = prepare_process()
+    ignore_path_headers()
     bring_to_head(settings.database_url)
     services = build(settings)
     app = create_web_app(services, threads=request_threads())
@@ -111,21 +111,21 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
     return app
 
 
-def take_no_path_from_headers() -> None:
-    """From a trusted peer gunicorn takes SCRIPT_NAME as a header (`forwarder_headers`), and a proxy
-    passes on what a stranger sent: any value that is not the path's beginning is a 500."""
+def ignore_path_headers() -> None:
+    """Ignore the header SCRIPT_NAME: gunicorn takes it from trusted peers (`forwarder_headers`), but
+    a proxy passes on what a stranger sent. A value that does not begin the path causes a 500."""
     if (gunicorn := gunicorn_configuration()) is not None:
         gunicorn.set("forwarder_headers", "")
 
 
 def gunicorn_settings() -> dict[str, Any]:
-    """For gunicorn.conf.py: its limits are longer than GRACE_SECONDS, so nothing is cut off."""
+    """For gunicorn.conf.py: timeouts longer than GRACE_SECONDS, so that nothing is cut off."""
     graceful = math.ceil(_grace_seconds()) + 5
     return GUNICORN | {"graceful_timeout": graceful, "timeout": max(60, graceful + 5)}
 
 
 def _grace_seconds() -> float:
-    """Read here before any settings are; a value that can't be used is theirs to refuse."""
+    """Read before the settings are; they refuse a bad value later."""
     name = "GRACE_SECONDS"
     given = os.environ.get(name) or dotenv_values(Path.cwd() / ".env").get(name)
     try:
@@ -148,32 +148,32 @@ def make_worker(services: Services) -> Worker:
         longest_product=longest_product(services.settings),
     )
     services.worker = worker
-    threading.Thread(target=say_how_it_stands, args=(services,), daemon=True).start()
+    threading.Thread(target=log_health, args=(services,), daemon=True).start()
     return worker
 
 
 def longest_product(settings: Settings) -> float:
-    """Seconds until a product seems to hang: two analyses, two tries of its pictures, the rest."""
+    """Seconds until a product counts as hanging: two analyses, its pictures twice, the rest."""
     return max(LONGEST_PRODUCT_SECONDS, 5 * settings.gemini_timeout)
 
 
-def say_how_it_stands(services: Services) -> None:
-    """At the start, beside the work: what is configured oddly, and what does not answer."""
+def log_health(services: Services) -> None:
+    """Log at the start, in the background: doubtful settings, and parts that do not answer."""
     services.enhancer.check()
-    with suppress(PackshotError):  # the report below says why
+    with suppress(PackshotError):  # the health report below gives the reason
         services.shop.mark_storage()
     for note in services.notes():
         log.warning("%s", note)
     for part, problem in services.health().items():
-        if problem and part != "worker":  # it is only just starting
+        if problem and part != "worker":  # it has only just started
             log.warning("%s: %s", part, problem)
 
 
 def attach_worker(services: Services) -> None:
     """Start the worker after the last fork of this process, and drain it before the end.
 
-    Under gunicorn this is done by its hooks, set here on its configuration, so that it works with
-    `--preload` and with any `-c` file; elsewhere the worker starts at once.
+    Under gunicorn, hooks do this. They are set here on its configuration, so that it works with
+    `--preload` and with any `-c` file. Elsewhere the worker starts at once.
     """
     gunicorn = gunicorn_configuration()
     if gunicorn is not None:
@@ -191,8 +191,8 @@ def end(worker: Worker, services: Services) -> None:
 
 
 def request_threads() -> int | None:
-    """How many request threads this process has; None where the server starts as many as it needs,
-    and where they are no threads (gevent) or only one (sync)."""
+    """The number of request threads of this process; None where the server starts as many as it
+    needs, and for gunicorn's worker classes without threads (gevent, sync)."""
     gunicorn = gunicorn_configuration()
     if gunicorn is None or gunicorn.worker_class_str != "gthread":
         return None
@@ -200,7 +200,7 @@ def request_threads() -> int | None:
 
 
 def gunicorn_configuration() -> Any:
-    """The configuration of the gunicorn that is loading the application, if one is."""
+    """The configuration of the gunicorn that is loading the application; None without one."""
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         owner = frame.f_locals.get("self")
@@ -211,7 +211,7 @@ def gunicorn_configuration() -> Any:
 
 
 def hook_into_gunicorn(configuration: Any, services: Services) -> None:
-    """Add ours to whatever hooks the operator's own file has."""
+    """Add our hooks to those of the operator's own file."""
     theirs_init, theirs_exit = configuration.post_worker_init, configuration.worker_exit
     running: list[Worker] = []
 
@@ -232,12 +232,14 @@ def hook_into_gunicorn(configuration: Any, services: Services) -> None:
 
 
 def drain_at_signals(worker: Worker) -> None:
-    """Begin to drain at the signal itself, then do what the server does with it."""
+    """Begin to drain in the signal handler, then call the server's handler."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
-        if before is not signal.SIG_IGN:  # nohup, `&` in a script: the server goes on, so must we
+        if (
+            before is not signal.SIG_IGN
+        ):  # ignored (nohup, `&` in a script): the server goes on, and so does the worker
             signal.signal(number, _draining_handler(worker, before))
 
 
@@ -253,7 +255,7 @@ def _draining_handler(worker: Worker, before: Any) -> Callable[[int, FrameType |
 
 
 def is_reloader_parent() -> bool:
-    """Is this the parent of `flask run --reload`, which only restarts its child?"""
+    """Is this the parent process of `flask run --reload`, which only restarts its child?"""
     import click
     from flask.helpers import get_debug_flag
     from werkzeug.serving import is_running_from_reloader
@@ -273,7 +275,7 @@ def run_development() -> None:
     from flask.helpers import get_debug_flag
     from werkzeug.serving import is_running_from_reloader, run_simple
 
-    settings = open_door()
+    settings = prepare_process()
     reloading = get_debug_flag()
     app = create_app(with_worker=not reloading or is_running_from_reloader())
     run_simple(settings.host, settings.port, app, use_reloader=reloading, threaded=True)
@@ -283,7 +285,7 @@ def run_gunicorn(workers: int = 1) -> None:
     """`packshot serve`: gunicorn on HOST and PORT, configured as `gunicorn.conf.py` does."""
     from gunicorn.app.base import BaseApplication
 
-    settings = open_door()
+    settings = prepare_process()
 
     class Application(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
@@ -298,14 +300,14 @@ def run_gunicorn(workers: int = 1) -> None:
     Application().run()
 
 
-@ending_in_one_line()
+@exit_with_one_line()
 def run_worker(alive: Path | None = None) -> int:
-    """`python -m src.worker`: a worker on its own until SIGTERM or Ctrl-C; the exit code.
+    """`python -m src.worker`: a stand-alone worker until SIGTERM or Ctrl-C; returns the exit code.
 
-    One that hangs ends by itself with 1, so that whoever supervises it starts it anew. `alive` is
-    touched every few seconds while it works, and systemd's watchdog is told.
+    A worker that hangs ends with 1, so that its supervisor starts it again. While it works, the
+    file `alive` is touched every few seconds and systemd's watchdog is notified.
     """
-    settings = open_door()
+    settings = prepare_process()
     bring_to_head(settings.database_url)
     services = build(settings)
     worker = make_worker(services)
@@ -314,50 +316,52 @@ def run_worker(alive: Path | None = None) -> int:
     worker.start()
     broken = watch(worker, alive)
     if broken:
-        log.critical("%s; this process ends, its products come back", broken)
+        log.critical("%s; this process ends, its products go back to the queue", broken)
         give_up_at(settings.grace_seconds + 5)
     end(worker, services)
     return 1 if broken else 0
 
 
 def watch(worker: Worker, alive: Path | None) -> str | None:
-    """Until it is told to stop (None), or is broken (why)."""
+    """Wait until the worker is to stop (None) or hangs (the reason)."""
     told = -math.inf
-    # Polled: the signal may come while this thread has the lock of the event that it sets.
+    # Polled: the signal may come while this thread has the lock of the event that the handler sets.
     while not worker.is_stopping:
         time.sleep(0.2)
         broken = worker.broken()
         if broken and not worker.is_stopping:
             return broken
         if time.monotonic() - told > ALIVE_EVERY_SECONDS:
-            tell_alive(alive)
+            report_alive(alive)
             told = time.monotonic()
     return None
 
 
-def tell_alive(file: Path | None) -> None:
+def report_alive(file: Path | None) -> None:
     if file is not None:
-        with suppress(OSError):  # a full disk is no reason to end
+        with suppress(OSError):  # a full disk does not end the worker
             file.touch()
-    if systemd := os.environ.get("NOTIFY_SOCKET"):  # sd_notify(3); "@" means an abstract name
+    if systemd := os.environ.get(
+        "NOTIFY_SOCKET"
+    ):  # sd_notify(3): a leading "@" stands for an abstract socket name
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, suppress(OSError):
             notify.sendto(b"WATCHDOG=1", re.sub("^@", "\0", systemd))
 
 
 def give_up_at(seconds: float) -> None:
-    """What hangs may hang the orderly end too."""
+    """Exit at the deadline: what hangs may make the orderly end hang too."""
     timer = threading.Timer(seconds, os._exit, [1])
     timer.daemon = True
     timer.start()
 
 
-@ending_in_one_line()
+@exit_with_one_line()
 def run_migrations(back_to: str | None = None) -> int:
-    """`scripts/create_product_images_table.py`: bring the tables to head, say what was done.
+    """`scripts/create_product_images_table.py`: bring the tables up to date, print what was done.
 
-    With `back_to` change them back to an older program's revision.
+    With `back_to`, change them back to an older program's revision.
     """
-    settings = open_door()
+    settings = prepare_process()
     where = shown_url(settings.database_url)
     if back_to is not None:
         go_back(settings.database_url, back_to)

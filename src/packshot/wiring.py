@@ -1,4 +1,4 @@
-"""Settings -> implementations; the only file that asks which one."""
+"""Turns settings into parts; the only module that chooses an implementation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from packshot.work.raw_images import RawImages
 
 #: Threads of one process that use the database besides the products in flight.
 OTHER_THREADS = 12
-#: A receiver of webhooks answers within this (seconds), or is tried again later.
+#: A webhook receiver has this many seconds to answer, or the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 
 
@@ -47,7 +47,7 @@ class WorkerState(Protocol):
 
 @dataclass
 class Services:
-    """Everything one process works with; made once, before or after a fork."""
+    """All parts of one process; made once, before or after a fork."""
 
     settings: Settings
     database: Database
@@ -65,7 +65,7 @@ class Services:
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
-        """Each part's problem in one sentence, naming what to mend; None when it works."""
+        """Each part's problem in one sentence that says what to fix; None when it works."""
         report = {
             "database": _problem(partial(problem_with_tables, self.database)),
             "queue": _problem(self.queue.health),
@@ -77,7 +77,7 @@ class Services:
         return report
 
     def notes(self) -> list[str]:
-        """What works, yet not as one would expect: said at the start and by `/readyz`."""
+        """What works but may surprise: logged at the start and shown by `/readyz`."""
         notes = list(self.enhancer.health().notes)
         if self.settings.simulated:
             notes.append("Gemini is a stand-in: its pictures are samples, its costs are simulated")
@@ -106,7 +106,7 @@ def _problem(check: Callable[[], str | None]) -> str | None:
 
 
 def build(settings: Settings) -> Services:
-    """Choose and connect the parts. Opens nothing: connections and children come at first use."""
+    """Choose and connect the parts. Opens nothing: connections and children start at first use."""
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
@@ -189,7 +189,7 @@ def choose_storage(settings: Settings) -> Storage:
 
 
 def raw_buckets(settings: Settings) -> RawBuckets:
-    """Those of sellers; our own is read through the storage, which knows its keys."""
+    """The sellers' buckets; our own is read through the storage, which checks its keys."""
     names = set(settings.s3_raw_buckets) - {settings.s3_bucket}
     return RawBuckets(sorted(names), settings.aws_region)
 
@@ -218,7 +218,7 @@ def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhan
 
 
 def output_spec(settings: Settings) -> OutputSpec:
-    """What finished pictures are: all pixels that were paid for, else as many as by default."""
+    """The form of finished pictures. With Gemini no pixel that was paid for is lost."""
     aspect = settings.enhanced_image_aspect
     if settings.enhancer_name == "gemini":
         from packshot.enhancers.gemini.sizes import longest_side

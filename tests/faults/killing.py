@@ -17,7 +17,7 @@ from sqlalchemy import event
 from packshot.database.engine import bring_to_head
 from packshot.pictures import imaging
 from packshot.products.intake import NewProduct
-from packshot.serving import make_worker, open_door
+from packshot.serving import make_worker, prepare_process
 from packshot.wiring import Services, build
 
 
@@ -128,7 +128,7 @@ def worker_killed_by(picture: str) -> int:
 
 
 def _work(change: Callable[[Services], Services]) -> int:
-    settings = open_door()
+    settings = prepare_process()
     bring_to_head(settings.database_url)
     worker = make_worker(change(build(settings)))
     signal.signal(signal.SIGTERM, lambda *_: worker.begin_stop())
@@ -141,7 +141,7 @@ def _work(change: Callable[[Services], Services]) -> int:
 
 def create_killed_at(step: str, products: Sequence[NewProduct]) -> int:
     """What the API does for one bulk request."""
-    services = killed_at(step, build(open_door()))
+    services = killed_at(step, build(prepare_process()))
     services.catalog.create(products)
     services.close()
     return 0

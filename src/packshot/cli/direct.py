@@ -9,7 +9,7 @@ import click
 
 from packshot.database.engine import problem_with_tables
 from packshot.errors import PackshotError
-from packshot.serving import open_door
+from packshot.serving import prepare_process
 from packshot.wiring import Services, build
 
 
@@ -17,7 +17,7 @@ from packshot.wiring import Services, build
 def opened() -> Iterator[Services]:
     """The parts that the environment and `.env` name; an error of ours ends in one line."""
     try:
-        services = build(open_door())
+        services = build(prepare_process())
         try:
             if problem := problem_with_tables(services.database):
                 raise click.ClickException(problem)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from packshot.aws import Connection, Resource, code_of
 from packshot.errors import NotConfigured, PackshotError
 from packshot.queues.sqs import sqs_client
-from packshot.serving import open_door
+from packshot.serving import prepare_process
 from packshot.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--update", action="store_true", help="repair attributes that differ")
     parser.add_argument("--name", default=NAME, help=f"the queue's name ({NAME})")
     options = parser.parse_args(arguments)
-    setup = QueueSetup(connect(open_door(), options.name), options.name, options.update)
+    setup = QueueSetup(connect(prepare_process(), options.name), options.name, options.update)
     try:
         url = setup.run()
     except PackshotError as error:

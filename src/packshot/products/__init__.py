@@ -1,1 +1,1 @@
-"""The products of a shop: created, listed, decided, exported, kept tidy."""
+"""Products: intake, lists, review, corrections, export, retention and deletion."""

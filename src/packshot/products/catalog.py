@@ -1,4 +1,4 @@
-"""The products of a shop: what the API and the desk ask of them, a transaction each."""
+"""All that the API and the desk do with products, each call one transaction."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
 
 IDEMPOTENCY_HOURS = 24
-#: Filters whose counts are cached: those looked at last.
+#: The number of filters whose counts are cached: those used last.
 FILTERS_KEPT = 64
 
 
@@ -72,7 +72,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Stats(Counts):
-    """Counts for people, and how full the queue says it is."""
+    """Counts for people, and the depth that the queue reports."""
 
     queue: Depth
 
@@ -102,11 +102,11 @@ class Catalog:
     def create(
         self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None
     ) -> Created:
-        """Create and queue a batch in one transaction, then tell the queue.
+        """Create and queue a batch in one transaction, then send it to the queue.
 
         The same idempotency key and body gives the same answer and creates nothing. Raises
         Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
-        request is still at work.
+        request is still running.
         """
         try:
             try:
@@ -133,7 +133,7 @@ class Catalog:
         with self.database.read() as session:
             return was_answered(session, idempotency)
 
-    # -- look --------------------------------------------------------------------------------
+    # -- read --------------------------------------------------------------------------------
 
     def products(
         self, chosen: Filter = Filter(), *, limit: int = 50, cursor: str | None = None
@@ -186,7 +186,7 @@ class Catalog:
     def facets(self, chosen: Filter = Filter()) -> Facets:
         """The counts a list shows on its filters.
 
-        Now, or a few seconds ago where that takes long, as `stats`.
+        From now, or cached for some seconds where counting takes long, as in `stats`.
         """
         return self._counts.answer(chosen, lambda: self._count_facets(chosen))
 
@@ -195,8 +195,8 @@ class Catalog:
             return count_facets(session, chosen)
 
     def stats(self) -> Stats:
-        """Counts for people, read from the database: now, or a few seconds ago where that takes
-        long (see `slow_answers`)."""
+        """Counts for people, from the database; cached for some seconds where counting takes long
+        (see `slow_answers`)."""
         return self._counts.answer("stats", self._count)
 
     def _count(self) -> Stats:
@@ -268,7 +268,7 @@ class Catalog:
         if_version: int | None = None,
         only_submits: bool = False,
     ) -> ProductView:
-        """Make a pending product no further. Raises as `correct` does."""
+        """Cancel a pending product. Raises the errors of `correct`."""
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
@@ -276,7 +276,7 @@ class Catalog:
             return self._fresh(session, product)
 
     def _fresh(self, session: Session, product: Product) -> ProductView:
-        """As the database has it after what this transaction changed."""
+        """The product as the database has it after the changes of this transaction."""
         session.flush()
         session.refresh(product)
         return view_of(session, product)

@@ -27,26 +27,26 @@ log = logging.getLogger("packshot.deletions")
 
 #: Seconds until the objects of a deleted product are removed again; each pause is twice the last.
 FIRST_PAUSE: Final = 30
-#: Removals in all, the last one more than an hour after the first: whoever had the product in hand
-#: has ended by then, or was let go of (`work.worker.LONGEST_PRODUCT_SECONDS`).
+#: Removals in all, the last one more than an hour after the first. By then any worker that had the
+#: product has ended, or abandoned it (`work.hanging.LONGEST_PRODUCT_SECONDS`).
 REMOVALS: Final = 8
 #: Deletions looked at together.
 PAGE: Final = 200
-#: Up to so many uploads the database looks for each one's name; for more, it gives all addresses
-#: that have a name of this form in them.
+#: Up to this many uploads, the database searches for each name; for more, it returns all addresses
+#: that contain a name of this form.
 FEW: Final = 8
 ANY_NAME: Final = "%________-____-____-____-____________%"
-#: A name that is not in an address as it stands can only be in it encoded: a digit, a letter from
-#: a to f, a hyphen, or a percent sign that was encoded itself.
+#: The beginnings of an encoded character of such a name: a digit, a letter from a to f, a hyphen,
+#: or a percent sign that was encoded itself.
 ENCODED: Final = ("%3", "%6", "%2d", "%2D", "%4", "%25")
 
 
 class Deletions:
-    """The rows go first, in one transaction that also notes which objects are to be removed.
+    """Deletes the rows first, in one transaction that also records which objects to remove.
 
-    From then on a worker that still has the product in hand saves nothing, and removes what it
-    stored meanwhile when it finds out (`leave_nothing`). A worker that was killed does not: so
-    `sweep` removes the objects again until nobody can store one any more.
+    From then on a worker that still works on the product saves nothing, and removes what it stored
+    when it notices (`leave_nothing`). A killed worker does not: so `sweep` removes the objects
+    again until nothing can store one any more.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -56,7 +56,7 @@ class Deletions:
     def delete_product(self, product_id: int) -> None:
         """Delete a product, its pictures, rounds, decisions and objects. Raises NotFound.
 
-        While the storage is away its objects stay, until `sweep` can remove them.
+        While the storage is unreachable the objects stay; `sweep` removes them later.
         """
         with self.database.write() as session:
             product = session.get(Product, product_id, with_for_update=True)
@@ -99,7 +99,7 @@ class Deletions:
     # -- later -------------------------------------------------------------------------------
 
     def sweep(self) -> None:
-        """Remove again what is due. Raises Unavailable; what was not removed stays due."""
+        """Remove again the objects that are due. Raises Unavailable; the rest stays due."""
         while due := self._due():
             for deletion in due:
                 self._remove_objects(deletion)
@@ -121,9 +121,9 @@ class Deletions:
             session.execute(again.values(removals=deletion.removals + 1, not_before=later))
 
     def leave_nothing(self, product_id: int, namespace: str, rounds: int, variants: int) -> None:
-        """Remove what a worker stored of a product it lost, if the product was deleted.
+        """Remove what a worker stored for a product it lost, if the product was deleted.
 
-        One that another worker took over has the same namespace, and keeps its objects.
+        A product that another worker took over has the same namespace and keeps its objects.
         """
         with self.database.read() as session:
             known = session.scalar(select(Product.media_namespace).where(Product.id == product_id))
@@ -160,7 +160,7 @@ def needed_uploads(session: Session, names: Collection[str]) -> set[str]:
 
 
 def _may_name(names: Collection[str]) -> ColumnElement[bool]:
-    """What the database can tell of it: an address that does not match names none of them."""
+    """A condition in SQL: an address that does not match names none of these uploads."""
     written = Product.raw_image
     encoded = [written.contains(each, autoescape=True) for each in ENCODED]
     if len(names) > FEW:

@@ -26,16 +26,16 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     "jsonl": "application/x-ndjson",
 }
 PAGE: Final = 500
-#: What a spreadsheet may take for the beginning of a formula: OWASP's list, full-width and small
+#: What a spreadsheet may read as the beginning of a formula: OWASP's list, full-width and small
 #: forms included (owasp.org/www-community/attacks/CSV_Injection), and the minus sign.
 _FORMULA: Final = r"[=+\-@＝＋－＠﹦﹢﹣﹫\u2212]"
-#: What it may skip before one: blanks, quotes, control and invisible characters.
+#: What it may skip before a formula: blanks, quotes, control and invisible characters.
 _SKIPPED: Final = (
     r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
     r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"
 )
-#: Where a cell begins: at its first character and, for a spreadsheet that splits lines otherwise
-#: than by commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
+#: Where a cell begins: at its first character and, for a spreadsheet that does not split lines at
+#: commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
 _BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|[,;|\t\r\n\v\f])(?={_SKIPPED}{_FORMULA}))")
 
 
@@ -72,7 +72,7 @@ COLUMNS: Final = ("product_id", *(n for n in ApprovedImage.model_fields if n != 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which approved pictures; None asks for nothing. `since`: approved after this moment."""
+    """Which approved pictures; None does not filter. `since`: approved after this moment."""
 
     batch: str | None = None
     category: str | None = None
@@ -80,7 +80,7 @@ class Selection:
     since: datetime | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
-        """Only what is approved now, and as asked for."""
+        """Keep only pictures that are approved now and match."""
         query = query.where(
             ProductImage.status == APPROVED,
             ProductImage.round == Product.round,
@@ -98,7 +98,7 @@ class Selection:
         return query.where(late)
 
     def holds(self, image: ApprovedImage) -> bool:
-        """Is this approved picture asked for?"""
+        """Does this approved picture match?"""
         late = self.since is None or (image.approved_at or NEVER) > self.since
         wanted = (self.batch, self.category, self.sku)
         given = (image.batch_id, image.category, image.sku)
@@ -212,7 +212,7 @@ def _row(product: Product, image: ProductImage, approval: Decision | None) -> Ap
     )
 
 
-def written(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
+def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
     """The rows as text, one line each; CSV begins with the names of its columns."""
     if as_format == "csv":
         yield csv_line(COLUMNS)

@@ -1,4 +1,4 @@
-"""What the operator watches, read from the database: any process tells the same."""
+"""Figures for people and Prometheus, read from the database: every process gives the same."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from packshot.database.types import now
 from packshot.products.spending import products_paid_for, spent_in_all, spent_today
 
 HOUR: Final = 3600
-#: Rounds looked at for the times of the last hour, the latest.
+#: The most rounds read for the times of the last hour, latest first.
 ROUNDS: Final = 5000
 QUANTILES: Final = (0.5, 0.95)
 
@@ -45,10 +45,10 @@ class Times:
 
 @dataclass(frozen=True)
 class Counts:
-    """What people are shown: counts of now, money in US dollars, times in seconds.
+    """What people are shown: current counts, money in US dollars, times in seconds.
 
-    A product that is redone counts again in `products_paid_for`. `spent` holds the calls under
-    way too, as they are expected.
+    A redone product counts again in `products_paid_for`. `spent` includes the calls in flight, at
+    their expected cost.
     """
 
     products: dict[str, int]
@@ -73,11 +73,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Figures(Counts):
-    """What the operator watches besides.
+    """What operators watch besides.
 
     `first_pass` is the share of reviewed products that were approved in the first round that came
-    before a reviewer, None before there is one. `paid` is `spent` without the calls under way:
-    their real cost may be less, and a counter never goes back.
+    before a reviewer, None before there is one. `paid` is `spent` without the calls in flight:
+    their real cost may be less, and a Prometheus counter must never decrease.
     """
 
     failed: dict[str, int]  # error code -> products
@@ -138,7 +138,7 @@ def _lately(session: Session, column: Any) -> int:
 
 
 def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
-    """Whatever queue is used: the rows are the truth."""
+    """From the rows, which are the truth with either queue."""
     free = lease_is_free(lease_seconds)
     waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     oldest = func.min(Product.queued_at).filter(free)
@@ -149,7 +149,7 @@ def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
 
 
 def _first_pass(session: Session) -> float | None:
-    """A product whose reviewer asked for another round was sent back, whatever became of it since.
+    """Products that were sent to another round did not pass at first, whatever happened since.
 
     A round that failed never came before a reviewer.
     """
@@ -180,7 +180,7 @@ def _times(session: Session) -> tuple[dict[str, Times], Times]:
 
 
 def times_of(seconds: Sequence[float]) -> Times:
-    """Quantiles by the nearest rank; none of nothing."""
+    """Quantiles by the nearest rank; empty without values."""
     ranked = sorted(seconds)
     if not ranked:
         return Times(0, {})

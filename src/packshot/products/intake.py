@@ -1,4 +1,4 @@
-"""Products come in: a batch in one transaction, once for each Idempotency-Key."""
+"""Creates a batch of products in one transaction, once for each Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from packshot.products.views import ProductView, new_view, views_of
 class NewProduct:
     """One product as the seller gives it; money in the currency itself, if it is known.
 
-    `submitted_by` is the name of the key it came with: who may see `raw_image` whole.
+    `submitted_by` is the name of the key it came with: only that key sees `raw_image` whole.
     """
 
     category: str
@@ -62,8 +62,8 @@ class Created:
 def _insert_arrays() -> ReturningInsert[int]:
     """For PostgreSQL: each column of the rows is one array.
 
-    As VALUES a thousand rows are 14,000 parameters, and the driver reads the statement, which is
-    as long, anew each time: four tenths of what a request costs.
+    As VALUES, a thousand rows have 14,000 parameters, and the driver parses that long statement
+    again each time: 40 % of the cost of a request.
     """
     arrays = [bindparam(name, type_=ARRAY(PRODUCTS.c[name].type)) for name in OF_ROW]
     columns = [column(name, PRODUCTS.c[name].type) for name in OF_ROW]
@@ -73,7 +73,7 @@ def _insert_arrays() -> ReturningInsert[int]:
     return insert(PRODUCTS).from_select([*OF_ROW, *OF_BATCH], in_order).returning(PRODUCTS.c.id)
 
 
-#: What `create_batch` writes of each row, and what is the same for all of a batch.
+#: The columns that differ from row to row, and those that are the same for a whole batch.
 OF_ROW = (*(each.name for each in fields(NewProduct)), "media_namespace")
 OF_BATCH = ("status", "batch_id", "round", "queued_at", "created_at", "updated_at")
 INSERT_ARRAYS = _insert_arrays()
@@ -135,7 +135,7 @@ def _insert_rows(
 ) -> Sequence[int]:
     """The new ids, in the order of the rows: both databases number rows as they come."""
     if session.get_bind().dialect.name == "sqlite":
-        # Asked for them in order SQLAlchemy would send a thousand statements.
+        # With sort_by_parameter_order SQLAlchemy would send a thousand statements.
         numbered = insert(PRODUCTS).returning(PRODUCTS.c.id)
         given: Any = [row | of_batch for row in rows]
     else:
@@ -145,7 +145,7 @@ def _insert_rows(
 
 
 def _replay(session: Session, idempotency: Idempotency | None) -> Created | None:
-    """The answer given before to this key; or take the key, so that a twin has to wait."""
+    """The earlier answer to this key; else take the key, so that a second request waits."""
     if idempotency is None:
         return None
     known = session.get(IdempotencyKey, (idempotency.who, idempotency.key))
@@ -170,7 +170,7 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
 
 
 def _as_created(view: ProductView) -> ProductView:
-    """The product as the first answer showed it, whatever became of it since."""
+    """The product as the first answer showed it, whatever happened to it since."""
     return new_view(dict(view) | {"updated_at": view.created_at})
 
 

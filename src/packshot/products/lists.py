@@ -1,4 +1,4 @@
-"""Which products a list shows, and how many there are behind each of its filters."""
+"""The products of a list, and the counts beside its filters."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FACETS = 100
 
 @dataclass(frozen=True)
 class Filter:
-    """Products that are as asked for; None asks for nothing.
+    """Which products are asked for; None does not filter.
 
-    With `reason`, those with a picture of the current round that stands rejected for it; with `q`,
-    those whose SKU, name or file name begins so.
+    `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
+    begins with it.
     """
 
     status: str | None = None
@@ -43,7 +43,7 @@ class Filter:
     reason: str | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
-        """Only the products of `query` that are as asked for."""
+        """Keep only the products of `query` that match."""
         for column, wanted in (
             (Product.status, self.status),
             (Product.category, self.category),
@@ -63,8 +63,8 @@ class Filter:
 class Facets:
     """How many products there are by status, category and reason, each within the other filters.
 
-    `reasons` of those decided only; `statuses` are without regard to the reason, which is one of a
-    status.
+    `reasons` counts decided products only; `statuses` ignores the reason filter, because a reason
+    belongs to one status.
     """
 
     statuses: dict[str, int]
@@ -73,7 +73,7 @@ class Facets:
 
 
 def count_facets(session: Session, chosen: Filter) -> Facets:
-    """Each filter's counts are without regard to its own choice."""
+    """The counts of one filter, which ignore its own choice."""
     by_status = replace(chosen, status=None, reason=None).narrow(
         select(Product.status, func.count())
     )
@@ -89,9 +89,9 @@ def count_facets(session: Session, chosen: Filter) -> Facets:
 def list_products(
     session: Session, chosen: Filter, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
-    """A page of products by key and not by offset, and the next page's cursor.
+    """A page of products, by key and not by offset, and the cursor of the next page.
 
-    Newest first; what is searched for comes in the order of what was found.
+    Newest first; results of a search in the order of the terms found.
     """
     if chosen.q is not None:
         return _search(session, chosen, chosen.q, limit, cursor)
@@ -106,7 +106,7 @@ def list_products(
 def _search(
     session: Session, chosen: Filter, q: str, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
-    """The index of terms gives them in order, so a page costs the same however many there are."""
+    """Products found by a term, in the order of the index: every page costs the same."""
     term, other = ProductTerm, aliased(ProductTerm)
     before = exists().where(
         other.product_id == term.product_id, begins_with(other.term, q), other.term < term.term
@@ -127,9 +127,9 @@ def _search(
 
 
 def _stands_rejected() -> ColumnElement[bool]:
-    """The decision rejects a picture of its product's present round, and none since says otherwise.
+    """The decision rejects a picture of the current round, and no later one changes that.
 
-    The same once more without a reason takes none back.
+    Repeating a rejection without a reason keeps the reason.
     """
     later = aliased(Decision)
     superseded = exists().where(
@@ -163,7 +163,7 @@ def _write_cursor(term: str, product_id: int) -> str:
 
 
 def _read_cursor(cursor: str) -> tuple[str, int]:
-    """The term (empty in a list without a search) and the id that the page before ended with."""
+    """The term (empty without a search) and the id at which the last page ended."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = base64.urlsafe_b64decode(padded.encode("ascii")).decode()

@@ -1,4 +1,4 @@
-"""Why a picture is rejected: the reasons a reviewer may give, and the one that is our own."""
+"""Why a picture is rejected: the reasons a reviewer may give, and the one that Packshot gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a restored backup: ids go on above all that were given since the backup was made."""
+"""After a restored backup: moves ids ahead of all that were given since the backup was made."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from packshot.database import ids
 from packshot.database.engine import Database
 from packshot.storage import Storage
 
-#: Below these each product with pictures has a folder named by its id.
+#: Each product with pictures has a folder below these, named by its id.
 FOLDERS: Final = ("normalised/", "enhanced/", "answers/")
-#: Left out above the highest id in the storage: the newest products may have no object yet.
+#: Ids skipped above the highest one in the storage: the newest products may have no object yet.
 SPARE: Final = 10_000
-#: Pictures a product may have in one round, so many ids are left out for each product.
+#: Pictures a product may have in one round: the ids of pictures skipped for each product.
 MOST_PICTURES: Final = 10
 
 
 def continue_ids(database: Database, storage: Storage) -> int:
-    """Move the ids of products and pictures on; return the next product's. Raises Unavailable."""
+    """Move the ids of products and pictures ahead; return the next id. Raises Unavailable."""
     in_storage = highest_in(storage)
     with database.write_rows() as rows:
         given = ids.last_given(rows)

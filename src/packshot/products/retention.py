@@ -1,4 +1,4 @@
-"""Removes objects that are past their time, never an approved picture."""
+"""Removes objects whose retention time is over, never an approved picture."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Row = TypeVar("Row")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
-#: The rows at hand stay as they were found.
+#: Does not reload the rows in memory.
 AS_FOUND: Final = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was, or would be, removed: raw photos of so many products, so many rejected pictures
-    and their bytes."""
+    """What was, or would be, removed: products whose raw photos went, rejected pictures and their
+    bytes."""
 
     raw_photos: int
     rejected: int
@@ -40,8 +40,8 @@ class Retention:
     after its rejection a picture; None: never.
 
     A row is marked first and its objects are removed after the commit, so a reviewer never
-    approves what is being removed. That they are gone is noted last: what a crash left in between
-    the next run removes, whenever that is.
+    approves what is being removed. That they are gone is recorded last, so the next run
+    removes what a crash left behind.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Retention:
         return Pruned(raw or 0, rejected, in_bytes or 0)
 
     def prune(self) -> Pruned:
-        """Remove what is past its time; return what was removed."""
+        """Remove everything whose retention time is over; return what was removed."""
         self._finish_last_run()
         raw = rejected = in_bytes = 0
         while products := self._mark_raw():
@@ -134,7 +134,7 @@ class Retention:
         return images
 
     def _finish_last_run(self) -> None:
-        """What was marked and not noted as deleted: a run that died may have left the objects."""
+        """Remove what was marked but not recorded as deleted: a run that died may have left it."""
         while products := self._page(select(Product).where(_is_marked()).order_by(Product.id)):
             self._remove_raw(products)
         rejected = (
@@ -150,7 +150,7 @@ class Retention:
             return session.scalars(rows.limit(PAGE)).all()
 
     def _remove_raw(self, products: Sequence[Product]) -> None:
-        """Of these, without those that were sent to work again since they were marked."""
+        """Leave out products that were queued again after they were marked."""
         ids = [product.id for product in products]
         products = self._page(select(Product).where(Product.id.in_(ids), _is_marked()))
         copies = [
@@ -168,7 +168,7 @@ class Retention:
         self._note(update(ProductImage).where(ProductImage.id.in_(ids)).values(deleted_at=now()))
 
     def _own_keys(self, images: Sequence[ProductImage]) -> list[str]:
-        """Where these pictures lie. A row that names another object does not own that."""
+        """The keys of these pictures. A row that names another object does not own it."""
         of_products = select(Product.id, Product.media_namespace).where(
             Product.id.in_({image.product_id for image in images})
         )
@@ -181,7 +181,9 @@ class Retention:
             if own and own == image.object_key:
                 keys.append(own)
             else:
-                log.warning("picture %d: %s is not its own and stays", image.id, image.object_key)
+                log.warning(
+                    "picture %d: the object %s is not its own and stays", image.id, image.object_key
+                )
         return keys
 
     def _note(self, deleted: Update) -> None:
@@ -204,7 +206,7 @@ class Retention:
 
 
 def _is_marked() -> ColumnElement[bool]:
-    """Its raw photo is to be removed; not while it waits for work, or may be sent to work again."""
+    """Is its raw photo marked for removal? Not while the product waits, or may be queued again."""
     return and_(
         Product.raw_removed_at.is_not(None),
         Product.raw_deleted_at.is_(None),

@@ -28,7 +28,7 @@ from packshot.webhooks.outbox import Outbox
 
 @dataclass(frozen=True)
 class Verdict:
-    """What somebody says of a picture or a product, and why."""
+    """A decision on a picture or a product: who, what and why."""
 
     status: str
     who: str
@@ -79,18 +79,18 @@ def review_product(
 
 
 def check_is_own(product: Product, who: str, only_submits: bool) -> None:
-    """A key that only submits changes what it created itself. Raises NotAllowed."""
+    """Let a key that only submits change only what it created itself. Raises NotAllowed."""
     if only_submits and product.submitted_by != who:
         raise NotAllowed(
-            f"product {product.id} did not come with this key: only a key with the scope review"
+            f"product {product.id} was submitted with another key: only one with the scope review"
             " may change it"
         )
 
 
 def check_may_redo(session: Session, product: Product, who: str) -> None:
-    """May a key that only submits redo this? What it created itself, while nobody decided on it.
+    """Refuse a key that only submits, except for what it submitted and nobody has decided on.
 
-    A redo spends money, and takes back what was decided. Raises NotAllowed.
+    A redo spends money and undoes decisions. Raises NotAllowed.
     """
     check_is_own(product, who, True)
     decided = any(image.status != PENDING for image in _images(session, product))
@@ -146,7 +146,7 @@ def _close_round(session: Session, product: Product, who: str) -> None:
 
 
 def _settle(session: Session, product: Product, outbox: Outbox) -> None:
-    """The product's status follows from those of its current round's pictures."""
+    """Set the product's status from those of its current round's pictures."""
     before = product.status
     product.move(status_of([image.status for image in _images(session, product)]))
     product.touch()
@@ -250,7 +250,7 @@ def _removed(product: Product) -> Conflict:
 
 
 def _queue(product: Product) -> None:
-    """Put the product (again) in the line of those who wait for work."""
+    """Put the product into the queue."""
     product.move(PENDING)
     product.queued_at = now()
     product.sent_at = product.not_before = None

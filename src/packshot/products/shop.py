@@ -1,7 +1,7 @@
-"""Tells this shop from another one that uses the same queue or storage by mistake.
+"""Detects another shop that uses the same queue or storage by mistake.
 
-Each database has a random id of its own. Messages carry it beside the product's id, and the storage
-has it in an object.
+Each database has a random id. Messages carry it beside the product's id, and one object of the
+storage contains it.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from packshot.storage import Storage
 
 log = logging.getLogger("packshot.shop")
 
-#: The object that says whose storage it is. No picture lies there, and `/media` does not show it.
+#: The object with the id of the shop that owns the storage. `/media` does not show it.
 MARK: Final = "packshot/shop"
-#: Messages of another shop are logged and written down this often, at most.
-TELL_EVERY_SECONDS: Final = 60.0
-#: The storage's mark is looked at again after this long.
+#: Seconds between two log lines, and two records, of another shop's messages.
+REPORT_EVERY_SECONDS: Final = 60.0
+#: Seconds after which the storage's mark is read again.
 LOOK_EVERY_SECONDS: Final = 300.0
-#: A stranger who was not seen for this long has gone.
+#: Another shop that was not seen for this long counts as gone.
 GONE_AFTER: Final = timedelta(hours=1)
 
-#: By part: the setting that says where it is.
+#: By part: the setting with its address.
 SHARED: Final = {"queue": "SQS_QUEUE_URL", "storage": "S3_BUCKET or MEDIA_DIR"}
 
 
 class ShopMark:
-    """The id of this process's database, and which other shops were met. Safe between threads."""
+    """The id of this process's database, and the other shops that were seen. Thread-safe."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ShopMark:
     ) -> None:
         self.database, self.storage, self.clock = database, storage, clock
         self._id: str | None = None
-        self._told_at: dict[str, float] = {}
+        self._reported_at: dict[str, float] = {}
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
@@ -74,7 +74,7 @@ class ShopMark:
         return made
 
     def become_another(self) -> str:
-        """Give this database, a copy of another one, an id of its own; return it."""
+        """Give this database, a copy of another one, a new id; return it."""
         self.id()
         self._id = str(uuid.uuid4())
         with self.database.write() as session:
@@ -84,8 +84,8 @@ class ShopMark:
     # -- strangers -----------------------------------------------------------------------------
 
     def found_in_queue(self, other: str) -> None:
-        """A message of another shop came from the queue, and went back as it was."""
-        self._tell("queue", other)
+        """A message of another shop came from the queue, and was returned unchanged."""
+        self._report("queue", other)
 
     def mark_storage(self) -> None:
         """Write this shop's id into the storage, unless there is one. Raises Unavailable."""
@@ -98,19 +98,19 @@ class ShopMark:
         except NotFound:
             return
         if other != self.id():
-            self._tell("storage", other)
+            self._report("storage", other)
         elif "storage" in self._strangers():
-            self._write_down({"storage": None})
+            self._record({"storage": None})
 
-    def _tell(self, part: str, other: str) -> None:
+    def _report(self, part: str, other: str) -> None:
         with self._lock:
-            if self.clock() - self._told_at.get(part, float("-inf")) < TELL_EVERY_SECONDS:
+            if self.clock() - self._reported_at.get(part, float("-inf")) < REPORT_EVERY_SECONDS:
                 return
-            self._told_at[part] = self.clock()
+            self._reported_at[part] = self.clock()
         log.warning("%s", self._sentence(part, other))
-        self._write_down({part: {"shop": other, "at": datetime.now(UTC).isoformat()}})
+        self._record({part: {"shop": other, "at": datetime.now(UTC).isoformat()}})
 
-    def _write_down(self, found: Mapping[str, dict[str, str] | None]) -> None:
+    def _record(self, found: Mapping[str, dict[str, str] | None]) -> None:
         self.id()
         with self.database.write() as session:
             shop = session.get_one(Shop, 1, with_for_update=True)
@@ -135,7 +135,7 @@ class ShopMark:
                 self._looked_at = self.clock()
                 self._look_at_storage()
             strangers = self._strangers()
-        except (PackshotError, SQLAlchemyError):  # the health report says why
+        except (PackshotError, SQLAlchemyError):  # the health report gives the reason
             return []
         since = datetime.now(UTC) - GONE_AFTER
         return [

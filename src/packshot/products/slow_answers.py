@@ -1,4 +1,4 @@
-"""Answers that take long are cached for as long as their cost deserves."""
+"""Caches answers that take long, for a multiple of the time they took."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 #: An answer that took less (seconds) is not cached.
 QUICK: Final = 0.25
-#: One that took more is cached for so many times what it took: at most 5 % of a core.
+#: A slower one is cached for this multiple of its time, so it costs at most 5 % of a core.
 TIMES: Final = 20.0
 
 
@@ -25,7 +25,7 @@ class _Answer:
 
 
 class SlowAnswers:
-    """A cache of the `kept` answers asked for last; one is worked out at a time."""
+    """A cache of the `kept` answers used last; computes one answer at a time."""
 
     def __init__(self, kept: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,7 +33,7 @@ class SlowAnswers:
         self._cache: TLRUCache[Hashable, _Answer] = TLRUCache(kept, ttu=_until, timer=clock)
 
     def answer(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """What `ask` answers now, or answered a while ago. Raises what it raises."""
+        """What `ask` returns, now or from the cache. Raises what it raises."""
         with self._lock:
             known = self._cache.get(key)
             if known is None:

@@ -12,12 +12,12 @@ from packshot.database.types import now
 
 
 def spent_in_all(session: Session) -> Decimal:
-    """US dollars so far, by all processes; calls under way as they are expected."""
+    """US dollars so far, by all processes; calls in flight at their expected cost."""
     return Decimal(str(session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))))
 
 
 def spent_today(session: Session) -> Decimal:
-    """US dollars since midnight UTC, by all processes; calls under way as they are expected."""
+    """US dollars since midnight UTC, by all processes; calls in flight at their expected cost."""
     moment = session.execute(select(now())).scalar_one()
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
@@ -25,9 +25,9 @@ def spent_today(session: Session) -> Decimal:
 
 
 def products_paid_for(session: Session) -> int:
-    """Products that were paid for, a redo counted anew: each time there is one analysis.
+    """Products that were paid for, a redo counted again: each round has one analysis.
 
-    An index alone answers it; distinct products would take seconds at a million.
+    An index alone answers this; distinct products would take seconds at a million.
     """
     analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
     return session.scalar(analyses) or 0

@@ -1,4 +1,4 @@
-"""What a product is found by, and how a search is written: from the beginning of a term."""
+"""The search terms of a product; a search finds terms by their beginning."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from packshot.database.models import Product, ProductTerm
 #: The fields whose beginnings are searched.
 SEARCHED: Final = ("sku", "name", "filename")
 LONGEST: Final = 255
-#: Sorts behind every other character.
+#: Sorts after every other character.
 LAST: Final = chr(0x10FFFF)
 
 
 def search_term(text: str) -> str:
-    """As it is stored and looked for: without regard to case."""
+    """The form in which a term is stored and searched: without case."""
     return text.casefold()[:LONGEST]
 
 
 def terms_of(product_id: int, values: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """The rows for a product with these values, each term once."""
+    """The rows of a product with these values, each term once."""
     terms = {search_term(values[name]) for name in SEARCHED if values.get(name)}
     return ({"term": term, "product_id": product_id} for term in sorted(terms))
 
 
 def write_terms(session: Session, product: Product) -> None:
-    """After a correction: the product is found by what it is called now."""
+    """Replace the terms of a product after a correction."""
     session.execute(delete(ProductTerm).where(ProductTerm.product_id == product.id))
     values = {name: getattr(product, name) for name in SEARCHED}
     if rows := list(terms_of(product.id, values)):

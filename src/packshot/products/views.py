@@ -1,4 +1,4 @@
-"""Products as the outside sees them: the answers of the API, the desk, webhooks and exports."""
+"""Products as the API, the desk and exports show them, built from the rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ImageStatus = Literal["pending", "approved", "rejected"]
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """12 digits survive in a double; whole amounts go out as the document writes them, 45000."""
+    """A double keeps 12 digits; whole amounts are written as in the document: 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -44,7 +44,7 @@ AmountOut = Annotated[
 
 
 class Out(BaseModel):
-    """Something the API answers."""
+    """A part of an answer of the API."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -126,13 +126,13 @@ class ProductOut(SellerFields):
 
 
 class ProductView(ProductOut):
-    """A product's answer before it is known who asks, with what is not shown to everyone."""
+    """A product with the fields that not every caller sees."""
 
     submitted_by: str | None = None
 
 
 class DecisionOut(Out):
-    """One line of the audit: who decided what, when and why."""
+    """One decision of the audit: who, what, when and why."""
 
     id: int
     image_id: int
@@ -162,7 +162,7 @@ class LastDecisionOut(Out):
 
 
 class CorrectionOut(Out):
-    """One correction: who changed what, when. `changes` holds what each field was and is now."""
+    """One correction: who changed what, when. `changes` has each field's value before and after."""
 
     id: int
     changes: dict[str, list[Any]]
@@ -171,7 +171,7 @@ class CorrectionOut(Out):
 
 
 class RoundOut(Out):
-    """One run of variants: what the reviewer asked for, and what the enhancer read off."""
+    """One run of variants: what the reviewer asked for, and what the enhancer saw."""
 
     number: int
     wanted: int
@@ -184,7 +184,7 @@ class RoundOut(Out):
 
 
 def columns_of(row: Base, answer: type[BaseModel]) -> dict[str, Any]:
-    """The values of the row's columns that the answer has too, by their common names."""
+    """The row's columns that have the same name in the answer, with their values."""
     names = answer.model_fields.keys() & row.__table__.columns.keys()
     return {name: getattr(row, name) for name in names}
 
@@ -227,7 +227,7 @@ def new_view(row: Mapping[str, Any]) -> ProductView:
     return ProductView.model_validate(given | AT_FIRST)
 
 
-#: What is true of every product that was just created.
+#: The fields that are the same for every new product.
 AT_FIRST: Final[dict[str, Any]] = {
     "status": PENDING,
     "version": 1,
@@ -279,7 +279,7 @@ def _refusals(this_round: Round | None) -> str | None:
 
 
 def _normalised(product: Product, this_round: Round | None) -> NormalisedOut | None:
-    """The normalised copy is there once anything was read off it."""
+    """The normalised copy; it exists once there is an analysis."""
     started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
     if product.media_namespace is None or not started or product.raw_removed_at is not None:
         return None
@@ -292,7 +292,7 @@ def media_url(key: str) -> str:
 
 
 def previews(key: str) -> dict[int, str]:
-    """Where the previews of a picture are, by their sides in pixels."""
+    """The addresses of a picture's previews, by their sides in pixels."""
     return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
 
 

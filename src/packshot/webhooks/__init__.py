@@ -1,1 +1,1 @@
-"""Events of products, written down and delivered."""
+"""Webhooks: records events of products and delivers them."""

@@ -24,9 +24,9 @@ log = logging.getLogger("packshot.webhooks")
 #: Seconds from one attempt to the next, as the Standard Webhooks specification recommends
 #: (github.com/standard-webhooks/standard-webhooks, "Deliverability and reliability").
 PAUSES: Final = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-#: An attempt is over well within this; when its process dies, the next one comes after it.
+#: Every attempt ends within this; if its process dies, the next attempt comes after it.
 ATTEMPT_SECONDS: Final = 60
-#: Deliveries to one receiver before the others have their turn.
+#: Deliveries to one receiver before the next receiver's turn.
 AT_ONCE: Final = 100
 KEPT_DAYS: Final = 30
 
@@ -52,7 +52,7 @@ class DeliveryView:
 class Webhooks:
     """Sends what is due. Any number of processes may share the work; each event may come twice,
     with the same `webhook-id`. `secrets` are `whsec_...`: the first and, while one is being
-    replaced, the others sign too."""
+    replaced, the others too."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Webhooks:
         return sum(self._deliver_to(url, enough) for url in self.urls)
 
     def _deliver_to(self, url: str, enough: Callable[[], bool]) -> int:
-        """One that fails ends this receiver's turn: it is probably away, the rest can wait."""
+        """A failure ends this receiver's turn: it is probably unreachable, so the rest waits."""
         delivered = 0
         for delivery in self._due(url):
             if enough():
@@ -104,7 +104,7 @@ class Webhooks:
             ).all()
 
     def _take(self, delivery: Delivery) -> bool:
-        """By compare-and-set: the attempt counts from here on, and is nobody else's for now."""
+        """Claim the attempt by compare-and-set: it counts now, and no other process makes it."""
         with self.database.write() as session:
             result = session.execute(
                 update(Delivery)
@@ -144,7 +144,7 @@ class Webhooks:
         with self.database.write() as session:
             session.execute(update(Delivery).where(Delivery.id == delivery.id).values(**values))
 
-    # -- look after ----------------------------------------------------------------------------
+    # -- operate ----------------------------------------------------------------------------
 
     def latest(self, limit: int = 20) -> list[DeliveryView]:
         """The latest events, newest first."""
@@ -155,7 +155,7 @@ class Webhooks:
     def replay(self, *, product_id: int | None = None, since_hours: float | None = None) -> int:
         """Send again: all events of a product, or of the last hours, or all that were given up.
 
-        Returns how many. They keep their `webhook-id`, so a receiver knows them again.
+        Returns how many. They keep their `webhook-id`, so a receiver recognises them.
         """
         chosen: list[ColumnElement[bool]] = [Delivery.url.in_(self.urls)]
         if product_id is not None:
@@ -173,7 +173,7 @@ class Webhooks:
             return cast("CursorResult[Any]", result).rowcount
 
     def forget_old(self) -> None:
-        """Remove what was delivered, given up, or is for nobody any more, after 30 days."""
+        """Remove what was delivered, given up, or has no receiver any more, after 30 days."""
         over = or_(Delivery.not_before.is_(None), Delivery.url.not_in(self.urls))
         old = Delivery.created_at < now(-KEPT_DAYS * 86_400)
         with self.database.write() as session:

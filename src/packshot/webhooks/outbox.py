@@ -1,4 +1,4 @@
-"""What became of products, written down for the webhooks in the transaction that changed them."""
+"""Records events for webhooks in the transaction that changes a product."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from sqlalchemy.orm import Session
 from packshot.database.models import APPROVED, FAILED, PENDING_REVIEW, REJECTED, Delivery, Product
 from packshot.database.types import now
 
-#: What a product's new status is called in an event; `pending` is no news to anyone.
+#: The event for each new status of a product; `pending` causes none.
 EVENTS: Final = {
     PENDING_REVIEW: "product.ready",
     FAILED: "product.failed",
     APPROVED: "product.reviewed",
     REJECTED: "product.reviewed",
 }
-#: Events stay thin (the Standard Webhooks specification asks for less than 20 KB).
+#: Events stay small (the Standard Webhooks specification asks for less than 20 KB).
 LONGEST_ERROR: Final = 500
 
 
 class Outbox:
-    """Events for these receivers; without any, nothing is written."""
+    """Records events for these receivers; without receivers, nothing is written."""
 
     def __init__(self, urls: Sequence[str] = ()) -> None:
         self.urls = tuple(urls)
 
     def add(self, session: Session, product_id: int) -> None:
-        """Tell every receiver how the product stands now: after the change, before the commit."""
+        """Record the product's status for every receiver: after the change, before the commit."""
         if not self.urls:
             return
         product = session.get_one(Product, product_id, populate_existing=True)
@@ -56,7 +56,7 @@ class Outbox:
 
 
 def _event(event: str, product: Product) -> dict[str, object]:
-    """Only what says where to look: the API has the rest. No raw_image, which may be signed."""
+    """The event's content: only what identifies the product. No raw_image, which may be signed."""
     data: dict[str, object] = {
         "id": product.id,
         "status": product.status,

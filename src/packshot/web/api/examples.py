@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.products.export import ApprovedImage, written
+from packshot.products.export import ApprovedImage, write_lines
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
@@ -269,8 +269,8 @@ _APPROVED: Final = ApprovedImage(
     approved_by="asha",
     approved_at=DECIDED_AT,
 )
-CSV: Final = "".join(written(iter([_APPROVED]), "csv"))
-JSON_LINES: Final = "".join(written(iter([_APPROVED]), "jsonl"))
+CSV: Final = "".join(write_lines(iter([_APPROVED]), "csv"))
+JSON_LINES: Final = "".join(write_lines(iter([_APPROVED]), "jsonl"))
 METRICS: Final = """\
 # HELP packshot_queue_oldest_seconds Age of the oldest waiting
 # TYPE packshot_queue_oldest_seconds gauge

@@ -16,7 +16,7 @@ from packshot.products.export import (
     Selection,
     approved_groups,
     approved_images,
-    written,
+    write_lines,
 )
 from packshot.products.export_names import Template
 from packshot.products.export_zip import zip_pieces
@@ -54,7 +54,7 @@ def export_approved(query: ExportQuery) -> Response:
     chosen = query.as_selection()
     if query.format == "zip":
         return _sent(_zip(chosen, query.names), "application/zip", "zip")
-    lines = written(approved_images(services().database, chosen), query.format)
+    lines = write_lines(approved_images(services().database, chosen), query.format)
     first = next(lines, "")  # an error comes here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
