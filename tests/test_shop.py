@@ -244,5 +244,5 @@ def test_a_copy_becomes_a_shop_of_its_own(
     output = CliRunner().invoke(main, ["restored", "--copy"]).output
     now = mark_of(database, tmp_path / "media").id()
     assert now != before
-    assert f"This database is the shop {now} now." in output
+    assert f"This database has the new shop id {now}." in output
     database.close()

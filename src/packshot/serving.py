@@ -112,7 +112,7 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
 
 
 def ignore_path_headers() -> None:
-    """Ignore the header SCRIPT_NAME: gunicorn takes it from trusted peers (`forwarder_headers`), but
+    """Ignore the header SCRIPT_NAME: gunicorn takes it from trusted peers (`forwarder_headers`) and
     a proxy passes on what a stranger sent. A value that does not begin the path causes a 500."""
     if (gunicorn := gunicorn_configuration()) is not None:
         gunicorn.set("forwarder_headers", "")

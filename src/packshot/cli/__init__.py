@@ -10,22 +10,25 @@ import packshot
 
 #: command -> (module, one line of help); the help needs no import, so `--help` is instant.
 COMMANDS = {
-    "demo": ("demo", "Show it all at work on sample photos, with no account and no key."),
+    "demo": ("demo", "Show everything on sample photos, without an account or a key."),
     "serve": ("run", "Serve the API and the desk, with a worker in each process."),
-    "worker": ("run", "Run a worker on its own."),
+    "worker": ("run", "Run a stand-alone worker."),
     "migrate": ("run", "Create the tables, or bring them up to date."),
     "upload": ("upload", "Upload photos, a folder or a CSV, and create their products."),
-    "status": ("status", "Show what waits, what is done and what it cost."),
+    "status": ("status", "Show what is waiting, what is done and what it cost."),
     "export": ("export", "Write what is approved to a CSV or JSON-lines file."),
     "retry": ("retry", "Try failed products again."),
     "enhance": ("enhance", "Enhance photos or folders of them; needs no server."),
-    "estimate": ("estimate", "Price a batch before sending it."),
+    "estimate": ("estimate", "Estimate the cost of a batch before sending it."),
     "cutout-model": ("cutout_model", "Fetch the local enhancer's cut-out network, once."),
-    "check": ("check", "Try every configured part, and say what to mend."),
-    "redrive": ("redrive", "Send the messages of the dead-letter queue back to work."),
+    "check": ("check", "Try every configured part, and say what to fix."),
+    "redrive": ("redrive", "Send the messages of the dead-letter queue to the queue again."),
     "key": ("key", "Make an API key for API_KEYS."),
-    "prune": ("prune", "Remove raw and rejected pictures that are past their time."),
-    "restored": ("restored", "Have a restored database give no id twice."),
+    "prune": ("prune", "Remove raw and rejected pictures whose retention time is over."),
+    "restored": (
+        "restored",
+        "Prepare a restored database, so that it gives no id twice.",
+    ),
     "webhooks": ("webhooks", "List webhook deliveries, send them again, make a secret."),
 }
 

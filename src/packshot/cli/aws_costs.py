@@ -11,17 +11,17 @@ SQS_MILLION_REQUESTS: Final = Decimal("0.40")
 S3_THOUSAND_WRITES: Final = Decimal("0.005")
 S3_GIGABYTE_MONTH: Final = Decimal("0.023")
 
-#: Send, receive, one heartbeat, delete: of one that comes alone.
+#: Send, receive, one heartbeat, delete: for a product that comes alone.
 REQUESTS_EACH: Final = 4
 #: The copy and each picture, with two previews.
 OBJECTS_OF_A_PICTURE: Final = 3
-#: Of an enhanced picture; copies and previews take about as much again.
+#: Bytes of an enhanced picture; copies and previews take about as much again.
 PICTURE_MEGABYTES: Final = Decimal("0.5")
 
 
 @dataclass(frozen=True)
 class AwsCost:
-    """US dollars: for the requests of some products, and for each month their objects are kept."""
+    """US dollars for the requests of some products, and for each month of their objects."""
 
     sqs: Decimal
     s3_writes: Decimal

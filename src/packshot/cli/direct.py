@@ -1,4 +1,4 @@
-"""For commands that work on the database and the storage themselves, without a server."""
+"""For commands that use the database and the storage directly, without a server."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from packshot.wiring import Services, build
 
 
 @contextmanager
-def opened() -> Iterator[Services]:
-    """The parts that the environment and `.env` name; an error of ours ends in one line."""
+def open_services() -> Iterator[Services]:
+    """The parts that the environment and `.env` name. A PackshotError ends in one line."""
     try:
         services = build(prepare_process())
         try:

@@ -1,4 +1,4 @@
-"""`packshot enhance`: photos enhanced here and now, each shown beside its original."""
+"""`packshot enhance`: enhances photos without a server, each shown beside its original."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
 
 SHEET_HEIGHT = 720
-OWN_FOLDER = "enhanced"  # in a folder of photos, where --out names no other
+OWN_FOLDER = "enhanced"  # the default folder of results, inside a folder of photos
 
 
 @dataclass(frozen=True)
 class Job:
-    """One photo, and the file that shows it beside its variants; they are written next to it."""
+    """One photo, and the file that shows it beside its variants, which are written next to it."""
 
     photo: Path
     target: Path
@@ -41,7 +41,7 @@ class Job:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A folder, or for one photo a file; default: beside the photo, `enhanced` in a folder.",
+    help="A folder, or a file for one photo; default: beside the photo, `enhanced` in a folder.",
 )
 @click.option("--category", default="product", show_default=True, help="What it is.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
@@ -69,7 +69,7 @@ def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: boo
     raise SystemExit(0 if all_well else 1)
 
 
-# ---- which photos, and where to
+# ---- which photos, and where the results go
 
 
 def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job]:
@@ -91,7 +91,7 @@ def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job
 
 
 def _photos_of(file: Path, console: Console) -> list[Path]:
-    """The file itself; of a folder what is a photo by its content or by its name."""
+    """The file itself; of a folder, the files that are photos by content or by name."""
     if not file.is_dir():
         return [file]
     files = sorted(path for path in file.iterdir() if path.is_file())
@@ -110,7 +110,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _names(photos: Sequence[Path]) -> list[str]:
-    """The photos' own names; with their ending, then a number, where two would be the same."""
+    """The photos' names; with their ending, then a number, where two would be the same."""
     stems = Counter(photo.stem for photo in photos)
     names, taken = [], set[str]()
     for photo in photos:
@@ -128,7 +128,7 @@ def _beside(photo: Path, given: Path) -> Path:
 
 
 def _one_target(out: Path | None, default: Path) -> Path:
-    """A file as named; a folder, also one that is yet to be made (it has no ending)."""
+    """The file that `--out` names, or one in the folder that it names (no ending)."""
     if out is None:
         return default
     return out / default.name if out.is_dir() or not out.suffix else out
@@ -163,7 +163,7 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
 
 
 def _enhance_all(jobs: Sequence[Job], category: str, settings: Settings, console: Console) -> bool:
-    """Photo after photo; one that fails is named, and the next is taken up."""
+    """Enhance photo after photo; a failure is printed, and the next photo follows."""
     from packshot.wiring import choose_enhancer
 
     pixels = Pixels(settings.pixel_processes)
@@ -268,7 +268,7 @@ def _words(error: OSError) -> str:
 
 
 class NoLedger:
-    """Photos at the command line are not kept in any database."""
+    """Nothing to record: photos of the command line are in no database."""
 
     def call(
         self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None

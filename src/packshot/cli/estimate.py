@@ -27,7 +27,7 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted. SQS and S3 at the list prices of us-east-1, for who uses them.
+    not counted. SQS and S3 are at the list prices of us-east-1.
     """
     load_environment()
     try:
@@ -40,7 +40,7 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(result) | {"aws": asdict(aws)}, default=str))
     else:
-        click.echo(f"{_told(result)}\n{_told_of_aws(aws)}")
+        click.echo(f"{_print(result)}\n{_print_aws(aws)}")
 
 
 def _count(products: str) -> int:
@@ -51,7 +51,7 @@ def _count(products: str) -> int:
     return len(read_rows([Path(products)], {}))
 
 
-def _told(result: Estimate) -> str:
+def _print(result: Estimate) -> str:
     lines = [f"{result.products:,} products, {result.pictures:,} pictures"]
     for name, dollars in (
         ("one analysis", result.analysis),
@@ -63,7 +63,7 @@ def _told(result: Estimate) -> str:
     return "\n".join([*lines, *result.notes])
 
 
-def _told_of_aws(cost: AwsCost) -> str:
+def _print_aws(cost: AwsCost) -> str:
     requests = _dollars(cost.sqs + cost.s3_writes)
     return (
         f"With SQS and S3: {requests} for requests, {_dollars(cost.s3_month)} a month for objects."

@@ -32,7 +32,7 @@ from packshot.client import Client
 def export(as_format: str, output: Path | None, client: Client, **given: str | None) -> None:
     """Write one line for each approved picture, or a ZIP of them under the shop's own names.
 
-    A file appears only when it is whole.
+    The file appears only when it is complete.
     """
     if as_format == "zip" and output is None:
         raise click.UsageError("a ZIP goes into a file: add -o FILE.zip")

@@ -26,12 +26,12 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
         "--key", envvar="PACKSHOT_API_KEY", help="An API key, when the server asks for one."
     )
     @functools.wraps(command)
-    def connected(*args: Any, url: str, key: str | None, **options: Any) -> Any:
+    def run(*args: Any, url: str, key: str | None, **options: Any) -> Any:
         try:
             return command(*args, client=Client(url, key), **options)
         except ApiError as error:
             raise click.ClickException(error.message) from error
-        except OSError as error:  # a file's: urllib3 makes the network's its own
+        except OSError as error:  # of a file: urllib3 raises network errors as its own types
             named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(named) from error
         except urllib3.exceptions.HTTPError as error:
@@ -40,4 +40,4 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
                 " Start it with `packshot serve`, or name another with --url"
             ) from error
 
-    return connected
+    return run

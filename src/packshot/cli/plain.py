@@ -1,4 +1,4 @@
-"""Text of strangers on a terminal: as text, neither as rich's markup nor as commands."""
+"""Prints strangers' text on a terminal as text, never as rich's markup or escape sequences."""
 
 from __future__ import annotations
 

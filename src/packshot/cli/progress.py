@@ -1,4 +1,4 @@
-"""Progress for people: bars on a terminal, a line now and then elsewhere."""
+"""Progress for people: bars on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bar(console: Console) -> Progress:
 
 
 def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) -> list[Json]:
-    """Wait for these products, a bar counting every picture as it is made."""
+    """Wait for these products; a bar counts the pictures that are made."""
     made: dict[int, int] = {}
     with bar(console) as progress:
         task = progress.add_task("Pictures", total=None, note="")
@@ -42,8 +42,8 @@ def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) 
                 task, completed=sum(made.values()), total=_total(totals), note=_note(product)
             )
             if settled and not console.is_terminal:
-                told = f"{product['status']}, {counted(images, 'picture')}"
-                console.print(f"  product {product['id']}: {told}")
+                state = f"{product['status']}, {counted(images, 'picture')}"
+                console.print(f"  product {product['id']}: {state}")
 
         totals: dict[int, int | None] = dict.fromkeys(product_ids)
         return client.wait(product_ids, show)
@@ -71,7 +71,7 @@ def table(products: Sequence[Json]) -> Table:
 
 
 def _seconds(product: Json) -> float:
-    """From posted to ready, the waiting in the queue included."""
+    """Seconds from posting to ready, the wait in the queue included."""
     begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
     return (end - begin).total_seconds()
 

@@ -1,4 +1,4 @@
-"""`packshot prune`: removes raw and rejected pictures that are past their time."""
+"""`packshot prune`: removes raw and rejected pictures whose retention time is over."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import json
 
 import click
 
-from packshot.cli.direct import opened
+from packshot.cli.direct import open_services
 from packshot.products.retention import Pruned
 
 
 @click.command()
-@click.option("--delete", "for_good", is_flag=True, help="Do it; else only say what would go.")
+@click.option(
+    "--delete",
+    "for_good",
+    is_flag=True,
+    help="Remove them; otherwise only say what would be removed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def prune(for_good: bool, as_json: bool) -> None:
     """Remove raw photos of reviewed products after RAW_KEEP_DAYS, rejected pictures after
     REJECTED_KEEP_DAYS. Approved pictures are never removed. Made for a daily timer."""
-    with opened() as services:
+    with open_services() as services:
         settings = services.settings
         if settings.raw_keep_days is None and settings.rejected_keep_days is None:
             raise click.ClickException(
                 "everything is kept: set RAW_KEEP_DAYS or REJECTED_KEEP_DAYS to change that"
             )
         pruned = services.retention.prune() if for_good else services.retention.plan()
-    click.echo(json.dumps(vars(pruned)) if as_json else _told(pruned, for_good))
+    click.echo(json.dumps(vars(pruned)) if as_json else _print(pruned, for_good))
 
 
-def _told(pruned: Pruned, for_good: bool) -> str:
+def _print(pruned: Pruned, for_good: bool) -> str:
     what = (
         f"raw photos of {pruned.raw_photos:,} products and {pruned.rejected:,} rejected pictures"
         f" ({pruned.rejected_bytes / 1e6:,.1f} MB)"

@@ -1,4 +1,4 @@
-"""`packshot redrive`: messages of the dead-letter queue go back to work."""
+"""`packshot redrive`: sends messages of the dead-letter queue to the queue again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packshot.wiring import build
 
 
 @click.command()
-@click.option("--limit", default=1000, show_default=True, help="At most so many messages.")
+@click.option("--limit", default=1000, show_default=True, help="The most messages to move.")
 def redrive(limit: int) -> None:
     """Receive from the dead-letter queue of SQS_QUEUE_URL, send to the queue, delete."""
     logs.configure()

@@ -1,4 +1,4 @@
-"""What a server would say of rows, as far as it can be told without asking one."""
+"""Checks rows by the API's rules without a server, as far as that is possible."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
 
 
-def rehearsed(row: Row) -> Row:
-    """The row with every fault that the API's own rules find: `column: what is wrong`."""
+def check_offline(row: Row) -> Row:
+    """The row with every error that the API's rules find: `column: what is wrong`."""
     found = [*row.errors, *_field_faults(row), *_picture_faults(row)]
     return replace(row, errors=list(dict.fromkeys(found)))
 
@@ -31,7 +31,7 @@ def _field_faults(row: Row) -> Iterator[str]:
 
 
 def _picture_faults(row: Row) -> Iterator[str]:
-    """The photo's bytes and size, or how its address is written; nothing is decoded or fetched."""
+    """Check the photo's bytes and size, or the form of its address. Decodes and fetches nothing."""
     raw_image = row.fields.get("raw_image", "")
     try:
         if row.photo is not None:

@@ -1,10 +1,10 @@
-"""`packshot restored`: what a database needs that was restored from a backup, or copied."""
+"""`packshot restored`: prepares a database that was restored from a backup, or copied."""
 
 from __future__ import annotations
 
 import click
 
-from packshot.cli.direct import opened
+from packshot.cli.direct import open_services
 from packshot.products.restored import continue_ids
 
 
@@ -13,16 +13,16 @@ from packshot.products.restored import continue_ids
     "--copy",
     "is_copy",
     is_flag=True,
-    help="The original goes on elsewhere: this database becomes a shop of its own.",
+    help="This database is a copy, and the original goes on: give the copy a new shop id.",
 )
 def restored(is_copy: bool) -> None:
-    """Have ids go on above all that were given since the backup was made.
+    """Move ids ahead of all that were given since the backup was made.
 
-    Run it before anything else is started on the restored database. It looks through the keys of
-    the storage for the highest id.
+    Run it before anything else is started on the restored database. It searches the keys of the
+    storage for the highest id.
     """
-    with opened() as services:
+    with open_services() as services:
         following = continue_ids(services.database, services.storage)
         click.echo(f"The next product gets the id {following}.")
         if is_copy:
-            click.echo(f"This database is the shop {services.shop.become_another()} now.")
+            click.echo(f"This database has the new shop id {services.shop.become_another()}.")

@@ -27,11 +27,11 @@ from packshot.spreadsheets import (
 
 PHOTO_ENDINGS = ENDINGS
 SNIFFED_BYTES = 65_536
-#: Files that are read as spreadsheets, or refused as such in words.
+#: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
-#: What an upload answers; anything else that begins with a slash is a file of this machine.
+#: How an upload's address begins; anything else that begins with a slash is a local file.
 UPLOADED = "/media/uploads/"
-#: Rows of one note that are named.
+#: The most rows named in one note.
 NAMED_ROWS = 5
 
 Report = Callable[[str], None]
@@ -65,8 +65,8 @@ def read_rows(
     """Rows from photos, folders of photos and spreadsheets, in the order given.
 
     `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it has
-    none. `report` gets a line for each thing to know of a spreadsheet. Raises ClickException for a
-    folder without photos and a file that is no spreadsheet of products.
+    none. `report` is called with a line for each note about a spreadsheet. Raises ClickException for
+    a folder without photos and a file that is no spreadsheet of products.
     """
     found = sheets or Sheets()
     return [row for path in paths for row in _rows_of(path, defaults, found, report)]
@@ -136,8 +136,8 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
 
 
 def _photo_of(folder: Path, given: str) -> Path:
-    """The file that a row means: where it says, or by its name beside the spreadsheet, as a path
-    of another machine is of no use here."""
+    """The file that a row names: at its path, or else under its name beside the spreadsheet, as a
+    path of another machine does not exist here."""
     parts = path_parts(given)
     for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
         if photo.exists():
@@ -146,7 +146,7 @@ def _photo_of(folder: Path, given: str) -> Path:
 
 
 def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
-    """Rows that have a problem and gave no product."""
+    """Rows with a problem that gave no product."""
     known = {row.row for row in found.rows}
     for number, errors in _faults(found).items():
         if number is not None and number not in known:
@@ -154,7 +154,7 @@ def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
 
 
 def _faults(found: Import) -> dict[int | None, list[str]]:
-    """What is wrong by row; what must be answered for a whole column also under None."""
+    """The errors by row; under None, questions about a whole column."""
     faults: dict[int | None, list[str]] = defaultdict(list)
     for problem in found.problems:
         words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
@@ -166,8 +166,8 @@ def _faults(found: Import) -> dict[int | None, list[str]]:
 
 
 def _notes(found: Import) -> Iterator[str]:
-    """How the columns were understood where their names don't say it, and each kind of note once
-    with its first rows."""
+    """How columns were understood where their names don't say it, and each kind of note once, with
+    its first rows."""
     renamed = [
         f"{name} is {to}"
         for name, to in found.mapping.items()

@@ -17,7 +17,7 @@ from packshot import serving
 from packshot.serving import load_environment
 from packshot.settings import FAKE_KEY
 
-#: With one of these, what the fake makes would go where the real ones are.
+#: With one of these set, the fake's products would be mixed with real ones.
 REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 
 
@@ -52,7 +52,7 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
 
 
 def keep_apart() -> None:
-    """A database and a folder of their own: what the fake asks for must not count as spent."""
+    """Use a separate database and folder: the fake's calls must not count as spent."""
     folder = tempfile.mkdtemp(prefix="packshot-fake-")
     at_our_end(lambda: shutil.rmtree(folder, ignore_errors=True))
     os.environ["DATABASE_URL"] = f"sqlite:///{folder}/packshot.db"
@@ -73,7 +73,7 @@ def start_fake_gemini(faults: Sequence[str] = ()) -> None:
     at_our_end(process.terminate)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    if not address:  # without one, photos would go to Google's own
+    if not address:  # without an address, photos would go to Google
         raise click.ClickException("the fake Gemini did not start: see above")
     os.environ["GOOGLE_GEMINI_BASE_URL"] = address
     os.environ["GEMINI_API_KEY"] = FAKE_KEY
@@ -82,7 +82,7 @@ def start_fake_gemini(faults: Sequence[str] = ()) -> None:
 
 
 def at_our_end(do: Callable[[], object]) -> None:
-    """At the end of this process, not of gunicorn's forked workers, which inherit it."""
+    """Run at the end of this process, not of gunicorn's forked workers, which inherit it."""
     owner = os.getpid()
     atexit.register(lambda: do() if os.getpid() == owner else None)
 
@@ -96,7 +96,7 @@ def at_our_end(do: Callable[[], object]) -> None:
 def worker(alive: Path | None) -> None:
     """Take products off the queue until SIGTERM or Ctrl-C.
 
-    Ends with 1 when it hangs: have it started anew (Restart=always, restart: unless-stopped).
+    Ends with 1 when it hangs: let a supervisor restart it (Restart=always, restart: unless-stopped).
     """
     raise SystemExit(serving.run_worker(alive))
 

@@ -1,4 +1,4 @@
-"""Makes the SQS queue and its dead-letter queue as Packshot wants them, or says what differs."""
+"""Creates the SQS queue and its dead-letter queue as Packshot needs them, or says what differs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ QUEUE: Final[dict[QueueAttributeNameType, str]] = {
     "MessageRetentionPeriod": str(4 * DAY),
     "ReceiveMessageWaitTimeSeconds": "20",
 }
-#: Longer than the queue's: a Standard queue's message keeps its age when it is moved. 14 days is
+#: Longer than the queue's: a message keeps its age when a Standard queue moves it. 14 days is
 #: SQS's maximum.
 DEAD_LETTERS: Final[dict[QueueAttributeNameType, str]] = {
     "MessageRetentionPeriod": str(14 * DAY),
 }
-#: A backstop only. Attempts are counted in the database; a receive is also spent by a release, by
-#: a product that another worker holds, and by a poll whose process died.
+#: Only a safety net: attempts are counted in the database. Releases, products that another worker
+#: has claimed, and polls whose process died use up receives too.
 MAX_RECEIVES: Final = 100
 
 
 class QueueSetup:
-    """Brings the two queues of one name into being, and prints each step."""
+    """Creates the two queues of one name, and prints each step."""
 
     def __init__(self, connection: Connection[SQSClient], name: str, update: bool) -> None:
         self._sqs = connection
@@ -48,7 +48,7 @@ class QueueSetup:
         self.differs = False
 
     def run(self) -> str:
-        """Return the queue's URL. Run again, it changes nothing, unless told to `update`."""
+        """Return the queue's URL. Run again, it changes nothing, except with `update`."""
         dead = self._ensure(f"{self._name}-dlq", DEAD_LETTERS)
         policy = {"deadLetterTargetArn": self._arn(dead), "maxReceiveCount": MAX_RECEIVES}
         return self._ensure(self._name, {**QUEUE, "RedrivePolicy": json.dumps(policy)})
@@ -117,7 +117,7 @@ class QueueSetup:
 
 
 def _value(attribute: str | None) -> object:
-    """What an attribute says, whatever the order and the types in a policy's JSON."""
+    """An attribute's value, independent of the order and the types in a policy's JSON."""
     if attribute is None or not attribute.startswith("{"):
         return attribute
     return {name: str(value) for name, value in json.loads(attribute).items()}
@@ -130,7 +130,7 @@ def connect(settings: Settings, name: str) -> Connection[SQSClient]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: the queues are there, and the lines above say what differs; 1: a line says why not."""
+    """Exit code 0: the queues exist, and what differs was printed; 1: the error was printed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="repair attributes that differ")
     parser.add_argument("--name", default=NAME, help=f"the queue's name ({NAME})")

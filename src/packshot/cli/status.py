@@ -1,4 +1,4 @@
-"""`packshot status`: what waits, what is done, and what it cost."""
+"""`packshot status`: what is waiting, what is done, and what it cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`packshot upload`: photos, a folder or a CSV become products of a running Packshot."""
+"""`packshot upload`: creates products of a running Packshot from photos and spreadsheets."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def upload(
     """Upload PATHS (photos, folders of photos, a spreadsheet) and create their products.
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
-    Its columns are known by their names: sku, name, view, category, image (an address, or a file
-    beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends with 1
+    Its columns are recognised by their names: sku, name, view, category, image (an address, or a
+    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends with 1
     when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
@@ -82,7 +82,7 @@ def upload(
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
-    """Raises BadParameter for what is not NAME=FIELD."""
+    """Read NAME=FIELD options. Raises BadParameter for anything else."""
     pairs = [text.rpartition("=") for text in columns]
     for name, sign, to in pairs:
         if not sign or to not in FIELDS:
@@ -156,22 +156,22 @@ def _with_errors(rows: list[Row], errors: list[Json]) -> list[Row]:
 def _report(products: list[Json], refused: list[Row], console: Console) -> None:
     if products:
         console.print(table(products))
-    tell_refused(refused, "refused", console)
+    print_refused(refused, "refused", console)
     created = counted(len(products), "product")
     console.print(f"{created} created, {counted(len(refused), 'row')} refused.")
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:
-    from packshot.cli.rehearsal import rehearsed
+    from packshot.cli.rehearsal import check_offline
 
-    bad = [row for row in map(rehearsed, rows) if row.errors]
-    tell_refused(bad, "would be refused", console)
+    bad = [row for row in map(check_offline, rows) if row.errors]
+    print_refused(bad, "would be refused", console)
     good = f"{len(rows) - len(bad)} of {counted(len(rows), 'row')}"
     console.print(f"{good} look good; nothing was sent.")
     return 1 if bad else 0
 
 
-def tell_refused(refused: list[Row], what: str, console: Console) -> None:
+def print_refused(refused: list[Row], what: str, console: Console) -> None:
     """One line each: where the row came from, and all that is wrong with it."""
     for row in refused:
         reasons = shown("; ".join(row.errors))

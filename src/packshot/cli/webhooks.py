@@ -1,4 +1,4 @@
-"""`packshot webhooks`: what was sent to the shop's servers, and sending it again."""
+"""`packshot webhooks`: lists what was sent to the shop's servers, and sends it again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from packshot.cli.direct import opened
+from packshot.cli.direct import open_services
 from packshot.cli.plain import shown
 from packshot.download.fetcher import redacted
 from packshot.webhooks.deliveries import DeliveryView
@@ -20,7 +20,7 @@ SECRET_BYTES = 32
 
 @click.group()
 def webhooks() -> None:
-    """Events of ready, failed and reviewed products, on their way to WEBHOOK_URLS."""
+    """Events of ready, failed and reviewed products for WEBHOOK_URLS."""
 
 
 @webhooks.command()
@@ -30,11 +30,13 @@ def secret() -> None:
 
 
 @webhooks.command("list")
-@click.option("--limit", default=20, show_default=True, help="At most so many, newest first.")
+@click.option(
+    "--limit", default=20, show_default=True, help="The most events to list, newest first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def list_deliveries(limit: int, as_json: bool) -> None:
     """List the latest deliveries: waiting, delivered or given up."""
-    with opened() as services:
+    with open_services() as services:
         latest = services.webhooks.latest(limit)
     if as_json:
         click.echo(json.dumps([vars(found) for found in latest], default=str))
@@ -60,12 +62,12 @@ def _table(latest: list[DeliveryView]) -> Table:
 @click.option("--product", "product_id", type=int, help="All events of this product.")
 @click.option("--hours", type=float, help="All events of the last hours.")
 def replay(product_id: int | None, hours: float | None) -> None:
-    """Send events again: those that were given up, unless told otherwise.
+    """Send events again: those that were given up, unless an option selects others.
 
     They keep their webhook-id. A running worker delivers them.
     """
-    with opened() as services:
+    with open_services() as services:
         if not services.webhooks.urls:
-            raise click.ClickException("WEBHOOK_URLS is not set: there is nobody to tell")
+            raise click.ClickException("WEBHOOK_URLS is not set: there is no receiver")
         again = services.webhooks.replay(product_id=product_id, since_hours=hours)
     click.echo(f"{again} deliveries are due again.")
