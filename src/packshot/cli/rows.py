@@ -65,8 +65,8 @@ def read_rows(
     """Rows from photos, folders of photos and spreadsheets, in the order given.
 
     `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it has
-    none. `report` is called with a line for each note about a spreadsheet. Raises ClickException for
-    a folder without photos and a file that is no spreadsheet of products.
+    none. `report` is called with a line for each note. Raises ClickException for a folder without
+    photos and a file that is no spreadsheet of products.
     """
     found = sheets or Sheets()
     return [row for path in paths for row in _rows_of(path, defaults, found, report)]

@@ -96,7 +96,7 @@ def at_our_end(do: Callable[[], object]) -> None:
 def worker(alive: Path | None) -> None:
     """Take products off the queue until SIGTERM or Ctrl-C.
 
-    Ends with 1 when it hangs: let a supervisor restart it (Restart=always, restart: unless-stopped).
+    Ends with 1 when it hangs: have it restarted (Restart=always, restart: unless-stopped).
     """
     raise SystemExit(serving.run_worker(alive))
 

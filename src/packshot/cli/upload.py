@@ -59,8 +59,8 @@ def upload(
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names: sku, name, view, category, image (an address, or a
-    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends with 1
-    when a row was refused or a product failed.
+    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends
+    with 1 when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
     given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
