@@ -23,7 +23,7 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
 
 @click.command()
 @click.option("--workers", default=1, show_default=True, help="Processes to serve with.")
-@click.option("--fake-gemini", is_flag=True, help="Use a Gemini of our own: no key, no cost.")
+@click.option("--fake-gemini", is_flag=True, help="A fake Gemini on this machine: no key, no cost.")
 @click.option(
     "--fake-fault",
     "faults",
@@ -35,8 +35,8 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.
 
     --fake-gemini runs the whole Gemini path against a server on this machine that answers as
-    Google's does, with pictures it paints itself, so that the path can be seen without a key. Its
-    products and pictures are kept apart, and are gone at the end. Every page and picture says that
+    Google's does, with pictures it paints itself, so no key is needed. Its products and
+    pictures are kept apart, and removed at the end. Every page and picture says that
     it is a sample, and costs are marked as simulated.
     """
     if faults and not fake_gemini:
@@ -61,7 +61,7 @@ def keep_apart() -> None:
 
 
 def start_fake_gemini(faults: Sequence[str] = ()) -> None:
-    """In a process of its own (ours will fork), ended together with this one."""
+    """Start it in a separate process (this one will fork), and end it with this one."""
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [
             *(sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"),
