@@ -58,6 +58,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("PATCH", "/api/products/{product_id}"): SIGNED_IN,
     ("DELETE", "/api/products/{product_id}"): {"admin", "all"},
     ("GET", "/api/products/{product_id}/history"): SIGNED_IN,
+    ("GET", "/api/products/{product_id}/compliance"): SIGNED_IN,
     ("PATCH", "/api/product-images/{image_id}"): REVIEWERS,
     ("POST", "/api/products/{product_id}/review"): REVIEWERS,
     ("POST", "/api/products/{product_id}/enhance"): SIGNED_IN,

@@ -168,6 +168,7 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "correctProduct", ask("PATCH", f"/api/products/{first}", examples.CORRECT)
     yield "decideImage", ask("PATCH", f"/api/product-images/{image}", examples.DECIDE)
     yield "getProductHistory", ask("GET", f"/api/products/{first}/history")
+    yield "checkCompliance", ask("GET", f"/api/products/{first}/compliance?preset=amazon")
     yield "enhanceProduct", ask("POST", f"/api/products/{first}/enhance", examples.ENHANCE)
     [waiting] = shop.create()
     yield "cancelProduct", ask("POST", f"/api/products/{waiting}/cancel")

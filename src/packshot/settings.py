@@ -125,6 +125,7 @@ class Settings(BaseSettings):
 
     # What is kept
     export_names: str = "{sku}_{n}"
+    presets_dir: Path | None = None
     raw_keep_days: int | None = Field(None, ge=1)
     rejected_keep_days: int | None = Field(None, ge=1)
 

@@ -25,6 +25,7 @@ from packshot.client import Client
 @click.option("--sku", help="Only this SKU.")
 @click.option("--since", help="Only what was approved after this: 2026-11-28T09:00:00Z.")
 @click.option("--names", help="Names in a ZIP: {sku}_{n} unless EXPORT_NAMES says otherwise.")
+@click.option("--preset", help="For a marketplace: amazon, google, ... (`packshot comply`).")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout."
 )

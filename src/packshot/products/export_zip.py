@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -13,14 +13,16 @@ from typing import IO, Any, Final
 from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import NotFound
+from packshot.marketplaces.compliance import Row
 from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.export_names import Names, Template, amazon_code, own_stem
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
-from packshot.storage.digests import check_digest
+from packshot.storage.digests import check_digest, sha256_of
 
 MANIFEST: Final = "manifest.json"
 SPREADSHEET: Final = "products.csv"
+COMPLIANCE: Final = "compliance.csv"
 LEFT_OUT: Final = "LEFT-OUT.txt"
 Numbered = tuple[int, ApprovedImage]
 IN_MEMORY: Final = 1_000_000
@@ -34,29 +36,44 @@ class _Records:
 
     manifest: IO[str]
     rows: IO[str]
+    compliance: IO[str]
     attributes: dict[str, None] = field(default_factory=dict)  # names, in the order they came
     pictures: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
+#: What is sent of a picture, and how it complies; None where no preset was asked for.
+Prepared = tuple[bytes, list[Row] | None]
+
+
+def as_it_is(image: ApprovedImage, data: bytes) -> Prepared:
+    return data, None
+
+
 def zip_pieces(
-    groups: Iterator[Sequence[Numbered]], template: Template, storage: Storage, made: datetime
+    groups: Iterator[Sequence[Numbered]],
+    template: Template,
+    storage: Storage,
+    made: datetime,
+    prepare: Callable[[ApprovedImage, bytes], Prepared] = as_it_is,
 ) -> Iterator[bytes]:
-    """The ZIP's bytes, one picture in memory at a time.
+    """The ZIP's bytes, one picture in memory at a time, each as `prepare` makes it.
 
     Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile
     is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks off, or
     gives other bytes than were approved: what was sent until then is no whole ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
-    with _spooled() as manifest, _spooled() as rows:
-        records = _Records(manifest, rows)
+    with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
+        records = _Records(manifest, rows, compliance)
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
-            yield from _group_pieces(archive, group, names, storage, records)
+            yield from _group_pieces(archive, group, names, storage, records, prepare)
         manifest.write(f'], "left_out": {json.dumps(records.left_out, ensure_ascii=False)}}}')
         archive.add(_read(manifest), MANIFEST)
         archive.add(_spreadsheet(records), SPREADSHEET)
+        if records.compliance.tell():
+            archive.add(_read(compliance), COMPLIANCE)
         if records.left_out:
             archive.add("\r\n".join([*records.left_out, ""]), LEFT_OUT)
         yield from archive.finalize()
@@ -72,6 +89,7 @@ def _group_pieces(
     names: Names,
     storage: Storage,
     records: _Records,
+    prepare: Callable[[ApprovedImage, bytes], Prepared],
 ) -> Iterator[bytes]:
     by_product: dict[int, list[str]] = {}
     for n, image in group:
@@ -85,8 +103,11 @@ def _group_pieces(
             continue
         if image.sha256 is not None:
             check_digest(key, data, {image.sha256})
+        data, checked = prepare(image, data)
+        _note_compliance(path, checked, records)
         by_product[image.product_id].append(path)
-        records.manifest.write((", " if records.pictures else "") + _entry(path, image))
+        entry = _entry(path, image, sha256_of(data))
+        records.manifest.write((", " if records.pictures else "") + entry)
         records.pictures += 1
         archive.add(data, path)
         yield from archive.all_files()
@@ -107,9 +128,18 @@ def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
     }
 
 
-def _entry(path: str, image: ApprovedImage) -> str:
-    facts = image.model_dump(exclude={"media_url", "attributes", "filename"})
-    return json.dumps({"file": path} | facts, default=plain, ensure_ascii=False)
+def _entry(path: str, image: ApprovedImage, sha256: str) -> str:
+    """`sha256` is the file's; that of the picture as it was approved is `approved_sha256`."""
+    facts = image.model_dump(exclude={"media_url", "attributes", "filename", "sha256"})
+    files = {"file": path, "sha256": sha256, "approved_sha256": image.sha256}
+    return json.dumps(files | facts, default=plain, ensure_ascii=False)
+
+
+def _note_compliance(path: str, rows: list[Row] | None, records: _Records) -> None:
+    for row in rows or ():
+        if not records.compliance.tell():
+            records.compliance.write(csv_line(["file", *vars(row)]))
+        records.compliance.write(csv_line([path, *vars(row).values()]))
 
 
 def _note_rows(

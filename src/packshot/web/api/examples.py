@@ -5,7 +5,7 @@ A test compares each with an answer of the real server.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,6 +23,10 @@ from packshot.web.api.schemas import (
     Answer,
     BulkAnswer,
     BulkData,
+    ComplianceAnswer,
+    ComplianceData,
+    ComplianceOut,
+    ComplianceRowOut,
     HistoryAnswer,
     HistoryData,
     ListAnswer,
@@ -179,6 +183,32 @@ LISTED: Final = _shown(
 PRODUCT: Final = _product("Product", READY)
 CORRECTED: Final = _product(
     "Product 123 is corrected", READY.model_copy(update={"name": "Phone, blue", "version": 5})
+)
+COMPLIANCE: Final = _shown(
+    ComplianceAnswer(
+        message="Held against Amazon, main picture",
+        data=ComplianceData(
+            preset="amazon",
+            title="Amazon, main picture",
+            checked=date(2026, 11, 28),
+            pictures=[
+                ComplianceOut(
+                    image_id=456,
+                    rows=[
+                        ComplianceRowOut(
+                            rule="fill",
+                            required="at least 0.85",
+                            measured="0.71",
+                            verdict="fail",
+                            advice="Frame the product tighter.",
+                            source="a help page",
+                            confidence="medium",
+                        )
+                    ],
+                )
+            ],
+        ),
+    )
 )
 DELETED: Final = _shown(Answer(message="Product 123 and its pictures are deleted"))
 HISTORY: Final = _shown(

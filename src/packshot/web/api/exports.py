@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
 from typing import Final
 
 from apiflask import APIBlueprint
 from flask import Response
 
-from packshot.errors import Conflict
+from packshot.errors import Conflict, SettingsError
+from packshot.marketplaces.compliance import Row, check
+from packshot.marketplaces.presets import Preset, read_preset
+from packshot.marketplaces.rendering import render
+from packshot.pictures.child_processes import Pixels
 from packshot.products.export import (
     CONTENT_TYPES,
+    ApprovedImage,
     Selection,
     approved_groups,
     approved_images,
     write_lines,
 )
 from packshot.products.export_names import Template
-from packshot.products.export_zip import zip_pieces
+from packshot.products.export_zip import as_it_is, zip_pieces
+from packshot.products.views import ImageOut
 from packshot.web.api import examples
-from packshot.web.api.schemas import ExportQuery
+from packshot.web.api.schemas import (
+    ComplianceAnswer,
+    ComplianceData,
+    ComplianceOut,
+    ComplianceQuery,
+    ComplianceRowOut,
+    ExportQuery,
+)
 from packshot.web.requests.context import services
-from packshot.web.requests.endpoints import blueprint, needs, refuses
+from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
+from packshot.web.requests.refusals import Fault, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
 
 #: Lines sent as one piece.
@@ -53,20 +68,70 @@ def export_approved(query: ExportQuery) -> Response:
     """
     chosen = query.as_selection()
     if query.format == "zip":
-        return _sent(_zip(chosen, query.names), "application/zip", "zip")
+        return _sent(_zip(chosen, query), "application/zip", "zip")
     lines = write_lines(approved_images(services().database, chosen), query.format)
     first = next(lines, "")  # an error comes here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
 
-def _zip(chosen: Selection, names: str | None) -> Iterator[bytes]:
+def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
     parts = services()
+    preset = _preset(query.preset) if query.preset is not None else None
     groups = approved_groups(parts.database, chosen)
     first = next(groups, None)
     if first is None:
         raise Conflict("nothing is approved that this export asks for", code="nothing_approved")
-    template = Template.parse(names or parts.settings.export_names)
-    return zip_pieces(chain((first,), groups), template, parts.storage, datetime.now(UTC))
+    own_names = preset.render.names if preset is not None else None
+    template = Template.parse(query.names or own_names or parts.settings.export_names)
+    prepare = as_it_is if preset is None else partial(_for_marketplace, preset, parts.pixels)
+    return zip_pieces(chain((first,), groups), template, parts.storage, datetime.now(UTC), prepare)
+
+
+def _preset(name: str) -> Preset:
+    try:
+        return read_preset(name, services().settings.presets_dir)
+    except SettingsError as error:
+        raise InvalidRequest([Fault("/query/preset", "not_allowed", error.message)]) from None
+
+
+def _for_marketplace(
+    preset: Preset, pixels: Pixels, image: ApprovedImage | ImageOut, data: bytes
+) -> tuple[bytes, list[Row]]:
+    """The picture as the marketplace wants it. What a model generated stays marked as that."""
+    source_type = preset.render.source_type if image.enhancer == "gemini" else None
+    made, measures = pixels.run(render, data, preset.render.spec, source_type)
+    return made, check(measures, preset)
+
+
+@bp.get("/api/products/<int:product_id>/compliance")
+@bp.input(ComplianceQuery, location="query", arg_name="query")
+@bp.output(ComplianceAnswer, example=examples.COMPLIANCE)
+@bp.doc(operation_id="checkCompliance")
+@needs()
+def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
+    """Hold a product's pictures against a marketplace's rules
+
+    Each picture of the current round as an export for this marketplace would send it: a row for
+    each rule with what was measured. What can't be measured says so.
+    """
+    parts = services()
+    preset = _preset(query.preset)
+    pictures = [
+        ComplianceOut(image_id=image.id, rows=_rows(preset, image))
+        for image in parts.catalog.product(product_id).images
+        if image.media_url is not None
+    ]
+    data = ComplianceData(
+        preset=query.preset, title=preset.title, checked=preset.checked, pictures=pictures
+    )
+    return conditional(answer(ComplianceAnswer(message=f"Held against {preset.title}", data=data)))
+
+
+def _rows(preset: Preset, image: ImageOut) -> list[ComplianceRowOut]:
+    parts = services()
+    data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
+    _, rows = _for_marketplace(preset, parts.pixels, image, data)
+    return [ComplianceRowOut.model_validate(row) for row in rows]
 
 
 def _sent(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -270,6 +271,13 @@ def _template(value: Any) -> Any:
     return value
 
 
+PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[a-z0-9_-]{1,60}$")]
+
+
+class ComplianceQuery(StrictModel):
+    preset: PresetName = Field(description="amazon, google, shopify, ...")
+
+
 class ExportQuery(StrictModel):
     """Which approved pictures, and how they are written."""
 
@@ -288,6 +296,10 @@ class ExportQuery(StrictModel):
         AfterValidator(lambda value: value if value is None else _template(value)),
         Field(description="names in a ZIP: {sku}_{n}, {sku}/{view}, {sku}.{code}, ..."),
     ] = None
+
+    preset: PresetName | None = Field(
+        None, description="a marketplace: its size, ratio and rules; a compliance.csv in the ZIP"
+    )
 
     def as_selection(self) -> Selection:
         return Selection(self.batch, self.category, self.sku, self.since)
@@ -381,6 +393,30 @@ class HistoryData(Out):
     corrections: list[CorrectionOut]
 
 
+class ComplianceRowOut(Out):
+    """One rule of a marketplace, and what the picture for it measures."""
+
+    rule: str
+    required: str
+    measured: str
+    verdict: Literal["pass", "warn", "fail", "unknown"]
+    advice: str
+    source: str
+    confidence: str
+
+
+class ComplianceOut(Out):
+    image_id: int
+    rows: list[ComplianceRowOut]
+
+
+class ComplianceData(Out):
+    preset: str
+    title: str
+    checked: date
+    pictures: list[ComplianceOut]
+
+
 class UploadData(Out):
     raw_image: str
 
@@ -440,6 +476,10 @@ class ProductAnswer(Answer):
 
 class HistoryAnswer(Answer):
     data: HistoryData
+
+
+class ComplianceAnswer(Answer):
+    data: ComplianceData
 
 
 class UploadAnswer(Answer):

@@ -1,0 +1,62 @@
+"""`packshot comply`: hold any pictures against a marketplace's rules; needs no server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from packshot.errors import PackshotError
+from packshot.marketplaces.compliance import Row, check
+from packshot.marketplaces.presets import Preset, preset_names, read_preset
+
+SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--preset", "name", help="amazon, google, shopify, ...; without one: list them.")
+@click.option(
+    "--presets-dir",
+    envvar="PRESETS_DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of presets of your own.",
+)
+def comply(files: tuple[Path, ...], name: str | None, presets_dir: Path | None) -> None:
+    """Measure pictures against a preset: a line for each rule. Ends with 1 when one fails."""
+    if name is None:
+        click.echo("\n".join(preset_names(presets_dir)))
+        return
+    if not files:
+        raise click.UsageError("name the pictures to look at")
+    try:
+        preset = read_preset(name, presets_dir)
+    except PackshotError as error:
+        raise click.ClickException(error.message) from None
+    failed = [path for path in files if not _complies(path, preset)]
+    if failed:
+        raise SystemExit(1)
+
+
+def _complies(path: Path, preset: Preset) -> bool:
+    # Loads the pixel libraries, which `packshot --help` need not wait for.
+    from packshot.marketplaces.measures import measure
+
+    try:
+        rows = check(measure(path.read_bytes(), path.suffix), preset)
+    except PackshotError as error:
+        click.echo(f"{path}: {error.message}")
+        return False
+    _show(path, preset, rows)
+    return not any(row.verdict == "fail" for row in rows)
+
+
+def _show(path: Path, preset: Preset, rows: list[Row]) -> None:
+    table = Table(title=f"{path}: {preset.title}, rules of {preset.checked}", title_justify="left")
+    for heading in ("", "rule", "required", "measured", "what to do"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(SIGNS[row.verdict], row.rule, row.required, row.measured, row.advice)
+    Console().print(table)

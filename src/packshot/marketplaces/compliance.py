@@ -1,0 +1,53 @@
+"""A picture held against a preset: a row for each rule, measured and never asserted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packshot.marketplaces.measures import Measures
+from packshot.marketplaces.presets import Preset, Rule, Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rule: what is required, what was measured, and what to do where they disagree."""
+
+    rule: str
+    required: str
+    measured: str
+    verdict: Verdict
+    advice: str
+    source: str
+    confidence: str
+
+
+def check(measures: Measures, preset: Preset) -> list[Row]:
+    """A row for each rule of the preset, in its order."""
+    return [_row(rule, getattr(measures, rule.measure)) for rule in preset.rules]
+
+
+def _row(rule: Rule, measured: float | str | None) -> Row:
+    verdict = _verdict(rule, measured)
+    return Row(
+        rule=rule.measure.replace("_", " "),
+        required=rule.required,
+        measured="can't be measured" if measured is None else _in_words(measured),
+        verdict=verdict,
+        advice="" if verdict == "pass" else rule.advice,
+        source=rule.source,
+        confidence=rule.confidence,
+    )
+
+
+def _verdict(rule: Rule, measured: float | str | None) -> Verdict:
+    if measured is None:
+        return "unknown"
+    if isinstance(measured, str):
+        return "pass" if measured in rule.allowed else rule.severity
+    too_small = rule.least is not None and measured < rule.least
+    too_large = rule.most is not None and measured > rule.most
+    return rule.severity if too_small or too_large else "pass"
+
+
+def _in_words(measured: float | str) -> str:
+    return measured if isinstance(measured, str) else f"{measured:,g}"

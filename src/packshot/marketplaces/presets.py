@@ -1,0 +1,144 @@
+"""Presets: one dated TOML file for each marketplace, ours and a shop's own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from packshot.errors import SettingsError
+from packshot.pictures.imaging import OutputSpec
+
+Verdict = Literal["pass", "warn", "fail", "unknown"]
+#: What can be measured, see `measures.Measures`.
+Measure = Literal[
+    "longest_side",
+    "shortest_side",
+    "megapixels",
+    "ratio",
+    "bytes",
+    "format",
+    "ending",
+    "profile",
+    "border_white",
+    "border_light",
+    "fill",
+    "edge_contact",
+    "frame",
+    "edge_shadow",
+    "source_type",
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _ratio(text: str) -> str:
+    width, _, height = text.partition(":")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise ValueError("must be a ratio such as 3:4")
+    return text
+
+
+class Rule(_Strict):
+    """One rule: `least` and `most` bound a number, `allowed` lists words; `severity` is what a
+    picture outside them gets. `advice` says what to do then."""
+
+    measure: Measure
+    least: float | None = None
+    most: float | None = None
+    allowed: tuple[str, ...] = ()
+    severity: Literal["warn", "fail"]
+    advice: str
+    source: str
+    confidence: Literal["high", "medium", "low"]
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Rule:
+        if self.least is None and self.most is None and not self.allowed:
+            raise ValueError("a rule needs least, most or allowed")
+        return self
+
+    @property
+    def required(self) -> str:
+        """In words: `at least 0.85`, `jpeg or png`."""
+        if self.allowed:
+            return " or ".join(self.allowed)
+        bounds = [("at least", self.least), ("at most", self.most)]
+        return ", ".join(f"{word} {bound:,g}" for word, bound in bounds if bound is not None)
+
+
+class Render(_Strict):
+    """How the picture for this marketplace is made; never enlarged."""
+
+    aspect: Annotated[str, AfterValidator(_ratio)] | None = None
+    max_side: int = Field(2048, ge=100, le=10_000)
+    quality: int = Field(90, ge=50, le=100)
+    background: tuple[int, int, int] | None = None
+    max_bytes: int | None = Field(None, ge=50_000)
+    names: str | None = None
+    source_type: str = "compositeWithTrainedAlgorithmicMedia"
+
+    @property
+    def spec(self) -> OutputSpec:
+        return OutputSpec(
+            aspect=self.aspect,
+            max_side=self.max_side,
+            quality=self.quality,
+            background=self.background,
+            max_bytes=self.max_bytes,
+            min_side=1,
+        )
+
+
+class Preset(_Strict):
+    """The rules of a marketplace as they were read on a day."""
+
+    title: str
+    checked: date
+    render: Render
+    rules: tuple[Rule, ...] = Field(alias="rule", min_length=1)
+
+
+OURS: Final = files("packshot.marketplaces") / "presets"
+
+
+def preset_names(folder: Path | None) -> list[str]:
+    """Ours and those in the shop's own folder, which win over ours of the same name."""
+    return sorted({name for name, _ in _texts(folder)})
+
+
+def read_preset(name: str, folder: Path | None) -> Preset:
+    """Raises SettingsError, which names the file and what is wrong with it."""
+    found = dict(_texts(folder)).get(name)
+    if found is None:
+        known = ", ".join(preset_names(folder))
+        raise SettingsError(f"there is no preset of that name; known are {known}")
+    return _parse(name, found)
+
+
+def _texts(folder: Path | None) -> Iterator[tuple[str, str]]:
+    for entry in OURS.iterdir():
+        if entry.name.endswith(".toml"):
+            yield entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8")
+    for path in sorted(folder.glob("*.toml")) if folder is not None else ():
+        yield path.stem, path.read_text(encoding="utf-8")
+
+
+@cache
+def _parse(name: str, text: str) -> Preset:
+    try:
+        return Preset.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the preset {name}.toml is not valid TOML: {error}") from None
+    except ValidationError as error:
+        first: Any = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"the preset {name}.toml: {place}: {first['msg']}") from None

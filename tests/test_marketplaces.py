@@ -1,0 +1,205 @@
+"""Marketplace presets: read, measured on pictures made to break one rule each, never asserted."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.cli import main
+from packshot.database.models import ProductImage
+from packshot.errors import SettingsError
+from packshot.marketplaces.compliance import check
+from packshot.marketplaces.measures import Measures, measure
+from packshot.marketplaces.presets import preset_names, read_preset
+from packshot.marketplaces.rendering import render
+from packshot.pictures.imaging import encode_array
+
+OURS = [
+    *("ajio", "amazon", "ebay", "etsy", "flipkart"),
+    *("google", "meesho", "myntra", "shopify", "walmart"),
+]
+
+
+def picture(width: int = 1000, height: int = 1000, fill: float = 0.9) -> Any:
+    """A red box on pure white that takes `fill` of the picture."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    down, across = round(height * fill), round(width * fill)
+    top, left = (height - down) // 2, (width - across) // 2
+    pixels[top : top + down, left : left + across] = (180, 30, 40)
+    return pixels
+
+
+def measured(pixels: Any, ending: str = ".jpg") -> Measures:
+    return measure(encode_array(pixels, 98), ending)
+
+
+def verdicts(pixels: Any, preset: str, ending: str = ".jpg") -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in check(measured(pixels, ending), read_preset(preset, None)):
+        found.setdefault(row.rule, set()).add(row.verdict)
+    return found
+
+
+def test_every_preset_is_read_dated_and_sourced() -> None:
+    assert preset_names(None) == OURS
+    for name in OURS:
+        preset = read_preset(name, None)
+        assert preset.checked.year == 2026
+        assert all(rule.source and rule.advice for rule in preset.rules)
+
+
+def test_a_good_picture_passes_amazons_rules() -> None:
+    found = verdicts(picture(2000, 2000), "amazon")
+    assert {rule for rule, verdict in found.items() if verdict != {"pass"}} == set()
+
+
+def test_each_rule_is_broken_by_a_picture_made_so() -> None:
+    off_white = picture()
+    off_white[off_white.min(axis=2) == 255] = (250, 250, 250)
+    touching = picture()
+    touching[300:600, 0:200] = (180, 30, 40)
+    framed = picture()
+    for edge in (np.s_[:12], np.s_[-12:], np.s_[:, :12], np.s_[:, -12:]):
+        framed[edge] = (20, 20, 20)
+    shadow = picture()
+    shadow[960:, 200:800] = (190, 190, 190)
+    for pixels, rule, verdict in (
+        (off_white, "border white", "fail"),
+        (picture(fill=0.6), "fill", "fail"),
+        (touching, "edge contact", "fail"),
+        (framed, "frame", "fail"),
+        (shadow, "edge shadow", "warn"),
+        (picture(1000, 800), "ratio", "warn"),
+        (picture(400, 400), "longest side", "fail"),
+    ):
+        assert verdict in verdicts(pixels, "amazon")[rule], rule
+    assert "fail" in verdicts(picture(), "amazon", ".png")["ending"]
+
+
+@pytest.mark.parametrize(("fill", "least"), [(0.84, False), (0.86, True)])
+def test_fill_is_judged_just_at_its_limit(fill: float, least: bool) -> None:
+    assert (verdicts(picture(fill=fill), "amazon")["fill"] == {"pass"}) == least
+
+
+def test_what_has_no_plain_backdrop_has_no_fill() -> None:
+    scene = np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8)
+    assert verdicts(scene, "amazon")["fill"] == {"unknown"}
+    assert measured(scene).frame == "no"
+
+
+def test_a_plain_picture_has_no_frame_and_no_contact() -> None:
+    plain = measured(np.full((500, 500, 3), 255, np.uint8))
+    assert (plain.fill, plain.edge_contact, plain.frame) == (None, None, "no")
+
+
+def test_a_product_that_fills_the_picture_is_no_frame() -> None:
+    assert measured(picture(fill=0.97)).frame == "no"
+
+
+def test_a_render_has_the_marketplaces_shape_and_says_what_made_it() -> None:
+    data = encode_array(picture(1500, 1500))
+    spec = read_preset("myntra", None).render.spec
+    made, measures = render(data, spec, "trainedAlgorithmicMedia")
+    assert measures.ratio == pytest.approx(0.75, abs=0.01)
+    assert measures.source_type == "trainedAlgorithmicMedia"
+    assert measures.ending == "matches"
+    assert render(data, spec, "trainedAlgorithmicMedia")[0] == made  # the same bytes
+    assert render(data, spec, None)[1].source_type == "none"
+
+
+def test_a_render_is_never_enlarged() -> None:
+    _, measures = render(
+        encode_array(picture(300, 300)), read_preset("amazon", None).render.spec, None
+    )
+    assert measures.longest_side == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("title = ", "not valid TOML"),
+        ('title = "x"', "checked"),
+        ('title = "x"\nchecked = 2026-01-01\n[render]\nsize = 3\n[[rule]]\n', "render.size"),
+        (
+            'title = "x"\nchecked = 2026-01-01\n[render]\n[[rule]]\nmeasure = "fill"\n'
+            'severity = "fail"\nadvice = "a"\nsource = "s"\nconfidence = "low"\n',
+            "least, most or allowed",
+        ),
+    ],
+)
+def test_a_bad_preset_of_the_shop_is_named(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(SettingsError, match=words) as caught:
+        read_preset("mine", tmp_path)
+    assert "mine.toml" in caught.value.message
+
+
+def test_the_command_measures_any_picture(tmp_path: Path) -> None:
+    good, bad, broken = (tmp_path / name for name in ("good.jpg", "bad.png", "broken.jpg"))
+    good.write_bytes(encode_array(picture(2000, 2000), 98))
+    bad.write_bytes(encode_array(picture(fill=0.5), 98))
+    broken.write_bytes(b"<html>")
+    run = CliRunner().invoke
+    assert run(main, ["comply", str(good), "--preset", "amazon"]).exit_code == 0
+    failed = run(main, ["comply", str(bad), str(broken), "--preset", "amazon"])
+    assert failed.exit_code == 1
+    assert "Frame the product" in failed.output
+    assert "broken.jpg: " in failed.output
+    unknown = run(main, ["comply", str(good), "--preset", "nowhere"])
+    assert "known are ajio, amazon" in unknown.output
+    assert run(main, ["comply"]).output.split() == OURS
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def with_pictures(shop: Shop) -> tuple[int, list[int]]:
+    """A product whose two stored pictures are real ones."""
+    product_id, image_ids = shop.reviewable(variants=2)
+    data = encode_array(picture())
+    for image in shop.services.catalog.product(product_id).images:
+        key = str(image.media_url).removeprefix("/media/")
+        shop.services.storage.put(key, data, "image/jpeg")
+    with shop.services.database.write() as session:
+        digest = hashlib.sha256(data).hexdigest()
+        session.execute(update(ProductImage).values(sha256=digest))
+    return product_id, list(image_ids)
+
+
+def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
+    product_id, _ = with_pictures(shop)
+    shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="ann")
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    assert "A-1.MAIN.jpg" in archive.namelist()
+    rows = list(csv.DictReader(io.StringIO(archive.read("compliance.csv").decode())))
+    assert {row["file"] for row in rows} == {"A-1.MAIN.jpg", "A-1.PT01.jpg"}
+    assert {row["verdict"] for row in rows} <= {"pass", "warn", "fail", "unknown"}
+    unknown = shop.ask("GET", "/api/export?format=zip&preset=nowhere")
+    assert (unknown.status_code, unknown.get_json()["errors"][0]["pointer"]) == (
+        422,
+        "/query/preset",
+    )
+
+
+def test_a_products_compliance_is_asked_for_by_preset(shop: Shop) -> None:
+    product_id, image_ids = with_pictures(shop)
+    answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=walmart").get_json()
+    assert [each["image_id"] for each in answer["data"]["pictures"]] == image_ids
+    assert all(row["required"] for each in answer["data"]["pictures"] for row in each["rows"])
