@@ -111,6 +111,8 @@ def filled_in(shop: Shop, path: str) -> str:
     """The path with what there is, freshly made, in its gaps."""
     if "{" not in path:
         return path
+    if path.endswith("/compliance"):
+        path += "?preset=amazon"
     product_id, [image_id, *_] = shop.reviewable(submitted_by="seller")
     if path.endswith("/cancel"):
         becomes(shop, [product_id], "pending")

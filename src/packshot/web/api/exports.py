@@ -11,7 +11,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response
 
-from packshot.errors import Conflict, SettingsError
+from packshot.errors import Conflict, PictureError, SettingsError
 from packshot.marketplaces.compliance import Row, check
 from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import render
@@ -130,8 +130,23 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
 def _rows(preset: Preset, image: ImageOut) -> list[ComplianceRowOut]:
     parts = services()
     data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
-    _, rows = _for_marketplace(preset, parts.pixels, image, data)
+    try:
+        _, rows = _for_marketplace(preset, parts.pixels, image, data)
+    except PictureError as error:
+        return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]
+
+
+def _unreadable(error: PictureError) -> ComplianceRowOut:
+    return ComplianceRowOut(
+        rule="readable",
+        required="a picture",
+        measured=error.message,
+        verdict="fail",
+        advice="Redo the product: the stored picture can't be read.",
+        source="Packshot",
+        confidence="high",
+    )
 
 
 def _sent(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: str) -> Response:
