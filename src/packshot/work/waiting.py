@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, null, select
+from sqlalchemy import CompoundSelect, Select, null, select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import PENDING, Product, is_waiting_for_work
@@ -34,6 +35,11 @@ class NothingToDo:
 
 def waiting_keys(session: Session) -> Sequence[Key]:
     """The keys of all pending products, by one look into the index for each key."""
+    return session.scalars(_waiting_keys()).all()
+
+
+@cache  # it takes longer to build than to run
+def _waiting_keys() -> CompoundSelect[Any]:
     queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
     first = queued.where(key.is_not(None)).order_by(key).limit(1)
     keys = select(first.scalar_subquery().label("key")).cte("keys", recursive=True)
@@ -41,7 +47,7 @@ def waiting_keys(session: Session) -> Sequence[Key]:
     keys = keys.union_all(select(following).where(keys.c.key.is_not(None)))
     without = select(null()).where(queued.where(key.is_(None)).exists())
     named = select(keys.c.key).where(keys.c.key.is_not(None))
-    return session.scalars(without.union_all(named)).all()
+    return without.union_all(named)
 
 
 def oldest_of(key: Key, lease_seconds: float) -> Select[Any]:
