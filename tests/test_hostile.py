@@ -30,6 +30,7 @@ READ_A_BODY = (
     ("POST", "/api/products/<int:product_id>/enhance"),
     ("POST", "/api/products/<int:product_id>/cancel"),
     ("POST", "/api/uploads"),
+    ("POST", "/api/imports"),
     ("POST", "/session"),
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -162,6 +162,9 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     yield "createProducts", ask("POST", "/api/products/bulk", examples.CREATE)
     photo = {"file": (io.BytesIO(photo_bytes()), "photo.jpg")}
     yield "uploadPicture", shop.ask("POST", "/api/uploads", SECRETS["all"], data=photo)
+    sheet = 'SKU,Type,MRP,Colour\nSKU-1042,Electronics,"45,000.00",black\n'
+    files = {"spreadsheet": (io.BytesIO(sheet.encode()), "a.csv"), "photos": "SKU-1042_front.jpg"}
+    yield "planImport", shop.ask("POST", "/api/imports", SECRETS["all"], data=files)
     first, [image] = shop.reviewable(variants=1)
     yield "listProducts", ask("GET", "/api/products?limit=1")
     yield "getProduct", ask("GET", f"/api/products/{first}")

@@ -8,6 +8,7 @@ the API all read by it, so one file gives the same rows everywhere:
     photos = match_photos(names, found.rows)      # -> matched, ambiguous, missing, left out
     photos = name_photos(names, defaults)         # the same without a spreadsheet
     archive = PhotoArchive(file)                  # the names in a ZIP, and the bytes of each
+    plan = plan_import(Wish(data, "a.csv", names))  # all of it: what to create, and what not
 
 The API's own rules (price not above mrp, which hosts may be fetched from) are the API's to check.
 """
@@ -27,6 +28,7 @@ from packshot.spreadsheets.matching import (
 from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
 from packshot.spreadsheets.picture_cells import path_parts
+from packshot.spreadsheets.plan import Plan, PlannedRow, Wish, plan_import
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Choices, Import, ProductRow
@@ -51,12 +53,16 @@ __all__ = [
     "Missing",
     "PhotoArchive",
     "Photos",
+    "Plan",
+    "PlannedRow",
     "Problem",
     "ProductRow",
     "Table",
+    "Wish",
     "match_photos",
     "name_photos",
     "path_parts",
+    "plan_import",
     "read_products",
     "read_table",
     "sort_files",

@@ -54,7 +54,7 @@ class RowReader:
         self._numbers = numbers
         self._bad_amounts = [(number, number.bad_rows) for number in numbers]
         self._defaults = defaults
-        self._default_amounts = _default_amounts(defaults)
+        self._default_amounts = read_amounts(defaults)
         self._width = width
         self._texts = {mapping[one.name]: one for one in columns}
         self._pictures = [one for one in columns if mapping[one.name] in SHARED]
@@ -262,7 +262,8 @@ class RowReader:
         return replace(row, path=one.picture.value, filename=name, view=view)
 
 
-def _default_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
+def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
+    """The amounts among the defaults. Raises SpreadsheetError for what is no number."""
     amounts: dict[str, Decimal] = {}
     for field in NUMBERS:
         if text := defaults.get(field):

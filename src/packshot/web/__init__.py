@@ -10,7 +10,7 @@ from apiflask import APIFlask
 import packshot
 from packshot.keys import Keys
 from packshot.web import desk, media, operations
-from packshot.web.api import exports, openapi, products, review, sessions, uploads
+from packshot.web.api import exports, imports, openapi, products, review, sessions, uploads
 from packshot.web.requests import auth, headers, limits, problems, thread_shares
 from packshot.web.requests.endpoints import open_to_all, refuse_impossible_ids
 from packshot.wiring import Services
@@ -36,7 +36,7 @@ def create_app(
     limits.register(app, services.database, services.settings, clock)
     app.before_request(refuse_impossible_ids)
     operations.register(app, services.health, time.monotonic)
-    for part in (products, review, exports, uploads, media, sessions, operations):
+    for part in (products, review, exports, uploads, imports, media, sessions, operations):
         app.register_blueprint(part.bp)
     openapi.configure(app)
     _add_desk(app)

@@ -19,6 +19,15 @@ from packshot.products.views import (
     SellerFields,
     previews,
 )
+from packshot.web.api.import_answers import (
+    ColumnOut,
+    ConventionOut,
+    ImportAnswer,
+    ImportData,
+    MatchedOut,
+    PhotosOut,
+    ProblemOut,
+)
 from packshot.web.api.schemas import (
     Answer,
     BulkAnswer,
@@ -255,6 +264,45 @@ UPLOADED: Final = _shown(
     UploadAnswer(
         message="Picture uploaded",
         data=UploadData(raw_image="/media/uploads/2f7b1c9e-8d54-4a39-9c41-7f3a5e6d0b12"),
+    )
+)
+IMPORTED: Final = _shown(
+    ImportAnswer(
+        message="Nothing was created",
+        data=ImportData(
+            form="CSV, UTF-8, commas",
+            columns=[
+                ColumnOut(name="SKU", letter="A", samples=["SKU-1042"]),
+                ColumnOut(name="Type", letter="B", samples=["Electronics"]),
+                ColumnOut(name="MRP", letter="C", samples=["45,000.00"]),
+                ColumnOut(name="Colour", letter="D", samples=["black"]),
+            ],
+            mapping={"SKU": "sku", "Type": "category", "MRP": "mrp", "Colour": "attribute"},
+            conventions={
+                "MRP": ConventionOut(sign="point", reason="as 45,000.00 shows", currencies=[])
+            },
+            rows=[
+                {
+                    "category": "Electronics",
+                    "sku": "SKU-1042",
+                    "view": "front",
+                    "filename": "SKU-1042_front.jpg",
+                    "mrp": "45000.00",
+                    "attributes": {"Colour": "black"},
+                }
+            ],
+            problems=[
+                ProblemOut(row=None, column=None, detail="a note for a person", level="note")
+            ],
+            photos=PhotosOut(
+                matched=[MatchedOut(photo="SKU-1042_front.jpg", index=0, row=2, hint=None)],
+                ambiguous=[],
+                missing=[],
+                left_out=[],
+                system_files=0,
+                pattern=None,
+            ),
+        ),
     )
 )
 STATS: Final = _shown(

@@ -55,6 +55,23 @@ def configure(app: APIFlask) -> None:
     app.spec_processor(lambda spec: finish_document(app, spec))
 
 
+#: Fields of multipart bodies.
+MULTIPART: Final[dict[str, Json]] = {
+    "upload": {"file": {"type": "string", "format": "binary", "description": ACCEPTED_WORDS}},
+    "import": {
+        "spreadsheet": {"type": "string", "format": "binary", "description": "CSV, TSV or .xlsx"},
+        "photos": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "photos' names, a JSON list of names, files, or a ZIP",
+        },
+        "mapping": {"type": "string", "description": "JSON: column to field"},
+        "conventions": {"type": "string", "description": "JSON: column to `point` or `comma`"},
+        "defaults": {"type": "string", "description": "JSON: field to its value where none is"},
+        "pattern": {"type": "string", "description": "such as {sku}_{view}"},
+    },
+}
+
 # -- the document --------------------------------------------------------------------------------
 
 HEADERS: Final[dict[str, tuple[str, Json]]] = {
@@ -109,8 +126,8 @@ def _finish(operation: Json, view: Any, problem_responses: Json) -> None:
 
 
 def _finish_request(operation: Json, own_refusals: set[str]) -> None:
-    if operation.pop("x-multipart", False):
-        operation["requestBody"] = _multipart()
+    if kind := operation.pop("x-multipart", None):
+        operation["requestBody"] = _multipart(MULTIPART[kind])
     if "requestBody" in operation:
         operation["requestBody"]["required"] = operation["operationId"] != "enhanceProduct"
     for parameter in operation["parameters"]:
@@ -178,9 +195,9 @@ def _refusals_of(operation: Json, scopes: Any) -> set[str]:
     return codes
 
 
-def _multipart() -> Json:
-    picture = {"type": "string", "format": "binary", "description": ACCEPTED_WORDS}
-    body = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
+def _multipart(fields: Json) -> Json:
+    required = ["file"] if "file" in fields else []
+    body = {"type": "object", "properties": fields, "required": required}
     return {"content": {"multipart/form-data": {"schema": body}}}
 
 

@@ -30,7 +30,7 @@ bp: APIBlueprint = blueprint("uploads", "Uploads")
 
 @bp.post("/api/uploads")
 @bp.output(UploadAnswer, status_code=201, example=examples.UPLOADED)
-@bp.doc(operation_id="uploadPicture", extensions={"x-multipart": True})
+@bp.doc(operation_id="uploadPicture", extensions={"x-multipart": "upload"})
 @needs("submit")
 @refuses("bad_picture")
 def upload_picture() -> Response:

@@ -1,9 +1,10 @@
-"""One file out of a multipart body, read piece by piece, with a bound on everything around it."""
+"""Multipart bodies, read piece by piece, with a limit on everything that is kept of them."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
@@ -18,9 +19,31 @@ from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malfo
 MAX_BOUNDARY: Final = 70
 #: The file, and a few fields that a form may send along.
 MAX_PARTS: Final = 10
-#: Bytes that are held while the end of a part's headers is looked for. They are read in pieces of
+#: Bytes that are kept while the end of a part's headers is looked for. They are read in pieces of
 #: half of it, so headers of 8 KB always fit.
 MAX_HEADERS: Final = 16 * 1024
+
+
+@dataclass
+class Part:
+    """A field (then `filename` is None) or a file, and the bytes kept of it."""
+
+    name: str
+    filename: str | None
+    _data: io.BytesIO = field(default_factory=io.BytesIO)
+
+    @property
+    def data(self) -> bytes:
+        return self._data.getvalue()
+
+    def add(self, piece: bytes, most: int) -> None:
+        if self._data.tell() + len(piece) > most:
+            raise Refused("too_large", f"{self.name[:40]!a} has more than {most:,} bytes")
+        self._data.write(piece)
+
+
+#: The most bytes to keep of a part, by its name and file name; None reads past all of them.
+Keep = Callable[[str, str | None], int | None]
 
 
 def read_file(request: Request, name: str, limit: int) -> bytes:
@@ -28,34 +51,47 @@ def read_file(request: Request, name: str, limit: int) -> bytes:
 
     Other parts are read past. Raises Refused, and InvalidRequest when there is no such file.
     """
+    keeps = iter([limit])
+
+    def keep(part: str, filename: str | None) -> int | None:
+        return next(keeps, None) if part == name and filename is not None else None
+
+    files = [part for part in read_parts(request, limit, keep) if part.filename is not None]
+    file = next((part for part in files if part.name == name), None)
+    if file is None:
+        raise InvalidRequest([Fault(f"/{name}", "required", "is required: the picture's bytes")])
+    return file.data
+
+
+def read_parts(request: Request, limit: int, keep: Keep, most: int = MAX_PARTS) -> list[Part]:
+    """At most `most` parts of a body of at most `limit` bytes. Raises Refused.
+
+    The body is read to its end, so its size and its end are always checked.
+    """
     if request.mimetype != "multipart/form-data":
-        raise Refused("unsupported_media_type", "send the picture as multipart/form-data")
+        raise Refused("unsupported_media_type", "send the body as multipart/form-data")
     try:
-        file = _find(_events(request, limit), name)
+        return _collect(_events(request, limit, most), keep)
     except HTTPException:  # the decoder's own RequestEntityTooLarge
         raise Refused("too_large", "the multipart body has too many or too long parts") from None
     except ValueError:
         raise malformed("the multipart body can't be read") from None
-    if file is None:
-        raise InvalidRequest([Fault(f"/{name}", "required", "is required: the picture's bytes")])
-    return file.getvalue()
 
 
-def _find(events: Iterator[Event], name: str) -> io.BytesIO | None:
-    """The file, read to the end of the body, so that the body's limit and end are checked."""
-    found = current = None
+def _collect(events: Iterator[Event], keep: Keep) -> list[Part]:
+    parts: list[Part] = []
+    most: int | None = None
     for event in events:
-        if isinstance(event, File) and event.name == name and found is None:
-            found = current = io.BytesIO()
-        elif isinstance(event, File | Field):
-            current = None
-        elif isinstance(event, Data) and current is not None:
-            current.write(event.data)
-    return found
+        if isinstance(event, File | Field):
+            parts.append(Part(event.name or "", getattr(event, "filename", None)))
+            most = keep(parts[-1].name, parts[-1].filename)
+        elif isinstance(event, Data) and most is not None:
+            parts[-1].add(event.data, most)
+    return parts
 
 
-def _events(request: Request, limit: int) -> Iterator[Event]:
-    decoder = MultipartDecoder(_boundary(request), MAX_HEADERS, max_parts=MAX_PARTS)
+def _events(request: Request, limit: int, most: int) -> Iterator[Event]:
+    decoder = MultipartDecoder(_boundary(request), MAX_HEADERS, max_parts=most)
     pieces = read_pieces(request, limit, MAX_HEADERS // 2)
     for piece in chain(pieces, (None,)):
         decoder.receive_data(piece)

@@ -50,6 +50,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
         422, "Some values can't be used: `errors` lists each with its JSON pointer."
     ),
     "bad_cursor": Meaning(422, "The cursor does not come from this list."),
+    "bad_spreadsheet": Meaning(
+        422, "The spreadsheet, the ZIP or a choice made for it can't be used."
+    ),
     "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
     "too_many_requests": Meaning(429, "A limit is used up: wait for the seconds of Retry-After."),
     "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),

@@ -27,7 +27,7 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 #: Asked by whoever watches this process; it looks at nothing, so it needs no share.
 ALWAYS_ANSWERED: Final = "/healthz"
 #: They have a share of their own, taken by their view.
-UPLOADS: Final = "/api/uploads"
+UPLOADS: Final = ("/api/uploads", "/api/imports")
 #: A body or a picture up to this size is quick: `deploy/Caddyfile` holds such a body until it is
 #: whole, and such an answer leaves this thread at once: it fits into a connection's buffers.
 QUICK_BYTES: Final = 128 * 1024
@@ -171,7 +171,7 @@ def _shares_for(environ: Environ, body: _Body, shares: ThreadShares) -> list[Thr
     path = environ.get("PATH_INFO")
     if path == ALWAYS_ANSWERED:
         return []
-    if path != UPLOADS and body.size > QUICK_BYTES:
+    if path not in UPLOADS and body.size > QUICK_BYTES:
         return [shares.requests, shares.large_bodies]
     return [shares.requests]
 

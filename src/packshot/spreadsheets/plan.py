@@ -1,0 +1,185 @@
+"""What a spreadsheet and photos will become, before anything is sent or created."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.matching import LeftOut, Match, Photos, match_photos, name_photos
+from packshot.spreadsheets.numbers import DecimalSign
+from packshot.spreadsheets.product_rows import read_amounts
+from packshot.spreadsheets.products import read_products
+from packshot.spreadsheets.reading import read_table
+from packshot.spreadsheets.rows import Choices, Import, ProductRow
+from packshot.spreadsheets.table import Problem, Table
+
+#: Cells of a column that are shown as examples, and characters of each.
+_SAMPLES: Final = 3
+_SAMPLE_CHARACTERS: Final = 80
+
+#: What else is wrong with a product: pairs of a field and a sentence.
+Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be imported: a spreadsheet, photos by their names, or both.
+
+    `filename` is the spreadsheet's. `decimals` applies to every column of numbers that has no
+    convention among the choices. `pattern` reads SKUs from photos' names without a spreadsheet.
+    """
+
+    spreadsheet: bytes | None = None
+    filename: str = ""
+    photos: Sequence[str] = ()
+    choices: Choices = field(default_factory=Choices)
+    decimals: DecimalSign | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    """One product to create; `photo` is the file to upload for it, by the name that was given.
+
+    A row whose photo is missing has neither a photo nor an address: it can't be created yet.
+    """
+
+    product: ProductRow
+    photo: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be created, and all that will not. `found` is None without a spreadsheet.
+
+    `rows` are the products without errors; those whose photo did not come are listed in
+    `photos.missing` too. Rows with errors are in `problems` only. `samples` are a few cells of
+    each column.
+    """
+
+    rows: tuple[PlannedRow, ...]
+    problems: tuple[Problem, ...]
+    photos: Photos
+    found: Import | None = None
+    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
+    """Reads the spreadsheet and matches the photos; creates nothing. Raises SpreadsheetError."""
+    if wish.spreadsheet is None:
+        return _plan_photos(wish, rules)
+    table, found = _read(wish.spreadsheet, wish)
+    found = _judged(found, rules)
+    ready = [row for row in found.rows if row.ready]
+    photos = _explained(_allowed(match_photos(wish.photos, ready), rules), found)
+    problems = (*found.problems, *_sharing(found, photos))
+    return Plan(tuple(_planned(found, photos)), problems, photos, found, _samples(table, found))
+
+
+def _plan_photos(wish: Wish, rules: Rules) -> Plan:
+    defaults = wish.choices.defaults
+    category = defaults.get("category") or None
+    amounts: dict[str, Any] = read_amounts(defaults)
+    shared = ProductRow(0, category=category, **amounts)
+    problems = tuple(Problem(None, *wrong) for wrong in rules(shared))
+    if not category:
+        problems = (Problem(None, "category", "is required"), *problems)
+    photos = name_photos(wish.photos, shared, wish.pattern)
+    if not problems:
+        photos = _allowed(photos, rules)
+    matched = () if problems else photos.matched
+    return Plan(tuple(map(_row_of, matched)), problems, photos)
+
+
+def _row_of(match: Match) -> PlannedRow:
+    return PlannedRow(match.product, match.photo, match.hint)
+
+
+def _read(spreadsheet: bytes, wish: Wish) -> tuple[Table, Import]:
+    table = read_table(spreadsheet, wish.filename)
+    found = read_products(table, wish.choices)
+    if wish.decimals:
+        every = dict.fromkeys(found.conventions, wish.decimals) | dict(wish.choices.conventions)
+        found = read_products(table, replace(wish.choices, conventions=every))
+    if not found.rows and all(problem.level == "note" for problem in found.problems):
+        raise SpreadsheetError("the spreadsheet has no products below the names of its columns")
+    return table, found
+
+
+def _judged(found: Import, rules: Rules) -> Import:
+    """With the problems that the rules find; their rows are no longer ready."""
+    columns = {to: name for name, to in found.mapping.items()}
+    rows, problems = [], list(found.problems)
+    for row in found.rows:
+        wrong = rules(row) if row.ready else ()
+        rows.append(replace(row, ready=False) if wrong else row)
+        for name, detail in wrong:
+            problem = Problem(row.row, columns.get(name, name), detail)
+            problems += [problem] if problem not in problems[-len(wrong) - 1 :] else []
+    problems.sort(key=lambda problem: problem.row or 0)
+    return replace(found, rows=tuple(rows), problems=tuple(problems))
+
+
+def _allowed(photos: Photos, rules: Rules) -> Photos:
+    """Without the matches whose file name or view the rules refuse."""
+    matched, left_out = [], list(photos.left_out)
+    for match in photos.matched:
+        if wrong := rules(match.product):
+            why = "; ".join(f"{name} {detail}" for name, detail in wrong)
+            left_out.append(LeftOut(match.photo, why))
+        else:
+            matched.append(match)
+    return replace(photos, matched=tuple(matched), left_out=tuple(left_out))
+
+
+def _explained(photos: Photos, found: Import) -> Photos:
+    """Photos of a row that has an error fit no row that is ready: the reason names that row."""
+    waiting = [row for row in found.rows if not row.ready and not row.raw_image]
+    unmatched = [left.file for left in photos.left_out]
+    rows = {
+        match.photo: f"row {match.product.row} must be corrected first"
+        for match in match_photos(unmatched, waiting).matched
+    }
+    left_out = [replace(left, why=rows.get(left.file, left.why)) for left in photos.left_out]
+    return replace(photos, left_out=tuple(left_out))
+
+
+def _planned(found: Import, photos: Photos) -> Iterator[PlannedRow]:
+    """Products with an address, with a photo and with a missing one, in the sheet's order."""
+    missing = {(one.row, one.wanted) for one in photos.missing}
+    rows = [_row_of(match) for match in photos.matched]
+    rows += [
+        PlannedRow(row)
+        for row in found.rows
+        if row.ready and (row.raw_image or (row.row, row.path or row.sku) in missing)
+    ]
+    yield from sorted(rows, key=lambda planned: planned.product.row)
+
+
+def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
+    """Rows of a SKU whose photos all went to another row of it: nothing is made for them."""
+    used = {match.product.row for match in photos.matched}
+    missing = {row.row for row in photos.missing}
+    skus = {match.product.sku for match in photos.matched} | {
+        row.sku for row in found.rows if row.row in missing
+    }
+    for row in found.rows:
+        if not row.ready or row.raw_image or row.path or row.row in used | missing:
+            continue
+        if row.sku in skus:
+            detail = "another row has this SKU and takes its photos: nothing is made for this one"
+            yield Problem(row.row, None, detail, "note")
+
+
+def _samples(table: Table, found: Import) -> dict[str, tuple[str, ...]]:
+    numbers = {row.row for row in found.rows[: _SAMPLES * 10]}
+    records = [record for record in table.records if record.number in numbers]
+    return {
+        column.name: tuple(
+            text[:_SAMPLE_CHARACTERS] for record in records if (text := record.cell(column.place))
+        )[:_SAMPLES]
+        for column in found.columns
+    }

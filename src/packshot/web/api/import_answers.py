@@ -1,0 +1,120 @@
+"""What `POST /api/imports` answers: a plan as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from packshot.products.views import Out
+from packshot.spreadsheets import DecimalSign, Plan
+from packshot.web.api.schemas import Answer
+
+
+class ColumnOut(Out):
+    name: str
+    letter: str
+    samples: list[str] = Field(description="a few of its cells")
+
+
+class ConventionOut(Out):
+    """`sign` stands before the decimals; null: a person must say which."""
+
+    sign: DecimalSign | None
+    reason: str
+    currencies: list[str]
+
+
+class ProblemOut(Out):
+    """An error keeps its row out, a question must be answered first, a note only informs."""
+
+    row: int | None
+    column: str | None
+    detail: str
+    level: Literal["error", "question", "note"]
+
+
+class MatchedOut(Out):
+    """`index` is the place in `rows` of the product that the photo shows."""
+
+    photo: str
+    index: int
+    row: int | None = Field(description="of the spreadsheet")
+    hint: str | None
+
+
+class AmbiguousOut(Out):
+    photo: str
+    skus: list[str]
+    why: str
+
+
+class MissingOut(Out):
+    """A row whose photo did not come; it is in `rows` without a `raw_image`."""
+
+    row: int
+    wanted: str
+
+
+class LeftOutOut(Out):
+    file: str
+    why: str
+
+
+class PhotosOut(Out):
+    matched: list[MatchedOut]
+    ambiguous: list[AmbiguousOut]
+    missing: list[MissingOut]
+    left_out: list[LeftOutOut]
+    system_files: int = Field(description="such as Thumbs.db; they are never photos")
+    pattern: str | None = Field(description="by which names were read without a spreadsheet")
+
+
+class ImportData(Out):
+    form: str | None = Field(description="how the spreadsheet was read")
+    columns: list[ColumnOut]
+    mapping: dict[str, str] = Field(description="column to field")
+    conventions: dict[str, ConventionOut] = Field(description="of the columns of numbers")
+    rows: list[dict[str, Any]] = Field(description="products as the bulk call takes them")
+    problems: list[ProblemOut]
+    photos: PhotosOut
+
+
+class ImportAnswer(Answer):
+    data: ImportData
+
+
+def import_data(plan: Plan) -> ImportData:
+    found = plan.found
+    return ImportData(
+        form=found.form if found else None,
+        columns=[
+            ColumnOut(name=each.name, letter=each.letter, samples=list(plan.samples[each.name]))
+            for each in (found.columns if found else ())
+        ],
+        mapping=dict(found.mapping) if found else {},
+        conventions={
+            name: ConventionOut.model_validate(each)
+            for name, each in (found.conventions if found else {}).items()
+        },
+        rows=[row.product.as_product() for row in plan.rows],
+        problems=[ProblemOut.model_validate(each) for each in plan.problems],
+        photos=_photos(plan),
+    )
+
+
+def _photos(plan: Plan) -> PhotosOut:
+    photos = plan.photos
+    matched = [
+        MatchedOut(photo=row.photo, index=index, row=row.product.row or None, hint=row.hint)
+        for index, row in enumerate(plan.rows)
+        if row.photo
+    ]
+    return PhotosOut(
+        matched=matched,
+        ambiguous=[AmbiguousOut.model_validate(each) for each in photos.ambiguous],
+        missing=[MissingOut.model_validate(each) for each in photos.missing],
+        left_out=[LeftOutOut.model_validate(each) for each in photos.left_out],
+        system_files=photos.system_files,
+        pattern=photos.pattern,
+    )

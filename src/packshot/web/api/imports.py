@@ -1,0 +1,224 @@
+"""Imports: a shop's spreadsheet and photos in, and what they would become; nothing is created."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Final
+
+from apiflask import APIBlueprint
+from flask import Response, request
+from pydantic import TypeAdapter, ValidationError
+
+from packshot.errors import FetchError, PictureError, SpreadsheetError
+from packshot.spreadsheets import (
+    Choices,
+    Limits,
+    PhotoArchive,
+    Plan,
+    Problem,
+    ProductRow,
+    Wish,
+    plan_import,
+)
+from packshot.web.api import examples
+from packshot.web.api.import_answers import ImportAnswer, import_data
+from packshot.web.api.schemas import NewProductIn
+from packshot.web.requests.context import services
+from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
+from packshot.web.requests.multipart import Part, read_parts
+from packshot.web.requests.reading import check
+from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
+from packshot.web.requests.thread_shares import thread_shares
+
+#: The whole body. Photos are only read past, but a ZIP is kept: a page with larger ones sends
+#: their names.
+MAX_BODY: Final = 64_000_000
+MAX_ZIP: Final = 50_000_000
+MAX_SPREADSHEET: Final = Limits().bytes
+#: A name of a photo, and a JSON list of all of them.
+MAX_NAMES: Final = 20_000
+MAX_NAMES_BYTES: Final = 8_000_000
+#: Choices as JSON, each.
+MAX_CHOICES: Final = 256_000
+MAX_PARTS: Final = 5_000
+#: Characters of attributes in one answer: many pictures of one row repeat them.
+MAX_ATTRIBUTES: Final = 40_000_000
+#: Seconds to wait for a child process, and for its work: 20,000 rows of 20 cells take about 5.
+WAIT_SECONDS: Final = 20.0
+READ_SECONDS: Final = 40.0
+#: Stands for the picture of a row whose photo is yet to be uploaded.
+ANY_PICTURE: Final = "/media/uploads/"
+
+bp: APIBlueprint = blueprint("imports", "Imports")
+
+
+@bp.post("/api/imports")
+@bp.output(ImportAnswer, example=examples.IMPORTED)
+@bp.doc(operation_id="planImport", extensions={"x-multipart": "import"})
+@needs("submit")
+@refuses("bad_spreadsheet")
+def plan() -> Response:
+    """See what a spreadsheet and photos would become; nothing is created
+
+    `rows` go into the bulk call as they are; where `photos.matched` names one by its `index`, put
+    the upload's `raw_image` into it first. Send the photos' names alone (a JSON list) where there
+    are many: their bytes are not looked at. `mapping` (column to field), `conventions` (column to
+    `point` or `comma`) and `pattern` change what was recognised.
+    """
+    with thread_shares().uploads.held("uploading"):
+        wish, archive = _read_wish()
+        try:
+            found = services().pixels.run(
+                plan_in_child, wish, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
+            )
+        except SpreadsheetError as error:
+            raise Refused("bad_spreadsheet", error.message) from None
+        except PictureError:  # of the child process: it was stopped
+            detail = "the spreadsheet takes too much time or memory to read: split it"
+            raise Refused("bad_spreadsheet", detail) from None
+        return answer(ImportAnswer(message="Nothing was created", data=import_data(_good(found))))
+
+
+# -- in ------------------------------------------------------------------------------------------
+
+_TEXTS: Final = TypeAdapter(dict[str, str])
+_NAMES: Final = TypeAdapter(list[str])
+
+
+def _read_wish() -> tuple[Wish, bytes | None]:
+    parts = read_parts(request, MAX_BODY, _most_of, MAX_PARTS)
+    fields = {part.name: part for part in parts if part.name != "photos"}
+    photos = [part for part in parts if part.name == "photos"]
+    unknown = fields.keys() - {"spreadsheet", *_CHOICES, "pattern"}
+    if unknown:
+        raise InvalidRequest([Fault("", "unknown_field", f"known are {', '.join(_KNOWN)}")])
+    if "spreadsheet" not in fields and not photos:
+        detail = "send a spreadsheet, photos or both"
+        raise InvalidRequest([Fault("/spreadsheet", "required", detail)])
+    sheet = fields.get("spreadsheet")
+    chosen: dict[str, Any] = {name: _texts(fields.get(name)) for name in _CHOICES}
+    wish = Wish(
+        spreadsheet=sheet.data if sheet else None,
+        filename=(sheet and sheet.filename) or "",
+        photos=list(_names(photos)),
+        choices=Choices(**chosen),
+        pattern=_text(fields["pattern"]) if "pattern" in fields else None,
+    )
+    return wish, next((part.data for part in photos if _is_zip(part.filename)), None)
+
+
+_CHOICES: Final = ("mapping", "conventions", "defaults")
+_KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern")
+
+
+def _most_of(name: str, filename: str | None) -> int | None:
+    """How much of a part is kept: of photos nothing but their names."""
+    if name == "spreadsheet":
+        return MAX_SPREADSHEET
+    if name == "photos" and filename is not None:
+        return MAX_ZIP if _is_zip(filename) else None
+    return MAX_NAMES_BYTES if name == "photos" else MAX_CHOICES
+
+
+def _is_zip(filename: str | None) -> bool:
+    return (filename or "").lower().endswith(".zip")
+
+
+def _names(photos: Sequence[Part]) -> Iterator[str]:
+    """Of files their names, of fields their text, or each of a JSON list."""
+    names = list(chain.from_iterable(map(_names_of, photos)))
+    if len(names) > MAX_NAMES:
+        raise Refused("too_large", f"at most {MAX_NAMES:,} photos fit in one import")
+    yield from dict.fromkeys(names)
+
+
+def _names_of(part: Part) -> Iterable[str]:
+    if part.filename is not None:
+        return [] if _is_zip(part.filename) else [part.filename]
+    text = _text(part)
+    if not text.lstrip().startswith("["):
+        return [text]
+    try:
+        return _NAMES.validate_json(text)
+    except ValidationError:
+        detail = "must be a photo's name, or a JSON list of names"
+        raise InvalidRequest([Fault("/photos", "not_a_list", detail)]) from None
+
+
+def _texts(part: Part | None) -> Mapping[str, str]:
+    if part is None:
+        return {}
+    try:
+        return _TEXTS.validate_json(_text(part))
+    except ValidationError:
+        detail = "must be a JSON object of strings"
+        raise InvalidRequest([Fault(f"/{part.name}", "not_an_object", detail)]) from None
+
+
+def _text(part: Part) -> str:
+    try:
+        return part.data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest([Fault(f"/{part.name}", "not_text", "must be UTF-8")]) from None
+
+
+# -- in the child process ------------------------------------------------------------------------
+
+
+def plan_in_child(wish: Wish, archive: bytes | None) -> Plan:
+    """The plan by the API's own rules. Raises SpreadsheetError."""
+    if archive is not None:
+        with io.BytesIO(archive) as file:
+            zipped = PhotoArchive(file)
+        names = dict.fromkeys([*wish.photos, *zipped.photos])
+        wish = replace(wish, photos=list(names))
+        found = _with_left_out(plan_import(wish, wrong_fields), zipped)
+    else:
+        found = plan_import(wish, wrong_fields)
+    texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
+    if sum(map(len, texts)) > MAX_ATTRIBUTES:
+        raise SpreadsheetError("the attributes of all pictures are too much text: split it")
+    return found
+
+
+def _with_left_out(found: Plan, zipped: PhotoArchive) -> Plan:
+    photos = replace(
+        found.photos,
+        left_out=(*found.photos.left_out, *zipped.left_out),
+        system_files=found.photos.system_files + zipped.system_files,
+    )
+    return replace(found, photos=photos)
+
+
+def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
+    """What the bulk call would refuse in a row, but for its address."""
+    given = {"category": "-", **row.as_product(), "raw_image": row.raw_image or ANY_PICTURE}
+    try:
+        check(NewProductIn, given)
+    except InvalidRequest as refused:
+        return [(fault.pointer.removeprefix("/"), fault.detail) for fault in refused.faults]
+    return []
+
+
+# -- addresses -----------------------------------------------------------------------------------
+
+
+def _good(found: Plan) -> Plan:
+    """Without the rows whose address may not be fetched, which become problems."""
+    refused = {place: _address_problem(row.product) for place, row in enumerate(found.rows)}
+    rows = tuple(row for place, row in enumerate(found.rows) if refused[place] is None)
+    problems = [*found.problems, *filter(None, refused.values())]
+    problems.sort(key=lambda problem: problem.row or 0)
+    return replace(found, rows=rows, problems=tuple(problems))
+
+
+def _address_problem(row: ProductRow) -> Problem | None:
+    if row.raw_image:
+        try:
+            services().raw_images.check(row.raw_image)
+        except FetchError as error:
+            return Problem(row.row, "raw_image", error.message)
+    return None

@@ -1,0 +1,213 @@
+"""`POST /api/imports`: what a spreadsheet and photos would become, and the same at every door."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import needs_shared
+from support.shop import Json, Shop
+from werkzeug.test import TestResponse
+
+from packshot.spreadsheets import Choices, Wish, plan_import
+
+SHEET = 'SKU,Product type,MRP,Colour\nA-1,Mugs,"1,299.00",red\nA-2,Mugs,90,\n'
+
+
+@pytest.fixture(scope="module")
+def shop(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One for all: an import creates nothing, and the child process takes a second to start."""
+    folder = tmp_path_factory.mktemp("imports")
+    url = f"sqlite:///{shutil.copy(sqlite_template, folder / 'packshot.db')}"
+    shop = Shop(url, folder / "media", raw_image_hosts="127.0.0.1:47801,shop.example")
+    yield shop
+    shop.close()
+
+
+def ask(shop: Shop, **fields: Any) -> TestResponse:
+    return shop.ask("POST", "/api/imports", data=fields, content_type="multipart/form-data")
+
+
+def sheet(text: str | bytes, name: str = "products.csv") -> tuple[io.BytesIO, str]:
+    return io.BytesIO(text if isinstance(text, bytes) else text.encode()), name
+
+
+def planned(shop: Shop, **fields: Any) -> Json:
+    response = ask(shop, **fields)
+    assert response.status_code == 200, response.get_json()
+    data: Json = response.get_json()["data"]
+    return data
+
+
+def test_a_spreadsheet_and_names_become_rows_of_the_bulk_call(shop: Shop) -> None:
+    photos = json.dumps(["A-1/1.jpg", "A-1_back.png", "a-2.heic", "B.jpg", "x.mp4", "Thumbs.db"])
+    data = planned(shop, spreadsheet=sheet(SHEET), photos=photos)
+    assert data["mapping"]["Product type"] == "category"
+    assert data["conventions"]["MRP"]["sign"] == "point"
+    assert [column["samples"] for column in data["columns"]][3] == ["red"]
+    found = {match["photo"]: data["rows"][match["index"]] for match in data["photos"]["matched"]}
+    assert found["A-1/1.jpg"] == {
+        "category": "Mugs",
+        "sku": "A-1",
+        "view": "1",
+        "filename": "1.jpg",
+        "mrp": "1299.00",
+        "attributes": {"Colour": "red"},
+    }
+    assert (found["A-1_back.png"]["view"], found["a-2.heic"]["sku"]) == ("back", "A-2")
+    left_out = {each["file"]: each["why"] for each in data["photos"]["left_out"]}
+    assert left_out.keys() == {"B.jpg", "x.mp4"}
+    assert data["photos"]["system_files"] == 1
+    faults = shop.bulk(*data["rows"]).get_json()["errors"]  # only the pictures are missing
+    assert {fault["pointer"].rpartition("/")[2] for fault in faults} == {"raw_image"}
+
+
+def test_nothing_is_created(shop: Shop) -> None:
+    planned(shop, spreadsheet=sheet(SHEET), photos="A-1.jpg")
+    assert shop.services.catalog.products().products == []
+
+
+def test_the_choices_of_the_user_are_followed(shop: Shop) -> None:
+    text = "code;cost\nA-1;1,299\n"
+    asked = planned(
+        shop,
+        spreadsheet=sheet(text),
+        mapping=json.dumps({"cost": "price", "code": "sku"}),
+        defaults=json.dumps({"category": "Mugs"}),
+        photos="A-1.jpg",
+    )
+    [question] = [each for each in asked["problems"] if each["level"] == "question"]
+    assert (question["row"], question["column"], asked["rows"]) == (2, "cost", [])
+    [left] = asked["photos"]["left_out"]
+    assert left["why"] == "row 2 must be corrected first"
+    data = planned(
+        shop,
+        spreadsheet=sheet(text),
+        mapping=json.dumps({"cost": "price", "code": "sku"}),
+        conventions=json.dumps({"cost": "comma"}),
+        defaults=json.dumps({"category": "Mugs"}),
+        photos="A-1.jpg",
+    )
+    assert [problem["detail"] for problem in data["problems"] if problem["level"] == "error"] == [
+        "must have at most two decimals"
+    ]
+
+
+def test_photos_alone_are_read_by_a_pattern_that_can_be_changed(shop: Shop) -> None:
+    defaults = json.dumps({"category": "Mugs", "price": "90"})
+    photos = ["AB-1__left.jpg", "AB-1__2.jpg", "C.jpg"]
+    data = planned(shop, photos=photos, pattern="{sku}__{view}", defaults=defaults)
+    assert data["photos"]["pattern"] == "{sku}__{view}"
+    assert [(row.get("sku"), row.get("view"), row["price"]) for row in data["rows"]] == [
+        ("AB-1", "left", "90"),
+        ("AB-1", "2", "90"),
+        ("C", None, "90"),
+    ]
+    refused = ask(shop, photos=photos, pattern="{what}", defaults=defaults)
+    assert refused.status_code == 422
+    assert "may hold {sku}, {view}" in refused.get_json()["detail"]
+    nameless = planned(shop, photos=photos)
+    assert nameless["rows"] == []
+    assert nameless["problems"] == [
+        {"row": None, "column": "category", "detail": "is required", "level": "error"}
+    ]
+
+
+def test_rows_that_the_bulk_call_would_refuse_are_problems(shop: Shop) -> None:
+    text = (
+        "sku,category,image,mrp,price\n"
+        "A,Mugs,https://shop.example/a.jpg,90,100\n"
+        "B,Mugs,ftp://shop.example/b.jpg,100,90\n"
+        "C,Mugs,https://192.168.0.1/c.jpg,100,90\n"
+        "D,Mugs,https://shop.example/d.jpg,100,90\n"
+    )
+    data = planned(shop, spreadsheet=sheet(text))
+    wrong = {each["row"]: (each["column"], each["detail"]) for each in data["problems"]}
+    assert wrong[2] == ("price", "must not be above mrp")
+    assert wrong.keys() == {2, 3, 4}
+    assert [row["sku"] for row in data["rows"]] == ["D"]
+
+
+def test_a_zip_of_photos_is_looked_into_and_files_are_read_past(shop: Shop) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("photos/A-1/1.jpg", b"x")
+        archive.writestr("photos/A-2.txt", b"x")
+        archive.writestr("__MACOSX/photos/._A-2.jpg", b"x")
+    files = [(io.BytesIO(packed.getvalue()), "a.zip"), (io.BytesIO(b"x" * 100_000), "A-2.jpg")]
+    data = planned(shop, spreadsheet=sheet(SHEET), photos=files)
+    matched = {each["photo"] for each in data["photos"]["matched"]}
+    assert matched == {"photos/A-1/1.jpg", "A-2.jpg"}
+    assert [each["file"] for each in data["photos"]["left_out"]] == ["photos/A-2.txt"]
+    assert data["photos"]["system_files"] == 1
+
+
+def test_a_row_without_its_photo_is_missing_and_one_that_shares_a_sku_is_named(shop: Shop) -> None:
+    text = "sku,category,size\nA-1,Mugs,S\nA-1,Mugs,M\nA-2,Mugs,S\n"
+    data = planned(shop, spreadsheet=sheet(text), photos="A-1.jpg")
+    assert data["photos"]["missing"] == [{"row": 4, "wanted": "A-2"}]
+    [note] = data["problems"]
+    assert (note["row"], note["level"]) == (3, "note")
+    assert [row["sku"] for row in data["rows"]] == ["A-1", "A-2"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({}, 422, "invalid_request"),
+        ({"mapping": "{}"}, 422, "invalid_request"),
+        ({"photos": "a.jpg", "colour": "x"}, 422, "invalid_request"),
+        ({"photos": "[1]"}, 422, "invalid_request"),
+        ({"photos": "a.jpg", "mapping": "[]"}, 422, "invalid_request"),
+        ({"photos": "a.jpg", "defaults": '{"mrp": "x"}'}, 422, "bad_spreadsheet"),
+        ({"photos": "a.jpg", "mapping": "[" * 200_000}, 422, "invalid_request"),
+        ({"photos": "a.jpg", "mapping": "x" * 300_000}, 413, "too_large"),
+        ({"photos": json.dumps([f"{n}.jpg" for n in range(20_001)])}, 413, "too_large"),
+    ],
+)
+def test_what_can_not_be_used_is_refused(shop: Shop, fields: Json, status: int, code: str) -> None:
+    response = shop.ask("POST", "/api/imports", data=fields, content_type="multipart/form-data")
+    assert (response.status_code, response.get_json()["type"]) == (status, f"/problems/{code}")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"PK\x03\x04 no archive at all", "a.xlsx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.xls"),
+        (b"", "a.csv"),
+        (b"%PDF-1.7", "a.csv"),
+        (b"no header here", "a.csv"),
+    ],
+)
+def test_files_that_are_no_spreadsheets_are_refused_in_words(
+    shop: Shop, data: bytes, name: str
+) -> None:
+    response = ask(shop, spreadsheet=sheet(data, name))
+    assert (response.status_code, response.get_json()["type"]) == (
+        422,
+        "/problems/bad_spreadsheet",
+    )
+    damaged = ask(shop, photos=[(io.BytesIO(b"PK no archive"), "photos.zip")])
+    assert "ZIP is damaged" in damaged.get_json()["detail"]
+
+
+def shared_cases() -> Sequence[Path]:
+    return sorted(needs_shared("cases", "csv").iterdir())
+
+
+def test_every_case_gives_the_rows_of_the_reader(shop: Shop) -> None:
+    """The API adds only its own rules to what the shared reader says."""
+    for path in shared_cases():
+        data = planned(shop, spreadsheet=sheet(path.read_bytes(), path.name), photos="good.jpg")
+        plan = plan_import(Wish(path.read_bytes(), path.name, ["good.jpg"], Choices()))
+        rows = [row.product.as_product() for row in plan.rows]
+        assert data["rows"] == rows, path.name
+        levels = [problem["level"] for problem in data["problems"]]
+        assert rows or "question" in levels or data["photos"]["missing"], path.name
