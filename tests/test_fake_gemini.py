@@ -20,7 +20,12 @@ import pytest
 
 from packshot.enhancers.contract import Analysis
 from packshot.testing.fake_gemini import FAULTS, FakeGemini
-from packshot.testing.fake_gemini.faults import ANSWER_FAULTS, STATUS_FAULTS, WIRE_FAULTS
+from packshot.testing.fake_gemini.faults import (
+    ACCOUNT_FAULTS,
+    ANSWER_FAULTS,
+    STATUS_FAULTS,
+    WIRE_FAULTS,
+)
 from packshot.testing.fake_gemini.painting import canvas_size, encode, paint
 from packshot.testing.fake_gemini.scenes import SCENES
 
@@ -343,4 +348,5 @@ def test_it_runs_on_its_own_and_takes_orders(tmp_path: Path) -> None:
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:
-    assert len(FAULTS) == len(STATUS_FAULTS) + len(ANSWER_FAULTS) + len(WIRE_FAULTS)
+    kinds = (STATUS_FAULTS, ACCOUNT_FAULTS, ANSWER_FAULTS, WIRE_FAULTS)
+    assert len(FAULTS) == sum(map(len, kinds))

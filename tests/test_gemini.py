@@ -378,7 +378,7 @@ OUTCOMES = [
     Outcome("no_billing", "picture", Unavailable, "gemini_billing", True, 1),
     Outcome("billing_disabled", "picture", Unavailable, "gemini_billing", True, 1),
     Outcome("bad_key", "picture", NotConfigured, "bad_key", True, 1),
-    Outcome("forbidden", "analysis", NotConfigured, "bad_key", True, 1),
+    Outcome("forbidden", "analysis", NotConfigured, "gemini_permission", True, 1),
     Outcome("unknown_model", "analysis", NotConfigured, "unknown_model", True, 1),
     Outcome("redirect", "picture", NotConfigured, "gemini_redirect", True, 1),
     Outcome("bad_request", "picture", NotConfigured, "gemini_bad_request", True, 1),
@@ -448,13 +448,136 @@ def test_small_faults_of_an_analysis_are_mended_here(bench: Bench, fault: str) -
     assert len(bench.fake.requests) == 1
 
 
-def test_a_request_google_calls_wrong_is_the_products_once_others_went_well(bench: Bench) -> None:
+def test_a_request_google_calls_wrong_is_the_products_once_others_succeeded(bench: Bench) -> None:
     bench.generate()
     bench.fake.misbehave("bad_request")
 
-    with pytest.raises(EnhancerError, match="other products went well") as caught:
+    with pytest.raises(
+        EnhancerError, match="other requests to this model succeeded before"
+    ) as caught:
         bench.generate(1)
     assert not caught.value.retryable
+
+
+def test_requests_that_are_wrong_for_one_product_after_the_other_are_no_products_fault(
+    bench: Bench,
+) -> None:
+    bench.generate()
+    bench.fake.misbehave("bad_request", times=9)
+    outcomes: list[type[PackshotError]] = []
+    for number in range(1, 6):
+        with pytest.raises(PackshotError) as caught:
+            bench.generate(brief=Brief(number, 1, "Shoes", 3))
+        outcomes.append(type(caught.value))
+        bench.clock.now += 61
+
+    assert [each.__name__ for each in outcomes] == [*["EnhancerError"] * 2, *["NotConfigured"] * 3]
+    assert "check GEMINI_MODEL" in (bench.enhancer.health().problem or "")
+    bench.fake.behave()
+    assert bench.generate().title == "Scene 0"
+
+
+# ---- refusals of the whole account
+
+REFUSED = [
+    ("location", "gemini_location", "User location is not supported"),
+    ("free_tier_location", "gemini_billing", "enable billing"),
+    ("api_disabled", "gemini_api_disabled", "enable the Gemini API"),
+    ("suspended", "gemini_suspended", "use a key of another project"),
+    ("leaked_key", "bad_key", "reported as leaked"),
+    ("expired_key", "bad_key", "set a valid GEMINI_API_KEY"),
+    ("blocked_key", "gemini_key_restricted", "lift the key's restriction"),
+    ("credits_depleted", "gemini_billing", "top up the credit"),
+    ("spending_cap", "gemini_spending_cap", "raise the spending cap"),
+    ("project_denied", "gemini_suspended", "has been denied access"),
+    ("billed_users_only", "gemini_billing", "billed users"),
+    ("no_billing", "gemini_billing", "enable billing"),
+    ("billing_disabled", "gemini_billing", "requires billing"),
+    ("forbidden", "gemini_permission", "may use the Gemini API and this model"),
+    ("unknown_model", "unknown_model", "set GEMINI_MODEL"),
+]
+
+
+@pytest.mark.parametrize("after_success", [False, True])
+@pytest.mark.parametrize(("fault", "code", "words"), REFUSED)
+def test_a_refusal_of_the_account_is_an_outage_whenever_it_comes(
+    bench: Bench, fault: str, code: str, words: str, after_success: bool
+) -> None:
+    if after_success:
+        bench.analyse()
+        bench.generate()
+    asked = len(bench.fake.requests)
+    bench.fake.misbehave(fault, times=99)
+    for _ in range(3):  # nobody asks during the pause
+        with pytest.raises(Unavailable) as caught:
+            bench.generate()
+        assert caught.value.code == code
+        with pytest.raises(Unavailable):
+            bench.analyse()
+    assert len(bench.fake.requests) == asked + 1
+    assert bench.ledger.rows[-1].record.cost == 0
+    assert words in (bench.enhancer.health().problem or "")
+
+    bench.fake.behave()
+    bench.clock.now += 61
+    bench.generate()
+    assert bench.enhancer.health().ok
+
+
+def test_a_refusal_of_the_picture_model_alone_is_said_once_and_ends_with_it(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "packshot.gemini")
+    bench.fake.misbehave("location", times=99, kind="picture")
+    for _ in range(5):
+        bench.analyse()  # the other model answers, which is no news about this one
+        with pytest.raises(Unavailable):
+            bench.generate()
+        assert not bench.enhancer.health().ok
+        bench.clock.now += 61
+    bench.fake.behave()
+    bench.generate()
+
+    assert bench.enhancer.health().ok
+    said = [record.message for record in caplog.records if record.name == "packshot.gemini"]
+    assert [line[:42] for line in said] == [
+        "Gemini refuses requests to gemini-nano-ban",
+        "Gemini answers again.",
+    ]
+
+
+def test_a_refusal_is_looked_at_again_after_growing_pauses(bench: Bench) -> None:
+    bench.fake.misbehave("location", times=99)
+    waits = []
+    for _ in range(5):
+        with pytest.raises(Unavailable) as caught:
+            bench.generate()
+        waits.append(caught.value.retry_after)
+        bench.clock.now += 61
+
+    assert waits == [pytest.approx(seconds * 1.125) for seconds in (8, 16, 32, 60, 60)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The image shows a credit card and was not processed.",
+        "The text mentions payment of a bill and a suspended bridge.",
+        "Request contains an invalid argument.",
+    ],
+)
+def test_a_400_about_one_products_content_stays_that_products(bench: Bench, message: str) -> None:
+    from packshot.testing.fake_gemini.faults import Fault, reply_of_refusal
+    from packshot.testing.fake_gemini.strict import Refused
+
+    bench.generate()
+    reply = reply_of_refusal(Refused(400, "INVALID_ARGUMENT", message))
+    bench.fake.misbehave(Fault(lambda good, asked: reply, works=False), call="12/1/1")
+    with pytest.raises(EnhancerError) as caught:
+        bench.generate(1)
+    assert (caught.value.code, caught.value.retryable) == ("gemini_bad_request", False)
+    assert bench.enhancer.health().ok
+    assert bench.generate(2).title == "Scene 2"
 
 
 def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(
@@ -1091,7 +1214,7 @@ def test_an_answer_is_read_in_either_spelling_and_without_its_signature() -> Non
 
 def test_a_copy_is_found_also_when_encoded_anew_and_an_edit_is_not() -> None:
     sent = picture(640, 480)
-    again = imaging.encode_array(imaging.to_array(sent, 500), 70)
+    again = imaging.encode_array(imaging.to_array(sent, 512), 85)
     brighter = imaging.to_array(sent).astype(np.int16) + 12
     edited = imaging.encode_array(np.clip(brighter, 0, 255).astype(np.uint8), 90)
 
@@ -1099,6 +1222,62 @@ def test_a_copy_is_found_also_when_encoded_anew_and_an_edit_is_not() -> None:
     assert inspect(again, sent).copied
     assert not inspect(edited, sent).copied
     assert not inspect(picture(640, 480, seed=8), sent).copied
+
+
+PLAIN = ("s_mighty-mug.png", "s_sunnies.png", "s_white-hoodie.png", "gi_Arla-Standard-Milk.jpg")
+
+
+def edited(sent: bytes, change: Callable[[Any], Any], quality: int = 92, side: int = 1024) -> bytes:
+    """The photo sent, changed (its pixels as numbers of 0 to 255), and encoded again."""
+    pixels = imaging.to_array(imaging.encode_array(imaging.to_array(sent, side), 95))
+    changed = np.asarray(change(pixels.astype(np.float32)))
+    return imaging.encode_array(np.clip(changed.round(), 0, 255).astype(np.uint8), quality)
+
+
+def relit(by: float) -> Callable[[Any], Any]:
+    """The product alone: white stays white."""
+    return lambda pixels: np.where(pixels.min(2, keepdims=True) > 245, pixels, pixels * by)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize(
+    ("change", "copied", "hardly_changed"),
+    [
+        (lambda pixels: pixels, True, False),
+        (relit(1.01), False, True),
+        (relit(1.12), False, False),
+        (lambda pixels: pixels[:, ::-1], False, False),
+    ],
+)
+def test_only_the_same_pixels_are_a_copy(
+    name: str, change: Callable[[Any], Any], copied: bool, hardly_changed: bool
+) -> None:
+    sent = shrink(needs_shared("photos", name).read_bytes())
+    seen = inspect(edited(sent, change), sent)
+    assert (seen.copied, seen.hardly_changed) == (copied, hardly_changed)
+
+
+def test_a_small_repair_is_no_copy() -> None:
+    sent = picture(640, 480)
+
+    def repaired(pixels: Any) -> Any:
+        pixels[200:240, 200:240] = 240
+        return pixels
+
+    seen = inspect(edited(sent, repaired, side=640), sent)
+    assert (seen.copied, seen.hardly_changed) == (False, True)
+
+
+def test_a_picture_that_is_hardly_changed_is_kept_and_says_so(bench: Bench) -> None:
+    from packshot.testing.fake_gemini.faults import ANSWER_FAULTS
+
+    assert "hardly_changed" in ANSWER_FAULTS
+    bench.fake.misbehave("hardly_changed")
+    made = bench.generate()
+
+    assert made.warning is not None and "hardly changed" in made.warning
+    assert len(bench.fake.paid("12/1/0")) == 1
+    assert bench.ledger.outcomes == ["ok"]
 
 
 def test_see_through_photos_are_sent_on_white() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import random as random_module
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,10 +30,11 @@ from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini import prompts
 from packshot.enhancers.gemini.answers import Answer, NotJson, picture_bytes, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient, Request
-from packshot.enhancers.gemini.health import Standing, Suspects
+from packshot.enhancers.gemini.health import Standing, Suspects, WrongRequests
 from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
-from packshot.enhancers.gemini.pixels import Inspected, inspect, shrink
+from packshot.enhancers.gemini.photos import Photos
+from packshot.enhancers.gemini.pixels import Inspected, inspect
 from packshot.enhancers.gemini.prices import expected_cost, price_of
 from packshot.enhancers.gemini.sizes import nominal_side
 from packshot.errors import (
@@ -57,6 +56,7 @@ FAR_SMALLER = 0.7  # of the side that was asked for
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
 LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
+LASTING_FIRST = 2  # what lasts pauses for 8, 16, 32, 60 s, so that it is found to be over soon
 
 
 def today_utc() -> date:
@@ -111,9 +111,9 @@ class GeminiEnhancer:
             timeout=settings.gemini_timeout,
             connections=cap + 1,
         )
-        self._photos = _Photos(run_pixels, keep=settings.concurrency + 8)
+        self._photos = Photos(run_pixels, keep=settings.concurrency + 8)
         self._suspects = Suspects()
-        self._answered: set[str] = set()  # models that answered with success in this process
+        self._wrong_requests = WrongRequests()
 
     # --- The contract ---------------------------------------------------------------------------
 
@@ -165,16 +165,21 @@ class GeminiEnhancer:
 
     def check(self) -> Health:
         """Ask Google (free) whether key and models are good; remembered for `health()`."""
-        try:
-            for model in (self.model, self.image_model):
-                self._client.check(model)
-        except Unavailable as error:
-            self._standing.trouble(error)
-        except PackshotError as error:
-            self._standing.trouble(NotConfigured(error.message, code=error.code))
-        else:
+        served = [self._is_served(model) for model in (self.model, self.image_model)]
+        if all(served):
             self._standing.checked()
         return self._standing.health()
+
+    def _is_served(self, model: str) -> bool:
+        try:
+            self._client.check(model)
+        except Unavailable as error:
+            self._standing.trouble(error, model)
+            return False
+        except PackshotError as error:
+            self._standing.trouble(NotConfigured(error.message, code=error.code), model)
+            return False
+        return True
 
     def close(self) -> None:
         """Close the connections."""
@@ -235,7 +240,7 @@ class GeminiEnhancer:
         seen = self._looked_at(data, call)
         if seen.copied:
             raise EnhancerError(
-                f"Gemini gave back the photo unchanged as {call.subject}.", code="copied_input"
+                f"Gemini gave back the photo itself as {call.subject}.", code="copied_input"
             )
         if not _plausible(seen):
             raise EnhancerError(
@@ -312,56 +317,53 @@ class GeminiEnhancer:
         except Unavailable as error:
             raise self._struck(error, call, began) from None
         except EnhancerError as error:
-            raise self._wrong_request(error, call) from None
-        self._answered.add(model)
+            raise self._wrong_request(error, call, began) from None
+        self._wrong_requests.succeeded(model)
         self._pace.succeeded()
-        self._suspects.cleared(call.request.call)
-        self._standing.fine(began)
+        self._suspects.succeeded(call.request.call)
+        self._standing.fine(model, began)
         return answer
 
     def _struck(self, error: Unavailable, call: _Call, began: float) -> PackshotError:
         """Slow down after trouble, let nobody ask in vain, and say how long to wait."""
-        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.struck(call.request.call):
+        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(call.request.call):
             return EnhancerError(
-                f"Gemini fails again and again at {call.subject}, while others go well: "
+                f"Gemini fails again and again at {call.subject}, while other requests succeed: "
                 f"{error.message}",
                 code=error.code,
             )
         model = call.request.model
         strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
+        lasting = error.code in outcomes.LASTING
+        if lasting:
+            strikes = LASTING_FIRST + self._standing.in_a_row(model, began)
+            self._pace.single_file()
         seconds = error.retry_after or self._pace.backoff(strikes)
         error.retry_after = self._pace.jittered(seconds)
-        lasting = isinstance(error, NotConfigured) or error.code in outcomes.LASTING
-        if lasting:
-            self._pace.single_file()
-        if lasting or strikes >= LASTING_STRIKES:
-            self._standing.trouble(error)
+        if strikes >= LASTING_STRIKES:
+            self._standing.trouble(error, model, began)
         if lasting or isinstance(error, RateLimited) or strikes > 1:
             self._pace.pause(None if lasting else model, seconds, error)
         return error
 
-    def _wrong_request(self, error: EnhancerError, call: _Call) -> PackshotError:
-        """Google calls a request wrong: the product's fault if others went well, else a knob's."""
+    def _wrong_request(self, error: EnhancerError, call: _Call, began: float) -> PackshotError:
+        """Google calls a request wrong: the product's fault, or that of settings."""
+        about = f"{error.message} It is about {call.subject}: "
         if error.code == "gemini_bad_photo":
+            return EnhancerError(f"{about}use another photo.", code=error.code, retryable=False)
+        if not self._wrong_requests.is_general(call.request.model, call.brief.product_id):
             return EnhancerError(
-                f"{error.message} It is about {call.subject}: use another photo.",
-                code=error.code,
-                retryable=False,
-            )
-        if call.request.model in self._answered:
-            return EnhancerError(
-                f"{error.message} It is about {call.subject}; other products went well.",
+                f"{about}other requests to this model succeeded before it. Use another photo, or "
+                "ask for a redo with other words.",
                 code=error.code,
                 retryable=False,
             )
         wrong = NotConfigured(
-            f"{error.message} No request to it has gone well yet: check GEMINI_MODEL, "
+            f"{error.message} It says so of every request at the moment: check GEMINI_MODEL, "
             "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
             code=error.code,
-            retry_after=outcomes.CONFIGURATION_SECONDS,
         )
-        self._standing.trouble(wrong)
-        return wrong
+        return self._struck(wrong, call, began)
 
     def _book(self, record: CallRecord, call: _Call, answer: Answer) -> None:
         """Note what the call used and cost; the model that answered may be another one.
@@ -422,47 +424,20 @@ def _plausible(seen: Inspected) -> bool:
 
 
 def _warning(seen: Inspected, request: Request) -> str | None:
-    """Gemini sometimes ignores the ratio, which the finishing step pads, or the size: the reviewer
-    should know."""
+    """What the reviewer should know: Gemini sometimes ignores the ratio, which the finishing step
+    pads, or the size, or changes next to nothing."""
     assert request.aspect is not None and request.size is not None
     across, down = (int(each) for each in request.aspect.split(":"))
-    ignored = []
+    ignored, remarks = [], []
     if abs(seen.width * down / (seen.height * across) - 1) >= 0.05:
         ignored.append(request.aspect)
     if math.sqrt(seen.width * seen.height) < FAR_SMALLER * nominal_side(request.size):
         ignored.append(request.size)
-    if not ignored:
-        return None
-    asked = " and ".join(ignored)
-    return f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
-
-
-class _Photos:
-    """Shrinks each photo once, not once per variant: the last few results are kept."""
-
-    def __init__(self, run_pixels: RunPixels, keep: int) -> None:
-        self._run_pixels, self._keep = run_pixels, keep
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
-        self._busy: dict[bytes, threading.Lock] = {}
-        self._lock = threading.Lock()
-
-    def shrunk(self, photo: Photo) -> bytes:
-        """The photo as JPEG of at most 1,536 px; threads that want the same one wait for it."""
-        key = hashlib.sha256(photo.data).digest()
-        with self._lock:
-            busy = self._busy.setdefault(key, threading.Lock())
-        try:
-            with busy:
-                return self._kept.get(key) or self._shrink(key, photo)
-        finally:
-            with self._lock:
-                self._busy.pop(key, None)
-
-    def _shrink(self, key: bytes, photo: Photo) -> bytes:
-        made = self._run_pixels(shrink, photo.data)
-        assert isinstance(made, bytes)
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._keep:
-                self._kept.popitem(last=False)
-        return made
+    if ignored:
+        asked = " and ".join(ignored)
+        remarks.append(
+            f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
+        )
+    if seen.hardly_changed:
+        remarks.append("The picture is hardly changed: compare it with the photo.")
+    return " ".join(remarks) or None

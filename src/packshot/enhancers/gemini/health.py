@@ -1,78 +1,118 @@
-"""What the last calls taught about Gemini: said once in the log, and in /readyz while it holds."""
+"""What the last calls showed about Gemini: logged once, and in /readyz while it lasts."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from packshot.enhancers.contract import Health
 from packshot.errors import Unavailable
 
 ENOUGH = 3  # failures of one call, each after a success of others: now it counts as its own fault
+REFUSED_PRODUCTS = 3  # so many in a row: then the requests are not wrong by their products
 REMEMBERED = 1000
-FRESH_SECONDS = 60.0  # what was learnt longer ago is looked at again, where that is free
-MARGIN_SECONDS = 120.0  # a problem is over when nobody met it again for so long after its pause
-# What the free question after a model can tell to be mended; of the rest (a quota, billing, the
-# budget, overload) it knows nothing.
+FRESH_SECONDS = 60.0  # what was seen longer ago is checked again, where that is free
+LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error itself says longer
+MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for so long after its pause
+# What the free question after a model shows to be over; of the rest (a quota, billing, the budget,
+# overload) it knows nothing.
 CHECKED = frozenset({"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect"})
+# These concern every model; all others are over when the model that had them succeeds.
+ANY_MODEL = frozenset({"gemini_unreachable", "budget_reached"})
 
 log = logging.getLogger("packshot.gemini")
 
 
+@dataclass(frozen=True)
+class _Problem:
+    error: Unavailable
+    seen: float  # when a call last ran into it, as `until` on the clock of Standing
+    until: float  # an idle process has no success that would end it
+    in_a_row: int
+
+
 class Standing:
-    """The present problem, if any, and notes that stay. Safe to use from many threads."""
+    """The present problem of each model, and notes that stay. Safe to use from many threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._problem: Unavailable | None = None
-        self._until = float("-inf")  # an idle process meets no success that would end a problem
-        self._met = self._learnt = float("-inf")
+        self._problems: dict[str | None, _Problem] = {}
+        self._learned = float("-inf")
         self._notes: list[str] = []
         self._lock = threading.Lock()
 
-    def trouble(self, error: Unavailable) -> None:
-        """Remember it beyond its pause; log it when it is another one than before."""
+    def trouble(
+        self, error: Unavailable, model: str | None = None, began: float | None = None
+    ) -> None:
+        """Remember a problem of `model` beyond its pause; log it unless one like it is present.
+
+        `began` is when the call began, by the clock.
+        """
+        place = None if error.code in ANY_MODEL else model
         with self._lock:
-            present = self._present()
-            self._problem, self._met = error, self._clock()
-            self._learnt = self._met
-            self._until = self._met + (error.retry_after or 0.0) + MARGIN_SECONDS
-        if present is None or present.code != error.code:
+            present = {each.error.code for each in self._present()}
+            moment = self._clock()
+            until = moment + max(error.retry_after or 0.0, LONGEST_PAUSE) + MARGIN_SECONDS
+            count = self._next_in_a_row(place, began)
+            self._problems[place] = _Problem(error, moment, until, count)
+            self._learned = moment
+        if error.code not in present:
             log.warning("%s", error.message)
 
-    def fine(self, began: float) -> None:
-        """A call that began then succeeded: what was wrong before is mended."""
-        self._learn(lambda problem: began >= self._met)
+    def in_a_row(self, model: str, began: float) -> int:
+        """How often in a row `model` had a problem, with a call that began then as the next one.
+
+        Calls that began before the last one was seen belong to the same burst.
+        """
+        with self._lock:
+            return self._next_in_a_row(model, began)
+
+    def _next_in_a_row(self, place: str | None, began: float | None) -> int:
+        before = self._problems.get(place)
+        if before is None:
+            return 1
+        same_burst = began is not None and began < before.seen
+        return before.in_a_row + (not same_burst)
+
+    def fine(self, model: str, began: float) -> None:
+        """A call to `model` that began then succeeded: earlier problems of it are over."""
+        self._end(lambda place, each: place in (None, model) and began >= each.seen)
 
     def checked(self) -> None:
         """Key, models and connection are good."""
-        self._learn(lambda problem: problem.code in CHECKED)
+        self._end(lambda place, each: each.error.code in CHECKED)
 
-    def _learn(self, is_mended: Callable[[Unavailable], bool]) -> None:
+    def _end(self, is_over: Callable[[str | None, _Problem], bool]) -> None:
         with self._lock:
-            self._learnt = self._clock()
-            mended = self._problem is not None and is_mended(self._problem)
-            if mended:
-                self._problem = None
-        if mended:
+            self._learned = self._clock()
+            before = bool(self._present())
+            self._problems = {
+                place: each for place, each in self._problems.items() if not is_over(place, each)
+            }
+            all_over = before and not self._present()
+        if all_over:
             log.info("Gemini answers again.")
 
     def is_stale(self) -> bool:
         """True when it is time to look again: to one who asks, once in FRESH_SECONDS."""
         with self._lock:
-            stale = self._clock() - self._learnt >= FRESH_SECONDS
+            stale = self._clock() - self._learned >= FRESH_SECONDS
             if stale:
-                self._learnt = self._clock()
+                self._learned = self._clock()
             return stale
 
-    def _present(self) -> Unavailable | None:
-        return self._problem if self._clock() < self._until else None
+    def _present(self) -> list[_Problem]:
+        """The latest last."""
+        moment = self._clock()
+        present = [each for each in self._problems.values() if moment < each.until]
+        return sorted(present, key=lambda each: each.seen)
 
     def note(self, sentence: str) -> None:
-        """Something to know that stops nothing; said once."""
+        """Something to know that stops nothing; logged once."""
         with self._lock:
             if sentence in self._notes:
                 return
@@ -80,10 +120,10 @@ class Standing:
         log.warning("%s", sentence)
 
     def health(self) -> Health:
-        """Can Gemini be used, as far as the last calls say?"""
+        """Can Gemini be used, as far as the last calls showed?"""
         with self._lock:
             present = self._present()
-            problem = present.message if present else None
+            problem = present[-1].error.message if present else None
             return Health(ok=problem is None, problem=problem, notes=tuple(self._notes))
 
 
@@ -99,8 +139,8 @@ class Suspects:
         self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # failures, successes then
         self._lock = threading.Lock()
 
-    def struck(self, call: str) -> bool:
-        """It failed. True when it failed often enough while others went well."""
+    def failed(self, call: str) -> bool:
+        """Note a failure. True when it failed often enough while others succeeded."""
         with self._lock:
             failures, successes = self._seen.pop(call, (0, -1))
             if successes != self._successes:
@@ -110,8 +150,33 @@ class Suspects:
                 self._seen.popitem(last=False)
             return failures >= ENOUGH
 
-    def cleared(self, call: str) -> None:
-        """It went well."""
+    def succeeded(self, call: str) -> None:
+        """Note a success."""
         with self._lock:
             self._successes += 1
             self._seen.pop(call, None)
+
+
+class WrongRequests:
+    """Tells a request that Google calls wrong for its own photo or words from settings, or a
+    change at Google's, that make every request wrong."""
+
+    def __init__(self) -> None:
+        self._answered: set[str] = set()  # models
+        self._refused: defaultdict[str, set[int]] = defaultdict(set)  # products, by model
+        self._lock = threading.Lock()
+
+    def is_general(self, model: str, product_id: int) -> bool:
+        """Note a refusal. True while the model has answered nobody, or refuses one product after
+        the other."""
+        with self._lock:
+            refused = self._refused[model]
+            if len(refused) < REFUSED_PRODUCTS:
+                refused.add(product_id)
+            return model not in self._answered or len(refused) >= REFUSED_PRODUCTS
+
+    def succeeded(self, model: str) -> None:
+        """Note an answer."""
+        with self._lock:
+            self._answered.add(model)
+            self._refused.pop(model, None)

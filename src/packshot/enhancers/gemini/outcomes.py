@@ -1,4 +1,4 @@
-"""Tells apart everything a call to Gemini can end in, as errors of our own with a sentence each."""
+"""Everything a call to Gemini can end in, as errors of our own with a sentence each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from packshot.enhancers.gemini import account
 from packshot.enhancers.gemini.answers import Answer
 from packshot.enhancers.gemini.prompts import clean
 from packshot.errors import (
@@ -18,8 +19,7 @@ from packshot.errors import (
 )
 
 # Google names no time: what is waited, in seconds, before asking again.
-DAY_QUOTA_SECONDS = 600.0  # the quota may be raised, or billing mended, before midnight Pacific
-CONFIGURATION_SECONDS = 60.0
+DAY_QUOTA_SECONDS = 600.0  # the quota may be raised before midnight Pacific
 MAX_RETRY_AFTER = 3600.0
 
 SAFETY = frozenset(
@@ -43,25 +43,23 @@ TOO_FAST = frozenset({"rate_limited", "gemini_overloaded"})  # fewer at a time m
 ONCE_MORE = frozenset(
     {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
 )
-# Trouble that one product alone can cause, by a photo or words Gemini can't digest.
+# What one product alone can cause, by a photo or words that Gemini does not get through.
 MAY_BE_THE_PRODUCT = frozenset({"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled"})
-LASTING = frozenset({"gemini_day_quota", "gemini_billing"})  # no request will go well for a while
+# No request will succeed for a while.
+LASTING = account.CODES | {
+    "gemini_day_quota",
+    "unknown_model",
+    "gemini_redirect",
+    "gemini_bad_request",
+}
 # Never reached the model: turned away at the door (4xx, 429, 503), or never connected. What broke
 # later may have been worked for, and is counted at what was expected.
-UNBILLED = frozenset(
-    {
-        "rate_limited",
-        "gemini_overloaded",
-        "gemini_day_quota",
-        "gemini_billing",
-        "bad_key",
-        "unknown_model",
-        "gemini_redirect",
-        "gemini_bad_photo",
-        "gemini_bad_request",
-        "gemini_unreachable",
-    }
-)
+UNBILLED = LASTING | {
+    "rate_limited",
+    "gemini_overloaded",
+    "gemini_bad_photo",
+    "gemini_unreachable",
+}
 
 
 # --- Answers -------------------------------------------------------------------------------------
@@ -118,13 +116,15 @@ def _short(text: str, limit: int = 200) -> str:
 
 def timed_out(model: str) -> Unavailable:
     """No whole answer within the call's own deadline."""
-    return Unavailable(f"{model} gave no whole answer in time.", code="gemini_timeout")
+    return Unavailable(
+        f"{model} gave no complete answer within GEMINI_TIMEOUT.", code="gemini_timeout"
+    )
 
 
 def unreachable(model: str) -> Unavailable:
     """No connection at all."""
     return Unavailable(
-        f"No connection to Gemini ({model}): check the network, the proxy and "
+        f"No connection to Gemini could be made ({model}): check the network, the proxy and "
         "GOOGLE_GEMINI_BASE_URL.",
         code="gemini_unreachable",
     )
@@ -132,14 +132,16 @@ def unreachable(model: str) -> Unavailable:
 
 def cut_off(model: str) -> Unavailable:
     """The connection broke before the answer was whole."""
-    return Unavailable(f"The connection to {model} broke before its answer.", code="gemini_cut")
+    return Unavailable(
+        f"The connection to {model} ended before its answer was complete.", code="gemini_cut"
+    )
 
 
 def garbled(model: str) -> Unavailable:
     """The answer is no JSON: cut short, or a page of a proxy."""
     return Unavailable(
-        f"What came back from {model} is not Gemini's answer (cut short, or a proxy's page): "
-        "check the proxy and GOOGLE_GEMINI_BASE_URL.",
+        f"The answer from {model} is not JSON (incomplete, or the page of a proxy): "
+        "if it stays so, check the proxy and GOOGLE_GEMINI_BASE_URL.",
         code="gemini_garbled",
     )
 
@@ -154,22 +156,19 @@ def of_status(
     fault = _fault(details)
     whole = str(fault.get("message") or "no message")
     message = "a proxy's page" if whole.lstrip().startswith("<") else _short(whole)
-    if _key_is_bad(code, fault):
-        return _not_configured(
-            f"Gemini refuses the key ({code}: {message}): set a valid GEMINI_API_KEY.", "bad_key"
-        )
-    if _billing_is_off(code, fault, whole):
-        return Unavailable(
-            f"Gemini will not work without billing ({code}: {message}): enable it in "
-            "Google AI Studio. Products wait.",
-            code="gemini_billing",
-            retry_after=DAY_QUOTA_SECONDS,
-        )
+    refusal = account.find(
+        code,
+        str(fault.get("status") or ""),
+        _with_quota(whole, fault),
+        [str(detail.get("reason")) for detail in _details(fault)],
+    )
+    if refusal is not None:
+        return _account_error(refusal, code, message, model)
     if code == 404:
-        return _not_configured(
+        return NotConfigured(
             f"Gemini has no model {model!r} (404: {message}): set GEMINI_MODEL and "
             "GEMINI_IMAGE_MODEL to names it has.",
-            "unknown_model",
+            code="unknown_model",
         )
     if code == 429:
         return _too_many(fault, message, model, retry_after)
@@ -186,24 +185,20 @@ def _fault(details: object) -> Mapping[str, Any]:
     return fault if isinstance(fault, Mapping) else details
 
 
-def _key_is_bad(code: int, fault: Mapping[str, Any]) -> bool:
-    reasons = {detail.get("reason") for detail in _details(fault)}
-    if reasons & {"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED"}:
-        return True
-    return code in {401, 403} and "BILLING_DISABLED" not in reasons
+def _with_quota(message: str, fault: Mapping[str, Any]) -> str:
+    """A quota of 0 is what a project without billing gets for a paid model: said in words, too."""
+    none = any(str(each.get("quotaValue")) == "0" for each in _violations(fault))
+    return f"{message} limit: 0" if none else message
 
 
-def _billing_is_off(code: int, fault: Mapping[str, Any], message: str) -> bool:
-    if code not in {400, 402, 403, 429}:
-        return False
-    if any(detail.get("reason") == "BILLING_DISABLED" for detail in _details(fault)):
-        return True
-    if any(str(each.get("quotaValue")) == "0" for each in _violations(fault)):
-        return True  # what a project without billing gets for a paid model
-    if code == 429 and re.search(r"\blimit: 0\b", message):
-        return True
-    return bool(re.search(r"\b(billing|prepay\w*|credits)\b", message, re.IGNORECASE)) and (
-        code != 429 or "plan and billing" not in message  # every 429 ends with that sentence
+def _account_error(
+    refusal: account.AccountRefusal, code: int, message: str, model: str
+) -> Unavailable:
+    what = "the key" if refusal.code == "bad_key" else f"requests to {model}"
+    kind = Unavailable if refusal.code in account.MONEY_OR_PLACE else NotConfigured
+    return kind(
+        f"Gemini refuses {what} ({code}: {message.rstrip('.')}): {refusal.advice}. Products wait.",
+        code=refusal.code,
     )
 
 
@@ -214,12 +209,12 @@ def _too_many(
     if any("PerDay" in quota for quota in quotas):
         return Unavailable(
             f"The day's quota of {model} is used up ({_short(', '.join(quotas))}): products wait "
-            "until Google gives more (midnight Pacific), or raise the quota.",
+            "until midnight Pacific time, or until the quota is raised.",
             code="gemini_day_quota",
             retry_after=DAY_QUOTA_SECONDS,
         )
     return RateLimited(
-        f"{model} takes no more requests just now: {message}",
+        f"{model} takes no more requests at the moment (429: {message}).",
         retry_after=_retry_delay(fault, header),
     )
 
@@ -240,19 +235,19 @@ def _away(code: int, message: str, model: str) -> Unavailable:
             f"{model} did not finish in time ({code}: {message}).", code="gemini_timeout"
         )
     kind = "gemini_overloaded" if code == 503 else "gemini_fault"
-    return Unavailable(f"{model} is not able to answer ({code}: {message}).", code=kind)
+    return Unavailable(f"{model} answers with an error ({code}: {message}).", code=kind)
 
 
 def _refused_request(code: int, message: str, model: str) -> PackshotError:
     """Google calls the request itself wrong: this photo or these words, or our settings.
 
-    The adapter decides which (see GeminiEnhancer): a model that has answered others is fine.
+    See WrongRequests for which.
     """
     if 300 <= code < 400:
-        return _not_configured(
+        return NotConfigured(
             f"Gemini's address answers with a redirect ({code}), which would carry the key "
             "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
-            "gemini_redirect",
+            code="gemini_redirect",
         )
     of_photo = "input image" in message or code == 413
     return EnhancerError(
@@ -260,10 +255,6 @@ def _refused_request(code: int, message: str, model: str) -> PackshotError:
         code="gemini_bad_photo" if of_photo else "gemini_bad_request",
         retryable=False,
     )
-
-
-def _not_configured(message: str, code: str) -> NotConfigured:
-    return NotConfigured(message, code=code, retry_after=CONFIGURATION_SECONDS)
 
 
 def _details(fault: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

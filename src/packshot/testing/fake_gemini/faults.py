@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from packshot.testing.fake_gemini.painting import encode
+from packshot.testing.fake_gemini.painting import decode, encode
 from packshot.testing.fake_gemini.strict import Asked, Refused, bad_key, unknown_model
 
 Good = dict[str, Any]
@@ -93,6 +93,83 @@ def quota_minute(delay: str) -> Fault:
     return _error(429, "RESOURCE_EXHAUSTED", EXCEEDED, _quota(_MINUTE), retry_info(delay))
 
 
+def _error_info(reason: str) -> dict[str, Any]:
+    return {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "googleapis.com",
+        "metadata": {"service": "generativelanguage.googleapis.com"},
+    }
+
+
+#: Refusals of the whole account. Wordings: ai.google.dev/gemini-api/docs/troubleshooting and
+#: .../billing, and what users report.
+ACCOUNT_FAULTS = {
+    "location": _error(
+        400, "FAILED_PRECONDITION", "User location is not supported for the API use."
+    ),
+    "free_tier_location": _error(
+        400,
+        "FAILED_PRECONDITION",
+        "Gemini API free tier is not available in your country. Please enable billing on your "
+        "project in Google AI Studio.",
+    ),
+    "api_disabled": _error(
+        403,
+        "PERMISSION_DENIED",
+        "Generative Language API has not been used in project 123456 before or it is disabled. "
+        "Enable it by visiting https://console.developers.google.com/apis/api/"
+        "generativelanguage.googleapis.com/overview?project=123456 then retry.",
+        _error_info("SERVICE_DISABLED"),
+    ),
+    "suspended": _error(
+        403,
+        "PERMISSION_DENIED",
+        "Permission denied: Consumer 'projects/123456' has been suspended.",
+        _error_info("CONSUMER_SUSPENDED"),
+    ),
+    "leaked_key": _error(
+        403,
+        "PERMISSION_DENIED",
+        "Your API key was reported as leaked. Please use another API key.",
+    ),
+    "expired_key": _error(
+        400,
+        "INVALID_ARGUMENT",
+        "API key expired. Please renew the API key.",
+        _error_info("API_KEY_INVALID"),
+    ),
+    "blocked_key": _error(
+        403,
+        "PERMISSION_DENIED",
+        "Requests to this API generativelanguage.googleapis.com method "
+        "google.ai.generativelanguage.v1beta.GenerativeService.GenerateContent are blocked.",
+        _error_info("API_KEY_SERVICE_BLOCKED"),
+    ),
+    "credits_depleted": _error(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects"
+        " to manage your project and billing.",
+    ),
+    "spending_cap": _error(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Your project has exceeded its monthly spending cap. Please go to AI Studio at "
+        "https://ai.studio/spend to manage your project spend cap.",
+    ),
+    "project_denied": _error(
+        403,
+        "PERMISSION_DENIED",
+        "Your project has been denied access. Please contact support.",
+    ),
+    "billed_users_only": _error(
+        400,
+        "INVALID_ARGUMENT",
+        "This model is only accessible to billed users at this time.",
+    ),
+}
+
 STATUS_FAULTS = {
     "quota_minute": quota_minute("2s"),
     "quota_long": quota_minute("48.9s"),
@@ -103,7 +180,7 @@ STATUS_FAULTS = {
         403,
         "PERMISSION_DENIED",
         "This API method requires billing to be enabled.",
-        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "BILLING_DISABLED"},
+        _error_info("BILLING_DISABLED"),
     ),
     "bad_key": Fault(lambda good, asked: reply_of_refusal(bad_key()), works=False),
     "forbidden": _error(403, "PERMISSION_DENIED", "The caller does not have permission"),
@@ -179,6 +256,14 @@ def _blob(data: bytes) -> dict[str, Any]:
 
 def _flat(width: int, height: int, grey: int = 90) -> bytes:
     return encode(np.full((height, width, 3), grey, np.uint8))
+
+
+def _lighter(photo: bytes) -> bytes:
+    """The photo in light 1.5 % stronger."""
+    found = decode(photo)
+    assert found is not None
+    pixels = found.astype(np.float32) * 1.015
+    return encode(np.clip(pixels.round(), 0, 255).astype(np.uint8))
 
 
 def _instead(make: Callable[[Asked], dict[str, Any]]) -> Fault:
@@ -269,6 +354,7 @@ ANSWER_FAULTS = {
     "bad_base64": _instead(lambda asked: {"inlineData": {"mimeType": "image/jpeg", "data": "#!"}}),
     "no_picture_bytes": _instead(lambda asked: _blob(b"this is no picture")),
     "copied_input": _instead(lambda asked: _blob(asked.photo or b"")),
+    "hardly_changed": _instead(lambda asked: _blob(_lighter(asked.photo or b""))),
     "tiny_picture": _instead(lambda asked: _blob(_flat(64, 64))),
     "wrong_ratio": _instead(lambda asked: _blob(_flat(1408, 768))),
     "continuation": _spoiled(_continuation),
@@ -293,4 +379,4 @@ WIRE_FAULTS = {
     for wire in ("cut_body", "cut_json", "reset", "close_early", "hang", "drip", "drip_headers")
 }
 
-FAULTS: dict[str, Fault] = {**STATUS_FAULTS, **ANSWER_FAULTS, **WIRE_FAULTS}
+FAULTS: dict[str, Fault] = {**STATUS_FAULTS, **ACCOUNT_FAULTS, **ANSWER_FAULTS, **WIRE_FAULTS}
