@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 from servers.packshot_process import ROOT
 
+from packshot.env_file import read_env_file
 from packshot.errors import SettingsError
 from packshot.serving import load_environment
-from packshot.settings import Settings, load_settings
+from packshot.settings import SETTING_NAMES, Settings, load_settings
 
 
 def test_the_example_names_every_knob_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,3 +110,114 @@ def test_the_process_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     load_environment(tmp_path)
     assert (os.environ["PORT"], os.environ["HOST"]) == ("2222", "127.0.0.9")
     assert "GEMINI_MODEL" not in os.environ
+
+
+# -- `.env` as people write it ---------------------------------------------------------------------
+
+LINES = "# Settings of the café\nexport PORT = 5001 # ours\nHOST='127.0.0.9'\n"
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_file_is_read_in_the_encoding_of_its_editor(
+    encoding: str, ends: str, tmp_path: Path
+) -> None:
+    """PowerShell's `>` writes UTF-16, Notepad a mark or Windows-1252."""
+    (tmp_path / ".env").write_bytes(LINES.replace("\n", ends).encode(encoding))
+    found = read_env_file(tmp_path / ".env")
+    assert found.values == {"PORT": "5001", "HOST": "127.0.0.9"}
+    assert bool(found.remarks) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('X="a b"', "a b"),
+        ("X='a b'  # why", "a b"),
+        ("X=“a b”", "a b"),
+        ("X=„a b“ # why", "a b"),
+        ("X=‘a b’", "a b"),
+        ("X=«a b»", "a b"),
+        ("X=\u00a0a b\u200b", "a b"),
+        ("  export  X  =  a b  ", "a b"),
+        ("X=a#b", "a#b"),
+        ("X=it's", "it's"),
+        ("X=a b\nX=", "a b"),
+        ("X=\nX=a b", "a b"),
+        ("X=one\nX=a b", "a b"),
+        ("X='C:\\new'", "C:\\new"),
+        ("Y=a\nX=${Y} b", "a b"),
+        ('X="a\nb"', "a\nb"),  # another program's
+    ],
+)
+def test_a_value_is_read_as_it_was_meant(line: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"{line}\n", encoding="utf-8")
+    assert read_env_file(tmp_path / ".env").values["X"] == value
+
+
+def test_a_name_with_two_values_is_remarked(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=1\n\nHOST=a\nPORT=2\nHOST=a\n")
+    found = read_env_file(tmp_path / ".env")
+    assert found.values == {"PORT": "2", "HOST": "a"}
+    assert found.remarks == [f"{tmp_path}/.env: PORT is on line 1 and on line 4, which counts"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"API_KEYS hush",
+        b"API_KEYS: hush",
+        b"set API_KEYS=hush",
+        b'$env:API_KEYS = "hush"',
+        b'API_KEYS="hush',
+        b"API_KEYS='hush\nPORT=1\nHOST='x'",
+        b'API_KEYS="hush" hush',
+        b'MEDIA_DIR="C:\\new\\hush"',
+        b"hush-hush=1",
+        b"API_KEYS=hush\x81\xff",
+        b"\x89PNG\r\n\x1a\nhush",
+        "API_KEYS=hush".encode("utf-16")[:-1],
+    ],
+)
+def test_a_wrong_line_is_one_sentence(line: bytes, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(line if line[:1] == b"\xff" else b"\n# why\n" + line)
+    with pytest.raises(SettingsError) as caught:
+        read_env_file(tmp_path / ".env", SETTING_NAMES)
+    where = r", line (1|3|4): " if line[:1] == b"\xff" else r", line (3|4): "
+    assert re.search(re.escape(f"{tmp_path}/.env") + where, caught.value.message)
+    assert "hush" not in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_folder_is_no_file_of_settings(tmp_path: Path) -> None:
+    """A virtual environment may have this name; Docker makes a folder of a file that is missing."""
+    (tmp_path / ".env").mkdir()
+    assert read_env_file(tmp_path / ".env").values == {}
+
+
+@pytest.mark.parametrize("value", ['"5001"', "'5001'", " 5001 ", "5001\r", "“5001”"])
+def test_a_process_may_pass_quotes_on(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", value)
+    assert load_settings().port == 5001
+    monkeypatch.setenv("PORT", "''")
+    assert load_settings().port == 5000
+
+
+@pytest.mark.parametrize("command", ["check", "redrive", "migrate"])
+def test_every_command_says_what_is_wrong_with_the_file(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("API_KEYS hush\n")
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("packshot"), command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    [line] = (done.stdout + done.stderr).splitlines()
+    assert ".env, line 1: must be NAME=value" in line
+    assert "hush" not in line

@@ -14,18 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from dotenv import dotenv_values
-
 from packshot import logs
 from packshot.database.engine import bring_to_head, go_back
 from packshot.database.urls import shown_url
+from packshot.env_file import plain_value, read_env_file
 from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
-from packshot.settings import Settings, load_settings
+from packshot.settings import SETTING_NAMES, Settings, load_settings
 from packshot.wiring import Services, build
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS
 from packshot.work.worker import GRACE_SECONDS, Worker
@@ -69,9 +69,17 @@ GUNICORN: dict[str, Any] = {
 
 def load_environment(folder: Path | None = None) -> None:
     """Put `.env` into the process environment; the process wins, an empty value counts as unset."""
-    for name, value in dotenv_values((folder or Path.cwd()) / ".env").items():
+    found = read_env_file((folder or Path.cwd()) / ".env", SETTING_NAMES)
+    for name, value in found.values.items():
         if value and not os.environ.get(name):
             os.environ[name] = value
+    for remark in found.remarks:
+        warn_once(remark)
+
+
+@cache
+def warn_once(words: str) -> None:
+    log.warning("%s", words)
 
 
 @contextmanager
@@ -127,10 +135,10 @@ def gunicorn_settings() -> dict[str, Any]:
 def _grace_seconds() -> float:
     """Read before the settings are; they refuse a bad value later."""
     name = "GRACE_SECONDS"
-    given = os.environ.get(name) or dotenv_values(Path.cwd() / ".env").get(name)
     try:
-        return float(given or GRACE_SECONDS)
-    except ValueError:
+        given = os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name)
+        return float(plain_value(given or "") or GRACE_SECONDS)
+    except (SettingsError, ValueError):
         return GRACE_SECONDS
 
 

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from packshot.env_file import plain_value
 from packshot.errors import SettingsError
 from packshot.keys import ApiKey, read_keys
 
@@ -134,6 +135,18 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     webhook_hosts: Names = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_quotes(cls, values: Any) -> Any:
+        """`docker run --env-file` passes quotes on, and a file of Windows its line ends."""
+        if not isinstance(values, dict):
+            return values
+        plain = {
+            name: plain_value(value) if isinstance(value, str) else value
+            for name, value in values.items()
+        }
+        return {name: value for name, value in plain.items() if value != ""}
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         if self.enhancer == "gemini" and self.gemini_api_key is None:
@@ -207,6 +220,9 @@ def _is_signing_secret(secret: str) -> bool:
         return 24 <= len(b64decode(secret.removeprefix("whsec_"), validate=True)) <= 64
     except ValueError:
         return False
+
+
+SETTING_NAMES: Final = frozenset(name.upper() for name in Settings.model_fields)
 
 
 def load_settings() -> Settings:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 import packshot
+from packshot.errors import PackshotError
 
 #: command -> (module, one line of help); the help needs no import, so `--help` is instant.
 COMMANDS = {
@@ -36,6 +38,13 @@ COMMANDS = {
 
 class LazyGroup(click.Group):
     """A group that imports a command only to run it, or to show its own help."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """An error of ours ends in one line, whichever command raised it."""
+        try:
+            return super().invoke(ctx)
+        except PackshotError as error:
+            raise click.ClickException(error.message) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -22,7 +22,6 @@ def check(as_json: bool) -> None:
     Ends with 1 when something needs fixing. Nothing is paid for, and nothing is left behind.
     """
     logs.configure()
-    load_environment()
     findings, notes = try_all()
     if as_json:
         click.echo(json.dumps({"parts": findings, "notes": notes}))
@@ -38,6 +37,7 @@ def check(as_json: bool) -> None:
 def try_all() -> tuple[dict[str, str | None], list[str]]:
     """Each part's problem, and what works yet not as one would expect."""
     try:
+        load_environment()
         services = build(load_settings())
     except PackshotError as error:
         return {"settings": error.message}, []
