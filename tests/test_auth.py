@@ -76,6 +76,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("POST", "/session"): ANYBODY,
     ("DELETE", "/session"): ANYBODY,
     ("GET", "/static/{filename}"): ANYBODY,
+    ("GET", "/sku/{sku}"): SIGNED_IN,
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
     ("GET", "/"): SIGNED_IN,

@@ -17,7 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import missing
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from support.chromium import chromium, find_chromium
 from support.desk_shop import DeskShop, desk_shop
 from support.fakes import FakeEnhancer, photo_bytes
@@ -1034,6 +1034,134 @@ def test_a_failed_product_says_what_to_do_and_is_tried_again(
     desk.page.get_by_role("button", name="Try again").first.click()
     until(lambda: shop.statuses([number]) == ["pending"])
     expect(desk.page.get_by_role("heading", name="Nothing failed")).to_be_visible()
+
+
+def fails(shop: DeskShop, ids: list[int], *, pictures: bool) -> None:
+    with shop.services.database.write() as session:
+        if not pictures:
+            session.execute(delete(ProductImage).where(ProductImage.product_id.in_(ids)))
+        failed = update(Product).where(Product.id.in_(ids))
+        session.execute(failed.values(status="failed", error="no photo there", error_code="gone"))
+
+
+def test_waiting_products_are_cancelled_one_by_one_and_all(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(status="pending"))
+    page = open_desk(f"{shop.url}/waiting").page
+    page.get_by_role("button", name="Cancel", exact=True).first.click()
+    expect(page.locator(".row")).to_have_count(2)
+    assert shop.statuses(ids) == ["pending", "pending", "failed"]
+    expect(page.locator("#summary")).to_contain_text("2 products waiting")
+    page.get_by_role("button", name="Cancel all…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 2").click()
+    until(lambda: shop.statuses(ids) == ["failed"] * 3, page)
+
+
+def test_a_failed_product_gets_another_photo_in_place(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    ids = shop.stock(2)
+    fails(shop, ids, pictures=False)
+    photo = tmp_path / "new.jpg"
+    photo.write_bytes(photo_bytes(1))
+    page = open_desk(f"{shop.url}/failed").page
+    for place in ("Or a photo from here", "Address of the photo"):
+        page.get_by_role("button", name="Another photo…").first.click()
+        if place.startswith("Or"):
+            page.get_by_label(place).set_input_files(photo)
+        else:
+            page.get_by_label(place).fill("https://shop.example/new.jpg")
+        page.get_by_role("button", name="Try it with this photo").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    until(lambda: shop.statuses(ids) == ["pending"] * 2, page)
+    raw = [shop.services.catalog.product(number).raw_image for number in ids]
+    assert raw[0] == "https://shop.example/new.jpg" and raw[1].startswith("/media/uploads/")
+
+
+def test_products_are_deleted_with_a_confirmation_that_counts(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    ids = shop.stock(3)
+    fails(shop, ids, pictures=True)
+    page = open_desk(f"{shop.url}/failed").page
+    page.get_by_role("button", name="Delete…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".row")).to_have_count(3)
+    page.get_by_role("button", name="Delete all…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Delete 3 failed products?")
+    dialog.get_by_role("button", name="Delete 3").click()
+    until(lambda: shop.services.catalog.products().products == [], page)
+
+
+@pytest.mark.extra
+def test_a_key_without_the_scope_is_offered_no_deletion(
+    guarded_shop: DeskShop, open_desk: Open
+) -> None:
+    fails(guarded_shop, guarded_shop.stock(2), pictures=True)
+    desk = open_desk(guarded_shop.url)
+    sign_in(desk, KEY)
+    desk.page.goto(f"{guarded_shop.url}/failed")
+    expect(desk.page.get_by_role("button", name="Try again")).to_have_count(2)
+    expect(desk.page.get_by_role("button", name="Delete")).to_have_count(0)
+
+
+def name_views(shop: DeskShop, ids: list[int]) -> None:
+    """Two views of one SKU, and then one of another."""
+    names = [("A-1", "front"), ("A-1", "back"), ("B-2", "front")]
+    for number, (sku, view) in zip(ids, names, strict=True):
+        shop.services.catalog.correct(number, {"sku": sku, "view": view}, who="local")
+
+
+def test_the_views_of_a_sku_belong_together(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    name_views(shop, ids)
+    desk = open_desk(f"{shop.url}/?product={ids[0]}")
+    page = desk.page
+    expect(page.locator(".view-line")).to_contain_text("View 2 of 2")
+    desk.press("n")
+    expect(shown_number(page)).to_have_text(f"#{ids[1]}")
+    expect(page.locator(".view-line")).to_contain_text("View 1 of 2")
+    page.goto(f"{shop.url}/products/{ids[0]}")
+    expect(page.locator(".view-list li")).to_have_count(2)
+    page.goto(f"{shop.url}/sku/A-1")
+    expect(page.locator(".tile")).to_have_count(2)
+    page.goto(f"{shop.url}/sku/C-3")
+    expect(page.get_by_text("There is no product with the SKU C-3.")).to_be_visible()
+
+
+def test_a_product_is_found_by_sku_name_and_number(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3)
+    name_views(shop, ids)
+    desk = open_desk(shop.url)
+    page = desk.page
+    desk.press("/")
+    page.keyboard.type("a-1")
+    desk.press("Enter")
+    expect(page.get_by_role("heading", name="Found for “a-1”")).to_be_visible()
+    expect(page.locator(".tile-sku strong")).to_have_text(["A-1", "A-1"])
+    page.get_by_label("Find by SKU").fill(f"#{ids[2]}")
+    desk.press("Enter")
+    expect(page).to_have_url(re.compile(f"/products/{ids[2]}$"))
+    page.goto(f"{shop.url}/grid?q={ids[1]}")
+    expect(page).to_have_url(re.compile(f"/products/{ids[1]}$"))
+
+
+def test_what_is_doubtful_is_filtered_and_comes_first(shop: DeskShop, open_desk: Open) -> None:
+    doubtful = shop.stock(2, warning="the label may have changed")
+    sure = shop.stock(2)
+    page = open_desk(f"{shop.url}/?order=doubt").page
+    expect(shown_number(page)).to_have_text(f"#{doubtful[0]}")
+    page.goto(f"{shop.url}/grid")
+    doubt = page.locator("select", has_text="With or without warnings")
+    expect(doubt.locator("option")).to_have_text(
+        ["With or without warnings", "With a warning (2)", "Without a warning (2)"]
+    )
+    doubt.select_option("no")
+    expect(page).to_have_url(re.compile("doubt=no"))
+    expect(page.locator(".tile")).to_have_count(2)
+    assert page.locator(".tile-link").first.get_attribute("href") == f"/products/{sure[1]}"
 
 
 def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) -> None:

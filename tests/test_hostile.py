@@ -20,6 +20,7 @@ FILLED_IN = {
     "name": "swagger-ui.css",
     "code": "stale",
     "filename": "docs.js",
+    "sku": "A-1",
 }
 READ_A_BODY = (
     ("POST", "/api/products/bulk"),
@@ -34,8 +35,8 @@ READ_A_BODY = (
     ("POST", "/session"),
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PAGE_QUERY = "status={0}&category={0}&batch={0}&product={0}"
-API_FILTERS = ("status", "category", "batch", "sku", "q", "limit", "cursor")
+PAGE_QUERY = "status={0}&category={0}&batch={0}&product={0}&q={0}&sku={0}&enhancer={0}&order={0}"
+API_FILTERS = ("status", "category", "batch", "sku", "q", "enhancer", "doubt", "order", "cursor")
 API_QUERIES = (
     *(f"/api/products?{name}=" for name in API_FILTERS),
     *(f"/api/export?{name}=" for name in ("format", "category", "batch", "sku")),

@@ -28,7 +28,7 @@ from packshot.database.types import now
 from packshot.errors import Conflict
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
-from packshot.products.figures import Counts, read_counts
+from packshot.products.figures import Counts, read_counts, read_pace
 from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
@@ -203,6 +203,11 @@ class Catalog:
         with self.database.read() as session:
             counts = read_counts(session)
         return Stats(**vars(counts), queue=self.queue.depth())
+
+    def pace(self) -> float | None:
+        """Products made in a minute in the present run; None while it is too short to say."""
+        with self.database.read() as session:
+            return read_pace(session)
 
     # -- decide ------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from sqlalchemy import and_, case, exists, func, not_, or_, select
@@ -32,6 +33,10 @@ from packshot.products.spending import products_paid_for, spent_in_all, spent_to
 HOUR: Final = 3600
 #: The most rounds read for the times of the last hour, latest first.
 ROUNDS: Final = 5000
+#: Seconds of a pause that ends a run, and how many products its pace is taken from.
+RUN_ENDS_AFTER: Final = 300
+RUN_FEWEST: Final = 3
+RUN_PRODUCTS: Final = 60
 QUANTILES: Final = (0.5, 0.95)
 
 
@@ -58,6 +63,7 @@ class Counts:
     products_paid_for: int
     made_last_hour: int
     reviewed_last_hour: int
+    products_reviewed_last_hour: int
 
     @property
     def cost_per_product(self) -> Decimal | None:
@@ -102,6 +108,7 @@ def read_counts(session: Session) -> Counts:
         products_paid_for=products_paid_for(session),
         made_last_hour=_lately(session, ProductImage.created_at),
         reviewed_last_hour=_lately(session, Decision.at),
+        products_reviewed_last_hour=_reviewed_products(session),
     )
 
 
@@ -135,6 +142,29 @@ def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:
 
 def _lately(session: Session, column: Any) -> int:
     return session.scalar(select(func.count()).where(column >= now(-HOUR))) or 0
+
+
+def _reviewed_products(session: Session) -> int:
+    products = select(func.count(Decision.product_id.distinct()))
+    return session.scalar(products.where(Decision.at >= now(-HOUR))) or 0
+
+
+def read_pace(session: Session) -> float | None:
+    """Products made in a minute in the present run; None while it is too short to say.
+
+    A run is what was made one after the other without a pause longer than `RUN_ENDS_AFTER`; its
+    last `RUN_PRODUCTS` count.
+    """
+    ready = select(Round.ready_at).where(Round.ready_at >= now(-HOUR))
+    moments = session.scalars(ready.order_by(Round.ready_at.desc()).limit(RUN_PRODUCTS)).all()
+    run = [moment for moment in moments if moment is not None]
+    for place, (later, earlier) in enumerate(pairwise(run), start=1):
+        if (later - earlier).total_seconds() > RUN_ENDS_AFTER:
+            run = run[:place]
+            break
+    if len(run) < RUN_FEWEST or run[0] == run[-1]:
+        return None
+    return round(60 * (len(run) - 1) / (run[0] - run[-1]).total_seconds(), 2)
 
 
 def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:

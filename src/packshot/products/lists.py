@@ -5,9 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, aliased
 
 from packshot.database.models import (
@@ -17,14 +29,19 @@ from packshot.database.models import (
     Product,
     ProductImage,
     ProductTerm,
+    Round,
 )
 from packshot.errors import Conflict
-from packshot.products.terms import begins_with
+from packshot.products.doubt import count_doubtful, has_doubt
+from packshot.products.terms import LAST, begins_with
 
+Order = Literal["doubt", "sku"]
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
 #: Categories listed in a filter: the largest ones.
 FACETS = 100
+#: Batches listed in a filter: the newest ones.
+BATCHES = 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +49,8 @@ class Filter:
     """Which products are asked for; None does not filter.
 
     `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
-    begins with it.
+    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it has a
+    warning. `order`: newest first where it is None.
     """
 
     status: str | None = None
@@ -41,6 +59,9 @@ class Filter:
     sku: str | None = None
     q: str | None = None
     reason: str | None = None
+    enhancer: str | None = None
+    doubt: Literal["yes", "no"] | None = None
+    order: Order | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
         """Keep only the products of `query` that match."""
@@ -54,6 +75,10 @@ class Filter:
         if self.q is not None:
             found = select(ProductTerm.product_id).where(begins_with(ProductTerm.term, self.q))
             query = query.where(Product.id.in_(found))
+        if self.enhancer is not None:
+            query = query.where(exists().where(_current_round(), Round.enhancer == self.enhancer))
+        if self.doubt is not None:
+            query = query.where(has_doubt() if self.doubt == "yes" else ~has_doubt())
         if self.reason is None:
             return query
         return query.where(exists().where(_stands_rejected(), Decision.reason == self.reason))
@@ -70,6 +95,9 @@ class Facets:
     statuses: dict[str, int]
     categories: dict[str, int]
     reasons: dict[str, int]
+    enhancers: dict[str, int]
+    doubts: dict[str, int]  # "yes" and "no"
+    batches: dict[str, int]
 
 
 def count_facets(session: Session, chosen: Filter) -> Facets:
@@ -83,7 +111,39 @@ def count_facets(session: Session, chosen: Filter) -> Facets:
         by_category.group_by(Product.category).order_by(func.count().desc()).limit(FACETS)
     ).all()
     reasons = dict(_reasons(session, chosen)) if chosen.status in {APPROVED, REJECTED} else {}
-    return Facets(_as_dict(statuses), _as_dict(categories), reasons)
+    return Facets(
+        _as_dict(statuses),
+        _as_dict(categories),
+        reasons,
+        _as_dict(_count_enhancers(session, chosen)),
+        _count_doubts(session, chosen),
+        _as_dict(_count_batches(session, chosen)),
+    )
+
+
+def _current_round() -> ColumnElement[bool]:
+    return and_(Round.product_id == Product.id, Round.number == Product.round)
+
+
+def _count_enhancers(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:
+    counts = select(Round.enhancer, func.count()).join(Product, _current_round())
+    counts = replace(chosen, enhancer=None).narrow(counts).where(Round.enhancer.is_not(None))
+    return session.execute(counts.group_by(Round.enhancer)).all()  # type: ignore[return-value]
+
+
+def _count_doubts(session: Session, chosen: Filter) -> dict[str, int]:
+    counts = replace(chosen, doubt=None).narrow(
+        select(func.count(case((has_doubt(), 1))), func.count()).select_from(Product)
+    )
+    doubtful, all_of_them = session.execute(counts).one()
+    return {"yes": doubtful, "no": all_of_them - doubtful}
+
+
+def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:
+    counts = replace(chosen, batch=None).narrow(select(Product.batch_id, func.count()))
+    newest = counts.where(Product.batch_id.is_not(None)).group_by(Product.batch_id)
+    newest = newest.order_by(func.max(Product.id).desc()).limit(BATCHES)
+    return session.execute(newest).all()  # type: ignore[return-value]
 
 
 def list_products(
@@ -91,16 +151,45 @@ def list_products(
 ) -> tuple[Sequence[Product], str | None]:
     """A page of products, by key and not by offset, and the cursor of the next page.
 
-    Newest first; results of a search in the order of the terms found.
+    Newest first, unless another order is asked for; results of a search in the order of the terms
+    found.
     """
     if chosen.q is not None:
         return _search(session, chosen, chosen.q, limit, cursor)
+    if chosen.order is not None:
+        return _in_order(session, chosen, chosen.order, limit, cursor)
     query = chosen.narrow(select(Product).order_by(Product.id.desc()).limit(limit + 1))
     if cursor is not None:
         query = query.where(Product.id < _read_cursor(cursor)[1])
     found = session.scalars(query).all()
     more = len(found) > limit
     return found[:limit], _write_cursor("", found[limit - 1].id) if more else None
+
+
+def _in_order(
+    session: Session, chosen: Filter, order: Order, limit: int, cursor: str | None
+) -> tuple[Sequence[Product], str | None]:
+    """Most doubtful pictures first, or by SKU with those without one last; then oldest first."""
+    doubt = order == "doubt"
+    key: ColumnElement[Any] = (
+        literal(0) - count_doubtful() if doubt else func.coalesce(Product.sku, LAST)
+    )
+    query = chosen.narrow(select(Product, key.label("place")))
+    query = query.order_by(key, Product.id).limit(limit + 1)
+    if cursor is not None:
+        term, product_id = _read_cursor(cursor)
+        query = query.where(tuple_(key, Product.id) > (_place(term) if doubt else term, product_id))
+    found = session.execute(query).all()
+    page = [product for product, _ in found[:limit]]
+    more = len(found) > limit
+    return page, _write_cursor(str(found[limit - 1][1]), page[-1].id) if more else None
+
+
+def _place(term: str) -> int:
+    try:
+        return int(term)
+    except ValueError:
+        raise Conflict("the cursor is not one of ours", code="bad_cursor") from None
 
 
 def _search(

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import (
     PENDING,
+    REJECTED,
     Base,
     Call,
+    Decision,
     Product,
     ProductImage,
     Round,
@@ -70,6 +72,7 @@ class ImageOut(Out):
     bytes: int | None
     sha256: str | None
     warning: str | None
+    reason: str | None = Field(description="why it is rejected, where a reason was given")
     cost: AmountOut | None = Field(description="US dollars")
     created_at: datetime
     updated_at: datetime
@@ -207,14 +210,19 @@ def views_of(
     }
     costs = _costs(session, ids)
     images: dict[int, list[ImageOut]] = defaultdict(list)
-    for image in session.scalars(
-        select(ProductImage)
-        .where(ProductImage.product_id.in_(ids))
-        .order_by(ProductImage.round, ProductImage.variant)
-    ):
-        if all_rounds or image.round == current[image.product_id]:
-            cost = costs[image.product_id].get((image.round, image.variant))
-            images[image.product_id].append(_image_out(image, cost))
+    rows = [
+        image
+        for image in session.scalars(
+            select(ProductImage)
+            .where(ProductImage.product_id.in_(ids))
+            .order_by(ProductImage.round, ProductImage.variant)
+        )
+        if all_rounds or image.round == current[image.product_id]
+    ]
+    reasons = _reasons(session, rows)
+    for image in rows:
+        cost = costs[image.product_id].get((image.round, image.variant))
+        images[image.product_id].append(_image_out(image, cost, reasons.get(image.id)))
     return [
         _product_view(product, rounds.get(product.id), images[product.id], costs[product.id])
         for product in products
@@ -258,6 +266,22 @@ def _costs(session: Session, ids: Sequence[int]) -> dict[int, Costs]:
     return costs
 
 
+def _reasons(session: Session, images: Sequence[ProductImage]) -> dict[int, str]:
+    """Why the rejected ones of these pictures are rejected: the reason that was given last."""
+    rejected = [image.id for image in images if image.status == REJECTED]
+    if not rejected:
+        return {}
+    given = select(Decision.image_id, Decision.status, Decision.reason)
+    rows = session.execute(given.where(Decision.image_id.in_(rejected)).order_by(Decision.id))
+    reasons: dict[int, str] = {}
+    for image_id, status, reason in rows:
+        if status != REJECTED:
+            reasons.pop(image_id, None)
+        elif reason is not None:
+            reasons[image_id] = reason
+    return reasons
+
+
 def _product_view(
     product: Product, this_round: Round | None, images: list[ImageOut], costs: Costs
 ) -> ProductView:
@@ -296,11 +320,12 @@ def previews(key: str) -> dict[int, str]:
     return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
 
 
-def _image_out(image: ProductImage, cost: Decimal | None) -> ImageOut:
+def _image_out(image: ProductImage, cost: Decimal | None, reason: str | None) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
     return ImageOut(
         **columns_of(image, ImageOut),
         media_url=media_url(key) if key else None,
         previews=previews(key) if key else {},
         cost=cost,
+        reason=reason,
     )

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
-from packshot.database.models import APPROVED, PENDING_REVIEW, PRODUCT_STATUSES, REJECTED
+from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
 from packshot.errors import NotFound
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
-from packshot.web.api.schemas import MAX_ID, present
+from packshot.web.api.schemas import MAX_ID, ListQuery, present
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
-from packshot.web.requests.reading import category
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
+#: Views of one SKU that its pages show.
+MOST_VIEWS: Final = 100
 #: Decisions that the desk can take back.
 UNDO_DEPTH: Final = 20
 #: What has pictures to decide on.
 REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
-BATCH: Final = re.compile(r"[0-9a-f-]{36}")
 
 bp = APIBlueprint("desk", __name__, enable_openapi=False)
 
@@ -43,31 +43,20 @@ class Filters(Filter):
 
     @classmethod
     def read(cls, status: str | None = None) -> Filters:
-        """From the query; `status` is the page's own when the query names none."""
-        asked, batch = request.args.get("status"), request.args.get("batch", "")
-        reason = request.args.get("reason")
-        return cls(
-            status=asked if asked in PRODUCT_STATUSES else status,
-            category=_category(request.args.get("category")),
-            batch=batch if BATCH.fullmatch(batch) else None,
-            reason=reason if reason in REASON_WORDS else None,
-        )
+        """From the query; `status` is the page's own when the query names none (`all` for any)."""
+        found: dict[str, Any] = {"status": status}
+        for name in cls.__dataclass_fields__:
+            with suppress(ValidationError):
+                asked = {name: request.args.get(name, "")}
+                found |= ListQuery.model_validate(asked).model_dump(
+                    include={name}, exclude_none=True
+                )
+        if request.args.get("status") == "all":
+            found["status"] = None
+        return cls(**found)
 
     def as_dict(self) -> dict[str, str]:
         return {name: value for name, value in vars(self).items() if value is not None}
-
-    def query(self, **changes: str | None) -> str:
-        """These filters as a query string, with some changed or (None) left out."""
-        changed = {**self.as_dict(), **changes}
-        return urlencode({name: value for name, value in changed.items() if value is not None})
-
-
-def _category(asked: str | None) -> str | None:
-    """A category that a product can have: PostgreSQL would not even look for a NUL."""
-    try:
-        return category(asked)
-    except PydanticCustomError:
-        return None
 
 
 # -- pages -----------------------------------------------------------------------------------------
@@ -117,10 +106,42 @@ def _first_pair(data: dict[str, Any]) -> list[dict[str, str]]:
 
 @bp.get("/grid")
 @needs()
-def grid() -> Response:
+def grid() -> AnyResponse:
     """Many products at once, to choose and decide together."""
-    filters = Filters.read(PENDING_REVIEW)
+    searched = request.args.get("q", "").strip()
+    if (number := _searched_number(searched)) is not None:
+        return redirect(url_for("desk.product", product_id=number), 303)
+    filters = Filters.read(None if searched else PENDING_REVIEW)
     return _page("desk/grid.html", "grid", filters, _listed(filters))
+
+
+def _searched_number(searched: str) -> int | None:
+    """The product whose number was searched: "#41", or "41" where no name begins so."""
+    found = re.fullmatch(r"(#?)([1-9][0-9]{0,8})", searched)
+    if found is None:
+        return None
+    catalog, number = services().catalog, int(found[2])
+    if not found[1] and catalog.products(Filter(q=searched), limit=1).products:
+        return None
+    try:
+        return catalog.product(number).id
+    except NotFound:
+        return None
+
+
+@bp.get("/sku/<path:sku>")
+@needs()
+def sku(sku: str) -> Response:
+    """All views of one SKU, whatever became of them."""
+    try:
+        wanted = ListQuery.model_validate({"sku": sku}).sku
+    except ValidationError:
+        wanted = None
+    filters = Filters(sku=wanted, order="sku")
+    data = _listed(filters) if wanted else {"products": []}
+    if not data["products"]:
+        return _missing(f"there is no product with the SKU {sku:.100}")
+    return _page("desk/grid.html", "grid", filters, data)
 
 
 @bp.get("/waiting")
@@ -138,8 +159,7 @@ def failed() -> Response:
 
 
 def _list_page(status: str) -> Response:
-    asked = Filters.read()
-    filters = Filters(status, asked.category, asked.batch)
+    filters = replace(Filters.read(), status=status, reason=None)
     return _page("desk/list.html", status, filters, _listed(filters))
 
 
@@ -150,9 +170,7 @@ def product(product_id: int) -> Response:
     try:
         data = _everything(product_id)
     except NotFound as error:
-        page = _page("desk/missing.html", "missing", Filters.read(), {"message": error.message})
-        page.status_code = 404
-        return page
+        return _missing(error.message)
     return _page("desk/product.html", "product", Filters.read(), data)
 
 
@@ -165,8 +183,10 @@ def product_data(product_id: int) -> Response:
 
 def _everything(product_id: int) -> dict[str, Any]:
     catalog = services().catalog
+    product = catalog.product(product_id, all_rounds=True)
     return {
-        "product": _shown(catalog.product(product_id, all_rounds=True)),
+        "product": _shown(product),
+        "siblings": _views_of(product.sku) if product.sku else [],
         "rounds": [
             vars(found) | {"opened_at": found.opened_at.isoformat()}
             for found in catalog.rounds(product_id)
@@ -175,6 +195,12 @@ def _everything(product_id: int) -> dict[str, Any]:
             vars(found) | {"at": found.at.isoformat()} for found in catalog.history(product_id)
         ],
     }
+
+
+def _views_of(sku: str) -> list[dict[str, Any]]:
+    """All products of the SKU, by their view."""
+    found = services().catalog.products(Filter(sku=sku), limit=MOST_VIEWS).products
+    return _shown_all(sorted(found, key=lambda product: (product.view or "", product.id)))
 
 
 @bp.get("/upload")
@@ -197,6 +223,12 @@ def sign_in() -> AnyResponse:
             simulated=services().settings.simulated,
         )
     )
+
+
+def _missing(message: str) -> Response:
+    page = _page("desk/missing.html", "missing", Filters(), {"message": message})
+    page.status_code = 404
+    return page
 
 
 # -- what pages hold -------------------------------------------------------------------------------
@@ -235,6 +267,7 @@ def _page(
             caller=caller(),
             may_review=caller().may("review"),
             may_submit=caller().may("submit"),
+            may_delete=caller().may("admin"),
             signed_in=caller().via == "session",
             version=packshot.__version__,
             simulated=services().settings.simulated,
@@ -264,9 +297,12 @@ def _state(filters: Filters) -> dict[str, Any]:
         "statuses": facets.statuses,
         "categories": facets.categories,
         "reasons": facets.reasons,
+        "enhancers": facets.enhancers,
+        "doubts": facets.doubts,
+        "batches": facets.batches,
         "working": stats.queue.in_flight,
-        "made_last_hour": stats.made_last_hour,
-        "reviewed_last_hour": stats.reviewed_last_hour,
+        "pace": catalog.pace(),
+        "reviewed_last_hour": stats.products_reviewed_last_hour,
         "spent": float(stats.spent),
         "worker": _worker_problem(),
     }

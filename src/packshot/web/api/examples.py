@@ -104,6 +104,7 @@ PICTURE: Final = ImageOut(
     bytes=214_683,
     sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     warning=None,
+    reason=None,
     cost=Decimal("0.0390"),
     created_at=READY_AT,
     updated_at=READY_AT,

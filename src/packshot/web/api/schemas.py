@@ -27,7 +27,7 @@ from packshot.enhancers.contract import ADJUSTMENTS
 from packshot.products.export import Selection
 from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
-from packshot.products.lists import Filter
+from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason
 from packshot.products.views import (
     AmountOut,
@@ -225,6 +225,10 @@ Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
 _STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
 
 
+#: As long as the `rounds` table takes it.
+EnhancerName = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+$")]
+
+
 def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -253,6 +257,24 @@ class ListQuery(StrictModel):
         BeforeValidator(_unset),
         WithJsonSchema({"type": "string", "enum": ["", *get_args(Reason)]}),
         Field(description="products with a picture that is rejected for this reason"),
+    ] = None
+    enhancer: Annotated[
+        EnhancerName | None,
+        BeforeValidator(_unset),
+        _text(r"^.{0,20}$"),
+        Field(description="which enhancer made the current round: local or gemini"),
+    ] = None
+    doubt: Annotated[
+        Literal["yes", "no"] | None,
+        BeforeValidator(_unset),
+        WithJsonSchema({"type": "string", "enum": ["", "yes", "no"]}),
+        Field(description="whether a picture of the current round has a warning"),
+    ] = None
+    order: Annotated[
+        Order | None,
+        BeforeValidator(_unset),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(Order)]}),
+        Field(description="`doubt`: most warnings first; `sku`; newest first when unset"),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50
     cursor: Annotated[Cursor | None, BeforeValidator(_unset), _text(r"^[A-Za-z0-9_-]{0,1400}$")] = (

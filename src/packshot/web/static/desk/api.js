@@ -47,11 +47,11 @@ export const connection = new (class extends EventTarget {
 addEventListener("offline", () => connection.tell(false));
 addEventListener("online", () => connection.tell(true));
 
-let reviewer = null;
+const page = { reviewer: null };
 
 /** Whose page this is: a request that somebody else's session would answer is refused (401) instead. */
 export function actAs(name) {
-  reviewer = encodeURIComponent(name);
+  page.reviewer = encodeURIComponent(name);
 }
 
 /** Sent when a request found nobody signed in, and when somebody is again. */
@@ -74,7 +74,7 @@ export async function call(
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
   }
-  if (reviewer !== null && url !== "/session") request.headers["X-Packshot-Caller"] = reviewer;
+  if (page.reviewer !== null && url !== "/session") request.headers["X-Packshot-Caller"] = page.reviewer;
   if (version !== undefined) request.headers["If-Match"] = `"${version}"`;
   if (etag) request.headers["If-None-Match"] = etag;
   return read(await send(url, request, timeout));

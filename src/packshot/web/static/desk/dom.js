@@ -61,6 +61,7 @@ export const $ = (id) => document.getElementById(id);
 export const pageData = () => JSON.parse($("data").textContent);
 
 export const mayReview = () => "mayReview" in document.body.dataset;
+export const mayDelete = () => "mayDelete" in document.body.dataset;
 export const maySubmit = () => "maySubmit" in document.body.dataset;
 
 /** Say something to those who listen instead of looking. */

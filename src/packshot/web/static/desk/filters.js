@@ -4,6 +4,20 @@ import { h, icon } from "./dom.js";
 import { REASONS, reasonWords } from "./facts.js";
 import { count, STATUS } from "./words.js";
 
+const MORE = ["doubt", "enhancer", "batch", "order"];
+const ORDERS = [
+  ["", "Newest first"],
+  ["doubt", "Most doubtful first"],
+  ["sku", "By SKU"],
+];
+const doubtCounts = (counts) => ["yes", "no"].map((value) => [value, counts[value] ?? 0]);
+const doubtWords = (value) => (value === "yes" ? "With a warning" : "Without a warning");
+const enhancerWords = (name) => ({ local: "Local enhancer", gemini: "Gemini" })[name] ?? name;
+const batchWords = (id) => `Batch ${id.slice(0, 8)}`;
+
+const countOf = (statuses, status) =>
+  status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
+
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
   constructor(root, data, tabs = []) {
@@ -14,7 +28,7 @@ export class Filters {
   }
 
   #link(changes) {
-    const asked = Object.entries({ ...this.filters, ...changes }).filter(([, value]) => value);
+    const asked = Object.entries({ status: "all", ...this.filters, ...changes }).filter(([, value]) => value);
     return `?${new URLSearchParams(asked)}`;
   }
 
@@ -28,7 +42,44 @@ export class Filters {
         this.tabs.length ? this.#tabs(state) : null,
         this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
         this.#reason(state),
-        this.#batch(),
+        this.#more(state),
+        this.#chip("q", "Found for"),
+        this.#chip("sku", "SKU"),
+      ),
+    );
+  }
+
+  /** The rarer ones; on the narrow panel they open on demand. */
+  #more(state) {
+    const offer = (name, label, all, counts, words) =>
+      (counts.length || this.filters[name]) && this.#choice(name, label, all, counts, words);
+    const doubts = state.doubts.yes ? doubtCounts(state.doubts) : [];
+    const choices = [
+      offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
+      offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
+      offer("batch", "Batch", "All batches", Object.entries(state.batches), batchWords),
+      this.#order(),
+    ].filter(Boolean);
+    if (!this.root.closest(".panel")) return h("div", { class: "more-filters" }, choices);
+    const open = this.root.querySelector("details")?.open ?? MORE.some((name) => this.filters[name]);
+    return h(
+      "details",
+      { class: "more-filters", open },
+      h("summary", {}, "More filters and order"),
+      h("div", {}, choices),
+    );
+  }
+
+  #order() {
+    const chosen = this.filters.order ?? "";
+    return h(
+      "label",
+      { class: "filter-choice" },
+      h("span", { class: "unseen" }, "Order"),
+      h(
+        "select",
+        { onchange: (event) => location.assign(this.#link({ order: event.target.value })) },
+        ORDERS.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
       ),
     );
   }
@@ -42,10 +93,10 @@ export class Filters {
           "a",
           {
             href: this.#link({ status, reason: "" }),
-            "aria-current": status === this.filters.status ? "true" : null,
+            "aria-current": status === (this.filters.status ?? "all") ? "true" : null,
           },
-          STATUS[status],
-          h("span", { class: "tab-count" }, count(state.statuses[status] ?? 0)),
+          STATUS[status] ?? "All",
+          h("span", { class: "tab-count" }, count(countOf(state.statuses, status))),
         ),
       ),
     );
@@ -81,12 +132,14 @@ export class Filters {
     );
   }
 
-  #batch() {
-    if (!this.filters.batch) return null;
+  /** What was searched for, with the way to do without. */
+  #chip(name, words) {
+    const value = this.filters[name];
+    if (!value) return null;
     return h(
       "a",
-      { class: "chip", href: this.#link({ batch: "" }), title: "Show all batches" },
-      `Batch ${this.filters.batch.slice(0, 8)}`,
+      { class: "chip", href: `/grid${this.#link({ [name]: "" })}` },
+      `${words} ${value}`,
       icon("cross"),
       h("span", { class: "unseen" }, "Remove this filter"),
     );

@@ -18,6 +18,7 @@ const REFRESHED = 200;
 
 const data = pageData();
 const filters = new Filters($("filters"), data, [
+  "all",
   "pending_review",
   "approved",
   "rejected",
@@ -27,16 +28,17 @@ const filters = new Filters($("filters"), data, [
 const tiles = new Map();
 const chosen = new Set();
 const undoable = [];
-let last = null;
+/** The product that was chosen last: a range begins there. */
+const anchor = { id: null };
 
 start(data, stateChanged);
-const decidable = mayReview() && !["pending", "failed"].includes(data.filters.status);
+const decidable = mayReview() && ["pending_review", "approved", "rejected"].includes(data.filters.status);
 
 // -- tiles --------------------------------------------------------------------------------------------
 
 class Tile {
   constructor(product) {
-    this.box = h("input", { type: "checkbox", class: "tile-box", disabled: !decidable });
+    this.box = h("input", { type: "checkbox", class: "tile-box", hidden: !decidable, disabled: !decidable });
     this.box.addEventListener("click", (event) => choose(this.product.id, event));
     this.facts = h("span", { class: "tile-facts" });
     this.pictures = h("span", { class: "tile-pictures" });
@@ -89,7 +91,7 @@ class Tile {
     const warned = product.images.some((picture) => picture.warning) || product.warning;
     const status = product.status === data.filters.status && !this.waiting ? null : words;
     this.facts.replaceChildren(
-      h("span", { class: "tile-name" }, h("strong", {}, product.category), h("span", {}, `#${product.id}`)),
+      tileName(product),
       h(
         "span",
         { class: "tile-end" },
@@ -119,6 +121,28 @@ class Tile {
   }
 }
 
+/** The SKU, name or category; then the view, the number, and why it is rejected. */
+function tileName(product) {
+  const name = product.sku ?? product.name ?? product.category;
+  const reasons = new Set(product.images.map((picture) => picture.reason).filter(Boolean));
+  const more = [
+    product.view,
+    name !== product.category && product.category,
+    [...reasons].map(reasonWords).join(", "),
+  ].filter(Boolean);
+  return h(
+    "span",
+    { class: "tile-name" },
+    h(
+      "span",
+      { class: "tile-sku" },
+      h("strong", {}, name),
+      more.length > 0 && h("span", {}, more.join(" · ")),
+    ),
+    h("span", {}, `#${product.id}`),
+  );
+}
+
 function add(products) {
   for (const product of products) {
     const known = tiles.get(product.id);
@@ -145,7 +169,7 @@ function showEmpty() {
   const { status, category, reason } = data.filters;
   const where =
     (category ? ` in ${category}` : "") + (reason ? ` because of ${reasonWords(reason).toLowerCase()}` : "");
-  const words = `No products are ${STATUS[status].toLowerCase()}${where}.`;
+  const words = status ? `No products are ${STATUS[status].toLowerCase()}${where}.` : `No products${where}.`;
   $("tiles").append(h("li", { class: "empty" }, h("h2", {}, "Nothing here"), h("p", {}, words)));
 }
 
@@ -153,9 +177,9 @@ function showEmpty() {
 
 function choose(id, event) {
   const on = event.target.checked;
-  const ids = event.shiftKey && last !== null ? range(last, id) : [id];
+  const ids = event.shiftKey && anchor.id !== null ? range(anchor.id, id) : [id];
   for (const each of ids) mark(each, on);
-  last = id;
+  anchor.id = id;
   showSelection();
 }
 
@@ -310,14 +334,16 @@ async function stateChanged(state) {
 /** New ones come first; those gone elsewhere leave, unless they were decided here. */
 function merge(page) {
   const listed = new Set(page.products.map((product) => product.id));
-  const oldest = page.next_cursor ? Math.min(...listed) : 0;
+  const { order, q } = data.filters;
+  const oldest = page.next_cursor ? (order || q ? Number.POSITIVE_INFINITY : Math.min(...listed)) : 0;
   for (const [id, tile] of tiles) {
     if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
   }
+  for (const product of page.products) tiles.get(product.id)?.show(product);
+  if (order || q) return showEmpty(); // where a new one belongs is known after a reload
   const fresh = page.products.filter(
     (product) => !tiles.has(product.id) && product.id > Math.max(0, ...tiles.keys()),
   );
-  for (const product of page.products) tiles.get(product.id)?.show(product);
   for (const product of fresh.reverse()) {
     const tile = new Tile(product);
     tiles.set(product.id, tile);
@@ -354,7 +380,7 @@ if (decidable)
     rejectButton,
     approveButton,
   );
-else $("selection").hidden = true;
+else for (const element of [$("selection"), document.querySelector(".heading .hint")]) element.hidden = true;
 
 listen("Choose", [
   { keys: ["ctrl+a"], shown: "Ctrl+A", words: "Choose all that are shown", run: chooseAll },

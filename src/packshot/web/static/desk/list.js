@@ -1,73 +1,241 @@
 // Waiting and failed products: what is the matter with each, and what to do.
 
-import { call, foreseen, products as list } from "./api.js";
-import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
+import { foreseen, products as list } from "./api.js";
+import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
 import { image, rawPicture } from "./frames.js";
 import { Pages } from "./pages.js";
+import {
+  cancel,
+  confirmCancelling,
+  confirmDeletion,
+  forAll,
+  mayHaveAnotherPhoto,
+  remove,
+  replacePhoto,
+  retry,
+} from "./product_actions.js";
+import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, duration, many, moment, sentence } from "./words.js";
+import { ago, count, many, moment, sentence } from "./words.js";
 
 const REFRESHED = 100;
-const RETRIED_TOGETHER = 4;
 
-const data = pageData();
-const failedPage = data.filters.status === "failed";
-const mayRetry = failedPage && (mayReview() || maySubmit());
-const filters = new Filters($("filters"), data);
-const rows = new Map();
-let state = data.state;
-start(data, stateChanged);
+class List {
+  #rows = new Map();
 
-// -- rows ---------------------------------------------------------------------------------------------
+  constructor(data) {
+    this.data = data;
+    this.state = data.state;
+    this.failed = data.filters.status === "failed";
+    this.mayChange = mayReview() || maySubmit();
+    start(data, (state) => this.#stateChanged(state));
+    this.filters = new Filters($("filters"), data);
+    this.#showSummary();
+    this.#add(data.products);
+    new Pages($("more"), data, (products) => this.#add(products));
+  }
 
-function row(product) {
-  return h(
-    "li",
-    { class: "row", data: { id: product.id } },
-    h("div", { class: "row-picture" }, image(rawPicture(product), SMALL, "", { loading: "lazy" })),
-    h(
-      "div",
-      { class: "row-text" },
-      h(
-        "p",
-        { class: "row-name" },
-        h("a", { href: `/products/${product.id}` }, `${product.category} #${product.id}`),
-        product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
-      ),
-      failedPage
-        ? h(
-            "p",
-            { class: "row-error" },
-            icon("warning"),
-            h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
-          )
-        : h("p", { class: "hint" }, waitingWords(product)),
-      h(
-        "p",
-        { class: "row-when" },
-        h(
-          "time",
-          { datetime: product.updated_at, title: moment(product.updated_at) },
-          failedPage ? `Failed ${ago(product.updated_at)}` : `Asked for ${ago(product.updated_at)}`,
-        ),
-        failedPage && product.error_code ? h("code", {}, product.error_code) : null,
-      ),
-    ),
-    mayRetry &&
+  // -- rows ------------------------------------------------------------------------------------------
+
+  #row(product) {
+    const when = this.failed ? "Failed" : "Asked for";
+    return h(
+      "li",
+      { class: "row", data: { id: product.id } },
+      h("div", { class: "row-picture" }, image(rawPicture(product), SMALL, "", { loading: "lazy" })),
       h(
         "div",
-        { class: "row-actions" },
-        button("Try again", {
-          icon: "redo",
-          kind: "small",
-          onclick: (event) => retry(product, event.currentTarget),
-        }),
+        { class: "row-text" },
+        rowName(product),
+        this.failed ? failure(product) : h("p", { class: "hint" }, waitingWords(product)),
+        h(
+          "p",
+          { class: "row-when" },
+          h(
+            "time",
+            { datetime: product.updated_at, title: moment(product.updated_at) },
+            `${when} ${ago(product.updated_at)}`,
+          ),
+          this.failed && product.error_code ? h("code", {}, product.error_code) : null,
+        ),
       ),
+      h("div", { class: "row-actions row-tools" }, this.#tools(product)),
+    );
+  }
+
+  #tools(product) {
+    const offer = (words, act, said, picture) =>
+      button(words, {
+        icon: picture,
+        kind: "small",
+        onclick: (event) => this.#do(product, act, said, event.currentTarget),
+      });
+    const deletion = async () => (await confirmDeletion(1, `product ${product.id}`)) && remove(product);
+    return [
+      this.failed && this.mayChange && offer("Try again", retry, "is tried again", "redo"),
+      this.mayChange &&
+        maySubmit() &&
+        mayHaveAnotherPhoto(product) &&
+        offer("Another photo…", replacePhoto, "is tried with another photo", "upload"),
+      !this.failed && this.mayChange && offer("Cancel", cancel, "is cancelled", "cross"),
+      mayDelete() && offer("Delete…", deletion, "is deleted", "cross"),
+    ];
+  }
+
+  /** One product leaves the list once it was done; `act` gives false when it was thought better of. */
+  async #do(product, act, said, pressed) {
+    pressed.disabled = true;
+    try {
+      if ((await act(product)) === false) return;
+      this.#drop(product.id);
+      announce(`Product ${product.id} ${said}`);
+    } catch (error) {
+      if (!foreseen(error)) throw error;
+      toast(error.message, { title: `Product ${product.id}`, kind: "bad" });
+    } finally {
+      pressed.disabled = false;
+    }
+  }
+
+  #drop(id) {
+    this.#rows.get(id)?.remove();
+    this.#rows.delete(id);
+    this.#showEmpty();
+  }
+
+  #add(products) {
+    for (const product of products) {
+      const known = this.#rows.get(product.id);
+      if (known && this.failed && known.dataset.version === String(product.version)) continue;
+      const fresh = this.#row(product);
+      fresh.dataset.version = product.version;
+      if (known) known.replaceWith(fresh);
+      else $("rows").append(fresh);
+      this.#rows.set(product.id, fresh);
+    }
+    this.#showEmpty();
+  }
+
+  #showEmpty() {
+    for (const other of $("rows").querySelectorAll(".empty")) other.remove();
+    if (!this.#rows.size)
+      $("rows").append(h("li", { class: "empty" }, this.failed ? nothingFailed() : nothingWaits()));
+  }
+
+  // -- all of them -----------------------------------------------------------------------------------
+
+  #showSummary() {
+    const here = this.state.statuses[this.data.filters.status] ?? 0;
+    const parts = here ? [!this.failed && this.#figures(here), this.#all(here)] : [];
+    $("summary").replaceChildren(...parts.filter(Boolean));
+  }
+
+  /** What can be done with all at once, by those who may. */
+  #all(here) {
+    const words = this.failed ? "failed" : "waiting";
+    const offer = (text, run, picture) =>
+      button(text, { icon: picture, kind: "small", onclick: (event) => run(event.currentTarget) });
+    const offers = [
+      this.failed && this.mayChange && offer("Try all again", (pressed) => this.#retryAll(pressed), "redo"),
+      !this.failed &&
+        this.mayChange &&
+        offer("Cancel all…", (pressed) => this.#cancelAll(here, pressed), "cross"),
+      mayDelete() && offer("Delete all…", (pressed) => this.#deleteAll(here, words, pressed), "cross"),
+    ].filter(Boolean);
+    if (here < 2 || !offers.length) return null;
+    return h(
+      "div",
+      { class: "summary" },
+      h("p", {}, h("strong", {}, many(here, "product")), ` ${words}`),
+      h("div", { class: "row-tools" }, offers),
+    );
+  }
+
+  #retryAll(pressed) {
+    return this.#doAll(retry, "tried again", pressed);
+  }
+
+  async #cancelAll(here, pressed) {
+    if (await confirmCancelling(here)) await this.#doAll(cancel, "cancelled", pressed);
+  }
+
+  async #deleteAll(here, words, pressed) {
+    if (await confirmDeletion(here, many(here, `${words} product`)))
+      await this.#doAll(remove, "deleted", pressed);
+  }
+
+  async #doAll(act, said, pressed) {
+    pressed.disabled = true;
+    const { done, failed, trouble } = await forAll(this.data.filters, async (product) => {
+      await act(product);
+      this.#drop(product.id);
+    });
+    pressed.disabled = false;
+    const refused = failed ? `; ${failed} could not be` : "";
+    const broke = trouble ? ` Then it broke off: ${trouble}.` : "";
+    const kind = refused || broke ? "bad" : "";
+    toast(`${many(done, "product")} ${said}${refused}.${broke}`, { kind });
+  }
+
+  #figures(here) {
+    const { state } = this;
+    const facts = [
+      [count(here), "waiting"],
+      [count(state.working), "being worked on"],
+      state.pace && [paceWords(state.pace), "in this run"],
+      state.pace && [endWords(state), "at this pace, for all that wait"],
+    ];
+    const problem = state.worker && `Nothing is being made: ${state.worker}.`;
+    return h(
+      "div",
+      { class: "summary-figures" },
+      problem && h("p", { class: "warning" }, icon("warning"), h("span", {}, problem)),
+      h(
+        "dl",
+        { class: "figures" },
+        facts.filter(Boolean).map(([n, words]) => h("div", {}, h("dt", {}, words), h("dd", {}, n))),
+      ),
+    );
+  }
+
+  // -- live ------------------------------------------------------------------------------------------
+
+  async #stateChanged(state) {
+    this.state = state;
+    this.filters.show(state);
+    this.#showSummary();
+    const { filters } = this.data;
+    const page = await list({ ...filters, limit: REFRESHED });
+    const listed = new Set(page.products.map((product) => product.id));
+    const complete = !page.next_cursor;
+    const oldest = complete || filters.order || filters.q ? 0 : Math.min(...listed);
+    for (const id of this.#rows.keys())
+      if (!listed.has(id) && (complete || (oldest && id >= oldest))) this.#drop(id);
+    this.#add(page.products);
+  }
+}
+
+function rowName(product) {
+  const name = product.sku ?? product.name ?? product.category;
+  return h(
+    "p",
+    { class: "row-name" },
+    h("a", { href: `/products/${product.id}` }, `${name} #${product.id}`),
+    product.view && h("span", { class: "badge" }, product.view),
+    product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
   );
 }
+
+const failure = (product) =>
+  h(
+    "p",
+    { class: "row-error" },
+    icon("warning"),
+    h("span", {}, sentence(product.error ?? "it failed, and nothing says why")),
+  );
 
 function waitingWords(product) {
   if (product.attempts > 1) return `Tried ${many(product.attempts, "time")} so far; tried again by itself.`;
@@ -76,158 +244,15 @@ function waitingWords(product) {
   return product.attempts ? "Being worked on." : "In the queue.";
 }
 
-function add(products) {
-  for (const product of products) {
-    const fresh = row(product);
-    const known = rows.get(product.id);
-    if (known) {
-      if (known.dataset.version !== String(product.version) || !failedPage) known.replaceWith(fresh);
-      else continue;
-    } else $("rows").append(fresh);
-    fresh.dataset.version = product.version;
-    rows.set(product.id, fresh);
-  }
-  showEmpty();
-}
+const nothingFailed = () => [
+  h("h2", {}, "Nothing failed"),
+  h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
+];
 
-function showEmpty() {
-  for (const other of $("rows").querySelectorAll(".empty")) other.remove();
-  if (rows.size) return;
-  $("rows").append(
-    failedPage
-      ? h(
-          "li",
-          { class: "empty" },
-          h("h2", {}, "Nothing failed"),
-          h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
-        )
-      : h(
-          "li",
-          { class: "empty" },
-          h("h2", {}, "Nothing is waiting"),
-          h("p", {}, "Everything that was asked for has been made."),
-          h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
-        ),
-  );
-}
+const nothingWaits = () => [
+  h("h2", {}, "Nothing is waiting"),
+  h("p", {}, "Everything that was asked for has been made."),
+  h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
+];
 
-// -- the summary --------------------------------------------------------------------------------------
-
-function showSummary() {
-  const here = state.statuses[data.filters.status] ?? 0;
-  $("summary").replaceChildren(...(failedPage ? failedSummary(here) : waitingSummary(here)));
-}
-
-function failedSummary(here) {
-  if (!here || !mayRetry) return [];
-  return [
-    h(
-      "div",
-      { class: "summary" },
-      h("p", {}, h("strong", {}, many(here, "product")), " failed"),
-      here > 1 &&
-        button("Try all again", {
-          icon: "redo",
-          kind: "small",
-          onclick: (event) => retryAll(event.currentTarget),
-        }),
-    ),
-  ];
-}
-
-function waitingSummary(here) {
-  if (!here) return [];
-  const perHour = state.made_last_hour;
-  const pictures = here * (data.products[0]?.wanted ?? 3);
-  const facts = [
-    [count(here), "waiting"],
-    [count(state.working), "being worked on"],
-    [count(perHour), "pictures in the last hour"],
-    perHour ? [duration((pictures / perHour) * 3600), "to go at this pace"] : null,
-  ];
-  const problem =
-    state.worker &&
-    h("p", { class: "warning" }, icon("warning"), h("span", {}, `Nothing is being made: ${state.worker}.`));
-  return [
-    problem,
-    h(
-      "dl",
-      { class: "figures" },
-      facts.filter(Boolean).map(([n, words]) => h("div", {}, h("dt", {}, words), h("dd", {}, n))),
-    ),
-  ].filter(Boolean);
-}
-
-// -- trying again -------------------------------------------------------------------------------------
-
-async function retry(product, pressed) {
-  pressed.disabled = true;
-  try {
-    await again(product);
-    announce(`Product ${product.id} is tried again`);
-  } catch (error) {
-    pressed.disabled = false;
-    toast(error.message, { title: `Product ${product.id}`, kind: "bad" });
-  }
-}
-
-async function again(product) {
-  await call("POST", `/api/products/${product.id}/enhance`, { body: {}, version: product.version });
-  rows.get(product.id)?.remove();
-  rows.delete(product.id);
-  showEmpty();
-}
-
-async function retryAll(pressed) {
-  pressed.disabled = true;
-  const tried = { done: 0, failed: 0 };
-  let broke = "";
-  try {
-    await againAll(tried);
-  } catch (error) {
-    if (!foreseen(error)) throw error;
-    broke = ` Then it broke off: ${error.message}.`;
-  }
-  const { done, failed } = tried;
-  toast(
-    (failed
-      ? `${many(done - failed, "product")} tried again; ${failed} could not be.`
-      : `${many(done, "product")} tried again.`) + broke,
-    { kind: failed || broke ? "bad" : "" },
-  );
-  pressed.disabled = false;
-}
-
-async function againAll(tried) {
-  for (let cursor = null; ; ) {
-    const page = await list({ ...data.filters, limit: REFRESHED, cursor });
-    for (let at = 0; at < page.products.length; at += RETRIED_TOGETHER) {
-      const results = await Promise.allSettled(page.products.slice(at, at + RETRIED_TOGETHER).map(again));
-      tried.failed += results.filter((result) => result.status === "rejected").length;
-      tried.done += results.length;
-    }
-    cursor = page.next_cursor;
-    if (!cursor) return;
-  }
-}
-
-// -- live ---------------------------------------------------------------------------------------------
-
-async function stateChanged(fresh) {
-  state = fresh;
-  filters.show(state);
-  showSummary();
-  const page = await list({ ...data.filters, limit: REFRESHED });
-  const listed = new Set(page.products.map((product) => product.id));
-  const oldest = page.next_cursor ? Math.min(...listed) : 0;
-  for (const [id, element] of rows) {
-    if (id < oldest || listed.has(id)) continue;
-    element.remove();
-    rows.delete(id);
-  }
-  add(page.products);
-}
-
-showSummary();
-add(data.products);
-new Pages($("more"), data, add);
+new List(pageData());

@@ -3,51 +3,54 @@
 import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
 import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
-import { $, announce, button, h, icon, mayReview, maySubmit, pageData } from "./dom.js";
-import { REASONS, reasonWords, SMALL } from "./facts.js";
+import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
+import { REASONS, SMALL } from "./facts.js";
 import { address, image, rawPicture, sourceSet } from "./frames.js";
 import { poll } from "./poll.js";
+import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
+import { facts, history, KINDS, views } from "./product_facts.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, bytes, cost, count, many, moment, money, PICTURE_STATUS, STATUS, sentence } from "./words.js";
+import { ago, bytes, cost, many, moment, PICTURE_STATUS, STATUS, sentence } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
-const KINDS = { approved: "good", rejected: "bad", failed: "bad", pending: "accent", pending_review: "" };
 
-let data = pageData();
-start(data);
-const id = data.product.id;
+/** What the server said last. */
+const shown = { data: pageData() };
+start(shown.data);
+const id = shown.data.product.id;
 const asking = poll(
   () => `/desk/products/${id}`,
   show,
-  () => (data.product.status === "pending" ? BUSY_MS : IDLE_MS),
+  () => (shown.data.product.status === "pending" ? BUSY_MS : IDLE_MS),
 );
 
 function show(fresh) {
-  const announced = data.product.status !== fresh.product.status;
-  data = fresh;
+  const announced = shown.data.product.status !== fresh.product.status;
+  shown.data = fresh;
   if (document.querySelector("dialog[open]")) return;
   const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
   $("product").replaceChildren(...page());
   if (focused) $("product").querySelector(`[data-focus="${focused}"]`)?.focus();
-  if (announced) announce(`Now ${STATUS[data.product.status].toLowerCase()}`);
+  if (announced) announce(`Now ${STATUS[shown.data.product.status].toLowerCase()}`);
 }
 
 // -- the page -----------------------------------------------------------------------------------------
 
 function page() {
-  const { product } = data;
+  const { product } = shown.data;
   return [
     head(product),
     product.status === "failed" ? failure(product) : null,
     product.status === "pending" ? progress(product) : null,
+    views(product, shown.data.siblings),
     h(
       "div",
       { class: "product-columns" },
       h("div", { class: "rounds" }, rounds()),
-      h("aside", { class: "facts" }, facts(product), history()),
+      h("aside", { class: "facts" }, facts(product), history(shown.data)),
     ),
   ].filter(Boolean);
 }
@@ -58,7 +61,12 @@ function head(product) {
   return h(
     "div",
     { class: "heading product-heading" },
-    h("h1", {}, product.category, h("span", { class: "h-number" }, `#${product.id}`)),
+    h(
+      "h1",
+      {},
+      product.name ?? product.sku ?? product.category,
+      h("span", { class: "h-number" }, `#${product.id}`),
+    ),
     h("span", { class: `badge big ${KINDS[product.status]}` }, STATUS[product.status]),
     h(
       "div",
@@ -67,6 +75,10 @@ function head(product) {
         mayReview() &&
         product.status !== "pending_review" &&
         act("Reopen", "undo", "reopen", () => decide("pending")),
+      product.status === "pending" &&
+        (mayReview() || maySubmit()) &&
+        act("Cancel", "cross", "cancel", () => perform(cancel)),
+      mayDelete() && act("Delete…", "cross", "delete", deleteIt),
       product.status !== "pending" &&
         (mayReview() || (maySubmit() && !reviewed)) &&
         act("Make again…", "redo", "redo", redo),
@@ -102,6 +114,9 @@ function failure(product) {
         product.error_code ? [" · ", h("code", {}, product.error_code)] : null,
       ),
     ),
+    maySubmit() && mayHaveAnotherPhoto(product)
+      ? act("Another photo…", "upload", "photo", () => perform(replacePhoto))
+      : null,
     mayReview() || maySubmit() ? act("Try again", "redo", "retry", retry, "primary") : null,
   );
 }
@@ -129,8 +144,10 @@ function progress(product) {
 }
 
 function rounds() {
-  const { product } = data;
-  const numbers = data.rounds.length ? data.rounds : [{ number: product.round, instructions: null }];
+  const { product } = shown.data;
+  const numbers = shown.data.rounds.length
+    ? shown.data.rounds
+    : [{ number: product.round, instructions: null }];
   return numbers.map((round) => {
     const pictures = product.images.filter((picture) => picture.round === round.number);
     const current = round.number === product.round;
@@ -195,12 +212,12 @@ function zoomable(picture, alt) {
 
 function card(picture, current) {
   const title = picture.title || `Picture ${picture.variant + 1}`;
-  const reviewable = current && mayReview() && !["pending", "failed"].includes(data.product.status);
+  const reviewable = current && mayReview() && !["pending", "failed"].includes(shown.data.product.status);
   const kind = KINDS[picture.status === "pending" ? "pending_review" : picture.status];
   return h(
     "li",
     { class: "picture-card" },
-    zoomable(picture, `${data.product.category}, enhanced: ${title}`),
+    zoomable(picture, `${shown.data.product.category}, enhanced: ${title}`),
     h(
       "div",
       { class: "picture-text" },
@@ -267,102 +284,12 @@ function readable(value) {
   return String(value);
 }
 
-function facts(product) {
-  const lines = [
-    ["Price", money(product.price)],
-    ["MRP", money(product.mrp)],
-    ["Discount", money(product.discount)],
-    ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
-    ["Spent", cost(product.spent)],
-    ["Pictures", count(product.images.length)],
-    [
-      "Created",
-      h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at)),
-    ],
-    [
-      "Changed",
-      h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at)),
-    ],
-    product.batch_id && [
-      "Batch",
-      h(
-        "a",
-        { href: `/grid?status=${product.status}&batch=${product.batch_id}` },
-        product.batch_id.slice(0, 8),
-      ),
-    ],
-    ["Raw image", h("span", { class: "address" }, product.raw_image)],
-  ];
-  return h(
-    "section",
-    { "aria-label": "Facts" },
-    h("h2", {}, "Facts"),
-    h(
-      "dl",
-      { class: "plain-facts" },
-      lines.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
-    ),
-  );
-}
-
-function history() {
-  const list = together(data.decisions).map(({ pictures, ...decision }) =>
-    h(
-      "li",
-      {},
-      h("span", {
-        class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}`,
-      }),
-      h(
-        "div",
-        {},
-        h(
-          "p",
-          {},
-          h("strong", {}, decision.who),
-          ` ${decision.status === "pending" ? "reopened" : decision.status}`,
-          ` ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`,
-          data.product.round > 1 ? ` of round ${decision.round}` : "",
-        ),
-        decision.reason || decision.note
-          ? h(
-              "p",
-              { class: "hint" },
-              [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`]
-                .filter(Boolean)
-                .join(": "),
-            )
-          : null,
-        h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
-      ),
-    ),
-  );
-  return h(
-    "section",
-    { "aria-label": "History" },
-    h("h2", {}, "History"),
-    list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."),
-  );
-}
-
-/** Pictures decided at one stroke are one line. */
-function together(decisions) {
-  const lines = new Map();
-  for (const decision of decisions) {
-    const { at, who, round, status, reason, note } = decision;
-    const same = JSON.stringify([at, who, round, status, reason, note]);
-    if (!lines.has(same)) lines.set(same, { ...decision, pictures: [] });
-    lines.get(same).pictures.unshift(decision.variant + 1);
-  }
-  return [...lines.values()];
-}
-
 // -- doing --------------------------------------------------------------------------------------------
 
 /** Send one change with the version on the page, then show what it led to. */
 async function change(method, url, body) {
   try {
-    await call(method, url, { body, version: data.product.version });
+    await call(method, url, { body, version: shown.data.product.version });
   } catch (error) {
     toast(words(error), { kind: "bad", stay: error.status === 412 });
   }
@@ -383,6 +310,29 @@ async function refresh() {
     if (!foreseen(error)) throw error;
   }
   asking.now();
+}
+
+/** One of the actions for a product that is stuck, then what it led to. */
+async function perform(action) {
+  try {
+    await action(shown.data.product);
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    toast(words(error), { kind: "bad", stay: error.status === 412 });
+  }
+  await refresh();
+}
+
+async function deleteIt() {
+  const { product } = shown.data;
+  if (!(await confirmDeletion(1, `product ${product.id}`))) return;
+  try {
+    await remove(product);
+    location.assign("/grid");
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    toast(words(error), { kind: "bad" });
+  }
 }
 
 const decidePicture = (picture, status, more = {}) =>
@@ -440,4 +390,4 @@ async function redo() {
   if (given) change("POST", `/api/products/${id}/enhance`, given);
 }
 
-show(data);
+show(shown.data);

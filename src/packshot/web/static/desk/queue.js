@@ -154,6 +154,8 @@ export class Queue {
 
   #gone(page) {
     const listed = new Set(page.products.map((product) => product.id));
+    const { order, q } = this.filters;
+    if (page.next_cursor && (order || q)) return []; // what comes later may be anywhere
     const oldest = page.next_cursor ? Math.min(...listed) : 0;
     const gone = this.#order.filter(
       (id) => id >= oldest && !listed.has(id) && !this.#decided.has(id) && !outbox.has(id),

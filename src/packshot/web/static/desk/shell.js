@@ -7,19 +7,21 @@ import { known, listen, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { poll } from "./poll.js";
+import { endWords, paceWords } from "./run.js";
 import { toast } from "./toast.js";
 import { count, many, sentence } from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 3_000;
 const EVERYWHERE = "Everywhere";
-let reviewer = "";
+/** Whose page it is, how many decisions were announced as stuck, and whether a key is being asked for. */
+const shell = { reviewer: "", stuck: 0, asking: false };
 
 /** Start the shell. `changed(state)` gets every new state; the first is in the page already. */
 export function start(data, changed = () => {}) {
   let state = data.state;
-  reviewer = data.caller;
-  actAs(reviewer);
+  shell.reviewer = data.caller;
+  actAs(shell.reviewer);
   show(state);
   outbox.restore(data.caller);
   const asking = poll(
@@ -41,8 +43,7 @@ function show(state) {
     place.textContent = count(n);
   }
   $("pulse").replaceChildren(...pulse(state));
-  const made = `${many(state.made_last_hour, "picture")} made`;
-  $("pulse").title = `${made} and ${many(state.reviewed_last_hour, "picture")} decided in the last hour`;
+  $("pulse").title = `${many(state.reviewed_last_hour, "product")} decided in the last hour`;
 }
 
 function pulse(state) {
@@ -50,8 +51,9 @@ function pulse(state) {
   if (state.worker)
     parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
   else if (state.shop.pending)
-    parts.push(h("span", { class: "dot live" }), h("span", {}, `Making ${count(state.shop.pending)}`));
-  if (state.made_last_hour) parts.push(h("span", { class: "rate" }, `${count(state.made_last_hour)} made/h`));
+    parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(state.shop.pending)} to make`));
+  if (state.shop.pending && state.pace)
+    parts.push(h("span", { class: "rate" }, `${paceWords(state.pace)}, ${endWords(state)}`));
   if (state.reviewed_last_hour)
     parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
   return parts;
@@ -59,14 +61,13 @@ function pulse(state) {
 
 // -- unsaved decisions, and the connection ------------------------------------------------------------
 
-let toldStuck = 0;
 function showSaving() {
   const { size, stuck } = outbox;
   $("saving").hidden = size === 0;
   $("saving").toggleAttribute("data-stuck", stuck > 0);
   $("saving").textContent = stuck ? `${count(stuck)} not saved` : `Saving ${count(size)}`;
-  if (stuck > toldStuck) announce(`${many(stuck, "decision")} can't be saved yet`);
-  toldStuck = stuck;
+  if (stuck > shell.stuck) announce(`${many(stuck, "decision")} can't be saved yet`);
+  shell.stuck = stuck;
   showBanner();
 }
 
@@ -114,12 +115,11 @@ if (!connection.online) showBanner();
 
 // -- signing in again, without losing anything --------------------------------------------------------
 
-let asking = false;
 session.addEventListener("ended", async () => {
-  if (asking) return;
-  asking = true;
+  if (shell.asking) return;
+  shell.asking = true;
   await signInAgain();
-  asking = false;
+  shell.asking = false;
 });
 
 async function signInAgain(
@@ -143,7 +143,7 @@ async function signInAgain(
   if (given === null) return signInAgain();
   try {
     const { name } = (await call("POST", "/session", { body: { key: given } })).body.data;
-    if (name === reviewer) session.dispatchEvent(new Event("started"));
+    if (name === shell.reviewer) session.dispatchEvent(new Event("started"));
     else takeOver();
   } catch (error) {
     return signInAgain(
@@ -163,7 +163,7 @@ async function signOut() {
     outbox.size &&
     !(await ask({
       title: `Sign out with ${many(outbox.size, "unsaved decision")}?`,
-      body: [h("p", {}, `They are kept in this tab, and saved when ${reviewer} signs in here again.`)],
+      body: [h("p", {}, `They are kept in this tab, and saved when ${shell.reviewer} signs in here again.`)],
       yes: "Sign out",
     }))
   )
@@ -235,4 +235,8 @@ function shown(entry) {
 }
 
 $("help").addEventListener("click", help);
-listen(EVERYWHERE, [{ keys: ["?"], shown: "?", words: "This list", run: help }]);
+listen(EVERYWHERE, [
+  { keys: ["?"], shown: "?", words: "This list", run: help },
+  { keys: ["/"], shown: "/", words: "Find by SKU, name or number", run: () => $("search").focus() },
+]);
+$("search").addEventListener("keydown", ({ key, currentTarget }) => key === "Escape" && currentTarget.blur());

@@ -1,0 +1,148 @@
+// What is known of a product: its facts, the other views of its SKU, and who decided what.
+
+import { h, icon } from "./dom.js";
+import { reasonWords, SMALL } from "./facts.js";
+import { image, rawPicture } from "./frames.js";
+import { isDuplicate } from "./views.js";
+import { ago, cost, count, moment, money, STATUS } from "./words.js";
+
+/** The badge of each status. */
+export const KINDS = {
+  approved: "good",
+  rejected: "bad",
+  failed: "bad",
+  pending: "accent",
+  pending_review: "",
+};
+
+/** All views of the product's SKU, in their order; and which of them show the same side. */
+export function views(product, siblings) {
+  if (siblings.length < 2) return null;
+  const same = siblings.filter((other) => isDuplicate(product, other)).map(({ id }) => `#${id}`);
+  return h(
+    "section",
+    { class: "sku-views", "aria-label": "Views" },
+    h("h2", {}, `${count(siblings.length)} views of ${product.sku}`),
+    same.length > 0 &&
+      h("p", { class: "warning" }, icon("warning"), h("span", {}, `Shows the same as ${same.join(", ")}`)),
+    h(
+      "ul",
+      { class: "view-list" },
+      siblings.map((other) => viewLink(other, product)),
+    ),
+  );
+}
+
+function viewLink(other, product) {
+  const current = other.id === product.id ? "page" : null;
+  const picture = other.images[0] ?? rawPicture(other);
+  return h(
+    "li",
+    {},
+    h(
+      "a",
+      { href: `/products/${other.id}`, "aria-current": current },
+      h("span", { class: "view-picture" }, image(picture, SMALL, "", { loading: "lazy" })),
+      h("span", {}, other.view ?? `#${other.id}`),
+      h("span", { class: "hint" }, STATUS[other.status]),
+    ),
+  );
+}
+
+export function facts(product) {
+  const lines = [
+    ["SKU", product.sku && h("a", { href: `/sku/${encodeURIComponent(product.sku)}` }, product.sku)],
+    ["Name", product.name],
+    ["View", product.view],
+    ["File", product.filename],
+    ["Category", product.category],
+    ...Object.entries(product.attributes ?? {}),
+    ["Price", money(product.price)],
+    ["MRP", money(product.mrp)],
+    ["Discount", money(product.discount)],
+    ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
+    ["Spent", cost(product.spent)],
+    ["Pictures", count(product.images.length)],
+    [
+      "Created",
+      h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at)),
+    ],
+    [
+      "Changed",
+      h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at)),
+    ],
+    product.batch_id && [
+      "Batch",
+      h(
+        "a",
+        { href: `/grid?status=${product.status}&batch=${product.batch_id}` },
+        product.batch_id.slice(0, 8),
+      ),
+    ],
+    ["Raw image", h("span", { class: "address" }, product.raw_image)],
+  ];
+  return h(
+    "section",
+    { "aria-label": "Facts" },
+    h("h2", {}, "Facts"),
+    h(
+      "dl",
+      { class: "plain-facts" },
+      lines
+        .filter((line) => line?.[1])
+        .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ),
+  );
+}
+
+export function history({ decisions, product }) {
+  const list = together(decisions).map(({ pictures, ...decision }) =>
+    h(
+      "li",
+      {},
+      h("span", {
+        class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}`,
+      }),
+      h(
+        "div",
+        {},
+        h(
+          "p",
+          {},
+          h("strong", {}, decision.who),
+          ` ${decision.status === "pending" ? "reopened" : decision.status}`,
+          ` ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`,
+          product.round > 1 ? ` of round ${decision.round}` : "",
+        ),
+        decision.reason || decision.note
+          ? h(
+              "p",
+              { class: "hint" },
+              [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`]
+                .filter(Boolean)
+                .join(": "),
+            )
+          : null,
+        h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
+      ),
+    ),
+  );
+  return h(
+    "section",
+    { "aria-label": "History" },
+    h("h2", {}, "History"),
+    list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."),
+  );
+}
+
+/** Pictures decided at one stroke are one line. */
+function together(decisions) {
+  const lines = new Map();
+  for (const decision of decisions) {
+    const { at, who, round, status, reason, note } = decision;
+    const same = JSON.stringify([at, who, round, status, reason, note]);
+    if (!lines.has(same)) lines.set(same, { ...decision, pictures: [] });
+    lines.get(same).pictures.unshift(decision.variant + 1);
+  }
+  return [...lines.values()];
+}

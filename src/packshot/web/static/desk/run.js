@@ -1,0 +1,10 @@
+// The present run: how fast products are made, and when the last one is.
+
+import { count, duration } from "./words.js";
+
+/** "12 products a minute"; the pace is null while a run is too short to say. */
+export const paceWords = (pace) =>
+  `${count(pace < 10 ? Math.round(pace * 10) / 10 : Math.round(pace))} products a minute`;
+
+/** How long the products that wait take at the present pace. */
+export const endWords = ({ shop, pace }) => `${duration((shop.pending / pace) * 60)} to go`;

@@ -1,0 +1,100 @@
+"""Lists in another order and through more filters: pages, and what each filter counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.database.models import Product, ProductImage, Round
+from packshot.database.types import now
+from packshot.products.lists import Filter
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.extra)])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+    url = request.getfixturevalue(f"{request.param}_url")
+    shop = Shop(url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def warn(shop: Shop, product: int, pictures: int) -> None:
+    with shop.services.database.write() as session:
+        warned = update(ProductImage).where(
+            ProductImage.product_id == product, ProductImage.variant < pictures
+        )
+        session.execute(warned.values(warning="the label may have changed"))
+
+
+def paged(shop: Shop, query: str) -> list[int]:
+    """The list's products, asked for one by one."""
+    found: list[int] = []
+    cursor = ""
+    while True:
+        answer = shop.ask("GET", f"/api/products?limit=1&cursor={cursor}&{query}").get_json()
+        found += [product["id"] for product in answer["data"]["products"]]
+        cursor = answer["data"]["next_cursor"]
+        if cursor is None:
+            return found
+
+
+def test_the_most_doubtful_come_first_on_every_page(shop: Shop) -> None:
+    ids = [shop.reviewable()[0] for _ in range(5)]
+    warn(shop, ids[1], 1)
+    warn(shop, ids[3], 2)
+    assert paged(shop, "order=doubt") == [ids[3], ids[1], ids[0], ids[2], ids[4]]
+    assert paged(shop, "doubt=yes") == [ids[3], ids[1]]
+    assert paged(shop, "doubt=no&order=doubt") == [ids[0], ids[2], ids[4]]
+    assert shop.services.catalog.facets(Filter()).doubts == {"yes": 2, "no": 3}
+
+
+def test_those_without_a_sku_come_last(shop: Shop) -> None:
+    ids = [shop.reviewable()[0] for _ in range(4)]
+    for number, sku in ((ids[0], "B"), (ids[2], "A"), (ids[3], "B")):
+        shop.services.catalog.correct(number, {"sku": sku}, who="local")
+    assert paged(shop, "order=sku") == [ids[2], ids[0], ids[3], ids[1]]
+
+
+@pytest.mark.parametrize("order", ["doubt", "sku"])
+def test_a_cursor_of_another_list_breaks_nothing(shop: Shop, order: str) -> None:
+    for _ in range(2):
+        shop.create()
+    cursor = shop.ask("GET", "/api/products?limit=1&order=sku").get_json()["data"]["next_cursor"]
+    assert shop.ask("GET", f"/api/products?order={order}&cursor={cursor}").status_code in {200, 422}
+
+
+def test_a_rejected_picture_says_why(shop: Shop) -> None:
+    product, [first, second, *_] = shop.reviewable()
+    catalog = shop.services.catalog
+    catalog.decide(first, "rejected", who="ben", reason="edges")
+    catalog.decide(second, "rejected", who="ben", reason="edges")
+    catalog.decide(second, "pending", who="ben")
+    catalog.decide(second, "rejected", who="ben")
+    reasons = [image.reason for image in catalog.product(product).images]
+    assert reasons[:2] == ["edges", None]
+
+
+def made_at(shop: Shop, moments: list[datetime]) -> None:
+    for moment in moments:
+        product, _ = shop.reviewable()
+        with shop.services.database.write() as session:
+            this = update(Round).where(Round.product_id == product)
+            session.execute(this.values(ready_at=moment))
+
+
+def test_the_pace_is_of_the_present_run_and_in_products(shop: Shop) -> None:
+    with shop.services.database.read() as session:
+        moment = session.scalar(now().select())
+    assert isinstance(moment, datetime) and shop.services.catalog.pace() is None
+    earlier = [moment - timedelta(minutes=40, seconds=n) for n in range(10)]  # another run
+    made_at(shop, earlier)
+    made_at(shop, [moment - timedelta(seconds=10 * n) for n in range(7)])
+    assert shop.services.catalog.pace() == 6.0
+    with shop.services.database.write() as session:
+        session.execute(update(Product).values(status="pending"))
+    assert shop.services.catalog.pace() == 6.0
