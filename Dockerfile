@@ -8,12 +8,12 @@ FROM python:${PYTHON}-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/packshot
 WORKDIR /build
-# What changes seldom comes first: the pinned dependencies, without the checkout itself.
+# First what seldom changes: the pinned dependencies, without the checkout itself.
 COPY requirements.txt .
 RUN grep -v '^-e' requirements.txt > pinned.txt && /opt/packshot/bin/pip install -r pinned.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src/packshot src/packshot
-# The cut-out network comes along: nothing is fetched while serving.
+# The cut-out network is part of the image: nothing is fetched while serving.
 RUN /opt/packshot/bin/pip install --no-deps . \
     && MODEL_DIR=/opt/packshot/models /opt/packshot/bin/packshot cutout-model
 
@@ -30,14 +30,14 @@ ENV PATH=/opt/packshot/bin:$PATH \
     MODEL_DIR=/opt/packshot/models \
     HOST=0.0.0.0 \
     PORT=5000
-# The only place that is written to, besides /tmp: the database and the pictures when there is
-# neither PostgreSQL nor S3.
+# Besides /tmp the only folder that is written to: the database and the pictures without PostgreSQL
+# and S3.
 WORKDIR /data
 VOLUME /data
 USER 10001:10001
 EXPOSE 5000
 STOPSIGNAL SIGTERM
-# Is this process alive? Not /readyz: a database that is away is no reason to restart the web.
+# Is this process alive? Not /readyz: an unreachable database is no reason to restart the web.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
 ENTRYPOINT ["packshot"]

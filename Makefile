@@ -9,23 +9,23 @@ AWS := .venv-aws/.installed
 BIOME := .venv-biome/node_modules/.bin/biome
 BIOME_VERSION := 2.6.8
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-# The tests start hundreds of processes: without compiled files each would compile Packshot anew.
+# The tests start hundreds of processes: without compiled files each would compile Packshot again.
 export PYTHONDONTWRITEBYTECODE =
-# The tests write much and keep nothing: in memory where it has 2 GB, so that no disk is waited for.
+# The tests write much and keep nothing: in memory if 2 GB are free, so that no test waits for a disk.
 SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 ] \
   2>/dev/null && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 
 .PHONY: help demo model run test test-extra check check-desk format lock chromium bench soak clean audit
 help:
-	@echo "make demo            pictures out of the sample photos (PHOTOS=folder for your own, ONCE=1 to leave)"
+	@echo "make demo            pictures from the sample photos (PHOTOS=folder for your own, ONCE=1 to exit when done)"
 	@echo "make test            install what the tests need and run them: five minutes"
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
 	@echo "make check           format, lint, types, layers"
-	@echo "make bench           the benchmarks, beside what people would pick instead; under ten minutes"
+	@echo "make bench           the benchmarks, beside other tools; under ten minutes"
 	@echo "make soak            the long runs: kills, outages, load, backlogs (RUNS=... for one)"
 	@echo "make audit           look for advisories against the pinned versions, where the network allows"
-	@echo "make lock            pin the versions of pyproject.toml anew"
+	@echo "make lock            pin the versions of pyproject.toml again"
 
 $(BIN)/python:
 	@echo "== Making a virtual environment in $(VENV)"
@@ -42,7 +42,7 @@ $(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
 	@$(BIN)/pip install --quiet -r requirements-dev.txt
 	@touch $@ $(APP)
 
-# 4.6 MB, fetched once. Without it Packshot works, and keeps more backgrounds as they are.
+# 4.6 MB, fetched once. Without it Packshot works, but keeps more backgrounds as they are.
 model: $(APP)
 	@$(BIN)/packshot cutout-model || echo "== Going on without the cut-out network"
 
@@ -52,7 +52,7 @@ demo: $(APP) model
 run: $(APP) model
 	@$(BIN)/python run.py
 
-# Apart, so that neither decides the other's versions; filled by our pip, which is there already.
+# In a separate environment, so that neither restricts the other's versions; our pip installs it.
 $(AWS): requirements-aws.txt | $(BIN)/python
 	@echo "== Installing the AWS command line that the tests run (once)"
 	@$(PYTHON) -m venv --clear --without-pip .venv-aws
@@ -63,7 +63,7 @@ test: $(DEV) model chromium
 	@echo "== Running the tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 4 --dist worksteal $(TESTS)
 
-# Twins of tests above, on PostgreSQL, and rarer cases: what does not fit into five minutes.
+# The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
 test-extra: $(DEV) $(AWS) model chromium
 	@echo "== Running the extra tests"
 	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal -m extra $(TESTS)

@@ -1,4 +1,4 @@
-"""The document's door to development: `python run.py` serves on port 5000, worker and all."""
+"""The document's command for development: `python run.py` serves on port 5000, with a worker."""
 
 from packshot.serving import run_development
 

@@ -1,4 +1,4 @@
-"""The benchmarks: Packshot beside what people would pick instead, each measured in the same run."""
+"""The benchmarks: Packshot beside other tools, measured in the same run."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# The emulator and the PostgreSQL of the tests serve the benchmarks too.
+# The benchmarks use the emulator and the PostgreSQL of the tests.
 sys.path.insert(0, str(ROOT / "tests"))

@@ -4,7 +4,7 @@
 
 Bulk requests of 1,000 products go over a socket to gunicorn with one process; the bare insert is
 SQLAlchemy Core, the same rows into `products` alone, in this process, on the same kind of database.
-Databases are in memory: the ratio should not be that of two fsyncs.
+Databases are in memory, so that the ratio is not that of two fsyncs.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def latency(rig: Rig) -> list[Line]:
             web.wait_for_line("Successfully processed product", times=4)
             busy = looks_at_one(web, rig.size(200, 50), not_queued=False)
             still_busy = client.stats()["queue"]["waiting"] > 0
-    note = "" if still_busy else "the worker ran dry"
+    note = "" if still_busy else "the worker had nothing left to do"
     return [
         Line("GET one product, idle: p50", quantile(idle, 0.5), "ms"),
         Line("GET one product, idle: p99", quantile(idle, 0.99), "ms"),
@@ -128,11 +128,11 @@ def looks_at_one(web: PackshotProcess, count: int, *, not_queued: bool) -> list[
     """Milliseconds to look at one product, again and again."""
     if not_queued:
         web.call("POST", "/api/products/bulk", {"products": [ROW]})
-        web.wait_for_line("failed")  # x.example is nowhere: it rests
+        web.wait_for_line("failed")  # x.example does not exist: the worker stays idle
     taken = []
     for _ in range(count):
         taken.append(milliseconds(lambda: look(web)))
-        time.sleep(0.02)  # so that they see more of the worker's work than a moment
+        time.sleep(0.02)  # spread over more of the worker's time
     return taken
 
 

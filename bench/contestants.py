@@ -1,10 +1,10 @@
-"""Who takes items off a queue and works on them: Packshot, and what people would pick instead.
+"""Programs that take items off a queue and work on them: Packshot and other tools.
 
     python -m bench.contestants plain --items 500 --sleep 0
 
-Each runs in a process of its own on a queue of its own, filled before the clock starts, and prints
-one JSON line: it ends itself when the last item is done. An item's work is to sleep, and it is the
-same for all: what differs is the way to the work and back. The clock runs from the start of the
+Each runs in a separate process on a separate queue, filled before the clock starts, prints one
+JSON line and exits when the last item is done. An item's work is to sleep, the same for all: what
+differs is the handling around it. The clock runs from the start of the
 first item's work to the end of the last one's; CPU time is this process's in between.
 """
 
@@ -75,7 +75,7 @@ def plain(work: Work) -> None:
                 pool.submit(handle, message)
 
 
-# ---- Celery and Dramatiq, as safe as they get: acknowledged after the work
+# ---- Celery and Dramatiq, configured as safe as possible: acknowledged after the work
 
 
 def celery(work: Work) -> None:

@@ -2,11 +2,11 @@
 
     python -m bench desk
 
-First 300 products, as fast as keys can be pressed: how many a minute. Then 100 at a person's
-pace (one every 300 ms, which nobody keeps up): how long from key to paint. Two clocks look at the
-same thing. Event Timing is Chromium's: from the key's time stamp to the paint after it, in steps
-of 8 ms, and nothing below 16 ms is told. The page's own ends in the first task after the frame
-that shows the next product, so it is too long when there is much to do.
+First 300 products, as fast as keys can be pressed: how many a minute. Then 100, one every 300 ms,
+which is faster than anybody works: how long from key to paint. Two clocks measure that. Event
+Timing is Chromium's: from the key's time stamp to the paint after it, in steps of 8 ms; it reports
+nothing below 16 ms. The page's own clock stops in the first task after the frame that shows the
+next product, so it is too long on a busy page.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ CALLS = VARIANTS + 1  # the analysis
 
 @dataclass(frozen=True)
 class Found:
-    """What is there when all processes have ended."""
+    """What exists when all processes have ended."""
 
     ready: int
     rows: Counter[int]  # product -> rows
@@ -121,5 +121,5 @@ def verdict(
 
 
 def not_each(ids: Collection[int], counted: Mapping[int, int], wanted: int) -> int:
-    """How many of these products, or of others, were not counted so often."""
+    """How many products were not counted exactly this often."""
     return sum(counted.get(id_, 0) != wanted for id_ in ids) + len(counted.keys() - set(ids))

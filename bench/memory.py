@@ -4,7 +4,7 @@
 
 A gunicorn process with its worker: first 32 products with a 24 MP photo each, all in flight; then
 1,000 products in a row with a small one and one picture each. Memory is resident, of the process
-and its children, in MB; of a page that several share each has its part (PSS).
+and its children, in MB; a page that several processes share counts for each in part (PSS).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def serving(folder: Path, gemini: FakeGemini, **knobs: str) -> Iterator[Packshot
 def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
     client = Client(web.url)
     cold = at_rest(web)
-    make(client, photo, 1)  # the SDK is imported, the child is born
+    make(client, photo, 1)  # imports the SDK, starts the child
     warm = at_rest(web)
     watch = Watch(web)
     make(client, photo, IN_FLIGHT)
@@ -71,7 +71,7 @@ def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
 
 
 def at_rest(web: PackshotProcess) -> float:
-    """An idle worker gives back what it can with every heartbeat, here each 3 s."""
+    """An idle worker returns memory with every heartbeat, here every 3 s."""
     time.sleep(5)
     return Watch(web).stop()
 
@@ -96,7 +96,7 @@ def make(client: Client, photo: object, count: int) -> None:
 
 
 class Watch:
-    """Looks at the memory of the serving process and its children, 20 times a second."""
+    """Samples the memory of the serving process and its children, 20 times a second."""
 
     def __init__(self, web: PackshotProcess) -> None:
         self.master = psutil.Process(web.pid)

@@ -36,7 +36,7 @@ FROM products WHERE status <> 'pending'"""
 
 
 def fill(url: str, count: int) -> Database:
-    """Bring it to head and write the rows in SQL: as fast as the database takes them."""
+    """Create the tables and write the rows in SQL, as fast as the database takes them."""
     bring_to_head(url)
     database = Database(url)
     numbers = SQLITE_NUMBERS

@@ -5,11 +5,11 @@
 
 Needs requirements-bench.txt. The photos are made here, from fixed seeds: noise with the spectrum of
 natural pictures, a sensor's grain, JPEG quality 92 with halved chroma, tagged "turn me right" as a
-phone does. Everyone gives an upright JPEG of at most 2,048 px, quality 90, halved chroma. The limit
+phone does. Each returns an upright JPEG of at most 2,048 px, quality 90, halved chroma. The limit
 is libjpeg-turbo decoding the whole photo and encoding an already small one: no turning, no fitting.
 CPU time is the best round in a fresh process. "2 threads" is how much faster two threads get
 through the same photos, by the clock: it needs an idle machine. Memory is the peak above what the
-process held before its first photo.
+process used before its first photo.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Measured:
     memory_mb: float
 
 
-# ---- the contestants: each imports what it needs, in a process of its own
+# ---- the contestants: each imports what it needs, in a separate process
 
 
 def limit() -> Work:
@@ -63,7 +63,7 @@ def limit() -> Work:
 
     def work(photo: bytes) -> bytes:
         pixels = simplejpeg.decode_jpeg(photo)
-        # The first call fits it, outside of what is measured: it is the warm-up.
+        # The first call is the warm-up, outside of what is measured.
         small = fitted.setdefault(len(photo), _halved(pixels))
         encoded: bytes = simplejpeg.encode_jpeg(small, QUALITY, colorsubsampling="420")
         return encoded
@@ -103,7 +103,7 @@ def opencv() -> Work:
 
 
 def pillow_tuned() -> Work:
-    """Shrink on load, and turn the small picture: what one finds after some reading."""
+    """Shrink on load, then turn the small picture: the better way, after some reading."""
     from PIL import Image, ImageOps
 
     def work(photo: bytes) -> bytes:
@@ -184,7 +184,7 @@ def make_photo(width: int, height: int, space: str) -> bytes:
     return encoded
 
 
-# ---- measuring, in a process of its own
+# ---- measuring, in a separate process
 
 
 def measure(name: str, path: Path, rounds: int) -> Measured:

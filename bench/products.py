@@ -1,6 +1,6 @@
-"""Packshot's worker around work that only sleeps: its real queue, claims, database and story.
+"""Packshot's worker around work that only sleeps: its real queue, claims, database and pipeline.
 
-It runs the whole story of a new product: analysis, one picture, their records; pictures are a few
+It makes one new product after another: analysis, one picture, their records. Pictures are a few
 bytes, objects are kept in memory.
 """
 
@@ -156,7 +156,7 @@ def services_for(
     work: Work, database_url: str, queue_url: str | None
 ) -> tuple[Worker, Callable[[], int]]:
     """A worker over `work.items` products that wait, and how many of them are finished."""
-    # As in production, log lines are written: to nowhere.
+    # Log lines are formatted as in production, and thrown away.
     logging.basicConfig(level=logging.INFO, filename=os.environ.get("BENCH_LOG", os.devnull))
     logging.getLogger("botocore").setLevel(logging.WARNING)
     bring_to_head(database_url)

@@ -1,4 +1,4 @@
-"""Where a product's CPU time goes: the whole story of one variant, calls that answer at once.
+"""Where a product's CPU time goes: the whole pipeline with one variant, calls that answer at once.
 
     python -m bench.profile
 
@@ -37,7 +37,7 @@ def main() -> None:
         began = time.process_time()
         run(claims[:PRODUCTS])
         print(f"{1000 * (time.process_time() - began) / PRODUCTS:.2f} ms CPU after its claim")
-        # CPU time, or the moments in which steps wait for each other would be counted.
+        # CPU time: wall time would include the time in which steps wait for each other.
         profile = cProfile.Profile(time.process_time)
         profile.runcall(run, claims[PRODUCTS:])
     pstats.Stats(profile).sort_stats("cumulative").print_stats(LINES)

@@ -19,7 +19,7 @@ from servers.postgres import Postgres
 from bench import ROOT
 from bench.stopwatch import Ran
 
-#: A folder in memory: where fsync is not what is compared.
+#: A folder in memory, for comparisons without fsync.
 IN_MEMORY = Path("/dev/shm")
 
 
@@ -61,7 +61,7 @@ class Rig:
         shutil.rmtree(self.in_memory, ignore_errors=True)
 
     def contest(self, name: str, *options: str, **environment: str) -> Ran:
-        """One run of one contestant, in a process and on a queue of its own."""
+        """One run of one contestant, in a separate process and on a separate queue."""
         command = [sys.executable, "-m", "bench.contestants", name, *options]
         more = {"AWS_DEFAULT_REGION": REGION, "PYTHONWARNINGS": "ignore", **environment}
         done = subprocess.run(

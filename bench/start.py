@@ -1,4 +1,4 @@
-"""How long it takes from nothing to serving, and what `packshot --help` costs.
+"""The time from the start to serving, and the time of `packshot --help`.
 
 python -m bench start
 """
@@ -30,7 +30,7 @@ def run(rig: Rig) -> list[Line]:
 
 
 def best_of(rounds: int, measure: Callable[[], float]) -> float:
-    """The best, after one to warm the disk's cache: the others show the machine's load."""
+    """The best of several, after one that warms the disk cache: slower ones show other load."""
     measure()
     return min(measure() for _ in range(rounds))
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Line:
-    """One measured number and what it should be; without an aim it is there to compare with."""
+    """One measured number and its aim; a number without an aim is for comparison."""
 
     what: str
     value: float

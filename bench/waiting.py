@@ -25,7 +25,7 @@ def run(rig: Rig) -> list[Line]:
     for prefetch in ("1", "4"):
         ran = contest(rig, "celery", items, BENCH_PREFETCH=prefetch)
         lines.append(line(f"Celery on SQS, prefetch {prefetch}", ran))
-    # It takes at most ten at a time, so fewer items tell the same.
+    # It takes at most ten at a time, so fewer items are enough.
     lines.append(line("Dramatiq on SQS", contest(rig, "dramatiq", SLOTS)))
     return lines
 

@@ -1,4 +1,4 @@
-"""The document's door to the tables: creates or upgrades them, and says what it did."""
+"""The document's command for the tables: creates or upgrades them, and prints what it did."""
 
 from packshot.serving import run_migrations
 

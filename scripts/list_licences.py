@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAD = """# Licences of what Packshot runs on
 
 Packshot itself is Apache-2.0. These are the packages of `requirements.txt`, each with the licence
-it states in its metadata. Written by `python scripts/list_licences.py`; a test holds it to
+it states in its metadata. Written by `python scripts/list_licences.py`; a test compares it with
 `requirements.txt`.
 
-Not permissive are psycopg and zipstream-ng (LGPL-3.0), libvips inside pyvips-binary (LGPL), libheif
+Not permissive: psycopg and zipstream-ng (LGPL-3.0), libvips inside pyvips-binary (LGPL), libheif
 and libde265 inside pi-heif (LGPL-3.0; its own code is BSD-3-Clause, and no encoder is in it)
 and certifi (MPL-2.0);
-opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as libraries of
-their own that can be replaced; keep it so when you pass an image on, with their licences.
+opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as separate
+libraries that can be replaced; keep it so when you pass an image on, with their licences.
 
 The cut-out network is fetched by `packshot cutout-model`, never committed: the weights of U-2-Net
 (Qin et al., github.com/xuebinqin/U-2-Net) are Apache-2.0, and their conversion to ONNX, by
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def licence(name: str) -> str:
-    """What the package says of itself; some are only installed on other systems."""
+    """What the package states; some packages are only installed on other systems."""
     try:
         return _stated(distribution(name))
     except PackageNotFoundError:

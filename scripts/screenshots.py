@@ -1,4 +1,4 @@
-"""Make the README's pictures of the desk: a Packshot of its own, the sample photos, a browser.
+"""Makes the README's pictures of the desk: a separate Packshot, the sample photos, a browser.
 
 python scripts/screenshots.py [--out docs/images]
 """
@@ -27,7 +27,7 @@ from support.chromium import chromium, find_chromium  # noqa: E402  (the tests k
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-#: The one on the desk: its cut-out is sure of itself (0.94).
+#: The product shown at the desk; its cut-out has a confidence of 0.94.
 SHOWN = "shoe-pair"
 DECIDED_BEFORE = 5
 DECODED = """Promise.all([...document.querySelectorAll("img:not([loading=lazy])")]
@@ -73,7 +73,7 @@ def open_page(browser: Browser, url: str, scheme: str, viewport: dict[str, int])
 
 
 def decide_some(page: Page, spared: int) -> None:
-    """As a reviewer would, so that the desk shows a day's work begun."""
+    """Decide as a reviewer would, so that the desk shows some decisions."""
     for _ in range(DECIDED_BEFORE):
         number = page.locator(".number-link").inner_text()
         page.keyboard.press("s" if number == f"#{spared}" else "a")

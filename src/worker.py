@@ -1,4 +1,4 @@
-"""The document's door to a worker on its own: `python -m src.worker`."""
+"""The document's command for a stand-alone worker: `python -m src.worker`."""
 
 from packshot.serving import run_worker
 

@@ -26,6 +26,7 @@ def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     stream = io.StringIO()
+    logs.begin()  # an earlier test of this process may have left fields
     logs.configure(stream)
     yield stream
     root.handlers, root.level = handlers, level
