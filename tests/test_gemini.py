@@ -668,6 +668,45 @@ def test_no_server_stretches_the_deadline_and_nothing_leaks(
     client.close()
 
 
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_an_answer_that_stops_in_the_middle_is_given_up_soon(
+    photo: Photo, tmp_path: Path, over_tls: bool
+) -> None:
+    server, trusting = loopback_tls(tmp_path)
+    with FakeGemini(tls=server if over_tls else None, latency=0.8) as fake:
+        client = GeminiClient(
+            KEY, fake.url, timeout=10, connections=2, stall=0.4, tls=trusting if over_tls else None
+        )
+        for _ in range(2):  # it may think for longer than that before it answers
+            assert '"candidates"' in client.generate(request_for(photo))
+        fake.misbehave("stall")
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match=r"nothing came for 0\.4 s") as caught:
+            client.generate(request_for(photo))
+        client.close()
+
+    assert caught.value.code == "gemini_stalled"
+    assert time.monotonic() - began < 5
+
+
+def test_a_request_that_hangs_keeps_no_other_one_waiting() -> None:
+    clock = Clock()
+    pacing = pace(clock, cap=3, patience=0.01)
+    pacing.single_file()
+    with pacing.slot("m"):
+        with pytest.raises(RateLimited), pacing.slot("m"):
+            pytest.fail("two in one place")
+        clock.now += 31
+        with pacing.slot("m"):
+            with pytest.raises(RateLimited), pacing.slot("m"):
+                pytest.fail("two that do not hang")
+            clock.now += 31
+            with pacing.slot("m"):
+                clock.now += 31
+                with pytest.raises(RateLimited), pacing.slot("m"):
+                    pytest.fail("more than the connections there are")
+
+
 @pytest.mark.parametrize("fault", ["drip", "hang"])
 def test_the_deadline_holds_over_tls_too(photo: Photo, tmp_path: Path, fault: str) -> None:
     server, trusting = loopback_tls(tmp_path)

@@ -16,7 +16,13 @@ import httpcore2
 import httpx2
 
 from packshot.enhancers.gemini import outcomes as outcomes
-from packshot.enhancers.gemini.transport import DeadlineTransport, system_tls, within
+from packshot.enhancers.gemini.transport import (
+    STALL_SECONDS,
+    DeadlineTransport,
+    Stalled,
+    system_tls,
+    within,
+)
 from packshot.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -54,10 +60,12 @@ class GeminiClient:
         timeout: float,
         connections: int,
         deadline: float | None = None,
+        stall: float = STALL_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`timeout` (seconds) is told to Google; `deadline` (the same, if None) ends a call here;
-        `tls` says whom to trust (None: whom the machine trusts).
+        """`timeout` (seconds) is sent to Google; `deadline` (the same, if None) ends a call here,
+        and so does a pause of `stall` seconds in an answer; `tls` says whom to trust (None: whom
+        the machine trusts).
 
         Raises SettingsError for a key or an address that can't be one.
         """
@@ -65,6 +73,7 @@ class GeminiClient:
         self._base_url = _checked_url(base_url or DEFAULT_BASE_URL)
         self._timeout = timeout
         self._deadline = timeout if deadline is None else deadline
+        self._stall = stall
         self._connections, self._tls = connections, tls
         self._lock = threading.Lock()
         self._client: genai.Client | None = None
@@ -76,7 +85,7 @@ class GeminiClient:
         Raises Unavailable, RateLimited, NotConfigured or EnhancerError.
         """
         client = self._current()
-        with self._own_errors(request.model), within(self._deadline):
+        with self._own_errors(request.model), within(self._deadline, self._stall):
             answer = client.models.generate_content(
                 model=request.model, contents=_contents(request), config=_config(request)
             )
@@ -116,6 +125,8 @@ class GeminiClient:
             return outcomes.of_status(error.code, details, model, retry_after)
         if isinstance(error, _NO_CONNECTION):
             return outcomes.unreachable(model)
+        if isinstance(error, Stalled):
+            return outcomes.stalled(model, self._stall)
         if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
             return outcomes.timed_out(model)
         if isinstance(error, _CUT):

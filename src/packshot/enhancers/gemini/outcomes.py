@@ -44,7 +44,9 @@ ONCE_MORE = frozenset(
     {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
 )
 # What one product alone can cause, by a photo or words that Gemini does not get through.
-MAY_BE_THE_PRODUCT = frozenset({"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled"})
+MAY_BE_THE_PRODUCT = frozenset(
+    {"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled", "gemini_stalled"}
+)
 # No request will succeed for a while.
 LASTING = account.CODES | {
     "gemini_day_quota",
@@ -118,6 +120,14 @@ def timed_out(model: str) -> Unavailable:
     """No whole answer within the call's own deadline."""
     return Unavailable(
         f"{model} gave no complete answer within GEMINI_TIMEOUT.", code="gemini_timeout"
+    )
+
+
+def stalled(model: str, seconds: float) -> Unavailable:
+    """The answer began, and nothing more came for so many seconds."""
+    return Unavailable(
+        f"{model} stopped in the middle of its answer: nothing came for {seconds:g} s.",
+        code="gemini_stalled",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from packshot.backoff import backoff, jittered
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
+HANGING_SECONDS = 30.0  # a request that takes longer keeps no other one waiting
 PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
 LONGEST_BACKOFF = 60.0
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Pace:
         self._clock, self._sleep, self._random = clock, sleep, random
         self._patience = patience
         self._limit = float(cap)
-        self._in_flight = 0
+        self._in_flight: list[float] = []  # when each request began
         self._strikes = 0  # bursts of trouble without a success between
         self._last_strike = float("-inf")
         self._pauses: dict[str | None, Pause] = {}
@@ -69,12 +70,12 @@ class Pace:
         Raises the error of a pause that is in force, or RateLimited when no place comes free.
         """
         self._respect_pauses(model)
-        self._enter(model)
+        began = self._enter(model)
         try:
             self._respect_pauses(model)
             yield self._clock()
         finally:
-            self._leave()
+            self._leave(began)
 
     def admitted(self, ask: Callable[[], T]) -> T:
         """What `ask` gives, one thread at a time; a short wait it is told is waited here."""
@@ -143,19 +144,27 @@ class Pace:
             pauses = [self._pauses.get(None), self._pauses.get(model)]
             return next((each for each in pauses if each and each.until > now), None)
 
-    def _enter(self, model: str) -> None:
+    def _enter(self, model: str) -> float:
         with self._changed:
-            free = self._changed.wait_for(lambda: self._in_flight < self.limit, self._patience)
-            if not free:
+            if not self._changed.wait_for(self._has_place, self._patience):
                 raise RateLimited(
-                    f"All {self.limit} requests to Gemini allowed just now are in use ({model}).",
+                    f"{self.limit} requests to Gemini may run at the same time at the moment, and "
+                    f"as many do ({model}).",
                     retry_after=self.jittered(self._patience),
                 )
-            self._in_flight += 1
+            began = self._clock()
+            self._in_flight.append(began)
+            return began
 
-    def _leave(self) -> None:
+    def _has_place(self) -> bool:
+        """Those that hang take a place of `cap`, but none of the limit."""
+        since = self._clock() - HANGING_SECONDS
+        running = sum(began > since for began in self._in_flight)
+        return running < self.limit and len(self._in_flight) < self._cap
+
+    def _leave(self, began: float) -> None:
         with self._changed:
-            self._in_flight -= 1
+            self._in_flight.remove(began)
             self._changed.notify_all()
 
 

@@ -1,8 +1,9 @@
 """Connections to Gemini on which no server, however slowly it drips, outlasts a call's deadline.
 
 A client's usual timeout is per socket read: a server that sends one byte a second never meets it.
-So every socket operation of a call gets what is left of the call's own time, and no more. The
-synchronous transport does all the reading in the calling thread, hence a clock per thread.
+So every socket operation of a call gets what is left of the call's own time, and no more; once an
+answer has begun, it may not pause for long. The synchronous transport does all the reading in the
+calling thread, hence a clock per thread.
 """
 
 from __future__ import annotations
@@ -21,15 +22,23 @@ import httpcore2
 import httpx2
 
 CONNECT_SECONDS = 10.0
+STALL_SECONDS = 20.0  # Gemini thinks before it answers, not in the middle of it
 MAX_ANSWER_BYTES = 100_000_000  # a 4K picture with its signature is about 40 MB on the wire
 
 _clock = threading.local()
 
 
+class Stalled(httpcore2.ReadTimeout):
+    """An answer began, and then nothing came for too long."""
+
+
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Everything this thread reads and writes in here ends within `seconds`, in all."""
-    _clock.ends = time.monotonic() + seconds
+def within(seconds: float, stall: float = STALL_SECONDS) -> Iterator[None]:
+    """Everything this thread reads and writes in here ends within `seconds`, in all.
+
+    Raises Stalled when an answer pauses for `stall` seconds.
+    """
+    _clock.ends, _clock.stall, _clock.answering = time.monotonic() + seconds, stall, False
     try:
         yield
     finally:
@@ -54,9 +63,17 @@ class _DeadlineStream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout, httpcore2.ReadTimeout))
+        left = _left(timeout, httpcore2.ReadTimeout)
+        stall = _clock.stall if getattr(_clock, "answering", False) else left
+        try:
+            data = self._stream.read(max_bytes, min(left, stall))
+        except httpcore2.ReadTimeout as error:
+            raise error if left <= stall else Stalled(str(error)) from error
+        _clock.answering = True
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        _clock.answering = False  # what came before answered a proxy, or an earlier request
         # In pieces: the stream below grants the timeout to each send, not to the whole buffer.
         view = memoryview(buffer)
         for start in range(0, len(view), 65_536):

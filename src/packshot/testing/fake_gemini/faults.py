@@ -376,7 +376,16 @@ def _broken(wire: str) -> Fault:
 
 WIRE_FAULTS = {
     wire: _broken(wire)
-    for wire in ("cut_body", "cut_json", "reset", "close_early", "hang", "drip", "drip_headers")
+    for wire in (
+        "cut_body",
+        "cut_json",
+        "reset",
+        "close_early",
+        "hang",
+        "stall",
+        "drip",
+        "drip_headers",
+    )
 }
 
 FAULTS: dict[str, Fault] = {**STATUS_FAULTS, **ACCOUNT_FAULTS, **ANSWER_FAULTS, **WIRE_FAULTS}

@@ -345,6 +345,11 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.wire == "cut_body":
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
+        elif reply.wire == "stall":
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            self.close_connection = True
+            self.gemini.wait(HANG_SECONDS)
         elif reply.wire == "drip":
             self._drip(b"", b" ")
         else:
