@@ -20,7 +20,8 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
-from packshot.web.api.schemas import MAX_ID, ListQuery, present
+from packshot.web.api.answer_models import present
+from packshot.web.api.schemas import MAX_ID, ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all

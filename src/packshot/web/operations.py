@@ -14,7 +14,7 @@ from packshot.errors import Unavailable
 from packshot.products.figures import read_figures
 from packshot.queues.contract import Depth
 from packshot.web.api import examples
-from packshot.web.api.schemas import ReadyAnswer
+from packshot.web.api.answer_models import ReadyAnswer
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import blueprint, needs, probe

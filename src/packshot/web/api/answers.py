@@ -5,7 +5,11 @@ from __future__ import annotations
 from flask import Response
 
 from packshot.products.views import ProductView
-from packshot.web.api.schemas import ProductAnswer, ProductData, present
+from packshot.web.api.answer_models import (
+    ProductAnswer,
+    ProductData,
+    present,
+)
 from packshot.web.requests.endpoints import answer
 
 

@@ -19,16 +19,7 @@ from packshot.products.views import (
     SellerFields,
     previews,
 )
-from packshot.web.api.import_answers import (
-    ColumnOut,
-    ConventionOut,
-    ImportAnswer,
-    ImportData,
-    MatchedOut,
-    PhotosOut,
-    ProblemOut,
-)
-from packshot.web.api.schemas import (
+from packshot.web.api.answer_models import (
     Answer,
     BulkAnswer,
     BulkData,
@@ -50,6 +41,15 @@ from packshot.web.api.schemas import (
     StatsData,
     UploadAnswer,
     UploadData,
+)
+from packshot.web.api.import_answers import (
+    ColumnOut,
+    ConventionOut,
+    ImportAnswer,
+    ImportData,
+    MatchedOut,
+    PhotosOut,
+    ProblemOut,
 )
 
 Json = dict[str, Any]

@@ -28,14 +28,13 @@ from packshot.products.export_names import Template
 from packshot.products.export_zip import as_it_is, zip_pieces
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
-from packshot.web.api.schemas import (
+from packshot.web.api.answer_models import (
     ComplianceAnswer,
     ComplianceData,
     ComplianceOut,
-    ComplianceQuery,
     ComplianceRowOut,
-    ExportQuery,
 )
+from packshot.web.api.schemas import ComplianceQuery, ExportQuery
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
 from packshot.web.requests.refusals import Fault, InvalidRequest

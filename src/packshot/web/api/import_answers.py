@@ -8,7 +8,7 @@ from pydantic import Field
 
 from packshot.products.views import Out
 from packshot.spreadsheets import DecimalSign, Plan
-from packshot.web.api.schemas import Answer
+from packshot.web.api.answer_models import Answer
 
 
 class ColumnOut(Out):

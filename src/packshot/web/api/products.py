@@ -13,25 +13,27 @@ from flask import Response, request
 from packshot.errors import FetchError, PackshotError
 from packshot.products.intake import Created, Idempotency
 from packshot.web.api import examples
-from packshot.web.api.schemas import (
+from packshot.web.api.answer_models import (
     Answer,
-    Batch,
     BulkAnswer,
     BulkData,
-    BulkIn,
-    BulkQuery,
-    CorrectionIn,
     FaultOut,
     HistoryAnswer,
     HistoryData,
     ListAnswer,
     ListData,
-    ListQuery,
     ProductAnswer,
     ProductData,
-    ProductQuery,
     RowFaultsOut,
     present,
+)
+from packshot.web.api.schemas import (
+    Batch,
+    BulkIn,
+    BulkQuery,
+    CorrectionIn,
+    ListQuery,
+    ProductQuery,
     row_of,
 )
 from packshot.web.requests.context import caller, services

@@ -8,14 +8,16 @@ from flask import Response
 from packshot.database.models import FAILED
 from packshot.errors import PackshotError
 from packshot.web.api import examples
+from packshot.web.api.answer_models import (
+    ProductAnswer,
+    StatsAnswer,
+    StatsData,
+)
 from packshot.web.api.answers import product_answer
 from packshot.web.api.schemas import (
     EnhanceIn,
     ImageDecisionIn,
-    ProductAnswer,
     ReviewIn,
-    StatsAnswer,
-    StatsData,
 )
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import (

@@ -1,9 +1,8 @@
-"""The bodies of the API's requests and answers; the OpenAPI document is made from them."""
+"""The queries and bodies of the API's requests; the OpenAPI document is made from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -22,7 +21,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
-from packshot.download.fetcher import redacted
 from packshot.enhancers.contract import ADJUSTMENTS
 from packshot.products.export import Selection
 from packshot.products.export_names import Template
@@ -30,17 +28,9 @@ from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason
 from packshot.products.views import (
-    AmountOut,
-    CorrectionOut,
-    DecisionOut,
     ImageStatus,
-    Out,
-    ProductOut,
     ProductStatus,
-    ProductView,
-    is_none,
 )
-from packshot.web.requests.context import caller
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
     Attributes,
@@ -97,9 +87,6 @@ def _number(value: Any) -> Any:
     """A query's text as an integer; anything else is left to the check that follows."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
-
-
-# -- in ------------------------------------------------------------------------------------------
 
 
 class SellerFieldsIn(StrictModel):
@@ -378,150 +365,3 @@ class SignInIn(StrictModel):
     max_bytes: ClassVar[int] = 4_000
 
     key: str = Field(min_length=1, max_length=500)
-
-
-# -- out -----------------------------------------------------------------------------------------
-
-
-class FaultOut(Out):
-    pointer: str
-    code: str
-    detail: str
-
-
-class RowFaultsOut(Out):
-    index: int
-    errors: list[FaultOut]
-
-
-class BulkData(Out):
-    created: int
-    total: int
-    products: list[ProductOut]
-    errors: list[RowFaultsOut] | None = Field(None, exclude_if=is_none)
-
-
-class ListData(Out):
-    products: list[ProductOut]
-    next_cursor: str | None
-
-
-class ProductData(Out):
-    product: ProductOut
-
-
-class HistoryData(Out):
-    decisions: list[DecisionOut]
-    corrections: list[CorrectionOut]
-
-
-class ComplianceRowOut(Out):
-    """One rule of a marketplace, and what the picture for it measures."""
-
-    rule: str
-    required: str
-    measured: str
-    verdict: Literal["pass", "warn", "fail", "unknown"]
-    advice: str
-    source: str
-    confidence: str
-
-
-class ComplianceOut(Out):
-    image_id: int
-    rows: list[ComplianceRowOut]
-
-
-class ComplianceData(Out):
-    preset: str
-    title: str
-    checked: date
-    pictures: list[ComplianceOut]
-
-
-class UploadData(Out):
-    raw_image: str
-
-
-class QueueOut(Out):
-    waiting: int
-    in_flight: int
-    dead: int | None
-    oldest_seconds: float | None
-
-
-class StatsData(Out):
-    products: dict[str, int]
-    images: dict[str, int]
-    queue: QueueOut
-    spent: AmountOut = Field(description="US dollars")
-    simulated: bool = Field(False, description="nothing was bought: Gemini is a stand-in")
-    spent_today: AmountOut
-    cost_per_product: AmountOut | None = Field(
-        description="US dollars, over the products that calls were paid for"
-    )
-    reviewed_last_hour: int
-    made_last_hour: int
-
-
-class ReadyAnswer(Out):
-    """`parts` (`ok`, or what is wrong) and `notes` are only for callers who are signed in."""
-
-    ok: bool
-    parts: dict[str, str] | None = Field(None, exclude_if=is_none)
-    notes: list[str] | None = Field(None, exclude_if=is_none)
-
-
-class SessionData(Out):
-    name: str
-    scopes: list[str]
-
-
-class Answer(Out):
-    """The envelope of every success."""
-
-    success: Literal[True] = True
-    message: str
-
-
-class BulkAnswer(Answer):
-    data: BulkData
-
-
-class ListAnswer(Answer):
-    data: ListData
-
-
-class ProductAnswer(Answer):
-    data: ProductData
-
-
-class HistoryAnswer(Answer):
-    data: HistoryData
-
-
-class ComplianceAnswer(Answer):
-    data: ComplianceData
-
-
-class UploadAnswer(Answer):
-    data: UploadData
-
-
-class StatsAnswer(Answer):
-    data: StatsData
-
-
-class SessionAnswer(Answer):
-    data: SessionData
-
-
-def present(view: ProductView) -> ProductOut:
-    """A product as the caller may see it.
-
-    The query of `raw_image` may be a signature that opens the seller's bucket: only the key that
-    submitted it sees it, and an admin does not need it. Without API_KEYS there is only one user.
-    """
-    if caller().via != "local" and caller().name != view.submitted_by:
-        view = view.model_copy(update={"raw_image": redacted(view.raw_image)})
-    return ProductOut.model_validate(dict(view))

@@ -14,7 +14,8 @@ from packshot.database.models import DeskSession
 from packshot.database.types import now
 from packshot.keys import ApiKey, Keys, Scope
 from packshot.web.api import examples
-from packshot.web.api.schemas import SessionAnswer, SessionData, SignInIn
+from packshot.web.api.answer_models import SessionAnswer, SessionData
+from packshot.web.api.schemas import SignInIn
 from packshot.web.requests.context import Caller, caller, services
 from packshot.web.requests.endpoints import answer, blueprint, needs, open_to_all, refuses
 from packshot.web.requests.limits import charge_sign_in

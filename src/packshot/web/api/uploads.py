@@ -12,7 +12,7 @@ from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.products.object_keys import preview_key
 from packshot.web.api import examples
-from packshot.web.api.schemas import UploadAnswer, UploadData
+from packshot.web.api.answer_models import UploadAnswer, UploadData
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.limits import charge_bytes

@@ -14,7 +14,8 @@ from flask import Request, Response, request
 
 from packshot.errors import NotFound
 from packshot.keys import Scope
-from packshot.web.api.schemas import MAX_ID, Answer
+from packshot.web.api.answer_models import Answer
+from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests.reading import MAX_SMALL_JSON_BYTES, check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])

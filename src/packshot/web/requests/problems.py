@@ -20,7 +20,7 @@ from packshot.errors import (
     Unavailable,
 )
 from packshot.products.views import ProductView
-from packshot.web.api.schemas import present
+from packshot.web.api.answer_models import present
 from packshot.web.requests.refusals import MEANINGS, Fault, InvalidRequest, Refused
 
 log = logging.getLogger("packshot.web")
