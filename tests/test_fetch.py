@@ -1,4 +1,4 @@
-"""Downloads from strangers' addresses: what must never be reached, and what must never drag on."""
+"""Downloads from untrusted addresses: what is never reached, and what never takes too long."""
 
 from __future__ import annotations
 

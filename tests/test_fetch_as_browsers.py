@@ -151,7 +151,7 @@ def test_a_redirect_loop_is_named(headers: dict[str, str], words: str) -> None:
 
 
 def wanting(name: str, value: str) -> Behaviour:
-    """A host that refuses whoever does not send this header."""
+    """A host that refuses requests without this header."""
 
     def answer(conversation: Conversation) -> None:
         sent = conversation.request.headers.get(name)

@@ -100,7 +100,7 @@ def fetch_by_name(host: PhotoHost, trust: ssl.SSLContext) -> FetchError:
         ("short key", as_it_is, "key that is too short"),
         ("old", old, "offers only TLS versions older than 1.2"),
         ("weak", weak, "either its ciphers are no longer safe"),
-        ("closed", wants_a_certificate, "or it wants a certificate from whoever asks"),
+        ("closed", wants_a_certificate, "or it wants a certificate from its clients"),
     ],
 )
 def test_why_tls_failed_is_named_and_fails_at_once(

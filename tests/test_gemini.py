@@ -136,17 +136,17 @@ Make = Callable[..., Bench]
 
 @pytest.fixture
 def make(fake: FakeGemini, photo: Photo) -> Iterator[Make]:
-    """A bench with knobs: make(gemini_rpm=3, ledger=...)."""
+    """A bench with settings of its own: make(gemini_rpm=3)."""
     benches: list[Bench] = []
 
     def bench(
-        *, base_url: str | None = None, today: date = TODAY, real_time: bool = False, **knobs: Any
+        *, base_url: str | None = None, today: date = TODAY, real_time: bool = False, **chosen: Any
     ) -> Bench:
         clock = Clock()
         now = time.monotonic if real_time else clock
         ledger = MemoryLedger()
         settings = Settings(
-            gemini_api_key=SecretStr(KEY), google_gemini_base_url=base_url or fake.url, **knobs
+            gemini_api_key=SecretStr(KEY), google_gemini_base_url=base_url or fake.url, **chosen
         )
         enhancer = GeminiEnhancer(
             settings,
@@ -335,7 +335,7 @@ def test_all_pixels_that_were_paid_for_are_kept(
     assert output_spec(Settings(enhanced_image_size=size)).max_side == 2048  # the local enhancer
 
 
-# ---- outcomes told apart
+# ---- each outcome is its own error
 
 
 @dataclass(frozen=True)
@@ -441,7 +441,7 @@ def test_a_bad_analysis_is_asked_for_again_with_what_was_wrong(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("fault", ["analysis_fenced", "analysis_many", "unknown_finish"])
-def test_small_faults_of_an_analysis_are_mended_here(bench: Bench, fault: str) -> None:
+def test_small_faults_of_an_analysis_are_repaired_here(bench: Bench, fault: str) -> None:
     bench.fake.misbehave(fault)
 
     assert len(bench.analyse().variants) == 3
@@ -1079,17 +1079,17 @@ def test_an_unknown_model_costs_nothing_known_and_says_so(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "knobs",
+    "chosen",
     [
         {"gemini_model": "gemini-9-future"},
         {"gemini_image_model": "gemini-9-pear"},
         {"gemini_image_model": "gemini-3.1-flash-lite-image", "enhanced_image_size": "4K"},
     ],
 )
-def test_a_budget_that_cannot_be_kept_stops_the_start(make: Make, knobs: dict[str, Any]) -> None:
-    make(**knobs)
+def test_a_budget_that_cannot_be_kept_stops_the_start(make: Make, chosen: dict[str, Any]) -> None:
+    make(**chosen)
     with pytest.raises(SettingsError, match=r"GEMINI_DAILY_BUDGET=5 can't be kept: .*no price"):
-        make(gemini_daily_budget=5, **knobs)
+        make(gemini_daily_budget=5, **chosen)
 
 
 def test_prices_change_by_date() -> None:
@@ -1185,9 +1185,9 @@ def test_a_check_asks_for_both_and_pays_nothing(make: Make) -> None:
 
 
 @contextmanager
-def replayed(make: Make, name: str, **knobs: Any) -> Iterator[tuple[Bench, RecordedGemini]]:
+def replayed(make: Make, name: str, **chosen: Any) -> Iterator[tuple[Bench, RecordedGemini]]:
     with RecordedGemini(needs_shared("gemini", name)) as player:
-        bench = make(base_url=player.url, **knobs)
+        bench = make(base_url=player.url, **chosen)
         yield bench, player
         bench.enhancer.close()
 
@@ -1224,7 +1224,7 @@ def test_recorded_words_first_then_a_png(make: Make) -> None:
         ("11_pydantic_ai_safety_1.5-flash.json", "picture", VariantRefused, "refused_safety"),
     ],
 )
-def test_recorded_failures_are_told_apart(
+def test_recorded_failures_are_errors_of_their_own(
     make: Make, name: str, kind: str, error: type[PackshotError], code: str
 ) -> None:
     with replayed(make, name) as (bench, _), pytest.raises(error) as caught:

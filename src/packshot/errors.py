@@ -1,13 +1,13 @@
 """Every error Packshot raises on purpose, drawn as one tree.
 
 PackshotError(message, code=, retryable=)
-|- SettingsError          a setting has a value that can't be used; the start stops
-|- ProductError           the fault is this product's; attempts are counted
+|- SettingsError          a setting is wrong; the start stops
+|- ProductError           the cause is this product's; attempts are counted
 |  |- FetchError          its raw image could not be downloaded
-|  |- PictureError        its picture can't be used (not a picture, too large, cut short, ...)
+|  |- PictureError        its file is no picture that Packshot takes (damaged, too large, ...)
 |  |- EnhancerError       the enhancer gave no usable answer for it
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
-|- Unavailable            a part Packshot needs is away; nobody's fault, attempts are given back
+|- Unavailable            a part Packshot needs does not work; attempts are given back
 |  |- RateLimited         slow down; `retry_after` says for how long
 |  |- PartlyUnavailable   only what this one product needs is away; it waits, the others continue
 |  |- Stopping            this process is about to end; another one continues
@@ -16,7 +16,7 @@ PackshotError(message, code=, retryable=)
 |- LostClaim              another worker has claimed the product; write nothing more
 |- NotAllowed             the caller's key may not do this to this product
 |- NotFound               no such product, picture or object
-`- Conflict               the state forbids it (already decided, still pending, stale version)
+`- Conflict               the state does not allow it (already decided, pending, stale version)
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class PackshotError(Exception):
 
 
 class SettingsError(PackshotError):
-    """A setting has a value that can't be used. The message never holds a secret."""
+    """A setting is wrong. The message names it, says what is allowed and contains no secret."""
 
     code = "bad_setting"
 
 
 class ProductError(PackshotError):
-    """The fault is this product's: retried while `retryable`, with its attempts counted."""
+    """The cause is this product's: retried while `retryable`, with its attempts counted."""
 
     code = "product_error"
 
@@ -73,13 +73,13 @@ class FetchError(ProductError):
 
 
 class PictureError(ProductError):
-    """The bytes are not a picture that Packshot can use."""
+    """The bytes are not a picture that Packshot takes."""
 
     code = "bad_picture"
 
 
 class EnhancerError(ProductError):
-    """The enhancer answered, but with nothing usable for this product."""
+    """The enhancer answered, but gave no picture or analysis for this product."""
 
     code = "enhancer_failed"
     retryable = True
@@ -92,7 +92,7 @@ class VariantRefused(ProductError):
 
 
 class Unavailable(PackshotError):
-    """A part Packshot needs is away (database, queue, storage, enhancer). Nothing is lost: wait."""
+    """A part Packshot needs does not work (database, queue, storage, enhancer): wait for it."""
 
     code = "unavailable"
     retryable = True
@@ -132,13 +132,13 @@ class NotConfigured(Unavailable):
 
 
 class SpreadsheetError(PackshotError):
-    """The file, or a choice made for it, can't be used. The message says where and what to do."""
+    """The file, or a choice made for it, is wrong. The message says where and what to do."""
 
     code = "bad_spreadsheet"
 
 
 class LostClaim(PackshotError):
-    """The product is no longer this worker's: another one took it over. Write nothing more."""
+    """Another worker has taken the product over: write nothing more."""
 
     code = "lost_claim"
 
@@ -150,13 +150,13 @@ class NotAllowed(PackshotError):
 
 
 class NotFound(PackshotError):
-    """There is no such product, picture or object."""
+    """No such product, picture or object."""
 
     code = "not_found"
 
 
 class Conflict(PackshotError):
-    """The present state forbids it. `state` is what the client should look at instead."""
+    """The current state does not allow it. `state` is what the client should look at."""
 
     code = "conflict"
 

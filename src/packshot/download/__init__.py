@@ -1,1 +1,1 @@
-"""A seller's address -> bytes: guarded, limited."""
+"""Downloads from sellers' addresses, guarded and within limits."""

@@ -1,4 +1,4 @@
-"""Which web addresses a stranger may send us to, judged by their text: no name is looked up."""
+"""Which web addresses may be downloaded, by their text alone: no name is looked up."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _parts(url: str, longest: int) -> re.Match[str]:
 def _host_and_port(authority: str) -> tuple[str, int | None]:
     """Split and normalise `host[:port]`; a literal comes out in its one canonical spelling."""
     if "@" in authority:
-        _refuse("bad_url", "the picture's address must not hold a user name or password")
+        _refuse("bad_url", "the picture's address must not contain a user name or password")
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
         _refuse("bad_url", "the host in the picture's address can't be read")

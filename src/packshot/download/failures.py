@@ -17,7 +17,7 @@ from packshot.errors import FetchError, Unavailable
 _RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
 _WANTS_MORE = (
     "if the address opens in a browser, the host may want a browser's User-Agent, a Referer or a"
-    " token: whoever runs Packshot can set FETCH_USER_AGENT or FETCH_HEADERS"
+    " token: Packshot's operator can set FETCH_USER_AGENT or FETCH_HEADERS"
 )
 _STATUS_ADVICE = {
     401: ("forbidden", f" (a sign-in or a token is missing); {_WANTS_MORE}"),
@@ -30,7 +30,7 @@ _STATUS_ADVICE = {
     451: ("refused", " (not shown for legal reasons)"),
 }
 NOT_DOWNLOADED = "the picture could not be downloaded: "
-_LONGEST_RETRY_AFTER = 3600  # seconds: a stranger's header must not park a product for a year
+_LONGEST_RETRY_AFTER = 3600  # seconds: a host's header must not make a product wait for a year
 _TLS_RECORD = ("\x15\x03", "\x16\x03")  # an alert or a handshake of TLS 1.0 or later
 # What this process or machine has too few of, whatever the host. Not EADDRNOTAVAIL: that is what a
 # machine without IPv6 says of an IPv6 address, or one host to which all ports are in use.
@@ -79,12 +79,12 @@ _HANDSHAKES = (
     (
         ("HANDSHAKE_FAILURE",),
         "refuses the TLS handshake: either its ciphers are no longer safe, or it wants a"
-        " certificate from whoever asks; its operator has to allow a newer cipher",
+        " certificate from its clients; its operator has to allow a newer cipher",
     ),
     (("UNRECOGNIZED_NAME",), "serves no site of that name; check the address"),
     (
         ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_UNKNOWN"),
-        "wants a certificate from whoever asks; give an address that everybody can read",
+        "wants a certificate from its clients; give an address that everybody can read",
     ),
 )  # fmt: skip
 

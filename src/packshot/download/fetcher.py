@@ -1,8 +1,8 @@
-"""A stranger's URL -> the bytes behind it: only from public hosts, within limits, or an error.
+"""Downloads a URL from an untrusted source: only from public hosts, and within limits.
 
-One hop goes: the text of the URL is checked, its name is looked up once, every address found is
-judged, and the socket is connected to an address that was judged. Nothing after that knows how to
-look a name up, so DNS can't change its answer between check and connect. A redirect is a new hop.
+For each hop the text of the URL is checked, its name is looked up once, every address found is
+checked, and the socket is connected to a checked address. Nothing after that can look a name up,
+so DNS can't change its answer between check and connect. A redirect is a new hop.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class FetchLimits:
 
 
 class Fetcher:
-    """Downloads pictures from addresses that strangers wrote. Safe to share between threads.
+    """Downloads pictures from untrusted addresses. Safe to share between threads.
 
     `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable), `headers` what is sent
     to which host. `resolver`, `connector` and `tls` are there for tests and for private certificate
@@ -221,7 +221,7 @@ class Fetcher:
         addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
         if not addresses:
             raise no_such_host(page)
-        # One bad address condemns the name: which of them gets used is not ours to gamble on.
+        # One bad address is enough to refuse the name: which one is connected to is chance.
         if not page.listed and not all(is_public(address) for address in addresses):
             raise failed(
                 f"{page.place} has an address that is not on the public internet",

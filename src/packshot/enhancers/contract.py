@@ -42,7 +42,7 @@ class Brief:
 
 
 #: What a reviewer can ask for on a redo without free words, and what it means. The local enhancer
-#: carries them out itself; others are told in these words.
+#: carries them out itself; others get these words.
 ADJUSTMENTS: Final = {
     "lighter": "Make the picture lighter.",
     "darker": "Make the picture darker.",
@@ -146,7 +146,7 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True)
 class Health:
-    """Can this part work? `problem` is one sentence with what to mend."""
+    """Can this part work? `problem` is one sentence that says what to fix."""
 
     ok: bool
     problem: str | None = None

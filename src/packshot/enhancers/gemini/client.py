@@ -1,4 +1,4 @@
-"""Google's SDK behind one narrow door: one client a process, one deadline a call, our errors."""
+"""Google's SDK behind one class: one client per process, one deadline per call, our errors."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class GeminiClient:
     def _own_errors(self, model: str) -> Iterator[None]:
         """Turn what the SDK and its transport raise into our errors.
 
-        The originals are cut off: they hold the request, and that holds the key.
+        The originals are dropped: they contain the request, and that contains the key.
         """
         try:
             yield

@@ -55,7 +55,7 @@ LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 FAR_SMALLER = 0.7  # of the side that was asked for
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
-LASTING_STRIKES = 3  # bursts of trouble without a success between: now /readyz says so
+LASTING_STRIKES = 3  # bursts of errors without a success between: from here on /readyz says so
 LASTING_FIRST = 2  # what lasts pauses for 8, 16, 32, 60 s, so that it is found to be over soon
 
 
@@ -125,7 +125,7 @@ class GeminiEnhancer:
             if error.code not in outcomes.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
-            return self._analyse_once(photo, brief, str(error.__cause__ or "it held no JSON"))
+            return self._analyse_once(photo, brief, str(error.__cause__ or "it contained no JSON"))
 
     def generate(
         self,
@@ -259,7 +259,7 @@ class GeminiEnhancer:
                 if error.retryable and tries_left:
                     continue
                 raise EnhancerError(
-                    f"What Gemini gave as {call.subject} can't be used: {error.message}",
+                    f"Gemini gave no picture that is taken as {call.subject}: {error.message}",
                     code=error.code if error.retryable else "no_picture",
                 ) from None
             assert isinstance(seen, Inspected)
@@ -325,7 +325,7 @@ class GeminiEnhancer:
         return answer
 
     def _struck(self, error: Unavailable, call: _Call, began: float) -> PackshotError:
-        """Slow down after trouble, let nobody ask in vain, and say how long to wait."""
+        """Slow down or pause after an error, and say how long to wait."""
         if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(call.request.call):
             return EnhancerError(
                 f"Gemini fails again and again at {call.subject}, while other requests succeed: "
@@ -414,7 +414,8 @@ def _analysis(answer: Answer, call: _Call) -> Analysis:
         return prompts.read_analysis(answer.text, call.brief.wanted)
     except prompts.BadAnalysis as error:
         raise EnhancerError(
-            f"Gemini's answer for {call.subject} can't be used: {error}.", code="bad_analysis"
+            f"Gemini's answer for {call.subject} is not the JSON that was asked for: {error}.",
+            code="bad_analysis",
         ) from error
 
 

@@ -17,7 +17,7 @@ REFUSED_PRODUCTS = 3  # so many in a row: then the requests are not wrong by the
 REMEMBERED = 1000
 FRESH_SECONDS = 60.0  # what was seen longer ago is checked again, where that is free
 LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error itself says longer
-MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for so long after its pause
+MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for this long after its pause
 # What the free question after a model shows to be over; of the rest (a quota, billing, the budget,
 # overload) it knows nothing.
 CHECKED = frozenset({"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect"})

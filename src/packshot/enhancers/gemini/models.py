@@ -32,17 +32,17 @@ RETIRED = (
 )
 
 
-def current_name(knob: str, model: str, on: date) -> tuple[str, str | None]:
-    """The name to call the model of `knob` by on that day; a sentence when it is another one."""
+def current_name(setting: str, model: str, on: date) -> tuple[str, str | None]:
+    """The name to call the model of `setting` by on that day; a sentence when it is another one."""
     name = model.strip().removeprefix("models/")
     for row in RETIRED:
         if fnmatchcase(name, row.pattern) and row.since <= on:
-            return row.successor, _sentence(knob, name, row)
+            return row.successor, _sentence(setting, name, row)
     return name, None
 
 
-def _sentence(knob: str, name: str, row: Retired) -> str:
+def _sentence(setting: str, name: str, row: Retired) -> str:
     return (
         f"{name} was shut down on {row.since}: {row.successor} is used in its place. "
-        f"Set {knob}={row.successor}."
+        f"Set {setting}={row.successor}."
     )

@@ -1,4 +1,4 @@
-"""How fast Gemini is asked: concurrency that adapts, pauses, and waiting for one's turn."""
+"""How fast Gemini is asked: concurrency that adapts, pauses, and waiting for a place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pause:
-    """Nobody asks before `until` (of the pace's clock); whoever wants to gets the error again."""
+    """Until then (by the clock of Pace) every request raises a copy of the error."""
 
     until: float
     error: Unavailable
@@ -65,7 +65,7 @@ class Pace:
 
     @contextmanager
     def slot(self, model: str) -> Iterator[float]:
-        """Wait for a free place, hold it meanwhile; gives the time it began, for `struck`.
+        """Wait for a free place and keep it; gives the time the request began, for `struck`.
 
         Raises the error of a pause that is in force, or RateLimited when no place comes free.
         """
@@ -78,7 +78,7 @@ class Pace:
             self._leave(began)
 
     def admitted(self, ask: Callable[[], T]) -> T:
-        """What `ask` gives, one thread at a time; a short wait it is told is waited here."""
+        """What `ask` returns, one thread at a time; a short wait that it asks for is slept here."""
         with self._admission:
             while True:
                 try:
@@ -91,7 +91,7 @@ class Pace:
                 self._sleep(seconds)
 
     def succeeded(self) -> None:
-        """Gemini answered: forget the trouble, dare a little more."""
+        """Gemini answered: reset the strikes, raise the limit a little."""
         with self._changed:
             self._strikes = 0
             self._limit = min(float(self._cap), self._limit + 1 / self._limit)
@@ -119,7 +119,7 @@ class Pace:
         return jittered(seconds, self._random)
 
     def pause(self, model: str | None, seconds: float, error: Unavailable) -> None:
-        """Let nobody ask `model` (None: any model) for so long."""
+        """Send no request to `model` (None: to any model) for `seconds`."""
         with self._changed:
             self._pauses[model] = Pause(self._clock() + seconds, error)
 

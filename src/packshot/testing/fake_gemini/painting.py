@@ -1,4 +1,4 @@
-"""Makes a real, edited version of the photo: cut out roughly, lit anew, in a scene, captioned."""
+"""Makes a real, edited version of the photo: cut out roughly, relit, in a scene, captioned."""
 
 from __future__ import annotations
 
