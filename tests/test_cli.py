@@ -155,7 +155,7 @@ NOBODY = "http://127.0.0.1:9"
         ({}, None, ""),
     ],
 )
-def test_check_names_the_broken_part_and_what_to_mend(
+def test_check_names_the_broken_part_and_what_to_fix(
     broken: dict[str, str],
     part: str | None,
     says: str,

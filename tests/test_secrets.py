@@ -52,8 +52,8 @@ def test_no_secret_is_in_an_error_about_settings(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ValidationError) as caught:
         Settings(gemini_api_key=PLANTED, port=PLANTED)
     assert PLANTED not in str(caught.value) + repr(caught.value)
-    for knob in ("DATABASE_URL", "API_KEYS", "GEMINI_API_KEY", "WEBHOOK_SECRET", "WEBHOOK_URLS"):
-        monkeypatch.setenv(knob, PLANTED)
+    for name in ("DATABASE_URL", "API_KEYS", "GEMINI_API_KEY", "WEBHOOK_SECRET", "WEBHOOK_URLS"):
+        monkeypatch.setenv(name, PLANTED)
     with pytest.raises(SettingsError) as refused:
         load_settings()
     assert PLANTED not in repr(refused.value) + repr(refused.value.__cause__)

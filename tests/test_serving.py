@@ -145,7 +145,7 @@ def test_gunicorns_error_log_holds_our_lines(tmp_path: Path) -> None:
             time.sleep(0.05)
 
 
-def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
+def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "run.py"],
         cwd=ROOT,
@@ -161,7 +161,7 @@ def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "knob", "value", "says"),
+    ("command", "setting", "value", "says"),
     [
         (("run.py",), "API_KEYS", "alice", "API_KEYS"),
         pytest.param(
@@ -182,13 +182,13 @@ def test_a_bad_knob_stops_the_start_with_one_line(tmp_path: Path) -> None:
     ids=["web", "worker", "database"],
 )
 def test_whatever_stops_the_start_is_one_line(
-    tmp_path: Path, command: tuple[str, ...], knob: str, value: str, says: str
+    tmp_path: Path, command: tuple[str, ...], setting: str, value: str, says: str
 ) -> None:
     defaults = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": "0"}
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env=os.environ | defaults | {knob: value},
+        env=os.environ | defaults | {setting: value},
         capture_output=True,
         text=True,
         timeout=60,
@@ -200,7 +200,7 @@ def test_whatever_stops_the_start_is_one_line(
 
 
 @pytest.mark.extra
-def test_gunicorn_gives_up_on_a_bad_knob_instead_of_trying_for_ever(tmp_path: Path) -> None:
+def test_gunicorn_gives_up_on_a_bad_setting_instead_of_trying_for_ever(tmp_path: Path) -> None:
     with PackshotProcess(tmp_path, gunicorn(1), {"LEASE_SECONDS": "0"}) as server:
         assert server.process is not None
         assert server.process.wait(30) == 3

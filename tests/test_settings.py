@@ -1,4 +1,4 @@
-"""Knobs: their defaults, what is refused, and that `.env.example` tells the truth."""
+"""Settings: their defaults, what is refused, and that `.env.example` tells the truth."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from packshot.serving import load_environment
 from packshot.settings import SETTING_NAMES, Settings, load_settings
 
 
-def test_the_example_names_every_knob_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_names_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
     example = dotenv_values(ROOT / ".env.example")
-    knobs = {name.upper() for name in Settings.model_fields}
-    assert set(example) == knobs
+    names = {name.upper() for name in Settings.model_fields}
+    assert set(example) == names
     for name, value in example.items():
         monkeypatch.setenv(name, value or "")
     assert load_settings() == Settings()

@@ -200,23 +200,26 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
             f"{resource.words} answers every request with a redirect: check AWS_ENDPOINT_URL",
             code="aws_setting",
         )
-    return Unavailable(f"{_failed(error, resource)}: {_short(error)}")
+    words = what_failed(error, resource.words)
+    if words.startswith("no connection"):
+        words += f"; check {resource.setting} and the network"
+    return Unavailable(f"{words}: {_short(error)}")
 
 
-def _failed(error: Exception, resource: Resource) -> str:
+def what_failed(error: Exception, where: str = "it") -> str:
     """What became of a request that got no answer one could read."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, (boto.IncompleteReadError, boto.ResponseStreamingError)):
-        return f"an answer of {resource.words} broke off"
+        return f"an answer of {where} broke off"
     if isinstance(error, ResponseParserError):
-        return f"{resource.words} answered, but not as AWS does; check AWS_ENDPOINT_URL"
+        return f"{where} answered, but not as AWS does; check AWS_ENDPOINT_URL"
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError)):
-        return f"no connection to {resource.words}; check {resource.setting} and the network"
+        return f"no connection to {where}"
     if isinstance(error, (boto.ReadTimeoutError, boto.ConnectionClosedError)):
-        return f"{resource.words} does not answer"
-    return f"a request to {resource.words} failed"
+        return f"{where} does not answer"
+    return f"a request to {where} failed"
 
 
 def _credential_errors() -> tuple[type[Exception], ...]:

@@ -35,7 +35,7 @@ class Keys:
         return bool(self.keys)
 
     def of_secret(self, secret: str) -> ApiKey | None:
-        """The key with this secret. Takes the same time whichever it is, or none."""
+        """The key with this secret, or None. The time it takes does not depend on which."""
         return self.of_digest(digest_of(secret))
 
     def of_digest(self, digest: str) -> ApiKey | None:

@@ -1,4 +1,4 @@
-"""Every knob: its name, its default, what it does, and what is allowed."""
+"""Every setting: its name, its default, and what is allowed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
 
 class Settings(BaseSettings):
-    """All knobs. An empty value counts as unset; the process environment wins over `.env`."""
+    """All settings. An empty value counts as unset; the process environment wins over `.env`."""
 
     model_config = SettingsConfigDict(
         env_ignore_empty=True,
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     raw_keep_days: int | None = Field(None, ge=1)
     rejected_keep_days: int | None = Field(None, ge=1)
 
-    # Who is told
+    # Webhooks
     webhook_urls: Names = ()
     webhook_secret: SecretStr | None = None
     webhook_hosts: Names = ()
@@ -226,14 +226,14 @@ SETTING_NAMES: Final = frozenset(name.upper() for name in Settings.model_fields)
 
 
 def load_settings() -> Settings:
-    """Read the environment; raise SettingsError with one line per bad knob, never a secret."""
+    """Read the environment; raise SettingsError with one line per bad setting, never a secret."""
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None
 
 
-#: Knobs whose values are never shown.
+#: Settings whose values are never shown.
 SECRETS = {
     "API_KEYS",
     "DATABASE_URL",
@@ -246,9 +246,9 @@ SECRETS = {
 
 
 def _line(fault: Any) -> str:
-    knob = ".".join(str(part) for part in fault["loc"][:1]).upper()
+    name = ".".join(str(part) for part in fault["loc"][:1]).upper()
     reason = str(fault["msg"]).removeprefix("Value error, ")
-    if not knob:
+    if not name:
         return reason
-    value = "(not shown)" if knob in SECRETS else repr(fault.get("input"))
-    return f"{knob}={value}: {reason}"
+    value = "(not shown)" if name in SECRETS else repr(fault.get("input"))
+    return f"{name}={value}: {reason}"

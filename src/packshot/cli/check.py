@@ -27,7 +27,7 @@ def check(as_json: bool) -> None:
         click.echo(json.dumps({"parts": findings, "notes": notes}))
     else:
         for part, problem in findings.items():
-            verdict = "ok  " if problem is None else "MEND"
+            verdict = "ok  " if problem is None else "FIX "
             click.echo(f"{verdict} {part:<10} {problem or ''}".rstrip())
         for note in notes:
             click.echo(f"note {note}")

@@ -1,4 +1,4 @@
-"""The database: one engine per process, safe write transactions, and the way to head."""
+"""The database: one engine per process, safe write transactions, and the migrations."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class IdsWereBehind(Unavailable):
-    """The database gave an id that a row has already, and was set right. Nothing was written."""
+    """The database gave an id that a row already has. Its sequence was corrected; try again."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the database gave an id twice (a restored backup?); it was set right, try again"
+            "the database gave an id that a row already has (a restored backup?); its sequence was"
+            " corrected, try again"
         )
 
 
@@ -139,7 +140,7 @@ class Database:
 
     @contextmanager
     def _no_id_twice(self) -> Iterator[None]:
-        """A row that was given another one's id was refused: see to it that the next try is not."""
+        """When a row was refused because its id exists, corrects what gives the ids."""
         try:
             yield
         except IntegrityError as error:

@@ -1,4 +1,4 @@
-"""Ids are never given twice: what gives them is kept ahead of every id that was ever seen.
+"""Ids are never given twice: sequences are kept ahead of every id that was ever seen.
 
 After a restored backup, or rows written with ids of their own, PostgreSQL's sequences stand behind
 their tables: the next insert conflicts, or gives a deleted product's id to another one, whose
@@ -13,8 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-#: Tables that number their rows, and where else their ids are written down, even of rows that are
-#: gone.
+#: Tables that number their rows, and the other columns that hold their ids, even of deleted rows.
 NUMBERED: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "products": (
         ("calls", "product_id"),
@@ -28,15 +27,15 @@ NUMBERED: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "deliveries": (),
     "deletions": (),
 }
-#: SQLite gives a higher id than any row has; only these must not get one of a row that is gone.
+#: SQLite gives a higher id than any row has; only these must not get that of a deleted row.
 OF_SQLITE: Final = ("products", "product_images")
 UNIQUE_VIOLATION: Final = "23505"  # PostgreSQL's
 
 
 def behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str, int]:
-    """Tables whose next id may have been given before, each with the highest id that was seen.
+    """Tables whose next id may have been given before, each with the highest known id.
 
-    `at_least` names ids that were seen elsewhere.
+    `at_least` has ids that are known from elsewhere.
     """
     found = {}
     for table in _numbered(rows):
@@ -57,7 +56,7 @@ def move_ahead(rows: Connection, highest: dict[str, int]) -> None:
 
 
 def last_given(rows: Connection) -> dict[str, int]:
-    """The last id that each table gave, for `behind` after its tables were made anew."""
+    """The last id that each table gave, for `behind` after its tables were created again."""
     return {table: _last_given(rows, table) for table in _numbered(rows)}
 
 

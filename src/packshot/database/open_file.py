@@ -1,4 +1,4 @@
-"""Notices that SQLite's file was moved, deleted or replaced while this process has it open."""
+"""Detects that SQLite's file was moved, deleted or replaced while this process has it open."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Identity: TypeAlias = tuple[int, int]
 
 
 class OpenFile:
-    """SQLite itself goes on reading and writing a file that has no name any more: everything would
-    be acknowledged, and be gone after the restart. Two `stat` calls tell, in microseconds.
+    """SQLite itself continues to read and write a file that was deleted: everything would be
+    acknowledged, and lost at the restart. Two `stat` calls detect it, in microseconds.
     """
 
     def __init__(self, path: str) -> None:
@@ -25,7 +25,7 @@ class OpenFile:
         self._has_log = True
 
     def note_opened(self) -> None:
-        """A connection was made; the first one says which file this process works on."""
+        """Remembers at the first connection which file this process works on."""
         if self._opened is None:
             self._opened = _identity(self.path)
 

@@ -15,14 +15,14 @@ from sqlalchemy.engine import URL
 from packshot.database.shared_run import SharedRun
 from packshot.errors import SettingsError, Unavailable
 
-BUSY_SECONDS = 10  # how long a writer waits for another one, in this process and beside it
+BUSY_SECONDS = 10  # how long a write waits for another one, of this process or another
 SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Turn:
     """One write at a time in this process, the next as soon as the last one ends.
 
-    SQLite lets one write anyway, but whoever finds it taken sleeps, up to 0.1 s at a time.
+    SQLite allows one write at a time anyway, but a second one sleeps up to 0.1 s between tries.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Turn:
 
     def __enter__(self) -> None:
         if not self._lock.acquire(timeout=BUSY_SECONDS):
-            raise Unavailable(f"the database does not answer: busy for {BUSY_SECONDS} s")
+            raise Unavailable(f"the database is busy: earlier writes took over {BUSY_SECONDS} s")
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
@@ -40,9 +40,9 @@ def syncing(path: Path, sync: Callable[[int], None]) -> SharedRun:
     """SQLite's write-ahead log to the disk, once for all threads that commit together.
 
     With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
-    on a disk with 5 ms per sync. So SQLite is told NORMAL (it syncs at its checkpoints, which
-    keeps the file whole) and nobody returns from `write` before a sync that began after his
-    commit. No log means that all of it was checkpointed, and with that synced.
+    on a disk with 5 ms per sync. So SQLite runs with NORMAL (it syncs at its checkpoints, which
+    keeps the file intact), and `write` returns only after a sync that began after its commit. No
+    log means that all of it was checkpointed, and thereby synced.
     """
 
     def to_disk() -> None:
@@ -67,7 +67,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"DATABASE_URL: the folder {folder} can't be made: {error.strerror}"
+            f"DATABASE_URL: the folder {folder} can't be created: {error.strerror}"
         ) from None
 
 

@@ -42,8 +42,8 @@ class Chunks:
 class Storage(Protocol):
     """Objects by key. A bad key raises NotFound; every method may raise Unavailable.
 
-    What concerns one object is told from what concerns the store: a method that reads raises
-    FetchError for the first, once the store has shown that it works.
+    Problems of one object are distinguished from problems of the store: a method that reads raises
+    FetchError for the first, after a check that the store works.
     """
 
     @property
@@ -65,7 +65,7 @@ class Storage(Protocol):
     def open(self, key: str) -> Chunks:
         """An object to stream, with its size; NotFound when there is none.
 
-        FetchError when the store gives others but not this one: archived, or forbidden.
+        FetchError when only this one can't be read: archived, or forbidden.
         """
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ class Storage(Protocol):
 
 
 def checked(key: str) -> str:
-    """The key itself, when it is one; NotFound for a traversal or anything else that is odd."""
+    """The key itself, when it is valid; NotFound for a traversal or any other odd key."""
     names = key.split("/")
     odd = any(not name or name.startswith(".") or not _fits(name) for name in names)
     if odd or "\\" in key or not key.isprintable() or len(key.encode()) > MAX_KEY_BYTES:
@@ -119,7 +119,7 @@ def key_or_none(key: str) -> str | None:
 
 
 def read_own(storage: Storage, key: str) -> bytes:
-    """A raw image that is our own object, at most 20 MB; FetchError when it can't be had."""
+    """A raw image that is our own object, at most 20 MB; FetchError when it can't be read."""
     try:
         chunks = storage.open(key)
     except NotFound:

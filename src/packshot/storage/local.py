@@ -15,14 +15,14 @@ from urllib.parse import quote
 from packshot.errors import FetchError, NotConfigured, NotFound, Unavailable
 from packshot.storage.contract import Chunks, checked, key_below
 
-#: A temporary file as old as this was left by a process that died.
+#: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
 #: What a file system without hard links says (FAT, some network and container ones).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class LocalStorage:
-    """A folder. A file appears under its name only when it is whole and on the disk."""
+    """A folder. A file gets its name only when it is complete and on the disk."""
 
     name = "local"
 
@@ -125,7 +125,7 @@ class LocalStorage:
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """What keeps this one object from being read is its own when the folder works."""
+        """A problem is this one object's own when the folder works."""
         try:
             with self._troubles(key):
                 yield
@@ -135,15 +135,15 @@ class LocalStorage:
             cause = error.__cause__
             reason = cause.strerror if isinstance(cause, OSError) else error.message
             raise FetchError(
-                f"the object {key} can't be read ({reason}), though others can: check its file"
-                f" under MEDIA_DIR={self._root}",
+                f"the object {key} can't be read ({reason}), though the folder works: check its"
+                f" file under MEDIA_DIR={self._root}",
                 code="unreadable_object",
                 retryable=True,
             ) from error
 
     @contextmanager
     def _troubles(self, key: str | None = None) -> Iterator[None]:
-        """The system's errors in our words; with a `key`, a missing file is NotFound."""
+        """The system's errors as ours; with a `key`, a missing file is NotFound."""
         try:
             yield
         except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
@@ -162,7 +162,7 @@ class LocalStorage:
 
 
 def _link(temporary: Path, target: Path) -> bool:
-    """Give a file its name unless the name is taken: the one step that no other can get between."""
+    """Give a file its name unless the name is taken, in one step of the file system."""
     try:
         target.hardlink_to(temporary)
     except FileExistsError:
@@ -178,12 +178,14 @@ def _link(temporary: Path, target: Path) -> bool:
 
 def _disk_trouble(root: Path, error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"the disk of MEDIA_DIR={root} is full: make room, nothing is lost"
-    return f"the disk of MEDIA_DIR={root} does not work: {error.strerror or error}"
+        return (
+            f"the disk of MEDIA_DIR={root} is full ({error.strerror}): make room, nothing is lost"
+        )
+    return f"MEDIA_DIR={root}: {error.strerror or error}"
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and its parents, so that a power loss can't take them away again."""
+    """Make a folder and its parents, on the disk before it returns."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,4 +1,4 @@
-"""S3 addresses, judged by their text: nothing is asked."""
+"""S3 addresses, read from their text alone: no request is made."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def parse_s3_url(url: str) -> tuple[str, str] | None:
 
     Understood: `s3://bucket/key` (the key as it stands), and http(s) with the bucket in the host
     or in the path (percent-encoded), see S3_HOST. The region is not looked at: a bucket has one,
-    and S3 itself says which. A query is dropped: a signature is not needed by one who has
-    credentials. Only `versionId` names other bytes: that is None, a plain download.
+    and S3 itself says which. A query is dropped: with credentials no signature is needed. Only
+    `versionId` names other bytes: such an address is None, a plain download.
     """
     if url.startswith("s3://"):
         bucket, _, key = url.removeprefix("s3://").partition("/")

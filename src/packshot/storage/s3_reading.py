@@ -1,4 +1,4 @@
-"""Reading objects of a bucket, and telling what concerns one object from what concerns them all."""
+"""Reads objects of a bucket, and distinguishes one object's problem from the bucket's."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from packshot.aws import (
     Connection,
     code_of,
     status_of,
+    what_failed,
 )
 from packshot.errors import FetchError, NotFound
 from packshot.storage.contract import Chunks
@@ -28,23 +29,23 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
-#: Where no object ever is: asked for to see whether others can be read.
+#: No object has this key: it is asked for to find out whether the bucket works.
 UNUSED_KEY: Final = "uploads/none"
 #: The right to read, as an error names it.
 READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
 ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 #: What may be different in a minute, though the bucket works: credentials may have been renewed
-#: between the two questions.
+#: between the two requests.
 PASSING_STATUS: Final = frozenset({307, 408, 429, 500, 502, 503, 504})
 PASSING_CODES: Final = EXPIRED | REFUSED_KEYS | CLOCK | {"RequestTimeout"}
 
 
 class S3Reader:
-    """Reads one bucket. Any object may be the one that S3 can't give: what it answers for a key
-    that nobody uses tells whether the bucket works.
+    """Reads one bucket. Where an object can't be read, the answer for a key that no object has
+    shows whether the bucket works.
 
     `is_ours`: S3_BUCKET, which has to answer that there is no such key. A seller's bucket may
-    refuse to say that, and what it denies fails the product that asks for it.
+    deny that, and what it denies fails the product that asks for it.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class S3Reader:
     def open(self, key: str) -> Chunks:
         """An object to stream, with its size.
 
-        Raises NotFound; FetchError for what is this object's alone; PartlyUnavailable when its
+        Raises NotFound; FetchError for a problem of this object alone; PartlyUnavailable when its
         bytes are not those that were stored; else Unavailable, here and while it is read.
         """
         with self._asking(key) as s3:
@@ -104,7 +105,7 @@ class S3Reader:
 
     @contextmanager
     def _judging(self, s3: S3Client, key: str) -> Iterator[None]:
-        """boto3's errors over this object as ours; those over the bucket stay as they are."""
+        """boto3's errors about this object as ours; those about the bucket stay as they are."""
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
         try:
@@ -122,7 +123,7 @@ class S3Reader:
             raise fault or _unreadable(error, self._bucket, key) from error
 
     def _ask_for_none(self, s3: S3Client) -> None:
-        """Raise what is wrong with the bucket: its answer for a key nobody uses."""
+        """Raise what is wrong with the bucket: its answer for a key that no object has."""
         from botocore.exceptions import ClientError
 
         try:
@@ -134,7 +135,7 @@ class S3Reader:
 
 
 class _S3Chunks(Chunks):
-    """A body on its way from S3, judged like the answer it came with."""
+    """A body on its way from S3, with the errors of `S3Reader.open`."""
 
     def __init__(self, stream: BinaryIO, size: int, reader: S3Reader, key: str) -> None:
         super().__init__(stream, size)
@@ -155,20 +156,21 @@ def _concerns_all(error: Exception) -> bool:
     """Certainly not about one object: there was no connection, or S3 asks to slow down."""
     from botocore import exceptions as boto
 
-    nobody_reached = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
-    return isinstance(error, nobody_reached) or _code(error) in SLOW_DOWN
+    no_connection = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
+    return isinstance(error, no_connection) or _code(error) in SLOW_DOWN
 
 
 def _unreadable(error: Exception, bucket: str, key: str) -> FetchError:
     from botocore.exceptions import ClientError
 
-    answered, passes = "the answer broke off or took too long", True
+    answered, passes = what_failed(error), True
     if isinstance(error, ClientError):
         status, code = status_of(error), code_of(error)
-        answered = f"S3 answered {status} {code}"
+        answered = f"the bucket answered {status} {code}"
         passes = status in PASSING_STATUS or code in PASSING_CODES
     return FetchError(
-        f"the picture could not be read: s3://{bucket}/{key}: {answered}, and reads others",
+        f"the picture could not be read: s3://{bucket}/{key}: {answered}, though it answers for"
+        " other keys",
         code="unreadable_object",
         retryable=passes,
     )
@@ -194,7 +196,8 @@ def _fault_of(error: Exception, bucket: str, key: str) -> FetchError | None:
             return FetchError(f"{what} is archived: restore it first", code="archived_object")
         case "InvalidRequest" if "server side encryption" in str(error).casefold():
             return FetchError(
-                f"{what} is encrypted with a key of its own (SSE-C): store it without one",
+                f"{what} is encrypted with a key that each request must bring (SSE-C): store it"
+                " without one",
                 code="encrypted_object",
             )
         case _:

@@ -52,7 +52,7 @@ class RawBuckets:
     def read(self, raw_image: str) -> bytes | None:
         """The bytes of an object in one of the buckets, at most 20 MB; None for any other URL.
 
-        Raises FetchError for what concerns this object: no such key, forbidden, archived, too
+        Raises FetchError for a problem of this object: no such key, forbidden, archived, too
         large. Raises PartlyUnavailable when its bucket does not answer for other objects either.
         """
         address = self._find(raw_image)
@@ -82,7 +82,7 @@ class RawBuckets:
 
 
 class _SellerBucket:
-    """One bucket. While it is away nobody waits for it: products that need it are sent on."""
+    """One bucket. While it is away no thread waits for it: its products are tried again later."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _SellerBucket:
             ) from None
 
     def _rest(self, error: Unavailable) -> PartlyUnavailable:
-        """Several may find it away at the same moment: that is one pause."""
+        """Several threads may find it away at the same moment: that is one pause."""
         if self._clock() >= self._ends:
             self._in_a_row += 1
             pause = backoff(self._in_a_row, self._chance, longest=LONGEST_PAUSE)
