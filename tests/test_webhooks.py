@@ -306,3 +306,31 @@ def test_the_commands(
     assert "product.reviewed" in table.output
     again = runner.invoke(main, ["webhooks", "replay", "--hours", "1"])
     assert again.output == "1 deliveries are due again.\n"
+
+
+def test_a_reviewed_product_names_its_approved_pictures(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, images = shop.reviewable(variants=3, sku="M-1", name="Mug", view="front")
+        shop.services.catalog.review(product_id, "approved", who="ann", image_ids=images[:2])
+        assert shop.services.webhooks.deliver() == 1
+    [(_, body)] = receiver.received
+    data = json.loads(body)["data"]
+    assert data["sku"] == "M-1"
+    assert [picture["id"] for picture in data["pictures"]] == images[:2]
+    for picture in data["pictures"]:
+        assert picture["image_url"].endswith(".jpg")
+        assert picture["alt_text"] == "Mug, front view"
+
+
+def test_many_pictures_stay_within_what_a_webhook_may_have(make: ShopMaker) -> None:
+    with Receiver() as receiver:
+        shop = make(receiver)
+        product_id, images = shop.reviewable(variants=200, name="कप" * 40)
+        shop.services.catalog.review(product_id, "approved", who="ann")
+        assert shop.services.webhooks.deliver() == 1
+    [(_, body)] = receiver.received
+    data = json.loads(body)["data"]
+    assert len(body) < 20_000
+    assert len(data["pictures"]) + data["pictures_left_out"] == len(images)
+    assert data["pictures"]

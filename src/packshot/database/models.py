@@ -241,6 +241,7 @@ class ProductImage(Base):
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
+    alt_text: Mapped[str | None] = mapped_column(String(125))  # as a reviewer wrote it
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 

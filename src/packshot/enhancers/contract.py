@@ -64,6 +64,10 @@ class VariantPlan(BaseModel):
     prompt: str
 
 
+#: In an `Analysis`, what nobody looked for.
+NOT_ANALYSED: Final = "not analysed: made without a model"
+
+
 class Analysis(BaseModel):
     """What was read off the photo. Flat, every field required: it is Gemini's answer schema too."""
 

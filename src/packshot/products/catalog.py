@@ -26,6 +26,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict
+from packshot.products.alt_text import find_image, write_alt_text
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts, read_pace
@@ -225,6 +226,16 @@ class Catalog:
         verdict = Verdict(status, who, reason, note)
         with self.database.write() as session:
             product = decide_image(session, image_id, verdict, if_version, self.outbox)
+            return self._fresh(session, product)
+
+    def describe_image(
+        self, image_id: int, alt_text: str | None, *, who: str, if_version: int | None = None
+    ) -> ProductView:
+        """Write a picture's alternative text; None: from what is known. Raises as `decide`."""
+        with self.database.write() as session:
+            image = find_image(session, image_id)
+            product = lock_product(session, image.product_id, if_version)
+            write_alt_text(session, product, image, who, alt_text)
             return self._fresh(session, product)
 
     def review(

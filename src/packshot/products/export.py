@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import APPROVED, Decision, Product, ProductImage
+from packshot.products.alt_text import alt_text, analyses_of
 from packshot.products.views import SellerFields, columns_of, media_url
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
@@ -53,6 +54,7 @@ class ApprovedImage(SellerFields):
     round: int
     variant: int
     title: str | None
+    alt_text: str
     width: int | None
     height: int | None
     bytes: int | None
@@ -134,7 +136,16 @@ def _rows(session: Session, query: Select[Product, ProductImage]) -> list[Approv
         select(Decision).where(Decision.id.in_(latest.group_by(Decision.image_id)))
     ).all()
     approvals = {decision.image_id: decision for decision in decisions}
-    return [_row(product, image, approvals.get(image.id)) for product, image in found]
+    analyses = analyses_of(session, list({product.id for product, _ in found}))
+    return [
+        _row(
+            product,
+            image,
+            approvals.get(image.id),
+            alt_text(product, image, analyses.get((product.id, image.round))),
+        )
+        for product, image in found
+    ]
 
 
 def approved_groups(
@@ -201,8 +212,11 @@ def _place(image: ApprovedImage) -> tuple[object, ...]:
     return rank, number or 0, view, image.product_id, image.variant
 
 
-def _row(product: Product, image: ProductImage, approval: Decision | None) -> ApprovedImage:
+def _row(
+    product: Product, image: ProductImage, approval: Decision | None, words: str
+) -> ApprovedImage:
     both = columns_of(product, ApprovedImage) | columns_of(image, ApprovedImage)
+    both["alt_text"] = words
     return ApprovedImage(
         **both,
         image_id=image.id,

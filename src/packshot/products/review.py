@@ -21,6 +21,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
+from packshot.products.alt_text import alt_text, analyses_of, find_image
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox
@@ -40,9 +41,7 @@ def decide_image(
     session: Session, image_id: int, verdict: Verdict, if_version: int | None, outbox: Outbox
 ) -> Product:
     """Decide one picture, or undo it (`pending`). Raises NotFound, Conflict."""
-    image = session.get(ProductImage, image_id)
-    if image is None:
-        raise NotFound(f"there is no picture {image_id}")
+    image = find_image(session, image_id)
     product = lock_product(session, image.product_id, if_version)
     _check_decidable(product)
     if image.round != product.round:
@@ -152,7 +151,21 @@ def _settle(session: Session, product: Product, outbox: Outbox) -> None:
     product.touch()
     session.flush()
     if product.status != before or product.status != PENDING_REVIEW:
-        outbox.add(session, product.id)
+        outbox.add(session, product.id, _approved_pictures(session, product))
+
+
+def _approved_pictures(session: Session, product: Product) -> list[dict[str, object]]:
+    """What a webhook says of the approved pictures of the current round."""
+    analysis = analyses_of(session, [product.id]).get((product.id, product.round))
+    return [
+        {
+            "id": image.id,
+            "image_url": image.image_url,
+            "alt_text": alt_text(product, image, analysis),
+        }
+        for image in _images(session, product)
+        if image.status == APPROVED
+    ]
 
 
 def status_of(statuses: Sequence[str]) -> str:

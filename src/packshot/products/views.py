@@ -23,6 +23,7 @@ from packshot.database.models import (
     Round,
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
+from packshot.products.alt_text import alt_text
 from packshot.products.object_keys import normalised_key, preview_key
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
@@ -64,6 +65,7 @@ class ImageOut(Out):
     round: int
     variant: int
     title: str | None
+    alt_text: str = Field(description="as a reviewer wrote it, else from what is known")
     prompt: str | None
     enhancer: str | None
     model: str | None
@@ -204,10 +206,10 @@ def views_of(
     ids = [product.id for product in products]
     current = {product.id: product.round for product in products}
     rounds = {
-        found.product_id: found
+        (found.product_id, found.number): found
         for found in session.scalars(select(Round).where(Round.product_id.in_(ids)))
-        if found.number == current[found.product_id]
     }
+    by_id = {product.id: product for product in products}
     costs = _costs(session, ids)
     images: dict[int, list[ImageOut]] = defaultdict(list)
     rows = [
@@ -222,9 +224,17 @@ def views_of(
     reasons = _reasons(session, rows)
     for image in rows:
         cost = costs[image.product_id].get((image.round, image.variant))
-        images[image.product_id].append(_image_out(image, cost, reasons.get(image.id)))
+        this_round = rounds.get((image.product_id, image.round))
+        analysis = this_round.analysis if this_round else None
+        words = alt_text(by_id[image.product_id], image, analysis)
+        images[image.product_id].append(_image_out(image, words, cost, reasons.get(image.id)))
     return [
-        _product_view(product, rounds.get(product.id), images[product.id], costs[product.id])
+        _product_view(
+            product,
+            rounds.get((product.id, product.round)),
+            images[product.id],
+            costs[product.id],
+        )
         for product in products
     ]
 
@@ -320,10 +330,12 @@ def previews(key: str) -> dict[int, str]:
     return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
 
 
-def _image_out(image: ProductImage, cost: Decimal | None, reason: str | None) -> ImageOut:
+def _image_out(
+    image: ProductImage, words: str, cost: Decimal | None, reason: str | None
+) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
     return ImageOut(
-        **columns_of(image, ImageOut),
+        **columns_of(image, ImageOut) | {"alt_text": words},
         media_url=media_url(key) if key else None,
         previews=previews(key) if key else {},
         cost=cost,

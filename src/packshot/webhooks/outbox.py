@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ EVENTS: Final = {
 }
 #: Events stay small (the Standard Webhooks specification asks for less than 20 KB).
 LONGEST_ERROR: Final = 500
+LONGEST_BODY: Final = 19_000
 
 
 class Outbox:
@@ -30,15 +31,21 @@ class Outbox:
     def __init__(self, urls: Sequence[str] = ()) -> None:
         self.urls = tuple(urls)
 
-    def add(self, session: Session, product_id: int) -> None:
-        """Record the product's status for every receiver: after the change, before the commit."""
+    def add(
+        self, session: Session, product_id: int, pictures: Sequence[Mapping[str, object]] = ()
+    ) -> None:
+        """Record the product's status for every receiver: after the change, before the commit.
+
+        `pictures` are the approved ones of a reviewed product; of many, those that fit are sent,
+        and `pictures_left_out` says how many do not.
+        """
         if not self.urls:
             return
         product = session.get_one(Product, product_id, populate_existing=True)
         event = EVENTS.get(product.status)
         if event is None:
             return
-        message_id, body = f"msg_{uuid.uuid4().hex}", json.dumps(_event(event, product))
+        message_id, body = f"msg_{uuid.uuid4().hex}", _body(_event(event, product), pictures)
         rows = [
             {
                 "message_id": message_id,
@@ -55,7 +62,21 @@ class Outbox:
             session.execute(insert(Delivery).values(**row))
 
 
-def _event(event: str, product: Product) -> dict[str, object]:
+def _body(event: dict[str, Any], pictures: Sequence[Mapping[str, object]]) -> str:
+    """The event with as many of the pictures as fit into LONGEST_BODY bytes."""
+    if event["type"] != "product.reviewed":
+        return json.dumps(event)
+    data, sent = event["data"], list(pictures)
+    while True:
+        left_out = len(pictures) - len(sent)
+        more = {"pictures": sent} | ({"pictures_left_out": left_out} if left_out else {})
+        body = json.dumps(event | {"data": data | more})
+        if len(body) <= LONGEST_BODY or not sent:
+            return body
+        sent.pop()
+
+
+def _event(event: str, product: Product) -> dict[str, Any]:
     """The event's content: only what identifies the product. No raw_image, which may be signed."""
     data: dict[str, object] = {
         "id": product.id,

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packshot.enhancers.contract import Analysis
+from packshot.enhancers.contract import NOT_ANALYSED, Analysis
 from packshot.pictures.imaging import encode_array
 
 if TYPE_CHECKING:
     from packshot.enhancers.local.order import Order
-
-UNKNOWN = "not analysed: made without a model"
 
 
 def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
@@ -22,10 +20,10 @@ def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
 
     found = findings.look(data, order)
     return Analysis(
-        product=UNKNOWN,
-        shape=UNKNOWN,
+        product=NOT_ANALYSED,
+        shape=NOT_ANALYSED,
         colours=[],
-        material=UNKNOWN,
+        material=NOT_ANALYSED,
         parts=[],
         label_text=[],
         logo="",

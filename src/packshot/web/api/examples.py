@@ -96,6 +96,7 @@ PICTURE: Final = ImageOut(
     round=1,
     variant=0,
     title="Clean white",
+    alt_text="Phone, smartphone, black, glass, front view",
     prompt="Place this phone on pure white, lit softly from the left.",
     enhancer="gemini",
     model="gemini-nano-banana-2.1",
@@ -341,8 +342,8 @@ NOT_WORKING: Final = _shown(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, not
 _APPROVED: Final = ApprovedImage(
     **WAITING.model_dump(include={*SellerFields.model_fields, "batch_id"}),
     **PICTURE.model_dump(
-        include={"product_id", "image_url", "media_url", "round", "variant", "title", "width"}
-        | {"height", "bytes", "sha256", "enhancer", "model"}
+        include={"product_id", "image_url", "media_url", "round", "variant", "title"}
+        | {"alt_text", "width", "height", "bytes", "sha256", "enhancer", "model"}
     ),
     image_id=PICTURE.id,
     approved_by="asha",

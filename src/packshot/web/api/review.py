@@ -16,7 +16,7 @@ from packshot.web.api.answer_models import (
 from packshot.web.api.answers import product_answer
 from packshot.web.api.schemas import (
     EnhanceIn,
-    ImageDecisionIn,
+    ImageChangeIn,
     ReviewIn,
 )
 from packshot.web.requests.context import caller, services
@@ -36,25 +36,30 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 
 
 @bp.patch(ONE_IMAGE)
-@bp.input(ImageDecisionIn, arg_name="decision", example=examples.DECIDE)
+@bp.input(ImageChangeIn, arg_name="change", example=examples.DECIDE)
 @bp.output(ProductAnswer, example=examples.DECIDED)
 @bp.doc(operation_id="decideImage")
 @needs("review")
 @refuses("not_reviewable", "round_closed", "removed", "stale")
-def decide_image(image_id: int, decision: ImageDecisionIn) -> Response:
-    """Decide one picture, or undo a decision with `pending`
+def decide_image(image_id: int, change: ImageChangeIn) -> Response:
+    """Decide one picture, or undo a decision with `pending`; or write its alternative text
 
-    Answers the product. `If-Match` is optional: 412 with the current state when it is stale.
+    Answers the product. Each text is a line of the product's history; null removes a text.
+    `If-Match` is optional: 412 with the current state when it is stale.
     """
-    view = services().catalog.decide(
+    catalog, who, version = services().catalog, caller().name, wanted_version()
+    if change.status is None:
+        view = catalog.describe_image(image_id, change.alt_text, who=who, if_version=version)
+        return product_answer(view, f"Picture {image_id} is described")
+    view = catalog.decide(
         image_id,
-        decision.status,
-        who=caller().name,
-        reason=decision.reason,
-        note=decision.note,
-        if_version=wanted_version(),
+        change.status,
+        who=who,
+        reason=change.reason,
+        note=change.note,
+        if_version=version,
     )
-    return product_answer(view, f"Picture {image_id} is {decision.status}")
+    return product_answer(view, f"Picture {image_id} is {change.status}")
 
 
 @bp.post(f"{ONE_PRODUCT}/review")

@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.enhancers.contract import ADJUSTMENTS
+from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.export import Selection
 from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
@@ -318,12 +319,25 @@ class ProductQuery(StrictModel):
     rounds: Literal["current", "all"] = "current"
 
 
-class ImageDecisionIn(StrictModel):
-    """One decision; `pending` undoes it."""
+AltText = Annotated[Words, Field(max_length=LONGEST_ALT_TEXT)]
 
-    status: ImageStatus
+
+class ImageChangeIn(StrictModel):
+    """Either a decision (`pending` undoes it) or an alternative text (null: from what is known)."""
+
+    status: ImageStatus | None = None
     reason: Reason | None = None
     note: Words | None = None
+    alt_text: AltText | None = None
+
+    @model_validator(mode="after")
+    def _is_one_change(self) -> Self:
+        given = self.model_fields_set
+        if ("alt_text" in given) == bool(given - {"alt_text"}):
+            raise PydanticCustomError("required", "takes a status or an alt_text, one at a time")
+        if "alt_text" not in given and self.status is None:
+            raise PydanticCustomError("required", "a decision has a status")
+        return self
 
 
 class ReviewIn(StrictModel):

@@ -1,0 +1,120 @@
+"""Alternative texts of pictures: what a reviewer wrote, else what is known without inventing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import Correction, Product, ProductImage, Round
+from packshot.database.types import now
+from packshot.enhancers.contract import NOT_ANALYSED
+from packshot.errors import NotFound
+
+#: Characters; screen readers pause or stop after about as many.
+LONGEST: Final = 125
+#: Colours named at most; an analysis may list every shade.
+COLOURS: Final = 3
+#: What a model answers where it can't tell.
+NOTHING_SEEN: Final = frozenset({NOT_ANALYSED, "unknown", "none", "n/a", "unclear", "not visible"})
+Analyses = Mapping[tuple[int, int], Mapping[str, Any] | None]
+
+
+def alt_text(
+    product: Product, image: ProductImage, analysis: Mapping[str, Any] | None = None
+) -> str:
+    """The text for those who don't see the picture, at most 125 characters, never empty.
+
+    Without a reviewer's own text: the seller's name and what Gemini read off the photo, else
+    category and SKU; then the view.
+    """
+    if image.alt_text:
+        return image.alt_text
+    view = _view_in_words(product.view)
+    room = LONGEST - len(view)
+    known = _joined([*_facts(product, analysis or {})], room)
+    return (known or _joined([_of_category(product)], room)) + view
+
+
+def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:
+    seen = _seen(analysis.get("product"))
+    if product.name:
+        yield product.name
+    elif not seen:
+        yield _of_category(product)
+    yield seen
+    colours = [_seen(colour) for colour in analysis.get("colours") or ()]
+    yield " and ".join(list(filter(None, colours))[:COLOURS])
+    yield _seen(analysis.get("material"))
+
+
+def _of_category(product: Product) -> str:
+    return f"{product.category} {product.sku or ''}"
+
+
+def _seen(value: object) -> str:
+    known = isinstance(value, str) and value.strip(" .").casefold() not in NOTHING_SEEN
+    return str(value) if known else ""
+
+
+def _view_in_words(view: str | None) -> str:
+    words = _one_line(view or "")
+    if not words or words.casefold() == "main":
+        return ""
+    if words.isdigit():
+        return f", view {words}"
+    return f", {words}" if "view" in words.casefold() else f", {words} view"
+
+
+def _joined(facts: Sequence[str], room: int) -> str:
+    """The facts that fit, the first one cut at a word; none is repeated."""
+    text = ""
+    for fact in filter(None, map(_one_line, facts)):
+        if not text:
+            text = _cut(fact, room)
+        elif fact.casefold() not in text.casefold() and len(f"{text}, {fact}") <= room:
+            text = f"{text}, {fact}"
+    return text
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(printable.split()).rstrip(".")
+
+
+def _cut(text: str, room: int) -> str:
+    if len(text) <= room:
+        return text
+    return text[: room + 1].rpartition(" ")[0].rstrip(" ,;:-") or text[:room]
+
+
+def analyses_of(session: Session, products: Sequence[int]) -> Analyses:
+    """What was read off the photos of the products' current rounds, by product and round."""
+    rows = session.execute(
+        select(Round.product_id, Round.number, Round.analysis)
+        .join(Product, Product.id == Round.product_id)
+        .where(Round.product_id.in_(products), Round.number == Product.round)
+    )
+    return {(product_id, number): analysis for product_id, number, analysis in rows}
+
+
+def find_image(session: Session, image_id: int) -> ProductImage:
+    """Raises NotFound."""
+    image = session.get(ProductImage, image_id)
+    if image is None:
+        raise NotFound(f"there is no picture {image_id}")
+    return image
+
+
+def write_alt_text(
+    session: Session, product: Product, image: ProductImage, who: str, text: str | None
+) -> None:
+    """Keep a reviewer's text, with a line of the audit; None goes back to what is known."""
+    if image.alt_text == text:
+        return
+    changes = {f"alt_text of picture {image.id}": [image.alt_text, text]}
+    session.add(Correction(product_id=product.id, who=who, changes=changes))
+    image.alt_text, image.updated_at = text, now()
+    product.touch()

@@ -1,0 +1,125 @@
+"""Alternative texts: from what is known, or as a reviewer wrote them, wherever pictures go."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.database.models import Product, ProductImage, Round
+from packshot.enhancers.contract import NOT_ANALYSED
+from packshot.products.alt_text import LONGEST, alt_text
+
+MUG = {"product": "Ceramic mug", "colours": ["blue", "white"], "material": "ceramic"}
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def words(analysis: dict[str, Any] | None = None, **fields: Any) -> str:
+    return alt_text(Product(**{"category": "Mugs"} | fields), ProductImage(), analysis)
+
+
+def test_an_analysed_picture_says_what_is_to_be_seen() -> None:
+    assert words(MUG, sku="M-1", view="back") == "Ceramic mug, blue and white, back view"
+    assert words(MUG, name="Sunrise") == "Sunrise, Ceramic mug, blue and white"
+
+
+def test_without_an_analysis_it_says_name_or_sku_and_view() -> None:
+    local = {"product": NOT_ANALYSED, "colours": [], "material": NOT_ANALYSED}
+    assert words(local, name="Sunrise", sku="M-1", view="front") == "Sunrise, front view"
+    assert words(local, sku="M-1", view="2") == "Mugs M-1, view 2"
+    assert words(None, view="main") == "Mugs"
+
+
+def test_what_a_model_could_not_tell_is_left_out() -> None:
+    assert words({"product": "Mug", "colours": ["Unknown"], "material": "unclear."}) == "Mug"
+
+
+texts = st.text(max_size=300)
+
+
+@given(texts, st.none() | texts, st.none() | st.text(max_size=40), st.lists(texts, max_size=5))
+def test_it_is_one_line_of_at_most_125_characters(
+    product: str, name: str | None, view: str | None, colours: list[str]
+) -> None:
+    made = words({"product": product, "colours": colours, "material": ""}, name=name, view=view)
+    assert 0 < len(made) <= LONGEST
+    assert made.isprintable()
+
+
+def test_a_reviewers_text_is_everywhere_and_in_the_history(shop: Shop) -> None:
+    product_id, [image] = shop.reviewable(variants=1)
+    with shop.services.database.write() as session:
+        session.execute(update(Round).values(analysis=MUG))
+        session.execute(update(Product).values(sku="M-1"))
+    change = f"/api/product-images/{image}"
+    of_product = shop.ask("GET", f"/api/products/{product_id}").get_json()["data"]["product"]
+    assert of_product["images"][0]["alt_text"] == "Ceramic mug, blue and white"
+    text = "A blue mug with a white rim"
+    answer = shop.ask(
+        "PATCH",
+        change,
+        json={"alt_text": text},
+        headers={"If-Match": f'"{of_product["version"]}"'},
+    )
+    [shown] = answer.get_json()["data"]["product"]["images"]
+    assert (shown["alt_text"], shown["status"]) == (text, "pending")
+    history = shop.ask("GET", f"/api/products/{product_id}/history").get_json()["data"]
+    [line] = history["corrections"]
+    assert line["changes"] == {f"alt_text of picture {image}": [None, text]}
+
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    [row] = csv.DictReader(io.StringIO(shop.ask("GET", "/api/export").text))
+    [line] = shop.ask("GET", "/api/export?format=jsonl").text.splitlines()
+    archive = shop.ask("GET", "/api/export?format=zip").get_data()
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        [entry] = json.loads(opened.read("manifest.json"))["pictures"]
+    assert row["alt_text"] == json.loads(line)["alt_text"] == entry["alt_text"] == text
+
+    answer = shop.ask("PATCH", change, json={"alt_text": None})
+    [shown] = answer.get_json()["data"]["product"]["images"]
+    assert (shown["alt_text"], shown["status"]) == ("Ceramic mug, blue and white", "approved")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"alt_text": "x" * 126},
+        {"alt_text": "two", "status": "approved"},
+        {"reason": "edges"},
+        {"status": None},
+        {"alt_text": 5},
+    ],
+)
+def test_a_change_is_a_decision_or_a_text(shop: Shop, change: dict[str, Any]) -> None:
+    _, [image] = shop.reviewable(variants=1)
+    answer = shop.ask("PATCH", f"/api/product-images/{image}", json=change)
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_stale_text_is_refused(shop: Shop) -> None:
+    _, [image] = shop.reviewable(variants=1)
+    answer = shop.ask(
+        "PATCH",
+        f"/api/product-images/{image}",
+        json={"alt_text": "A mug"},
+        headers={"If-Match": '"1"'},
+    )
+    assert answer.status_code == 412
+    assert shop.ask("PATCH", "/api/product-images/999", json={"alt_text": "x"}).status_code == 404
