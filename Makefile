@@ -17,7 +17,7 @@ SCRATCH := $(shell [ "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)"
 
 .PHONY: help demo model run test test-extra check check-desk format lock chromium bench soak clean audit
 help:
-	@echo "make demo            pictures from the sample photos (PHOTOS=folder for your own, ONCE=1 to exit when done)"
+	@echo "make demo            pictures from the sample photos (PHOTOS=folder, ONCE=1 to exit when done, FRESH=1 to begin again)"
 	@echo "make test            install what the tests need and run them: five minutes"
 	@echo "make test-extra      the twins on PostgreSQL and the rarer cases; CI runs both"
 	@echo "make run             the application on http://127.0.0.1:5000"
@@ -47,7 +47,7 @@ model: $(APP)
 	@$(BIN)/packshot cutout-model || echo "== Going on without the cut-out network"
 
 demo: $(APP) model
-	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once)
+	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once) $(if $(FRESH),--fresh)
 
 run: $(APP) model
 	@$(BIN)/python run.py

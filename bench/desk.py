@@ -26,7 +26,7 @@ from packshot.database.engine import bring_to_head
 
 PRODUCTS = 300
 PACED = 100
-KEYS = ("a", "a", "a", "r", "a", "2", "a", "x a", "a", "4")
+KEYS = ("a", "a", "a", "r Enter", "a", "r 2", "a", "x a", "a", "r 4")
 PERSON_MS = 300
 SIDE = 1600  # as large as the desk's previews get
 AIM_MS = 50

@@ -1526,3 +1526,17 @@ def test_no_page_needs_inline_code(shop: DeskShop) -> None:
             policy = answer.headers["Content-Security-Policy"]
         assert "require-trusted-types-for 'script'" in policy and "'unsafe" not in policy
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
+
+
+def test_an_address_that_is_not_there_is_a_page_or_a_problem(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    page = open_desk(f"{shop.url}/nothing").page
+    expect(page.get_by_text("There is no page with this address.")).to_be_visible()
+    page.get_by_role("link", name="To the desk").click()
+    expect(page).to_have_url(f"{shop.url}/")
+    for path in ("/nothing", "/api/nothing"):
+        answer = page.request.get(shop.url + path, headers={"Accept": "*/*"})
+        assert (answer.status, answer.json()["type"]) == (404, "/problems/not_found")
+    answer = page.request.get(f"{shop.url}/api/nothing", headers={"Accept": "text/html"})
+    assert answer.json()["type"] == "/problems/not_found"

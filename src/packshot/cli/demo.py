@@ -48,18 +48,28 @@ KEPT = frozenset(
     help="A folder of your own photos, instead of the samples.",
 )
 @click.option("--once", is_flag=True, help="Leave when all is done; 1 when a product failed.")
-def demo(photos: Path | None, once: bool) -> None:
+@click.option("--fresh", is_flag=True, help="Begin again: forget what an earlier demo made.")
+def demo(photos: Path | None, once: bool, fresh: bool) -> None:
     """Start Packshot on its embedded defaults and run photos through it."""
     console = Console()
     rows = demo_rows(photos)
+    if fresh:
+        shutil.rmtree(HOME, ignore_errors=True)
     console.print(f"Starting Packshot in {HOME} (SQLite, a local folder, no key) ...")
     for number in (signal.SIGTERM, signal.SIGHUP):  # closing the terminal stops the server too
         signal.signal(number, signal.default_int_handler)
     try:
         with server() as url:
-            all_well = run_through(Client(url), rows, console)
+            client = Client(url)
+            if photos is None and not once and (there := sum(client.stats()["products"].values())):
+                console.print(f"{counted(there, 'product')} of an earlier demo kept: --fresh or")
+                console.print("`make demo FRESH=1` begins again.")
+                all_well = True
+            else:
+                all_well = run_through(client, rows, console)
             if not once:
                 console.print(f"\nReview them at the desk: [bold]{url}/[/]")
+                console.print(f"The same data without the demo: {same_data()}")
                 with suppress(KeyboardInterrupt):
                     console.print("Ctrl-C stops the server.")
                     signal.pause()
@@ -95,9 +105,8 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Start a separate Packshot on its defaults, in a fresh folder; stop it at the end."""
-    shutil.rmtree(HOME, ignore_errors=True)
-    HOME.mkdir(parents=True)
+    """Start a separate Packshot on its defaults, in the demo's folder; stop it at the end."""
+    HOME.mkdir(parents=True, exist_ok=True)
     port = free_port(wanted_port())
     log = (HOME / "server.log").open("wb")
     process = subprocess.Popen(
@@ -130,6 +139,14 @@ def demo_environment(port: int) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
+
+
+def same_data() -> str:
+    """The command that serves what the demo made."""
+    return (
+        f"DATABASE_URL=sqlite:///{HOME}/packshot.db MEDIA_DIR={HOME}/media ENHANCER=local"
+        " python run.py"
+    )
 
 
 def wanted_port() -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from apiflask import APIBlueprint
 from flask import Response, jsonify, make_response, redirect, render_template, request, url_for
 from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
@@ -25,6 +26,7 @@ from packshot.web.api.schemas import MAX_ID, ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
+from packshot.web.requests.problems import answer_http_error
 
 #: Products that come with a page; the rest is asked for as they are needed.
 FIRST_PRODUCTS: Final = 50
@@ -230,6 +232,16 @@ def _missing(message: str) -> Response:
     page = _page("desk/missing.html", "missing", Filters(), {"message": message})
     page.status_code = 404
     return page
+
+
+@bp.app_errorhandler(404)
+def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
+    """An address that is not there: a page for a browser, a problem document for a program."""
+    programs = request.path.startswith(("/api/", "/media/", "/static/"))
+    kinds = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    if programs or request.method != "GET" or kinds != "text/html" or identify() is None:
+        return answer_http_error(error)
+    return _missing("there is no page with this address")
 
 
 # -- what pages hold -------------------------------------------------------------------------------

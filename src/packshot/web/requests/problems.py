@@ -75,7 +75,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(PackshotError, lambda error: _of_ours(error).response())
     app.register_error_handler(InvalidRequest, lambda error: _of_values(error).response())
     app.register_error_handler(Refused, lambda error: _of_refusal(error).response())
-    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, lambda error: _of_surprise(error).response())
 
 
@@ -132,7 +132,7 @@ def _of_refusal(error: Refused) -> Problem:
     return Problem(status, error.code, error.detail, headers=error.headers)
 
 
-def _of_http(error: HTTPException) -> Response | HTTPException:
+def answer_http_error(error: HTTPException) -> Response | HTTPException:
     """Errors of Flask and Werkzeug. Their sentences are not sent: they may contain the input."""
     status = error.code or 500
     if status < 400:
