@@ -118,6 +118,8 @@ def filled_in(shop: Shop, path: str) -> str:
     product_id, [image_id, *_] = shop.reviewable(submitted_by="seller")
     if path.endswith("/cancel"):
         becomes(shop, [product_id], "pending")
+    if "{sku}" in path:
+        shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="seller")
     [image, *_] = shop.services.catalog.product(product_id).images
     return path.format(
         product_id=product_id,
@@ -126,6 +128,7 @@ def filled_in(shop: Shop, path: str) -> str:
         name="swagger-ui.css",
         code="stale",
         filename="docs.js",
+        sku="A-1",
     )
 
 

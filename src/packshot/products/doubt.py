@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select
 
 from packshot.database.models import Product, ProductImage
 
@@ -22,6 +20,11 @@ def has_doubt() -> ColumnElement[bool]:
     return exists().where(_doubtful())
 
 
-def count_doubtful() -> ScalarSelect[Any]:
-    """How many pictures of the product are doubtful."""
-    return select(func.count()).where(_doubtful()).correlate(Product).scalar_subquery()
+def count_doubtful() -> Subquery:
+    """The products that have doubtful pictures (`product_id`), and how many (`pictures`).
+
+    Read once for all products: asked of each product, it costs five times as much.
+    """
+    pictures = func.count().label("pictures")
+    rows = select(ProductImage.product_id, pictures).join(Product, _doubtful())
+    return rows.group_by(ProductImage.product_id).subquery()

@@ -12,10 +12,8 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    case,
     exists,
     func,
-    literal,
     or_,
     select,
     tuple_,
@@ -132,11 +130,11 @@ def _count_enhancers(session: Session, chosen: Filter) -> Sequence[Row[str, int]
 
 
 def _count_doubts(session: Session, chosen: Filter) -> dict[str, int]:
-    counts = replace(chosen, doubt=None).narrow(
-        select(func.count(case((has_doubt(), 1))), func.count()).select_from(Product)
-    )
-    doubtful, all_of_them = session.execute(counts).one()
-    return {"yes": doubtful, "no": all_of_them - doubtful}
+    counts, doubtful = replace(chosen, doubt=None), count_doubtful()
+    all_of_them = counts.narrow(select(func.count()).select_from(Product))
+    with_doubt = all_of_them.join(doubtful, doubtful.c.product_id == Product.id)
+    yes, all_counted = session.scalar(with_doubt) or 0, session.scalar(all_of_them) or 0
+    return {"yes": yes, "no": all_counted - yes}
 
 
 def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:
@@ -170,11 +168,13 @@ def _in_order(
     session: Session, chosen: Filter, order: Order, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
     """Most doubtful pictures first, or by SKU with those without one last; then oldest first."""
-    doubt = order == "doubt"
-    key: ColumnElement[Any] = (
-        literal(0) - count_doubtful() if doubt else func.coalesce(Product.sku, LAST)
-    )
+    doubt, doubtful = order == "doubt", count_doubtful()
+    key: ColumnElement[Any] = func.coalesce(Product.sku, LAST)
+    if doubt:
+        key = func.coalesce(-doubtful.c.pictures, 0)
     query = chosen.narrow(select(Product, key.label("place")))
+    if doubt:
+        query = query.outerjoin(doubtful, doubtful.c.product_id == Product.id)
     query = query.order_by(key, Product.id).limit(limit + 1)
     if cursor is not None:
         term, product_id = _read_cursor(cursor)
