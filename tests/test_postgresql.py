@@ -291,6 +291,7 @@ def test_parameters_of_other_programs_are_understood(
         "postgresql://shop:hush@[::1/shop",
         "sqlite://hush.db",
         "sqlite:///file:hush.db",
+        "sqlite:///shop.db?mode=hush",
     ],
 )
 def test_an_address_with_no_or_two_meanings_is_one_sentence(url: str) -> None:

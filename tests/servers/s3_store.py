@@ -28,6 +28,7 @@ class Dialect:
     delete_together: Refusal | None = None
     list_v2: Refusal | Literal["as version 1"] | None = None
     writes: Refusal | None = None
+    head_bucket: int | None = None  # a HEAD has no body to name a code in
 
 
 class S3Store:
@@ -85,6 +86,8 @@ class S3Store:
                     return 204, b"", {}
                 case "GET" if not key:
                     return self._list(query)
+                case "HEAD" if not key and self.dialect.head_bucket:
+                    return self.dialect.head_bucket, b"", {}
                 case _:
                     return self._get(key)
 

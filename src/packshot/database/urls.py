@@ -98,7 +98,10 @@ def _sqlite(rest: str) -> URL:
         )
     if rest.startswith("/file:"):
         raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
-    return make_url(f"sqlite://{rest}")
+    url = make_url(f"sqlite://{rest}")
+    if url.query:
+        raise SettingsError("DATABASE_URL: an address of SQLite takes no parameters after a ?")
+    return url
 
 
 def _postgresql(rest: str) -> DatabaseUrl:

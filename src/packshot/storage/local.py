@@ -30,6 +30,7 @@ class LocalStorage:
         self._root = Path(media_dir)
         self._public = public_media_url.rstrip("/") if public_media_url else None
         self._incoming = self._root / ".incoming"  # no key begins with a dot
+        self._has_links = True
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """The content type isn't kept: `/media` tells it from the bytes."""
@@ -50,10 +51,25 @@ class LocalStorage:
             _make_folder(target.parent)
             temporary = self._write_temporary(data)
             try:
-                return _link(temporary, target)
+                return self._name_new(temporary, target)
             finally:
                 temporary.unlink(missing_ok=True)
                 _sync_folder(target.parent)
+
+    def _name_new(self, temporary: Path, target: Path) -> bool:
+        """Give a file its name unless the name is taken, in one step of the file system."""
+        try:
+            target.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            self._has_links = False
+            if target.exists():
+                return False
+            temporary.replace(target)
+        return True
 
     def _write_temporary(self, data: bytes) -> Path:
         _make_folder(self._incoming)
@@ -113,7 +129,12 @@ class LocalStorage:
         return None
 
     def notes(self) -> Sequence[str]:
-        return ()
+        if self._has_links:
+            return ()
+        return (
+            f"the file system of MEDIA_DIR={self._root} has no hard links: two workers that store"
+            " the same picture in the same moment could overwrite each other's",
+        )
 
     def _sweep(self, before: float) -> None:
         for path in self._incoming.iterdir():
@@ -159,21 +180,6 @@ class LocalStorage:
             ) from error
         except OSError as error:
             raise Unavailable(_disk_trouble(self._root, error)) from error
-
-
-def _link(temporary: Path, target: Path) -> bool:
-    """Give a file its name unless the name is taken, in one step of the file system."""
-    try:
-        target.hardlink_to(temporary)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LINKS:
-            raise
-        if target.exists():
-            return False
-        temporary.replace(target)
-    return True
 
 
 def _disk_trouble(root: Path, error: OSError) -> str:

@@ -25,7 +25,7 @@ from packshot.aws import (
 from packshot.errors import Unavailable
 from packshot.storage.contract import Chunks, checked, key_below, key_or_none
 from packshot.storage.s3_addresses import parse_s3_url
-from packshot.storage.s3_dialect import Ways
+from packshot.storage.s3_dialect import Ways, is_refusal
 from packshot.storage.s3_reading import S3Reader, content_md5, endpoint_of, is_amazon, s3_client
 
 if TYPE_CHECKING:
@@ -263,8 +263,10 @@ class S3Storage:
         with self._s3.asking("s3:ListBucket") as s3:
             try:
                 return s3.head_bucket(Bucket=self._bucket)
-            except ClientError:  # a HEAD can't say why: a GET does
+            except ClientError as error:  # a HEAD can't say why: a GET does
                 self._lists.ask(lambda ask: ask(s3, self._bucket, "", "", None))
+                if is_refusal(error):
+                    return {}  # it knows no HEAD of a bucket, and works
                 raise
 
     def notes(self) -> Sequence[str]:
