@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -1164,30 +1165,80 @@ def test_what_is_doubtful_is_filtered_and_comes_first(shop: DeskShop, open_desk:
     assert page.locator(".tile-link").first.get_attribute("href") == f"/products/{sure[1]}"
 
 
+def choose(page: Page, *files: Path) -> None:
+    page.get_by_label("Photos, a ZIP or a spreadsheet").set_input_files(list(files))
+
+
 def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) -> None:
-    photos = [tmp_path / "cup.jpg", tmp_path / "jar.jpg"]
+    """A spreadsheet, its photos, and what the page says of them before anything is sent."""
+    photos = [tmp_path / name for name in ("JAR-1_front.jpg", "JAR-1_back.jpg", "other.jpg")]
     for seed, path in enumerate(photos):
         path.write_bytes(photo_bytes(seed))
     listed = tmp_path / "products.csv"
-    listed.write_text("category,raw_image,mrp,price,gst\nFood,jar.jpg,20,15.50,5\n")
-    desk = open_desk(f"{shop.url}/upload")
-    page = desk.page
+    listed.write_text("Item code;Type;cost\nJAR-1;Food;1,299\nJAR-2;Food;9\n")
+    page = open_desk(f"{shop.url}/upload").page
     with shop.working():
-        page.get_by_label("Photos or a CSV").set_input_files([*photos, listed])
-        expect(page.locator("tbody tr")).to_have_count(2)
-        page.get_by_role("button", name="Make pictures").click()
-        expect(page.locator(".toast")).to_contain_text("can't be created yet")
-        page.get_by_role("button", name="Dismiss").click()
-        for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
-            page.locator(".defaults").get_by_label(name, exact=True).fill(value)
-        page.get_by_role("button", name="Make pictures").click()
+        choose(page, *photos, listed)
+        facts = page.locator(".import-facts")
+        expect(facts).to_contain_text("2 photos matched")
+        expect(page.locator(".import-list")).to_contain_text(
+            ["no photo was given for JAR-2", "fits no SKU"]
+        )
+        assert shop.services.catalog.products().products == []
+        page.get_by_text("Columns and numbers").click()
+        page.get_by_label("cost is").select_option("price")
+        expect(page.locator(".import-list").first).to_contain_text("Columns and numbers")
+        page.get_by_label("Numbers of cost are written").select_option("point")
+        expect(page.locator(".import-row")).to_contain_text(["JAR-1 · front", "JAR-1 · back"])
+        expect(page.locator(".import-row").first).to_contain_text("1,299")
+        page.get_by_role("button", name="Make pictures of 2 products").click()
         expect(page.locator(".making-words")).to_contain_text("Done: 6 pictures", timeout=30_000)
         expect(page.locator(".slot img")).to_have_count(8)
         page.get_by_role("link", name="Review them").click()
         expect(left(page)).to_have_text("2 left")
     products = shop.services.catalog.products().products
-    found = {(product.category, str(product.price)) for product in products}
-    assert found == {("Food", "15.50"), ("Kitchen", "9.00")}
+    found = {(product.sku, product.view, str(product.price)) for product in products}
+    assert found == {("JAR-1", "front", "1299.00"), ("JAR-1", "back", "1299.00")}
+
+
+def test_a_zip_of_photos_without_a_spreadsheet(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    packed = tmp_path / "photos.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Bücher-1_2.jpg", photo_bytes(1))
+        archive.writestr("notes.txt", "none")
+    page = open_desk(f"{shop.url}/upload", viewport=PHONE).page
+    choose(page, packed)
+    expect(page.locator(".import-row")).to_contain_text("Bücher-1 · 2")
+    expect(page.locator(".import-list")).to_contain_text("notes.txt")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".defaults").get_by_label("Category").fill("Books")
+    page.get_by_role("button", name="Make pictures of 1 product").click()
+    expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
+    [product] = shop.services.catalog.products().products
+    assert (product.sku, product.view, product.category) == ("Bücher-1", "2", "Books")
+
+
+@pytest.mark.extra
+def test_a_thousand_files_and_two_thousand_rows_stay_usable(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    listed = tmp_path / "products.csv"
+    rows = [f"S-{n},Mugs,{n}.00\n" for n in range(2_000)]
+    listed.write_text("sku,category,price\n" + "".join(rows))
+    for n in range(1_000):
+        (tmp_path / f"S-{n}.jpg").write_bytes(b"\xff\xd8\xff")
+    page = open_desk(f"{shop.url}/upload").page
+    began = time.monotonic()
+    choose(page, listed, *tmp_path.glob("*.jpg"))
+    facts = page.locator(".import-facts")
+    expect(facts).to_contain_text("1,000 photos matched", timeout=30_000)
+    expect(facts).to_contain_text("1,000 missing")
+    print(f"planned in {time.monotonic() - began:.1f} s")
+    assert page.locator(".import-row").count() == 50
+    page.locator(".import-rows + button").click()
+    expect(page.locator(".import-row")).to_have_count(550)
 
 
 @pytest.mark.extra
@@ -1208,12 +1259,11 @@ def test_an_upload_waits_for_its_turn_at_a_busy_server(
 
     page = open_desk(f"{shop.url}/upload").page
     page.route("**/api/uploads", not_yet)
-    page.get_by_label("Photos or a CSV").set_input_files([photo])
-    for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
-        page.locator(".defaults").get_by_label(name, exact=True).fill(value)
+    choose(page, photo)
     page.get_by_role("button", name="Make pictures").click()
-    expect(page.locator(".row-status")).to_contain_text("Waiting for its turn")
-    expect(page.locator(".making-words")).to_be_visible(timeout=20_000)
+    words = page.locator(".making-words")
+    expect(words).to_contain_text("Waiting for its turn")
+    expect(words).to_contain_text("pictures made", timeout=20_000)
     assert next(answers, None) is None
     assert len(shop.services.catalog.products().products) == 1
 
@@ -1234,17 +1284,17 @@ def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk:
 
 
 @pytest.mark.extra
-def test_an_upload_that_is_no_picture_says_so_at_its_line(
+def test_a_photo_that_is_no_picture_is_named_and_nothing_is_created(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture at all")
     page = open_desk(f"{shop.url}/upload").page
-    page.get_by_label("Photos or a CSV").set_input_files([bad])
-    for name, value in {"Category": "Kitchen", "MRP": "10", "Price": "9"}.items():
-        page.locator(".defaults").get_by_label(name, exact=True).fill(value)
+    choose(page, bad)
     page.get_by_role("button", name="Make pictures").click()
-    expect(page.locator("tr[data-bad] .row-status")).to_contain_text("picture", timeout=20_000)
+    refused = page.locator(".import-refused")
+    expect(refused).to_contain_text("bad.jpg", timeout=20_000)
+    expect(refused).to_contain_text("not a JPEG")
     assert shop.services.catalog.products().products == []
 
 

@@ -21,6 +21,7 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
+from packshot.spreadsheets import ENDINGS, FIELDS
 from packshot.web.api.answer_models import present
 from packshot.web.api.schemas import MAX_ID, ListQuery
 from packshot.web.requests.auth import identify
@@ -209,8 +210,9 @@ def _views_of(sku: str) -> list[dict[str, Any]]:
 @bp.get("/upload")
 @needs("submit")
 def upload() -> Response:
-    """Photos or a CSV in; pictures as they are made."""
-    return _page("desk/upload.html", "upload", Filters.read(), {})
+    """Photos and spreadsheets in, what they become before it happens, and how far it is."""
+    data = {"fields": FIELDS, "endings": ENDINGS}
+    return _page("desk/upload.html", "upload", Filters.read(), data)
 
 
 @bp.get("/sign-in")

@@ -1,0 +1,59 @@
+// What was chosen so far: photos by their paths, one spreadsheet, and what can't be used.
+
+import { bytes } from "../words.js";
+import { entriesOf } from "./zip.js";
+
+const SHEET = /\.(csv|tsv|tab|xlsx|xlsm|xls|xlsb|ods|numbers)$/i;
+const ZIP = /\.zip$/i;
+const MAX_BYTES = 20_000_000;
+
+export class Chosen {
+  sheet = null;
+  photos = new Map();
+  refused = [];
+
+  get isEmpty() {
+    return !this.sheet && !this.photos.size && !this.refused.length;
+  }
+
+  /** Take `[{path, file}]`: spreadsheets, ZIPs, and all else as photos, whose names the server judges. */
+  async add(given) {
+    for (const { path, file } of given) {
+      if (ZIP.test(path)) await this.#addZip(file);
+      else if (SHEET.test(path)) this.#addSheet(file);
+      else this.#addPhoto({ path, size: file.size, file, read: async () => file });
+    }
+  }
+
+  clear() {
+    this.sheet = null;
+    this.photos.clear();
+    this.refused = [];
+  }
+
+  #addSheet(file) {
+    if (this.sheet && this.sheet.name !== file.name)
+      this.#refuse(this.sheet.name, `is replaced by ${file.name}: one spreadsheet at a time`);
+    this.sheet = file;
+  }
+
+  async #addZip(file) {
+    try {
+      for (const entry of await entriesOf(file)) this.#addPhoto(entry);
+    } catch (error) {
+      this.#refuse(file.name, error.message);
+    }
+  }
+
+  #addPhoto(photo) {
+    const known = this.photos.get(photo.path);
+    if (known && known.size !== photo.size)
+      this.#refuse(photo.path, "another file with this name was chosen before");
+    else if (photo.size > MAX_BYTES) this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most 20 MB`);
+    else if (!known) this.photos.set(photo.path, photo);
+  }
+
+  #refuse(file, why) {
+    this.refused.push({ file, why });
+  }
+}

@@ -1,0 +1,54 @@
+// The place where files are dropped or chosen.
+
+import { button, h, icon } from "../dom.js";
+import { dropped, picked } from "./files.js";
+
+/** An element that calls `take([{path, file}])`; the whole page takes drops while `ready()`. */
+export function dropZone(endings, take, ready) {
+  const accept = ["image/*", ".zip", ".csv", ".tsv", ".xlsx", ...endings].join(",");
+  const files = chooser({ accept, "aria-label": "Photos, a ZIP or a spreadsheet" }, take);
+  const folder = chooser({ webkitdirectory: true, "aria-label": "A folder of photos" }, take);
+  const zone = h(
+    "div",
+    { class: "drop" },
+    icon("upload"),
+    h("p", { class: "drop-words" }, h("strong", {}, "Drop photos, folders, a ZIP or a spreadsheet here")),
+    h(
+      "p",
+      { class: "form-actions" },
+      button("Choose files", { kind: "primary", onclick: () => files.click() }),
+      button("Choose a folder", { onclick: () => folder.click() }),
+    ),
+    h(
+      "p",
+      { class: "hint drop-more" },
+      "A spreadsheet as your shop exports it: you see how it is read before anything is sent.",
+    ),
+    files,
+    folder,
+  );
+  listen(zone, take, ready);
+  return zone;
+}
+
+function chooser(props, take) {
+  const input = h("input", { type: "file", multiple: true, class: "unseen", tabIndex: -1, ...props });
+  input.addEventListener("change", () => {
+    take(picked(input));
+    input.value = "";
+  });
+  return input;
+}
+
+function listen(zone, take, ready) {
+  for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());
+  addEventListener("dragover", () => zone.toggleAttribute("data-over", true));
+  addEventListener(
+    "dragleave",
+    (event) => event.relatedTarget === null && zone.toggleAttribute("data-over", false),
+  );
+  addEventListener("drop", async (event) => {
+    zone.toggleAttribute("data-over", false);
+    if (ready() && event.dataTransfer) take(await dropped(event.dataTransfer));
+  });
+}

@@ -1,0 +1,99 @@
+// How the spreadsheet's columns and numbers are read, and by which pattern photos' names: to be changed.
+
+import { h } from "../dom.js";
+
+const FIELD_WORDS = {
+  sku: "SKU",
+  name: "Name",
+  view: "View",
+  category: "Category",
+  raw_image: "Picture (address or file)",
+  filename: "File name",
+  mrp: "MRP",
+  price: "Price",
+  discount: "Discount",
+  gst: "GST %",
+  attribute: "Keep as an attribute",
+  left_out: "Leave out",
+};
+const SIGN_WORDS = { "": "Choose", point: "1,299.00", comma: "1.299,00" };
+
+/** The mapping step of a spreadsheet. `change()` is called after a choice was written into `choices`. */
+export function mappingForm(plan, choices, fields, change) {
+  if (!plan.columns.length) return null;
+  return h(
+    "details",
+    { class: "import-list mapping", open: wasChanged(choices) || isOpen(plan) },
+    h("summary", {}, h("span", {}, "Columns and numbers"), h("span", { class: "hint" }, plan.form)),
+    h(
+      "ul",
+      {},
+      plan.columns.map((column) => columnLine(column, plan, choices, fields, change)),
+    ),
+  );
+}
+
+const isOpen = (plan) => Object.values(plan.conventions).some((one) => one.sign === null);
+const wasChanged = ({ mapping, conventions }) => Object.keys({ ...mapping, ...conventions }).length > 0;
+
+function columnLine(column, plan, choices, fields, change) {
+  const words = fields.map((field) => [field, FIELD_WORDS[field] ?? field]);
+  const field = chooser(`${column.name} is`, words, plan.mapping[column.name], (value) => {
+    choices.mapping[column.name] = value;
+    change();
+  });
+  return h(
+    "li",
+    { class: "column" },
+    h(
+      "p",
+      { class: "column-name" },
+      h("strong", {}, column.name),
+      h("span", { class: "hint" }, column.samples.join(" · ") || "empty"),
+    ),
+    field,
+    signChooser(column, plan.conventions[column.name], choices, change),
+  );
+}
+
+function signChooser(column, convention, choices, change) {
+  if (!convention) return null;
+  const signs = Object.entries(SIGN_WORDS).filter(([sign]) => sign || convention.sign === null);
+  const select = chooser(`Numbers of ${column.name} are written`, signs, convention.sign ?? "", (value) => {
+    choices.conventions[column.name] = value;
+    change();
+  });
+  select.title = convention.reason;
+  return select;
+}
+
+function chooser(label, options, value, chosen) {
+  const select = h(
+    "select",
+    { "aria-label": label, onchange: () => chosen(select.value) },
+    options.map(([name, words]) => h("option", { value: name, selected: name === value }, words)),
+  );
+  return select;
+}
+
+/** The pattern of photos' names, where no spreadsheet says the SKUs. */
+export function patternField(plan, choices, change) {
+  if (plan.photos.pattern === null) return null;
+  const input = h("input", {
+    type: "text",
+    name: "pattern",
+    value: choices.pattern || plan.photos.pattern,
+    autocomplete: "off",
+    onchange: () => {
+      choices.pattern = input.value.trim();
+      change();
+    },
+  });
+  return h(
+    "label",
+    { class: "field pattern" },
+    h("span", {}, "Photos are named"),
+    input,
+    h("span", { class: "hint" }, "{sku}, {view} and {any}; several patterns with | between them"),
+  );
+}

@@ -1,0 +1,250 @@
+// The upload page: files are chosen, the plan is shown and changed, everything is sent, progress follows.
+
+import { Away, foreseen, Problem } from "../api.js";
+import { announce, button, h, icon } from "../dom.js";
+import { toast } from "../toast.js";
+import { count, many } from "../words.js";
+import { Chosen } from "./chosen.js";
+import { dropZone } from "./drop.js";
+import { folded } from "./lists.js";
+import { mappingForm, patternField } from "./mapping.js";
+import { askPlan, makable, newChoices } from "./plan.js";
+import { preview } from "./preview.js";
+import { Progress } from "./progress.js";
+import { Sending } from "./sending.js";
+
+const DEFAULTS = [
+  ["category", "Category", "text"],
+  ["mrp", "MRP", "decimal"],
+  ["price", "Price", "decimal"],
+  ["gst", "GST %", "decimal"],
+];
+
+export class UploadPage {
+  #place;
+  #data;
+  #chosen = new Chosen();
+  #choices = newChoices();
+  #sending = new Sending();
+  #plan = null;
+  #refused = [];
+  #asked = 0;
+  #planning = null;
+  #busy = false;
+  #drop;
+  #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
+  #defaults = h("div", { class: "default-fields" });
+  #body = h("div", { class: "upload-form" });
+
+  constructor(place, data) {
+    this.#place = place;
+    this.#data = data;
+    this.#drop = dropZone(
+      data.endings,
+      (files) => this.#take(files),
+      () => !this.#busy,
+    );
+  }
+
+  start() {
+    this.#defaults.append(...DEFAULTS.map((field) => this.#defaultField(field)));
+    const legend = h("legend", {}, "Where none is given");
+    this.#form.append(h("fieldset", { class: "defaults" }, legend, this.#defaults), this.#body);
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    addEventListener("beforeunload", (event) => !this.#chosen.isEmpty && event.preventDefault());
+    this.#place.append(this.#drop, this.#form);
+  }
+
+  #defaultField([name, words, kind]) {
+    const input = h("input", {
+      type: "text",
+      name: `default-${name}`,
+      inputmode: kind,
+      value: this.#choices.defaults[name] ?? "",
+      placeholder: name === "category" ? "" : "optional",
+      autocomplete: "off",
+      onchange: () => {
+        this.#choices.defaults[name] = input.value.trim();
+        this.#replan();
+      },
+    });
+    return h("label", { class: "field" }, h("span", {}, words), input);
+  }
+
+  // -- what was chosen, and what it becomes --------------------------------------------------------------
+
+  async #take(files) {
+    const sheet = this.#chosen.sheet;
+    await this.#chosen.add(files);
+    if (this.#chosen.sheet !== sheet) Object.assign(this.#choices, { mapping: {}, conventions: {} });
+    await this.#replan();
+  }
+
+  /** Ask for the plan again. Sending waits for it: a field may change by the click that sends. */
+  #replan() {
+    this.#planning = this.#askAgain();
+    return this.#planning;
+  }
+
+  /** Of several answers only the newest counts. */
+  async #askAgain() {
+    if (this.#chosen.isEmpty) return;
+    const asked = ++this.#asked;
+    this.#form.hidden = false;
+    this.#drop.toggleAttribute("data-small", true);
+    this.#form.setAttribute("aria-busy", "true");
+    try {
+      const plan = await askPlan(this.#chosen, this.#choices);
+      if (asked === this.#asked) this.#draw(plan);
+    } catch (error) {
+      if (!foreseen(error)) throw error;
+      if (asked === this.#asked) this.#drawRefusal(error);
+    } finally {
+      if (asked === this.#asked) this.#form.removeAttribute("aria-busy");
+    }
+  }
+
+  #draw(plan) {
+    this.#plan = plan;
+    this.#refused = [];
+    const change = () => this.#replan();
+    this.#body.replaceChildren(
+      ...[
+        mappingForm(plan, this.#choices, this.#data.fields, change),
+        patternField(plan, this.#choices, change),
+        this.#actions(makable(plan)),
+        ...preview(plan, this.#chosen),
+      ].filter(Boolean),
+    );
+    announce(`${many(makable(plan).length, "product")} would be created`);
+  }
+
+  /** The spreadsheet or a choice can't be used: say why, and let it be changed. */
+  #drawRefusal(error) {
+    const again = button("Try again", { onclick: () => this.#replan() });
+    const words = h(
+      "p",
+      { class: "row-error", role: "alert" },
+      icon("warning"),
+      h("span", {}, error.message),
+    );
+    const undo = () => {
+      this.#choices = { ...newChoices(), defaults: this.#choices.defaults };
+      this.#replan();
+    };
+    const undoing = button("Undo my changes", { onclick: undo });
+    this.#body.replaceChildren(
+      words,
+      h("div", { class: "form-actions" }, again, undoing, this.#clearButton()),
+    );
+  }
+
+  #actions(rows) {
+    const left = rows.length - this.#refused.length;
+    const others = this.#refused.length ? "the other " : "";
+    const submit = h(
+      "button",
+      { type: "submit", class: "button primary", disabled: left === 0 },
+      icon("upload"),
+      h("span", {}, `Make pictures of ${others}${many(left, "product")}`),
+    );
+    return h("div", { class: "form-actions import-actions" }, this.#clearButton(), submit);
+  }
+
+  #clearButton() {
+    return button("Clear", { onclick: () => this.#clear() });
+  }
+
+  #clear() {
+    this.#asked += 1;
+    this.#chosen.clear();
+    this.#form.hidden = true;
+    this.#drop.toggleAttribute("data-small", false);
+  }
+
+  // -- sending -------------------------------------------------------------------------------------------
+
+  async #send() {
+    if (this.#busy || !this.#plan) return;
+    this.#busy = true;
+    this.#form.toggleAttribute("inert", true);
+    try {
+      await this.#planning;
+      await this.#sendRows();
+    } catch (error) {
+      if (!foreseen(error)) throw error;
+      const away = error instanceof Away || (error instanceof Problem && error.passing);
+      const words = away
+        ? "Packshot can't be reached. What was uploaded is kept: try again."
+        : `${error.message}.`;
+      toast(words, { kind: "bad", stay: true });
+      this.#body.querySelector(".import-sending")?.remove();
+    } finally {
+      this.#busy = false;
+      this.#form.toggleAttribute("inert", false);
+    }
+  }
+
+  /** Rows whose photo was refused in the first attempt are left out of the second. */
+  async #sendRows() {
+    const before = new Set(this.#refused.map((one) => one.row));
+    const rows = makable(this.#plan).filter((row) => !before.has(row.photo));
+    const refused = await this.#sending.uploadAll(rows, this.#chosen.photos, this.#uploadBar(rows));
+    if (refused.length) return this.#drawRefused(refused);
+    const made = await this.#sending.create(rows);
+    return this.#follow(made);
+  }
+
+  #uploadBar(rows) {
+    const total = rows.filter((row) => row.photo).length;
+    const bar = h("progress", { max: Math.max(1, total), value: 0, "aria-label": "Uploading" });
+    const words = h("p", { class: "making-words" });
+    this.#body.querySelector(".import-sending")?.remove();
+    this.#body.prepend(h("section", { class: "making import-sending" }, words, bar));
+    const parts = new Map();
+    return (row, said, part) => {
+      parts.set(row.photo, part);
+      const done = [...parts.values()].filter((each) => each === 1).length;
+      bar.value = [...parts.values()].reduce((sum, each) => sum + each, 0);
+      words.textContent = `${said}: ${count(done)} of ${many(total, "photo")}`;
+    };
+  }
+
+  #drawRefused(refused) {
+    this.#refused.push(...refused.map(({ row, why }) => ({ row: row.photo, why })));
+    this.#body.querySelector(".import-sending")?.remove();
+    this.#body.querySelector(".import-refused")?.remove();
+    const list = folded("Photos that can't be used", this.#refused, refusedLine, { open: true, kind: "bad" });
+    list.classList.add("import-refused");
+    this.#body.querySelector(".import-actions").replaceWith(this.#actions(makable(this.#plan)));
+    this.#body.prepend(list);
+    const many_ = many(this.#refused.length, "photo");
+    toast(`${many_} can't be used; nothing was created yet. Go on without, or choose others.`, {
+      kind: "bad",
+    });
+  }
+
+  #follow({ created, refused }) {
+    const notes = [
+      folded(
+        "Refused",
+        refused,
+        ({ row, why }) => refusedLine({ row: row.photo ?? row.fields.raw_image, why }),
+        { open: true, kind: "bad" },
+      ),
+    ].filter(Boolean);
+    this.#chosen.clear();
+    announce(`${many(created.length, "product")} created. Their pictures are being made.`);
+    if (created.length) {
+      const batches = [...new Set(created.map((product) => product.batch_id))];
+      new Progress(batches).start(this.#place, created, notes);
+    } else {
+      this.#place.replaceChildren(...notes, h("a", { class: "button", href: "/upload" }, "Upload more"));
+    }
+  }
+}
+
+const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

@@ -1,0 +1,45 @@
+// What the server says that the chosen files will become. Nothing is created by asking.
+
+import { call } from "../api.js";
+
+const TIMEOUT_MS = 90_000;
+const LISTS = { rows: [], problems: [] };
+
+/** The user's choices; empty ones leave it to the server. */
+export const newChoices = () => ({
+  mapping: {},
+  conventions: {},
+  defaults: { category: "Products" },
+  pattern: "",
+});
+
+/** `data` of `POST /api/imports`: of the photos only the names are sent. Throws Away, Problem. */
+export async function askPlan(chosen, choices) {
+  if (!chosen.sheet && !chosen.photos.size) return { ...LISTS, photos: noPhotos(), columns: [] };
+  const body = new FormData();
+  if (chosen.sheet) body.append("spreadsheet", chosen.sheet);
+  if (chosen.photos.size) body.append("photos", JSON.stringify([...chosen.photos.keys()]));
+  for (const name of ["mapping", "conventions", "defaults"]) {
+    const given = Object.entries(choices[name]).filter(([, value]) => value);
+    body.append(name, JSON.stringify(Object.fromEntries(given)));
+  }
+  if (choices.pattern && !chosen.sheet) body.append("pattern", choices.pattern);
+  return (await call("POST", "/api/imports", { body, timeout: TIMEOUT_MS })).body.data;
+}
+
+const noPhotos = () => ({
+  matched: [],
+  ambiguous: [],
+  missing: [],
+  left_out: [],
+  system_files: 0,
+  pattern: null,
+});
+
+/** The products that can be made: `[{fields, photo, hint, number}]`, `photo` null for an address. */
+export function makable(plan) {
+  const photos = new Map(plan.photos.matched.map((match) => [match.index, match]));
+  return plan.rows
+    .map((fields, index) => ({ fields, photo: null, hint: null, ...photos.get(index) }))
+    .filter((row) => row.photo || row.fields.raw_image);
+}

@@ -1,0 +1,85 @@
+// What will happen, before it happens: products, matched, ambiguous and missing photos, what is left out.
+
+import { h, icon } from "../dom.js";
+import { count, many, money } from "../words.js";
+import { folded, longList } from "./lists.js";
+import { makable } from "./plan.js";
+
+/** The whole preview of a plan. */
+export function preview(plan, chosen) {
+  const rows = makable(plan);
+  const errors = plan.problems.filter((problem) => problem.level !== "note");
+  const notes = plan.problems.filter((problem) => problem.level === "note");
+  const leftOut = [...chosen.refused, ...plan.photos.left_out];
+  return [
+    summary(plan, rows, errors, leftOut),
+    folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
+    folded("Ambiguous photos", plan.photos.ambiguous, ambiguousLine, { open: true, kind: "bad" }),
+    folded("Missing photos", plan.photos.missing, missingLine, { open: true, kind: "bad" }),
+    folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= 10 }),
+    folded("Good to know", notes, problemLine),
+    rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
+    ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
+  ];
+}
+
+function summary(plan, rows, errors, leftOut) {
+  const facts = [
+    [rows.length, "products"],
+    [plan.photos.matched.length, "photos matched"],
+    [plan.photos.ambiguous.length, "ambiguous"],
+    [plan.photos.missing.length, "missing"],
+    [leftOut.length, "left out"],
+    [errors.length, "to correct"],
+    [plan.photos.system_files, "system files ignored"],
+  ].filter(([n], place) => n || place < 2);
+  const items = facts.map(([n, words]) => h("li", {}, h("strong", {}, count(n)), ` ${words}`));
+  return h("ul", { class: "import-facts", "aria-label": "What will happen" }, items);
+}
+
+const line = (what, why) => h("li", {}, h("strong", {}, what), h("span", {}, why));
+
+function problemLine({ row, column, detail }) {
+  const place = [row && `Row ${row}`, column].filter(Boolean).join(", ");
+  return line(place || "The file", detail);
+}
+
+const ambiguousLine = ({ photo, skus, why }) =>
+  line(photo, skus.length ? `${why} (${skus.join(", ")})` : why);
+const missingLine = ({ row, wanted }) => line(`Row ${row}`, `no photo was given for ${wanted}`);
+
+function productLine(row, chosen) {
+  const { sku, view, name, category, price, filename, raw_image: address } = row.fields;
+  const title = [sku ?? name ?? filename ?? "No SKU", view].filter(Boolean).join(" · ");
+  const facts = [sku && name, category, price && money(Number(price))].filter(Boolean).join(" · ");
+  return h(
+    "li",
+    { class: "import-row", data: { photo: row.photo ?? "" } },
+    h("span", { class: "photo" }, thumb(chosen.photos.get(row.photo))),
+    h(
+      "span",
+      { class: "photo-name" },
+      h("span", {}, title),
+      h("span", { class: "hint" }, facts),
+      h("span", { class: "hint" }, row.photo ?? address),
+      h("span", { class: "row-status" }, row.hint ?? ""),
+    ),
+  );
+}
+
+/** Few browsers show HEIC or TIFF, which are taken nevertheless. A photo in a ZIP is not unpacked for it. */
+function thumb(photo) {
+  if (!photo?.file) return icon(photo ? "upload" : "link");
+  const url = URL.createObjectURL(photo.file);
+  const free = () => URL.revokeObjectURL(url);
+  return h("img", {
+    src: url,
+    alt: "",
+    loading: "lazy",
+    onload: free,
+    onerror: (event) => {
+      free();
+      event.target.replaceWith(icon("upload"));
+    },
+  });
+}

@@ -1,0 +1,164 @@
+// The products that were created, followed until all their pictures are made.
+
+import { foreseen, products as list } from "../api.js";
+import { announce, h } from "../dom.js";
+import { poll } from "../poll.js";
+import { toast } from "../toast.js";
+import { count, duration, many } from "../words.js";
+import { isDone, making, wantedOf } from "./making.js";
+import { Pace } from "./pace.js";
+
+const FOLLOW_MS = 1_500;
+const PAGE = 200;
+
+/** The pages of the batches' lists. Each time one that is not done is asked for; it names the next. */
+class Pages {
+  #pages;
+  #turn = 0;
+  #asked;
+
+  constructor(batches) {
+    this.#pages = batches.map((batch) => ({ batch, cursor: null, products: null }));
+    this.#asked = this.#pages[0];
+  }
+
+  get open() {
+    return this.#pages.filter((page) => !page.products?.every(isDone));
+  }
+
+  next() {
+    const left = this.open;
+    if (left.length) this.#asked = left.find((page) => !page.products) ?? left[this.#turn++ % left.length];
+    const { batch, cursor } = this.#asked;
+    return { batch, limit: PAGE, ...(cursor && { cursor }) };
+  }
+
+  take({ products, next_cursor: cursor }) {
+    const page = this.#asked;
+    if (cursor && !page.products) this.#pages.push({ batch: page.batch, cursor, products: null });
+    page.products = products;
+  }
+}
+
+export class Progress {
+  #batches;
+  #pages;
+  #pace = new Pace();
+  #cards = new Map();
+  #all = h("ul", { class: "making-list" });
+  #words = h("p", { class: "making-words" });
+  #bar = h("progress", { max: 1, value: 0, "aria-label": "Pictures made" });
+  #links = h("div", { class: "form-actions" });
+  #finished = false;
+
+  constructor(batches) {
+    this.#batches = batches;
+    this.#pages = new Pages(batches);
+  }
+
+  /** Show it in `place`, below `notes`, and keep asking. */
+  start(place, created, notes = []) {
+    const head = h(
+      "section",
+      { class: "making", "aria-label": "Progress" },
+      this.#words,
+      this.#bar,
+      this.#links,
+    );
+    place.replaceChildren(...notes, head, this.#all);
+    const query = new URLSearchParams(this.#batches.map((batch) => ["batch", batch]));
+    history.replaceState(null, "", `/upload?${query}`);
+    this.#show(created);
+    poll(
+      () => `/api/products?${new URLSearchParams(this.#pages.next())}`,
+      (body) => this.#take(body.data),
+      () => FOLLOW_MS,
+    );
+  }
+
+  /** The first page of each batch, for a page that was loaded again. Throws Away, Problem. */
+  async restore() {
+    const known = [];
+    for (const _ of this.#batches) {
+      const page = await list(this.#pages.next());
+      this.#pages.take(page);
+      known.push(...page.products);
+    }
+    return known.sort((one, other) => one.id - other.id);
+  }
+
+  #take(page) {
+    this.#pages.take(page);
+    this.#show(page.products.toReversed());
+  }
+
+  #show(products) {
+    for (const product of products) {
+      const known = this.#cards.get(product.id);
+      if (known?.product.version === product.version && known.made === product.images.length) continue;
+      const element = making(product);
+      if (known) known.element.replaceWith(element);
+      else this.#put(product.id, element);
+      this.#cards.set(product.id, { element, product, made: product.images.length });
+    }
+    this.#summarise([...this.#cards.values()].map((card) => card.product));
+  }
+
+  #put(id, element) {
+    const last = this.#all.lastElementChild;
+    element.dataset.id = id;
+    if (!last || Number(last.dataset.id) < id) return this.#all.append(element);
+    const after = [...this.#all.children].find((other) => Number(other.dataset.id) > id);
+    return this.#all.insertBefore(element, after ?? null);
+  }
+
+  #summarise(products) {
+    const wanted = products.reduce((sum, product) => sum + wantedOf(product), 0);
+    const made = products.reduce((sum, product) => sum + product.images.length, 0);
+    const ready = products.filter(isDone).length;
+    const failed = products.filter((product) => product.status === "failed").length;
+    const finished = ready === products.length && !this.#pages.open.length;
+    this.#pace.note(made);
+    const seconds = finished ? null : this.#pace.seconds(wanted - made);
+    this.#words.replaceChildren(
+      h(
+        "strong",
+        {},
+        finished ? `Done: ${many(made, "picture")}` : `${count(made)} of ${many(wanted, "picture")} made`,
+      ),
+      ` · ${count(ready)} of ${many(products.length, "product")} ready`,
+      seconds === null ? "" : ` · ${duration(seconds)} left`,
+      failed ? h("span", { class: "badge bad" }, `${failed} failed`) : "",
+    );
+    this.#bar.max = Math.max(1, wanted);
+    this.#bar.value = made;
+    this.#link(products, finished);
+  }
+
+  #link(products, finished) {
+    const some = products.some((product) => product.status === "pending_review");
+    const review = this.#batches.length > 1 ? "/" : `/?batch=${this.#batches[0]}`; // the desk shows one batch, or all
+    const words = finished ? "Review them" : "Review what is ready";
+    this.#links.replaceChildren(
+      h("a", { class: "button", href: "/upload" }, "Upload more"),
+      some ? h("a", { class: "button primary", href: review }, words) : "",
+    );
+    if (finished && !this.#finished) announce(`All ${many(products.length, "product")} are ready`);
+    this.#finished ||= finished;
+  }
+}
+
+/** Follow the batches that the page's address names, if any. */
+export async function resume(place) {
+  const batches = new URLSearchParams(location.search).getAll("batch");
+  if (!batches.length) return;
+  const progress = new Progress(batches);
+  try {
+    const known = await progress.restore();
+    if (known.length) progress.start(place, known);
+  } catch (error) {
+    if (!foreseen(error)) throw error;
+    const actions = [["Try again", () => resume(place)]];
+    toast(`The progress can't be shown: ${error.message}.`, { kind: "bad", actions });
+  }
+}

@@ -1,0 +1,122 @@
+// Photos go up a few at a time, then their products are created, in requests of a thousand.
+
+import { Away, call, NOBODY_THERE, Problem } from "../api.js";
+import { unique } from "../dom.js";
+
+const UPLOADS_TOGETHER = 3;
+const BUSY_MS = 600_000;
+const TRIES = 3;
+const IN_ONE_REQUEST = 1_000;
+
+/** Remembers what was uploaded and asked for, so that trying again makes nothing twice. */
+export class Sending {
+  #uploaded = new Map();
+  #keys = new Map();
+
+  /**
+   * Upload the rows' photos. `show(row, words, part)` hears how far each is. Returns the rows whose
+   * photo was refused, `[{row, why}]`. Throws Away.
+   */
+  async uploadAll(rows, photos, show) {
+    const waiting = rows.filter((row) => row.photo && !this.#uploaded.has(row.photo));
+    const refused = [];
+    const lanes = Array.from({ length: UPLOADS_TOGETHER }, async () => {
+      for (let row = waiting.shift(); row; row = waiting.shift()) {
+        const why = await this.#upload(row, photos.get(row.photo), show);
+        if (why) refused.push({ row, why });
+      }
+    });
+    await Promise.all(lanes);
+    return refused;
+  }
+
+  /** Create the rows' products: `{created, refused}`. Throws Away, Problem. */
+  async create(rows) {
+    const made = { created: [], refused: [] };
+    for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
+      const part = rows.slice(from, from + IN_ONE_REQUEST);
+      const data = await this.#createPart(part);
+      made.created.push(...data.products);
+      const errors = data.errors ?? [];
+      made.refused.push(...errors.map((one) => ({ row: part[one.index], why: reasons(one.errors) })));
+    }
+    return made;
+  }
+
+  async #createPart(rows) {
+    const body = { products: rows.map((row) => this.#product(row)) };
+    const url = "/api/products/bulk?on_error=skip";
+    const headers = { "Idempotency-Key": this.#keyOf(JSON.stringify(body) + url) };
+    return (await call("POST", url, { body, headers, timeout: 60_000 })).body.data;
+  }
+
+  #product(row) {
+    return row.photo ? { ...row.fields, raw_image: this.#uploaded.get(row.photo) } : row.fields;
+  }
+
+  /** The same body gets the same key: sent again after a lost answer it makes nothing twice. */
+  #keyOf(text) {
+    if (!this.#keys.has(text)) this.#keys.set(text, unique());
+    return this.#keys.get(text);
+  }
+
+  async #upload(row, photo, show) {
+    try {
+      const file = await photo.read();
+      this.#uploaded.set(row.photo, await sendInTurn(file, (words, part) => show(row, words, part)));
+      show(row, "Uploaded", 1);
+      return null;
+    } catch (error) {
+      if (error instanceof Away || (error instanceof Problem && error.passing)) throw error;
+      return error.message;
+    }
+  }
+}
+
+const reasons = (faults) =>
+  faults.map((fault) => `${fault.pointer.split("/").pop().replaceAll("_", " ")} ${fault.detail}`).join("; ");
+
+/**
+ * The server takes a few uploads at the same time and refuses the others as busy: those wait as long as it
+ * says and try again. Whatever else may work later is tried a few times. Resolves with the raw_image.
+ */
+async function sendInTurn(file, show) {
+  const giveUp = Date.now() + BUSY_MS;
+  for (let tries = 0; ; ) {
+    try {
+      return await send(file, (part) => show("Uploading", part));
+    } catch (error) {
+      const busy = error.code === "busy" && Date.now() < giveUp;
+      if (!busy) tries += 1;
+      const passes = error instanceof Away || NOBODY_THERE.has(error.status);
+      if (!busy && !(passes && tries < TRIES)) throw error;
+      show(busy ? "Waiting for its turn" : "Trying again", 0);
+      const seconds = (error.retryAfter || 2) * (1 + Math.random() / 2);
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    }
+  }
+}
+
+/** By XMLHttpRequest, which says how far it is. */
+function send(file, progressed) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.responseType = "json";
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && progressed(event.loaded / event.total),
+    );
+    request.addEventListener("error", () => reject(new Away("the upload was interrupted")));
+    request.addEventListener("load", () => {
+      if (request.status === 201) resolve(request.response.data.raw_image);
+      else reject(problemOf(request));
+    });
+    request.open("POST", "/api/uploads");
+    const body = new FormData();
+    body.append("file", file, "photo");
+    request.send(body);
+  });
+}
+
+const problemOf = (request) =>
+  new Problem(request.status, request.response, Number(request.getResponseHeader("Retry-After")) || 0);

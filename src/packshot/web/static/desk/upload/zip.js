@@ -1,0 +1,85 @@
+// The photos in a ZIP (PKWARE's APPNOTE 6.3.10): its list is read at once, a photo when it is sent.
+
+const END = 0x06054b50;
+const ENTRY = 0x02014b50;
+const END_SIZE = 22;
+const LONGEST_COMMENT = 65_535;
+const UTF_8 = 0x800;
+const ENCRYPTED = 0x1;
+const STORED = 0;
+const DEFLATED = 8;
+const WHOLE = 0xffffffff;
+
+/** `[{path, size, read}]`; `read()` gives the bytes as a Blob. Throws an Error in words for people. */
+export async function entriesOf(file) {
+  const { count, size, offset } = await endOf(file);
+  const list = new DataView(await file.slice(offset, offset + size).arrayBuffer());
+  const entries = [];
+  for (let at = 0, n = 0; n < count; n += 1) {
+    if (at + 46 > list.byteLength || list.getUint32(at, true) !== ENTRY) throw damaged(file);
+    const lengths = [28, 30, 32].map((place) => list.getUint16(at + place, true));
+    entries.push(entryAt(file, list, at, lengths[0]));
+    at += 46 + lengths[0] + lengths[1] + lengths[2];
+  }
+  return entries.filter((entry) => !entry.path.endsWith("/"));
+}
+
+const damaged = (file) => new Error(`${file.name} is damaged or was cut short: make the ZIP again`);
+
+async function endOf(file) {
+  const start = Math.max(0, file.size - END_SIZE - LONGEST_COMMENT);
+  const tail = new DataView(await file.slice(start).arrayBuffer());
+  for (let at = tail.byteLength - END_SIZE; at >= 0; at -= 1) {
+    if (tail.getUint32(at, true) !== END) continue;
+    const end = {
+      count: tail.getUint16(at + 10, true),
+      size: tail.getUint32(at + 12, true),
+      offset: tail.getUint32(at + 16, true),
+    };
+    if (end.offset === WHOLE || end.count === 0xffff)
+      throw new Error(`${file.name} is too large to be read here: split it, or use packshot upload`);
+    return end;
+  }
+  throw damaged(file);
+}
+
+function entryAt(file, list, at, nameLength) {
+  const flags = list.getUint16(at + 8, true);
+  const name = new Uint8Array(list.buffer, at + 46, nameLength);
+  const entry = {
+    file,
+    path: decoded(name, flags).replaceAll("\\", "/"),
+    locked: Boolean(flags & ENCRYPTED),
+    method: list.getUint16(at + 10, true),
+    packed: list.getUint32(at + 20, true),
+    size: list.getUint32(at + 24, true),
+    offset: list.getUint32(at + 42, true),
+  };
+  return { path: entry.path, size: entry.size, read: () => unpacked(entry) };
+}
+
+/** Many programs write UTF-8 without saying so; else the old alphabet of DOS, near enough to Latin. */
+function decoded(name, flags) {
+  try {
+    return new TextDecoder("utf-8", { fatal: !(flags & UTF_8) }).decode(name);
+  } catch {
+    return new TextDecoder("windows-1252").decode(name);
+  }
+}
+
+async function unpacked(entry) {
+  if (entry.locked) throw new Error("is locked with a password: make the ZIP without one");
+  const head = new DataView(await entry.file.slice(entry.offset, entry.offset + 30).arrayBuffer());
+  if (head.byteLength < 30) throw damaged(entry.file);
+  const start = entry.offset + 30 + head.getUint16(26, true) + head.getUint16(28, true);
+  const packed = entry.file.slice(start, start + entry.packed);
+  if (entry.method === STORED) return packed;
+  if (entry.method !== DEFLATED)
+    throw new Error("is packed by a method that can't be read: make an ordinary ZIP");
+  const plain = packed.stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  try {
+    return await new Response(plain).blob();
+  } catch {
+    throw damaged(entry.file);
+  }
+}
