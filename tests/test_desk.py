@@ -1363,28 +1363,6 @@ def test_the_desk_can_be_filtered_by_category(shop: DeskShop, open_desk: Open) -
 
 
 @pytest.mark.extra
-def test_what_spreadsheets_write_can_be_read(shop: DeskShop, open_desk: Open) -> None:
-    page = open_desk(shop.url).page
-    texts = [
-        'a,b\r\n"x, ""y""",2\r\n\r\n',
-        "\ufeffa;b\n1,5;2",
-        "a\tb\n\t3\n",
-        'a,b\n"two\nlines",',
-    ]
-    read = page.evaluate(
-        "async (texts) => { const { records } = await import('/static/desk/csv.js');"
-        " return texts.map(records); }",
-        texts,
-    )
-    assert read == [
-        [{"a": 'x, "y"', "b": "2"}],
-        [{"a": "1,5", "b": "2"}],
-        [{"a": "", "b": "3"}],
-        [{"a": "two\nlines", "b": ""}],
-    ]
-
-
-@pytest.mark.extra
 def test_a_reload_keeps_what_was_not_saved(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)

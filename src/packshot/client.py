@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urljoin
 
 import urllib3
@@ -24,6 +24,15 @@ BUSY_WAIT = 600.0  # seconds in all for which requests to a busy server are repe
 LONGEST_WAIT = (
     120.0  # the longest Retry-After that is waited for; a longer one is raised to the caller
 )
+
+
+class Photo(Protocol):
+    """A file to upload, such as a Path."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_bytes(self) -> bytes: ...
 
 
 class ApiError(Exception):
@@ -72,7 +81,12 @@ class Client:
         self.headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.http = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=16, block=True)
 
-    def upload(self, photo: Path) -> str:
+    def plan_import(self, fields: Sequence[tuple[str, Any]]) -> Json:
+        """What a spreadsheet and photos' names would become; creates nothing. `fields` are those
+        of `POST /api/imports`: texts, or (file name, bytes)."""
+        return self._data("POST", "api/imports", fields=fields)
+
+    def upload(self, photo: Photo) -> str:
         """Store one photo; returns the `raw_image` for `create`."""
         fields = {"file": (photo.name, photo.read_bytes(), "application/octet-stream")}
         return str(self._data("POST", "api/uploads", fields=fields)["raw_image"])

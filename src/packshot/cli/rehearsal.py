@@ -1,18 +1,63 @@
-"""Checks rows by the API's rules without a server, as far as that is possible."""
+"""`packshot upload --dry-run`: what the server says of rows, and what is seen of the photos."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from packshot.cli.rows import UPLOADED, Row, unreadable
+import urllib3
+
+from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
+from packshot.client import Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
 from packshot.web.api.schemas import NewProductIn
 from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
+
+
+def ask_server(
+    client: Client,
+    paths: Sequence[Path],
+    rows: Sequence[Row],
+    defaults: Mapping[str, Any],
+    sheets: Sheets,
+    report: Report,
+) -> list[Row]:
+    """The rows with what the server says of the spreadsheets among the paths: it knows which hosts
+    and buckets it reads. Where no server answers, `report` says so."""
+    problems: dict[str, list[str]] = {}
+    try:
+        for path in filter(is_spreadsheet, paths):
+            for problem in _plan(client, path, defaults, sheets)["problems"]:
+                if problem["level"] == "error" and problem["row"]:
+                    words = ": ".join(filter(None, (problem["column"], problem["detail"])))
+                    problems.setdefault(f"{path.name} row {problem['row']}", []).append(words)
+    except urllib3.exceptions.HTTPError:
+        report(
+            f"no Packshot answers at {client.url}: rows are checked by this machine's rules only"
+        )
+    return [
+        row if row.errors else replace(row, errors=problems.get(row.source, [])) for row in rows
+    ]
+
+
+def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheets) -> Json:
+    category = {"category": defaults["category"]} if defaults.get("category") else {}
+    fields: list[tuple[str, Any]] = [
+        ("spreadsheet", (path.name, path.read_bytes())),
+        ("mapping", json.dumps(dict(sheets.mapping))),
+        ("defaults", json.dumps(category)),
+    ]
+    plan = client.plan_import(fields)
+    if sheets.decimals is None:
+        return plan
+    chosen = dict.fromkeys(plan["conventions"], sheets.decimals)
+    return client.plan_import([*fields, ("conventions", json.dumps(chosen))])
 
 
 def check_offline(row: Row) -> Row:
@@ -41,4 +86,4 @@ def _picture_faults(row: Row) -> Iterator[str]:
     except (FetchError, PictureError) as error:
         yield f"raw_image: {error.message}"
     except OSError as error:
-        yield unreadable(Path(error.filename), error)
+        yield unreadable(error.filename, error)

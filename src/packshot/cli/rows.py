@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
+from packshot.cli.photos import Photos, collect_photos
+from packshot.client import Photo
 from packshot.errors import SpreadsheetError
-from packshot.pictures.kinds import sniff
 from packshot.spreadsheets import (
     ATTRIBUTE,
     ENDINGS,
@@ -19,14 +20,17 @@ from packshot.spreadsheets import (
     Choices,
     DecimalSign,
     Import,
+    PlannedRow,
+    Problem,
     ProductRow,
+    Wish,
+    name_photos,
     path_parts,
-    read_products,
-    read_table,
+    plan_import,
 )
+from packshot.spreadsheets import Photos as MatchedPhotos
 
 PHOTO_ENDINGS = ENDINGS
-SNIFFED_BYTES = 65_536
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
 #: How an upload's address begins; anything else that begins with a slash is a local file.
@@ -43,17 +47,18 @@ class Row:
 
     source: str
     fields: dict[str, Any]
-    photo: Path | None
+    photo: Photo | None
     errors: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Sheets:
-    """How spreadsheets are to be read: column name -> field, and the sign before decimals; None
-    leaves each to the reader."""
+    """How spreadsheets are to be read: column name -> field, and the sign before decimals; and the
+    pattern of photos' names without a spreadsheet. None leaves each to the reader."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     decimals: DecimalSign | None = None
+    pattern: str | None = None
 
 
 def read_rows(
@@ -62,68 +67,102 @@ def read_rows(
     sheets: Sheets | None = None,
     report: Report = lambda note: None,
 ) -> list[Row]:
-    """Rows from photos, folders of photos and spreadsheets, in the order given.
+    """Rows from photos, folders and ZIPs of photos, and spreadsheets.
 
-    `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it has
-    none. `report` is called with a line for each note. Raises ClickException for a folder without
-    photos and a file that is no spreadsheet of products.
+    With one spreadsheet the photos are matched with its rows; without, their names say SKU and
+    view. `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it
+    has none. `report` is called with a line for each note. Raises ClickException for a folder
+    without photos and a file that is no spreadsheet of products.
     """
-    found = sheets or Sheets()
-    return [row for path in paths for row in _rows_of(path, defaults, found, report)]
+    chosen = sheets or Sheets()
+    tables = [path for path in paths if is_spreadsheet(path)]
+    others = [path for path in paths if not is_spreadsheet(path)]
+    if len(tables) > 1 and others:
+        raise click.ClickException("photos can be matched with one spreadsheet at a time")
+    photos = collect_photos(others)
+    if tables:
+        return [
+            row for path in tables for row in _sheet_rows(path, defaults, chosen, photos, report)
+        ]
+    return _photo_rows(others, photos, defaults, chosen, report)
 
 
-def _rows_of(path: Path, defaults: dict[str, Any], sheets: Sheets, report: Report) -> list[Row]:
-    if path.suffix.lower() in SPREADSHEETS and not path.is_dir():
-        rows, wanted = _sheet_rows(path, defaults, sheets, report), "rows"
-    else:
-        rows = [Row(str(photo), dict(defaults), photo) for photo in _photos_of(path)]
-        wanted = f"photos ({', '.join(PHOTO_ENDINGS)})"
-    if not rows:
-        raise click.ClickException(f"there are no {wanted} in {path}")
-    return rows
+def is_spreadsheet(path: Path) -> bool:
+    return path.suffix.lower() in SPREADSHEETS and not path.is_dir()
 
 
-def _photos_of(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(filter(_is_photo, path.iterdir()))
-
-
-def _is_photo(path: Path) -> bool:
-    """By its ending, or by its content: browsers and phones save some without an ending."""
-    if path.suffix.lower() in PHOTO_ENDINGS:
-        return True
+def _photo_rows(
+    paths: Sequence[Path],
+    photos: Photos,
+    defaults: dict[str, Any],
+    sheets: Sheets,
+    report: Report,
+) -> list[Row]:
     try:
-        with path.open("rb") as file:
-            return sniff(file.read(SNIFFED_BYTES)) is not None
-    except OSError:
-        return False
+        found = name_photos(list(photos.files), ProductRow(0), sheets.pattern)
+    except SpreadsheetError as error:
+        raise click.ClickException(error.message) from None
+    _report_photos(found, photos, report)
+    if not found.matched:
+        names = ", ".join(map(str, paths))
+        raise click.ClickException(f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {names}")
+    return [
+        Row(match.photo, match.product.as_product() | defaults, photos.files[match.photo])
+        for match in found.matched
+    ]
 
 
-def _sheet_rows(path: Path, defaults: dict[str, Any], sheets: Sheets, report: Report) -> list[Row]:
+def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None:
+    """Whatever becomes no product is named, each file with its reason."""
+    for match in found.matched:
+        if match.hint:
+            report(f"{match.photo}: {match.hint}")
+    for left in (*photos.left_out, *found.left_out):
+        report(f"left out {left.file}: {left.why}")
+    if found.system_files:
+        report(f"{found.system_files:,} files of operating systems were ignored")
+
+
+def _sheet_rows(
+    path: Path, defaults: dict[str, Any], sheets: Sheets, photos: Photos, report: Report
+) -> list[Row]:
     category = {"category": defaults["category"]} if defaults.get("category") else {}
+    choices = Choices(sheets.mapping, defaults=category)
+    names = list(photos.files)
     try:
-        table = read_table(path.read_bytes(), path.name)
-        choices = Choices(sheets.mapping, defaults=category)
-        found = read_products(table, choices)
-        if sheets.decimals:
-            chosen = dict.fromkeys(found.conventions, sheets.decimals)
-            found = read_products(table, replace(choices, conventions=chosen))
+        wish = Wish(path.read_bytes(), path.name, names, choices, sheets.decimals)
+        plan = plan_import(wish)
     except SpreadsheetError as error:
         raise click.ClickException(f"{path.name}: {error.message}") from None
-    for note in _notes(found):
+    found = plan.found
+    assert found is not None  # there is a spreadsheet
+    for note in _notes(found, plan.problems):
         report(f"{path.name}: {note}")
-    return [*_good_rows(path, found), *_unread_rows(path, found)]
+    _report_photos(plan.photos, photos, report)
+    rows = [_planned_row(path, planned, photos) for planned in plan.rows]
+    return [*rows, *_bad_rows(path, found), *_unread_rows(path, found), *_ambiguous(plan.photos)]
 
 
-def _good_rows(path: Path, found: Import) -> Iterator[Row]:
+def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
+    if planned.photo:
+        source = f"{path.name} row {planned.product.row}"
+        return Row(source, planned.product.as_product(), photos.files[planned.photo])
+    return _row(path, planned.product, [])
+
+
+def _ambiguous(found: MatchedPhotos) -> Iterator[Row]:
+    for one in found.ambiguous:
+        skus = f" ({', '.join(one.skus)})" if one.skus else ""
+        yield Row(one.photo, {}, None, [f"is ambiguous: {one.why}{skus}"])
+
+
+def _bad_rows(path: Path, found: Import) -> Iterator[Row]:
+    """Rows with errors of their own, and those that wait for the answer to a question."""
     faults = _faults(found)
     questions = [words for words in faults.pop(None, []) if words]
     for row in found.rows:
-        errors = faults.get(row.row, [])
-        if not row.ready and not errors:
-            errors = questions
-        yield _row(path, row, list(errors))
+        if not row.ready:
+            yield _row(path, row, list(faults.get(row.row) or questions))
 
 
 def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
@@ -132,7 +171,8 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
         return Row(source, row.as_product(), None, errors)
     if row.path:
         return Row(source, row.as_product(), _photo_of(path.parent, row.path), errors)
-    return Row(source, row.as_product(), None, errors or ["raw_image: is required"])
+    missing = f"no photo was given for {row.sku}" if row.sku else "raw_image: is required"
+    return Row(source, row.as_product(), None, errors or [missing])
 
 
 def _photo_of(folder: Path, given: str) -> Path:
@@ -165,7 +205,7 @@ def _faults(found: Import) -> dict[int | None, list[str]]:
     return faults
 
 
-def _notes(found: Import) -> Iterator[str]:
+def _notes(found: Import, problems: Sequence[Problem]) -> Iterator[str]:
     """How columns were understood where their names don't say it, and each kind of note once, with
     its first rows."""
     renamed = [
@@ -179,7 +219,7 @@ def _notes(found: Import) -> Iterator[str]:
     if kept:
         yield f"kept as attributes: {', '.join(kept)}"
     rows: dict[str, list[int]] = defaultdict(list)
-    for problem in found.problems:
+    for problem in problems:
         if problem.level == "note":
             words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
             rows[words] += [problem.row] if problem.row else []
@@ -195,5 +235,5 @@ def _named(numbers: Sequence[int]) -> str:
     return f"row{'s' * (len(numbers) > 1)} {shown}{more}: "
 
 
-def unreadable(photo: Path, error: OSError) -> str:
+def unreadable(photo: object, error: OSError) -> str:
     return f"raw_image: can't read {photo}: {error.strerror}"

@@ -38,7 +38,8 @@ UPLOADS_AT_ONCE = 4
     type=click.Choice(tuple(EXAMPLES)),
     help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
 )
-@click.option("--dry-run", is_flag=True, help="Check every row by the API's rules, send nothing.")
+@click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
+@click.option("--dry-run", is_flag=True, help="Ask the server what it would take; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
 @connection
@@ -50,12 +51,16 @@ def upload(
     gst: str | None,
     columns: tuple[str, ...],
     decimals: DecimalSign | None,
+    pattern: str | None,
     dry_run: bool,
     wait: bool,
     as_json: bool,
     client: Client,
 ) -> None:
-    """Upload PATHS (photos, folders of photos, a spreadsheet) and create their products.
+    """Upload PATHS (photos, folders or ZIPs of photos, a spreadsheet) and create their products.
+
+    With a spreadsheet, photos are matched with its rows by their names: SKU_2.jpg, SKU/front.jpg.
+    Without one, SKU and view are read from the names. Whatever is left out is named.
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names: sku, name, view, category, image (an address, or a
@@ -65,10 +70,13 @@ def upload(
     console = Console(stderr=as_json)
     given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
     defaults = {name: value for name, value in given.items() if value is not None}
-    sheets = Sheets(_mapping(columns), decimals)
+    sheets = Sheets(_mapping(columns), decimals, pattern)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     if dry_run:
-        raise SystemExit(_report_dry_run(rows, console))
+        from packshot.cli.rehearsal import ask_server
+
+        asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
+        raise SystemExit(_report_dry_run(asked, console))
     created, refused = send(client, rows, console)
     products = created
     if wait and created:

@@ -1,0 +1,87 @@
+"""Photos on this machine by their paths: single files, folders with subfolders, and ZIPs."""
+
+from __future__ import annotations
+
+import errno
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from packshot.client import Photo
+from packshot.errors import SpreadsheetError
+from packshot.spreadsheets import LeftOut, PhotoArchive
+
+ZIP = ".zip"
+
+
+@dataclass(frozen=True)
+class ZippedPhoto:
+    """A photo in a ZIP. Reading it raises OSError where the ZIP is damaged."""
+
+    archive: PhotoArchive
+    path: str
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    def read_bytes(self) -> bytes:
+        try:
+            return self.archive.read(self.path)
+        except SpreadsheetError as error:
+            raise OSError(errno.EIO, error.message, self.path) from None
+
+    def __str__(self) -> str:
+        return self.path
+
+
+@dataclass
+class Photos:
+    """Files by the names they are matched by; not all need be photos. `left_out` are of ZIPs."""
+
+    files: dict[str, Photo] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def add(self, name: str, photo: Photo) -> None:
+        if name in self.files:
+            self.left_out.append(LeftOut(str(photo), f"has the name of {self.files[name]}"))
+        else:
+            self.files[name] = photo
+
+
+def collect_photos(paths: Sequence[Path]) -> Photos:
+    """Every file of the paths. Raises ClickException for a damaged ZIP."""
+    found = Photos()
+    for path in paths:
+        if path.is_dir():
+            for name, file in _files_of(path):
+                found.add(name, file)
+        elif path.suffix.lower() == ZIP:
+            _add_archive(path, found)
+        else:
+            found.add(path.name, path)
+    return found
+
+
+def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """With the folder's own name before theirs: it may be a SKU."""
+    top = folder.resolve().name
+    for path in sorted(folder.rglob("*")):
+        if not path.is_dir():
+            yield f"{top}/{path.relative_to(folder).as_posix()}", path
+
+
+def _add_archive(path: Path, found: Photos) -> None:
+    file = path.open("rb")
+    try:
+        archive = PhotoArchive(file)
+        weakref.finalize(archive, file.close)  # photos are read while the command runs
+    except SpreadsheetError as error:
+        file.close()
+        raise click.ClickException(f"{path.name}: {error.message}") from None
+    for photo in archive.photos:
+        found.add(photo, ZippedPhoto(archive, photo))
+    found.left_out += archive.left_out
