@@ -178,12 +178,22 @@ def test_where_nobody_listens_nobody_is_waited_for() -> None:
 def test_a_folder_is_read_with_its_subfolders_and_names_what_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     (folder / "A-1").mkdir(parents=True)
-    for name in ("A-1/1.JFIF", "MUG_front.jpg", "no ending", "film.mp4", "Thumbs.db"):
+    for name in (
+        "A-1/1.JFIF",
+        "A-1/2.jpg",
+        "A-1/back.jpg",
+        "MUG_front.jpg",
+        "no ending",
+        "film.mp4",
+        "Thumbs.db",
+    ):
         (folder / name).write_bytes(PHOTO.read_bytes())
     notes: list[str] = []
     found = read_rows([folder], {"category": "Cups"}, report=notes.append)
     assert [(row.fields.get("sku"), row.fields.get("view")) for row in found] == [
         ("A-1", "1"),
+        ("A-1", "2"),
+        ("A-1", "back"),
         ("MUG", "front"),
         ("no ending", None),
     ]
