@@ -29,9 +29,9 @@ FOREIGN = ("AWS_", "GEMINI_", "GOOGLE_", "BOTO", "PACKSHOT_")
 
 def pytest_configure() -> None:
     """Forget the developer's own settings, for this process and all it starts."""
-    knobs = {name.upper() for name in Settings.model_fields}
+    overrides = {name.upper() for name in Settings.model_fields}
     for name in list(os.environ):
-        if name in knobs or name.startswith(FOREIGN):
+        if name in overrides or name.startswith(FOREIGN):
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
@@ -125,7 +125,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'packshot.db')}"
 
 
-#: A database that a test let grow to this is not emptied but made anew.
+#: A database that a test let grow to this is not emptied but replaced.
 LARGE_MB = 30
 
 
@@ -178,7 +178,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """SQS and S3 for this test process; make queues and buckets of your own."""
+    """SQS and S3 for this test process; make a queue and a bucket for each test."""
     needs_module("ministack")
     from servers.aws import start_ministack
 

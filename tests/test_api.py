@@ -215,7 +215,7 @@ def test_a_row_full_of_unknown_fields_hides_no_other_bad_row(shop: Shop) -> None
     assert answered.get_json()["data"]["created"] == 1
 
 
-def test_an_error_in_the_log_does_not_hold_the_values() -> None:
+def test_an_error_in_the_log_does_not_have_the_values() -> None:
     with pytest.raises(ValidationError) as caught:
         BulkIn.model_validate({"products": [row(mrp="s3cret")]})
     assert "s3cret" not in str(caught.value)
@@ -572,7 +572,7 @@ def test_a_refused_request_does_not_use_up_its_key(shop: Shop) -> None:
     assert shop.bulk(row(), headers=key).status_code == 201
 
 
-def test_a_twin_of_a_request_that_still_runs_is_a_409(postgres_url: str, tmp_path: Path) -> None:
+def test_a_second_request_while_the_first_runs_is_a_409(postgres_url: str, tmp_path: Path) -> None:
     """On PostgreSQL, where two can write at a time; a lock on products holds the first one up."""
     shop = Shop(postgres_url, tmp_path / "media")
     key = {"Idempotency-Key": "k"}
@@ -664,7 +664,7 @@ def test_an_unchanged_state_is_a_304(shop: Shop, path: str) -> None:
         assert (again.status_code, again.get_data()) == (304, b"")
     with shop.services.database.write() as session:
         session.execute(text("UPDATE products SET status = 'failed', version = version + 1"))
-    # A count that took long is believed for a while: on a busy machine this one too.
+    # A slow count is cached for a while: on a busy machine this one too.
     wait_until(lambda: shop.ask("GET", path, headers=etag).status_code == 200)
 
 
@@ -688,7 +688,7 @@ def test_a_failed_product_says_why(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "1", "-1", "2147483648", "99999999999999999999", "x"])
-def test_no_such_product(shop: Shop, number: str) -> None:
+def test_an_unknown_product_is_a_404(shop: Shop, number: str) -> None:
     problem(shop.ask("GET", f"/api/products/{number}"), 404, "not_found")
     problem(shop.ask("GET", f"/api/products/{number}/history"), 404, "not_found")
 
@@ -770,7 +770,7 @@ def test_a_pending_product_can_t_be_decided(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("tag", ['"1"', 'W/"1"', '"x"', '"99999999999"', "2", "", '"2", "3"'])
-def test_a_stale_etag_is_a_412_with_the_present_state(shop: Shop, tag: str) -> None:
+def test_a_stale_etag_is_a_412_with_the_current_state(shop: Shop, tag: str) -> None:
     product_id, [image, *_] = shop.reviewable()
     response = decide(shop, image, "approved", headers={"If-Match": tag})
     body = problem(response, 412, "stale")
@@ -839,7 +839,7 @@ def test_an_upload_is_cleaned_stored_and_shown(shop: Shop) -> None:
 
 @only_sqlite
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"<svg onload=alert(1)>", b"\xff\xd8\xff"])
-def test_what_is_no_picture_is_a_422(shop: Shop, data: bytes) -> None:
+def test_what_is_not_a_picture_is_a_422(shop: Shop, data: bytes) -> None:
     response = upload(shop, data)
     assert response.status_code == 422
     body = response.get_json()
@@ -993,7 +993,7 @@ def test_stats(shop: Shop) -> None:
     assert (data["spent"], data["cost_per_product"]) == (0, None)
 
 
-def test_stats_tell_what_a_product_costs(shop: Shop) -> None:
+def test_stats_have_the_cost_of_a_product(shop: Shop) -> None:
     with shop.services.database.write() as session:
         for kind, cost in (
             ("analysis", "0.05"),
@@ -1020,7 +1020,7 @@ def test_head_options_and_405(shop: Shop) -> None:
     problem(shop.ask("GET", "/api/products/bulk"), 405, "method_not_allowed")
 
 
-def test_a_database_that_is_away_is_a_503(shop: Shop) -> None:
+def test_an_unreachable_database_is_a_503(shop: Shop) -> None:
     def away(*_: Any, **__: Any) -> Any:
         raise Unavailable("the database does not answer: password=hunter2")
 

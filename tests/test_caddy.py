@@ -1,4 +1,4 @@
-"""The shipped Caddyfile before the real program: what slow clients cost, and whom they delay."""
+"""The shipped Caddyfile before the real program: what slow clients cost, and what they delay."""
 
 from __future__ import annotations
 

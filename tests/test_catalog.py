@@ -181,9 +181,7 @@ def test_lists_filter(catalog: Catalog, claims: Claims) -> None:
     assert catalog.products(Filter(category="Hats")).products == []
 
 
-def test_lists_filter_by_what_a_picture_stands_rejected_for(
-    catalog: Catalog, claims: Claims
-) -> None:
+def test_lists_filter_by_the_reason_of_a_rejection(catalog: Catalog, claims: Claims) -> None:
     edges, undone, redone, colour = (reviewable(catalog, claims) for _ in range(4))
     for product_id in (edges, undone, redone):
         catalog.review(product_id, "rejected", who="ann", reason="edges")
@@ -234,7 +232,7 @@ def test_reviewing_a_product_rejects_what_was_not_named(catalog: Catalog, claims
         catalog.review(product_id, "approved", who="ann", image_ids=[chosen + 1000])
 
 
-def test_the_slower_reviewer_is_told(catalog: Catalog, claims: Claims) -> None:
+def test_the_slower_reviewer_gets_a_conflict(catalog: Catalog, claims: Claims) -> None:
     product_id = reviewable(catalog, claims)
     seen = catalog.product(product_id)
     catalog.review(product_id, "approved", who="ann", if_version=seen.version)
@@ -274,7 +272,7 @@ def test_a_redo_opens_the_next_round_and_closes_the_old(catalog: Catalog, claims
 def test_a_second_reason_for_the_same_decision_is_kept(catalog: Catalog, claims: Claims) -> None:
     product_id = reviewable(catalog, claims)
     catalog.review(product_id, "rejected", who="ann", reason="edges")
-    for _ in range(2):  # told twice is kept once
+    for _ in range(2):  # a repeated decision is kept once
         catalog.review(product_id, "rejected", who="bob", reason="other", note="the zip is gone")
     catalog.review(product_id, "rejected", who="eve")  # says nothing new
     lines = [line for line in catalog.history(product_id) if line.variant == 0]
@@ -284,14 +282,14 @@ def test_a_second_reason_for_the_same_decision_is_kept(catalog: Catalog, claims:
     ]
 
 
-def test_who_asked_for_a_redo_is_known(catalog: Catalog, claims: Claims) -> None:
+def test_the_requester_of_a_redo_is_recorded(catalog: Catalog, claims: Claims) -> None:
     product_id = reviewable(catalog, claims)
     catalog.review(product_id, "rejected", who="ann")
     catalog.enhance(product_id, who="bob", instructions="less blue")
     assert [found.asked_by for found in catalog.rounds(product_id)] == ["bob", None]
 
 
-def test_a_redo_is_told_why_the_pictures_were_rejected(catalog: Catalog, claims: Claims) -> None:
+def test_a_redo_gets_the_reasons_of_the_rejected_pictures(catalog: Catalog, claims: Claims) -> None:
     product_id = reviewable(catalog, claims)
     first, second = catalog.product(product_id).images
     catalog.decide(first.id, "rejected", who="ann", reason="text_damaged", note="the E is an F")
@@ -301,9 +299,7 @@ def test_a_redo_is_told_why_the_pictures_were_rejected(catalog: Catalog, claims:
     assert taken(claims, product_id).complaints == ("text damaged: the E is an F", "edges")
 
 
-def test_counts_that_take_long_are_remembered_for_each_filter(
-    catalog: Catalog, database: Database
-) -> None:
+def test_slow_counts_are_cached_for_each_filter(catalog: Catalog, database: Database) -> None:
     catalog.create([BOX])
     asked: list[str] = []
 

@@ -50,7 +50,7 @@ def test_every_command_has_help(command: str) -> None:
     assert f"Usage: main {command}" in shown.output
 
 
-def test_enhance_writes_into_the_folder_it_is_told(tmp_path: Path) -> None:
+def test_enhance_writes_into_the_given_folder(tmp_path: Path) -> None:
     (tmp_path / "mug.jpg").write_bytes(photo_bytes())
     (tmp_path / "made").mkdir()
     one = packshot("enhance", "mug.jpg", "--out", "made")
@@ -60,7 +60,7 @@ def test_enhance_writes_into_the_folder_it_is_told(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"mug.jpg", "made"}
 
 
-def test_retry_takes_failed_products_up_again(shop: Shop, url: str) -> None:
+def test_retry_queues_failed_products_again(shop: Shop, url: str) -> None:
     first, second, third = (shop.create()[0] for _ in range(3))
     becomes(shop, [first, second], FAILED)
     one = packshot("retry", str(first), "--url", url)
@@ -79,7 +79,7 @@ def test_retry_wants_ids_or_all(words: tuple[str, ...]) -> None:
     assert "give product ids, or --all-failed" in refused.output
 
 
-def test_a_server_that_is_not_there_is_told_in_one_line() -> None:
+def test_a_missing_server_is_one_line() -> None:
     refused = packshot("status", "--url", "http://127.0.0.1:9")
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: no Packshot answers at http://127.0.0.1:9")

@@ -53,7 +53,7 @@ def test_its_key_goes_with_every_request(sqlite_url: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("status", [FAILED, PENDING_REVIEW])
-def test_a_redo_whose_answer_was_lost_has_worked(shop: Shop, status: str) -> None:
+def test_a_redo_whose_answer_was_lost_succeeds(shop: Shop, status: str) -> None:
     [product_id] = shop.create()
     becomes(shop, [product_id], status)
     with served(losing_answers(shop.app, "/enhance")) as url:
@@ -94,7 +94,7 @@ def busy(retry_after: str) -> Application:
     return application
 
 
-def test_it_waits_as_told_but_not_for_half_a_day() -> None:
+def test_it_follows_retry_after_but_not_for_half_a_day() -> None:
     slept: list[float] = []
     with served(busy("3")) as url, pytest.raises(ApiError):
         Client(url, tries=3, sleep=slept.append).stats()
@@ -122,7 +122,7 @@ def crowded(times: int) -> Application:
     return application
 
 
-def test_a_busy_server_is_asked_again_beyond_the_tries_but_not_for_ever() -> None:
+def test_a_busy_server_is_asked_again_beyond_the_tries_but_not_forever() -> None:
     slept: list[float] = []
     with served(crowded(20)) as url:
         assert Client(url, tries=1, sleep=slept.append).stats() == {"products": 1}

@@ -65,7 +65,7 @@ def test_the_demo_of_good_photos_ends_well(photos: Path) -> None:
 
 
 @pytest.mark.extra
-def test_a_photo_that_fails_is_told_and_ends_with_1(photos: Path) -> None:
+def test_a_failed_photo_is_named_and_ends_with_1(photos: Path) -> None:
     whole = (photos / "ball.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     code, output = run_demo(photos, free_port())
@@ -94,7 +94,7 @@ def test_a_port_that_is_none_is_said_in_one_line(photos: Path) -> None:
 
 def test_knobs_of_the_shell_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
-        "WORKER_ENABLED": "false",  # it would wait for ever
+        "WORKER_ENABLED": "false",  # it would wait forever
         "RAW_IMAGE_HOSTS": "shop.example",
         "WEBHOOK_URLS": "https://shop.example/hook",
         "LEASE_SECONDS": "0",

@@ -29,7 +29,7 @@ OURS = {name for name, service in SERVICES.items() if service.get("build")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
-def test_the_image_runs_as_nobody_special() -> None:
+def test_the_image_runs_without_root() -> None:
     assert "USER 10001:10001" in DOCKERFILE
     assert "STOPSIGNAL SIGTERM" in DOCKERFILE
     for name in OURS:
@@ -71,8 +71,8 @@ def test_what_is_waited_for_exists_and_profiles_may_be_left_out() -> None:
 def test_the_local_profile_fits_together() -> None:
     local = dotenv_values(ROOT / "deploy" / "local.env")
     aws_names = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    knobs = {name.upper() for name in Settings.model_fields} | aws_names
-    assert {name for name in local if not name.startswith("AWS_ENDPOINT_URL")} <= knobs
+    overrides = {name.upper() for name in Settings.model_fields} | aws_names
+    assert {name for name in local if not name.startswith("AWS_ENDPOINT_URL")} <= overrides
     assert SERVICES["s3"]["environment"]["ROOT_SECRET_KEY"] == local["AWS_SECRET_ACCESS_KEY"]
     assert SERVICES["s3"]["environment"]["ROOT_ACCESS_KEY"] == local["AWS_ACCESS_KEY_ID"]
     queue = (local["SQS_QUEUE_URL"] or "").rpartition("/")[2]
@@ -116,7 +116,7 @@ def test_the_health_check_finds_a_live_server_and_misses_a_dead_one(tmp_path: Pa
 
 
 @pytest.mark.extra
-def test_a_worker_on_its_own_says_that_it_is_alive(tmp_path: Path) -> None:
+def test_a_stand_alone_worker_reports_that_it_is_alive(tmp_path: Path) -> None:
     """To Docker by a file that its health check looks at, to systemd by its socket."""
     command = [str(BIN / "packshot"), *SERVICES["worker"]["command"]]
     alive = Path(command.pop())

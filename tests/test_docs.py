@@ -1,4 +1,4 @@
-"""The documentation tells the truth: its commands run, its tables equal the program."""
+"""The documentation is true: its commands run, its tables equal the program."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_the_aws_commands_of_worker_setup_run(ministack: Aws, tmp_path: Path) ->
 
 @pytest.mark.extra
 def test_the_bucket_may_be_in_any_region(moto: Aws, tmp_path: Path) -> None:
-    """Outside the first region S3 wants to be told which one."""
+    """Outside the first region S3 needs the region."""
     bucket = f"a-{uuid.uuid4().hex}"
     [making] = [block for block in blocks("WORKER_SETUP.md") if "put-public-access-block" in block]
     script = making.replace("YOUR_BUCKET", bucket).replace("YOUR_REGION", "ap-south-1")

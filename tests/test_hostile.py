@@ -1,4 +1,4 @@
-"""Hostile requests at every address: never a fault of ours, never a change, never an echo."""
+"""Hostile requests at every address cause no 500, no change and no echo."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ HEADER_VALUES = (
 
 @pytest.fixture
 def shop(postgres_url: str, tmp_path: Path) -> Iterator[Shop]:
-    """On PostgreSQL, which takes offence at more than SQLite: at NUL, at long numbers."""
+    """On PostgreSQL, which refuses more than SQLite: NUL, long numbers."""
     shop = Shop(postgres_url, tmp_path / "media")
     yield shop
     shop.close()
 
 
 def addresses(shop: Shop) -> list[str]:
-    """Every address there is, with something in its gaps."""
+    """Every address, its placeholders filled in."""
     found = set()
     for rule in shop.app.url_map.iter_rules():
         parts = [FILLED_IN[part] if is_name else part for is_name, part in rule._trace]
@@ -177,13 +177,13 @@ def test_no_body_breaks_what_reads_it_or_passes(shop: Shop, method: str, path: s
 
 
 def test_no_body_breaks_what_reads_none(shop: Shop) -> None:
-    """Nor a method that an address does not know."""
+    """Methods that an address does not take included."""
     bodies = hostile_bodies()[::40]
     shop.reviewable()
     before = shop.services.catalog.stats()
     for address, method in every_pair(addresses(shop), METHODS):
         if (method, address) == ("DELETE", "/api/products/1"):
-            continue  # it has no body to be hostile with, and does what it says
+            continue  # it needs no body, and deletes as requested
         for body in bodies:
             response = shop.ask(method, address, data=body, content_type="application/json")
             assert response.status_code < 500, (method, address, body[:80])
@@ -224,7 +224,7 @@ def test_no_header_breaks_any_route(shop: Shop, sqlite_url: str, tmp_path: Path)
 
 
 def status_of(shop: Shop, method: str, address: str, variables: dict[str, str]) -> int:
-    """Past the test client, which has troubles of its own with such headers."""
+    """Without the test client, which rejects such headers itself."""
     environ = create_environ(address, method=method, json={}) | variables
     body, status, _ = run_wsgi_app(shop.app, environ, buffered=True)
     getattr(body, "close", lambda: None)()

@@ -42,13 +42,13 @@ def pair(database_url: str, gemini: FakeGemini, tmp_path: Path) -> Iterator[Call
     """What two processes work with, on one database."""
     made: list[Services] = []
 
-    def two(**knobs: Any) -> Pair:
+    def two(**overrides: Any) -> Pair:
         settings = Settings(
             database_url=database_url,
             media_dir=tmp_path / "media",
             gemini_api_key="test",
             google_gemini_base_url=gemini.url,
-            **knobs,
+            **overrides,
         )
         made.extend(build(settings) for _ in range(2))
         return made[0], made[1]

@@ -112,7 +112,7 @@ def test_nobody_writes_lines_of_his_own(stream: io.StringIO, as_format: logs.For
         assert "    RuntimeError: x" in text
 
 
-def test_a_row_that_a_database_refused_is_not_told(stream: io.StringIO, postgres_url: str) -> None:
+def test_a_refused_row_is_not_logged(stream: io.StringIO, postgres_url: str) -> None:
     """PostgreSQL's DETAIL quotes the whole row, the signed address of a photo with it."""
     database = Database(postgres_url)
     try:

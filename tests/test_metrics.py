@@ -155,7 +155,7 @@ def test_a_queue_that_is_away_hides_nothing_else(shop: Shop) -> None:
     assert scrape(shop)["packshot_queue_up",] == 0
 
 
-def test_the_story_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
+def test_the_pipeline_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
     from support.fakes import FakeEnhancer, photo_bytes
 
     shop = Shop(sqlite_url, tmp_path / "media", enhanced_images_count=1)

@@ -55,7 +55,7 @@ def review(shop: Shop, product_id: int, status: str, images: list[int] | None = 
     shop.services.catalog.review(product_id, status, who="ann", image_ids=images)
 
 
-def test_what_is_past_its_time_goes_and_the_approved_stays(shop: Shop) -> None:
+def test_expired_objects_go_and_approved_ones_stay(shop: Shop) -> None:
     product_id, [kept, gone], normalised = with_photo(shop)
     review(shop, product_id, "approved", [kept])
     _, _, waiting_normalised = with_photo(shop)
@@ -149,7 +149,7 @@ def test_what_a_crash_left_goes_with_the_next_run(shop: Shop) -> None:
 
 
 def test_what_is_gone_is_not_deleted_again(shop: Shop) -> None:
-    """Else every night would ask the store about everything that was ever removed."""
+    """Otherwise every night would ask the store about everything that was ever removed."""
     product_id, _, normalised = with_photo(shop)
     review(shop, product_id, "rejected")
     age(shop, 31)
@@ -255,7 +255,7 @@ def test_a_redo_fetches_the_photo_again_or_says_why_not(
     shop.close()
 
 
-def test_deleting_a_product_leaves_nothing_but_the_books(shop: Shop) -> None:
+def test_deleting_a_product_leaves_only_its_costs(shop: Shop) -> None:
     product_id, _, _ = with_photo(shop)
     other, _, _ = with_photo(shop)
     review(shop, product_id, "approved")

@@ -71,7 +71,7 @@ def test_a_database_is_named_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
 
 
-def test_a_failed_statement_is_told_without_its_values(database: Database) -> None:
+def test_a_failed_statement_is_logged_without_its_values(database: Database) -> None:
     """The values of a product hold its raw image's address, which may be signed."""
     from sqlalchemy import text
     from sqlalchemy.exc import DBAPIError

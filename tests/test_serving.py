@@ -1,4 +1,4 @@
-"""However it is started, each serving process has one worker, and it drains when told to stop."""
+"""However it is started, each serving process has one worker, which drains at SIGTERM."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_gunicorn_waits_longer_than_the_worker_may_take(tmp_path: Path) -> None:
 
 
 @pytest.mark.extra
-def test_gunicorns_error_log_holds_our_lines(tmp_path: Path) -> None:
+def test_gunicorns_error_log_has_our_lines(tmp_path: Path) -> None:
     log = tmp_path / "error.log"
     with PackshotProcess(tmp_path, gunicorn(1, "--error-logfile", str(log))) as server:
         server.wait_until_serving()
@@ -226,7 +226,7 @@ def test_the_create_script_is_safe_to_run_twice(tmp_path: Path) -> None:
     assert "nothing to do" in said[1]
 
 
-def test_a_stop_in_the_middle_hands_the_product_back(tmp_path: Path) -> None:
+def test_a_stop_in_the_middle_gives_the_product_back(tmp_path: Path) -> None:
     """The photo hangs; the worker gives it back within the grace time and ends with 0."""
     with PhotoHost({"/slow.jpg": hang()}) as host:
         environment = {"RAW_IMAGE_HOSTS": host.address, "GRACE_SECONDS": "7"}

@@ -28,7 +28,7 @@ WANTED = {
 
 
 class Script:
-    """Runs the script in a folder of its own, with an environment of its own."""
+    """Runs the script in a separate folder with a separate environment."""
 
     def __init__(self, folder: Path, endpoint: str) -> None:
         self.folder = folder
@@ -129,7 +129,7 @@ def test_it_looks_where_the_queue_is_not_where_the_bucket_is() -> None:
         assert sqs.meta.region_name == "us-east-1"
 
 
-def test_what_differs_is_told_and_repaired_only_when_asked(
+def test_differences_are_printed_and_repaired_only_on_request(
     script: Script, ministack: Aws, name: str
 ) -> None:
     url = ministack.sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "30"})[
@@ -152,8 +152,8 @@ def test_what_differs_is_told_and_repaired_only_when_asked(
 
 
 def test_settings_come_from_the_env_file_too(script: Script, ministack: Aws, name: str) -> None:
-    for knob in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        del script.environment[knob]
+    for setting in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del script.environment[setting]
     lines = ["AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test"]
     (script.folder / ".env").write_text("\n".join(lines))
     assert script.run("--name", name).returncode == 0
@@ -171,8 +171,8 @@ def test_settings_come_from_the_env_file_too(script: Script, ministack: Aws, nam
     ],
 )
 def test_what_is_not_set_is_named_in_one_line(script: Script, unset: list[str], named: str) -> None:
-    for knob in unset:
-        del script.environment[knob]
+    for setting in unset:
+        del script.environment[setting]
     assert_one_line(script.run(), named)
 
 

@@ -88,14 +88,14 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, encoding: str, delimite
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
-def test_other_encodings_are_read_and_a_doubt_is_told(tmp_path: Path, encoding: str) -> None:
+def test_other_encodings_are_read_and_a_doubt_is_noted(tmp_path: Path, encoding: str) -> None:
     done = run(listed(tmp_path, f"{HEADER}Café,{PHOTO},100,90,,\n", encoding), "--dry-run")
     assert done.exit_code == 0
     doubted = "note products.csv: the file is not in UTF-8 and was read as Windows-1252"
     assert (doubted in done.output) == (encoding == "cp1252")
 
 
-def test_how_columns_were_understood_is_told(tmp_path: Path) -> None:
+def test_how_columns_were_understood_is_printed(tmp_path: Path) -> None:
     text = f"Product type,Photo,MRP,Selling price,prise\nMugs,{PHOTO},2,1,x\n"
     done = run(listed(tmp_path, text), "--dry-run")
     assert done.exit_code == 0

@@ -33,14 +33,14 @@ ShopMaker = Callable[..., Shop]
 def make(database_url: str, tmp_path: Path) -> Iterator[ShopMaker]:
     shops: list[Shop] = []
 
-    def maker(receiver: Receiver | None, **knobs: object) -> Shop:
+    def maker(receiver: Receiver | None, **overrides: object) -> Shop:
         if receiver is not None:
-            knobs = {
+            overrides = {
                 "webhook_urls": (receiver.url,),
                 "webhook_hosts": (receiver.place,),
                 "webhook_secret": SECRET,
-            } | knobs
-        shops.append(Shop(database_url, tmp_path / "media", **knobs))
+            } | overrides
+        shops.append(Shop(database_url, tmp_path / "media", **overrides))
         return shops[-1]
 
     yield maker
@@ -72,7 +72,7 @@ def test_without_receivers_nothing_is_written(make: ShopMaker) -> None:
     assert count(shop) == 0
 
 
-def test_a_review_is_told_signed_and_thin(make: ShopMaker) -> None:
+def test_a_review_is_sent_signed_and_small(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver)
         product_id, _ = shop.reviewable(raw_image="https://shop.example/a.jpg?signature=secret")
@@ -92,7 +92,7 @@ def test_a_review_is_told_signed_and_thin(make: ShopMaker) -> None:
         Webhook(OTHER).verify(body, headers)
 
 
-def test_each_turn_of_a_product_is_told(make: ShopMaker) -> None:
+def test_every_change_of_status_is_sent(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver)
         [ready, failed] = shop.create(row(), row())
@@ -116,7 +116,7 @@ def test_each_turn_of_a_product_is_told(make: ShopMaker) -> None:
     assert max(len(body) for _, body in receiver.received) < 20_000
 
 
-def test_a_product_whose_attempts_are_used_up_is_told(make: ShopMaker) -> None:
+def test_a_product_whose_attempts_are_used_up_is_sent(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver, lease_seconds=1)
         shop.create(row())
@@ -130,7 +130,7 @@ def test_a_product_whose_attempts_are_used_up_is_told(make: ShopMaker) -> None:
     assert json.loads(body)["data"]["error_code"] == "worker_died"
 
 
-def test_what_is_undone_by_an_error_is_not_told(make: ShopMaker) -> None:
+def test_what_an_error_undoes_is_not_sent(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver)
         product_id, _ = shop.reviewable()
@@ -166,7 +166,7 @@ def test_it_is_tried_again_with_the_same_id_and_then_given_up_and_replayed(
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
 
 
-def test_one_receiver_that_is_away_does_not_hold_up_another(make: ShopMaker) -> None:
+def test_an_unreachable_receiver_does_not_delay_another(make: ShopMaker) -> None:
     with Receiver() as here:
         away = "http://127.0.0.1:1/hook"
         shop = make(here, webhook_urls=(away, here.url), webhook_hosts=("127.0.0.1:1", here.place))
@@ -192,7 +192,7 @@ def test_a_private_receiver_needs_to_be_listed_and_redirects_are_not_followed(
         assert inner.received == []
 
 
-def test_retry_after_is_kept(make: ShopMaker) -> None:
+def test_retry_after_is_followed(make: ShopMaker) -> None:
     with Receiver(429, headers={"Retry-After": "1000"}) as receiver:
         shop = make(receiver)
         product_id, _ = shop.reviewable()
@@ -226,7 +226,7 @@ def test_a_secret_being_replaced_signs_with_both(make: ShopMaker) -> None:
         Webhook(secret).verify(body, headers)
 
 
-def test_old_deliveries_are_forgotten(make: ShopMaker) -> None:
+def test_old_deliveries_are_deleted(make: ShopMaker) -> None:
     with Receiver() as receiver:
         shop = make(receiver)
         for _ in range(2):
@@ -267,7 +267,7 @@ def test_a_worker_delivers_by_itself(make: ShopMaker, tmp_path: Path) -> None:
         ({"WEBHOOK_SECRET": "planted-secret"}, "must be whsec_ and base64"),
     ],
 )
-def test_a_bad_knob_stops_the_start_without_showing_a_secret(
+def test_a_bad_setting_stops_the_start_without_showing_a_secret(
     environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():

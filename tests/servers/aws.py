@@ -42,7 +42,7 @@ class Aws:
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
 
     def queue(self, attributes: Mapping[QueueAttributeNameType, str] | None = None) -> str:
-        """Make a queue under a name of its own; return its URL."""
+        """Make a queue with a new name; return its URL."""
         name = f"queue-{uuid.uuid4().hex}"
         return self.sqs.create_queue(QueueName=name, Attributes=attributes or {})["QueueUrl"]
 
@@ -51,7 +51,7 @@ class Aws:
         return answer["Attributes"]["QueueArn"]
 
     def bucket(self) -> str:
-        """Make a bucket under a name of its own; return the name."""
+        """Make a bucket with a new name; return the name."""
         name = f"bucket-{uuid.uuid4().hex}"
         self.s3.create_bucket(Bucket=name)
         return name

@@ -1,4 +1,4 @@
-"""An AWS endpoint that answers what a test tells it to: for refusals no emulator makes."""
+"""An AWS endpoint with a test's answers: for refusals that no emulator makes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def s3_error(code: str, status: int, message: str = "it is", **headers: str) -> 
 
 
 class CannedAws:
-    """Gives the answers in turn, the last one for ever, and keeps what was asked.
+    """Gives the answers in turn, the last one forever, and keeps what was asked.
 
     `by_path` comes first: the answer of the first entry that is part of the request's path.
     """

@@ -35,7 +35,7 @@ class Issued:
 
 
 class Authority:
-    """A certificate authority of its own; `client()` trusts it, and nothing else."""
+    """A new certificate authority; `client()` trusts it, and nothing else."""
 
     def __init__(self) -> None:
         self.root = _signed(f"Test root {next(_numbers)}", None, days=(-10, 10), is_authority=True)

@@ -1,4 +1,4 @@
-"""An operator's own gunicorn file, with hooks of its own: ours must not replace them."""
+"""An operator's gunicorn file with its hooks: ours must not replace them."""
 
 worker_class = "gthread"
 control_socket_disable = True

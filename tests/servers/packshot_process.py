@@ -1,4 +1,4 @@
-"""The real program in a process of its own: started any documented way, watched, and stopped."""
+"""The real program in a separate process: started in any documented way, watched and stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 
 
 class PackshotProcess:
-    """`command` with `{port}` filled in, run from the checkout on a database of its own.
+    """`command` with `{port}` filled in, run from the checkout on a separate database.
 
     Its output goes to `log`. Leaving the block stops it with SIGTERM; `stop()` gives the exit code.
     """

@@ -1,4 +1,4 @@
-"""A shop's own server on 127.0.0.1 that takes webhooks, and answers as told."""
+"""A shop's own server on 127.0.0.1 that takes webhooks, and answers as the test says."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ PRODUCT = NewProduct(
 
 def backlog(kind: str, options: argparse.Namespace) -> list[str]:
     """What the database costs per product (lease, claim, save, complete), behind 1,000 waiting
-    products and behind 100,000; by turns, so that a busy machine hits both."""
+    products and behind 100,000; alternating, so that a busy machine affects both."""
     with scratch() as folder, _databases(kind, Path(folder)) as make:
         short, long = make(), make()
         _fill(short, 1000)

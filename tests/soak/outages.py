@@ -87,7 +87,7 @@ def _locked(rig: Rig) -> Iterator[None]:
 
 @contextmanager
 def _disk(rig: Rig) -> Iterator[None]:
-    """On the defaults pictures go to a disk of their own, that can be made read-only."""
+    """On the defaults pictures go to a separate disk, which can be made read-only."""
     if rig.aws is not None:
         yield
         return
@@ -177,6 +177,6 @@ def _ask(web: PackshotProcess, rig: Rig, answers: Counter[str], count: int = 1) 
 
 
 def _paid_twice(rig: Rig) -> list[str]:
-    """Calls whose answer came whole, and that were paid again all the same."""
+    """Calls whose answer came whole, and that were paid again nevertheless."""
     whole = (call.call for call in rig.fake.paid() if call.fault not in UNKNOWN_IF_PAID)
     return [call for call, times in Counter(whole).items() if times > 1]

@@ -53,7 +53,7 @@ def analysis_of(wanted: int) -> Analysis:
 
 @dataclass
 class FakeEnhancer:
-    """Counts what it is asked for, and fails as told: `plan(kind, variant)` may raise."""
+    """Counts its calls, and fails as planned: `plan(kind, variant)` may raise."""
 
     plan: Callable[[str, int | None], None] = lambda kind, variant: None
     name: str = "local"
@@ -95,7 +95,7 @@ class FakeEnhancer:
 
 @dataclass
 class FakeQueue:
-    """A queue of its own, in memory, that can be away; tells what was asked of it."""
+    """A queue in memory that can be unreachable and records its calls."""
 
     name: str = "fake"
     is_external: bool = True
@@ -134,7 +134,7 @@ class FakeQueue:
 
 
 class SentCatalog(Catalog):
-    """Comes back when the queue was told too, which goes on beside the request in production."""
+    """Returns after the queue was sent to; in production that happens beside the request."""
 
     def create(
         self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None

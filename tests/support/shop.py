@@ -62,9 +62,9 @@ def row(**changes: Any) -> Json:
 class Shop:
     """One application; `client` asks it as this machine does, without a key."""
 
-    def __init__(self, database_url: str, media_dir: Path, **knobs: Any) -> None:
+    def __init__(self, database_url: str, media_dir: Path, **overrides: Any) -> None:
         self.clock = Clock()
-        self.settings = Settings(database_url=database_url, media_dir=media_dir, **knobs)
+        self.settings = Settings(database_url=database_url, media_dir=media_dir, **overrides)
         self.services: Services = build(self.settings)
         self.app: APIFlask = create_app(self.services, clock=self.clock)
         self.client: FlaskClient = self.app.test_client()

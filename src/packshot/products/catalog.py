@@ -165,7 +165,7 @@ class Catalog:
         ]
 
     def last_decisions(self, who: str, limit: int) -> list[tuple[ProductView, LastDecisionOut]]:
-        """What `who` decided last and may still take back, newest first, each with its product."""
+        """The last decisions of `who` that can be undone, newest first, each with its product."""
         with self.database.read() as session:
             return last_decisions(session, who, limit)
 
@@ -206,7 +206,7 @@ class Catalog:
         return Stats(**vars(counts), queue=self.queue.depth())
 
     def pace(self) -> float | None:
-        """Products made in a minute in the present run; None while it is too short to say."""
+        """Products made per minute in the current run; None while it is too short."""
         with self.database.read() as session:
             return read_pace(session)
 
@@ -321,7 +321,7 @@ class Catalog:
         self.sender.send([product_id])
         return view
 
-    # -- keep tidy -----------------------------------------------------------------------------
+    # -- clean up -----------------------------------------------------------------------------
 
     def forget_old(self) -> None:
         """Remove answered idempotency keys after a day, and sessions that are over."""

@@ -30,7 +30,7 @@ FIRST_PAUSE: Final = 30
 #: Removals in all, the last one more than an hour after the first. By then any worker that had the
 #: product has ended, or abandoned it (`work.hanging.LONGEST_PRODUCT_SECONDS`).
 REMOVALS: Final = 8
-#: Deletions looked at together.
+#: Deletions read at once.
 PAGE: Final = 200
 #: Up to this many uploads, the database searches for each name; for more, it returns all addresses
 #: that contain a name of this form.
@@ -96,7 +96,7 @@ class Deletions:
         if not needed:
             yield from with_previews(upload_key(deletion.upload))
 
-    # -- later -------------------------------------------------------------------------------
+    # -- remove again ------------------------------------------------------------------------------
 
     def sweep(self) -> None:
         """Remove again the objects that are due. Raises Unavailable; the rest stays due."""

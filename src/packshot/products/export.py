@@ -68,7 +68,7 @@ class ApprovedImage(SellerFields):
 #: Products or SKUs read at once for a ZIP.
 GROUPS: Final = 100
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
-#: As they are written: the picture's after the product's.
+#: The columns in their order: the product's, then the picture's.
 COLUMNS: Final = ("product_id", *(n for n in ApprovedImage.model_fields if n != "product_id"))
 
 
@@ -151,10 +151,10 @@ def _rows(session: Session, query: Select[Product, ProductImage]) -> list[Approv
 def approved_groups(
     database: Database, chosen: Selection = ALL
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
-    """The pictures asked for, SKU by SKU, then those without one product by product.
+    """The chosen pictures, SKU by SKU, then those without a SKU, product by product.
 
-    Each comes with its number among all approved pictures of its SKU, main view first: so it keeps
-    its number whatever part of them is asked for.
+    Each comes with its number among all approved pictures of its SKU, main view first, so that the
+    number does not depend on the filter.
     """
     for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
         for keys in pages(database, chosen):
@@ -204,7 +204,7 @@ MAIN_VIEWS: Final = ("main", "front")
 
 
 def _place(image: ApprovedImage) -> tuple[object, ...]:
-    """Where a picture stands among those of its SKU."""
+    """The sort key of a picture within its SKU."""
     view = (image.view or "").casefold()
     number = int(view) if view.isascii() and view.isdigit() else None
     rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3

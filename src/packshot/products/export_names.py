@@ -38,7 +38,9 @@ class Template:
         try:
             parsed = list(string.Formatter().parse(text))
         except ValueError:
-            raise ValueError("has a brace without its partner; a field is {sku}") from None
+            raise ValueError(
+                "has a brace that is not closed or opened; a field is written {sku}"
+            ) from None
         pieces = tuple(
             (literal, field, _digits(field, form, conversion))
             for literal, field, form, conversion in parsed
@@ -74,7 +76,7 @@ def _digits(field: str | None, form: str | None, conversion: str | None) -> int:
 
 
 def _value(value: str | int, digits: int) -> str:
-    """A value makes no folder: its slashes are replaced."""
+    """A value as a part of a path: its slashes are replaced, so it makes no folder."""
     return f"{value:0{digits}}" if isinstance(value, int) else _FORBIDDEN.sub("-", value)
 
 
@@ -90,14 +92,14 @@ def _safe(part: str) -> str:
 
 
 class Names:
-    """The paths given so far; two that differ only in case or form count as alike."""
+    """The paths used so far; two that differ only in case or Unicode form count as equal."""
 
     def __init__(self, template: Template) -> None:
         self._template = template
         self._given: set[str] = set()
 
     def give(self, values: Mapping[str, str | int], ending: str) -> str:
-        """The template's path, with the product's id where another picture has it already."""
+        """The template's path, with the product's id added where another picture already has it."""
         path = self._template.fill(values)
         candidate, number = path, 1
         while not self._is_free(f"{candidate}{ending}"):

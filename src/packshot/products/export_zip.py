@@ -26,7 +26,7 @@ COMPLIANCE: Final = "compliance.csv"
 LEFT_OUT: Final = "LEFT-OUT.txt"
 Numbered = tuple[int, ApprovedImage]
 IN_MEMORY: Final = 1_000_000
-#: What products.csv repeats of a product; its attributes come after them.
+#: The product's columns in products.csv; its attributes follow.
 SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "attributes")
 
 
@@ -61,7 +61,7 @@ def zip_pieces(
 
     Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile
     is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks off, or
-    gives other bytes than were approved: what was sent until then is no whole ZIP.
+    returns other bytes than were approved: what was sent until then is an incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:

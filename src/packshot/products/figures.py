@@ -33,7 +33,7 @@ from packshot.products.spending import products_paid_for, spent_in_all, spent_to
 HOUR: Final = 3600
 #: The most rounds read for the times of the last hour, latest first.
 ROUNDS: Final = 5000
-#: Seconds of a pause that ends a run, and how many products its pace is taken from.
+#: The pause, in seconds, that ends a run; and the number of its last products that count.
 RUN_ENDS_AFTER: Final = 300
 RUN_FEWEST: Final = 3
 RUN_PRODUCTS: Final = 60
@@ -150,10 +150,10 @@ def _reviewed_products(session: Session) -> int:
 
 
 def read_pace(session: Session) -> float | None:
-    """Products made in a minute in the present run; None while it is too short to say.
+    """Products made per minute in the current run; None while it is too short.
 
-    A run is what was made one after the other without a pause longer than `RUN_ENDS_AFTER`; its
-    last `RUN_PRODUCTS` count.
+    A run is a series of products without a pause longer than `RUN_ENDS_AFTER`; its last
+    `RUN_PRODUCTS` count.
     """
     ready = select(Round.ready_at).where(Round.ready_at >= now(-HOUR))
     moments = session.scalars(ready.order_by(Round.ready_at.desc()).limit(RUN_PRODUCTS)).all()

@@ -81,7 +81,7 @@ class ShopMark:
             session.execute(update(Shop).values(id=self._id, strangers=None))
         return self._id
 
-    # -- strangers -----------------------------------------------------------------------------
+    # -- other shops -----------------------------------------------------------------------------
 
     def found_in_queue(self, other: str) -> None:
         """A message of another shop came from the queue, and was returned unchanged."""
@@ -129,7 +129,7 @@ class ShopMark:
         )
 
     def notes(self) -> list[str]:
-        """Which part is shared with another shop, one sentence each; none while that is unknown."""
+        """One sentence for each part shared with another shop; empty while that is unknown."""
         try:
             if self.clock() - self._looked_at > LOOK_EVERY_SECONDS:
                 self._looked_at = self.clock()

@@ -1,4 +1,4 @@
-"""Imports: a shop's spreadsheet and photos in, and what they would become; nothing is created."""
+"""Imports: plans products from a shop's spreadsheet and photos; creates nothing."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
-#: The whole body. Photos are only read past, but a ZIP is kept: a page with larger ones sends
-#: their names.
+#: The whole body. Photos are skipped, but a ZIP is read: for larger ones send the photos' names.
 MAX_BODY: Final = 64_000_000
 MAX_ZIP: Final = 50_000_000
 MAX_SPREADSHEET: Final = Limits().bytes
-#: A name of a photo, and a JSON list of all of them.
+#: Bytes of one photo's name, and of a JSON list of all names.
 MAX_NAMES: Final = 20_000
 MAX_NAMES_BYTES: Final = 8_000_000
 #: Choices as JSON, each.
@@ -49,7 +48,7 @@ MAX_ATTRIBUTES: Final = 40_000_000
 #: Seconds to wait for a child process, and for its work: 20,000 rows of 20 cells take about 5.
 WAIT_SECONDS: Final = 20.0
 READ_SECONDS: Final = 40.0
-#: Stands for the picture of a row whose photo is yet to be uploaded.
+#: A placeholder for the photo of a row that is still to be uploaded.
 ANY_PICTURE: Final = "/media/uploads/"
 
 bp: APIBlueprint = blueprint("imports", "Imports")
@@ -61,11 +60,11 @@ bp: APIBlueprint = blueprint("imports", "Imports")
 @needs("submit")
 @refuses("bad_spreadsheet")
 def plan() -> Response:
-    """See what a spreadsheet and photos would become; nothing is created
+    """Plan products from a spreadsheet and photos; nothing is created
 
     `rows` go into the bulk call as they are; where `photos.matched` names one by its `index`, put
     the upload's `raw_image` into it first. Send the photos' names alone (a JSON list) where there
-    are many: their bytes are not looked at. `mapping` (column to field), `conventions` (column to
+    are many: their bytes are not needed. `mapping` (column to field), `conventions` (column to
     `point` or `comma`) and `pattern` change what was recognised.
     """
     with thread_shares().uploads.held("uploading"):
@@ -115,7 +114,7 @@ _KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern")
 
 
 def _most_of(name: str, filename: str | None) -> int | None:
-    """How much of a part is kept: of photos nothing but their names."""
+    """How many bytes of a part are kept: of photos only their names."""
     if name == "spreadsheet":
         return MAX_SPREADSHEET
     if name == "photos" and filename is not None:
@@ -128,7 +127,7 @@ def _is_zip(filename: str | None) -> bool:
 
 
 def _names(photos: Sequence[Part]) -> Iterator[str]:
-    """Of files their names, of fields their text, or each of a JSON list."""
+    """The names of files, the texts of fields, or the entries of a JSON list."""
     names = list(chain.from_iterable(map(_names_of, photos)))
     if len(names) > MAX_NAMES:
         raise Refused("too_large", f"at most {MAX_NAMES:,} photos fit in one import")
@@ -194,7 +193,7 @@ def _with_left_out(found: Plan, zipped: PhotoArchive) -> Plan:
 
 
 def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
-    """What the bulk call would refuse in a row, but for its address."""
+    """The errors that the bulk call would find in a row, except in its address."""
     given = {"category": "-", **row.as_product(), "raw_image": row.raw_image or ANY_PICTURE}
     try:
         check(NewProductIn, given)
@@ -207,7 +206,7 @@ def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
 
 
 def _good(found: Plan) -> Plan:
-    """Without the rows whose address may not be fetched, which become problems."""
+    """Leave out rows whose address may not be fetched, and add a problem for each."""
     refused = {place: _address_problem(row.product) for place, row in enumerate(found.rows)}
     rows = tuple(row for place, row in enumerate(found.rows) if refused[place] is None)
     problems = [*found.problems, *filter(None, refused.values())]
