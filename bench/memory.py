@@ -43,9 +43,9 @@ def run(rig: Rig) -> list[Line]:
 
 
 @contextmanager
-def serving(folder: Path, gemini: FakeGemini, **knobs: str) -> Iterator[PackshotProcess]:
+def serving(folder: Path, gemini: FakeGemini, **overrides: str) -> Iterator[PackshotProcess]:
     folder.mkdir()
-    environment = {"GEMINI_API_KEY": "test", "WORKER_CONCURRENCY": str(IN_FLIGHT)} | knobs
+    environment = {"GEMINI_API_KEY": "test", "WORKER_CONCURRENCY": str(IN_FLIGHT)} | overrides
     with gemini:
         environment["GOOGLE_GEMINI_BASE_URL"] = gemini.url
         with PackshotProcess(folder, gunicorn(1), environment) as web:

@@ -332,16 +332,16 @@ def run_worker(alive: Path | None = None) -> int:
 
 def watch(worker: Worker, alive: Path | None) -> str | None:
     """Wait until the worker is to stop (None) or hangs (the reason)."""
-    told = -math.inf
+    reported_at = -math.inf
     # Polled: the signal may come while this thread has the lock of the event that the handler sets.
     while not worker.is_stopping:
         time.sleep(0.2)
         broken = worker.broken()
         if broken and not worker.is_stopping:
             return broken
-        if time.monotonic() - told > ALIVE_EVERY_SECONDS:
+        if time.monotonic() - reported_at > ALIVE_EVERY_SECONDS:
             report_alive(alive)
-            told = time.monotonic()
+            reported_at = time.monotonic()
     return None
 
 

@@ -77,9 +77,9 @@ def _log(response: Response) -> Response:
         took = (time.monotonic() - g.began) * 1000 if "began" in g else 0.0
         path = request.path if request.url_rule is not None else "(unknown address)"
         who = g.get("caller")
-        told = {"status": response.status_code, "who": who.name if who else None}
+        fields = {"status": response.status_code, "who": who.name if who else None}
         log.info(
-            "%s %s %d in %.0f ms", request.method, path, response.status_code, took, extra=told
+            "%s %s %d in %.0f ms", request.method, path, response.status_code, took, extra=fields
         )
     return response
 
