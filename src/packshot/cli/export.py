@@ -16,7 +16,7 @@ from packshot.client import Client
 @click.option(
     "--format",
     "as_format",
-    type=click.Choice(["csv", "jsonl", "zip"]),
+    type=click.Choice(["csv", "jsonl", "zip", "shopify", "woocommerce"]),
     default="csv",
     show_default=True,
 )

@@ -26,6 +26,7 @@ from packshot.products.export import (
 )
 from packshot.products.export_names import Template
 from packshot.products.export_zip import as_it_is, zip_pieces
+from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
@@ -56,18 +57,22 @@ bp: APIBlueprint = blueprint("exports", "Export")
     },
 )
 @needs()
-@refuses("nothing_approved")
+@refuses("nothing_approved", "no_public_address")
 def export_approved(query: ExportQuery) -> Response:
     """Export what is approved
 
     The approved pictures of approved products' current rounds. In CSV, text that a spreadsheet
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
     own names, `manifest.json` and `products.csv`. If something fails while it is made, it ends
-    early, so that it can't be opened.
+    early, so that it can't be opened. `shopify` and `woocommerce` are files for the importers of
+    these shops, with the public addresses of the pictures.
     """
     chosen = query.as_selection()
     if query.format == "zip":
         return _sent(_zip(chosen, query), "application/zip", "zip")
+    if query.format == "shopify" or query.format == "woocommerce":
+        rows = write_shop_file(_groups(chosen), query.format, services().storage)
+        return _sent(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
     lines = write_lines(approved_images(services().database, chosen), query.format)
     first = next(lines, "")  # an error comes here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
@@ -76,14 +81,20 @@ def export_approved(query: ExportQuery) -> Response:
 def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
     parts = services()
     preset = _preset(query.preset) if query.preset is not None else None
-    groups = approved_groups(parts.database, chosen)
-    first = next(groups, None)
-    if first is None:
-        raise Conflict("nothing is approved that this export asks for", code="nothing_approved")
+    groups = _groups(chosen)
     own_names = preset.render.names if preset is not None else None
     template = Template.parse(query.names or own_names or parts.settings.export_names)
     prepare = as_it_is if preset is None else partial(_for_marketplace, preset, parts.pixels)
-    return zip_pieces(chain((first,), groups), template, parts.storage, datetime.now(UTC), prepare)
+    return zip_pieces(groups, template, parts.storage, datetime.now(UTC), prepare)
+
+
+def _groups(chosen: Selection) -> Iterator[list[tuple[int, ApprovedImage]]]:
+    """The pictures by SKU. Raises Conflict when there is none."""
+    groups = approved_groups(services().database, chosen)
+    first = next(groups, None)
+    if first is None:
+        raise Conflict("nothing is approved that this export asks for", code="nothing_approved")
+    return chain((first,), groups)
 
 
 def _preset(name: str) -> Preset:

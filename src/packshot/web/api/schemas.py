@@ -28,6 +28,7 @@ from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason
+from packshot.products.shop_files import SHOP_FORMATS
 from packshot.products.views import (
     ImageStatus,
     ProductStatus,
@@ -291,7 +292,7 @@ class ComplianceQuery(StrictModel):
 class ExportQuery(StrictModel):
     """Which approved pictures, and how they are written."""
 
-    format: Literal["csv", "jsonl", "zip"] = "csv"
+    format: Literal["csv", "jsonl", "zip", "shopify", "woocommerce"] = "csv"
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
     sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
@@ -310,6 +311,16 @@ class ExportQuery(StrictModel):
     preset: PresetName | None = Field(
         None, description="a marketplace: its size, ratio and rules; a compliance.csv in the ZIP"
     )
+
+    @model_validator(mode="after")
+    def _changes_no_linked_picture(self) -> Self:
+        if self.format in SHOP_FORMATS and (self.names or self.preset):
+            raise PydanticCustomError(
+                "not_allowed",
+                "names and preset go with the format zip: a shop's file links to the pictures as"
+                " they are",
+            )
+        return self
 
     def as_selection(self) -> Selection:
         return Selection(self.batch, self.category, self.sku, self.since)

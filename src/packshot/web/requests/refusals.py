@@ -36,6 +36,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
         409, "The rejected picture was removed to save space; a redo makes new ones."
     ),
     "not_in_round": Meaning(409, "A named picture is not in the product's current round."),
+    "no_public_address": Meaning(
+        409, "A picture has no public address that a shop could download it from."
+    ),
     "nothing_approved": Meaning(409, "No approved picture is what the export asks for."),
     "price_above_mrp": Meaning(409, "The correction would leave the price above the MRP."),
     "raw_image_fixed": Meaning(

@@ -1,0 +1,162 @@
+"""Approved pictures as the files that Shopify's and WooCommerce's importers take."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from packshot.errors import Conflict
+from packshot.products.export import ApprovedImage, csv_line
+from packshot.products.export_names import own_stem
+from packshot.storage import Storage
+
+ShopFormat = Literal["shopify", "woocommerce"]
+SHOP_FORMATS: Final[tuple[ShopFormat, ...]] = ("shopify", "woocommerce")
+Group = Sequence[tuple[int, ApprovedImage]]
+#: Names and values of Shopify's variants, repeated as they came in: without them an import would
+#: take every SKU of a product for the same variant.
+OPTION_NAMES: Final = ("Option1 Name", "Option2 Name", "Option3 Name")
+OPTION_VALUES: Final = ("Option1 Value", "Option2 Value", "Option3 Value")
+VARIANT_IMAGE: Final = "Variant Image"
+SHOPIFY: Final = (
+    *("Handle", "Title", "Variant SKU"),
+    *("Image Src", "Image Position", "Image Alt Text"),
+)
+WOOCOMMERCE: Final = ("SKU", "Name", "Images")
+Row = dict[str, object]
+
+
+def write_shop_file(
+    groups: Iterable[Group], as_format: ShopFormat, storage: Storage
+) -> Iterator[str]:
+    """The file's lines; all is read before the first one, so that errors come first.
+
+    Each group is the pictures of one SKU with their numbers. Raises Conflict `no_public_address`
+    when a shop's importer could not download one of them.
+    """
+    if as_format == "shopify":
+        columns, rows = _shopify(groups, storage)
+    else:
+        columns, rows = WOOCOMMERCE, [_woocommerce_row(group, storage) for group in groups]
+    return (csv_line(cells) for cells in _table(columns, rows))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[Sequence[object]]:
+    yield columns
+    for row in rows:
+        yield [row.get(column) for column in columns]
+
+
+def public_address(image: ApprovedImage, storage: Storage) -> str:
+    """Where anybody can download the picture, without a query. Raises Conflict."""
+    key = (image.media_url or "").removeprefix("/media/")
+    address = storage.url(key) if key else image.image_url
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https") and parts.netloc and not parts.query:
+        return address
+    raise Conflict(
+        f"picture {image.image_id} of product {image.product_id} has no public address that a shop"
+        " could download it from: set PUBLIC_MEDIA_URL to the public address of the pictures, or"
+        " keep them in S3",
+        code="no_public_address",
+    )
+
+
+def _own_name(image: ApprovedImage) -> str:
+    return image.sku or own_stem(image.filename) or str(image.product_id)
+
+
+# ---- WooCommerce
+
+
+def _woocommerce_row(group: Group, storage: Storage) -> Row:
+    """One product; a comma in an address is percent-encoded, so commas only separate."""
+    first = group[0][1]
+    addresses = [public_address(image, storage).replace(",", "%2C") for _, image in group]
+    name = next((image.name for _, image in group if image.name), _own_name(first))
+    return {"SKU": first.sku, "Name": name, "Images": ", ".join(addresses)}
+
+
+# ---- Shopify
+
+
+@dataclass
+class _Listing:
+    """One product of Shopify's: its SKUs are its variants."""
+
+    title: str
+    groups: list[Group] = field(default_factory=list)
+
+
+def _shopify(groups: Iterable[Group], storage: Storage) -> tuple[Sequence[str], list[Row]]:
+    listings: dict[str, _Listing] = {}
+    own_handles: set[str] = set()
+    for group in groups:
+        first = group[0][1]
+        given = _attribute(group, "Handle")
+        handle = given or _free_handle(first, listings)
+        if given is None:
+            own_handles.add(handle)
+        elif given in own_handles:  # made up for another product before this one came
+            renamed = f"{given}-{listings[given].groups[0][0][1].product_id}"
+            listings[renamed] = listings.pop(given)
+            own_handles.remove(given)
+        title = next((image.name for _, image in group if image.name), _own_name(first))
+        listings.setdefault(handle, _Listing(title)).groups.append(group)
+    rows = [row for handle, each in listings.items() for row in _listing(handle, each, storage)]
+    options = [
+        name
+        for pair in zip(OPTION_NAMES, OPTION_VALUES, strict=True)
+        for name in pair
+        if any(row.get(name) for row in rows)
+    ]
+    more = [VARIANT_IMAGE] if options else []
+    return (*SHOPIFY, *options, *more), rows
+
+
+def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
+    """A row for each picture: the product's and each variant's first one says more."""
+    names = {
+        name: value
+        for group in reversed(listing.groups)
+        for name in OPTION_NAMES
+        if (value := _attribute(group, name))
+    }
+    before = 0
+    first_row: Row = {"Title": listing.title, **names}
+    for group in listing.groups:
+        values = {name: value for name in OPTION_VALUES if (value := _attribute(group, name))}
+        first = group[0][1]
+        variant: Row = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
+        if before and not values:  # a second variant needs its options: these are more pictures
+            variant = {}
+        more: Row = first_row | variant | values
+        for n, image in group:
+            yield {
+                "Handle": handle,
+                "Image Src": public_address(image, storage),
+                "Image Position": before + n,
+                "Image Alt Text": image.alt_text,
+            } | more
+            more, first_row = {}, {}
+        before += group[-1][0]
+
+
+def _attribute(group: Group, name: str) -> str | None:
+    """What a column of the shop's own file said, however its name was capitalised."""
+    for _, image in group:
+        for given, value in (image.attributes or {}).items():
+            if given.strip().casefold() == name.casefold() and value.strip():
+                return value.strip()
+    return None
+
+
+def _free_handle(image: ApprovedImage, taken: Iterable[str]) -> str:
+    """As Shopify makes handles: lower case, dashes; the product's number where it has none."""
+    plain = unicodedata.normalize("NFKD", _own_name(image)).encode("ascii", "ignore").decode()
+    handle = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or f"product-{image.product_id}"
+    return handle if handle not in taken else f"{handle}-{image.product_id}"

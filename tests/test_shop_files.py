@@ -1,0 +1,165 @@
+"""Files for a shop's importer, read back by the importer's own rules."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+from servers.loopback import served
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.cli import main
+from packshot.database.models import Product
+
+CDN = "https://cdn.shop.example/pictures"
+Maker = Callable[..., Shop]
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+def make(sqlite_url: str, tmp_path: Path) -> Iterator[Maker]:
+    shops: list[Shop] = []
+
+    def maker(**settings: Any) -> Shop:
+        shops.append(Shop(sqlite_url, tmp_path / "media", **settings))
+        return shops[-1]
+
+    yield maker
+    for shop in shops:
+        shop.close()
+
+
+def approve(shop: Shop, variants: int = 1, **fields: Any) -> int:
+    product_id, _ = shop.reviewable(variants=variants)
+    with shop.services.database.write() as session:
+        session.execute(update(Product).where(Product.id == product_id).values(**fields))
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    return product_id
+
+
+def read(shop: Shop, as_format: str, query: str = "") -> Rows:
+    answer = shop.ask("GET", f"/api/export?format={as_format}{query}")
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def import_to_shopify(rows: Rows) -> dict[str, Rows]:
+    """Products by handle: rows stand together, only the first has a title, positions are unique."""
+    products: dict[str, Rows] = defaultdict(list)
+    last = None
+    for row in rows:
+        handle = row["Handle"]
+        assert handle
+        assert handle == last or handle not in products, "a product's rows stand together"
+        assert bool(row["Title"]) is (handle not in products)
+        parts = urlsplit(row["Image Src"])
+        assert parts.scheme == "https"
+        assert not parts.query
+        assert len(row["Image Alt Text"]) <= 512
+        products[handle].append(row)
+        last = handle
+    for found in products.values():
+        positions = [int(row["Image Position"]) for row in found]
+        assert positions == sorted(set(positions))
+    return products
+
+
+def test_shopify_gets_a_row_for_each_picture(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="MUG 1", name="Mug, blue", view="back")
+    approve(shop, sku="MUG 1", name="Mug, blue", view="front", variants=2)
+    approve(shop, filename="IMG_7.JPG")
+    products = import_to_shopify(read(shop, "shopify"))
+    assert set(products) == {"mug-1", "img-7"}
+    mug = products["mug-1"]
+    assert [row["Image Position"] for row in mug] == ["1", "2", "3"]
+    assert [row["Variant SKU"] for row in mug] == ["MUG 1", "", ""]
+    assert mug[0]["Title"] == "Mug, blue"
+    assert mug[0]["Image Alt Text"] == "Mug, blue, front view"
+    assert mug[2]["Image Alt Text"] == "Mug, blue, back view"
+    assert all(row["Image Src"].startswith(f"{CDN}/enhanced/") for row in mug)
+
+
+def test_the_handles_and_options_of_the_shops_own_file_come_back(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    both = {"Handle": "shirt"}
+    red = both | {"Option1 Name": "Colour", "Option1 Value": "red"}
+    approve(shop, sku="S-B", name="Shirt", attributes=both | {"Option1 Value": "blue"})
+    approve(shop, sku="OTHER", name="Cap")
+    approve(shop, sku="S-R", name="Shirt", attributes=red, variants=2)
+    products = import_to_shopify(read(shop, "shopify"))
+    assert set(products) == {"shirt", "other"}
+    shirt = products["shirt"]
+    assert [row["Variant SKU"] for row in shirt] == ["S-B", "S-R", ""]
+    assert [row["Option1 Value"] for row in shirt] == ["blue", "red", ""]
+    assert shirt[0]["Option1 Name"] == "Colour"
+    assert shirt[1]["Variant Image"] == shirt[1]["Image Src"]
+
+
+def test_two_products_never_share_a_handle(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="A 1")
+    approve(shop, sku="A-1")
+    approve(shop, sku="B", attributes={"handle": "a-1"})
+    approve(shop, sku="कप")
+    assert len(import_to_shopify(read(shop, "shopify"))) == 4
+
+
+def test_woocommerce_gets_a_row_for_each_sku(make: Maker) -> None:
+    shop = make(public_media_url=f"{CDN},1")
+    approve(shop, sku="M-1", name="Mug", view="2")
+    approve(shop, sku="M-1", name="Mug", view="1")
+    approve(shop, sku="M-2")
+    rows = read(shop, "woocommerce")
+    assert [(row["SKU"], row["Name"]) for row in rows] == [("M-1", "Mug"), ("M-2", "M-2")]
+    images = [[address.strip() for address in row["Images"].split(",")] for row in rows]
+    assert [len(each) for each in images] == [2, 1]
+    for address in (address for each in images for address in each):
+        assert address.startswith("https://cdn.shop.example/pictures%2C1/enhanced/")
+        assert not urlsplit(address).query
+
+
+@pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])
+def test_without_public_addresses_it_says_so(make: Maker, as_format: str) -> None:
+    shop = make()
+    path = f"/api/export?format={as_format}"
+    assert shop.ask("GET", path).get_json()["type"] == "/problems/nothing_approved"
+    approve(shop, sku="M-1")
+    answer = shop.ask("GET", path)
+    assert (answer.status_code, answer.get_json()["type"]) == (409, "/problems/no_public_address")
+    assert "PUBLIC_MEDIA_URL" in answer.get_json()["detail"]
+
+
+def test_a_part_of_a_product_keeps_its_positions(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="M-1", view="1", category="Mugs")
+    approve(shop, sku="M-1", view="2", category="Hats")
+    [row] = read(shop, "shopify", "&category=Hats")
+    assert row["Image Position"] == "2"
+
+
+def test_names_and_presets_are_refused(make: Maker) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="M-1")
+    for query in ("names={sku}", "preset=amazon"):
+        assert shop.ask("GET", f"/api/export?format=shopify&{query}").status_code == 422
+
+
+def test_the_command_writes_a_file(make: Maker, tmp_path: Path) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="M-1")
+    out = tmp_path / "shopify.csv"
+    with served(shop.app) as url:
+        done = CliRunner().invoke(
+            main, ["export", "--url", url, "--format", "shopify", "-o", str(out)]
+        )
+    assert done.exit_code == 0, done.output
+    assert import_to_shopify(list(csv.DictReader(io.StringIO(out.read_text()))))
