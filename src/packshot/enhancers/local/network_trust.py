@@ -63,6 +63,7 @@ def measure(
         faint=_faint(scene.lab, mask),
         nearest=max(overlaps.values(), default=0.0),
         accord=float(np.mean(list(overlaps.values()))) if overlaps else 0.0,
+        fading=trust.fading(scene, mask, lighter=True),
         flood=max(overlaps.get("flood", 0.0), overlaps.get("lit", 0.0)),
         **{name: shared[name] for name in SHARED},
     )
@@ -80,7 +81,6 @@ SHARED = (
     "left_piece",
     "disputed_in",
     "disputed_out",
-    "fading",
 )
 
 # Logistic regression as in trust.py: weight, and the range it was fitted in. Fitted and printed by

@@ -125,14 +125,14 @@ def confidence(measured: Features) -> float:
     return logistic(BIAS, WEIGHTS, asdict(measured))
 
 
-def fading(scene: Scene, mask: Mask) -> float:
-    """How much of a product's light parts a cut by this mask would lose, against the mask."""
-    return float(fading_parts(scene, mask).sum() / max(1, mask.sum()))
+def fading(scene: Scene, mask: Mask, *, lighter: bool = False) -> float:
+    """How much of a product's light parts a cut by this mask may lose, against the mask."""
+    return float(fading_parts(scene, mask, lighter=lighter).sum() / max(1, mask.sum()))
 
 
-def fading_parts(scene: Scene, mask: Mask) -> Mask:
+def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
     """What hangs together with the mask and is set off from a plain light backdrop by an edge, but
-    for shade: a white cap, a toe, the pages of a book.
+    for shade: a white cap, a toe, a sole. `lighter`: only what no shadow can be.
 
     Where the backdrop is not plain and light, nothing can be said: nothing.
     """
@@ -146,13 +146,16 @@ def fading_parts(scene: Scene, mask: Mask) -> Mask:
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
     beside = cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0
-    hanging = np.unique(labels[beside])
-    return np.isin(labels, hanging[hanging > 0])
+    above = scene.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
+    hanging = [piece for piece in np.unique(labels[beside]) if piece]
+    if lighter:
+        hanging = [piece for piece in hanging if above[labels == piece].mean() > 0]
+    return np.isin(labels, hanging)
 
 
 def with_light_parts(scene: Scene, mask: Mask) -> Mask:
     """The mask with the light parts that it missed, closed to one piece with it."""
-    parts = fading_parts(scene, mask)
+    parts = fading_parts(scene, mask, lighter=True)
     if parts.sum() <= MOST_FADING * mask.sum():  # specks are shadow, mostly
         return mask
     grown = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
