@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from click.testing import CliRunner, Result
 from servers.aws import Aws
 from servers.loopback import served
@@ -17,6 +21,7 @@ from support.fakes import photo_bytes
 from support.shop import Shop, becomes
 
 from packshot.cli import COMMANDS, main
+from packshot.cli.options import no_answer
 from packshot.database.models import FAILED
 from packshot.testing.fake_gemini import FakeGemini
 
@@ -83,6 +88,35 @@ def test_a_missing_server_is_one_line() -> None:
     refused = packshot("status", "--url", "http://127.0.0.1:9")
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: no Packshot answers at http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "words"),
+    [
+        ("http", b"", "the connection to {url} ended without an answer"),
+        ("http", b"SSH-2.0-OpenSSH_9.9\r\n", "the connection to {url} ended without an answer"),
+        ("https", b"HTTP/1.1 400 Bad Request\r\n\r\n", "no TLS connection to {url}"),
+    ],
+)
+def test_a_server_that_is_something_else_is_named_as_that(
+    scheme: str, answer: bytes, words: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client, contextlib.suppress(OSError):
+                client.recv(65_536)
+                client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        # Without the client's repeated tries, which take a quarter of a minute.
+        with pytest.raises(urllib3.exceptions.HTTPError) as caught:
+            urllib3.request("GET", url, retries=urllib3.Retry(0))
+        thread.join()
+    assert no_answer(url, caught.value).startswith(words.format(url=url))
 
 
 def test_an_address_may_come_without_its_scheme(shop: Shop, url: str) -> None:

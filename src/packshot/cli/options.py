@@ -35,9 +35,27 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
             named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(named) from error
         except urllib3.exceptions.HTTPError as error:
-            raise click.ClickException(
-                f"no Packshot answers at {url} ({type(error).__name__}): is it running?"
-                " Start it with `packshot serve`, or name another with --url"
-            ) from error
+            raise click.ClickException(no_answer(url, error)) from error
 
     return run
+
+
+def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:
+    """Why no answer came from the server, in one sentence, with what to do."""
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    match cause:
+        case urllib3.exceptions.NameResolutionError():
+            return f"the name in {url} has no address: check --url for a typing error"
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.ConnectTimeoutError():
+            return (
+                f"no Packshot answers at {url}: start one with `packshot serve`, or name another"
+                " with --url"
+            )
+        case urllib3.exceptions.TimeoutError():
+            return f"{url} took the request, but did not answer in time: see the server's log"
+        case urllib3.exceptions.SSLError():
+            return f"no TLS connection to {url} could be set up ({cause}): check --url"
+        case urllib3.exceptions.LocationParseError() | urllib3.exceptions.URLSchemeUnknown():
+            return f"{url} is no address like http://127.0.0.1:5000: check --url"
+        case _:
+            return f"the connection to {url} ended without an answer: see the server's log"

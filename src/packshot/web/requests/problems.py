@@ -123,7 +123,7 @@ def _of_absence(error: Unavailable) -> Problem:
 
 def _of_values(error: InvalidRequest) -> Problem:
     many = len(error.faults)
-    detail = f"{many} values can't be used" if many > 1 else "a value can't be used"
+    detail = f"{many} values are missing or wrong" if many > 1 else "a value is missing or wrong"
     return Problem(422, "invalid_request", f"{detail}; nothing was changed", error.faults)
 
 

@@ -50,7 +50,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "too_large": Meaning(413, "The request is larger than allowed."),
     "unsupported_media_type": Meaning(415, "The body's content type is not the expected one."),
     "invalid_request": Meaning(
-        422, "Some values can't be used: `errors` lists each with its JSON pointer."
+        422, "Some values are missing or wrong: `errors` lists each with its JSON pointer."
     ),
     "bad_cursor": Meaning(422, "The cursor does not come from this list."),
     "bad_spreadsheet": Meaning(
@@ -96,11 +96,11 @@ class Fault:
 
 
 class InvalidRequest(Exception):
-    """The request was understood, and some of its values can't be used: 422."""
+    """The request was understood, and some of its values are missing or wrong: 422."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = list(faults)
-        super().__init__(f"{len(self.faults)} values can't be used")
+        super().__init__(f"{len(self.faults)} values are missing or wrong")
 
 
 def pointer(location: Iterable[int | str]) -> str:
