@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -110,3 +111,17 @@ def test_knobs_of_the_shell_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatc
     assert environment["LANG"] == "C.UTF-8"
     reached = {"WORKER_ENABLED", "RAW_IMAGE_HOSTS", "WEBHOOK_URLS", "LEASE_SECONDS", "s3_bucket"}
     assert not reached & set(environment)
+
+
+@pytest.mark.extra
+def test_a_demo_keeps_what_an_earlier_one_made_unless_it_begins_again(photos: Path) -> None:
+    def products() -> int:
+        with closing(sqlite3.connect(photos.parent / "var/demo/packshot.db")) as database:
+            count: int = database.execute("SELECT COUNT(*) FROM products").fetchone()[0]
+        return count
+
+    for expected, *options in ((1,), (2,), (1, "--fresh")):
+        with demo(photos, free_port(), "--once", *map(str, options)) as process:
+            output, _ = process.communicate(timeout=100)
+        assert process.returncode == 0, output
+        assert products() == expected
