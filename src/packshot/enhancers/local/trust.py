@@ -159,9 +159,9 @@ def with_light_parts(scene: Scene, mask: Mask) -> Mask:
     if parts.sum() <= MOST_FADING * mask.sum():  # specks are shadow, mostly
         return mask
     grown = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
-    return np.asarray(
-        cv2.morphologyEx((mask | grown).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
-    )
+    closed = cv2.morphologyEx((mask | grown).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
+    near = cv2.dilate(grown.astype(np.uint8), _disc(9)) > 0  # gaps elsewhere are the product's own
+    return np.asarray(mask | (closed & near))
 
 
 def colour_edges(lab: Floats) -> Floats:
