@@ -226,7 +226,7 @@ class Catalog:
         verdict = Verdict(status, who, reason, note)
         with self.database.write() as session:
             product = decide_image(session, image_id, verdict, if_version, self.outbox)
-            return self._fresh(session, product)
+            return _view_now(session, product)
 
     def describe_image(
         self, image_id: int, alt_text: str | None, *, who: str, if_version: int | None = None
@@ -236,7 +236,7 @@ class Catalog:
             image = find_image(session, image_id)
             product = lock_product(session, image.product_id, if_version)
             write_alt_text(session, product, image, who, alt_text)
-            return self._fresh(session, product)
+            return _view_now(session, product)
 
     def review(
         self,
@@ -255,7 +255,7 @@ class Catalog:
             product = review_product(
                 session, product_id, verdict, image_ids, if_version, self.outbox
             )
-            return self._fresh(session, product)
+            return _view_now(session, product)
 
     def correct(
         self,
@@ -274,7 +274,7 @@ class Catalog:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
             correct_product(session, product, who, given)
-            return self._fresh(session, product)
+            return _view_now(session, product)
 
     def cancel(
         self,
@@ -289,13 +289,7 @@ class Catalog:
             product = lock_product(session, product_id, if_version)
             check_is_own(product, who, only_submits)
             cancel_product(session, product, who, self.outbox)
-            return self._fresh(session, product)
-
-    def _fresh(self, session: Session, product: Product) -> ProductView:
-        """The product as the database has it after the changes of this transaction."""
-        session.flush()
-        session.refresh(product)
-        return view_of(session, product)
+            return _view_now(session, product)
 
     def enhance(
         self,
@@ -317,7 +311,7 @@ class Catalog:
             if only_submits:
                 check_may_redo(session, product, who)
             redo(session, product, self.wanted, who, instructions, adjustments)
-            view = self._fresh(session, product)
+            view = _view_now(session, product)
         self.sender.send([product_id])
         return view
 
@@ -329,3 +323,10 @@ class Catalog:
         with self.database.write() as session:
             session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < day_ago))
             session.execute(delete(DeskSession).where(DeskSession.expires_at < now()))
+
+
+def _view_now(session: Session, product: Product) -> ProductView:
+    """The product as the database has it after the changes of this transaction."""
+    session.flush()
+    session.refresh(product)
+    return view_of(session, product)
