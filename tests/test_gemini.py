@@ -215,6 +215,7 @@ def test_a_picture_is_one_call_with_scene_inventory_and_explicit_size(make: Make
     }
     assert bench.fake.headers[0]["x-packshot-call"] == "12/1/1"
     assert (made.title, made.model, made.made_by_ai) == ("Scene 1", "gemini-nano-banana-2.1", True)
+    assert made.provenance().source_type == "compositeWithTrainedAlgorithmicMedia"
     assert made.prompt == words
     assert made.warning is None
     assert imaging.read_header(made.data).mime_type == "image/jpeg"

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from packshot.errors import PictureError
 from packshot.pictures import imaging, jpeg
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import Encoded, OutputSpec
+from packshot.pictures.provenance import Provenance
 from packshot.pictures.vips import vips
 
 MIME_TYPES = {"image/jpeg", "image/png", "image/webp"}
@@ -401,6 +403,9 @@ def test_a_small_picture_is_enlarged_to_the_least_side_but_not_blown_up() -> Non
     assert caught.value.code == "picture_too_small"
 
 
+GENERATED = Provenance("trainedAlgorithmicMedia", "a-model", datetime(2026, 11, 28, 21, tzinfo=UTC))
+
+
 def noise() -> bytes:
     random = numpy.random.default_rng(1)
     return imaging.encode_array(random.integers(0, 255, (600, 800, 3), numpy.uint8), 95)
@@ -421,16 +426,20 @@ def test_a_byte_limit_that_can_not_be_kept_is_said() -> None:
 
 def test_where_a_picture_comes_from_is_written_into_it() -> None:
     """As IPTC asks: Iptc4xmpExt:DigitalSourceType with the address of the term."""
-    made = imaging.finish(noise(), OutputSpec(max_bytes=90_000), "trainedAlgorithmicMedia")
+    made = imaging.finish(noise(), OutputSpec(max_bytes=90_000), GENERATED)
     assert imaging.read_header(made.data).metadata == ("xmp-data",)
     term = rb'DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/(\w+)"'
     assert re.findall(term, made.data) == [b"trainedAlgorithmicMedia"]
+    assert b'xmp:CreatorTool="Packshot (a-model)"' in made.data
+    assert b'xmp:CreateDate="2026-11-28T21:00:00+00:00"' in made.data
     assert imaging.read_header(imaging.finish(made.data, OutputSpec()).data).metadata == ()
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
     spec = OutputSpec(aspect="4:5")
-    assert imaging.finish(noise(), spec, "a") == imaging.finish(noise(), replace(spec), "a")
+    assert imaging.finish(noise(), spec, GENERATED) == imaging.finish(
+        noise(), replace(spec), replace(GENERATED)
+    )
 
 
 def test_importing_imaging_loads_no_pixel_library() -> None:

@@ -15,6 +15,7 @@ from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import EnhancerError
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import encode_array, to_array
+from packshot.pictures.provenance import EDITED
 from packshot.settings import Settings
 
 Bytes = NDArray[np.uint8]
@@ -77,6 +78,7 @@ def test_a_product_on_a_plain_sheet_becomes_white_studio_natural() -> None:
     assert titles(analysis) == ["white", "studio", "natural"]
     assert [picture.title for picture in pictures] == titles(analysis)
     assert not any(picture.made_by_ai for picture in pictures)
+    assert {picture.provenance().source_type for picture in pictures} == {EDITED}
     assert all("It is small" in (picture.warning or "") for picture in pictures)
     white = to_array(pictures[0].data)
     assert white.shape[0] == white.shape[1]

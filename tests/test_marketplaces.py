@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from packshot.marketplaces.measures import Measures, measure
 from packshot.marketplaces.presets import preset_names, read_preset
 from packshot.marketplaces.rendering import render
 from packshot.pictures.imaging import encode_array
+from packshot.pictures.provenance import Provenance
 
 OURS = [
     *("ajio", "amazon", "ebay", "etsy", "flipkart"),
@@ -107,14 +109,17 @@ def test_a_product_that_fills_the_picture_is_no_frame() -> None:
     assert measured(picture(fill=0.97)).frame == "no"
 
 
+GENERATED = Provenance("trainedAlgorithmicMedia")
+
+
 def test_a_render_has_the_marketplaces_shape_and_says_what_made_it() -> None:
     data = encode_array(picture(1500, 1500))
     spec = read_preset("myntra", None).render.spec
-    made, measures = render(data, spec, "trainedAlgorithmicMedia")
+    made, measures = render(data, spec, GENERATED)
     assert measures.ratio == pytest.approx(0.75, abs=0.01)
     assert measures.source_type == "trainedAlgorithmicMedia"
     assert measures.ending == "matches"
-    assert render(data, spec, "trainedAlgorithmicMedia")[0] == made  # the same bytes
+    assert render(data, spec, GENERATED)[0] == made  # the same bytes
     assert render(data, spec, None)[1].source_type == "none"
 
 
@@ -203,3 +208,26 @@ def test_a_products_compliance_is_asked_for_by_preset(shop: Shop) -> None:
     answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=walmart").get_json()
     assert [each["image_id"] for each in answer["data"]["pictures"]] == image_ids
     assert all(row["required"] for each in answer["data"]["pictures"] for row in each["rows"])
+
+
+@pytest.mark.parametrize(
+    ("enhancer", "term"),
+    [("gemini", "trainedAlgorithmicMedia"), ("local", "algorithmicallyEnhanced"), (None, "none")],
+)
+def test_an_export_that_re_encodes_says_how_pictures_were_made(
+    shop: Shop, enhancer: str | None, term: str
+) -> None:
+    product_id, _ = with_pictures(shop)
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).values(enhancer=enhancer, model="a-model"))
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=google")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    names = [name for name in archive.namelist() if name.endswith(".jpg")]
+    assert names
+    for name in names:
+        data = archive.read(name)
+        assert measure(data).source_type == term
+        assert (b'xmp:CreatorTool="Packshot (a-model)"' in data) is (enhancer is not None)
+        assert (b"xmp:CreateDate" in data) is (enhancer is not None)
+    assert json.loads(archive.read("manifest.json"))["signed"] is False

@@ -220,7 +220,10 @@ def _enhance_file(
     photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
     pictures = _pictures(enhancer, photo, Brief(0, 1, category, settings.enhanced_images_count))
     output = output_spec(settings)
-    finished = [pixels.run(imaging.finish, picture.data, output) for picture in pictures]
+    finished = [
+        pixels.run(imaging.finish, picture.data, output, picture.provenance())
+        for picture in pictures
+    ]
     side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
     job.target.parent.mkdir(parents=True, exist_ok=True)
     job.target.write_bytes(side_by_side)

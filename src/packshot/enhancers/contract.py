@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+from packshot.pictures.provenance import COMPLETED_BY_A_MODEL, EDITED, Provenance
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class Picture:
     model: str
     warning: str | None = None
     made_by_ai: bool = False  # generative: provenance metadata says so
+
+    def provenance(self) -> Provenance:
+        """What the finished picture says of how it was made, now."""
+        source_type = COMPLETED_BY_A_MODEL if self.made_by_ai else EDITED
+        return Provenance(source_type, self.model, datetime.now(UTC))
 
 
 class Answers(Protocol):

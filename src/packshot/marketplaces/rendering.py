@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from packshot.marketplaces.measures import Measures, measure
 from packshot.pictures.imaging import OutputSpec, finish
+from packshot.pictures.provenance import Provenance
 
 
-def render(data: bytes, spec: OutputSpec, source_type: str | None) -> tuple[bytes, Measures]:
-    """The same bytes for the same input. `source_type`: an IPTC DigitalSourceType to write.
+def render(data: bytes, spec: OutputSpec, provenance: Provenance | None) -> tuple[bytes, Measures]:
+    """The same bytes for the same input. `provenance` is written into it.
 
     Raises PictureError. For a child process: it holds pixels.
     """
-    made = finish(data, spec, source_type).data
+    made = finish(data, spec, provenance).data
     return made, measure(made, ".jpg")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
 from packshot.errors import PictureError
 from packshot.pictures.decoding import Header, load, open_picture
 from packshot.pictures.kinds import sniff
 from packshot.pictures.limits import MAX_BYTES, MIN_SIDE
 from packshot.pictures.missing_part import check_lower_part
+from packshot.pictures.provenance import Provenance
 from packshot.pictures.vips import decoding, vips
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ LEAST_QUALITY = 50  # below it, fewer pixels look better than stronger compressi
 MAX_ENLARGEMENT = 1.5  # beyond it a picture looks soft beside its neighbours in a shop
 WHITE = (255, 255, 255)
 UNIFORM_WITHIN = 6  # levels: a border that differs less is one colour to the eye
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
 @dataclass(frozen=True)
@@ -151,16 +150,16 @@ def previews_of(data: bytes) -> dict[int, bytes]:
         return _previews(load(opened, max(PREVIEW_SIDES)))
 
 
-def finish(data: bytes, spec: OutputSpec, provenance: str | None = None) -> Encoded:
+def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) -> Encoded:
     """The one last step for every enhancer's output: ratio, size, sRGB, JPEG, previews, provenance.
 
     The ratio is reached by padding, so that nothing of the product is ever cut off; what has no one
-    colour to be padded with keeps its own. `provenance` is an IPTC digital source type
-    ("compositeWithTrainedAlgorithmicMedia"), written as XMP. Raises PictureError,
+    colour to be padded with keeps its own. `provenance` is written as XMP,
+    the only metadata. Raises PictureError,
     `picture_too_small` when it would need enlarging more than 1.5 times.
     """
     opened = open_picture(data)
-    xmp = None if provenance is None else _provenance_xmp(provenance)
+    xmp = None if provenance is None else provenance.as_xmp()
     with decoding():
         image = load(opened, spec.max_side).copy_memory()
         image = _shaped(_opaque(image, spec.background or WHITE), spec)
@@ -280,17 +279,3 @@ def _within(
 def _qualities(first: int) -> Iterator[int]:
     yield first
     yield from range(min(first, 100) - 8, LEAST_QUALITY - 1, -8)
-
-
-def _provenance_xmp(source_type: str) -> bytes:
-    """XMP with IPTC's Iptc4xmpExt:DigitalSourceType (IPTC Photo Metadata Standard 2023.1)."""
-    address = quoteattr(DIGITAL_SOURCE_TYPE + source_type.removeprefix(DIGITAL_SOURCE_TYPE))
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" '
-        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        f"Iptc4xmpExt:DigitalSourceType={address}/>"
-        '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-    ).encode()

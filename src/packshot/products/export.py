@@ -59,6 +59,7 @@ class ApprovedImage(SellerFields):
     height: int | None
     bytes: int | None
     sha256: str | None
+    created_at: datetime
     enhancer: str | None
     model: str | None
     approved_by: str | None

@@ -66,7 +66,7 @@ def zip_pieces(
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
         records = _Records(manifest, rows, compliance)
-        manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
+        manifest.write(json.dumps({"made": plain(made), "signed": False})[:-1] + ', "pictures": [')
         for group in groups:
             yield from _group_pieces(archive, group, names, storage, records, prepare)
         manifest.write(f'], "left_out": {json.dumps(records.left_out, ensure_ascii=False)}}}')

@@ -18,9 +18,6 @@ from packshot.work.stored_pictures import PaidAnswer, adopt, store
 
 #: A paid picture is not given up because one child process died while finishing it.
 FINISH_TRIES = 3
-#: IPTC DigitalSourceType: a real product in a picture completed by a generative model
-#: (cv.iptc.org/newscodes/digitalsourcetype).
-AI_SOURCE_TYPE = "compositeWithTrainedAlgorithmicMedia"
 
 Outcome = ProductError | None  # of one variant; None: it is recorded
 
@@ -142,10 +139,10 @@ def generate_variant(
 
 def finish(picture: Picture, parts: Parts) -> imaging.Encoded:
     """The one finishing step; tried again when a child process dies: the picture is paid for."""
-    source_type = AI_SOURCE_TYPE if picture.made_by_ai else None
+    provenance = picture.provenance()
     for tries_left in reversed(range(FINISH_TRIES)):
         try:
-            return parts.pixels.run(imaging.finish, picture.data, parts.output, source_type)
+            return parts.pixels.run(imaging.finish, picture.data, parts.output, provenance)
         except PictureError as error:
             if not (error.retryable and tries_left):
                 raise unusable(error) from error

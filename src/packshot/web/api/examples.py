@@ -343,7 +343,7 @@ _APPROVED: Final = ApprovedImage(
     **WAITING.model_dump(include={*SellerFields.model_fields, "batch_id"}),
     **PICTURE.model_dump(
         include={"product_id", "image_url", "media_url", "round", "variant", "title"}
-        | {"alt_text", "width", "height", "bytes", "sha256", "enhancer", "model"}
+        | {"alt_text", "width", "height", "bytes", "sha256", "created_at", "enhancer", "model"}
     ),
     image_id=PICTURE.id,
     approved_by="asha",

@@ -16,6 +16,7 @@ from packshot.marketplaces.compliance import Row, check
 from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import render
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.export import (
     CONTENT_TYPES,
     ApprovedImage,
@@ -108,8 +109,10 @@ def _for_marketplace(
     preset: Preset, pixels: Pixels, image: ApprovedImage | ImageOut, data: bytes
 ) -> tuple[bytes, list[Row]]:
     """The picture as the marketplace wants it. What a model generated stays marked as that."""
-    source_type = preset.render.source_type if image.enhancer == "gemini" else None
-    made, measures = pixels.run(render, data, preset.render.spec, source_type)
+    source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
+    known = Provenance(source_type, image.model, image.created_at)
+    provenance = known if image.enhancer is not None else None
+    made, measures = pixels.run(render, data, preset.render.spec, provenance)
     return made, check(measures, preset)
 
 

@@ -1,0 +1,47 @@
+"""Where a picture comes from, as metadata in the picture itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from xml.sax.saxutils import quoteattr
+
+#: The addresses of IPTC's terms (cv.iptc.org/newscodes/digitalsourcetype).
+DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+#: A real product in a picture completed by a generative model.
+COMPLETED_BY_A_MODEL: Final = "compositeWithTrainedAlgorithmicMedia"
+#: A photo edited by algorithms that generate nothing.
+EDITED: Final = "algorithmicallyEnhanced"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """`source_type` is one of IPTC's terms; `model` made the picture, or edited it, `made_at`."""
+
+    source_type: str
+    model: str | None = None
+    made_at: datetime | None = None
+
+    def as_xmp(self) -> bytes:
+        """IPTC's DigitalSourceType (Photo Metadata Standard 2023.1), XMP's creator tool and date.
+
+        The same bytes for the same facts.
+        """
+        tool = f"Packshot ({self.model})" if self.model else "Packshot"
+        fields = {
+            "Iptc4xmpExt:DigitalSourceType": DIGITAL_SOURCE_TYPE + self.source_type,
+            "xmp:CreatorTool": "".join(each for each in tool if each.isprintable()),
+        }
+        if self.made_at is not None:
+            fields["xmp:CreateDate"] = self.made_at.isoformat(timespec="seconds")
+        written = " ".join(f"{name}={quoteattr(value)}" for name, value in fields.items())
+        return (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+            '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+            '<rdf:Description rdf:about="" '
+            'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+            f'xmlns:xmp="http://ns.adobe.com/xap/1.0/" {written}/>'
+            '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+        ).encode()
