@@ -505,7 +505,7 @@ def report(outcomes: list[Outcome]) -> None:
             print(_row(name, group))
     nothing = [o for o in outcomes if o.case.kind == "nothing"]
     wrong = [o.case.name for o in nothing if o.trusted]
-    print(f"\nNothing to cut: {len(wrong)} of {len(nothing)} were cut all the same. {wrong}")
+    print(f"\nNothing to cut: {len(wrong)} of {len(nothing)} were cut nevertheless. {wrong}")
     shown = [o for o in outcomes if o.flagged]
     right = [o for o in shown if o.iou > 0.9 and o.case.kind != "nothing"]
     empty = [o for o in shown if o.case.kind == "nothing"]

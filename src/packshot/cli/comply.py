@@ -22,7 +22,7 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
     "--presets-dir",
     envvar="PRESETS_DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of presets of your own.",
+    help="A folder with your presets.",
 )
 def comply(files: tuple[Path, ...], name: str | None, presets_dir: Path | None) -> None:
     """Measure pictures against a preset: a line for each rule. Ends with 1 when one fails."""

@@ -122,7 +122,7 @@ def _for_marketplace(
 @bp.doc(operation_id="checkCompliance")
 @needs()
 def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
-    """Hold a product's pictures against a marketplace's rules
+    """Check a product's pictures against a marketplace's rules
 
     Each picture of the current round as an export for this marketplace would send it: a row for
     each rule with what was measured. What can't be measured says so.
