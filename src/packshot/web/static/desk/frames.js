@@ -61,11 +61,14 @@ export function rawPicture(product) {
 
 const titleOf = (picture) => picture.title || `Picture ${picture.variant + 1}`;
 
-/** The frames of one product, for views of `side` CSS pixels; its buttons call `on.pick(i)`, `on.keep(i)`. */
+/**
+ * The frames of one product. `sizes` are `{side, others}` in CSS pixels: of the raw photo and the selected
+ * picture, and of the other pictures. Its buttons call `on.pick(i)`, `on.keep(i)`.
+ */
 export class Card {
-  constructor(product, side, on) {
+  constructor(product, sizes, on) {
     this.product = product;
-    this.side = side;
+    this.sizes = sizes;
     this.pictures = product.images.map((picture, index) => this.#frame(picture, index, on));
     this.rawFrame = this.#rawFrame();
     this.thumbs = product.images.map((picture, index) => thumb(picture, index, on));
@@ -101,16 +104,21 @@ export class Card {
       h(
         "div",
         { class: "view" },
-        image(rawPicture(this.product), LARGE, alt, { class: "picture", decoding: "sync", fits: this.side }),
+        image(rawPicture(this.product), LARGE, alt, {
+          class: "picture",
+          decoding: "sync",
+          fits: this.sizes.side,
+        }),
       ),
       h("figcaption", {}, h("span", { class: "tag" }, "Raw photo")),
     );
   }
 
   #frame(picture, index, on) {
+    const fits = index === 0 ? this.sizes.side : this.sizes.others; // the first one is selected
     const over =
       rawPicture(this.product) &&
-      image(rawPicture(this.product), LARGE, "", { class: "over", decoding: "sync", fits: this.side });
+      image(rawPicture(this.product), LARGE, "", { class: "over", decoding: "sync", fits });
     return h(
       "figure",
       { class: "frame", data: { variant: index } },
@@ -120,7 +128,7 @@ export class Card {
         image(picture, LARGE, `${this.product.category}, enhanced: ${titleOf(picture)}`, {
           class: "picture",
           decoding: "sync",
-          fits: this.side,
+          fits,
         }),
         over,
         h("span", { class: "left-out" }),
@@ -148,6 +156,7 @@ export class Card {
   /** Show which picture the keys are about. */
   select(index) {
     this.selected = index;
+    resize(this.pictures[index], this.sizes.side);
     this.pictures.forEach((frame, place) => {
       frame.toggleAttribute("data-selected", place === index);
       frame.querySelector(".pick").setAttribute("aria-pressed", String(place === index));
@@ -196,11 +205,14 @@ export class Card {
   }
 
   /** Be shown in views of another size: larger ones may need larger previews. */
-  fit(side) {
-    if (side === this.side) return;
-    this.side = side;
+  fit(sizes) {
+    if (sizes.side === this.sizes.side && sizes.others === this.sizes.others) return;
+    this.sizes = sizes;
     this.decoded = null;
-    for (const element of this.element.querySelectorAll("img[srcset]")) element.sizes = `${side}px`;
+    resize(this.rawFrame, sizes.side);
+    this.pictures.forEach((frame, place) => {
+      resize(frame, place === this.selected ? sizes.side : sizes.others);
+    });
   }
 
   /** Put the originals where the previews are: only zooming asks for them. */
@@ -225,6 +237,11 @@ export class Card {
       // The preview stays.
     }
   }
+}
+
+/** Let the pictures of a frame have the preview that is large enough for `side` CSS pixels. */
+function resize(frame, side) {
+  for (const element of frame?.querySelectorAll("img[srcset]") ?? []) element.sizes = `${side}px`;
 }
 
 /** Why a picture is left out, for when it is. */

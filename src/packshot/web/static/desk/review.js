@@ -59,10 +59,10 @@ class Desk {
   #cardOf(product) {
     const known = this.#cards.get(product.id);
     if (known?.take(product)) {
-      known.fit(this.stage.side);
+      known.fit(this.stage.sizes);
       return known;
     }
-    const card = new Card(product, this.stage.side, this.#on);
+    const card = new Card(product, this.stage.sizes, this.#on);
     this.#cards.set(product.id, card);
     return card;
   }

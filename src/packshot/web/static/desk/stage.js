@@ -1,6 +1,7 @@
 // Comparing: which frames are seen, how they lie over each other, and one zoom for all of them.
 
 import { $, announce, button, h, icon, key, press } from "./dom.js";
+import { SMALL } from "./facts.js";
 import { recall, remember } from "./memory.js";
 
 const MODES = [
@@ -65,6 +66,11 @@ export class Stage {
     const { width, height } = this.#size;
     if (this.#mode === "all" || this.#mode === "pair") return this.#side;
     return Math.ceil(Math.max(this.#side, Math.min(width, height)));
+  }
+
+  /** The same for the selected picture and the others: those are small where they are only in the strip. */
+  get sizes() {
+    return { side: this.side, others: this.#mode === "all" ? this.side : SMALL };
   }
 
   /** Show a card (its pictures are decoded already, if there was time), or something else. */
@@ -188,7 +194,7 @@ export class Stage {
     this.root.style.setProperty("--columns", columns);
     this.#side = Math.max(120, Math.floor(side));
     this.root.style.setProperty("--side", `${this.#side}px`);
-    this.#card?.fit(this.side);
+    this.#card?.fit(this.sizes);
   }
 
   /** Two large ones beside each other, above the strip; on phones one above the other. */
