@@ -30,14 +30,9 @@ def test_no_test_module_imports_another() -> None:
     assert [path for path in files if pattern.search(path.read_text())] == []
 
 
-#: The upload page is rewritten with the catalogue's import.
-DIVIDED_LATER = {"upload.js"}
-
-
 def test_no_page_keeps_its_state_in_loose_variables() -> None:
     """What changes while a page is open is held by an object that says what it is."""
-    folder = ROOT / "src/packshot/web/static/desk"
-    scripts = [path for path in folder.glob("*.js") if path.name not in DIVIDED_LATER]
+    scripts = list((ROOT / "src/packshot/web/static/desk").rglob("*.js"))
     loose = re.compile(r"^(export )?(let|var) ", re.MULTILINE)
     assert len(scripts) > 20
     assert [path.name for path in scripts if loose.search(path.read_text())] == []
