@@ -243,6 +243,7 @@ NOT_RUN = {
     "aws": {"aws"},
     "restore": {"packshot restored"},
     "back": {"packshot migrate --back-to"},
+    "public addresses": {"packshot export"},
 }
 RUN = {"bash run", "bash run on PostgreSQL", "python run", "sql run", "sh started"}
 SHOWN = {"json", "ini", ""}  # the IAM policy, the unit, answers
