@@ -1503,7 +1503,7 @@ def test_dark_and_light_follow_the_system_and_the_choice(shop: DeskShop, open_de
 
 #: ARIA 1.2: modifiers in full, then one key by its KeyboardEvent.key.
 TOKEN = re.compile(
-    r"((Control|Shift|Alt|Meta)\+)*([A-Z0-9?\[\]]|Space|Escape|Arrow(Up|Down|Left|Right))"
+    r"((Control|Shift|Alt|Meta)\+)*([A-Z0-9?/\[\]]|Space|Escape|Arrow(Up|Down|Left|Right))"
 )
 
 
@@ -1517,7 +1517,7 @@ def test_every_button_tells_its_key_to_assistive_technology_too(
     decide = ["A", "X", "⇧A", "R", "⇧R", "S", "U"]
     assert keys == ["←", "[", "]", "→", *decide, "K", "↑", "J", "↓"]
     assert page.locator(".tools kbd:visible").all_inner_texts() == ["V", "Space", "Z", "B"]
-    assert page.locator(".top kbd:visible").all_inner_texts() == ["G", "?"]
+    assert page.locator(".top kbd:visible").all_inner_texts() == ["G", "/", "?"]
     for path in ("/", "/grid"):
         page.goto(shop.url + path)
         told = page.locator("[aria-keyshortcuts]")
