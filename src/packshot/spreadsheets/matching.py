@@ -85,13 +85,33 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
     `defaults` has the fields that all products share. Raises SpreadsheetError for a bad pattern.
     """
     photos, left_out, system_files = sort_files(files)
-    parsed = parse_pattern(pattern or propose_pattern(photos))
-    matched = _mark_doubles([_named(photo, parsed, defaults) for photo in photos])
+    depth = 0 if pattern else _common_depth(photos)
+    short = {photo: photo.split("/", depth)[-1] for photo in photos}
+    parsed = parse_pattern(pattern or propose_pattern(list(short.values())))
+    named = [_named(photo, parsed.read(short[photo]), parsed, defaults) for photo in photos]
+    matched = _mark_doubles(named)
     return Photos(matched, (), (), tuple(left_out), system_files, parsed.source)
 
 
-def _named(photo: str, pattern: Pattern, defaults: ProductRow) -> Match:
-    named = pattern.read(photo)
+def _common_depth(photos: Sequence[str]) -> int:
+    """How many folders all photos lie in that are no SKU: they hold other folders, and photos
+    directly in them are not named by a view alone."""
+    folders = [photo.split("/")[:-1] for photo in photos]
+    names = [read_view(stem_of(photo)) for photo in photos]
+    depth = 0
+    for tops in zip(*folders, strict=False):
+        direct = [
+            bool(name)
+            for parts, name in zip(folders, names, strict=True)
+            if len(parts) == depth + 1
+        ]
+        if len(set(tops)) > 1 or any(direct) or len(direct) == len(photos):
+            break
+        depth += 1
+    return depth
+
+
+def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductRow) -> Match:
     hint = None
     if named is None:
         named = Named(stem_of(photo))
