@@ -164,7 +164,8 @@ def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:
 def test_no_server_is_said_in_one_line() -> None:
     done = run(PHOTO, "--url", f"http://127.0.0.1:{free_port()}")
     assert done.exit_code == 1
-    assert "is it running? Start it with `packshot serve`" in done.output
+    assert "no Packshot answers at" in done.output
+    assert "start one with `packshot serve`" in done.output
 
 
 def test_where_nobody_listens_nobody_is_waited_for() -> None:

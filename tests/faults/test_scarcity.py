@@ -100,7 +100,7 @@ def test_a_full_disk_shows_no_half_picture_and_costs_no_second_payment(on_defaul
             rig.create(2)
             rig.until(lambda: len(rig.fake.paid()) >= 1)  # the first photos are stored
             fill(filler)
-            worker_says(rig, worker, "is full: make room, nothing is lost")
+            worker_says(rig, worker, "make room, nothing is lost")
             assert all(whole(path) for path in pictures(disk / "media"))
             filler.unlink()
             remount(disk, "size=64m")
