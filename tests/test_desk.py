@@ -1279,7 +1279,7 @@ def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk:
     with shop.services.database.write() as session:
         session.execute(update(Product).values(status="pending_review", version=2))
     expect(words).to_contain_text("205 of 205 products ready", timeout=60_000)
-    numbers = page.locator(".making-name a").all_inner_texts()
+    numbers = page.locator(".making-name a").all_text_contents()
     assert numbers == [f"Mugs #{product.id}" for product in created.products]
 
 

@@ -39,7 +39,6 @@ from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 from packshot.work.run_alone import Room
-from packshot.work.waiting import Order
 from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
 
 LEASE = 3.0
@@ -156,10 +155,10 @@ class FaultyClaims(Claims):
 
     broken = True
 
-    def take(self, order: Order = list, named: int | None = None) -> Taken:
+    def take(self, *args: Any, **named: Any) -> Taken:
         if self.broken:
             raise ZeroDivisionError
-        return super().take(order, named)
+        return super().take(*args, **named)
 
 
 @only_sqlite
@@ -213,11 +212,11 @@ class EndingClaims(Claims):
 
     end: BaseException | None = None
 
-    def take(self, order: Order = list, named: int | None = None) -> Taken:
+    def take(self, *args: Any, **named: Any) -> Taken:
         end, self.end = self.end, None
         if end is not None:
             raise end
-        return super().take(order, named)
+        return super().take(*args, **named)
 
 
 @only_sqlite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -149,8 +149,13 @@ class Claims:
 
     # -- take --------------------------------------------------------------------------------
 
-    def take(self, order: Order = list, named: int | None = None) -> Taken:
+    def take(
+        self, order: Order = list, named: int | None = None, busy: Collection[int] = ()
+    ) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
+
+        None of `busy`, which this process works on: after a jump of the clock their leases may seem
+        to have ended, and it would pay for them a second time.
 
         Counts the attempt; after five the product fails. The attempt of a claim that is to run
         `alone` is counted by `begin`. `named` is the product that the message names: when none can
@@ -159,7 +164,8 @@ class Claims:
         # A power cut frees it anyway: nobody waits for the disk.
         with self.database.write(lasting=False) as session:
             for key in order(waiting_keys(session)):
-                while (product := session.scalar(oldest_of(key, self.lease_seconds))) is not None:
+                oldest = oldest_of(key, self.lease_seconds, busy)
+                while (product := session.scalar(oldest)) is not None:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)
                     self._give_up(session, product)

@@ -68,6 +68,10 @@ class Slots:
         with self._lock:
             return list(self.jobs)
 
+    def busy(self) -> list[int]:
+        """The products at work here."""
+        return [job.claim.product_id for job in self.current()]
+
     def take_all(self) -> list[Job]:
         """All jobs, which are nobody's now."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -50,11 +50,11 @@ def _waiting_keys() -> CompoundSelect[Any]:
     return without.union_all(named)
 
 
-def oldest_of(key: Key, lease_seconds: float) -> Select[Any]:
-    """The product of this key that waits longest, locked."""
+def oldest_of(key: Key, lease_seconds: float, busy: Collection[int] = ()) -> Select[Any]:
+    """The product of this key that waits longest and is none of `busy`, locked."""
     waiting = is_waiting_for_work(lease_seconds)
     of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
-    oldest_first = select(Product).where(waiting, of_key)
+    oldest_first = select(Product).where(waiting, of_key, Product.id.not_in(busy))
     oldest_first = oldest_first.order_by(Product.queued_at, Product.id).limit(1)
     return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
 

@@ -165,7 +165,7 @@ class Worker:
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
             return False
-        taken = self.parts.claims.take(self.turns.order, message.product_id)
+        taken = self.parts.claims.take(self.turns.order, message.product_id, self.slots.busy())
         if isinstance(taken, NothingToDo):
             self.queue.done([message])
         elif isinstance(taken, NotNow):

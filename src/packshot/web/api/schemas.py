@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -214,7 +215,7 @@ Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
 _STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
 
 
-#: As long as the `rounds` table takes it.
+EnhancerName = Annotated[str, Field(pattern=r"^[a-z-]{1,20}$")]
 EnhancerName = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+$")]
 
 
@@ -250,7 +251,7 @@ class ListQuery(StrictModel):
     enhancer: Annotated[
         EnhancerName | None,
         BeforeValidator(_unset),
-        _text(r"^.{0,20}$"),
+        _text(r"^[a-z-]{0,20}$"),
         Field(description="which enhancer made the current round: local or gemini"),
     ] = None
     doubt: Annotated[
@@ -285,6 +286,13 @@ def _template(value: Any) -> Any:
 PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[a-z0-9_-]{1,60}$")]
 
 
+def _moment(value: Any) -> Any:
+    """A date and time as text; pydantic alone would take a number of seconds too."""
+    if value != "" and not re.match(r"\d{4}-\d\d-\d\d[T ]", str(value)):
+        raise PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
+    return _unset(value)
+
+
 class ComplianceQuery(StrictModel):
     preset: PresetName = Field(description="amazon, google, shopify, ...")
 
@@ -298,7 +306,7 @@ class ExportQuery(StrictModel):
     sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     since: Annotated[
         AwareDatetime | None,
-        BeforeValidator(_unset),
+        BeforeValidator(_moment),
         Field(description="approved after this moment, with its zone: 2026-11-28T09:00:00Z"),
     ] = None
     names: Annotated[
