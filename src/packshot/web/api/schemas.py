@@ -216,7 +216,6 @@ _STATUSES = WithJsonSchema({"type": "string", "enum": ["", *PRODUCT_STATUSES]})
 
 
 EnhancerName = Annotated[str, Field(pattern=r"^[a-z-]{1,20}$")]
-EnhancerName = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+$")]
 
 
 def _text(pattern: str) -> WithJsonSchema:
@@ -307,6 +306,7 @@ class ExportQuery(StrictModel):
     since: Annotated[
         AwareDatetime | None,
         BeforeValidator(_moment),
+        _text(r"^(\d{4}-\d\d-\d\d[T ].*)?$"),
         Field(description="approved after this moment, with its zone: 2026-11-28T09:00:00Z"),
     ] = None
     names: Annotated[
