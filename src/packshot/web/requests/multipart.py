@@ -15,8 +15,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 from packshot.web.requests.reading import read_pieces
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed
 
-#: Characters; RFC 2046, section 5.1.1.
-MAX_BOUNDARY: Final = 70
+#: Characters; RFC 2046, section 5.1.1, allows 70, but some clients (Werkzeug's) send a few more.
+MAX_BOUNDARY: Final = 100
 #: The file, and a few fields that a form may send along.
 MAX_PARTS: Final = 10
 #: Bytes that are kept while the end of a part's headers is looked for. They are read in pieces of
