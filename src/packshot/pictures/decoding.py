@@ -29,7 +29,7 @@ class Opened:
     """A picture that passed every check which needs no decoding."""
 
     header: Header
-    load: Callable[[int, bool], Any] = field(repr=False)  # (side, enlarge) -> libvips image
+    load: Callable[[int], Any] = field(repr=False)  # longest side -> libvips image, not enlarged
 
 
 def open_picture(data: bytes) -> Opened:
@@ -39,10 +39,10 @@ def open_picture(data: bytes) -> Opened:
         return OPENERS[mime_type](data)
 
 
-def load(opened: Opened, max_side: int | None = None, enlarge: bool = False) -> Any:
+def load(opened: Opened, max_side: int | None = None) -> Any:
     """Decode, fit, turn upright and convert to 8-bit sRGB; nothing is decoded that shrinks away."""
     header = opened.header
-    image = opened.load(max_side or max(header.width, header.height), enlarge)
+    image = opened.load(max_side or max(header.width, header.height))
     if image.interpretation != "srgb" or image.format != "uchar":
         image = image.colourspace("srgb").cast("uchar")
     return image
@@ -82,12 +82,12 @@ def _open_jpeg(data: bytes) -> Opened:
     subsampled = image.get("jpeg-chroma-subsample") == "4:2:0"
     header = _header("image/jpeg", image, subsampled, unwrapped.metadata)
 
-    def decode(side: int, enlarge: bool) -> Any:
+    def decode(side: int) -> Any:
         jpeg.check_complete(unwrapped.data)
         if image.interpretation == "cmyk":
-            return _fit_inks(_header_of(unwrapped.data, fail_on="error"), side, enlarge)
+            return _fit_inks(_header_of(unwrapped.data, fail_on="error"), side)
         # libvips 8.18 forgets thumbnail's own `fail_on` and decodes cut-off JPEGs: tell the loader.
-        return _thumbnail(unwrapped.data, "[fail_on=error]", header, side, enlarge)
+        return _thumbnail(unwrapped.data, "[fail_on=error]", header, side)
 
     return Opened(header, decode)
 
@@ -99,9 +99,9 @@ def _open_png(data: bytes) -> Opened:
     limits.check_held(unwrapped.held, image.width, image.height, "in interlaced form")
     header = _header("image/png", image, False, unwrapped.metadata, bool(unwrapped.profile))
 
-    def decode(side: int, enlarge: bool) -> Any:
+    def decode(side: int) -> Any:
         image = _header_of(unwrapped.data, fail_on="error")
-        return _fit(_with_profile(image, unwrapped.profile), header, side, enlarge)
+        return _fit(_with_profile(image, unwrapped.profile), header, side)
 
     return Opened(header, decode)
 
@@ -125,9 +125,9 @@ def _open_tiff(data: bytes) -> Opened:
     tiff.check_layout(image)
     header = _header("image/tiff", image, False)
 
-    def decode(side: int, enlarge: bool) -> Any:
+    def decode(side: int) -> Any:
         image = _header_of(data, page=page, fail_on="error")
-        return _fit(image, header, side, enlarge)
+        return _fit(image, header, side)
 
     return Opened(header, decode)
 
@@ -141,8 +141,8 @@ def _open_avif(data: bytes) -> Opened:
     profile = None if "icc-profile-data" in image.get_fields() else heif.profile_of_avif(data)
     header = _header("image/avif", image, True, managed=bool(profile))
 
-    def decode(side: int, enlarge: bool) -> Any:
-        return _fit(_with_profile(_header_of(data), profile), header, side, enlarge)
+    def decode(side: int) -> Any:
+        return _fit(_with_profile(_header_of(data), profile), header, side)
 
     return Opened(header, decode)
 
@@ -164,14 +164,14 @@ def _open_heic(data: bytes) -> Opened:
         metadata=heif.metadata_of(found),
     )
 
-    def decode(side: int, enlarge: bool) -> Any:
+    def decode(side: int) -> Any:
         image = vips().Image.new_from_array(heif.pixels_of(found))
         deep = image.format == "ushort"
         space = ("grey16" if deep else "b-w") if image.bands < 3 else ("rgb16" if deep else "srgb")
         image = image.copy(interpretation=space)
         if found.premultiplied_alpha:
             image = image.unpremultiply().cast(image.format)
-        return _fit(_with_profile(image, profile), header, side, enlarge)
+        return _fit(_with_profile(image, profile), header, side)
 
     return Opened(header, decode)
 
@@ -230,27 +230,25 @@ def _with_profile(image: Any, profile: bytes | None) -> Any:
     return image
 
 
-def _thumbnail(data: bytes, option: str, header: Header, side: int, enlarge: bool) -> Any:
+def _thumbnail(data: bytes, option: str, header: Header, side: int) -> Any:
     """Decoded small at once, where the format allows it."""
-    return vips().Image.thumbnail_buffer(
-        data, side, option_string=option, **_fitting(header, side, enlarge)
-    )
+    return vips().Image.thumbnail_buffer(data, side, option_string=option, **_fitting(header, side))
 
 
-def _fit(image: Any, header: Header, side: int, enlarge: bool) -> Any:
-    return image.thumbnail_image(side, **_fitting(header, side, enlarge))
+def _fit(image: Any, header: Header, side: int) -> Any:
+    return image.thumbnail_image(side, **_fitting(header, side))
 
 
-def _fit_inks(image: Any, side: int, enlarge: bool) -> Any:
+def _fit_inks(image: Any, side: int) -> Any:
     """CMYK, shrunk before its colours are converted: at 50 MP that takes 2 s in place of 7."""
     scale = side / max(image.width, image.height)
-    if enlarge or scale < 1:
+    if scale < 1:
         image = image.resize(scale)
     image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")
     return image.copy_memory().autorot()
 
 
-def _fitting(header: Header, side: int, enlarge: bool) -> dict[str, Any]:
+def _fitting(header: Header, side: int) -> dict[str, Any]:
     # Asking for sRGB where there is no profile to convert from costs 30 times the decoding.
     profile = {"output_profile": "srgb"} if header.colour_managed else {}
-    return {"height": side, "size": "both" if enlarge else "down", **profile}
+    return {"height": side, "size": "down", **profile}
