@@ -59,9 +59,14 @@ def fake() -> Iterator[FakeGemini]:
 
 
 @pytest.fixture
-def enhancer(fake: FakeGemini) -> Iterator[GeminiEnhancer]:
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+@pytest.fixture
+def enhancer(fake: FakeGemini, ledger: MemoryLedger) -> Iterator[GeminiEnhancer]:
     settings = Settings(gemini_api_key=SecretStr("AIza-key"), google_gemini_base_url=fake.url)
-    made = GeminiEnhancer(settings, MemoryLedger(), here, today=lambda: date(2026, 11, 23))
+    made = GeminiEnhancer(settings, ledger, here, today=lambda: date(2026, 11, 23))
     yield made
     made.close()
 
@@ -196,10 +201,8 @@ def test_googles_words_are_one_plain_line_in_errors(
 
 
 def test_the_name_a_model_gives_itself_fits_its_column(
-    enhancer: GeminiEnhancer, fake: FakeGemini
+    enhancer: GeminiEnhancer, fake: FakeGemini, ledger: MemoryLedger
 ) -> None:
-    ledger = enhancer._ledger
-    assert isinstance(ledger, MemoryLedger)
     longest = min(Call.model_version.type.length, ProductImage.model.type.length)
     for hostile in HOSTILE:
         fake.misbehave(saying(hostile), kind="analysis")

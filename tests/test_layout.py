@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -28,6 +29,18 @@ def test_no_test_module_imports_another() -> None:
     pattern = re.compile(r"^\s*(from|import)\s+(\w+\.)*test_", re.MULTILINE)
     files = [path for folder in ("tests", "bench") for path in (ROOT / folder).rglob("*.py")]
     assert [path for path in files if pattern.search(path.read_text())] == []
+
+
+def test_no_file_or_class_outgrows_its_reader() -> None:
+    files = {path: path.read_text() for path in (ROOT / "src").rglob("*.py")}
+    long_classes = [
+        (path.name, each.name)
+        for path, text in files.items()
+        for each in ast.walk(ast.parse(text))
+        if isinstance(each, ast.ClassDef) and (each.end_lineno or 0) - each.lineno >= 250
+    ]
+    assert [path.name for path, text in files.items() if len(text.splitlines()) > 450] == []
+    assert long_classes == []
 
 
 def test_no_page_keeps_its_state_in_loose_variables() -> None:

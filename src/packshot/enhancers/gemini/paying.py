@@ -1,0 +1,164 @@
+"""Sends paid requests: waits for the turn, writes the call down, and learns from how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from packshot.enhancers.contract import CallRecord, Ledger
+from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini.answers import Answer, NotJson, read_answer, tokens_of
+from packshot.enhancers.gemini.client import GeminiClient
+from packshot.enhancers.gemini.health import Standing, Suspects, WrongRequests
+from packshot.enhancers.gemini.pace import Pace
+from packshot.enhancers.gemini.prices import expected_cost, price_of
+from packshot.enhancers.gemini.steps import Step
+from packshot.errors import (
+    EnhancerError,
+    NotConfigured,
+    PackshotError,
+    RateLimited,
+    Unavailable,
+)
+
+T = TypeVar("T")
+
+LASTING_STRIKES = 3  # bursts of errors without a success between: from here on /readyz says so
+LASTING_FIRST = 2  # what lasts pauses for 8, 16, 32, 60 s, so that it is found to be over soon
+
+
+class PaidCalls:
+    """One per process; its state is shared by the process's threads."""
+
+    def __init__(
+        self,
+        client: GeminiClient,
+        ledger: Ledger,
+        pace: Pace,
+        standing: Standing,
+        today: Callable[[], date],
+    ) -> None:
+        self._client, self._ledger = client, ledger
+        self._pace, self._standing, self._today = pace, standing, today
+        self._suspects = Suspects()
+        self._wrong_requests = WrongRequests()
+
+    def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
+        """Wait for our turn, write the call down, send it, and take what `accept` makes of it.
+
+        Raises Unavailable and its kinds, EnhancerError or VariantRefused.
+        """
+        with ExitStack() as stack:
+            began = stack.enter_context(self._pace.slot(step.request.model))
+            record = self._pace.admitted(lambda: self._written(step, stack))
+            return self._sent(step, record, began, accept)
+
+    def _written(self, step: Step, stack: ExitStack) -> CallRecord:
+        """The call's row in the ledger, at what it is expected to cost."""
+        model, size = step.request.model, step.request.size
+        expected = expected_cost(step.kind, model, size, self._today())
+        row = self._ledger.call(step.kind, model, step.brief, step.variant, expected)
+        try:
+            return stack.enter_context(row)
+        except Unavailable as error:
+            if error.code == "budget_reached":
+                self._standing.trouble(error)
+            raise
+
+    def _sent(
+        self, step: Step, record: CallRecord, began: float, accept: Callable[[Answer], T]
+    ) -> T:
+        answer = None
+        try:
+            answer = self._answer(step, began)
+            book(record, step.request.model, answer, self._today())
+            refused = outcomes.refusal(answer, step.subject)
+            if refused is not None:
+                raise refused
+            result = accept(answer)
+        except PackshotError as error:
+            record.outcome = error.code
+            if answer is None and error.code in outcomes.UNBILLED:
+                record.cost = Decimal(0)
+            raise
+        record.outcome = "ok"
+        return result
+
+    def _answer(self, step: Step, began: float) -> Answer:
+        model = step.request.model
+        try:
+            answer = read_answer(self._client.generate(step.request))
+            if answer.error is not None:
+                raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
+        except NotJson:
+            raise self._struck(outcomes.garbled(model), step, began) from None
+        except Unavailable as error:
+            raise self._struck(error, step, began) from None
+        except EnhancerError as error:
+            raise self._wrong_request(error, step, began) from None
+        self._wrong_requests.succeeded(model)
+        self._pace.succeeded()
+        self._suspects.succeeded(step.request.call)
+        self._standing.fine(model, began)
+        return answer
+
+    def _struck(self, error: Unavailable, step: Step, began: float) -> PackshotError:
+        """Slow down or pause after an error, and say how long to wait."""
+        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(step.request.call):
+            return EnhancerError(
+                f"Gemini fails again and again at {step.subject}, while other requests succeed: "
+                f"{error.message}",
+                code=error.code,
+            )
+        model = step.request.model
+        strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
+        lasting = error.code in outcomes.LASTING
+        if lasting:
+            strikes = LASTING_FIRST + self._standing.in_a_row(model, began)
+            self._pace.single_file()
+        seconds = error.retry_after or self._pace.backoff(strikes)
+        error.retry_after = self._pace.jittered(seconds)
+        if strikes >= LASTING_STRIKES:
+            self._standing.trouble(error, model, began)
+        if lasting or isinstance(error, RateLimited) or strikes > 1:
+            self._pace.pause(None if lasting else model, seconds, error)
+        return error
+
+    def _wrong_request(self, error: EnhancerError, step: Step, began: float) -> PackshotError:
+        """Google calls a request wrong: the product's fault, or that of settings."""
+        about = f"{error.message} It is about {step.subject}: "
+        if error.code == "gemini_bad_photo":
+            return EnhancerError(f"{about}use another photo.", code=error.code, retryable=False)
+        if not self._wrong_requests.is_general(step.request.model, step.brief.product_id):
+            return EnhancerError(
+                f"{about}other requests to this model succeeded before it. Use another photo, or "
+                "ask for a redo with other words.",
+                code=error.code,
+                retryable=False,
+            )
+        wrong = NotConfigured(
+            f"{error.message} It says so of every request at the moment: check GEMINI_MODEL, "
+            "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
+            code=error.code,
+        )
+        return self._struck(wrong, step, began)
+
+
+def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
+    """Note what a call of `model` used and cost; the model that answered may be another one.
+
+    An answer that does not say what it used stays at what was expected.
+    """
+    tokens = tokens_of(answer)
+    record.tokens_in, record.tokens_out = tokens.input, tokens.output
+    record.tokens_image = tokens.image
+    record.images = 1 if answer.picture else 0
+    record.model_version = answer.model_version
+    price = price_of(answer.model_version, on) if answer.model_version else None
+    price = price or price_of(model, on)
+    if price is not None and answer.usage_metadata is not None:
+        known = price.cost(tokens.input, tokens.output, tokens.image)
+        record.cost = record.cost if known is None else known

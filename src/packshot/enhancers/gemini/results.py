@@ -1,0 +1,116 @@
+"""What becomes of an answer: an analysis or a picture that can be used, or an error."""
+
+from __future__ import annotations
+
+import math
+
+from packshot.enhancers.contract import Analysis, Picture, RunPixels
+from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini.answers import Answer, picture_bytes
+from packshot.enhancers.gemini.client import Request
+from packshot.enhancers.gemini.pixels import Inspected, inspect
+from packshot.enhancers.gemini.sizes import nominal_side
+from packshot.enhancers.gemini.steps import Step
+from packshot.errors import EnhancerError, PictureError
+
+LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
+FAR_SMALLER = 0.7  # of the side that was asked for
+MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
+LOOK_TRIES = 3
+
+
+def analysis_in(answer: Answer, step: Step) -> Analysis:
+    """The analysis in an answer. Raises EnhancerError when there is none that can be used."""
+    if not answer.text:
+        raise outcomes.nothing_usable(answer, step.subject, "analysis")
+    try:
+        return prompts.read_analysis(answer.text, step.brief.wanted)
+    except prompts.BadAnalysis as error:
+        raise EnhancerError(
+            f"Gemini's answer for {step.subject} is not the JSON that was asked for: {error}.",
+            code="bad_analysis",
+        ) from error
+
+
+def picture_data_in(answer: Answer, step: Step) -> bytes:
+    """The bytes of the picture in an answer. Raises EnhancerError when there is none."""
+    blob = answer.picture
+    if blob is None:
+        raise outcomes.nothing_usable(answer, step.subject, "picture")
+    data = picture_bytes(blob)
+    if data is None:
+        raise EnhancerError(f"Gemini's data for {step.subject} is not base64.", code="no_picture")
+    return data
+
+
+def picture_of(
+    data: bytes, step: Step, title: str, model: str | None, run_pixels: RunPixels
+) -> Picture:
+    """The picture, when it is one that can be shown. Raises EnhancerError when it is not."""
+    inspected = _inspected(data, step, run_pixels)
+    return Picture(
+        data=data,
+        title=title,
+        prompt=step.request.words,
+        model=model or step.request.model,
+        warning=_warning(inspected, step.request),
+        made_by_ai=True,
+    )
+
+
+def _inspected(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+    seen = _looked_at(data, step, run_pixels)
+    if seen.copied:
+        raise EnhancerError(
+            f"Gemini gave back the photo itself as {step.subject}.", code="copied_input"
+        )
+    if not _plausible(seen):
+        raise EnhancerError(
+            f"Gemini gave {seen.width} x {seen.height} pixels as {step.subject}, "
+            "which is no product picture.",
+            code="implausible_size",
+        )
+    return seen
+
+
+def _looked_at(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+    """Decode it; a child process that dies is tried again, for the picture is paid."""
+    for tries_left in reversed(range(LOOK_TRIES)):
+        try:
+            seen = run_pixels(inspect, data, step.request.photo)
+        except PictureError as error:
+            if error.retryable and tries_left:
+                continue
+            raise EnhancerError(
+                f"Gemini gave no picture that is taken as {step.subject}: {error.message}",
+                code=error.code if error.retryable else "no_picture",
+            ) from None
+        assert isinstance(seen, Inspected)
+        return seen
+    raise AssertionError("unreachable")
+
+
+def _plausible(seen: Inspected) -> bool:
+    short, long = sorted((seen.width, seen.height))
+    return short >= LEAST_SIDE and long <= MOST_ASPECT * short
+
+
+def _warning(seen: Inspected, request: Request) -> str | None:
+    """What the reviewer should know: Gemini sometimes ignores the ratio, which the finishing step
+    pads, or the size, or changes next to nothing."""
+    assert request.aspect is not None and request.size is not None
+    across, down = (int(each) for each in request.aspect.split(":"))
+    ignored, remarks = [], []
+    if abs(seen.width * down / (seen.height * across) - 1) >= 0.05:
+        ignored.append(request.aspect)
+    if math.sqrt(seen.width * seen.height) < FAR_SMALLER * nominal_side(request.size):
+        ignored.append(request.size)
+    if ignored:
+        asked = " and ".join(ignored)
+        remarks.append(
+            f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
+        )
+    if seen.hardly_changed:
+        remarks.append("The picture is hardly changed: compare it with the photo.")
+    return " ".join(remarks) or None

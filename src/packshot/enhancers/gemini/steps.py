@@ -1,0 +1,55 @@
+"""What Gemini is asked for: the request of each step, and who it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from packshot.enhancers.contract import Analysis, Brief, Photo
+from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini.client import Request
+from packshot.enhancers.gemini.photos import Photos
+from packshot.settings import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One paid request, and who it is for."""
+
+    kind: str  # "analysis" or "picture"
+    request: Request
+    brief: Brief
+    variant: int | None
+    subject: str  # for messages: "picture 2 of product 12"
+
+
+class Steps:
+    """Builds the request of each step from the photo, the analysis and the settings."""
+
+    def __init__(self, settings: Settings, photos: Photos, model: str, image_model: str) -> None:
+        self._settings, self._photos = settings, photos
+        self.model, self.image_model = model, image_model
+
+    def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> Step:
+        """Reading the photo; `remark` says what was wrong with the answer before."""
+        request = Request(
+            model=self.model,
+            photo=self._photos.shrunk(photo),
+            words=prompts.analysis_words(brief, remark),
+            call=f"{brief.product_id}/{brief.round}/analysis",
+            system=prompts.ANALYSIS_SYSTEM,
+            schema=prompts.analysis_schema(brief.wanted),
+        )
+        return Step("analysis", request, brief, None, f"the analysis of product {brief.product_id}")
+
+    def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Step:
+        """Making one picture from the original photo."""
+        request = Request(
+            model=self.image_model,
+            photo=self._photos.shrunk(photo),
+            words=prompts.picture_words(analysis, brief, variant),
+            call=f"{brief.product_id}/{brief.round}/{variant}",
+            aspect=self._settings.enhanced_image_aspect,
+            size=self._settings.enhanced_image_size,
+        )
+        subject = f"picture {variant + 1} of product {brief.product_id}"
+        return Step("picture", request, brief, variant, subject)
