@@ -18,6 +18,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import missing
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+from servers.prefix_proxy import PREFIX, prefix_proxy
 from sqlalchemy import delete, select, update
 from support.chromium import chromium, find_chromium
 from support.desk_shop import DeskShop, desk_shop
@@ -621,6 +622,8 @@ def test_random_keys_and_clicks_approve_nothing_doubtful(
 
     page.route("**/*", stay)
     press_at_random(page, random.Random(seed), times)
+    page.unroute_all()
+    page.goto(shop.url)  # the last press may have asked for a page: what is unsaved outlives that
     expect(page.locator("#saving")).to_be_hidden()
     with shop.services.database.read() as session:
         approved = session.scalars(
@@ -1568,3 +1571,36 @@ def test_an_address_that_is_not_there_is_a_page_or_a_problem(
         assert (answer.status, answer.json()["type"]) == (404, "/problems/not_found")
     answer = page.request.get(f"{shop.url}/api/nothing", headers={"Accept": "text/html"})
     assert answer.json()["type"] == "/problems/not_found"
+
+
+# -- under a proxy's path --------------------------------------------------------------------------
+
+
+def test_the_desk_works_under_a_proxys_path(
+    guarded_shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """The proxy answers 404 to anything that does not begin with its prefix."""
+    [number] = guarded_shop.stock(1)
+    photo = tmp_path / "mug.jpg"
+    photo.write_bytes(photo_bytes())
+    lost: list[str] = []
+    with prefix_proxy(guarded_shop.url) as url:
+        desk = open_desk(url)
+        page = desk.page
+        page.on("response", lambda answer: lost.extend([answer.url] * (answer.status == 404)))
+        sign_in(desk, KEY)
+        expect(page.locator(".frame .picture").first).to_be_visible()
+        page.keyboard.press("a")
+        until(lambda: guarded_shop.statuses([number]) == ["approved"], page)
+        for words in ("Grid", "Waiting", "Failed", "Upload"):
+            page.locator(".nav").get_by_role("link", name=words).click()
+            expect(page).to_have_url(re.compile(rf"{PREFIX}/{words.lower()}"))
+        choose(page, photo)
+        page.locator(".defaults").get_by_label("Category").fill("Mugs")
+        page.get_by_role("button", name="Make pictures of 1 product").click()
+        expect(page).to_have_url(re.compile(rf"{PREFIX}/upload\?batch="))
+        expect(page.locator(".slot.raw img")).to_be_visible()
+        page.locator(".making-name a").click()
+        expect(page).to_have_url(re.compile(rf"{PREFIX}/products/\d+"))
+        expect(page.locator(".picture-box img").first).to_be_visible()
+    assert not lost

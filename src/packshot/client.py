@@ -47,7 +47,7 @@ class ApiError(Exception):
         self.retry_after = PLAIN.get_retry_after(response)
         ours = "json" in response.headers.get("Content-Type", "")  # otherwise it is a proxy's page
         problem: Json = json.loads(response.data) if ours else {}
-        self.is_busy = problem.get("type") == "/problems/busy"
+        self.is_busy = str(problem.get("type")).endswith("/problems/busy")
         self.errors: list[Json] = problem.get("errors") or []
         self.message: str = problem.get("message") or f"HTTP {self.status}"
         super().__init__(f"{self.status}: {self.message}")
@@ -177,7 +177,7 @@ class Client:
         numbers = (int(image[part]) for part in ("product_id", "round", "variant"))  # never a path
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{'-'.join(map(str, numbers))}.jpg"
-        target.write_bytes(self._send("GET", image["media_url"].lstrip("/")).data)
+        target.write_bytes(self._send("GET", image["media_url"]).data)
         return target
 
     def export(self, as_format: str = "csv", **filters: str) -> Iterator[bytes]:

@@ -121,9 +121,13 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
 
 def ignore_path_headers() -> None:
     """Ignore the header SCRIPT_NAME: gunicorn takes it from trusted peers (`forwarder_headers`) and
-    a proxy passes on what a stranger sent. A value that does not begin the path causes a 500."""
+    a proxy passes on what a stranger sent. A value that does not begin the path causes a 500.
+
+    So does the setting, for a health check and behind a proxy that takes the prefix off:
+    `web.requests.prefix` does its work instead of gunicorn."""
     if (gunicorn := gunicorn_configuration()) is not None:
         gunicorn.set("forwarder_headers", "")
+        os.environ.pop("SCRIPT_NAME", None)
 
 
 def gunicorn_settings() -> dict[str, Any]:

@@ -62,6 +62,16 @@ QUEUE_HOST: Final = re.compile(
 OLD_QUEUE_HOST: Final = re.compile(r"^(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?$")
 FIRST_REGION: Final = "us-east-1"
 
+#: A path without a slash at its end, of what an address may contain as it is.
+PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){1,8}")
+
+
+def _prefix(value: str) -> str:
+    if not PREFIX.fullmatch(value.rstrip("/")):
+        raise ValueError("must be a path such as /packshot, of letters, digits and . _ ~ -")
+    return value.rstrip("/")
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
@@ -108,6 +118,7 @@ class Settings(BaseSettings):
     # Serving and working
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=0, le=65535)
+    script_name: Annotated[str, AfterValidator(_prefix)] | None = None
     worker_enabled: bool = True
     worker_concurrency: int | None = Field(None, ge=1, le=256)
     lease_seconds: float = Field(60.0, ge=1, le=3600)

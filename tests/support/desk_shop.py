@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from flask import Flask
 from sqlalchemy import insert
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -46,6 +47,7 @@ class DeskShop:
     """The services behind a desk, and where it is served."""
 
     services: Services
+    app: Flask
     url: str = ""
 
     def stock(
@@ -170,14 +172,13 @@ def desk_shop(
         api_keys=api_keys or (),
     )
     services = build(settings)
-    server = make_server(
-        "127.0.0.1", 0, create_app(services), threaded=True, request_handler=_Quiet
-    )
+    app = create_app(services)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     server.daemon_threads = True  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield DeskShop(services, f"http://127.0.0.1:{server.server_port}")
+        yield DeskShop(services, app, f"http://127.0.0.1:{server.server_port}")
     finally:
         server.shutdown()
         server.server_close()

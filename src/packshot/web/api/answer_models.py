@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, TypeVar
 
+from flask import request
 from pydantic import Field
 
 from packshot.download.fetcher import redacted
@@ -12,12 +13,17 @@ from packshot.products.views import (
     AmountOut,
     CorrectionOut,
     DecisionOut,
+    ImageOut,
+    NormalisedOut,
     Out,
     ProductOut,
     ProductView,
     is_none,
 )
 from packshot.web.requests.context import caller
+from packshot.web.requests.prefix import under_prefix
+
+Picture = TypeVar("Picture", ImageOut, NormalisedOut)
 
 
 class FaultOut(Out):
@@ -161,4 +167,27 @@ def present(view: ProductView) -> ProductOut:
     """
     if caller().via != "local" and caller().name != view.submitted_by:
         view = view.model_copy(update={"raw_image": redacted(view.raw_image)})
-    return ProductOut.model_validate(dict(view))
+    return _addressed(ProductOut.model_validate(dict(view)))
+
+
+def _addressed(product: ProductOut) -> ProductOut:
+    """With the addresses of our own pictures as the client has to ask for them."""
+    if not request.script_root:
+        return product
+    changed: dict[str, object] = {
+        "raw_image": under_prefix(product.raw_image),
+        "images": [_addressed_picture(image) for image in product.images],
+    }
+    if product.normalised is not None:
+        changed["normalised"] = _addressed_picture(product.normalised)
+    return product.model_copy(update=changed)
+
+
+def _addressed_picture(picture: Picture) -> Picture:
+    given: dict[str, object] = {
+        "previews": {side: under_prefix(url) for side, url in picture.previews.items()}
+    }
+    for name in ("image_url", "media_url"):
+        if url := getattr(picture, name, None):
+            given[name] = under_prefix(url)
+    return picture.model_copy(update=given)

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Final
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from packshot.errors import Conflict, PictureError, SettingsError
 from packshot.marketplaces.compliance import Row, check
@@ -39,6 +39,7 @@ from packshot.web.api.answer_models import (
 from packshot.web.api.schemas import ComplianceQuery, ExportQuery
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
+from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import Fault, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
 
@@ -74,9 +75,19 @@ def export_approved(query: ExportQuery) -> Response:
     if query.format == "shopify" or query.format == "woocommerce":
         rows = write_shop_file(_groups(chosen), query.format, services().storage)
         return _sent(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
-    lines = write_lines(approved_images(services().database, chosen), query.format)
+    approved = approved_images(services().database, chosen)
+    if prefix := request.script_root:
+        approved = map(partial(_addressed, prefix), approved)
+    lines = write_lines(approved, query.format)
     first = next(lines, "")  # an error comes here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
+
+
+def _addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
+    """With the addresses that the client has to ask for."""
+    media_url = under_prefix(image.media_url, prefix) if image.media_url else None
+    changed = {"image_url": under_prefix(image.image_url, prefix), "media_url": media_url}
+    return image.model_copy(update=changed)
 
 
 def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from flask import (
     current_app,
     make_response,
     render_template,
+    request,
     send_from_directory,
 )
 
@@ -282,7 +283,10 @@ def _refusal(code: str) -> Json:
 @needs()
 def openapi_document() -> Response:
     app: Any = current_app
-    response: Response = app.json.response(app._get_spec("json"))
+    spec = app._get_spec("json")
+    if request.script_root:
+        spec = spec | {"servers": [{"url": request.script_root}]}
+    response: Response = app.json.response(spec)
     return response
 
 

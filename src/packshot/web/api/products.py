@@ -46,6 +46,7 @@ from packshot.web.requests.endpoints import (
     wanted_version,
 )
 from packshot.web.requests.limits import charge_products
+from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import Fault, InvalidRequest, malformed, pointer
 
 bp: APIBlueprint = blueprint("products", "Products")
@@ -125,7 +126,7 @@ def _created(created: Created, total: int, faults: list[Fault]) -> Response:
             errors=list(_by_row(faults)) or None,
         ),
     )
-    return answer(body, 201, {"Location": f"/api/products?batch={created.batch_id}"})
+    return answer(body, 201, {"Location": under_prefix(f"/api/products?batch={created.batch_id}")})
 
 
 def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:

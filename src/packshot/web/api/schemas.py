@@ -34,6 +34,7 @@ from packshot.products.views import (
     ImageStatus,
     ProductStatus,
 )
+from packshot.web.requests.prefix import without_prefix
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
     Attributes,
@@ -116,6 +117,7 @@ class SellerFieldsIn(StrictModel):
 
 RawImage = Annotated[
     str,
+    AfterValidator(without_prefix),
     Field(
         min_length=1,
         max_length=2048,

@@ -27,8 +27,15 @@ bp: APIBlueprint = blueprint("sessions", "Sessions")
 
 
 def _cookie_name() -> str:
-    """`__Host-`: https only, this host only, set by nobody else (RFC 6265bis)."""
-    return "__Host-packshot" if request.is_secure else "packshot"
+    """`__Host-`: https only, this host only, set by nobody else (RFC 6265bis); it needs the path /.
+    Under a prefix `__Secure-`: another application of the host does not get the cookie."""
+    if not request.is_secure:
+        return "packshot"
+    return "__Secure-packshot" if request.script_root else "__Host-packshot"
+
+
+def _cookie_path() -> str:
+    return request.script_root or "/"
 
 
 def session_caller(keys: Keys) -> Caller | None:
@@ -93,7 +100,7 @@ def _with_cookie(response: Response, token: str) -> Response:
         _cookie_name(),
         token,
         max_age=HOURS * 3600,
-        path="/",
+        path=_cookie_path(),
         secure=request.is_secure,
         httponly=True,
         samesite="Lax",
@@ -118,7 +125,11 @@ def sign_out() -> Response:
     _end(request.cookies.get(_cookie_name(), ""))
     response = Response(status=204)
     response.delete_cookie(
-        _cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax"
+        _cookie_name(),
+        path=_cookie_path(),
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
     )
     return response
 

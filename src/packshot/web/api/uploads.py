@@ -17,6 +17,7 @@ from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.limits import charge_bytes
 from packshot.web.requests.multipart import read_file
+from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.thread_shares import thread_shares
 
 #: Boundaries, part headers and a few small fields around the picture.
@@ -61,4 +62,4 @@ def _store(picture: imaging.Encoded) -> str:
     for side, preview in picture.previews.items():
         storage.put(preview_key(key, side), preview, "image/jpeg")
     storage.put(key, picture.data, picture.mime_type)
-    return f"/media/{key}"
+    return under_prefix(f"/media/{key}")

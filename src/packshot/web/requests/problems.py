@@ -21,6 +21,7 @@ from packshot.errors import (
 )
 from packshot.products.views import ProductView
 from packshot.web.api.answer_models import present
+from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import MEANINGS, Fault, InvalidRequest, Refused
 
 log = logging.getLogger("packshot.web")
@@ -66,8 +67,9 @@ class Problem:
         }
 
     def response(self) -> Response:
-        body = json.dumps(self.body(g.get("request_id", "")))
-        return Response(body, self.status, self.headers, mimetype=MIME_TYPE)
+        body = self.body(g.get("request_id", ""))
+        body["type"] = under_prefix(body["type"])
+        return Response(json.dumps(body), self.status, self.headers, mimetype=MIME_TYPE)
 
 
 def register(app: Flask) -> None:

@@ -84,6 +84,11 @@ def _proxies() -> list[str]:
     return [entry.strip() for entry in (os.environ.get(PROXIES) or LOOPBACK).split(",")]
 
 
+def is_trusted_proxy(peer: str) -> bool:
+    """Is this peer's address one of FORWARDED_ALLOW_IPS?"""
+    return _is_proxy(_parsed(peer))
+
+
 def _is_proxy(address: Address | None) -> bool:
     return any(entry == "*" or _holds(entry, address) for entry in _proxies())
 

@@ -3,6 +3,7 @@
 import { asked } from "./adjustments.js";
 import { h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
+import { at } from "./place.js";
 import { money, STATUS } from "./words.js";
 
 /** The product: its name, SKU and prices, as far as they are known. `decision` is what was decided here. */
@@ -15,7 +16,11 @@ export function aboutProduct(product, decision, views) {
       h("h2", {}, title),
       h(
         "a",
-        { class: "number-link", href: `/products/${product.id}`, title: "All rounds, prompts and history" },
+        {
+          class: "number-link",
+          href: at(`/products/${product.id}`),
+          title: "All rounds, prompts and history",
+        },
         `#${product.id}`,
         icon("link"),
       ),
@@ -45,7 +50,7 @@ export function viewLine(place, total, same, next) {
     h("span", {}, "Next view"),
     key("N"),
   );
-  const doubles = same.map(({ id }) => h("a", { href: `/products/${id}` }, `#${id}`));
+  const doubles = same.map(({ id }) => h("a", { href: at(`/products/${id}`) }, `#${id}`));
   const links = doubles.flatMap((link, place) => (place ? [", ", link] : [link]));
   return [
     words && h("p", { class: "view-line" }, words, way),

@@ -1,5 +1,7 @@
 // Requests to Packshot's own API, and what can go wrong with them.
 
+import { at } from "./place.js";
+
 const TIMEOUT_MS = 20_000;
 
 /** What a proxy says for a Packshot that is down, and Packshot for a database that is. */
@@ -82,7 +84,7 @@ export async function call(
 
 async function send(url, request, timeout) {
   try {
-    return await fetch(url, { ...request, signal: AbortSignal.timeout(timeout) });
+    return await fetch(at(url), { ...request, signal: AbortSignal.timeout(timeout) });
   } catch (error) {
     connection.tell(false);
     throw new Away("Packshot can't be reached", { slow: error.name === "TimeoutError" });

@@ -2,6 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { REASONS, reasonWords } from "./facts.js";
+import { at } from "./place.js";
 import { count, STATUS } from "./words.js";
 
 const MORE = ["doubt", "enhancer", "batch", "order"];
@@ -138,7 +139,7 @@ export class Filters {
     if (!value) return null;
     return h(
       "a",
-      { class: "chip", href: `/grid${this.#link({ [name]: "" })}` },
+      { class: "chip", href: at(`/grid${this.#link({ [name]: "" })}`) },
       `${words} ${value}`,
       icon("cross"),
       h("span", { class: "unseen" }, "Remove this filter"),

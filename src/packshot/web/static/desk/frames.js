@@ -3,6 +3,7 @@
 import { h, icon } from "./dom.js";
 import { doubtOf, keepable } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
+import { at } from "./place.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */
 export function address(picture, size) {
@@ -51,11 +52,12 @@ function original(element, url) {
 /** The raw photo: the normalised copy, or before there is one, what was uploaded here. */
 export function rawPicture(product) {
   if (product.normalised) return product.normalised;
-  if (!product.raw_image.startsWith("/media/uploads/")) return null;
-  const key = product.raw_image.slice("/media/".length);
+  const media = at("/media/");
+  if (!product.raw_image.startsWith(`${media}uploads/`)) return null;
+  const key = product.raw_image.slice(media.length);
   return {
     media_url: product.raw_image,
-    previews: Object.fromEntries([SMALL, LARGE].map((side) => [side, `/media/previews/${key}-${side}.jpg`])),
+    previews: Object.fromEntries([SMALL, LARGE].map((side) => [side, `${media}previews/${key}-${side}.jpg`])),
   };
 }
 

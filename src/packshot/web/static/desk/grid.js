@@ -10,6 +10,7 @@ import { image } from "./frames.js";
 import { listen } from "./keys.js";
 import { outbox, reviewStep, undoSteps } from "./outbox.js";
 import { Pages } from "./pages.js";
+import { at, go } from "./place.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
 import { count, many, money, STATUS, verdict } from "./words.js";
@@ -82,7 +83,7 @@ class Tile {
         ),
       ),
     );
-    this.link.href = `/products/${product.id}`;
+    this.link.href = at(`/products/${product.id}`);
     this.#showFacts(verdict(product));
   }
 
@@ -238,7 +239,7 @@ async function decideChosen(status) {
 const oneByOne = (n) =>
   `${many(n, "product has", "products have")} a warning: look at ${n === 1 ? "it" : "them"} one by one.`;
 
-const lookOneByOne = () => location.assign(`/?${new URLSearchParams(data.filters)}`);
+const lookOneByOne = () => go(`/?${new URLSearchParams(data.filters)}`);
 
 function confirmed(status, products, left) {
   const approving = status === "approved";
@@ -394,7 +395,7 @@ listen("Decide", [
     keys: ["g"],
     shown: "G",
     words: "One by one",
-    run: () => location.assign(`/?${new URLSearchParams(data.filters)}`),
+    run: () => go(`/?${new URLSearchParams(data.filters)}`),
   },
 ]);
 

@@ -6,6 +6,7 @@ import { SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
 import { image, rawPicture } from "./frames.js";
 import { Pages } from "./pages.js";
+import { at } from "./place.js";
 import {
   cancel,
   confirmCancelling,
@@ -223,7 +224,7 @@ function rowName(product) {
   return h(
     "p",
     { class: "row-name" },
-    h("a", { href: `/products/${product.id}` }, `${name} #${product.id}`),
+    h("a", { href: at(`/products/${product.id}`) }, `${name} #${product.id}`),
     product.view && h("span", { class: "badge" }, product.view),
     product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
   );
@@ -252,7 +253,7 @@ const nothingFailed = () => [
 const nothingWaits = () => [
   h("h2", {}, "Nothing is waiting"),
   h("p", {}, "Everything that was asked for has been made."),
-  h("p", {}, h("a", { class: "button", href: "/" }, "Review")),
+  h("p", {}, h("a", { class: "button", href: at("/") }, "Review")),
 ];
 
 new List(pageData());

@@ -1,5 +1,10 @@
 // What this browser remembers; a browser that may not remember anything does without.
 
+import { ROOT } from "./place.js";
+
+/** Two Packshots on one host, under two paths, share the browser's storage. */
+const nameOf = (name) => `packshot${ROOT}.${name}`;
+
 function safely(run, otherwise) {
   try {
     return run();
@@ -9,14 +14,14 @@ function safely(run, otherwise) {
 }
 
 /** A value kept for good, by name. */
-export const recall = (name) => safely(() => localStorage.getItem(`packshot.${name}`), null);
-export const remember = (name, value) => safely(() => localStorage.setItem(`packshot.${name}`, value));
+export const recall = (name) => safely(() => localStorage.getItem(nameOf(name)), null);
+export const remember = (name, value) => safely(() => localStorage.setItem(nameOf(name), value));
 
 /** A value kept as long as this tab, reloads included; null forgets it. */
-export const tabRecall = (name) => safely(() => JSON.parse(sessionStorage.getItem(`packshot.${name}`)), null);
+export const tabRecall = (name) => safely(() => JSON.parse(sessionStorage.getItem(nameOf(name))), null);
 export const tabRemember = (name, value) =>
   safely(() =>
     value === null
-      ? sessionStorage.removeItem(`packshot.${name}`)
-      : sessionStorage.setItem(`packshot.${name}`, JSON.stringify(value)),
+      ? sessionStorage.removeItem(nameOf(name))
+      : sessionStorage.setItem(nameOf(name), JSON.stringify(value)),
   );

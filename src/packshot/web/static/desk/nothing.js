@@ -1,6 +1,7 @@
 // What the stage says when there is nothing to review on it.
 
 import { h } from "./dom.js";
+import { at } from "./place.js";
 import { count, many } from "./words.js";
 
 /** `asked` is {queue, state, filters, perMinute, failed}: the products, the counts, and what went wrong. */
@@ -57,6 +58,6 @@ function empty(title, text, [words, href] = []) {
     { class: "empty" },
     h("h2", {}, title),
     h("p", {}, text),
-    words && h("p", {}, h("a", { class: "button", href }, words)),
+    words && h("p", {}, h("a", { class: "button", href: at(href) }, words)),
   );
 }

@@ -6,6 +6,7 @@ import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
 import { REASONS, SMALL } from "./facts.js";
 import { address, image, rawPicture, sourceSet } from "./frames.js";
+import { at, go } from "./place.js";
 import { poll } from "./poll.js";
 import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
 import { facts, history, KINDS, views } from "./product_facts.js";
@@ -85,7 +86,7 @@ function head(product) {
       decided &&
         h(
           "a",
-          { class: "button small", href: `/?product=${product.id}`, data: { focus: "desk" } },
+          { class: "button small", href: at(`/?product=${product.id}`), data: { focus: "desk" } },
           icon("all"),
           h("span", {}, "Open on the desk"),
         ),
@@ -328,7 +329,7 @@ async function deleteIt() {
   if (!(await confirmDeletion(1, `product ${product.id}`))) return;
   try {
     await remove(product);
-    location.assign("/grid");
+    go("/grid");
   } catch (error) {
     if (!foreseen(error)) throw error;
     toast(words(error), { kind: "bad" });

@@ -3,6 +3,7 @@
 import { h, icon } from "./dom.js";
 import { reasonWords, SMALL } from "./facts.js";
 import { image, rawPicture } from "./frames.js";
+import { at } from "./place.js";
 import { isDuplicate } from "./views.js";
 import { ago, cost, count, moment, money, STATUS } from "./words.js";
 
@@ -41,7 +42,7 @@ function viewLink(other, product) {
     {},
     h(
       "a",
-      { href: `/products/${other.id}`, "aria-current": current },
+      { href: at(`/products/${other.id}`), "aria-current": current },
       h("span", { class: "view-picture" }, image(picture, SMALL, "", { loading: "lazy" })),
       h("span", {}, other.view ?? `#${other.id}`),
       h("span", { class: "hint" }, STATUS[other.status]),
@@ -51,7 +52,7 @@ function viewLink(other, product) {
 
 export function facts(product) {
   const lines = [
-    ["SKU", product.sku && h("a", { href: `/sku/${encodeURIComponent(product.sku)}` }, product.sku)],
+    ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
     ["Name", product.name],
     ["View", product.view],
     ["File", product.filename],
@@ -75,7 +76,7 @@ export function facts(product) {
       "Batch",
       h(
         "a",
-        { href: `/grid?status=${product.status}&batch=${product.batch_id}` },
+        { href: at(`/grid?status=${product.status}&batch=${product.batch_id}`) },
         product.batch_id.slice(0, 8),
       ),
     ],

@@ -12,6 +12,7 @@ import { Moment } from "./moment.js";
 import { nothing } from "./nothing.js";
 import { Pace } from "./pace.js";
 import { Panel } from "./panel.js";
+import { go } from "./place.js";
 import { Queue } from "./queue.js";
 import { Reasons } from "./reasons.js";
 import { listenOnDesk } from "./review_keys.js";
@@ -144,13 +145,13 @@ class Desk {
   nextView() {
     const { next } = this.views;
     if (!next) return announce("There is no other view of it");
-    if (!next.images.length) return location.assign(`/products/${next.id}`);
+    if (!next.images.length) return go(`/products/${next.id}`);
     this.queue.visit(next);
     this.show();
   }
 
   open(id) {
-    if (!this.queue.get(id)) return location.assign(`/products/${id}`);
+    if (!this.queue.get(id)) return go(`/products/${id}`);
     this.queue.go(id);
     this.show();
   }

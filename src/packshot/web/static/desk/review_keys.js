@@ -2,6 +2,7 @@
 
 import { REASONS } from "./facts.js";
 import { listen } from "./keys.js";
+import { go } from "./place.js";
 
 const NUMBERS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -121,7 +122,7 @@ function listenToMoves(desk, when) {
       keys: ["g"],
       shown: "G",
       words: "Grid",
-      run: () => location.assign(`/grid?${new URLSearchParams(desk.data.filters)}`),
+      run: () => go(`/grid?${new URLSearchParams(desk.data.filters)}`),
     },
   ]);
 }

@@ -6,6 +6,7 @@ import { $, announce, h, key } from "./dom.js";
 import { known, listen, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
+import { at, go } from "./place.js";
 import { poll } from "./poll.js";
 import { endWords, paceWords } from "./run.js";
 import { toast } from "./toast.js";
@@ -89,7 +90,7 @@ function unsaved(job) {
   return h(
     "li",
     {},
-    h("a", { href: `/products/${job.product}`, target: "_blank" }, `Product ${job.product}`),
+    h("a", { href: at(`/products/${job.product}`), target: "_blank" }, `Product ${job.product}`),
     h("span", {}, job.words),
     job.trouble && h("p", {}, sentence(job.trouble), ` Tried ${many(job.failures, "time")}.`),
   );
@@ -171,7 +172,7 @@ async function signOut() {
   try {
     await call("DELETE", "/session");
     outbox.leave();
-    location.assign("/sign-in");
+    go("/sign-in");
   } catch (error) {
     if (!foreseen(error)) throw error;
     toast(`You are still signed in: ${error.message}. Try again.`, { kind: "bad" });

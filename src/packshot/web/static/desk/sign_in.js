@@ -2,6 +2,7 @@
 
 import { Away, call } from "./api.js";
 import { $ } from "./dom.js";
+import { go } from "./place.js";
 
 $("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -10,7 +11,7 @@ $("sign-in").addEventListener("submit", async (event) => {
   submit.disabled = true;
   try {
     await call("POST", "/session", { body: { key: form.elements.key.value.trim() } });
-    location.assign("/");
+    go("/");
   } catch (error) {
     $("key-error").textContent = words(error);
     $("key-error").hidden = false;

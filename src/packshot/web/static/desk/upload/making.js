@@ -3,6 +3,7 @@
 import { h, icon } from "../dom.js";
 import { SMALL } from "../facts.js";
 import { image, rawPicture } from "../frames.js";
+import { at } from "../place.js";
 import { STATUS } from "../words.js";
 
 export const isDone = (product) => product.status !== "pending";
@@ -22,7 +23,7 @@ export function making(product) {
     h(
       "p",
       { class: "making-name" },
-      h("a", { href: `/products/${product.id}` }, nameOf(product)),
+      h("a", { href: at(`/products/${product.id}`) }, nameOf(product)),
       h("span", { class: `badge ${kindOf(product)}` }, statusWords(product)),
     ),
     h(

@@ -2,6 +2,7 @@
 
 import { Away, foreseen, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
+import { at } from "../place.js";
 import { toast } from "../toast.js";
 import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
@@ -242,7 +243,7 @@ export class UploadPage {
       const batches = [...new Set(created.map((product) => product.batch_id))];
       new Progress(batches).start(this.#place, created, notes);
     } else {
-      this.#place.replaceChildren(...notes, h("a", { class: "button", href: "/upload" }, "Upload more"));
+      this.#place.replaceChildren(...notes, h("a", { class: "button", href: at("/upload") }, "Upload more"));
     }
   }
 }

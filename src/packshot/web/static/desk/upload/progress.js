@@ -2,6 +2,7 @@
 
 import { foreseen, products as list } from "../api.js";
 import { announce, h } from "../dom.js";
+import { at } from "../place.js";
 import { poll } from "../poll.js";
 import { toast } from "../toast.js";
 import { count, duration, many } from "../words.js";
@@ -67,7 +68,7 @@ export class Progress {
     );
     place.replaceChildren(...notes, head, this.#all);
     const query = new URLSearchParams(this.#batches.map((batch) => ["batch", batch]));
-    history.replaceState(null, "", `/upload?${query}`);
+    history.replaceState(null, "", at(`/upload?${query}`));
     this.#show(created);
     poll(
       () => `/api/products?${new URLSearchParams(this.#pages.next())}`,
@@ -140,8 +141,8 @@ export class Progress {
     const review = this.#batches.length > 1 ? "/" : `/?batch=${this.#batches[0]}`; // the desk shows one batch, or all
     const words = finished ? "Review them" : "Review what is ready";
     this.#links.replaceChildren(
-      h("a", { class: "button", href: "/upload" }, "Upload more"),
-      some ? h("a", { class: "button primary", href: review }, words) : "",
+      h("a", { class: "button", href: at("/upload") }, "Upload more"),
+      some ? h("a", { class: "button primary", href: at(review) }, words) : "",
     );
     if (finished && !this.#finished) announce(`All ${many(products.length, "product")} are ready`);
     this.#finished ||= finished;

@@ -2,6 +2,7 @@
 
 import { Away, call, NOBODY_THERE, Problem } from "../api.js";
 import { unique } from "../dom.js";
+import { at } from "../place.js";
 
 const UPLOADS_TOGETHER = 3;
 const BUSY_MS = 600_000;
@@ -111,7 +112,7 @@ function send(file, progressed) {
       if (request.status === 201) resolve(request.response.data.raw_image);
       else reject(problemOf(request));
     });
-    request.open("POST", "/api/uploads");
+    request.open("POST", at("/api/uploads"));
     const body = new FormData();
     body.append("file", file, "photo");
     request.send(body);
