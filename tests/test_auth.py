@@ -52,6 +52,7 @@ REVIEWERS = SIGNED_IN - {"submit"}
 
 WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("POST", "/api/products/bulk"): SUBMITTERS,
+    ("POST", "/api/products/duplicates"): SUBMITTERS,
     ("POST", "/api/uploads"): SUBMITTERS,
     ("POST", "/api/imports"): SUBMITTERS,
     ("GET", "/api/products"): SIGNED_IN,
@@ -92,6 +93,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
 #: With these a request that is allowed also succeeds.
 BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/api/products/bulk"): {"products": [row()]},
+    ("POST", "/api/products/duplicates"): {"photos": [{"sha256": "0" * 64}]},
     ("PATCH", "/api/products/{product_id}"): {"sku": "A-1"},
     ("PATCH", "/api/product-images/{image_id}"): {"status": "approved"},
     ("POST", "/api/products/{product_id}/review"): {"status": "approved"},
@@ -202,6 +204,7 @@ TABLE = re.findall(
 )
 WISHES: dict[str, Json] = {
     "/api/products/bulk": {"products": [row()]},
+    "/api/products/duplicates": {"photos": [{"sha256": "0" * 64}]},
     "/api/products/{id}": {"sku": "A-1"},
     "/api/products/{id}/review": {"status": "pending"},
     "/api/products/{id}/enhance": {"instructions": "whiter"},

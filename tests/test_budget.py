@@ -61,7 +61,10 @@ OF_A_PRODUCT: Purposes = {
         r"UPDATE products SET token",
         WANTED,
     ),
-    "the digest of the normalised copy": (r"UPDATE products SET normalised_sha256", 1),
+    "the digests of the raw image and the normalised copy": (
+        r"UPDATE products SET (raw_sha256=\?, )?normalised_sha256",
+        1,
+    ),
     "before each paid call and each stored answer: is the claim still ours?": (
         r"SELECT products\.id FROM .* AND products\.token = \?$",
         PAID_CALLS + WANTED,

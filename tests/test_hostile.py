@@ -25,6 +25,8 @@ FILLED_IN = {
 READ_A_BODY = (
     ("POST", "/api/products/bulk"),
     ("POST", "/api/products/bulk?on_error=skip"),
+    ("POST", "/api/products/bulk?on_duplicate=skip"),
+    ("POST", "/api/products/duplicates"),
     ("PATCH", "/api/products/<int:product_id>"),
     ("PATCH", "/api/product-images/<int:image_id>"),
     ("POST", "/api/products/<int:product_id>/review"),

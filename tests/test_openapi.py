@@ -18,6 +18,7 @@ from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Json, Shop, row
 from werkzeug.test import TestResponse
 
+from packshot.storage.digests import sha256_of
 from packshot.web.api import examples
 
 ASHA = "a-secret-of-asha-5"
@@ -161,7 +162,13 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
 
     yield "createProducts", ask("POST", "/api/products/bulk", examples.CREATE)
     photo = {"file": (io.BytesIO(photo_bytes()), "photo.jpg")}
-    yield "uploadPicture", shop.ask("POST", "/api/uploads", SECRETS["all"], data=photo)
+    yield (
+        "uploadPicture",
+        (uploaded := shop.ask("POST", "/api/uploads", SECRETS["all"], data=photo)),
+    )
+    shop.bulk(row(**uploaded.get_json()["data"]), secret=SECRETS["all"])
+    same = {"photos": [{"sha256": sha256_of(photo_bytes())}]}
+    yield "findDuplicates", ask("POST", "/api/products/duplicates", same)
     sheet = 'SKU,Type,MRP,Colour\nSKU-1042,Electronics,"45,000.00",black\n'
     files = {"spreadsheet": (io.BytesIO(sheet.encode()), "a.csv"), "photos": "SKU-1042_front.jpg"}
     yield "planImport", shop.ask("POST", "/api/imports", SECRETS["all"], data=files)

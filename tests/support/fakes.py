@@ -23,7 +23,7 @@ from packshot.enhancers.contract import (
 from packshot.errors import Unavailable
 from packshot.pictures import imaging
 from packshot.products.catalog import Catalog
-from packshot.products.intake import Created, Idempotency, NewProduct
+from packshot.products.intake import Created, NewProduct
 from packshot.products.views import ProductView
 from packshot.queues.contract import Depth, Message
 
@@ -136,10 +136,8 @@ class FakeQueue:
 class SentCatalog(Catalog):
     """Returns after the queue was sent to; in production that happens beside the request."""
 
-    def create(
-        self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None
-    ) -> Created:
-        created = super().create(products, idempotency=idempotency)
+    def create(self, products: Sequence[NewProduct], **options: Any) -> Created:
+        created = super().create(products, **options)
         self.sender.flush()
         return created
 

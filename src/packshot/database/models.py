@@ -105,6 +105,7 @@ class Product(Base):
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
+    raw_sha256: Mapped[str | None] = mapped_column(String(64))  # of the photo as it came
     normalised_sha256: Mapped[str | None] = mapped_column(String(64))  # of the stored copy
     raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
@@ -130,6 +131,7 @@ class Product(Base):
         Index("ix_products_batch_id_id", "batch_id", "id"),
         Index("ix_products_category_id", "category", "id"),
         Index("ix_products_sku_id", "sku", "id"),
+        Index("ix_products_raw_sha256_sku_view", "raw_sha256", "sku", "view"),
         {"sqlite_autoincrement": True},  # an id is never given twice: objects hang on it
     )
 
@@ -148,6 +150,18 @@ class ProductTerm(Base):
     product_id: Mapped[int] = mapped_column(
         ForeignKey("products.id", ondelete="CASCADE"), primary_key=True, index=True
     )
+
+
+class Upload(Base):
+    """The SHA-256 of an upload as it came: what is stored is a clean copy, which has another.
+
+    `name` is that of its key (`products.object_keys.upload_name`).
+    """
+
+    __tablename__ = "uploads"
+
+    name: Mapped[str] = mapped_column(String(36), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
 
 
 class Correction(Base):

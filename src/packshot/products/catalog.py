@@ -101,7 +101,11 @@ class Catalog:
     # -- create ----------------------------------------------------------------------------
 
     def create(
-        self, products: Sequence[NewProduct], *, idempotency: Idempotency | None = None
+        self,
+        products: Sequence[NewProduct],
+        *,
+        idempotency: Idempotency | None = None,
+        skip_duplicates: bool = False,
     ) -> Created:
         """Create and queue a batch in one transaction, then send it to the queue.
 
@@ -111,9 +115,9 @@ class Catalog:
         """
         try:
             try:
-                created = self._create(products, idempotency)
+                created = self._create(products, idempotency, skip_duplicates)
             except IdsWereBehind:
-                created = self._create(products, idempotency)
+                created = self._create(products, idempotency, skip_duplicates)
         except IntegrityError as error:
             if IdempotencyKey.__tablename__ not in str(error.orig):
                 raise
@@ -125,9 +129,11 @@ class Catalog:
             self.sender.send([product.id for product in created.products])
         return created
 
-    def _create(self, products: Sequence[NewProduct], idempotency: Idempotency | None) -> Created:
+    def _create(
+        self, products: Sequence[NewProduct], idempotency: Idempotency | None, skip: bool
+    ) -> Created:
         with self.database.write() as session:
-            return create_batch(session, products, self.wanted, idempotency)
+            return create_batch(session, products, self.wanted, idempotency, skip_duplicates=skip)
 
     def answered(self, idempotency: Idempotency) -> bool:
         """Was a request with this key answered before, so that it creates nothing now?"""

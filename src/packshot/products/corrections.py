@@ -13,6 +13,7 @@ from packshot.database.models import FAILED, Correction, Deletion, Product, Prod
 from packshot.database.types import now
 from packshot.download.fetcher import redacted
 from packshot.errors import Conflict
+from packshot.products.duplicates import digests_of_uploads
 from packshot.products.terms import write_terms
 
 
@@ -30,7 +31,7 @@ def correct_product(session: Session, product: Product, who: str, given: Mapping
     if not changes:
         return
     if "raw_image" in changes:
-        _forget_raw_image(session, product)
+        _replace_raw_image(session, product, given["raw_image"])
     for name in changes:
         setattr(product, name, given[name])
     if product.mrp is not None and product.price is not None and product.price > product.mrp:
@@ -43,7 +44,7 @@ def correct_product(session: Session, product: Product, who: str, given: Mapping
     product.touch()
 
 
-def _forget_raw_image(session: Session, product: Product) -> None:
+def _replace_raw_image(session: Session, product: Product, raw_image: str) -> None:
     """Begin again with another photo: nothing that was read off the old one is used."""
     pictures = select(func.count()).where(ProductImage.product_id == product.id)
     if product.status != FAILED or session.scalar(pictures):
@@ -66,6 +67,7 @@ def _forget_raw_image(session: Session, product: Product) -> None:
             )
         )
     product.media_namespace = product.normalised_sha256 = None
+    product.raw_sha256 = digests_of_uploads(session, {raw_image}).get(raw_image)
     product.raw_removed_at = product.raw_deleted_at = None
 
 

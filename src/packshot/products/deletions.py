@@ -13,6 +13,7 @@ from packshot.database.engine import Database
 from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import NotFound, Unavailable
+from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import (
     keys_of_product,
     names_in,
@@ -86,15 +87,16 @@ class Deletions:
         )
 
     def _remove_objects(self, deletion: Deletion) -> None:
-        self.storage.delete([*_own_keys(deletion), *self._upload_keys(deletion)])
+        uploads = self._unneeded_upload(deletion)
+        keys = [key for name in uploads for key in with_previews(upload_key(name))]
+        self.storage.delete([*_own_keys(deletion), *keys])
+        forget_uploads(self.database, uploads)
 
-    def _upload_keys(self, deletion: Deletion) -> Iterator[str]:
+    def _unneeded_upload(self, deletion: Deletion) -> set[str]:
         if deletion.upload is None:
-            return
+            return set()
         with self.database.read() as session:
-            needed = needed_uploads(session, {deletion.upload})
-        if not needed:
-            yield from with_previews(upload_key(deletion.upload))
+            return {deletion.upload} - needed_uploads(session, {deletion.upload})
 
     # -- remove again ------------------------------------------------------------------------------
 

@@ -16,6 +16,13 @@ from sqlalchemy.sql.dml import ReturningInsert
 from packshot.database.models import PENDING, PRODUCTS, ROUNDS, IdempotencyKey, Product, ProductTerm
 from packshot.database.types import now
 from packshot.errors import Conflict
+from packshot.products.duplicates import (
+    digests_of_uploads,
+    find_duplicates,
+    find_repeated,
+    identity_of,
+    let_nobody_else_look,
+)
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
 
@@ -52,11 +59,15 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Created:
-    """The answer to a bulk request; `replayed` when it was given before."""
+    """The answer to a bulk request; `replayed` when it was given before.
+
+    `skipped`: places among the given products -> the products that have the same photo.
+    """
 
     batch_id: str
     products: list[ProductView]
     replayed: bool = False
+    skipped: dict[int, int] = field(default_factory=dict)
 
 
 def _insert_arrays() -> ReturningInsert[int]:
@@ -74,25 +85,40 @@ def _insert_arrays() -> ReturningInsert[int]:
 
 
 #: The columns that differ from row to row, and those that are the same for a whole batch.
-OF_ROW = (*(each.name for each in fields(NewProduct)), "media_namespace")
+OF_ROW = (*(each.name for each in fields(NewProduct)), "raw_sha256", "media_namespace")
 OF_BATCH = ("status", "batch_id", "round", "queued_at", "created_at", "updated_at")
 INSERT_ARRAYS = _insert_arrays()
 
 
 def create_batch(
-    session: Session, products: Sequence[NewProduct], wanted: int, idempotency: Idempotency | None
+    session: Session,
+    products: Sequence[NewProduct],
+    wanted: int,
+    idempotency: Idempotency | None,
+    *,
+    skip_duplicates: bool = False,
 ) -> Created:
     """Insert a batch with its first rounds of `wanted` pictures, or find the one that this
     Idempotency-Key made before.
 
-    Raises Conflict `idempotency_mismatch` for another body under the same key.
+    `skip_duplicates` creates none whose photo has a product already. Raises Conflict
+    `idempotency_mismatch` for another body under the same key.
     """
     before = _replay(session, idempotency)
     if before is not None:
         return before
-    created = _insert(session, products, wanted)
+    created = _insert(session, _rows_of(session, products), wanted, skip_duplicates)
     _remember(session, idempotency, created)
     return created
+
+
+def _rows_of(session: Session, products: Sequence[NewProduct]) -> list[dict[str, Any]]:
+    digests = digests_of_uploads(session, {product.raw_image for product in products})
+    return [
+        vars(product)
+        | {"media_namespace": str(uuid.uuid4()), "raw_sha256": digests.get(product.raw_image)}
+        for product in products
+    ]
 
 
 def was_answered(session: Session, idempotency: Idempotency) -> bool:
@@ -100,8 +126,25 @@ def was_answered(session: Session, idempotency: Idempotency) -> bool:
     return session.get(IdempotencyKey, (idempotency.who, idempotency.key)) is not None
 
 
-def _insert(session: Session, products: Sequence[NewProduct], wanted: int) -> Created:
+def _insert(
+    session: Session, rows: list[dict[str, Any]], wanted: int, skip_duplicates: bool
+) -> Created:
     batch_id = str(uuid.uuid4())
+    if not skip_duplicates:
+        return Created(batch_id, _insert_new(session, rows, batch_id, wanted))
+    let_nobody_else_look(session)
+    photos = [identity_of(row) for row in rows]
+    known, repeated = find_duplicates(session, photos), find_repeated(photos)
+    new = [place for place in range(len(rows)) if place not in known | repeated]
+    made = _insert_new(session, [rows[place] for place in new], batch_id, wanted) if new else []
+    ids = known | {place: product.id for place, product in zip(new, made, strict=True)}
+    skipped = {place: ids[first] for place, first in repeated.items()} | known
+    return Created(batch_id, made, skipped=dict(sorted(skipped.items())))
+
+
+def _insert_new(
+    session: Session, rows: list[dict[str, Any]], batch_id: str, wanted: int
+) -> list[ProductView]:
     moment: datetime = session.execute(select(now())).scalar_one()
     of_batch = {
         "status": PENDING,
@@ -111,7 +154,6 @@ def _insert(session: Session, products: Sequence[NewProduct], wanted: int) -> Cr
         "created_at": moment,
         "updated_at": moment,
     }
-    rows = [vars(product) | {"media_namespace": str(uuid.uuid4())} for product in products]
     ids = _insert_rows(session, rows, of_batch)
     opened = select(PRODUCTS.c.id, literal(1), literal(wanted), literal(moment))
     session.execute(
@@ -123,11 +165,10 @@ def _insert(session: Session, products: Sequence[NewProduct], wanted: int) -> Cr
     terms = [term for id_, row in zip(ids, rows, strict=True) for term in terms_of(id_, row)]
     if terms:
         session.execute(insert(ProductTerm), terms)
-    made = [
+    return [
         new_view(row | of_batch | {"id": product_id, "wanted": wanted})
         for product_id, row in zip(ids, rows, strict=True)
     ]
-    return Created(batch_id=batch_id, products=made)
 
 
 def _insert_rows(
@@ -166,7 +207,8 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
         select(Product).where(Product.batch_id == answer["batch_id"]).order_by(Product.id)
     ).all()
     rows = [_as_created(view) for view in views_of(session, products)]
-    return Created(batch_id=answer["batch_id"], products=rows, replayed=True)
+    skipped = {int(place): id_ for place, id_ in answer.get("skipped", {}).items()}
+    return Created(answer["batch_id"], rows, replayed=True, skipped=skipped)
 
 
 def _as_created(view: ProductView) -> ProductView:
@@ -178,4 +220,4 @@ def _remember(session: Session, idempotency: Idempotency | None, created: Create
     if idempotency is None:
         return
     known = session.get_one(IdempotencyKey, (idempotency.who, idempotency.key))
-    known.response = {"batch_id": created.batch_id}
+    known.response = {"batch_id": created.batch_id, "skipped": created.skipped}

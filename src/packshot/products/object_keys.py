@@ -75,6 +75,12 @@ def upload_name(key: str | None) -> str | None:
     return name if UPLOAD_NAME.fullmatch(name) and name != key else None
 
 
+def name_of_answer(raw_image: str) -> str | None:
+    """The name of the upload whose `raw_image`, as it was answered, this is; None for any other."""
+    key = raw_image.removeprefix("/media/")
+    return upload_name(key) if key != raw_image else None
+
+
 def names_in(raw_image: str) -> set[str]:
     """The names of the uploads that an address could mean, whatever comes before and after them.
 

@@ -13,6 +13,7 @@ from packshot.database.engine import Database
 from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Product, ProductImage
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
+from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import normalised_key, upload_key, variant_key, with_previews
 from packshot.storage import Storage
 
@@ -158,7 +159,9 @@ class Retention:
             for product in products
             if product.media_namespace is not None
         ]
-        self._remove([*copies, *self._uploads(products)])
+        uploads = self._uploads(products)
+        self._remove([*copies, *map(upload_key, uploads)])
+        forget_uploads(self.database, uploads)
         ids = [product.id for product in products]
         self._note(update(Product).where(Product.id.in_(ids)).values(raw_deleted_at=now()))
 
@@ -194,7 +197,7 @@ class Retention:
         self.storage.delete([each for key in keys for each in with_previews(key)])
 
     def _uploads(self, products: Sequence[Product]) -> list[str]:
-        """Their uploads, without those that another product still needs.
+        """The names of their uploads, without those that another product still needs.
 
         A raw image elsewhere, or under another name, is the seller's.
         """
@@ -202,7 +205,7 @@ class Retention:
         names = {name for name in found if name is not None}
         with self.database.read() as session:
             needed = needed_uploads(session, names)
-        return [upload_key(name) for name in sorted(names - needed)]
+        return sorted(names - needed)
 
 
 def _is_marked() -> ColumnElement[bool]:

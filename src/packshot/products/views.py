@@ -112,6 +112,7 @@ class ProductOut(SellerFields):
 
     id: int
     raw_image: str
+    raw_sha256: str | None = Field(description="of the photo as it came, once it is known")
     status: ProductStatus
     created_at: datetime
     updated_at: datetime

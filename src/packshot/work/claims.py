@@ -247,9 +247,13 @@ class Claims:
 
     # -- save --------------------------------------------------------------------------------
 
-    def save_digest(self, claim: Claim, sha256: str) -> None:
-        """Note which bytes the normalised copy has. Raises LostClaim."""
-        with self._change(claim, normalised_sha256=sha256):
+    def save_digest(self, claim: Claim, normalised: str, raw: str | None = None) -> None:
+        """Note which bytes the normalised copy has, and the raw image where given.
+
+        Raises LostClaim.
+        """
+        of_raw = {} if raw is None else {"raw_sha256": raw}
+        with self._change(claim, normalised_sha256=normalised, **of_raw):
             pass
 
     def announce_picture(self, claim: Claim, variant: int, sha256: str) -> None:

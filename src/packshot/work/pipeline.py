@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
+from packshot.products.deletions import own_upload
 from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
 from packshot.work.claims import Claim
@@ -50,12 +51,16 @@ def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     with claim.steps.timed("normalise"):
         copy = parts.pixels.run(imaging.normalise, raw)
     copy = store(key, copy, parts)
-    save_digest(claim, copy.data, parts)
+    save_digest(claim, copy.data, parts, raw)
     return Photo(copy.data, copy.mime_type, copy.width, copy.height)
 
 
-def save_digest(claim: Claim, data: bytes, parts: Parts) -> None:
-    parts.claims.save_digest(claim, sha256_of(data))
+def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = None) -> None:
+    """Note the digest of the normalised copy, and of the raw image unless that is an upload: what
+    is stored of an upload is a clean copy, and the digest of its photo was noted as it came."""
+    if raw is not None and own_upload(parts.storage, claim.raw_image) is not None:
+        raw = None
+    parts.claims.save_digest(claim, sha256_of(data), sha256_of(raw) if raw is not None else None)
 
 
 def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:

@@ -37,11 +37,25 @@ class RowFaultsOut(Out):
     errors: list[FaultOut]
 
 
+class SkippedOut(Out):
+    """A row, or a photo, by its place in the request, and the product that has its photo."""
+
+    index: int
+    product_id: int
+
+
 class BulkData(Out):
     created: int
     total: int
     products: list[ProductOut]
     errors: list[RowFaultsOut] | None = Field(None, exclude_if=is_none)
+    skipped: list[SkippedOut] | None = Field(
+        None, description="with on_duplicate=skip", exclude_if=is_none
+    )
+
+
+class DuplicatesData(Out):
+    duplicates: list[SkippedOut]
 
 
 class ListData(Out):
@@ -129,6 +143,10 @@ class Answer(Out):
 
 class BulkAnswer(Answer):
     data: BulkData
+
+
+class DuplicatesAnswer(Answer):
+    data: DuplicatesData
 
 
 class ListAnswer(Answer):

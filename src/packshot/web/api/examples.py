@@ -27,6 +27,8 @@ from packshot.web.api.answer_models import (
     ComplianceData,
     ComplianceOut,
     ComplianceRowOut,
+    DuplicatesAnswer,
+    DuplicatesData,
     HistoryAnswer,
     HistoryData,
     ListAnswer,
@@ -37,6 +39,7 @@ from packshot.web.api.answer_models import (
     ReadyAnswer,
     SessionAnswer,
     SessionData,
+    SkippedOut,
     StatsAnswer,
     StatsData,
     UploadAnswer,
@@ -65,6 +68,15 @@ CREATE: Final = {
             "price": 45000,
             "discount": 5000,
             "gst": 18,
+            "sku": "SKU-1042",
+            "view": "front",
+        }
+    ]
+}
+LOOK_FOR: Final = {
+    "photos": [
+        {
+            "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
             "sku": "SKU-1042",
             "view": "front",
         }
@@ -115,6 +127,7 @@ WAITING: Final = ProductOut(
     id=123,
     category="Electronics",
     raw_image="https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
+    raw_sha256=None,
     sku="SKU-1042",
     name=None,
     view="front",
@@ -184,6 +197,12 @@ CREATED: Final = _shown(
     BulkAnswer(
         message="Successfully created 1 products and queued for processing",
         data=BulkData(created=1, total=1, products=[WAITING]),
+    )
+)
+DUPLICATES: Final = _shown(
+    DuplicatesAnswer(
+        message="Photos that have products already",
+        data=DuplicatesData(duplicates=[SkippedOut(index=0, product_id=123)]),
     )
 )
 LISTED: Final = _shown(

@@ -11,12 +11,15 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
+from packshot.products.duplicates import look_for_duplicates
 from packshot.products.intake import Created, Idempotency
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     Answer,
     BulkAnswer,
     BulkData,
+    DuplicatesAnswer,
+    DuplicatesData,
     FaultOut,
     HistoryAnswer,
     HistoryData,
@@ -25,6 +28,7 @@ from packshot.web.api.answer_models import (
     ProductAnswer,
     ProductData,
     RowFaultsOut,
+    SkippedOut,
     present,
 )
 from packshot.web.api.schemas import (
@@ -32,6 +36,7 @@ from packshot.web.api.schemas import (
     BulkIn,
     BulkQuery,
     CorrectionIn,
+    DuplicatesIn,
     ListQuery,
     ProductQuery,
     row_of,
@@ -65,13 +70,14 @@ def create_products(query: BulkQuery, batch: Batch) -> Response:
     """Create products and queue them
 
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
-    request can be sent again without creating anything twice.
+    request can be sent again without creating anything twice. `on_duplicate=skip` creates nothing
+    for a photo that has a product of the same SKU and view: `skipped` names it.
     """
     total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
     batch = _with_good_addresses(batch)
     if batch.faults and (query.on_error == "fail" or not batch.rows):
         raise InvalidRequest(batch.faults)
-    return _created(_create(batch, query, total), total, batch.faults)
+    return _created(_create(batch, query, total), batch, query, total)
 
 
 def _with_good_addresses(batch: Batch) -> Batch:
@@ -91,14 +97,14 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     idempotency = _idempotency(batch, query, total)
     known = idempotency is not None and catalog.answered(idempotency)
     give_back = charge_products(0 if known else len(batch.rows))
+    skip = query.on_duplicate == "skip"
     try:
         products = [row.as_new_product(caller().name) for row in batch.rows.values()]
-        created = catalog.create(products, idempotency=idempotency)
+        created = catalog.create(products, idempotency=idempotency, skip_duplicates=skip)
     except PackshotError:
-        give_back()
+        give_back(len(batch.rows))
         raise
-    if created.replayed:
-        give_back()
+    give_back(len(batch.rows) if created.replayed else len(created.skipped))
     return created
 
 
@@ -110,20 +116,28 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
     match = IDEMPOTENCY_KEY.fullmatch(header)
     if match is None:
         raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    meant = repr((query.on_error, total, batch.rows, batch.faults))
+    meant = repr((*vars(query).values(), total, batch.rows, batch.faults))
     fingerprint = hashlib.sha256(meant.encode()).hexdigest()
     return Idempotency(caller().name, match["key"], fingerprint)
 
 
-def _created(created: Created, total: int, faults: list[Fault]) -> Response:
-    many = len(created.products)
+def _created(created: Created, batch: Batch, query: BulkQuery, total: int) -> Response:
+    many, indexes = len(created.products), list(batch.rows)
+    skipped = [
+        SkippedOut(index=indexes[place], product_id=product_id)
+        for place, product_id in created.skipped.items()
+    ]
+    message = f"Successfully created {many} products and queued for processing"
+    if skipped:
+        message += f"; skipped {len(skipped)} whose photos have products already"
     body = BulkAnswer(
-        message=f"Successfully created {many} products and queued for processing",
+        message=message,
         data=BulkData(
             created=many,
             total=total,
             products=[present(product) for product in created.products],
-            errors=list(_by_row(faults)) or None,
+            errors=list(_by_row(batch.faults)) or None,
+            skipped=skipped if query.on_duplicate == "skip" else None,
         ),
     )
     return answer(body, 201, {"Location": under_prefix(f"/api/products?batch={created.batch_id}")})
@@ -133,6 +147,25 @@ def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:
     for index, of_row in groupby(faults, key=row_of):
         errors = [FaultOut.model_validate(fault) for fault in of_row]
         yield RowFaultsOut(index=index or 0, errors=errors)
+
+
+@bp.post("/api/products/duplicates")
+@bp.input(DuplicatesIn, arg_name="photos", example=examples.LOOK_FOR)
+@bp.output(DuplicatesAnswer, example=examples.DUPLICATES)
+@bp.doc(operation_id="findDuplicates")
+@needs("submit")
+def find_duplicates(photos: DuplicatesIn) -> Response:
+    """Find the products that photos have already
+
+    So that none is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with the
+    SKU (or else the name) and the view that it is to get. Products that failed don't count.
+    """
+    wanted = [photo.as_identity() for photo in photos.photos]
+    found = look_for_duplicates(services().database, wanted)
+    data = DuplicatesData(
+        duplicates=[SkippedOut(index=place, product_id=id_) for place, id_ in found.items()]
+    )
+    return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
 
 
 @bp.get("/api/products")

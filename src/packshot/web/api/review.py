@@ -101,7 +101,8 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
     catalog = services().catalog
     wished = bool(wish.instructions or wish.adjustments)
     resumed = catalog.product(product_id).status == FAILED and not wished
-    give_back = charge_products(0 if resumed else 1)  # a new round is paid for again
+    charged = 0 if resumed else 1  # a new round is paid for again
+    give_back = charge_products(charged)
     try:
         view = catalog.enhance(
             product_id,
@@ -112,7 +113,7 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
             only_submits=not caller().may("review"),
         )
     except PackshotError:
-        give_back()
+        give_back(charged)
         raise
     return product_answer(view, f"Product {product_id} is queued for processing")
 

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.enhancers.contract import ADJUSTMENTS
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
+from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
 from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
@@ -228,6 +229,27 @@ class BulkQuery(StrictModel):
     on_error: Literal["fail", "skip"] = Field(
         "fail", description="`skip` creates the good rows and lists the bad ones"
     )
+    on_duplicate: Literal["create", "skip"] = Field(
+        "create", description="`skip`: nothing for a photo that its SKU and view have already"
+    )
+
+
+class PhotoIn(StrictModel):
+    """A photo that is not uploaded yet, and what it is to be."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="of its bytes")]
+    sku: Sku | None = None
+    view: ViewName | None = None
+    name: ProductName | None = None
+
+    def as_identity(self) -> Identity:
+        return Identity(self.sha256, None, self.sku, self.view, self.name)
+
+
+class DuplicatesIn(StrictModel):
+    max_bytes: ClassVar[int] = MAX_JSON_BYTES
+
+    photos: list[PhotoIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
 
 
 class ListQuery(StrictModel):

@@ -10,7 +10,9 @@ from flask import Response, request
 
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
-from packshot.products.object_keys import preview_key
+from packshot.products.duplicates import note_upload
+from packshot.products.object_keys import preview_key, upload_key
+from packshot.storage.digests import sha256_of
 from packshot.web.api import examples
 from packshot.web.api.answer_models import UploadAnswer, UploadData
 from packshot.web.requests.context import services
@@ -50,16 +52,19 @@ def _upload() -> str:
     data = read_file(request, "file", MAX_BODY)
     give_back = charge_bytes(len(data))
     try:
-        return _store(services().pixels.run(imaging.normalise, data, wait=WAIT_SECONDS))
+        picture = services().pixels.run(imaging.normalise, data, wait=WAIT_SECONDS)
+        return _store(picture, sha256_of(data))
     except PackshotError:
-        give_back()
+        give_back(len(data))
         raise
 
 
-def _store(picture: imaging.Encoded) -> str:
-    key = f"uploads/{uuid.uuid4()}"
+def _store(picture: imaging.Encoded, sha256: str) -> str:
+    name = str(uuid.uuid4())
+    key = upload_key(name)
     storage = services().storage
     for side, preview in picture.previews.items():
         storage.put(preview_key(key, side), preview, "image/jpeg")
     storage.put(key, picture.data, picture.mime_type)
+    note_upload(services().database, name, sha256)
     return under_prefix(f"/media/{key}")

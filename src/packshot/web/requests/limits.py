@@ -165,22 +165,22 @@ def _count_request() -> None:
         _limits().count_request(who.name, limit)
 
 
-def charge_products(many: int) -> Callable[[], None]:
-    """Charge the caller for these products; calling the result gives them back."""
+def charge_products(many: int) -> Callable[[int], None]:
+    """Charge the caller for these products; calling the result gives as many back."""
     return _charge("products per day", many, _limits().settings.products_per_day)
 
 
-def charge_bytes(many: int) -> Callable[[], None]:
-    """Charge the caller for an upload; calling the result gives it back."""
+def charge_bytes(many: int) -> Callable[[int], None]:
+    """Charge the caller for an upload; calling the result gives as many bytes back."""
     return _charge("bytes per day", many, _limits().settings.upload_mb_per_day * 1_000_000)
 
 
-def _charge(what: str, amount: int, limit: int) -> Callable[[], None]:
+def _charge(what: str, amount: int, limit: int) -> Callable[[int], None]:
     limits = _limits()
     if not amount or not limit or not _is_limited(caller()):
-        return lambda: None
+        return lambda amount: None
     window = limits.charge(caller().name, what, DAY, amount, limit)
-    return lambda: limits.give_back(window, amount)
+    return lambda amount: limits.give_back(window, amount)
 
 
 def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:

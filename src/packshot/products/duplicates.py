@@ -1,0 +1,145 @@
+"""Twice is once: products that were created before from the same photo.
+
+The same photo has the same SHA-256 as it came, before it was cleaned. Of a photo that is not here
+yet only the address is known: under the same SKU and view, the same address counts as the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import FAILED, Product, Upload
+from packshot.products.object_keys import name_of_answer
+
+DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A photo and what it shows. Without a SKU, the name says which product it is."""
+
+    sha256: str | None
+    raw_image: str | None
+    sku: str | None
+    view: str | None
+    name: str | None
+
+    def signs(self) -> Iterator[Key]:
+        """Products that share one of these are the same."""
+        place = ("sku", self.sku) if self.sku is not None else ("name", self.name or "")
+        if self.sha256 is not None:
+            yield ("sha256", self.sha256, *place, self.view or "")
+        if self.raw_image is not None and self.sku is not None:
+            yield ("address", self.raw_image, self.sku, self.view or "")
+
+
+def identity_of(row: Mapping[str, Any]) -> Identity:
+    """Of a row of `products`."""
+    names = ("raw_sha256", "raw_image", "sku", "view", "name")
+    return Identity(*(row[name] for name in names))
+
+
+def note_upload(database: Database, name: str, sha256: str) -> None:
+    """Remember the digest of a new upload as it came.
+
+    A power cut may forget it: then the same photo is made once more.
+    """
+    with database.write(lasting=False) as session:
+        session.add(Upload(name=name, sha256=sha256))
+
+
+def forget_uploads(database: Database, names: Collection[str]) -> None:
+    """Forget the digests of uploads whose objects are removed."""
+    if names:
+        with database.write(lasting=False) as session:
+            session.execute(delete(Upload).where(Upload.name.in_(names)))
+
+
+def look_for_duplicates(database: Database, photos: Sequence[Identity]) -> dict[int, int]:
+    """`find_duplicates` of photos that are not uploaded yet."""
+    with database.read() as session:
+        return find_duplicates(session, photos)
+
+
+def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[str, str]:
+    """raw_image -> SHA-256 of the photo as it came, for those that are uploads."""
+    names = {raw_image: name_of_answer(raw_image) for raw_image in raw_images}
+    wanted = {name for name in names.values() if name is not None}
+    if not wanted:
+        return {}
+    found = select(Upload.name, Upload.sha256).where(Upload.name.in_(wanted))
+    known = {name: sha256 for name, sha256 in session.execute(found)}  # noqa: C416
+    return {raw: known[name] for raw, name in names.items() if name in known}
+
+
+def let_nobody_else_look(session: Session) -> None:
+    """Until the commit no other request looks for duplicates: two that come together with the same
+    photo would both find none. On SQLite one transaction writes at a time anyway."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": DUPLICATES_LOCK})
+
+
+def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, int]:
+    """The oldest product with the same photo: place in `photos` -> its id. None that failed."""
+    known: dict[Key, int] = {}
+    for product_id, identity in (*_by_digest(session, photos), *_by_address(session, photos)):
+        for key in identity.signs():
+            known[key] = min(known.get(key, product_id), product_id)
+    return {
+        place: min(known[key] for key in photo.signs() if key in known)
+        for place, photo in enumerate(photos)
+        if any(key in known for key in photo.signs())
+    }
+
+
+def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
+    """Place -> the first place with the same photo, for those that are not the first."""
+    first: dict[Key, int] = {}
+    repeated: dict[int, int] = {}
+    for place, photo in enumerate(photos):
+        before = [first[key] for key in photo.signs() if key in first]
+        if before:
+            repeated[place] = min(before)
+        for key in photo.signs():
+            first.setdefault(key, repeated.get(place, place))
+    return repeated
+
+
+_FOUND: Final = (
+    Product.raw_sha256,
+    Product.raw_image,
+    Product.sku,
+    Product.view,
+    Product.name,
+)
+
+
+def _by_digest(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[int, Identity]]:
+    """One product of each SKU, view and name: many may have been made of one photo."""
+    digests = {photo.sha256 for photo in photos if photo.sha256 is not None}
+    if not digests:
+        return
+    same = _FOUND[:1] + _FOUND[2:]
+    oldest = select(func.min(Product.id), *same).group_by(*same)
+    oldest = oldest.where(Product.raw_sha256.in_(digests), Product.status != FAILED)
+    for product_id, sha256, *names in session.execute(oldest):
+        yield product_id, Identity(sha256, None, *names)
+
+
+def _by_address(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[int, Identity]]:
+    skus = {photo.sku for photo in photos if photo.raw_image is not None and photo.sku is not None}
+    addresses = {photo.raw_image for photo in photos if photo.raw_image is not None}
+    if not skus:
+        return
+    same = select(Product.id, *_FOUND).where(
+        Product.sku.in_(skus), Product.raw_image.in_(addresses), Product.status != FAILED
+    )
+    for product_id, _, *place in session.execute(same):
+        yield product_id, Identity(None, *place)

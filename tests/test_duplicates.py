@@ -1,0 +1,210 @@
+"""Twice is once: the same photo under the same SKU and view."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.photo_host import PhotoHost
+from sqlalchemy import func, select, text
+from support.fakes import photo_bytes
+from support.shop import Json, Shop, row
+
+from packshot.database.models import Upload
+from packshot.products.duplicates import note_upload
+from packshot.products.intake import NewProduct
+from packshot.work import pipeline
+from packshot.work.claims import Claim
+
+PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def each_shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    """On each of the two databases."""
+    shop = Shop(database_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def uploaded(shop: Shop, photo: bytes = PHOTO) -> str:
+    """As `POST /api/uploads` leaves it, without its child process."""
+    name = str(uuid.uuid4())
+    shop.services.storage.put(f"uploads/{name}", photo, "image/jpeg")
+    note_upload(shop.services.database, name, hashlib.sha256(photo).hexdigest())
+    return f"/media/uploads/{name}"
+
+
+def given(shop: Shop, photo: bytes = PHOTO, **fields: Any) -> Json:
+    """A row with a fresh upload of the photo."""
+    return row(raw_image=uploaded(shop, photo), **{"sku": "A-1", "view": "front"} | fields)
+
+
+def skip(shop: Shop, *rows: Json, **more: Any) -> Json:
+    answer = shop.bulk(*rows, query="?on_duplicate=skip", **more)
+    assert answer.status_code == 201
+    return dict(answer.get_json()["data"])
+
+
+def fail(shop: Shop, product_id: int) -> None:
+    assert shop.ask("POST", f"/api/products/{product_id}/cancel").status_code == 200
+
+
+def normalise(shop: Shop) -> None:
+    """What a worker does first with the waiting product."""
+    parts = shop.services.parts
+    claim = parts.claims.take()
+    assert isinstance(claim, Claim)
+    pipeline.normalised_photo(claim, parts)
+
+
+def test_a_photo_that_has_a_product_is_skipped_and_the_product_named(each_shop: Shop) -> None:
+    [first] = skip(each_shop, given(each_shop))["products"]
+    assert first["raw_sha256"] == hashlib.sha256(PHOTO).hexdigest()
+    again = each_shop.bulk(
+        given(each_shop, OTHER), given(each_shop), query="?on_duplicate=skip&on_error=skip"
+    ).get_json()
+    assert again["data"]["created"] == 1
+    assert again["data"]["total"] == 2
+    assert again["data"]["skipped"] == [{"index": 1, "product_id": first["id"]}]
+    assert "created 1 products" in again["message"]
+    assert "skipped 1" in again["message"]
+
+
+def test_indexes_count_bad_rows_too(shop: Shop) -> None:
+    skip(shop, given(shop))
+    query = "?on_duplicate=skip&on_error=skip"
+    data = shop.bulk(row(price=-1), given(shop), query=query).get_json()["data"]
+    assert [each["index"] for each in data["skipped"]] == [1]
+    assert [each["index"] for each in data["errors"]] == [0]
+
+
+@pytest.mark.parametrize(
+    "other", [{"sku": "A-2"}, {"view": "back"}, {"view": None}, {"sku": None}, {"sku": "a-1"}]
+)
+def test_another_sku_or_view_is_another_product(shop: Shop, other: Json) -> None:
+    skip(shop, given(shop))
+    assert skip(shop, given(shop, **other))["created"] == 1
+
+
+def test_without_a_sku_the_name_says_which_product_it_is(shop: Shop) -> None:
+    nameless = given(shop, sku=None)
+    [first] = skip(shop, nameless)["products"]
+    data = skip(shop, given(shop, sku=None), given(shop, sku=None, name="Pan"))
+    assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
+
+
+def test_a_photo_twice_in_one_request_is_made_once(shop: Shop) -> None:
+    data = skip(shop, given(shop), given(shop, OTHER), given(shop), given(shop))
+    first = data["products"][0]["id"]
+    assert data["created"] == 2
+    assert data["skipped"] == [{"index": n, "product_id": first} for n in (2, 3)]
+
+
+def test_the_default_creates_each_row(shop: Shop) -> None:
+    data = shop.bulk(given(shop), given(shop)).get_json()["data"]
+    assert data["created"] == 2
+    assert "skipped" not in data
+
+
+def test_what_failed_or_was_deleted_does_not_count(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
+    fail(shop, first["id"])
+    [second] = skip(shop, given(shop))["products"]
+    assert shop.ask("DELETE", f"/api/products/{second['id']}").status_code == 200
+    assert skip(shop, given(shop))["created"] == 1
+
+
+def test_the_same_key_gets_the_same_answer(shop: Shop) -> None:
+    skip(shop, given(shop))
+    rows, once = (given(shop, OTHER), given(shop)), {"Idempotency-Key": "once"}
+    first = skip(shop, *rows, headers=once)
+    assert first["skipped"]
+    assert skip(shop, *rows, headers=once) == first
+    other = shop.bulk(*rows, headers=once)
+    assert other.get_json()["type"] == "/problems/idempotency_mismatch"
+
+
+def test_the_same_address_of_a_sku_is_the_same_until_it_is_fetched(shop: Shop) -> None:
+    [first] = skip(shop, row(sku="A-1"))["products"]
+    assert first["raw_sha256"] is None
+    data = skip(shop, row(sku="A-1"), row(sku="A-2"), row(), row())
+    assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
+
+
+def test_a_fetched_photo_is_known_by_its_bytes(sqlite_url: str, tmp_path: Path) -> None:
+    with PhotoHost({"/a.jpg": PHOTO}) as host:
+        shop = Shop(sqlite_url, tmp_path / "media", raw_image_hosts=host.address)
+        [first] = skip(shop, row(sku="A-1", view="front", raw_image=host.url("/a.jpg")))["products"]
+        normalise(shop)
+    assert skip(shop, given(shop))["skipped"] == [{"index": 0, "product_id": first["id"]}]
+    shop.close()
+
+
+def test_the_digest_of_an_upload_is_that_of_the_photo_as_it_came(shop: Shop) -> None:
+    """The worker reads a clean copy, which has another."""
+    answer = shop.ask("POST", "/api/uploads", data={"file": (io.BytesIO(PHOTO), "a.jpg")})
+    [first] = skip(shop, row(**answer.get_json()["data"]))["products"]
+    normalise(shop)
+    product = shop.services.catalog.product(first["id"])
+    assert product.raw_sha256 == hashlib.sha256(PHOTO).hexdigest()
+
+
+def test_another_photo_for_a_failed_product_has_its_own_digest(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
+    fail(shop, first["id"])
+    change = {"raw_image": uploaded(shop, OTHER)}
+    answer = shop.ask("PATCH", f"/api/products/{first['id']}", json=change)
+    assert answer.get_json()["data"]["product"]["raw_sha256"] == hashlib.sha256(OTHER).hexdigest()
+
+
+def test_the_digest_goes_with_the_upload(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
+    shop.ask("DELETE", f"/api/products/{first['id']}")
+    with shop.services.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Upload)) == 0
+
+
+def test_which_photos_need_no_upload(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
+    sha256 = hashlib.sha256(PHOTO).hexdigest()
+    asked = [{"sha256": sha256, "sku": "A-1", "view": view} for view in ("back", "front")]
+    answer = shop.ask("POST", "/api/products/duplicates", json={"photos": asked})
+    assert answer.get_json()["data"]["duplicates"] == [{"index": 1, "product_id": first["id"]}]
+
+
+def test_requests_that_come_together_make_it_once(each_shop: Shop) -> None:
+    rows = [given(each_shop) for _ in range(6)]
+    with ThreadPoolExecutor(6) as threads:
+        made = list(threads.map(lambda one: skip(each_shop, one), rows))
+    assert sum(data["created"] for data in made) == 1
+
+
+def test_a_photo_is_looked_for_in_an_index_however_many_products(each_shop: Shop) -> None:
+    """Both kinds of look-up read an index, so a million products cost no more."""
+    many = [NewProduct("Mugs", f"https://x.example/{n}", sku=f"S-{n}") for n in range(1000)]
+    each_shop.services.catalog.create(many)
+    looks = (
+        "SELECT min(id) FROM products WHERE raw_sha256 IN ('{}') GROUP BY sku, view, name",
+        "SELECT id FROM products WHERE sku IN ('S-1') AND raw_image IN ('https://x.example/1')",
+    )
+    database = each_shop.services.database
+    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+    with database.write() as session:
+        session.execute(text("ANALYZE products" if not database.is_sqlite else "ANALYZE"))
+        for look in looks:
+            plan = str(session.execute(text(explain + look.format("0" * 64))).all())
+            assert "ix_products_" in plan, plan
