@@ -605,7 +605,8 @@ def press_at_random(page: Page, chance: random.Random, times: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "times"), [(1, 150), pytest.param(2, 3_000, marks=pytest.mark.extra)]
+    ("seed", "times"),
+    [(1, 150), pytest.param(2, 3_000, marks=[pytest.mark.extra, pytest.mark.timeout(600)])],
 )
 def test_random_keys_and_clicks_approve_nothing_doubtful(
     shop: DeskShop, open_desk: Open, seed: int, times: int
@@ -1604,3 +1605,84 @@ def test_the_desk_works_under_a_proxys_path(
         expect(page).to_have_url(re.compile(rf"{PREFIX}/products/\d+"))
         expect(page.locator(".picture-box img").first).to_be_visible()
     assert not lost
+
+
+# -- out again -----------------------------------------------------------------------------------
+
+
+def approve(shop: DeskShop, ids: list[int]) -> None:
+    for number in ids:
+        shop.services.catalog.review(number, "approved", who="ann")
+
+
+def test_what_is_approved_is_downloaded_all_or_chosen(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    ids = shop.stock(4, kinds=1)
+    approve(shop, ids[:3])
+    page = open_desk(f"{shop.url}/grid?status=approved").page
+    page.get_by_role("button", name="Download 3 approved").click()
+    saved = downloaded(page, tmp_path)
+    assert len([name for name in saved.namelist() if name.endswith(".jpg")]) == 9
+    expect(page.locator(".toast")).to_contain_text("approved.zip")
+    page.locator(".tile-label").nth(1).click()
+    page.get_by_role("button", name="Download 1 approved").click()
+    page.locator("select[name=preset]").select_option("amazon")
+    saved = downloaded(page, tmp_path)
+    assert f"{ids[1]}.MAIN.jpg" in saved.namelist()
+    assert "compliance.csv" in saved.namelist()
+    page.goto(f"{shop.url}/grid?status=all&q=x")
+    expect(page.get_by_role("button", name="Download approved")).to_be_disabled()
+
+
+def downloaded(page: Page, folder: Path) -> zipfile.ZipFile:
+    with page.expect_download() as download:
+        page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    path = folder / f"{time.monotonic_ns()}.zip"
+    download.value.save_as(path)
+    archive = zipfile.ZipFile(path)
+    assert archive.testzip() is None
+    return archive
+
+
+def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    ids = shop.stock(2, kinds=1)
+    approve(shop, ids)
+    with shop.services.database.read() as session:
+        keys = session.scalars(select(ProductImage.object_key).order_by(ProductImage.id)).all()
+    media = shop.services.settings.media_dir
+    (media / str(keys[0])).unlink()
+    page = open_desk(f"{shop.url}/grid?status=approved").page
+    page.get_by_role("button", name="Download 2 approved").click()
+    downloaded(page, tmp_path)
+    expect(page.locator(".toast.bad")).to_contain_text("1 picture was left out")
+    expect(page.locator(".toast.bad")).to_contain_text("was removed meanwhile")
+    with shop.services.database.write() as session:
+        changed = update(ProductImage).where(ProductImage.object_key == keys[-1])
+        session.execute(changed.values(sha256="0" * 64))  # as a store that returns other bytes
+    page.reload()
+    page.get_by_role("button", name="Download 2 approved").click()
+    page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    expect(page.locator(".toast.bad")).to_contain_text("broke off")
+    expect(page.locator(".toast.bad")).to_contain_text("Nothing was saved")
+
+
+def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_role("button", name="Edit…").first.click()
+    page.get_by_label("What is to be seen").fill("A red box on white")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".alt-text").first).to_contain_text("A red box on white")
+    [product] = shop.services.catalog.products().products
+    assert product.images[0].alt_text == "A red box on white"
+    page.locator(".shop-check select").select_option("amazon")
+    table = page.locator(".check").first
+    expect(table).to_contain_text("Picture 1")
+    expect(table.locator("tr", has_text="border white")).to_contain_text("Fail")
+    page.reload()
+    expect(page.locator(".check")).to_have_count(3)  # the marketplace is remembered

@@ -89,6 +89,19 @@ def test_a_part_of_a_sku_keeps_its_numbers(shop: Shop) -> None:
     assert pictures(download(shop, "&sku=A")) == ["A_1.jpg", "A_2.jpg"]
 
 
+def test_named_products_come_alone_and_are_counted_beforehand(shop: Shop) -> None:
+    first, second, _ = (approved(shop, 2, sku=sku) for sku in "ABC")
+    answer = shop.ask("GET", f"/api/export?format=zip&products={second},{first}")
+    assert answer.headers["Packshot-Pictures"] == "4"
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    assert pictures(archive) == ["A_1.jpg", "A_2.jpg", "B_1.jpg", "B_2.jpg"]
+    too_many = ",".join(map(str, range(1, 302)))
+    for wrong in ("x", "1,,2", "1,", "-1", "0", "9999999999", "1.5", too_many):
+        refused = shop.ask("GET", f"/api/export?format=zip&products={wrong}")
+        assert (refused.status_code, wrong) == (422, wrong)
+        assert refused.get_json()["errors"][0]["pointer"].startswith("/query/products")
+
+
 def test_only_what_was_approved_since_comes(shop: Shop) -> None:
     approved(shop, sku="OLD")
     [old] = json.loads(download(shop).read("manifest.json"))["pictures"]

@@ -183,7 +183,7 @@ class Client:
     def export(self, as_format: str = "csv", **filters: str) -> Iterator[bytes]:
         """What is approved, as `csv`, `jsonl` or `zip`, piece by piece.
 
-        Filters: category, batch, sku, since; names for a ZIP, see docs/api.md.
+        Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """
         query = urlencode({"format": as_format, **filters})
         response = self._send("GET", f"api/export?{query}", preload_content=False)

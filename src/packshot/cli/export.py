@@ -23,6 +23,7 @@ from packshot.client import Client
 @click.option("--category", help="Only this category.")
 @click.option("--batch", help="Only this batch.")
 @click.option("--sku", help="Only this SKU.")
+@click.option("--products", help="Only these, by their numbers: 41,42.")
 @click.option("--since", help="Only what was approved after this: 2026-11-28T09:00:00Z.")
 @click.option("--names", help="Names in a ZIP: {sku}_{n} unless EXPORT_NAMES says otherwise.")
 @click.option("--preset", help="For a marketplace: amazon, google, ... (`packshot comply`).")

@@ -115,6 +115,17 @@ def preset_names(folder: Path | None) -> list[str]:
     return sorted({name for name, _ in _texts(folder)})
 
 
+def preset_titles(folder: Path | None) -> dict[str, str]:
+    """Titles by name; the name itself for one of the shop's own that can't be read."""
+    titles = dict.fromkeys(preset_names(folder), "")
+    for name in titles:
+        try:
+            titles[name] = read_preset(name, folder).title
+        except SettingsError:
+            titles[name] = name
+    return titles
+
+
 def read_preset(name: str, folder: Path | None) -> Preset:
     """Raises SettingsError, which names the file and what is wrong with it."""
     found = dict(_texts(folder)).get(name)

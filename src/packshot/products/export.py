@@ -81,6 +81,7 @@ class Selection:
     category: str | None = None
     sku: str | None = None
     since: datetime | None = None
+    products: frozenset[int] | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
         """Keep only pictures that are approved now and match."""
@@ -95,6 +96,8 @@ class Selection:
             (Product.sku, self.sku),
         ):
             query = query.where(column == wanted) if wanted is not None else query
+        if self.products is not None:
+            query = query.where(Product.id.in_(sorted(self.products)))
         if self.since is None:
             return query
         late = exists().where(Decision.image_id == ProductImage.id, Decision.at > self.since)
@@ -103,12 +106,22 @@ class Selection:
     def holds(self, image: ApprovedImage) -> bool:
         """Does this approved picture match?"""
         late = self.since is None or (image.approved_at or NEVER) > self.since
+        named = self.products is None or image.product_id in self.products
         wanted = (self.batch, self.category, self.sku)
         given = (image.batch_id, image.category, image.sku)
-        return late and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
+        return (
+            late and named and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
+        )
 
 
 ALL: Final = Selection()
+
+
+def count_approved(database: Database, chosen: Selection = ALL) -> int:
+    """How many pictures an export of these has now."""
+    query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
+    with database.read() as session:
+        return session.scalar(query) or 0
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:

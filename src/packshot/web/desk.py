@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
 from packshot.errors import NotFound
+from packshot.marketplaces.presets import preset_titles
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
@@ -116,7 +117,12 @@ def grid() -> AnyResponse:
     if (number := _searched_number(searched)) is not None:
         return redirect(url_for("desk.product", product_id=number), 303)
     filters = Filters.read(None if searched else PENDING_REVIEW)
-    return _page("desk/grid.html", "grid", filters, _listed(filters))
+    return _page("desk/grid.html", "grid", filters, _listed(filters) | _presets())
+
+
+def _presets() -> dict[str, Any]:
+    """The marketplaces that pictures can be exported for, and checked against."""
+    return {"presets": list(preset_titles(services().settings.presets_dir).items())}
 
 
 def _searched_number(searched: str) -> int | None:
@@ -145,7 +151,7 @@ def sku(sku: str) -> Response:
     data = _listed(filters) if wanted else {"products": []}
     if not data["products"]:
         return _missing(f"there is no product with the SKU {sku:.100}")
-    return _page("desk/grid.html", "grid", filters, data)
+    return _page("desk/grid.html", "grid", filters, data | _presets())
 
 
 @bp.get("/waiting")
@@ -175,7 +181,7 @@ def product(product_id: int) -> Response:
         data = _everything(product_id)
     except NotFound as error:
         return _missing(error.message)
-    return _page("desk/product.html", "product", Filters.read(), data)
+    return _page("desk/product.html", "product", Filters.read(), data | _presets())
 
 
 @bp.get(f"/desk/products/<int(max={MAX_ID}):product_id>")

@@ -23,6 +23,7 @@ from packshot.products.export import (
     Selection,
     approved_groups,
     approved_images,
+    count_approved,
     write_lines,
 )
 from packshot.products.export_names import Template
@@ -43,6 +44,8 @@ from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import Fault, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
 
+#: How many pictures a ZIP will have, for whoever shows how far it is.
+PICTURES: Final = "Packshot-Pictures"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
 
@@ -71,7 +74,9 @@ def export_approved(query: ExportQuery) -> Response:
     """
     chosen = query.as_selection()
     if query.format == "zip":
-        return _sent(_zip(chosen, query), "application/zip", "zip")
+        response = _sent(_zip(chosen, query), "application/zip", "zip")
+        response.headers[PICTURES] = str(count_approved(services().database, chosen))
+        return response
     if query.format == "shopify" or query.format == "woocommerce":
         rows = write_shop_file(_groups(chosen), query.format, services().storage)
         return _sent(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")

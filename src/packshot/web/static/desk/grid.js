@@ -4,6 +4,7 @@ import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
 import { doubtful, keepable } from "./doubt.js";
+import { DownloadButton } from "./download_button.js";
 import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
 import { image } from "./frames.js";
@@ -32,6 +33,8 @@ const undoable = [];
 /** The product that was chosen last: a range begins there. */
 const anchor = { id: null };
 
+const downloadButton = new DownloadButton(data, () => [...chosen].map((id) => tiles.get(id)?.product));
+document.querySelector(".heading").append(downloadButton.element);
 start(data, stateChanged);
 const decidable = mayReview() && ["pending_review", "approved", "rejected"].includes(data.filters.status);
 
@@ -210,6 +213,7 @@ function chooseNone() {
 function showSelection() {
   const n = chosen.size;
   for (const element of [approveButton, rejectButton, noneButton]) element.disabled = n === 0;
+  downloadButton.show();
   chosenWords.textContent = n ? `${count(n)} chosen` : "None chosen";
   announce(chosenWords.textContent);
 }
@@ -329,6 +333,7 @@ outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
 
 async function stateChanged(state) {
   filters.show(state);
+  downloadButton.show(state);
   merge(await list({ ...data.filters, limit: REFRESHED }));
 }
 

@@ -4,6 +4,7 @@ import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
 import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
+import { download } from "./download.js";
 import { REASONS, SMALL } from "./facts.js";
 import { address, image, rawPicture, sourceSet } from "./frames.js";
 import { at, go } from "./place.js";
@@ -11,6 +12,7 @@ import { poll } from "./poll.js";
 import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
 import { facts, history, KINDS, views } from "./product_facts.js";
 import { start } from "./shell.js";
+import { ShopCheck } from "./shop_check.js";
 import { toast } from "./toast.js";
 import { ago, bytes, cost, many, moment, PICTURE_STATUS, STATUS, sentence } from "./words.js";
 
@@ -22,6 +24,7 @@ const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" 
 const shown = { data: pageData() };
 start(shown.data);
 const id = shown.data.product.id;
+const check = new ShopCheck(id);
 const asking = poll(
   () => `/desk/products/${id}`,
   show,
@@ -33,6 +36,7 @@ function show(fresh) {
   shown.data = fresh;
   if (document.querySelector("dialog[open]")) return;
   const focused = document.activeElement?.closest?.("[data-focus]")?.dataset.focus;
+  check.show(fresh.product);
   $("product").replaceChildren(...page());
   if (focused) $("product").querySelector(`[data-focus="${focused}"]`)?.focus();
   if (announced) announce(`Now ${STATUS[shown.data.product.status].toLowerCase()}`);
@@ -50,7 +54,7 @@ function page() {
     h(
       "div",
       { class: "product-columns" },
-      h("div", { class: "rounds" }, rounds()),
+      h("div", { class: "rounds" }, rounds(), check.element),
       h("aside", { class: "facts" }, facts(product), history(shown.data)),
     ),
   ].filter(Boolean);
@@ -79,6 +83,10 @@ function head(product) {
       product.status === "pending" &&
         (mayReview() || maySubmit()) &&
         act("Cancel", "cross", "cancel", () => perform(cancel)),
+      product.status === "approved" &&
+        act("Download…", "download", "download", () =>
+          download({ products: String(id) }, "The approved pictures of this product."),
+        ),
       mayDelete() && act("Delete…", "cross", "delete", deleteIt),
       product.status !== "pending" &&
         (mayReview() || (maySubmit() && !reviewed)) &&
@@ -230,6 +238,7 @@ function card(picture, current) {
       ),
       picture.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, picture.warning)) : null,
       h("p", { class: "hint" }, pictureFacts(picture)),
+      altText(picture, current),
       picture.prompt
         ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt))
         : null,
@@ -246,6 +255,16 @@ function pictureFacts(picture) {
     cost(picture.cost),
   ];
   return facts.filter(Boolean).join(" · ");
+}
+
+/** The alternative text, and the way to another one: it goes out with every export. */
+function altText(picture, current) {
+  return h(
+    "p",
+    { class: "alt-text" },
+    h("span", {}, h("span", { class: "hint" }, "Alt text: "), picture.alt_text),
+    current && mayReview() && act("Edit…", "text", `alt-${picture.id}`, () => describe(picture)),
+  );
 }
 
 function pictureActions(picture) {
@@ -340,6 +359,25 @@ const decidePicture = (picture, status, more = {}) =>
   change("PATCH", `/api/product-images/${picture.id}`, { status, ...more });
 const decide = (status) => change("POST", `/api/products/${id}/review`, { status });
 const retry = () => change("POST", `/api/products/${id}/enhance`, {});
+
+async function describe(picture) {
+  const given = await ask({
+    title: `Alt text of picture ${picture.variant + 1}`,
+    body: [
+      h(
+        "label",
+        { class: "field" },
+        h("span", {}, "What is to be seen, in at most 125 characters"),
+        h("textarea", { name: "words", rows: 3, maxlength: 125, autofocus: true, value: picture.alt_text }),
+      ),
+      h("p", { class: "hint" }, "Empty: from the name, the view and what the enhancer saw."),
+    ],
+    yes: "Save",
+    answer: (form) => ({ alt_text: form.elements.words.value.trim() || null }),
+  });
+  if (given && given.alt_text !== picture.alt_text)
+    change("PATCH", `/api/product-images/${picture.id}`, given);
+}
 
 async function rejectPicture(picture) {
   const reason = h(

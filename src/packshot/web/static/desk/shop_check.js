@@ -1,0 +1,133 @@
+// A product's pictures held against a marketplace's rules, as an export for it would send them.
+
+import { call, foreseen } from "./api.js";
+import { h, icon, pageData } from "./dom.js";
+import { recall, remember } from "./memory.js";
+import { sentence } from "./words.js";
+
+const VERDICTS = {
+  pass: ["Pass", "good"],
+  warn: ["Warning", "warn"],
+  fail: ["Fail", "bad"],
+  unknown: ["Not measured", ""],
+};
+const TIMEOUT_MS = 120_000;
+const { presets } = pageData();
+
+/** The section with its chooser; it asks when one is chosen, and when the pictures change. */
+export class ShopCheck {
+  #result = h("div", { class: "check-result", "aria-live": "polite" });
+  #asked = "";
+
+  constructor(id) {
+    this.id = id;
+    const last = recall("preset") ?? "";
+    this.select = h(
+      "select",
+      { onchange: () => this.#chosen(), data: { focus: "preset" } },
+      h("option", { value: "" }, "Choose a marketplace"),
+      presets.map(([name, title]) => h("option", { value: name, selected: name === last }, title)),
+    );
+    this.element = h(
+      "section",
+      { class: "shop-check", "aria-label": "Marketplace rules" },
+      h("h2", {}, "Marketplace rules"),
+      h("p", { class: "hint" }, "Measured on the picture that an export for the marketplace would contain."),
+      h("label", { class: "filter-choice" }, h("span", { class: "unseen" }, "Marketplace"), this.select),
+      this.#result,
+    );
+  }
+
+  /** The pictures as they are now. */
+  show(product) {
+    this.pictures = product.images.filter((picture) => picture.round === product.round);
+    this.element.hidden = this.pictures.length === 0;
+    if (!this.element.hidden) this.#ask();
+  }
+
+  #chosen() {
+    remember("preset", this.select.value);
+    this.#ask();
+  }
+
+  async #ask() {
+    const preset = this.select.value;
+    const asked = `${preset} ${this.pictures.map((picture) => picture.id)}`;
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    if (!preset) return this.#result.replaceChildren();
+    this.#result.replaceChildren(h("p", { class: "hint" }, "Measuring…"));
+    try {
+      const answer = await call("GET", `/api/products/${this.id}/compliance?preset=${preset}`, {
+        timeout: TIMEOUT_MS,
+      });
+      if (asked === this.#asked) this.#result.replaceChildren(...this.#tables(answer.body.data));
+    } catch (error) {
+      if (!foreseen(error)) throw error;
+      this.#asked = "";
+      this.#result.replaceChildren(h("p", { class: "warning" }, icon("warning"), sentence(error.message)));
+    }
+  }
+
+  #tables({ pictures, title, checked }) {
+    return [
+      h("p", { class: "hint" }, `${title}: its rules as they were read on ${checked}.`),
+      ...pictures.map(({ image_id, rows }) => this.#table(image_id, rows)),
+    ];
+  }
+
+  #table(id, rows) {
+    const picture = this.pictures.find((one) => one.id === id);
+    const name = `Picture ${(picture?.variant ?? 0) + 1}`;
+    return h(
+      "details",
+      { class: "check", open: rows.some((row) => row.verdict === "fail") },
+      h("summary", {}, h("strong", {}, name), ` ${summary(rows)}`),
+      h(
+        "div",
+        {
+          class: "check-scroll",
+          tabindex: "0",
+          role: "region",
+          "aria-label": `Rules for ${name.toLowerCase()}`,
+        },
+        h(
+          "table",
+          {},
+          h("thead", {}, h("tr", {}, ["Rule", "Required", "Measured", "", "What to do"].map(heading))),
+          h("tbody", {}, rows.map(line)),
+        ),
+      ),
+    );
+  }
+}
+
+const heading = (words) => h("th", { scope: "col" }, words || h("span", { class: "unseen" }, "Verdict"));
+
+function line(row) {
+  const [words, kind] = VERDICTS[row.verdict];
+  return h(
+    "tr",
+    { title: `${row.source} (confidence: ${row.confidence})` },
+    h("th", { scope: "row" }, row.rule),
+    h("td", {}, row.required),
+    h("td", {}, row.measured),
+    h("td", {}, h("span", { class: `badge ${kind}` }, words)),
+    h("td", {}, row.advice),
+  );
+}
+
+/** "9 pass, 1 fails". */
+function summary(rows) {
+  const n = (verdict) => rows.filter((row) => row.verdict === verdict).length;
+  const parts = [
+    [n("pass"), "pass"],
+    [n("warn"), n("warn") === 1 ? "warning" : "warnings"],
+    [n("fail"), n("fail") === 1 ? "fails" : "fail"],
+    [n("unknown"), "not measured"],
+  ];
+  return parts
+    .filter(([number]) => number)
+    .map(([number, words]) => `${number} ${words}`)
+    .join(", ");
+}
