@@ -1,3 +1,3 @@
-"""Raw product photos in, enhanced and review-ready pictures out; read work/pipeline.py first."""
+"""Turns raw product photos into enhanced, review-ready pictures; read work/pipeline.py first."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""AWS clients, one per process, and the errors of AWS and of stores that speak S3, in words."""
+"""AWS clients, one per process, and messages for errors of AWS and S3-compatible stores."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ class Connection(Generic[ClientT]):
     """One client of one service, made at the first use in each process.
 
     A client inherited over a fork mixes up answers (botocore issue 1246), so the process id is
-    looked at each time. A client may be shared by threads; making one may not, hence the lock.
+    checked each time. Threads may share a client, but must not make one at the same time: hence the
+    lock.
     """
 
     def __init__(self, make: Callable[[Session], ClientT], resource: Resource) -> None:
@@ -111,8 +112,8 @@ class Connection(Generic[ClientT]):
     def asking(self, permission: str) -> Iterator[ClientT]:
         """The client, for one request that needs this IAM permission.
 
-        Raises Unavailable, RateLimited or NotConfigured in place of boto3's errors. What a
-        caller wants to handle itself it catches inside.
+        Raises Unavailable, RateLimited or NotConfigured in place of boto3's errors. Callers catch
+        the errors that they handle themselves inside the `with` block.
         """
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
@@ -138,10 +139,10 @@ class Connection(Generic[ClientT]):
         if isinstance(trouble, NotConfigured):
             self._problems[permission] = (time.monotonic(), trouble.message)
         if trouble.code == "aws_credentials":
-            self._made = None  # read them again next time: no restart is needed once they are right
+            self._made = None  # read them again next time: new credentials need no restart
 
     def problem(self) -> str | None:
-        """What made a request fail lately, and none succeed since, that a person must change."""
+        """A recent failure that a person must fix, unless a request has succeeded since."""
         since = time.monotonic() - REMEMBERED_SECONDS
         recent = [words for at, words in list(self._problems.values()) if at > since]
         return recent[-1] if recent else None
@@ -161,7 +162,7 @@ def _session() -> Session:
 
 @cache
 def _descriptions() -> Loader:
-    """AWS's description of its services, read once: most of the time that a client takes."""
+    """AWS's service descriptions, read once: reading them is most of the cost of a client."""
     from botocore.loaders import create_loader
 
     return create_loader()
@@ -191,7 +192,7 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
         )
     if isinstance(error, boto.ParamValidationError):
         return NotConfigured(
-            f"boto3 takes no request for {resource.words}: {_short(error)}; check"
+            f"boto3 rejects the request for {resource.words}: {_short(error)}; check"
             f" {resource.setting}",
             code="aws_setting",
         )
@@ -207,12 +208,12 @@ def in_words(error: Exception, resource: Resource, permission: str) -> Unavailab
 
 
 def what_failed(error: Exception, where: str = "it") -> str:
-    """What became of a request that got no answer one could read."""
+    """What happened to a request that got no readable answer."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, (boto.IncompleteReadError, boto.ResponseStreamingError)):
-        return f"an answer of {where} broke off"
+        return f"an answer from {where} broke off"
     if isinstance(error, ResponseParserError):
         return f"{where} answered, but not as AWS does; check AWS_ENDPOINT_URL"
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError)):
@@ -286,8 +287,8 @@ def _advice(
         return "aws_region", elsewhere(resource, bucket_region(error.response))
     if code in CLOCK:
         return "aws_clock", (
-            f"the clocks of this machine and of {resource.words} differ too much ({code}): set this"
-            " machine's"
+            f"the clocks of this machine and of {resource.words} differ too much ({code}): correct"
+            " this machine's clock"
         )
     return None
 

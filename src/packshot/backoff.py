@@ -1,4 +1,4 @@
-"""How long to wait before the next try: the one formula of all pauses."""
+"""How long to wait before the next attempt: the one formula behind every pause."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def backoff(tries: int, chance: Chance, *, first: float = 1.0, longest: float = 
 
 
 def jittered(seconds: float, chance: Chance) -> float:
-    """`seconds` and up to a quarter more, so that not all come back at the same moment."""
+    """`seconds` plus up to a quarter, so that not all who wait return at the same moment."""
     return seconds * (1 + 0.25 * chance())

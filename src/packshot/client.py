@@ -27,7 +27,7 @@ LONGEST_WAIT = (
 
 
 class Photo(Protocol):
-    """A file to upload, such as a Path."""
+    """A file to upload: a Path, or anything with a name and bytes."""
 
     @property
     def name(self) -> str: ...
@@ -53,7 +53,7 @@ class ApiError(Exception):
         super().__init__(f"{self.status}: {self.message}")
 
     def passes(self, pause: float) -> bool:
-        """May the same request succeed after a pause, and is the pause short enough?"""
+        """Whether the same request may succeed after a pause that is short enough to wait for."""
         return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
 
 
@@ -162,7 +162,7 @@ class Client:
         return [latest[number] for number in product_ids]
 
     def _look_at(self, product_ids: set[int]) -> Iterator[Json]:
-        """The current state of each: of a few one by one, of many by the pages of their batches."""
+        """The current state of each: a few read one by one, many by the pages of their batches."""
         left = set(product_ids)
         while left:
             product = self.product(left.pop())
@@ -218,7 +218,7 @@ class Client:
                 refused = ApiError(response, tries)
                 pause = refused.retry_after or pause
                 if refused.is_busy and busy_for < BUSY_WAIT:
-                    tries = 0  # it works, and has not begun this request
+                    tries = 0  # the server is up, and has not begun this request
                     pause *= random.uniform(1, 1.5)  # so that not all clients come back at once
                     busy_for += pause
                 elif tries == self.tries or not refused.passes(pause):

@@ -1,4 +1,4 @@
-"""`.env` as people write it: in the encodings of their editors, with quotes of every kind."""
+"""Reads `.env` as people write it: in any editor's encoding, with quotes of every kind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOMS: Final = (
     (BOM_UTF16_BE, "utf-16"),
 )
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: The quotes that word processors and chat programs make of straight ones, and backticks.
+#: Quotes that word processors and chat programs put in place of straight ones, and backticks.
 QUOTES: Final = {
     "'": "'",
     '"': '"',
@@ -41,17 +41,17 @@ INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass
 class EnvFile:
-    """What a `.env` says: its values by name, and what is odd about it, one sentence each."""
+    """The contents of a `.env`: its values by name, and a sentence for each oddity."""
 
     values: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
 def read_env_file(path: Path, of_one_line: Collection[str] = ()) -> EnvFile:
-    """Read a `.env`; a file that is not there, or is a folder, says nothing.
+    """Read a `.env`; a missing file, or a folder, has no values.
 
-    `of_one_line` names what can hold no line break: other programs' values in the file may. Raises
-    SettingsError, naming the file and the line, and never what stands there.
+    `of_one_line` names the values that can't contain a line break; other programs' values in the
+    file may. Raises SettingsError, naming the file and the line, never the value.
     """
     if not path.is_file():
         return EnvFile()
@@ -132,7 +132,7 @@ def _keep(
     path: Path,
     remarks: list[str],
 ) -> None:
-    """The last value of a name counts, of those that are not empty."""
+    """The last value of a name that is not empty counts."""
     if name in given and given[name][0] != value:
         remarks.append(
             f"{path}: {name} is on line {given[name][1]} and on line {line}, which counts"

@@ -1,22 +1,19 @@
 """Every error Packshot raises on purpose, drawn as one tree.
 
-PackshotError(message, code=, retryable=)
-|- SettingsError          a setting is wrong; the start stops
-|- ProductError           the cause is this product's; attempts are counted
-|  |- FetchError          its raw image could not be downloaded
-|  |- PictureError        its file is no picture that Packshot takes (damaged, too large, ...)
-|  |- EnhancerError       the enhancer gave no usable answer for it
-|  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
-|- Unavailable            a part Packshot needs does not work; attempts are given back
-|  |- RateLimited         slow down; `retry_after` says for how long
-|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others continue
-|  |- Stopping            this process is about to end; another one continues
-|  `- NotConfigured       a setting or a permission is wrong; products wait until it is fixed
-|- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
-|- LostClaim              another worker has claimed the product; write nothing more
-|- NotAllowed             the caller's key may not do this to this product
-|- NotFound               no such product, picture or object
-`- Conflict               the state does not allow it (already decided, pending, stale version)
+PackshotError(message, code=, retryable=) |- SettingsError          a setting is wrong; the start
+stops |- ProductError           the cause is this product's; attempts are counted |  |- FetchError
+its raw image could not be downloaded |  |- PictureError        its file is no picture that Packshot
+takes (damaged, too large, ...) |  |- EnhancerError       the enhancer gave no usable answer for it
+|  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation) |-
+Unavailable            a part Packshot needs does not work; attempts are not counted |  |-
+RateLimited         slow down; `retry_after` says for how long |  |- PartlyUnavailable   only what
+this one product needs is away; it waits, the others continue |  |- Stopping            this process
+is about to end; another one continues |  `- NotConfigured       a setting or a permission is wrong;
+products wait until it is fixed |- SpreadsheetError       a spreadsheet, an archive of photos or a
+choice for it can't be read |- LostClaim              another worker has claimed the product; write
+nothing more |- NotAllowed             the caller's key may not do this to this product |- NotFound
+no such product, picture or object `- Conflict               the state does not allow it (already
+decided, pending, stale version)
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _add_fields(record: logging.LogRecord) -> bool:
 
 
 def _without_style(record: logging.LogRecord) -> bool:
-    """Flask's development server colours its lines even where no terminal reads them."""
+    """Flask's development server colours its lines even when they don't go to a terminal."""
     if record.name == "werkzeug":
         record.msg, record.args = _STYLE.sub("", record.getMessage()), ()
     return True
@@ -79,7 +79,7 @@ def without_values(trace: str) -> str:
 
 
 class _ForPeople(logging.Formatter):
-    """One line for a record, whatever text strangers put into it; a traceback follows, indented."""
+    """One line for a record, whatever untrusted text it contains; a traceback follows, indented."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         return one_line(super().formatMessage(record))

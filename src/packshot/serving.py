@@ -39,21 +39,21 @@ log = logging.getLogger("packshot.serving")
 #: starts the process again, which is right when only the database is unreachable.
 GUNICORN_GIVES_UP = 3
 
-#: Seconds between two signs of life of a stand-alone worker.
+#: Seconds between two health signals of a stand-alone worker.
 ALIVE_EVERY_SECONDS = 5.0
 
 
 def accept_with_data(server: Any) -> None:
-    """gunicorn's `when_ready`: a connection takes no thread before its request comes (tcp(7)).
+    """gunicorn's `when_ready`: a connection gets a thread only when its request arrives (tcp(7)).
 
-    Otherwise it would keep one for five seconds.
+    Otherwise an idle one would occupy a thread for five seconds.
     """
     for listener in server.LISTENERS:
         if listener.sock.family != socket.AF_UNIX and hasattr(socket, "TCP_DEFER_ACCEPT"):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 5)
 
 
-#: For gunicorn, see `gunicorn_settings`.
+#: See `gunicorn_settings`.
 GUNICORN: dict[str, Any] = {
     "when_ready": accept_with_data,
     "worker_class": "gthread",
@@ -68,7 +68,7 @@ GUNICORN: dict[str, Any] = {
 
 
 def load_environment(folder: Path | None = None) -> None:
-    """Put `.env` into the process environment; the process wins, an empty value counts as unset."""
+    """Load `.env` into the environment, which takes precedence; an empty value counts as unset."""
     found = read_env_file((folder or Path.cwd()) / ".env", SETTING_NAMES)
     for name, value in found.values.items():
         if value and not os.environ.get(name):
@@ -95,7 +95,7 @@ def exit_with_one_line() -> Iterator[None]:
 
 @exit_with_one_line()
 def prepare_process() -> Settings:
-    """What each command does first: logs, environment, settings. Exits with one line on failure."""
+    """The first steps of a command: logs, environment, settings. Exits with a line on failure."""
     give_large_blocks_back()
     logs.configure()
     load_environment()
@@ -131,13 +131,13 @@ def ignore_path_headers() -> None:
 
 
 def gunicorn_settings() -> dict[str, Any]:
-    """For gunicorn.conf.py: timeouts longer than GRACE_SECONDS, so that nothing is cut off."""
+    """For gunicorn.conf.py: timeouts longer than GRACE_SECONDS, so that no drain is cut short."""
     graceful = math.ceil(_grace_seconds()) + 5
     return GUNICORN | {"graceful_timeout": graceful, "timeout": max(60, graceful + 5)}
 
 
 def _grace_seconds() -> float:
-    """Read before the settings are; they refuse a bad value later."""
+    """Read before the settings, which reject a bad value later."""
     name = "GRACE_SECONDS"
     try:
         given = os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name)
@@ -165,7 +165,7 @@ def make_worker(services: Services) -> Worker:
 
 
 def longest_product(settings: Settings) -> float:
-    """Seconds until a product counts as hanging: two analyses, its pictures twice, the rest."""
+    """Seconds until a product hangs: two analyses, each picture twice, and the rest."""
     return max(LONGEST_PRODUCT_SECONDS, 5 * settings.gemini_timeout)
 
 
@@ -251,7 +251,7 @@ def drain_at_signals(worker: Worker) -> None:
         before = signal.getsignal(number)
         if (
             before is not signal.SIG_IGN
-        ):  # ignored (nohup, `&` in a script): the server goes on, and so does the worker
+        ):  # ignored (nohup, `&` in a script): the server continues, and so does the worker
             signal.signal(number, _draining_handler(worker, before))
 
 
@@ -267,7 +267,7 @@ def _draining_handler(worker: Worker, before: Any) -> Callable[[int, FrameType |
 
 
 def is_reloader_parent() -> bool:
-    """Is this the parent process of `flask run --reload`, which only restarts its child?"""
+    """Whether this is the parent process of `flask run --reload`, which only restarts its child."""
     import click
     from flask.helpers import get_debug_flag
     from werkzeug.serving import is_running_from_reloader
@@ -316,8 +316,8 @@ def run_gunicorn(workers: int = 1) -> None:
 def run_worker(alive: Path | None = None) -> int:
     """`python -m src.worker`: a stand-alone worker until SIGTERM or Ctrl-C; returns the exit code.
 
-    A worker that hangs ends with 1, so that its supervisor starts it again. While it works, the
-    file `alive` is touched every few seconds and systemd's watchdog is notified.
+    A worker that hangs exits with 1, so that its supervisor restarts it. While it works, the file
+    `alive` is touched every few seconds and systemd's watchdog is notified.
     """
     settings = prepare_process()
     bring_to_head(settings.database_url)
@@ -337,7 +337,8 @@ def run_worker(alive: Path | None = None) -> int:
 def watch(worker: Worker, alive: Path | None) -> str | None:
     """Wait until the worker is to stop (None) or hangs (the reason)."""
     reported_at = -math.inf
-    # Polled: the signal may come while this thread has the lock of the event that the handler sets.
+    # Polled: the signal may arrive while this thread has the lock of the event that the handler
+    # sets.
     while not worker.is_stopping:
         time.sleep(0.2)
         broken = worker.broken()
@@ -351,7 +352,7 @@ def watch(worker: Worker, alive: Path | None) -> str | None:
 
 def report_alive(file: Path | None) -> None:
     if file is not None:
-        with suppress(OSError):  # a full disk does not end the worker
+        with suppress(OSError):  # a full disk must not end the worker
             file.touch()
     if systemd := os.environ.get(
         "NOTIFY_SOCKET"
@@ -361,7 +362,7 @@ def report_alive(file: Path | None) -> None:
 
 
 def give_up_at(seconds: float) -> None:
-    """Exit at the deadline: what hangs may make the orderly end hang too."""
+    """Exit at the deadline: whatever hangs may block the orderly end too."""
     timer = threading.Timer(seconds, os._exit, [1])
     timer.daemon = True
     timer.start()
@@ -369,9 +370,8 @@ def give_up_at(seconds: float) -> None:
 
 @exit_with_one_line()
 def run_migrations(back_to: str | None = None) -> int:
-    """`scripts/create_product_images_table.py`: bring the tables up to date, print what was done.
-
-    With `back_to`, change them back to an older program's revision.
+    """`scripts/create_product_images_table.py`: bring the tables up to date and print what was
+    done. With `back_to`, change them back to an older program's revision.
     """
     settings = prepare_process()
     where = shown_url(settings.database_url)

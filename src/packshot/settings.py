@@ -1,4 +1,4 @@
-"""Every setting: its name, its default, and what is allowed."""
+"""Every setting: its name, its default, and its allowed values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from packshot.env_file import plain_value
 from packshot.errors import SettingsError
 from packshot.keys import ApiKey, read_keys
 
-#: The key of `packshot serve --fake-gemini`; Google gives out none like it.
+#: The key of `packshot serve --fake-gemini`; no key of Google's looks like it.
 FAKE_KEY: Final = "fake"
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
@@ -38,7 +38,7 @@ def _listed(value: Any) -> Any:
 
 
 def _public_address(value: str) -> str:
-    """Keys are put behind it: `https://cdn.example.com/shop` + `/` + key."""
+    """Keys are appended to it: `https://cdn.example.com/shop` + `/` + key."""
     if not _is_web_address(value) or "?" in value or "#" in value:
         raise ValueError("must be an https:// or http:// address, without ? and #")
     return value
@@ -50,11 +50,11 @@ def _bucket_name(value: str) -> str:
     return value
 
 
-#: What S3 ever allowed: old buckets may have capitals and underscores
+#: Everything that S3 ever allowed: old buckets may have capitals and underscores
 #: (AmazonS3/latest/userguide/bucketnamingrules.html).
 BUCKET_NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$")
 #: The hosts of SQS (https://docs.aws.amazon.com/general/latest/gr/sqs-service.html): plain, FIPS,
-#: VPC endpoint and dual-stack; and the ones of before, where no region means the first one.
+#: VPC endpoint and dual-stack; and the legacy ones, where no region means us-east-1.
 QUEUE_HOST: Final = re.compile(
     r"^(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\."
     r"(?:(?:vpce\.)?amazonaws\.com(?:\.cn)?|api\.aws|api\.amazonwebservices\.com\.cn)$"
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    # Where things are kept
+    # Where data is stored
     database_url: str = "sqlite:///var/packshot.db"
     media_dir: Path = Path("var/media")
     s3_bucket: Bucket | None = None
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     cutout: Literal["network", "classical", "rembg", "off"] = "network"
     model_dir: Path | None = None
 
-    # Serving and working
+    # Serving and workers
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=0, le=65535)
     script_name: Annotated[str, AfterValidator(_prefix)] | None = None
@@ -126,8 +126,8 @@ class Settings(BaseSettings):
     pixel_processes: int = Field(1, ge=1, le=64)
     log_format: Literal["auto", "json", "text"] = "auto"
 
-    # Who gets in, what may be fetched
-    api_keys: ApiKeys = ()  # hashes; the secrets are forgotten here
+    # Access, and what may be fetched
+    api_keys: ApiKeys = ()  # hashes: the secrets are dropped here
     raw_image_hosts: Names = ()
     fetch_user_agent: str | None = None
     fetch_headers: SecretStr | None = None  # `host Name: value | host Name: value`
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     products_per_day: int = Field(100_000, ge=0)
     upload_mb_per_day: int = Field(50_000, ge=0)
 
-    # What is kept
+    # Retention
     export_names: str = "{sku}_{n}"
     presets_dir: Path | None = None
     raw_keep_days: int | None = Field(None, ge=1)
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _without_quotes(cls, values: Any) -> Any:
-        """`docker run --env-file` passes quotes on, and a file of Windows its line ends."""
+        """`docker run --env-file` passes on quotes, and the line endings of a Windows file."""
         if not isinstance(values, dict):
             return values
         plain = {
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
         return self
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """For logs and debuggers: an address may hold a password, not only a key is a secret."""
+        """For logs and debuggers. Addresses are hidden too: they may contain a password."""
         for name, value in super().__repr_args__():
             hidden = value and name is not None and name.upper() in SECRETS
             yield name, "(not shown)" if hidden else value
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def simulated(self) -> bool:
-        """Whether Gemini is the stand-in of `packshot serve --fake-gemini`: nothing is bought."""
+        """Whether Gemini is the stand-in of `packshot serve --fake-gemini`: nothing is paid for."""
         key = self.gemini_api_key
         return (
             self.enhancer_name == "gemini"
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def concurrency(self) -> int:
-        """Products in flight per process: waiting wants many, computing wants one."""
+        """Products in flight per process: many that wait for Gemini, one that computes here."""
         return self.worker_concurrency or (8 if self.enhancer_name == "gemini" else 1)
 
     @cached_property

@@ -33,14 +33,14 @@ from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 from packshot.work.raw_images import RawImages
 
-#: Threads of one process that use the database besides the products in flight.
+#: Threads of a process that use the database, besides those of products in flight.
 OTHER_THREADS = 12
 #: A webhook receiver has this many seconds to answer, or the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 
 
 class WorkerState(Protocol):
-    """What the health report asks of a worker."""
+    """The part of a worker that the health report uses."""
 
     def problem(self) -> str | None: ...
 
@@ -189,7 +189,7 @@ def choose_storage(settings: Settings) -> Storage:
 
 
 def raw_buckets(settings: Settings) -> RawBuckets:
-    """The sellers' buckets; our own is read through the storage, which checks its keys."""
+    """The sellers' buckets; our own bucket is read through the storage, which checks its keys."""
     names = set(settings.s3_raw_buckets) - {settings.s3_bucket}
     return RawBuckets(sorted(names), settings.aws_region)
 
@@ -218,7 +218,7 @@ def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhan
 
 
 def output_spec(settings: Settings) -> OutputSpec:
-    """The form of finished pictures. With Gemini no pixel that was paid for is lost."""
+    """The form of finished pictures. With Gemini every pixel that was paid for is kept."""
     aspect = settings.enhanced_image_aspect
     if settings.enhancer_name == "gemini":
         from packshot.enhancers.gemini.sizes import longest_side

@@ -40,7 +40,7 @@ class LazyGroup(click.Group):
     """A group that imports a command only to run it, or to show its own help."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """An error of ours ends in one line, whichever command raised it."""
+        """Print our own errors as one line, for every command."""
         try:
             return super().invoke(ctx)
         except PackshotError as error:

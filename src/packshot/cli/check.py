@@ -19,7 +19,7 @@ from packshot.wiring import Services, build
 def check(as_json: bool) -> None:
     """Try the database, its tables, the queue, the storage (a write) and the enhancer's models.
 
-    Ends with 1 when something needs fixing. Nothing is paid for, and nothing is left behind.
+    Exits with 1 when something needs fixing. Nothing is paid for, and nothing is left behind.
     """
     logs.configure()
     findings, notes = try_all()
@@ -35,7 +35,7 @@ def check(as_json: bool) -> None:
 
 
 def try_all() -> tuple[dict[str, str | None], list[str]]:
-    """Each part's problem, and what works yet not as one would expect."""
+    """Each part's problem, and notes on what works in an unexpected way."""
     try:
         load_environment()
         services = build(load_settings())
@@ -48,7 +48,7 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
 
 
 def find(services: Services) -> dict[str, str | None]:
-    """Each part's problem, after really trying it."""
+    """Each part's problem, found by using the part."""
     services.enhancer.check()
     findings = services.health()
     findings["storage"] = findings["storage"] or try_to_write(services)

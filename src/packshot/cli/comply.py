@@ -1,4 +1,4 @@
-"""`packshot comply`: hold any pictures against a marketplace's rules; needs no server."""
+"""`packshot comply`: checks any pictures against a marketplace's rules; needs no server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
     help="A folder with your presets.",
 )
 def comply(files: tuple[Path, ...], name: str | None, presets_dir: Path | None) -> None:
-    """Measure pictures against a preset: a line for each rule. Ends with 1 when one fails."""
+    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails."""
     if name is None:
         click.echo("\n".join(preset_names(presets_dir)))
         return

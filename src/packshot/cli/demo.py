@@ -28,8 +28,8 @@ HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
 INTERRUPTED = 130  # a shell's exit code after Ctrl-C
-#: Settings that change the pictures or the work, not where it is done. All others are left out:
-#: they would replace the embedded defaults, or stop the start.
+#: Settings that affect the pictures or how they are made. All others are dropped: they would
+#: replace the embedded defaults, or prevent the start.
 KEPT = frozenset(
     {
         "CUTOUT",
@@ -47,10 +47,10 @@ KEPT = frozenset(
     type=click.Path(exists=True, path_type=Path),
     help="A folder of your own photos, instead of the samples.",
 )
-@click.option("--once", is_flag=True, help="Leave when all is done; 1 when a product failed.")
-@click.option("--fresh", is_flag=True, help="Begin again: forget what an earlier demo made.")
+@click.option("--once", is_flag=True, help="Exit when all is done; with 1 when a product failed.")
+@click.option("--fresh", is_flag=True, help="Start over: delete what an earlier demo made.")
 def demo(photos: Path | None, once: bool, fresh: bool) -> None:
-    """Start Packshot on its embedded defaults and run photos through it."""
+    """Start Packshot with its embedded defaults and run photos through it."""
     console = Console()
     rows = demo_rows(photos)
     if fresh:
@@ -115,7 +115,7 @@ def server() -> Iterator[str]:
         env=demo_environment(port),
         stdout=log,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C reaches only this process
+        start_new_session=True,  # Ctrl-C is only sent to this process
     )
     try:
         url = f"http://127.0.0.1:{port}"

@@ -15,7 +15,7 @@ from packshot.wiring import Services, build
 
 @contextmanager
 def open_services() -> Iterator[Services]:
-    """The parts that the environment and `.env` name. A PackshotError ends in one line."""
+    """The parts that the environment and `.env` select. A PackshotError is printed as one line."""
     try:
         services = build(prepare_process())
         try:

@@ -50,7 +50,7 @@ def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: boo
 
     Writes NAME-enhanced.jpg, the original and its variants side by side, and each variant in full
     size, as the server would make them. With --sheet, the local enhancer's before and after of
-    every photo go into one picture. Ends with 1 when a photo could not be used.
+    every photo go into one picture. Exits with 1 when a photo could not be used.
     """
     logs.configure()
     load_environment()
@@ -110,7 +110,7 @@ def _is_photo(path: Path) -> bool:
 
 
 def _names(photos: Sequence[Path]) -> list[str]:
-    """The photos' names; with their ending, then a number, where two would be the same."""
+    """The photos' names; where two would be the same, with their ending, then with a number."""
     stems = Counter(photo.stem for photo in photos)
     names, taken = [], set[str]()
     for photo in photos:

@@ -1,4 +1,4 @@
-"""`packshot estimate`: what a batch will cost, before it is sent."""
+"""`packshot estimate`: what a batch will cost, calculated before it is sent."""
 
 from __future__ import annotations
 

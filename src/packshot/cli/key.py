@@ -14,7 +14,7 @@ from packshot.keys import ALL_SCOPES, NAME, Scope, new_key
     "scopes",
     multiple=True,
     type=click.Choice(ALL_SCOPES),
-    help="What it may do; may be given several times; without it, everything.",
+    help="What the key may do; can be given several times; without it, everything.",
 )
 def key(name: str, scopes: tuple[Scope, ...]) -> None:
     """Make a key for NAME, as an entry for API_KEYS in the environment or `.env`."""

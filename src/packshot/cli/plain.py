@@ -1,4 +1,4 @@
-"""Prints strangers' text on a terminal as text, never as rich's markup or escape sequences."""
+"""Prints untrusted text on a terminal as text, never as rich's markup or escape sequences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from packshot.logs import one_line
 
 
 def shown(text: str) -> str:
-    """For `console.print` and tables: `[red]` and a terminal's escapes are shown, not obeyed."""
+    """For `console.print` and tables: `[red]` and terminal escapes are shown, not interpreted."""
     return escape(one_line(text))
 
 

@@ -15,7 +15,7 @@ from packshot.products.retention import Pruned
     "--delete",
     "for_good",
     is_flag=True,
-    help="Remove them; otherwise only say what would be removed.",
+    help="Remove them; without it, only show what would be removed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
 def prune(for_good: bool, as_json: bool) -> None:

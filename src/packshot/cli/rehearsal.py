@@ -1,4 +1,4 @@
-"""`packshot upload --dry-run`: what the server says of rows, and what is seen of the photos."""
+"""`packshot upload --dry-run`: the rows as the server checks them, the photos as seen from here."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
     "faults",
     multiple=True,
     metavar="NAME=CHANCE",
-    help="With --fake-gemini: let it fail by chance, as in busy=0.1; none by default.",
+    help="With --fake-gemini: make it fail at random, as in busy=0.1; never by default.",
 )
 def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.
@@ -61,7 +61,7 @@ def keep_apart() -> None:
 
 
 def start_fake_gemini(faults: Sequence[str] = ()) -> None:
-    """Start it in a separate process (this one will fork), and end it with this one."""
+    """Start it in a separate process (this one will fork), which ends with this one."""
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [
             *(sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"),
@@ -94,9 +94,10 @@ def at_our_end(do: Callable[[], object]) -> None:
     help="A file to touch every 5 s while it works, for a health check.",
 )
 def worker(alive: Path | None) -> None:
-    """Take products off the queue until SIGTERM or Ctrl-C.
+    """Work on queued products until SIGTERM or Ctrl-C.
 
-    Ends with 1 when it hangs: have it restarted (Restart=always, restart: unless-stopped).
+    Exits with 1 when it hangs: let a supervisor restart it (Restart=always, restart:
+    unless-stopped).
     """
     raise SystemExit(serving.run_worker(alive))
 
@@ -105,7 +106,7 @@ def worker(alive: Path | None) -> None:
 @click.option(
     "--back-to",
     metavar="REVISION",
-    help="Change the tables back to what an older Packshot knows; end everything else first.",
+    help="Change the tables back for an older Packshot; stop everything else first.",
 )
 def migrate(back_to: str | None) -> None:
     """Create the tables of DATABASE_URL, or bring them up to date. Safe to run twice."""

@@ -48,7 +48,7 @@ class QueueSetup:
         self.differs = False
 
     def run(self) -> str:
-        """Return the queue's URL. Run again, it changes nothing, except with `update`."""
+        """Return the queue's URL. A second run changes nothing, except with `update`."""
         dead = self._ensure(f"{self._name}-dlq", DEAD_LETTERS)
         policy = {"deadLetterTargetArn": self._arn(dead), "maxReceiveCount": MAX_RECEIVES}
         return self._ensure(self._name, {**QUEUE, "RedrivePolicy": json.dumps(policy)})

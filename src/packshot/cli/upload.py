@@ -39,7 +39,7 @@ UPLOADS_AT_ONCE = 4
     help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
 )
 @click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
-@click.option("--dry-run", is_flag=True, help="Ask the server what it would take; create nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
 @connection
