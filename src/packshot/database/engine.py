@@ -106,9 +106,9 @@ class Database:
     def write(self, *, lasting: bool = True) -> Iterator[Session]:
         """A session in one write transaction: committed at the end, rolled back on an error.
 
-        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside
-        can be stale when the write follows. It returns when the commit is on the disk; what need
-        not outlive a power cut (`lasting=False`) is not waited for there.
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside can
+        be stale when the write follows. It returns when the commit is on the disk, or at once for
+        what may be lost in a power cut (`lasting=False`).
         """
         with (
             self.write_rows(lasting=lasting) as connection,
@@ -136,11 +136,11 @@ class Database:
                     self._file.check_log(connection.info)
             if lasting and self._to_disk is not None:
                 self._to_disk()
-        self._check_file()  # what was written to a file that is gone is not acknowledged
+        self._check_file()  # do not acknowledge what was written to a file that is gone
 
     @contextmanager
     def _no_id_twice(self) -> Iterator[None]:
-        """When a row was refused because its id exists, corrects what gives the ids."""
+        """When a row was refused because its id exists, correct the source of ids."""
         try:
             yield
         except IntegrityError as error:
@@ -163,7 +163,7 @@ def _engine(database: DatabaseUrl, pool_size: int) -> Engine:
 
 @contextmanager
 def _migrating(url: str) -> Iterator[tuple[URL, Engine]]:
-    """An engine for one change of the tables, closed afterwards: a fork inherits nothing of it.
+    """An engine for one change of the tables, closed afterwards, so that no fork inherits it.
 
     Without foreign keys: SQLite changes a table by making another one, and would cascade the drop.
     """
@@ -213,7 +213,7 @@ def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
 
 
 def _upgrade(connection: Connection) -> list[str]:
-    from alembic import command  # a third of the start-up, and seldom needed
+    from alembic import command  # takes a third of the start-up time, and is rarely needed
 
     applied: list[str] = []
     command.upgrade(_alembic(connection, applied), "head")
@@ -221,9 +221,9 @@ def _upgrade(connection: Connection) -> list[str]:
 
 
 def go_back(url: str, revision: str) -> None:
-    """Change the tables back to what an older program knows; all else must have ended.
+    """Change the tables back for an older program; everything else must have ended.
 
-    What its tables have no place for is lost. Raises SettingsError for an unknown revision.
+    Data that its tables have no place for is lost. Raises SettingsError for an unknown revision.
     """
     if revision not in revisions():
         raise SettingsError(f"there is no revision {revision}: {', '.join(revisions())} are known")
@@ -248,7 +248,7 @@ def _alembic(connection: Connection, applied: list[str]) -> Config:
 
 
 def problem_with_tables(database: Database) -> str | None:
-    """What keeps this program from working with the tables, as the start would say it, or None."""
+    """Why this program can't work with the tables, as the start reports it; None when it can."""
     with database.read_rows() as rows:
         try:
             if _is_at_head(rows):

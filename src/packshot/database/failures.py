@@ -1,4 +1,4 @@
-"""What the database's errors say, in words that are true of each of them."""
+"""Readable messages for the database's errors, each saying only what is known."""
 
 from __future__ import annotations
 

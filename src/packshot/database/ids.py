@@ -1,8 +1,8 @@
 """Ids are never given twice: sequences are kept ahead of every id that was ever seen.
 
-After a restored backup, or rows written with ids of their own, PostgreSQL's sequences stand behind
-their tables: the next insert conflicts, or gives a deleted product's id to another one, whose
-pictures and costs then seem to be its own.
+After a restored backup, or after rows were written with explicit ids, PostgreSQL's sequences are
+behind their tables: the next insert conflicts, or a new product gets the id of a deleted one, and
+with it that one's pictures and costs.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ UNIQUE_VIOLATION: Final = "23505"  # PostgreSQL's
 
 
 def behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str, int]:
-    """Tables whose next id may have been given before, each with the highest known id.
+    """Tables whose next id may have been used before, each with the highest known id.
 
-    `at_least` has ids that are known from elsewhere.
+    `at_least` has ids that are known from other sources.
     """
     found = {}
     for table in _numbered(rows):
@@ -46,7 +46,7 @@ def behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str
 
 
 def move_ahead(rows: Connection, highest: dict[str, int]) -> None:
-    """Have each table's next id be above the given one."""
+    """Make each table's next id higher than the given one."""
     for table, last in highest.items():
         if rows.dialect.name == "sqlite":
             _move_sqlite(rows, table, last)

@@ -1,4 +1,4 @@
-"""The tables, the statuses, and the one table of moves a product may make."""
+"""The tables, the statuses, and the moves that a product may make from one status to another."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ CREATED = text("CURRENT_TIMESTAMP")
 
 
 class Product(Base):
-    """One product with its one raw image, and where it stands.
+    """One product with its one raw image and its status.
 
     `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
@@ -181,14 +181,14 @@ class Correction(Base):
     at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
 
 
-#: A lease that ends later than this many leases from now was written by a clock gone wrong.
+#: A lease that ends later than this many leases from now was written by a wrong clock.
 ABSURD_LEASES: Final = 4
-#: No pause is longer than this; a later one was written by a clock gone wrong.
+#: No pause is longer than this; a longer one was written by a wrong clock.
 LONGEST_PAUSE: Final = 24 * 3600
 
 
 def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
-    """Nobody holds the product, or its holder is dead, or its lease is absurdly far ahead."""
+    """The product is not claimed, or its lease has ended, or ends absurdly late."""
     absurd = Product.lease_until > now(ABSURD_LEASES * lease_seconds)
     return or_(Product.lease_until.is_(None), Product.lease_until <= now(), absurd)
 
@@ -200,7 +200,7 @@ def is_due() -> ColumnElement[bool]:
 
 
 def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
-    """The embedded queue: somebody asked for it, it is pending, due, and in nobody's hands."""
+    """The embedded queue: the product was requested, and is pending, due and not claimed."""
     queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     return and_(queued, is_due(), lease_is_free(lease_seconds))
 
@@ -311,14 +311,14 @@ class Call(Base):
     cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars
 
     __table_args__ = (
-        # Spend and outcomes are summed from the indexes alone: they have all the columns it takes.
+        # Spend and outcomes are summed from the indexes alone: they have all the columns needed.
         Index("ix_calls_sent_at_cost", "sent_at", "cost"),
         Index("ix_calls_kind_outcome_cost", "kind", "outcome", "cost"),
     )
 
 
 class IdempotencyKey(Base):
-    """A bulk request already answered: the same key and body gives the same answer."""
+    """A bulk request that was answered: the same key and body gets the same answer."""
 
     __tablename__ = "idempotency_keys"
 
@@ -345,7 +345,7 @@ class DeskSession(Base):
 
 
 class Counter(Base):
-    """How much somebody used of something in a stretch of time, for the limits per key."""
+    """How much of something was used in one period, for the limits per key."""
 
     __tablename__ = "counters"
 
@@ -391,7 +391,7 @@ class Deletion(Base):
 
 
 class Shop(Base):
-    """One row: who this database belongs to, see `products.shop`.
+    """One row: which shop this database belongs to, see `products.shop`.
 
     `strangers` says by part (queue, storage) which other shop was found there, and when.
     """

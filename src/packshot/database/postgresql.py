@@ -23,8 +23,8 @@ LOCK_SECONDS: Final = 10
 #: Seconds after which this process gives up waiting for any answer: a server that hangs, or a
 #: network that drops everything, ends nothing itself.
 ANSWER_SECONDS: Final = 25
-#: PostgreSQL plans for disks with heads (4). On others an index answers what it would read a table
-#: for: the counts of a million products take half as long.
+#: The planner's cost of a random read. PostgreSQL's default (4) is for spinning disks; with this it
+#: uses an index where it would read a table: the counts of a million products take half as long.
 PAGE_COST: Final = 1.1
 READ_ONLY: Final = "25006"  # PostgreSQL's read_only_sql_transaction
 ENCODING: Final = "UTF8"
@@ -84,7 +84,7 @@ def _run_begin(connection: Connection, begin: str) -> None:
 
 
 def answering_within(seconds: float) -> Callable[..., Any]:
-    """A way to connect so that nobody waits longer than that for an answer."""
+    """A connect function whose connections wait at most so long for an answer."""
 
     def connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> Any:
         return _connection_within(seconds).connect(*arguments, **options)
@@ -108,7 +108,7 @@ def _connection_within(seconds: float) -> Any:
 
 
 def _leave_standby(context: ExceptionContext) -> None:
-    """After a failover the pool may still lead to what is a standby now: connect again."""
+    """After a failover the pool may lead to a server that is now a standby: connect again."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
 

@@ -1,4 +1,4 @@
-"""Calls that come while a run is under way share the next run."""
+"""Lets calls that arrive during a run share the next one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 class SharedRun:
     """Runs `work` in one of the calling threads, for all that wait at the time.
 
-    A call returns after a run that began after the call, and raises what that run raised. For what
-    costs as much for many as for one: a sync of the disk.
+    A call returns after a run that began after the call, and raises what that run raised. For work
+    that costs the same for many calls as for one, such as a sync of the disk.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:

@@ -20,7 +20,7 @@ SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no
 
 
 class Turn:
-    """One write at a time in this process, the next as soon as the last one ends.
+    """One write at a time in this process; the next begins as soon as the last one ends.
 
     SQLite allows one write at a time anyway, but a second one sleeps up to 0.1 s between tries.
     """
@@ -37,12 +37,12 @@ class Turn:
 
 
 def syncing(path: Path, sync: Callable[[int], None]) -> SharedRun:
-    """SQLite's write-ahead log to the disk, once for all threads that commit together.
+    """Sync SQLite's write-ahead log to the disk, once for all threads that commit together.
 
-    With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second
-    on a disk with 5 ms per sync. So SQLite runs with NORMAL (it syncs at its checkpoints, which
-    keeps the file intact), and `write` returns only after a sync that began after its commit. No
-    log means that all of it was checkpointed, and thereby synced.
+    With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second on
+    a disk with 5 ms per sync. So SQLite runs with NORMAL (it syncs at its checkpoints, which keeps
+    the file intact), and `write` returns only after a sync that began after its commit. When there
+    is no log, all of it was checkpointed, and so synced.
     """
 
     def to_disk() -> None:
@@ -78,7 +78,7 @@ def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=5,
-        hide_parameters=True,  # an error's words go to the log; a raw image's address may be signed
+        hide_parameters=True,  # errors are logged, and a raw image's address may be signed
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see `syncing`

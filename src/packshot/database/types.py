@@ -1,4 +1,4 @@
-"""Column types that are the same on both databases, and the one clock."""
+"""Column types that behave the same on both databases, and the one clock."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _now_postgresql(element: now, compiler: SQLCompiler, **how: Any) -> str:
 
 @compiles(now, "sqlite")
 def _now_sqlite(element: now, compiler: SQLCompiler, **how: Any) -> str:
-    # The very text SQLAlchemy stores for a datetime, so that the two compare as strings.
+    # Exactly the text that SQLAlchemy stores for a datetime, so that the two compare as strings.
     plus = compiler.process(element.clauses, **how)
     later = f", {plus} || ' seconds'" if plus else ""
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now'{later}) || '000')"

@@ -58,7 +58,7 @@ OF_OTHERS: Final = frozenset(
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """A database's address, as SQLAlchemy takes it, and what the address says besides."""
+    """A database's address in SQLAlchemy's form, and the rest of what it says."""
 
     url: URL
     schema: str | None = None
@@ -69,7 +69,7 @@ def read_url(text: str) -> DatabaseUrl:
     """DATABASE_URL, with psycopg 3 whenever PostgreSQL is meant.
 
     A password may hold `@`, `/`, `#` and the like unencoded where that leaves one reading. Raises
-    SettingsError, which never holds a piece of the address: it may be a piece of the password.
+    SettingsError, which never contains a part of the address: it may be a part of the password.
     """
     scheme, separator, rest = text.strip().partition("://")
     if separator and POSTGRESQL.fullmatch(scheme):
@@ -156,7 +156,7 @@ def _hosts(text: str) -> tuple[str | None, int | None, dict[str, tuple[str, ...]
 
 
 def _parameters(query: str) -> tuple[dict[str, str], str | None, tuple[str, ...]]:
-    """libpq's parameters, the schema, and the names of those without effect."""
+    """libpq's parameters, the schema, and the names of parameters without effect."""
     from psycopg.conninfo import make_conninfo
 
     known: dict[str, str] = {}
@@ -179,7 +179,7 @@ def _parameters(query: str) -> tuple[dict[str, str], str | None, tuple[str, ...]
 
 
 def _unknown(name: str) -> str:
-    """A parameter's name is shown only when it can be one: it may be a piece of a password."""
+    """A parameter's name is shown only when it can be one: it may be a part of a password."""
     shown = f" {name}" if re.fullmatch(r"[a-zA-Z_]{2,40}", name) else ""
     return (
         f"DATABASE_URL has the parameter{shown} after its ?, which PostgreSQL does not know: remove"
