@@ -15,7 +15,7 @@ import idna
 
 from packshot.errors import FetchError, SettingsError
 
-MAX_URL = 2048  # what browsers and CDNs agree on; a longer one is no picture's address
+MAX_URL = 2048  # what browsers and CDNs accept; nothing longer is the address of a picture
 WEB_PORTS = {"http": 80, "https": 443}
 
 # The ranges are written out because `ipaddress.is_global` changes with the Python patch level
@@ -26,7 +26,7 @@ _NOT_PUBLIC_4 = tuple(
     for network in (
         "0.0.0.0/8",  # "this host"
         "10.0.0.0/8",
-        "100.64.0.0/10",  # carriers' NAT; Alibaba's metadata service lives here
+        "100.64.0.0/10",  # carriers' NAT; Alibaba's metadata service is here
         "127.0.0.0/8",
         "168.63.129.16/32",  # Azure's wire server, in a range that looks public
         "169.254.0.0/16",  # link local, and most clouds' metadata services
@@ -55,8 +55,8 @@ _NOT_PUBLIC_6 = tuple(
         "3fff::/20",
     )
 )
-# These two stand for an IPv4 address, and are as public as that one. Behind DNS64 every IPv4-only
-# host looks like the second, so refusing it would cut such networks off.
+# These two contain an IPv4 address, and are public if it is. Behind DNS64 every IPv4-only host has
+# an address of the second kind, so refusing it would cut off such networks.
 _IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1: these 32 bits, then an IPv4 address
 
@@ -70,7 +70,7 @@ _URL = re.compile(
 _AUTHORITY = re.compile(
     r"(?:\[(?P<literal>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{0,5}))?"
 )
-# Characters no address has, and what to write in their place.
+# Characters that no address has, and what to do about them.
 _UNFIT = (
     (r"[\t\r\n]", "has a line break or a tab in it; leave that out"),
     (r"\A[ ]|[ ]\Z", "begins or ends with a space; leave that out"),
@@ -90,11 +90,11 @@ _SHOWABLE = re.compile(
 
 @dataclass(frozen=True)
 class ParsedUrl:
-    """One http(s) URL taken apart once, so that no second parser can read it differently.
+    """One http(s) URL, parsed once, so that no second parser can read it differently.
 
     `host` is ASCII, lower case, without brackets; `target` is the path and query to ask for (kept
     out of the repr: a signed query is a secret); `listed` means that the operator's allow-list
-    names it, so that it may be private.
+    names it, so it may be private.
     """
 
     scheme: str
@@ -120,9 +120,9 @@ class ParsedUrl:
 
 
 def check_url(url: str, allowed_hosts: Sequence[str] = (), *, longest: int = MAX_URL) -> ParsedUrl:
-    """Take `url` apart, or raise a permanent `FetchError` that says what is wrong with it.
+    """Parse `url`, or raise a permanent `FetchError` that says what is wrong with it.
 
-    Looks at the text only: a name that resolves to a private address passes here and is refused
+    Only the text is checked: a name that resolves to a private address passes here and is refused
     when it is fetched. Messages never echo the input. `allowed_hosts` as in `RAW_IMAGE_HOSTS`.
     """
     parts = _parts(url, longest)
@@ -148,7 +148,7 @@ def allow_list(entries: Sequence[str]) -> frozenset[tuple[str, int | None]]:
 def is_public(address: str) -> bool:
     """Whether `address` (IPv4 or IPv6 as text) is a host on the public internet.
 
-    Every form of IPv6 that carries an IPv4 address is unwrapped or refused; text that is not an
+    Every form of IPv6 that contains an IPv4 address is unwrapped or refused; text that is not an
     address is not public.
     """
     try:
@@ -159,7 +159,7 @@ def is_public(address: str) -> bool:
 
 
 def redacted(url: str) -> str:
-    """`url` fit for logs and messages: no user, password, query or fragment, one printable line.
+    """`url` made safe to log: no user, password, query or fragment, one printable line.
 
     Never raises; what can't be read as an address is not shown at all.
     """
@@ -213,7 +213,7 @@ def _port(digits: str | None) -> int | None:
 
 
 def _literal(text: str) -> str:
-    # A zone ("fe80::1%lo") names a network card of ours, never a host out there.
+    # A zone ("fe80::1%lo") names one of our network interfaces, never a public host.
     try:
         return str(IPv6Address("" if "%" in text else text))
     except ValueError:
@@ -221,8 +221,8 @@ def _literal(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """A host name as DNS will get it: mapped (UTS 46, so NFKC too), then strictly ASCII."""
-    if len(text) > _MAX_NAME + 1:  # before it is mapped, which costs the square of a row of marks
+    """A host name as sent to DNS: mapped (UTS 46, which includes NFKC), then strictly ASCII."""
+    if len(text) > _MAX_NAME + 1:  # mapping a row of marks has quadratic cost
         _refuse("bad_url", "the host in the picture's address is not a valid name")
     try:
         name = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode("ascii")

@@ -45,7 +45,7 @@ class Answer(http.client.HTTPResponse):
                     self.fp = wire
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Skip 100, 102 and 103; 101 is an answer, though to nothing that was asked."""
+        """Skip 100, 102 and 103; 101 is an answer, but to an upgrade that was never requested."""
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
             if status == 101 or not 100 <= status < 200:
@@ -55,12 +55,12 @@ class Answer(http.client.HTTPResponse):
 
 
 class _Head:
-    """The lines of a head, without headers that nobody here reads; counted."""
+    """The lines of a head, without headers that are not read here; counted."""
 
     def __init__(self, wire: BinaryIO) -> None:
         self._wire = wire
         self._lines = self._bytes = 0
-        self._wanted = True  # is the header at hand one of those that are read?
+        self._wanted = True  # whether the current header is one that is read
 
     def readline(self, limit: int) -> bytes:
         """The next status line, wanted header or empty line. Raises HeadTooLarge."""
@@ -75,7 +75,7 @@ class _Head:
     def _is_wanted(self, line: bytes) -> bool:
         if not line.strip(b"\r\n") or line.startswith(b"HTTP/") or self._lines == 1:
             return True
-        if line[:1] not in b" \t":  # else it continues the header above
+        if line[:1] not in b" \t":  # otherwise it continues the header above
             self._wanted = line.partition(b":")[0].strip().lower() in _HEADERS
         return self._wanted
 
@@ -92,12 +92,12 @@ class _Head:
 
 
 def as_browsers_read(location: str) -> str:
-    """A Location header as the URL standard (url.spec.whatwg.org) has it read: trimmed, without
-    line breaks and tabs, with spaces, backslashes and raw bytes written as an address has them."""
+    """A Location header read as the URL standard (url.spec.whatwg.org) requires: trimmed, without
+    line breaks and tabs, with spaces, backslashes and raw bytes encoded."""
     raw = re.sub(r"[\t\r\n]", "", location).strip(_CONTROLS)
     path, mark, query = raw.partition("?")
     raw = (path.replace("\\", "/") + mark + query.replace("\\", "%5C")).replace(" ", "%20")
-    # http.client reads headers as Latin-1. UTF-8 stays text: a host may be written in it.
+    # http.client reads headers as Latin-1. UTF-8 is decoded: a host may be written in it.
     try:
         return raw.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:

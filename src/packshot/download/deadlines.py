@@ -1,4 +1,4 @@
-"""The end of a download, whatever the other side does."""
+"""Ends a download on time, whatever the other side does."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Deadline:
 class Watchdog:
     """Shuts the connection down when time is up.
 
-    A read's own timeout starts again with every byte, so a server that drips one now and then is
-    never cut off by it (measured: httpx, requests and urllib3 alike).
+    A read timeout starts again with every byte, so it never ends a server that sends one byte now
+    and then (measured: httpx, requests and urllib3).
     """
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
@@ -59,6 +59,6 @@ class Watchdog:
 
     def _fire(self) -> None:
         self.fired = True
-        # OSError: the other side has closed it before us.
+        # OSError: the other side has closed it already.
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)

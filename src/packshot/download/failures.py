@@ -1,4 +1,4 @@
-"""What ended a download, in words: only what was seen, and what can be done about it."""
+"""Messages for failed downloads: only what was seen, and what can be done about it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ _STATUS_ADVICE = {
     451: ("refused", " (not shown for legal reasons)"),
 }
 NOT_DOWNLOADED = "the picture could not be downloaded: "
-_LONGEST_RETRY_AFTER = 3600  # seconds: a host's header must not make a product wait for a year
+_LONGEST_RETRY_AFTER = 3600  # seconds: a host's header can't make a product wait for a year
 _TLS_RECORD = ("\x15\x03", "\x16\x03")  # an alert or a handshake of TLS 1.0 or later
-# What this process or machine has too few of, whatever the host. Not EADDRNOTAVAIL: that is what a
-# machine without IPv6 says of an IPv6 address, or one host to which all ports are in use.
+# This process or machine ran out of something; it is not the host's fault. Not EADDRNOTAVAIL: a
+# machine without IPv6 reports that for an IPv6 address, and one whose ports to one host are all in
+# use.
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-# What a machine says of an IPv6 address that has no IPv6, or no way out by it.
+# Errors for an IPv6 address on a machine without IPv6, or without an IPv6 route.
 _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 # OpenSSL's X509_V_ERR_... (openssl/x509_vfy.h) -> what is wrong with a host's certificate.
@@ -101,7 +102,7 @@ def failed(
 
 
 def check_means(error: Exception) -> None:
-    """Raise Unavailable when it is this process or machine that lacks something."""
+    """Raise Unavailable when this process or machine has run out of something."""
     if isinstance(error, OSError) and error.errno in _OURS:
         raise Unavailable(
             f"this process can open no connection ({error.strerror}): raise its limit"
@@ -115,8 +116,8 @@ def check_means(error: Exception) -> None:
 def unreachable(
     page: ParsedUrl, addresses: Sequence[str], failures: Sequence[OSError], seconds: float
 ) -> FetchError:
-    """No address of the host took a connection. One of several is often of a kind that can't be
-    reached from here, so the others say more."""
+    """No address of the host accepted a connection. Of several, some are often of a kind that can't
+    be reached from here, so the errors of the others say more."""
     if any(isinstance(failure, TimeoutError) for failure in failures):
         reason = f"did not take a connection within {seconds:g} s"
         return failed(f"{page.place} {reason}", code="timed_out", retryable=True)
@@ -152,7 +153,7 @@ class HeadTooLarge(http.client.HTTPException):
 
 
 def connection_error(page: ParsedUrl, error: Exception) -> FetchError:
-    """What HTTP, or the connection below it, ended with."""
+    """The error for a failure of HTTP, or of the connection below it."""
     causes = list(_causes(error))
     if any(isinstance(each, HeadTooLarge) for each in causes):
         return failed(f"{page.place} sent {causes[-1]}", code="too_many_headers")
@@ -164,7 +165,7 @@ def connection_error(page: ParsedUrl, error: Exception) -> FetchError:
 
 
 def _broken(causes: Sequence[BaseException]) -> str:
-    """The most exact that the chain of causes says; the first match counts."""
+    """The most specific cause in the chain; the first match counts."""
     for kinds, words in _BROKEN:
         if any(isinstance(each, kinds) for each in causes):
             return words
@@ -202,7 +203,7 @@ def _is_tls_answer(causes: Sequence[BaseException]) -> bool:
 
 
 def handshake_error(page: ParsedUrl, error: OSError) -> FetchError:
-    """No TLS connection was made. What the two sides can't agree on stays so until someone acts."""
+    """The TLS handshake failed. A disagreement of the two sides lasts until someone acts."""
     if isinstance(error, ssl.SSLCertVerificationError):
         fault = _CERTIFICATES.get(error.verify_code, f"is not valid ({error.verify_message})")
         return failed(f"the certificate of {page.place} {fault}", code="bad_certificate")
@@ -256,7 +257,7 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
 
 
 def seconds_until_retry(header: str | None) -> float | None:
-    """Seconds from now; None when the server did not say, or nothing that can be read."""
+    """Seconds from now; None when the header is missing or unreadable."""
     if header is None:
         return None
     try:

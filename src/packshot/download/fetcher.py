@@ -1,8 +1,8 @@
 """Downloads a URL from an untrusted source: only from public hosts, and within limits.
 
 For each hop the text of the URL is checked, its name is looked up once, every address found is
-checked, and the socket is connected to a checked address. Nothing after that can look a name up,
-so DNS can't change its answer between check and connect. A redirect is a new hop.
+checked, and the socket is connected to a checked address. Nothing after that looks up a name, so
+DNS can't change its answer between check and connect. A redirect is a new hop.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _CHUNK_BYTES = 65_536
 _REDIRECTS = {301, 302, 303, 307, 308}
 _WHOLE_ANSWERS = {200, 203}  # 203: a proxy changed something on the way
 _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
-# A name that does not exist, or has no address: both stay so until someone changes the DNS.
+# A name that does not exist, or has no address: permanent until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _MAX_REDIRECT = 16_384  # characters of an address that a host redirects to: signed ones are long
 _REFUSAL_BYTES = 8192  # of a refusal's body, this much is read for its reason
@@ -144,9 +144,10 @@ class Fetcher:
         )
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Send `body` there, to an address judged the same way; nothing of the answer is read.
+        """Send `body` to `url`, whose address is checked as for downloads.
 
-        Raises `FetchError` unless the answer is a 2xx. Redirects are not followed.
+        The answer's body is not read, and redirects are not followed. Raises `FetchError` unless
+        the answer is a 2xx.
         """
         deadline = Deadline.after(self._limits.total)
         try:
@@ -180,7 +181,7 @@ class Fetcher:
         headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> Iterator[BaseHTTPResponse]:
-        """The answer of a judged address, until the deadline."""
+        """The answer from a checked address, within the deadline."""
         with (
             self._connected(page, deadline) as sock,
             Watchdog(sock, deadline.remaining()) as watchdog,
@@ -203,7 +204,7 @@ class Fetcher:
                 yield response
 
     def _connected(self, page: ParsedUrl, deadline: Deadline) -> socket.socket:
-        """A socket to the first address that answers, all of them having been judged."""
+        """A socket to the first address that answers, after all of them were checked."""
         failures: list[OSError] = []
         addresses = self._judged_addresses(page, deadline)
         for address in addresses:
@@ -221,7 +222,7 @@ class Fetcher:
         addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
         if not addresses:
             raise no_such_host(page)
-        # One bad address is enough to refuse the name: which one is connected to is chance.
+        # One bad address is enough to refuse the name: any of them might be used.
         if not page.listed and not all(is_public(address) for address in addresses):
             raise failed(
                 f"{page.place} has an address that is not on the public internet",
@@ -343,7 +344,7 @@ def _beginning(response: BaseHTTPResponse) -> bytes:
 
 
 class _JudgedConnection(HTTPConnection):
-    """HTTP over a socket that is connected already: it has no way to look up a name."""
+    """HTTP over a socket that is already connected, so it never looks up a name."""
 
     judged: socket.socket
     target: str
@@ -364,7 +365,7 @@ class _JudgedTlsConnection(_JudgedConnection, HTTPSConnection):
 
 @contextlib.contextmanager
 def _explained(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -> Iterator[None]:
-    """Turn what a socket, TLS or HTTP can throw into a `FetchError`."""
+    """Turn the errors of a socket, TLS and HTTP into a `FetchError`."""
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
@@ -379,7 +380,7 @@ def _explained(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -> Itera
 
 @contextlib.contextmanager
 def _handshake(page: ParsedUrl, watchdog: Watchdog) -> Iterator[None]:
-    """The same for what only the setting up of TLS throws: the socket itself is connected."""
+    """The same for errors of the TLS handshake: the socket itself is connected."""
     try:
         yield
     except OSError as error:
@@ -392,7 +393,7 @@ def _handshake(page: ParsedUrl, watchdog: Watchdog) -> Iterator[None]:
 def _in_time(deadline: Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
     """What `call` returns or raises; TimeoutError when time is up.
 
-    `getaddrinfo` can't be interrupted: its thread is left behind, and ends when the system's
-    resolver gives up.
+    `getaddrinfo` can't be interrupted: its thread runs on, and ends when the system's resolver
+    gives up.
     """
     return in_background(call, "look-up").result(deadline.remaining())

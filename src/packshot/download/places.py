@@ -21,7 +21,7 @@ SLOW_SECONDS = 600.0
 
 
 class Downloader(Protocol):
-    """What Places needs of `Fetcher`."""
+    """The part of `Fetcher` that Places needs."""
 
     def check(self, url: str) -> None: ...
 
@@ -32,8 +32,8 @@ class Places:
     """Slow downloads of one host take at most half of the slots, of all hosts three quarters.
 
     There is no limit for quick downloads. When a host has its share, another download from it that
-    turns out to be slow is aborted: its product waits, without an attempt counted. With a single
-    slot, a host rests after a slow download for as long as that took.
+    turns out to be slow is aborted: its product waits, and no attempt is counted. With a single
+    slot, a host is paused after a slow download for as long as that took.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The headers a download is asked for with: the same for all hosts, and some hosts' own."""
+"""The request headers of downloads: those for every host, and those set for some hosts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RequestHeaders:
         self._common = {
             "User-Agent": agent,
             "Accept": "image/jpeg, image/png, image/webp, */*",
-            # A small compressed answer can unpack to gigabytes, and pictures gain nothing by it.
+            # A small compressed answer can unpack to gigabytes, and pictures barely shrink.
             "Accept-Encoding": "identity",
             "Connection": "close",
         }

@@ -1,4 +1,4 @@
-"""Signed addresses that are valid for a limited time only: has this one expired?"""
+"""Detects that a signed address, valid for a limited time, has expired."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
-#: What stores answer to an address past its end.
+#: How stores answer an expired address.
 REFUSALS = {400, 401, 403, 404, 410}
-#: The words of S3 and its like, Google Cloud Storage, Azure and CDNs for it.
+#: How S3-compatible stores, Google Cloud Storage, Azure and CDNs word it.
 _WORDS = re.compile(
     rb"request has expired|token has expired|url has expired|link has expired|signature.{0,20}"
     rb"expired|expired ?token|signature not valid in the specified time frame|"
     rb"signed expiry time",
     re.IGNORECASE,
 )
-#: Parameters that mark an `Expires` or `e` as the end of a signature, and not a page's own.
+#: Parameters that mark an `Expires` or `e` as the end of a signature, not as the site's own.
 _SIGNATURES = {
     "signature",
     "sig",
@@ -30,10 +30,10 @@ _SIGNATURES = {
 
 
 def expiry_seen(status: int, target: str, body: bytes) -> str | None:
-    """Says that a signed address has expired, when the host says so or the address does.
+    """A sentence when a signed address has expired, by the host's answer or by the address itself.
 
-    `target` is the path and query that was asked for, `body` the beginning of the answer. None
-    when neither tells of an end.
+    `target` is the path and query that was asked for, `body` the beginning of the answer. None when
+    neither shows that.
     """
     if status not in REFUSALS:
         return None
