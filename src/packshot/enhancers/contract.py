@@ -1,4 +1,4 @@
-"""What an enhancer is: it reads a photo once (analysis) and makes one picture per variant."""
+"""The contract of an enhancer: it analyses a photo once and makes one picture per variant."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ class VariantPlan(BaseModel):
     prompt: str
 
 
-#: In an `Analysis`, what nobody looked for.
+#: In an `Analysis`, a field that was not looked for.
 NOT_ANALYSED: Final = "not analysed: made without a model"
 
 
 class Analysis(BaseModel):
-    """What was read off the photo. Flat, every field required: it is Gemini's answer schema too."""
+    """What was seen in the photo. Flat, every field required: it is Gemini's answer schema too."""
 
     model_config = ConfigDict(frozen=True)
     product: str
@@ -98,7 +98,7 @@ class Picture:
     made_by_ai: bool = False  # generative: provenance metadata says so
 
     def provenance(self) -> Provenance:
-        """What the finished picture says of how it was made, now."""
+        """How the picture was made, to be written into it; dated now."""
         source_type = COMPLETED_BY_A_MODEL if self.made_by_ai else EDITED
         return Provenance(source_type, self.model, datetime.now(UTC))
 
@@ -107,16 +107,16 @@ class Answers(Protocol):
     """Keeps the paid answer of one variant from the moment it arrives."""
 
     def take(self) -> bytes | None:
-        """What an earlier attempt kept, once: use it in place of paying again."""
+        """The answer that an earlier attempt kept, once: use it instead of paying again."""
         ...
 
     def keep(self, data: bytes) -> None:
-        """Keep this picture as it came; returns when it is stored."""
+        """Keep this picture as it arrived; returns when it is stored."""
         ...
 
 
 class NothingKept:
-    """Where nothing outlives the call: `packshot enhance`, and whatever costs nothing."""
+    """Keeps nothing: for `packshot enhance`, and for enhancers that cost nothing."""
 
     def take(self) -> bytes | None:
         return None
@@ -187,11 +187,11 @@ class Enhancer(Protocol):
         ...
 
     def health(self) -> Health:
-        """Waits for no network: what the last calls taught, for `/readyz`."""
+        """What the last calls showed, for `/readyz`; does not wait for the network."""
         ...
 
     def check(self) -> Health:
-        """Ask the service itself, at no cost, whether key and models are good. May take seconds."""
+        """Ask the service, at no cost, whether key and models are valid. May take seconds."""
         ...
 
 

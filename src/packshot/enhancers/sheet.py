@@ -42,7 +42,7 @@ def contact_sheet(
 ) -> bytes:
     """One JPEG: a row per photo, the raw one first, each variant as the server would finish it.
 
-    A photo that can't be used gets no row; `notify` hears of each photo's outcome. Raises
+    A photo that can't be used gets no row; `notify` is called with each photo's outcome. Raises
     PictureError when none could be used.
     """
     rows = []

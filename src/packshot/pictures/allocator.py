@@ -1,11 +1,11 @@
-"""Memory that photos took goes back to the system when they are done with."""
+"""Returns the memory of processed photos to the system."""
 
 from __future__ import annotations
 
 import ctypes
 from typing import Any, Final
 
-#: glibc's mallopt(3): from what size on a block is mapped alone, and how many arenas there may be.
+#: glibc's mallopt(3): the size from which a block gets its own mapping, and the number of arenas.
 M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 LARGE_BYTES: Final = 256 * 1024
@@ -13,10 +13,11 @@ ARENAS: Final = 2
 
 
 def give_large_blocks_back() -> None:
-    """Map large blocks alone, always; by itself glibc soon keeps them, up to 32 MB each.
+    """Always give large blocks their own mapping: by default glibc soon keeps them.
 
-    32 photos of 24 MP in flight took 793 MB at most and 458 MB afterwards; with this, and no photo
-    held twice, 464 and 188 (`make bench BENCH_ARGS=memory`). Without glibc nothing is changed.
+    It keeps blocks of up to 32 MB. 32 photos of 24 MP in flight took 793 MB at most and 458 MB
+    afterwards; with this, and no photo in memory twice, 464 and 188 (`make bench
+    BENCH_ARGS=memory`). Without glibc nothing is changed.
     """
     mallopt = _glibc("mallopt")
     if mallopt is not None:

@@ -58,7 +58,7 @@ class Pixels:
         self._children: set[_Child] = set()
         self._lock = threading.Lock()
         self._closed = False
-        # Without it a forgotten Pixels would leave its children to be reaped by nobody.
+        # Otherwise nothing would reap the children of a Pixels that was not closed.
         weakref.finalize(self, _stop_all, self._children)
 
     def run(
@@ -70,10 +70,10 @@ class Pixels:
     ) -> T:
         """`function(*args)` in a child: a module-level function, with arguments that pickle.
 
-        What the function raises comes back as itself. Raises PictureError `picture_crashed` when
-        the child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting
-        for a free child not counted), both retryable; Unavailable once closed, when the machine
-        can't start a child, or when none is free within `wait` seconds (None: however long).
+        Exceptions of the function are raised here. Raises PictureError `picture_crashed` when the
+        child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting for a
+        free child not counted), both retryable; Unavailable once closed, when the machine can't
+        start a child, or when none is free within `wait` seconds (None: however long).
         """
         deadline = self._deadline if deadline is None else deadline
         succeeded, answer = self._ask((function, args), deadline, wait)
@@ -97,7 +97,7 @@ class Pixels:
             raise Unavailable(message, code="busy", retry_after=5) from None
         try:
             child = self._ready(child)
-            # Not before: of those who wait each would hold its photo twice.
+            # Not earlier: each waiting thread would have its photo in memory twice.
             return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
         except PictureError:
             if self._closed:
@@ -107,7 +107,7 @@ class Pixels:
             self._free.put(child)
 
     def _ready(self, child: _Child | None) -> _Child:
-        """The child itself while it lives, else a new one in its place."""
+        """The child if it is alive, otherwise a new one in its place."""
         if child is not None and child.alive():
             return child
         with self._lock:
@@ -142,11 +142,11 @@ class _Child:
             )
 
     def alive(self) -> bool:
-        """Does the idle child still run? One that just died has closed its end already."""
+        """Whether the idle child still runs. A child that just died has closed its end."""
         return self._process.poll() is None and not self._socket.poll(0)
 
     def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
-        """(succeeded, result or exception); a child that gave no answer is stopped for good."""
+        """(succeeded, result or exception); a child that gives no answer is killed."""
         try:
             self._socket.send_bytes(job)
             if self._socket.poll(deadline):
@@ -162,7 +162,7 @@ class _Child:
         )
 
     def stop(self) -> None:
-        """Kill and reap: the child ignores polite signals, and has nothing to tidy up."""
+        """Kill and reap: the child ignores SIGTERM, and has nothing to clean up."""
         self._process.kill()
         self._process.wait()
         # The socket stays open: a thread may be waiting on it, and must see its end.
@@ -192,7 +192,7 @@ def _child_environment() -> dict[str, str]:
 
 
 def serve(descriptor: int, memory_mb: int) -> None:
-    """A child's whole life: answer jobs until the parent closes its end, or dies."""
+    """The main loop of a child: answer jobs until the parent closes its end or dies."""
     _restrict(memory_mb)
     threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
     socket: Connection[Any, Any] = Connection(descriptor)
@@ -229,13 +229,13 @@ def _answer(job: bytes) -> tuple[bool, object]:
         return True, function(*args)
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY:
-            os._exit(os.EX_OSERR)  # nothing is certain after it: a fresh child is cheap
+            os._exit(os.EX_OSERR)  # its state is unknown after that, and a new child is cheap
         return False, _portable(error)
 
 
 def _portable(error: Exception) -> Exception:
     """The error with the child's traceback as a note; a plain one when it can't be pickled."""
-    if not isinstance(error, PackshotError):  # one of ours says all there is to say
+    if not isinstance(error, PackshotError):  # the message of our own errors is enough
         error.add_note(f"in a pixel process:\n{traceback.format_exc()}")
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - made in this line

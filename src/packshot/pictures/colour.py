@@ -1,4 +1,4 @@
-"""ICC profiles for colour that a file states in other ways: by gAMA and cHRM, by code, by EXIF."""
+"""ICC profiles for colour that a file describes in other ways: gAMA and cHRM, codes, EXIF."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CODED_PRIMARIES = {
     11: Primaries(0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     12: Primaries(*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
 }
-# Browsers show the video curves 1, 6, 14 and 15 as sRGB's: only they differ from it by the camera.
+# Browsers show the video curves 1, 6, 14 and 15 as sRGB's.
 CODED_TRANSFERS = {
     1: SRGB_CURVE,
     4: Transfer(2.2),
@@ -88,7 +88,7 @@ def gamma_profile(
     if primaries is not None and (_near(primaries, SRGB) or not _is_sound(primaries)):
         primaries = None
     if transfer == SRGB_CURVE or (
-        # What writes gAMA 1/2.2 and nothing else means sRGB, whose curve that approximates.
+        # Programs that write gAMA 1/2.2 and nothing else mean sRGB, whose curve it approximates.
         primaries is None and transfer is not None and not transfer.curve and _like_srgb(transfer)
     ):
         transfer = None
@@ -98,7 +98,7 @@ def gamma_profile(
 
 
 def adobe_rgb() -> bytes:
-    """What a camera means that says Adobe RGB in its EXIF alone."""
+    """The profile for photos that name Adobe RGB only in their EXIF."""
     return _icc(ADOBE_RGB, ADOBE_GAMMA.encoded(), grey=False)
 
 
@@ -111,7 +111,7 @@ def _near(left: Primaries, right: Primaries) -> bool:
 
 
 def _is_sound(primaries: Primaries) -> bool:
-    """Is it a triangle with the white inside of what can be computed with?"""
+    """Whether the primaries form a triangle with white inside, large enough to compute with."""
     if min(primaries[1::2]) <= 0:
         return False
     columns = _columns(primaries)

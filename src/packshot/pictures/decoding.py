@@ -1,4 +1,4 @@
-"""One way in for every format: what a picture says of itself, then its pixels, upright in sRGB."""
+"""Opens every format in the same way: first the header, then the pixels, upright and in sRGB."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from packshot.pictures.vips import decoding, vips
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture says of itself before it is decoded; width and height as they are shown."""
+    """What is known of a picture before it is decoded; width and height as displayed."""
 
     mime_type: str
     width: int
     height: int
     has_alpha: bool
     subsampled: bool  # its colours are stored at half resolution (4:2:0), as phones and WebP do
-    colour_managed: bool  # it states its colour otherwise than as sRGB, which needs converting
+    colour_managed: bool  # its colour is not sRGB and must be converted
     metadata: tuple[str, ...]  # names of the embedded blobs: EXIF, XMP, ICC profile, ...
 
 
@@ -40,7 +40,7 @@ def open_picture(data: bytes) -> Opened:
 
 
 def load(opened: Opened, max_side: int | None = None) -> Any:
-    """Decode, fit, turn upright and convert to 8-bit sRGB; nothing is decoded that shrinks away."""
+    """Decode, fit, turn upright, convert to 8-bit sRGB; shrinks while decoding where possible."""
     header = opened.header
     image = opened.load(max_side or max(header.width, header.height))
     if image.interpretation != "srgb" or image.format != "uchar":
@@ -86,7 +86,8 @@ def _open_jpeg(data: bytes) -> Opened:
         jpeg.check_complete(unwrapped.data)
         if image.interpretation == "cmyk":
             return _fit_inks(_header_of(unwrapped.data, fail_on="error"), side)
-        # libvips 8.18 forgets thumbnail's own `fail_on` and decodes cut-off JPEGs: tell the loader.
+        # libvips 8.18 ignores thumbnail's own `fail_on` and decodes truncated JPEGs: tell the
+        # loader.
         return _thumbnail(unwrapped.data, "[fail_on=error]", header, side)
 
     return Opened(header, decode)
@@ -231,7 +232,7 @@ def _with_profile(image: Any, profile: bytes | None) -> Any:
 
 
 def _thumbnail(data: bytes, option: str, header: Header, side: int) -> Any:
-    """Decoded small at once, where the format allows it."""
+    """Shrink while decoding, where the format allows it."""
     return vips().Image.thumbnail_buffer(data, side, option_string=option, **_fitting(header, side))
 
 
@@ -240,7 +241,7 @@ def _fit(image: Any, header: Header, side: int) -> Any:
 
 
 def _fit_inks(image: Any, side: int) -> Any:
-    """CMYK, shrunk before its colours are converted: at 50 MP that takes 2 s in place of 7."""
+    """CMYK, shrunk before its colours are converted: at 50 MP that takes 2 s instead of 7."""
     scale = side / max(image.width, image.height)
     if scale < 1:
         image = image.resize(scale)

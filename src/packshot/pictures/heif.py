@@ -1,4 +1,4 @@
-"""HEIC and AVIF: the primary image alone, upright, with the colour its boxes state."""
+"""HEIC and AVIF: only the primary image, upright, in the colour that its boxes specify."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
 def open_heic(data: bytes) -> Any:
     """pi-heif's image, not decoded yet: `size`, `mode`, `info`, and `data` once it is asked for.
 
-    A phone's photo holds more than one (thumbnail, depth, gain map for HDR): those are passed by.
+    A phone's photo holds more than one (thumbnail, depth, gain map for HDR): those are skipped.
     Raises PictureError for what its decoder, libheif with libde265, can't read.
     """
     import pi_heif
@@ -96,7 +96,7 @@ def profile_of_avif(data: bytes) -> bytes | None:
 
 
 def held_by_heic(image: Any) -> int:
-    """The planes of colour, and what is made of them."""
+    """The colour planes, and the image made of them."""
     sample = 2 if image.info["bit_depth"] > 8 else 1
     planes = 1.5 if image.info.get("chroma", 420) == 420 else 3
     width, height = image.size

@@ -1,4 +1,4 @@
-"""Where a HEIC keeps its coded pictures, and whether their data is whole (ISO/IEC 14496-12)."""
+"""Where a HEIC keeps its coded pictures, and whether their data is complete (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from packshot.pictures.limits import damaged, too_many_parts
 
 MOST_ITEMS = 10_000  # a phone's photo of 48 MP consists of some 200 tiles
-#: What no HEVC unit may hold (ITU-T H.265, 7.4.2): its coder breaks such runs up.
+#: Bytes that no HEVC unit may contain (ITU-T H.265, 7.4.2): encoders break up such runs.
 _FORBIDDEN = re.compile(rb"\0\0[\0-\2]")
 
 
 def check_whole(data: bytes) -> None:
-    """Raises PictureError where coded data ends early, or holds what only a gap can put there.
+    """Raises PictureError where coded data ends early, or contains bytes that only a gap leaves.
 
-    Its decoder, libde265, paints over both without a word.
+    The decoder, libde265, silently paints over both.
     """
     prefix, together = _length_bytes(data), 0
     try:

@@ -82,8 +82,8 @@ def read_header(data: bytes) -> Header:
 def normalise(data: bytes) -> Encoded:
     """The copy everything later reads: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    JPEG at quality 95, or PNG when some pixel is really see-through; never more than MAX_BYTES,
-    so that it is always taken again. Raises PictureError.
+    JPEG at quality 95, or PNG when some pixel is really transparent; never more than MAX_BYTES, so
+    that it is accepted as input too. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():
@@ -104,7 +104,7 @@ def normalise(data: bytes) -> Encoded:
 
 
 def _see_through(image: Any) -> tuple[Any, bytes]:
-    """As PNG, with fewer pixels where it would not be taken again: photos pack badly."""
+    """As PNG, with fewer pixels where it would exceed MAX_BYTES: photos compress badly as PNG."""
     while len(encoded := _png(image)) > MAX_BYTES:
         share = min(0.9, 0.97 * (MAX_BYTES / len(encoded)) ** 0.5)
         side = round(max(image.width, image.height) * share)
@@ -144,7 +144,7 @@ def encode_array(pixels: NDArray[Any], quality: int = 95) -> bytes:
 
 
 def previews_of(data: bytes) -> dict[int, bytes]:
-    """The previews of a picture of ours, made anew from what is stored."""
+    """The previews of a stored picture, made again from its bytes."""
     opened = open_picture(data)
     with decoding():
         return _previews(load(opened, max(PREVIEW_SIDES)))
@@ -153,10 +153,10 @@ def previews_of(data: bytes) -> dict[int, bytes]:
 def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) -> Encoded:
     """The one last step for every enhancer's output: ratio, size, sRGB, JPEG, previews, provenance.
 
-    The ratio is reached by padding, so that nothing of the product is ever cut off; what has no one
-    colour to be padded with keeps its own. `provenance` is written as XMP,
-    the only metadata. Raises PictureError,
-    `picture_too_small` when it would need enlarging more than 1.5 times.
+    The ratio is reached by padding, so that nothing of the product is ever cut off; a picture
+    without one border colour to pad with keeps its own ratio. `provenance` is written as XMP, the
+    only metadata. Raises PictureError, `picture_too_small` when it would need enlarging more than
+    1.5 times.
     """
     opened = open_picture(data)
     xmp = None if provenance is None else provenance.as_xmp()
@@ -228,7 +228,7 @@ def _shaped(image: Any, spec: OutputSpec) -> Any:
 
 
 def _scale(width: int, height: int, spec: OutputSpec) -> float:
-    """By how much a canvas of this size has to be scaled to keep the spec."""
+    """The factor by which a canvas of this size has to be scaled to meet the spec."""
     scale = min(1.0, spec.max_side / max(width, height))
     if min(width, height) * scale < spec.min_side:
         scale = spec.min_side / min(width, height)
@@ -262,7 +262,7 @@ def _within(
     quality: int,
     min_side: int = MIN_SIDE,
 ) -> tuple[Any, bytes]:
-    """The picture encoded in at most `max_bytes`: first the quality gives way, then the size."""
+    """The picture encoded in at most `max_bytes`: first the quality is lowered, then the size."""
     while True:
         for lower in _qualities(quality):
             encoded = encode(image, lower)

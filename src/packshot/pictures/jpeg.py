@@ -12,7 +12,7 @@ from packshot.pictures.limits import damaged, too_many_parts, unsupported
 
 MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
 MOST_SCANS = 100  # of small pictures; editors write about ten
-MOST_SCANNED = 1_500_000_000  # pixels times scans: 49 thousand millions take 31 s (measured)
+MOST_SCANNED = 1_500_000_000  # pixels times scans: 49 billion take 31 s (measured)
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # FF00 is data, FFD0 to FFD7 are restarts
 SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
     *(0xD8, 0xD9, 0xDA, 0xFE),
@@ -20,7 +20,7 @@ SOI, EOI, SOS, COM, APP0, APP1, APP2, APP13, APP14 = (
 )
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 PROGRESSIVE = {0xC2, 0xCA}
-#: What is given to the decoder of all that is no picture data, by how it begins.
+#: Metadata that is passed to the decoder, by its first bytes.
 NEEDED_NOTES = {
     APP0: b"JFIF\0",
     APP1: b"Exif\0",
@@ -29,7 +29,7 @@ NEEDED_NOTES = {
 }
 ALL_COEFFICIENTS = 2**64 - 1
 EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x(\w\w)")
-FILLING_TRIES = 5  # a decoder's own buffer hides up to eight bytes of it from its count
+FILLING_TRIES = 5  # the decoder's buffer hides up to eight bytes from its count
 DAMAGED = ("premature end", "bad Huffman code", "instead of RST", "bad arithmetic code")
 
 
@@ -42,7 +42,7 @@ class Segment(NamedTuple):
 
 @dataclass
 class Frame:
-    """What SOF says."""
+    """The contents of the SOF segment."""
 
     marker: int
     precision: int
@@ -52,14 +52,14 @@ class Frame:
 
     @property
     def held(self) -> int:
-        """Bytes of all its coefficients at once, which every scan goes through."""
+        """Bytes of all its coefficients, which a decoder of several scans keeps in memory."""
         share = sum(self.sampling.values()) / max(self.sampling.values(), default=1)
         return round(self.width * self.height * 2 * share)
 
 
 @dataclass
 class Jpeg:
-    """What is left for the decoder, with an end marker, and what the rest said."""
+    """The part for the decoder, with an end marker, and facts read from the rest."""
 
     data: bytes = field(repr=False)
     metadata: tuple[str, ...]
@@ -68,10 +68,10 @@ class Jpeg:
 
 
 def unwrap(data: bytes) -> Jpeg:
-    """Raises PictureError: too many parts or scans, a kind that is not read, scans that lack.
+    """Raises PictureError for too many parts or scans, an unsupported kind, and missing scans.
 
-    Without an end marker it is taken like one that has it: whether its last scan is whole is
-    seen when it is decoded (`check_complete`). What follows the end marker is left out.
+    A missing end marker is added: `check_complete` finds whether the last scan is complete. What
+    follows the end marker is dropped.
     """
     pieces, metadata, frame, scans = [data[:2]], [], None, Scans()
     for segment in segments(data):
@@ -92,7 +92,7 @@ def unwrap(data: bytes) -> Jpeg:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Up to the end marker; a scan's goes on through its data. Bytes between them are left out."""
+    """All up to the end marker; a scan includes its data. Bytes between segments are dropped."""
     position = 2
     for _ in range(MOST_SEGMENTS):
         marker = _MARKER.search(data, position)
@@ -177,7 +177,7 @@ class Scans:
         first, last, precision = body[1 + 2 * components : 4 + 2 * components]
         self.buffered |= self._progressive or components < len(self._seen)
         if self._progressive and precision & 15:
-            return  # a later scan brings the lower bits
+            return  # a later scan contains the lower bits
         band = (2 ** (min(last, 63) + 1) - 2**first) if self._progressive else ALL_COEFFICIENTS
         for component in body[1 : 1 + 2 * components : 2]:
             self._seen[component] = self._seen.get(component, 0) | max(band, 0)
@@ -188,14 +188,14 @@ class Scans:
 
 
 def check_complete(data: bytes) -> None:
-    """Decode an unwrapped JPEG with the least effort, to the last byte of its last scan.
+    """Decode an unwrapped JPEG at the lowest cost, to the last byte of its last scan.
 
-    libvips stops at the last row, so it never sees what is left over where bytes were lost or
+    libvips stops at the last row, so it never notices the bytes left over where some were lost or
     doubled; libjpeg-turbo's own interface counts it. Raises PictureError for pixels that are not
     all there. Filling before the end marker, one byte over and over, is no damage.
     """
     words = _complaint(data)
-    for _ in range(FILLING_TRIES):  # filling hides what was said before it
+    for _ in range(FILLING_TRIES):  # the warning about filling replaces an earlier one
         if not (filling := _filling(words, data)):
             break
         data = data[: -2 - filling] + data[-2:]
@@ -218,7 +218,7 @@ def _complaint(data: bytes) -> str:
 
 
 def _filling(words: str, data: bytes) -> int:
-    """How many bytes before the end marker are left over and all the same."""
+    """The number of bytes left over before the end marker when all are the same."""
     found = EXTRANEOUS.search(words)
     if found is None or found[2] != "d9":
         return 0

@@ -1,4 +1,4 @@
-"""Names what bytes are: a picture that Packshot takes, or what somebody sent in its place."""
+"""Recognises what bytes are: a picture that Packshot accepts, or what was sent instead."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import re
 from dataclasses import dataclass
 
-#: The formats that are taken, by content alone.
+#: The formats that are accepted, recognised by content alone.
 ACCEPTED_WORDS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
 
 EXPORT = "export it as a JPEG and send that"
 LINK = "the address has to lead to the picture itself"
-TEXT_BYTES = 65_536  # of a text, this much is looked at
+TEXT_BYTES = 65_536  # the part of a text that is looked at
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Kind:
     """`words` name it with its article ("a web page (HTML)"); `advice` says what to do instead."""
 
     words: str
-    mime_type: str | None = None  # of pictures that are taken
+    mime_type: str | None = None  # of accepted pictures
     advice: str = ""
 
 
@@ -82,7 +82,7 @@ RAW_MAKERS = {b"NIKON": "Nikon NEF", b"SONY": "Sony ARW", b"PENTAX": "Pentax PEF
 
 
 def recognise(data: bytes) -> Kind:
-    """What the bytes are, by content alone: neither a name nor a declared type is heeded."""
+    """What the bytes are, by content alone: names and declared types are ignored."""
     if not data:
         return Kind("an empty file", advice="send it again")
     for signature, kind in SIGNATURES:
@@ -105,7 +105,7 @@ def recognise(data: bytes) -> Kind:
 
 
 def sniff(data: bytes) -> str | None:
-    """The media type by content when it is a picture that is taken, else None."""
+    """The media type by content when it is an accepted picture, else None."""
     return recognise(data).mime_type
 
 
@@ -182,14 +182,14 @@ def _text(data: bytes) -> Kind:
 
 
 def _page(lower: bytes) -> Kind:
-    """A page that asks for a password is what a private link gives."""
+    """A private link leads to a page that asks for a password."""
     if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
         return Kind("a login page (HTML)", advice="the address has to be readable by everybody")
     return Kind("a web page (HTML)", advice=LINK)
 
 
 def _is_json(data: bytes) -> bool:
-    if len(data) > TEXT_BYTES:  # its beginning must do
+    if len(data) > TEXT_BYTES:  # judged by its beginning
         return re.match(rb'\s*[{\[]\s*["{\[\d]', data) is not None and _is_readable(data[:256])
     try:
         json.loads(data)

@@ -1,4 +1,4 @@
-"""What a picture may be at most, checked before it is decoded, and the refusals beyond it."""
+"""The limits on pictures, checked before they are decoded, and the errors beyond them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ MAX_BYTES = 20_000_000
 MAX_PIXELS = 50_000_000
 MIN_SIDE = 24
 MAX_ASPECT = 20
-#: Bytes that a decoder may have to hold at once beside its output: measured, a child that holds
-#: 240 MB so needs 400 MB in all.
+#: Bytes that a decoder may need besides its output: with 240 MB a child was measured to need 400 MB
+#: in all.
 MAX_HELD = 240_000_000
 
 

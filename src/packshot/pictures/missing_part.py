@@ -10,7 +10,7 @@ GREY = 128  # what JPEG's zero coefficients give in every channel
 WITHIN = 1  # level
 LEAST_SHARE = 0.03  # of the height
 BLOCK_ROWS = 16  # the first missing block row may begin in the middle of a line
-MOST_GREY = 0.1  # of the line above it: else the picture is grey by itself
+MOST_GREY = 0.1  # of the line above it: otherwise the picture itself is grey
 
 
 def check_lower_part(image: Any) -> None:

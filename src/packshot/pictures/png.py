@@ -1,4 +1,4 @@
-"""A PNG without what no decoder needs: texts that unpack to gigabytes, animation, colour notes."""
+"""Reduces a PNG to what a decoder needs: no texts that unpack to gigabytes, no animation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from packshot.pictures.limits import check_frames, damaged, too_large_inside, to
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
-#: What is decoded. Everything else only describes it, and is not given to the decoder.
+#: What is decoded. Everything else only describes it, and is not passed to the decoder.
 NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
 MOST_CHUNKS = 100_000  # libpng itself writes 8 KB in each: 2,500 of them make 20 MB
 MOST_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
@@ -22,7 +22,7 @@ XMP = b"XML:com.adobe.xmp"
 
 @dataclass(frozen=True)
 class Png:
-    """What is left for the decoder, and what the rest said."""
+    """The part for the decoder, and facts read from the rest."""
 
     data: bytes
     profile: bytes | None  # ICC: embedded, or made of gAMA, cHRM and cICP
@@ -82,7 +82,7 @@ def _header(needed: list[bytes]) -> tuple[int, ...]:
     return unpack(">IIBBBBB", needed[0][8:21])
 
 
-# ---- colour: the order in which a browser heeds these (PNG, third edition, 4.3)
+# ---- colour: in the order of precedence (PNG, third edition, 4.3)
 
 
 def _profile(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
@@ -99,7 +99,7 @@ def _profile(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
 
 
 def _unpacked(chunk: bytes) -> bytes | None:
-    """The ICC profile; None when it can't be unpacked, which browsers pass over too."""
+    """The ICC profile; None when it can't be unpacked: browsers ignore such a profile too."""
     _name, _, packed = chunk.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
@@ -112,7 +112,7 @@ def _unpacked(chunk: bytes) -> bytes | None:
 
 
 def _stated(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
-    """Of gAMA and cHRM; one alone takes the other from sRGB."""
+    """A profile from gAMA and cHRM; with only one of them, the other is sRGB's."""
     if not notes.keys() & {b"gAMA", b"cHRM"}:
         return None
     from packshot.pictures.colour import Primaries, Transfer, gamma_profile

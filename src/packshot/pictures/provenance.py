@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 
 #: The addresses of IPTC's terms (cv.iptc.org/newscodes/digitalsourcetype).
 DIGITAL_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-#: A real product in a picture completed by a generative model.
+#: A real product in a picture that a generative model completed.
 COMPLETED_BY_A_MODEL: Final = "compositeWithTrainedAlgorithmicMedia"
 #: A photo edited by algorithms that generate nothing.
 EDITED: Final = "algorithmicallyEnhanced"

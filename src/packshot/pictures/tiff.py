@@ -1,4 +1,4 @@
-"""The directories of a TIFF, read before anything is decoded: its pages, and how it is stored."""
+"""The directories of a TIFF, read before decoding: its pages, and how they are stored."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from packshot.pictures.limits import check_held, unsupported
 
 MOST_DIRECTORIES = 100
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
-MOST_VALUES = 64  # of a tag: enough for every tag that is asked for
+MOST_VALUES = 64  # of one tag: enough for every tag that is read
 #: struct letters by field type (TIFF 6.0, section 2); signed and floating types are not needed.
 TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 7: "B", 13: "I"}
 
 
 class Tag(IntEnum):
-    """The tags that are asked for, by their numbers in TIFF 6.0 and DNG 1.7."""
+    """The tags that are read, by their numbers in TIFF 6.0 and DNG 1.7."""
 
     SUBFILE_TYPE = 254
     WIDTH = 256
@@ -75,7 +75,7 @@ def _values(data: bytes, order: str, at: int, letter: str, count: int) -> Sequen
 
 
 def check_pages(directories: list[Directory]) -> int:
-    """The index of the only full page: previews and masks are passed by. Raises PictureError."""
+    """The index of the only full page; previews and masks are skipped. Raises PictureError."""
     full = [
         index
         for index, directory in enumerate(directories)

@@ -1,4 +1,4 @@
-"""libvips, locked down to the decoders that are wanted, with its errors as ours."""
+"""libvips, restricted to the decoders that Packshot uses, with its errors as ours."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif")  # of Heif AVIF alone: its whe
 
 @cache
 def vips() -> Any:
-    """pyvips, imported and locked down on first use: processes that never decode never load it."""
+    """pyvips, imported and restricted on first use: processes that never decode never load it."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
-    # Its warnings ("error in tile 0 x 392") say of a damaged picture what the refusal says better.
+    # Its warnings about damaged pictures ("error in tile 0 x 392") add nothing to our error.
     logging.getLogger("pyvips").setLevel(logging.ERROR)
     import pyvips
 
@@ -33,7 +33,7 @@ def vips() -> Any:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """libvips' errors as ours. Running out of memory is no fault of the picture's: MemoryError."""
+    """libvips' errors as ours. Running out of memory is not the picture's fault: MemoryError."""
     library = vips()
     try:
         yield
