@@ -1,4 +1,4 @@
-"""Alternative texts of pictures: what a reviewer wrote, else what is known without inventing."""
+"""Alternative texts of pictures: a reviewer's own, or one made of known facts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packshot.errors import NotFound
 LONGEST: Final = 125
 #: Colours named at most; an analysis may list every shade.
 COLOURS: Final = 3
-#: What a model answers where it can't tell.
+#: A model's answers where it can't tell.
 NOTHING_SEEN: Final = frozenset({NOT_ANALYSED, "unknown", "none", "n/a", "unclear", "not visible"})
 Analyses = Mapping[tuple[int, int], Mapping[str, Any] | None]
 
@@ -25,10 +25,10 @@ Analyses = Mapping[tuple[int, int], Mapping[str, Any] | None]
 def alt_text(
     product: Product, image: ProductImage, analysis: Mapping[str, Any] | None = None
 ) -> str:
-    """The text for those who don't see the picture, at most 125 characters, never empty.
+    """The text for people who can't see the picture, at most 125 characters, never empty.
 
-    Without a reviewer's own text: the seller's name and what Gemini read off the photo, else
-    category and SKU; then the view.
+    Without a reviewer's own text: the seller's name and what Gemini saw in the photo, else category
+    and SKU; then the view.
     """
     if image.alt_text:
         return image.alt_text
@@ -91,7 +91,7 @@ def _cut(text: str, room: int) -> str:
 
 
 def analyses_of(session: Session, products: Sequence[int]) -> Analyses:
-    """What was read off the photos of the products' current rounds, by product and round."""
+    """The analyses of the products' current rounds, by product and round."""
     rows = session.execute(
         select(Round.product_id, Round.number, Round.analysis)
         .join(Product, Product.id == Round.product_id)
@@ -111,7 +111,7 @@ def find_image(session: Session, image_id: int) -> ProductImage:
 def write_alt_text(
     session: Session, product: Product, image: ProductImage, who: str, text: str | None
 ) -> None:
-    """Keep a reviewer's text, with a line of the audit; None goes back to what is known."""
+    """Save a reviewer's text, with an entry in the audit; None removes it."""
     if image.alt_text == text:
         return
     changes = {f"alt_text of picture {image.id}": [image.alt_text, text]}

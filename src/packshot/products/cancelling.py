@@ -1,4 +1,4 @@
-"""Cancelling: a waiting product is made no further until somebody asks again."""
+"""Cancels a waiting product: no more pictures of it are made until someone requests them again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CANCELLED: Final = "cancelled"
 def cancel_product(session: Session, product: Product, who: str, outbox: Outbox) -> None:
     """The product fails with the code `cancelled`, so that it can be tried again or deleted.
 
-    A worker that has it loses its claim: what it saved stays, and it saves nothing more. A paid
-    call under way is paid for. Raises Conflict unless the product is pending.
+    A worker that has it loses its claim: what it saved stays, and it saves nothing more. A call in
+    flight is still paid for. Raises Conflict unless the product is pending.
     """
     if product.status != PENDING:
         raise Conflict(

@@ -1,4 +1,4 @@
-"""All that the API and the desk do with products, each call one transaction."""
+"""Everything the API and the desk do with products; each call is one transaction."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Catalog:
             return create_batch(session, products, self.wanted, idempotency, skip_duplicates=skip)
 
     def answered(self, idempotency: Idempotency) -> bool:
-        """Was a request with this key answered before, so that it creates nothing now?"""
+        """Whether a request with this key was answered before, so that this one creates nothing."""
         with self.database.read() as session:
             return was_answered(session, idempotency)
 
@@ -171,12 +171,12 @@ class Catalog:
         ]
 
     def last_decisions(self, who: str, limit: int) -> list[tuple[ProductView, LastDecisionOut]]:
-        """The last decisions of `who` that can be undone, newest first, each with its product."""
+        """The latest decisions of `who` that can be undone, newest first, each with its product."""
         with self.database.read() as session:
             return last_decisions(session, who, limit)
 
     def corrections(self, product_id: int) -> list[CorrectionOut]:
-        """Every correction of what the seller said, newest first."""
+        """Every correction of the seller's data, newest first."""
         mine = select(Correction).where(Correction.product_id == product_id)
         with self.database.read() as session:
             found = session.scalars(mine.order_by(Correction.id.desc())).all()
@@ -193,7 +193,7 @@ class Catalog:
     def facets(self, chosen: Filter = Filter()) -> Facets:
         """The counts a list shows on its filters.
 
-        From now, or cached for some seconds where counting takes long, as in `stats`.
+        Counted now, or cached for some seconds where counting is slow, as in `stats`.
         """
         return self._counts.answer(chosen, lambda: self._count_facets(chosen))
 
@@ -272,7 +272,7 @@ class Catalog:
         if_version: int | None = None,
         only_submits: bool = False,
     ) -> ProductView:
-        """Correct what the seller said of a product.
+        """Correct the seller's data of a product.
 
         Raises NotFound, Conflict; NotAllowed where `who`, who `only_submits`, did not create it.
         """
@@ -332,7 +332,7 @@ class Catalog:
 
 
 def _view_now(session: Session, product: Product) -> ProductView:
-    """The product as the database has it after the changes of this transaction."""
+    """The product with the changes of this transaction."""
     session.flush()
     session.refresh(product)
     return view_of(session, product)

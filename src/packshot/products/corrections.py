@@ -1,4 +1,4 @@
-"""Corrections of what the seller said of a product; of the raw image, where it failed."""
+"""Corrects the seller's data of a product, and the raw image of a failed one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packshot.products.terms import write_terms
 
 
 def correct_product(session: Session, product: Product, who: str, given: Mapping[str, Any]) -> None:
-    """Write what differs, with a line of the audit.
+    """Save what differs, with an entry in the audit.
 
     Raises Conflict: `price_above_mrp`, and `raw_image_fixed` for a product that has pictures or
     has not failed.
@@ -72,7 +72,7 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
 
 
 def _plain(name: str, value: Any) -> Any:
-    """As the audit shows it to everybody: without the query of an address, a signature maybe."""
+    """A value as the audit shows it: an address without its query, which may be signed."""
     if name == "raw_image":
         return redacted(value)
     return str(value) if isinstance(value, Decimal) else value

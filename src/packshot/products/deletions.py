@@ -31,14 +31,14 @@ FIRST_PAUSE: Final = 30
 #: Removals in all, the last one more than an hour after the first. By then any worker that had the
 #: product has ended, or abandoned it (`work.hanging.LONGEST_PRODUCT_SECONDS`).
 REMOVALS: Final = 8
-#: Deletions read at once.
+#: Deletions read in one query.
 PAGE: Final = 200
 #: Up to this many uploads, the database searches for each name; for more, it returns all addresses
 #: that contain a name of this form.
 FEW: Final = 8
 ANY_NAME: Final = "%________-____-____-____-____________%"
-#: The beginnings of an encoded character of such a name: a digit, a letter from a to f, a hyphen,
-#: or a percent sign that was encoded itself.
+#: Beginnings of an encoded character of such a name: of a digit, a letter from a to f, a hyphen, or
+#: an encoded percent sign.
 ENCODED: Final = ("%3", "%6", "%2d", "%2D", "%4", "%25")
 
 
@@ -46,8 +46,8 @@ class Deletions:
     """Deletes the rows first, in one transaction that also records which objects to remove.
 
     From then on a worker that still works on the product saves nothing, and removes what it stored
-    when it notices (`leave_nothing`). A killed worker does not: so `sweep` removes the objects
-    again until nothing can store one any more.
+    when it notices (`leave_nothing`). A killed worker can't, so `sweep` removes the objects again
+    until no worker can store one any more.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -150,7 +150,7 @@ def needed_uploads(session: Session, names: Collection[str]) -> set[str]:
     """Which of these uploads a product still needs.
 
     It needs the upload that its address names in any spelling (see `names_in`) until its raw photo
-    was removed, and again while it waits for work.
+    is removed, and again while it waits for work.
     """
     if not names:
         return set()

@@ -1,4 +1,4 @@
-"""Doubt: a product has it while a picture of its current round has a warning."""
+"""Doubt: a product is doubtful while a picture of its current round has a warning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def has_doubt() -> ColumnElement[bool]:
 def count_doubtful() -> Subquery:
     """The products that have doubtful pictures (`product_id`), and how many (`pictures`).
 
-    Read once for all products: asked of each product, it costs five times as much.
+    Read once for all products: a query for each would cost five times as much.
     """
     pictures = func.count().label("pictures")
     rows = select(ProductImage.product_id, pictures).join(Product, _doubtful())

@@ -1,4 +1,4 @@
-"""Figures for people and Prometheus, read from the database: every process gives the same."""
+"""Figures for people and Prometheus, read from the database, so every process gives the same."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Counts:
-    """What people are shown: current counts, money in US dollars, times in seconds.
+    """Figures for people: current counts, money in US dollars, times in seconds.
 
     A redone product counts again in `products_paid_for`. `spent` includes the calls in flight, at
     their expected cost.
@@ -79,7 +79,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Figures(Counts):
-    """What operators watch besides.
+    """Further figures, for operators.
 
     `first_pass` is the share of reviewed products that were approved in the first round that came
     before a reviewer, None before there is one. `paid` is `spent` without the calls in flight:
@@ -168,7 +168,7 @@ def read_pace(session: Session) -> float | None:
 
 
 def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
-    """From the rows, which are the truth with either queue."""
+    """Counted from the rows, which are right with either queue."""
     free = lease_is_free(lease_seconds)
     waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     oldest = func.min(Product.queued_at).filter(free)
@@ -179,9 +179,9 @@ def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
 
 
 def _first_pass(session: Session) -> float | None:
-    """Products that were sent to another round did not pass at first, whatever happened since.
+    """A product that got another round did not pass the first time, whatever happened since.
 
-    A round that failed never came before a reviewer.
+    A round that failed was never reviewed.
     """
     earlier = and_(
         Round.product_id == Product.id, Round.number < Product.round, Round.ready_at.is_not(None)

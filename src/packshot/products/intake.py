@@ -50,7 +50,7 @@ class NewProduct:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The client's Idempotency-Key, whose it is, and a digest of the body it came with."""
+    """The client's Idempotency-Key, its owner, and a digest of the body it came with."""
 
     who: str
     key: str
@@ -174,7 +174,7 @@ def _insert_new(
 def _insert_rows(
     session: Session, rows: list[dict[str, Any]], of_batch: dict[str, Any]
 ) -> Sequence[int]:
-    """The new ids, in the order of the rows: both databases number rows as they come."""
+    """The new ids, in the order of the rows: both databases number rows in that order."""
     if session.get_bind().dialect.name == "sqlite":
         # With sort_by_parameter_order SQLAlchemy would send a thousand statements.
         numbered = insert(PRODUCTS).returning(PRODUCTS.c.id)
@@ -186,7 +186,7 @@ def _insert_rows(
 
 
 def _replay(session: Session, idempotency: Idempotency | None) -> Created | None:
-    """The earlier answer to this key; else take the key, so that a second request waits."""
+    """The earlier answer to this key; without one, reserve it, so that a second request waits."""
     if idempotency is None:
         return None
     known = session.get(IdempotencyKey, (idempotency.who, idempotency.key))

@@ -1,4 +1,4 @@
-"""What one reviewer decided last and may still take back, read from the audit's rows."""
+"""A reviewer's latest decisions that can still be undone, read from the audit."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from packshot.database.models import (
 )
 from packshot.products.views import DecidedOut, LastDecisionOut, ProductView, views_of
 
-#: Pictures whose decisions are looked at for each product that is wanted.
+#: Decisions that are read for each product asked for.
 PICTURES_EACH = 10
 
 
 def last_decisions(
     session: Session, who: str, limit: int
 ) -> list[tuple[ProductView, LastDecisionOut]]:
-    """The products that `who` decided on last, newest first, and what each picture was before.
+    """The products that `who` decided on last, newest first, with their earlier statuses.
 
-    Only decisions that still stand: on pictures of the current round, and without a later one.
+    Only decisions still in force: on pictures of the current round, and without a later decision.
     """
     strokes = [
         list(rows)

@@ -44,7 +44,7 @@ BATCHES = 20
 
 @dataclass(frozen=True)
 class Filter:
-    """Which products are asked for; None does not filter.
+    """Which products to list; None does not filter.
 
     `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
     begins with it. `enhancer` made the current round; `doubt`: whether a picture of it has a
@@ -149,8 +149,7 @@ def list_products(
 ) -> tuple[Sequence[Product], str | None]:
     """A page of products, by key and not by offset, and the cursor of the next page.
 
-    Newest first, unless another order is asked for; results of a search in the order of the terms
-    found.
+    Newest first by default; results of a search in the order of the terms found.
     """
     if chosen.q is not None:
         return _search(session, chosen, chosen.q, limit, cursor)
@@ -167,7 +166,7 @@ def list_products(
 def _in_order(
     session: Session, chosen: Filter, order: Order, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
-    """Most doubtful pictures first, or by SKU with those without one last; then oldest first."""
+    """Most doubtful pictures first, or by SKU (products without one last); then oldest first."""
     doubt, doubtful = order == "doubt", count_doubtful()
     key: ColumnElement[Any] = func.coalesce(Product.sku, LAST)
     if doubt:
@@ -216,7 +215,7 @@ def _search(
 
 
 def _stands_rejected() -> ColumnElement[bool]:
-    """The decision rejects a picture of the current round, and no later one changes that.
+    """The decision rejects a picture of the current round, and no later decision changes that.
 
     Repeating a rejection without a reason keeps the reason.
     """

@@ -17,7 +17,7 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 #: The form of a name given by `POST /api/uploads`; anything else below uploads/ is not ours.
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-#: An address that is encoded more often than this can't be read by anything.
+#: Nothing can read an address that is encoded more often than this.
 DECODINGS: Final = 4
 
 

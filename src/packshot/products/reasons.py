@@ -1,4 +1,4 @@
-"""Why a picture is rejected: the reasons a reviewer may give, and the one that Packshot gives."""
+"""Why a picture is rejected: the reasons a reviewer can give, and the one that Packshot gives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
-#: How each reason is written, in the order of its number at the desk.
+#: The words for each reason, in the order of their numbers at the desk.
 REASON_WORDS: Final[dict[Reason, str]] = {
     "wrong_product": "Wrong product",
     "colour": "Colour",
@@ -15,5 +15,5 @@ REASON_WORDS: Final[dict[Reason, str]] = {
     "background": "Background",
     "other": "Other",
 }
-#: A redo closed the picture's round before anybody decided on it.
+#: A redo closed the picture's round before anyone decided on it.
 SUPERSEDED: Final = "superseded"

@@ -1,4 +1,4 @@
-"""After a restored backup: moves ids ahead of all that were given since the backup was made."""
+"""Prepares a restored backup: moves ids ahead of all that were given after the backup was made."""
 
 from __future__ import annotations
 

@@ -22,14 +22,13 @@ Row = TypeVar("Row")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
-#: Does not reload the rows in memory.
+#: Without reloading the rows in memory.
 AS_FOUND: Final = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was, or would be, removed: products whose raw photos went, rejected pictures and their
-    bytes."""
+    """What was, or would be, removed: products' raw photos, rejected pictures and their bytes."""
 
     raw_photos: int
     rejected: int
@@ -37,12 +36,12 @@ class Pruned:
 
 
 class Retention:
-    """`raw_days` after its review a product's upload and normalised copy may go, `rejected_days`
-    after its rejection a picture; None: never.
+    """A product's upload and normalised copy are removed `raw_days` after its review, a picture
+    `rejected_days` after its rejection; None: never.
 
-    A row is marked first and its objects are removed after the commit, so a reviewer never
-    approves what is being removed. That they are gone is recorded last, so the next run
-    removes what a crash left behind.
+    A row is marked first and its objects are removed after the commit, so a reviewer never approves
+    what is being removed. The removal is recorded last, so the next run removes what a crash left
+    behind.
     """
 
     def __init__(
@@ -135,7 +134,7 @@ class Retention:
         return images
 
     def _finish_last_run(self) -> None:
-        """Remove what was marked but not recorded as deleted: a run that died may have left it."""
+        """Remove what an interrupted run marked but did not record as deleted."""
         while products := self._page(select(Product).where(_is_marked()).order_by(Product.id)):
             self._remove_raw(products)
         rejected = (
@@ -209,7 +208,7 @@ class Retention:
 
 
 def _is_marked() -> ColumnElement[bool]:
-    """Is its raw photo marked for removal? Not while the product waits, or may be queued again."""
+    """Whether its raw photo is marked for removal: not while it waits or can be queued again."""
     return and_(
         Product.raw_removed_at.is_not(None),
         Product.raw_deleted_at.is_(None),

@@ -87,7 +87,7 @@ def check_is_own(product: Product, who: str, only_submits: bool) -> None:
 
 
 def check_may_redo(session: Session, product: Product, who: str) -> None:
-    """Refuse a key that only submits, except for what it submitted and nobody has decided on.
+    """Refuse a key that only submits, except for its own products that nobody has decided on.
 
     A redo spends money and undoes decisions. Raises NotAllowed.
     """
@@ -155,7 +155,7 @@ def _settle(session: Session, product: Product, outbox: Outbox) -> None:
 
 
 def _approved_pictures(session: Session, product: Product) -> list[dict[str, object]]:
-    """What a webhook says of the approved pictures of the current round."""
+    """The approved pictures of the current round, as a webhook lists them."""
     analysis = analyses_of(session, [product.id]).get((product.id, product.round))
     return [
         {

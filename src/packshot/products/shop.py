@@ -1,6 +1,6 @@
 """Detects another shop that uses the same queue or storage by mistake.
 
-Each database has a random id. Messages carry it beside the product's id, and one object of the
+Each database has a random id. Messages contain it beside the product's id, and one object of the
 storage contains it.
 """
 
@@ -30,10 +30,10 @@ MARK: Final = "packshot/shop"
 REPORT_EVERY_SECONDS: Final = 60.0
 #: Seconds after which the storage's mark is read again.
 LOOK_EVERY_SECONDS: Final = 300.0
-#: Another shop that was not seen for this long counts as gone.
+#: Seconds after which another shop that was not seen again counts as gone.
 GONE_AFTER: Final = timedelta(hours=1)
 
-#: By part: the setting with its address.
+#: The setting with the address of each part.
 SHARED: Final = {"queue": "SQS_QUEUE_URL", "storage": "S3_BUCKET or MEDIA_DIR"}
 
 

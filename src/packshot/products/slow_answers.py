@@ -1,4 +1,4 @@
-"""Caches answers that take long, for a multiple of the time they took."""
+"""Caches slow answers for a multiple of the time they took."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SlowAnswers:
         self._cache: TLRUCache[Hashable, _Answer] = TLRUCache(kept, ttu=_until, timer=clock)
 
     def answer(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """What `ask` returns, now or from the cache. Raises what it raises."""
+        """The result of `ask`, computed now or cached. Raises what `ask` raises."""
         with self._lock:
             known = self._cache.get(key)
             if known is None:

@@ -1,4 +1,4 @@
-"""What was paid for, from the calls table, in US dollars."""
+"""Spending in US dollars, from the calls table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def spent_today(session: Session) -> Decimal:
 
 
 def products_paid_for(session: Session) -> int:
-    """Products that were paid for, a redo counted again: each round has one analysis.
+    """Products that were paid for, counting redone ones again: each round has one analysis.
 
     An index alone answers this; distinct products would take seconds at a million.
     """

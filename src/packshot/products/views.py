@@ -31,7 +31,7 @@ ImageStatus = Literal["pending", "approved", "rejected"]
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """A double keeps 12 digits; whole amounts are written as in the document: 45000."""
+    """A double has room for 12 digits; whole amounts are written as in the document: 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -65,7 +65,7 @@ class ImageOut(Out):
     round: int
     variant: int
     title: str | None
-    alt_text: str = Field(description="as a reviewer wrote it, else from what is known")
+    alt_text: str = Field(description="a reviewer's, else one made of known facts")
     prompt: str | None
     enhancer: str | None
     model: str | None
@@ -89,7 +89,7 @@ class NormalisedOut(Out):
 
 
 class SellerFields(Out):
-    """What the seller says of a product, in every answer and export; money in the currency."""
+    """The seller's data of a product, in every answer and export; money in the currency itself."""
 
     sku: str | None
     name: str | None
@@ -153,7 +153,7 @@ class DecisionOut(Out):
 
 
 class DecidedOut(Out):
-    """A picture that was decided: what it is, and what it was before."""
+    """A picture that was decided on, with its status now and before."""
 
     id: int
     status: ImageStatus
@@ -161,7 +161,7 @@ class DecidedOut(Out):
 
 
 class LastDecisionOut(Out):
-    """What one reviewer decided on one product at once."""
+    """Decisions that one reviewer made on one product together."""
 
     at: datetime
     pictures: list[DecidedOut]
@@ -177,7 +177,7 @@ class CorrectionOut(Out):
 
 
 class RoundOut(Out):
-    """One run of variants: what the reviewer asked for, and what the enhancer saw."""
+    """One run of variants: the reviewer's wishes, and the analysis."""
 
     number: int
     wanted: int
@@ -241,7 +241,7 @@ def views_of(
 
 
 def new_view(row: Mapping[str, Any]) -> ProductView:
-    """A product as it is just after its `row` was inserted, without reading it back."""
+    """A product just after its `row` was inserted, without reading it back."""
     given = {name: row[name] for name in ProductView.model_fields.keys() & row.keys()}
     return ProductView.model_validate(given | AT_FIRST)
 
@@ -278,7 +278,7 @@ def _costs(session: Session, ids: Sequence[int]) -> dict[int, Costs]:
 
 
 def _reasons(session: Session, images: Sequence[ProductImage]) -> dict[int, str]:
-    """Why the rejected ones of these pictures are rejected: the reason that was given last."""
+    """The latest reason for each of these pictures that is rejected."""
     rejected = [image.id for image in images if image.status == REJECTED]
     if not rejected:
         return {}

@@ -1,1 +1,1 @@
-"""Which product to look at next: the contract, the queue in the database, and SQS."""
+"""The queue: its contract, the implementation in the database, and SQS."""

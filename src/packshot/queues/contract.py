@@ -17,8 +17,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Depth:
-    """How full the queue is. `dead` is None where there is no dead-letter queue to look into,
-    `oldest_seconds` (the age of the oldest waiting product) where the queue can't tell."""
+    """How full the queue is. `dead` is None without a readable dead-letter queue, `oldest_seconds`
+    (the age of the oldest waiting product) where the queue does not report it."""
 
     waiting: int
     in_flight: int
@@ -29,8 +29,8 @@ class Depth:
 class Queue(Protocol):
     """Says that products wait. Every method may raise Unavailable or NotConfigured.
 
-    A message is only a hint: it may come twice, late or never. Which product is next, and whether
-    it may be worked on, the claim decides (`Claims.take`).
+    A message is only a hint: it may come twice, late or never. The claim decides which product is
+    next, and whether it may be worked on (`Claims.take`).
     """
 
     @property
@@ -39,14 +39,14 @@ class Queue(Protocol):
 
     @property
     def is_external(self) -> bool:
-        """True: products must be sent to it, and are sent again when they were lost there."""
+        """True: products must be sent to it, and are sent again when lost."""
 
     @property
     def wait_seconds(self) -> float:
         """How long one `lease` call may wait for work."""
 
     def send(self, product_ids: Sequence[int]) -> set[int]:
-        """Queue these products; return the ids the queue took. The rest is to be sent again."""
+        """Queue these products; return the ids that were accepted. The rest must be sent again."""
 
     def lease(self, limit: int) -> list[Message]:
         """Up to `limit` products that wait; waits up to `wait_seconds` for the first."""
@@ -55,7 +55,7 @@ class Queue(Protocol):
         """Hide these for `seconds` from now; 0 gives them back. Return those that are gone."""
 
     def done(self, messages: Sequence[Message]) -> None:
-        """Forget these messages. One that is gone already is fine."""
+        """Delete these messages. One that is already gone is no error."""
 
     def depth(self) -> Depth:
         """How full the queue is."""

@@ -1,4 +1,4 @@
-"""The queue in the database: a query over the products, nothing is stored besides them."""
+"""The queue in the database: a query over the products; it stores nothing of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DatabaseQueue:
         self._sent = threading.Event()
 
     def send(self, product_ids: Sequence[int]) -> set[int]:
-        self._sent.set()  # a worker in this process need not wait for its next look
+        self._sent.set()  # wakes a worker of this process at once
         return set(product_ids)
 
     def lease(self, limit: int) -> list[Message]:

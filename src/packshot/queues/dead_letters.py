@@ -18,7 +18,7 @@ REDRIVE_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class DeadLetters:
-    """The queue at `url`; both connections are those of the queue it belongs to."""
+    """The dead-letter queue at `url`; both connections are those of the queue it belongs to."""
 
     url: str
     poller: Connection[SQSClient]

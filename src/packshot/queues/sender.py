@@ -1,4 +1,4 @@
-"""Sends products that wait for work to the queue, after the request that created them."""
+"""Sends waiting products to the queue, after the request that created them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ log = logging.getLogger("packshot.sender")
 
 #: Products sent before they are marked as sent: ten requests to SQS, one transaction.
 AT_ONCE: Final = 100
-#: A process that ends sends no longer than this (seconds); a worker sends the rest again.
+#: Seconds that an ending process keeps sending; a worker sends the rest.
 LAST_SECONDS: Final = 3.0
-#: Seconds without sending after the queue refused a product; the re-sender sends it later.
+#: Seconds of pause after the queue refused a product; the re-sender sends it later.
 PAUSE_SECONDS: Final = 15.0
-#: Until a product is this old, the process that created it may still be sending it.
+#: A product younger than this may still be sent by the process that created it.
 UNSENT_SECONDS: Final = 30.0
 #: A product that was sent and is still waiting after this long may be lost: see `resend`.
 RESEND_AFTER_SECONDS: Final = 120.0
-#: After this long it counts as lost, however many messages the queue has.
+#: After this long it counts as lost, whatever number of messages the queue has.
 SURELY_LOST_SECONDS: Final = 6 * 3600.0
 RESEND_AT_MOST: Final = 1000
 
 
 class Sender:
-    """Sends after the commit, in a thread that lives as long as something waits to be sent.
+    """Sends after the commit, in a thread that ends when nothing is left to send.
 
-    No request waits for the queue, however slow or far away. What is not sent, because the queue
-    or the process went away, is found in the database by `resend`, which every worker calls.
+    No request waits for the queue, however slow or far away. `resend`, which every worker calls,
+    finds in the database what was not sent because the queue or the process went away.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Sender:
     def send(self, product_ids: Sequence[int]) -> None:
         """Send these soon, in the background. The products must be committed."""
         if not self.queue.is_external:
-            self.queue.send(product_ids)  # the rows are the queue: this only wakes our own worker
+            self.queue.send(product_ids)  # the rows are the queue: this only wakes our worker
             return
         with self._lock:
             self._waiting.extend(product_ids)
@@ -88,7 +88,7 @@ class Sender:
             thread.join(LAST_SECONDS)
 
     def close(self) -> None:
-        """At the end of the process: what is not sent in LAST_SECONDS is left to the re-sender."""
+        """At the end of the process: the re-sender sends what takes longer than LAST_SECONDS."""
         atexit.unregister(self.close)
         self.flush()
         with self._lock:
@@ -135,10 +135,10 @@ class Sender:
     def resend(self) -> int:
         """Send again what waits for work but was never sent, or whose message was lost.
 
-        At most as many count as lost as the queue has too few messages: with a long backlog most
-        messages are old, and sending them again would only make it longer. But stray and doubled
-        messages would hide lost ones for ever, so after some hours a product is sent again without
-        counting. Raises Unavailable.
+        No more count as lost than the queue's number of messages falls short: in a long backlog
+        most messages are old, and sending them again would only make it longer. Stray and duplicate
+        messages could hide lost ones for ever, so after some hours a product is sent again in any
+        case. Raises Unavailable.
         """
         if not self.queue.is_external:
             return 0

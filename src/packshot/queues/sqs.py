@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Ids are 32-bit: what is larger is no product, and PostgreSQL would refuse to compare it.
+#: Ids have 32 bits: a larger number is no product, and PostgreSQL would refuse to compare it.
 MAX_PRODUCT_ID: Final = 2**31 - 1
 
 # SQS's own limits, from https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
@@ -41,7 +41,7 @@ BATCH: Final = 10
 MAX_WAIT_SECONDS: Final = 20
 #: A message may stay invisible this long, counted from its receive.
 MAX_VISIBILITY_SECONDS: Final = 43_200
-#: What SQS says of a receipt handle that is stale: the message was received again, or deleted.
+#: Error codes for a stale receipt handle: the message was received again, or deleted.
 GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
 
 VISIBLE: Final = "ApproximateNumberOfMessages"
@@ -57,14 +57,13 @@ SET_UP: Final = "run python scripts/setup_sqs_queue.py --update"
 
 
 class SqsQueue:
-    """A Standard queue at SQS; what is received stays invisible for `lease_seconds`.
+    """A Standard queue at SQS; received messages stay invisible for `lease_seconds`.
 
     `wait_seconds` is the long poll of one `lease`. A running poll is never interrupted: an aborted
     poll may still receive a message, hidden for a whole lease. The queue's own wait attribute is
-    ignored. `answer_seconds` is how many seconds later than that an answer may come.
-
-    Messages are marked with the id that `shop` gives. What bears another mark goes back as it was,
-    and `stranger` is called with it; what bears none counts as this shop's.
+    ignored. An answer may come `answer_seconds` later than that. Messages are marked with the id
+    that `shop` returns. A message with another mark is returned unchanged, and `stranger` is called
+    with the mark; a message without one counts as this shop's.
     """
 
     name = "sqs"
@@ -88,12 +87,12 @@ class SqsQueue:
         self.wait_seconds = wait_seconds
         self._lease_seconds = lease_seconds
         resource = Resource(f"the SQS queue {url}", "SQS_QUEUE_URL")
-        # A poll is not repeated by boto3: it may have received what the second one would miss.
+        # boto3 must not repeat a poll: the first may have received messages that the second misses.
         poller = partial(
             sqs_client, region, endpoint_url, read_timeout=wait_seconds + answer_seconds, attempts=1
         )
         others = partial(sqs_client, region, endpoint_url, pool=threads)
-        # Somebody's request waits for it, and what is not sent now is sent later.
+        # A request may be waiting for it, and what is not sent now is sent later.
         sender = partial(
             sqs_client, region, endpoint_url, read_timeout=3.0, attempts=2, pool=threads
         )
@@ -149,10 +148,10 @@ class SqsQueue:
         ]
 
     def _without_strangers(self, letters: Sequence[MessageTypeDef]) -> list[MessageTypeDef]:
-        """Those that do not bear another shop's mark; the others go back.
+        """The letters without another shop's mark; the others are returned to the queue.
 
-        They come back later each time, so that the two shops don't exchange them in a loop, which
-        costs requests, and after 100 of them makes dead letters.
+        Each time they are hidden for longer, so that the two shops don't exchange them in a loop:
+        that costs requests, and after 100 receives they become dead letters.
         """
         ours = []
         for raw in letters:
@@ -179,10 +178,10 @@ class SqsQueue:
         return product_id
 
     def _bury(self, raw: MessageTypeDef) -> None:
-        """Move a malformed message to the dead-letter queue, so that it doesn't go in circles.
+        """Move a malformed message to the dead-letter queue; otherwise it returns for ever.
 
-        Without such a queue it is never thrown away: it is hidden for as long as SQS allows,
-        and comes back (and is logged) twice a day until the queue's retention ends.
+        Without such a queue it is not deleted: it is hidden for as long as SQS allows, and is
+        received (and logged) twice a day until the queue's retention ends.
         """
         log.error("malformed message %s: %.200r", raw["MessageId"], raw.get("Body"))
         dead = self.dead_letter_url()
@@ -226,7 +225,7 @@ class SqsQueue:
                 log.warning("%d messages were not deleted and will come again", len(left))
 
     def _delete_batch(self, url: str, handles: Sequence[str]) -> list[str]:
-        """Return the handles to try again. One that is gone needs no deleting."""
+        """Return the handles to try again. A message that is gone counts as deleted."""
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(handles)
         ]
@@ -279,7 +278,7 @@ class SqsQueue:
     def redrive(self, limit: int) -> int:
         """Send up to `limit` dead letters to the queue again; return how many were sent.
 
-        Malformed ones, and another shop's, stay where they are. Raises NotConfigured without a
+        Malformed ones and another shop's stay where they are. Raises NotConfigured without a
         dead-letter queue.
         """
         dead = self.dead_letter_url()
@@ -299,7 +298,8 @@ class SqsQueue:
         return None if strange else parse_body(letter.get("Body", ""))
 
     def _revive(self, dead: str, letters: dict[str, int]) -> int:
-        """Send, then delete what was taken: a crash in between doubles a message, loses none."""
+        """Send, then delete what was accepted: a crash in between duplicates a message, loses
+        none."""
         accepted = self.send(list(letters.values())) if letters else set()
         taken = [handle for handle, product_id in letters.items() if product_id in accepted]
         self._delete(dead, taken)
@@ -319,7 +319,7 @@ def parse_body(body: str) -> int | None:
 
 
 def mark_in(body: str) -> str | None:
-    """Whose message this is: the `shop` beside its `product_id`; None when it does not say."""
+    """The id of the sender's shop, the `shop` beside the `product_id`; None without one."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
@@ -367,8 +367,8 @@ def sqs_client(
     config = Config(
         connect_timeout=3,
         read_timeout=read_timeout,
-        # "standard", not "adaptive": that one sleeps inside a call, and a late heartbeat is worse
-        # than a throttled one. The worker's own pauses slow it down.
+        # "standard", not "adaptive", which sleeps inside a call: a late heartbeat is worse than a
+        # throttled one. The worker's own pauses slow it down.
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=pool,
     )

@@ -1,4 +1,4 @@
-"""What a store of objects offers, and which keys there can be."""
+"""The contract of a store of objects, and the keys that it accepts."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ class Storage(Protocol):
         """`local` or `s3`."""
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object whole or not at all, over the one that was there."""
+        """Store an object completely or not at all; replaces an existing one."""
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
-        """Store an object where none is yet, whole or not at all; False when there is one."""
+        """Store an object completely or not at all, unless there is one; then return False."""
 
     def get(self, key: str) -> bytes:
         """An object's content, see `open`."""
 
     def exists(self, key: str) -> bool:
-        """Is there such an object?"""
+        """Whether the object exists."""
 
     def open(self, key: str) -> Chunks:
         """An object to stream, with its size; NotFound when there is none.
@@ -69,7 +69,7 @@ class Storage(Protocol):
         """
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove these objects. One that isn't there is fine."""
+        """Remove these objects. A missing one is no error."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, in order."""
@@ -78,16 +78,16 @@ class Storage(Protocol):
         """The `image_url` of an object."""
 
     def own_key(self, raw_image: str) -> str | None:
-        """The key of our own object that this raw image URL names; None when it isn't ours."""
+        """The key of our object that a raw image URL names; None for any other URL."""
 
     def health(self) -> str | None:
-        """What keeps the storage from working, naming what to change; None when nothing does.
+        """Why the storage does not work, naming what to change; None when it works.
 
-        It stores and deletes an object, as work does, at times.
+        From time to time it stores and deletes an object.
         """
 
     def notes(self) -> Sequence[str]:
-        """What works, yet in another way than one may rely on, one sentence each."""
+        """What works, but not as one would expect; one sentence each."""
 
 
 def checked(key: str) -> str:

@@ -1,7 +1,7 @@
-"""Are these the bytes that were stored? Compared before anything relies on them.
+"""Checks that an object's bytes are those that were stored, before anything relies on them.
 
-A digest that is in the database is compared by `check_digest`. An object without a row is stored
-sealed: behind the digest of its key and its bytes, so that another object's bytes don't pass.
+`check_digest` compares with a digest from the database. An object without a row is sealed: a digest
+of its key and its bytes is stored in front of it, so that another object's bytes are not accepted.
 Neither needs a feature of the store, so both work for a folder and for every bucket.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 from packshot.errors import PartlyUnavailable
 
-#: Between two checks of such an object: a person has to restore or delete it.
+#: Seconds between two checks of such an object: a person has to restore or delete it.
 OTHER_BYTES_SECONDS: Final = 60.0
 SEAL_BYTES: Final = hashlib.sha256().digest_size
 
@@ -47,7 +47,7 @@ def _seal_of(key: str, data: bytes) -> bytes:
 
 
 def other_bytes(key: str) -> PartlyUnavailable:
-    """Only the product of this object waits: all other objects may be as they were stored."""
+    """Only the product of this object waits: all other objects may be intact."""
     return PartlyUnavailable(
         f"the storage gives other bytes under {key} than were stored there: restore this object"
         " from a backup, or delete it, and it is made again",

@@ -17,12 +17,12 @@ from packshot.storage.contract import Chunks, checked, key_below
 
 #: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
-#: What a file system without hard links says (FAT, some network and container ones).
+#: Errors of file systems without hard links (FAT, some network and container ones).
 NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 class LocalStorage:
-    """A folder. A file gets its name only when it is complete and on the disk."""
+    """A folder. A file gets its name only after it is complete and on the disk."""
 
     name = "local"
 
@@ -33,7 +33,7 @@ class LocalStorage:
         self._has_links = True
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """The content type isn't kept: `/media` tells it from the bytes."""
+        """The content type isn't stored: `/media` recognises it from the bytes."""
         target = self._path(key)
         with self._troubles():
             _make_folder(target.parent)
@@ -57,7 +57,7 @@ class LocalStorage:
                 _sync_folder(target.parent)
 
     def _name_new(self, temporary: Path, target: Path) -> bool:
-        """Give a file its name unless the name is taken, in one step of the file system."""
+        """Rename a file unless the name is taken, in one atomic step."""
         try:
             target.hardlink_to(temporary)
         except FileExistsError:
@@ -146,7 +146,7 @@ class LocalStorage:
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """A problem is this one object's own when the folder works."""
+        """A problem concerns only this object when the folder works."""
         try:
             with self._troubles(key):
                 yield
@@ -164,7 +164,7 @@ class LocalStorage:
 
     @contextmanager
     def _troubles(self, key: str | None = None) -> Iterator[None]:
-        """The system's errors as ours; with a `key`, a missing file is NotFound."""
+        """Turns the system's errors into ours; with a `key`, a missing file is NotFound."""
         try:
             yield
         except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 DELETE_BATCH: Final = 1000
 #: An object never changes under its key.
 KEPT: Final = "max-age=31536000, immutable"
-#: What shops show under PUBLIC_MEDIA_URL; the rest is for reviewers.
+#: What shops show through PUBLIC_MEDIA_URL; the rest is for reviewers.
 SHOWN: Final = "enhanced/"
-#: Between two writes of `health` while the last one worked (seconds).
+#: Seconds between two test writes of `health` while the last one worked.
 WRITE_EVERY_SECONDS: Final = 300.0
 PRECONDITION_FAILED: Final = 412
 
@@ -115,8 +115,8 @@ class S3Storage:
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
         """By a conditional write (AmazonS3/latest/userguide/conditional-writes.html).
 
-        Where a store does not keep the condition, by a look before: a worker that lost its claim
-        does not come so far, unless it froze between the two.
+        For a store that ignores the condition, look first: a worker that lost its claim does not
+        get this far, unless it froze between the two.
         """
         checked(key)
         if not self._is_known:
@@ -143,7 +143,7 @@ class S3Storage:
     def _put(
         self, s3: S3Client, key: str, data: bytes, content_type: str, **condition: str
     ) -> None:
-        """S3 refuses bytes that changed on their way."""
+        """S3 refuses bytes that changed in transit."""
         self._sums.ask(
             lambda sum_of: s3.put_object(
                 Bucket=self._bucket,
@@ -157,7 +157,7 @@ class S3Storage:
         )
 
     def _cache_control(self, key: str) -> str:
-        """A CDN may keep what is shown there; of the rest only the reviewer's own browser."""
+        """A CDN may cache what shops show; only a reviewer's own browser may cache the rest."""
         shared = self._public and key.startswith(SHOWN)
         return f"{'public' if shared else 'private'}, {KEPT}"
 
@@ -199,7 +199,7 @@ class S3Storage:
         for key in keys:
             try:
                 s3.delete_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:  # some say so of one that isn't there
+            except ClientError as error:  # some stores answer this for a missing one
                 if code_of(error) not in {"404", "NoSuchKey"}:
                     raise
 
@@ -209,7 +209,7 @@ class S3Storage:
         while page.get("IsTruncated"):
             page = self._page(prefix, last, page.get("NextContinuationToken"))
             keys = [each["Key"] for each in page.get("Contents", [])]
-            if keys and keys[0] <= last:  # it knows no version 2, and began again
+            if keys and keys[0] <= last:  # it does not know version 2: begin again
                 if self._lists.way is _list_v1:
                     return
                 self._lists.give_up()
@@ -219,7 +219,7 @@ class S3Storage:
             last = keys[-1] if keys else last
 
     def _page(self, prefix: str, last: str, token: str | None) -> dict[str, Any]:
-        """The keys after `last`, or those to which the token of the page before leads."""
+        """The keys after `last`, or those that the previous page's token leads to."""
         with self._s3.asking("s3:ListBucket") as s3:
             return self._lists.ask(lambda ask: ask(s3, self._bucket, prefix, last, token))
 
@@ -266,7 +266,7 @@ class S3Storage:
             except ClientError as error:  # a HEAD can't say why: a GET does
                 self._lists.ask(lambda ask: ask(s3, self._bucket, "", "", None))
                 if is_refusal(error):
-                    return {}  # it knows no HEAD of a bucket, and works
+                    return {}  # it does not support HEAD for a bucket, but works
                 raise
 
     def notes(self) -> Sequence[str]:
@@ -274,20 +274,20 @@ class S3Storage:
         return [f"the store at {self._endpoint}: {each.note}" for each in ways if each.note]
 
     def _try_write(self) -> None:
-        """Once per process, before the first write that relies on it."""
+        """Once per process, before the first write that relies on the result."""
         with self._writing:
             if not self._is_known:
                 self._write_and_delete()
 
     def _write_and_delete(self) -> None:
-        """What work needs, with an object of this process; on the way the store is learned."""
+        """Write and delete an object, as the worker would; this finds the dialect of the store."""
         key = f"uploads/check-{self._check_id}-{os.getpid()}"
         with self._s3.asking("s3:PutObject") as s3:
             self._put(s3, key, b"packshot", "text/plain")
             if not self._is_known and self._conditions.ask(
                 lambda condition: condition and self._put_if_new(s3, key, b"packshot", "text/plain")
             ):
-                self._conditions.give_up()  # it took the condition, and overwrote
+                self._conditions.give_up()  # it accepted the condition, but overwrote
         self._is_known = True
         self._delete_batch([key])
         self._wrote_at = time.monotonic()

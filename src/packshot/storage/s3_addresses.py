@@ -54,9 +54,9 @@ def s3_address(bucket: str, key: str) -> tuple[str, str] | None:
 def check_object_key(key: str) -> None:
     """Raise FetchError for a key that no photo can have; the message does not echo it.
 
-    S3 itself takes `..` as a name like any other. Stores that speak S3 and keep files read it as a
-    folder's parent, which may be another bucket, some of them after decoding it once more. Empty
-    names (`a//b`) are usual on S3, and stay inside the bucket wherever they are dropped.
+    To S3 itself `..` is a name like any other. S3-compatible stores that keep files read it as the
+    parent folder, which may be another bucket, some after decoding it once more. Empty names
+    (`a//b`) are common on S3, and stay inside the bucket even where they are dropped.
     """
     if len(key.encode(errors="replace")) > MAX_KEY_BYTES:
         _refuse(f"has a key longer than the {MAX_KEY_BYTES:,} bytes that S3 allows")
@@ -67,7 +67,7 @@ def check_object_key(key: str) -> None:
 
 
 def _has_dots(key: str) -> bool:
-    """Is a name `.` or `..`, however often it is encoded, and whatever separates the names?"""
+    """Whether a name is `.` or `..`, however often it is encoded, and with any separator."""
     while True:
         names = re.split(r"[/\\]", key)
         if any(name.partition(";")[0].strip() in {".", ".."} for name in names):

@@ -1,8 +1,8 @@
-"""What a store that speaks S3 takes of the protocol: found out by its answers, and remembered.
+"""Finds which parts of the S3 protocol a compatible store supports, by its answers.
 
-Amazon's own is asked in the first way only. Others refuse newer headers and operations, with
-answers of many kinds; a way that such a store takes right after it refused the one before is used
-from then on in this process.
+Amazon's own S3 is always asked in the first way. Others refuse newer headers and operations, with
+errors of many kinds; when such a store accepts the next way right after it refused one, the next
+way is used from then on in this process.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 R = TypeVar("R")
 
-#: How a store says no to what it does not know.
+#: How a store refuses what it does not know.
 REFUSED: Final = frozenset({400, 405, 411, 415, 417, 501})
-#: Amazon has another meaning for these: the request as such was understood.
+#: Errors that have another meaning: the request itself was understood.
 OTHER_REASONS: Final = (ABSENT | CLOCK | ELSEWHERE | EXPIRED | REFUSED_KEYS | SLOW_DOWN) - {
     "SignatureDoesNotMatch"
 } | {
@@ -46,7 +46,7 @@ OTHER_REASONS: Final = (ABSENT | CLOCK | ELSEWHERE | EXPIRED | REFUSED_KEYS | SL
 
 
 class Ways(Generic[W]):
-    """The ways to ask for one thing, the best first; each with what follows from it, in words."""
+    """Ways to make the same request, the best first; each with a note about its consequences."""
 
     def __init__(self, *ways: tuple[W, str | None], may_change: bool) -> None:
         self._ways = ways if may_change else ways[:1]
@@ -61,7 +61,7 @@ class Ways(Generic[W]):
         return self._ways[self._taken][1]
 
     def ask(self, request: Callable[[W], R]) -> R:
-        """The answer in the first way that the store takes; if it takes none, its first refusal."""
+        """The answer to the first way that the store accepts, or the refusal of the first way."""
         from botocore.exceptions import ClientError
 
         refusal: ClientError | None = None
@@ -79,13 +79,13 @@ class Ways(Generic[W]):
         raise refusal
 
     def give_up(self) -> None:
-        """The store took this way, but did not do what it asks for: use the next one."""
+        """The store accepted this way, but did not do what was asked: use the next one."""
         self._taken = min(self._taken + 1, len(self._ways) - 1)
 
 
 def is_refusal(error: ClientError) -> bool:
-    """May another way to ask the same be taken? A wrong signature is what a store says, too, that
-    drops or changes a header it does not know."""
+    """Whether another way may be accepted. A store that drops or changes an unknown header also
+    reports a wrong signature."""
     code = code_of(error)
     if code in OTHER_REASONS or code.casefold().startswith("kms"):
         return False

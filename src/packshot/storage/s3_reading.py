@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
-#: No object has this key: it is asked for to find out whether the bucket works.
+#: No object has this key: reading it shows whether the bucket works.
 UNUSED_KEY: Final = "uploads/none"
-#: The right to read, as an error names it.
+#: The permission to read, as errors name it.
 READ: Final = "s3:GetObject (or s3:ListBucket, without which a missing object looks forbidden)"
 ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
-#: What may be different in a minute, though the bucket works: credentials may have been renewed
+#: Codes that may be temporary even though the bucket works: credentials may have been renewed
 #: between the two requests.
 PASSING_STATUS: Final = frozenset({307, 408, 429, 500, 502, 503, 504})
 PASSING_CODES: Final = EXPIRED | REFUSED_KEYS | CLOCK | {"RequestTimeout"}
@@ -44,8 +44,8 @@ class S3Reader:
     """Reads one bucket. Where an object can't be read, the answer for a key that no object has
     shows whether the bucket works.
 
-    `is_ours`: S3_BUCKET, which has to answer that there is no such key. A seller's bucket may
-    deny that, and what it denies fails the product that asks for it.
+    `is_ours`: S3_BUCKET, which has to answer that there is no such key. A seller's bucket may deny
+    that; what it denies fails the product that needs it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class S3Reader:
         self._connection = connection
         self._bucket = bucket
         self._is_ours = is_ours
-        # The checksum it was stored with is compared, where the store knows such a thing.
+        # The checksum it was stored with is compared, where the store supports that.
         self._modes: Ways[dict[str, Any]] = Ways(
             ({"ChecksumMode": "ENABLED"} if is_ours else {}, None),
             ({}, None),
@@ -105,7 +105,7 @@ class S3Reader:
 
     @contextmanager
     def _judging(self, s3: S3Client, key: str) -> Iterator[None]:
-        """boto3's errors about this object as ours; those about the bucket stay as they are."""
+        """Turns boto3's errors about this object into ours; raises others unchanged."""
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
         try:
@@ -123,7 +123,7 @@ class S3Reader:
             raise fault or _unreadable(error, self._bucket, key) from error
 
     def _ask_for_none(self, s3: S3Client) -> None:
-        """Raise what is wrong with the bucket: its answer for a key that no object has."""
+        """Raise the problem of the bucket, if it has one, by reading a key that no object has."""
         from botocore.exceptions import ClientError
 
         try:
@@ -135,7 +135,7 @@ class S3Reader:
 
 
 class _S3Chunks(Chunks):
-    """A body on its way from S3, with the errors of `S3Reader.open`."""
+    """A body that is being read from S3, with the errors of `S3Reader.open`."""
 
     def __init__(self, stream: BinaryIO, size: int, reader: S3Reader, key: str) -> None:
         super().__init__(stream, size)
@@ -153,7 +153,7 @@ def _code(error: Exception) -> str:
 
 
 def _concerns_all(error: Exception) -> bool:
-    """Certainly not about one object: there was no connection, or S3 asks to slow down."""
+    """Whether it can't be about one object: there was no connection, or S3 asks to slow down."""
     from botocore import exceptions as boto
 
     no_connection = (boto.EndpointConnectionError, boto.ConnectTimeoutError)
@@ -215,7 +215,7 @@ def endpoint_of(endpoint_url: str | None) -> str | None:
 
 
 def is_amazon(endpoint: str | None) -> bool:
-    """Is this S3 itself? Its dialect is known; that of others is found out."""
+    """Whether this is S3 itself, whose dialect is known."""
     host = urlsplit(endpoint).hostname if endpoint else None
     return endpoint is None or (host or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
@@ -226,7 +226,7 @@ def content_md5(data: bytes) -> str:
 
 
 def _send_md5(params: dict[str, Any], **_: Any) -> None:
-    """DeleteObjects wants a checksum of its body; every store knows this one."""
+    """DeleteObjects needs a checksum of its body; every store knows this one."""
     body = params["body"]
     params["headers"]["Content-MD5"] = content_md5(body.encode() if isinstance(body, str) else body)
     params["context"].get("checksum", {}).pop("request_algorithm", None)
@@ -242,7 +242,7 @@ def s3_client(
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=pool,
-        # Ours is sent with every object; stores that speak S3 don't all know the newer ones.
+        # Ours is sent with every object; not every compatible store knows the newer ones.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path" if endpoint_of(endpoint_url) else "auto"},

@@ -1,4 +1,4 @@
-"""Buckets besides our own that raw images may be read from."""
+"""Buckets of sellers that raw images may be read from."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from packshot.storage.s3_reading import S3Reader, endpoint_of, s3_client
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Before a bucket that is away is asked again, at most (seconds).
+#: The longest pause (seconds) before an unreachable bucket is tried again.
 LONGEST_PAUSE: Final = 300.0
-#: A product is tried again anyway, and a slot should not wait long for a bucket that is away.
+#: A product is tried again anyway, and a slot should not wait long for an unreachable bucket.
 ATTEMPTS: Final = 2
 
 
 class RawBuckets:
     """Buckets whose objects are read with the application's own credentials.
 
-    With no names it reads nothing, and boto3 is not loaded. There is one client for each bucket
-    that is named, whatever region an address names: boto3 follows a bucket to its region.
+    With no names it reads nothing, and boto3 is not loaded. Each named bucket has one client,
+    whatever region an address names: boto3 follows a bucket to its region.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class RawBuckets:
         return self._buckets[bucket].read(key)
 
     def check(self, raw_image: str) -> bool:
-        """Is this an object in one of the buckets, by its text? FetchError for an unusable key."""
+        """Whether it names an object in one of the buckets. FetchError for an unusable key."""
         address = self._find(raw_image)
         if address is not None:
             check_object_key(address[1])
@@ -82,7 +82,7 @@ class RawBuckets:
 
 
 class _SellerBucket:
-    """One bucket. While it is away no thread waits for it: its products are tried again later."""
+    """One bucket. No thread waits while it is unreachable: its products are tried again later."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class _SellerBucket:
         self._clock, self._chance = clock, chance
         self._away: PartlyUnavailable | None = None
         self._in_a_row = 0  # pauses
-        self._ends = 0.0  # of the present pause, by the clock
+        self._ends = 0.0  # of the current pause, by the clock
 
     def read(self, key: str) -> bytes:
         left = self._ends - self._clock()
@@ -123,7 +123,7 @@ class _SellerBucket:
             ) from None
 
     def _rest(self, error: Unavailable) -> PartlyUnavailable:
-        """Several threads may find it away at the same moment: that is one pause."""
+        """Several threads may find it unreachable at the same time: that is one pause."""
         if self._clock() >= self._ends:
             self._in_a_row += 1
             pause = backoff(self._in_a_row, self._chance, longest=LONGEST_PAUSE)
