@@ -20,9 +20,9 @@ from packshot.web.requests.thread_shares import QUICK_BYTES, as_download
 
 log = logging.getLogger(__name__)
 
-#: What Packshot stored itself. Nothing else in a shop's bucket is shown.
+#: Prefixes of what Packshot stores. Nothing else in a shop's bucket is shown.
 PREFIXES: Final = ("enhanced/", "normalised/", "previews/", "uploads/")
-#: A picture opened as a page can't run or load anything.
+#: A picture that is opened as a page can't run or load anything.
 POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 bp: APIBlueprint = blueprint("media", "Media")
@@ -51,7 +51,7 @@ def _open(key: str) -> Chunks:
     except NotFound:
         raise NotFound(
             "there is no picture at this address"
-        ) from None  # the key is input: it is not repeated
+        ) from None  # the key comes from the client: do not repeat it
     except FetchError as error:
         log.warning("a picture can't be shown: %s", error.message)
         raise NotFound("this picture can't be read; the log says why") from None

@@ -14,12 +14,12 @@ from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
 from packshot.products.figures import Figures, Times
 from packshot.queues.contract import Depth
 
-#: Steps that are always listed, even at zero, so that a graph has something to draw.
+#: Steps that are always listed, even at zero, so that graphs have no gaps.
 STEPS: Final = ("fetch", "normalise", "analyse", "generate", "finish", "store")
 
 
 def prometheus_text(figures: Figures, depth: Depth | None) -> bytes:
-    """`depth` is what the queue reports; None when it does not answer."""
+    """`depth` is the queue's report; None when it does not answer."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures, depth))
     return generate_latest(registry)

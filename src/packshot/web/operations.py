@@ -1,4 +1,4 @@
-"""For operators: is it alive, is it ready, what is it doing."""
+"""Health, readiness and metrics, for operators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Health = dict[str, str | None]
 
 
 def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
-    """Cache what `ask` returns for five seconds; probes that come meanwhile wait for one call."""
+    """Cache the result of `ask` for five seconds; probes during a call wait for its result."""
     cache: TTLCache[Any, Health] = TTLCache(1, READY_SECONDS, timer=clock)
     app.extensions["packshot_readiness"] = cached(cache, condition=threading.Condition())(ask)
 
@@ -83,4 +83,4 @@ def _depth() -> Depth | None:
     try:
         return services().queue.depth()
     except Unavailable:
-        return None  # the other figures are still worth reading
+        return None  # the other figures are still useful

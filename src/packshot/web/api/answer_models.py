@@ -1,4 +1,4 @@
-"""The bodies of the API's answers; the OpenAPI document is made from them."""
+"""The bodies of the API's answers; the OpenAPI document is generated from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that several endpoints give."""
+"""Answers that several endpoints share."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
 
 
 def finish_document(app: APIFlask, spec: Any) -> Any:
-    """APIFlask's document with our names, limits, scopes and problem documents in it."""
+    """APIFlask's document, completed with our names, limits, scopes and problem documents."""
     document = _with_short_names(spec)
     problem_responses: Json = {}
     document["components"]["examples"] = {code: _refusal(code) for code in MEANINGS}
@@ -163,7 +163,7 @@ def _finish_probe(operation: Json) -> None:
 
 
 def _finish_responses(operation: Json, refusals: set[str]) -> Json:
-    """Returns the shared responses it refers to: one for each set of codes of one status."""
+    """Returns the shared responses that it refers to: one for each status and set of codes."""
     responses, shared = operation["responses"], {}
     if content := operation.pop("x-content", None):
         responses["200"]["content"] = {kind: _text(example) for kind, example in content.items()}
@@ -184,7 +184,7 @@ def _text(example: str | None) -> Json:
 
 
 def _refusals_of(operation: Json, scopes: Any) -> set[str]:
-    """The codes that a request of this kind may get from any view."""
+    """The error codes that any view may answer to a request of this kind."""
     codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large"}
     codes |= {"busy", "unavailable"}
     codes |= {"forbidden"} if scopes != "open" else set()
@@ -308,7 +308,7 @@ def docs_file(name: str) -> Response:
 @bp.get("/problems/<code>")
 @needs()
 def problem_page(code: str) -> Response:
-    """What a problem's `type` points to."""
+    """The page that a problem's `type` points to."""
     if code not in MEANINGS:
         abort(404)
     return Response(f"{code}\n\n{MEANINGS[code].words}\n", mimetype="text/plain")

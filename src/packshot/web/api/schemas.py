@@ -1,4 +1,4 @@
-"""The queries and bodies of the API's requests; the OpenAPI document is made from them."""
+"""The queries and bodies of the API's requests; the OpenAPI document is generated from them."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def _unset(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A query's text as an integer; anything else is left to the check that follows."""
+    """A query's text as an integer; anything else is left to the later check."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
 
 
 class SellerFieldsIn(StrictModel):
-    """What a seller may say of a product; every field is optional."""
+    """A product's fields that a seller can give; every field is optional."""
 
     mrp: Money | None = Field(None, examples=[50000])
     price: Money | None = Field(None, examples=[45000])
@@ -107,7 +107,7 @@ class SellerFieldsIn(StrictModel):
     name: ProductName | None = None
     view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
     filename: FileName | None = None
-    attributes: Attributes | None = Field(None, description="what else is known of it")
+    attributes: Attributes | None = Field(None, description="further facts")
 
     @field_validator("price")
     @classmethod
@@ -147,7 +147,7 @@ class NewProductIn(SellerFieldsIn):
 
 
 class CorrectionIn(SellerFieldsIn):
-    """What is to be corrected; null removes an optional field."""
+    """The fields to correct; null removes an optional field."""
 
     category: Category | None = None
     raw_image: RawImage | None = Field(
@@ -435,7 +435,7 @@ class EnhanceIn(StrictModel):
 
 
 class SignInIn(StrictModel):
-    """Sent by strangers, so its limit is small."""
+    """Anyone can send it, so its limit is small."""
 
     max_bytes: ClassVar[int] = 4_000
 

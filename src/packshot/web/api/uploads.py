@@ -1,4 +1,4 @@
-"""Uploads: one picture, cleaned in a child process, stored under a name nobody can guess."""
+"""Uploads: one picture, cleaned in a child process and stored under an unguessable name."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ FORWARDING: Final = (
     "Fastly-Client-Ip",
 )
 FORWARDING_FAMILIES: Final = ("x-forwarded", "x-original-")
-#: The caller a desk page was made for: an old page never decides in the name of a later sign-in.
+#: The caller that a desk page was made for: an old page never decides in the name of a later
+#: caller.
 MEANT: Final = "X-Packshot-Caller"
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 
@@ -48,7 +49,7 @@ WITH_KEYS: Final = (
 
 
 def register(app: Flask, keys: Keys, clock: Callable[[], float]) -> None:
-    """Authenticate every request. A view without a mark of `endpoints.py` needs `admin`.
+    """Authenticate every request. A view without a decorator of `endpoints.py` needs `admin`.
 
     `clock` gives Unix time.
     """
@@ -105,7 +106,9 @@ def _is_page() -> bool:
 
 
 def identify() -> Caller | None:
-    """Who sent this request; None for a stranger. A wrong key fails even beside a valid session.
+    """Who sent this request; None for an anonymous caller.
+
+    A wrong key fails even beside a valid session.
 
     Raises Refused (429) for an address that sent too many wrong keys.
     """
@@ -132,10 +135,10 @@ def _presented() -> str | None:
 
 
 def is_local() -> bool:
-    """Is the peer this machine, without a proxy, and the Host a loopback name?
+    """Whether the peer is this machine, without a proxy, and Host a loopback name.
 
-    Checking Host stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still
-    sends its own name.
+    Checking Host stops DNS rebinding: a page at evil.example that resolves to 127.0.0.1 still sends
+    its own name.
     """
     host = _HOST.fullmatch(request.headers.get("Host", ""))
     if host is None or _is_forwarded():
@@ -144,7 +147,7 @@ def is_local() -> bool:
 
 
 def _is_forwarded() -> bool:
-    """Did a proxy send it? nginx's bare `proxy_pass` adds no header, but speaks HTTP/1.0."""
+    """Whether a proxy sent it. nginx's bare `proxy_pass` adds no header, but speaks HTTP/1.0."""
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return True
     names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 - not a mapping
@@ -172,9 +175,9 @@ def _is_loopback_name(name: str) -> bool:
 def _check_same_site() -> None:
     """Refuse a change without a key header unless one of our pages, or no browser, sent it.
 
-    Fetch Metadata first, Origin for browsers without it (OWASP's CSRF sheet; Go's
-    CrossOriginProtection decides the same way). Another site can't send a key header: that
-    needs a CORS preflight, which Packshot never answers.
+    By Fetch Metadata, or by Origin for browsers without it (OWASP's CSRF cheat sheet; Go's
+    CrossOriginProtection does the same). Another site can't send a key header: that needs a CORS
+    preflight, which Packshot never answers.
     """
     if request.method in SAFE_METHODS or _presented() is not None:
         return

@@ -20,7 +20,7 @@ class Caller:
     via: Literal["key", "session", "local"]
 
     def may(self, *scopes: Scope) -> bool:
-        """Has the caller one of these scopes? `admin` has all; without any given, yes."""
+        """Whether the caller has one of these scopes; `admin` has all. True when none are given."""
         return not scopes or "admin" in self.scopes or bool(self.scopes & set(scopes))
 
 

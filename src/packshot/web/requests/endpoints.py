@@ -24,8 +24,8 @@ ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
 
 
 class StrictAdapter(PydanticAdapter):
-    """Reads with `reading.py`: APIFlask's own way answers 500 to 100,000 brackets, takes other
-    content types, cuts chunked bodies off silently, and turns decimals into floats."""
+    """Reads with `reading.py`: APIFlask itself answers 500 to 100,000 brackets, accepts other
+    content types, silently truncates chunked bodies, and turns decimals into floats."""
 
     def validate_input(self, request: Request, location: str, **kwargs: Any) -> Any:
         if location == "query":
@@ -61,7 +61,7 @@ def blueprint(name: str, tag: str) -> APIBlueprint:
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
-    """Who may call a view: callers with one of these scopes; if none is given, all signed in."""
+    """Who may call a view: callers with one of these scopes; without any, everyone signed in."""
 
     def mark(view: View) -> View:
         setattr(view, SCOPES, scopes)
@@ -71,7 +71,7 @@ def needs(*scopes: Scope) -> Callable[[View], View]:
 
 
 def refuses(*codes: str) -> Callable[[View], View]:
-    """For the OpenAPI document: codes of `MEANINGS` that only this view answers."""
+    """For the OpenAPI document: error codes that only this view answers."""
 
     def mark(view: View) -> View:
         setattr(view, REFUSALS, codes)
@@ -87,7 +87,7 @@ def open_to_all(view: View) -> View:
 
 
 def probe(view: View) -> View:
-    """Answers anyone, from anywhere: the view must say nothing that is not public."""
+    """Answers anyone, from anywhere: the view must show nothing that is not public."""
     setattr(view, SCOPES, "probe")
     return view
 

@@ -1,4 +1,4 @@
-"""What every answer carries: a request's id, and the headers that keep a browser strict."""
+"""The headers of every answer: the request's id, and restrictions for browsers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HEADERS: Final = {
 HSTS: Final = "max-age=31536000"
 #: Bytes of all values together. Browsers send a few KB; gunicorn's limit is 8,190 for one line.
 MAX_HEADER_BYTES: Final = 32_000
-#: Methods that change nothing; logged only when they fail, because there are too many of them.
+#: Methods that change nothing; logged only when they fail, because there are so many.
 QUIET: Final = {"GET", "HEAD", "OPTIONS"}
 
 

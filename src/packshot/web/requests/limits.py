@@ -1,4 +1,4 @@
-"""How much one key may ask for: counted in the database, so that all processes agree."""
+"""Limits per key, counted in the database, so that all processes agree."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUARTER: Final = 900
 DAY: Final = 86_400
 #: Failed sign-ins from one address in a quarter of an hour.
 SIGN_INS: Final = 10
-#: A process reserves this part of a minute's requests at a time: one write for many requests.
+#: A process reserves this share of a minute's requests at a time: one write for many requests.
 SHARE: Final = 50
 #: The desk shows pictures by the dozen, so they are not counted as requests.
 UNCOUNTED: Final = {"media.get_media", "static"}
@@ -45,7 +45,7 @@ _PRUNE = text("DELETE FROM counters WHERE starts_at < :before")
 
 @dataclass(frozen=True)
 class Window:
-    """One counter: whose, of what, and for which time (seconds, Unix time)."""
+    """One counter: of which key, of what, and for which period (seconds, Unix time)."""
 
     who: str
     what: str
@@ -186,7 +186,8 @@ def _charge(what: str, amount: int, limit: int) -> Callable[[int], None]:
 def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:
     """Charge this address for a sign-in with `key`; call the result when the key was right.
 
-    Once the limit is used up, only keys that were right from this address before pass, uncharged.
+    Once the limit is used up, only keys that were right from this address before are accepted,
+    uncharged.
     """
     limits, charged = _limits(), []
     for who, times in visitors().items():

@@ -1,4 +1,4 @@
-"""Multipart bodies, read piece by piece, with a limit on everything that is kept of them."""
+"""Reads multipart bodies piece by piece, with a limit on everything that is kept."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malfo
 
 #: Characters; RFC 2046, section 5.1.1, allows 70, but some clients (Werkzeug's) send a few more.
 MAX_BOUNDARY: Final = 100
-#: The file, and a few fields that a form may send along.
+#: The file, and a few other fields of the form.
 MAX_PARTS: Final = 10
-#: Bytes that are kept while the end of a part's headers is looked for. They are read in pieces of
-#: half of it, so headers of 8 KB always fit.
+#: Bytes that are buffered until the end of a part's headers. They are read in pieces of half that
+#: size, so headers of 8 KB always fit.
 MAX_HEADERS: Final = 16 * 1024
 
 
@@ -42,14 +42,14 @@ class Part:
         self._data.write(piece)
 
 
-#: The most bytes to keep of a part, by its name and file name; None reads past all of them.
+#: The most bytes to keep of a part, by its name and file name; None skips the part.
 Keep = Callable[[str, str | None], int | None]
 
 
 def read_file(request: Request, name: str, limit: int) -> bytes:
     """The bytes of the first file named `name`; the body has at most `limit` bytes.
 
-    Other parts are read past. Raises Refused, and InvalidRequest when there is no such file.
+    Other parts are skipped. Raises Refused, and InvalidRequest when there is no such file.
     """
     keeps = iter([limit])
 

@@ -1,4 +1,4 @@
-"""Turns every error into its status and a problem document (RFC 9457), in one place."""
+"""Turns every error into a status and a problem document (RFC 9457), in one place."""
 
 from __future__ import annotations
 
@@ -147,4 +147,4 @@ def answer_http_error(error: HTTPException) -> Response | HTTPException:
 
 def _of_surprise(error: Exception) -> Problem:
     log.error("request %s failed unexpectedly", g.get("request_id"), exc_info=error)
-    return Problem(500, "internal", "something broke on our side; the log has this request's id")
+    return Problem(500, "internal", "an internal error occurred; the log has this request's id")

@@ -1,4 +1,4 @@
-"""Turns a client's bytes into checked values: size, JSON, text, money; and lists what is wrong."""
+"""Turns a client's bytes into checked values (size, JSON, text, money), and lists what is wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed, pointer
 
-#: Largest batch of 1,000 products, and largest other body (2,000 escaped characters are 24 KB).
+#: Bytes of the largest batch of 1,000 products, and of any other body (2,000 escaped characters are
+#: 24 KB).
 MAX_JSON_BYTES: Final = 2_000_000
 MAX_SMALL_JSON_BYTES: Final = 64_000
 #: Seconds of CPU for receiving one body: 20 MB take 0.05, and 60 in chunks of one byte.
@@ -42,7 +43,7 @@ CENT: Final = Decimal("0.01")
 #: Code points that one composed character is made of at most (Unicode 15: U+1F82 and the like).
 MAX_DECOMPOSED: Final = 4
 #: Combining marks in a row: the longest stack in use, in Tibetan, has nine; Zalgo text has dozens.
-#: Normalising a longer row costs its square.
+#: The cost of normalising is quadratic in it.
 MAX_MARKS: Final = 10
 
 # Invisible characters that hide or reorder what a reviewer sees, or break a log line: the bidi
@@ -77,7 +78,7 @@ class StrictModel(BaseModel):
 
 
 def read_limited(request: Request, limit: int) -> bytes:
-    """The body, at most `limit` bytes; else 413, whatever Content-Length said.
+    """The body, at most `limit` bytes; otherwise 413, whatever Content-Length says.
 
     Werkzeug's own MAX_CONTENT_LENGTH silently cuts a chunked body off at the limit.
     """
@@ -108,12 +109,12 @@ def read_pieces(request: Request, limit: int, size: int = 65_536) -> Iterator[by
 
 
 def _read(request: Request, most: int) -> bytes:
-    """Some bytes of the body. For broken chunks and clients that hang up each server has errors of
-    its own type; all of them are the client's fault."""
+    """Some bytes of the body. Each server raises errors of its own types for broken chunks and
+    clients that hang up; all of them are the client's fault."""
     try:
         return request.stream.read(most)
     except Exception:
-        raise malformed("the body broke off, or its chunks can't be read") from None
+        raise malformed("the body ended early, or its chunks can't be read") from None
 
 
 def _too_large(limit: int) -> NoReturn:
@@ -210,7 +211,7 @@ def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
     """Text in NFC, without outer blanks, and without characters that control, hide or reorder.
 
     At most `longest` characters, so at most 4 * `longest` bytes. Length and marks are checked
-    before it is normalised: that costs the square of a row of marks.
+    before it is normalised, whose cost is quadratic in the marks in a row.
     """
     if not isinstance(value, str):
         raise PydanticCustomError("not_text", "must be a string")
@@ -336,8 +337,8 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
     """Pydantic's errors in our words, never with the values in them.
 
-    Each place and kind once, so every bad row has an error; of unknown fields only a few in each
-    row are named, so that the answer stays small however many a body has.
+    Each place and kind once, so every bad row has an error; only a few unknown fields of each row
+    are named, so that the answer stays small.
     """
     found = error.errors(include_url=False, include_input=False, include_context=False)
     listed: dict[tuple[str, str], list[Fault]] = {}

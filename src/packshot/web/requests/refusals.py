@@ -20,17 +20,17 @@ MEANINGS: Final[dict[str, Meaning]] = {
         400, "The request can't be read: its JSON, a header or its multipart body is broken."
     ),
     "unauthorized": Meaning(401, "Nobody is signed in: send a key, or sign in at the desk."),
-    "forbidden": Meaning(403, "The key is known, but may not do this."),
+    "forbidden": Meaning(403, "The key is valid, but may not do this."),
     "cross_site": Meaning(
         403, "A web page of another site sent this; only Packshot's own pages may."
     ),
     "not_found": Meaning(404, "Not found."),
     "method_not_allowed": Meaning(
-        405, "This address takes other methods: the Allow header lists them."
+        405, "This address accepts other methods: the Allow header lists them."
     ),
     "conflict": Meaning(409, "The current state does not allow it."),
     "stale": Meaning(412, "Somebody changed it in the meantime: the answer has the current state."),
-    "not_reviewable": Meaning(409, "A product that is pending or failed has nothing to decide."),
+    "not_reviewable": Meaning(409, "A pending or failed product has nothing to decide on."),
     "round_closed": Meaning(409, "The picture belongs to an older round, which is closed."),
     "removed": Meaning(
         409, "The rejected picture was removed to save space; a redo makes new ones."
@@ -39,10 +39,10 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "no_public_address": Meaning(
         409, "A picture has no public address that a shop could download it from."
     ),
-    "nothing_approved": Meaning(409, "No approved picture is what the export asks for."),
+    "nothing_approved": Meaning(409, "No approved picture matches the export."),
     "price_above_mrp": Meaning(409, "The correction would leave the price above the MRP."),
     "raw_image_fixed": Meaning(
-        409, "Only a failed product without pictures takes another raw image."
+        409, "Only a failed product without pictures can get another raw image."
     ),
     "idempotency_running": Meaning(409, "A request with this Idempotency-Key is still running."),
     "idempotency_mismatch": Meaning(422, "This Idempotency-Key was used with another body."),
@@ -59,7 +59,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
     "too_many_requests": Meaning(429, "A limit is used up: wait for the seconds of Retry-After."),
     "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),
-    "internal": Meaning(500, "Something failed on our side. The log has the request's id."),
+    "internal": Meaning(500, "An internal error occurred. The log has the request's id."),
     "busy": Meaning(
         503, "Too many requests of this kind at the same time: wait for the seconds of Retry-After."
     ),

@@ -24,24 +24,24 @@ from packshot.web.requests.refusals import Refused
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
-#: Asked by whoever watches this process; it looks at nothing, so it needs no share.
+#: The liveness probe: it checks nothing, so it needs no share.
 ALWAYS_ANSWERED: Final = "/healthz"
-#: They have a share of their own, taken by their view.
+#: These have a separate share, taken by their view.
 UPLOADS: Final = ("/api/uploads", "/api/imports")
-#: A body or a picture up to this size is quick: `deploy/Caddyfile` holds such a body until it is
-#: whole, and such an answer leaves this thread at once: it fits into a connection's buffers.
+#: A body or a picture up to this size is quick: `deploy/Caddyfile` buffers such a body until it is
+#: complete, and such an answer fits into a connection's buffers, so its thread is free at once.
 QUICK_BYTES: Final = 128 * 1024
-#: Servers that start a thread for each connection (`python run.py`): in effect no limit.
+#: For servers that start a thread for each connection (`python run.py`): in effect no limit.
 UNLIMITED: Final = 10_000
-#: Seconds to wait for a place: longer than most requests take, too short to make others late.
+#: Seconds to wait for a place: longer than most requests take, too short to delay others.
 WAIT_SECONDS: Final = 0.1
 RETRY_AFTER_SECONDS: Final = 5
-#: A client that takes or sends nothing for so many seconds is disconnected.
+#: A client that receives or sends nothing for so many seconds is disconnected.
 STALLED_SECONDS: Final = 30.0
-#: Seconds spent on the unread rest of a refused request, in all and on the next bytes of it.
+#: Seconds spent on reading the rest of a refused request: in all, and waiting for its next bytes.
 REST_SECONDS: Final = 0.2
 REST_IDLE_SECONDS: Final = 0.1
-#: Written by all threads, read by none.
+#: A buffer that all threads write to and none reads.
 _THROWN_AWAY: Final = bytearray(256 * 1024)
 _BUSY: Final = "packshot.busy"
 
@@ -49,8 +49,8 @@ _BUSY: Final = "packshot.busy"
 class ThreadShare:
     """At most `most` threads of this process at the same time for one kind of request.
 
-    A request without a place waits up to `wait` seconds for one, and not at all while those before
-    it waited in vain: then nothing moves, and who waits holds a thread too.
+    A request without a place waits up to `wait` seconds for one, but not at all when the ones
+    before it waited in vain: nothing is moving then, and a waiting request occupies a thread too.
     """
 
     def __init__(self, most: int, wait: float = 0.0) -> None:
@@ -64,7 +64,7 @@ class ThreadShare:
         return self._moving
 
     def take_for(self, holder: ExitStack) -> bool:
-        """`take`, and give the place back when the holder is closed."""
+        """Like `take`; the place is given back when the holder is closed."""
         taken = self.take()
         if taken:
             holder.callback(self.give_back)
@@ -76,7 +76,7 @@ class ThreadShare:
 
     @contextmanager
     def held(self, doing: str) -> Iterator[None]:
-        """Hold a place, or refuse with 503 and Retry-After. `doing` is for the message."""
+        """Occupy a place, or refuse with 503 and Retry-After. `doing` is for the message."""
         if not self.take():
             raise busy(doing)
         try:
@@ -98,7 +98,7 @@ class ThreadShares:
     def among(cls, threads: int | None) -> ThreadShares:
         """Of `threads` a quarter always stays free, and each slow kind may hold a quarter.
 
-        None: the server starts as many threads as it needs; they share processor and memory.
+        None: the server starts as many threads as it needs, which share processor and memory.
         """
         quarter = max(1, threads // 4) if threads else 4
         return cls(
@@ -114,7 +114,7 @@ def thread_shares() -> ThreadShares:
 
 
 def as_download(response: Response) -> Response:
-    """The response with a place among the downloads until it is sent, or refuse."""
+    """The response, with a place among the downloads until it is sent; refuses without one."""
     share = thread_shares().downloads
     if not share.take():
         response.close()
@@ -167,7 +167,7 @@ def _with_places(inner: Application, shares: ThreadShares) -> Application:
 
 
 def _shares_for(environ: Environ, body: _Body, shares: ThreadShares) -> list[ThreadShare]:
-    """Where this request needs a place before anything is done for it."""
+    """The shares in which this request needs a place before it is handled."""
     path = environ.get("PATH_INFO")
     if path == ALWAYS_ANSWERED:
         return []
@@ -187,7 +187,7 @@ class _Body:
         self._chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         length = environ.get("CONTENT_LENGTH") or "0"
         self._left = int(length) if length.isdecimal() else 0
-        #: In bytes, as announced.
+        #: Bytes, by Content-Length.
         self.size: float = math.inf if self._chunked else self._left
         #: None where the server itself deals with slow clients.
         self._connection: socket.socket | None = environ.get("gunicorn.socket") or environ.get(
@@ -203,10 +203,10 @@ class _Body:
         return data
 
     def throw_rest_away(self) -> None:
-        """Read what the application did not, as long as it comes fast.
+        """Read what the application did not, while it arrives quickly.
 
-        A client that is still sending when the connection ends may never see the answer. Read past
-        the server, whose small pieces would keep the interpreter from the other threads.
+        A client that is still sending when the connection ends may never see the answer. Reads from
+        the socket itself: the server's small pieces would block the other threads.
         """
         if self._connection is None or not self._is_unread():
             return
@@ -221,9 +221,9 @@ class _Body:
         """End the connection if the body was not read to its end.
 
         gunicorn would wait for the rest: in this thread for 5 s, then for 2 s in the one that
-        accepts connections. It keeps a socket, one that has ended: after `shutdown` what it reads
-        opens no window to the client, which may then wait for minutes, and a connection that is
-        closed already is counted twice.
+        accepts connections. It keeps the socket, after a `shutdown`: otherwise reading would open
+        the window again for a client that may wait for minutes, and a closed connection would be
+        counted twice.
         """
         if self._connection is None or not self._is_unread():
             return
@@ -236,7 +236,7 @@ class _Body:
         return self._chunked or self._left > 0
 
     def _bound_pauses(self, seconds: float) -> None:
-        """Disconnect a client that takes or sends nothing for so long."""
+        """Disconnect a client that receives or sends nothing for so long."""
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.settimeout(seconds)

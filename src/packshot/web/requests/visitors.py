@@ -17,9 +17,9 @@ from packshot.web.requests.refusals import Refused
 #: Wrong keys from one address in a quarter of an hour, in each process.
 WRONG_KEYS: Final = 100
 QUARTER: Final = 900
-#: Addresses remembered at most: a client with more of them is not stopped by counting.
+#: The most addresses to remember: counting does not stop a client that has more.
 MOST_ADDRESSES: Final = 10_000
-#: All clients behind a proxy that nobody named have this many times one client's limit together.
+#: All clients behind an unknown proxy together have this many times the limit of one client.
 BEHIND_A_PROXY: Final = 3
 #: gunicorn's own setting and default: the proxies whose headers are trusted.
 PROXIES: Final = "FORWARDED_ALLOW_IPS"
@@ -29,7 +29,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def visitors() -> dict[str, int]:
-    """The addresses this request counts for; each with its multiple of a client's limit."""
+    """The addresses that this request counts for, each with its multiple of a client's limit."""
     return counted_for(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
 
 
@@ -50,7 +50,7 @@ def client_address(peer: str, forwarded: str | None) -> str:
     """The client's address: the peer's, or what a proxy of FORWARDED_ALLOW_IPS says it is.
 
     Each proxy appends its client to X-Forwarded-For, so the client is the last entry that is not a
-    trusted proxy; earlier entries prove nothing. Where all peers are trusted ("*") it is the last
+    trusted proxy; earlier entries can be forged. Where all peers are trusted ("*") it is the last
     entry. Of an IPv6 address the /64 is given: one connection has 2^64 addresses.
     """
     address = _parsed(peer)
@@ -105,10 +105,11 @@ def gate() -> Gate:
 
 
 class Gate:
-    """Tells right keys from wrong ones, and refuses an address that guesses.
+    """Checks keys, and refuses an address that guesses.
 
-    Counted in memory, so that no stranger causes writes to the database. A key that was right from
-    an address before is still accepted there: one client with an old key locks out no other.
+    Counts in memory, so that strangers cause no writes to the database. A key that was right from
+    an address before is still accepted there: one client with an old key does not lock out the
+    others.
     """
 
     def __init__(self, keys: Keys, clock: Callable[[], float]) -> None:
@@ -129,11 +130,11 @@ class Gate:
         return key
 
     def is_known(self, key: ApiKey | None, addresses: Iterable[str]) -> bool:
-        """Was this key right from all of these addresses before?"""
+        """Whether this key was right from all of these addresses before."""
         return key is not None and all((address, key) in self._right for address in addresses)
 
     def remember(self, key: ApiKey, addresses: Iterable[str]) -> None:
-        """This key was right from these addresses."""
+        """Note that this key was right from these addresses."""
         if len(self._right) > MOST_ADDRESSES:
             self._right.clear()
         self._right |= {(address, key) for address in addresses}
