@@ -1,1 +1,1 @@
-"""What tests and demonstrations of Packshot start: the fake Gemini."""
+"""Servers for tests and demonstrations: the fake Gemini."""

@@ -24,7 +24,7 @@ log = logging.getLogger("packshot.webhooks")
 #: Seconds from one attempt to the next, as the Standard Webhooks specification recommends
 #: (github.com/standard-webhooks/standard-webhooks, "Deliverability and reliability").
 PAUSES: Final = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-#: Every attempt ends within this; if its process dies, the next attempt comes after it.
+#: Every attempt ends within this; if its process dies, the next attempt follows after it.
 ATTEMPT_SECONDS: Final = 60
 #: Deliveries to one receiver before the next receiver's turn.
 AT_ONCE: Final = 100
@@ -50,7 +50,7 @@ class DeliveryView:
 
 
 class Webhooks:
-    """Sends what is due. Any number of processes may share the work; each event may come twice,
+    """Sends what is due. Any number of processes may share the work; an event may arrive twice,
     with the same `webhook-id`. `secrets` are `whsec_...`: the first and, while one is being
     replaced, the others too."""
 
@@ -173,7 +173,7 @@ class Webhooks:
             return cast("CursorResult[Any]", result).rowcount
 
     def forget_old(self) -> None:
-        """Remove what was delivered, given up, or has no receiver any more, after 30 days."""
+        """After 30 days, remove what was delivered or given up, or has no receiver any more."""
         over = or_(Delivery.not_before.is_(None), Delivery.url.not_in(self.urls))
         old = Delivery.created_at < now(-KEPT_DAYS * 86_400)
         with self.database.write() as session:

@@ -36,8 +36,8 @@ class Outbox:
     ) -> None:
         """Record the product's status for every receiver: after the change, before the commit.
 
-        `pictures` are the approved ones of a reviewed product; of many, those that fit are sent,
-        and `pictures_left_out` says how many do not.
+        `pictures` are the approved ones of a reviewed product; only those that fit are sent, and
+        `pictures_left_out` says how many do not.
         """
         if not self.urls:
             return
@@ -77,7 +77,7 @@ def _body(event: dict[str, Any], pictures: Sequence[Mapping[str, object]]) -> st
 
 
 def _event(event: str, product: Product) -> dict[str, Any]:
-    """The event's content: only what identifies the product. No raw_image, which may be signed."""
+    """The event's content: what identifies the product, without raw_image, which may be signed."""
     data: dict[str, object] = {
         "id": product.id,
         "status": product.status,

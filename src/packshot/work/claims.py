@@ -41,7 +41,7 @@ from packshot.work.waiting import (
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
-#: Different reasons of a rejected round that the enhancer is given for the next one.
+#: The most reasons of a rejected round that are given to the enhancer for the next one.
 COMPLAINTS = 10
 
 KILLED = (
@@ -75,7 +75,7 @@ class Claim:
     product_id: int
     token: str
     attempts: int
-    alone: bool  # the last claim's process died: run it with nothing else beside it
+    alone: bool  # the process with the last claim died: run it with nothing else beside it
     category: str
     raw_image: str
     namespace: str
@@ -89,7 +89,7 @@ class Claim:
     refused: frozenset[int]  # variants refused for good
     normalised_sha256: str | None = None  # of the stored copy; None: it was not noted yet
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
-    complaints: tuple[str, ...] = ()  # why the pictures of the round before were rejected
+    complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # asked for on a redo
     steps: Steps = field(default_factory=Steps, compare=False)
 
@@ -154,14 +154,14 @@ class Claims:
     ) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 
-        None of `busy`, which this process works on: after a jump of the clock their leases may seem
-        to have ended, and it would pay for them a second time.
+        Never one of `busy`, which this process is working on: after a jump of the clock their
+        leases may seem to have ended, and they would be paid for a second time.
 
-        Counts the attempt; after five the product fails. The attempt of a claim that is to run
-        `alone` is counted by `begin`. `named` is the product that the message names: when none can
-        be claimed now, the message waits for that one, if it is pending.
+        Counts the attempt; after five attempts the product fails. The attempt of a claim that is to
+        run `alone` is counted by `begin`. `named` is the product that the message names: when none
+        can be claimed now, the message waits for that one, if it is pending.
         """
-        # A power cut frees it anyway: nobody waits for the disk.
+        # A power cut ends the claim anyway, so do not wait for the disk.
         with self.database.write(lasting=False) as session:
             for key in order(waiting_keys(session)):
                 oldest = oldest_of(key, self.lease_seconds, busy)
@@ -217,12 +217,12 @@ class Claims:
     def begin(self, claim: Claim) -> None:
         """Count the attempt of a claim that had to wait until it was alone. Raises LostClaim.
 
-        Had it been counted before, a picture that kills the process would use up the attempts of
-        those that wait beside it.
+        Counting it earlier would let a picture that kills the process use up the attempts of
+        products that wait beside it.
         """
         with self._fenced(claim) as (_, product):
             product.attempts = claim.attempts
-            product.queued_at = now()  # should it end the process, those beside it go first then
+            product.queued_at = now()  # if it kills the process, the others go first next
 
     # -- keep --------------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class Claims:
             pass
 
     def announce_picture(self, claim: Claim, variant: int, sha256: str) -> None:
-        """Note a picture's digest before it is stored: an attempt after a crash adopts no other.
+        """Note a picture's digest before it is stored: only noted pictures are adopted.
 
         Raises LostClaim: a worker that lost its claim stores nothing.
         """
@@ -275,7 +275,7 @@ class Claims:
     def record_image(self, claim: Claim, image: ImageRecord) -> None:
         """Add the row of a picture whose object is stored. Raises LostClaim.
 
-        Once: an earlier try may have been saved and its answer lost.
+        Only once: an earlier call may have succeeded without its answer arriving.
         """
         place = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
         there = select(IMAGES.c.id).filter_by(**place)
@@ -285,7 +285,7 @@ class Claims:
                 rows.execute(insert(IMAGES).values(**vars(image) | place | moments))
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
-        """Remember that a variant was refused for good, so that it is not asked for again."""
+        """Save that a variant was refused for good, so that it is not requested again."""
         with self._progress(claim) as rows, Session(rows) as session, session.begin():
             this_round = session.get_one(Round, (claim.product_id, claim.round))
             entry = {"variant": variant, "code": refusal.code, "detail": refusal.message}
@@ -343,7 +343,7 @@ class Claims:
     def _change(self, claim: Claim, **columns: Any) -> Iterator[Connection]:
         """A write transaction that changes these of the claimed product. Raises LostClaim.
 
-        Without loading the product: what every product needs several times should be quick.
+        Does not load the product: this runs several times for every product and should be quick.
         """
         change = update(PRODUCTS).where(*_is_mine(claim)).values(**columns)
         with self.database.write_rows() as rows:
@@ -353,7 +353,7 @@ class Claims:
 
     @contextmanager
     def _progress(self, claim: Claim) -> Iterator[Connection]:
-        """A step is saved: the count of attempts and the lease start again."""
+        """A step is saved: reset the count of attempts and the lease."""
         with self._change(
             claim,
             attempts=0,
@@ -388,9 +388,9 @@ def _lost(claim: Claim) -> LostClaim:
 
 
 def _complaints(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
-    """Why the pictures of the round before are still rejected: each reason once, as it was given.
+    """Why the pictures of the previous round are rejected: each reason once, as it was given.
 
-    Without the wishes of the redo, which the desk gives as the note of the rejection too.
+    Without the wishes of the redo, which the desk also sends as the note of the rejection.
     """
     if this_round.number < 2:
         return ()

@@ -1,4 +1,4 @@
-"""The orderly end of a worker: what runs may finish, the rest is given back."""
+"""Ends a worker in order: running products may finish, the rest is given back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packshot.work.slots import Slots
 
 log = logging.getLogger("packshot.worker")
 
-#: The end of the grace time, in which products are given back to the queue.
+#: Seconds at the end of the grace time for giving products back to the queue.
 GIVE_BACK_SECONDS: Final = 2.0
 
 
@@ -38,19 +38,19 @@ class Drain:
     def begin(self) -> None:
         """Safe to call from a signal handler, and twice."""
         if self.began_at is not None:
-            return  # a second signal inside the first one's `set` would wait for itself for ever
+            return  # a second signal during the first one's `set` would deadlock
         self.began_at = self.clock()
         self.stopping.set()
 
     def seconds_left(self) -> float:
-        """Until everything has to be over."""
+        """Seconds until everything must have ended."""
         began = self.clock() if self.began_at is None else self.began_at
         return max(0.0, began + self.grace - self.clock())
 
     def run(self, receiver: threading.Thread) -> None:
-        """Wait for the signal, then for what runs. Runs in its own thread.
+        """Wait for the signal, then for running products.
 
-        A server may take its time between the signal and its call of `Worker.stop`.
+        Has its own thread, because a server may call `Worker.stop` long after the signal.
         """
         self.stopping.wait()
         while self.seconds_left() > GIVE_BACK_SECONDS and (self.slots.jobs or receiver.is_alive()):

@@ -1,4 +1,4 @@
-"""Products that hang: each is tried again, and its slot is replaced."""
+"""Detects products that hang; each is tried again, and its slot is replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST_PRODUCT_SECONDS = 900.0
 
 
 class Hanging:
-    """Tells which jobs take longer than `longest_product` seconds."""
+    """Finds the jobs that take longer than `longest_product` seconds."""
 
     def __init__(self, slots: Slots, longest_product: float, clock: Callable[[], float]) -> None:
         self.slots = slots
@@ -31,14 +31,14 @@ class Hanging:
         return self.clock() - job.began > self.longest_product
 
     def problem(self) -> str | None:
-        """When as many products hang as there are slots; what hangs can't be ended."""
+        """When as many products hang as there are slots: a hanging thread can't be ended."""
         count = len(self.slots.abandoned) + sum(map(self.hangs, self.slots.current()))
         if count < self.slots.count:
             return None
         return f"{count} products hang, as many as there are slots: restart"
 
     def replace(self, job: Job, try_again: Callable[[Job, ProductError], None]) -> None:
-        """Free its slot, and have a slot end its attempt with `try_again`."""
+        """Free its slot, and let another slot end its attempt with `try_again`."""
         where = self.slots.replace(job)
         if where is None:
             return

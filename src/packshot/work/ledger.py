@@ -42,7 +42,7 @@ class DatabaseLedger:
     ) -> None:
         """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any.
 
-        Once `stopping` is set no call begins, however long it has waited for its turn.
+        Once `stopping` is set no call begins, even one that is waiting for its turn.
         """
         self.database = database
         self.rpm, self.daily_budget = rpm, daily_budget
@@ -55,7 +55,7 @@ class DatabaseLedger:
     ) -> Iterator[CallRecord]:
         """A row for one request; its outcome is the error's code when the block raises.
 
-        See `Ledger.call`. A process that dies leaves its calls at what they were expected to cost.
+        See `Ledger.call`. The calls of a process that died keep their expected cost.
         """
         record = CallRecord(cost=expected)
         call_id = self._begin(kind, model, brief, variant, expected)
@@ -91,7 +91,7 @@ class DatabaseLedger:
     def _admit(self, session: Session, expected: Decimal) -> None:
         if self.rpm is None and self.daily_budget is None:
             return
-        if not self.database.is_sqlite:  # there BEGIN IMMEDIATE lets one write at a time
+        if not self.database.is_sqlite:  # on SQLite BEGIN IMMEDIATE allows one write at a time
             session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
         if self.rpm is not None:
             _check_minute(session, self.rpm)
@@ -99,7 +99,7 @@ class DatabaseLedger:
             _check_day(session, self.daily_budget, expected)
 
     def _save_outcome(self, call_id: int, record: CallRecord) -> None:
-        """Save how the call ended. An error here must not cost the paid answer."""
+        """Save how the call ended. An error here must not lose the paid answer."""
         try:
             self.patience.until_done(lambda: self._complete(call_id, record))
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""Background loops: each runs its work again and again, whatever it raises."""
+"""Background loops: each repeats its work, whatever errors occur."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Loops:
     def begin(
         self, name: str, work: Callable[[], object], every: float, over: threading.Event
     ) -> None:
-        """Run `work` every `every` seconds (0: at once again) until `over` is set."""
+        """Run `work` every `every` seconds (0: without a pause) until `over` is set."""
         self.turn_began[name] = self.clock()
         self.threads[name] = start_thread(name, lambda: self._run(name, work, every, over))
 
     def stuck(self, name: str, longest: float) -> str | None:
-        """That this turn takes longer than `longest` seconds, its pause included."""
+        """A sentence when a run and its pause take longer than `longest` seconds, else None."""
         seconds = self.clock() - self.turn_began.get(name, self.clock())
         if seconds <= longest:
             return None
@@ -47,7 +47,7 @@ class Loops:
             except Unavailable as error:
                 self.outage.begin(error)
                 pause = min(self.outage.pause(), every or LONGEST_PAUSE)
-            # Everything on purpose: a library's sys.exit() would end this thread silently.
+            # BaseException on purpose: a library's sys.exit() would end this thread silently.
             except BaseException:
                 log.exception("unexpected error in the %s; it goes on", name)
                 pause = max(1.0, every)

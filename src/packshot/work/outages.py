@@ -1,4 +1,4 @@
-"""How long a worker pauses while a part it needs is away."""
+"""How long a worker pauses while a part it needs is unreachable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from packshot.backoff import Chance, backoff
 from packshot.errors import RateLimited, Unavailable
 
 LONGEST_PAUSE = 60.0
-#: An error that was not raised again for this long is over: an idle worker has no successes.
+#: Seconds after which an error that was not raised again is over: an idle worker has no successes.
 REMEMBERED_SECONDS = 120.0
 
 
@@ -26,7 +26,7 @@ class Outage:
     last_message: str | None = None
 
     def begin(self, error: Unavailable) -> None:
-        """A part is away: pause. Errors during a pause count once."""
+        """A part is unreachable: pause. Errors during a pause count once."""
         moment = self.clock()
         if moment - self.last_at > REMEMBERED_SECONDS:
             self.in_a_row = 0
@@ -37,17 +37,17 @@ class Outage:
         self.log(error)
 
     def slow_down(self, error: RateLimited) -> None:
-        """Pause for as long as the service asks; this is no error."""
+        """Pause for as long as the service asks; this does not count as an error."""
         seconds = min(error.retry_after or 1.0, LONGEST_PAUSE)
         self.until = max(self.until, self.clock() + seconds)
         self.log(error)
 
     def pause(self) -> float:
-        """Seconds, for the errors in a row so far."""
+        """Seconds to pause after this number of errors in a row."""
         return backoff(max(1, self.in_a_row), self.chance, longest=LONGEST_PAUSE)
 
     def reason(self) -> str | None:
-        """What is away, in one sentence; None when nothing is."""
+        """What is unreachable, in one sentence; None when nothing is."""
         lately = self.clock() - self.last_at <= REMEMBERED_SECONDS
         return self.last_message if self.in_a_row and lately else None
 

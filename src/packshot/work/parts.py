@@ -1,4 +1,4 @@
-"""What the story of a product works with."""
+"""The parts that the pipeline works with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packshot.work.patience import Patience
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts the story uses; `wiring.py` chooses the implementations."""
+    """The parts that the pipeline uses; `wiring.py` chooses the implementations."""
 
     claims: Claims
     read_raw: Callable[[str], bytes]  # raw image URL -> bytes, guarded and limited
@@ -25,11 +25,11 @@ class Parts:
     pixels: Pixels
     enhancer: Enhancer
     output: OutputSpec
-    patience: Patience = field(default_factory=Patience)  # saves what is paid for
+    patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
     stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
 
     def check_before_paying(self, claim: Claim) -> None:
-        """Raises Stopping or LostClaim: nothing more is paid for then."""
+        """Raises Stopping or LostClaim when nothing more may be paid for."""
         if self.stopping.is_set():
             raise Stopping()
         self.claims.check(claim)

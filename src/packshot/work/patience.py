@@ -1,4 +1,4 @@
-"""Repeats a call while the part it needs is away: what is paid for is not thrown away."""
+"""Repeats a call while the part it needs is unreachable, so that nothing paid for is lost."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LOG_EVERY_SECONDS = 60.0
 
 
 class Patience:
-    """Waits for a part that is away. The waiting thread keeps its slot of the worker, so nothing
-    more is bought in the meantime."""
+    """Waits for an unreachable part. The waiting thread keeps its slot of the worker, so nothing
+    more is paid for in the meantime."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One product's way, from claimed to pending_review: this is what Packshot does."""
+"""The way of one product from claimed to pending_review: this is what Packshot does."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from packshot.work.variants import make_variants
 
 
 def run(claim: Claim, parts: Parts) -> None:
-    """Make what is missing of this product's round, then put it before a reviewer.
+    """Make what is missing of this product's round, then pass it to a reviewer.
 
-    Every step is saved as soon as it exists, so a restart asks only for what is missing. Raises
-    ProductError, Unavailable or LostClaim; what was saved until then stays.
+    Every result is saved at once, so a restart only pays for what is missing. Raises ProductError,
+    Unavailable or LostClaim; what was saved until then stays.
     """
     photo = normalised_photo(claim, parts)
     analysis = analyse(claim, photo, parts)
@@ -35,8 +35,8 @@ def normalised_photo(claim: Claim, parts: Parts) -> Photo:
         data = parts.storage.get(key)
     except NotFound:
         return fetch_and_normalise(claim, key, parts)
-    if claim.normalised_sha256 is None:  # stored by a worker that died next, or before there were
-        save_digest(claim, data, parts)  # digests
+    if claim.normalised_sha256 is None:  # its worker died right after, or knew no digests
+        save_digest(claim, data, parts)
     else:
         check_digest(key, data, {claim.normalised_sha256})
     if claim.analysis is None:  # the worker that stored it may have died before its previews
@@ -64,7 +64,7 @@ def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = Non
 
 
 def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
-    """The round's analysis: asked for once, and saved."""
+    """The round's analysis: requested once, and saved."""
     saved = saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved

@@ -1,4 +1,4 @@
-"""Raw images by their address: may this one be read, and its bytes."""
+"""Checks and reads raw images by their addresses."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from packshot.spreadsheets.share_links import direct
 from packshot.storage import RawBuckets, Storage, parse_s3_url, read_own
 from packshot.storage.s3_addresses import check_object_key
 
-#: What Packshot made itself is no raw image.
+#: Pictures that Packshot made are not raw images.
 OWN_WORK = ("enhanced/", "normalised/", "previews/", "answers/")
 FORMS = "must be https://, http://, s3:// or the raw_image an upload answered"
 
 
 class RawImages:
-    """Our own objects and sellers' buckets are read directly; the rest are strangers' addresses."""
+    """Our own objects and sellers' buckets are read directly; other addresses are untrusted."""
 
     def __init__(self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | Places) -> None:
         self._storage, self._buckets, self._fetcher = storage, buckets, fetcher
 
     def check(self, raw_image: str) -> None:
-        """Judge the text: raises FetchError, which says what is wrong without the address in it.
+        """Check the text of the address.
 
-        Nothing is asked, so an address that passes may still lead nowhere.
+        Raises FetchError, whose message does not contain the address. No request is made, so an
+        address that passes may still lead nowhere.
         """
         is_s3 = raw_image[:5].lower() == "s3://"
         if is_s3:
@@ -51,14 +52,14 @@ class RawImages:
     def read(self, raw_image: str) -> bytes:
         """The bytes, at most 20 MB; not yet known to be a picture.
 
-        Raises FetchError for what concerns this address, PartlyUnavailable while its bucket is
-        away, Unavailable for what concerns our own storage or this process.
+        Raises FetchError for a problem of this address, PartlyUnavailable while its bucket is
+        unreachable, Unavailable for a problem of our own storage or of this process.
         """
         self.check(raw_image)  # a row may be older than the API's check
         try:
             return self._read_as_written(raw_image)
         except FetchError as error:
-            # The S3 console writes a space as a plus, other programs mean a plus by it.
+            # The S3 console writes a space as a plus; other programs mean a plus.
             spaces = raw_image.startswith("http") and "+" in raw_image
             if error.code != "no_such_object" or not spaces:
                 raise
@@ -72,7 +73,7 @@ class RawImages:
         return self._download(raw_image) if data is None else data
 
     def _download(self, raw_image: str) -> bytes:
-        """A share link is asked for in the form that leads to the file itself."""
+        """A share link is changed to the form that leads to the file itself."""
         link = direct(raw_image)
         data = self._fetcher.fetch(link.address)
         if link.note is not None and (kind := recognise(data)).words.endswith("(HTML)"):

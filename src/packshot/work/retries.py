@@ -1,4 +1,4 @@
-"""What becomes of a product whose attempt ended with an error: tried again, or given up."""
+"""Tries a product again after an error, or gives it up."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from packshot.work.variants import is_given_up
 log = logging.getLogger("packshot.worker")
 
 LONGEST_MESSAGE_DELAY = 900.0
-#: Pauses after a failed download are this many times longer: a photo's host may be away for a
-#: minute, and has two minutes in all.
+#: Pauses after a failed download are this many times longer: a photo's host may be unreachable for
+#: a minute, and gets two minutes in all.
 FETCH_PAUSES = 4.0
 
 
 class Retries:
-    """Ends failed attempts: in the database, and for the message."""
+    """Ends failed attempts, in the database and in the queue."""
 
     def __init__(
         self, claims: Claims, queue: Queue, patience: Patience, outage: Outage, chance: Chance
@@ -41,7 +41,7 @@ class Retries:
         self.outage, self.chance = outage, chance
 
     def after(self, job: Job, error: BaseException) -> None:
-        """End the attempt. Raises LostClaim, and Unavailable when the queue is away."""
+        """End the attempt. Raises LostClaim, and Unavailable when the queue is unreachable."""
         match error:
             case Stopping():
                 self.give_back_all([job])
@@ -69,7 +69,7 @@ class Retries:
     def _give_back(self, job: Job, error: Unavailable, seconds: float) -> None:
         """It was not the product's fault: the attempt is given back, the product waits."""
         seconds = jittered(seconds, self.chance)
-        # With the database away too nothing else can be done: wait for it, or an attempt is lost.
+        # While the database is unreachable too, wait for it: otherwise an attempt is lost.
         self.patience.until_done(lambda: self.claims.give_back(job.claim, seconds, error))
         self._delay(job, seconds)
 

@@ -1,4 +1,4 @@
-"""Runs a product whose last process died with nothing beside it."""
+"""Runs a product alone when its last attempt ended the process."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Seconds without any product leaving after which one that is to run alone waits no longer.
+#: Seconds after which a product that is to run alone starts anyway, if no other one has left.
 LONGEST_WAIT_SECONDS = 240.0
 
 
 class Room:
     """Products run in it side by side, or one alone.
 
-    Unless those beside it hang: when none has left for `longest_wait` seconds, it starts anyway.
+    Where the others hang, and none has left for `longest_wait` seconds, that one starts anyway.
     """
 
     def __init__(self, longest_wait: float = LONGEST_WAIT_SECONDS) -> None:
         self.changed = threading.Condition()
         self.longest_wait = longest_wait
         self.inside = 0
-        self.waiting_alone: list[object] = []  # in the order in which they came
+        self.waiting_alone: list[object] = []  # in the order in which they arrived
         self.alone = False
 
     @contextmanager

@@ -31,7 +31,7 @@ class Slots:
     def __init__(self, count: int, work: Callable[[Job], None]) -> None:
         self.count = count
         self.threads: list[threading.Thread] = []
-        self.jobs: set[Job] = set()  # given, and not yet finished
+        self.jobs: set[Job] = set()  # started and not yet finished
         self.abandoned: set[threading.Thread] = set()  # hanging, and replaced by others
         self._work = work
         self._idle = threading.Semaphore(count)
@@ -42,7 +42,7 @@ class Slots:
         self.threads = [start_thread(f"slot-{n}", self._serve) for n in range(self.count)]
 
     def take_idle(self, timeout: float) -> int:
-        """Take all idle slots, waiting for the first; each is to be used or released."""
+        """Take all idle slots, waiting for the first; the caller must use or release each."""
         if not self._idle.acquire(timeout=timeout):
             return 0
         taken = 1
@@ -55,13 +55,13 @@ class Slots:
             self._idle.release()
 
     def give(self, job: Job) -> None:
-        """Have an idle slot, which was taken, work on this."""
+        """Let one of the slots taken work on this job."""
         with self._lock:
             self.jobs.add(job)
         self._tasks.put(partial(self._work_on, job))
 
     def do(self, task: Callable[[], None]) -> None:
-        """Have the next slot do this before its next product."""
+        """Let the next free slot run this before its next product."""
         self._tasks.put(task)
 
     def current(self) -> list[Job]:
@@ -69,11 +69,11 @@ class Slots:
             return list(self.jobs)
 
     def busy(self) -> list[int]:
-        """The products at work here."""
+        """The ids of the products in the slots."""
         return [job.claim.product_id for job in self.current()]
 
     def take_all(self) -> list[Job]:
-        """All jobs, which are nobody's now."""
+        """Take all jobs out of the slots."""
         with self._lock:
             jobs, self.jobs = list(self.jobs), set()
         return jobs
@@ -96,12 +96,12 @@ class Slots:
         return _stack(thread)
 
     def end(self) -> None:
-        """Let each thread end after its product."""
+        """End each thread after its product."""
         for _ in self.threads:
             self._tasks.put(None)
 
     def _serve(self) -> None:
-        """One product after the other, until the end or until another thread took this place."""
+        """Work on one product after the other, until the end or until another thread takes over."""
         me = threading.current_thread()
         while (task := self._tasks.get()) is not None:
             task()
@@ -121,7 +121,7 @@ class Slots:
 
 
 def start_thread(name: str, target: Callable[[], object]) -> threading.Thread:
-    """A daemon: one that hangs must not keep the process from ending."""
+    """A daemon thread: if it hangs it must not keep the process from ending."""
     thread = threading.Thread(target=target, name=f"packshot-{name}", daemon=True)
     thread.start()
     return thread

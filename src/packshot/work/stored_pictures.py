@@ -32,7 +32,7 @@ def store(key: str, picture: imaging.Encoded, parts: Parts) -> imaging.Encoded:
 def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
     """A stored picture whose record was lost; its previews are made again.
 
-    `digests` are of what was to be stored there; none: an older version stored it.
+    `digests` are those noted before storing; without any, an older version stored it.
     """
     data = parts.storage.get(key)
     if digests:
@@ -43,7 +43,7 @@ def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
 
 
 def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
-    """Decoded in full: only whole pictures are stored, so another kind of bytes is not ours."""
+    """Decoded in full: only complete pictures are stored, so other bytes are not ours."""
     try:
         header = parts.pixels.run(imaging.read_header, data)
         previews = parts.pixels.run(imaging.previews_of, data)
@@ -62,7 +62,7 @@ def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> N
 class PaidAnswer:
     """The enhancer's answer for one variant, stored from its arrival until our picture is stored.
 
-    An attempt after a crash in between finds it here, and pays for nothing again. See
+    An attempt after a crash in between finds it here, and does not pay again. See
     `enhancers.contract.Answers`.
     """
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: the keys that products were submitted with share the slots' time equally."""
+"""Takes turns between API keys: each key's products get the same share of the slots' time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from packshot.work.waiting import Key
 class Turns:
     """The key whose products used the slots of this process least comes first.
 
-    One key alone may use all slots. A key that had nothing waiting does not save up its turns: when
-    it comes back, it starts level with the key that was served last.
+    One key alone may use all slots. A key without waiting products saves up no turns: when it
+    returns, it starts level with the key that was served last.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._used: dict[Key, float] = {}  # seconds of slots that ended products took
         self._running: dict[str, tuple[Key, float]] = {}  # token -> key, and when it began
-        self._least = 0.0  # what the key that was served last had used then
+        self._least = 0.0  # seconds used by the key that was served last
         self._lock = threading.Lock()
 
     def order(self, keys: Sequence[Key]) -> list[Key]:
@@ -43,7 +43,7 @@ class Turns:
             self._used[key] = self._used.get(key, 0.0) + self._clock() - began
 
     def _seconds(self, key: Key) -> float:
-        """Used so far; a product at work counts for a second more, so that it counts at once."""
+        """Seconds used so far, and one for each running product, so that it counts at once."""
         running = [began for of_key, began in self._running.values() if of_key == key]
         at_work = sum(1.0 + self._clock() - began for began in running)
         return max(self._least, self._used.get(key, 0.0)) + at_work

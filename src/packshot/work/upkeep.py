@@ -1,4 +1,4 @@
-"""What a worker does beside its products: resends, deliveries, and tidying up."""
+"""A worker's background tasks: sending again, deliveries, and cleaning up."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Outcome = ProductError | None  # of one variant; None: it is recorded
 
 
 def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) -> None:
-    """Make every missing variant; one that fails does not take the others with it."""
+    """Make every missing variant; one that fails does not stop the others."""
 
     def attempt(variant: int) -> Outcome:
         try:
@@ -42,7 +42,7 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
 def try_each(
     attempt: Callable[[int], Outcome], variants: Sequence[int], parallel: bool
 ) -> list[Outcome]:
-    """One after the other, or all at once; every one that was begun is waited for."""
+    """Try them one after the other, or all at once; waits for every one that was started."""
     if not parallel or len(variants) < 2:
         return [attempt(variant) for variant in variants]
     futures = [in_background(partial(attempt, n), f"variant-{n}") for n in variants]
@@ -51,10 +51,10 @@ def try_each(
 
 
 def judge(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
-    """A refused variant leaves the product with its others; any other error ends the attempt.
+    """A product keeps its other variants when one is refused; any other error ends the attempt.
 
-    A variant that is given up counts as refused, when there are others: a product fails when it
-    has none.
+    A variant that is given up counts as refused if there are others; a product fails when it has
+    none.
     """
     refusals = [error for error in outcomes.values() if isinstance(error, VariantRefused)]
     others = {
@@ -73,7 +73,7 @@ def judge(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
-    """No further attempt would help, or there were enough without progress."""
+    """Whether no further attempt would help, or enough were made without progress."""
     return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.steps.any_saved)
 
 
@@ -87,11 +87,11 @@ def refused_before() -> VariantRefused:
 def make_variant(
     claim: Claim, photo: Photo, analysis: Analysis, variant: int, parts: Parts
 ) -> None:
-    """Generate, finish, store, record; what was paid for and not recorded is adopted."""
+    """Generate, finish, store, record; a paid picture that was not recorded is adopted."""
     key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
     answer = PaidAnswer(claim, variant, parts)
     try:
-        # Only a round that an earlier attempt began can have a picture without its record.
+        # Only a round that an earlier attempt began can have a picture without a row.
         if claim.analysis is not None and parts.storage.exists(key):
             record = adopt_variant(claim, key, variant, analysis, parts)
         else:

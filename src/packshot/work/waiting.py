@@ -1,4 +1,4 @@
-"""Which products wait for work: their keys, the oldest of each key, and when the next is due."""
+"""Finds waiting products: their keys, the oldest of each key, and when the next is due."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packshot.database.types import now
 Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
 Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
 
-#: When none can be claimed, so many of the oldest are asked when they can.
+#: When none can be claimed, the number of oldest products whose next time is checked.
 LOOK_AHEAD = 100
 IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 
@@ -30,15 +30,15 @@ class NotNow:
 
 @dataclass(frozen=True)
 class NothingToDo:
-    """No product waits for work: the message can go."""
+    """No product waits for work: the message can be deleted."""
 
 
 def waiting_keys(session: Session) -> Sequence[Key]:
-    """The keys of all pending products, by one look into the index for each key."""
+    """The keys of all pending products; one index lookup for each key."""
     return session.scalars(_waiting_keys()).all()
 
 
-@cache  # it takes longer to build than to run
+@cache  # building it takes longer than running it
 def _waiting_keys() -> CompoundSelect[Any]:
     queued, key = select(Product.submitted_by).where(*IS_QUEUED), Product.submitted_by
     first = queued.where(key.is_not(None)).order_by(key).limit(1)
@@ -51,7 +51,7 @@ def _waiting_keys() -> CompoundSelect[Any]:
 
 
 def oldest_of(key: Key, lease_seconds: float, busy: Collection[int] = ()) -> Select[Any]:
-    """The product of this key that waits longest and is none of `busy`, locked."""
+    """The product of this key that has waited longest and is not one of `busy`, locked."""
     waiting = is_waiting_for_work(lease_seconds)
     of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key
     oldest_first = select(Product).where(waiting, of_key, Product.id.not_in(busy))
@@ -60,7 +60,7 @@ def oldest_of(key: Key, lease_seconds: float, busy: Collection[int] = ()) -> Sel
 
 
 def why_none(session: Session, named: int | None) -> NotNow | NothingToDo:
-    """Whether a product waits that may be claimed later, and when that may be."""
+    """Whether any waiting product can be claimed later, and when."""
     queued = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
     oldest = queued.order_by(Product.queued_at).limit(LOOK_AHEAD)
     rows = session.execute(queued.where(Product.id == named)).all()

@@ -32,9 +32,9 @@ from packshot.work.waiting import NothingToDo, NotNow
 log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS: Final = 25.0
-#: A lease is renewed this often in its time.
+#: A lease is renewed this many times before it would end.
 RENEWALS: Final = 4
-#: A turn of the receiver or the heartbeat that takes longer hangs: all they wait for has a limit.
+#: A longer run of the receiver or the heartbeat hangs: everything they wait for has a limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
 
@@ -79,7 +79,7 @@ class Worker:
         self.slots.start()
         finished, renew_every = self.drain.finished, self.lease_seconds / RENEWALS
         self.loops.begin("heartbeat", self._renew_claims, renew_every, finished)
-        if self.queue.is_external:  # beside the heartbeat, which waits for no queue
+        if self.queue.is_external:  # separate from the heartbeat, which must not wait for a queue
             self.loops.begin("hider", self._renew_messages, renew_every, finished)
         self.upkeep.begin(self.loops)
         self.loops.begin("receiver", self._receive, 0.0, self.parts.stopping)
@@ -114,7 +114,7 @@ class Worker:
         self.drain.begin()
 
     def stop(self, grace: float | None = None) -> bool:
-        """Begin to stop, unless that was done, and wait for the end of it, which has a limit."""
+        """Begin to stop, if that was not done yet, and wait for the end, which has a limit."""
         if grace is not None:
             self.drain.grace = grace
         self.begin_stop()
@@ -130,7 +130,7 @@ class Worker:
     # -- receive -----------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Ask only for as many products as there are idle slots."""
+        """Ask for as many products as there are idle slots."""
         wait = max(self.outage.remaining(), self.silence.remaining())
         if wait > 0:
             self.parts.stopping.wait(min(wait, 1.0))
@@ -147,7 +147,7 @@ class Worker:
             self.slots.release(idle)
 
     def _begin_safely(self, message: Message) -> bool:
-        """Nothing that is wrong with one product keeps others from being claimed."""
+        """An error about one product must not keep others from being claimed."""
         try:
             return self._begin(message)
         except Unavailable:
@@ -159,8 +159,8 @@ class Worker:
     def _begin(self, message: Message) -> bool:
         """Claim the next product and give it to a slot; False when none is due.
 
-        A message says that a product waits. Which one is next, the database says: the message
-        ends with that one, and another one's message brings its own product.
+        A message says that a product waits; the database says which one is next. The message is
+        deleted with that product, which may not be the one it names.
         """
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
@@ -185,7 +185,7 @@ class Worker:
         self.turns.end(job.claim)
 
     def _run_leaving_nothing(self, job: Job) -> None:
-        """A product that was deleted meanwhile: what was stored of it since is removed."""
+        """If the product was deleted meanwhile, remove what was stored of it since."""
         try:
             self._run(job)
         except LostClaim:
@@ -196,7 +196,7 @@ class Worker:
             raise
 
     def _guard(self, job: Job, work: Callable[[], None]) -> None:
-        """Whatever happens to one product, its slot goes on."""
+        """Whatever happens to one product, its slot continues."""
         try:
             work()
         except LostClaim as error:
@@ -223,7 +223,7 @@ class Worker:
             self.queue.done([job.message])
 
     def _renew_claims(self) -> None:
-        """Lengthen every lease, except of products that hang: those are tried again."""
+        """Renew every lease, except those of hanging products, which are tried again."""
         working, hanging = self.hanging.sort()
         for claim in self.parts.claims.renew([job.claim for job in working]):
             log.info("product %d is no longer claimed here", claim.product_id)
@@ -235,6 +235,6 @@ class Worker:
         self._guard(job, lambda: self.retries.after(job, error))
 
     def _renew_messages(self) -> None:
-        """Keep the messages of the products at work hidden."""
+        """Keep the messages of running products hidden."""
         working, _ = self.hanging.sort()
         self.queue.extend([job.message for job in working], self.lease_seconds)
