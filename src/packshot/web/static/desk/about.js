@@ -1,4 +1,4 @@
-// What the panel says of the product and of the selected picture.
+// The panel's texts about the product and the selected picture.
 
 import { asked } from "./adjustments.js";
 import { h, icon, key, press } from "./dom.js";
@@ -35,13 +35,13 @@ export function aboutProduct(product, decision, views) {
   ].filter(Boolean);
 }
 
-/** What the title does not say yet: the SKU and the category. */
+/** The facts that are not in the title: the SKU and the category. */
 function identity({ sku, category }, title) {
   const more = [sku, category].filter((text) => text && text !== title);
   return more.length > 0 && h("p", { class: "identity" }, more.join(" · "));
 }
 
-/** Which view of its SKU it is, with the way to the next; and which others show the same. */
+/** Which view of its SKU it is, a button to the next, and other products that show the same. */
 export function viewLine(place, total, same, next) {
   const words = total > 1 && h("span", {}, `View ${place} of ${total}`);
   const way = h(
@@ -77,7 +77,7 @@ function badge(product, decision) {
   return h("p", { class: `badge big ${kind}` }, words);
 }
 
-/** The selected picture: its title, what speaks against it, and its prompt. */
+/** The selected picture: its title, its doubts, and its prompt. */
 export function aboutPicture(picture, number, prompt) {
   const doubt = doubtOf(picture);
   return [

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-/** Pairs that exclude each other, and what stands alone. */
+/** Pairs that exclude each other, and single ones. */
 const CHOICES = [
   [
     ["lighter", "Lighter"],
@@ -55,7 +55,7 @@ function clearOthers(box, pair) {
   }
 }
 
-/** "Lighter, closer": what a round was asked for. */
+/** "Lighter, closer": the adjustments of a round. */
 export const asked = (adjustments) => adjustments.map((name) => NAMES[name] ?? name).join(", ");
 
 /** The names of what is ticked. */

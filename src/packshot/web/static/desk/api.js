@@ -4,10 +4,10 @@ import { at } from "./place.js";
 
 const TIMEOUT_MS = 20_000;
 
-/** What a proxy says for a Packshot that is down, and Packshot for a database that is. */
+/** Statuses of a proxy when Packshot is down, and of Packshot when its database is. */
 export const NOBODY_THERE = new Set([502, 503, 504]);
 
-/** The network, or Packshot, is away. Nothing is known about what became of the request. */
+/** The network or Packshot is unreachable. Whether the request was carried out is unknown. */
 export class Away extends Error {
   constructor(message, { slow = false, retryAfter = 0 } = {}) {
     super(message);
@@ -16,7 +16,7 @@ export class Away extends Error {
   }
 }
 
-/** Packshot said no, as a problem document (RFC 9457). */
+/** Packshot refused, with a problem document (RFC 9457). */
 export class Problem extends Error {
   constructor(status, body, retryAfter) {
     super(body?.detail ?? `Packshot answered ${status}`);
@@ -27,16 +27,16 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Would the same request work later? */
+  /** Whether the same request may work later. */
   get passing() {
     return this.status >= 500 || this.status === 429 || this.status === 408;
   }
 }
 
-/** Not a fault of the page: nobody there, or Packshot said no. */
+/** Expected errors: Packshot is unreachable, or refused. */
 export const foreseen = (error) => error instanceof Away || error instanceof Problem;
 
-/** Is Packshot there? `change` events; `online` is the last thing known. */
+/** Whether Packshot is reachable: `online`, with `change` events. */
 export const connection = new (class extends EventTarget {
   online = navigator.onLine;
 
@@ -51,12 +51,12 @@ addEventListener("online", () => connection.tell(true));
 
 const page = { reviewer: null };
 
-/** Whose page this is: a request that somebody else's session would answer is refused (401) instead. */
+/** Who this page belongs to: a request under another caller's session is refused (401). */
 export function actAs(name) {
   page.reviewer = encodeURIComponent(name);
 }
 
-/** Sent when a request found nobody signed in, and when somebody is again. */
+/** Dispatched when a request found nobody signed in, and when somebody is again. */
 export const session = new EventTarget();
 
 /** One request: `{status, etag, body}`. `version` goes into If-Match. Throws Away, Problem. */

@@ -1,9 +1,10 @@
-// Nobody decides what they did not see: a key counts only for what was on the stage when it was pressed.
+// Ignores keys for something the reviewer has not seen: a key counts for what was on the stage when it was
+// pressed.
 
 import { mayReview } from "./dom.js";
 import { toast } from "./toast.js";
 
-/** Pictures that replaced others are shown for this long before a key is about them. */
+/** Pictures that replaced others are shown for this long before keys apply to them. */
 const LOOK_MS = 500;
 
 export class Attention {
@@ -21,17 +22,17 @@ export class Attention {
     for (const kind of ["keydown", "click"]) addEventListener(kind, note, true);
   }
 
-  /** Another product came on the stage. */
+  /** Another product is on the stage. */
   productCame() {
     this.#shown = performance.now();
   }
 
-  /** Other pictures of the same product came. */
+  /** Other pictures of the same product are on the stage. */
   picturesCame() {
     this.#replaced = performance.now();
   }
 
-  /** The product on the stage, if the last key or click can have been about it; else says so. */
+  /** The product on the stage, if the last key or click can have meant it; otherwise shows a message. */
   seen() {
     const product = this.#stage.card?.product;
     if (!product) return null;
@@ -48,7 +49,7 @@ export class Attention {
     return mayReview() ? this.seen() : null;
   }
 
-  /** The same product with the same pictures after a question was answered; else says so. */
+  /** Whether it is the same product with the same pictures after a dialog; otherwise shows a message. */
   stillJudged(product) {
     const now = this.judged();
     if (now && now.id === product.id && now.round === product.round) return now;

@@ -1,4 +1,4 @@
-// Deciding: what each key and button of the panel does with the product on the stage.
+// Carries out what each key and button of the panel means for the product on the stage.
 
 import { asked as adjustmentWords } from "./adjustments.js";
 import { announce } from "./dom.js";
@@ -12,12 +12,14 @@ import { count } from "./words.js";
 export class Deciding {
   #desk;
 
-  /** `desk` has stage, queue, attention, undoing, reasons, pace, moment and goOn; and decided(), skipped(). */
+  /**
+   * `desk` has stage, queue, attention, undoing, reasons, pace, moment and goOn; and decided(), skipped().
+   */
   constructor(desk) {
     this.#desk = desk;
   }
 
-  /** Show the next product at once, and save behind it. */
+  /** Show the next product at once, and save in the background. */
   #decide(product, words, status, steps) {
     const start = performance.now();
     afterPaint(() => performance.measure("decision", { start }));
@@ -48,7 +50,7 @@ export class Deciding {
     this.#decide(product, words, "approved", [reviewStep(product, "approved", { kept })]);
   }
 
-  /** Approve the selected picture alone; one with a doubt has to be taken in before. */
+  /** Approve only the selected picture; a doubtful one has to be included first. */
   only() {
     const product = this.#desk.attention.judged();
     const { card } = this.#desk.stage;
@@ -61,7 +63,7 @@ export class Deciding {
     this.#approve(product, [picture.id]);
   }
 
-  /** Leave the selected picture out of what is approved, or take it in. */
+  /** Exclude the selected picture from the approval, or include it. */
   leave() {
     const card = this.#desk.attention.seen() && this.#desk.stage.card;
     if (!card?.product.images.length) return;
@@ -70,7 +72,7 @@ export class Deciding {
     announce(`Picture ${card.selected + 1} ${kept ? "taken in" : "left out"}`);
   }
 
-  /** Ask for a reason in the place of the decisions. */
+  /** Show the reasons in place of the decisions. */
   openReasons() {
     if (!this.#desk.attention.judged()) return;
     this.#desk.reasons.open();
@@ -113,7 +115,7 @@ export class Deciding {
   }
 }
 
-/** Run something once what was changed is painted. */
+/** Run something after the changes are painted. */
 export function afterPaint(run) {
   requestAnimationFrame(() => setTimeout(run));
 }

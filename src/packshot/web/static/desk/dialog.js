@@ -1,4 +1,4 @@
-// Questions: the page's own <dialog>, which keeps the focus and closes with Escape.
+// Questions in a <dialog>, which keeps the focus and closes with Escape.
 
 import { button, h } from "./dom.js";
 

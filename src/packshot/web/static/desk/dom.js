@@ -1,4 +1,4 @@
-// Elements without markup in strings: Trusted Types stay on.
+// Builds elements without markup in strings, so that Trusted Types can stay on.
 
 const SVG = "http://www.w3.org/2000/svg";
 const PROPERTIES = new Set(["hidden", "disabled", "checked", "value", "indeterminate", "tabIndex"]);
@@ -32,7 +32,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A key as it is printed on a button. */
+/** A key as printed on a button. */
 export const key = (text) => h("kbd", { "aria-hidden": "true" }, text);
 
 /** A button with an icon, words and its key. */
@@ -46,7 +46,7 @@ export function button(text, { icon: picture, key: shortcut, kind = "", ...props
   );
 }
 
-/** As `aria-keyshortcuts` wants them: alternatives with a space between, modifiers in full. */
+/** In the form of `aria-keyshortcuts`: alternatives separated by spaces, modifiers in full. */
 const ARIA = [
   ["⇧", "Shift+"],
   ["Ctrl+", "Control+"],
@@ -57,24 +57,24 @@ const ariaKeys = (shortcut) =>
 
 export const $ = (id) => document.getElementById(id);
 
-/** What the server put into the page. */
+/** The data that the server put into the page. */
 export const pageData = () => JSON.parse($("data").textContent);
 
 export const mayReview = () => "mayReview" in document.body.dataset;
 export const mayDelete = () => "mayDelete" in document.body.dataset;
 export const maySubmit = () => "maySubmit" in document.body.dataset;
 
-/** Say something to those who listen instead of looking. */
+/** Announce something to screen readers. */
 export function announce(text) {
   $("live").textContent = text;
 }
 
-/** Take the focus back from a button that was clicked, so that Space holds the blink again. */
+/** Remove the focus from a clicked button, so that Space compares again. */
 export function letGo(event) {
   if (event.detail > 0 && event.currentTarget instanceof HTMLElement) event.currentTarget.blur();
 }
 
-/** A listener that runs something and then lets go of the button. */
+/** A listener that runs something and then removes the focus from the button. */
 export const press = (run) => (event) => {
   run(event);
   letGo(event);

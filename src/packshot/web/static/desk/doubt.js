@@ -1,6 +1,6 @@
-// Doubt: a picture that somebody has to look at before it is approved.
+// A doubtful picture has to be looked at before it is approved.
 
-/** Why a picture is doubtful, in words; null when nothing speaks against it. */
+/** Why a picture is doubtful, in words; null when it is not. */
 export const doubtOf = (picture) => picture.warning ?? null;
 
 /** The pictures of a product that are doubtful and not approved. */
@@ -8,9 +8,8 @@ export const doubtful = (product) =>
   product.images.filter((picture) => doubtOf(picture) && picture.status !== "approved");
 
 /**
- * The ids of the pictures that approving takes before the reviewer chooses: none that was rejected or
- * removed, unless the whole product was rejected and is judged again; and none with a doubt, unless it is
- * approved already.
+ * The ids of the pictures that Approve includes by default: none that was rejected or removed, unless the
+ * whole product was rejected and is reviewed again; and no doubtful one, unless it is approved already.
  */
 export function keepable(product) {
   const there = product.images.filter((picture) => !picture.removed_at);

@@ -1,4 +1,4 @@
-// What comes back: decisions that were saved or refused, and what others decided meanwhile.
+// Handles news from the server: decisions saved or refused, and decisions of others.
 
 import { call } from "./api.js";
 import { announce } from "./dom.js";
@@ -14,7 +14,9 @@ export class Elsewhere {
   #behind = false;
   #refreshed = performance.now();
 
-  /** `desk` has queue, stage, panel, attention and undoing; and show(), moveOn(), showProgress(), open(id). */
+  /**
+   * `desk` has queue, stage, panel, attention and undoing; and show(), moveOn(), showProgress(), open(id).
+   */
   constructor(desk) {
     this.#desk = desk;
     outbox.addEventListener("saved", ({ detail }) => this.#wasSaved(detail));
@@ -37,7 +39,7 @@ export class Elsewhere {
     if (!product || card?.product.id !== product.id || outbox.has(product.id)) return;
     if (card.product.version === product.version) return;
     if (!card.take(product)) {
-      if (!product.images.length) return; // those on the stage stay until new ones are there
+      if (!product.images.length) return; // the pictures on the stage stay until there are new ones
       attention.picturesCame();
       this.#desk.show();
       return announce(`New pictures of product ${product.id} have come`);
@@ -68,7 +70,7 @@ export class Elsewhere {
     toast(text, { title: `Product ${id}`, kind: "bad", actions });
   }
 
-  /** Somebody else was faster: theirs stands until this reviewer looks again. */
+  /** Another reviewer was faster: that decision stays until this reviewer looks again. */
   async #conflict(job, theirs) {
     const redone = theirs.status === "pending" || theirs.round > job.round;
     const who = await lastWord(theirs.id, redone);
@@ -92,7 +94,9 @@ export class Elsewhere {
     else this.#desk.showProgress();
   }
 
-  /** Did what was saved from here make the count fall so? Counts of a large shop come late, in parts. */
+  /**
+   * Whether decisions saved here explain the lower count. The counts of a large shop arrive late, in parts.
+   */
   #explained(fallen) {
     const ours = Math.sign(fallen) !== -Math.sign(this.#saved) && Math.abs(fallen) <= Math.abs(this.#saved);
     this.#saved = ours ? this.#saved - fallen : 0;
@@ -100,7 +104,7 @@ export class Elsewhere {
     return ours;
   }
 
-  /** Only when the counts are not what this reviewer's own decisions explain: the list is long. */
+  /** Only when this reviewer's own decisions don't explain the counts: the list is long. */
   async #refresh() {
     const { queue } = this.#desk;
     this.#refreshed = performance.now();
@@ -110,7 +114,7 @@ export class Elsewhere {
     this.#behind = false;
   }
 
-  /** The product on the desk was decided by somebody else: said, not snatched away. */
+  /** Another reviewer decided on the product on the stage: show a message, but do not remove it. */
   async #goneElsewhere(id) {
     const { queue, panel } = this.#desk;
     const answer = await call("GET", `/api/products/${id}`);
@@ -126,7 +130,7 @@ export class Elsewhere {
   }
 }
 
-/** Who asked for the present round, or decided last: `{who, at}`, or null. */
+/** Who requested the current round, or decided last: `{who, at}`, or null. */
 async function lastWord(id, redone) {
   try {
     const { rounds, decisions } = (await call("GET", `/desk/products/${id}`)).body;

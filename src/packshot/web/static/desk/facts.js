@@ -1,4 +1,4 @@
-// What the server says once for every page: the reasons for a rejection, and the sides of the previews.
+// Constants that the server puts into every page: the rejection reasons, and the sizes of the previews.
 
 import { pageData } from "./dom.js";
 
@@ -7,11 +7,11 @@ const { reasons, preview_sides } = pageData();
 /** `[[code, words]]`, in the order of their numbers. */
 export const REASONS = reasons;
 
-/** The sides of a picture's previews in pixels: one for tiles, one for the desk. */
+/** The sides of a picture's previews in pixels: for tiles, and for the desk. */
 export const SMALL = Math.min(...preview_sides);
 export const LARGE = Math.max(...preview_sides);
 
-/** How a reason is written. */
+/** The words for a reason. */
 export function reasonWords(reason) {
   if (reason === "superseded") return "A new round was asked for";
   return REASONS.find(([code]) => code === reason)?.[1] ?? reason;

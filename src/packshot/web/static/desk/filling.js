@@ -1,4 +1,4 @@
-// Getting more products long before they run out, again and again if need be.
+// Loads more products long before they run out; retries if necessary.
 
 import { foreseen, session } from "./api.js";
 import { LONGEST_WAIT_S } from "./outbox.js";
@@ -10,7 +10,7 @@ export class Filling {
   #running = false;
   failed = false;
 
-  /** `came()` is called after each try. */
+  /** `came()` is called after each attempt. */
   constructor(queue, came) {
     this.#queue = queue;
     this.came = came;
@@ -43,7 +43,7 @@ export class Filling {
   }
 }
 
-/** As late as the server wants it; when nobody is signed in, once somebody is again. */
+/** After the pause that the server asks for; when nobody is signed in, after the next sign-in. */
 function worthAskingAgain(error) {
   return new Promise((resolve) => {
     if (error.status === 401) session.addEventListener("started", resolve, { once: true });

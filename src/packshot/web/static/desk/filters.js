@@ -50,7 +50,7 @@ export class Filters {
     );
   }
 
-  /** The rarer ones; on the narrow panel they open on demand. */
+  /** Less common filters; closed at first on a narrow panel. */
   #more(state) {
     const offer = (name, label, all, counts, words) =>
       (counts.length || this.filters[name]) && this.#choice(name, label, all, counts, words);
@@ -103,7 +103,7 @@ export class Filters {
     );
   }
 
-  /** Only where something was rejected for one. */
+  /** Shown only if something was rejected for a reason. */
   #reason(state) {
     const { reasons } = state;
     const counts = REASONS.filter(([code]) => code in reasons).map(([code]) => [code, reasons[code]]);
@@ -113,7 +113,7 @@ export class Filters {
     );
   }
 
-  /** A menu of `[value, count]`; choosing one is a new address. */
+  /** A menu of `[value, count]`; choosing one opens a new address. */
   #choice(name, label, all, counts, words = (value) => value) {
     const chosen = this.filters[name] ?? "";
     const missing = chosen && !counts.some(([value]) => value === chosen) ? [[chosen, 0]] : [];
@@ -133,7 +133,7 @@ export class Filters {
     );
   }
 
-  /** What was searched for, with the way to do without. */
+  /** The search text, with a link that clears it. */
   #chip(name, words) {
     const value = this.filters[name];
     if (!value) return null;

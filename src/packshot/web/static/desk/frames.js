@@ -12,8 +12,8 @@ export function address(picture, size) {
 }
 
 /**
- * An <img> that says so when it can't be shown, after trying the original. With `fits`, in CSS
- * pixels, the smaller preview is taken where it is enough.
+ * An <img> with a message when neither preview nor original loads. With `fits`, in CSS pixels, the smaller
+ * preview is used where it is large enough.
  */
 export function image(picture, size, alt, { fits = null, ...more } = {}) {
   const first = address(picture, size);
@@ -49,7 +49,7 @@ function original(element, url) {
   element.src = url;
 }
 
-/** The raw photo: the normalised copy, or before there is one, what was uploaded here. */
+/** The raw photo: the normalised copy, or before there is one, the upload. */
 export function rawPicture(product) {
   if (product.normalised) return product.normalised;
   const media = at("/media/");
@@ -85,7 +85,7 @@ export class Card {
     this.#keep(keepable(product));
   }
 
-  /** Be about a newer state of the same pictures; false when it has others, which nobody has seen here. */
+  /** Update to a newer state of the same pictures; false when it has others, not yet seen here. */
   take(product) {
     const before = this.product.images;
     const same =
@@ -155,7 +155,7 @@ export class Card {
     );
   }
 
-  /** Show which picture the keys are about. */
+  /** Show which picture the keys apply to. */
   select(index) {
     this.selected = index;
     resize(this.pictures[index], this.sizes.side);
@@ -168,7 +168,7 @@ export class Card {
     });
   }
 
-  /** Keep a picture, or leave it out of what gets approved. */
+  /** Include a picture in the approval, or exclude it. */
   toggle(index) {
     const id = this.product.images[index].id;
     if (!this.kept.delete(id)) this.kept.add(id);
@@ -183,7 +183,7 @@ export class Card {
     });
   }
 
-  /** Show whether a picture is taken in, and if not, why. */
+  /** Show whether a picture is included, and if not, why. */
   #mark(index) {
     const picture = this.product.images[index];
     const out = !this.kept.has(picture.id);
@@ -206,7 +206,7 @@ export class Card {
     return this.decoded;
   }
 
-  /** Be shown in views of another size: larger ones may need larger previews. */
+  /** Fit views of another size: larger ones may need larger previews. */
   fit(sizes) {
     if (sizes.side === this.sizes.side && sizes.others === this.sizes.others) return;
     this.sizes = sizes;
@@ -217,7 +217,7 @@ export class Card {
     });
   }
 
-  /** Put the originals where the previews are: only zooming asks for them. */
+  /** Replace the previews by the originals; only zooming needs them. */
   sharpen() {
     this.#sharpen(this.rawFrame.querySelector(".picture"), rawPicture(this.product));
     this.pictures.forEach((frame, index) => {
@@ -241,18 +241,18 @@ export class Card {
   }
 }
 
-/** Let the pictures of a frame have the preview that is large enough for `side` CSS pixels. */
+/** Use the preview that is large enough for `side` CSS pixels in a frame. */
 function resize(frame, side) {
   for (const element of frame?.querySelectorAll("img[srcset]") ?? []) element.sizes = `${side}px`;
 }
 
-/** Why a picture is left out, for when it is. */
+/** Why a picture is excluded, shown when it is. */
 function whyOut(picture) {
   if (picture.status === "rejected") return "Rejected before";
   return doubtOf(picture) ? "Left out: has a warning" : "Left out";
 }
 
-/** The sign of a doubt, with its words; nothing where there is none. */
+/** The mark of a doubtful picture with its reason; nothing for others. */
 function doubtMark(picture) {
   const doubt = doubtOf(picture);
   if (!doubt) return null;

@@ -1,4 +1,4 @@
-// The grid: choose many products, decide them together.
+// The grid: select many products and decide on them together.
 
 import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
@@ -30,7 +30,7 @@ const filters = new Filters($("filters"), data, [
 const tiles = new Map();
 const chosen = new Set();
 const undoable = [];
-/** The product that was chosen last: a range begins there. */
+/** The product that was selected last: a range begins there. */
 const anchor = { id: null };
 
 const downloadButton = new DownloadButton(data, () => [...chosen].map((id) => tiles.get(id)?.product));
@@ -62,7 +62,7 @@ class Tile {
     if (before && before.version >= product.version) return;
     this.product = product;
     if (before && before.round !== product.round && chosen.has(product.id)) {
-      mark(product.id, false); // these pictures are not those that were chosen
+      mark(product.id, false); // these are not the pictures that were selected
       showSelection();
     }
     const alt = `${product.category} ${product.id}`;
@@ -117,7 +117,7 @@ class Tile {
     this.element.toggleAttribute("data-chosen", on);
   }
 
-  /** Decided here, on its way to the server. */
+  /** Decided here, not yet saved. */
   decided(words) {
     this.waiting = words !== null;
     this.element.toggleAttribute("data-decided", this.waiting);
@@ -285,7 +285,7 @@ function reasonField() {
   );
 }
 
-/** Decide a product as it was shown; gives what undoing needs. */
+/** Decide on a product as it was shown; returns what undo needs. */
 function send(product, status, reason) {
   const step = reviewStep(product, status, { kept: keepable(product), reason });
   tiles.get(product.id)?.decided(STATUS[status]);
@@ -337,7 +337,7 @@ async function stateChanged(state) {
   merge(await list({ ...data.filters, limit: REFRESHED }));
 }
 
-/** New ones come first; those gone elsewhere leave, unless they were decided here. */
+/** New products come first; those decided elsewhere are removed. */
 function merge(page) {
   const listed = new Set(page.products.map((product) => product.id));
   const { order, q } = data.filters;
@@ -346,7 +346,7 @@ function merge(page) {
     if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) remove(id);
   }
   for (const product of page.products) tiles.get(product.id)?.show(product);
-  if (order || q) return showEmpty(); // where a new one belongs is known after a reload
+  if (order || q) return showEmpty(); // the place of a new one is only known after a reload
   const fresh = page.products.filter(
     (product) => !tiles.has(product.id) && product.id > Math.max(0, ...tiles.keys()),
   );

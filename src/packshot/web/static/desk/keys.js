@@ -4,10 +4,10 @@ import { recall, remember } from "./memory.js";
 
 const TYPING = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 
-/** What the help offers to turn off. */
+/** Options in the help that can be turned off. */
 export const switches = [];
 
-/** Something that is on until this browser's user turns it off. */
+/** An option that is on until the user of this browser turns it off. */
 export class Switch {
   constructor(name, words) {
     this.name = name;
@@ -30,10 +30,10 @@ export class Switch {
   }
 }
 
-/** WCAG 2.1.4 wants it. */
+/** Required by WCAG 2.1.4. */
 const shortcuts = new Switch("shortcuts", "Shortcuts of a single key are on");
 
-/** What the page knows: `{keys, shown, words, group, run({number}), release?, repeats?, when?}`. */
+/** The shortcuts of this page: `{keys, shown, words, group, run({number}), release?, repeats?, when?}`. */
 export const known = [];
 
 /** Add shortcuts. `keys` are characters in lower case, "shift+r", "ctrl+z" or "Escape". */
@@ -62,7 +62,7 @@ function characterOf({ key, code, shiftKey }) {
 
 const isCharacter = ({ key }) => [...key].length === 1 || key === "Process";
 
-/** Is it a character that takes AltGr on this layout? Windows reports it as Control and Alt. */
+/** Whether it is a character typed with AltGr on this layout. Windows reports that as Control and Alt. */
 const byAltGraph = (event) => event.getModifierState("AltGraph") && isCharacter(event);
 
 function nameOf(event) {
@@ -82,7 +82,7 @@ function isMeant(event, name) {
   return shortcuts.on || event.ctrlKey || event.metaKey || event.key.startsWith("Arrow");
 }
 
-/** The first one that listens now: `when()` says so, where an entry has it. */
+/** The first entry that is active now, by its `when()` if it has one. */
 function find(name) {
   return known.find((entry) => entry.keys.includes(name) && (entry.when?.() ?? true));
 }

@@ -1,4 +1,4 @@
-// Waiting and failed products: what is the matter with each, and what to do.
+// Waiting and failed products: what is wrong with each, and what to do.
 
 import { foreseen, products as list } from "./api.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
@@ -86,7 +86,7 @@ class List {
     ];
   }
 
-  /** One product leaves the list once it was done; `act` gives false when it was thought better of. */
+  /** A product leaves the list when the action is done; `act` returns false when the user cancelled. */
   async #do(product, act, said, pressed) {
     pressed.disabled = true;
     try {
@@ -134,7 +134,7 @@ class List {
     $("summary").replaceChildren(...parts.filter(Boolean));
   }
 
-  /** What can be done with all at once, by those who may. */
+  /** Actions for all products together, for callers who may. */
   #all(here) {
     const words = this.failed ? "failed" : "waiting";
     const offer = (text, run, picture) =>

@@ -1,4 +1,4 @@
-// What this browser remembers; a browser that may not remember anything does without.
+// Values stored in the browser; without storage the desk uses its defaults.
 
 import { ROOT } from "./place.js";
 

@@ -1,4 +1,4 @@
-// What was just decided, shown for a moment with its undo.
+// Shows for a moment what was just decided, with an undo button.
 
 import { button, h, press } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// What the stage says when there is nothing to review on it.
+// The message on the stage when there is nothing to review.
 
 import { h } from "./dom.js";
 import { at } from "./place.js";

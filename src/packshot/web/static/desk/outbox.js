@@ -1,16 +1,18 @@
-// Decisions on their way to the server: kept, retried, counted; one at a time for each product.
+// Sends decisions to the server: stored, retried and counted; one at a time for each product.
 
 import { Away, call, connection, Problem, session } from "./api.js";
 import { unique } from "./dom.js";
 import { tabRecall, tabRemember } from "./memory.js";
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
-/** A decision is small and safe to repeat: one that hangs is sent again long before others would be. */
+/**
+ * A decision is small and safe to repeat, so one that hangs is sent again much sooner than other requests.
+ */
 const TIMEOUTS_MS = [5_000, 10_000, 20_000];
-/** Who is told to wait for longer than this is told no. */
+/** A longer Retry-After counts as a refusal. */
 export const LONGEST_WAIT_S = 60;
 const TOGETHER = 4;
-/** What the server failed so often is told, and not only tried again. */
+/** After this many failures the reviewer is notified, and the retries continue. */
 const STUCK_AFTER = 2;
 
 const later = (list, place) => list[Math.min(place, list.length - 1)];
@@ -45,17 +47,17 @@ class Outbox extends EventTarget {
     return this.#jobs.length;
   }
 
-  /** What is unsaved, oldest first; `trouble` is what the server said last. */
+  /** The unsaved jobs, oldest first; `trouble` is the latest answer of the server. */
   get jobs() {
     return [...this.#jobs];
   }
 
-  /** How many the server fails, each time it is asked. */
+  /** The number of jobs that the server keeps failing. */
   get stuck() {
     return this.#jobs.filter((job) => job.failures >= STUCK_AFTER).length;
   }
 
-  /** Wait no longer. */
+  /** Retry now. */
   tryNow() {
     this.#awake();
   }
@@ -68,10 +70,10 @@ class Outbox extends EventTarget {
   add(job) {
     this.#jobs.push({ id: unique(), done: 0, ...job });
     this.#changed();
-    setTimeout(() => this.#run()); // what comes next is painted first
+    setTimeout(() => this.#run()); // the next product is painted first
   }
 
-  /** Take back a job that was not sent yet; false when it is on its way or done. */
+  /** Remove a job that was not sent yet; false when it is being sent or done. */
   cancel(product) {
     const place = this.#jobs.findLastIndex((job) => job.product === product);
     if (place < 0 || this.#jobs[place].sent) return false;
@@ -80,7 +82,10 @@ class Outbox extends EventTarget {
     return true;
   }
 
-  /** What a page before this one could not save any more, if it is this reviewer's: nobody decides for another. */
+  /**
+   * Load the jobs that an earlier page did not save, if they are this reviewer's: nobody decides for
+   * another.
+   */
   restore(who) {
     this.#who = who;
     this.#jobs = (tabRecall(this.#place) ?? []).map((job) => ({ ...job, sent: true, unsure: true }));
@@ -88,7 +93,7 @@ class Outbox extends EventTarget {
     this.#run();
   }
 
-  /** Send no more from this page, which somebody else takes over or its reviewer leaves; what is unsaved stays kept. */
+  /** Stop sending: another reviewer takes over the page, or its reviewer leaves. Unsaved jobs stay stored. */
   leave() {
     this.#paused = this.#leaving = true;
   }
@@ -104,7 +109,7 @@ class Outbox extends EventTarget {
 
   // -- sending -----------------------------------------------------------------------------------------
 
-  /** Send what may be sent now: the first job of each product, a few at a time. */
+  /** Send the first job of each product, a few at a time. */
   #run() {
     const seen = new Set();
     for (const job of this.#jobs) {
@@ -161,7 +166,7 @@ class Outbox extends EventTarget {
     this.#restOne(job, error);
   }
 
-  /** A refused job takes those that were built on it with it: the last one is what the reviewer meant. */
+  /** A refused job removes the jobs built on it; the last one is what the reviewer wanted. */
   #refused(job, problem) {
     const lost = this.#jobs.filter((other) => other.product === job.product);
     this.#jobs = this.#jobs.filter((other) => other.product !== job.product);
@@ -175,7 +180,7 @@ class Outbox extends EventTarget {
 
   // -- waiting -----------------------------------------------------------------------------------------
 
-  /** One product's trouble holds up no other. */
+  /** A failing product must not delay others. */
   #restOne(job, error) {
     const pause = pauseOf(error, job.failures ?? 0);
     job.failures = (job.failures ?? 0) + 1;
@@ -190,7 +195,7 @@ class Outbox extends EventTarget {
     );
   }
 
-  /** Nobody there: all wait together, and one try is enough to find out. */
+  /** The server is unreachable: all jobs wait, and one of them tries again. */
   #restAll(error) {
     if (this.#rest) return;
     const pause = pauseOf(error, this.#failures);
@@ -213,7 +218,10 @@ class Outbox extends EventTarget {
 const pauseOf = (error, failures) =>
   Math.max(Math.min(error.retryAfter, LONGEST_WAIT_S) * 1_000, later(PAUSES_MS, failures));
 
-/** A stale version whose state is what an earlier try asked for: its answer was lost on the way back. */
+/**
+ * A stale version whose state is what an earlier attempt wanted: that attempt succeeded, and its answer was
+ * lost.
+ */
 function isDone(error, step) {
   if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;
   const { product } = error;

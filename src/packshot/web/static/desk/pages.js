@@ -1,4 +1,4 @@
-// A list that goes on: the next page comes when its end is seen, or at the button.
+// A paged list: the next page is loaded when its end is visible, or by a button.
 
 import { Away, products as list } from "./api.js";
 import { button } from "./dom.js";

@@ -125,7 +125,7 @@ export class Panel {
     );
   }
 
-  /** Which picture the keys are about, and the way to the others. */
+  /** Which picture the keys apply to, and buttons for the others. */
   #turn() {
     this.which = h("p", { class: "which" });
     const turn = (words, by, keys, aria) => this.#arrow(words, keys, aria, by, () => this.desk.turn(by));
@@ -154,9 +154,9 @@ export class Panel {
     );
   }
 
-  // -- what they say ---------------------------------------------------------------------------------
+  // -- texts ---------------------------------------------------------------------------------
 
-  /** Products left and decided, the reviewer's pace in products a minute, and what Undo takes back. */
+  /** Products left and decided, the reviewer's pace in products a minute, and what Undo reverts. */
   showProgress({ left, done, pace, undo }) {
     this.left.replaceChildren(h("strong", {}, count(left)), " left");
     const decided = done ? many(done, "decided", "decided") : "";
@@ -168,7 +168,7 @@ export class Panel {
     this.undoWords.textContent = undo ?? "";
   }
 
-  /** What is known of the product; `decision` is what was decided on it here. */
+  /** The facts about the product; `decision` is the decision made here. */
   showProduct(product, decision) {
     $("panel").toggleAttribute("data-nothing", !product);
     if (product) this.about.replaceChildren(...aboutProduct(product, decision, this.viewOf));
@@ -179,7 +179,7 @@ export class Panel {
     this.viewOf.replaceChildren(...viewLine(place, total, same, () => this.desk.nextView()));
   }
 
-  /** What is known of the selected picture, and what Approve takes. */
+  /** The facts about the selected picture, and which pictures Approve includes. */
   showPicture(card) {
     const { product, selected } = card;
     const picture = product.images[selected];

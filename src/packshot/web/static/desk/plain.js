@@ -1,4 +1,4 @@
-// A page with nothing of its own to do.
+// A page that only has the shared part.
 
 import { pageData } from "./dom.js";
 import { start } from "./shell.js";

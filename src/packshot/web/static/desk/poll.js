@@ -1,4 +1,4 @@
-// Asking again and again, cheaply: an unchanged state costs a 304, a hidden page costs nothing.
+// Polls the server cheaply: an unchanged state costs a 304, a hidden page costs nothing.
 
 import { call, foreseen } from "./api.js";
 
@@ -6,7 +6,7 @@ const LONGEST_MS = 30_000;
 
 /**
  * Ask `url()` every `every()` ms and hand each new answer to `changed`, again if that was refused
- * something. Pauses while the page is hidden, slows down while Packshot is away. `now()` asks at once.
+ * something. Pauses while the page is hidden, slows down while Packshot is unreachable. `now()` asks at once.
  */
 export function poll(url, changed, every) {
   let etag = "";
@@ -39,7 +39,7 @@ export function poll(url, changed, every) {
       await changed(answer.body);
     } catch (error) {
       if (!foreseen(error)) throw error;
-      etag = ""; // what could not be shown is handed over again
+      etag = ""; // what could not be shown is passed again
       failures = Math.min(failures + 1, 5);
     }
   }

@@ -20,7 +20,7 @@ const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 
-/** What the server said last. */
+/** The latest answer of the server. */
 const shown = { data: pageData() };
 start(shown.data);
 const id = shown.data.product.id;
@@ -306,7 +306,7 @@ function readable(value) {
 
 // -- doing --------------------------------------------------------------------------------------------
 
-/** Send one change with the version on the page, then show what it led to. */
+/** Send one change with the version on the page, then show the result. */
 async function change(method, url, body) {
   try {
     await call(method, url, { body, version: shown.data.product.version });
@@ -332,7 +332,7 @@ async function refresh() {
   asking.now();
 }
 
-/** One of the actions for a product that is stuck, then what it led to. */
+/** Run one of the actions for a product that is stuck, then show the result. */
 async function perform(action) {
   try {
     await action(shown.data.product);

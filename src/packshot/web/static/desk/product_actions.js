@@ -1,4 +1,4 @@
-// What can be done with a product that is stuck: try again, another photo, cancel, delete.
+// Actions for a product that is stuck: try again, another photo, cancel, delete.
 
 import { call, foreseen, products as list } from "./api.js";
 import { ask } from "./dialog.js";
@@ -15,10 +15,10 @@ export const retry = (product) => post(product, "enhance", {});
 export const cancel = (product) => post(product, "cancel");
 export const remove = (product) => call("DELETE", `/api/products/${product.id}`);
 
-/** Has it no pictures, so that it may have another photo? */
+/** Whether it has no pictures, so that it can get another photo. */
 export const mayHaveAnotherPhoto = (product) => product.status === "failed" && !product.images.length;
 
-/** Ask for another photo, and try the product with it. True when it was done. */
+/** Ask for another photo, and try the product with it. True when that was done. */
 export async function replacePhoto(product) {
   const given = await ask({
     title: `Another photo for product ${product.id}`,
@@ -80,7 +80,10 @@ export const confirmCancelling = (n) =>
     kind: "reject",
   });
 
-/** Do something with every product of a list: `{done, failed, trouble}`, the last what broke it off. */
+/**
+ * Do something with every product of a list: `{done, failed, trouble}`; `trouble` is the error that ended
+ * it early.
+ */
 export async function forAll(filters, act) {
   const result = { done: 0, failed: 0, trouble: null };
   try {

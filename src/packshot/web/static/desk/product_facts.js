@@ -1,4 +1,4 @@
-// What is known of a product: its facts, the other views of its SKU, and who decided what.
+// A product's facts, the other views of its SKU, and who decided what.
 
 import { h, icon } from "./dom.js";
 import { reasonWords, SMALL } from "./facts.js";
@@ -136,7 +136,7 @@ export function history({ decisions, product }) {
   );
 }
 
-/** Pictures decided at one stroke are one line. */
+/** Pictures that were decided together are one line. */
 function together(decisions) {
   const lines = new Map();
   for (const decision of decisions) {

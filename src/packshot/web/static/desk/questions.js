@@ -1,4 +1,4 @@
-// What the desk asks before it rejects: a reason in words, or what the next round should change.
+// Dialogs before a rejection: a reason in words, or what the next round should change.
 
 import { adjustmentFields, adjustmentsOf } from "./adjustments.js";
 import { ask } from "./dialog.js";
@@ -13,7 +13,7 @@ const textField = (label, props) =>
     h("textarea", { maxlength: 1000, autofocus: true, ...props }),
   );
 
-/** A reason in words; null when the reviewer thought better of it. */
+/** A reason in words; null when the reviewer cancelled. */
 export const askNote = () =>
   ask({
     title: "Why is it rejected?",

@@ -24,7 +24,7 @@ export class Queue {
     this.at = this.#order.find((id) => !this.#decided.has(id)) ?? null;
   }
 
-  /** The server's count of what is left, and how many of ours it can't know yet. */
+  /** The server's count of what is left, and how many of our decisions it does not have yet. */
   countsCame(state) {
     this.total = state.statuses[this.filters.status] ?? 0;
     this.since = outbox.size;
@@ -38,7 +38,7 @@ export class Queue {
     return this.#products.get(id);
   }
 
-  /** Add a product, or take its newer state. True when something changed. */
+  /** Add a product, or update it to a newer state. True when something changed. */
   put(product) {
     const known = this.#products.get(product.id);
     if (known && known.version >= product.version) return false;
@@ -48,7 +48,7 @@ export class Queue {
     return true;
   }
 
-  /** What was there before a decision that is being undone; the server's next word counts again. */
+  /** Restore the state before a decision that is being undone; later states of the server count again. */
   putBack(before) {
     const { version } = this.#products.get(before.id);
     this.#products.set(before.id, { ...before, version });
@@ -70,13 +70,13 @@ export class Queue {
       .map((id) => this.#products.get(id));
   }
 
-  /** To the next one; the last one left, when it was skipped, stays where it is. */
+  /** Move to the next one; a skipped product that is the only one left stays. */
   advance() {
     const here = this.current && !this.#decided.has(this.at) ? this.at : null;
     this.at = this.upcoming()[0] ?? here;
   }
 
-  /** By one place in the list, decided or not. */
+  /** Move by one place in the list, decided or not. */
   step(by) {
     const place = this.at === null ? this.#order.length : this.#order.indexOf(this.at);
     const next = this.#order[place + by];
@@ -88,7 +88,7 @@ export class Queue {
     this.at = id;
   }
 
-  /** To a product that may be none of the list's. */
+  /** Show a product that may not be in the list. */
   visit(product) {
     this.put(product);
     const other = product.status !== this.filters.status && !this.#decided.has(product.id);
@@ -132,7 +132,7 @@ export class Queue {
     return { ...this.filters, ...more };
   }
 
-  /** Is it time to get the next page? */
+  /** Whether it is time to load the next page. */
   get runsLow() {
     return this.cursor !== null && this.upcoming().length < FEW_LEFT;
   }
@@ -143,7 +143,7 @@ export class Queue {
     for (const product of page.products) this.put(product);
   }
 
-  /** Take what is new, changed or decided elsewhere. Returns the ids that are gone. */
+  /** Apply what is new, changed or decided elsewhere. Returns the ids that are gone. */
   async refresh() {
     const page = await list(this.#query({ limit: 2 * PAGE }));
     for (const product of page.products) {

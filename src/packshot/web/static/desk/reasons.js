@@ -1,4 +1,4 @@
-// The reasons for a rejection, opened in the place of the decisions: a number or a click gives one.
+// The reasons for a rejection, shown in place of the decisions; chosen by number or click.
 
 import { button, h, press } from "./dom.js";
 import { REASONS } from "./facts.js";

@@ -95,7 +95,7 @@ class Desk {
     return nothing({ ...asked, failed: filling.failed });
   }
 
-  /** Decode the next products, and forget those long gone, until the next one is shown. */
+  /** Decode the next products, and drop old ones, until the next one is shown. */
   async #prepare() {
     this.#prepared += 1;
     const mine = this.#prepared;
@@ -112,7 +112,7 @@ class Desk {
 
   // -- moving ----------------------------------------------------------------------------------------
 
-  /** A picture by its place from 0; nothing happens where there is none. */
+  /** Select a picture by its place from 0; does nothing where there is none. */
   select(index) {
     const { card } = this.stage;
     if (!card?.product.images[index]) return;
@@ -141,7 +141,7 @@ class Desk {
     if (this.queue.step(by)) this.show();
   }
 
-  /** To the next view of the same SKU. */
+  /** Move to the next view of the same SKU. */
   nextView() {
     const { next } = this.views;
     if (!next) return announce("There is no other view of it");

@@ -1,4 +1,4 @@
-// The keys of the desk. What a key does is what is written beside it.
+// The keys of the desk; each does what its label says.
 
 import { REASONS } from "./facts.js";
 import { listen } from "./keys.js";
@@ -14,7 +14,7 @@ export function listenOnDesk(desk) {
   listenToMoves(desk, () => !asking());
 }
 
-/** While the reasons are open, they alone have these keys. */
+/** These keys work only while the reasons are open. */
 function listenToReasons(reasons, when) {
   const most = REASONS.length;
   listen("Why rejected, after R", [

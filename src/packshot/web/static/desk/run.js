@@ -1,4 +1,4 @@
-// The present run: how fast products are made, and when the last one is.
+// The current run: how fast products are made, and when the last one will be.
 
 import { count, duration } from "./words.js";
 
@@ -6,5 +6,5 @@ import { count, duration } from "./words.js";
 export const paceWords = (pace) =>
   `${count(pace < 10 ? Math.round(pace * 10) / 10 : Math.round(pace))} products a minute`;
 
-/** How long the products that wait take at the present pace. */
+/** How long the waiting products will take at the current pace. */
 export const endWords = ({ shop, pace }) => `${duration((shop.pending / pace) * 60)} to go`;

@@ -1,4 +1,4 @@
-// What every page of the desk has: live counts, the connection, the theme, help, signing in and out.
+// The shared part of every page: live counts, the connection, the theme, help, signing in and out.
 
 import { Away, actAs, call, connection, foreseen, session } from "./api.js";
 import { ask } from "./dialog.js";
@@ -15,7 +15,10 @@ import { count, many, sentence } from "./words.js";
 const BUSY_MS = 2_000;
 const IDLE_MS = 3_000;
 const EVERYWHERE = "Everywhere";
-/** Whose page it is, how many decisions were announced as stuck, and whether a key is being asked for. */
+/**
+ * Who the page belongs to, how many decisions were announced as stuck, and whether the sign-in dialog is
+ * open.
+ */
 const shell = { reviewer: "", stuck: 0, asking: false };
 
 /** Start the shell. `changed(state)` gets every new state; the first is in the page already. */
@@ -72,7 +75,7 @@ function showSaving() {
   showBanner();
 }
 
-/** What is on its way, and what is the matter with it. */
+/** Show the unsaved decisions, and why they are not saved. */
 async function showUnsaved() {
   const again = await ask({
     title: `${many(outbox.size, "decision")} not saved yet`,
@@ -153,7 +156,10 @@ async function signInAgain(
   }
 }
 
-/** Somebody else's desk from here on. What the one before could not save waits until they are back in this tab. */
+/**
+ * Hand the page over to another reviewer. Unsaved decisions wait until the previous one returns to this
+ * tab.
+ */
 function takeOver() {
   outbox.leave();
   location.reload();

@@ -1,4 +1,4 @@
-// Comparing: which frames are seen, how they lie over each other, and one zoom for all of them.
+// Compares pictures: which frames are visible, how they overlap, and one zoom for all of them.
 
 import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { SMALL } from "./facts.js";
@@ -68,12 +68,12 @@ export class Stage {
     return Math.ceil(Math.max(this.#side, Math.min(width, height)));
   }
 
-  /** The same for the selected picture and the others: those are small where they are only in the strip. */
+  /** The same for the selected picture and the others, which are small when only the strip shows them. */
   get sizes() {
     return { side: this.side, others: this.#mode === "all" ? this.side : SMALL };
   }
 
-  /** Show a card (its pictures are decoded already, if there was time), or something else. */
+  /** Show a card (its pictures are already decoded, if there was time), or something else. */
   show(card, instead = null) {
     if (scrollY) scrollTo({ top: 0, behavior: "instant" });
     this.#card = card;
@@ -114,13 +114,13 @@ export class Stage {
     announce(`Background ${this.#back}`);
   }
 
-  /** Show the raw photo in the place of its pictures, as long as a key or button is held. */
+  /** Show the raw photo in place of its pictures while a key or button is held down. */
   blink(on) {
     this.root.toggleAttribute("data-blink", on);
     this.blinkButton.setAttribute("aria-pressed", String(on));
   }
 
-  /** The edge lies in the frame; its clip is of the scaled photo, so it is turned back through the zoom. */
+  /** The edge is a place in the frame; the clip is of the scaled photo, so the zoom is undone. */
   #placeWipe() {
     const { scale, x } = this.#zoom;
     const at = Number(this.wipe.value) / 100;
@@ -150,7 +150,7 @@ export class Stage {
     if (next > 1) this.#card?.sharpen();
   }
 
-  /** Between the whole picture and its own pixels. */
+  /** Toggle between the whole picture and full size. */
   toggleZoom(x, y) {
     if (this.isZoomed) this.zoomTo(1);
     else this.zoomTo(this.#ownPixels(), x, y);
@@ -187,7 +187,7 @@ export class Stage {
 
   // -- layout ------------------------------------------------------------------------------------------
 
-  /** Give the square views their size in the present mode. */
+  /** Set the size of the square views in the current mode. */
   #fit() {
     const several = (this.#card?.pictures.length ?? 2) > 1;
     const { columns, side } = this.#mode === "pair" ? this.#pair(several) : this.#tiles();
@@ -199,7 +199,7 @@ export class Stage {
 
   /** Two large ones beside each other, above the strip; on phones one above the other. */
   #pair(several) {
-    const { width, height } = this.#size; // remembered: asking makes the browser lay out twice a decision
+    const { width, height } = this.#size; // cached: reading it again would cause a second layout
     if (isPhone()) return { columns: 1, side: width - 2 * GAP };
     const tall = height - CAPTION - 2 * GAP - (several ? STRIP : 0);
     return { columns: 2, side: Math.min((width - 3 * GAP) / 2, tall) };

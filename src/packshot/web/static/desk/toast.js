@@ -4,7 +4,7 @@ import { $, h, icon } from "./dom.js";
 
 const STAY_MS = 6_000;
 
-/** Show a message; with `actions` [[words, run]] or `stay` it stays until it is dealt with. */
+/** Show a message; with `actions` [[words, run]] or `stay` it stays until the user acts. */
 export function toast(text, { kind = "", actions = [], stay = actions.length > 0, title = null } = {}) {
   const close = () => box.remove();
   const box = h(

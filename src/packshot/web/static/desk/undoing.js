@@ -1,4 +1,4 @@
-// Undo: what was done on this page, newest first, and before it this reviewer's earlier decisions.
+// Undo: decisions made on this page, newest first, then this reviewer's earlier ones.
 
 import { announce } from "./dom.js";
 import { outbox, undoSteps } from "./outbox.js";
@@ -7,7 +7,7 @@ import { ago, count, verdict } from "./words.js";
 
 const DEEP = 20;
 
-/** One of the server's: a product as it is now, with what its pictures were before. */
+/** A decision from the server: a product as it is now, with the earlier statuses of its pictures. */
 function earlier({ product, pictures, at }) {
   const before = new Map(pictures.map((picture) => [picture.id, picture.previous]));
   const images = product.images.map((image) => ({ ...image, status: before.get(image.id) ?? image.status }));
@@ -27,7 +27,7 @@ export class Undoing {
   #queue;
   #entries;
 
-  /** `decisions` are the server's, newest first; `show()` draws the product that came back. */
+  /** `decisions` are the server's, newest first; `show()` draws the restored product. */
   constructor(queue, decisions, show) {
     this.#queue = queue;
     this.#entries = decisions.map(earlier).reverse();
@@ -39,18 +39,18 @@ export class Undoing {
     if (this.#entries.length > DEEP) this.#entries.shift();
   }
 
-  /** A decision was refused: there is nothing to take back. */
+  /** A decision was refused, so there is nothing to undo. */
   forget(id) {
     const place = this.#entries.findLastIndex((entry) => entry.id === id);
     if (place >= 0) this.#entries.splice(place, 1);
   }
 
-  /** The products that the next undos are about. */
+  /** The products that the next undos affect. */
   get nextIds() {
     return this.#entries.slice(-2).map((entry) => entry.id);
   }
 
-  /** What the next undo takes back, in words; null when there is nothing. */
+  /** What the next undo reverts, in words; null when there is nothing. */
   get words() {
     const entry = this.#entries.at(-1);
     if (!entry) return null;
@@ -72,7 +72,7 @@ export class Undoing {
     if (undone) announce(`Undone: ${entry.words}. ${count(this.#queue.left)} left`);
   }
 
-  /** True when the decision is, or will be, undone: each picture is again what it was before. */
+  /** True when the decision is, or will be, undone: each picture gets its earlier status back. */
   #takeBack(entry, product) {
     if (outbox.cancel(entry.id)) return true;
     const title = `Product ${entry.id}`;

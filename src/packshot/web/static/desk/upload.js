@@ -1,4 +1,4 @@
-// Photos, folders, ZIPs and a spreadsheet in: what they become is shown first, then they are sent.
+// Uploads photos, folders, ZIPs and a spreadsheet; the products they become are shown before sending.
 
 import { $, pageData } from "./dom.js";
 import { start } from "./shell.js";

@@ -1,8 +1,8 @@
-// The views of one SKU: which of them is on the stage, and the way to the next.
+// The views of one SKU: which one is on the stage, and which is next.
 
 import { foreseen, products as list } from "./api.js";
 
-/** Nobody who flies past a product asks for its views. */
+/** Delay in ms: the views of a product that is only skipped past are not loaded. */
 const REST_MS = 200;
 const MOST = 200;
 
@@ -19,7 +19,9 @@ export class Views {
   #sku = null;
   #products = [];
 
-  /** `changed(place, total, duplicates)` gets the shown product's place from 1, or 0 while it is not known. */
+  /**
+   * `changed(place, total, duplicates)` gets the shown product's place from 1, or 0 while it is not known.
+   */
   constructor(changed) {
     this.changed = changed;
   }

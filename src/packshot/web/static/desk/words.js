@@ -1,4 +1,4 @@
-// How statuses, reasons, times and amounts are written.
+// Formats statuses, reasons, times and amounts.
 
 export const STATUS = {
   pending: "Waiting",
@@ -10,7 +10,7 @@ export const STATUS = {
 
 export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", rejected: "Rejected" };
 
-/** What a machine says, as a sentence. */
+/** A program's message as a sentence. */
 export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 const number = new Intl.NumberFormat("en");
@@ -53,7 +53,7 @@ export function bytes(size) {
   return size >= 1e6 ? `${(size / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(size / 1000))} kB`;
 }
 
-/** "3 pictures" of a product, by what was decided. */
+/** "3 pictures" of a product, by their status. */
 export function verdict(product) {
   const approved = product.images.filter((image) => image.status === "approved").length;
   if (product.status !== "approved" || approved === product.images.length) return STATUS[product.status];

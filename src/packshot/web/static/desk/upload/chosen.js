@@ -1,4 +1,4 @@
-// What was chosen so far: photos by their paths, one spreadsheet, and what can't be used.
+// The files chosen so far: photos by their paths, one spreadsheet, and unusable files.
 
 import { bytes } from "../words.js";
 import { entriesOf } from "./zip.js";
@@ -16,7 +16,9 @@ export class Chosen {
     return !this.sheet && !this.photos.size && !this.refused.length;
   }
 
-  /** Take `[{path, file}]`: spreadsheets, ZIPs, and all else as photos, whose names the server judges. */
+  /**
+   * Add `[{path, file}]`: spreadsheets, ZIPs, and everything else as photos, whose names the server checks.
+   */
   async add(given) {
     for (const { path, file } of given) {
       if (ZIP.test(path)) await this.#addZip(file);

@@ -1,4 +1,4 @@
-// The place where files are dropped or chosen.
+// The area where files are dropped or chosen.
 
 import { button, h, icon } from "../dom.js";
 import { dropped, picked } from "./files.js";

@@ -1,4 +1,4 @@
-// Files as people give them: chosen, dropped, in folders with subfolders.
+// Reads files that were chosen or dropped, also in folders with subfolders.
 
 /** `[{path, file}]` of what was chosen; a folder's files have their path in it. */
 export const picked = (input) =>

@@ -1,4 +1,4 @@
-// Long lists, a part at a time.
+// Shows long lists in parts.
 
 import { h } from "../dom.js";
 import { count } from "../words.js";
@@ -6,7 +6,7 @@ import { count } from "../words.js";
 const FIRST = 50;
 const MORE = 500;
 
-/** A list of `items`, drawn by `draw`; the rest comes by a button, so that thousands cost nothing. */
+/** A list of `items`, drawn by `draw`; a button shows more, so that long lists stay fast. */
 export function longList(items, draw, props = {}) {
   const list = h("ul", props, items.slice(0, FIRST).map(draw));
   if (items.length <= FIRST) return [list];

@@ -9,7 +9,7 @@ import { STATUS } from "../words.js";
 export const isDone = (product) => product.status !== "pending";
 export const wantedOf = (product) => (isDone(product) ? product.images.length : (product.wanted ?? 3));
 
-/** What the product is called: its SKU and view, or its category and number. */
+/** The title of the product: its SKU and view, or its category and number. */
 export const nameOf = (product) =>
   product.sku
     ? [product.sku, product.view].filter(Boolean).join(" · ")

@@ -1,4 +1,4 @@
-// How the spreadsheet's columns and numbers are read, and by which pattern photos' names: to be changed.
+// Lets the user change how columns and numbers of the spreadsheet and names of photos are read.
 
 import { h } from "../dom.js";
 
@@ -18,7 +18,7 @@ const FIELD_WORDS = {
 };
 const SIGN_WORDS = { "": "Choose", point: "1,299.00", comma: "1.299,00" };
 
-/** The mapping step of a spreadsheet. `change()` is called after a choice was written into `choices`. */
+/** The mapping step of a spreadsheet. `change()` is called after a choice was saved in `choices`. */
 export function mappingForm(plan, choices, fields, change) {
   if (!plan.columns.length) return null;
   return h(
@@ -76,7 +76,7 @@ function chooser(label, options, value, chosen) {
   return select;
 }
 
-/** The pattern of photos' names, where no spreadsheet says the SKUs. */
+/** The pattern of photos' names, for an upload without a spreadsheet. */
 export function patternField(plan, choices, change) {
   if (plan.photos.pattern === null) return null;
   const input = h("input", {

@@ -1,4 +1,4 @@
-// How long the rest will take: the pictures still to make, over the pace of the last minutes.
+// Estimates how long the rest will take, from the pace of the last minutes.
 
 const WINDOW_MS = 180_000;
 

@@ -75,7 +75,7 @@ export class UploadPage {
     return h("label", { class: "field" }, h("span", {}, words), input);
   }
 
-  // -- what was chosen, and what it becomes --------------------------------------------------------------
+  // -- the chosen files, and their plan --------------------------------------------------------------
 
   async #take(files) {
     const sheet = this.#chosen.sheet;
@@ -84,7 +84,7 @@ export class UploadPage {
     await this.#replan();
   }
 
-  /** Ask for the plan again. Sending waits for it: a field may change by the click that sends. */
+  /** Request the plan again. Sending waits for it: the click on Send may also end the editing of a field. */
   #replan() {
     this.#planning = this.#askAgain();
     return this.#planning;
@@ -123,7 +123,7 @@ export class UploadPage {
     announce(`${many(makable(plan).length, "product")} would be created`);
   }
 
-  /** The spreadsheet or a choice can't be used: say why, and let it be changed. */
+  /** The spreadsheet or a choice can't be used: show why, and let the user change it. */
   #drawRefusal(error) {
     const again = button("Try again", { onclick: () => this.#replan() });
     const words = h(
@@ -189,7 +189,7 @@ export class UploadPage {
     }
   }
 
-  /** Rows whose photo was refused in the first attempt are left out of the second. */
+  /** Rows whose photo was refused in the first attempt are not sent in the second. */
   async #sendRows() {
     const before = new Set(this.#refused.map((one) => one.row));
     const rows = makable(this.#plan).filter((row) => !before.has(row.photo));

@@ -1,11 +1,11 @@
-// What the server says that the chosen files will become. Nothing is created by asking.
+// Asks the server what the chosen files will become; creates nothing.
 
 import { call } from "../api.js";
 
 const TIMEOUT_MS = 90_000;
 const LISTS = { rows: [], problems: [] };
 
-/** The user's choices; empty ones leave it to the server. */
+/** The user's choices; the server decides the empty ones. */
 export const newChoices = () => ({
   mapping: {},
   conventions: {},
@@ -13,7 +13,7 @@ export const newChoices = () => ({
   pattern: "",
 });
 
-/** `data` of `POST /api/imports`: of the photos only the names are sent. Throws Away, Problem. */
+/** `data` of `POST /api/imports`: only the names of the photos are sent. Throws Away, Problem. */
 export async function askPlan(chosen, choices) {
   if (!chosen.sheet && !chosen.photos.size) return { ...LISTS, photos: noPhotos(), columns: [] };
   const body = new FormData();

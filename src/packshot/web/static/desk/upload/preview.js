@@ -1,4 +1,4 @@
-// What will happen, before it happens: products, matched, ambiguous and missing photos, what is left out.
+// Previews an import: products; matched, ambiguous and missing photos; unused files.
 
 import { h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
@@ -67,7 +67,9 @@ function productLine(row, chosen) {
   );
 }
 
-/** Few browsers show HEIC or TIFF, which are taken nevertheless. A photo in a ZIP is not unpacked for it. */
+/**
+ * Few browsers show HEIC or TIFF, though they are accepted. A photo in a ZIP is not unpacked for a preview.
+ */
 function thumb(photo) {
   if (!photo?.file) return icon(photo ? "upload" : "link");
   const url = URL.createObjectURL(photo.file);

@@ -1,4 +1,4 @@
-// The products that were created, followed until all their pictures are made.
+// Follows the created products until all their pictures are made.
 
 import { foreseen, products as list } from "../api.js";
 import { announce, h } from "../dom.js";
@@ -12,7 +12,7 @@ import { Pace } from "./pace.js";
 const FOLLOW_MS = 1_500;
 const PAGE = 200;
 
-/** The pages of the batches' lists. Each time one that is not done is asked for; it names the next. */
+/** The pages of the batches' lists. Each poll reads one that is not done; it names the next page. */
 class Pages {
   #pages;
   #turn = 0;
@@ -77,7 +77,7 @@ export class Progress {
     );
   }
 
-  /** The first page of each batch, for a page that was loaded again. Throws Away, Problem. */
+  /** The first page of each batch, for a page that was reloaded. Throws Away, Problem. */
   async restore() {
     const known = [];
     for (const _ of this.#batches) {

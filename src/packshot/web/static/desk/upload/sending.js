@@ -1,4 +1,4 @@
-// Photos go up a few at a time, then their products are created, in requests of a thousand.
+// Uploads photos a few at a time, then creates their products, a thousand in a request.
 
 import { Away, call, NOBODY_THERE, Problem } from "../api.js";
 import { unique } from "../dom.js";
@@ -9,13 +9,14 @@ const BUSY_MS = 600_000;
 const TRIES = 3;
 const IN_ONE_REQUEST = 1_000;
 
-/** Remembers what was uploaded and asked for, so that trying again makes nothing twice. */
+/** Remembers what was uploaded and created, so that trying again creates nothing twice. */
 export class Sending {
   #uploaded = new Map();
   #keys = new Map();
 
   /**
-   * Upload the rows' photos. `show(row, words, part)` hears how far each is. Returns the rows whose
+   * Upload the rows' photos. `show(row, words, part)` is called with the progress of each. Returns the rows
+   * whose
    * photo was refused, `[{row, why}]`. Throws Away.
    */
   async uploadAll(rows, photos, show) {
@@ -55,7 +56,7 @@ export class Sending {
     return row.photo ? { ...row.fields, raw_image: this.#uploaded.get(row.photo) } : row.fields;
   }
 
-  /** The same body gets the same key: sent again after a lost answer it makes nothing twice. */
+  /** The same body gets the same key: sent again after a lost answer it creates nothing twice. */
   #keyOf(text) {
     if (!this.#keys.has(text)) this.#keys.set(text, unique());
     return this.#keys.get(text);
@@ -78,8 +79,8 @@ const reasons = (faults) =>
   faults.map((fault) => `${fault.pointer.split("/").pop().replaceAll("_", " ")} ${fault.detail}`).join("; ");
 
 /**
- * The server takes a few uploads at the same time and refuses the others as busy: those wait as long as it
- * says and try again. Whatever else may work later is tried a few times. Resolves with the raw_image.
+ * The server accepts a few uploads at the same time and refuses others as busy: those wait as long as it
+ * asks and try again. Other temporary errors are retried a few times. Resolves with the raw_image.
  */
 async function sendInTurn(file, show) {
   const giveUp = Date.now() + BUSY_MS;
@@ -98,7 +99,7 @@ async function sendInTurn(file, show) {
   }
 }
 
-/** By XMLHttpRequest, which says how far it is. */
+/** By XMLHttpRequest, which reports progress. */
 function send(file, progressed) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

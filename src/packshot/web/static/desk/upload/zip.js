@@ -1,4 +1,4 @@
-// The photos in a ZIP (PKWARE's APPNOTE 6.3.10): its list is read at once, a photo when it is sent.
+// The photos in a ZIP (PKWARE's APPNOTE 6.3.10): its directory is read at once, a photo when it is sent.
 
 const END = 0x06054b50;
 const ENTRY = 0x02014b50;
@@ -10,7 +10,9 @@ const STORED = 0;
 const DEFLATED = 8;
 const WHOLE = 0xffffffff;
 
-/** `[{path, size, read}]`; `read()` gives the bytes as a Blob. Throws an Error in words for people. */
+/**
+ * `[{path, size, read}]`; `read()` gives the bytes as a Blob. Throws an Error with a message for the user.
+ */
 export async function entriesOf(file) {
   const { count, size, offset } = await endOf(file);
   const list = new DataView(await file.slice(offset, offset + size).arrayBuffer());
@@ -58,7 +60,7 @@ function entryAt(file, list, at, nameLength) {
   return { path: entry.path, size: entry.size, read: () => unpacked(entry) };
 }
 
-/** Many programs write UTF-8 without saying so; else the old alphabet of DOS, near enough to Latin. */
+/** Many programs write UTF-8 without the flag; other names are in the DOS code page, read as Latin-1. */
 function decoded(name, flags) {
   try {
     return new TextDecoder("utf-8", { fatal: !(flags & UTF_8) }).decode(name);
