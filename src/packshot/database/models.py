@@ -132,7 +132,7 @@ class Product(Base):
         Index("ix_products_category_id", "category", "id"),
         Index("ix_products_sku_id", "sku", "id"),
         Index("ix_products_raw_sha256_sku_view", "raw_sha256", "sku", "view"),
-        {"sqlite_autoincrement": True},  # an id is never given twice: objects hang on it
+        {"sqlite_autoincrement": True},  # an id is never given twice: objects are named by it
     )
 
 

@@ -45,7 +45,7 @@ def correct_product(session: Session, product: Product, who: str, given: Mapping
 
 
 def _replace_raw_image(session: Session, product: Product, raw_image: str) -> None:
-    """Begin again with another photo: nothing that was read off the old one is used."""
+    """Start over with another photo: nothing from the old one is used."""
     pictures = select(func.count()).where(ProductImage.product_id == product.id)
     if product.status != FAILED or session.scalar(pictures):
         raise Conflict(

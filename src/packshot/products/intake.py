@@ -59,7 +59,7 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Created:
-    """The answer to a bulk request; `replayed` when it was given before.
+    """The answer to a bulk request; `replayed` when it repeats an earlier answer.
 
     `skipped`: places among the given products -> the products that have the same photo.
     """
@@ -84,7 +84,7 @@ def _insert_arrays() -> ReturningInsert[int]:
     return insert(PRODUCTS).from_select([*OF_ROW, *OF_BATCH], in_order).returning(PRODUCTS.c.id)
 
 
-#: The columns that differ from row to row, and those that are the same for a whole batch.
+#: The columns that differ between rows, and those that are the same for a whole batch.
 OF_ROW = (*(each.name for each in fields(NewProduct)), "raw_sha256", "media_namespace")
 OF_BATCH = ("status", "batch_id", "round", "queued_at", "created_at", "updated_at")
 INSERT_ARRAYS = _insert_arrays()

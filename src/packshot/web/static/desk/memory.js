@@ -13,11 +13,11 @@ function safely(run, otherwise) {
   }
 }
 
-/** A value kept for good, by name. */
+/** A value stored permanently, by name. */
 export const recall = (name) => safely(() => localStorage.getItem(nameOf(name)), null);
 export const remember = (name, value) => safely(() => localStorage.setItem(nameOf(name), value));
 
-/** A value kept as long as this tab, reloads included; null forgets it. */
+/** A value stored until this tab is closed, reloads included; null deletes it. */
 export const tabRecall = (name) => safely(() => JSON.parse(sessionStorage.getItem(nameOf(name))), null);
 export const tabRemember = (name, value) =>
   safely(() =>
