@@ -49,8 +49,7 @@ def main(out: Path) -> None:
         os.chdir(folder)
         with server() as url, chromium(chrome) as browser:
             client = Client(url)
-            created, _ = send(client, rows, console)
-            ids = [product["id"] for product in created]
+            ids = [product["id"] for product in send(client, rows, console).products]
             wait_with_bar(client, ids, console)
             photograph(browser, url, ids[shown], out)
         os.chdir(ROOT)

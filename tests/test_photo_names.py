@@ -392,3 +392,19 @@ def test_no_zip(data: bytes | None) -> None:
     data = zipped("a.jpg").getvalue()[:-30] if data is None else data
     with pytest.raises(SpreadsheetError, match="the ZIP is damaged"):
         PhotoArchive(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["photos/A-1_front.jpg", "photos/A-1_back.jpg"], [("A-1", "front"), ("A-1", "back")]),
+        (["mugs/A-1.jpg", "mugs/B-2.jpg"], [("A-1", None), ("B-2", None)]),
+        (["photos/101.jpg", "photos/205.jpg"], [("101", None), ("205", None)]),
+        (["M-1/a.jpg", "M-1/b.jpg"], [("M-1", "a"), ("M-1", "b")]),
+    ],
+)
+def test_a_short_sku_is_no_view_of_its_folder(
+    names: list[str], found: list[tuple[str, str | None]]
+) -> None:
+    matched = name_photos(names, ProductRow(0)).matched
+    assert [(match.product.sku, match.product.view) for match in matched] == found

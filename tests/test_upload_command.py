@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import urllib3
 from click.testing import CliRunner, Result
 from conftest import needs_shared
+from servers.loopback import served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
+from support.fakes import photo_bytes
+from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.upload import upload
@@ -234,3 +239,52 @@ def test_every_case_gives_the_rows_of_the_reader() -> None:
         planned = [row.product for row in plan.rows]
         expected = [row.as_product() for row in planned if row.raw_image or row.path]
         assert rows == expected, path.name
+
+
+# -- twice is once ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "A-1_front.jpg").write_bytes(photo_bytes())
+    (folder / "A-1_back.jpg").write_bytes(photo_bytes(side=300))
+    with served(shop.app) as url:
+        first = run(folder / "A-1_front.jpg", "--json", "--url", url)
+        (front,) = json.loads(first.stdout)
+        second = run(folder, "--url", url)
+        again = run(folder, "--again", "--json", "--url", url)
+    assert (front["sku"], front["view"]) == ("A-1", "front")
+    words = f"skipped photos/A-1_front.jpg: product {front['id']} has this photo"
+    assert words in second.output
+    assert "1 product created, 0 rows refused, 1 photo skipped." in second.output
+    assert second.exit_code == 0
+    assert len(json.loads(again.stdout)) == 2
+    uploads = list((tmp_path / "media" / "uploads").iterdir())
+    assert len(uploads) == 4, "the photo that was skipped was not uploaded"
+
+
+def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: Path) -> None:
+    one = photo_bytes()
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS, upload_mb_per_day=1)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "A-1.jpg").write_bytes(one)
+    (folder / "A-2.jpg").write_bytes(one + bytes(999_999))
+    (folder / "A-3.jpg").write_bytes(one)
+    with served(shop.app) as url:
+        done = run(folder, "--url", url, "--key", SECRETS["submit"])
+    shop.close()
+    assert done.exit_code == 1
+    assert (
+        "1 product created, 0 rows refused." in done.output or "2 products created" in done.output
+    )
+    assert "were not sent." in done.output
+    assert "bytes per day is used up" in done.output

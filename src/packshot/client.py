@@ -52,6 +52,11 @@ class ApiError(Exception):
         self.message: str = problem.get("message") or f"HTTP {self.status}"
         super().__init__(f"{self.status}: {self.message}")
 
+    @property
+    def is_passing(self) -> bool:
+        """Does it concern the server or the caller, and not what was sent?"""
+        return self.status in (401, 403, *TRY_AGAIN)
+
     def passes(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
@@ -91,11 +96,34 @@ class Client:
         fields = {"file": (photo.name, photo.read_bytes(), "application/octet-stream")}
         return str(self._data("POST", "api/uploads", fields=fields)["raw_image"])
 
-    def create(self, products: Sequence[Json], *, skip_bad_rows: bool = False) -> Json:
-        """Create up to 1,000 products; `data` of the answer (created, total, products, errors)."""
-        path = f"api/products/bulk?on_error={'skip' if skip_bad_rows else 'fail'}"
-        once = {"Idempotency-Key": str(uuid.uuid4())}
+    def create(
+        self,
+        products: Sequence[Json],
+        *,
+        skip_bad_rows: bool = False,
+        skip_duplicates: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Json:
+        """Create up to 1,000 products.
+
+        `data` of the answer: created, total, products, errors of skipped bad rows, and which rows
+        were skipped because their photos have products already.
+        """
+        query = {"on_error": "skip" if skip_bad_rows else "fail"}
+        if skip_duplicates:
+            query["on_duplicate"] = "skip"
+        once = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        path = f"api/products/bulk?{urlencode(query)}"
         return self._data("POST", path, {"products": list(products)}, headers=once)
+
+    def duplicates(self, photos: Sequence[Json]) -> list[Json]:
+        """Which of up to 1,000 photos have products: the `index` and `product_id` of each.
+
+        A photo is its sha256, sku, view and name.
+        """
+        body = {"photos": list(photos)}
+        found = self._data("POST", "api/products/duplicates", body, headers={})
+        return list(found["duplicates"])
 
     def product(self, product_id: int) -> Json:
         """One product with the pictures of its current round."""

@@ -90,17 +90,19 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     """Whether every photo became a product with its pictures."""
     console.print(f"Uploading {counted(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
-    created, refused = send(client, rows, console)
-    print_refused(refused, "refused", console)
+    sent = send(client, rows, console)
+    print_refused(sent.refused, "refused", console)
+    if sent.stopped is not None:
+        raise sent.stopped
     console.print("The worker makes the pictures ...")
-    products = wait_with_bar(client, [product["id"] for product in created], console)
+    products = wait_with_bar(client, [product["id"] for product in sent.products], console)
     console.print()
     console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{counted(pictures, 'picture')} in {time.monotonic() - started:.1f} s.", end=" ")
     console.print("A product's seconds count from its creation, its wait in the queue included.")
     console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
-    return not refused and all(product["status"] != "failed" for product in products)
+    return not sent.refused and all(product["status"] != "failed" for product in products)
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,11 +12,10 @@ from rich.console import Console
 from packshot.cli.options import connection
 from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
-from packshot.cli.rows import Row, Sheets, read_rows, unreadable
-from packshot.client import BATCH, ApiError, Client, Json
+from packshot.cli.rows import Row, Sheets, read_rows
+from packshot.cli.sending import Sent, reasons, send_rows
+from packshot.client import Client, Json
 from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
-
-UPLOADS_AT_ONCE = 4
 
 
 @click.command()
@@ -39,6 +37,7 @@ UPLOADS_AT_ONCE = 4
     help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
 )
 @click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
+@click.option("--again", is_flag=True, help="Make photos again that have products already.")
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
@@ -52,6 +51,7 @@ def upload(
     columns: tuple[str, ...],
     decimals: DecimalSign | None,
     pattern: str | None,
+    again: bool,
     dry_run: bool,
     wait: bool,
     as_json: bool,
@@ -60,7 +60,8 @@ def upload(
     """Upload PATHS (photos, folders or ZIPs of photos, a spreadsheet) and create their products.
 
     With a spreadsheet, photos are matched with its rows by their names: SKU_2.jpg, SKU/front.jpg.
-    Without one, SKU and view are read from the names. Whatever is left out is named.
+    Without one, SKU and view are read from the names. Whatever is left out is named. A photo that
+    has a product of the same SKU and view already is skipped.
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names: sku, name, view, category, image (an address, or a
@@ -77,16 +78,20 @@ def upload(
 
         asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
         raise SystemExit(_report_dry_run(asked, console))
-    created, refused = send(client, rows, console)
-    products = created
-    if wait and created:
-        products = wait_with_bar(client, [product["id"] for product in created], console)
+    sent = send(client, rows, console, again=again)
+    print_skipped(sent.skipped, console)
+    products = sent.products
+    if wait and products:
+        products = wait_with_bar(client, [product["id"] for product in products], console)
     if as_json:
         click.echo(json.dumps(products))
     else:
-        _report(products, refused, console)
+        _report(sent, products, console)
+    if sent.stopped is not None:
+        console.print(f"[red]stopped:[/] {counted(len(rows) - sent.rows, 'row')} were not sent.")
+        raise sent.stopped
     failed = any(product["status"] == "failed" for product in products)
-    raise SystemExit(1 if refused or failed else 0)
+    raise SystemExit(1 if sent.refused or failed else 0)
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
@@ -102,71 +107,31 @@ def _note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
 
 
-def send(client: Client, rows: list[Row], console: Console) -> tuple[list[Json], list[Row]]:
-    """Upload the photos, create the products; returns the products and the refused rows."""
-    good = [row for row in rows if not row.errors]
-    refused = [row for row in rows if row.errors]
-    uploaded = _upload_photos(client, good, console)
-    refused += [row for row in uploaded if row.errors]
-    ready = [row for row in uploaded if not row.errors]
-    created: list[Json] = []
-    for start in range(0, len(ready), BATCH):
-        products, bad = _create(client, ready[start : start + BATCH])
-        created += products
-        refused += bad
-    return created, refused
-
-
-def _upload_photos(client: Client, rows: list[Row], console: Console) -> list[Row]:
-    with bar(console) as progress, ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
+def send(client: Client, rows: list[Row], console: Console, *, again: bool = False) -> Sent:
+    """`send_rows` behind a bar."""
+    with bar(console) as progress:
         task = progress.add_task("Uploading", total=len(rows), note="")
-        done = []
-        for row in threads.map(lambda row: _upload_photo(client, row), rows):
-            done.append(row)
+
+        def show(row: Row) -> None:
             progress.update(task, advance=1, note=shown(row.source))
-        return done
+
+        return send_rows(client, rows, again=again, progress=show)
 
 
-def _upload_photo(client: Client, row: Row) -> Row:
-    if row.photo is None:
-        return row
-    try:
-        fields = row.fields | {"raw_image": client.upload(row.photo)}
-    except ApiError as error:
-        return replace(row, errors=[f"raw_image: {error.message}"])
-    except OSError as error:
-        return replace(row, errors=[unreadable(row.photo, error)])
-    return replace(row, fields=fields)
-
-
-def _create(client: Client, rows: list[Row]) -> tuple[list[Json], list[Row]]:
-    try:
-        data = client.create([row.fields for row in rows], skip_bad_rows=True)
-    except ApiError as error:
-        if error.status != 422:
-            raise
-        return [], _with_errors(rows, error.errors)
-    return data["products"], _with_errors(rows, _flat(data.get("errors") or []))
-
-
-def _flat(errors: list[Json]) -> list[Json]:
-    return [fault for error in errors for fault in error.get("errors", [error])]
-
-
-def _with_errors(rows: list[Row], errors: list[Json]) -> list[Row]:
-    by_row: dict[int, list[str]] = {}
-    for error in errors:
-        parts = error["pointer"].split("/")
-        by_row.setdefault(int(parts[2]), []).append(f"{'/'.join(parts[3:])}: {error['detail']}")
-    return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
-
-
-def _report(products: list[Json], refused: list[Row], console: Console) -> None:
+def _report(sent: Sent, products: list[Json], console: Console) -> None:
     if products:
         console.print(table(products))
-    print_refused(refused, "refused", console)
+    print_refused(sent.refused, "refused", console)
     created = counted(len(products), "product")
-    console.print(f"{created} created, {counted(len(refused), 'row')} refused.")
+    skipped = f", {counted(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
+    console.print(f"{created} created, {counted(len(sent.refused), 'row')} refused{skipped}.")
+
+
+def print_skipped(skipped: Sequence[tuple[Row, int]], console: Console) -> None:
+    """One line each: the row, and the product that has its photo already."""
+    for row, product_id in skipped:
+        words = f"product {product_id} has this photo under this SKU and view"
+        console.print(f"skipped {shown(row.source)}: {words} (--again)", soft_wrap=True)
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:
@@ -181,6 +146,5 @@ def _report_dry_run(rows: list[Row], console: Console) -> int:
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:
     """One line each: where the row came from, and all that is wrong with it."""
-    for row in refused:
-        reasons = shown("; ".join(row.errors))
-        console.print(f"[red]{what}[/] {shown(row.source)}: {reasons}", soft_wrap=True)
+    for line in reasons(refused):
+        console.print(f"[red]{what}[/] {shown(line)}", soft_wrap=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -113,11 +114,12 @@ class Catalog:
         Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
         request is still running.
         """
+        create = partial(self._create, products, idempotency, skip_duplicates)
         try:
             try:
-                created = self._create(products, idempotency, skip_duplicates)
+                created = create()
             except IdsWereBehind:
-                created = self._create(products, idempotency, skip_duplicates)
+                created = create()
         except IntegrityError as error:
             if IdempotencyKey.__tablename__ not in str(error.orig):
                 raise
@@ -129,11 +131,9 @@ class Catalog:
             self.sender.send([product.id for product in created.products])
         return created
 
-    def _create(
-        self, products: Sequence[NewProduct], idempotency: Idempotency | None, skip: bool
-    ) -> Created:
+    def _create(self, *given: Any) -> Created:
         with self.database.write() as session:
-            return create_batch(session, products, self.wanted, idempotency, skip_duplicates=skip)
+            return create_batch(session, self.wanted, *given)
 
     def answered(self, idempotency: Idempotency) -> bool:
         """Whether a request with this key was answered before, so that this one creates nothing."""

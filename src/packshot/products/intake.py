@@ -92,10 +92,9 @@ INSERT_ARRAYS = _insert_arrays()
 
 def create_batch(
     session: Session,
-    products: Sequence[NewProduct],
     wanted: int,
-    idempotency: Idempotency | None,
-    *,
+    products: Sequence[NewProduct],
+    idempotency: Idempotency | None = None,
     skip_duplicates: bool = False,
 ) -> Created:
     """Insert a batch with its first rounds of `wanted` pictures, or find the one that this

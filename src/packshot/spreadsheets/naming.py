@@ -25,11 +25,14 @@ _SURE: Final = ("{sku} ({view})", "{sku}_{view}")
 #: A number after these signs may be part of the SKU.
 _UNSURE: Final = ("{sku}.{view}", "{sku}-{view}")
 _PLAIN: Final = "{sku}"
-#: What cameras and phones write before a number is no SKU.
+#: What cameras and phones write before a number is no SKU, nor is a folder's usual name.
 _NO_SKUS: Final = frozenset(
     (
         *("img", "dsc", "dscn", "dscf", "pxl", "vid", "mvi", "photo", "image", "pic", "picture"),
         *("scan", "screenshot", "untitled", "file", "foto", "bild", "p", "picsart", "gopr"),
+        *("photos", "images", "pics", "pictures", "fotos", "bilder", "dcim", "camera", "raw"),
+        *("inbox", "incoming", "upload", "uploads", "downloads", "desktop", "products", "new"),
+        *("originals", "raw photos", "raw images", "product photos", "product images"),
     )
 )
 

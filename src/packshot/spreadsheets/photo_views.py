@@ -50,6 +50,8 @@ def read_view(text: str) -> str | None:
     words = _TOKEN.findall(text)
     if len(words) > _MOST_WORDS or not all(map(_is_view_word, words)):
         return None
+    if any(word.casefold() in _LETTERS for word in words[:-1]):  # `A-1_front` begins with a SKU
+        return None
     named = [_AMAZON.get(word.casefold(), word) for word in words]
     return "-".join(_plain_number(word) for word in named)[:_LONGEST]
 

@@ -1,0 +1,168 @@
+"""Sends rows to the server: uploads their photos, creates their products, makes none twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import urllib3
+
+from packshot.cli.rows import Row, unreadable
+from packshot.client import BATCH, ApiError, Client, Json
+
+UPLOADS_AT_ONCE = 4
+#: What says, besides its bytes, whether a photo is one that has a product already.
+IDENTITY = ("sku", "view", "name")
+
+#: Called for each row whose photo was looked at or uploaded.
+Progress = Callable[[Row], None]
+
+
+@dataclass
+class Sent:
+    """What became of rows; each is in one of the three, unless `stopped` ended the sending."""
+
+    created: list[tuple[Row, Json]] = field(default_factory=list)
+    skipped: list[tuple[Row, int]] = field(default_factory=list)  # and the product it equals
+    refused: list[Row] = field(default_factory=list)
+    stopped: Exception | None = None
+
+    @property
+    def products(self) -> list[Json]:
+        return [product for _, product in self.created]
+
+    @property
+    def rows(self) -> int:
+        """How many rows something became of."""
+        return len(self.created) + len(self.skipped) + len(self.refused)
+
+
+def send_rows(
+    client: Client, rows: Sequence[Row], *, again: bool = False, progress: Progress = lambda _: None
+) -> Sent:
+    """Upload the photos and create the products; rows with errors are refused.
+
+    A photo that has a product of its SKU and view is skipped, unless `again`: it is not uploaded.
+    What concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`.
+    """
+    sent = Sent(refused=[row for row in rows if row.errors])
+    good = [row for row in rows if not row.errors]
+    for start in range(0, len(good), BATCH):
+        try:
+            _send_part(client, good[start : start + BATCH], sent, again, progress)
+        except (ApiError, urllib3.exceptions.HTTPError) as error:
+            sent.stopped = error
+        if sent.stopped is not None:
+            break
+    return sent
+
+
+def _send_part(
+    client: Client, rows: Sequence[Row], sent: Sent, again: bool, progress: Progress
+) -> None:
+    known = {} if again else find_known(client, rows)
+    for place, product_id in known.items():
+        sent.skipped.append((rows[place], product_id))
+        progress(rows[place])
+    new = [row for place, row in enumerate(rows) if place not in known]
+    ready: list[Row] = []
+    for row in _upload_photos(client, new, sent):
+        progress(row)
+        (sent.refused if row.errors else ready).append(row)
+    if ready:
+        _create(client, ready, sent, again)
+
+
+def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
+    """Places of rows whose photos have products already, and these products.
+
+    A photo that can't be read is left to the upload, and a row that the server would refuse to
+    the bulk call: both say why.
+    """
+    digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
+    photos = [
+        {"sha256": digest} | {name: rows[place].fields.get(name) for name in IDENTITY}
+        for place, digest in digests.items()
+    ]
+    if not photos:
+        return {}
+    try:
+        found = client.duplicates(photos)
+    except ApiError as error:
+        if error.status != 422:
+            raise
+        return {}
+    places = list(digests)
+    return {places[one["index"]]: one["product_id"] for one in found}
+
+
+def _digest_of(row: Row) -> str | None:
+    try:
+        return hashlib.sha256(row.photo.read_bytes()).hexdigest() if row.photo else None
+    except OSError:
+        return None
+
+
+def _upload_photos(client: Client, rows: Sequence[Row], sent: Sent) -> Iterator[Row]:
+    """The rows with their uploads, or why not, in order; none after one that stopped it all."""
+
+    def upload(row: Row) -> Row | None:
+        try:
+            return None if sent.stopped else _upload_photo(client, row)
+        except (ApiError, urllib3.exceptions.HTTPError) as error:
+            sent.stopped = sent.stopped or error
+            return None
+
+    with ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
+        yield from (row for row in threads.map(upload, rows) if row is not None)
+
+
+def _upload_photo(client: Client, row: Row) -> Row:
+    if row.photo is None:
+        return row
+    try:
+        fields = row.fields | {"raw_image": client.upload(row.photo)}
+    except ApiError as error:
+        if error.is_passing:
+            raise
+        return replace(row, errors=[f"raw_image: {error.message}"])
+    except OSError as error:
+        return replace(row, errors=[unreadable(row.photo, error)])
+    return replace(row, fields=fields)
+
+
+def _create(client: Client, rows: Sequence[Row], sent: Sent, again: bool) -> None:
+    bodies = [row.fields for row in rows]
+    try:
+        data = client.create(bodies, skip_bad_rows=True, skip_duplicates=not again)
+    except ApiError as error:
+        if error.status != 422:
+            raise
+        sent.refused += _with_errors(rows, error.errors)
+        return
+    errors = data.get("errors") or []
+    skipped = {one["index"]: one["product_id"] for one in data.get("skipped") or ()}
+    others = skipped.keys() | {error["index"] for error in errors}
+    made = [row for place, row in enumerate(rows) if place not in others]
+    sent.created += zip(made, data["products"], strict=True)
+    sent.skipped += [(rows[place], product_id) for place, product_id in skipped.items()]
+    sent.refused += _with_errors(rows, _flat(errors))
+
+
+def _flat(errors: list[Json]) -> list[Json]:
+    return [fault for error in errors for fault in error.get("errors", [error])]
+
+
+def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
+    by_row: dict[int, list[str]] = {}
+    for error in errors:
+        parts = error["pointer"].split("/")
+        by_row.setdefault(int(parts[2]), []).append(f"{'/'.join(parts[3:])}: {error['detail']}")
+    return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
+
+
+def reasons(rows: Sequence[Row]) -> Iterator[str]:
+    """One line each: where a refused row came from, and all that is wrong with it."""
+    return (f"{row.source}: {'; '.join(row.errors)}" for row in rows)
