@@ -1222,6 +1222,16 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     [product] = shop.services.catalog.products().products
     assert (product.sku, product.view, product.category) == ("Bücher-1", "2", "Books")
+    page.goto(f"{shop.url}/upload")
+    choose(page, packed)
+    page.get_by_role("button", name="Make pictures of 1 product").click()
+    expect(page.get_by_role("link", name=f"Product {product.id}")).to_be_visible()
+    page.goto(f"{shop.url}/upload")
+    choose(page, packed)
+    page.get_by_label("Make photos again").check()
+    page.get_by_role("button", name="Make pictures of 1 product").click()
+    expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
+    assert len(shop.services.catalog.products().products) == 2
 
 
 @pytest.mark.extra

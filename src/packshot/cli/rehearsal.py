@@ -62,6 +62,8 @@ def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheet
 
 def check_offline(row: Row) -> Row:
     """The row with every error that the API's rules find: `column: what is wrong`."""
+    if not row.fields:  # nothing was read of it: its errors say why
+        return row
     found = [*row.errors, *_field_faults(row), *_picture_faults(row)]
     return replace(row, errors=list(dict.fromkeys(found)))
 

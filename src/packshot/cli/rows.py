@@ -49,6 +49,7 @@ class Row:
     fields: dict[str, Any]
     photo: Photo | None
     errors: list[str] = field(default_factory=list)
+    origin: str = ""  # the file of a watched folder that it belongs to
 
 
 @dataclass(frozen=True)
@@ -82,30 +83,28 @@ def read_rows(
     photos = collect_photos(others)
     if tables:
         return [
-            row for path in tables for row in _sheet_rows(path, defaults, chosen, photos, report)
+            row for path in tables for row in rows_of_sheet(path, photos, defaults, chosen, report)
         ]
-    return _photo_rows(others, photos, defaults, chosen, report)
+    rows = rows_of_photos(photos, defaults, chosen, report)
+    if not rows:
+        names = ", ".join(map(str, others))
+        raise click.ClickException(f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {names}")
+    return rows
 
 
 def is_spreadsheet(path: Path) -> bool:
     return path.suffix.lower() in SPREADSHEETS and not path.is_dir()
 
 
-def _photo_rows(
-    paths: Sequence[Path],
-    photos: Photos,
-    defaults: dict[str, Any],
-    sheets: Sheets,
-    report: Report,
+def rows_of_photos(
+    photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
+    """One row a photo, its SKU and view by its name; what is left out is added to `photos`."""
     try:
         found = name_photos(list(photos.files), ProductRow(0), sheets.pattern)
     except SpreadsheetError as error:
         raise click.ClickException(error.message) from None
     _report_photos(found, photos, report)
-    if not found.matched:
-        names = ", ".join(map(str, paths))
-        raise click.ClickException(f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {names}")
     return [
         Row(match.photo, match.product.as_product() | defaults, photos.files[match.photo])
         for match in found.matched
@@ -114,18 +113,23 @@ def _photo_rows(
 
 def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None:
     """Whatever becomes no product is named, each file with its reason."""
+    photos.left_out += found.left_out
     for match in found.matched:
         if match.hint:
             report(f"{match.photo}: {match.hint}")
-    for left in (*photos.left_out, *found.left_out):
+    for left in photos.left_out:
         report(f"left out {left.file}: {left.why}")
     if found.system_files:
         report(f"{found.system_files:,} files of operating systems were ignored")
 
 
-def _sheet_rows(
-    path: Path, defaults: dict[str, Any], sheets: Sheets, photos: Photos, report: Report
+def rows_of_sheet(
+    path: Path, photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
+    """The rows of a spreadsheet with the photos that fit them; the others are added to `photos`.
+
+    Raises ClickException where it can't be read as a spreadsheet of products.
+    """
     category = {"category": defaults["category"]} if defaults.get("category") else {}
     choices = Choices(sheets.mapping, defaults=category)
     names = list(photos.files)
@@ -140,7 +144,8 @@ def _sheet_rows(
         report(f"{path.name}: {note}")
     _report_photos(plan.photos, photos, report)
     rows = [_planned_row(path, planned, photos) for planned in plan.rows]
-    return [*rows, *_bad_rows(path, found), *_unread_rows(path, found), *_ambiguous(plan.photos)]
+    ambiguous = _ambiguous(plan.photos, photos)
+    return [*rows, *_bad_rows(path, found), *_unread_rows(path, found), *ambiguous]
 
 
 def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
@@ -150,10 +155,10 @@ def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
     return _row(path, planned.product, [])
 
 
-def _ambiguous(found: MatchedPhotos) -> Iterator[Row]:
+def _ambiguous(found: MatchedPhotos, photos: Photos) -> Iterator[Row]:
     for one in found.ambiguous:
         skus = f" ({', '.join(one.skus)})" if one.skus else ""
-        yield Row(one.photo, {}, None, [f"is ambiguous: {one.why}{skus}"])
+        yield Row(one.photo, {}, photos.files[one.photo], [f"is ambiguous: {one.why}{skus}"])
 
 
 def _bad_rows(path: Path, found: Import) -> Iterator[Row]:

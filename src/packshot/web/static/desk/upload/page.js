@@ -7,6 +7,7 @@ import { toast } from "../toast.js";
 import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
+import { knownRows } from "./known.js";
 import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
 import { askPlan, makable, newChoices } from "./plan.js";
@@ -152,7 +153,19 @@ export class UploadPage {
       icon("upload"),
       h("span", {}, `Make pictures of ${others}${many(left, "product")}`),
     );
-    return h("div", { class: "form-actions import-actions" }, this.#clearButton(), submit);
+    return h("div", { class: "form-actions import-actions" }, this.#againTick(), this.#clearButton(), submit);
+  }
+
+  #againTick() {
+    const tick = h("input", {
+      type: "checkbox",
+      name: "again",
+      checked: this.#choices.again,
+      onchange: () => {
+        this.#choices.again = tick.checked;
+      },
+    });
+    return h("label", { class: "tick" }, tick, h("span", {}, "Make photos again that have products already"));
   }
 
   #clearButton() {
@@ -193,10 +206,20 @@ export class UploadPage {
   async #sendRows() {
     const before = new Set(this.#refused.map((one) => one.row));
     const rows = makable(this.#plan).filter((row) => !before.has(row.photo));
-    const refused = await this.#sending.uploadAll(rows, this.#chosen.photos, this.#uploadBar(rows));
+    const known = await this.#known(rows);
+    const left = rows.filter((row) => !known.has(row));
+    const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
     if (refused.length) return this.#drawRefused(refused);
-    const made = await this.#sending.create(rows);
+    const made = await this.#sending.create(left, this.#choices.again);
+    made.skipped.push(...[...known].map(([row, product]) => ({ row, product })));
     return this.#follow(made);
+  }
+
+  /** The rows whose photos have products already, unless they are to be made again. */
+  #known(rows) {
+    if (this.#choices.again) return new Map();
+    const show = this.#uploadBar(rows);
+    return knownRows(rows, this.#chosen.photos, (row) => show(row, "Looking for photos that were made", 1));
   }
 
   #uploadBar(rows) {
@@ -228,7 +251,7 @@ export class UploadPage {
     });
   }
 
-  #follow({ created, refused }) {
+  #follow({ created, refused, skipped }) {
     const notes = [
       folded(
         "Refused",
@@ -236,6 +259,7 @@ export class UploadPage {
         ({ row, why }) => refusedLine({ row: row.photo ?? row.fields.raw_image, why }),
         { open: true, kind: "bad" },
       ),
+      folded("Skipped: they have products already", skipped, skippedLine, { open: !created.length }),
     ].filter(Boolean);
     this.#chosen.clear();
     announce(`${many(created.length, "product")} created. Their pictures are being made.`);
@@ -247,5 +271,13 @@ export class UploadPage {
     }
   }
 }
+
+const skippedLine = ({ row, product }) =>
+  h(
+    "li",
+    {},
+    h("strong", {}, row.photo ?? row.fields.raw_image),
+    h("a", { href: at(`/products/${product}`) }, `Product ${product}`),
+  );
 
 const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

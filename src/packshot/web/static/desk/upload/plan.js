@@ -11,6 +11,7 @@ export const newChoices = () => ({
   conventions: {},
   defaults: { category: "Products" },
   pattern: "",
+  again: false,
 });
 
 /** `data` of `POST /api/imports`: only the names of the photos are sent. Throws Away, Problem. */

@@ -32,22 +32,25 @@ export class Sending {
     return refused;
   }
 
-  /** Create the rows' products: `{created, refused}`. Throws Away, Problem. */
-  async create(rows) {
-    const made = { created: [], refused: [] };
+  /** Create the rows' products: `{created, refused, skipped}`. Throws Away, Problem. */
+  async create(rows, again) {
+    const made = { created: [], refused: [], skipped: [] };
     for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
       const part = rows.slice(from, from + IN_ONE_REQUEST);
-      const data = await this.#createPart(part);
+      const data = await this.#createPart(part, again);
       made.created.push(...data.products);
+      made.skipped.push(
+        ...(data.skipped ?? []).map((one) => ({ row: part[one.index], product: one.product_id })),
+      );
       const errors = data.errors ?? [];
       made.refused.push(...errors.map((one) => ({ row: part[one.index], why: reasons(one.errors) })));
     }
     return made;
   }
 
-  async #createPart(rows) {
+  async #createPart(rows, again) {
     const body = { products: rows.map((row) => this.#product(row)) };
-    const url = "/api/products/bulk?on_error=skip";
+    const url = `/api/products/bulk?on_error=skip&on_duplicate=${again ? "create" : "skip"}`;
     const headers = { "Idempotency-Key": this.#keyOf(JSON.stringify(body) + url) };
     return (await call("POST", url, { body, headers, timeout: 60_000 })).body.data;
   }

@@ -1,0 +1,45 @@
+// Photos that have products already: they are found by their bytes, before they are uploaded.
+
+import { call } from "../api.js";
+
+const IN_ONE_REQUEST = 1_000;
+
+/**
+ * `Map` row -> id of the product that has its photo under the same SKU and view. Empty where the browser can't
+ * hash (it does on https and on this machine only): then the server finds them once they are uploaded. `show(row)`
+ * hears of each photo that was looked at. Throws Away, Problem.
+ */
+export async function knownRows(rows, photos, show) {
+  const known = new Map();
+  if (!crypto.subtle) return known;
+  const hashed = [];
+  for (const row of rows.filter((one) => one.photo)) {
+    const sha256 = await digestOf(photos.get(row.photo));
+    if (sha256) hashed.push({ row, sha256 });
+    show(row);
+  }
+  for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
+    const part = hashed.slice(from, from + IN_ONE_REQUEST);
+    for (const one of await ask(part)) known.set(part[one.index].row, one.product_id);
+  }
+  return known;
+}
+
+/** A photo that can't be read is left to the upload, which says why. */
+async function digestOf(photo) {
+  try {
+    const bytes = await (await photo.read()).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  } catch {
+    return null;
+  }
+}
+
+async function ask(part) {
+  const photos = part.map(({ row, sha256 }) => {
+    const { sku = null, view = null, name = null } = row.fields;
+    return { sha256, sku, view, name };
+  });
+  return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data.duplicates;
+}
