@@ -563,10 +563,10 @@ def test_a_doubtful_picture_is_left_out_until_it_is_taken_in(
     page = desk.page
     expect(page.get_by_role("button", name="Approve 2 of 3")).to_be_visible()
     desk.press("Shift+A")
-    expect(page.locator(".toast")).to_contain_text("Take it in (X) before you approve it")
+    expect(page.locator(".toast")).to_contain_text("Include it (X) before you approve it")
     desk.press("a")
     until(lambda: statuses_of(shop, ids[1]) == ["rejected", "approved", "approved"], page)
-    page.get_by_role("button", name="Take in").click()
+    page.get_by_role("button", name="Include").click()
     page.get_by_role("button", name="Approve all 3").click()
     until(lambda: statuses_of(shop, ids[0]) == ["approved"] * 3, page)
 
@@ -1679,6 +1679,32 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     expect(page.locator(".toast.bad")).to_contain_text("Nothing was saved")
 
 
+def test_a_product_with_nothing_to_approve_says_what_to_press(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    shop.stock(1, pictures=1, warning="the label may have changed")
+    page = open_desk(shop.url).page
+    page.get_by_role("button", name="Approve 0 of 1").click()
+    expect(page.locator(".toast")).to_contain_text("All its pictures are left out")
+    expect(page.locator(".why-not")).to_have_text(
+        "It is left out. Include it (X) if it is good, or reject."
+    )
+    page.keyboard.press("x")
+    expect(page.locator(".why-not")).to_be_hidden()
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+
+
+def test_a_cancelled_product_is_not_called_failed(shop: DeskShop, open_desk: Open) -> None:
+    new = NewProduct("Mugs", "https://shop.example/a.jpg", Decimal(2), Decimal(1))
+    [product] = shop.services.catalog.create([new]).products
+    shop.services.catalog.cancel(product.id, who="ann")
+    page = open_desk(f"{shop.url}/failed").page
+    expect(page.locator(".row .badge")).to_have_text("Cancelled")
+    page.goto(f"{shop.url}/products/{product.id}")
+    expect(page.locator(".badge.big")).to_have_text("Cancelled")
+    expect(page.locator(".alert h2")).to_have_text("It was cancelled")
+
+
 def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     shop: DeskShop, open_desk: Open
 ) -> None:
@@ -1691,8 +1717,8 @@ def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     [product] = shop.services.catalog.products().products
     assert product.images[0].alt_text == "A red box on white"
     page.locator(".shop-check select").select_option("amazon")
-    table = page.locator(".check").first
+    table = page.locator(".measured").first
     expect(table).to_contain_text("Picture 1")
     expect(table.locator("tr", has_text="border white")).to_contain_text("Fail")
     page.reload()
-    expect(page.locator(".check")).to_have_count(3)  # the marketplace is remembered
+    expect(page.locator(".measured")).to_have_count(3)  # the marketplace is remembered

@@ -50,4 +50,4 @@ def _verdict(rule: Rule, measured: float | str | None) -> Verdict:
 
 
 def _in_words(measured: float | str) -> str:
-    return measured if isinstance(measured, str) else f"{measured:,g}"
+    return measured if isinstance(measured, str) else f"{measured:,.10g}"

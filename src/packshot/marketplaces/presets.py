@@ -72,7 +72,7 @@ class Rule(_Strict):
         if self.allowed:
             return " or ".join(self.allowed)
         bounds = [("at least", self.least), ("at most", self.most)]
-        return ", ".join(f"{word} {bound:,g}" for word, bound in bounds if bound is not None)
+        return ", ".join(f"{word} {bound:,.10g}" for word, bound in bounds if bound is not None)
 
 
 class Render(_Strict):

@@ -39,7 +39,7 @@ export class Deciding {
     if (!product) return;
     const kept = this.#desk.stage.card.keptIds;
     if (kept.length) return this.#approve(product, kept);
-    toast("None of its pictures is taken in. Look at each, and take in (X) those that are good.", {
+    toast("All its pictures are left out. Look at each, and include (X) those that are good.", {
       title: `Product ${product.id}`,
     });
   }
@@ -57,7 +57,7 @@ export class Deciding {
     const picture = product?.images[card.selected];
     if (!picture) return;
     if (doubtOf(picture) && !card.kept.has(picture.id))
-      return toast("This picture has a warning. Take it in (X) before you approve it.", {
+      return toast("This picture has a warning. Include it (X) before you approve it.", {
         title: `Product ${product.id}`,
       });
     this.#approve(product, [picture.id]);
@@ -69,7 +69,7 @@ export class Deciding {
     if (!card?.product.images.length) return;
     const kept = card.toggle(card.selected);
     this.#desk.pictureChanged();
-    announce(`Picture ${card.selected + 1} ${kept ? "taken in" : "left out"}`);
+    announce(`Picture ${card.selected + 1} ${kept ? "included" : "left out"}`);
   }
 
   /** Show the reasons in place of the decisions. */

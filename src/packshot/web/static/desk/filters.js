@@ -19,6 +19,9 @@ const batchWords = (id) => `Batch ${id.slice(0, 8)}`;
 const countOf = (statuses, status) =>
   status === "all" ? Object.values(statuses).reduce((sum, n) => sum + n, 0) : (statuses[status] ?? 0);
 
+/** Whether the panel has room for all filters. */
+const roomy = matchMedia("(min-width: 761px) and (min-height: 900px)");
+
 /** `tabs` are the statuses offered as links, or none. */
 export class Filters {
   constructor(root, data, tabs = []) {
@@ -62,11 +65,12 @@ export class Filters {
       this.#order(),
     ].filter(Boolean);
     if (!this.root.closest(".panel")) return h("div", { class: "more-filters" }, choices);
-    const open = this.root.querySelector("details")?.open ?? MORE.some((name) => this.filters[name]);
+    const open =
+      this.root.querySelector("details")?.open ?? (roomy.matches || MORE.some((name) => this.filters[name]));
     return h(
       "details",
       { class: "more-filters", open },
-      h("summary", {}, "More filters and order"),
+      h("summary", {}, "Filters and order"),
       h("div", {}, choices),
     );
   }

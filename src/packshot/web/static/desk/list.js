@@ -20,7 +20,7 @@ import {
 import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, many, moment, sentence } from "./words.js";
+import { ago, count, isCancelled, many, moment, sentence } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -226,6 +226,7 @@ function rowName(product) {
     { class: "row-name" },
     h("a", { href: at(`/products/${product.id}`) }, `${name} #${product.id}`),
     product.view && h("span", { class: "badge" }, product.view),
+    isCancelled(product) && h("span", { class: "badge" }, "Cancelled"),
     product.round > 1 && h("span", { class: "badge" }, `Round ${product.round}`),
   );
 }

@@ -71,7 +71,8 @@ export class Panel {
       disabled,
       onclick: press(() => deciding.leave()),
     });
-    return [this.approve, h("div", { class: "pair approve-more" }, this.leave, this.only)];
+    this.why = h("p", { class: "why-not", role: "status", hidden: true });
+    return [this.approve, this.why, h("div", { class: "pair approve-more" }, this.leave, this.only)];
   }
 
   #rejecting(disabled) {
@@ -191,13 +192,19 @@ export class Panel {
     const taken = card.kept.has(picture.id);
     this.only.hidden = all < 2;
     this.leave.hidden = all < 2 && taken && !doubtOf(picture);
-    this.leave.querySelector("span").textContent = taken ? "Leave out" : "Take in";
+    this.leave.querySelector("span").textContent = taken ? "Leave out" : "Include";
     this.picture.replaceChildren(...aboutPicture(picture, selected + 1, this.#prompt));
   }
 
   #showChoice(kept, all) {
     const whole = all > 1 ? `Approve all ${all}` : "Approve";
     this.approve.querySelector("span").textContent = kept < all ? `Approve ${kept} of ${all}` : whole;
-    this.approve.disabled = kept === 0 || !mayReview();
+    this.approve.toggleAttribute("data-none", kept === 0); // pressed, it says why
+    this.why.hidden = kept > 0 || !mayReview();
+    const them =
+      all > 1
+        ? "Every picture is left out. Include (X) each that is good"
+        : "It is left out. Include it (X) if it is good";
+    this.why.textContent = `${them}, or reject.`;
   }
 }

@@ -14,7 +14,18 @@ import { facts, history, KINDS, views } from "./product_facts.js";
 import { start } from "./shell.js";
 import { ShopCheck } from "./shop_check.js";
 import { toast } from "./toast.js";
-import { ago, bytes, cost, many, moment, PICTURE_STATUS, STATUS, sentence } from "./words.js";
+import {
+  ago,
+  bytes,
+  cost,
+  isCancelled,
+  many,
+  moment,
+  PICTURE_STATUS,
+  STATUS,
+  sentence,
+  statusOf,
+} from "./words.js";
 
 const BUSY_MS = 2_000;
 const IDLE_MS = 6_000;
@@ -72,7 +83,7 @@ function head(product) {
       product.name ?? product.sku ?? product.category,
       h("span", { class: "h-number" }, `#${product.id}`),
     ),
-    h("span", { class: `badge big ${KINDS[product.status]}` }, STATUS[product.status]),
+    h("span", { class: `badge big ${KINDS[product.status]}` }, statusOf(product)),
     h(
       "div",
       { class: "heading-actions" },
@@ -114,7 +125,7 @@ function failure(product) {
     h(
       "div",
       {},
-      h("h2", {}, "Its pictures could not be made"),
+      h("h2", {}, isCancelled(product) ? "It was cancelled" : "Its pictures could not be made"),
       h("p", {}, text),
       h(
         "p",

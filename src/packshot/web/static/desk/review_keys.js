@@ -42,7 +42,7 @@ function listenToDecisions(desk, when) {
     {
       keys: ["a"],
       shown: "A",
-      words: "Approve what is taken in, and go on",
+      words: "Approve what is not left out, and go on",
       run: () => deciding.approve(),
       when,
     },
@@ -50,7 +50,7 @@ function listenToDecisions(desk, when) {
     {
       keys: ["x"],
       shown: "X",
-      words: "Leave this picture out, or take it in",
+      words: "Leave this picture out, or include it",
       run: () => deciding.leave(),
       when,
     },

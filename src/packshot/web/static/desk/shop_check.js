@@ -81,12 +81,12 @@ export class ShopCheck {
     const name = `Picture ${(picture?.variant ?? 0) + 1}`;
     return h(
       "details",
-      { class: "check", open: rows.some((row) => row.verdict === "fail") },
+      { class: "measured", open: rows.some((row) => row.verdict === "fail") },
       h("summary", {}, h("strong", {}, name), ` ${summary(rows)}`),
       h(
         "div",
         {
-          class: "check-scroll",
+          class: "measured-scroll",
           tabindex: "0",
           role: "region",
           "aria-label": `Rules for ${name.toLowerCase()}`,

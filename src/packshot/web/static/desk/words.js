@@ -53,9 +53,13 @@ export function bytes(size) {
   return size >= 1e6 ? `${(size / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(size / 1000))} kB`;
 }
 
+/** The status of a product in a word; a cancelled one is kept with the failed ones. */
+export const statusOf = (product) => (isCancelled(product) ? "Cancelled" : STATUS[product.status]);
+export const isCancelled = (product) => product.error_code === "cancelled" && product.status === "failed";
+
 /** "3 pictures" of a product, by their status. */
 export function verdict(product) {
   const approved = product.images.filter((image) => image.status === "approved").length;
-  if (product.status !== "approved" || approved === product.images.length) return STATUS[product.status];
+  if (product.status !== "approved" || approved === product.images.length) return statusOf(product);
   return `Approved ${approved} of ${product.images.length}`;
 }
