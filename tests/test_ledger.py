@@ -16,7 +16,7 @@ from support.fakes import analysis_of, photo_bytes
 
 from packshot.database.engine import Database
 from packshot.database.models import Call
-from packshot.enhancers.contract import Brief, Photo
+from packshot.enhancers.contract import Brief, Photo, Purchase
 from packshot.errors import RateLimited, Stopping, Unavailable
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -85,7 +85,7 @@ def test_once_the_process_is_to_end_no_call_begins(database: Database) -> None:
     stopping = threading.Event()
     ledger = DatabaseLedger(database, stopping=stopping)
     stopping.set()
-    with pytest.raises(Stopping), ledger.call("picture", "m", BRIEF, 0, None):
+    with pytest.raises(Stopping), ledger.call(picture(None)):
         raise AssertionError("it was begun")
     with database.read() as session:
         assert session.scalars(select(Call)).all() == []
@@ -135,7 +135,7 @@ def test_the_minute_says_how_long_to_wait(database: Database) -> None:
 
 def test_what_another_process_has_under_way_counts_as_expected(database: Database) -> None:
     other, ours = (DatabaseLedger(database, daily_budget=Decimal("0.10")) for _ in range(2))
-    with other.call("picture", "m", BRIEF, 0, PRICE):
+    with other.call(picture(PRICE)):
         call(ours, expected=PRICE)
         with pytest.raises(Unavailable, match="calls under way included") as caught:
             call(ours, expected=PRICE)
@@ -154,14 +154,18 @@ def test_a_day_ends_at_midnight(database: Database) -> None:
 
 def test_a_call_that_cost_less_makes_room(database: Database) -> None:
     ledger = DatabaseLedger(database, daily_budget=PRICE)
-    with ledger.call("picture", "m", BRIEF, 0, PRICE) as record:
+    with ledger.call(picture(PRICE)) as record:
         record.cost = Decimal(0)
 
     call(ledger, expected=PRICE)
 
 
+def picture(expected: Decimal | None) -> Purchase:
+    return Purchase("picture", "m", BRIEF, 0, expected)
+
+
 def call(ledger: DatabaseLedger, expected: Decimal | None = None) -> None:
-    with ledger.call("picture", "m", BRIEF, 0, expected) as record:
+    with ledger.call(picture(expected)) as record:
         record.outcome = "ok"
 
 

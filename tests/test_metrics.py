@@ -21,7 +21,7 @@ from sqlalchemy import update
 from support.fakes import FakeQueue
 from support.shop import Json, Shop
 
-from packshot.database.models import APPROVED, Call, Product
+from packshot.database.models import APPROVED, BatchJob, Call, Product
 from packshot.database.types import now
 from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
@@ -79,6 +79,8 @@ def busy_day(shop: Shop) -> None:
     with shop.services.database.write() as session:
         paid = {"product_id": approved, "round": 1, "model": "m", "cost": Decimal("0.05")}
         session.add(Call(kind="analysis", outcome="ok", **paid))
+        job = {"kind": "picture", "model": "m", "display_name": "packshot-1", "state": "running"}
+        session.add(BatchJob(**job, deadline=now(60)))
         session.add(Call(kind="image", outcome="ok", **paid))
         session.add(Call(kind="image", outcome=None, **paid | {"cost": None}))
         long_ago = update(Product).where(Product.id > held).values(queued_at=now(-500))

@@ -102,9 +102,10 @@ class Client:
         *,
         skip_bad_rows: bool = False,
         skip_duplicates: bool = False,
+        lane: str | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
-        """Create up to 1,000 products.
+        """Create up to 1,000 products, in a lane (standard, flex, batch; None: the server's).
 
         `data` of the answer: created, total, products, errors of skipped bad rows, and which rows
         were skipped because their photos have products already.
@@ -114,7 +115,8 @@ class Client:
             query["on_duplicate"] = "skip"
         once = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         path = f"api/products/bulk?{urlencode(query)}"
-        return self._data("POST", path, {"products": list(products)}, headers=once)
+        body: Json = {"products": list(products)} | ({"lane": lane} if lane else {})
+        return self._data("POST", path, body, headers=once)
 
     def duplicates(self, photos: Sequence[Json]) -> list[Json]:
         """Which of up to 1,000 photos have products: the `index` and `product_id` of each.

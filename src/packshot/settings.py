@@ -27,6 +27,8 @@ from packshot.keys import ApiKey, read_keys
 
 #: The key of `packshot serve --fake-gemini`; no key of Google's looks like it.
 FAKE_KEY: Final = "fake"
+#: How a paid service is asked: at once, at half price when it has room, or in jobs of many.
+Lane = Literal["standard", "flex", "batch"]
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 
@@ -107,6 +109,9 @@ class Settings(BaseSettings):
     gemini_image_model: str = "gemini-nano-banana-2.1"
     google_gemini_base_url: str | None = None
     gemini_timeout: float = Field(180.0, ge=10, le=900)
+    gemini_lane: Lane = "standard"
+    gemini_flex_timeout: float = Field(1200.0, ge=10, le=3600)
+    gemini_lane_deadline: float = Field(86_400.0, ge=1, le=172_800)
     gemini_rpm: int | None = Field(None, ge=1)
     gemini_daily_budget: float | None = Field(None, gt=0)
     enhanced_images_count: int = Field(3, ge=1, le=10)

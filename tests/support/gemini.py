@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 
-from packshot.enhancers.contract import Brief, CallRecord
+from packshot.enhancers.contract import CallRecord, Purchase
 
 
 @dataclass
@@ -26,10 +25,9 @@ class MemoryLedger:
         self.rows: list[Row] = []
 
     @contextmanager
-    def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> Iterator[CallRecord]:
-        row = Row(kind, model, variant, CallRecord(cost=expected))
+    def call(self, purchase: Purchase) -> Iterator[CallRecord]:
+        record = CallRecord(cost=purchase.expected, lane=purchase.lane)
+        row = Row(purchase.kind, purchase.model, purchase.variant, record)
         self.rows.append(row)
         try:
             yield row.record

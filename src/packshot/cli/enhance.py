@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -17,7 +16,14 @@ from packshot import logs
 from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar
 from packshot.cli.rows import PHOTO_ENDINGS
-from packshot.enhancers.contract import Brief, CallRecord, Enhancer, Photo, Picture
+from packshot.enhancers.contract import (
+    Brief,
+    CallRecord,
+    Enhancer,
+    Photo,
+    Picture,
+    Purchase,
+)
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
@@ -273,7 +279,5 @@ def _words(error: OSError) -> str:
 class NoLedger:
     """Nothing to record: photos of the command line are in no database."""
 
-    def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> AbstractContextManager[CallRecord]:
-        return nullcontext(CallRecord(cost=expected))
+    def call(self, purchase: Purchase) -> AbstractContextManager[CallRecord]:
+        return nullcontext(CallRecord(cost=purchase.expected))

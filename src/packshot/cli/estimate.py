@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,8 +13,8 @@ import click
 
 from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.rows import read_rows
-from packshot.enhancers.gemini.prices import Estimate
-from packshot.enhancers.gemini.prices import estimate as price
+from packshot.enhancers.gemini.lanes import READY_IN
+from packshot.enhancers.gemini.prices import Estimate, estimates
 from packshot.errors import SettingsError
 from packshot.serving import load_environment
 from packshot.settings import load_settings
@@ -27,7 +28,8 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted. SQS and S3 are at the list prices of us-east-1.
+    not counted. The figures are for GEMINI_LANE; below them are those of all lanes. SQS and S3 are
+    at the list prices of us-east-1.
     """
     load_environment()
     try:
@@ -35,12 +37,16 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     except SettingsError as error:
         raise click.ClickException(error.message) from error
     day = (on_day or datetime.now(UTC)).date()
-    result = price(_count(products), settings, day)
+    results = estimates(_count(products), settings, day)
+    result = next((each for each in results if each.lane == settings.gemini_lane), results[0])
     aws = aws_cost(result.products, settings.enhanced_images_count)
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"aws": asdict(aws)}, default=str))
+        lanes = {each.lane: asdict(each) for each in results}
+        click.echo(json.dumps(asdict(result) | {"lanes": lanes, "aws": asdict(aws)}, default=str))
     else:
-        click.echo(f"{_print(result)}\n{_print_aws(aws)}")
+        click.echo(
+            "\n".join([_print(result), *_print_lanes(results, result.notes), _print_aws(aws)])
+        )
 
 
 def _count(products: str) -> int:
@@ -61,6 +67,18 @@ def _print(result: Estimate) -> str:
     ):
         lines.append(f"{name:>13}: {_dollars(dollars)}")
     return "\n".join([*lines, *result.notes])
+
+
+def _print_lanes(results: list[Estimate], shown: Sequence[str]) -> list[str]:
+    """A line for each lane, where there are several, and the notes that are not `shown` yet."""
+    if len(results) < 2:
+        return []
+    lines = ["", "     lane  one product    all of it  ready"]
+    for each in results:
+        product, total = _dollars(each.per_product), _dollars(each.total)
+        lines.append(f"{each.lane:>9}{product:>13}{total:>13}  {READY_IN[each.lane]}")
+    notes = {note: None for each in results for note in each.notes if note not in shown}
+    return [*lines, *notes, ""]
 
 
 def _print_aws(cost: AwsCost) -> str:

@@ -11,6 +11,7 @@ import urllib3
 
 from packshot.cli.rows import Row, unreadable
 from packshot.client import BATCH, ApiError, Client, Json
+from packshot.enhancers.contract import Lane
 
 UPLOADS_AT_ONCE = 4
 #: What says, besides its bytes, whether a photo is one that has a product already.
@@ -39,8 +40,21 @@ class Sent:
         return len(self.created) + len(self.skipped) + len(self.refused)
 
 
+@dataclass(frozen=True)
+class Choices:
+    """`again` makes photos again that have products already; without `lane` the server's counts."""
+
+    again: bool = False
+    lane: Lane | None = None
+
+
 def send_rows(
-    client: Client, rows: Sequence[Row], *, again: bool = False, progress: Progress = lambda _: None
+    client: Client,
+    rows: Sequence[Row],
+    *,
+    again: bool = False,
+    lane: Lane | None = None,
+    progress: Progress = lambda _: None,
 ) -> Sent:
     """Upload the photos and create the products; rows with errors are refused.
 
@@ -51,7 +65,7 @@ def send_rows(
     good = [row for row in rows if not row.errors]
     for start in range(0, len(good), BATCH):
         try:
-            _send_part(client, good[start : start + BATCH], sent, again, progress)
+            _send_part(client, good[start : start + BATCH], sent, Choices(again, lane), progress)
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             sent.stopped = error
         if sent.stopped is not None:
@@ -60,9 +74,9 @@ def send_rows(
 
 
 def _send_part(
-    client: Client, rows: Sequence[Row], sent: Sent, again: bool, progress: Progress
+    client: Client, rows: Sequence[Row], sent: Sent, choices: Choices, progress: Progress
 ) -> None:
-    known = {} if again else find_known(client, rows)
+    known = {} if choices.again else find_known(client, rows)
     for place, product_id in known.items():
         sent.skipped.append((rows[place], product_id))
         progress(rows[place])
@@ -72,7 +86,7 @@ def _send_part(
         progress(row)
         (sent.refused if row.errors else ready).append(row)
     if ready:
-        _create(client, ready, sent, again)
+        _create(client, ready, sent, choices)
 
 
 def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
@@ -133,10 +147,15 @@ def _upload_photo(client: Client, row: Row) -> Row:
     return replace(row, fields=fields)
 
 
-def _create(client: Client, rows: Sequence[Row], sent: Sent, again: bool) -> None:
+def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -> None:
     bodies = [row.fields for row in rows]
     try:
-        data = client.create(bodies, skip_bad_rows=True, skip_duplicates=not again)
+        data = client.create(
+            bodies,
+            skip_bad_rows=True,
+            skip_duplicates=not choices.again,
+            lane=choices.lane,
+        )
     except ApiError as error:
         if error.status != 422:
             raise

@@ -15,6 +15,7 @@ from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.rows import Row, Sheets, read_rows
 from packshot.cli.sending import Sent, reasons, send_rows
 from packshot.client import Client, Json
+from packshot.enhancers.contract import LANES, Lane
 from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 
 
@@ -38,6 +39,11 @@ from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 )
 @click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
 @click.option("--again", is_flag=True, help="Make photos again that have products already.")
+@click.option(
+    "--lane",
+    type=click.Choice(LANES),
+    help="How Gemini is asked: at once, or later for half the price. Default: the server's.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
@@ -52,6 +58,7 @@ def upload(
     decimals: DecimalSign | None,
     pattern: str | None,
     again: bool,
+    lane: Lane | None,
     dry_run: bool,
     wait: bool,
     as_json: bool,
@@ -78,7 +85,7 @@ def upload(
 
         asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
         raise SystemExit(_report_dry_run(asked, console))
-    sent = send(client, rows, console, again=again)
+    sent = send(client, rows, console, again=again, lane=lane)
     print_skipped(sent.skipped, console)
     products = sent.products
     if wait and products:
@@ -107,7 +114,14 @@ def _note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
 
 
-def send(client: Client, rows: list[Row], console: Console, *, again: bool = False) -> Sent:
+def send(
+    client: Client,
+    rows: list[Row],
+    console: Console,
+    *,
+    again: bool = False,
+    lane: Lane | None = None,
+) -> Sent:
     """`send_rows` behind a bar."""
     with bar(console) as progress:
         task = progress.add_task("Uploading", total=len(rows), note="")
@@ -115,7 +129,7 @@ def send(client: Client, rows: list[Row], console: Console, *, again: bool = Fal
         def show(row: Row) -> None:
             progress.update(task, advance=1, note=shown(row.source))
 
-        return send_rows(client, rows, again=again, progress=show)
+        return send_rows(client, rows, again=again, lane=lane, progress=show)
 
 
 def _report(sent: Sent, products: list[Json], console: Console) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
-    MetaData,
     String,
     Table,
     Text,
@@ -25,8 +24,12 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
+from packshot.database.base import CREATED as CREATED
+from packshot.database.base import Base as Base
+from packshot.database.batch_models import BatchItem as BatchItem
+from packshot.database.batch_models import BatchJob as BatchJob
 from packshot.database.types import Money, UTCDateTime, now
 from packshot.errors import Conflict
 
@@ -49,26 +52,12 @@ MOVES: Final[dict[str, frozenset[str]]] = {
 }
 
 
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-CREATED = text("CURRENT_TIMESTAMP")
-
-
 class Product(Base):
     """One product with its one raw image and its status.
 
     `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
+    `batched_at` is since when it waits for the answers of batch jobs, out of the queue.
     `submitted_by` is the name of the key it came with. `view` is which side of `sku` the photo
     shows ("front", "2"); `attributes` is what else its row of a spreadsheet had.
     """
@@ -102,6 +91,7 @@ class Product(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     token: Mapped[str | None] = mapped_column(String(36))
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    batched_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
@@ -229,6 +219,9 @@ class Round(Base):
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(100))  # of a redo
+    lane: Mapped[str] = mapped_column(String(10), server_default="standard")
+    #: Gemini's answer with the analysis, as a batch job brought it.
+    answer: Mapped[str | None] = mapped_column(Text)
 
 
 class ProductImage(Base):
@@ -298,9 +291,10 @@ class Call(Base):
     product_id: Mapped[int] = mapped_column(index=True)  # kept when the product is deleted: money
     round: Mapped[int]
     variant: Mapped[int | None]
-    kind: Mapped[str] = mapped_column(String(20))  # analysis | image
+    kind: Mapped[str] = mapped_column(String(20))  # analysis | picture
     model: Mapped[str] = mapped_column(String(100))
     model_version: Mapped[str | None] = mapped_column(String(100))
+    lane: Mapped[str] = mapped_column(String(10), server_default="standard")  # as it was paid
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     outcome: Mapped[str | None] = mapped_column(String(50))
@@ -313,7 +307,7 @@ class Call(Base):
     __table_args__ = (
         # Spend and outcomes are summed from the indexes alone: they have all the columns needed.
         Index("ix_calls_sent_at_cost", "sent_at", "cost"),
-        Index("ix_calls_kind_outcome_cost", "kind", "outcome", "cost"),
+        Index("ix_calls_kind_outcome_lane_cost", "kind", "outcome", "lane", "cost"),
     )
 
 

@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from packshot.pictures.provenance import COMPLETED_BY_A_MODEL, EDITED, Provenance
+from packshot.settings import Lane as Lane
+
+LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Brief:
     instructions: str | None = None  # the reviewer's words, on a redo
     complaints: tuple[str, ...] = ()  # why the pictures before were rejected
     adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo
+    lane: Lane = "standard"  # for the calls that are sent now
 
     @property
     def wishes(self) -> str:
@@ -128,6 +132,18 @@ class NothingKept:
 NOTHING_KEPT = NothingKept()
 
 
+@dataclass(frozen=True)
+class Purchase:
+    """One request that is about to be paid for."""
+
+    kind: str  # "analysis" or "picture"
+    model: str
+    brief: Brief
+    variant: int | None
+    expected: Decimal | None  # US dollars; None: the price is not known
+    lane: Lane = "standard"
+
+
 @dataclass
 class CallRecord:
     """One paid request, filled in by the enhancer while it runs and saved by the ledger."""
@@ -139,17 +155,16 @@ class CallRecord:
     cost: Decimal | None = None  # US dollars; what is expected, until it is known
     model_version: str | None = None
     outcome: str = "unknown"  # "ok", or the code of the error
+    lane: Lane = "standard"  # as it was asked for, until the answer says what it was
 
 
 class Ledger(Protocol):
     """Where paid requests are written before they are sent, and completed after."""
 
-    def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> AbstractContextManager[CallRecord]:
+    def call(self, purchase: Purchase) -> AbstractContextManager[CallRecord]:
         """Write a row, yield the record to fill in, complete the row also when the call raises.
 
-        The row costs what is `expected` (US dollars) until it is completed. Writes none, and
+        The row costs what is expected until it is completed. Writes none, and
         raises, when all processes together have no room: RateLimited for requests per minute,
         Unavailable `budget_reached` for the day's budget; `retry_after` says when to ask again.
         """

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import FAILED, PENDING, Product
 from packshot.errors import Conflict
+from packshot.products.batching import withdraw
 from packshot.webhooks.outbox import Outbox
 
 CANCELLED: Final = "cancelled"
@@ -17,7 +18,8 @@ def cancel_product(session: Session, product: Product, who: str, outbox: Outbox)
     """The product fails with the code `cancelled`, so that it can be tried again or deleted.
 
     A worker that has it loses its claim: what it saved stays, and it saves nothing more. A call in
-    flight is still paid for. Raises Conflict unless the product is pending.
+    flight is still paid for; what waits for a batch job is not sent. Raises Conflict unless the
+    product is pending.
     """
     if product.status != PENDING:
         raise Conflict(
@@ -25,7 +27,8 @@ def cancel_product(session: Session, product: Product, who: str, outbox: Outbox)
         )
     product.move(FAILED)
     product.error_code, product.error = CANCELLED, f"cancelled by {who}; try again to make it"
-    product.token = product.lease_until = product.not_before = None
+    product.token = product.lease_until = product.not_before = product.batched_at = None
+    withdraw(session, product.id)
     product.touch()
     session.flush()
     outbox.add(session, product.id)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     delete,
     select,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from packshot.database.engine import Database, IdsWereBehind
+from packshot.database.engine import Database
 from packshot.database.models import (
     Correction,
     Decision,
@@ -26,12 +24,20 @@ from packshot.database.models import (
     Round,
 )
 from packshot.database.types import now
-from packshot.errors import Conflict
+from packshot.enhancers.contract import Lane
 from packshot.products.alt_text import find_image, write_alt_text
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, read_counts, read_pace
-from packshot.products.intake import Created, Idempotency, NewProduct, create_batch, was_answered
+from packshot.products.intake import (
+    Created,
+    FirstRound,
+    Idempotency,
+    Intake,
+    NewProduct,
+    create_in,
+    was_answered,
+)
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (
@@ -105,6 +111,7 @@ class Catalog:
         self,
         products: Sequence[NewProduct],
         *,
+        lane: Lane = "standard",
         idempotency: Idempotency | None = None,
         skip_duplicates: bool = False,
     ) -> Created:
@@ -114,26 +121,11 @@ class Catalog:
         Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
         request is still running.
         """
-        create = partial(self._create, products, idempotency, skip_duplicates)
-        try:
-            try:
-                created = create()
-            except IdsWereBehind:
-                created = create()
-        except IntegrityError as error:
-            if IdempotencyKey.__tablename__ not in str(error.orig):
-                raise
-            raise Conflict(
-                "a request with this Idempotency-Key is still running; ask again in a second",
-                code="idempotency_running",
-            ) from error
+        intake = Intake(FirstRound(self.wanted, lane), idempotency, skip_duplicates)
+        created = create_in(self.database, products, intake)
         if not created.replayed:
             self.sender.send([product.id for product in created.products])
         return created
-
-    def _create(self, *given: Any) -> Created:
-        with self.database.write() as session:
-            return create_batch(session, self.wanted, *given)
 
     def answered(self, idempotency: Idempotency) -> bool:
         """Whether a request with this key was answered before, so that this one creates nothing."""
@@ -191,10 +183,7 @@ class Catalog:
         return [RoundOut.model_validate(found) for found in rounds]
 
     def facets(self, chosen: Filter = Filter()) -> Facets:
-        """The counts a list shows on its filters.
-
-        Counted now, or cached for some seconds where counting is slow, as in `stats`.
-        """
+        """The counts a list shows on its filters; cached as those of `stats`."""
         return self._counts.answer(chosen, lambda: self._count_facets(chosen))
 
     def _count_facets(self, chosen: Filter) -> Facets:

@@ -13,6 +13,7 @@ from packshot.database.engine import Database
 from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import NotFound, Unavailable
+from packshot.products.batching import withdraw
 from packshot.products.duplicates import forget_uploads
 from packshot.products.object_keys import (
     keys_of_product,
@@ -65,6 +66,7 @@ class Deletions:
                 raise NotFound(f"there is no product {product_id}")
             deletion = self._deletion_of(session, product)
             session.add(deletion)
+            withdraw(session, product_id)
             for table in (Decision, ProductImage, Round):
                 session.execute(delete(table).where(table.product_id == product_id))
             session.delete(product)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +19,7 @@ from packshot.database.models import (
     FAILED,
     PENDING,
     REJECTED,
+    BatchJob,
     Call,
     Decision,
     Delivery,
@@ -28,7 +29,8 @@ from packshot.database.models import (
     lease_is_free,
 )
 from packshot.database.types import now
-from packshot.products.spending import products_paid_for, spent_in_all, spent_today
+from packshot.enhancers.contract import LANES
+from packshot.products.spending import products_paid_for, spent_by_lane, spent_today
 
 HOUR: Final = 3600
 #: The most rounds read for the times of the last hour, latest first.
@@ -58,12 +60,17 @@ class Counts:
 
     products: dict[str, int]
     images: dict[str, int]
-    spent: Decimal
+    batched: int  # products that wait for the answers of batch jobs
+    spent_by_lane: dict[str, Decimal]  # all lanes
     spent_today: Decimal
     products_paid_for: int
     made_last_hour: int
     reviewed_last_hour: int
     products_reviewed_last_hour: int
+
+    @property
+    def spent(self) -> Decimal:
+        return sum(self.spent_by_lane.values(), Decimal(0))
 
     @property
     def cost_per_product(self) -> Decimal | None:
@@ -82,14 +89,15 @@ class Figures(Counts):
     """Further figures, for operators.
 
     `first_pass` is the share of reviewed products that were approved in the first round that came
-    before a reviewer, None before there is one. `paid` is `spent` without the calls in flight:
-    their real cost may be less, and a Prometheus counter must never decrease.
+    before a reviewer, None before there is one. `paid` is `spent_by_lane` without the calls in
+    flight: their real cost may be less, and a Prometheus counter must never decrease.
     """
 
     failed: dict[str, int]  # error code -> products
     rejections: dict[str, int]  # reason -> decisions so far
     calls: dict[tuple[str, str], int]  # (kind, outcome) -> paid requests so far
-    paid: Decimal
+    paid: dict[str, Decimal]  # by lane
+    batch_jobs: dict[str, int]  # state -> jobs
     waiting: int
     in_flight: int
     oldest_seconds: float
@@ -103,7 +111,8 @@ def read_counts(session: Session) -> Counts:
     return Counts(
         products=_by(session, Product.status),
         images=_by(session, ProductImage.status),
-        spent=spent_in_all(session),
+        batched=_batched(session),
+        spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent_by_lane(session),
         spent_today=spent_today(session),
         products_paid_for=products_paid_for(session),
         made_last_hour=_lately(session, ProductImage.created_at),
@@ -115,24 +124,39 @@ def read_counts(session: Session) -> Counts:
 def read_figures(database: Database, lease_seconds: float) -> Figures:
     """Read them all. Raises Unavailable."""
     with database.read() as session:
-        calls = session.execute(
-            select(Call.kind, Call.outcome, func.count(), func.sum(Call.cost)).group_by(
-                Call.kind, Call.outcome
-            )
-        ).all()
+        calls, paid = _calls(session)
         steps, ready = _times(session)
         return Figures(
             **vars(read_counts(session)),
             failed=_by(session, Product.error_code, Product.status == FAILED),
             rejections=_by(session, Decision.reason, Decision.status == REJECTED),
-            calls={(kind, outcome or "under_way"): count for kind, outcome, count, _ in calls},
-            paid=Decimal(str(sum(cost or 0 for _, outcome, _, cost in calls if outcome))),
+            calls=calls,
+            paid=paid,
+            batch_jobs=_by(session, BatchJob.state),
             **_queue(session, lease_seconds),
             first_pass=_first_pass(session),
             steps=steps,
             ready=ready,
             webhooks=_webhooks(session),
         )
+
+
+def _calls(session: Session) -> tuple[dict[tuple[str, str], int], dict[str, Decimal]]:
+    """How many calls ended how, and what the ended ones cost in each lane."""
+    per = (Call.kind, Call.outcome, Call.lane)
+    rows = session.execute(select(*per, func.count(), func.sum(Call.cost)).group_by(*per)).all()
+    counts: Counter[tuple[str, str]] = Counter()
+    paid: dict[str, Decimal] = defaultdict(Decimal)
+    for kind, outcome, lane, count, cost in rows:
+        counts[kind, outcome or "under_way"] += count
+        if outcome:
+            paid[lane] += Decimal(str(cost or 0))
+    return dict(counts), dict(paid)
+
+
+def _batched(session: Session) -> int:
+    waiting = and_(Product.status == PENDING, Product.batched_at.is_not(None))
+    return session.scalar(select(func.count()).where(waiting)) or 0
 
 
 def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:

@@ -10,11 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, bindparam, column, func, insert, literal, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
+from packshot.database.engine import Database, IdsWereBehind
 from packshot.database.models import PENDING, PRODUCTS, ROUNDS, IdempotencyKey, Product, ProductTerm
 from packshot.database.types import now
+from packshot.enhancers.contract import Lane
 from packshot.errors import Conflict
 from packshot.products.duplicates import (
     digests_of_uploads,
@@ -49,12 +52,29 @@ class NewProduct:
 
 
 @dataclass(frozen=True)
+class FirstRound:
+    """The round that a new product opens with."""
+
+    wanted: int  # pictures
+    lane: Lane = "standard"
+
+
+@dataclass(frozen=True)
 class Idempotency:
     """The client's Idempotency-Key, its owner, and a digest of the body it came with."""
 
     who: str
     key: str
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Intake:
+    """How a batch is taken in; `skip_duplicates` creates none whose photo has a product already."""
+
+    first: FirstRound
+    idempotency: Idempotency | None = None
+    skip_duplicates: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,24 +110,38 @@ OF_BATCH = ("status", "batch_id", "round", "queued_at", "created_at", "updated_a
 INSERT_ARRAYS = _insert_arrays()
 
 
-def create_batch(
-    session: Session,
-    wanted: int,
-    products: Sequence[NewProduct],
-    idempotency: Idempotency | None = None,
-    skip_duplicates: bool = False,
-) -> Created:
-    """Insert a batch with its first rounds of `wanted` pictures, or find the one that this
-    Idempotency-Key made before.
+def create_in(database: Database, products: Sequence[NewProduct], intake: Intake) -> Created:
+    """Insert a batch with its first rounds, or find the one that this Idempotency-Key made before.
 
-    `skip_duplicates` creates none whose photo has a product already. Raises Conflict
-    `idempotency_mismatch` for another body under the same key.
+    Raises Conflict: `idempotency_mismatch` for another body under the same key,
+    `idempotency_running` while the first request is still running.
     """
-    before = _replay(session, idempotency)
+
+    def create() -> Created:
+        with database.write() as session:
+            return create_batch(session, products, intake)
+
+    try:
+        try:
+            return create()
+        except IdsWereBehind:
+            return create()
+    except IntegrityError as error:
+        if IdempotencyKey.__tablename__ not in str(error.orig):
+            raise
+        raise Conflict(
+            "a request with this Idempotency-Key is still running; ask again in a second",
+            code="idempotency_running",
+        ) from error
+
+
+def create_batch(session: Session, products: Sequence[NewProduct], intake: Intake) -> Created:
+    """See `create_in`."""
+    before = _replay(session, intake.idempotency)
     if before is not None:
         return before
-    created = _insert(session, _rows_of(session, products), wanted, skip_duplicates)
-    _remember(session, idempotency, created)
+    created = _insert(session, _rows_of(session, products), intake)
+    _remember(session, intake.idempotency, created)
     return created
 
 
@@ -125,24 +159,22 @@ def was_answered(session: Session, idempotency: Idempotency) -> bool:
     return session.get(IdempotencyKey, (idempotency.who, idempotency.key)) is not None
 
 
-def _insert(
-    session: Session, rows: list[dict[str, Any]], wanted: int, skip_duplicates: bool
-) -> Created:
-    batch_id = str(uuid.uuid4())
-    if not skip_duplicates:
-        return Created(batch_id, _insert_new(session, rows, batch_id, wanted))
+def _insert(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Created:
+    batch_id, first = str(uuid.uuid4()), intake.first
+    if not intake.skip_duplicates:
+        return Created(batch_id, _insert_new(session, rows, batch_id, first))
     let_nobody_else_look(session)
     photos = [identity_of(row) for row in rows]
     known, repeated = find_duplicates(session, photos), find_repeated(photos)
     new = [place for place in range(len(rows)) if place not in known | repeated]
-    made = _insert_new(session, [rows[place] for place in new], batch_id, wanted) if new else []
+    made = _insert_new(session, [rows[place] for place in new], batch_id, first) if new else []
     ids = known | {place: product.id for place, product in zip(new, made, strict=True)}
-    skipped = {place: ids[first] for place, first in repeated.items()} | known
+    skipped = {place: ids[earlier] for place, earlier in repeated.items()} | known
     return Created(batch_id, made, skipped=dict(sorted(skipped.items())))
 
 
 def _insert_new(
-    session: Session, rows: list[dict[str, Any]], batch_id: str, wanted: int
+    session: Session, rows: list[dict[str, Any]], batch_id: str, first: FirstRound
 ) -> list[ProductView]:
     moment: datetime = session.execute(select(now())).scalar_one()
     of_batch = {
@@ -154,10 +186,11 @@ def _insert_new(
         "updated_at": moment,
     }
     ids = _insert_rows(session, rows, of_batch)
-    opened = select(PRODUCTS.c.id, literal(1), literal(wanted), literal(moment))
+    of_round = vars(first) | {"number": 1, "opened_at": moment}
+    opened = select(PRODUCTS.c.id, *map(literal, of_round.values()))
     session.execute(
         insert(ROUNDS).from_select(
-            ["product_id", "number", "wanted", "opened_at"],
+            ["product_id", *of_round],
             opened.where(PRODUCTS.c.batch_id == batch_id),
         )
     )
@@ -165,7 +198,7 @@ def _insert_new(
     if terms:
         session.execute(insert(ProductTerm), terms)
     return [
-        new_view(row | of_batch | {"id": product_id, "wanted": wanted})
+        new_view(row | of_batch | vars(first) | {"id": product_id})
         for product_id, row in zip(ids, rows, strict=True)
     ]
 

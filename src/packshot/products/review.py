@@ -22,6 +22,7 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
 from packshot.products.alt_text import alt_text, analyses_of, find_image
+from packshot.products.batching import is_in_a_job
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
 from packshot.webhooks.outbox import Outbox
@@ -109,9 +110,10 @@ def redo(
 ) -> None:
     """Queue the product again: resume a failed round, or open the next one with these wishes.
 
-    Raises Conflict while the product is already waiting for work.
+    Somebody waits for it: what is missing is asked for at once, whatever the lane was. Raises
+    Conflict while the product is already waiting for work.
     """
-    if product.status == PENDING and product.queued_at is not None:
+    if product.status == PENDING and (product.queued_at or product.batched_at):
         raise Conflict(f"product {product.id} is already waiting for its pictures")
     if product.status == FAILED and not instructions and not adjustments:
         _open_round_if_none(session, product, wanted)
@@ -129,12 +131,17 @@ def redo(
             )
         )
     _queue(product)
+    if is_in_a_job(session, product):  # it is paid for: its answers come first
+        product.queued_at, product.batched_at = None, now()
 
 
 def _open_round_if_none(session: Session, product: Product, wanted: int) -> None:
     product.round = max(product.round, 1)
-    if session.get(Round, (product.id, product.round)) is None:
+    this_round = session.get(Round, (product.id, product.round))
+    if this_round is None:
         session.add(Round(product_id=product.id, number=product.round, wanted=wanted))
+    else:
+        this_round.lane = "standard"
 
 
 def _close_round(session: Session, product: Product, who: str) -> None:
@@ -266,6 +273,7 @@ def _queue(product: Product) -> None:
     """Put the product into the queue."""
     product.move(PENDING)
     product.queued_at = now()
+    product.batched_at = None
     product.sent_at = product.not_before = None
     product.token = product.lease_until = None
     product.error = product.error_code = None

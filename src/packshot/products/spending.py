@@ -11,9 +11,10 @@ from packshot.database.models import Call
 from packshot.database.types import now
 
 
-def spent_in_all(session: Session) -> Decimal:
-    """US dollars so far, by all processes; calls in flight at their expected cost."""
-    return Decimal(str(session.scalar(select(func.coalesce(func.sum(Call.cost), 0)))))
+def spent_by_lane(session: Session) -> dict[str, Decimal]:
+    """US dollars so far in each lane that was used; calls in flight at their expected cost."""
+    lanes = select(Call.lane, func.coalesce(func.sum(Call.cost), 0)).group_by(Call.lane)
+    return {lane: Decimal(str(spent)) for lane, spent in session.execute(lanes)}
 
 
 def spent_today(session: Session) -> Decimal:

@@ -120,6 +120,8 @@ class ProductOut(SellerFields):
     batch_id: str | None
     round: int
     wanted: int | None
+    lane: str | None = Field(description="how the round is paid for: standard, flex or batch")
+    batched_at: datetime | None = Field(description="since when it waits for a batch job's answer")
     attempts: int
     error_code: str | None = Field(None, exclude_if=is_none)
     error: str | None = Field(None, exclude_if=is_none)
@@ -183,6 +185,7 @@ class RoundOut(Out):
     wanted: int
     instructions: str | None
     adjustments: list[str] | None
+    lane: str
     enhancer: str | None
     analysis: dict[str, Any] | None
     opened_at: datetime
@@ -252,6 +255,7 @@ AT_FIRST: Final[dict[str, Any]] = {
     "version": 1,
     "round": 1,
     "attempts": 0,
+    "batched_at": None,
     "error_code": None,
     "error": None,
     "warning": None,
@@ -299,6 +303,7 @@ def _product_view(
     return ProductView(
         **columns_of(product, ProductView),
         wanted=this_round.wanted if this_round else None,
+        lane=this_round.lane if this_round else None,
         warning=_refusals(this_round),
         instructions=this_round.instructions if this_round else None,
         adjustments=(this_round.adjustments if this_round else None) or [],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from apiflask import APIBlueprint
@@ -16,12 +17,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import packshot
 from packshot.database.models import APPROVED, PENDING_REVIEW, REJECTED
+from packshot.enhancers.gemini.lanes import READY_IN
+from packshot.enhancers.gemini.prices import estimates
 from packshot.errors import NotFound
 from packshot.marketplaces.presets import preset_titles
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
+from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS, FIELDS
 from packshot.web.api.answer_models import present
 from packshot.web.api.schemas import MAX_ID, ListQuery
@@ -217,8 +221,23 @@ def _views_of(sku: str) -> list[dict[str, Any]]:
 @needs("submit")
 def upload() -> Response:
     """Photos and spreadsheets in, what they become before it happens, and how far it is."""
-    data = {"fields": FIELDS, "endings": ENDINGS}
+    data = {"fields": FIELDS, "endings": ENDINGS, "lanes": _lanes(services().settings)}
     return _page("desk/upload.html", "upload", Filters.read(), data)
+
+
+def _lanes(settings: Settings) -> list[dict[str, Any]]:
+    """What a person chooses between; nothing where nothing is bought."""
+    if settings.enhancer_name == "local":
+        return []
+    return [
+        {
+            "name": each.lane,
+            "ready": READY_IN[each.lane],
+            "cost": None if each.per_product is None else float(each.per_product),
+            "chosen": each.lane == settings.gemini_lane,
+        }
+        for each in estimates(1, settings, datetime.now(UTC).date())
+    ]
 
 
 @bp.get("/sign-in")

@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_LAT
 from prometheus_client.registry import Collector
 
 from packshot.database.models import IMAGE_STATUSES, PRODUCT_STATUSES
+from packshot.enhancers.contract import LANES
 from packshot.products.figures import Figures, Times
 from packshot.queues.contract import Depth
 
@@ -40,6 +41,8 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     yield _gauge("products", "Products by status", "status", figures.products, PRODUCT_STATUSES)
     yield _gauge("images", "Pictures by status", "status", figures.images, IMAGE_STATUSES)
     yield _gauge("failed_products", "Failed products by reason", "reason", figures.failed)
+    yield _gauge("batch_jobs", "Jobs of the batch lane by state", "state", figures.batch_jobs)
+    yield _one("batched_products", "Products that wait for batch jobs", figures.batched)
     yield _gauge("webhooks", "Webhook events by state", "state", figures.webhooks)
     rejections = CounterMetricFamily(
         "packshot_rejections", "Pictures rejected so far, by reason", labels=["reason"]
@@ -86,8 +89,14 @@ def _times(figures: Figures) -> Iterator[Metric]:
 
 def _money(figures: Figures) -> Iterator[Metric]:
     spent = CounterMetricFamily("packshot_spent_dollars", "Paid for calls so far, US dollars")
-    spent.add_metric([], float(figures.paid))
+    spent.add_metric([], float(sum(figures.paid.values())))
     yield spent
+    lanes = CounterMetricFamily(
+        "packshot_lane_spent_dollars", "Paid for calls so far, by lane", labels=["lane"]
+    )
+    for lane in LANES:
+        lanes.add_metric([lane], float(figures.paid.get(lane, 0)))
+    yield lanes
     yield _one("spent_today_dollars", "Paid for calls today (UTC)", float(figures.spent_today))
     if figures.cost_per_product is not None:
         name = "cost_per_product_dollars"

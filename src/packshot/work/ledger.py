@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.database.types import now
-from packshot.enhancers.contract import Brief, CallRecord
+from packshot.enhancers.contract import CallRecord, Purchase
 from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
 from packshot.products.spending import spent_today
 from packshot.work.patience import Patience
@@ -50,15 +50,13 @@ class DatabaseLedger:
         self.stopping = stopping or threading.Event()
 
     @contextmanager
-    def call(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> Iterator[CallRecord]:
+    def call(self, purchase: Purchase) -> Iterator[CallRecord]:
         """A row for one request; its outcome is the error's code when the block raises.
 
         See `Ledger.call`. The calls of a process that died keep their expected cost.
         """
-        record = CallRecord(cost=expected)
-        call_id = self._begin(kind, model, brief, variant, expected)
+        record = CallRecord(cost=purchase.expected, lane=purchase.lane)
+        call_id = self._begin(purchase)
         try:
             yield record
         except BaseException as error:
@@ -67,23 +65,13 @@ class DatabaseLedger:
         finally:
             self._save_outcome(call_id, record)
 
-    def _begin(
-        self, kind: str, model: str, brief: Brief, variant: int | None, expected: Decimal | None
-    ) -> int:
+    def _begin(self, purchase: Purchase) -> int:
         """Check the limits and write the row in one transaction: no two use the same allowance."""
         if self.stopping.is_set():
             raise Stopping()
         with self.database.write() as session:
-            self._admit(session, expected or Decimal(0))
-            call = Call(
-                product_id=brief.product_id,
-                round=brief.round,
-                variant=variant,
-                kind=kind,
-                model=model,
-                sent_at=now(),
-                cost=expected,
-            )
+            self._admit(session, purchase.expected or Decimal(0))
+            call = call_of(purchase)
             session.add(call)
             session.flush()
             return call.id
@@ -108,24 +96,29 @@ class DatabaseLedger:
     def _complete(self, call_id: int, record: CallRecord) -> None:
         with self.database.write() as session:
             session.execute(
-                update(Call)
-                .where(Call.id == call_id)
-                .values(
-                    completed_at=now(),
-                    outcome=record.outcome,
-                    model_version=record.model_version,
-                    tokens_in=record.tokens_in,
-                    tokens_out=record.tokens_out,
-                    tokens_image=record.tokens_image,
-                    images=record.images,
-                    cost=record.cost,
-                )
+                update(Call).where(Call.id == call_id).values(completed_at=now(), **vars(record))
             )
+
+
+def call_of(purchase: Purchase) -> Call:
+    """The row of a call that is sent now."""
+    brief = purchase.brief
+    return Call(
+        product_id=brief.product_id,
+        round=brief.round,
+        variant=purchase.variant,
+        kind=purchase.kind,
+        model=purchase.model,
+        lane=purchase.lane,
+        sent_at=now(),
+        cost=purchase.expected,
+    )
 
 
 def _check_minute(session: Session, rpm: int) -> None:
     """Raises RateLimited when the `rpm`-th newest request is less than a minute old."""
-    newest = select(Call.sent_at, now()).where(Call.sent_at > now(-WINDOW_SECONDS))
+    lately = Call.sent_at > now(-WINDOW_SECONDS)  # batch jobs have limits of their own at Google
+    newest = select(Call.sent_at, now()).where(lately, Call.lane != "batch")
     full = session.execute(newest.order_by(Call.sent_at.desc()).offset(rpm - 1).limit(1)).first()
     if full is not None:
         age = (full[1] - full[0]).total_seconds()

@@ -5,15 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini.prompts import clean
 
 #: What a model calls itself, as long as its column.
 ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
+
+
+_LANES: Final[dict[str, Lane]] = {
+    "flex": "flex",
+    "standard": "standard",
+    "on_demand_flex": "flex",
+    "on_demand": "standard",
+}
 
 
 class _Lenient(BaseModel):
@@ -66,6 +75,8 @@ class Usage(_Lenient):
     candidates_token_count: int | None = None
     thoughts_token_count: int | None = None
     candidates_tokens_details: list[TokenDetail] | None = None
+    service_tier: str | None = None  # "flex", "standard", ...
+    traffic_type: str | None = None  # "ON_DEMAND", "ON_DEMAND_FLEX", ...
 
 
 class ErrorBody(_Lenient):
@@ -88,6 +99,13 @@ class Answer(_Lenient):
     def candidate(self) -> Candidate:
         """The first candidate, or an empty one."""
         return self.candidates[0] if self.candidates else Candidate()
+
+    @property
+    def lane(self) -> Lane | None:
+        """How Google says that it served the call; None where it says nothing that is known."""
+        usage = self.usage_metadata or Usage()
+        said = (usage.service_tier or usage.traffic_type or "").lower()
+        return _LANES.get(said.removeprefix("service_tier_"))
 
     @property
     def text(self) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpcore2
 import httpx2
 
+from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
@@ -47,6 +48,7 @@ class Request:
     schema: Mapping[str, Any] | None = None
     aspect: str | None = None
     size: str | None = None
+    lane: Lane = "standard"
 
 
 class GeminiClient:

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from packshot.enhancers.contract import CallRecord, Ledger
+from packshot.enhancers.contract import CallRecord, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini.answers import Answer, NotJson, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
@@ -58,11 +58,8 @@ class PaidCalls:
 
     def _written(self, step: Step, stack: ExitStack) -> CallRecord:
         """The call's row in the ledger, at what it is expected to cost."""
-        model, size = step.request.model, step.request.size
-        expected = expected_cost(step.kind, model, size, self._today())
-        row = self._ledger.call(step.kind, model, step.brief, step.variant, expected)
         try:
-            return stack.enter_context(row)
+            return stack.enter_context(self._ledger.call(purchase_of(step, self._today())))
         except Unavailable as error:
             if error.code == "budget_reached":
                 self._standing.trouble(error)
@@ -147,6 +144,13 @@ class PaidCalls:
         return self._struck(wrong, step, began)
 
 
+def purchase_of(step: Step, on: date) -> Purchase:
+    """What a step is expected to cost that day, and in which lane."""
+    request = step.request
+    expected = expected_cost(step.kind, request.model, request.size, on, request.lane)
+    return Purchase(step.kind, request.model, step.brief, step.variant, expected, request.lane)
+
+
 def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     """Note what a call of `model` used and cost; the model that answered may be another one.
 
@@ -157,8 +161,9 @@ def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     record.tokens_image = tokens.image
     record.images = 1 if answer.picture else 0
     record.model_version = answer.model_version
-    price = price_of(answer.model_version, on) if answer.model_version else None
-    price = price or price_of(model, on)
+    record.lane = lane = answer.lane or record.lane
+    price = price_of(answer.model_version, on, lane) if answer.model_version else None
+    price = price or price_of(model, on, lane)
     if price is not None and answer.usage_metadata is not None:
         known = price.cost(tokens.input, tokens.output, tokens.image)
         record.cost = record.cost if known is None else known

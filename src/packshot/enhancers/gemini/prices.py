@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from packshot.enhancers.contract import LANES, Lane
 from packshot.enhancers.gemini.models import current_name
 from packshot.settings import Settings
 
@@ -23,6 +24,7 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     model: str
+    lane: Lane = "standard"
     valid_from: date = Field(alias="from")
     input: Decimal
     output: Decimal  # words and thinking
@@ -63,9 +65,14 @@ def price_table() -> PriceTable:
     return PriceTable.model_validate(tomllib.loads(text))
 
 
-def price_of(model: str, on: date) -> Price | None:
-    """The newest row of `model` that is valid on that day; None when the table has none."""
-    rows = [row for row in price_table().price if row.model == model and row.valid_from <= on]
+def price_of(model: str, on: date, lane: Lane = "standard") -> Price | None:
+    """The newest row of `model` in `lane` that is valid on that day; None when there is none.
+
+    A lane without a row costs what standard does: what is paid is never more.
+    """
+    of_model = [row for row in price_table().price if row.model == model and row.valid_from <= on]
+    rows = [row for row in of_model if row.lane == lane]
+    rows = rows or [row for row in of_model if row.lane == "standard"]
     return max(rows, key=lambda row: row.valid_from, default=None)
 
 
@@ -80,9 +87,16 @@ class Estimate:
     per_product: Decimal | None
     total: Decimal | None
     notes: tuple[str, ...] = ()
+    lane: Lane = "standard"
 
 
-def estimate(products: int, settings: Settings, on_date: date) -> Estimate:
+def estimates(products: int, settings: Settings, on_date: date) -> list[Estimate]:
+    """What each lane costs, standard first; of the local enhancer one: it has no lanes."""
+    lanes = LANES if settings.enhancer_name == "gemini" else LANES[:1]
+    return [estimate(products, settings, on_date, lane) for lane in lanes]
+
+
+def estimate(products: int, settings: Settings, on_date: date, lane: Lane = "standard") -> Estimate:
     """Price `products` new products, with one analysis and N pictures each, as of `on_date`.
 
     The local enhancer costs nothing. Retries and redone rounds are not counted.
@@ -92,14 +106,14 @@ def estimate(products: int, settings: Settings, on_date: date) -> Estimate:
         nothing = Decimal(0)
         notes = ("The local enhancer makes these pictures: nothing is bought.",)
         return Estimate(products, products * count, nothing, nothing, nothing, nothing, notes=notes)
-    return _gemini_estimate(products, settings, on_date)
+    return _gemini_estimate(products, settings, on_date, lane)
 
 
-def _gemini_estimate(products: int, settings: Settings, on_date: date) -> Estimate:
+def _gemini_estimate(products: int, settings: Settings, on_date: date, lane: Lane) -> Estimate:
     count = settings.enhanced_images_count
     model, image_model = _models(settings, on_date)
-    analysis = expected_cost("analysis", model, None, on_date)
-    picture = expected_cost("picture", image_model, settings.enhanced_image_size, on_date)
+    analysis = expected_cost("analysis", model, None, on_date, lane)
+    picture = expected_cost("picture", image_model, settings.enhanced_image_size, on_date, lane)
     known = analysis is not None and picture is not None
     each = analysis + count * picture if analysis is not None and picture is not None else None
     return Estimate(
@@ -109,7 +123,8 @@ def _gemini_estimate(products: int, settings: Settings, on_date: date) -> Estima
         picture=picture,
         per_product=each,
         total=each * products if each is not None else None,
-        notes=_notes(settings, on_date, known),
+        notes=_notes(settings, on_date, known, lane),
+        lane=lane,
     )
 
 
@@ -120,9 +135,11 @@ def _models(settings: Settings, on_date: date) -> tuple[str, str]:
     return model, image_model
 
 
-def expected_cost(kind: str, model: str, size: str | None, on: date) -> Decimal | None:
+def expected_cost(
+    kind: str, model: str, size: str | None, on: date, lane: Lane = "standard"
+) -> Decimal | None:
     """US dollars an `analysis` or `picture` call is expected to cost; None: unknown model."""
-    price = price_of(model, on)
+    price = price_of(model, on, lane)
     if price is None:
         return None
     assumed = price_table().assumed[kind]
@@ -143,7 +160,7 @@ def _kilopixels(size: str) -> int:
     return int(size.removesuffix("K"))
 
 
-def _notes(settings: Settings, on_date: date, known: bool) -> tuple[str, ...]:
+def _notes(settings: Settings, on_date: date, known: bool, lane: Lane) -> tuple[str, ...]:
     models = _models(settings, on_date)
     if not known:
         missing = [model for model in models if price_of(model, on_date) is None]
@@ -152,10 +169,15 @@ def _notes(settings: Settings, on_date: date, known: bool) -> tuple[str, ...]:
     changes = [
         f"{row.model} changes its price on {row.valid_from}."
         for row in price_table().price
-        if row.model in models and row.valid_from > on_date
+        if row.model in models and row.lane == lane and row.valid_from > on_date
+    ]
+    changes += [
+        f"{model} has no listed {lane} price: counted at the standard price, which is the most."
+        for model in models
+        if (price := price_of(model, on_date, lane)) is not None and price.lane != lane
     ]
     size = settings.enhanced_image_size
-    price = price_of(models[1], on_date)
+    price = price_of(models[1], on_date, lane)
     if price is not None and size not in price.picture_tokens:
         changes.append(f"{size} has no published price: counted as the next larger size.")
     return tuple(changes)

@@ -38,6 +38,7 @@ class Steps:
             call=f"{brief.product_id}/{brief.round}/analysis",
             system=prompts.ANALYSIS_SYSTEM,
             schema=prompts.analysis_schema(brief.wanted),
+            lane=brief.lane,
         )
         return Step("analysis", request, brief, None, f"the analysis of product {brief.product_id}")
 
@@ -50,6 +51,7 @@ class Steps:
             call=f"{brief.product_id}/{brief.round}/{variant}",
             aspect=self._settings.enhanced_image_aspect,
             size=self._settings.enhanced_image_size,
+            lane=brief.lane,
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
         return Step("picture", request, brief, variant, subject)

@@ -114,6 +114,8 @@ class StatsData(Out):
     spent: AmountOut = Field(description="US dollars")
     simulated: bool = Field(False, description="nothing was bought: Gemini is a stand-in")
     spent_today: AmountOut
+    spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")
+    batched: int = Field(description="products that wait for the answers of batch jobs")
     cost_per_product: AmountOut | None = Field(
         description="US dollars, over the products that calls were paid for"
     )

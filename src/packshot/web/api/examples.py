@@ -144,6 +144,8 @@ WAITING: Final = ProductOut(
     batch_id=BATCH,
     round=1,
     wanted=1,
+    lane="standard",
+    batched_at=None,
     attempts=0,
     warning=None,
     instructions=None,
@@ -323,6 +325,7 @@ IMPORTED: Final = _shown(
                 system_files=0,
                 pattern=None,
             ),
+            lane="batch",
         ),
     )
 )
@@ -341,6 +344,12 @@ STATS: Final = _shown(
             queue=QueueOut(waiting=1, in_flight=1, dead=0, oldest_seconds=3.2),
             spent=Decimal("6.48"),
             spent_today=Decimal("1.30"),
+            spent_by_lane={
+                "standard": Decimal("4.10"),
+                "flex": Decimal(0),
+                "batch": Decimal("2.38"),
+            },
+            batched=0,
             cost_per_product=Decimal("0.1271"),
             reviewed_last_hour=12,
             made_last_hour=30,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from packshot.enhancers.contract import Lane
 from packshot.products.views import Out
 from packshot.spreadsheets import DecimalSign, Plan
 from packshot.web.api.answer_models import Answer
@@ -78,13 +79,14 @@ class ImportData(Out):
     rows: list[dict[str, Any]] = Field(description="products as the bulk call takes them")
     problems: list[ProblemOut]
     photos: PhotosOut
+    lane: Lane | None = Field(description="for the bulk call, as it was given")
 
 
 class ImportAnswer(Answer):
     data: ImportData
 
 
-def import_data(plan: Plan) -> ImportData:
+def import_data(plan: Plan, lane: Lane | None) -> ImportData:
     found = plan.found
     return ImportData(
         form=found.form if found else None,
@@ -100,6 +102,7 @@ def import_data(plan: Plan) -> ImportData:
         rows=[row.product.as_product() for row in plan.rows],
         problems=[ProblemOut.model_validate(each) for each in plan.problems],
         photos=_photos(plan),
+        lane=lane,
     )
 
 

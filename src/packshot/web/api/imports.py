@@ -12,6 +12,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import TypeAdapter, ValidationError
 
+from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
 from packshot.spreadsheets import (
     Choices,
@@ -65,10 +66,11 @@ def plan() -> Response:
     `rows` go into the bulk call as they are; where `photos.matched` names one by its `index`, put
     the upload's `raw_image` into it first. Send the photos' names alone (a JSON list) where there
     are many: their bytes are not needed. `mapping` (column to field), `conventions` (column to
-    `point` or `comma`) and `pattern` change what was recognised.
+    `point` or `comma`) and `pattern` change what was recognised. `lane` is answered as it came, for
+    the bulk call.
     """
     with thread_shares().uploads.held("uploading"):
-        wish, archive = _read_wish()
+        wish, archive, lane = _read_wish()
         try:
             found = services().pixels.run(
                 plan_in_child, wish, archive, deadline=READ_SECONDS, wait=WAIT_SECONDS
@@ -78,7 +80,9 @@ def plan() -> Response:
         except PictureError:  # of the child process: it was stopped
             detail = "the spreadsheet takes too much time or memory to read: split it"
             raise Refused("bad_spreadsheet", detail) from None
-        return answer(ImportAnswer(message="Nothing was created", data=import_data(_good(found))))
+        return answer(
+            ImportAnswer(message="Nothing was created", data=import_data(_good(found), lane))
+        )
 
 
 # -- in ------------------------------------------------------------------------------------------
@@ -87,11 +91,14 @@ _TEXTS: Final = TypeAdapter(dict[str, str])
 _NAMES: Final = TypeAdapter(list[str])
 
 
-def _read_wish() -> tuple[Wish, bytes | None]:
+_LANE: Final = TypeAdapter(Lane)
+
+
+def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
     parts = read_parts(request, MAX_BODY, _most_of, MAX_PARTS)
     fields = {part.name: part for part in parts if part.name != "photos"}
     photos = [part for part in parts if part.name == "photos"]
-    unknown = fields.keys() - {"spreadsheet", *_CHOICES, "pattern"}
+    unknown = fields.keys() - set(_KNOWN)
     if unknown:
         raise InvalidRequest([Fault("", "unknown_field", f"known are {', '.join(_KNOWN)}")])
     if "spreadsheet" not in fields and not photos:
@@ -106,11 +113,20 @@ def _read_wish() -> tuple[Wish, bytes | None]:
         choices=Choices(**chosen),
         pattern=_text(fields["pattern"]) if "pattern" in fields else None,
     )
-    return wish, next((part.data for part in photos if _is_zip(part.filename)), None)
+    archive = next((part.data for part in photos if _is_zip(part.filename)), None)
+    return wish, archive, _lane(fields.get("lane"))
+
+
+def _lane(part: Part | None) -> Lane | None:
+    try:
+        return _LANE.validate_python(_text(part)) if part is not None else None
+    except ValidationError:
+        detail = f"must be one of {', '.join(LANES)}"
+        raise InvalidRequest([Fault("/lane", "literal_error", detail)]) from None
 
 
 _CHOICES: Final = ("mapping", "conventions", "defaults")
-_KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern")
+_KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 
 def _most_of(name: str, filename: str | None) -> int | None:

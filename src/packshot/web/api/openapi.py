@@ -21,6 +21,7 @@ from flask import (
     send_from_directory,
 )
 
+from packshot.enhancers.contract import LANES
 from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.api.schemas import MAX_ID
@@ -70,6 +71,7 @@ MULTIPART: Final[dict[str, Json]] = {
         "conventions": {"type": "string", "description": "JSON: column to `point` or `comma`"},
         "defaults": {"type": "string", "description": "JSON: field to its value where none is"},
         "pattern": {"type": "string", "description": "such as {sku}_{view}"},
+        "lane": {"type": "string", "enum": list(LANES)},
     },
 }
 

@@ -89,7 +89,7 @@ def _with_good_addresses(batch: Batch) -> Batch:
             place = pointer(("products", index, "raw_image"))
             faults.append(Fault(place, error.code, error.message))
             del rows[index]
-    return Batch(rows, sorted(faults, key=lambda fault: row_of(fault) or 0))
+    return Batch(rows, sorted(faults, key=lambda fault: row_of(fault) or 0), batch.lane)
 
 
 def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
@@ -100,7 +100,8 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     skip = query.on_duplicate == "skip"
     try:
         products = [row.as_new_product(caller().name) for row in batch.rows.values()]
-        created = catalog.create(products, idempotency=idempotency, skip_duplicates=skip)
+        lane = batch.lane or services().settings.gemini_lane
+        created = catalog.create(products, lane=lane, idempotency=idempotency, skip_duplicates=skip)
     except PackshotError:
         give_back(len(batch.rows))
         raise
@@ -116,7 +117,7 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
     match = IDEMPOTENCY_KEY.fullmatch(header)
     if match is None:
         raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    meant = repr((*vars(query).values(), total, batch.rows, batch.faults))
+    meant = repr((*vars(query).values(), total, batch.rows, batch.faults, batch.lane))
     fingerprint = hashlib.sha256(meant.encode()).hexdigest()
     return Idempotency(caller().name, match["key"], fingerprint)
 

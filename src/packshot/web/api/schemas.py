@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
-from packshot.enhancers.contract import ADJUSTMENTS
+from packshot.enhancers.contract import ADJUSTMENTS, Lane
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
@@ -174,6 +174,7 @@ class Batch:
 
     rows: dict[int, NewProductIn]
     faults: list[Fault]
+    lane: Lane | None = None
 
 
 class BulkIn(StrictModel):
@@ -183,21 +184,25 @@ class BulkIn(StrictModel):
     row_model: ClassVar[type[StrictModel]] = NewProductIn
 
     products: list[NewProductIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
+    lane: Lane | None = Field(
+        None, description="how Gemini is asked; default: GEMINI_LANE", examples=["batch"]
+    )
 
     @classmethod
     def read(cls, data: Any) -> Batch:
         """Check every row by itself. Raises InvalidRequest for an error outside the rows."""
         _check_count(data)
         try:
-            return Batch(dict(enumerate(cls.model_validate(data).products)), [])
+            good = cls.model_validate(data)
+            return Batch(dict(enumerate(good.products)), [], good.lane)
         except ValidationError as error:
             faults = faults_of(error, cls)
         bad = {row_of(fault) for fault in faults}
         if None in bad:
             raise InvalidRequest(faults)
-        good = [index for index in range(len(data["products"])) if index not in bad]
-        rows = {index: NewProductIn.model_validate(data["products"][index]) for index in good}
-        return Batch(rows, faults)
+        sound = [index for index in range(len(data["products"])) if index not in bad]
+        rows = {index: NewProductIn.model_validate(data["products"][index]) for index in sound}
+        return Batch(rows, faults, data.get("lane"))
 
 
 def _check_count(data: Any) -> None:

@@ -63,6 +63,8 @@ export function facts(product) {
     ["Discount", money(product.discount)],
     ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
     ["Spent", cost(product.spent)],
+    product.lane !== "standard" && ["Lane", product.lane],
+    product.batched_at && ["Waits for a batch job", ago(product.batched_at)],
     ["Pictures", count(product.images.length)],
     [
       "Created",

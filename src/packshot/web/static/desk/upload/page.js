@@ -8,6 +8,7 @@ import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
 import { knownRows } from "./known.js";
+import { LaneChoice } from "./lane.js";
 import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
 import { askPlan, makable, newChoices } from "./plan.js";
@@ -34,6 +35,7 @@ export class UploadPage {
   #planning = null;
   #busy = false;
   #drop;
+  #lanes;
   #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
   #defaults = h("div", { class: "default-fields" });
   #body = h("div", { class: "upload-form" });
@@ -41,6 +43,7 @@ export class UploadPage {
   constructor(place, data) {
     this.#place = place;
     this.#data = data;
+    this.#lanes = new LaneChoice(data.lanes);
     this.#drop = dropZone(
       data.endings,
       (files) => this.#take(files),
@@ -117,6 +120,7 @@ export class UploadPage {
       ...[
         mappingForm(plan, this.#choices, this.#data.fields, change),
         patternField(plan, this.#choices, change),
+        this.#lanes.element,
         this.#actions(makable(plan)),
         ...preview(plan, this.#chosen),
       ].filter(Boolean),
@@ -146,6 +150,7 @@ export class UploadPage {
 
   #actions(rows) {
     const left = rows.length - this.#refused.length;
+    this.#lanes.show(left);
     const others = this.#refused.length ? "the other " : "";
     const submit = h(
       "button",
@@ -210,7 +215,7 @@ export class UploadPage {
     const left = rows.filter((row) => !known.has(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
     if (refused.length) return this.#drawRefused(refused);
-    const made = await this.#sending.create(left, this.#choices.again);
+    const made = await this.#sending.create(left, this.#choices.again, this.#lanes.value);
     made.skipped.push(...[...known].map(([row, product]) => ({ row, product })));
     return this.#follow(made);
   }

@@ -32,12 +32,15 @@ export class Sending {
     return refused;
   }
 
-  /** Create the rows' products: `{created, refused, skipped}`. Throws Away, Problem. */
-  async create(rows, again) {
+  /**
+   * Create the rows' products in that lane (null: the server's): `{created, refused, skipped}`. Throws Away,
+   * Problem.
+   */
+  async create(rows, again, lane = null) {
     const made = { created: [], refused: [], skipped: [] };
     for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
       const part = rows.slice(from, from + IN_ONE_REQUEST);
-      const data = await this.#createPart(part, again);
+      const data = await this.#createPart(part, again, lane);
       made.created.push(...data.products);
       made.skipped.push(
         ...(data.skipped ?? []).map((one) => ({ row: part[one.index], product: one.product_id })),
@@ -48,8 +51,8 @@ export class Sending {
     return made;
   }
 
-  async #createPart(rows, again) {
-    const body = { products: rows.map((row) => this.#product(row)) };
+  async #createPart(rows, again, lane) {
+    const body = { products: rows.map((row) => this.#product(row)), ...(lane && { lane }) };
     const url = `/api/products/bulk?on_error=skip&on_duplicate=${again ? "create" : "skip"}`;
     const headers = { "Idempotency-Key": this.#keyOf(JSON.stringify(body) + url) };
     return (await call("POST", url, { body, headers, timeout: 60_000 })).body.data;

@@ -1,0 +1,62 @@
+"""The tables of the batch lane: jobs at Gemini, and what products ask for in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from packshot.database.base import CREATED, Base
+from packshot.database.types import UTCDateTime
+
+
+class BatchJob(Base):
+    """One job of many requests at Gemini; it exists before Gemini hears of it.
+
+    `display_name` is unique: by it a job is found whose creation was not answered. `token` and
+    `lease_until` are the process that works on it, `not_before` is when to look at it again, after
+    `looks` looks in this state.
+    """
+
+    __tablename__ = "batch_jobs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))  # analysis | picture
+    model: Mapped[str] = mapped_column(String(100))
+    display_name: Mapped[str] = mapped_column(String(100), unique=True)
+    state: Mapped[str] = mapped_column(String(20))
+    file: Mapped[str | None] = mapped_column(String(200))  # the requests, at Gemini
+    name: Mapped[str | None] = mapped_column(String(200))  # Gemini's own
+    results: Mapped[str | None] = mapped_column(String(200))  # the file of the answers, at Gemini
+    opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    changed_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)  # its state
+    deadline: Mapped[datetime] = mapped_column(UTCDateTime)
+    not_before: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    looks: Mapped[int] = mapped_column(server_default=text("0"))
+    token: Mapped[str | None] = mapped_column(String(36))
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+
+    __table_args__ = (
+        Index("ix_batch_jobs_state_not_before", "state", "not_before"),
+        {"sqlite_autoincrement": True},  # its display name is never given twice
+    )
+
+
+class BatchItem(Base):
+    """One request of a product that waits for a job, is in one, or was. `variant` is -1 for the
+    analysis."""
+
+    __tablename__ = "batch_items"
+
+    product_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    variant: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20))
+    asked_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("batch_jobs.id"), index=True)
+    call_id: Mapped[int | None]
+
+    __table_args__ = (Index("ix_batch_items_state_kind_asked_at", "state", "kind", "asked_at"),)
