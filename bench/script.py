@@ -1,0 +1,304 @@
+"""Packshot beside the document taken literally (bench/handwritten.py), the whole way.
+
+    python -m bench script
+    python -m bench.script --latency 10 --photo small      one row of it
+
+Both at the document's own `gunicorn -w 4`, with the same photos, ministack (SQS, S3), PostgreSQL
+and Gemini stand-in: `--count` products from one bulk request to the last one's `pending_review`.
+CPU and memory (PSS) are those of the program's processes, started before and idle when the clock
+starts; servers and stand-in run beside them on the same cores. At the end each is killed with
+kill -9 in the middle of its work and started again: products lost, calls paid more than needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+from servers.aws import REGION
+from servers.packshot_process import BIN, PackshotProcess, gunicorn
+from sqlalchemy import create_engine, text
+from support.fakes import photo_bytes
+
+from bench import ROOT, pixels
+from bench.rig import Rig
+from bench.table import Line, show
+
+VARIANTS = 3
+HANDWRITTEN = (
+    str(BIN / "gunicorn"),
+    *("-w", "4", "-b", "127.0.0.1:{port}", "--timeout", "120"),
+    "bench.handwritten:create_app()",
+)
+PROGRAMS = {"Packshot": gunicorn(4), "handwritten": HANDWRITTEN}
+VISIBLE_AGAIN = 30  # seconds after which SQS gives a killed process's messages out again
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One program's way through all products."""
+
+    seconds: float
+    cpu_ms: float  # each product
+    memory: float  # MB, at most, of all processes
+    ready: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Case:
+    photo: bytes
+    ending: str
+    latency: float
+    count: int
+
+
+def run(rig: Rig) -> list[Line]:
+    lines = []
+    for name, latency in (("12 MP", 2.0), ("small", 2.0), ("12 MP", 10.0)):
+        case = case_of(name, latency, rig.size(200, 16))
+        # The script needs 40 s for what is made in 4: a share of the products shows its pace.
+        few = Case(case.photo, case.ending, latency, max(8, round(case.count / 5)))
+        ours, theirs = measure(rig, "Packshot", case), measure(rig, "handwritten", few)
+        lines += compared(f"{name}, {latency:.0f} s calls", ours, theirs, case.count, few.count)
+    return lines + killed(rig)
+
+
+def compared(what: str, ours: Ran, theirs: Ran, count: int, few: int) -> list[Line]:
+    pace, their_pace = count / ours.seconds, few / theirs.seconds
+    return [
+        Line(
+            f"{what}: products a second, times the script's",
+            pace / their_pace,
+            "x",
+            10,
+            note=f"{pace:.2f}/s against {their_pace:.2f}/s; {ours.ready} of {count} ready",
+        ),
+        Line(
+            "CPU a product, times the script's",
+            ours.cpu_ms / theirs.cpu_ms,
+            "x",
+            1.3,
+            "less",
+            note=f"{ours.cpu_ms:.0f} ms against {theirs.cpu_ms:.0f} ms",
+        ),
+        Line(
+            "memory, times the script's",
+            ours.memory / theirs.memory,
+            "x",
+            1.2,
+            "less",
+            note=f"{ours.memory:.0f} MB against {theirs.memory:.0f} MB",
+        ),
+    ]
+
+
+def case_of(name: str, latency: float, count: int) -> Case:
+    if name == "small":
+        return Case(small_png(), "png", latency, count)
+    return Case(pixels.make_photo(*pixels.PHOTOS[name]), "jpg", latency, count)
+
+
+def small_png() -> bytes:
+    """A PNG of 600 x 600 px with some noise."""
+    decoded = cv2.imdecode(np.frombuffer(photo_bytes(side=600), np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    return cv2.imencode(".png", decoded)[1].tobytes()
+
+
+# --- one program --------------------------------------------------------------------------------
+
+
+@contextmanager
+def stand_in(latency: float) -> Iterator[str]:
+    """Gemini's address; in a separate process, so that its CPU is nobody's."""
+    command = [sys.executable, "-m", "bench.stand_in", "--latency", str(latency)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answered(url: str) -> int:
+    with urllib.request.urlopen(url + "/calls") as answer:
+        return int(json.load(answer))
+
+
+class Contest:
+    """One program with fresh servers' parts: queue, bucket, database, stand-in."""
+
+    def __init__(self, rig: Rig, name: str, gemini: str, case: Case, lease: int = 300) -> None:
+        bucket = rig.aws.bucket()
+        self.raw_image = f"s3://{bucket}/raw/photo.{case.ending}"
+        rig.aws.s3.put_object(Bucket=bucket, Key=f"raw/photo.{case.ending}", Body=case.photo)
+        self.url = rig.postgres.url(rig.postgres.create())
+        environment = rig.aws.environment | {
+            "DATABASE_URL": self.url,
+            "SQS_QUEUE_URL": rig.aws.queue({"VisibilityTimeout": str(lease)}),
+            "S3_BUCKET": bucket,
+            "AWS_REGION": REGION,
+            "GEMINI_API_KEY": "test",
+            "GOOGLE_GEMINI_BASE_URL": gemini,
+            "LEASE_SECONDS": str(lease),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        }
+        self.rig, self.command, self.environment = rig, PROGRAMS[name], environment
+        self.gemini = gemini
+
+    def start(self) -> PackshotProcess:
+        process = PackshotProcess(self.rig.folder, self.command, self.environment).start()
+        process.wait_until_serving()
+        process.wait_for_line("Worker thread started", times=4)
+        return process
+
+    def create(self, process: PackshotProcess, count: int) -> None:
+        row = {"category": "Shoes", "raw_image": self.raw_image, "mrp": 5, "price": 4}
+        status, answer = process.call("POST", "/api/products/bulk", {"products": [row] * count})
+        assert status == 201, answer
+
+    def ready(self) -> int:
+        engine = create_engine(self.url)
+        asked = text("SELECT count(*) FROM products WHERE status = 'pending_review'")
+        with engine.connect() as connection:
+            found = connection.scalar(asked)
+        engine.dispose()
+        return int(found or 0)
+
+    def wait(self, count: int, seconds: float) -> None:
+        """Until `count` are ready, or for that long."""
+        deadline = time.monotonic() + seconds
+        while self.ready() < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def measure(rig: Rig, name: str, case: Case) -> Ran:
+    with stand_in(case.latency) as gemini:
+        contest = Contest(rig, name, gemini, case)
+        process = contest.start()
+        try:
+            watch = Watch(process.pid)
+            began = time.monotonic()
+            contest.create(process, case.count)
+            contest.wait(case.count, 600)
+            seconds = time.monotonic() - began
+            cpu, memory = watch.stop()
+            return Ran(
+                seconds, 1000 * cpu / case.count, memory, contest.ready(), answered(gemini)
+            )
+        finally:
+            process.stop()
+
+
+def killed(rig: Rig) -> list[Line]:
+    """Each program is killed at about half of its products, and started again."""
+    lines = []
+    for name, count in (("Packshot", 64), ("handwritten", 16)):
+        case = case_of("small", 1.0, count)
+        with stand_in(case.latency) as gemini:
+            contest = Contest(rig, name, gemini, case, lease=VISIBLE_AGAIN)
+            kill(contest, case.count)
+            again = contest.start()
+            contest.wait(count, VISIBLE_AGAIN + 60)
+            ready = contest.ready()
+            again.stop()
+            extra = answered(gemini) - count * (VARIANTS + 1)
+        what = f"{name}, killed -9 in the middle"
+        lines.append(Line(f"{what}: products of {count} not made", count - ready))
+        lines.append(Line("calls paid more than needed", extra))
+    return lines
+
+
+def kill(contest: Contest, count: int) -> None:
+    process = contest.start()
+    contest.create(process, count)
+    contest.wait(count // 2, 60)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.stop(9)
+    for each in family:
+        if each.is_running():
+            each.kill()
+
+
+class Watch:
+    """CPU seconds and the most memory of a process and its children, from now on."""
+
+    def __init__(self, pid: int) -> None:
+        self.master = psutil.Process(pid)
+        self.peak = 0.0
+        self.before = self.cpu()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def family(self) -> list[psutil.Process]:
+        return [self.master, *self.master.children(recursive=True)]
+
+    def cpu(self) -> float:
+        """Seconds of all, those of children that have ended included."""
+        total = 0.0
+        for process in self.family():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+    def memory(self) -> float:
+        total = 0
+        for process in self.family():
+            try:
+                total += process.memory_full_info().pss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
+
+    def _look(self) -> None:
+        while not self._stopped.wait(0.25):
+            self.peak = max(self.peak, self.memory())
+
+    def stop(self) -> tuple[float, float]:
+        self._stopped.set()
+        self._thread.join()
+        return self.cpu() - self.before, self.peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photo", choices=["12 MP", "small"], default="12 MP")
+    parser.add_argument("--latency", type=float, default=2.0)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--only", choices=list(PROGRAMS), help="run one of them")
+    options = parser.parse_args()
+    case = case_of(options.photo, options.latency, options.count)
+    with Rig() as rig:
+        for name in [options.only] if options.only else PROGRAMS:
+            ran = measure(rig, name, case)
+            lines = [
+                Line("products a second", case.count / ran.seconds),
+                Line("CPU a product", ran.cpu_ms, "ms"),
+                Line("memory at most", ran.memory, "MB"),
+                Line(f"ready of {case.count}", ran.ready),
+                Line("calls", ran.calls),
+            ]
+            show(name, lines)
+
+
+if __name__ == "__main__":
+    main()
