@@ -6,6 +6,7 @@ Which imports NumPy: the serving process has no use for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from packshot.pictures import imaging
@@ -46,21 +47,19 @@ def shrink(data: bytes, max_side: int = SENT_SIDE, quality: int = SENT_QUALITY) 
 
 def inspect(picture: bytes, sent: bytes) -> Inspected:
     """Decode what Gemini made and compare it with what it was given. Raises PictureError."""
-    pixels = imaging.to_array(picture)
-    height, width = pixels.shape[:2]
-    if picture == sent:
-        return Inspected(width, height, copied=True)
-    mean, largest = _difference(picture, sent)
+    header = imaging.read_header(picture)
+    width, height = header.width, header.height
+    mean, largest = (0.0, 0.0) if picture == sent else _difference(picture, sent, header)
     copied = mean < SAME_MEAN and largest <= SAME_LARGEST
     return Inspected(width, height, copied, not copied and mean < SIMILAR_MEAN)
 
 
-def _difference(picture: bytes, sent: bytes) -> tuple[float, float]:
+def _difference(picture: bytes, sent: bytes, header: imaging.Header) -> tuple[float, float]:
     """Mean and largest difference in levels. The mean is that of the whole or of the product's own
     area, whichever is more: a product on white that is only relit leaves most of the frame as it
     was."""
-    side = min(READ_SIDE, _longest(picture), _longest(sent))
-    made, given = _small(picture, side), _small(sent, side)
+    side = min(READ_SIDE, _longest(header), _longest(imaging.read_header(sent)))
+    made, given = _small(picture, side), _small_of_sent(sent, side)
     if abs(made.shape[0] - given.shape[0]) > 1 or abs(made.shape[1] - given.shape[1]) > 1:
         return 255.0, 255.0  # another ratio
     rows, columns = (min(each) for each in zip(made.shape[:2], given.shape[:2], strict=True))
@@ -80,8 +79,7 @@ def _product_area(photo: NDArray[np.float32]) -> NDArray[np.bool_]:
     return area if area.mean() >= LEAST_PRODUCT else np.ones_like(area)
 
 
-def _longest(data: bytes) -> int:
-    header = imaging.read_header(data)
+def _longest(header: imaging.Header) -> int:
     return max(header.width, header.height)
 
 
@@ -93,6 +91,10 @@ def _small(data: bytes, side: int) -> NDArray[np.float32]:
     whole = pixels[: rows * block, : columns * block]
     small: NDArray[np.float32] = whole.reshape(rows, block, columns, block, 3).mean(axis=(1, 3))
     return small
+
+
+#: All pictures of a product are compared with the same photo: a child decodes it once.
+_small_of_sent = lru_cache(maxsize=16)(_small)
 
 
 def _opaque(pixels: NDArray[Any]) -> NDArray[np.uint8]:
