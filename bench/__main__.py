@@ -13,11 +13,12 @@ import os
 import time
 from pathlib import Path
 
-from bench import api, desk, many_workers, memory, pixel_ratios, start, waiting
+from bench import api, desk, many_workers, memory, pixel_ratios, script, start, waiting
 from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
 BENCHMARKS = {
+    "script": ("The whole way, beside the document taken literally", script.run),
     "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
     "api": ("The API", api.run),
     "pixels": ("Pixels", pixel_ratios.run),

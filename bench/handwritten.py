@@ -99,10 +99,7 @@ class Shop:
     def analyse(self, photo: bytes, category: str) -> list[str]:
         answer = self.gemini.models.generate_content(
             model=MODEL,
-            contents=[
-                types.Part.from_bytes(data=photo, mime_type=mime_type(photo)),
-                ASK.format(category=category, count=self.count),
-            ],
+            contents=asked(photo, ASK.format(category=category, count=self.count)),
             config=types.GenerateContentConfig(
                 response_mime_type="application/json", response_json_schema=self.schema()
             ),
@@ -131,7 +128,7 @@ class Shop:
     def enhance(self, photo: bytes, prompt: str) -> bytes:
         answer = self.gemini.models.generate_content(
             model=IMAGE_MODEL,
-            contents=[types.Part.from_bytes(data=photo, mime_type=mime_type(photo)), prompt],
+            contents=asked(photo, prompt),
             config=types.GenerateContentConfig(response_modalities=["IMAGE"]),
         )
         for part in answer.parts or []:
@@ -190,8 +187,9 @@ def as_jpeg(data: bytes) -> bytes:
     return file.getvalue()
 
 
-def mime_type(photo: bytes) -> str:
-    return "image/png" if photo.startswith(b"\x89PNG") else "image/jpeg"
+def asked(photo: bytes, words: str) -> list[Any]:
+    mime_type = "image/png" if photo.startswith(b"\x89PNG") else "image/jpeg"
+    return [types.Part.from_bytes(data=photo, mime_type=mime_type), words]
 
 
 def create_app() -> Flask:

@@ -23,7 +23,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -198,9 +197,7 @@ def measure(rig: Rig, name: str, case: Case) -> Ran:
             contest.wait(case.count, 600)
             seconds = time.monotonic() - began
             cpu, memory = watch.stop()
-            return Ran(
-                seconds, 1000 * cpu / case.count, memory, contest.ready(), answered(gemini)
-            )
+            return Ran(seconds, 1000 * cpu / case.count, memory, contest.ready(), answered(gemini))
         finally:
             process.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -111,6 +112,23 @@ def test_a_result_comes_back_from_another_process(pixels: Pixels) -> None:
     assert pixels.run(os.getpid) != os.getpid()
 
 
+def test_an_idle_child_ends_and_the_next_job_starts_another() -> None:
+    with contextlib.closing(Pixels(idle=0.2)) as pixels:
+        first = psutil.Process(pixels.run(os.getpid))
+        deadline = time.monotonic() + 10
+        while first.is_running() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not first.is_running()  # and reaped: no zombie is left
+        assert pixels.run(os.getpid) not in {first.pid, os.getpid()}
+
+
+def test_no_job_is_lost_to_a_child_that_ends_just_then() -> None:
+    with contextlib.closing(Pixels(idle=0.01)) as pixels:
+        for pause in [0.005, 0.01, 0.015] * 4:
+            time.sleep(pause)
+            assert pixels.run(add, 2, 3) == 5
+
+
 def test_pictures_of_twenty_megabytes_pass_both_ways(pixels: Pixels) -> None:
     data = os.urandom(20_000_000)
     assert pixels.run(echo, data) == data
@@ -159,7 +177,8 @@ def test_a_child_killed_while_idle_is_replaced_unnoticed(pixels: Pixels) -> None
     child = pixels.run(os.getpid)
     os.kill(child, signal.SIGKILL)
     # Until all its threads are gone: its first one is a zombie before they have closed the socket.
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    while psutil.pid_exists(child):
+        time.sleep(0.01)
     assert pixels.run(add, 1, 1) == 2
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from servers.packshot_process import BIN, ROOT, RUN_PY, WORKER, PackshotProcess, gunicorn
+from servers.packshot_process import (
+    BIN,
+    ROOT,
+    RUN_PY,
+    WORKER,
+    PackshotProcess,
+    clean_environment,
+    gunicorn,
+)
 from servers.photo_host import PhotoHost, hang
 
 from packshot.database.engine import Database
@@ -245,3 +253,19 @@ def test_a_stop_in_the_middle_gives_the_product_back(tmp_path: Path) -> None:
         product = session.get_one(Product, 1)
         assert (product.status, product.token, product.attempts) == ("pending", None, 0)
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "imported"),
+    [({}, []), ({"GEMINI_API_KEY": "x", "S3_BUCKET": "x"}, ["boto3", "google.genai"])],
+    ids=["defaults", "cloud"],
+)
+def test_gunicorns_master_imports_what_its_processes_share(
+    environment: dict[str, str], imported: list[str]
+) -> None:
+    """Its threads would not outlive the fork."""
+    shown = "[name for name in ('boto3', 'google.genai') if name in sys.modules]"
+    script = f"import sys, threading, runpy; runpy.run_path('gunicorn.conf.py'); print({shown}, "
+    command = [sys.executable, "-c", script + "threading.active_count())"]
+    printed = subprocess.check_output(command, cwd=ROOT, env=clean_environment() | environment)
+    assert printed.decode().strip() == f"{imported} 1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import math
 import os
@@ -132,18 +133,40 @@ def ignore_path_headers() -> None:
 
 def gunicorn_settings() -> dict[str, Any]:
     """For gunicorn.conf.py: timeouts longer than GRACE_SECONDS, so that no drain is cut short."""
+    import_before_forks()
     graceful = math.ceil(_grace_seconds()) + 5
     return GUNICORN | {"graceful_timeout": graceful, "timeout": max(60, graceful + 5)}
 
 
+def import_before_forks() -> None:
+    """Import in gunicorn's master what each process would import, so that they share its memory.
+
+    Google's SDK alone takes 0.6 s of CPU and 41 MB a process. The garbage collector is kept off
+    what is there by now: it would write to those pages, and so copy them (gc.freeze).
+    """
+    import packshot.web  # noqa: F401
+
+    if _early_setting("GEMINI_API_KEY"):
+        import google.genai  # noqa: F401
+    if _early_setting("SQS_QUEUE_URL") or _early_setting("S3_BUCKET"):
+        import boto3  # noqa: F401
+    gc.collect()
+    gc.freeze()
+
+
 def _grace_seconds() -> float:
-    """Read before the settings, which reject a bad value later."""
-    name = "GRACE_SECONDS"
     try:
-        given = os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name)
-        return float(plain_value(given or "") or GRACE_SECONDS)
-    except (SettingsError, ValueError):
+        return float(plain_value(_early_setting("GRACE_SECONDS")) or GRACE_SECONDS)
+    except ValueError:
         return GRACE_SECONDS
+
+
+def _early_setting(name: str) -> str:
+    """As text, before the settings are read; they refuse a bad value later."""
+    try:
+        return os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name) or ""
+    except SettingsError:
+        return ""
 
 
 # -- the worker of this process ----------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Runs pixel work in child processes: a picture that crashes or hangs takes nothing with it.
 
 Each child has a memory limit, low priority, no secret in its environment and one socket to its
-parent; one job at a time, a deadline for each, and a fresh child after every death. It contains
-crashes; it is no sandbox, for the child runs as the same user.
+parent; one job at a time, a deadline for each, an end after a minute without one, and a fresh child
+after every death. It contains crashes; it is no sandbox, for the child runs as the same user.
 
 Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
 killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
@@ -42,15 +42,25 @@ SINGLE_THREADED = {
     "MALLOC_ARENA_MAX": "2",
 }
 NICENESS = 10
+#: A child without work ends by itself and gives its 60 to 100 MB back; the next job starts another.
+IDLE_SECONDS = 60.0
+RETIRED = 70  # the exit code of a child that ended for want of work
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
 
 class Pixels:
     """A few child processes for pixel work, started at the first job, shared by many threads."""
 
-    def __init__(self, processes: int = 1, memory_mb: int = 1500, deadline: float = 60.0) -> None:
-        """`memory_mb` limits each child's address space; `deadline` is in seconds per job."""
-        self._memory_mb = memory_mb
+    def __init__(
+        self,
+        processes: int = 1,
+        memory_mb: int = 1500,
+        deadline: float = 60.0,
+        idle: float = IDLE_SECONDS,
+    ) -> None:
+        """`memory_mb` limits each child's address space; `deadline` is in seconds per job, `idle`
+        those after which a child without one ends."""
+        self._memory_mb, self._idle = memory_mb, idle
         self._deadline = deadline
         self._free: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
         for _ in range(processes):
@@ -96,9 +106,12 @@ class Pixels:
             message = f"no pixel process became free in {wait:g} seconds; try again"
             raise Unavailable(message, code="busy", retry_after=5) from None
         try:
-            child = self._ready(child)
-            # Not earlier: each waiting thread would have its photo in memory twice.
-            return child.ask(pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL), deadline)
+            while True:
+                child = self._ready(child)
+                # Not earlier: each waiting thread would have its photo in memory twice.
+                pickled = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
+                with contextlib.suppress(_Retired):
+                    return child.ask(pickled, deadline)
         except PictureError:
             if self._closed:
                 raise Stopping() from None
@@ -121,17 +134,21 @@ class Pixels:
 
     def _started(self) -> _Child:
         try:
-            return _Child(self._memory_mb)
+            return _Child(self._memory_mb, self._idle)
         except OSError as error:  # no descriptor, memory or process left
             raise Unavailable(f"this machine can't start a pixel process: {error}") from error
+
+
+class _Retired(Exception):
+    """The child ended for want of work just when the job came; it did not begin it."""
 
 
 class _Child:
     """One child process and our end of its socket."""
 
-    def __init__(self, memory_mb: int) -> None:
+    def __init__(self, memory_mb: int, idle: float) -> None:
         self._socket, theirs = Pipe()
-        serve = f"serve({theirs.fileno()}, {memory_mb})"
+        serve = f"serve({theirs.fileno()}, {memory_mb}, {idle})"
         command = f"from packshot.pictures.child_processes import serve; {serve}"
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -140,13 +157,18 @@ class _Child:
                 pass_fds=[theirs.fileno()],
                 env=_child_environment(),
             )
+        # Reaps a child that ends while idle; nobody asks for it then.
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def alive(self) -> bool:
         """Whether the idle child still runs. A child that just died has closed its end."""
         return self._process.poll() is None and not self._socket.poll(0)
 
     def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
-        """(succeeded, result or exception); a child that gives no answer is killed."""
+        """(succeeded, result or exception); a child that gives no answer is killed.
+
+        Raises PictureError, or _Retired when another child has to do it.
+        """
         try:
             self._socket.send_bytes(job)
             if self._socket.poll(deadline):
@@ -169,6 +191,8 @@ class _Child:
 
     def _crashed(self) -> PictureError:
         self.stop()
+        if self._process.returncode == RETIRED:
+            raise _Retired
         return PictureError(
             "Working on the picture crashed the decoder or took too much memory (exit code "
             f"{self._process.returncode}); save it again with a picture editor if this repeats.",
@@ -191,14 +215,16 @@ def _child_environment() -> dict[str, str]:
 # ---- the child's side
 
 
-def serve(descriptor: int, memory_mb: int) -> None:
-    """The main loop of a child: answer jobs until the parent closes its end or dies."""
+def serve(descriptor: int, memory_mb: int, idle: float) -> None:
+    """The main loop of a child: answer jobs until the parent closes its end or dies, or none comes
+    for `idle` seconds."""
     _restrict(memory_mb)
     threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
     socket: Connection[Any, Any] = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
-        while True:
+        while socket.poll(idle):
             socket.send(_answer(socket.recv_bytes()))
+        os._exit(RETIRED)
 
 
 def _restrict(memory_mb: int) -> None:
