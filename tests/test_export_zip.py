@@ -102,6 +102,31 @@ def test_named_products_come_alone_and_are_counted_beforehand(shop: Shop) -> Non
         assert refused.get_json()["errors"][0]["pointer"].startswith("/query/products")
 
 
+def test_a_view_that_is_approved_later_changes_no_name(shop: Shop) -> None:
+    """A nightly export with `since` would replace another picture otherwise."""
+    front, _ = shop.reviewable(variants=1)
+    late, _ = shop.reviewable(variants=1)
+    for number, view in ((front, "front"), (late, "top")):
+        shop.services.catalog.correct(number, {"sku": "A", "view": view}, who="ann")
+    approved(shop, sku="A", view="back")
+    assert pictures(download(shop)) == ["A_2.jpg"]
+    shop.services.catalog.review(front, "approved", who="ann")
+    assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg"]
+    shop.services.catalog.review(late, "rejected", who="ann")
+    assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg"]
+
+
+def test_the_manifest_says_what_a_picture_was_made_of(shop: Shop) -> None:
+    number = approved(shop, raw_sha256="a" * 64)
+    with shop.services.database.write() as session:
+        made = {"prompt": "On white.", "enhancer": "gemini", "model": "m", "warning": "look"}
+        session.execute(update(ProductImage).values(**made))
+    [entry] = json.loads(download(shop).read("manifest.json"))["pictures"]
+    assert {name: entry[name] for name in made} == made
+    assert (entry["raw_sha256"], entry["product_id"]) == ("a" * 64, number)
+    assert "raw_key" not in entry
+
+
 def test_only_what_was_approved_since_comes(shop: Shop) -> None:
     approved(shop, sku="OLD")
     [old] = json.loads(download(shop).read("manifest.json"))["pictures"]
@@ -214,6 +239,18 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
     assert nothing.exit_code != 0
     assert "nothing is approved" in nothing.output
+
+
+def test_a_full_disk_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
+    approved(shop)
+    (tmp_path / ".out.zip.unfinished").symlink_to("/dev/full")
+    with served(shop.app) as url:
+        done = CliRunner().invoke(
+            main, ["export", "--format", "zip", "--url", url, "-o", str(tmp_path / "out.zip")]
+        )
+    assert done.exit_code == 1
+    assert "out.zip can't be written: No space left on device" in done.output
+    assert list(tmp_path.glob("*.zip")) == list(tmp_path.glob(".*unfinished")) == []
 
 
 def test_more_skus_than_a_page_come_in_order_each_once(shop: Shop) -> None:

@@ -14,18 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
-from packshot.database.models import ProductImage
+from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.compliance import check
 from packshot.marketplaces.measures import Measures, measure
-from packshot.marketplaces.presets import preset_names, read_preset
+from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import render
 from packshot.pictures.imaging import encode_array
 from packshot.pictures.provenance import Provenance
+from packshot.products.object_keys import normalised_key
+from packshot.settings import Settings
 
 OURS = [
     *("ajio", "amazon", "ebay", "etsy", "flipkart"),
@@ -148,6 +151,104 @@ def test_a_bad_preset_of_the_shop_is_named(tmp_path: Path, text: str, words: str
     with pytest.raises(SettingsError, match=words) as caught:
         read_preset("mine", tmp_path)
     assert "mine.toml" in caught.value.message
+
+
+def test_a_file_that_is_no_text_is_named_and_harms_no_other_preset(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b'title = "x"\nchecked = "\xff"')
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"mine\.toml is not UTF-8 \(line 2\)"):
+        read_preset("mine", tmp_path)
+    with pytest.raises(SettingsError, match=r"folder\.toml can't be read"):
+        read_preset("folder", tmp_path)
+    assert read_preset("amazon", tmp_path).title.startswith("Amazon")
+    titles = preset_titles(tmp_path)
+    assert (titles["mine"], titles["etsy"]) == ("mine", "Etsy")
+
+
+def test_the_folder_of_presets_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="must be a folder that is there"):
+        Settings(presets_dir=tmp_path / "nowhere")
+
+
+OWN = """
+title = "Our catalogue"
+checked = 2026-11-01
+[render]
+max_side = 500
+format = "{format}"
+[[rule]]
+measure = "format"
+allowed = ["{format}"]
+severity = "fail"
+advice = "Send {format}."
+source = "ours"
+confidence = "high"
+[[rule]]
+measure = "enlargement"
+most = 1.0
+severity = "fail"
+advice = "Use a larger photo."
+source = "ours"
+confidence = "high"
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("png", ".png"), ("webp", ".webp"), ("avif", ".avif"), ("jpeg", ".jpg")],
+)
+def test_a_preset_of_the_shop_in_any_format(
+    sqlite_url: str, tmp_path: Path, kind: str, ending: str
+) -> None:
+    (tmp_path / "Our shop.toml").write_text(OWN.format(format=kind))
+    shop = Shop(sqlite_url, tmp_path / "media", presets_dir=tmp_path)
+    product_id, _ = with_pictures(shop)
+    keep_raw_photo(shop, product_id, 1000)
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    answers = [shop.ask("GET", "/api/export?format=zip&preset=Our%20shop") for _ in range(2)]
+    first, again = (zipfile.ZipFile(io.BytesIO(answer.get_data())) for answer in answers)
+    names = [name for name in first.namelist() if name.endswith(ending)]
+    assert len(names) == 2
+    for name in names:
+        assert first.read(name) == again.read(name)
+        found = measure(first.read(name), ending)
+        assert (found.format, found.ending, found.longest_side) == (kind, "matches", 500)
+    [entry, _] = json.loads(first.read("manifest.json"))["pictures"]
+    verdicts = {row["rule"]: (row["measured"], row["verdict"]) for row in entry["measured"]}
+    assert verdicts == {"format": (kind, "pass"), "enlargement": ("0.5", "pass")}
+
+
+def keep_raw_photo(shop: Shop, product_id: int, side: int) -> None:
+    """The stored copy of the raw photo, with this many pixels."""
+    with shop.services.database.read() as session:
+        namespace = str(session.get_one(Product, product_id).media_namespace)
+    key = normalised_key(namespace, product_id)
+    shop.services.storage.put(key, encode_array(picture(side, side)), "image/jpeg")
+
+
+@pytest.mark.parametrize(("side", "verdict"), [(999, "warn"), (1000, "pass"), (None, "unknown")])
+def test_a_picture_larger_than_the_raw_photo_is_told(
+    shop: Shop, side: int | None, verdict: str
+) -> None:
+    product_id, _ = with_pictures(shop)
+    if side is not None:
+        keep_raw_photo(shop, product_id, side)
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=google")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    rows = csv.DictReader(io.StringIO(archive.read("compliance.csv").decode()))
+    assert {row["verdict"] for row in rows if row["rule"] == "enlargement"} == {verdict}
+
+
+def test_a_picture_that_cant_be_made_for_a_marketplace_is_left_out(shop: Shop) -> None:
+    with_pictures(shop)
+    broken, _ = shop.reviewable(variants=1)  # what is stored is no picture
+    for product in shop.services.catalog.products().products:
+        shop.services.catalog.review(product.id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == 2
+    assert f"{broken}.MAIN.jpg: picture 3: " in archive.read("LEFT-OUT.txt").decode()
 
 
 def test_the_command_measures_any_picture(tmp_path: Path) -> None:

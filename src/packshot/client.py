@@ -210,13 +210,24 @@ class Client:
         target.write_bytes(self._send("GET", image["media_url"]).data)
         return target
 
-    def export(self, as_format: str = "csv", **filters: str) -> Iterator[bytes]:
-        """What is approved, as `csv`, `jsonl` or `zip`, piece by piece.
+    def export(
+        self,
+        as_format: str = "csv",
+        *,
+        counted: Callable[[int], None] | None = None,
+        **filters: str,
+    ) -> Iterator[bytes]:
+        """What is approved, as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by piece.
+
+        `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
+        that breaks off raises an error of urllib3.
 
         Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """
         query = urlencode({"format": as_format, **filters})
         response = self._send("GET", f"api/export?{query}", preload_content=False)
+        if counted is not None:
+            counted(int(response.headers.get("Packshot-Pictures", 0)))
         try:
             yield from response.stream(65_536)
         finally:

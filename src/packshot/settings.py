@@ -74,6 +74,12 @@ def _prefix(value: str) -> str:
     return value.rstrip("/")
 
 
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError("must be a folder that is there")
+    return path
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
@@ -142,7 +148,7 @@ class Settings(BaseSettings):
 
     # Retention
     export_names: str = "{sku}_{n}"
-    presets_dir: Path | None = None
+    presets_dir: Annotated[Path, AfterValidator(_folder)] | None = None
     raw_keep_days: int | None = Field(None, ge=1)
     rejected_keep_days: int | None = Field(None, ge=1)
 

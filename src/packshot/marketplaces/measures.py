@@ -42,10 +42,14 @@ class Measures:
     frame: str
     edge_shadow: str | None
     source_type: str  # the IPTC DigitalSourceType, or none
+    enlargement: float | None  # its longest side by that of the raw photo
 
 
-def measure(data: bytes, ending: str | None = None) -> Measures:
-    """Measure a picture as it would be uploaded. Raises PictureError when it can't be read."""
+def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) -> Measures:
+    """Measure a picture as it would be uploaded; `raw` is the photo that it was made of.
+
+    Raises PictureError when it can't be read.
+    """
     import numpy as np
 
     from packshot.pictures.imaging import read_header, to_array
@@ -73,7 +77,15 @@ def measure(data: bytes, ending: str | None = None) -> Measures:
         frame="yes" if _has_frame(rgb) else "no",
         edge_shadow=_edge_shadow(border, backdrop),
         source_type=_source_type(data),
+        enlargement=None if raw is None else _enlargement(max(width, height), raw),
     )
+
+
+def _enlargement(longest_side: int, raw: bytes) -> float:
+    from packshot.pictures.imaging import read_header
+
+    header = read_header(raw)
+    return round(longest_side / max(header.width, header.height), 3)
 
 
 def _on_white(pixels: Any) -> Any:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from packshot.errors import SettingsError
-from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.imaging import Format, OutputSpec
 
 Verdict = Literal["pass", "warn", "fail", "unknown"]
 #: What can be measured, see `measures.Measures`.
@@ -33,6 +33,7 @@ Measure = Literal[
     "frame",
     "edge_shadow",
     "source_type",
+    "enlargement",
 ]
 
 
@@ -80,6 +81,7 @@ class Render(_Strict):
 
     aspect: Annotated[str, AfterValidator(_ratio)] | None = None
     max_side: int = Field(2048, ge=100, le=10_000)
+    format: Format = "jpeg"
     quality: int = Field(90, ge=50, le=100)
     background: tuple[int, int, int] | None = None
     max_bytes: int | None = Field(None, ge=50_000)
@@ -95,6 +97,7 @@ class Render(_Strict):
             background=self.background,
             max_bytes=self.max_bytes,
             min_side=1,
+            format=self.format,
         )
 
 
@@ -106,13 +109,18 @@ class Preset(_Strict):
     render: Render
     rules: tuple[Rule, ...] = Field(alias="rule", min_length=1)
 
+    @property
+    def measures_enlargement(self) -> bool:
+        """Whether the raw photo is needed to check a picture."""
+        return any(rule.measure == "enlargement" for rule in self.rules)
+
 
 OURS: Final = files("packshot.marketplaces") / "presets"
 
 
 def preset_names(folder: Path | None) -> list[str]:
     """Ours and those in the shop's own folder, which win over ours of the same name."""
-    return sorted({name for name, _ in _texts(folder)})
+    return sorted(_files(folder))
 
 
 def preset_titles(folder: Path | None) -> dict[str, str]:
@@ -128,19 +136,27 @@ def preset_titles(folder: Path | None) -> dict[str, str]:
 
 def read_preset(name: str, folder: Path | None) -> Preset:
     """Raises SettingsError, which names the file and what is wrong with it."""
-    found = dict(_texts(folder)).get(name)
+    found = _files(folder).get(name)
     if found is None:
         known = ", ".join(preset_names(folder))
         raise SettingsError(f"there is no preset of that name; known are {known}")
-    return _parse(name, found)
+    try:
+        return _parse(name, found.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SettingsError(f"the preset {name}.toml is not UTF-8 (line {line})") from None
+    except OSError as error:
+        raise SettingsError(f"the preset {name}.toml can't be read: {error.strerror}") from None
 
 
-def _texts(folder: Path | None) -> Iterator[tuple[str, str]]:
-    for entry in OURS.iterdir():
-        if entry.name.endswith(".toml"):
-            yield entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8")
-    for path in sorted(folder.glob("*.toml")) if folder is not None else ():
-        yield path.stem, path.read_text(encoding="utf-8")
+def _files(folder: Path | None) -> dict[str, Traversable]:
+    """The presets' files by their names; those of the shop's own folder replace ours."""
+    entries: list[Traversable] = [*OURS.iterdir()]
+    if folder is not None:
+        entries += sorted(folder.glob("*.toml"))
+    return {
+        entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")
+    }
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from packshot.errors import PictureError
 from packshot.pictures.decoding import Header, load, open_picture
@@ -53,6 +53,9 @@ class Encoded:
     previews: dict[int, bytes] = field(repr=False)
 
 
+Format = Literal["jpeg", "png", "webp", "avif"]
+
+
 @dataclass(frozen=True)
 class OutputSpec:
     """What a finished picture must be: data, so that a marketplace's preset is one of these.
@@ -69,6 +72,7 @@ class OutputSpec:
     background: tuple[int, int, int] | None = None
     max_bytes: int | None = None
     min_side: int = MIN_SIDE
+    format: Format = "jpeg"
 
 
 # ---- bytes in
@@ -151,7 +155,7 @@ def previews_of(data: bytes) -> dict[int, bytes]:
 
 
 def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) -> Encoded:
-    """The one last step for every enhancer's output: ratio, size, sRGB, JPEG, previews, provenance.
+    """The one last step for every picture: ratio, size, sRGB, format, previews, provenance.
 
     The ratio is reached by padding, so that nothing of the product is ever cut off; a picture
     without one border colour to pad with keeps its own ratio. `provenance` is written as XMP, the
@@ -166,11 +170,12 @@ def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) 
         image, encoded = _within(
             image,
             spec.max_bytes or MAX_BYTES,
-            lambda image, quality: _jpeg(image, quality, xmp=xmp),
+            lambda image, quality: _encoded(image, spec.format, quality, xmp),
             spec.quality,
             spec.min_side,
         )
-        return Encoded(encoded, "image/jpeg", image.width, image.height, _previews(image))
+        kind = f"image/{spec.format}"
+        return Encoded(encoded, kind, image.width, image.height, _previews(image))
 
 
 # ---- encoding
@@ -180,15 +185,35 @@ def _opaque(image: Any, background: tuple[int, int, int]) -> Any:
     return image.flatten(background=list(background)) if image.hasalpha() else image
 
 
+def _encoded(image: Any, kind: Format, quality: int, xmp: bytes | None) -> bytes:
+    """In this format; PNG has no quality: it is exact."""
+    if kind == "jpeg":
+        return _jpeg(image, quality, xmp=xmp)
+    image, keep = _with_xmp(image, xmp)
+    encoded: bytes
+    if kind == "png":
+        encoded = image.pngsave_buffer(compression=6, keep=keep)
+    elif kind == "webp":
+        encoded = image.webpsave_buffer(Q=quality, keep=keep)
+    else:
+        encoded = image.heifsave_buffer(Q=quality, compression="av1", effort=4, keep=keep)
+    return encoded
+
+
+def _with_xmp(image: Any, xmp: bytes | None) -> tuple[Any, str]:
+    """The image with this as its only metadata, and what its encoder is to keep."""
+    if xmp is None:
+        return image, "none"
+    image = image.copy()
+    image.set_type(vips().GValue.blob_type, "xmp-data", xmp)
+    return image, "xmp"
+
+
 def _jpeg(image: Any, quality: int, subsample: bool = True, xmp: bytes | None = None) -> bytes:
     """JPEG without any metadata but `xmp`. libvips alone would stop subsampling from quality 90."""
-    if xmp is not None:
-        image = image.copy()
-        image.set_type(vips().GValue.blob_type, "xmp-data", xmp)
+    image, keep = _with_xmp(image, xmp)
     encoded: bytes = image.jpegsave_buffer(
-        Q=quality,
-        subsample_mode="on" if subsample else "off",
-        keep="none" if xmp is None else "xmp",
+        Q=quality, subsample_mode="on" if subsample else "off", keep=keep
     )
     return encoded
 

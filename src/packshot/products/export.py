@@ -10,14 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final, Literal, TypeVar
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import APPROVED, Decision, Product, ProductImage
+from packshot.database.models import (
+    APPROVED,
+    PENDING,
+    PENDING_REVIEW,
+    Decision,
+    Product,
+    ProductImage,
+)
 from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.object_keys import normalised_key
 from packshot.products.views import SellerFields, columns_of, media_url
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
@@ -62,15 +72,22 @@ class ApprovedImage(SellerFields):
     created_at: datetime
     enhancer: str | None
     model: str | None
+    prompt: str | None
+    warning: str | None
+    raw_sha256: str | None
     approved_by: str | None
     approved_at: datetime | None
+    raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
 
 
 #: Products or SKUs read at once for a ZIP.
 GROUPS: Final = 100
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 #: The columns in their order: the product's, then the picture's.
-COLUMNS: Final = ("product_id", *(n for n in ApprovedImage.model_fields if n != "product_id"))
+COLUMNS: Final = (
+    "product_id",
+    *(name for name in ApprovedImage.model_fields if name not in ("product_id", "raw_key")),
+)
 
 
 @dataclass(frozen=True)
@@ -168,7 +185,8 @@ def approved_groups(
     """The chosen pictures, SKU by SKU, then those without a SKU, product by product.
 
     Each comes with its number among all approved pictures of its SKU, main view first, so that the
-    number does not depend on the filter.
+    number does not depend on the filter. A view whose pictures are not made or not decided yet has
+    its number already: the others keep theirs when it is approved.
     """
     for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
         for keys in pages(database, chosen):
@@ -180,12 +198,20 @@ def _groups(
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
     with database.read() as session:
         images = _rows(session, ALL.narrow(_both()).where(column.in_(keys)))
-    groups: dict[Any, list[ApprovedImage]] = {key: [] for key in keys}
+        waiting = session.execute(
+            select(column, Product.view, Product.id).where(
+                column.in_(keys), Product.status.in_((PENDING, PENDING_REVIEW))
+            )
+        ).all()
+    groups: dict[Any, list[tuple[Place, ApprovedImage | None]]] = {key: [] for key in keys}
     for image in images:
-        groups[image.sku if column is Product.sku else image.product_id].append(image)
+        key = image.sku if column is Product.sku else image.product_id
+        groups[key].append((_place(image.view, image.product_id, image.variant), image))
+    for key, view, product_id in waiting:
+        groups[key].append((_place(view, product_id, 0), None))
     for group in groups.values():
-        numbered = enumerate(sorted(group, key=_place), 1)
-        if asked_for := [(n, image) for n, image in numbered if chosen.holds(image)]:
+        numbered = enumerate((image for _, image in sorted(group, key=itemgetter(0))), 1)
+        if asked_for := [(n, image) for n, image in numbered if image and chosen.holds(image)]:
             yield asked_for
 
 
@@ -217,13 +243,16 @@ def _keys(
 MAIN_VIEWS: Final = ("main", "front")
 
 
-def _place(image: ApprovedImage) -> tuple[object, ...]:
+Place = tuple[int, int, str, int, int]
+
+
+def _place(view: str | None, product_id: int, variant: int) -> Place:
     """The sort key of a picture within its SKU."""
-    view = (image.view or "").casefold()
+    view = (view or "").casefold()
     number = int(view) if view.isascii() and view.isdigit() else None
     rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3
     rank = 4 if rank == 3 and number is None else rank
-    return rank, number or 0, view, image.product_id, image.variant
+    return rank, number or 0, view, product_id, variant
 
 
 def _row(
@@ -235,9 +264,16 @@ def _row(
         **both,
         image_id=image.id,
         media_url=media_url(image.object_key) if image.object_key else None,
+        raw_key=_raw_key(product),
         approved_by=approval.who if approval else None,
         approved_at=approval.at if approval else None,
     )
+
+
+def _raw_key(product: Product) -> str | None:
+    if product.media_namespace is None or product.raw_removed_at is not None:
+        return None
+    return normalised_key(product.media_namespace, product.id)
 
 
 def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:

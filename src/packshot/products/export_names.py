@@ -19,8 +19,11 @@ LONGEST_NAME: Final = 200
 #: (learn.microsoft.com/windows/win32/fileio/naming-a-file).
 _FORBIDDEN: Final = re.compile(r'[<>:"/\\|?*]')
 _DEVICES: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{n}" for port in ("com", "lpt") for n in (*range(10), "\u00b9", "\u00b2", "\u00b3")}
 )
+#: With a name of LONGEST_NAME bytes each, a path stays below the 4,096 bytes of Linux.
+MOST_FOLDERS: Final = 5
 _NUMBER_FORMAT: Final = re.compile(r"0?[1-9]?")
 
 
@@ -52,6 +55,8 @@ class Template:
         )
         if literals.startswith("/") or any(part in ("", ".", "..") for part in literals.split("/")):
             raise ValueError("must name folders inside the ZIP, as in {sku}/{n}")
+        if literals.count("/") > MOST_FOLDERS:
+            raise ValueError(f"must have at most {MOST_FOLDERS} folders, one in another")
         return cls(pieces)
 
     def fill(self, values: Mapping[str, str | int]) -> str:
@@ -86,7 +91,7 @@ def _safe(part: str) -> str:
         _FORBIDDEN.sub("-", c) if unicodedata.category(c)[0] != "C" else "" for c in text
     )
     text = re.sub(r"\s+", " ", text).strip(" .").rstrip("_- .") or "picture"
-    if text.partition(".")[0].casefold() in _DEVICES:
+    if text.partition(".")[0].rstrip().casefold() in _DEVICES:
         text = f"_{text}"
     return text.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(" .")
 

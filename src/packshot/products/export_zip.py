@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from zipstream import ZIP_STORED, ZipStream
 
-from packshot.errors import NotFound
+from packshot.errors import NotFound, PictureError
 from packshot.marketplaces.compliance import Row
 from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.export_names import Names, Template, amazon_code, own_stem
@@ -42,12 +42,16 @@ class _Records:
     left_out: list[str] = field(default_factory=list)
 
 
-#: What is sent of a picture, and how it complies; None where no preset was asked for.
-Prepared = tuple[bytes, list[Row] | None]
+@dataclass(frozen=True)
+class Prepared:
+    """What is sent of a picture, and how it complies; no rows where no preset was asked for."""
+
+    data: bytes
+    rows: Sequence[Row] = ()
 
 
 def as_it_is(image: ApprovedImage, data: bytes) -> Prepared:
-    return data, None
+    return Prepared(data)
 
 
 def zip_pieces(
@@ -56,19 +60,21 @@ def zip_pieces(
     storage: Storage,
     made: datetime,
     prepare: Callable[[ApprovedImage, bytes], Prepared] = as_it_is,
+    ending: str | None = None,
 ) -> Iterator[bytes]:
     """The ZIP's bytes, one picture in memory at a time, each as `prepare` makes it.
 
-    Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile
-    is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks off, or
-    returns other bytes than were approved: what was sent until then is an incomplete ZIP.
+    `ending` is of the format that `prepare` makes; None where it makes no other. Each group is the
+    pictures of one SKU with their numbers. A picture that was removed meanwhile, or can't be made
+    as asked, is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks
+    off, or returns other bytes than were approved: what was sent until then is an incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
         records = _Records(manifest, rows, compliance)
         manifest.write(json.dumps({"made": plain(made), "signed": False})[:-1] + ', "pictures": [')
         for group in groups:
-            yield from _group_pieces(archive, group, names, storage, records, prepare)
+            yield from _group_pieces(archive, group, names, storage, records, prepare, ending)
         manifest.write(f'], "left_out": {json.dumps(records.left_out, ensure_ascii=False)}}}')
         archive.add(_read(manifest), MANIFEST)
         archive.add(_spreadsheet(records), SPREADSHEET)
@@ -90,28 +96,38 @@ def _group_pieces(
     storage: Storage,
     records: _Records,
     prepare: Callable[[ApprovedImage, bytes], Prepared],
+    ending: str | None,
 ) -> Iterator[bytes]:
     by_product: dict[int, list[str]] = {}
     for n, image in group:
         key = (image.media_url or "").removeprefix("/media/")
-        path = names.give(_values(image, n), PurePosixPath(key).suffix or ".jpg")
+        path = names.give(_values(image, n), ending or PurePosixPath(key).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
         try:
-            data = storage.get(key)
+            prepared = prepare(image, _stored(image, key, storage))
         except NotFound:
             records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
             continue
-        if image.sha256 is not None:
-            check_digest(key, data, {image.sha256})
-        data, checked = prepare(image, data)
-        _note_compliance(path, checked, records)
+        except PictureError as error:
+            if error.retryable:  # the child process ended
+                raise
+            records.left_out.append(f"{path}: picture {image.image_id}: {error.message}")
+            continue
+        _note_compliance(path, prepared.rows, records)
         by_product[image.product_id].append(path)
-        entry = _entry(path, image, sha256_of(data))
+        entry = _entry(path, image, prepared)
         records.manifest.write((", " if records.pictures else "") + entry)
         records.pictures += 1
-        archive.add(data, path)
+        archive.add(prepared.data, path)
         yield from archive.all_files()
     _note_rows(group, by_product, records)
+
+
+def _stored(image: ApprovedImage, key: str, storage: Storage) -> bytes:
+    data = storage.get(key)
+    if image.sha256 is not None:
+        check_digest(key, data, {image.sha256})
+    return data
 
 
 def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
@@ -128,15 +144,25 @@ def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
     }
 
 
-def _entry(path: str, image: ApprovedImage, sha256: str) -> str:
-    """`sha256` is the file's; that of the picture as it was approved is `approved_sha256`."""
+def _entry(path: str, image: ApprovedImage, prepared: Prepared) -> str:
+    """`sha256` is the file's; that of the picture as it was approved is `approved_sha256`, that of
+    the seller's photo as it came `raw_sha256`."""
     facts = image.model_dump(exclude={"media_url", "attributes", "filename", "sha256"})
-    files = {"file": path, "sha256": sha256, "approved_sha256": image.sha256}
+    files: dict[str, object] = {
+        "file": path,
+        "sha256": sha256_of(prepared.data),
+        "approved_sha256": image.sha256,
+    }
+    if prepared.rows:
+        facts["measured"] = [
+            {"rule": row.rule, "measured": row.measured, "verdict": row.verdict}
+            for row in prepared.rows
+        ]
     return json.dumps(files | facts, default=plain, ensure_ascii=False)
 
 
-def _note_compliance(path: str, rows: list[Row] | None, records: _Records) -> None:
-    for row in rows or ():
+def _note_compliance(path: str, rows: Sequence[Row], records: _Records) -> None:
+    for row in rows:
         if not records.compliance.tell():
             records.compliance.write(csv_line(["file", *vars(row)]))
         records.compliance.write(csv_line([path, *vars(row).values()]))

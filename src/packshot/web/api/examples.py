@@ -370,10 +370,14 @@ NOT_WORKING: Final = _shown(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, not
 _APPROVED: Final = ApprovedImage(
     **WAITING.model_dump(include={*SellerFields.model_fields, "batch_id"}),
     **PICTURE.model_dump(
-        include={"product_id", "image_url", "media_url", "round", "variant", "title"}
+        include={
+            *("product_id", "image_url", "media_url", "round", "variant", "title"),
+            *("prompt", "warning"),
+        }
         | {"alt_text", "width", "height", "bytes", "sha256", "created_at", "enhancer", "model"}
     ),
     image_id=PICTURE.id,
+    raw_sha256=WAITING.raw_sha256,
     approved_by="asha",
     approved_at=DECIDED_AT,
 )

@@ -11,11 +11,10 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import Conflict, PictureError, SettingsError
-from packshot.marketplaces.compliance import Row, check
+from packshot.errors import Conflict, NotFound, PictureError, SettingsError
+from packshot.marketplaces.compliance import check
 from packshot.marketplaces.presets import Preset, read_preset
-from packshot.marketplaces.rendering import render
-from packshot.pictures.child_processes import Pixels
+from packshot.marketplaces.rendering import ENDINGS, render
 from packshot.pictures.provenance import EDITED, Provenance
 from packshot.products.export import (
     CONTENT_TYPES,
@@ -27,7 +26,7 @@ from packshot.products.export import (
     write_lines,
 )
 from packshot.products.export_names import Template
-from packshot.products.export_zip import as_it_is, zip_pieces
+from packshot.products.export_zip import Prepared, zip_pieces
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
@@ -43,6 +42,7 @@ from packshot.web.requests.endpoints import answer, blueprint, conditional, need
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import Fault, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
+from packshot.wiring import Services
 
 #: How many pictures a ZIP will have, for whoever shows how far it is.
 PICTURES: Final = "Packshot-Pictures"
@@ -101,8 +101,11 @@ def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
     groups = _groups(chosen)
     own_names = preset.render.names if preset is not None else None
     template = Template.parse(query.names or own_names or parts.settings.export_names)
-    prepare = as_it_is if preset is None else partial(_for_marketplace, preset, parts.pixels)
-    return zip_pieces(groups, template, parts.storage, datetime.now(UTC), prepare)
+    if preset is None:
+        return zip_pieces(groups, template, parts.storage, datetime.now(UTC))
+    prepare = partial(_for_marketplace, preset, parts)
+    ending = ENDINGS[preset.render.format]
+    return zip_pieces(groups, template, parts.storage, datetime.now(UTC), prepare, ending)
 
 
 def _groups(chosen: Selection) -> Iterator[list[tuple[int, ApprovedImage]]]:
@@ -122,14 +125,33 @@ def _preset(name: str) -> Preset:
 
 
 def _for_marketplace(
-    preset: Preset, pixels: Pixels, image: ApprovedImage | ImageOut, data: bytes
-) -> tuple[bytes, list[Row]]:
+    preset: Preset, parts: Services, image: ApprovedImage, data: bytes
+) -> Prepared:
+    raw = _raw_photo(image.raw_key, parts) if preset.measures_enlargement else None
+    return _rendered(preset, parts, image, data, raw)
+
+
+def _raw_photo(key: str | None, parts: Services) -> bytes | None:
+    """The stored copy of the raw photo; None where it was removed to save space."""
+    try:
+        return parts.storage.get(key) if key is not None else None
+    except NotFound:
+        return None
+
+
+def _rendered(
+    preset: Preset,
+    parts: Services,
+    image: ApprovedImage | ImageOut,
+    data: bytes,
+    raw: bytes | None,
+) -> Prepared:
     """The picture as the marketplace wants it. What a model generated stays marked as that."""
     source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
     known = Provenance(source_type, image.model, image.created_at)
     provenance = known if image.enhancer is not None else None
-    made, measures = pixels.run(render, data, preset.render.spec, provenance)
-    return made, check(measures, preset)
+    made, measures = parts.pixels.run(render, data, preset.render.spec, provenance, raw)
+    return Prepared(made, check(measures, preset))
 
 
 @bp.get("/api/products/<int:product_id>/compliance")
@@ -145,9 +167,13 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     """
     parts = services()
     preset = _preset(query.preset)
+    product = parts.catalog.product(product_id)
+    raw = None
+    if preset.measures_enlargement and product.normalised is not None:
+        raw = _raw_photo(product.normalised.media_url.removeprefix("/media/"), parts)
     pictures = [
-        ComplianceOut(image_id=image.id, rows=_rows(preset, image))
-        for image in parts.catalog.product(product_id).images
+        ComplianceOut(image_id=image.id, rows=_rows(preset, image, raw))
+        for image in product.images
         if image.media_url is not None
     ]
     data = ComplianceData(
@@ -156,11 +182,11 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     return conditional(answer(ComplianceAnswer(message=f"Held against {preset.title}", data=data)))
 
 
-def _rows(preset: Preset, image: ImageOut) -> list[ComplianceRowOut]:
+def _rows(preset: Preset, image: ImageOut, raw: bytes | None) -> list[ComplianceRowOut]:
     parts = services()
     data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
     try:
-        _, rows = _for_marketplace(preset, parts.pixels, image, data)
+        rows = _rendered(preset, parts, image, data, raw).rows
     except PictureError as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]

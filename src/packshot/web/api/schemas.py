@@ -322,7 +322,7 @@ def _numbers(value: Any) -> Any:
     return [int(part) for part in value.split(",")]
 
 
-PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[a-z0-9_-]{1,60}$")]
+PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[A-Za-z0-9_. -]{1,60}$")]
 
 
 def _moment(value: Any) -> Any:
