@@ -16,9 +16,9 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def served(application: Any) -> Iterator[str]:
+def served(application: Any, port: int = 0) -> Iterator[str]:
     """Its address, without a slash at the end."""
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -17,6 +17,7 @@ COMMANDS = {
     "worker": ("run", "Run a stand-alone worker."),
     "migrate": ("run", "Create the tables, or bring them up to date."),
     "upload": ("upload", "Upload photos, a folder or a CSV, and create their products."),
+    "watch": ("watch", "Upload what is put into a folder, as it comes."),
     "status": ("status", "Show what is waiting, what is done and what it cost."),
     "export": ("export", "Write what is approved to a ZIP, a CSV or a JSON-lines file."),
     "comply": ("comply", "Measure pictures against a marketplace's rules; needs no server."),

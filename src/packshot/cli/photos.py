@@ -60,7 +60,7 @@ def collect_photos(paths: Sequence[Path]) -> Photos:
             for name, file in _files_of(path):
                 found.add(name, file)
         elif path.suffix.lower() == ZIP:
-            _add_archive(path, found)
+            add_archive(path, found)
         else:
             found.add(path.name, path)
     return found
@@ -74,14 +74,21 @@ def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"{top}/{path.relative_to(folder).as_posix()}", path
 
 
-def _add_archive(path: Path, found: Photos) -> None:
-    file = path.open("rb")
-    try:
-        archive = PhotoArchive(file)
-        weakref.finalize(archive, file.close)  # photos are read while the command runs
-    except SpreadsheetError as error:
-        file.close()
-        raise click.ClickException(f"{path.name}: {error.message}") from None
+def add_archive(path: Path, found: Photos) -> None:
+    """Its photos, by their paths in it. Raises ClickException for a damaged ZIP."""
+    archive = open_archive(path)
     for photo in archive.photos:
         found.add(photo, ZippedPhoto(archive, photo))
     found.left_out += archive.left_out
+
+
+def open_archive(path: Path) -> PhotoArchive:
+    """Open while somebody has a photo of it. Raises ClickException for a damaged ZIP."""
+    file = path.open("rb")
+    try:
+        archive = PhotoArchive(file)
+    except SpreadsheetError as error:
+        file.close()
+        raise click.ClickException(f"{path.name}: {error.message}") from None
+    weakref.finalize(archive, file.close)
+    return archive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -42,18 +43,21 @@ class Sent:
 
 @dataclass(frozen=True)
 class Choices:
-    """`again` makes photos again that have products already; without `lane` the server's counts."""
+    """`again` makes photos again that have products already; without `lane` the server's counts.
+
+    `repeatable`: the same rows get the same answer for a day, also those with an address and no
+    SKU, which are no duplicates.
+    """
 
     again: bool = False
     lane: Lane | None = None
+    repeatable: bool = False
 
 
 def send_rows(
     client: Client,
     rows: Sequence[Row],
-    *,
-    again: bool = False,
-    lane: Lane | None = None,
+    choices: Choices = Choices(),
     progress: Progress = lambda _: None,
 ) -> Sent:
     """Upload the photos and create the products; rows with errors are refused.
@@ -65,7 +69,7 @@ def send_rows(
     good = [row for row in rows if not row.errors]
     for start in range(0, len(good), BATCH):
         try:
-            _send_part(client, good[start : start + BATCH], sent, Choices(again, lane), progress)
+            _send_part(client, good[start : start + BATCH], sent, choices, progress)
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             sent.stopped = error
         if sent.stopped is not None:
@@ -114,9 +118,13 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
 
 def _digest_of(row: Row) -> str | None:
     try:
-        return hashlib.sha256(row.photo.read_bytes()).hexdigest() if row.photo else None
+        return _digest(row.photo.read_bytes()) if row.photo else None
     except OSError:
         return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _upload_photos(client: Client, rows: Sequence[Row], sent: Sent) -> Iterator[Row]:
@@ -149,12 +157,14 @@ def _upload_photo(client: Client, row: Row) -> Row:
 
 def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -> None:
     bodies = [row.fields for row in rows]
+    key = _digest(json.dumps(bodies).encode()) if choices.repeatable else None
     try:
         data = client.create(
             bodies,
             skip_bad_rows=True,
             skip_duplicates=not choices.again,
             lane=choices.lane,
+            idempotency_key=key,
         )
     except ApiError as error:
         if error.status != 422:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,32 +13,16 @@ from rich.console import Console
 from packshot.cli.options import connection
 from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
+from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, read_rows
-from packshot.cli.sending import Sent, reasons, send_rows
+from packshot.cli.sending import Choices, Sent, reasons, send_rows
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
-from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--category", default="Products", show_default=True, help="Where none is given.")
-@click.option("--mrp", help="For photos without a spreadsheet.")
-@click.option("--price", help="For photos without a spreadsheet.")
-@click.option("--gst", help="For photos without a spreadsheet.")
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="NAME=FIELD",
-    help=f"What a column of a spreadsheet is: {', '.join(FIELDS)}.",
-)
-@click.option(
-    "--decimals",
-    type=click.Choice(tuple(EXAMPLES)),
-    help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
-)
-@click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
+@reading
 @click.option("--again", is_flag=True, help="Make photos again that have products already.")
 @click.option(
     "--lane",
@@ -50,13 +35,8 @@ from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
 @connection
 def upload(
     paths: tuple[Path, ...],
-    category: str,
-    mrp: str | None,
-    price: str | None,
-    gst: str | None,
-    columns: tuple[str, ...],
-    decimals: DecimalSign | None,
-    pattern: str | None,
+    defaults: dict[str, Any],
+    sheets: Sheets,
     again: bool,
     lane: Lane | None,
     dry_run: bool,
@@ -76,16 +56,13 @@ def upload(
     with 1 when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)
-    given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
-    defaults = {name: value for name, value in given.items() if value is not None}
-    sheets = Sheets(_mapping(columns), decimals, pattern)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     if dry_run:
         from packshot.cli.rehearsal import ask_server
 
         asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
         raise SystemExit(_report_dry_run(asked, console))
-    sent = send(client, rows, console, again=again, lane=lane)
+    sent = send(client, rows, console, Choices(again, lane))
     print_skipped(sent.skipped, console)
     products = sent.products
     if wait and products:
@@ -101,26 +78,12 @@ def upload(
     raise SystemExit(1 if sent.refused or failed else 0)
 
 
-def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
-    """Read NAME=FIELD options. Raises BadParameter for anything else."""
-    pairs = [text.rpartition("=") for text in columns]
-    for name, sign, to in pairs:
-        if not sign or to not in FIELDS:
-            raise click.BadParameter(f"{name or to}: must be NAME=FIELD", param_hint="--column")
-    return {name: to for name, _, to in pairs}
-
-
 def _note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
 
 
 def send(
-    client: Client,
-    rows: list[Row],
-    console: Console,
-    *,
-    again: bool = False,
-    lane: Lane | None = None,
+    client: Client, rows: list[Row], console: Console, choices: Choices = Choices()
 ) -> Sent:
     """`send_rows` behind a bar."""
     with bar(console) as progress:
@@ -129,7 +92,7 @@ def send(
         def show(row: Row) -> None:
             progress.update(task, advance=1, note=shown(row.source))
 
-        return send_rows(client, rows, again=again, lane=lane, progress=show)
+        return send_rows(client, rows, choices, show)
 
 
 def _report(sent: Sent, products: list[Json], console: Console) -> None:

@@ -139,7 +139,7 @@ def propose_pattern(paths: Sequence[str]) -> str:
     stems = {stem_of(path) for path in paths}
     proposed = []
     in_folders = [path for path in paths if "/" in path]
-    if 2 * sum(bool(read_view(stem_of(path))) for path in in_folders) > len(paths):
+    if 2 * _count_named_by_view(in_folders) > len(in_folders):
         proposed.append(_FOLDER)
     proposed += [source for source in _SURE if any(map(_template(source).read, paths))]
     for source in _UNSURE:
@@ -148,6 +148,19 @@ def propose_pattern(paths: Sequence[str]) -> str:
         if 2 * len(sure) > len(found):
             proposed.append(source)
     return f" {_OR} ".join(proposed) or _PLAIN
+
+
+def _count_named_by_view(paths: Sequence[str]) -> int:
+    """A letter alone is a view where its folder has them from `a` on: `e.jpg` alone is a name."""
+    views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in paths]
+    lettered = {folder for folder, view in views if view == "a"}
+    letters = [folder in lettered for folder, view in views if view and _is_letter(view)]
+    others = [view for _, view in views if view and not _is_letter(view)]
+    return sum(letters) + len(others)
+
+
+def _is_letter(view: str) -> bool:
+    return len(view) == 1 and view.isalpha()
 
 
 def _is_number(view: str | None) -> bool:

@@ -11,6 +11,8 @@ ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
     *(".tif", ".tiff"),
 )
+#: What programs call a file that they are still writing.
+UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download")
 _SYSTEM_NAMES: Final = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", ".ds_store"),
@@ -40,7 +42,7 @@ _OTHERS: Final = {
     **dict.fromkeys(
         (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
     ),
-    **dict.fromkeys((".tmp", ".part", ".crdownload", ".download"), "is not yet fully downloaded"),
+    **dict.fromkeys(UNFINISHED, "is not yet fully downloaded"),
 }
 _KINDS: Final = {
     "video": "is a video",

@@ -1,0 +1,62 @@
+"""Options that say how photos and spreadsheets are read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from packshot.cli.rows import Sheets
+from packshot.spreadsheets import EXAMPLES, FIELDS, DecimalSign
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how photos and spreadsheets are read, as `defaults` (the fields of
+    a photo) and `sheets`."""
+
+    @click.option("--category", default="Products", show_default=True, help="Where none is given.")
+    @click.option("--mrp", help="For photos without a spreadsheet.")
+    @click.option("--price", help="For photos without a spreadsheet.")
+    @click.option("--gst", help="For photos without a spreadsheet.")
+    @click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="NAME=FIELD",
+        help=f"What a column of a spreadsheet is: {', '.join(FIELDS)}.",
+    )
+    @click.option(
+        "--decimals",
+        type=click.Choice(tuple(EXAMPLES)),
+        help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
+    )
+    @click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
+    @functools.wraps(command)
+    def run(
+        *args: Any,
+        category: str,
+        mrp: str | None,
+        price: str | None,
+        gst: str | None,
+        columns: tuple[str, ...],
+        decimals: DecimalSign | None,
+        pattern: str | None,
+        **options: Any,
+    ) -> Any:
+        given = {"category": category, "mrp": mrp, "price": price, "gst": gst}
+        defaults = {name: value for name, value in given.items() if value is not None}
+        sheets = Sheets(_mapping(columns), decimals, pattern)
+        return command(*args, defaults=defaults, sheets=sheets, **options)
+
+    return run
+
+
+def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
+    """Read NAME=FIELD options. Raises BadParameter for anything else."""
+    pairs = [text.rpartition("=") for text in columns]
+    for name, sign, to in pairs:
+        if not sign or to not in FIELDS:
+            raise click.BadParameter(f"{name or to}: must be NAME=FIELD", param_hint="--column")
+    return {name: to for name, _, to in pairs}

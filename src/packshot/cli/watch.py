@@ -1,0 +1,243 @@
+"""`packshot watch FOLDER`: uploads what is put into a folder, and moves it to done/ or failed/."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import urllib3
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from packshot.cli.options import connection, no_answer
+from packshot.cli.plain import shown
+from packshot.cli.reading import reading
+from packshot.cli.rows import Row, Sheets
+from packshot.cli.sending import Choices, Sent, send_rows
+from packshot.cli.watched_batch import Batch
+from packshot.cli.watched_folder import (
+    DONE,
+    FAILED,
+    LOCK,
+    Stillness,
+    TakenFile,
+    WatchedFolder,
+)
+from packshot.client import ApiError, Client
+
+#: Seconds between two looks at the folder.
+LOOK_SECONDS: Final = 1.0
+#: Files that are sent together: a kill or a signal leaves at most these to be looked at again.
+FILES_TOGETHER: Final = 20
+#: Seconds between two attempts while the server is away: the first, and at most.
+FIRST_PAUSE: Final = 2.0
+LONGEST_PAUSE: Final = 60.0
+
+
+class Stopped(Exception):
+    """A signal asked to end."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@reading
+@click.option(
+    "--settle",
+    type=click.FloatRange(0, 3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds for which a file must not have changed.",
+)
+@click.option("--once", is_flag=True, help="End when the folder is empty.")
+@connection
+def watch(
+    folder: Path,
+    defaults: dict[str, Any],
+    sheets: Sheets,
+    settle: float,
+    once: bool,
+    client: Client,
+) -> None:
+    """Upload what is put into FOLDER, and move it to FOLDER/done or FOLDER/failed.
+
+    A file is taken when it has stopped growing, and read as `packshot upload` reads it: photos by
+    their names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them. A
+    photo that has a product of its SKU and view already makes no other one. What can't be used goes
+    to failed/, the reason in a text beside it. Hidden files and those that are still being
+    downloaded are left alone.
+
+    It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
+    server is away it waits. Ctrl-C and SIGTERM end it after the files in hand. With --once it ends
+    with 1 when something went to failed/.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    watched = WatchedFolder(folder.resolve())
+    lock = FileLock(watched.path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise click.ClickException(f"another packshot watch works on {folder}") from None
+    watcher = Watcher(watched, client, defaults, sheets, settle, console)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, watcher.ask_to_stop) for number in numbers]
+    try:
+        watcher.run(once)
+    finally:
+        lock.release()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    raise SystemExit(1 if once and watcher.failed else 0)
+
+
+class Watcher:
+    """The loop: look, plan, send, move."""
+
+    def __init__(
+        self,
+        folder: WatchedFolder,
+        client: Client,
+        defaults: dict[str, Any],
+        sheets: Sheets,
+        settle: float,
+        console: Console,
+    ) -> None:
+        self.folder, self.client, self.console = folder, client, console
+        self.defaults, self.sheets = defaults, sheets
+        self.failed = 0
+        self._stillness = Stillness(settle, time.monotonic)
+        self._stop = threading.Event()
+        self._stuck: dict[str, object] = {}  # files that could not be moved, as they were
+        client.sleep = self._pause
+
+    def ask_to_stop(self, *_: object) -> None:
+        """A second signal ends it at once, as a kill would."""
+        if self._stop.is_set():
+            raise SystemExit(130)
+        self._stop.set()
+
+    def run(self, once: bool = False) -> None:
+        self.folder.prepare()
+        words = f"watching {self.folder.path} for {self.client.url}; Ctrl-C ends it"
+        self._say(words)
+        try:
+            self._work(self.folder.read_plan())
+            while self._look() or not once:
+                self._pause(min(LOOK_SECONDS, self._stillness.seconds))
+        except Stopped:
+            self._say("stopped; what is left is taken up at the next start")
+
+    def _look(self) -> bool:
+        """Work on what is ready; whether something is left in the folder."""
+        try:
+            files = self.folder.files()
+        except OSError as error:
+            self._say(f"the folder can't be read: {error.strerror}")
+            return True
+        left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
+        if ready := self._stillness.take(left):
+            batch = Batch(self.folder, ready, self.defaults, self.sheets, self._say)
+            planned = batch.plan()
+            self.folder.save_plan(planned)
+            self._work(planned)
+        return bool(left)
+
+    # -- a batch -----------------------------------------------------------------------------------
+
+    def _work(self, files: Sequence[TakenFile]) -> None:
+        for part in _parts(files):
+            self._check_stop()
+            self._finish(part, self._send([row for file in part for row in file.rows]))
+        self.folder.forget_plan()
+
+    def _send(self, rows: Sequence[Row]) -> Sent:
+        """Until the server has answered for every row. What was made is found again as such."""
+        pause, away = FIRST_PAUSE, False
+        while True:
+            sent = send_rows(self.client, rows, Choices(repeatable=True))
+            if sent.stopped is None:
+                if away:
+                    self._say("the server answers again")
+                return sent
+            if isinstance(sent.stopped, ApiError) and sent.stopped.status in (401, 403):
+                raise sent.stopped
+            if not away:
+                self._say(f"waiting: {_why_away(self.client, sent.stopped)}")
+            away = True
+            self._pause(max(pause, getattr(sent.stopped, "retry_after", None) or 0))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _finish(self, files: Sequence[TakenFile], sent: Sent) -> None:
+        lines: dict[str, list[str]] = defaultdict(list)
+        reasons: dict[str, list[str]] = defaultdict(list)
+        for row, product in sent.created:
+            lines[row.origin].append(f"{row.source}: product {product['id']}")
+        for row, product_id in sent.skipped:
+            lines[row.origin].append(f"{row.source}: product {product_id} has this photo already")
+        for row in sent.refused:
+            words = "; ".join(row.errors)
+            reasons[row.origin].append(
+                words if row.source == row.origin else f"{row.source}: {words}"
+            )
+        for file in files:
+            for line in lines[file.path]:
+                self._say(line)
+            self._move(file, [*file.errors, *reasons[file.path]])
+
+    def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
+        if self.folder.stamp(file.path) != file.stamp:
+            self._say(f"{file.path}: changed or moved while it was sent; looked at again")
+            return
+        try:
+            if reasons:
+                self.folder.move_to_failed(file.path, reasons)
+                self.failed += 1
+                self._say(f"{file.path}: moved to {FAILED}/: {'; '.join(reasons)}")
+            else:
+                self.folder.move_to_done(file.path)
+                self._say(f"{file.path}: moved to {DONE}/")
+        except OSError as error:
+            self._stuck[file.path] = file.stamp
+            self._say(f"{file.path}: can't be moved: {error.strerror}; it stays where it is")
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def _say(self, line: str) -> None:
+        self.console.print(shown(line))
+
+
+def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:
+    """Some photos together; a file of many rows, a spreadsheet or a ZIP, by itself."""
+    together: list[TakenFile] = []
+    for file in files:
+        if len(file.rows) > 1 or any(row.photo is None for row in file.rows):
+            if together:
+                yield together
+            yield [file]
+            together = []
+        else:
+            together.append(file)
+        if len(together) == FILES_TOGETHER:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+def _why_away(client: Client, error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.HTTPError):
+        return no_answer(client.url, error)
+    return error.message if isinstance(error, ApiError) else str(error)

@@ -1,0 +1,151 @@
+"""Plans what the files of a watched folder become that stopped growing together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from packshot.cli.photos import ZIP, Photos, ZippedPhoto, add_archive
+from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photos, rows_of_sheet
+from packshot.cli.watched_folder import Stamp, StillPhoto, TakenFile, WatchedFolder
+from packshot.client import Photo
+
+NOTHING = "nothing can be made of it"
+
+
+@dataclass
+class Batch:
+    """Files that are looked at together, and what was found for each so far."""
+
+    folder: WatchedFolder
+    files: Mapping[str, Stamp]
+    defaults: dict[str, Any]
+    sheets: Sheets
+    report: Report
+    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def plan(self) -> list[TakenFile]:
+        """What becomes of each file: spreadsheets last, as their photos have to be moved first.
+
+        Photos and ZIPs that come with a spreadsheet are matched with it, as `packshot upload` does;
+        others are read by their names, each ZIP by itself.
+        """
+        tables = [path for path in self.files if is_spreadsheet(self.folder.path / path)]
+        if tables:
+            self._match(tables)
+        else:
+            self._read_names()
+        others = [path for path in self.files if path not in tables]
+        return [self._taken(path) for path in (*others, *tables)]
+
+    def _taken(self, path: str) -> TakenFile:
+        rows, errors = self.rows[path], self.errors[path]
+        if not rows and not errors:
+            errors = [NOTHING]
+        return TakenFile(path, self.files[path], rows, errors)
+
+    # -- photos by their names ---------------------------------------------------------------------
+
+    def _read_names(self) -> None:
+        zips = [path for path in self.files if path.lower().endswith(ZIP)]
+        for names in ([path for path in self.files if path not in zips], *([one] for one in zips)):
+            found = self._collect(names)
+            rows = rows_of_photos(found.photos, self.defaults, self.sheets, self.report)
+            self._assign(rows, found)
+            self._leave_out(found)
+
+    # -- photos by a spreadsheet -------------------------------------------------------------------
+
+    def _match(self, tables: list[str]) -> None:
+        """Each spreadsheet takes the photos that fit it. Where one can't be read, those that fit
+        none are left out too: their names alone would make other products of them."""
+        found = self._collect([path for path in self.files if path not in tables])
+        for table in tables:
+            path = self.folder.path / table
+            try:
+                rows = rows_of_sheet(path, found.photos, self.defaults, self.sheets, self.report)
+            except (click.ClickException, OSError) as error:
+                self.errors[table].append(_words(error))
+                found.why = f"{table}, which came with it, can't be read"
+                continue
+            self._assign(rows, found, table)
+        self._leave_out(found)
+
+    # -- both --------------------------------------------------------------------------------------
+
+    def _collect(self, paths: Iterable[str]) -> Collected:
+        found = Collected()
+        for path in paths:
+            if not path.lower().endswith(ZIP):
+                found.add(path, path, StillPhoto(self.folder.path / path, self.files[path]))
+                continue
+            inside = Photos()
+            try:
+                add_archive(self.folder.path / path, inside)
+            except (click.ClickException, OSError) as error:
+                self.errors[path].append(_words(error))
+            for name, photo in inside.files.items():
+                found.add(path, name, photo)
+            for left in inside.left_out:
+                self.report(f"{path}: left out {left.file}: {left.why}")
+        return found
+
+    def _assign(self, rows: Iterable[Row], found: Collected, table: str = "") -> None:
+        """Give each row to the file of its photo; else to the spreadsheet."""
+        for row in rows:
+            path = found.take(row.photo) or self._named_here(row.photo)
+            if path and not isinstance(row.photo, ZippedPhoto):
+                row = replace(row, photo=StillPhoto(self.folder.path / path, self.files[path]))
+            self.rows[path or table].append(replace(row, origin=path or table))
+
+    def _named_here(self, photo: Photo | None) -> str | None:
+        """The file that a row of a spreadsheet names, if it is one of these."""
+        if not isinstance(photo, Path) or not photo.is_relative_to(self.folder.path):
+            return None
+        path = photo.relative_to(self.folder.path).as_posix()
+        return path if path in self.files else None
+
+    def _leave_out(self, found: Collected) -> None:
+        reasons = {left.file: left.why for left in found.photos.left_out}
+        for name in found.photos.files:
+            path = found.files[name]
+            if name == path and self.rows[path]:  # a row named it by its path
+                continue
+            why = found.why or reasons.get(name, NOTHING)
+            self.errors[path].append(why if name == path else f"{name}: {why}")
+
+
+@dataclass
+class Collected:
+    """Photos by the names they are matched by, without those that were taken; `files` says in which
+    file of the folder each is. `why` is a reason that holds for all that are left."""
+
+    photos: Photos = field(default_factory=Photos)
+    files: dict[str, str] = field(default_factory=dict)
+    why: str | None = None
+    _names: dict[int, str] = field(default_factory=dict)
+
+    def add(self, path: str, name: str, photo: Photo) -> None:
+        name = name if name not in self.files else f"{path}/{name}"
+        self.photos.files[name], self.files[name] = photo, path
+        self._names[id(photo)] = name
+
+    def take(self, photo: Photo | None) -> str | None:
+        """The file of this photo, which then fits nothing else."""
+        name = self._names.get(id(photo))
+        if name is None or name not in self.photos.files:
+            return None
+        del self.photos.files[name]
+        return self.files[name]
+
+
+def _words(error: click.ClickException | OSError) -> str:
+    if isinstance(error, click.ClickException):
+        return error.message
+    return f"can't be read: {error.strerror}"

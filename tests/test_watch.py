@@ -1,0 +1,408 @@
+"""`packshot watch`: what is put into a folder becomes products, each once, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from filelock import FileLock
+from rich.console import Console
+from servers.loopback import served
+from servers.ports import free_port
+from support.fakes import photo_bytes
+from support.processes import in_a_child
+from support.shop import Shop
+
+from packshot.cli.rows import Sheets
+from packshot.cli.watch import Watcher, watch
+from packshot.cli.watched_folder import (
+    LOCK,
+    LONGEST_WAIT,
+    PLAN,
+    Stillness,
+    TakenFile,
+    WatchedFolder,
+)
+from packshot.client import Client, Json, Photo
+
+PRODUCTS = {"category": "Mugs"}
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def url(shop: Shop) -> Iterator[str]:
+    with served(shop.app) as url:
+        yield url
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def put(inbox: Path, path: str, data: bytes) -> Path:
+    target = inbox / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+    return target
+
+
+def run(inbox: Path, url: str, *options: str) -> Result:
+    return CliRunner().invoke(
+        watch, [str(inbox), "--once", "--settle", "0", "--url", url, *options]
+    )
+
+
+def made(shop: Shop) -> Counter[tuple[str | None, str | None]]:
+    found = shop.services.catalog.products(limit=200).products
+    return Counter((product.sku, product.view) for product in found)
+
+
+def below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def left_in(inbox: Path) -> set[str]:
+    others = ("done/", "failed/", ".packshot-watch")
+    return {path for path in below(inbox) if not path.startswith(others)}
+
+
+def test_what_is_put_in_is_made_and_moved(shop: Shop, url: str, inbox: Path) -> None:
+    put(inbox, "JAR-1_front.jpg", photo_bytes(1))
+    put(inbox, "MUG-2/1.jpg", photo_bytes(2))
+    put(inbox, "MUG-2/side.jpg", photo_bytes(3))
+    put(inbox, "notes.txt", b"none")
+    put(inbox, "broken.jpg", b"no picture")
+    put(inbox, "Thumbs.db", b"x")
+    put(inbox, "coming.jpg.part", photo_bytes(4))
+    done = run(inbox, url, "--category", "Kitchen")
+    assert done.exit_code == 1, done.output
+    assert made(shop) == {("JAR-1", "front"): 1, ("MUG-2", "1"): 1, ("MUG-2", "side"): 1}
+    assert below(inbox / "done") == {"JAR-1_front.jpg", "MUG-2/1.jpg", "MUG-2/side.jpg"}
+    assert below(inbox / "failed") == {"notes.txt", "notes.txt.txt", "broken.jpg", "broken.jpg.txt"}
+    assert (inbox / "failed" / "notes.txt.txt").read_text() == "is a text\n"
+    assert "not a JPEG" in (inbox / "failed" / "broken.jpg.txt").read_text()
+    assert left_in(inbox) == {"Thumbs.db", "coming.jpg.part"}
+    assert "MUG-2/1.jpg: moved to done/" in done.output
+    assert shop.services.catalog.products().products[0].category == "Kitchen"
+
+
+def test_a_photo_that_was_made_before_makes_no_other_product(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    run(inbox, url)
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    again = run(inbox, url)
+    assert (again.exit_code, made(shop)) == (0, {("JAR-1", None): 1}), again.output
+    assert "has this photo already" in again.output
+    assert below(inbox / "done") == {"JAR-1.jpg", "JAR-1 (2).jpg"}
+
+
+def test_a_spreadsheet_takes_the_photos_that_come_with_it(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    rows = "SKU,Type,Price\nJAR-1,Food,9\nJAR-2,Food,9\nJAR-3,Food,x\n"
+    put(inbox, "list/products.csv", rows.encode())
+    put(inbox, "JAR-1_2.jpg", photo_bytes(1))
+    put(inbox, "other.jpg", photo_bytes(2))
+    with zipfile.ZipFile(inbox / "more.zip", "w") as archive:
+        archive.writestr("JAR-1_3.jpg", photo_bytes(3))
+    done = run(inbox, url)
+    assert made(shop) == {("JAR-1", "2"): 1, ("JAR-1", "3"): 1}
+    assert below(inbox / "done") == {"JAR-1_2.jpg", "more.zip"}
+    assert "fits no SKU" in (inbox / "failed" / "other.jpg.txt").read_text()
+    reasons = (inbox / "failed" / "list" / "products.csv.txt").read_text()
+    assert "no photo was given for JAR-2" in reasons
+    assert "must be a number" in reasons
+    assert left_in(inbox) == set(), done.output
+
+
+def test_beside_a_spreadsheet_that_can_not_be_read_no_photo_is_guessed(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    put(inbox, "products.csv", b"a\0b\nc")
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    run(inbox, url)
+    assert made(shop) == {}
+    assert "products.csv, which came with it" in (inbox / "failed" / "JAR-1.jpg.txt").read_text()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root reads every file")
+def test_a_file_that_can_not_be_read_is_said(url: str, inbox: Path) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1)).chmod(0)
+    run(inbox, url)
+    assert "Permission denied" in (inbox / "failed" / "JAR-1.jpg.txt").read_text()
+
+
+# -- files that are still coming -------------------------------------------------------------------
+
+
+def test_a_file_is_taken_when_nothing_changes_any_more() -> None:
+    now = 0.0
+    still = Stillness(5, lambda: now)
+    growing = {"a.jpg": (1, 1, 1)}
+    assert still.take(growing) == {}
+    now = 4.0
+    growing = {"a.jpg": (2, 2, 1)}
+    assert still.take(growing) == {}
+    now = 8.0
+    assert still.take(growing) == {}
+    now = 9.0
+    assert still.take(growing) == growing
+
+
+def test_one_that_never_ends_keeps_others_waiting_for_a_while_only() -> None:
+    now = 0
+    still = Stillness(5, lambda: now)
+    for now in range(int(LONGEST_WAIT) + 5):
+        assert still.take({"a.jpg": (1, 1, 1), "b.jpg": (now, now, 2)}) == {}
+    now += 1
+    assert still.take({"a.jpg": (1, 1, 1), "b.jpg": (now, now, 2)}) == {"a.jpg": (1, 1, 1)}
+
+
+class Meddling(Client):
+    """While a photo is sent, somebody does something to the folder."""
+
+    def __init__(self, url: str, meddle: Callable[[], object]) -> None:
+        super().__init__(url)
+        self.meddle = meddle
+
+    def upload(self, photo: Photo) -> str:
+        answer = super().upload(photo)
+        self.meddle()
+        self.meddle = lambda: None
+        return answer
+
+
+def watcher(inbox: Path, client: Client, folder: WatchedFolder | None = None) -> Watcher:
+    quiet = Console(quiet=True)
+    return Watcher(folder or WatchedFolder(inbox), client, PRODUCTS, Sheets(), 0, quiet)
+
+
+def test_a_file_that_is_renamed_while_it_is_sent_is_made_under_its_new_name(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    old = put(inbox, "JAR-1.jpg", photo_bytes(1))
+    watcher(inbox, Meddling(url, lambda: old.rename(inbox / "JAR-2.jpg"))).run(once=True)
+    assert below(inbox / "done") == {"JAR-2.jpg"}
+    assert made(shop)["JAR-2", None] == 1
+
+
+def test_a_file_that_changes_while_it_is_sent_is_looked_at_again(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    target = put(inbox, "JAR-1.jpg", photo_bytes(1))
+    meddling = Meddling(url, lambda: target.write_bytes(photo_bytes(2)))
+    watcher(inbox, meddling).run(once=True)
+    assert (inbox / "done" / "JAR-1.jpg").read_bytes() == photo_bytes(2)
+    digests = {one.raw_sha256 for one in shop.services.catalog.products().products}
+    assert len(digests) == 2
+
+
+# -- the server, the folder, signals ---------------------------------------------------------------
+
+
+def test_while_the_server_is_away_it_waits(shop: Shop, inbox: Path) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    port = free_port()
+    threads: list[threading.Thread] = []
+    client = Client(f"http://127.0.0.1:{port}", tries=1)
+    waiting = threading.Event()
+    one = watcher(inbox, client)
+    one._pause = lambda seconds: waiting.set() or time.sleep(0.05)  # type: ignore[method-assign, func-returns-value]
+    threads.append(threading.Thread(target=one.run, args=(True,)))
+    threads[0].start()
+    assert waiting.wait(20)
+    assert left_in(inbox) == {"JAR-1.jpg"}
+    with served(shop.app, port):
+        threads[0].join(30)
+    assert made(shop) == {("JAR-1", None): 1}
+    assert below(inbox / "done") == {"JAR-1.jpg"}
+
+
+def test_a_wrong_key_ends_it_and_moves_nothing(
+    sqlite_url: str, tmp_path: Path, inbox: Path
+) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    shop = Shop(sqlite_url, tmp_path / "media", api_keys="a:secret-secret-1")
+    with served(shop.app) as url:
+        done = run(inbox, url, "--key", "wrong")
+    shop.close()
+    assert done.exit_code == 1
+    assert left_in(inbox) == {"JAR-1.jpg"}
+
+
+def test_two_at_one_folder_are_one_too_many(url: str, inbox: Path) -> None:
+    with FileLock(inbox / LOCK):
+        done = run(inbox, url)
+    assert (done.exit_code, "another packshot watch" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_after_what_is_in_hand(
+    shop: Shop, url: str, inbox: Path, number: int
+) -> None:
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    stopping = Meddling(url, lambda: os.kill(os.getpid(), number))
+
+    def work() -> bool:
+        one = watcher(inbox, stopping)
+        signal.signal(number, one.ask_to_stop)
+        one.run()
+        return True
+
+    assert os.waitstatus_to_exitcode(os.waitpid(in_a_child(work), 0)[1]) == 0
+    assert below(inbox / "done") == {"JAR-1.jpg"}
+
+
+# -- kill -9 ---------------------------------------------------------------------------------------
+
+
+class Countdown:
+    """Kills this process at the step with this number: before or after something that lasts."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class MortalClient(Client):
+    def __init__(self, url: str, step: Countdown) -> None:
+        super().__init__(url)
+        self.step = step
+
+    def upload(self, photo: Photo) -> str:
+        answer = super().upload(photo)
+        self.step()
+        return answer
+
+    def create(self, products: Sequence[Json], **options: Any) -> Json:
+        self.step()
+        answer = super().create(products, **options)
+        self.step()
+        return answer
+
+
+class MortalFolder(WatchedFolder):
+    def __init__(self, path: Path, step: Countdown) -> None:
+        super().__init__(path)
+        self.step = step
+
+    def save_plan(self, files: Sequence[TakenFile]) -> None:
+        self.step()
+        super().save_plan(files)
+        self.step()
+
+    def move_to_done(self, path: str) -> None:
+        super().move_to_done(path)
+        self.step()
+
+    def move_to_failed(self, path: str, reasons: Sequence[str]) -> None:
+        self.step()
+        super().move_to_failed(path, reasons)
+        self.step()
+
+    def forget_plan(self) -> None:
+        self.step()
+        super().forget_plan()
+
+
+def is_killed_at(step: int, inbox: Path, url: str) -> bool:
+    """Run it in a process that is killed at this step; False: it ended before."""
+
+    def work() -> bool:
+        countdown = Countdown(step)
+        folder = MortalFolder(inbox, countdown)
+        watcher(inbox, MortalClient(url, countdown), folder).run(once=True)
+        return True
+
+    status = os.waitstatus_to_exitcode(os.waitpid(in_a_child(work), 0)[1])
+    assert status in (0, -signal.SIGKILL)
+    return status != 0
+
+
+def fill(inbox: Path, tag: str = "") -> None:
+    """A name that would be read as another SKU once the other is gone, a bad file, a spreadsheet's
+    rows with an address and no SKU, and a ZIP."""
+    put(inbox, f"A1{tag}.jpg", photo_bytes(1))
+    put(inbox, f"A1{tag}-2.jpg", photo_bytes(2))
+    put(inbox, "bad.jpg", b"no picture")
+    with zipfile.ZipFile(inbox / "more.zip", "w") as archive:
+        archive.writestr(f"B1{tag}_front.jpg", photo_bytes(3))
+
+
+def test_killed_at_one_step_after_the_other_it_loses_and_doubles_nothing(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    fill(inbox)
+    kills = 0
+    for step in (1, 2, 3, 4, 5, 6, 7, 4, 3, 2):
+        kills += is_killed_at(step, inbox, url)
+    assert kills > 4
+    assert run(inbox, url).exit_code in (0, 1)
+    check(shop, inbox)
+
+
+@pytest.mark.extra
+def test_killed_at_each_step_from_the_beginning(shop: Shop, url: str, tmp_path: Path) -> None:
+    step, killed = 0, True
+    while killed:
+        step += 1
+        inbox = tmp_path / f"inbox-{step}"
+        inbox.mkdir()
+        fill(inbox, f"X{step}")
+        killed = is_killed_at(step, inbox, url)
+        assert run(inbox, url).exit_code in (0, 1)
+        assert left_in(inbox) == set()
+        skus = {f"A1X{step}", f"B1X{step}"}
+        count = Counter({key: n for key, n in made(shop).items() if key[0] in skus})
+        assert count == {
+            (f"A1X{step}", None): 1,
+            (f"A1X{step}", "2"): 1,
+            (f"B1X{step}", "front"): 1,
+        }
+    assert step > 10
+
+
+def test_killed_with_a_spreadsheet_its_photos_stay_with_their_rows(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    rows = "SKU,Type,Name,Image\nJAR-1,Food,Jam,\n,Food,Tea,https://shop.example/tea.jpg\n"
+    put(inbox, "products.csv", rows.encode())
+    put(inbox, "JAR-1.jpg", photo_bytes(1))
+    for step in (6, 3, 2):  # the photo is moved; then the rows are created, and not the file moved
+        is_killed_at(step, inbox, url)
+    run(inbox, url)
+    names = Counter(product.name for product in shop.services.catalog.products().products)
+    assert names == {"Jam": 1, "Tea": 1}
+    assert below(inbox / "done") == {"JAR-1.jpg", "products.csv"}
+
+
+def check(shop: Shop, inbox: Path) -> None:
+    assert made(shop) == {("A1", None): 1, ("A1", "2"): 1, ("B1", "front"): 1}
+    assert below(inbox / "done") == {"A1.jpg", "A1-2.jpg", "more.zip"}
+    assert below(inbox / "failed") == {"bad.jpg", "bad.jpg.txt"}
+    assert left_in(inbox) == set()
+    assert not (inbox / PLAN).exists()
