@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     gemini_lane_deadline: float = Field(86_400.0, ge=1, le=172_800)
     gemini_rpm: int | None = Field(None, ge=1)
     gemini_daily_budget: float | None = Field(None, gt=0)
+    gemini_reference_views: int = Field(2, ge=0, le=8)
     enhanced_images_count: int = Field(3, ge=1, le=10)
     enhanced_image_aspect: AspectRatio = "1:1"
     enhanced_image_size: Literal["1K", "2K", "4K"] = "1K"

@@ -127,6 +127,7 @@ def build(settings: Settings) -> Services:
         pixels=pixels,
         enhancer=enhancer,
         output=output_spec(settings),
+        reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
         patience=patience,
         stopping=stopping,
     )

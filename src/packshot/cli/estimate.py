@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -28,8 +29,9 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted. The figures are for GEMINI_LANE; below them are those of all lanes. SQS and S3 are
-    at the list prices of us-east-1.
+    not counted. The figures are for GEMINI_LANE; below them are those of all lanes. Of a SKU with
+    several views, each costs a little more than the one before: Gemini looks at the others too. SQS
+    and S3 are at the list prices of us-east-1.
     """
     load_environment()
     try:
@@ -37,7 +39,8 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     except SettingsError as error:
         raise click.ClickException(error.message) from error
     day = (on_day or datetime.now(UTC)).date()
-    results = estimates(_count(products), settings, day)
+    count, views = _count(products, settings.gemini_reference_views)
+    results = estimates(count, settings, day, views)
     result = next((each for each in results if each.lane == settings.gemini_lane), results[0])
     aws = aws_cost(result.products, settings.enhanced_images_count)
     if as_json:
@@ -49,12 +52,16 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
         )
 
 
-def _count(products: str) -> int:
+def _count(products: str, most_views: int) -> tuple[int, int]:
+    """How many products, and how many other views of their SKUs their calls carry in all."""
     if products.isdecimal():
-        return int(products)
+        return int(products), 0
     if not Path(products).exists():
         raise click.UsageError(f"{products} is neither a number nor a file or folder")
-    return len(read_rows([Path(products)], {}))
+    rows = read_rows([Path(products)], {})
+    skus = Counter(row.fields["sku"] for row in rows if row.fields.get("sku"))
+    # The first of a SKU finds no other view stored, the second one, and so on.
+    return len(rows), sum(min(n, most_views) for views in skus.values() for n in range(views))
 
 
 def _print(result: Estimate) -> str:

@@ -82,9 +82,7 @@ def _note(note: str, console: Console) -> None:
     console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
 
 
-def send(
-    client: Client, rows: list[Row], console: Console, choices: Choices = Choices()
-) -> Sent:
+def send(client: Client, rows: list[Row], console: Console, choices: Choices = Choices()) -> Sent:
     """`send_rows` behind a bar."""
     with bar(console) as progress:
         task = progress.add_task("Uploading", total=len(rows), note="")

@@ -19,12 +19,18 @@ LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 
 @dataclass(frozen=True)
 class Photo:
-    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side."""
+    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side.
+
+    `others` show the same product from other sides, for an enhancer that looks at them; `view` is
+    what the seller calls the side of such a one.
+    """
 
     data: bytes  # JPEG, or PNG when it has alpha
     mime_type: str
     width: int
     height: int
+    view: str | None = None
+    others: tuple[Photo, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,8 @@ class Claim:
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
     normalised_sha256: str | None = None  # of the stored copy; None: it was not noted yet
+    sku: str | None = None
+    view: str | None = None  # of the SKU
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # asked for on a redo
@@ -209,6 +211,8 @@ class Claims:
             made=frozenset(session.scalars(made)),
             refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
             normalised_sha256=product.normalised_sha256,
+            sku=product.sku,
+            view=product.view,
             digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
             complaints=_complaints(session, product, this_round),
             adjustments=tuple(this_round.adjustments or ()),

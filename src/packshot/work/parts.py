@@ -25,6 +25,7 @@ class Parts:
     pixels: Pixels
     enhancer: Enhancer
     output: OutputSpec
+    reference_views: int = 0  # other views of a SKU that the enhancer looks at
     patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
     stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
 

@@ -12,6 +12,7 @@ from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
+from packshot.work.reference_views import with_other_views
 from packshot.work.stored_pictures import put_previews, store
 from packshot.work.variants import make_variants
 
@@ -22,7 +23,7 @@ def run(claim: Claim, parts: Parts) -> None:
     Every result is saved at once, so a restart only pays for what is missing. Raises ProductError,
     Unavailable or LostClaim; what was saved until then stays.
     """
-    photo = normalised_photo(claim, parts)
+    photo = with_other_views(claim, normalised_photo(claim, parts), parts)
     analysis = analyse(claim, photo, parts)
     make_variants(claim, photo, analysis, parts)
     parts.claims.complete(claim)

@@ -45,6 +45,7 @@ class Request:
     words: str
     call: str  # product/round/variant
     system: str | None = None
+    references: tuple[bytes, ...] = ()  # JPEG, behind the photo
     schema: Mapping[str, Any] | None = None
     aspect: str | None = None
     size: str | None = None
@@ -187,7 +188,9 @@ def _checked_url(url: str) -> str:
 def _contents(request: Request) -> list[Any]:
     from google.genai import types
 
-    return [types.Part.from_bytes(data=request.photo, mime_type="image/jpeg"), request.words]
+    pictures = (request.photo, *request.references)
+    parts = [types.Part.from_bytes(data=data, mime_type="image/jpeg") for data in pictures]
+    return [*parts, request.words]
 
 
 def _config(request: Request) -> types.GenerateContentConfig:

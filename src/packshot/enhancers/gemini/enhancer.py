@@ -80,7 +80,8 @@ class GeminiEnhancer:
         )
         pace = Pace(cap, clock=clock, sleep=sleep, random=random)
         self._calls = PaidCalls(self._client, ledger, pace, self._standing, today)
-        photos = Photos(run_pixels, keep=settings.concurrency + 8)
+        of_each = 1 + settings.gemini_reference_views
+        photos = Photos(run_pixels, keep=settings.concurrency * of_each + 8)
         self._steps = Steps(settings, photos, self.model, self.image_model)
 
     # --- The contract ---------------------------------------------------------------------------

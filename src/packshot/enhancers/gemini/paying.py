@@ -146,8 +146,8 @@ class PaidCalls:
 
 def purchase_of(step: Step, on: date) -> Purchase:
     """What a step is expected to cost that day, and in which lane."""
-    request = step.request
-    expected = expected_cost(step.kind, request.model, request.size, on, request.lane)
+    request, others = step.request, len(step.request.references)
+    expected = expected_cost(step.kind, request.model, request.size, on, request.lane, others)
     return Purchase(step.kind, request.model, step.brief, step.variant, expected, request.lane)
 
 

@@ -90,26 +90,37 @@ class Estimate:
     lane: Lane = "standard"
 
 
-def estimates(products: int, settings: Settings, on_date: date) -> list[Estimate]:
+def estimates(
+    products: int, settings: Settings, on_date: date, references: int = 0
+) -> list[Estimate]:
     """What each lane costs, standard first; of the local enhancer one: it has no lanes."""
     lanes = LANES if settings.enhancer_name == "gemini" else LANES[:1]
-    return [estimate(products, settings, on_date, lane) for lane in lanes]
+    return [estimate(products, settings, on_date, lane, references) for lane in lanes]
 
 
-def estimate(products: int, settings: Settings, on_date: date, lane: Lane = "standard") -> Estimate:
+def estimate(
+    products: int,
+    settings: Settings,
+    on_date: date,
+    lane: Lane = "standard",
+    references: int = 0,
+) -> Estimate:
     """Price `products` new products, with one analysis and N pictures each, as of `on_date`.
 
-    The local enhancer costs nothing. Retries and redone rounds are not counted.
+    `references`: other views of their SKUs that their calls carry, of all products together. The
+    local enhancer costs nothing. Retries and redone rounds are not counted.
     """
     count = settings.enhanced_images_count
     if settings.enhancer_name == "local":
         nothing = Decimal(0)
         notes = ("The local enhancer makes these pictures: nothing is bought.",)
         return Estimate(products, products * count, nothing, nothing, nothing, nothing, notes=notes)
-    return _gemini_estimate(products, settings, on_date, lane)
+    return _gemini_estimate(products, settings, on_date, lane, references)
 
 
-def _gemini_estimate(products: int, settings: Settings, on_date: date, lane: Lane) -> Estimate:
+def _gemini_estimate(
+    products: int, settings: Settings, on_date: date, lane: Lane, references: int
+) -> Estimate:
     count = settings.enhanced_images_count
     model, image_model = _models(settings, on_date)
     analysis = expected_cost("analysis", model, None, on_date, lane)
@@ -122,10 +133,18 @@ def _gemini_estimate(products: int, settings: Settings, on_date: date, lane: Lan
         analysis=analysis,
         picture=picture,
         per_product=each,
-        total=each * products if each is not None else None,
+        total=each * products + _of_views(settings, on_date, lane, references) if each else None,
         notes=_notes(settings, on_date, known, lane),
         lane=lane,
     )
+
+
+def _of_views(settings: Settings, on_date: date, lane: Lane, references: int) -> Decimal:
+    """US dollars for the other views that products' calls carry: an analysis and N pictures."""
+    tokens = references * price_table().assumed["reference"].input
+    analysis, picture = (price_of(model, on_date, lane) for model in _models(settings, on_date))
+    calls = ((analysis, 1), (picture, settings.enhanced_images_count))
+    return sum((price.input * tokens * n / MILLION for price, n in calls if price), Decimal(0))
 
 
 def _models(settings: Settings, on_date: date) -> tuple[str, str]:
@@ -136,15 +155,22 @@ def _models(settings: Settings, on_date: date) -> tuple[str, str]:
 
 
 def expected_cost(
-    kind: str, model: str, size: str | None, on: date, lane: Lane = "standard"
+    kind: str,
+    model: str,
+    size: str | None,
+    on: date,
+    lane: Lane = "standard",
+    references: int = 0,
 ) -> Decimal | None:
-    """US dollars an `analysis` or `picture` call is expected to cost; None: unknown model."""
+    """US dollars an `analysis` or `picture` call with so many other views is expected to cost;
+    None: unknown model."""
     price = price_of(model, on, lane)
     if price is None:
         return None
     assumed = price_table().assumed[kind]
     tokens = _picture_tokens(price, size) if size else 0
-    return None if tokens is None else price.cost(assumed.input, assumed.output, tokens)
+    tokens_in = assumed.input + references * price_table().assumed["reference"].input
+    return None if tokens is None else price.cost(tokens_in, assumed.output, tokens)
 
 
 def _picture_tokens(price: Price, size: str) -> int | None:

@@ -63,7 +63,7 @@ def _inspected(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
     seen = _looked_at(data, step, run_pixels)
     if seen.copied:
         raise EnhancerError(
-            f"Gemini gave back the photo itself as {step.subject}.", code="copied_input"
+            f"Gemini gave back a photo itself as {step.subject}.", code="copied_input"
         )
     if not _plausible(seen):
         raise EnhancerError(
@@ -78,7 +78,7 @@ def _looked_at(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
     """Decode it; a child process that dies is tried again, for the picture is paid."""
     for tries_left in reversed(range(LOOK_TRIES)):
         try:
-            seen = run_pixels(inspect, data, step.request.photo)
+            seen = run_pixels(inspect, data, step.request.photo, step.request.references)
         except PictureError as error:
             if error.retryable and tries_left:
                 continue

@@ -10,6 +10,10 @@ from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.photos import Photos
 from packshot.settings import Settings
 
+#: Of all other views in one request. Google takes 100 MB (its changelog of 2026-01-08); a shrunk
+#: photo has 0.2 to 1.5 MB, and each is sent with every call for the product.
+MOST_REFERENCE_BYTES = 6_000_000
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,10 +35,12 @@ class Steps:
 
     def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> Step:
         """Reading the photo; `remark` says what was wrong with the answer before."""
+        views, references = self._references(photo)
         request = Request(
             model=self.model,
             photo=self._photos.shrunk(photo),
-            words=prompts.analysis_words(brief, remark),
+            words=prompts.analysis_words(brief, remark, views),
+            references=references,
             call=f"{brief.product_id}/{brief.round}/analysis",
             system=prompts.ANALYSIS_SYSTEM,
             schema=prompts.analysis_schema(brief.wanted),
@@ -44,10 +50,12 @@ class Steps:
 
     def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Step:
         """Making one picture from the original photo."""
+        views, references = self._references(photo)
         request = Request(
             model=self.image_model,
             photo=self._photos.shrunk(photo),
-            words=prompts.picture_words(analysis, brief, variant),
+            words=prompts.picture_words(analysis, brief, variant, views),
+            references=references,
             call=f"{brief.product_id}/{brief.round}/{variant}",
             aspect=self._settings.enhanced_image_aspect,
             size=self._settings.enhanced_image_size,
@@ -55,3 +63,14 @@ class Steps:
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
         return Step("picture", request, brief, variant, subject)
+
+    def _references(self, photo: Photo) -> tuple[list[str | None], tuple[bytes, ...]]:
+        """The other views that fit into a request, and what they are called."""
+        views: list[str | None] = []
+        references: list[bytes] = []
+        for other in photo.others:
+            data = self._photos.shrunk(other)
+            if sum(map(len, references)) + len(data) <= MOST_REFERENCE_BYTES:
+                views.append(other.view)
+                references.append(data)
+        return views, tuple(references)

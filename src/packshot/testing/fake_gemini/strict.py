@@ -28,6 +28,9 @@ ASPECTS = [
     "8:1",
 ]
 
+#: gemini-nano-banana-2.1 takes so many (ai.google.dev/gemini-api/docs/image-generation).
+MOST_PICTURES = 14
+
 _TOP = {
     "contents",
     "systemInstruction",
@@ -77,6 +80,7 @@ class Asked:
     schema: dict[str, Any] | None
     aspect: str | None
     size: str
+    references: tuple[bytes, ...] = ()  # the pictures behind the photo
 
     @property
     def wants_picture(self) -> bool:
@@ -144,7 +148,8 @@ def read_request(model: str, body: Any) -> Asked:
     config = body.get("generationConfig") or {}
     _known(config, _CONFIG, "generation_config")
     parts = _parts(body.get("contents"))
-    blob = next((part["inlineData"] for part in parts if "inlineData" in part), None)
+    blobs = [part["inlineData"] for part in parts if "inlineData" in part]
+    blob = blobs[0] if blobs else None
     asked = Asked(
         model=model,
         words="\n".join(part["text"] for part in parts if "text" in part),
@@ -153,7 +158,10 @@ def read_request(model: str, body: Any) -> Asked:
         schema=config.get("responseJsonSchema") or config.get("responseSchema"),
         aspect=(config.get("imageConfig") or {}).get("aspectRatio"),
         size=(config.get("imageConfig") or {}).get("imageSize") or "1K",
+        references=tuple(_bytes(other["data"]) for other in blobs[1:]),
     )
+    if len(blobs) > MOST_PICTURES:
+        raise _invalid(f"Too many images: at most {MOST_PICTURES} are supported.")
     _check_config(asked, config)
     return asked
 

@@ -41,6 +41,8 @@ def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
     pixels = decode(asked.photo) if asked.photo is not None else None
     if asked.photo is not None and pixels is None:
         raise unreadable_photo()
+    if any(decode(other) is None for other in asked.references):
+        raise unreadable_photo()
     if asked.wants_picture:
         return _picture(asked, pixels, side or SIZES[asked.size])
     return _envelope(asked, [{"text": _text(asked, pixels)}], words=300)
@@ -58,7 +60,8 @@ def _picture(asked: Asked, pixels: Pixels | None, side: int) -> dict[str, Any]:
 def _envelope(
     asked: Asked, parts: list[dict[str, Any]], words: int, picture: int = 0
 ) -> dict[str, Any]:
-    prompt = (258 if asked.photo else 0) + len(asked.words) // 4
+    pictures = bool(asked.photo) + len(asked.references)
+    prompt = 258 * pictures + len(asked.words) // 4
     usage: dict[str, Any] = {
         "promptTokenCount": prompt,
         "candidatesTokenCount": words + picture,

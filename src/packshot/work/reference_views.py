@@ -1,0 +1,83 @@
+"""Other views of a SKU, for an enhancer that looks at them: stored copies, never fetched for it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+
+from packshot.database.engine import Database
+from packshot.database.models import FAILED, REJECTED, Product
+from packshot.enhancers.contract import Photo
+from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
+from packshot.pictures import imaging
+from packshot.products.object_keys import normalised_key
+from packshot.storage.digests import check_digest, sha256_of
+from packshot.work.claims import Claim
+from packshot.work.parts import Parts
+
+log = logging.getLogger("packshot.views")
+
+#: Products of a SKU that are looked at: of many photos of one view only the first is used.
+LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class StoredView:
+    """Another view whose normalised copy is stored, and what that copy's digest is."""
+
+    view: str | None
+    key: str
+    sha256: str
+
+
+def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
+    """The photo with up to `parts.reference_views` others of its SKU, of the same seller."""
+    if not parts.reference_views or claim.sku is None:
+        return photo
+    found = stored_views(parts.claims.database, claim, sha256_of(photo.data))
+    others = (_read(each, parts) for each in found[: parts.reference_views])
+    return replace(photo, others=tuple(other for other in others if other is not None))
+
+
+def stored_views(database: Database, claim: Claim, sha256: str) -> list[StoredView]:
+    """One of each other view, those that came first before the others; `sha256` is of this one.
+
+    None that failed or was rejected: it may show another product.
+    """
+    same = select(Product.id, Product.view, Product.media_namespace, Product.normalised_sha256)
+    same = same.where(
+        Product.sku == claim.sku,
+        Product.submitted_by.is_not_distinct_from(claim.submitted_by),
+        Product.view.is_distinct_from(claim.view),
+        Product.status.not_in((FAILED, REJECTED)),
+        Product.media_namespace.is_not(None),
+        Product.normalised_sha256.is_not(None),
+        Product.normalised_sha256 != sha256,
+        Product.raw_removed_at.is_(None),
+    )
+    views: dict[str | None, StoredView] = {}
+    with database.read() as session:
+        for product_id, view, namespace, digest in session.execute(
+            same.order_by(Product.id).limit(LOOKED_AT)
+        ):
+            key = normalised_key(str(namespace), product_id)
+            views.setdefault(view, StoredView(view, key, str(digest)))
+    return list(views.values())
+
+
+def _read(view: StoredView, parts: Parts) -> Photo | None:
+    """None where it is not there as it was stored: the picture is made without it."""
+    try:
+        data = parts.storage.get(view.key)
+        check_digest(view.key, data, {view.sha256})
+        header = parts.pixels.run(imaging.read_header, data)
+    except (NotFound, FetchError, PartlyUnavailable, PictureError) as error:
+        _log_missing(view, error)
+        return None
+    return Photo(data, header.mime_type, header.width, header.height, view=view.view)
+
+
+def _log_missing(view: StoredView, error: PackshotError) -> None:
+    log.warning("no reference view from %s: %s", view.key, error.message)
