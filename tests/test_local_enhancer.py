@@ -189,10 +189,35 @@ def test_a_reviewer_decides_whether_it_is_cut_out() -> None:
     assert "compare the outline" in (pictures[0].warning or "")
 
 
+def tilted(picture: Bytes, degrees: float = 5.0) -> Bytes:
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return np.asarray(
+        cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
 def test_a_tilted_photo_is_straightened_only_when_it_is_asked() -> None:
-    turn = cv2.getRotationMatrix2D((320, 240), 5, 1.0)
-    turned = cv2.warpAffine(mug(), turn, (640, 480), borderMode=cv2.BORDER_REPLICATE)
-    tilted = np.asarray(turned, np.uint8)
-    assert abs(upright.tilt(tilted)) == pytest.approx(5, abs=0.6)
-    assert abs(upright.tilt(upright.straightened(tilted))) < 0.6
-    assert upright.straightened(mug()).shape == mug().shape
+    _, as_it_is = run(tilted(mug()), 1)
+    _, pictures = run(tilted(mug()), 1, CLASSICAL, "straighten")
+    assert abs(upright.tilt(to_array(as_it_is[0].data))) == pytest.approx(5, abs=1)
+    assert abs(upright.tilt(to_array(pictures[0].data))) < 1
+    assert "straightened" not in (pictures[0].warning or "")
+    assert upright.level(mug()) is None
+
+
+def test_a_photo_is_not_straightened_where_that_would_cut_the_product() -> None:
+    box = np.full((480, 640, 3), 236, np.uint8)
+    cv2.rectangle(box, (70, 30), (570, 450), (60, 90, 140), -1)
+    wide = tilted(box)[28:452, 30:610]
+    _, pictures = run(np.ascontiguousarray(wide), 1, CLASSICAL, "straighten")
+    assert "It was not straightened" in (pictures[0].warning or "")
+    assert abs(upright.tilt(to_array(pictures[0].data))) > 3
+
+
+def test_a_cut_out_of_the_seller_is_straightened_whole() -> None:
+    alpha = np.full((400, 300), 255, np.uint8)
+    alpha[:20] = 0
+    turned = upright.Turn(8).see_through(np.dstack([np.full((400, 300, 3), 90, np.uint8), alpha]))
+    assert (turned[..., 3] > 127).sum() == pytest.approx((alpha > 127).sum(), rel=0.002)
+    assert (np.abs(turned[..., :3][turned[..., 3] > 127].astype(int) - 90) <= 2).all()

@@ -105,6 +105,39 @@ def white_chair() -> tuple[Bytes, Mask]:
     return photo, mask > 0
 
 
+def labelled_bottle() -> tuple[Bytes, Mask]:
+    """Dark glass; the label is lighter than the backdrop by little, and a white cap."""
+    photo, mask = pale_room(), np.zeros((700, 700), np.uint8)
+    cv2.rectangle(mask, (260, 210), (440, 610), 255, -1)
+    cv2.rectangle(mask, (315, 110), (385, 215), 255, -1)
+    photo[mask > 0] = (30, 44, 58)
+    cv2.rectangle(photo, (276, 320), (424, 500), (243, 242, 240), -1)
+    cv2.putText(photo, "GIN", (295, 430), 0, 1.9, (40, 40, 40), 5)
+    cv2.rectangle(photo, (312, 110), (388, 170), (246, 246, 245), -1)
+    cv2.rectangle(photo, (312, 110), (388, 170), (214, 214, 214), 3)
+    cv2.rectangle(mask, (312, 110), (388, 170), 255, -1)
+    return photo, mask > 0
+
+
+def box_with_barcode() -> tuple[Bytes, Mask]:
+    photo, mask = pale_room(), np.zeros((700, 700), np.uint8)
+    cv2.rectangle(mask, (170, 190), (530, 560), 255, -1)
+    photo[mask > 0] = (186, 138, 84)
+    cv2.rectangle(photo, (380, 400), (510, 520), (238, 238, 236), -1)
+    for x in range(388, 504, 6):
+        cv2.line(photo, (x, 408), (x, 512), (50, 50, 50), 2)
+    return photo, mask > 0
+
+
+def silver_spoon() -> tuple[Bytes, Mask]:
+    photo, mask = pale_room(), np.zeros((700, 700), np.uint8)
+    cv2.ellipse(mask, (350, 220), (90, 130), 0, 0, 360, 255, -1)
+    cv2.rectangle(mask, (335, 340), (365, 620), 255, -1)
+    shine = 228 + 18 * np.sin((np.arange(700) - 350) / 22)
+    photo[mask > 0] = np.broadcast_to(shine[None, :, None], photo.shape)[mask > 0].astype(np.uint8)
+    return photo, mask > 0
+
+
 def on_paper(name: str) -> Callable[[], tuple[Bytes, Mask]]:
     def compose() -> tuple[Bytes, Mask]:
         rgba = to_array(needs_shared("photos", f"{name}.png").read_bytes(), 700)
@@ -124,10 +157,49 @@ COMPOSITES: dict[str, Callable[[], tuple[Bytes, Mask]]] = {
     "white mug": white_mug,
     "book": book_with_pages,
     "white chair": white_chair,
+    "labelled bottle": labelled_bottle,
+    "box with a barcode": box_with_barcode,
+    "silver spoon": silver_spoon,
     "white hoodie": on_paper("s_white-hoodie"),
     "white polo": on_paper("so_cl_polo02"),
     "sneakers": on_paper("so_sneakers_01_1"),
 }
+
+
+def turned(photo: Bytes, product: Mask) -> tuple[Bytes, Mask]:
+    """The same, photographed 6 degrees askew."""
+    turn = cv2.getRotationMatrix2D((350, 350), 6, 0.9)
+    askew = cv2.warpAffine(photo, turn, (700, 700), borderMode=cv2.BORDER_REPLICATE)
+    mask = cv2.warpAffine(product.astype(np.uint8), turn, (700, 700))
+    return np.asarray(askew, np.uint8), np.asarray(mask > 0)
+
+
+def small(photo: Bytes, product: Mask) -> tuple[Bytes, Mask]:
+    """The same in 240 px."""
+    size = (240, 240)
+    shrunk = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(product.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, np.uint8), np.asarray(mask > 127)
+
+
+def wide(photo: Bytes, product: Mask) -> tuple[Bytes, Mask]:
+    """The same in a frame of 9:5."""
+    frame = pale_room(1260)[280:980]
+    frame[:, 280:980] = photo
+    mask = np.zeros((700, 1260), bool)
+    mask[:, 280:980] = product
+    return np.ascontiguousarray(frame), mask
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("change", [turned, small, wide])
+@pytest.mark.parametrize("name", ["white mug", "labelled bottle", "silver spoon"])
+def test_it_keeps_them_askew_small_and_wide_too(
+    name: str, change: Callable[[Bytes, Mask], tuple[Bytes, Mask]], network: Path
+) -> None:
+    photo, product = change(*COMPOSITES[name]())
+    lost = worst(photo, product, Order("network", network, 1.0), 10)
+    assert max(lost.values()) <= MOST, lost
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
@@ -145,23 +217,10 @@ def test_the_samples_that_once_lost_their_light_parts(name: str, network: Path) 
     assert max(lost.values()) <= MOST, lost
 
 
-#: Samples of which a variant still whitens more than is allowed: 0.31 % and 0.51 % were measured.
-STILL_TOO_MUCH = {
-    ("book-sideways-exif", "network"),
-    ("box-paper-tilted", "network"),
-    ("box-paper-tilted", "classical"),
-}
-
-
 @pytest.mark.extra
 @pytest.mark.parametrize("method", ["network", "classical"])
 @pytest.mark.parametrize("name", NAMES)
-def test_no_variant_of_a_sample_erases_a_part(
-    name: str, method: str, network: Path, request: pytest.FixtureRequest
-) -> None:
-    if (name, method) in STILL_TOO_MUCH:
-        reason = "a known fault of the edge: see the issue of the local enhancer"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+def test_no_variant_of_a_sample_erases_a_part(name: str, method: str, network: Path) -> None:
     photo, product = sample(name, 1200)
     order = Order("network", network, 1.0) if method == "network" else Order("classical", ratio=1.0)
     lost = worst(photo, product, order, 10)

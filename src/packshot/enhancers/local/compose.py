@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.enhancers.local import tone
 from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Framed
@@ -118,7 +119,11 @@ def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
 def _scaled(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
     height, width = product.alpha.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return resize(product.colours, *size), resize(product.alpha, *size)
+    colours = resize(product.colours, *size)
+    if scale > 1:  # enlarging by Lanczos makes a white line around dark print
+        smooth = cv2.resize(product.colours, size, interpolation=cv2.INTER_LINEAR)
+        colours = tone.kept_from_white(colours, np.asarray(smooth, np.uint8))
+    return colours, resize(product.alpha, *size)
 
 
 def _contact(cover: Floats, unit: float) -> Floats:

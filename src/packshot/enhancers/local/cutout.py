@@ -16,6 +16,7 @@ from packshot.enhancers.local.colour import Bytes, Floats, from_lab, shrink
 from packshot.enhancers.local.grabcut import grab_cut
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
+SEEN_THROUGH = 0.25  # of a network's likelihood: from here up a hole may be a part of the product
 Mask = NDArray[np.bool_]
 Network = tuple[str, Callable[[Bytes], Floats]]
 
@@ -88,7 +89,8 @@ def from_likelihood(
     what the classical candidates say, tell how far to trust it.
     """
     at_size = cv2.resize(likelihood, scene.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
-    mask = trust.with_light_parts(scene, _tidy(at_size > 0.5))
+    drawn = _with_unsure_holes(_tidy(at_size > 0.5), at_size)
+    mask = trust.with_light_parts(scene, drawn)
     if not _possible(mask):
         return None
     measured = network_trust.measure(likelihood, scene, mask, candidates)
@@ -101,6 +103,15 @@ def from_likelihood(
         network_trust.THRESHOLD,
         network_trust.FAIR,
     )
+
+
+def _with_unsure_holes(mask: Mask, likelihood: Floats) -> Mask:
+    """The mask with those of its holes filled that the network does not clearly see through."""
+    holes = trust.holes_of(mask)
+    _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
+    pieces = range(1, int(labels.max()) + 1)
+    filled = [piece for piece in pieces if likelihood[labels == piece].mean() > SEEN_THROUGH]
+    return np.asarray(mask | np.isin(labels, filled))
 
 
 def _reach(likelihood: Floats) -> Mask:
@@ -148,24 +159,25 @@ def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
         ("colour", relit, _seed_unlike_border(scene.lab)),
         ("centre", relit, _seed_from(salient * _centre_prior(*salient.shape[:2]))),
     ):
-        masks[name] = _tidy(grab_cut(picture, seed, rounds=2))
+        grown = _tidy(grab_cut(picture, seed, rounds=2))
+        masks[name] = trust.without_false_holes(scene, grown)
     return masks
 
 
 def flood(scene: trust.Scene, shadow: Mask) -> Mask:
     """Everything the border's smooth surface, and the shadow on it, does not reach."""
-    reach = max(5.0, 3.0 * scene.backdrop.spread)
+    reach = trust.backdrop_reach(scene.backdrop)
     outside = trust.connected_to_edge((scene.distance < reach) | shadow)
     inside = ~outside
     # Holes (a handle, a strap) count as backdrop only when they match it tightly and are large.
-    hole = (scene.distance < 0.6 * reach) & (scene.texture < 2.0) & inside
+    hole = (scene.distance < 0.6 * reach) & (scene.texture < trust.MOST_TEXTURE) & inside
     hole = _components_at_least(hole, 0.002)
     return _tidy(inside & ~hole)
 
 
 def _without_shadow(small: Bytes, scene: trust.Scene) -> Bytes:
     """The picture with what looks like shadow, all the way from the border, lit like the rest."""
-    reach = max(5.0, 3.0 * scene.backdrop.spread)
+    reach = trust.backdrop_reach(scene.backdrop)
     shadow = trust.connected_to_edge((scene.distance < reach) | scene.shade | scene.soft_shadow)
     surface = from_lab(scene.backdrop.surface(*small.shape[:2]))
     return np.where((shadow & (scene.distance >= reach))[..., None], surface, small)

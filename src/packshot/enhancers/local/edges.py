@@ -15,6 +15,9 @@ from packshot.enhancers.local.grabcut import grab_cut
 Mask = NDArray[np.bool_]
 REFINE_SIDE = 640  # px; the narrow band is decided at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
+ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
+PALE = 200  # of each channel: a backdrop that light parts are lost in
+WIDER = 3  # times the band, as far as it goes out to what may belong to the product too
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,13 @@ def cut(
     mask: Mask,
     longest: int,
     correct: Callable[[Bytes], Bytes] = lambda crop: crop,
+    extent: Mask | None = None,
 ) -> Product:
     """Cut the product out of the full photo by a small mask.
 
     `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
-    its light and colour, before the rim's colours are taken apart.
+    its light and colour, before the rim's colours are taken apart. `extent`, of the mask's size,
+    is what may belong to the product too: near the mask it is decided with the outline.
     """
     box = box_of(mask)
     top, left, bottom, right = window(box, mask.shape, rgb.shape, MARGIN)
@@ -70,8 +75,10 @@ def cut(
     scale = min(1.0, limit / max(crop.shape[:2]))
     crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     crop = correct(crop)
-    rough = _rough_at(mask, (top, left, bottom, right), rgb.shape, crop.shape)
-    alpha = alpha_of(crop, narrow_band(crop, rough, _blur_of(mask, rgb.shape, scale)))
+    at = (top, left, bottom, right)
+    rough = _rough_at(mask, at, rgb.shape, crop.shape)
+    wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
+    alpha = alpha_of(crop, narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale)))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
     return Product(colours, as_bytes(alpha * 255), solid, top=top, left=left, scale=scale)
@@ -104,25 +111,45 @@ def solid_of(alpha: NDArray[np.uint8]) -> Mask:
     return solid if solid.any() else alpha > 2
 
 
-def narrow_band(crop: Bytes, rough: Floats, blur: float) -> Mask:
+def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     """Decide the pixels within a narrow band around the rough outline by GrabCut, the rest is kept.
 
-    `rough` is the upsampled mask, 0..1; `blur` how many pixels of the crop one of its pixels spans.
+    `rough` is the upsampled mask, 0..1, and `wider` the same with all that may belong to it;
+    `blur` is how many pixels of the crop one of the mask's pixels spans.
     """
     scale = min(1.0, REFINE_SIDE / max(crop.shape[:2]))
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     small, soft = resize(crop, *size), cv2.resize(rough, size, interpolation=cv2.INTER_AREA)
     reach = max(2, round(1.6 * blur * scale))
     start = (soft > 0.5).astype(np.uint8)
-    core, hull = cv2.erode(start, _disc(reach)), cv2.dilate(start, _disc(reach))
-    labels = np.where(start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    core = np.asarray(cv2.erode(start, _disc(reach)), np.uint8)
+    grown = np.asarray(cv2.dilate(start, _disc(reach)), np.uint8)
+    likely = cv2.resize(wider, size, interpolation=cv2.INTER_AREA) > 0.5
+    hull = grown | (np.asarray(cv2.dilate(start, _disc(WIDER * reach)), np.uint8) & likely)
+    labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels, rounds=2)
     if _iou(refined, start > 0) < 0.85:  # it ran away: the rough outline is the better one
         refined = start > 0
+    refined |= _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
     grown = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(grown > 0.5)
+
+
+def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
+    """Of what GrabCut refused near the outline: where product and background look alike, so that
+    its choice is chance. There the rough outline stays; before something pale, as a white rim is
+    before white paper, so does all that is near it and no shadow."""
+    at = np.nonzero(refused)
+    alike = np.zeros_like(refused)
+    if len(at[0]):
+        inner = _mean_near(crop, core, 6 * reach + 1, at)
+        outer = _mean_near(crop, 1 - hull, 6 * reach + 1, at)
+        near = ((inner - outer) ** 2).sum(axis=1) < DIFFERENT
+        pale = np.maximum(outer, PALE).min(axis=1)
+        alike[at] = near & ((start[at] > 0) | (crop[at].min(axis=1) >= pale))
+    return alike
 
 
 def alpha_of(crop: Bytes, mask: Mask) -> Floats:
@@ -143,7 +170,7 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
     length = (axis * axis).sum(axis=1)
     along = ((crop[band].astype(np.float32) - outer) * axis).sum(axis=1) / np.maximum(length, 1.0)
     soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)[band]
-    sure = np.clip((length - 400) / 2000, 0, 1)  # squared distance of bytes: 20 to 49 apart
+    sure = np.clip((length - ALIKE) / (DIFFERENT - ALIKE), 0, 1)
     mixed = sure * np.clip(along, 0, 1) + (1 - sure) * soft
     alpha[band] = np.clip(mixed, np.clip(soft * 1.6 - 0.6, 0, 1), np.clip(soft * 1.6, 0, 1))
     return np.asarray(cv2.GaussianBlur(alpha, (0, 0), 0.5), np.float32)

@@ -20,6 +20,7 @@ from packshot.enhancers.local import (
     edges,
     flatfield,
     tone,
+    trust,
     upright,
 )
 from packshot.enhancers.local.backdrop import Backdrop
@@ -37,6 +38,7 @@ Ground = Literal["alpha", "cut", "unsure", "whiten", "scene"]
 SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
 SMALL_SIDE = 1024  # px
 SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
+MOST_MISSED = 0.002  # of the mask; what may be the product, and would become white
 STEP_EV = 0.35  # of "lighter" and "darker"
 STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
 
@@ -53,6 +55,7 @@ class Findings:
     ground: Ground
     why: str  # one clause: how the background is dealt with, and why so
     order: Order
+    tilted: bool = False  # it could not be straightened as asked without cutting the product
 
     @property
     def box(self) -> Box:
@@ -80,7 +83,8 @@ class Findings:
             return replace(product, colours=tone.curves(product.colours, self.tone))
         if self.cut is None:
             raise ValueError("this photo has no product mask")
-        return edges.cut(self.rgb, self.cut.mask, longest, partial(tone.curves, tone=self.tone))
+        correct = partial(tone.curves, tone=self.tone)
+        return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent)
 
 
 _recent: dict[tuple[str, Order], Findings] = {}
@@ -98,17 +102,24 @@ def look(data: bytes, order: Order) -> Findings:
 def _look(data: bytes, order: Order) -> Findings:
     cv2.setNumThreads(1)  # the pool of children is the parallelism
     pixels = to_array(data)
-    if order.asks("straighten"):
-        pixels = upright.straightened(pixels)
+    turn = upright.level(pixels) if order.asks("straighten") else None
     if pixels.shape[2] == 4 and int(pixels[..., 3].min()) < SEE_THROUGH:
-        return _look_through(pixels, order)
+        return _look_through(turn.see_through(pixels) if turn else pixels, order)
     rgb = np.ascontiguousarray(pixels[..., :3])
     small = shrink(rgb, SMALL_SIDE)  # what is measured is measured on this, at less cost
     backdrop = backdrops.measure(small)
     cut = _cut(small, backdrop, order)
+    tilted = turn is not None and (cut is None or not turn.keeps(cut.mask | cut.extent))
+    if turn is not None and not tilted:
+        rgb, small = turn.picture(rgb), turn.picture(small)
+        backdrop, cut = backdrops.measure(small), cut and _turned(cut, turn)
     ground, why = _ground(small, backdrop, cut, order)
     asked = _adjusted(tone.measure(rgb, backdrop, small), order)
-    return Findings(rgb, None, backdrop, asked, cut, ground, why, order)
+    return Findings(rgb, None, backdrop, asked, cut, ground, why, order, tilted)
+
+
+def _turned(cut: CutOut, turn: upright.Turn) -> CutOut:
+    return replace(cut, mask=turn.mask(cut.mask), extent=turn.mask(cut.extent))
 
 
 def _cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
@@ -143,11 +154,19 @@ def _ground(rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order) ->
         return "scene", f"background kept as asked ({cut.why()})"
     if cut.trusted:
         return "cut", cut.why()
-    if cut.fair or order.asks("cut_out"):
+    if order.asks("cut_out") or (cut.fair and not _fades(cut, backdrop)):
         return "unsure", f"cut out to be checked ({cut.why()})"
     if backdrop.light_grey and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
     return "scene", f"background kept ({cut.why()})"
+
+
+def _fades(cut: CutOut, backdrop: Backdrop) -> bool:
+    """Whether an unsure cut may lose a light part unseen: white on a backdrop as light as it is."""
+    if not backdrop.plain or backdrop.lightness < trust.LIGHT:
+        return False
+    missed = cut.extent & ~trust.grown(cut.mask)
+    return bool(missed.sum() > MOST_MISSED * cut.mask.sum())
 
 
 def _adjusted(measured: Tone, order: Order) -> Tone:

@@ -18,9 +18,13 @@ Mask = NDArray[np.bool_]
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"
+MOST_TEXTURE = 2.0  # L over a pixel: a smooth backdrop has less
 LIGHT = 70.0  # L of a backdrop that a product's light parts can be lost in
 FADING = "a light part of it may be lost"
 MOST_FADING = 0.012  # of the mask
+HOLLOW = "a light print on it looks like the backdrop"
+MOST_HOLLOW = 0.002  # of the mask
+SAME_COLOUR = 1.0  # delta E of means
 THRESHOLD = 0.85  # bench/cutout.py measures what it lets through
 
 
@@ -71,6 +75,7 @@ class Features:
     salient: float  # mean saliency inside
     followed: float  # how much of the border is one smooth surface
     fading: float  # light parts that hang together with the mask, but outside, against it
+    hollow: float  # holes that may be a light print as well as a light backdrop, against it
 
 
 def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
@@ -93,11 +98,12 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         solidity=_solidity(mask),
         pieces=1 - max(sizes) / sum(sizes),
         thin=_thin(mask),
-        left_over=float((different & ~_grown(mask)).sum() / max(1, mask.sum())),
+        left_over=float((different & ~grown(mask)).sum() / max(1, mask.sum())),
         left_piece=_largest_piece(different, mask),
         salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
         followed=scene.backdrop.followed,
         fading=fading(scene, mask),
+        hollow=hollow(scene, mask),
     )
 
 
@@ -139,9 +145,9 @@ def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
     backdrop = scene.backdrop
     if not backdrop.plain or backdrop.lightness < LIGHT:
         return np.zeros_like(mask)
-    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~_grown(mask)
+    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~grown(mask)
     reached = connected_to_edge(smooth)
-    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~_grown(mask)
+    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~grown(mask)
     apart &= (scene.distance > 2.0) & ~(scene.shade & (scene.distance > 4.0))
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
@@ -153,15 +159,81 @@ def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
     return np.isin(labels, hanging)
 
 
+def holes_of(mask: Mask) -> Mask:
+    """What the mask surrounds: the backdrop behind a handle, or a print that it lost."""
+    return ~mask & ~connected_to_edge(~mask)
+
+
+def without_false_holes(scene: Scene, mask: Mask) -> Mask:
+    """The mask with those of its holes filled that do not look like the backdrop.
+
+    On a plain backdrop a hole has its colour, or that in shade, and no edges; on any other it has
+    the colours next to the product, and no more edges than there.
+    """
+    holes = holes_of(mask)
+    if not holes.any():
+        return mask
+    _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
+    seems = _like_plain_backdrop if scene.backdrop.plain else _like_surroundings
+    filled = [
+        piece
+        for piece in range(1, int(labels.max()) + 1)
+        if not seems(scene, mask, np.asarray(labels == piece))
+    ]
+    return np.asarray(mask | np.isin(labels, filled))
+
+
+def _like_plain_backdrop(scene: Scene, mask: Mask, hole: Mask) -> bool:
+    near = (scene.distance < backdrop_reach(scene.backdrop)) | scene.shade | scene.soft_shadow
+    inner = shrunk(hole) if shrunk(hole).any() else hole
+    return bool(near[inner].mean() > 0.8 and np.median(scene.texture[inner]) < MOST_TEXTURE)
+
+
+def _like_surroundings(scene: Scene, mask: Mask, hole: Mask) -> bool:
+    around = (cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0) & ~mask & ~holes_of(mask)
+    if not around.any():
+        return False
+    bins = _bins(scene.lab)
+    shared = float(np.sqrt(_histogram(bins[hole]) * _histogram(bins[around])).sum())
+    busier = float(scene.texture[hole].mean()) > 2 * float(scene.texture[around].mean()) + 1
+    return shared > 0.3 and not busier
+
+
+def hollow(scene: Scene, mask: Mask) -> float:
+    """How much of a product's light prints a cut by this mask may lose, against the mask.
+
+    Before a plain light backdrop nothing tells a white label from a hole, but that the backdrop
+    is seen through a hole in exactly the colour that it has there.
+    """
+    if not scene.backdrop.plain or scene.backdrop.lightness < LIGHT:
+        return 0.0
+    difference = scene.lab - scene.backdrop.surface(*mask.shape)
+    _, labels = cv2.connectedComponents(holes_of(mask).astype(np.uint8), connectivity=4)
+    doubtful = 0
+    for piece in range(1, int(labels.max()) + 1):
+        hole = np.asarray(labels == piece)
+        inner = shrunk(hole) if shrunk(hole).any() else hole
+        if np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR:
+            doubtful += int(hole.sum())
+    return float(doubtful / max(1, mask.sum()))
+
+
 def with_light_parts(scene: Scene, mask: Mask) -> Mask:
     """The mask with the light parts that it missed, closed to one piece with it."""
     parts = fading_parts(scene, mask, lighter=True)
     if parts.sum() <= MOST_FADING * mask.sum():  # specks are shadow, mostly
         return mask
-    grown = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
-    closed = cv2.morphologyEx((mask | grown).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
-    near = cv2.dilate(grown.astype(np.uint8), _disc(9)) > 0  # gaps elsewhere are the product's own
+    outlined = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
+    closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
+    near = (
+        cv2.dilate(outlined.astype(np.uint8), _disc(9)) > 0
+    )  # gaps elsewhere are the product's own
     return np.asarray(mask | (closed & near))
+
+
+def backdrop_reach(backdrop: Backdrop) -> float:
+    """Delta E from a backdrop's surface within which a pixel is taken for it."""
+    return max(5.0, 3.0 * backdrop.spread)
 
 
 def colour_edges(lab: Floats) -> Floats:
@@ -205,6 +277,7 @@ def doubts(measured: Features) -> tuple[str, ...]:
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),
         (measured.fading > MOST_FADING, FADING),
+        (measured.hollow > MOST_HOLLOW, HOLLOW),
     )
     return tuple(words for applies, words in reasons if applies)
 
@@ -234,7 +307,8 @@ def _disc(width: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
 
 
-def _grown(mask: Mask) -> Mask:
+def grown(mask: Mask) -> Mask:
+    """The mask with 2 px around it."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
 
 
@@ -280,7 +354,7 @@ def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _largest_piece(what: Mask, but: Mask) -> float:
     """The largest piece of `what` that lies 2 px and more away from `but`, relative to `but`."""
-    apart = what & ~_grown(but)
+    apart = what & ~grown(but)
     sizes = _piece_sizes(apart) if apart.any() else [0]
     return min(1.0, max(sizes) / max(1, int(but.sum())))
 

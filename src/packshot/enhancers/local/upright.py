@@ -2,31 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Floats, shrink
+from packshot.enhancers.local.colour import Floats, as_bytes, shrink
 
+Mask = NDArray[np.bool_]
 MEASURE_SIDE = 640  # px
 MOST = 12.0  # degrees; a steeper tilt is meant
 LEAST = 0.4  # degrees; less is not seen
 
 
-def straightened(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The photo (H x W x 3 or 4) turned level and cropped to what it still covers; itself when no
-    lines say that it is tilted."""
+@dataclass(frozen=True)
+class Turn:
+    """A turn of a whole frame about its middle, by `angle` degrees, counter-clockwise."""
+
+    angle: float
+
+    def picture(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """H x W x 3: turned, and cropped to what the frame still covers."""
+        return self._cropped(self._turned(pixels, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE))
+
+    def mask(self, mask: Mask) -> Mask:
+        """A mask of the same frame, of any size, turned and cropped as its picture is."""
+        turned = self._turned(mask.astype(np.uint8) * 255, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        return np.asarray(self._cropped(turned) > 127)
+
+    def keeps(self, mask: Mask) -> bool:
+        """Whether all of a mask of the frame stays in the cropped one."""
+        height, width = mask.shape
+        y, x = np.nonzero(mask)
+        across, down = self._matrix(height, width) @ np.stack([x, y, np.ones_like(x)])
+        tall, wide = _covered(height, width, np.deg2rad(abs(self.angle)))
+        off_x, off_y = np.abs(across - (width - 1) / 2), np.abs(down - (height - 1) / 2)
+        return bool((off_x < wide / 2).all() and (off_y < tall / 2).all())
+
+    def see_through(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """H x W x 4: turned on a canvas that holds all of it; nothing is cropped."""
+        height, width = pixels.shape[:2]
+        sine, cosine = abs(np.sin(np.deg2rad(self.angle))), np.cos(np.deg2rad(self.angle))
+        tall = int(np.ceil(height * cosine + width * sine))
+        wide = int(np.ceil(width * cosine + height * sine))
+        matrix = self._matrix(height, width)
+        matrix[:, 2] += (wide - width) / 2, (tall - height) / 2
+        # Weighted by alpha: what hides under alpha 0 must not bleed into the rim.
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        weighted = np.dstack([pixels[..., :3] * alpha, pixels[..., 3:]]).astype(np.float32)
+        turned = np.asarray(cv2.warpAffine(weighted, matrix, (wide, tall)), np.float32)
+        colours = turned[..., :3] / np.maximum(turned[..., 3:] / 255, 1 / 255)
+        return as_bytes(np.dstack([colours, turned[..., 3:]]))
+
+    def _turned(self, pixels: NDArray[np.uint8], how: int, border: int) -> NDArray[np.uint8]:
+        height, width = pixels.shape[:2]
+        matrix = self._matrix(height, width)
+        turned = cv2.warpAffine(pixels, matrix, (width, height), flags=how, borderMode=border)
+        return np.asarray(turned, np.uint8)
+
+    def _matrix(self, height: int, width: int) -> Floats:
+        return cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), self.angle, 1.0)
+
+    def _cropped(self, turned: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        height, width = turned.shape[:2]
+        tall, wide = _covered(height, width, np.deg2rad(abs(self.angle)))
+        top, left = (height - tall) // 2, (width - wide) // 2
+        return np.ascontiguousarray(turned[top : top + tall, left : left + wide])
+
+
+def level(pixels: NDArray[np.uint8]) -> Turn | None:
+    """The turn that makes a photo level; None when no lines say that it is tilted."""
     angle = tilt(pixels)
-    if abs(angle) < LEAST:
-        return pixels
-    height, width = pixels.shape[:2]
-    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-    turned = cv2.warpAffine(
-        pixels, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    tall, wide = _covered(height, width, np.deg2rad(abs(angle)))
-    top, left = (height - tall) // 2, (width - wide) // 2
-    return np.ascontiguousarray(turned[top : top + tall, left : left + wide])
+    return Turn(angle) if abs(angle) >= LEAST else None
 
 
 def tilt(pixels: NDArray[np.uint8]) -> float:
