@@ -133,8 +133,8 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
         refined = start > 0
     refined |= _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
-    grown = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.asarray(grown > 0.5)
+    at_size = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(at_size > 0.5)
 
 
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
