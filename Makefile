@@ -61,12 +61,12 @@ $(AWS): requirements-aws.txt | $(BIN)/python
 
 test: $(DEV) model chromium
 	@echo "== Running the tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 4 --dist worksteal $(TESTS)
+	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 6 --dist worksteal $(TESTS)
 
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
 test-extra: $(DEV) $(AWS) model chromium
 	@echo "== Running the extra tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 3 --dist worksteal -m extra $(TESTS)
+	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 5 --dist worksteal -m "extra and not soak" $(TESTS)
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"
@@ -89,7 +89,7 @@ $(BIOME): Makefile
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
-	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak tests/faults)
+	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak)
 	@PYTHONPATH=tests $(BIN)/python -m soak $(RUNS)
 
 audit:

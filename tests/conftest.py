@@ -158,6 +158,26 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.extra)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every second process begin with tests that mostly wait; the others use the processor.
+
+    `--dist worksteal` gives each process an equal part of the list, from its beginning on.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if processes == 1:
+        return
+    waiting = [item for item in items if item.path.parent.name == "faults"]
+    rest = [item for item in items if item.path.parent.name != "faults"]
+    first, part = range(0, processes, 2), len(items) // processes
+    items.clear()
+    for process in range(processes):
+        begin = waiting[first.index(process) :: len(first)] if process in first else []
+        items += begin + rest[: part - len(begin)]
+        del rest[: part - len(begin)]
+    items += rest
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh database at head, once on each of the two."""

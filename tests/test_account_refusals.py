@@ -26,9 +26,9 @@ def products(process: PackshotProcess) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("fault", "kind", "word"),
     [
-        ("location", None, "User location is not supported"),
         pytest.param("spending_cap", "picture", "spending cap", marks=pytest.mark.extra),
-        pytest.param("suspended", "picture", "suspended", marks=pytest.mark.extra),
+        pytest.param("location", None, "User location is not supported", marks=pytest.mark.soak),
+        pytest.param("suspended", "picture", "suspended", marks=pytest.mark.soak),
     ],
 )
 def test_a_refusal_in_the_middle_of_a_batch_fails_nothing_and_ends_by_itself(

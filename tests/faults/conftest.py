@@ -32,8 +32,12 @@ def rig(request: pytest.FixtureRequest) -> Rig:
     return found
 
 
-#: Twins of a short run on other parts, each waiting for 10 to 30 s: `make soak` runs them.
+#: What other tests or the soak runs show too, each waiting for 10 to 40 s: `make soak` runs them.
 LONG = (
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[queue-hang]",
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[database-hang]",
+    "test_gemini_goes_away_and_comes_back[hang]",
+    "test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight[cloud]",
     "test_a_part_of_the_cloud_goes_away_and_comes_back[queue-refuse]",
     "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-cut]",
     "test_sqlite_is_locked_by_another_program[35]",
@@ -51,12 +55,13 @@ LONG = (
 )
 #: Twins that `make test-extra` runs.
 TWINS = (
-    "test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight[cloud]",
+    "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-hang]",
+    "test_a_rolling_restart_of_four_processes_loses_no_request",
+    "test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice[cloud]",
     "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
     "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
     "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
-    "test_a_part_of_the_cloud_goes_away_and_comes_back[database-hang]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
 )
 

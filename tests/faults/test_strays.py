@@ -97,26 +97,25 @@ def freeze(rig: Rig, worker: WarmWorker) -> None:
 
 @pytest.mark.timeout(180)
 def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None:
-    rig.fake.latency = 1.5
-    ids = rig.create(4)
-    frozen = rig.worker(WORKER_CONCURRENCY="4")
+    rig.fake.latency = 1.0
+    ids = rig.create(2)
+    frozen = rig.worker(WORKER_CONCURRENCY="2")
     with rig.running(frozen):
         rig.until(lambda: len(rig.fake.paid()) >= 2)
         freeze(rig, frozen)
         other = rig.worker()
         with rig.running(other):
-            time.sleep(LEASE + 1)
             rig.wait_done()
             images = {key: rig.digest(key) for key in rig.object_keys()}
             frozen.send(signal.SIGCONT)
-            time.sleep(3)
+            time.sleep(2)  # longer than its calls take
             assert {key: rig.digest(key) for key in rig.object_keys()} == images
             assert other.stop() == 0
         late = rig.create(1)  # the one that froze is well
         rig.wait_done(late)
         audit = rig.audit()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids) + 1})
-        assert sum(audit.repeated.values()) <= 4 * WANTED  # what it had begun when it froze
+        assert sum(audit.repeated.values()) <= len(ids) * WANTED  # what it had begun
         assert frozen.stop() == 0
 
 
@@ -126,8 +125,8 @@ def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> N
     """On SQLite the lease is then an hour off too; on PostgreSQL the server's clock counts."""
     if shutil.which("faketime") is None:
         missing("faketime is not installed: apt-get install faketime")
-    rig.fake.latency = 1.5
-    ids = rig.create(3)
+    rig.fake.latency = 1.0
+    ids = rig.create(2)
     command = ("faketime", "-f", jump, sys.executable, "-m", "src.worker")
     skewed = PackshotProcess(rig.folder, command, rig.environment).start()
     with rig.running(skewed):
