@@ -128,9 +128,9 @@ def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
 
 
 def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
-    """A clean JPEG of the picture, at most `max_side` pixels long: in one pass, decoded as it goes.
+    """A clean JPEG of the picture, at most `max_side` pixels long, made while it is decoded.
 
-    White below see-through parts; upright, sRGB, no metadata. For sending a picture somewhere.
+    White below transparent parts; upright, sRGB, no metadata.
     """
     opened = open_picture(data)
     with decoding():

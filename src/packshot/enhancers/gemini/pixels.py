@@ -1,6 +1,6 @@
 """The pixel work around a call to Gemini; every function here runs in a pixel child process.
 
-Which imports NumPy: the serving process has no use for it.
+Only such a process imports NumPy: the serving process does not need it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Inspected:
     hardly_changed: bool = False
 
 
-def shrink(data: bytes, max_side: int = SENT_SIDE, quality: int = SENT_QUALITY) -> bytes:
-    """The photo as JPEG of at most `max_side` pixels; white below see-through parts."""
-    return imaging.encode_array(_opaque(imaging.to_array(data, max_side)), quality)
+def shrink(data: bytes) -> bytes:
+    """The photo as it is sent to Gemini: a JPEG of at most 1,536 pixels, white where transparent."""
+    return imaging.fit(data, SENT_SIDE, SENT_QUALITY)
 
 
 def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> Inspected:
