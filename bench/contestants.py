@@ -1,11 +1,11 @@
-"""Programs that take items off a queue and work on them: Packshot and other tools.
+"""Programs that take items off a queue and work on them: Packshot and a plain loop.
 
     python -m bench.contestants plain --items 500 --sleep 0
 
 Each runs in a separate process on a separate queue, filled before the clock starts, prints one
 JSON line and exits when the last item is done. An item's work is to sleep, the same for all: what
-differs is the handling around it. The clock runs from the start of the
-first item's work to the end of the last one's; CPU time is this process's in between.
+differs is the handling around it. The clock runs from the start of the first item's work to the end
+of the last one's; CPU time is this process's in between.
 """
 
 from __future__ import annotations
@@ -75,61 +75,6 @@ def plain(work: Work) -> None:
                 pool.submit(handle, message)
 
 
-# ---- Celery and Dramatiq, configured as safe as possible: acknowledged after the work
-
-
-def celery(work: Work) -> None:
-    from celery import Celery
-
-    endpoint = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://")
-    queue = f"celery-{uuid.uuid4().hex}"
-    app = Celery("bench", broker=f"sqs://test:test@{endpoint}//")
-    app.conf.update(
-        task_default_queue=queue,
-        task_acks_late=True,
-        task_ignore_result=True,
-        worker_prefetch_multiplier=int(os.environ.get("BENCH_PREFETCH", "4")),
-        worker_hijack_root_logger=False,
-        broker_connection_retry_on_startup=True,
-        broker_transport_options={
-            "region": REGION,
-            "is_secure": False,
-            "visibility_timeout": 300,
-            "wait_time_seconds": 5,
-            "polling_interval": 0.05,
-        },
-    )
-
-    def run(item: int) -> None:
-        work(item)
-
-    task = app.task(name="work")(run)
-    for item in range(work.items):
-        task.delay(item)
-    work.watch(lambda: work.items)
-    options = ["--pool=threads", f"--concurrency={work.slots}", "--loglevel=ERROR"]
-    app.worker_main(
-        ["worker", *options, "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    )
-
-
-def dramatiq(work: Work) -> None:
-    import dramatiq as library
-    from dramatiq.worker import Worker
-    from dramatiq_sqs import SQSBroker
-
-    broker = SQSBroker(
-        namespace=f"dramatiq-{uuid.uuid4().hex}", visibility_timeout=300, region_name=REGION
-    )
-    library.set_broker(broker)
-    actor = library.actor(queue_name="work", actor_name="work")(lambda item: work(item))
-    for item in range(work.items):
-        actor.send(item)
-    work.watch(lambda: work.items)
-    Worker(broker, worker_threads=work.slots).start()
-    threading.Event().wait()
-
-
 # ---- Packshot: the real worker, queue, claims and database; only the product's work is replaced
 
 
@@ -141,7 +86,7 @@ def packshot(work: Work, queue: str, database_url: str) -> None:
     threading.Event().wait()
 
 
-CONTESTANTS = ("plain", "celery", "dramatiq", "packshot-sqs", "packshot-database")
+CONTESTANTS = ("plain", "packshot-sqs", "packshot-database")
 
 
 def main() -> None:
@@ -154,8 +99,8 @@ def main() -> None:
     options = parser.parse_args()
     work = Work(options.items, options.sleep, options.slots)
     name, _, queue = options.name.partition("-")
-    if name != "packshot":
-        {"plain": plain, "celery": celery, "dramatiq": dramatiq}[name](work)
+    if name == "plain":
+        plain(work)
         return
     folder = tempfile.mkdtemp(prefix="packshot-bench-", dir=options.folder)
     url = os.environ.get("BENCH_DATABASE_URL") or f"sqlite:///{Path(folder) / 'packshot.db'}"

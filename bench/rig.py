@@ -60,10 +60,10 @@ class Rig:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.in_memory, ignore_errors=True)
 
-    def contest(self, name: str, *options: str, **environment: str) -> Ran:
+    def contest(self, name: str, *options: str) -> Ran:
         """One run of one contestant, in a separate process and on a separate queue."""
         command = [sys.executable, "-m", "bench.contestants", name, *options]
-        more = {"AWS_DEFAULT_REGION": REGION, "PYTHONWARNINGS": "ignore", **environment}
+        more = {"AWS_DEFAULT_REGION": REGION, "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
             command,
             env=os.environ | self.aws.environment | more,

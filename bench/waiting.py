@@ -22,17 +22,12 @@ def run(rig: Rig) -> list[Line]:
         ran = contest(rig, name, items)
         lines.append(line(f"Packshot, {queue}", ran, AIM))
     lines.append(line("plain boto3 loop", contest(rig, "plain", items)))
-    for prefetch in ("1", "4"):
-        ran = contest(rig, "celery", items, BENCH_PREFETCH=prefetch)
-        lines.append(line(f"Celery on SQS, prefetch {prefetch}", ran))
-    # It takes at most ten at a time, so fewer items are enough.
-    lines.append(line("Dramatiq on SQS", contest(rig, "dramatiq", SLOTS)))
     return lines
 
 
-def contest(rig: Rig, name: str, items: int, **environment: str) -> Ran:
+def contest(rig: Rig, name: str, items: int) -> Ran:
     options = ("--items", str(items), "--sleep", str(SLEEP), "--slots", str(SLOTS))
-    return rig.contest(name, *options, "--folder", str(rig.folder), **environment)
+    return rig.contest(name, *options, "--folder", str(rig.folder))
 
 
 def line(what: str, ran: Ran, aim: float | None = None) -> Line:
