@@ -170,19 +170,21 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
 
 def _enhance_all(jobs: Sequence[Job], category: str, settings: Settings, console: Console) -> bool:
     """Enhance photo after photo; a failure is printed, and the next photo follows."""
-    from packshot.wiring import choose_enhancer
+    from packshot.wiring import choose_enhancer, output_spec
 
     pixels = Pixels(settings.pixel_processes)
     failed = 0
     try:
         enhancer = choose_enhancer(settings, NoLedger(), pixels)
+        brief = Brief(0, 1, category, settings.enhanced_images_count)
+        studio = Studio(enhancer, brief, output_spec(settings), pixels, console)
         for note in enhancer.health().notes:
             console.print(f"note: {shown(note)}")
         with bar(console) as progress:
             task = progress.add_task("Photos", total=len(jobs), note="")
             for job in jobs:
                 progress.update(task, note=shown(job.photo.name))
-                failed += not _enhance_one(job, enhancer, category, settings, pixels, console)
+                failed += not _enhance_one(job, studio)
                 progress.advance(task)
     finally:
         pixels.close()
@@ -191,68 +193,65 @@ def _enhance_all(jobs: Sequence[Job], category: str, settings: Settings, console
     return not failed
 
 
-def _enhance_one(
-    job: Job,
-    enhancer: Enhancer,
-    category: str,
-    settings: Settings,
-    pixels: Pixels,
-    console: Console,
-) -> bool:
+@dataclass(frozen=True)
+class Studio:
+    """What every photo is enhanced with, and where notes about it are printed."""
+
+    enhancer: Enhancer
+    brief: Brief
+    output: imaging.OutputSpec
+    pixels: Pixels
+    console: Console
+
+    def pictures(self, photo: Photo) -> list[Picture]:
+        """All variants of the photo."""
+        analysis = self.enhancer.analyse(photo, self.brief)
+        variants = range(self.brief.wanted)
+        return [self.enhancer.generate(photo, analysis, self.brief, each) for each in variants]
+
+    def finish(self, picture: Picture) -> bytes:
+        """The picture as a JPEG, as the server would store it."""
+        finished = self.pixels.run(imaging.finish, picture.data, self.output, picture.provenance())
+        return finished.data
+
+
+def _enhance_one(job: Job, studio: Studio) -> bool:
     try:
-        written = _enhance_file(job, enhancer, category, settings, pixels, console)
+        written = _enhance_file(job, studio)
     except PackshotError as error:
-        console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
+        studio.console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
         return False
     except OSError as error:
-        console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
+        studio.console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
         return False
     for path in written:
         click.echo(path)
     return True
 
 
-def _enhance_file(
-    job: Job,
-    enhancer: Enhancer,
-    category: str,
-    settings: Settings,
-    pixels: Pixels,
-    console: Console,
-) -> list[Path]:
-    from packshot.wiring import output_spec
-
-    copy = pixels.run(imaging.normalise, job.photo.read_bytes())
-    photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
-    pictures = _pictures(enhancer, photo, Brief(0, 1, category, settings.enhanced_images_count))
-    output = output_spec(settings)
-    finished = [
-        pixels.run(imaging.finish, picture.data, output, picture.provenance())
-        for picture in pictures
-    ]
-    side_by_side = pixels.run(beside, [copy.data, *(one.data for one in finished)])
+def _enhance_file(job: Job, studio: Studio) -> list[Path]:
+    """Write all pictures of one photo; return their paths."""
+    copy = studio.pixels.run(imaging.normalise, job.photo.read_bytes())
+    pictures = studio.pictures(Photo(copy.data, copy.mime_type, copy.width, copy.height))
+    finished = [studio.finish(picture) for picture in pictures]
+    side_by_side = studio.pixels.run(beside, [copy.data, *finished])
     job.target.parent.mkdir(parents=True, exist_ok=True)
     job.target.write_bytes(side_by_side)
     written = [job.target]
-    for number, (picture, one) in enumerate(zip(pictures, finished, strict=True), 1):
+    for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):
         path = job.target.with_name(f"{job.target.stem}-{file_name(picture.title, number)}.jpg")
         if path in written:
             path = job.target.with_name(f"{job.target.stem}-{number}.jpg")
-        path.write_bytes(one.data)
+        path.write_bytes(data)
         written.append(path)
         if picture.warning:
-            console.print(f"{shown(path.name)}: {shown(picture.warning)}")
+            studio.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
     return written
 
 
 def file_name(title: str, number: int) -> str:
     """A title as part of a file's name. A model wrote it: only letters, digits and dashes stay."""
     return re.sub(r"[^\w]+", "-", title)[:40].strip("-_") or str(number)
-
-
-def _pictures(enhancer: Enhancer, photo: Photo, brief: Brief) -> list[Picture]:
-    analysis = enhancer.analyse(photo, brief)
-    return [enhancer.generate(photo, analysis, brief, number) for number in range(brief.wanted)]
 
 
 def beside(pictures: Sequence[bytes]) -> bytes:
