@@ -42,7 +42,7 @@ class Inspected:
 
 
 def shrink(data: bytes) -> bytes:
-    """The photo as it is sent to Gemini: a JPEG of at most 1,536 pixels, white where transparent."""
+    """The photo as it is sent to Gemini: a JPEG of at most 1,536 px, white where transparent."""
     return imaging.fit(data, SENT_SIDE, SENT_QUALITY)
 
 
