@@ -1229,9 +1229,18 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     page.goto(f"{shop.url}/upload")
     choose(page, packed)
     page.get_by_label("Make photos again").check()
+    assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%"]
     page.get_by_role("button", name="Make pictures of 1 product").click()
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     assert len(shop.services.catalog.products().products) == 2
+
+
+#: How a shop with CURRENCY=JPY sees prices: none is rounded, a percentage has no currency.
+PRICES_IN_YEN = """async () => {
+  document.body.dataset.currency = "JPY";
+  const { money, percent } = await import("/static/desk/words.js?in-yen");
+  return [money(1299), money(1299.5), percent(5)];
+}"""
 
 
 @pytest.mark.extra

@@ -58,6 +58,14 @@ def test_a_bad_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value:
         load_settings()
 
 
+def test_a_currency_is_a_code_of_iso_4217(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURRENCY", "inr")
+    assert load_settings().currency == "INR"
+    monkeypatch.setenv("CURRENCY", "RUPEES")
+    with pytest.raises(SettingsError, match="CURRENCY='RUPEES': must be a code of ISO 4217"):
+        load_settings()
+
+
 def test_each_listed_bucket_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S3_RAW_BUCKETS", "kivoa, Old_Shop.in")
     assert load_settings().s3_raw_buckets == ("kivoa", "Old_Shop.in")

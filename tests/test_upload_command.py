@@ -288,3 +288,14 @@ def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: 
     )
     assert "were not sent." in done.output
     assert "bytes per day is used up" in done.output
+
+
+def test_prices_are_printed_in_the_currency_of_the_server(sqlite_url: str, tmp_path: Path) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media", currency="INR")
+    sheet = listed(tmp_path, "sku,category,raw_image,price\nA-1,Mugs,https://shop.example/a,1299\n")
+    with served(shop.app) as url:
+        done = run(sheet, "--url", url)
+        page = shop.client.get("/").text
+    shop.close()
+    assert "1,299.00 INR" in done.output
+    assert 'data-currency="INR"' in page

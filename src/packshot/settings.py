@@ -80,6 +80,25 @@ def _folder(path: Path) -> Path:
     return path
 
 
+#: The codes of money in ISO 4217, without funds, metals and tests.
+_CURRENCIES: Final = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP"
+    " BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP"
+    " GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR"
+    " KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK"
+    " MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR"
+    " SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS"
+    " UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
+)
+CURRENCIES: Final = frozenset(_CURRENCIES.split())
+
+
+def _currency(value: str) -> str:
+    if value.upper() not in CURRENCIES:
+        raise ValueError("must be a code of ISO 4217 such as INR, EUR or USD")
+    return value.upper()
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
@@ -122,6 +141,7 @@ class Settings(BaseSettings):
     gemini_daily_budget: float | None = Field(None, gt=0)
     gemini_reference_views: int = Field(2, ge=0, le=8)
     enhanced_images_count: int = Field(3, ge=1, le=10)
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
     enhanced_image_aspect: AspectRatio = "1:1"
     enhanced_image_size: Literal["1K", "2K", "4K"] = "1K"
     cutout: Literal["network", "classical", "rembg", "off"] = "network"

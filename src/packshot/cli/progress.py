@@ -59,15 +59,24 @@ def _note(product: Json) -> str:
     return f"product {product['id']}"
 
 
-def table(products: Sequence[Json]) -> Table:
-    """Product, status, pictures, seconds from posting to ready, and what went wrong."""
+def table(products: Sequence[Json], currency: str | None = None) -> Table:
+    """Product, what it is, status, pictures, seconds from posting to ready, what went wrong.
+
+    SKUs and prices, in the server's `currency`, where there are any.
+    """
+    columns = ["product", *_known(products), "category", "status", "pictures", "seconds"]
     result = Table(show_edge=False, pad_edge=False)
-    for column in ("product", "category", "status", "pictures", "seconds"):
-        result.add_column(column, justify="left" if column in ("category", "status") else "right")
+    for column in columns:
+        words = column in ("sku", "category", "status")
+        result.add_column(column, justify="left" if words else "right")
     result.add_column("note", overflow="fold")
     for product in products:
-        result.add_row(*_cells(product))
+        result.add_row(*_cells(product, columns, currency))
     return result
+
+
+def _known(products: Sequence[Json]) -> list[str]:
+    return [name for name in ("sku", "price") if any(product.get(name) for product in products)]
 
 
 def _seconds(product: Json) -> float:
@@ -76,14 +85,18 @@ def _seconds(product: Json) -> float:
     return (end - begin).total_seconds()
 
 
-def _cells(product: Json) -> list[str]:
+def _cells(product: Json, columns: Sequence[str], currency: str | None) -> list[str]:
     status = product["status"]
     style = STYLES.get(status, "default")
-    return [
-        str(product["id"]),
-        shown(product["category"]),
-        f"[{style}]{status}[/]",
-        str(len(product["images"])),
-        f"{_seconds(product):.1f}",
-        shown(product.get("error") or product.get("warning") or ""),
-    ]
+    sku, price = product.get("sku"), product.get("price")
+    cells = {
+        "product": str(product["id"]),
+        "sku": shown(" ".join(filter(None, (sku, product.get("view"))))) if sku else "",
+        "price": "" if price is None else f"{price:,.2f} {currency or ''}".strip(),
+        "category": shown(product["category"]),
+        "status": f"[{style}]{status}[/]",
+        "pictures": str(len(product["images"])),
+        "seconds": f"{_seconds(product):.1f}",
+    }
+    note = shown(product.get("error") or product.get("warning") or "")
+    return [*(cells[column] for column in columns), note]

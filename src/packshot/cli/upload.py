@@ -70,7 +70,7 @@ def upload(
     if as_json:
         click.echo(json.dumps(products))
     else:
-        _report(sent, products, console)
+        _report(sent, products, console, currency_of(client, products))
     if sent.stopped is not None:
         console.print(f"[red]stopped:[/] {counted(len(rows) - sent.rows, 'row')} were not sent.")
         raise sent.stopped
@@ -93,9 +93,15 @@ def send(client: Client, rows: list[Row], console: Console, choices: Choices = C
         return send_rows(client, rows, choices, show)
 
 
-def _report(sent: Sent, products: list[Json], console: Console) -> None:
+def currency_of(client: Client, products: Sequence[Json]) -> str | None:
+    """What the server counts prices in; only asked where there is a price."""
+    priced = any(product.get("price") is not None for product in products)
+    return client.stats()["currency"] if priced else None
+
+
+def _report(sent: Sent, products: list[Json], console: Console, currency: str | None) -> None:
     if products:
-        console.print(table(products))
+        console.print(table(products, currency))
     print_refused(sent.refused, "refused", console)
     created = counted(len(products), "product")
     skipped = f", {counted(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""

@@ -311,6 +311,7 @@ def _page(
             signed_in=caller().via == "session",
             version=packshot.__version__,
             simulated=services().settings.simulated,
+            currency=services().settings.currency,
             preview_sides=PREVIEW_SIDES,
             **more,
         )

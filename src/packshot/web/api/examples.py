@@ -342,6 +342,7 @@ STATS: Final = _shown(
             },
             images={"pending": 21, "approved": 85, "rejected": 44},
             queue=QueueOut(waiting=1, in_flight=1, dead=0, oldest_seconds=3.2),
+            currency="INR",
             spent=Decimal("6.48"),
             spent_today=Decimal("1.30"),
             spent_by_lane={

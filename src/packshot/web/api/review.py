@@ -146,5 +146,7 @@ def cancel_product(product_id: int) -> Response:
 def get_stats() -> Response:
     """Counts by status, the queue, pictures, and what they cost"""
     data = StatsData.model_validate(services().catalog.stats())
-    data = data.model_copy(update={"simulated": services().settings.simulated})
+    settings = services().settings
+    said = {"simulated": settings.simulated, "currency": settings.currency}
+    data = data.model_copy(update=said)
     return conditional(answer(StatsAnswer(message="Counts", data=data)))

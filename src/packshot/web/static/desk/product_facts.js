@@ -5,7 +5,7 @@ import { reasonWords, SMALL } from "./facts.js";
 import { image, rawPicture } from "./frames.js";
 import { at } from "./place.js";
 import { isDuplicate } from "./views.js";
-import { ago, cost, count, moment, money, STATUS } from "./words.js";
+import { ago, cost, count, moment, money, percent, STATUS } from "./words.js";
 
 /** The badge of each status. */
 export const KINDS = {
@@ -50,6 +50,8 @@ function viewLink(other, product) {
   );
 }
 
+const when = (iso) => h("time", { datetime: iso, title: moment(iso) }, ago(iso));
+
 export function facts(product) {
   const lines = [
     ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
@@ -61,19 +63,13 @@ export function facts(product) {
     ["Price", money(product.price)],
     ["MRP", money(product.mrp)],
     ["Discount", money(product.discount)],
-    ["GST", product.gst === null ? "" : `${money(product.gst)}%`],
+    ["GST", percent(product.gst)],
     ["Spent", cost(product.spent)],
     product.lane !== "standard" && ["Lane", product.lane],
     product.batched_at && ["Waits for a batch job", ago(product.batched_at)],
     ["Pictures", count(product.images.length)],
-    [
-      "Created",
-      h("time", { datetime: product.created_at, title: moment(product.created_at) }, ago(product.created_at)),
-    ],
-    [
-      "Changed",
-      h("time", { datetime: product.updated_at, title: moment(product.updated_at) }, ago(product.updated_at)),
-    ],
+    ["Created", when(product.created_at)],
+    ["Changed", when(product.updated_at)],
     product.batch_id && [
       "Batch",
       h(

@@ -14,13 +14,26 @@ export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", reje
 export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 const number = new Intl.NumberFormat("en");
-const amount = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
+const decimal = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
+const CURRENCY = document.body.dataset.currency;
+/** As exact as the prices are, also in a currency that has no coins. */
+const IN_CURRENCY = {
+  style: "currency",
+  currency: CURRENCY,
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+};
+const amount = CURRENCY
+  ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
+  : decimal;
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const count = (value) => number.format(value);
+/** A price, in the shop's currency where CURRENCY says which. */
 export const money = (value) => (value === null ? "" : amount.format(value));
+export const percent = (value) => (value === null ? "" : `${decimal.format(value)}%`);
 const SIMULATED = "simulated" in document.body.dataset;
 export const cost = (value) =>
   value ? dollars.format(value) + (SIMULATED ? " (simulated)" : "") : "no cost";

@@ -23,6 +23,9 @@ const DEFAULTS = [
   ["gst", "GST %", "decimal"],
 ];
 
+const PRICES = new Set(["mrp", "price"]);
+const { currency } = document.body.dataset;
+
 export class UploadPage {
   #place;
   #data;
@@ -76,7 +79,8 @@ export class UploadPage {
         this.#replan();
       },
     });
-    return h("label", { class: "field" }, h("span", {}, words), input);
+    const label = PRICES.has(name) && currency ? `${words} (${currency})` : words;
+    return h("label", { class: "field" }, h("span", {}, label), input);
   }
 
   // -- the chosen files, and their plan --------------------------------------------------------------
