@@ -8,6 +8,7 @@ BENCH := .venv-bench/.installed
 AWS := .venv-aws/.installed
 BIOME := .venv-biome/node_modules/.bin/biome
 BIOME_VERSION := 2.6.8
+UV_VERSION := 0.13.9
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The tests start hundreds of processes: without compiled files each would compile Packshot again.
 export PYTHONDONTWRITEBYTECODE =
@@ -32,14 +33,22 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Packshot needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
 	@$(PYTHON) -m venv $(VENV)
 
+# uv does in 2 s of CPU what takes pip 28. Where it can't be had, or doesn't find the packages (it
+# doesn't read pip's settings), pip does it, and says what is wrong.
+define install
+  { $(BIN)/pip install --quiet uv==$(UV_VERSION) \
+    && $(BIN)/uv pip install --quiet --python $(BIN)/python $(1); } >/dev/null 2>&1 \
+    || $(BIN)/pip install --quiet $(1)
+endef
+
 $(APP): requirements.txt pyproject.toml | $(BIN)/python
 	@echo "== Installing what Packshot needs (once)"
-	@$(BIN)/pip install --quiet -r requirements.txt
+	@$(call install,-r requirements.txt)
 	@touch $@
 
 $(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
 	@echo "== Installing what the tests and checks need (once)"
-	@$(BIN)/pip install --quiet -r requirements-dev.txt
+	@$(call install,-r requirements-dev.txt)
 	@touch $@ $(APP)
 
 # 4.6 MB, fetched once. Without it Packshot works, but keeps more backgrounds as they are.
@@ -125,7 +134,7 @@ chromium:
 	    || $$install $$(echo $$missing | sed s/chromium-headless-shell/chromium/) >/dev/null; fi
 
 lock: $(BIN)/python
-	@$(BIN)/pip install --quiet uv
+	@$(BIN)/pip install --quiet uv==$(UV_VERSION)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --extra dev pyproject.toml -o requirements-dev.txt $(LOCK)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
