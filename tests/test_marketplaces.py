@@ -24,7 +24,7 @@ from packshot.errors import SettingsError
 from packshot.marketplaces.compliance import check
 from packshot.marketplaces.measures import Measures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
-from packshot.marketplaces.rendering import render
+from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array
 from packshot.pictures.provenance import Provenance
 from packshot.products.object_keys import normalised_key
@@ -118,18 +118,17 @@ GENERATED = Provenance("trainedAlgorithmicMedia")
 def test_a_render_has_the_marketplaces_shape_and_says_what_made_it() -> None:
     data = encode_array(picture(1500, 1500))
     spec = read_preset("myntra", None).render.spec
-    made, measures = render(data, spec, GENERATED)
+    made, measures = render(Source(data, GENERATED), spec)
     assert measures.ratio == pytest.approx(0.75, abs=0.01)
     assert measures.source_type == "trainedAlgorithmicMedia"
     assert measures.ending == "matches"
-    assert render(data, spec, GENERATED)[0] == made  # the same bytes
-    assert render(data, spec, None)[1].source_type == "none"
+    assert render(Source(data, GENERATED), spec)[0] == made  # the same bytes
+    assert render(Source(data), spec)[1].source_type == "none"
 
 
 def test_a_render_is_never_enlarged() -> None:
-    _, measures = render(
-        encode_array(picture(300, 300)), read_preset("amazon", None).render.spec, None
-    )
+    small = Source(encode_array(picture(300, 300)))
+    _, measures = render(small, read_preset("amazon", None).render.spec)
     assert measures.longest_side == 300
 
 

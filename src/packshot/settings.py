@@ -169,6 +169,8 @@ class Settings(BaseSettings):
 
     # Retention
     export_names: str = "{sku}_{n}"
+    c2pa_cert: Path | None = None
+    c2pa_key: Path | None = None
     presets_dir: Annotated[Path, AfterValidator(_folder)] | None = None
     raw_keep_days: int | None = Field(None, ge=1)
     rejected_keep_days: int | None = Field(None, ge=1)
@@ -194,6 +196,10 @@ class Settings(BaseSettings):
     def _consistent(self) -> Settings:
         if self.enhancer == "gemini" and self.gemini_api_key is None:
             raise ValueError("ENHANCER=gemini needs GEMINI_API_KEY")
+        if (self.c2pa_cert is None) != (self.c2pa_key is None):
+            raise ValueError(
+                "C2PA_CERT and C2PA_KEY go together: a chain and its key, in PEM files"
+            )
         if self.sqs_queue_url is not None and self.queue_region is None:
             raise ValueError("SQS_QUEUE_URL is not a queue URL and AWS_REGION is not set")
         if self.webhook_urls and not self.webhook_secrets:

@@ -17,6 +17,7 @@ from packshot.enhancers.contract import Enhancer, Ledger
 from packshot.errors import PackshotError
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.signing import Signing, read_signing
 from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.products.retention import Retention
@@ -127,6 +128,7 @@ def build(settings: Settings) -> Services:
         pixels=pixels,
         enhancer=enhancer,
         output=output_spec(settings),
+        signing=choose_signing(settings),
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
         patience=patience,
         stopping=stopping,
@@ -216,6 +218,13 @@ def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhan
     from packshot.enhancers.local.enhancer import LocalEnhancer
 
     return LocalEnhancer(settings, pixels.run)
+
+
+def choose_signing(settings: Settings) -> Signing | None:
+    """The certificate that signs pictures of models; raises SettingsError for one that can't."""
+    if settings.c2pa_cert is None or settings.c2pa_key is None:
+        return None
+    return read_signing(settings.c2pa_cert, settings.c2pa_key)
 
 
 def output_spec(settings: Settings) -> OutputSpec:

@@ -58,6 +58,8 @@ class FakeEnhancer:
     plan: Callable[[str, int | None], None] = lambda kind, variant: None
     name: str = "local"
     parallel: bool = False
+    made_by_ai: bool = False
+    paint: Callable[[int], bytes] = photo_bytes
     asked: Counter[tuple[int, int, int | None]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -82,9 +84,9 @@ class FakeEnhancer:
         picture = answers.take()
         if picture is None:
             self._ask(brief, variant, "picture")
-            picture = photo_bytes(variant)
+            picture = self.paint(variant)
             answers.keep(picture)
-        return Picture(picture, plan.title, plan.prompt, "fake-1")
+        return Picture(picture, plan.title, plan.prompt, "fake-1", made_by_ai=self.made_by_ai)
 
     def health(self) -> Health:
         return Health(ok=True)

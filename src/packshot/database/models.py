@@ -249,6 +249,8 @@ class ProductImage(Base):
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
     alt_text: Mapped[str | None] = mapped_column(String(125))  # as a reviewer wrote it
+    #: What the model answered, see `pictures.carried`; read by exports alone.
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 

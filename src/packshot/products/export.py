@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, Select, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from packshot.database.engine import Database
 from packshot.database.models import (
@@ -78,6 +78,7 @@ class ApprovedImage(SellerFields):
     approved_by: str | None
     approved_at: datetime | None
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
+    answer: dict[str, Any] | None = Field(None, exclude=True)  # what the model answered
 
 
 #: Products or SKUs read at once for a ZIP.
@@ -86,7 +87,11 @@ NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 #: The columns in their order: the product's, then the picture's.
 COLUMNS: Final = (
     "product_id",
-    *(name for name in ApprovedImage.model_fields if name not in ("product_id", "raw_key")),
+    *(
+        name
+        for name, field in ApprovedImage.model_fields.items()
+        if name != "product_id" and not field.exclude
+    ),
 )
 
 
@@ -156,7 +161,8 @@ def _page(database: Database, chosen: Selection, after: int) -> list[ApprovedIma
 
 
 def _both() -> Select[Product, ProductImage]:
-    return select(Product, ProductImage).join(ProductImage, ProductImage.product_id == Product.id)
+    both = select(Product, ProductImage).join(ProductImage, ProductImage.product_id == Product.id)
+    return both.options(undefer(ProductImage.answer))
 
 
 def _rows(session: Session, query: Select[Product, ProductImage]) -> list[ApprovedImage]:

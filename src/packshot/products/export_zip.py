@@ -14,6 +14,7 @@ from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import NotFound, PictureError
 from packshot.marketplaces.compliance import Row
+from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.export_names import Names, Template, amazon_code, own_stem
 from packshot.products.views import SellerFields
@@ -39,6 +40,7 @@ class _Records:
     compliance: IO[str]
     attributes: dict[str, None] = field(default_factory=dict)  # names, in the order they came
     pictures: int = 0
+    signed: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
@@ -72,10 +74,12 @@ def zip_pieces(
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
         records = _Records(manifest, rows, compliance)
-        manifest.write(json.dumps({"made": plain(made), "signed": False})[:-1] + ', "pictures": [')
+        manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
             yield from _group_pieces(archive, group, names, storage, records, prepare, ending)
-        manifest.write(f'], "left_out": {json.dumps(records.left_out, ensure_ascii=False)}}}')
+        left_out = json.dumps(records.left_out, ensure_ascii=False)
+        signed = json.dumps(records.signed == records.pictures > 0)
+        manifest.write(f'], "signed": {signed}, "left_out": {left_out}}}')
         archive.add(_read(manifest), MANIFEST)
         archive.add(_spreadsheet(records), SPREADSHEET)
         if records.compliance.tell():
@@ -118,6 +122,7 @@ def _group_pieces(
         entry = _entry(path, image, prepared)
         records.manifest.write((", " if records.pictures else "") + entry)
         records.pictures += 1
+        records.signed += is_signed(prepared.data)
         archive.add(prepared.data, path)
         yield from archive.all_files()
     _note_rows(group, by_product, records)
@@ -152,13 +157,22 @@ def _entry(path: str, image: ApprovedImage, prepared: Prepared) -> str:
         "file": path,
         "sha256": sha256_of(prepared.data),
         "approved_sha256": image.sha256,
+        "signed": is_signed(prepared.data),
     }
+    if image.answer is not None:
+        facts["answer"] = _without_store(image.answer)
     if prepared.rows:
         facts["measured"] = [
             {"rule": row.rule, "measured": row.measured, "verdict": row.verdict}
             for row in prepared.rows
         ]
     return json.dumps(files | facts, default=plain, ensure_ascii=False)
+
+
+def _without_store(answer: dict[str, Any]) -> dict[str, Any]:
+    """What the model's answer was and carried; its own manifest by its digest."""
+    c2pa = {name: value for name, value in answer.get("c2pa", {}).items() if name != "store"}
+    return answer | ({"c2pa": c2pa} if c2pa else {})
 
 
 def _note_compliance(path: str, rows: Sequence[Row], records: _Records) -> None:

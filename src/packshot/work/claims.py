@@ -132,6 +132,7 @@ class ImageRecord:
     bytes: int
     sha256: str
     warning: str | None
+    answer: dict[str, Any] | None = None
 
 
 class Claims:

@@ -10,6 +10,7 @@ from packshot.enhancers.contract import Enhancer
 from packshot.errors import Stopping
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.signing import Signing
 from packshot.storage import Storage
 from packshot.work.claims import Claim, Claims
 from packshot.work.patience import Patience
@@ -25,6 +26,7 @@ class Parts:
     pixels: Pixels
     enhancer: Enhancer
     output: OutputSpec
+    signing: Signing | None = None  # the operator's certificate for C2PA
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
     patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
     stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from packshot.background import in_background
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging
+from packshot.pictures.carried import carried
+from packshot.pictures.provenance import Provenance
+from packshot.pictures.signing import History, Ingredient, sign
 from packshot.products.object_keys import variant_key
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, store
+
+log = logging.getLogger(__name__)
 
 #: A paid picture is not given up because one child process died while finishing it.
 FINISH_TRIES = 3
@@ -125,8 +133,10 @@ def generate_variant(
         parts.check_before_paying(claim)
     with claim.steps.timed("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
+    provenance = picture.provenance()
     with claim.steps.timed("finish"):
-        finished = parts.patience.until_done(lambda: finish(picture, parts))
+        finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
+        finished = signed(finished, picture, provenance, photo, parts)
 
     def save() -> imaging.Encoded:
         parts.claims.announce_picture(claim, variant, sha256_of(finished.data))
@@ -134,12 +144,12 @@ def generate_variant(
 
     with claim.steps.timed("store"):
         stored = parts.patience.until_done(save)
-    return image_record(variant, key, picture, stored, parts)
+    answered = carried(picture.data) if picture.made_by_ai else None
+    return image_record(variant, key, picture, stored, parts, answered)
 
 
-def finish(picture: Picture, parts: Parts) -> imaging.Encoded:
+def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:
     """The one finishing step; tried again when a child process dies: the picture is paid for."""
-    provenance = picture.provenance()
     for tries_left in reversed(range(FINISH_TRIES)):
         try:
             return parts.pixels.run(imaging.finish, picture.data, parts.output, provenance)
@@ -149,12 +159,44 @@ def finish(picture: Picture, parts: Parts) -> imaging.Encoded:
     raise AssertionError("unreachable")
 
 
+def signed(
+    finished: imaging.Encoded,
+    picture: Picture,
+    provenance: Provenance,
+    photo: Photo,
+    parts: Parts,
+) -> imaging.Encoded:
+    """The picture signed, where the operator has a certificate and a model made it.
+
+    A picture that can't be signed is kept without: it is paid for, and exports say so.
+    """
+    if parts.signing is None or not picture.made_by_ai:
+        return finished
+    history = History(
+        provenance,
+        parent=Ingredient("The model's answer", picture.data, "parentOf"),
+        raw=Ingredient("The seller's photo", photo.data, "inputTo"),
+        model=picture.model,
+    )
+    try:
+        data = parts.pixels.run(sign, finished.data, history, parts.signing)
+    except PictureError as error:
+        log.error("a picture is not signed: %s", error.message)
+        return finished
+    return replace(finished, data=data)
+
+
 def unusable(error: PictureError) -> EnhancerError:
     return EnhancerError(f"the enhancer's picture can't be used: {error.message}", code=error.code)
 
 
 def image_record(
-    variant: int, key: str, picture: Picture, stored: imaging.Encoded, parts: Parts
+    variant: int,
+    key: str,
+    picture: Picture,
+    stored: imaging.Encoded,
+    parts: Parts,
+    answered: dict[str, Any] | None = None,
 ) -> ImageRecord:
     return ImageRecord(
         variant=variant,
@@ -169,4 +211,5 @@ def image_record(
         bytes=len(stored.data),
         sha256=sha256_of(stored.data),
         warning=picture.warning,
+        answer=answered,
     )

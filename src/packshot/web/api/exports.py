@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain, islice
@@ -14,8 +16,9 @@ from flask import Response, request
 from packshot.errors import Conflict, NotFound, PictureError, SettingsError
 from packshot.marketplaces.compliance import check
 from packshot.marketplaces.presets import Preset, read_preset
-from packshot.marketplaces.rendering import ENDINGS, render
+from packshot.marketplaces.rendering import ENDINGS, Source, render
 from packshot.pictures.provenance import EDITED, Provenance
+from packshot.pictures.signing import is_signed
 from packshot.products.export import (
     CONTENT_TYPES,
     ApprovedImage,
@@ -43,6 +46,8 @@ from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import Fault, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
 from packshot.wiring import Services
+
+log = logging.getLogger("packshot.web")
 
 #: How many pictures a ZIP will have, for whoever shows how far it is.
 PICTURES: Final = "Packshot-Pictures"
@@ -127,8 +132,13 @@ def _preset(name: str) -> Preset:
 def _for_marketplace(
     preset: Preset, parts: Services, image: ApprovedImage, data: bytes
 ) -> Prepared:
-    raw = _raw_photo(image.raw_key, parts) if preset.measures_enlargement else None
-    return _rendered(preset, parts, image, data, raw)
+    signing = parts.parts.signing if image.enhancer == "gemini" else None
+    needs_raw = preset.measures_enlargement or signing is not None
+    raw = _raw_photo(image.raw_key, parts) if needs_raw else None
+    prepared = _rendered(preset, parts, image, Source(data, raw=raw, signing=signing))
+    if signing is not None and not is_signed(prepared.data):
+        log.error("picture %d is not signed in an export", image.image_id)
+    return prepared
 
 
 def _raw_photo(key: str | None, parts: Services) -> bytes | None:
@@ -143,14 +153,19 @@ def _rendered(
     preset: Preset,
     parts: Services,
     image: ApprovedImage | ImageOut,
-    data: bytes,
-    raw: bytes | None,
+    source: Source,
 ) -> Prepared:
     """The picture as the marketplace wants it. What a model generated stays marked as that."""
     source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
     known = Provenance(source_type, image.model, image.created_at)
     provenance = known if image.enhancer is not None else None
-    made, measures = parts.pixels.run(render, data, preset.render.spec, provenance, raw)
+    source = replace(source, provenance=provenance)
+    try:
+        made, measures = parts.pixels.run(render, source, preset.render.spec)
+    except PictureError as error:
+        if source.signing is None or not error.retryable:  # the child process ended
+            raise
+        made, measures = parts.pixels.run(render, replace(source, signing=None), preset.render.spec)
     return Prepared(made, check(measures, preset))
 
 
@@ -186,7 +201,7 @@ def _rows(preset: Preset, image: ImageOut, raw: bytes | None) -> list[Compliance
     parts = services()
     data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
     try:
-        rows = _rendered(preset, parts, image, data, raw).rows
+        rows = _rendered(preset, parts, image, Source(data, raw=raw)).rows
     except PictureError as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]
