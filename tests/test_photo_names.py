@@ -408,3 +408,22 @@ def test_a_short_sku_is_no_view_of_its_folder(
 ) -> None:
     matched = name_photos(names, ProductRow(0)).matched
     assert [(match.product.sku, match.product.view) for match in matched] == found
+
+
+def test_a_sku_with_a_slash_is_a_folder_and_a_name() -> None:
+    rows = [ProductRow(2, sku="AB/12"), ProductRow(3, sku="AB/13")]
+    found = match_photos(["AB/12.jpg", "AB/13_back.jpg", "AB/14.jpg"], rows)
+    views = {match.photo: (match.product.sku, match.product.view) for match in found.matched}
+    assert views == {"AB/12.jpg": ("AB/12", None), "AB/13_back.jpg": ("AB/13", "back")}
+    assert [left.file for left in found.left_out] == ["AB/14.jpg"]
+
+
+def test_a_number_that_lost_its_zeros_is_asked_about() -> None:
+    rows = [ProductRow(2, sku="00123"), ProductRow(3, sku="77"), ProductRow(4, sku="500")]
+    found = match_photos(["123.jpg", "0077_2.jpg", "500.jpg", "123A.jpg", "9.jpg"], rows)
+    assert [(one.photo, one.skus) for one in found.ambiguous] == [
+        ("123.jpg", ("00123",)),
+        ("0077_2.jpg", ("77",)),
+    ]
+    assert [match.photo for match in found.matched] == ["500.jpg"]
+    assert [left.file for left in found.left_out] == ["123A.jpg", "9.jpg"]

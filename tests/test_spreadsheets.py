@@ -589,6 +589,10 @@ def test_addresses(cell: str, addresses: list[str] | int) -> None:
     [
         ("https://drive.google.com/drive/folders/1AbCdEfGhIjKl", "is a link to a folder of Google"),
         ("https://www.dropbox.com/sh/abc/def?dl=0", "is a link to a folder of Dropbox"),
+        (
+            "https://x.sharepoint.com/sites/a/Shared%20Documents/Forms/AllItems.aspx?id=a.jpg",
+            "is a link to a page of SharePoint",
+        ),
         ("https://1drv.ms/i/s!abc", "is a link to a page of OneDrive"),
         ("https://photos.app.goo.gl/abc", "is a link to a page of Google Photos"),
         ("data:image/png;base64,AAAA", "holds the picture itself"),
@@ -733,3 +737,31 @@ def test_problems_are_in_the_order_of_rows() -> None:
     found = imported("sku,category,price\n,Cups,x\nB,,1\n,Cups,y\n")
     assert [problem.row for problem in found.problems] == [2, 2, 3, 4, 4]
     assert all(isinstance(problem, Problem) for problem in found.problems)
+
+
+# -- what people and programs leave in cells -------------------------------------------------------
+
+
+def test_a_currency_may_stand_on_both_sides() -> None:
+    prices = ("$12.99 USD", "US$ 12", "USD 12 $", "₹ 1,299.50 INR", "€ 12 USD")
+    rows = "".join(f'S{n},Cups,https://x.example/{n}.jpg,"{p}"\n' for n, p in enumerate(prices))
+    found = imported(f"sku,category,image,price\n{rows}")
+    amounts = [row.price for row in found.rows if row.ready]
+    assert amounts == [Decimal("12.99"), Decimal(12), Decimal(12), Decimal("1299.50")]
+    assert reported(found, "error") == [(6, "price", "names two currencies (EUR, USD)")]
+
+
+@pytest.mark.parametrize("cell", ["-", "n/a", "null", "None"])
+def test_a_cell_that_says_there_is_no_picture_names_none(cell: str) -> None:
+    found = imported(f"sku,category,image\nA-1,Cups,{cell}\n")
+    [row] = found.rows
+    assert (row.path, row.raw_image, row.ready) == (None, None, True)
+    assert reported(found, "note") == [(2, "image", f"{cell} is read as no picture")]
+
+
+@pytest.mark.parametrize("sku", ["05-Jan", "5-Mar-24", "Jan-05"])
+def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
+    found = imported(f"sku,category,image\n{sku},Cups,https://x.example/a.jpg\n")
+    assert [(row.sku, row.ready) for row in found.rows] == [(sku, True)]
+    [(_, _, detail)] = reported(found, "note")
+    assert "looks like a date" in detail

@@ -176,7 +176,7 @@ def test_the_sheet_with_the_products_is_found() -> None:
     assert found.form == "Excel workbook, sheet 'Template'"
     assert [row.row for row in found.rows] == [5]
     assert reported(found, "note") == [
-        (None, None, "other sheets were not read: 'Instructions'"),
+        (None, None, "other sheets were not read: 'Instructions', 'Hidden (hidden)'"),
         (3 - 2, None, "stands above the names of the columns and is left out: Our shop"),
     ]
 
@@ -298,3 +298,20 @@ def test_too_many_rows() -> None:
     data = workbook(HEADER, *[("A", "Cups", "a.jpg", 1)] * 30)
     with pytest.raises(SpreadsheetError, match="more than 20 rows"):
         read_table(data, "a.xlsx", Limits(rows=20))
+
+
+def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
+    book = Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    for row in (HEADER, ("A", "Cups", "https://x.example/a.jpg", 1), ("B", "Cups", "b.jpg", 2)):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    other = book.create_sheet("Old")
+    other.append(("sku", "price"))
+    other.sheet_state = "hidden"
+    found = read_products(read_table(saved(book), "a.xlsx"), Choices())
+    assert [row.sku for row in found.rows] == ["A", "B"]
+    notes = [problem.detail for problem in found.problems]
+    assert "other sheets were not read: 'Old (hidden)'" in notes
+    assert "1 hidden rows are read as the others are" in notes

@@ -222,8 +222,13 @@ class _Finder:
         elif by_folder and {fit.sku for fit in by_folder} != {fit.sku for fit in sure}:
             fits = [*sure, *by_folder]
         else:
-            fits = sure or by_name
+            fits = sure or by_name or self._across_folder(folders, photo)
         self._judge(photo, fits)
+
+    def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
+        """A SKU with a slash is a folder and a name: AB/12.jpg."""
+        fits = self._skus.fits(f"{folders[-1]}/{stem_of(photo)}") if folders else []
+        return [fit for fit in fits if fit.view is not None]
 
     def _by_folder(self, folders: Sequence[str], stem: str) -> list[Fit]:
         """The deepest folder that is a SKU; what lies below it is the view."""
@@ -241,7 +246,10 @@ class _Finder:
 
     def _judge(self, photo: str, fits: Sequence[Fit]) -> None:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
-        if not skus:
+        if not skus and (alike := self._skus.but_for_zeros(stem_of(photo))):
+            why = "its number is that of a SKU but for the zeros in front"
+            self.ambiguous.append(Ambiguous(photo, tuple(alike), why))
+        elif not skus:
             self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
         elif len(skus) > 1:
             self.ambiguous.append(Ambiguous(photo, skus, "its name fits several SKUs"))

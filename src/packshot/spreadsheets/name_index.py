@@ -14,6 +14,7 @@ from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
 
 _LOOSE: Final = re.compile(r"[\W_]+")
+_NUMBER: Final = re.compile(r"\d{1,100}(?![^\W_])")
 #: Characters by which a name may be longer than the SKU it means: `A__1` for A-1.
 _MORE: Final = 10
 #: Folders above a photo that are compared with a path in a spreadsheet.
@@ -64,6 +65,10 @@ class Skus:
                 if key(sku):
                     table[key(sku)].append(sku)
             self._ways.append(dict(table))
+        self._numbers: dict[str, list[str]] = defaultdict(list)
+        for sku in known:
+            if sku.isdecimal():
+                self._numbers[sku.lstrip("0")].append(sku)
         self._longest = max((len(_same(sku)) for sku in known), default=0)
         self._first_words = {key.partition("-")[0] for key in self._ways[-1]}
 
@@ -87,6 +92,12 @@ class Skus:
                     return found
                 unsure = unsure or found
         return unsure
+
+    def but_for_zeros(self, name: str) -> Sequence[str]:
+        """SKUs that are the number at the name's beginning, where one of the two lost its zeros in
+        front, as in a spreadsheet program."""
+        number = _NUMBER.match(name)
+        return self._numbers.get(number[0].lstrip("0"), ()) if number else ()
 
 
 def _cuts(name: str, longest: int) -> Iterator[int]:

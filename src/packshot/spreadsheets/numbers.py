@@ -32,6 +32,8 @@ _SYMBOLS: Final = (
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
 )
+#: Signs of several currencies: beside one of these a code says which.
+_OF_SEVERAL: Final = frozenset({"$", "¥", "kr"})
 _CURRENCY: Final = "|".join(
     [*(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True)), r"[^\W\d]?[₠-⃀¢¤]"]
 )
@@ -127,15 +129,18 @@ def _without_dash(text: str) -> str:
 
 
 def _without_currency(text: str) -> tuple[str, str | None]:
-    match = _BEFORE.match(text)
-    rest = text[match.end() :] if match else text
-    after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE) if not match else None
+    """`$12.99 USD` names its currency on both sides. Raises NotANumber where these differ."""
+    before = _BEFORE.match(text)
+    rest = text[before.end() :] if before else text
+    after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE)
     if after:
-        match, rest = after, rest[: after.start()]
-    if not match:
-        return text, None
-    word = match[1].upper()
-    return rest.strip(), _WORDS.get(word, word)
+        rest = rest[: after.start()]
+    words = [match[1].upper() for match in (before, after) if match]
+    codes = {_WORDS.get(word, word) for word in words}
+    exact = codes - _OF_SEVERAL
+    if len(exact) > 1:
+        raise NotANumber(f"names two currencies ({', '.join(sorted(exact))})")
+    return rest.strip(), next(iter(exact or codes), None)
 
 
 def evidence(digits: str, percent: bool = False) -> Evidence:

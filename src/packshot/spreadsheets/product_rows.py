@@ -12,6 +12,7 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, error_words
 from packshot.spreadsheets.header import ATTRIBUTE, NUMBERS, SHARED, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
+from packshot.spreadsheets.numbers import is_nothing
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import Picture, read_pictures
 from packshot.spreadsheets.rows import (
@@ -25,6 +26,9 @@ from packshot.spreadsheets.table import Level, Problem, Record
 
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+#: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV.
+_MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_LIKE_A_DATE: Final = re.compile(rf"\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}", re.I)
 #: Excel keeps 15 digits of a number and makes zeros of the rest.
 _EXACT_DIGITS: Final = 15
 
@@ -146,6 +150,9 @@ class RowReader:
             detail = "has more digits than a number keeps exactly: format the column as text"
         if detail:
             self._report(record, self._name_of("sku"), detail)
+        elif _LIKE_A_DATE.fullmatch(sku):
+            detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: look at it"
+            self._report(record, self._name_of("sku"), detail, "note")
         return sku
 
     def _category(self, record: Record, whole: dict[str, str]) -> str | None:
@@ -213,6 +220,9 @@ class RowReader:
             cell, link = record.cell(column.place), record.links.get(column.place)
             if record.kinds.get(column.place) == "error" and not link:
                 self._report(record, column.name, error_words(cell))
+                continue
+            if is_nothing(cell) and not link:
+                self._report(record, column.name, f"{cell} is read as no picture", "note")
                 continue
             pictures = read_pictures(cell, link) if cell or link else []
             found += [_Found(column, one) for one in pictures if self._is_good(record, column, one)]

@@ -47,7 +47,7 @@ def direct(address: str) -> Link:
         return _drive(address, parts.path, parse_qs(parts.query))
     if host in ("dropbox.com", "www.dropbox.com"):
         return _dropbox(address, parts.path)
-    if host.endswith(".sharepoint.com") and re.match(r"/:[a-z]:/", parts.path):
+    if host.endswith(".sharepoint.com") and re.search(r"^/:[a-z]:/|[.]aspx$", parts.path, re.I):
         return _sharepoint(address, parts.path)
     if host == "onedrive.live.com":
         return _onedrive(address, parts.path, parse_qs(parts.query))
@@ -91,6 +91,8 @@ def _dropbox(address: str, path: str) -> Link:
 def _sharepoint(address: str, path: str) -> Link:
     if path.startswith("/:f:/"):
         return _folder(address, "SharePoint")
+    if path.lower().endswith(".aspx"):
+        return _page(address, "SharePoint")
     return _with_query(address, "download", "1", "SharePoint", drop=("download", "web"))
 
 

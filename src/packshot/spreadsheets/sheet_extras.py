@@ -12,6 +12,7 @@ from typing import Any, Final
 _REFERENCE: Final = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _FORMULA_LINK: Final = re.compile(r'(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
+_HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^<>]{0,400}?\bhidden="(?:1|true)"')
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 Place = tuple[int, int]
@@ -27,14 +28,16 @@ class SheetExtras:
     uncalculated: dict[Place, str] = field(default_factory=dict)
     #: Column, first and last row of cells merged over several rows.
     merged: list[tuple[int, int, int]] = field(default_factory=list)
+    #: Rows that a filter or a person hid.
+    hidden_rows: int = 0
 
 
 def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
     """Of the sheet's part at `path`; a second look that most sheets don't need."""
     from defusedxml.ElementTree import fromstring, iterparse
 
-    extras = SheetExtras()
     sheet = archive.read(path)
+    extras = SheetExtras(hidden_rows=len(_HIDDEN_ROW.findall(sheet)))
     if not any(sign in sheet for sign in _SIGNS):
         return extras
     targets: dict[str, str] = {}

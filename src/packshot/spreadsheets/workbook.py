@@ -105,15 +105,19 @@ def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
 def _choose_sheet(sheets: Sequence[Any], limits: Limits) -> tuple[Any, list[str]]:
     """The visible sheet whose first rows name most fields, and the names of others with cells."""
     scores: list[tuple[int, Any]] = []
+    hidden: list[str] = []
     for sheet in sheets:
+        rows = [record.cells for record in _records(sheet, SheetExtras(), limits, few=True)]
+        if not any(map(any, rows)):
+            continue
         if sheet.sheet_state == "visible":
-            rows = [record.cells for record in _records(sheet, SheetExtras(), limits, few=True)]
-            if any(map(any, rows)):
-                scores.append((max(map(recognised, rows)), sheet))
+            scores.append((max(map(recognised, rows)), sheet))
+        else:
+            hidden.append(f"{sheet.title} (hidden)")
     if not scores:
         raise SpreadsheetError("the workbook has no visible sheet with anything on it")
     best = max(scores, key=lambda score: score[0])[1]
-    return best, [sheet.title for _, sheet in scores if sheet is not best]
+    return best, [*(sheet.title for _, sheet in scores if sheet is not best), *hidden]
 
 
 def _notes(archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]) -> Iterator[Problem]:
@@ -123,6 +127,9 @@ def _notes(archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]) -> 
     pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
     if pictures:
         detail = f"{pictures} pictures inside the workbook were not read: give them as files"
+        yield Problem(None, None, detail, "note")
+    if extras.hidden_rows:
+        detail = f"{extras.hidden_rows:,} hidden rows are read as the others are"
         yield Problem(None, None, detail, "note")
     if extras.merged:
         detail = "cells merged over several rows count for each of these rows"
