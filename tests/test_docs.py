@@ -32,6 +32,7 @@ PAGES = [
     "WORKER_SETUP.md",
     "SECURITY.md",
     "docs/api.md",
+    "docs/catalogue.md",
     "docs/operate.md",
     "docs/licences.md",
 ]
@@ -83,7 +84,12 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/api.md", pytest.param("docs/operate.md", marks=pytest.mark.extra)],
+    [
+        "README.md",
+        "docs/api.md",
+        "docs/catalogue.md",
+        pytest.param("docs/operate.md", marks=pytest.mark.extra),
+    ],
 )
 def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None:
     script = "\n".join(blocks(page)).replace("http://localhost:5000", process.url)
