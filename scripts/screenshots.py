@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the desk: a separate Packshot, the sample photos, a browser.
+"""Makes the README's pictures: a separate Packshot, a catalogue of the sample photos, a browser.
 
 python scripts/screenshots.py [--out docs/images]
 """
@@ -6,6 +6,7 @@ python scripts/screenshots.py [--out docs/images]
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -26,10 +27,17 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.chromium import chromium, find_chromium  # noqa: E402  (the tests know how to start it)
 
 WIDE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-#: The product shown at the desk; its cut-out has a confidence of 0.94.
-SHOWN = "shoe-pair"
-DECIDED_BEFORE = 5
+#: SKU, name, category, price, photo: the sample photos under names like a shop's.
+CATALOGUE = (
+    ("SHOE-114", "Canvas shoe, pair", "Footwear", "1,799.00", "shoe-pair-floor"),
+    ("SNEAK-02", "Sneaker", "Footwear", "2,499.00", "sneaker-paper-offcentre"),
+    ("MUG-07", "Mug, glazed", "Kitchen", "399.00", "mug-oak"),
+    ("PERF-30", "Perfume, 30 ml", "Beauty", "899.00", "perfume-tungsten"),
+    ("CUSH-11", "Cushion", "Home", "649.00", "cushion-underexposed"),
+    ("BOTL-05", "Bottle", "Beauty", "279.00", "bottle-paper"),
+    ("BOOK-88", "Book", "Books", "350.00", "book-sideways-exif"),
+)
+DECIDED_BEFORE = 3
 DECODED = """Promise.all([...document.querySelectorAll("img:not([loading=lazy])")]
     .map((image) => image.decode()))"""
 
@@ -43,26 +51,47 @@ def main(out: Path) -> None:
     out = out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     console = Console()
-    rows = read_rows([ROOT / "samples" / "products.csv"], {})
-    shown = next(place for place, row in enumerate(rows) if SHOWN in str(row.photo))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
+        files = write_catalogue(Path(folder) / "catalogue")
+        rows = read_rows([files[0], files[0].parent], {})
         with server() as url, chromium(chrome) as browser:
+            save_upload(browser, url, files, out / "upload.jpg")
             client = Client(url)
             ids = [product["id"] for product in send(client, rows, console).products]
             wait_with_bar(client, ids, console)
-            photograph(browser, url, ids[shown], out)
+            photograph(browser, url, client, out)
         os.chdir(ROOT)
 
 
-def photograph(browser: Browser, url: str, product: int, out: Path) -> None:
+def write_catalogue(folder: Path) -> list[Path]:
+    """The spreadsheet, and the photos under their SKUs."""
+    folder.mkdir()
+    listed = folder / "autumn.csv"
+    lines = ["Item code;Name;Type;Price"]
+    lines += [";".join(row[:4]) for row in CATALOGUE]
+    listed.write_text("\n".join(lines) + "\n")
+    for sku, *_, sample in CATALOGUE:
+        shutil.copy(ROOT / "samples" / "photos" / f"{sample}.jpg", folder / f"{sku}_front.jpg")
+    return [listed, *sorted(folder.glob("*.jpg"))]
+
+
+def save_upload(browser: Browser, url: str, files: list[Path], path: Path) -> None:
+    page = open_page(browser, f"{url}/upload", "light", WIDE)
+    page.get_by_label("Photos, a ZIP or a spreadsheet").set_input_files(files)
+    expect(page.locator("#upload-body [aria-busy]")).to_have_count(0, timeout=60_000)
+    page.get_by_text("Columns and numbers").click()
+    save(page, path)
+
+
+def photograph(browser: Browser, url: str, client: Client, out: Path) -> None:
+    [shown] = client.products(sku=CATALOGUE[0][0])
     page = open_page(browser, url, "light", WIDE)
-    decide_some(page, product)
-    for scheme in ("light", "dark"):
-        page = open_page(browser, f"{url}/?product={product}", scheme, WIDE)
-        save(page, out / ("desk.jpg" if scheme == "light" else "desk-dark.jpg"))
-    save(open_page(browser, f"{url}/grid", "light", WIDE), out / "grid.jpg")
-    save(open_page(browser, f"{url}/?product={product}", "dark", PHONE), out / "desk-phone.jpg")
+    decide_some(page, shown["id"])
+    save(open_page(browser, f"{url}/?product={shown['id']}", "light", WIDE), out / "desk.jpg")
+    page = open_page(browser, f"{url}/grid?status=approved", "light", WIDE)
+    page.get_by_role("button", name="Download").first.click()
+    save(page, out / "download.jpg")
 
 
 def open_page(browser: Browser, url: str, scheme: str, viewport: dict[str, int]) -> Page:
