@@ -1175,7 +1175,8 @@ def choose(page: Page, *files: Path) -> None:
 
 def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) -> None:
     """A spreadsheet, its photos, and what the page says of them before anything is sent."""
-    photos = [tmp_path / name for name in ("JAR-1_front.jpg", "JAR-1_back.jpg", "other.jpg")]
+    names = ("JAR-1_front.jpg", "JAR-1_back.jpg", "other.jpg", "JAR-1_odd.jpg")
+    photos = [tmp_path / name for name in names]
     for seed, path in enumerate(photos):
         path.write_bytes(photo_bytes(seed))
     listed = tmp_path / "products.csv"
@@ -1189,6 +1190,12 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
             ["no photo was given for JAR-2", "fits no SKU"]
         )
         assert shop.services.catalog.products().products == []
+        page.get_by_label("JAR-1_odd.jpg belongs to").select_option("JAR-1 (row 2)")
+        expect(facts).to_contain_text("3 photos matched")
+        page.get_by_text("Assigned by you").click()
+        page.get_by_role("button", name="Undo").click()
+        page.get_by_label("JAR-1_odd.jpg belongs to").select_option("None: leave it out")
+        expect(facts).to_contain_text("2 photos matched")
         page.get_by_text("Columns and numbers").click()
         page.get_by_label("cost is").select_option("price")
         expect(page.locator(".import-list").first).to_contain_text("Columns and numbers")

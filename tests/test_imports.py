@@ -211,3 +211,29 @@ def test_every_case_gives_the_rows_of_the_reader(shop: Shop) -> None:
         assert data["rows"] == rows, path.name
         levels = [problem["level"] for problem in data["problems"]]
         assert rows or "question" in levels or data["photos"]["missing"], path.name
+
+
+def test_an_ambiguous_photo_can_be_given_to_a_row(shop: Shop) -> None:
+    rows = "SKU,Type,Image\nab-1,Cups,\nAB-1,Cups,\n,Cups,one.jpg\n"
+    names = ["Ab-1_back.jpg", "x/one.jpg", "y/one.jpg", "AB-1_scaled.jpg"]
+    fields: Json = {"photos": json.dumps(names)}
+
+    def ask_with(assigned: dict[str, str]) -> Json:
+        body = fields | {"spreadsheet": sheet(rows.encode(), "a.csv")}
+        return dict(planned(shop, **body, assigned=json.dumps(assigned))["photos"])
+
+    asked = {one["photo"]: one["rows"] for one in ask_with({})["ambiguous"]}
+    assert asked == {"Ab-1_back.jpg": [2, 3], "x/one.jpg": [4], "y/one.jpg": [4], names[3]: [3]}
+    choices = {"Ab-1_back.jpg": "2", "y/one.jpg": "4", "x/one.jpg": "0", names[3]: "3"}
+    found = ask_with(choices)
+    given = {one["photo"]: (one["row"], one["hint"]) for one in found["matched"]}
+    by_hand = "assigned by hand"
+    assert given == {
+        "Ab-1_back.jpg": (2, by_hand),
+        "y/one.jpg": (4, by_hand),
+        names[3]: (3, by_hand),
+    }
+    assert found["left_out"] == [{"file": "x/one.jpg", "why": "was left out by hand"}]
+    assert (found["ambiguous"], found["missing"]) == ([], [])
+    nowhere = ask_with({"y/one.jpg": "9"})
+    assert {"file": "y/one.jpg", "why": "there is no row 9 for it"} in nowhere["left_out"]

@@ -299,3 +299,20 @@ def test_prices_are_printed_in_the_currency_of_the_server(sqlite_url: str, tmp_p
     shop.close()
     assert "1,299.00 INR" in done.output
     assert 'data-currency="INR"' in page
+
+
+def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "A-1_front.jpg").write_bytes(photo_bytes())
+    (folder / f"{'x' * 90}_front.jpg").write_bytes(photo_bytes(side=300))
+    with served(shop.app) as url:
+        run(folder / "A-1_front.jpg", "--url", url)
+        done = run(folder, "--dry-run", "--url", url)
+        cheap = run(folder, "--dry-run", "--url", url, "--mrp", "1", "--price", "2")
+    words = "photos/A-1_front.jpg would be skipped: product 1 has this photo already"
+    assert words in done.output
+    assert "2 of 2 rows look good; nothing was sent." in done.output
+    assert (done.exit_code, cheap.exit_code) == (0, 1)
+    assert cheap.output.count("price: must not be above mrp") == 2
+    assert len(shop.services.catalog.products().products) == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,17 @@ from typing import Any
 import urllib3
 
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
-from packshot.client import Client, Json
+from packshot.cli.sending import find_known
+from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
 from packshot.web.api.schemas import NewProductIn
 from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
+
+#: Photos' names in one request; the API takes twice as many.
+NAMES_AT_ONCE = 10_000
 
 
 def ask_server(
@@ -28,22 +34,68 @@ def ask_server(
     sheets: Sheets,
     report: Report,
 ) -> list[Row]:
-    """The rows with what the server says of the spreadsheets among the paths: it knows which hosts
-    and buckets it reads. Where no server answers, `report` says so."""
-    problems: dict[str, list[str]] = {}
+    """The rows with what the server says of the spreadsheets among the paths, or of the photos: it
+    knows which hosts and buckets it reads. Where no server answers, `report` says so."""
+    tables = [path for path in paths if is_spreadsheet(path)]
     try:
-        for path in filter(is_spreadsheet, paths):
-            for problem in _plan(client, path, defaults, sheets)["problems"]:
-                if problem["level"] == "error" and problem["row"]:
-                    words = ": ".join(filter(None, (problem["column"], problem["detail"])))
-                    problems.setdefault(f"{path.name} row {problem['row']}", []).append(words)
+        if tables:
+            problems = _sheet_problems(client, tables, defaults, sheets)
+        else:
+            problems = _photo_problems(client, rows, defaults, sheets)
     except urllib3.exceptions.HTTPError:
+        problems = {}
         report(
             f"no Packshot answers at {client.url}: rows are checked by this machine's rules only"
         )
     return [
         row if row.errors else replace(row, errors=problems.get(row.source, [])) for row in rows
     ]
+
+
+def report_known(client: Client, rows: Sequence[Row], report: Report) -> None:
+    """Name the photos that have products already: they would be skipped."""
+    good = [row for row in rows if not row.errors]
+    with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
+        for start in range(0, len(good), BATCH):
+            part = good[start : start + BATCH]
+            for place, product_id in find_known(client, part).items():
+                words = f"would be skipped: product {product_id} has this photo already"
+                report(f"{part[place].source} {words} (--again)")
+
+
+def _sheet_problems(
+    client: Client, tables: Sequence[Path], defaults: Mapping[str, Any], sheets: Sheets
+) -> dict[str, list[str]]:
+    """Source of a row -> its errors."""
+    problems: dict[str, list[str]] = defaultdict(list)
+    for path in tables:
+        for problem in _plan(client, path, defaults, sheets)["problems"]:
+            if problem["level"] == "error" and problem["row"]:
+                problems[f"{path.name} row {problem['row']}"].append(_words_of(problem))
+    return problems
+
+
+def _photo_problems(
+    client: Client, rows: Sequence[Row], defaults: Mapping[str, Any], sheets: Sheets
+) -> dict[str, list[str]]:
+    """Name of a photo -> its errors. What is wrong with the fields of all is said of each."""
+    problems: dict[str, list[str]] = defaultdict(list)
+    for start in range(0, len(rows), NAMES_AT_ONCE):
+        names = [row.source for row in rows[start : start + NAMES_AT_ONCE]]
+        fields = [("photos", json.dumps(names)), ("defaults", json.dumps(dict(defaults)))]
+        if sheets.pattern:
+            fields.append(("pattern", sheets.pattern))
+        plan = client.plan_import(fields)
+        of_all = [_words_of(problem) for problem in plan["problems"] if problem["level"] == "error"]
+        for name in names if of_all else ():
+            problems[name] += of_all
+        for left in plan["photos"]["left_out"]:
+            problems[left["file"]].append(left["why"])
+    return problems
+
+
+def _words_of(problem: Json) -> str:
+    return ": ".join(filter(None, (problem["column"], problem["detail"])))
 
 
 def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheets) -> Json:

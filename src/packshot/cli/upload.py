@@ -58,9 +58,11 @@ def upload(
     console = Console(stderr=as_json)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     if dry_run:
-        from packshot.cli.rehearsal import ask_server
+        from packshot.cli.rehearsal import ask_server, report_known
 
         asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
+        if not again:
+            report_known(client, asked, lambda n: _note(n, console))
         raise SystemExit(_report_dry_run(asked, console))
     sent = send(client, rows, console, Choices(again, lane))
     print_skipped(sent.skipped, console)

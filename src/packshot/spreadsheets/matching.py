@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
 from packshot.spreadsheets.naming import Named, Pattern, parse_pattern, propose_pattern
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
-from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, ProductRow
+from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, NO_ROW, ProductRow
+
+NOBODY_ASSIGNED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Ambiguous:
-    """A photo that could show several products, or perhaps one; a person decides."""
+    """A photo that could show several products, or perhaps one; a person decides which of `rows`
+    it belongs to."""
 
     photo: str
     skus: tuple[str, ...]
     why: str
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,15 +131,20 @@ def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductR
     return Match(photo, row, hint)
 
 
-def match_photos(files: Sequence[str], rows: Sequence[ProductRow]) -> Photos:
-    """With a spreadsheet: each photo goes to the row that names its file, else to the row of its
-    SKU, the longest SKU that its name or folder begins with.
+def match_photos(
+    files: Sequence[str], rows: Sequence[ProductRow], assigned: Mapping[str, str] = NOBODY_ASSIGNED
+) -> Photos:
+    """With a spreadsheet: each photo goes to the row that it is assigned to, else to the row that
+    names its file, else to the row of its SKU, the longest that its name or folder begins with.
 
     Several photos of one row are products of their own, each with its view. The cost grows
     with the length of the names, not with photos times SKUs.
     """
     photos, left_out, system_files = sort_files(files)
     finder = _Finder(photos, rows)
+    for photo in photos:
+        if photo in assigned:
+            finder.take_assigned(photo, assigned[photo])
     for row in rows:
         finder.take_named(row)
     for photo in photos:
@@ -179,13 +190,38 @@ class _Finder:
         self._skus = Skus(self._by_sku)
         self._files = Files(photos)
         self._doubted: set[int] = set()
+        self._by_hand: set[str] = set()
+
+    # -- photos that a person assigned -----------------------------------------------------------
+
+    def take_assigned(self, photo: str, number: str) -> None:
+        """Its view is what its name says beside the SKU, or its whole name."""
+        self._by_hand.add(photo)
+        row = self._row_to_serve(number)
+        if row is None:
+            self.taken.add(photo)
+            why = "was left out by hand" if number == NO_ROW else f"there is no row {number} for it"
+            self.left_out.append(LeftOut(photo, why))
+            return
+        fits = [fit for fit in self._skus.fits(stem_of(photo)) if fit.sku == row.sku]
+        rest = fits[0].view or fits[0].rest.strip(SEPARATORS) if fits else stem_of(photo)
+        view = row.view if row.path else rest[: LONGEST["view"]] or row.view
+        self._take(photo, row, view, "assigned by hand")
+
+    def _row_to_serve(self, number: str) -> ProductRow | None:
+        """Of several products of a row the first that has no photo yet."""
+        rows = [row for row in self._rows if str(row.row) == number]
+        waiting = [row for row in rows if self._places[id(row)] not in self._served]
+        return next(iter(waiting or rows), None)
 
     # -- rows that name a file -------------------------------------------------------------------
 
     def take_named(self, row: ProductRow) -> None:
-        if not row.path:
+        if not row.path or self._places[id(row)] in self._served:
             return
         candidates, hint = self._files.named(row.path, row.sku)
+        if any(photo in self._by_hand for photo in candidates):
+            candidates = [photo for photo in candidates if photo not in self._by_hand]
         if len(candidates) == 1:
             self._take(candidates[0], row, row.view, hint)
         elif candidates:
@@ -200,7 +236,8 @@ class _Finder:
         for photo in candidates:
             if photo not in self.taken:
                 self.taken.add(photo)
-                self.ambiguous.append(Ambiguous(photo, (row.sku,) if row.sku else (), why))
+                skus = (row.sku,) if row.sku else ()
+                self.ambiguous.append(Ambiguous(photo, skus, why, (row.row,)))
 
     def _take(self, photo: str, row: ProductRow, view: str | None, hint: str | None) -> None:
         self.taken.add(photo)
@@ -248,17 +285,21 @@ class _Finder:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
         if not skus and (alike := self._skus.but_for_zeros(stem_of(photo))):
             why = "its number is that of a SKU but for the zeros in front"
-            self.ambiguous.append(Ambiguous(photo, tuple(alike), why))
+            self._ask(photo, alike, why)
         elif not skus:
             self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
         elif len(skus) > 1:
-            self.ambiguous.append(Ambiguous(photo, skus, "its name fits several SKUs"))
+            self._ask(photo, skus, "its name fits several SKUs")
         elif fits[0].view is None:
             rest = fits[0].rest.strip(SEPARATORS)
             why = f"its name begins with a SKU, but {rest!r} is no view that is known"
-            self.ambiguous.append(Ambiguous(photo, skus, why))
+            self._ask(photo, skus, why)
         else:
             self._take_fit(photo, fits[0])
+
+    def _ask(self, photo: str, skus: Sequence[str], why: str) -> None:
+        rows = tuple(self._by_sku[sku][0].row for sku in skus)
+        self.ambiguous.append(Ambiguous(photo, tuple(skus), why, rows))
 
     def _take_fit(self, photo: str, fit: Fit) -> None:
         rows = self._by_sku[fit.sku]

@@ -74,7 +74,9 @@ def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
     table, found = _read(wish.spreadsheet, wish)
     found = _judged(found, rules)
     ready = [row for row in found.rows if row.ready]
-    photos = _explained(_allowed(match_photos(wish.photos, ready), rules), found)
+    photos = _explained(
+        _allowed(match_photos(wish.photos, ready, wish.choices.assigned), rules), found
+    )
     problems = (*found.problems, *_sharing(found, photos))
     return Plan(tuple(_planned(found, photos)), problems, photos, found, _samples(table, found))
 

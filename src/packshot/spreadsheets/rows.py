@@ -18,6 +18,8 @@ LONGEST: Final = {"sku": 100, "name": 200, "view": 40, "category": 100, "filenam
 MOST_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
 MOST_ATTRIBUTES: Final = 50
+#: In `Choices.assigned`: the photo belongs to no row.
+NO_ROW: Final = "0"
 MOST_ATTRIBUTE_BYTES: Final = 8_192
 
 
@@ -60,12 +62,13 @@ def _plain(amount: Decimal | None) -> str | None:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user decided: column name -> field, column name -> decimal sign, and the values of
-    fields that a row leaves empty."""
+    """What the user decided: column name -> field, column name -> decimal sign, the values of
+    fields that a row leaves empty, and photo -> number of its row, or `NO_ROW` to leave it out."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     conventions: Mapping[str, DecimalSign] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)
+    assigned: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class AmbiguousOut(Out):
     photo: str
     skus: list[str]
     why: str
+    rows: list[int] = Field(description="one of which `assigned` may give it to")
 
 
 class MissingOut(Out):

@@ -66,8 +66,8 @@ def plan() -> Response:
     `rows` go into the bulk call as they are; where `photos.matched` names one by its `index`, put
     the upload's `raw_image` into it first. Send the photos' names alone (a JSON list) where there
     are many: their bytes are not needed. `mapping` (column to field), `conventions` (column to
-    `point` or `comma`) and `pattern` change what was recognised. `lane` is answered as it came, for
-    the bulk call.
+    `point` or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised.
+    `lane` is answered as it came, for the bulk call.
     """
     with thread_shares().uploads.held("uploading"):
         wish, archive, lane = _read_wish()
@@ -125,7 +125,7 @@ def _lane(part: Part | None) -> Lane | None:
         raise InvalidRequest([Fault("/lane", "literal_error", detail)]) from None
 
 
-_CHOICES: Final = ("mapping", "conventions", "defaults")
+_CHOICES: Final = ("mapping", "conventions", "defaults", "assigned")
 _KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 

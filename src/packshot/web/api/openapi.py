@@ -70,6 +70,7 @@ MULTIPART: Final[dict[str, Json]] = {
         "mapping": {"type": "string", "description": "JSON: column to field"},
         "conventions": {"type": "string", "description": "JSON: column to `point` or `comma`"},
         "defaults": {"type": "string", "description": "JSON: field to its value where none is"},
+        "assigned": {"type": "string", "description": "JSON: photo to its row, or to 0 for none"},
         "pattern": {"type": "string", "description": "such as {sku}_{view}"},
         "lane": {"type": "string", "enum": list(LANES)},
     },

@@ -88,7 +88,8 @@ export class UploadPage {
   async #take(files) {
     const sheet = this.#chosen.sheet;
     await this.#chosen.add(files);
-    if (this.#chosen.sheet !== sheet) Object.assign(this.#choices, { mapping: {}, conventions: {} });
+    if (this.#chosen.sheet !== sheet)
+      Object.assign(this.#choices, { mapping: {}, conventions: {}, assigned: {} });
     await this.#replan();
   }
 
@@ -126,7 +127,7 @@ export class UploadPage {
         patternField(plan, this.#choices, change),
         this.#lanes.element,
         this.#actions(makable(plan)),
-        ...preview(plan, this.#chosen),
+        ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
     );
     announce(`${many(makable(plan).length, "product")} would be created`);

@@ -10,6 +10,7 @@ export const newChoices = () => ({
   mapping: {},
   conventions: {},
   defaults: { category: "Products" },
+  assigned: {},
   pattern: "",
   again: false,
 });
@@ -20,7 +21,7 @@ export async function askPlan(chosen, choices) {
   const body = new FormData();
   if (chosen.sheet) body.append("spreadsheet", chosen.sheet);
   if (chosen.photos.size) body.append("photos", JSON.stringify([...chosen.photos.keys()]));
-  for (const name of ["mapping", "conventions", "defaults"]) {
+  for (const name of ["mapping", "conventions", "defaults", "assigned"]) {
     const given = Object.entries(choices[name]).filter(([, value]) => value);
     body.append(name, JSON.stringify(Object.fromEntries(given)));
   }

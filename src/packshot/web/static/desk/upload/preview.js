@@ -1,12 +1,12 @@
 // Previews an import: products; matched, ambiguous and missing photos; unused files.
 
-import { h, icon } from "../dom.js";
+import { button, h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
 import { folded, longList } from "./lists.js";
 import { makable } from "./plan.js";
 
 /** The whole preview of a plan. */
-export function preview(plan, chosen) {
+export function preview(plan, chosen, choices, change) {
   const rows = makable(plan);
   const errors = plan.problems.filter((problem) => problem.level !== "note");
   const notes = plan.problems.filter((problem) => problem.level === "note");
@@ -14,7 +14,13 @@ export function preview(plan, chosen) {
   return [
     summary(plan, rows, errors, leftOut),
     folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
-    folded("Ambiguous photos", plan.photos.ambiguous, ambiguousLine, { open: true, kind: "bad" }),
+    folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), {
+      open: true,
+      kind: "bad",
+    }),
+    folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
+      assignedLine(photo, row, choices, change),
+    ),
     folded("Missing photos", plan.photos.missing, missingLine, { open: true, kind: "bad" }),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= 10 }),
     folded("Good to know", notes, problemLine),
@@ -44,8 +50,39 @@ function problemLine({ row, column, detail }) {
   return line(place || "The file", detail);
 }
 
-const ambiguousLine = ({ photo, skus, why }) =>
-  line(photo, skus.length ? `${why} (${skus.join(", ")})` : why);
+const NO_ROW = "0";
+
+/** With a choice of the rows that it may belong to. */
+function ambiguousLine({ photo, skus, rows, why }, choices, change) {
+  const select = h(
+    "select",
+    {
+      "aria-label": `${photo} belongs to`,
+      onchange: () => {
+        choices.assigned[photo] = select.value;
+        change();
+      },
+    },
+    h("option", { value: "" }, "Choose"),
+    rows.map((row, place) => h("option", { value: row }, rowWords(row, skus[place]))),
+    h("option", { value: NO_ROW }, "None: leave it out"),
+  );
+  return h("li", { class: "assign" }, h("strong", {}, photo), h("span", {}, why), select);
+}
+
+const rowWords = (row, sku) => (sku ? `${sku} (row ${row})` : `Row ${row}`);
+
+function assignedLine(photo, row, choices, change) {
+  const undo = button("Undo", {
+    onclick: () => {
+      delete choices.assigned[photo];
+      change();
+    },
+  });
+  const words = row === NO_ROW ? "left out" : `row ${row}`;
+  return h("li", { class: "assign" }, h("strong", {}, photo), h("span", {}, words), undo);
+}
+
 const missingLine = ({ row, wanted }) => line(`Row ${row}`, `no photo was given for ${wanted}`);
 
 function productLine(row, chosen) {
