@@ -31,7 +31,7 @@ def bucket(ministack: Aws) -> str:
     return name
 
 
-@pytest.mark.extra
+@pytest.mark.soak
 def test_every_product_is_done_once_by_many_processes(
     ministack: Aws, bucket: str, postgres_url: str, tmp_path: Path
 ) -> None:

@@ -218,7 +218,7 @@ def test_the_samples_that_once_lost_their_light_parts(name: str, network: Path) 
 
 
 @pytest.mark.extra
-@pytest.mark.parametrize("method", ["network", "classical"])
+@pytest.mark.parametrize("method", ["network", pytest.param("classical", marks=pytest.mark.soak)])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_variant_of_a_sample_erases_a_part(name: str, method: str, network: Path) -> None:
     photo, product = sample(name, 1200)

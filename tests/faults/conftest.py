@@ -51,6 +51,7 @@ LONG = (
     "test_a_picture_that_kills_the_process_fails_and_delays_no_other[cloud]",
     "test_without_file_descriptors_it_waits_and_recovers[cloud]",
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
+    "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
     "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",
 )
 #: Twins that `make test-extra` runs.
@@ -60,7 +61,6 @@ TWINS = (
     "test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice[cloud]",
     "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
-    "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
     "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",
 )
