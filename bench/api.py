@@ -156,12 +156,18 @@ def million(rig: Rig, name: str, url: str) -> list[Line]:
     def best(measure: Measure, rounds: int = 5) -> float:
         return min(milliseconds(measure) for _ in range(rounds))
 
+    def search(term: str) -> float:
+        return best(lambda: catalog.products(Filter(q=term)))
+
     failed = Filter("failed")
     first = milliseconds(catalog.stats)
     lines = [
         Line(f"{name}, {count:,}: first page", best(catalog.products), "ms"),
         Line(f"{name}, {count:,}: last page", best(lambda: last_page(catalog)), "ms"),
         Line(f"{name}, {count:,}: a status", best(lambda: catalog.products(failed)), "ms"),
+        Line(f"{name}, {count:,}: a SKU searched", search("sku-9999"), "ms", 100, "less"),
+        Line(f"{name}, {count:,}: what all begin with", search("p"), "ms", 100, "less"),
+        Line(f"{name}, {count:,}: a search that finds none", search("x"), "ms", 100, "less"),
         Line(f"{name}, {count:,}: what waits for work", best(lambda: catalog.queue.lease(1)), "ms"),
         Line(f"{name}, {count:,}: stats, counted (first)", first, "ms", 300, "less"),
         Line(f"{name}, {count:,}: stats, as polled", best(catalog.stats), "ms", 300, "less"),

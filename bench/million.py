@@ -9,15 +9,21 @@ from packshot.database.engine import Database, bring_to_head
 SQLITE_NUMBERS = (
     "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :count)"
 )
+NAMESPACE = "00000000-0000-0000-0000-000000000000"
 PRODUCTS = """
-INSERT INTO products (id, category, raw_image, mrp, price, discount, gst, status, version, batch_id,
-    round, queued_at, attempts, media_namespace)
-{numbers} SELECT n, 'category ' || n % 50, 'https://x.example/' || n || '.jpg', 5, 4, 1, 0,
+INSERT INTO products (id, sku, name, category, raw_image, mrp, price, discount, gst, status,
+    version, batch_id, round, queued_at, attempts, media_namespace)
+{numbers} SELECT n, 'SKU-' || n, 'Product ' || n, 'category ' || n % 50,
+    'https://x.example/' || n || '.jpg', 5, 4, 1, 0,
     CASE WHEN n > :count - 1000 THEN 'pending' WHEN n % 100 < 2 THEN 'failed'
          WHEN n % 100 < 12 THEN 'pending_review' WHEN n % 100 < 20 THEN 'rejected'
          ELSE 'approved' END,
-    4, 'batch ' || n / 1000, 1, '2026-01-01 00:00:00', 0, 'x'
+    4, 'batch ' || n / 1000, 1, '2026-01-01 00:00:00', 0,
+    '{namespace}'
 FROM numbers"""
+TERMS = """
+INSERT INTO product_terms (term, product_id)
+SELECT {term}, id FROM products"""
 ROUNDS = """
 INSERT INTO rounds (product_id, number, wanted, enhancer, opened_at)
 SELECT id, 1, 3, 'gemini', '2026-01-01 00:00:00' FROM products"""
@@ -42,7 +48,8 @@ def fill(url: str, count: int) -> Database:
     numbers = SQLITE_NUMBERS
     if not database.is_sqlite:
         numbers = "WITH numbers(n) AS (SELECT generate_series(1, :count))"
-    statements = [PRODUCTS.format(numbers=numbers), ROUNDS]
+    statements = [PRODUCTS.format(numbers=numbers, namespace=NAMESPACE), ROUNDS]
+    statements += [TERMS.format(term=f"lower({column})") for column in ("sku", "name")]
     statements += [IMAGES.format(variant=variant) for variant in range(3)]
     statements += [CALLS.format(variant=variant) for variant in ("NULL", 0, 1, 2)]
     with database.write() as session:
