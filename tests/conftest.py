@@ -36,6 +36,7 @@ def pytest_configure() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
 
 def pytest_collection_finish() -> None:

@@ -21,12 +21,13 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, ex
 from servers.prefix_proxy import PREFIX, prefix_proxy
 from sqlalchemy import delete, select, update
 from support.chromium import chromium, find_chromium
-from support.desk_shop import DeskShop, desk_shop
+from support.desk_shop import DeskShop, desk_shop, picture
 from support.fakes import FakeEnhancer, photo_bytes
 
 from packshot.database.models import Product, ProductImage, Round
 from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
+from packshot.products.object_keys import changes_key
 
 expect.set_options(timeout=15_000)  # as long as a busy machine may take
 
@@ -638,11 +639,47 @@ def test_random_keys_and_clicks_approve_nothing_doubtful(
 # -- comparing -----------------------------------------------------------------------------------
 
 
+def test_a_verdict_that_comes_late_leaves_the_picture_out_and_marks_its_places(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [product_id] = shop.stock(1)
+    page = open_desk(shop.url).page
+    first, raw = page.locator(".frame[data-selected]"), page.locator(".frame.raw")
+    expect(first.locator(".keep")).to_have_attribute("aria-pressed", "true")
+    reason = {
+        "code": "extra",
+        "words": "something was added at the top",
+        "raw": [0.2, 0.1, 0.5, 0.3],
+    }
+    found = {"verdict": "fail", "score": 0.02, "lines": 0, "has_map": True}
+    found["reasons"] = [reason | {"enhanced": [0.3, 0.2, 0.6, 0.4]}]
+    with shop.services.database.write() as session:
+        image = session.scalars(
+            select(ProductImage).where(ProductImage.product_id == product_id)
+        ).first()
+        assert image is not None and image.object_key is not None
+        key = changes_key(image.object_key)
+        shop.services.storage.put(key, picture(9, 240).data, "image/webp")
+        image.verdict, image.fidelity_score, image.fidelity = "fail", 0.02, found
+        session.get_one(Product, product_id).touch()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(first.locator(".verdict")).to_have_text("Product changed", timeout=30_000)
+    expect(first.locator(".keep")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#panel .warning")).to_contain_text("Something was added at the top")
+    expect(raw.locator(".marks")).to_be_hidden()
+    for _ in range(4):
+        page.keyboard.press("v")
+    for frame in (first, raw):
+        expect(frame.locator(".marks rect")).to_have_count(1)
+        expect(frame.locator(".marks")).to_be_visible()
+    expect(first.locator(".changes")).to_have_js_property("naturalWidth", 240)
+
+
 def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(1)
     page = open_desk(shop.url).page
     stage = page.locator("#stage")
-    for mode in ("all", "wipe", "difference", "pair"):
+    for mode in ("all", "wipe", "difference", "changes", "pair"):
         page.keyboard.press("v")
         expect(stage).to_have_attribute("data-mode", mode)
     over = page.locator(".frame[data-selected] .over")

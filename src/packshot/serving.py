@@ -179,6 +179,7 @@ def make_worker(services: Services) -> Worker:
         services.catalog,
         services.settings.concurrency,
         services.webhooks,
+        services.checker,
         grace=services.settings.grace_seconds,
         longest_product=longest_product(services.settings),
     )

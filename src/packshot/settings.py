@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     cutout: Literal["network", "classical", "rembg", "off"] = "network"
     model_dir: Path | None = None
 
+    # Is the product still the product
+    fidelity: Literal["on", "off"] = "on"
+    fidelity_weights: Path | None = None
+
     # Serving and workers
     host: str = "127.0.0.1"
     port: int = Field(5000, ge=0, le=65535)

@@ -14,11 +14,14 @@ from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.places import Places
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import Enhancer, Ledger
+from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
+from packshot.fidelity.files import Files
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing, read_signing
 from packshot.products.catalog import Catalog
+from packshot.products.checks import Checks
 from packshot.products.deletions import Deletions
 from packshot.products.retention import Retention
 from packshot.products.shop import ShopMark
@@ -28,6 +31,7 @@ from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
+from packshot.work.checker import Checker, checking_pixels
 from packshot.work.claims import Claims
 from packshot.work.ledger import DatabaseLedger
 from packshot.work.parts import Parts
@@ -63,6 +67,7 @@ class Services:
     raw_images: RawImages
     deletions: Deletions
     shop: ShopMark
+    checker: Checker | None = None
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -96,6 +101,8 @@ class Services:
     def close(self) -> None:
         self.catalog.sender.close()
         self.pixels.close()
+        if self.checker is not None:
+            self.checker.close()
         self.database.close()
 
 
@@ -122,7 +129,13 @@ def build(settings: Settings) -> Services:
     downloads = Places(fetcher, settings.concurrency)
     raw_images = RawImages(storage, raw_buckets(settings), downloads)
     parts = Parts(
-        claims=Claims(database, settings.lease_seconds, wanted, outbox),
+        claims=Claims(
+            database,
+            settings.lease_seconds,
+            wanted,
+            outbox,
+            with_checks=settings.fidelity == "on",
+        ),
         read_raw=raw_images.read,
         storage=storage,
         pixels=pixels,
@@ -150,7 +163,18 @@ def build(settings: Settings) -> Services:
         raw_images,
         Deletions(database, storage),
         shop,
+        choose_checker(settings, database, storage, stopping),
     )
+
+
+def choose_checker(
+    settings: Settings, database: Database, storage: Storage, stopping: threading.Event
+) -> Checker | None:
+    """None with FIDELITY=off."""
+    if settings.fidelity == "off":
+        return None
+    files = Files(model_path(settings.model_dir), settings.fidelity_weights)
+    return Checker(Checks(database), storage, checking_pixels(), files, stopping)
 
 
 def request_headers(settings: Settings) -> RequestHeaders:

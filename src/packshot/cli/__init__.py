@@ -21,6 +21,7 @@ COMMANDS = {
     "status": ("status", "Show what is waiting, what is done and what it cost."),
     "export": ("export", "Write what is approved to a ZIP, a CSV or a JSON-lines file."),
     "comply": ("comply", "Measure pictures against a marketplace's rules; needs no server."),
+    "fidelity": ("fidelity", "Measure whether a picture changed the product; needs no server."),
     "retry": ("retry", "Try failed products again."),
     "enhance": ("enhance", "Enhance photos or folders of them; needs no server."),
     "estimate": ("estimate", "Estimate the cost of a batch before sending it."),

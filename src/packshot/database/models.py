@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Float,
     ForeignKey,
     Index,
     String,
@@ -225,7 +226,11 @@ class Round(Base):
 
 
 class ProductImage(Base):
-    """One enhanced picture. The row exists only once its object is stored."""
+    """One enhanced picture. The row exists only once its object is stored.
+
+    `check_due` is when its fidelity may be measured, None when that was done or is not asked for;
+    a process that measures moves it ahead, so that the picture of one that died comes back.
+    """
 
     __tablename__ = "product_images"
 
@@ -243,6 +248,7 @@ class ProductImage(Base):
     prompt: Mapped[str | None] = mapped_column(Text)
     enhancer: Mapped[str | None] = mapped_column(String(20))
     model: Mapped[str | None] = mapped_column(String(100))
+    prompt_version: Mapped[str | None] = mapped_column(String(20))  # of the enhancer's own words
     width: Mapped[int | None]
     height: Mapped[int | None]
     bytes: Mapped[int | None]
@@ -251,6 +257,11 @@ class ProductImage(Base):
     alt_text: Mapped[str | None] = mapped_column(String(125))  # as a reviewer wrote it
     #: What the model answered, see `pictures.carried`; read by exports alone.
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    verdict: Mapped[str | None] = mapped_column(String(20))
+    fidelity_score: Mapped[float | None] = mapped_column(Float)  # 0..1; above 0.5 passes
+    fidelity: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    check_due: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    check_tries: Mapped[int] = mapped_column(server_default=text("0"))
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
@@ -258,6 +269,9 @@ class ProductImage(Base):
         UniqueConstraint("product_id", "round", "variant"),
         Index("ix_product_images_created_at", "created_at"),
         Index("ix_product_images_status", "status"),
+        Index("ix_product_images_check_due", "check_due", "id"),
+        # Counted from the index alone.
+        Index("ix_product_images_verdict", "verdict", "enhancer", "prompt_version"),
         {"sqlite_autoincrement": True},
     )
 

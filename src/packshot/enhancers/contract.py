@@ -106,6 +106,7 @@ class Picture:
     model: str
     warning: str | None = None
     made_by_ai: bool = False  # generative: provenance metadata says so
+    prompt_version: str | None = None  # of the enhancer's own words around `prompt`
 
     def provenance(self) -> Provenance:
         """How the picture was made, to be written into it; dated now."""

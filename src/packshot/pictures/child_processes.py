@@ -57,10 +57,11 @@ class Pixels:
         memory_mb: int = 1500,
         deadline: float = 60.0,
         idle: float = IDLE_SECONDS,
+        niceness: int = NICENESS,
     ) -> None:
         """`memory_mb` limits each child's address space; `deadline` is in seconds per job, `idle`
         those after which a child without one ends."""
-        self._memory_mb, self._idle = memory_mb, idle
+        self._memory_mb, self._idle, self._niceness = memory_mb, idle, niceness
         self._deadline = deadline
         self._free: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
         for _ in range(processes):
@@ -134,7 +135,7 @@ class Pixels:
 
     def _started(self) -> _Child:
         try:
-            return _Child(self._memory_mb, self._idle)
+            return _Child(self._memory_mb, self._idle, self._niceness)
         except OSError as error:  # no descriptor, memory or process left
             raise Unavailable(f"this machine can't start a pixel process: {error}") from error
 
@@ -146,9 +147,9 @@ class _Retired(Exception):
 class _Child:
     """One child process and our end of its socket."""
 
-    def __init__(self, memory_mb: int, idle: float) -> None:
+    def __init__(self, memory_mb: int, idle: float, niceness: int) -> None:
         self._socket, theirs = Pipe()
-        serve = f"serve({theirs.fileno()}, {memory_mb}, {idle})"
+        serve = f"serve({theirs.fileno()}, {memory_mb}, {idle}, {niceness})"
         command = f"from packshot.pictures.child_processes import serve; {serve}"
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -215,10 +216,10 @@ def _child_environment() -> dict[str, str]:
 # ---- the child's side
 
 
-def serve(descriptor: int, memory_mb: int, idle: float) -> None:
+def serve(descriptor: int, memory_mb: int, idle: float, niceness: int) -> None:
     """The main loop of a child: answer jobs until the parent closes its end or dies, or none comes
     for `idle` seconds."""
-    _restrict(memory_mb)
+    _restrict(memory_mb, niceness)
     threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
     socket: Connection[Any, Any] = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
@@ -227,12 +228,12 @@ def serve(descriptor: int, memory_mb: int, idle: float) -> None:
         os._exit(RETIRED)
 
 
-def _restrict(memory_mb: int) -> None:
+def _restrict(memory_mb: int, niceness: int) -> None:
     # Ctrl-C and a supervisor's SIGTERM reach the whole group, while the parent still drains: it
     # decides when we end, by closing the socket or by SIGKILL.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(NICENESS)
+    os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, memory_mb * 2**20))
 

@@ -1,17 +1,43 @@
-"""Doubt: a product is doubtful while a picture of its current round has a warning."""
+"""Doubt: a picture has it when its enhancer warned of it, or its fidelity check did not pass.
+
+A doubtful picture starts left out of approval. This is the one rule: the answers' `doubt`, the
+lists' filter and their order all follow it.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select
+from typing import Final
+
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select
 
 from packshot.database.models import Product, ProductImage
+from packshot.fidelity.verdicts import DOUBTFUL
+
+#: How doubtful a picture is, for the order of a list; one with a warning alone counts 1.
+WEIGHTS: Final = {"fail": 8, "not_comparable": 3, "warn": 2}
+#: What is said of a verdict that has no reason of its own.
+WORDS: Final = {
+    "fail": "the product was changed",
+    "warn": "the product may have been changed",
+    "not_comparable": "the product could not be compared with the photo",
+}
+
+
+def doubt_of(image: ProductImage) -> str | None:
+    """Why a picture is doubtful, in words; None when nothing speaks against it."""
+    words = [image.warning] if image.warning else []
+    if image.verdict in DOUBTFUL:
+        reasons = (image.fidelity or {}).get("reasons") or []
+        said = "; ".join(reason["words"] for reason in reasons) or WORDS[image.verdict]
+        words.append(f"{said[:1].upper()}{said[1:]}")
+    return " · ".join(words) or None
 
 
 def _doubtful() -> ColumnElement[bool]:
     return and_(
         ProductImage.product_id == Product.id,
         ProductImage.round == Product.round,
-        ProductImage.warning.is_not(None),
+        or_(ProductImage.warning.is_not(None), ProductImage.verdict.in_(DOUBTFUL)),
     )
 
 
@@ -21,10 +47,10 @@ def has_doubt() -> ColumnElement[bool]:
 
 
 def count_doubtful() -> Subquery:
-    """The products that have doubtful pictures (`product_id`), and how many (`pictures`).
+    """The products that have doubtful pictures (`product_id`), and how doubtful (`weight`).
 
     Read once for all products: a query for each would cost five times as much.
     """
-    pictures = func.count().label("pictures")
-    rows = select(ProductImage.product_id, pictures).join(Product, _doubtful())
+    weight = func.sum(case(WEIGHTS, value=ProductImage.verdict, else_=1)).label("weight")
+    rows = select(ProductImage.product_id, weight).join(Product, _doubtful())
     return rows.group_by(ProductImage.product_id).subquery()

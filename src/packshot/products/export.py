@@ -75,6 +75,8 @@ class ApprovedImage(SellerFields):
     prompt: str | None
     warning: str | None
     raw_sha256: str | None
+    verdict: str | None
+    fidelity_score: float | None
     approved_by: str | None
     approved_at: datetime | None
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo

@@ -105,6 +105,7 @@ class Figures(Counts):
     steps: dict[str, Times]
     ready: Times
     webhooks: dict[str, int]  # waiting, given_up
+    verdicts: dict[tuple[str, str, str], int]  # (verdict, enhancer, prompt version) -> pictures
 
 
 def read_counts(session: Session) -> Counts:
@@ -138,6 +139,7 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             steps=steps,
             ready=ready,
             webhooks=_webhooks(session),
+            verdicts=_verdicts(session),
         )
 
 
@@ -241,6 +243,15 @@ def times_of(seconds: Sequence[float]) -> Times:
     return Times(
         len(ranked), {q: ranked[max(0, math.ceil(q * len(ranked)) - 1)] for q in QUANTILES}
     )
+
+
+def _verdicts(session: Session) -> dict[tuple[str, str, str], int]:
+    """Of all pictures that were measured, the removed ones included."""
+    by = (ProductImage.verdict, ProductImage.enhancer, ProductImage.prompt_version)
+    rows = session.execute(
+        select(*by, func.count()).where(ProductImage.verdict.is_not(None)).group_by(*by)
+    ).all()
+    return {(verdict or "", name or "", version or ""): n for verdict, name, version, n in rows}
 
 
 def _webhooks(session: Session) -> dict[str, int]:

@@ -170,7 +170,7 @@ def _in_order(
     doubt, doubtful = order == "doubt", count_doubtful()
     key: ColumnElement[Any] = func.coalesce(Product.sku, LAST)
     if doubt:
-        key = func.coalesce(-doubtful.c.pictures, 0)
+        key = func.coalesce(-doubtful.c.weight, 0)
     query = chosen.narrow(select(Product, key.label("place")))
     if doubt:
         query = query.outerjoin(doubtful, doubtful.c.product_id == Product.id)

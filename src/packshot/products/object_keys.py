@@ -41,9 +41,15 @@ def preview_key(object_key: str, side: int) -> str:
     return f"previews/{object_key.removesuffix('.jpg')}-{side}.jpg"
 
 
+def changes_key(object_key: str) -> str:
+    """The key of the map that shows what a picture changed of its product."""
+    return f"previews/{object_key.removesuffix('.jpg')}-changes.webp"
+
+
 def with_previews(key: str) -> list[str]:
-    """An object's key and those of its previews."""
-    return [key, *(preview_key(key, side) for side in PREVIEW_SIDES)]
+    """An object's key and those of its previews; of an enhanced picture also its change map's."""
+    keys = [key, *(preview_key(key, side) for side in PREVIEW_SIDES)]
+    return [*keys, changes_key(key)] if key.startswith("enhanced/") else keys
 
 
 def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int) -> Iterator[str]:

@@ -169,6 +169,8 @@ def _approved_pictures(session: Session, product: Product) -> list[dict[str, obj
             "id": image.id,
             "image_url": image.image_url,
             "alt_text": alt_text(product, image, analysis),
+            "verdict": image.verdict,
+            "fidelity_score": image.fidelity_score,
         }
         for image in _images(session, product)
         if image.status == APPROVED

@@ -24,6 +24,8 @@ from packshot.database.models import (
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.alt_text import alt_text
+from packshot.products.doubt import doubt_of
+from packshot.products.fidelity import FidelityOut, fidelity_of
 from packshot.products.object_keys import normalised_key, preview_key
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
@@ -74,6 +76,8 @@ class ImageOut(Out):
     bytes: int | None
     sha256: str | None
     warning: str | None
+    doubt: str | None = Field(description="why it starts left out of approval; null: nothing does")
+    fidelity: FidelityOut | None = Field(description="null where it is not to be measured")
     reason: str | None = Field(description="why it is rejected, where a reason was given")
     cost: AmountOut | None = Field(description="US dollars")
     created_at: datetime
@@ -341,7 +345,8 @@ def _image_out(
 ) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
     return ImageOut(
-        **columns_of(image, ImageOut) | {"alt_text": words},
+        **columns_of(image, ImageOut) | {"alt_text": words, "fidelity": fidelity_of(image)},
+        doubt=doubt_of(image),
         media_url=media_url(key) if key else None,
         previews=previews(key) if key else {},
         cost=cost,

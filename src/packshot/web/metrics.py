@@ -56,6 +56,14 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     for (kind, outcome), count in sorted(figures.calls.items()):
         calls.add_metric([kind, outcome], count)
     yield calls
+    verdicts = GaugeMetricFamily(
+        "packshot_fidelity",
+        "Pictures by the verdict of the fidelity check",
+        labels=["verdict", "enhancer", "prompts"],
+    )
+    for labels, count in sorted(figures.verdicts.items()):
+        verdicts.add_metric(labels, count)
+    yield verdicts
 
 
 def _work(figures: Figures, depth: Depth | None) -> Iterator[Metric]:

@@ -133,6 +133,7 @@ class ImageRecord:
     sha256: str
     warning: str | None
     answer: dict[str, Any] | None = None
+    prompt_version: str | None = None
 
 
 class Claims:
@@ -142,13 +143,20 @@ class Claims:
     """
 
     def __init__(
-        self, database: Database, lease_seconds: float, wanted: int, outbox: Outbox = Outbox()
+        self,
+        database: Database,
+        lease_seconds: float,
+        wanted: int,
+        outbox: Outbox = Outbox(),
+        *,
+        with_checks: bool = False,
     ) -> None:
         """`wanted` is the number of variants of a round that is opened here."""
         self.database = database
         self.lease_seconds = lease_seconds
         self.wanted = wanted
         self.outbox = outbox
+        self.with_checks = with_checks  # of fidelity, of every picture that is recorded
 
     # -- take --------------------------------------------------------------------------------
 
@@ -285,6 +293,8 @@ class Claims:
         place = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
         there = select(IMAGES.c.id).filter_by(**place)
         moments = {"created_at": now(), "updated_at": now()}  # finer than the default
+        if self.with_checks:
+            moments["check_due"] = now()
         with self._progress(claim) as rows:
             if rows.scalar(there) is None:
                 rows.execute(insert(IMAGES).values(**vars(image) | place | moments))

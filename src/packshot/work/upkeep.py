@@ -1,4 +1,4 @@
-"""A worker's background tasks: sending again, deliveries, and cleaning up."""
+"""A worker's background tasks: sending again, deliveries, checks, and cleaning up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.webhooks.deliveries import Webhooks
+from packshot.work.checker import Checker
 from packshot.work.loops import Loops
 
 log = logging.getLogger("packshot.worker")
@@ -17,6 +18,7 @@ RESEND_EVERY_SECONDS: Final = 30.0
 DELIVER_EVERY_SECONDS: Final = 2.0
 SWEEP_EVERY_SECONDS: Final = 15.0
 TIDY_EVERY_SECONDS: Final = 3600.0
+CHECK_EVERY_SECONDS: Final = 2.0
 
 
 class Upkeep:
@@ -27,10 +29,11 @@ class Upkeep:
         catalog: Catalog,
         deletions: Deletions,
         webhooks: Webhooks | None,
+        checker: Checker | None,
         finished: threading.Event,
     ) -> None:
         self.catalog, self.deletions, self.webhooks = catalog, deletions, webhooks
-        self.finished = finished
+        self.checker, self.finished = checker, finished
 
     def begin(self, loops: Loops) -> None:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
@@ -38,6 +41,9 @@ class Upkeep:
         loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, self.finished)
         if self.webhooks is not None and self.webhooks.urls:
             loops.begin("messenger", self._deliver, DELIVER_EVERY_SECONDS, self.finished)
+        if self.checker is not None:
+            checker = self.checker
+            loops.begin("checker", checker.run, CHECK_EVERY_SECONDS, checker.stop)
 
     def _resend(self) -> None:
         sent = self.catalog.sender.resend()

@@ -212,4 +212,5 @@ def image_record(
         sha256=sha256_of(stored.data),
         warning=picture.warning,
         answer=answered,
+        prompt_version=picture.prompt_version,
     )

@@ -17,6 +17,7 @@ from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work import pipeline
+from packshot.work.checker import Checker
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
@@ -53,6 +54,7 @@ class Worker:
         catalog: Catalog,
         concurrency: int,
         webhooks: Webhooks | None = None,
+        checker: Checker | None = None,
         *,
         grace: float = GRACE_SECONDS,
         longest_product: float = LONGEST_PRODUCT_SECONDS,
@@ -72,7 +74,9 @@ class Worker:
         self.room = Room()
         self.turns = Turns(clock)
         self.loops = Loops(self.silence, clock, chance)
-        self.upkeep = Upkeep(catalog, self.deletions, webhooks, self.drain.finished)
+        self.checker = checker
+        finished = self.drain.finished
+        self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished)
 
     def start(self) -> None:
         log.info("Worker thread started")
@@ -122,6 +126,8 @@ class Worker:
             return True
         self.drainer.join(self.drain.seconds_left())
         self.drain.finished.set()
+        if self.checker is not None:
+            self.checker.close()
         self.slots.end()
         for thread in self._threads():
             thread.join(max(0.01, self.drain.seconds_left()))

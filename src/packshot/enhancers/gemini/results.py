@@ -56,6 +56,7 @@ def picture_of(
         model=model or step.request.model,
         warning=_warning(inspected, step.request),
         made_by_ai=True,
+        prompt_version=prompts.VERSION,
     )
 
 

@@ -211,4 +211,8 @@ def _addressed_picture(picture: Picture) -> Picture:
     for name in ("image_url", "media_url"):
         if url := getattr(picture, name, None):
             given[name] = under_prefix(url)
+    fidelity = getattr(picture, "fidelity", None)
+    if fidelity is not None and fidelity.change_map is not None:
+        changed = {"change_map": under_prefix(fidelity.change_map)}
+        given["fidelity"] = fidelity.model_copy(update=changed)
     return picture.model_copy(update=given)

@@ -9,7 +9,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from packshot.fidelity.verdicts import Reason
 from packshot.products.export import ApprovedImage, write_lines
+from packshot.products.fidelity import FidelityOut
+from packshot.products.object_keys import changes_key
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
@@ -117,6 +120,23 @@ PICTURE: Final = ImageOut(
     bytes=214_683,
     sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     warning=None,
+    doubt='Printed text differs: "LAGOON" reads "LAGON"',
+    fidelity=FidelityOut(
+        verdict="fail",
+        score=0.041,
+        reasons=[
+            Reason(
+                code="text",
+                words='printed text differs: "LAGOON" reads "LAGON"',
+                raw=[0.31, 0.42, 0.58, 0.49],
+                enhanced=[0.28, 0.4, 0.6, 0.48],
+            )
+        ],
+        measures={"stretch": 0.12, "letters": 0.1667},
+        lines=3,
+        change_map=f"/media/{changes_key(ENHANCED)}",
+        version="2026-11-28",
+    ),
     reason=None,
     cost=Decimal("0.0390"),
     created_at=READY_AT,
@@ -379,6 +399,8 @@ _APPROVED: Final = ApprovedImage(
     ),
     image_id=PICTURE.id,
     raw_sha256=WAITING.raw_sha256,
+    verdict="pass",
+    fidelity_score=0.871,
     approved_by="asha",
     approved_at=DECIDED_AT,
 )

@@ -3,6 +3,7 @@
 import { asked } from "./adjustments.js";
 import { h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
+import { aboutFidelity } from "./fidelity.js";
 import { at } from "./place.js";
 import { money, STATUS } from "./words.js";
 
@@ -83,6 +84,7 @@ export function aboutPicture(picture, number, prompt) {
   return [
     h("p", { class: "picture-title" }, h("strong", {}, picture.title || `Picture ${number}`)),
     doubt && warning(doubt),
+    aboutFidelity(picture),
     picture.prompt && promptOf(picture.prompt, prompt),
   ].filter(Boolean);
 }

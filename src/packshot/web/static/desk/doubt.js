@@ -1,7 +1,7 @@
 // A doubtful picture has to be looked at before it is approved.
 
-/** Why a picture is doubtful, in words; null when it is not. */
-export const doubtOf = (picture) => picture.warning ?? null;
+/** Why a picture is doubtful, in words; null when nothing speaks against it. The server has the rule. */
+export const doubtOf = (picture) => picture.doubt ?? null;
 
 /** The pictures of a product that are doubtful and not approved. */
 export const doubtful = (product) =>

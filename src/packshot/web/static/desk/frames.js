@@ -3,6 +3,7 @@
 import { h, icon } from "./dom.js";
 import { doubtOf, keepable } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
+import { changeMap, marks, verdictBadge } from "./fidelity.js";
 import { at } from "./place.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */
@@ -81,6 +82,10 @@ export class Card {
       h("div", { class: "frames" }, this.rawFrame, this.pictures),
       this.thumbs.length > 1 && this.strip,
     );
+    this.pictures.forEach((_, index) => {
+      this.#showCheck(index);
+    });
+    this.rawFrame.querySelector("img")?.addEventListener("load", () => this.#markRaw());
     this.select(0);
     this.#keep(keepable(product));
   }
@@ -92,9 +97,16 @@ export class Card {
       product.images.length === before.length &&
       product.images.every((picture, place) => picture.id === before[place].id);
     if (!same) return false;
-    const decided = product.images.some((picture, place) => picture.status !== before[place].status);
+    const changed = (name) => product.images.some((picture, place) => picture[name] !== before[place][name]);
+    const decided = changed("status");
+    const doubted = product.images.filter((picture, place) => doubtOf(picture) && !doubtOf(before[place]));
     this.product = product;
+    product.images.forEach((_, index) => {
+      this.#showCheck(index);
+    });
     if (decided) this.#keep(keepable(product));
+    else if (doubted.length) this.#keep(this.keptIds.filter((id) => doubted.every((each) => each.id !== id)));
+    this.#markRaw();
     return true;
   }
 
@@ -144,7 +156,7 @@ export class Card {
           h("span", { class: "number" }, String(index + 1)),
           h("span", { class: "title" }, titleOf(picture)),
         ),
-        doubtMark(picture),
+        h("span", { class: "checks" }),
         h(
           "button",
           { type: "button", class: "keep", "aria-pressed": "true", onclick: () => on.keep(index) },
@@ -155,9 +167,37 @@ export class Card {
     );
   }
 
+  /** Show what is known by now: the sign of a doubt, the verdict and the change map. */
+  #showCheck(index) {
+    const picture = this.product.images[index];
+    const frame = this.pictures[index];
+    frame
+      .querySelector(".checks")
+      .replaceChildren(...[doubtMark(picture), verdictBadge(picture)].filter(Boolean));
+    for (const old of frame.querySelectorAll(".changes, .marks")) old.remove();
+    const found = [changeMap(picture), marks(picture, "enhanced", picture)].filter(Boolean);
+    frame.querySelector(".left-out").before(...found);
+    const thumb = this.thumbs[index];
+    thumb.querySelector(".warned")?.remove();
+    if (doubtOf(picture))
+      thumb.append(h("span", { class: "warned", "aria-hidden": "true" }, icon("warning")));
+    thumb.setAttribute("aria-label", thumbLabel(picture, index));
+  }
+
+  /** Mark the places of the selected picture's reasons on the raw photo. */
+  #markRaw() {
+    const view = this.rawFrame.querySelector(".view");
+    const photo = view.querySelector("img");
+    view.querySelector(".marks")?.remove();
+    if (!photo?.naturalWidth) return;
+    const size = { width: photo.naturalWidth, height: photo.naturalHeight };
+    view.append(marks(this.product.images[this.selected], "raw", size));
+  }
+
   /** Show which picture the keys apply to. */
   select(index) {
     this.selected = index;
+    this.#markRaw();
     resize(this.pictures[index], this.sizes.side);
     this.pictures.forEach((frame, place) => {
       frame.toggleAttribute("data-selected", place === index);
@@ -201,7 +241,7 @@ export class Card {
   /** Decode everything, so that showing it paints at once. Resolves even when a picture fails. */
   ready() {
     this.decoded ??= Promise.allSettled(
-      [...this.element.querySelectorAll("img")].map((element) => element.decode()),
+      [...this.element.querySelectorAll("img:not(.changes)")].map((element) => element.decode()),
     );
     return this.decoded;
   }
@@ -249,6 +289,8 @@ function resize(frame, side) {
 /** Why a picture is excluded, shown when it is. */
 function whyOut(picture) {
   if (picture.status === "rejected") return "Rejected before";
+  if (["warn", "fail", "not_comparable"].includes(picture.fidelity?.verdict))
+    return "Left out: check the product";
   return doubtOf(picture) ? "Left out: has a warning" : "Left out";
 }
 
@@ -264,6 +306,9 @@ function doubtMark(picture) {
   );
 }
 
+const thumbLabel = (picture, index) =>
+  `Picture ${index + 1}: ${titleOf(picture)}${doubtOf(picture) ? ", has a warning" : ""}`;
+
 function thumb(picture, index, on) {
   return h(
     "button",
@@ -271,10 +316,9 @@ function thumb(picture, index, on) {
       type: "button",
       class: "thumb",
       onclick: () => on.pick(index),
-      "aria-label": `Picture ${index + 1}: ${titleOf(picture)}${doubtOf(picture) ? ", has a warning" : ""}`,
+      "aria-label": thumbLabel(picture, index),
     },
     image(picture, SMALL, ""),
     h("span", { class: "thumb-number", "aria-hidden": "true" }, String(index + 1)),
-    doubtOf(picture) && h("span", { class: "warned", "aria-hidden": "true" }, icon("warning")),
   );
 }

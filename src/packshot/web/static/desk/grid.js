@@ -3,7 +3,7 @@
 import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
-import { doubtful, keepable } from "./doubt.js";
+import { doubtful, doubtOf, keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -92,7 +92,7 @@ class Tile {
 
   #showFacts(words) {
     const { product } = this;
-    const warned = product.images.some((picture) => picture.warning) || product.warning;
+    const warned = product.images.some(doubtOf) || product.warning;
     const status = product.status === data.filters.status && !this.waiting ? null : words;
     this.facts.replaceChildren(
       tileName(product),

@@ -4,8 +4,10 @@ import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
 import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
+import { doubtOf } from "./doubt.js";
 import { download } from "./download.js";
 import { REASONS, SMALL } from "./facts.js";
+import { aboutFidelity } from "./fidelity.js";
 import { address, image, rawPicture, sourceSet } from "./frames.js";
 import { at, go } from "./place.js";
 import { poll } from "./poll.js";
@@ -247,7 +249,12 @@ function card(picture, current) {
         h("strong", {}, title),
         h("span", { class: `badge ${kind}` }, PICTURE_STATUS[picture.status]),
       ),
-      picture.warning ? h("p", { class: "warning" }, icon("warning"), h("span", {}, picture.warning)) : null,
+      doubtOf(picture)
+        ? h("p", { class: "warning" }, icon("warning"), h("span", {}, doubtOf(picture)))
+        : null,
+      aboutFidelity(picture),
+      picture.fidelity?.change_map &&
+        h("a", { class: "hint", href: picture.fidelity.change_map, target: "_blank" }, "Change map"),
       h("p", { class: "hint" }, pictureFacts(picture)),
       altText(picture, current),
       picture.prompt

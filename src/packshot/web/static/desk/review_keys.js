@@ -70,7 +70,12 @@ function listenToLooks({ stage }) {
       run: () => stage.blink(true),
       release: () => stage.blink(false),
     },
-    { keys: ["v"], shown: "V", words: "Side by side, all, wipe, difference", run: () => stage.nextMode() },
+    {
+      keys: ["v"],
+      shown: "V",
+      words: "Side by side, all, wipe, difference, changes",
+      run: () => stage.nextMode(),
+    },
     {
       keys: ["z"],
       shown: "Z",

@@ -9,7 +9,10 @@ const MODES = [
   ["all", "All", "all"],
   ["wipe", "Wipe", "wipe"],
   ["difference", "Difference", "difference"],
+  ["changes", "Changes", "changes"],
 ];
+/** Modes that show the raw photo and one picture beside each other. */
+const PAIRS = ["pair", "changes"];
 const BACKS = ["grey", "white", "black", "checker"];
 const CAPTION = 34;
 const GAP = 8;
@@ -64,7 +67,7 @@ export class Stage {
   /** How large the views are now, in CSS pixels. */
   get side() {
     const { width, height } = this.#size;
-    if (this.#mode === "all" || this.#mode === "pair") return this.#side;
+    if (this.#mode === "all" || PAIRS.includes(this.#mode)) return this.#side;
     return Math.ceil(Math.max(this.#side, Math.min(width, height)));
   }
 
@@ -190,7 +193,7 @@ export class Stage {
   /** Set the size of the square views in the current mode. */
   #fit() {
     const several = (this.#card?.pictures.length ?? 2) > 1;
-    const { columns, side } = this.#mode === "pair" ? this.#pair(several) : this.#tiles();
+    const { columns, side } = PAIRS.includes(this.#mode) ? this.#pair(several) : this.#tiles();
     this.root.style.setProperty("--columns", columns);
     this.#side = Math.max(120, Math.floor(side));
     this.root.style.setProperty("--side", `${this.#side}px`);

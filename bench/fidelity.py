@@ -1,0 +1,367 @@
+"""How well the fidelity check tells a changed product from a faithful edit, by kind.
+
+    python bench/fidelity.py              the report (half an hour of one core; --pairs 300: less)
+    python bench/fidelity.py --again      with the pairs and masks of the last run: a quarter
+    python bench/fidelity.py --fit        besides, write src/packshot/fidelity/weights.toml
+
+Pairs are made by bench/fidelity_pairs.py from seeds. The score is fitted and judged by product
+(cross-validated: a family of flavours is never in both parts). What can't be compared counts as
+flagged, of the faithful too. Thresholds let 5 % of the faithful edits be flagged, floors included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench import fidelity_pairs as made
+from packshot.enhancers.local.model_file import model_path
+from packshot.errors import PackshotError
+from packshot.fidelity import comparing, network, scoring
+from packshot.fidelity.checking import MEASURED, values_of
+from packshot.fidelity.sides import WORK_SIDE, side_of
+from packshot.pictures.imaging import encode_array, to_array
+
+Row = dict[str, Any]
+DRAWN = 30
+FOLDS = 10
+FALSE_ALARMS = 0.05
+FAILED = 0.01  # of the faithful, that a "fail" may cost
+#: Floors: bounds that decide alone. From notes of a prototype on 1,063 other pairs.
+FLOORS = {"missing_warns": 0.012, "stretch_fails": 3.0, "letters_fail": 0.2}
+
+
+# ---- measuring
+
+
+@dataclass(frozen=True)
+class Kept:
+    """All pairs of one raw photo with the masks found, so that measuring again is cheap."""
+
+    raw: comparing.RawSide | None
+    raw_seconds: float
+    pairs: list[tuple[Row, bytes, Any, float]]  # row, enhanced picture, likelihood, seconds
+
+
+def collect(wanted: int, folder: Path, *, held_out: bool) -> list[Row]:
+    """Rows of measured pairs. What the folder has already is not made or measured again."""
+    goods = made.held_out() if held_out else made.products(DRAWN)
+    done = folder / ("held_out.jsonl" if held_out else "rows.jsonl")
+    rows = [json.loads(line) for line in done.read_text().splitlines()] if done.exists() else []
+    known, started = {row["raw"] for row in rows}, time.time()
+    for turn, number in product(range(1000), range(len(goods))):
+        if len(rows) >= wanted:
+            break
+        raw = f"{goods[number].name}-{turn}"
+        if raw not in known:
+            kept = _kept(folder / f"{raw}.pkl", goods, number, turn)
+            new = [row | {"raw": raw} for row in _rows(kept)]
+            with done.open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in new)
+            rows += new
+            print(f"\r{len(rows)} pairs, {time.time() - started:.0f} s", end="", flush=True)
+    print()
+    return rows
+
+
+def _kept(path: Path, goods: list[made.Product], number: int, turn: int) -> Kept:
+    if path.exists():
+        found: Kept = pickle.loads(path.read_bytes())
+        return found
+    kept = _make(goods, number, np.random.default_rng([number, turn, 77]))
+    path.write_bytes(pickle.dumps(kept))
+    return kept
+
+
+def _make(goods: list[made.Product], number: int, random: np.random.Generator) -> Kept:
+    good, network_file = goods[number], model_path(None)
+    photo, cut = made.raw_photo(good, random)
+    started = time.process_time()
+    try:
+        raw = comparing.read_raw(encode_array(photo), network_file)
+    except PackshotError:
+        raw = None
+    seconds = time.process_time() - started
+    damages = 5 if good.source != "held out" else 4
+    pairs = []
+    for pair in made.pairs_of(good, cut, goods, random, 4, damages):
+        row = {
+            "product": good.name, "family": good.family or good.name, "source": good.source,
+            "kind": pair.kind, "faithful": pair.faithful, "combined": pair.combined,
+            "size": round(pair.size, 4),
+        }  # fmt: skip
+        started = time.process_time()
+        likely = network.likelihood(to_array(pair.enhanced, WORK_SIDE), network_file)
+        pairs.append((row, pair.enhanced, likely, time.process_time() - started))
+    return Kept(raw, seconds, pairs)
+
+
+def _rows(kept: Kept) -> Iterator[Row]:
+    for row, enhanced, likely, seconds in kept.pairs:
+        started = time.process_time()
+        measured = _compared(kept.raw, enhanced, likely)
+        seconds += time.process_time() - started
+        yield row | measured | {"seconds": seconds, "raw_seconds": kept.raw_seconds}
+
+
+def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Row:
+    rgb = to_array(enhanced, WORK_SIDE)
+    try:
+        if raw is None:
+            raise PackshotError("no product")
+        side = side_of(rgb, cv2.resize(likely, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+        compared = comparing.compare(raw, side, rgb)
+    except PackshotError:
+        return {"problem": "no_product"}
+    row: Row = {"problem": compared.problem}
+    if compared.measures is not None:
+        row |= {"measures": values_of(compared), "lines": len(compared.lines or ())}
+    return row
+
+
+# ---- fitting
+
+
+@dataclass(frozen=True)
+class Fit:
+    weights: scoring.Weights
+
+    def total(self, row: Row) -> float:
+        """The score; infinite where a floor or a problem decides."""
+        if row["problem"] is not None or self.weights.floor(row["measures"]) != "pass":
+            return float("inf")
+        return sum(self.weights.parts(row["measures"]).values())
+
+    def verdict(self, row: Row) -> str:
+        if row["problem"] is not None:
+            return "fail" if row["problem"] == "mirrored" else "not_comparable"
+        return self.weights.judge(row["measures"])[0]
+
+
+def fit(rows: Sequence[Row]) -> Fit:
+    """Knots from the faithful, weights by logistic regression (none negative, kinds alike)."""
+    usable = [row for row in rows if row["problem"] is None]
+    kept = [row for row in usable if row["faithful"]]
+    knots = {}
+    for name in MEASURED:
+        values = np.array([row["measures"][name] for row in kept])
+        low, high = np.percentile(values, [75, 97])
+        knots[name] = (float(low), float(max(high, low + LEAST_SPAN.get(name, 0.02))))
+    features = np.array([_hinges(row, knots) for row in usable])
+    labels = np.array([0.0 if row["faithful"] else 1.0 for row in usable])
+    found = _regression(features, labels, _balanced(usable))
+    measures = {
+        name: scoring.Knots(*knots[name], float(found[2 * i]), float(found[2 * i + 1]))
+        for i, name in enumerate(MEASURED)
+    }
+    draft = scoring.Weights(date.today().isoformat(), measures, 0.0, 0.0, **FLOORS)
+    totals = [Fit(draft).total(row) for row in rows if row["faithful"]]
+    warn = _limit(totals, FALSE_ALARMS)
+    fail = max(_limit(totals, FAILED), warn + 0.5)
+    return Fit(scoring.Weights(draft.version, measures, warn, fail, **FLOORS))
+
+
+#: The least distance of a measure's two points, where nearly all of the faithful are 0.
+LEAST_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
+
+
+def _limit(totals: Sequence[float], share: float) -> float:
+    """The lowest score that at most this share of the totals is above."""
+    ordered = sorted(totals)
+    value = ordered[min(len(ordered) - 1, int(np.ceil(len(ordered) * (1 - share))) - 1)]
+    finite = [one for one in ordered if np.isfinite(one)]
+    return value if np.isfinite(value) else finite[-1]
+
+
+def _hinges(row: Row, knots: dict[str, tuple[float, float]]) -> list[float]:
+    return [
+        hinge
+        for name, (low, high) in knots.items()
+        for hinge in scoring.Knots(low, high, 0, 0).hinges(row["measures"][name])
+    ]
+
+
+def _balanced(rows: Sequence[Row]) -> Any:
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts["faithful" if row["faithful"] else row["kind"]] += 1
+    kinds = len(counts) - 1
+    return np.array(
+        [
+            1 / counts["faithful"] if row["faithful"] else 1 / counts[row["kind"]] / kinds
+            for row in rows
+        ]
+    )
+
+
+def _regression(features: Any, labels: Any, importance: Any, ridge: float = 0.002) -> Any:
+    """Logistic regression with weights >= 0, by projected Adam."""
+    columns = np.column_stack([features, np.ones(len(features))])
+    found = np.full(columns.shape[1], 0.1)
+    first, second = np.zeros_like(found), np.zeros_like(found)
+    importance = importance / importance.sum()
+    for step in range(1, 3001):
+        likely = 1 / (1 + np.exp(-np.clip(columns @ found, -30, 30)))
+        slope = columns.T @ (importance * (likely - labels))
+        slope[:-1] += ridge * found[:-1]
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        found -= 0.03 * first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        found[:-1] = np.maximum(found[:-1], 0)
+    return found[:-1]
+
+
+@dataclass(frozen=True)
+class Judged:
+    row: Row
+    total: float  # above the threshold of its own fold's fit: 0 is the limit
+    verdict: str
+
+
+def cross_validated(rows: Sequence[Row]) -> list[Judged]:
+    families = sorted({row["family"] for row in rows})
+    order = np.random.default_rng(3).permutation(len(families))
+    fold_of = {families[int(index)]: place % FOLDS for place, index in enumerate(order)}
+    judged = []
+    for fold in range(FOLDS):
+        found = fit([row for row in rows if fold_of[row["family"]] != fold])
+        for row in rows:
+            if fold_of[row["family"]] == fold:
+                total = found.total(row) - found.weights.warn
+                judged.append(Judged(row, total, found.verdict(row)))
+    return judged
+
+
+# ---- reporting
+
+
+def report(judged: Sequence[Judged]) -> None:
+    kept = [one for one in judged if one.row["faithful"]]
+    changed = [one for one in judged if not one.row["faithful"]]
+    print(f"\n{len(judged)} pairs of {len({one.row['product'] for one in judged})} products: "
+          f"{len(kept)} faithful, {len(changed)} damaged")  # fmt: skip
+    print(f"AUC {auc(kept, changed):.3f} {_bootstrap(judged)}")
+    print("\n| kind | n | AUC | caught (95 %) | fail | not comparable |\n|---|---|---|---|---|---|")
+    for name in ("all damage", *sorted({one.row["kind"] for one in changed})):
+        some = [one for one in changed if name in ("all damage", one.row["kind"])]
+        _line(name, some, auc(kept, some))
+    for name, some in _text_by_height(changed).items():
+        _line(name, some, auc(kept, some) if some else 0.0)
+    print("\n| faithful edit | n | | flagged (95 %) | fail | not comparable |")
+    print("|---|---|---|---|---|---|")
+    for name in ("all faithful", *sorted({one.row["kind"] for one in kept})):
+        _line(name, [one for one in kept if name in ("all faithful", one.row["kind"])], None)
+    for source in sorted({one.row["source"] for one in kept}):
+        _line(f"products: {source}", [one for one in kept if one.row["source"] == source], None)
+    for name in ("seconds", "raw_seconds"):
+        values = [one.row[name] for one in judged]
+        print(f"{name}: median {np.median(values):.2f}, 95 % {np.percentile(values, 95):.2f}")
+
+
+def _text_by_height(changed: Sequence[Judged]) -> dict[str, list[Judged]]:
+    lines = [one for one in changed if one.row["kind"].startswith("text")]
+    return {
+        "text, all": lines,
+        "text >= 3 %": [one for one in lines if one.row["size"] >= 0.03],
+        "text < 3 %": [one for one in lines if one.row["size"] < 0.03],
+    }
+
+
+def _line(name: str, some: Sequence[Judged], area: float | None) -> None:
+    count = len(some)
+    flagged = sum(one.verdict != "pass" for one in some)
+    low, high = wilson(flagged, count)
+    share = [
+        sum(one.verdict == v for one in some) / max(1, count) for v in ("fail", "not_comparable")
+    ]
+    shown = "" if area is None else f"{area:.3f}"
+    print(f"| {name} | {count} | {shown} | {flagged / max(1, count):.0%} ({low:.0%} to {high:.0%}) "
+          f"| {share[0]:.0%} | {share[1]:.0%} |")  # fmt: skip
+
+
+def auc(kept: Sequence[Judged], changed: Sequence[Judged]) -> float:
+    a = np.minimum([one.total for one in kept], 1e6)
+    b = np.minimum([one.total for one in changed], 1e6)
+    return float(np.mean((b[:, None] > a) + 0.5 * (b[:, None] == a)))
+
+
+def _bootstrap(judged: Sequence[Judged], turns: int = 200) -> str:
+    by_family: dict[str, list[Judged]] = defaultdict(list)
+    for one in judged:
+        by_family[one.row["family"]].append(one)
+    names, random, areas = sorted(by_family), np.random.default_rng(1), []
+    for _ in range(turns):
+        drawn = [one for name in random.choice(names, len(names)) for one in by_family[str(name)]]
+        kept = [one for one in drawn if one.row["faithful"]]
+        areas.append(auc(kept, [one for one in drawn if not one.row["faithful"]]))
+    low, high = np.percentile(areas, [2.5, 97.5])
+    return f"(95 %: {low:.3f} to {high:.3f}, by product)"
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    if count == 0:
+        return 0.0, 1.0
+    z, share = 1.96, hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count**2)) ** 0.5
+    return middle - half, middle + half
+
+
+def write_weights(found: scoring.Weights, rows: int, command: str) -> None:
+    """The data file that the check reads."""
+    lines = [
+        f"# Written by `{command}` from {rows} labelled pairs; see docs/fidelity.md.",
+        f'version = "{found.version}"', "", "[limits]",
+        f"warn = {found.warn:.4f}  # 5 % of faithful edits score higher, floors included",
+        f"fail = {found.fail:.4f}  # 1 %",
+        f"missing_warns = {found.missing_warns}  # share of the product",
+        f"stretch_fails = {found.stretch_fails}  # %",
+        f"letters_fail = {found.letters_fail}  # share of a line's letters",
+        "", "# where it begins to count, where more, and the weight of either", "[measures]",
+    ]  # fmt: skip
+    for name, knots in found.measures.items():
+        numbers = (knots.low, knots.high, knots.weight_low, knots.weight_high)
+        lines.append(f"{name} = [{', '.join(f'{number:.5f}' for number in numbers)}]")
+    scoring.WEIGHTS.write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--pairs", type=int, default=1100)
+    parser.add_argument("--keep", type=Path, default=Path("var/bench-fidelity"), help="a folder")
+    parser.add_argument("--again", action="store_true", help="measure the kept pairs again")
+    parser.add_argument("--fit", action="store_true", help="write weights.toml")
+    given = parser.parse_args()
+    cv2.setNumThreads(1)
+    given.keep.mkdir(parents=True, exist_ok=True)
+    if given.again:
+        for path in given.keep.glob("*.jsonl"):
+            path.unlink()
+    rows = collect(given.pairs, given.keep, held_out=False)
+    report(cross_validated(rows))
+    found = fit(rows)
+    others = collect(min(100, given.pairs // 10), given.keep, held_out=True)
+    print("\nPhotos that nothing was fitted on:")
+    report(
+        [Judged(row, found.total(row) - found.weights.warn, found.verdict(row)) for row in others]
+    )
+    if given.fit:
+        write_weights(
+            found.weights, len(rows), f"python bench/fidelity.py --pairs {given.pairs} --fit"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""`packshot fidelity`: is the product in an enhanced picture still the product of the photo?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from packshot.cli.plain import shown
+from packshot.errors import PackshotError
+from packshot.fidelity.verdicts import VERDICTS
+from packshot.serving import load_environment
+from packshot.settings import load_settings
+
+WORDS = {
+    "pass": "PASS: no change of the product was found",
+    "warn": "WARN: look at it closely",
+    "fail": "FAIL: the product was changed",
+    "not_comparable": "NOT COMPARABLE: the two could not be laid over each other",
+}
+assert set(WORDS) == set(VERDICTS)
+
+
+class Group(click.Group):
+    """`packshot fidelity RAW ENHANCED` is short for `packshot fidelity compare RAW ENHANCED`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = args[0] in self.commands
+        return super().resolve_command(ctx, args if known else ["compare", *args])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["compare", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Group, invoke_without_command=False)
+def fidelity() -> None:
+    """Measure whether the product is unchanged: packshot fidelity RAW ENHANCED.
+
+    `packshot fidelity report` compares the verdicts with what reviewers decided.
+    """
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@fidelity.command()
+@click.argument("raw", type=FILE)
+@click.argument("enhanced", type=FILE)
+@click.option("--map", "target", type=click.Path(dir_okay=False, path_type=Path),
+              help="Where the change map goes; default: ENHANCED-changes.webp.")  # fmt: skip
+def compare(raw: Path, enhanced: Path, target: Path | None) -> None:
+    """Compare two pictures; needs no server. Ends with 0 for a pass, with 1 for anything else."""
+    load_environment()
+    try:
+        passed = _compare(raw, enhanced, target)
+    except PackshotError as error:
+        raise click.ClickException(error.message) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+    raise SystemExit(0 if passed else 1)
+
+
+def _compare(raw: Path, enhanced: Path, target: Path | None) -> bool:
+    # Loads the pixel libraries, which `packshot --help` need not wait for.
+    from packshot.enhancers.local.model_file import model_path
+    from packshot.fidelity.files import Files
+    from packshot.fidelity.jobs import check_pair
+    from packshot.pictures.child_processes import Pixels
+
+    settings = load_settings()
+    files = Files(model_path(settings.model_dir), settings.fidelity_weights)
+    pixels = Pixels()
+    try:
+        done = pixels.run(check_pair, raw.read_bytes(), enhanced.read_bytes(), files)
+    finally:
+        pixels.close()
+    check = done.check
+    verdict = check.verdict or "not_comparable"
+    click.echo(f"{WORDS[verdict]} (score {check.score or 0:.2f}; above 0.5 passes)")
+    for reason in check.reasons:
+        click.echo(f"- {shown(reason.words)}{_place(reason.enhanced)}")
+    click.echo(text_read(check.lines))
+    if done.change_map is not None:
+        target = target or enhanced.with_name(f"{enhanced.stem}-changes.webp")
+        target.write_bytes(done.change_map)
+        click.echo(f"Change map: {target}")
+    return verdict == "pass"
+
+
+def _place(box: list[float] | None) -> str:
+    if box is None:
+        return ""
+    left, top, right, bottom = (round(100 * share) for share in box)
+    return f" (left {left} to {right} %, top {top} to {bottom} % of the picture)"
+
+
+def text_read(lines: int | None) -> str:
+    if lines is None:
+        return 'No text was read: pip install "packshot[fidelity]" adds it.'
+    if lines == 0:
+        return "No printed text was compared: none on the product can be read in both pictures."
+    return f"{lines} line{'s' if lines > 1 else ''} of printed text compared."

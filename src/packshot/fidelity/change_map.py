@@ -1,0 +1,111 @@
+"""The change map: the enhanced picture, paler, with what differs drawn over it.
+
+Warm: windows over their threshold. Red frames: lines that read differently. Blue: missing.
+Orange: added. Grey: parts of the product that could not be judged. Two swatches: the colour that
+the product had, and has. Only what passed a threshold is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.colour import Bytes, Floats, shrink
+from packshot.fidelity.comparing import Compared
+from packshot.fidelity.scoring import Weights
+from packshot.fidelity.verdicts import Reason
+from packshot.pictures.vips import vips
+
+SIDE: Final = 1024  # px
+QUALITY: Final = 82
+WARM: Final = (255, 70, 0)
+BLUE: Final = (0, 90, 255)
+ORANGE: Final = (255, 165, 0)
+GREY: Final = (128, 128, 128)
+RED: Final = (220, 0, 40)
+
+
+def draw(rgb: Bytes, compared: Compared, reasons: list[Reason], weights: Weights) -> bytes:
+    """A WebP of the enhanced picture's shape, at most 1,024 px."""
+    small = shrink(rgb, SIDE)
+    canvas = 0.55 * small.astype(np.float32) + 0.45 * 255
+    if compared.maps is not None and compared.found is not None:
+        _paint(canvas, compared, {reason.code for reason in reasons}, weights)
+    drawn = np.clip(canvas, 0, 255).astype(np.uint8)
+    for reason in reasons:
+        if reason.enhanced is not None and reason.code in FRAMED:
+            _frame(drawn, reason.enhanced)
+    if compared.maps is not None and any(reason.code == "colour" for reason in reasons):
+        _swatches(drawn, compared.maps.colours)
+    return encoded(drawn)
+
+
+#: Reasons with a place that a frame shows better than a colour.
+FRAMED: Final = {"text"}
+
+
+def encoded(rgb: Bytes) -> bytes:
+    image = vips().Image.new_from_array(np.ascontiguousarray(rgb), interpretation="srgb")
+    data: bytes = image.webpsave_buffer(Q=QUALITY, keep="none")
+    return data
+
+
+def _paint(canvas: Floats, compared: Compared, codes: set[str], weights: Weights) -> None:
+    maps = compared.maps
+    assert maps is not None
+    matrix = _to_canvas(compared, canvas.shape[1])
+    unjudged = maps.product & ~maps.judged & ~maps.missing & ~maps.extra
+    _tint(canvas, unjudged.astype(np.float32) * 0.35, GREY, matrix)
+    heat = np.zeros(maps.patch.shape, np.float32)
+    for code, values in (("patch", maps.patch), ("detail", maps.detail)):
+        if code in codes or "texture" in codes:
+            limit = weights.measures[code].high
+            heat = np.maximum(
+                heat,
+                np.clip((values - limit) / max(limit, 1e-6), 0, 1) * 0.5 + 0.3 * (values > limit),
+            )
+    _tint(canvas, heat, WARM, matrix)
+    for code, mask, colour in (("missing", maps.missing, BLUE), ("extra", maps.extra, ORANGE)):
+        if code in codes:
+            _tint(canvas, mask.astype(np.float32) * 0.75, colour, matrix)
+
+
+def _tint(canvas: Floats, weight: Floats, colour: tuple[int, int, int], matrix: Floats) -> None:
+    """Lay a colour over the canvas; `weight` (0..1) is of the raw crop."""
+    size = (canvas.shape[1], canvas.shape[0])
+    moved = cv2.warpPerspective(weight.astype(np.float32), matrix, size)[..., None]
+    canvas *= 1 - moved
+    canvas += moved * np.array(colour, np.float32)
+
+
+def _to_canvas(compared: Compared, width: int) -> Floats:
+    """Raw crop px -> px of the canvas, by the homography."""
+    assert compared.frames is not None and compared.found is not None
+    frame = compared.frames[1]
+    scale = width / frame.width
+    put: Any = np.array(
+        [
+            [frame.scale * scale, 0, frame.left * scale],
+            [0, frame.scale * scale, frame.top * scale],
+            [0, 0, 1],
+        ]
+    )
+    return np.asarray(put @ compared.found.homography)
+
+
+def _frame(drawn: Bytes, shares: list[float]) -> None:
+    height, width = drawn.shape[:2]
+    left, top, right, bottom = np.array(shares) * (width, height, width, height)
+    corners = (round(left) - 3, round(top) - 3), (round(right) + 3, round(bottom) + 3)
+    cv2.rectangle(drawn, *corners, RED, 3)
+
+
+def _swatches(drawn: Bytes, colours: tuple[Floats, Floats]) -> None:
+    """What it was and what it is, side by side in the corner."""
+    side = max(24, drawn.shape[1] // 12)
+    for number, colour in enumerate(colours):
+        left = 12 + number * side
+        drawn[12 : 12 + side, left : left + side] = np.round(colour).astype(np.uint8)
+    cv2.rectangle(drawn, (11, 11), (12 + 2 * side, 12 + side), RED, 2)

@@ -1,0 +1,146 @@
+"""Why a verdict is what it is: reasons in a seller's words, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.colour import Floats
+from packshot.fidelity.comparing import Compared
+from packshot.fidelity.measures import swatch
+from packshot.fidelity.scoring import Weights
+from packshot.fidelity.sides import Mask
+from packshot.fidelity.text import ReadAgain
+from packshot.fidelity.verdicts import PROBLEMS, Reason, Verdict
+
+#: A measure that adds at least this share of the score is named.
+WORTH_NAMING: Final = 0.18
+MOST_PLACES: Final = 3  # of one kind
+Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
+
+
+def reasons_of(
+    compared: Compared, verdict: Verdict, weights: Weights, values: Mapping[str, float]
+) -> list[Reason]:
+    """The reasons of a verdict that is not "pass", the weightiest first."""
+    if compared.problem is not None:
+        return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
+    if verdict == "pass":
+        return []
+    parts = weights.parts(values)
+    total = sum(parts.values())
+    named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
+    if values["stretch"] > weights.stretch_fails:
+        named.insert(0, "stretch")
+    if values["missing"] > weights.missing_warns:
+        named.insert(0, "missing")
+    if values["letters"] > weights.letters_fail:
+        named.insert(0, "letters")
+    found: dict[tuple[str, str], Reason] = {}
+    for name in named:
+        for reason in _of_measure(name, compared, weights, values):
+            found.setdefault((reason.code, reason.words), reason)
+    return list(found.values())
+
+
+def _of_measure(
+    name: str, compared: Compared, weights: Weights, values: Mapping[str, float]
+) -> Iterator[Reason]:
+    maps = compared.maps
+    assert maps is not None
+    if name in ("letters", "text_drop", "text_unlike"):
+        yield from _text(compared)
+    elif name == "stretch":
+        words = f"the proportions changed by {values['stretch']:.0f} %"
+        yield _reason("stretched", words, _around(maps.product), compared)
+    elif name in ("colour", "green", "red"):
+        was, now = (swatch(colour) for colour in maps.colours)
+        words = f"the product's colour shifted: {was} is now {now}"
+        yield _reason("colour", words, _around(maps.product), compared)
+    elif name == "blur":
+        words = "the product is less sharp than in the photo"
+        yield _reason("blurred", words, _around(maps.product), compared)
+    elif name == "texture":
+        words = "texture or shape differs in many places"
+        yield _reason("texture", words, _around(maps.product), compared)
+    elif name in ("missing", "extra"):
+        mask = maps.missing if name == "missing" else maps.extra
+        said = "a part is missing" if name == "missing" else "something was added"
+        yield from _places(mask, name, said, compared)
+    else:
+        heat = maps.patch if name == "patch" else maps.detail
+        mask = heat > max(weights.measures[name].high, 0.6 * float(heat.max()))
+        said = "something differs" if name == "patch" else "a detail differs"
+        yield from _places(mask, name, said, compared)
+
+
+def _text(compared: Compared) -> Iterator[Reason]:
+    """Lines that read differently; else the one that looks least like itself."""
+    lines = sorted(compared.lines or (), key=lambda line: line.similarity)
+    differing = [line for line in lines if line.similarity < 1][:MOST_PLACES]
+    for line in differing:
+        now = f'reads "{line.text}"' if line.text.strip() else "can't be read"
+        yield _of_line(f'printed text differs: "{line.line.text}" {now}', line, compared)
+    if not differing and lines:
+        worst = max(lines, key=lambda line: line.unlike + line.drop)
+        yield _of_line(f'printed text looks different: "{worst.line.text}"', worst, compared)
+
+
+def _of_line(words: str, line: ReadAgain, compared: Compared) -> Reason:
+    assert compared.frames is not None
+    raw, enhanced = compared.frames
+    return Reason(
+        code="text",
+        words=words,
+        raw=_share(line.line.quad, (raw.width, raw.height)),
+        enhanced=_share(line.quad, (enhanced.width, enhanced.height)),
+    )
+
+
+def _share(quad: Floats, size: tuple[int, int]) -> list[float]:
+    corners = np.concatenate([quad.min(axis=0), quad.max(axis=0)]) / (*size, *size)
+    return [round(float(value), 4) for value in np.clip(corners, 0, 1)]
+
+
+def _places(mask: Mask, code: str, said: str, compared: Compared) -> Iterator[Reason]:
+    assert compared.maps is not None
+    product = _around(compared.maps.product)
+    for box in boxes_of(mask):
+        yield _reason(code, f"{said} {_where(box, product)}", box, compared)
+
+
+def boxes_of(mask: Mask) -> list[Box]:
+    """The largest connected pieces."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    largest = sorted(stats[1:], key=lambda row: -row[cv2.CC_STAT_AREA])[:MOST_PLACES]
+    return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in largest]
+
+
+def _reason(code: str, words: str, box: Box, compared: Compared) -> Reason:
+    assert compared.frames is not None and compared.found is not None
+    left, top, right, bottom = box
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    moved = compared.found.apply(corners)
+    there = (*moved.min(axis=0), *moved.max(axis=0))
+    raw, enhanced = compared.frames
+    return Reason(code=code, words=words, raw=raw.shares(box), enhanced=enhanced.shares(there))
+
+
+def _around(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return 0.0, 0.0, float(mask.shape[1]), float(mask.shape[0])
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _where(box: Box, product: Box) -> str:
+    """ "at the top left", of the product."""
+    x = ((box[0] + box[2]) / 2 - product[0]) / max(1.0, product[2] - product[0])
+    y = ((box[1] + box[3]) / 2 - product[1]) / max(1.0, product[3] - product[1])
+    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    down = "top" if y < 1 / 3 else "bottom" if y > 2 / 3 else ""
+    place = " ".join(word for word in (down, across) if word)
+    return f"at the {place}" if place else "in the middle"

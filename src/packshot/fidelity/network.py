@@ -1,0 +1,57 @@
+"""The cut-out network, run by onnxruntime where the extra brings it: a third faster than OpenCV."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from packshot.enhancers.local import cutout_network, model_file
+from packshot.enhancers.local.colour import Bytes, Floats
+from packshot.errors import PackshotError
+
+
+class NoNetwork(PackshotError):
+    """The cut-out network's file is not there: nothing can be measured."""
+
+
+def likelihood(rgb: Bytes, path: Path) -> Floats:
+    """How much each pixel belongs to the product, 0..1, 320 x 320. Raises NoNetwork."""
+    session = _session(path) if find_spec("onnxruntime") else None
+    if session is not None:
+        data = {session.get_inputs()[0].name: cutout_network.as_input(rgb)}
+        return cutout_network.stretched(session.run([session.get_outputs()[0].name], data)[0])
+    if cutout_network.load(path) is None:
+        raise NoNetwork(model_file.missing_note(path), code="no_network")
+    return cutout_network.likelihood(rgb, path)
+
+
+@lru_cache(maxsize=1)
+def _session(path: Path) -> Any:
+    """None when the file is missing or not the one expected."""
+    import onnxruntime
+
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if not model_file.is_genuine(data):
+        return None
+    return onnxruntime.InferenceSession(data, one_thread(arena=True), **ON_CPU)
+
+
+ON_CPU: Any = {"providers": ["CPUExecutionProvider"]}
+
+
+def one_thread(*, arena: bool = False) -> Any:
+    """A child has one thread. With an `arena` memory is kept for the next picture: a fifth faster,
+    and 100 MB more."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = arena
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4
+    return options

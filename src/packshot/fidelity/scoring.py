@@ -1,0 +1,102 @@
+"""From measures to a verdict: an additive score, its thresholds, and floors beneath it.
+
+All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure counts from the point
+that 75 % of faithful edits stay below, and more from their 97 % point; no weight is negative, so
+each measure's part of the score is its reason.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from packshot.errors import SettingsError
+from packshot.fidelity.verdicts import Verdict
+
+#: A hinge counts no more than this many times the distance of its two points.
+MOST: Final = 6.0
+WEIGHTS: Final = Path(__file__).parent / "weights.toml"
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Of one measure: where it begins to count (`low`), where more (`high`), and how much."""
+
+    low: float
+    high: float
+    weight_low: float
+    weight_high: float
+
+    def part(self, value: float) -> float:
+        return sum(
+            w * h
+            for w, h in zip((self.weight_low, self.weight_high), self.hinges(value), strict=True)
+        )
+
+    def hinges(self, value: float) -> tuple[float, float]:
+        span = self.high - self.low
+        return (
+            min(MOST, max(0.0, (value - self.low) / span)),
+            min(MOST, max(0.0, (value - self.high) / span)),
+        )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`version` is the day they were fitted; the floors decide alone, whatever the score."""
+
+    version: str
+    measures: Mapping[str, Knots]
+    warn: float
+    fail: float
+    missing_warns: float
+    stretch_fails: float
+    letters_fail: float
+
+    def parts(self, measures: Mapping[str, float]) -> dict[str, float]:
+        """What each measure adds to the score, largest first."""
+        parts = {name: knots.part(measures[name]) for name, knots in self.measures.items()}
+        return dict(sorted(parts.items(), key=lambda one: -one[1]))
+
+    def floor(self, measures: Mapping[str, float]) -> Verdict:
+        """The best verdict that these measures allow."""
+        if measures["stretch"] > self.stretch_fails or measures["letters"] > self.letters_fail:
+            return "fail"
+        return "warn" if measures["missing"] > self.missing_warns else "pass"
+
+    def judge(self, measures: Mapping[str, float]) -> tuple[Verdict, float]:
+        """The verdict, and a score of 0..1 for a person: above 0.5 passes."""
+        total = sum(self.parts(measures).values())
+        floor = self.floor(measures)
+        if total > self.fail or floor == "fail":
+            return "fail", min(shown(self.warn - total), shown(self.warn - self.fail))
+        if total > self.warn or floor == "warn":
+            return "warn", min(shown(self.warn - total), 0.5)
+        return "pass", shown(self.warn - total)
+
+
+def shown(margin: float) -> float:
+    return round(1 / (1 + math.exp(-max(-30.0, min(30.0, margin)))), 3)
+
+
+@lru_cache(maxsize=2)
+def weights(path: Path | None = None) -> Weights:
+    """The ones of this version of Packshot, or of a file that `fidelity report --write` wrote.
+
+    Raises SettingsError when FIDELITY_WEIGHTS names no such file.
+    """
+    try:
+        return read_weights(tomllib.loads((path or WEIGHTS).read_text()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"FIDELITY_WEIGHTS={path}: can't be used: {error}") from error
+
+
+def read_weights(data: Mapping[str, Any]) -> Weights:
+    """Of the file's tables."""
+    measures = {name: Knots(*numbers) for name, numbers in data["measures"].items()}
+    return Weights(version=str(data["version"]), measures=measures, **data["limits"])

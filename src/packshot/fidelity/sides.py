@@ -1,0 +1,148 @@
+"""One of the two pictures, made ready to be compared: the product found, cropped, its features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.enhancers.local.colour import Bytes, Floats, resize
+from packshot.errors import PictureError
+from packshot.fidelity import network
+from packshot.pictures.imaging import to_array
+
+WORK_SIDE = 1280  # px of the longer side of the picture; more shows no more of what is measured
+CROP_SIDE = 640  # px of the longer side of the product's crop
+MARGIN = 0.08  # of the product's longer side, kept around it
+FEATURES = 2000
+LEAST_SIDE = 120  # px of the product's longer side; below it nothing is worth measuring
+CRUMB = 0.04  # of the largest piece; smaller pieces of a mask are not the product
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the crop lies in its picture, which has `width` x `height` px."""
+
+    left: float
+    top: float
+    scale: float  # picture px per crop px
+    width: int
+    height: int
+
+    def to_picture(self, points: Floats) -> Floats:
+        """Crop px (n x 2) -> picture px."""
+        return np.asarray(points * self.scale + (self.left, self.top), np.float32)
+
+    def to_crop(self, points: Floats) -> Floats:
+        """Picture px (n x 2) -> crop px."""
+        return np.asarray((points - (self.left, self.top)) / self.scale, np.float32)
+
+    def shares(self, box: tuple[float, float, float, float]) -> list[float]:
+        """A box in crop px (left, top, right, bottom) -> shares of the picture, 0..1."""
+        corners = self.to_picture(np.array([box[:2], box[2:]], np.float32))
+        shares = np.clip(corners / (self.width, self.height), 0, 1)
+        return [round(float(value), 4) for value in shares.ravel()]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The product's crop of one picture, how likely each pixel is product (0..255), ORB features
+    (`points` in crop px)."""
+
+    rgb: Bytes
+    likelihood: Bytes
+    frame: Frame
+    points: Floats
+    descriptors: Bytes
+
+    @property
+    def mask(self) -> Mask:
+        return self.likelihood > 127
+
+
+class NoProduct(PictureError):
+    """No product of a size worth measuring was found in the picture."""
+
+
+def prepare(data: bytes, model: Path) -> tuple[Side, Bytes]:
+    """The side, and the picture (at most 1,280 px) that its text is read in.
+
+    Raises PictureError, and NoProduct when none is found.
+    """
+    pixels = to_array(data, WORK_SIDE)
+    rgb, likelihood = _with_likelihood(pixels, model)
+    return side_of(rgb, likelihood), rgb
+
+
+def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
+    """A see-through picture says itself what is product; the network says it of any other."""
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:] / np.float32(255)
+        rgb = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+        if 0.01 < float(alpha.mean()) < 0.95:
+            return rgb, alpha[..., 0]
+    else:
+        rgb = pixels
+    rgb = np.ascontiguousarray(rgb[..., :3])
+    found = network.likelihood(rgb, model)
+    return rgb, np.asarray(cv2.resize(found, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def side_of(rgb: Bytes, likelihood: Floats) -> Side:
+    """The crop around what the likelihood (0..1, of the picture's size) says is product."""
+    left, top, right, bottom = _box(without_crumbs(likelihood > 0.5))
+    side = max(right - left, bottom - top)
+    if side < LEAST_SIDE:
+        raise NoProduct("no product of 120 pixels or more was found", code="no_product")
+    margin = round(side * MARGIN)
+    left, top = max(0, left - margin), max(0, top - margin)
+    right, bottom = min(rgb.shape[1], right + margin), min(rgb.shape[0], bottom + margin)
+    scale = max(right - left, bottom - top) / CROP_SIDE
+    size = (round((right - left) / scale), round((bottom - top) / scale))
+    crop = resize(np.ascontiguousarray(rgb[top:bottom, left:right]), *size)
+    likely = cv2.resize(likelihood[top:bottom, left:right], size, interpolation=cv2.INTER_LINEAR)
+    bytes_of = np.clip(likely * 255, 0, 255).astype(np.uint8)
+    frame = Frame(left, top, scale, rgb.shape[1], rgb.shape[0])
+    points, descriptors = features(crop, bytes_of > 127)
+    return Side(crop, bytes_of, frame, points, descriptors)
+
+
+def features(rgb: Bytes, mask: Mask) -> tuple[Floats, Bytes]:
+    """ORB's points (n x 2) and descriptors (n x 32) of the product and its edge."""
+    around = cv2.dilate(mask.astype(np.uint8), disc(7))
+    orb = cv2.ORB_create(FEATURES, fastThreshold=7)  # type: ignore[attr-defined]
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    found, descriptors = orb.detectAndCompute(grey, around)
+    if descriptors is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)
+    return np.array([point.pt for point in found], np.float32), descriptors
+
+
+def mirrored(side: Side) -> Side:
+    """The side as in a mirror."""
+    rgb = np.ascontiguousarray(side.rgb[:, ::-1])
+    likelihood = np.ascontiguousarray(side.likelihood[:, ::-1])
+    return Side(rgb, likelihood, side.frame, *features(rgb, likelihood > 127))
+
+
+def without_crumbs(mask: Mask) -> Mask:
+    """The mask without pieces under 4 % of the largest."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.asarray((areas >= max(1.0, CRUMB * areas.max()))[labels])
+
+
+def disc(side: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def _box(mask: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -1,0 +1,295 @@
+"""Printed text: read once on the photo, then the same boxes in the enhanced picture.
+
+PP-OCRv6 (small), whose weights come inside the wheel of RapidOCR: the extra `packshot[fidelity]`.
+Its alphabet is Latin with all European accents, Chinese, Japanese and Greek.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.colour import Bytes, Floats
+from packshot.fidelity.network import ON_CPU, one_thread
+
+LINE_HEIGHT: Final = 48  # px; what the network reads
+DETECTION_SIDE: Final = 768  # px of the product's longer side
+LEAST_CONFIDENCE: Final = 0.9
+LEAST_CONFIDENCE_SMALL: Final = 0.98
+SMALL_PRINT: Final = 24.0  # px in the photo
+LEAST_HEIGHT: Final = 14.0  # px in the photo
+LEAST_HEIGHT_ENHANCED: Final = 15.0
+WIDER: Final = 0.04
+#: Below it (1 - correlation) a line is not read again: its letters are the photo's own.
+ALIKE: Final = 0.04
+MOST_LINES: Final = 24  # the tallest; each costs 10 to 40 ms
+MOST_WIDTH: Final = 1600  # px of a line at 48 px height
+LOOKALIKES: Final = str.maketrans("01l|!58", "oiiiisb")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the photo. `quad` in picture px, clockwise from its beginning; `logp` is the
+    log-probability a letter of its own reading; `crop` 48 px high, grey."""
+
+    quad: Floats
+    text: str
+    confidence: float
+    height: float
+    logp: float
+    crop: Bytes
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """The same line in the enhanced picture. `similarity` 0..1 of the letters, `drop` of the
+    log-probability a letter, `unlike` is 1 - correlation of the pixels."""
+
+    line: Line
+    quad: Floats  # in the enhanced picture's px
+    text: str
+    similarity: float
+    drop: float
+    unlike: float
+
+
+def is_available() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
+
+
+class Reader:
+    """Finds and reads lines; made once for each child."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+        import rapidocr
+
+        models = Path(rapidocr.__file__).parent / "models"
+        weights = str(models / "PP-OCRv6_rec_small.onnx")
+        self._session = onnxruntime.InferenceSession(weights, one_thread(), **ON_CPU)
+        self._input = self._session.get_inputs()[0].name
+        characters = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
+        self._alphabet = ["", *characters, " "]
+        self._index = {letter: number for number, letter in enumerate(self._alphabet)}
+        self._detector = rapidocr.RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.max_side_len": DETECTION_SIDE,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": DETECTION_SIDE,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+
+    def find(self, rgb: Bytes) -> Floats:
+        """The quads of lines (n x 4 x 2), in px."""
+        found = self._detector(rgb[..., ::-1], use_det=True, use_cls=False, use_rec=False)
+        boxes = getattr(found, "boxes", None)
+        return np.zeros((0, 4, 2), np.float32) if boxes is None else np.asarray(boxes, np.float32)
+
+    def read(self, crop: Bytes) -> tuple[str, float, Floats]:
+        """Text, confidence 0..1 and the log-probabilities (steps x letters) of a line's crop."""
+        data = (crop[..., ::-1].astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]
+        padded = np.zeros((1, 3, LINE_HEIGHT, max(320, data.shape[3])), np.float32)
+        padded[..., : data.shape[3]] = data
+        likely = np.asarray(self._session.run(None, {self._input: padded})[0][0], np.float32)
+        best = likely.argmax(axis=1)
+        kept = (best != 0) & np.concatenate([[True], best[1:] != best[:-1]])
+        text = "".join(self._alphabet[number] for number in best[kept])
+        confidence = float(likely[kept, best[kept]].mean()) if kept.any() else 0.0
+        return text, confidence, np.log(np.maximum(likely, 1e-9))
+
+    def log_probability(self, text: str, likely: Floats) -> float:
+        """CTC's log-probability of `text`, a letter (Graves et al., 2006)."""
+        letters = [self._index[letter] for letter in text if letter in self._index]
+        if not letters:
+            return 0.0
+        return _ctc(letters, likely) / len(letters)
+
+
+@lru_cache(maxsize=1)
+def reader() -> Reader | None:
+    """The reader of this process; None without the extra."""
+    return Reader() if is_available() else None
+
+
+# ---- the photo
+
+
+def lines_of(rgb: Bytes, product: tuple[int, int, int, int]) -> tuple[Line, ...] | None:
+    """The lines worth comparing inside a box (left, top, right, bottom, px); None without a reader.
+
+    Only lines that are read with confidence, and the same at 60 % of their size.
+    """
+    found = reader()
+    if found is None:
+        return None
+    left, top, right, bottom = product
+    part = np.ascontiguousarray(rgb[top:bottom, left:right])
+    quads = found.find(part) + np.array([left, top], np.float32)
+    tallest = sorted(quads, key=_height, reverse=True)[:MOST_LINES]
+    lines = (_line(found, rgb, _upright(quad)) for quad in tallest if _height(quad) >= LEAST_HEIGHT)
+    return tuple(line for line in lines if line is not None)
+
+
+def _line(found: Reader, rgb: Bytes, quad: Floats) -> Line | None:
+    crop = crop_of(rgb, quad)
+    text, confidence, likely = found.read(crop)
+    if not _is_certain(confidence, quad) or len(folded(text)) < 2:
+        return None
+    if not _is_stable(found, crop, text):
+        return None
+    grey = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)
+    logp = found.log_probability(text, likely)
+    return Line(quad, text, confidence, _height(quad), logp, grey)
+
+
+def _is_certain(confidence: float, quad: Floats) -> bool:
+    small = _height(quad) < SMALL_PRINT
+    return confidence >= (LEAST_CONFIDENCE_SMALL if small else LEAST_CONFIDENCE)
+
+
+def _is_stable(found: Reader, crop: Bytes, text: str) -> bool:
+    """Does it read the same at 60 % of its size, compressed as JPEG 75?"""
+    small = cv2.resize(crop, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
+    again = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+    again = cv2.resize(again, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    return folded(found.read(np.asarray(again, np.uint8))[0]) == folded(text)
+
+
+# ---- the enhanced picture
+
+
+def read_again(rgb: Bytes, line: Line, quad: Floats) -> ReadAgain | None:
+    """Read a line of the photo where it lies in the enhanced picture (`quad`, px).
+
+    None when it is too small there, or not wholly inside the picture.
+    """
+    found = reader()
+    inside = (quad >= 0).all() and (quad < (rgb.shape[1], rgb.shape[0])).all()
+    if found is None or not inside or _height(quad) < LEAST_HEIGHT_ENHANCED:
+        return None
+    if not _is_certain(line.confidence, line.quad):
+        return None
+    crop = crop_of(rgb, quad)
+    unlike = unlikeness(line, crop)
+    if unlike < ALIKE:
+        return ReadAgain(line, quad, line.text, 1.0, 0.0, unlike)
+    readings = [_read_as(found, line, crop), _read_as(found, line, crop_of(rgb, _widened(quad)))]
+    alike, _, text = max(readings, key=lambda one: one[:2])
+    drop = min(-one[1] for one in readings)
+    return ReadAgain(line, quad, text, alike, max(0.0, drop), unlike)
+
+
+def _read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]:
+    """How similar it reads, its gain of log-probability a letter (mostly below 0), and the text."""
+    text, _, likely = found.read(crop)
+    gain = found.log_probability(line.text, likely) - line.logp
+    return similarity(line.text, text), gain, text
+
+
+def unlikeness(line: Line, other: Bytes) -> float:
+    """1 - the best correlation of two crops of a line, over shifts of 3 px and scales of 3 %.
+
+    Small print is softened more: how sharply it is drawn is no change of its letters.
+    """
+    sigma = max(1.0, 0.75 * LINE_HEIGHT / line.height)
+    grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
+    width, height = line.crop.shape[1], line.crop.shape[0]
+    template = cv2.GaussianBlur(line.crop, (0, 0), sigma)[3:-3, 3:-3]
+    best = -1.0
+    for scale in (0.97, 1.0, 1.03):
+        size = (max(template.shape[1], round(width * scale)), height)
+        scaled = cv2.resize(grey, size, interpolation=cv2.INTER_LINEAR)
+        scaled = cv2.GaussianBlur(scaled, (0, 0), sigma)
+        best = max(best, float(cv2.matchTemplate(scaled, template, cv2.TM_CCOEFF_NORMED).max()))
+    return 1.0 - best
+
+
+def crop_of(rgb: Bytes, quad: Floats) -> Bytes:
+    """The line, upright and 48 px high (RGB)."""
+    across = max(_side(quad, 0, 1), _side(quad, 3, 2))
+    down = max(_side(quad, 0, 3), _side(quad, 1, 2))
+    width = int(np.clip(round(LINE_HEIGHT * across / max(down, 1.0)), 16, MOST_WIDTH))
+    corners = np.array(
+        [[0, 0], [width, 0], [width, LINE_HEIGHT], [0, LINE_HEIGHT]], dtype=np.float32
+    )
+    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), corners)
+    return np.asarray(
+        cv2.warpPerspective(
+            rgb,
+            matrix,
+            (width, LINE_HEIGHT),
+            flags=cv2.INTER_AREA if down > LINE_HEIGHT else cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
+    )
+
+
+def similarity(text: str, other: str) -> float:
+    """1 - edit distance by the longer length, of what counts in both."""
+    a, b = folded(text), folded(other)
+    longest = max(len(a), len(b))
+    return 1.0 - _distance(a, b) / longest if longest else 1.0
+
+
+def folded(text: str) -> str:
+    """Letters and digits in small letters, without accents, lookalikes as one."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain.translate(LOOKALIKES) if c.isalnum())
+
+
+def _distance(a: str, b: str) -> int:
+    """Levenshtein's."""
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            cost = min(row[j] + 1, row[j - 1] + 1, before + (left != right))
+            before, row[j] = row[j], cost
+    return row[-1]
+
+
+def _ctc(letters: Sequence[int], likely: Floats) -> float:
+    states = np.zeros(2 * len(letters) + 1, int)
+    states[1::2] = letters
+    skip = np.zeros(len(states), bool)
+    skip[2:] = (states[2:] != 0) & (states[2:] != states[:-2])
+    path: Any = np.full(len(states), -1e9)
+    path[:2] = likely[0, states[:2]]
+    for step in likely[1:]:
+        one = np.concatenate([[-1e9], path[:-1]])
+        two = np.where(skip, np.concatenate([[-1e9, -1e9], path[:-2]]), -1e9)
+        path = np.logaddexp(np.logaddexp(path, one), two) + step[states]
+    return float(np.logaddexp(path[-1], path[-2]))
+
+
+def _upright(quad: Floats) -> Floats:
+    """A tall quad is text that runs upwards: turned so that it reads from left to right."""
+    tall = _side(quad, 0, 3) >= 1.5 * _side(quad, 0, 1)
+    return np.roll(quad, 1, axis=0) if tall else quad
+
+
+def _widened(quad: Floats) -> Floats:
+    middle = quad.mean(axis=0)
+    return np.asarray(middle + (quad - middle) * (1 + WIDER), np.float32)
+
+
+def _height(quad: Floats) -> float:
+    return float(min((_side(quad, 0, 3) + _side(quad, 1, 2)), _side(quad, 0, 1) * 2) / 2)
+
+
+def _side(quad: Floats, a: int, b: int) -> float:
+    return float(np.linalg.norm(quad[a] - quad[b]))

@@ -1,0 +1,63 @@
+"""What a check says, as it is stored and shown; imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+Verdict = Literal["pass", "warn", "fail", "not_comparable"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+#: A picture with one of these starts left out of approval.
+DOUBTFUL: Final[tuple[Verdict, ...]] = ("warn", "fail", "not_comparable")
+
+#: What keeps two pictures from being compared; `mirrored` fails, the others are not comparable.
+PROBLEMS: Final = {
+    "mirrored": "the product is mirrored",
+    "no_common_view": "the product could not be laid over the photo: it was turned, has too little "
+    "detail, or is another product",
+    "little_overlap": "what was found in the two pictures hardly overlaps",
+    "detail_only": "the picture shows only a part of the product",
+    "no_product": "no product was found in the picture",
+    "no_raw_product": "no product was found in the photo",
+}
+
+
+class Reason(BaseModel):
+    """`raw` and `enhanced` are boxes in shares of the picture: left, top, right, bottom."""
+
+    model_config = ConfigDict(frozen=True)
+    code: str
+    words: str
+    raw: list[float] | None = None
+    enhanced: list[float] | None = None
+
+
+class Check(BaseModel):
+    """`verdict` is None where nothing could be measured: `reasons` says why.
+
+    `score` 0..1, above 0.5 passes. `lines` is how many printed lines were compared; None: no text
+    was read, for want of the extra `packshot[fidelity]`. `version` is the day of the weights.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    verdict: Verdict | None
+    score: float | None = None
+    reasons: list[Reason] = []
+    measures: dict[str, float] = {}
+    lines: int | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A check with its change map (WebP), where there is one."""
+
+    check: Check
+    change_map: bytes | None = field(default=None, repr=False)
+
+
+def not_measured(code: str, words: str) -> Check:
+    """A check that could not be made, and why."""
+    return Check(verdict=None, reasons=[Reason(code=code, words=words)])

@@ -1,0 +1,45 @@
+"""What the fidelity check found of a picture, as the API, the desk and exports show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from packshot.database.models import ProductImage
+from packshot.fidelity.verdicts import Reason, Verdict
+from packshot.products.object_keys import changes_key
+
+
+class FidelityOut(BaseModel):
+    """Is the product in the picture still the photo's product? `verdict` is null until it was
+    measured, and where it can't be: `reasons` says which. Boxes are left, top, right and bottom in
+    shares of the picture."""
+
+    verdict: Verdict | None
+    score: float | None = Field(description="0 to 1; above 0.5 passes")
+    reasons: list[Reason]
+    measures: dict[str, float]
+    lines: int | None = Field(description="printed lines compared; null: no text was read")
+    change_map: str | None = Field(description="the picture with what differs drawn over it")
+    version: str | None = Field(description="the day that the check's weights were fitted")
+
+
+NOT_YET = Reason(code="not_measured_yet", words="not measured yet")
+
+
+def fidelity_of(image: ProductImage) -> FidelityOut | None:
+    """None for a picture that is not to be checked: FIDELITY=off, or made before there was one."""
+    found: dict[str, Any] = image.fidelity or {}
+    if not found and image.check_due is None:
+        return None
+    shown = found.get("has_map") and image.object_key and image.removed_at is None
+    return FidelityOut(
+        verdict=found.get("verdict"),
+        score=found.get("score"),
+        reasons=found.get("reasons") or ([] if found else [NOT_YET]),
+        measures=found.get("measures") or {},
+        lines=found.get("lines"),
+        change_map=f"/media/{changes_key(image.object_key or '')}" if shown else None,
+        version=found.get("version"),
+    )

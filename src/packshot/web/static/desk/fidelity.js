@@ -1,0 +1,83 @@
+// Fidelity: whether the product in a picture is still the photo's, with its reasons and their places.
+
+import { h } from "./dom.js";
+import { doubtOf } from "./doubt.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+/** Verdict -> what the badge says, and its kind. */
+const WORDS = {
+  pass: ["Product unchanged", "good"],
+  warn: ["Product: look closely", "warn"],
+  fail: ["Product changed", "bad"],
+  not_comparable: ["Product not comparable", "warn"],
+};
+
+/** The badge of a picture's verdict; null where none is to come. */
+export function verdictBadge({ fidelity }) {
+  if (!fidelity) return null;
+  const reason = fidelity.reasons[0]?.words;
+  const [words, kind] = WORDS[fidelity.verdict] ?? [
+    reason === "not measured yet" ? "Product not measured yet" : "Product not measured",
+    "",
+  ];
+  return h(
+    "span",
+    { class: `badge verdict ${kind}`, title: fidelity.reasons.map((r) => r.words).join("; ") },
+    words,
+  );
+}
+
+/** What the check found: each reason, and whether text was read. */
+export function aboutFidelity(picture) {
+  const { fidelity } = picture;
+  if (!fidelity) return null;
+  const reasons = doubtOf(picture) ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
+  const lines = textRead(fidelity);
+  return h(
+    "div",
+    { class: "fidelity" },
+    verdictBadge(picture),
+    reasons.length > 0 && h("ul", {}, reasons),
+    lines && h("p", { class: "hint" }, lines),
+  );
+}
+
+function textRead({ verdict, lines }) {
+  if (!verdict || verdict === "not_comparable") return null;
+  if (lines === null) return "Printed text was not read: it needs packshot[fidelity].";
+  if (lines === 0) return "No printed text could be compared.";
+  return `${lines} printed ${lines === 1 ? "line" : "lines"} compared.`;
+}
+
+/** The change map, to lie over its picture; it is only fetched to be seen. */
+export const changeMap = ({ fidelity }) =>
+  fidelity?.change_map
+    ? h("img", {
+        class: "changes",
+        alt: "What differs from the photo",
+        loading: "lazy",
+        draggable: "false",
+        src: fidelity.change_map,
+      })
+    : null;
+
+/** Frames around the places of the reasons, `side` being "raw" or "enhanced"; `size` in px. */
+export function marks(picture, side, { width, height }) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "marks");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
+  const boxes = (picture?.fidelity?.reasons ?? []).map((reason) => reason[side]).filter(Boolean);
+  for (const [left, top, right, bottom] of boxes) {
+    const rect = document.createElementNS(SVG, "rect");
+    const place = {
+      x: left * width,
+      y: top * height,
+      width: (right - left) * width,
+      height: (bottom - top) * height,
+    };
+    for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
+    svg.append(rect);
+  }
+  return svg;
+}

@@ -1,0 +1,160 @@
+"""The fidelity measure: what must be flagged, what must pass, and what can't be compared.
+
+The samples' own masks stand in for the cut-out network here; bench/fidelity.py measures with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import needs_module
+
+from packshot.enhancers.local.colour import Bytes, Floats, from_lab, resize, to_lab
+from packshot.fidelity import comparing, scoring
+from packshot.fidelity.checking import judge
+from packshot.fidelity.comparing import RawSide
+from packshot.fidelity.files import Files
+from packshot.fidelity.sides import side_of
+from packshot.fidelity.text import lines_of
+from packshot.fidelity.verdicts import Check
+from packshot.pictures.imaging import encode_array, to_array
+
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+
+def sample(name: str) -> tuple[Bytes, Floats]:
+    """A sample photo of 1,000 px, and how much each pixel belongs to the product."""
+    photo = to_array((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), 1000)[..., :3]
+    mask = to_array((SAMPLES / "masks" / f"{name}.png").read_bytes())[..., 0]
+    likely = resize(mask, photo.shape[1], photo.shape[0]).astype(np.float32) / 255
+    return np.ascontiguousarray(photo), likely
+
+
+@pytest.fixture(scope="module")
+def bottle() -> RawSide:
+    needs_module("rapidocr")
+    photo, likely = sample("bottle-paper")
+    side = side_of(photo, likely)
+    return RawSide(side, lines_of(photo, comparing.product_box(side)))
+
+
+def check(raw: RawSide, rgb: Bytes, likely: Floats) -> Check:
+    compared = comparing.compare(raw, side_of(rgb, likely), rgb)
+    lines = None if raw.lines is None else len(compared.lines or ())
+    return judge(compared, lines, scoring.weights())
+
+
+def on_new_background(rgb: Bytes, likely: Floats) -> Bytes:
+    """The product on a pale backdrop, a little lighter: what a good picture does."""
+    cover = likely[..., None]
+    lit = np.clip(rgb * np.float32(1.06), 0, 255)
+    mixed = lit * cover + np.array([226, 222, 214], np.float32) * (1 - cover)
+    return np.asarray(mixed, np.uint8)
+
+
+def shifted_hue(rgb: Bytes) -> Bytes:
+    lab = to_lab(rgb)
+    lab[..., 1:] += (14, -14)
+    return from_lab(lab)
+
+
+def test_a_new_background_and_light_pass(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    found = check(bottle, on_new_background(photo, likely), likely)
+    assert (found.verdict, found.reasons) == ("pass", [])
+    assert found.score is not None and found.score > 0.5
+    assert found.lines is not None and found.lines >= 2
+
+
+def test_another_colour_is_named_with_both_shades(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    found = check(bottle, on_new_background(shifted_hue(photo), likely), likely)
+    assert found.verdict in ("warn", "fail")
+    assert any("colour shifted: #" in reason.words for reason in found.reasons)
+
+
+def test_a_changed_word_is_quoted_with_its_place_in_both(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    line = next(one for one in bottle.lines or () if one.text.startswith("SOLVA"))
+    left, top = line.quad.min(axis=0).astype(int)
+    right, bottom = line.quad.max(axis=0).astype(int)
+    changed = photo.copy()
+    changed[top:bottom, left:right] = changed[top:bottom, left:right][:, ::-1]
+    found = check(bottle, on_new_background(changed, likely), likely)
+    assert found.verdict == "fail"
+    [reason] = [one for one in found.reasons if one.code == "text"][:1]
+    assert reason.words.startswith('printed text differs: "SOLVA" ')
+    assert reason.raw is not None and reason.enhanced is not None
+    assert np.allclose(reason.raw, reason.enhanced, atol=0.02)  # it stands where it stood
+
+
+def stretched(rgb: Bytes) -> Bytes:
+    return np.asarray(cv2.resize(rgb, None, fx=1.08, fy=1.0), np.uint8)
+
+
+def mirrored(rgb: Bytes) -> Bytes:
+    return np.ascontiguousarray(rgb[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "verdict", "code"),
+    [(stretched, "fail", "stretched"), (mirrored, "fail", "mirrored")],
+)
+def test_a_distorted_product_fails(
+    bottle: RawSide, damage: Callable[[Bytes], Bytes], verdict: str, code: str
+) -> None:
+    photo, likely = sample("bottle-paper")
+    as_bytes = np.dstack([on_new_background(photo, likely), (likely * 255).astype(np.uint8)])
+    changed = damage(as_bytes)
+    found = check(
+        bottle, np.ascontiguousarray(changed[..., :3]), changed[..., 3].astype(np.float32) / 255
+    )
+    assert (found.verdict, found.reasons[0].code) == (verdict, code)
+
+
+def test_another_product_is_never_a_pass(bottle: RawSide) -> None:
+    photo, likely = sample("mug-oak")
+    found = check(bottle, on_new_background(photo, likely), likely)
+    assert found.verdict in ("not_comparable", "fail")
+    assert found.reasons
+
+
+def test_a_missing_part_is_placed(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    rows = np.flatnonzero((likely > 0.5).any(axis=1))
+    cut = likely.copy()
+    cut[: rows[0] + int(0.12 * (rows[-1] - rows[0]))] = 0  # the cap
+    found = check(bottle, on_new_background(photo, cut), cut)
+    assert found.verdict in ("warn", "fail")
+    assert "a part is missing at the top" in [reason.words for reason in found.reasons]
+
+
+def test_a_see_through_picture_is_its_own_mask() -> None:
+    """And without the network's file nothing else can be measured."""
+    from packshot.fidelity.network import NoNetwork
+    from packshot.fidelity.sides import prepare
+
+    photo, likely = sample("mug-oak")
+    nowhere = Files(Path("/nowhere/u2netp.onnx"))
+    cut_out = encode_array(np.dstack([photo, (likely * 255).astype(np.uint8)]))
+    side, _ = prepare(cut_out, nowhere.network)
+    assert 0.3 < side.mask.mean() < 0.9
+    with pytest.raises(NoNetwork):
+        prepare(encode_array(photo), nowhere.network)
+
+
+def test_weights_follow_their_own_rules() -> None:
+    used = scoring.weights()
+    assert 0 < used.warn < used.fail
+    for knots in used.measures.values():
+        assert knots.low < knots.high and min(knots.weight_low, knots.weight_high) >= 0
+    nothing = dict.fromkeys(used.measures, 0.0)
+    assert used.judge(nothing)[0] == "pass"
+    assert used.judge(nothing | {"stretch": used.stretch_fails + 0.1})[0] == "fail"
+    assert used.judge(nothing | {"missing": used.missing_warns + 0.001})[0] != "pass"
+    verdict, score = used.judge(nothing | {"letters": used.letters_fail + 0.01})
+    assert verdict == "fail" and score < 0.5

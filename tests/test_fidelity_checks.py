@@ -1,0 +1,206 @@
+"""Checks in the worker: after the picture, one after the other, and never at its cost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import only_sqlite
+from sqlalchemy import update
+from support.shop import Shop
+
+from packshot.database.models import Product, ProductImage
+from packshot.database.types import now
+from packshot.errors import PictureError, Unavailable
+from packshot.fidelity.files import Files
+from packshot.fidelity.jobs import measure_raw
+from packshot.fidelity.verdicts import Check, Checked, Reason
+from packshot.products.checks import MOST_TRIES, Checks
+from packshot.products.object_keys import changes_key, normalised_key
+from packshot.work.checker import Checker
+
+FAILED = Check(
+    verdict="fail",
+    score=0.02,
+    reasons=[Reason(code="extra", words="something was added at the top", raw=[0, 0, 1, 1])],
+    measures={"extra": 0.2},
+    lines=2,
+    version="2026-11-28",
+)
+
+
+class FakePixels:
+    """Stands in for the pixel child: counts what is asked, and answers or raises."""
+
+    def __init__(self) -> None:
+        self.raws = 0
+        self.answer: Callable[[], Checked] = lambda: Checked(FAILED, b"RIFF the map")
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        if function is measure_raw:
+            self.raws += 1
+            return b"raw side"
+        return self.answer()
+
+    def close(self) -> None:
+        pass
+
+
+class Desk:
+    """A shop with one product whose three pictures wait for their check."""
+
+    def __init__(self, shop: Shop, folder: Path) -> None:
+        self.shop, self.pixels = shop, FakePixels()
+        self.product_id, self.image_ids = shop.reviewable()
+        network = folder / "u2netp.onnx"
+        with network.open("wb") as file:
+            file.truncate(4_574_861)
+        self.checks = Checks(shop.services.database)
+        self.checker = Checker(
+            self.checks,
+            shop.services.storage,
+            self.pixels,  # type: ignore[arg-type]
+            Files(network),
+            threading.Event(),
+        )
+        self.set(check_due=now())
+        self.put_photo()
+
+    def put_photo(self) -> None:
+        with self.shop.services.database.read() as session:
+            namespace = session.get_one(Product, self.product_id).media_namespace
+        assert namespace is not None
+        key = normalised_key(namespace, self.product_id)
+        self.shop.services.storage.put(key, b"photo", "image/jpeg")
+
+    def set(self, **values: Any) -> None:
+        with self.shop.services.database.write() as session:
+            session.execute(update(ProductImage).values(values))
+
+    def row(self, place: int = 0) -> ProductImage:
+        with self.shop.services.database.read() as session:
+            return session.get_one(ProductImage, self.image_ids[place])
+
+    def shown(self) -> list[Any]:
+        answer = self.shop.ask("GET", f"/api/products/{self.product_id}")
+        return list(answer.get_json()["data"]["product"]["images"])
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+    shop = Shop(database_url, tmp_path / "media", fidelity="on")
+    yield Desk(shop, tmp_path)
+    shop.close()
+
+
+def test_each_picture_is_checked_once_and_its_photo_measured_once(desk: Desk) -> None:
+    assert [one["fidelity"]["reasons"][0]["words"] for one in desk.shown()] == [
+        "not measured yet"
+    ] * 3
+    before = desk.shop.services.catalog.product(desk.product_id).version
+    desk.checker.run()
+    assert desk.pixels.raws == 1
+    assert desk.checks.take() is None
+    [first, *_] = desk.shown()
+    assert first["fidelity"]["verdict"] == "fail"
+    assert first["doubt"] == "Something was added at the top"
+    key = desk.row().object_key
+    assert first["fidelity"]["change_map"] == f"/media/{changes_key(key or '')}"
+    assert desk.shop.ask("GET", first["fidelity"]["change_map"]).data == b"RIFF the map"
+    assert first["status"] == "pending"  # the machine decides nothing
+    assert desk.shop.services.catalog.product(desk.product_id).version > before
+
+
+@only_sqlite
+def test_a_check_that_dies_is_tried_again_and_given_up(desk: Desk) -> None:
+    def die() -> Checked:
+        raise PictureError("the child died", code="picture_crashed", retryable=True)
+
+    desk.pixels.answer = die
+    for tries in range(1, MOST_TRIES + 1):
+        desk.checker.run()
+        assert {desk.row(place).check_tries for place in range(3)} == {tries}
+        if tries < MOST_TRIES:
+            desk.set(check_due=now())
+    [first, *_] = desk.shown()
+    assert (first["fidelity"]["verdict"], first["doubt"]) == (None, None)
+    assert first["fidelity"]["reasons"][0]["words"] == "the child died"
+
+
+@only_sqlite
+def test_a_process_that_was_killed_gives_its_picture_back(desk: Desk) -> None:
+    due = desk.checks.take()
+    assert due is not None
+    others = [desk.checks.take(), desk.checks.take()]
+    assert desk.checks.take() is None  # all three are claimed; now the process dies
+    assert None not in others
+    for _ in range(MOST_TRIES - 1):
+        desk.set(check_due=now())  # the lease is over
+        assert desk.checks.take() is not None
+    desk.set(check_due=now(), check_tries=MOST_TRIES)
+    desk.checker.run()  # whatever kills it is not fed for ever
+    assert "gave_up" in {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()}
+
+
+@only_sqlite
+def test_an_outage_costs_no_try(desk: Desk) -> None:
+    def away() -> Checked:
+        raise Unavailable("the storage is away")
+
+    desk.pixels.answer = away
+    desk.checker.run()
+    assert desk.row().check_tries == 0
+    assert desk.row().check_due is not None
+
+
+@only_sqlite
+def test_without_the_network_it_says_so_and_never_passes(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "u2netp.onnx").unlink()
+    desk.checker.run()
+    for picture in desk.shown():
+        assert picture["fidelity"]["verdict"] is None
+        assert "cutout-model" in picture["fidelity"]["reasons"][0]["words"]
+
+
+@only_sqlite
+def test_a_removed_photo_or_a_bug_leaves_the_picture_alone(desk: Desk) -> None:
+    def bug() -> Checked:
+        raise ZeroDivisionError
+
+    desk.pixels.answer = bug
+    desk.set(check_tries=MOST_TRIES - 1)
+    desk.checker.run()
+    assert {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()} == {"gave_up"}
+    assert {one["status"] for one in desk.shown()} == {"pending"}
+
+
+@only_sqlite
+def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
+    desk: Desk,
+) -> None:
+    other, _ = desk.shop.reviewable()
+    desk.checker.run()
+    listed = desk.shop.ask("GET", "/api/products?order=doubt").get_json()["data"]["products"]
+    assert [product["id"] for product in listed] == [desk.product_id, other]
+    doubtful = desk.shop.ask("GET", "/api/products?doubt=yes").get_json()["data"]["products"]
+    assert [product["id"] for product in doubtful] == [desk.product_id]
+    body = {"status": "approved", "image_ids": desk.image_ids[:1]}
+    path = f"/api/products/{desk.product_id}/review"
+    assert desk.shop.ask("POST", path, json=body).status_code == 200
+    lines = desk.shop.ask("GET", "/api/export?format=csv").text.splitlines()
+    assert '"verdict","fidelity_score"' in lines[0] and '"fail","0.02"' in lines[1]
+    metrics = desk.shop.ask("GET", "/metrics").text
+    assert 'packshot_fidelity{enhancer="",prompts="",verdict="fail"} 3.0' in metrics
+
+
+@only_sqlite
+def test_without_fidelity_nothing_waits_for_it(database_url: str, tmp_path: Path) -> None:
+    shop = Shop(database_url, tmp_path / "media", fidelity="off")
+    product_id, _ = shop.reviewable()
+    answer = shop.ask("GET", f"/api/products/{product_id}").get_json()
+    assert {one["fidelity"] for one in answer["data"]["product"]["images"]} == {None}
+    assert shop.services.checker is None
+    shop.close()
