@@ -129,13 +129,7 @@ def build(settings: Settings) -> Services:
     downloads = Places(fetcher, settings.concurrency)
     raw_images = RawImages(storage, raw_buckets(settings), downloads)
     parts = Parts(
-        claims=Claims(
-            database,
-            settings.lease_seconds,
-            wanted,
-            outbox,
-            with_checks=settings.fidelity == "on",
-        ),
+        claims=Claims(database, settings.lease_seconds, wanted, outbox),
         read_raw=raw_images.read,
         storage=storage,
         pixels=pixels,
@@ -143,6 +137,7 @@ def build(settings: Settings) -> Services:
         output=output_spec(settings),
         signing=choose_signing(settings),
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
+        with_checks=settings.fidelity == "on",
         patience=patience,
         stopping=stopping,
     )

@@ -134,6 +134,7 @@ class ImageRecord:
     warning: str | None
     answer: dict[str, Any] | None = None
     prompt_version: str | None = None
+    check_due: ColumnElement[Any] | None = None  # a moment: when its fidelity may be measured
 
 
 class Claims:
@@ -143,20 +144,13 @@ class Claims:
     """
 
     def __init__(
-        self,
-        database: Database,
-        lease_seconds: float,
-        wanted: int,
-        outbox: Outbox = Outbox(),
-        *,
-        with_checks: bool = False,
+        self, database: Database, lease_seconds: float, wanted: int, outbox: Outbox = Outbox()
     ) -> None:
         """`wanted` is the number of variants of a round that is opened here."""
         self.database = database
         self.lease_seconds = lease_seconds
         self.wanted = wanted
         self.outbox = outbox
-        self.with_checks = with_checks  # of fidelity, of every picture that is recorded
 
     # -- take --------------------------------------------------------------------------------
 
@@ -293,8 +287,6 @@ class Claims:
         place = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
         there = select(IMAGES.c.id).filter_by(**place)
         moments = {"created_at": now(), "updated_at": now()}  # finer than the default
-        if self.with_checks:
-            moments["check_due"] = now()
         with self._progress(claim) as rows:
             if rows.scalar(there) is None:
                 rows.execute(insert(IMAGES).values(**vars(image) | place | moments))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from packshot.background import in_background
+from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging
@@ -213,4 +214,5 @@ def image_record(
         warning=picture.warning,
         answer=answered,
         prompt_version=picture.prompt_version,
+        check_due=now() if parts.with_checks else None,
     )
