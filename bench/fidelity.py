@@ -139,10 +139,12 @@ class Fit:
     weights: scoring.Weights
 
     def total(self, row: Row) -> float:
-        """The score; infinite where a floor or a problem decides."""
-        if row["problem"] is not None or self.weights.floor(row["measures"]) != "pass":
+        """The score, raised to what a floor demands; endless where the two can't be compared."""
+        if row["problem"] is not None:
             return float("inf")
-        return sum(self.weights.parts(row["measures"]).values())
+        score = sum(self.weights.parts(row["measures"]).values())
+        floors = {"fail": self.weights.fail, "warn": self.weights.warn, "pass": 0.0}
+        return max(score, floors[self.weights.floor(row["measures"])] + 1e-3)
 
     def verdict(self, row: Row) -> str:
         if row["problem"] is not None:
@@ -166,7 +168,8 @@ def fit(rows: Sequence[Row]) -> Fit:
         name: scoring.Knots(*knots[name], float(found[2 * i]), float(found[2 * i + 1]))
         for i, name in enumerate(MEASURED)
     }
-    draft = scoring.Weights(date.today().isoformat(), measures, 0.0, 0.0, **FLOORS)
+    never = float("inf")  # while the limits are sought, a floor flags whatever they are
+    draft = scoring.Weights(date.today().isoformat(), measures, never, never, **FLOORS)
     totals = [Fit(draft).total(row) for row in rows if row["faithful"]]
     warn = _limit(totals, FALSE_ALARMS)
     fail = max(_limit(totals, FAILED), warn + 0.5)

@@ -19,6 +19,7 @@ WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of L: below it there is nothing to compare
 BENT: Final = 0.2  # how far the line between warm and cold light bends, 2,856 K to D65
+DARK: Final = 0.02  # of linear light; a gain of next to nothing says nothing
 SHADING: Final = 40.0  # px; the light may change as slowly as this
 UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
 SURE: Final = 160  # of 255, of a mask that says product, or not
@@ -168,19 +169,27 @@ def colour_measures(raw: Floats, other: Floats) -> dict[str, float]:
         return {"colour": 0.0, "green": 0.0, "red": 0.0}
     step = max(1, len(raw) // 20_000)
     raw, other = raw[::step], other[::step]
-    linear, other_linear = to_linear(raw) + 0.004, to_linear(other) + 0.004
-    gains = np.median(np.log(other_linear / linear), axis=0)
+    linear, other_linear = to_linear(raw), to_linear(other)
+    gains = np.median(np.log((other_linear + DARK) / (linear + DARK)), axis=0)
     neutral = gains - gains.mean()
     lab, other_lab = _lab(raw), _lab(other)
-    explained = _lab(_coded(np.exp(gains) * (linear - 0.004)))
-    apart = np.linalg.norm(explained[:, 1:] - other_lab[:, 1:], axis=1)
+    explained = _lab(_coded(np.exp(gains) * linear))
+    apart = np.linalg.norm(_as_vivid(explained, other_lab) - other_lab[:, 1:], axis=1)
+    red = np.median(other_lab[:, 1]) - np.median(_as_vivid(lab, other_lab)[:, 0])
     off = abs(float(neutral @ np.array([1, -2, 1]) / 6**0.5))
     along = abs(float(neutral @ np.array([1, 0, -1]) / 2**0.5))
     return {
         "colour": float(np.median(apart)),
         "green": max(0.0, off - BENT * along),
-        "red": abs(float(np.median(other_lab[:, 1]) - np.median(lab[:, 1]))),
+        "red": abs(float(red)),
     }
+
+
+def _as_vivid(lab: Floats, other: Floats) -> Floats:
+    """a* and b* (n x 2), as much stronger or weaker as the other's, within a quarter."""
+    strength = [float(np.median(np.linalg.norm(one[:, 1:], axis=1))) for one in (lab, other)]
+    scale = np.clip(strength[1] / max(strength[0], 1.0), 0.8, 1.25)
+    return np.asarray(lab[:, 1:] * scale)
 
 
 def _lab(rgb: Floats) -> Floats:
