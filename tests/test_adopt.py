@@ -92,7 +92,7 @@ def test_the_rows_are_kept_and_the_columns_are_as_ours(shop: Shop) -> None:
     assert changed == []
 
 
-def test_what_the_api_takes_fits_and_can_fail(shop: Shop) -> None:
+def test_what_the_api_accepts_fits_and_can_fail(shop: Shop) -> None:
     address = f"https://shop.example/{'a' * 300}.jpg"
     large = row(raw_image=address, mrp=9999999999.99, price=100000000, category="c" * 100)
     answered = shop.bulk(large, row())

@@ -28,7 +28,7 @@ print(resident() - before)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
-def test_what_photos_took_is_given_back() -> None:
+def test_the_memory_of_photos_is_returned() -> None:
     kept = {
         given: float(
             subprocess.run(

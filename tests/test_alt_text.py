@@ -34,12 +34,12 @@ def words(analysis: dict[str, Any] | None = None, **fields: Any) -> str:
     return alt_text(Product(**{"category": "Mugs"} | fields), ProductImage(), analysis)
 
 
-def test_an_analysed_picture_says_what_is_to_be_seen() -> None:
+def test_the_text_of_an_analysed_picture_describes_it() -> None:
     assert words(MUG, sku="M-1", view="back") == "Ceramic mug, blue and white, back view"
     assert words(MUG, name="Sunrise") == "Sunrise, Ceramic mug, blue and white"
 
 
-def test_without_an_analysis_it_says_name_or_sku_and_view() -> None:
+def test_without_an_analysis_the_text_is_name_or_sku_and_view() -> None:
     local = {"product": NOT_ANALYSED, "colours": [], "material": NOT_ANALYSED}
     assert words(local, name="Sunrise", sku="M-1", view="front") == "Sunrise, front view"
     assert words(local, sku="M-1", view="2") == "Mugs M-1, view 2"

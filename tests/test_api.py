@@ -165,7 +165,7 @@ def test_money_that_is_none_is_refused(shop: Shop, given: Any, code: str) -> Non
 
 @only_sqlite
 @pytest.mark.parametrize("digits", ["1e400", "-1e400", "1e-400", "1e99999999999999999999", "1E22"])
-def test_numbers_that_no_double_holds_are_refused(shop: Shop, digits: str) -> None:
+def test_numbers_too_large_for_a_double_are_refused(shop: Shop, digits: str) -> None:
     raw = json.dumps({"products": [row(price=-7)]}).replace("-7", digits).encode()
     assert faults(post(shop, raw)).keys() == {"/products/0/price"}
 
@@ -325,7 +325,7 @@ def test_rows_of_marks_are_bounded(shop: Shop, given: str, code: str | None) -> 
     )
 
 
-def test_every_text_is_bounded_alike(shop: Shop) -> None:
+def test_every_text_has_the_same_limits(shop: Shop) -> None:
     """Wherever text comes in: the body's fields, and what a query filters by."""
     product_id, [image_id, *_] = shop.reviewable()
     marks = "a" + "\u0301" * 11
@@ -447,7 +447,7 @@ def test_two_megabytes_is_the_limit(shop: Shop) -> None:
 
 
 @only_sqlite
-def test_a_body_has_the_size_of_what_it_says(shop: Shop) -> None:
+def test_a_body_is_limited_by_its_real_size(shop: Shop) -> None:
     """A batch may have 2 MB; a decision needs little, and a stranger's sign-in less."""
     product_id, [image_id, *_] = shop.reviewable()
     for method, path, most in (
@@ -512,7 +512,7 @@ def test_a_chunked_body_has_the_same_limit(
 
 
 @only_sqlite
-def test_a_body_that_is_cut_off_is_not_taken_for_whole(shop: Shop) -> None:
+def test_a_truncated_body_is_refused(shop: Shop) -> None:
     raw = json.dumps({"products": [row()]}).encode()
     response = shop.ask(
         "POST",
@@ -755,7 +755,7 @@ def test_a_bad_review_is_a_422(shop: Shop, body: Any, pointer: str) -> None:
     assert faults(response).keys() == {pointer}
 
 
-def test_a_stranger_picture_is_a_409(shop: Shop) -> None:
+def test_a_picture_of_another_product_is_a_409(shop: Shop) -> None:
     product_id, _ = shop.reviewable()
     _, [other, *_] = shop.reviewable()
     response = review(shop, product_id, status="approved", image_ids=[other])
@@ -801,7 +801,7 @@ def test_redo_opens_the_next_round(shop: Shop) -> None:
     assert [image["status"] for image in rounds["product"]["images"]] == ["rejected"] * 3
 
 
-def test_retry_of_a_failed_product_takes_no_body(shop: Shop) -> None:
+def test_retry_of_a_failed_product_needs_no_body(shop: Shop) -> None:
     [product_id] = shop.create()
     with shop.services.database.write() as session:
         session.execute(text("UPDATE products SET status = 'failed'"))
@@ -848,7 +848,7 @@ def test_what_is_not_a_picture_is_a_422(shop: Shop, data: bytes) -> None:
 
 
 @only_sqlite
-def test_a_phones_heic_is_taken_under_any_name(shop: Shop) -> None:
+def test_a_phones_heic_is_accepted_under_any_name(shop: Shop) -> None:
     response = upload(shop, HEIC)
     assert response.status_code == 201, response.get_json()
     shown = shop.ask("GET", response.get_json()["data"]["raw_image"])

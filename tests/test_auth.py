@@ -173,7 +173,7 @@ def test_no_header_changes_the_method(shop: Shop) -> None:
     assert shop.ask("GET", address, SECRETS["all"]).status_code == 200
 
 
-def test_a_stranger_with_a_browser_is_sent_to_sign_in(shop: Shop) -> None:
+def test_an_anonymous_browser_is_sent_to_sign_in(shop: Shop) -> None:
     for (method, path), who in WHO_MAY.items():
         if method == "GET" and None not in who:
             page = shop.ask("GET", filled_in(shop, path), headers={"Accept": "text/html"})
@@ -187,7 +187,7 @@ def test_a_view_without_a_mark_is_for_admins(shop: Shop) -> None:
     assert shop.ask("GET", "/forgotten", SECRETS["admin"]).status_code == 200
 
 
-def test_strangers_do_not_learn_which_addresses_exist(shop: Shop) -> None:
+def test_anonymous_callers_do_not_learn_which_addresses_exist(shop: Shop) -> None:
     assert shop.ask("GET", "/nothing").status_code == 401
     assert shop.ask("PUT", "/api/products").status_code == 401
 
@@ -300,7 +300,7 @@ def test_a_round_that_nobody_decided_on_may_be_redone_by_its_key(rivals: Shop) -
         {"X-API-Key": "seller-secret-1"},
     ],
 )
-def test_a_key_is_taken(shop: Shop, headers: dict[str, str]) -> None:
+def test_a_key_is_accepted(shop: Shop, headers: dict[str, str]) -> None:
     response = shop.ask("GET", "/session", headers=headers)
     assert response.get_json()["data"] == {"name": "seller", "scopes": ["submit"]}
 
@@ -977,7 +977,7 @@ def test_changes_and_conflicts_show_no_signature_to_others(shop: Shop) -> None:
         assert "s3cret" not in answer.get_data(as_text=True)
 
 
-def test_strangers_get_only_the_readiness_status(shop: Shop) -> None:
+def test_anonymous_callers_get_only_the_readiness_status(shop: Shop) -> None:
     assert shop.ask("GET", "/readyz").get_json() == {"ok": True}
     assert "parts" in shop.ask("GET", "/readyz", SECRETS["review"]).get_json()
 

@@ -107,7 +107,7 @@ def health_seconds(caddy: Caddy) -> float:
 @pytest.mark.parametrize(
     "key", ["", f"Authorization: Bearer {KEY}\r\n"], ids=["stranger", "seller"]
 )
-def test_uploads_that_never_end_cost_little_and_delay_nobody(caddy: Caddy, key: str) -> None:
+def test_uploads_that_never_end_cost_little_and_delay_no_one(caddy: Caddy, key: str) -> None:
     began = (
         f"POST /api/uploads HTTP/1.1\r\nHost: HOST\r\n{key}"
         "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 20000000\r\n\r\n"
@@ -132,7 +132,7 @@ def send_most(connection: socket.socket) -> None:
         pass  # refused, or nobody reads on
 
 
-def test_slow_readers_of_a_large_picture_delay_nobody(caddy: Caddy) -> None:
+def test_slow_readers_of_a_large_picture_delay_no_one(caddy: Caddy) -> None:
     asked = (
         f"GET /media/uploads/large HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer {KEY}\r\n\r\n"
     )

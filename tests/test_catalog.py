@@ -332,7 +332,7 @@ def test_a_failed_product_resumes_its_round(catalog: Catalog, claims: Claims) ->
     assert taken(claims, product_id).missing == [1]
 
 
-def test_a_row_written_by_hand_is_queued_when_asked(
+def test_a_row_written_by_hand_is_queued_on_request(
     catalog: Catalog, claims: Claims, queue: FakeQueue
 ) -> None:
     with catalog.database.write() as session:

@@ -112,7 +112,7 @@ def test_a_saved_step_renews_the_lease(claims: Claims, product_id: int, step: st
     assert later.seconds > LEASE - 10
 
 
-def test_a_lease_an_hour_ahead_is_a_clock_gone_wrong(claims: Claims, product_id: int) -> None:
+def test_a_lease_that_ends_too_late_counts_as_ended(claims: Claims, product_id: int) -> None:
     taken(claims, product_id)
     set_product(claims.database, lease_until=now(3600))
     assert isinstance(claims.take(), Claim)
@@ -184,7 +184,7 @@ def test_a_refused_variant_is_not_missing(claims: Claims, product_id: int) -> No
 
 
 @pytest.mark.parametrize("status", ["pending_review", "approved", "rejected", "failed"])
-def test_only_pending_products_are_taken(claims: Claims, product_id: int, status: str) -> None:
+def test_only_pending_products_are_claimed(claims: Claims, product_id: int, status: str) -> None:
     set_product(claims.database, status=status)
     assert isinstance(claims.take(), NothingToDo)
 

@@ -78,7 +78,7 @@ def test_retry_queues_failed_products_again(shop: Shop, url: str) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("1", "--all-failed")])
-def test_retry_wants_ids_or_all(words: tuple[str, ...]) -> None:
+def test_retry_needs_ids_or_all(words: tuple[str, ...]) -> None:
     refused = packshot("retry", *words)
     assert refused.exit_code == 2
     assert "give product ids, or --all-failed" in refused.output

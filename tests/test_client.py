@@ -62,7 +62,7 @@ def test_a_redo_whose_answer_was_lost_succeeds(shop: Shop, status: str) -> None:
     assert redone["round"] == (1 if status == FAILED else 2)
 
 
-def test_a_redo_is_not_asked_for_again_once_the_first_is_done(shop: Shop) -> None:
+def test_a_redo_is_not_repeated_after_the_first_succeeded(shop: Shop) -> None:
     """Its answer was lost and its pictures were made meanwhile: another round costs money."""
     [product_id] = shop.create()
     becomes(shop, [product_id], PENDING_REVIEW)

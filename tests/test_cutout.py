@@ -217,6 +217,6 @@ def test_the_contact_sheet_shows_what_could_be_used(tmp_path: Path) -> None:
     assert to_array(data).shape[1] == 3 * (120 + sheet.GAP)
 
 
-def test_a_sheet_of_nothing_says_so(tmp_path: Path) -> None:
+def test_a_sheet_without_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="None of the files"):
         sheet.contact_sheet([], CLASSICAL, OutputSpec())

@@ -76,7 +76,7 @@ def test_of_processes_that_start_together_one_migrates(empty_url: str, tmp_path:
     assert bring_to_head(empty_url) == []
 
 
-def test_forks_of_a_used_database_connect_anew(database: Database) -> None:
+def test_forks_of_a_used_database_make_new_connections(database: Database) -> None:
     """On an inherited connection the processes would read each other's answers."""
 
     def add_ten() -> bool:
@@ -121,7 +121,7 @@ def test_a_restarted_postgresql_is_found_again(postgres: Postgres, postgres_url:
     database.close()
 
 
-def test_after_a_failover_it_waits_and_connects_anew(postgres_url: str) -> None:
+def test_after_a_failover_it_waits_and_connects_again(postgres_url: str) -> None:
     """The server that was asked so far takes no writes any more: nobody's product is to blame."""
     database = Database(postgres_url, pool_size=1)
     with database.write() as session:
@@ -171,7 +171,7 @@ def test_the_log_of_a_linked_file_is_synced(sqlite_url: str, tmp_path: Path) -> 
     database.close()
 
 
-def test_nobody_is_told_it_is_saved_before_it_is_on_the_disk(sqlite_url: str) -> None:
+def test_a_write_returns_only_after_it_is_on_the_disk(sqlite_url: str) -> None:
     broken = [True]
 
     def sync(descriptor: int) -> None:
@@ -225,7 +225,7 @@ def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
     database.close()
 
 
-def test_a_database_that_nobody_needs_is_let_go_of(sqlite_url: str) -> None:
+def test_an_unused_database_is_closed(sqlite_url: str) -> None:
     """What is told of a fork must not keep it: the tests make thousands."""
     database = Database(sqlite_url)
     seen = weakref.ref(database)

@@ -79,7 +79,7 @@ def test_of_two_databases_on_one_bucket_each_deletes_its_own(
     theirs.close()
 
 
-def test_what_somebody_else_put_there_stays(shop: Shop) -> None:
+def test_objects_of_others_stay(shop: Shop) -> None:
     storage = shop.services.storage
     product_id, _, _ = with_photo(shop, "/media/uploads/phone.jpg")
     strange = [f"enhanced/{product_id}/shoe.jpg", "uploads/phone.jpg", f"uploads/{NAME}/a.jpg"]
@@ -124,7 +124,7 @@ SPELLINGS = {
 }
 
 
-def test_an_upload_goes_when_no_product_names_it_in_any_spelling(
+def test_an_upload_is_deleted_when_no_product_names_it_in_any_spelling(
     sqlite_url: str, tmp_path: Path, aws: Aws
 ) -> None:
     bucket = aws.bucket()

@@ -87,7 +87,7 @@ def test_ctrl_c_stops_the_demo_and_its_server(photos: Path) -> None:
     assert not answers(port)
 
 
-def test_a_port_that_is_none_is_said_in_one_line(photos: Path) -> None:
+def test_a_bad_port_is_reported_in_one_line(photos: Path) -> None:
     code, output = run_demo(photos, "abc")
     assert code == 1
     assert output.splitlines()[-1] == "Error: PORT must be a number from 0 to 65535, not 'abc'"

@@ -144,10 +144,10 @@ def lint(tool: str, *arguments: str) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_nothing() -> None:
     lint("hadolint", "Dockerfile")
 
 
-def test_compose_takes_the_file() -> None:
+def test_compose_accepts_the_file() -> None:
     """By the schema of the Compose specification, as check-jsonschema ships it."""
     lint("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")

@@ -188,7 +188,7 @@ def test_the_last_one_that_is_skipped_stays_and_can_be_decided(
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
 
-def test_a_key_is_neither_lost_nor_about_a_product_nobody_saw(
+def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     shop: DeskShop, open_desk: Open
 ) -> None:
     ids = shop.stock(53, kinds=1)  # three more than come with the page
@@ -556,7 +556,7 @@ def test_undo_survives_a_reload_and_says_what_it_takes_back(
 # -- doubt is opt-in -----------------------------------------------------------------------------
 
 
-def test_a_doubtful_picture_is_left_out_until_it_is_taken_in(
+def test_a_doubtful_picture_is_excluded_until_it_is_included(
     shop: DeskShop, open_desk: Open
 ) -> None:
     ids = shop.stock(2, warning="the label may have changed")
@@ -719,9 +719,7 @@ def test_the_next_products_are_decoded_ahead(shop: DeskShop, open_desk: Open) ->
 # -- two reviewers -------------------------------------------------------------------------------
 
 
-def test_the_slower_reviewer_is_told_who_was_faster(
-    guarded_shop: DeskShop, open_desk: Open
-) -> None:
+def test_the_slower_reviewer_sees_who_was_faster(guarded_shop: DeskShop, open_desk: Open) -> None:
     [number] = guarded_shop.stock(1)
     asha, ben = open_desk(guarded_shop.url), open_desk(guarded_shop.url)
     sign_in(asha, KEY)
@@ -826,7 +824,7 @@ def test_an_answer_that_got_lost_is_no_conflict(shop: DeskShop, open_desk: Open)
 
 
 @pytest.mark.extra
-def test_a_server_that_fails_is_asked_again_and_no_other_is_taken_for_ours(
+def test_a_failing_server_is_retried_and_another_is_not_accepted(
     shop: DeskShop, open_desk: Open
 ) -> None:
     [number] = shop.stock(1)
@@ -881,7 +879,7 @@ def test_what_was_refused_at_the_end_comes_back_on_the_stage(
     until(lambda: shop.statuses([number]) == ["approved"], desk.page)
 
 
-def test_what_can_not_be_saved_holds_up_nothing_else(shop: DeskShop, open_desk: Open) -> None:
+def test_what_can_not_be_saved_delays_nothing_else(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(9)
     desk = open_desk(shop.url)
     expect(left(desk.page)).to_have_text("9 left")
@@ -957,7 +955,7 @@ def test_a_page_decides_under_no_other_name(guarded_shop: DeskShop, open_desk: O
 
 
 @pytest.mark.extra
-def test_a_proxy_without_packshot_is_told_as_such(shop: DeskShop, open_desk: Open) -> None:
+def test_a_proxy_without_packshot_is_recognised(shop: DeskShop, open_desk: Open) -> None:
     shop.stock(1)
     page = open_desk(shop.url).page
     page.route("**/desk/state*", lambda route: route.fulfill(status=502, body="<h1>Bad</h1>"))
@@ -1536,7 +1534,7 @@ def test_a_page_is_accessible_in_light_and_dark_on_desk_and_phone(
 
 
 @pytest.mark.extra
-def test_axe_finds_nothing_at_the_door_and_in_dialogs(
+def test_axe_finds_nothing_at_sign_in_and_in_dialogs(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:
     guarded_shop.stock(1)
@@ -1575,7 +1573,7 @@ TOKEN = re.compile(
 
 
 @pytest.mark.extra
-def test_every_button_tells_its_key_to_assistive_technology_too(
+def test_every_button_announces_its_key_to_assistive_technology(
     shop: DeskShop, open_desk: Open
 ) -> None:
     shop.stock(1)

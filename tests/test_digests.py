@@ -194,7 +194,7 @@ def keep_answers(shop: Shop) -> None:
 
 @only_sqlite
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_another_answer_is_not_taken_for_the_paid_one(shop: Shop, change: Change) -> None:
+def test_another_answer_is_not_used_as_the_paid_one(shop: Shop, change: Change) -> None:
     keep_answers(shop)
     restore = shop.change("answers/", change)
     shop.refuses("answers/")
@@ -204,7 +204,7 @@ def test_another_answer_is_not_taken_for_the_paid_one(shop: Shop, change: Change
 
 
 @only_sqlite
-def test_the_answer_of_another_variant_is_not_taken(shop: Shop) -> None:
+def test_the_answer_of_another_variant_is_not_used(shop: Shop) -> None:
     keep_answers(shop)
     [first, second, third] = shop.storage.list("answers/")
     answers = [shop.storage.get(key) for key in (second, third, first)]

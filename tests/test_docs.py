@@ -105,7 +105,7 @@ def test_the_python_example_runs(process: PackshotProcess) -> None:
     assert list((folder / "pictures").glob("*.jpg"))
 
 
-def test_the_questions_to_the_database_can_be_asked(process: PackshotProcess) -> None:
+def test_the_sql_queries_run(process: PackshotProcess) -> None:
     [script] = blocks("docs/operate.md", "sql run")
     with closing(sqlite3.connect(process.folder / "packshot.db")) as database:
         database.executescript(script)

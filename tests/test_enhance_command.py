@@ -87,7 +87,7 @@ def test_what_can_not_be_used_is_named_and_the_rest_is_made() -> None:
         (("photos", "--sheet", "--out", "photos/tin.jpg/sheet.jpg"), "photos/tin.jpg"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_one_line(words: tuple[str, ...], said: str) -> None:
+def test_what_can_not_be_done_is_reported_in_one_line(words: tuple[str, ...], said: str) -> None:
     Path("empty").mkdir()
     done = enhance(*words)
     assert done.exit_code == 1 and said in done.stderr

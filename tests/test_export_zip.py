@@ -138,7 +138,7 @@ def test_only_what_was_approved_since_comes(shop: Shop) -> None:
     assert sorted(found) == ["NEW_1.jpg", "OLD_1.jpg"]
 
 
-def test_names_that_would_be_alike_are_told_apart(shop: Shop) -> None:
+def test_names_that_would_be_equal_are_distinguished(shop: Shop) -> None:
     approved(shop, sku="mug")
     second = approved(shop, sku="MUG")
     found = pictures(download(shop))

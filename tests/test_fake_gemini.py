@@ -243,7 +243,7 @@ def test_odd_photos_are_painted_too(shape: tuple[int, int]) -> None:
 # ---- the ledger and the faults
 
 
-def test_the_ledger_tells_who_was_paid_for(tmp_path: Path) -> None:
+def test_the_ledger_lists_what_was_paid_for(tmp_path: Path) -> None:
     with FakeGemini(side=288, ledger=tmp_path / "calls.jsonl") as fake:
         fake.misbehave("overloaded")
         ask(fake, ANALYSIS, body(STRUCTURED), x_packshot_call="5/1/analysis")
@@ -264,7 +264,7 @@ def test_the_ledger_tells_who_was_paid_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STATUS_FAULTS.keys() | ANSWER_FAULTS.keys()))
-def test_every_fault_comes_once_and_then_all_is_well(fake: FakeGemini, name: str) -> None:
+def test_every_fault_occurs_once_and_then_all_is_well(fake: FakeGemini, name: str) -> None:
     analysis = name.startswith("analysis_")
     model, asked = (ANALYSIS, body(STRUCTURED)) if analysis else (IMAGE, body(PICTURE))
     fake.misbehave(name)
@@ -294,7 +294,7 @@ def test_broken_connections_break(fake: FakeGemini, name: str) -> None:
     assert [each.paid for each in fake.calls] == [True]  # the work was done, the answer lost
 
 
-def test_faults_by_chance_come_about_as_often_as_said() -> None:
+def test_random_faults_occur_about_as_often_as_configured() -> None:
     with FakeGemini(side=288, chances={"error_500": 0.3}, seed=3) as fake:
         statuses = [ask(fake, ANALYSIS, body())[0] for _ in range(60)]
 
@@ -347,6 +347,6 @@ def test_it_runs_on_its_own_and_takes_orders(tmp_path: Path) -> None:
     assert len(ledger.read_text().splitlines()) == 2
 
 
-def test_every_fault_has_a_name_of_its_own() -> None:
+def test_every_fault_has_a_different_name() -> None:
     kinds = (STATUS_FAULTS, ACCOUNT_FAULTS, ANSWER_FAULTS, WIRE_FAULTS)
     assert len(FAULTS) == sum(map(len, kinds))

@@ -131,7 +131,7 @@ def test_addresses_beyond_the_list(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
-def test_every_private_block_the_standard_library_knows_is_refused() -> None:
+def test_every_private_block_of_the_standard_library_is_refused() -> None:
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7"):
         block = ipaddress.ip_network(network)
         assert not is_public(str(block[0]))
@@ -271,7 +271,7 @@ def test_the_next_address_is_tried_when_the_first_is_dead() -> None:
         assert fetcher.fetch("http://shop.example/a.jpg") == PICTURE
 
 
-def test_connecting_takes_an_ipv6_address() -> None:
+def test_connecting_accepts_an_ipv6_address() -> None:
     try:
         listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:
@@ -409,7 +409,7 @@ def dripping_trailer(conversation: Conversation) -> None:
         dripping_trailer,
     ],
 )
-def test_the_total_deadline_ends_whatever_drags_on(behaviour: photo_host.Behaviour) -> None:
+def test_the_total_deadline_ends_every_slow_download(behaviour: photo_host.Behaviour) -> None:
     with PhotoHost({"/a.jpg": behaviour}) as host:
         began = time.monotonic()
         error = refused_by(host, "/a.jpg", QUICK)
@@ -481,7 +481,7 @@ def test_the_deadline_covers_a_slow_look_up() -> None:
             thread.join()
 
 
-def test_connecting_has_a_limit_of_its_own() -> None:
+def test_connecting_has_a_separate_limit() -> None:
     asked: list[float] = []
 
     def connector(address: str, port: int, seconds: float) -> socket.socket:
@@ -728,7 +728,7 @@ def test_a_certificate_for_another_name_is_refused_every_time(
     assert {request.headers["host"] for request in tls_host.requests} == {"shop.example"}
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(tls_host: PhotoHost) -> None:
+def test_a_certificate_without_a_trusted_issuer_is_refused(tls_host: PhotoHost) -> None:
     fetcher = Fetcher(resolver=Names(shop_example=[PUBLIC]), connector=Wires(tls_host))
     assert refused(fetcher, "https://shop.example/a.jpg").code == "bad_certificate"
     assert tls_host.requests == []
@@ -763,7 +763,7 @@ def test_the_deadline_ends_a_drip_inside_tls(
 # --- what leaks ------------------------------------------------------------------------------
 
 
-def test_a_proxy_in_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with PhotoHost({"/a.jpg": PICTURE}) as host, PhotoHost() as proxy:
         for name in ("http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url())

@@ -42,13 +42,13 @@ def behind(*informational: bytes) -> Behaviour:
         raw(b"HTTP/1.0 200\r\n\r\n" + PICTURE),
     ],
 )
-def test_the_picture_is_taken_whatever_comes_with_it(page: Behaviour) -> None:
+def test_the_picture_is_accepted_with_unusual_headers(page: Behaviour) -> None:
     with PhotoHost({"/a.jpg": page}) as host:
         assert fetch_from(host, "/a.jpg") == PICTURE
 
 
 @pytest.mark.parametrize(("count", "size"), [(200, 300), (200, 1000), (900, 20), (3, 60_000)])
-def test_many_and_long_headers_are_taken(count: int, size: int) -> None:
+def test_many_and_long_headers_are_accepted(count: int, size: int) -> None:
     headers = {f"X-Trace-{n}": "x" * size for n in range(count)}
     with PhotoHost({"/a.jpg": photo(PICTURE, headers=headers)}) as host:
         assert fetch_from(host, "/a.jpg") == PICTURE

@@ -169,7 +169,7 @@ def test_what_answers_in_place_of_tls_is_named(answer: bytes, words: str, retrya
     assert error.retryable is retryable
 
 
-def test_tls_where_http_was_asked_for_is_named() -> None:
+def test_tls_instead_of_http_is_named() -> None:
     with speaking(b"\x15\x03\x01\x00\x02\x02\x46") as port:
         error = refused(Fetcher([f"127.0.0.1:{port}"]), f"http://127.0.0.1:{port}/a.jpg")
     assert f"speaks TLS on port {port}; write https://" in error.message

@@ -397,7 +397,7 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda each: f"{each.kind}-{each.fault}")
-def test_each_outcome_is_an_error_of_its_own(bench: Bench, outcome: Outcome) -> None:
+def test_each_outcome_is_a_separate_error(bench: Bench, outcome: Outcome) -> None:
     bench.fake.misbehave(outcome.fault, times=2, kind=outcome.kind)
 
     with pytest.raises(outcome.error) as caught:
@@ -770,7 +770,7 @@ def unused_port() -> int:
         return port
 
 
-def test_each_process_has_a_client_of_its_own(fake: FakeGemini, photo: Photo) -> None:
+def test_each_process_has_its_own_client(fake: FakeGemini, photo: Photo) -> None:
     client = GeminiClient(KEY, fake.url, timeout=10, connections=5)
     client.generate(request_for(photo))
     client.generate(request_for(photo))
@@ -850,7 +850,7 @@ def test_a_base_url_without_a_scheme_stops_the_start() -> None:
 # ---- the pace
 
 
-def test_retry_info_is_honoured_and_nobody_asks_meanwhile(bench: Bench) -> None:
+def test_retry_info_is_honoured_and_no_request_is_sent_meanwhile(bench: Bench) -> None:
     bench.fake.misbehave("quota_long")
     with pytest.raises(RateLimited) as caught:
         bench.generate()
@@ -1008,7 +1008,7 @@ def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:
     assert len(bench.fake.paid()) == 6
 
 
-def test_who_finds_no_place_goes_back_to_the_queue() -> None:
+def test_a_call_without_a_place_returns_to_the_queue() -> None:
     pacing = pace(Clock(), cap=1, patience=0.01)
     with pacing.slot("m"), pytest.raises(RateLimited), pacing.slot("m"):
         pytest.fail("two in one place")
@@ -1225,7 +1225,7 @@ def test_recorded_words_first_then_a_png(make: Make) -> None:
         ("11_pydantic_ai_safety_1.5-flash.json", "picture", VariantRefused, "refused_safety"),
     ],
 )
-def test_recorded_failures_are_errors_of_their_own(
+def test_recorded_failures_become_our_errors(
     make: Make, name: str, kind: str, error: type[PackshotError], code: str
 ) -> None:
     with replayed(make, name) as (bench, _), pytest.raises(error) as caught:
@@ -1252,7 +1252,7 @@ def test_an_answer_is_read_in_either_spelling_and_without_its_signature() -> Non
         read_answer('{"candidates": [')
 
 
-def test_a_copy_is_found_also_when_encoded_anew_and_an_edit_is_not() -> None:
+def test_a_copy_is_found_also_when_encoded_again_and_an_edit_is_not() -> None:
     sent = picture(640, 480)
     again = imaging.encode_array(imaging.to_array(sent, 512), 85)
     brighter = imaging.to_array(sent).astype(np.int16) + 12

@@ -72,7 +72,7 @@ def test_a_search_finds_nothing_else(catalog: Catalog, q: str) -> None:
     assert skus(catalog, q=q) == []
 
 
-def test_pages_of_a_search_join_up_and_hold_each_product_once(catalog: Catalog) -> None:
+def test_pages_of_a_search_join_up_and_have_each_product_once(catalog: Catalog) -> None:
     batch = [
         NewProduct("Mugs", "https://shop.example/m.jpg", sku=f"M-{n:02}", name=f"M mug {n}")
         for n in range(23)

@@ -51,7 +51,7 @@ def test_at_the_start_they_are_moved_ahead_of_the_rows(
     assert create(database)[0] > max(ids)
 
 
-def test_nor_is_that_of_a_deleted_product_that_is_in_the_books(
+def test_the_id_of_a_deleted_product_with_costs_is_not_given_again(
     database: Database, database_url: str
 ) -> None:
     *_, last = create(database, 5)
@@ -63,7 +63,7 @@ def test_nor_is_that_of_a_deleted_product_that_is_in_the_books(
     assert create(database) == [last + 1]
 
 
-def test_tables_that_are_made_anew_go_on_counting(tmp_path: Path) -> None:
+def test_recreated_tables_continue_their_ids(tmp_path: Path) -> None:
     """A migration on SQLite makes a table again, which then begins after its highest row."""
     url = f"sqlite:///{tmp_path}/old.db"
     bring_to_head(url)
@@ -80,7 +80,7 @@ def test_tables_that_are_made_anew_go_on_counting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "once"}])
-def test_while_it_runs_a_request_meets_no_error(
+def test_while_it_runs_a_request_gets_no_error(
     key: dict[str, str], postgres_url: str, tmp_path: Path
 ) -> None:
     shop = Shop(postgres_url, tmp_path)
@@ -106,7 +106,7 @@ def test_requests_that_meet_it_together_all_succeed(postgres_url: str) -> None:
     database.close()
 
 
-def test_a_row_written_with_an_id_of_its_own_is_stepped_over(postgres_url: str) -> None:
+def test_a_row_written_with_an_explicit_id_is_skipped(postgres_url: str) -> None:
     database = Database(postgres_url)
     [first] = create(database)
     with database.write() as session:

@@ -119,7 +119,7 @@ def test_the_size_is_judged_before_anything_is_decoded(width: int, height: int, 
     assert time.process_time() - started < 0.5
 
 
-def test_the_largest_allowed_picture_is_taken() -> None:
+def test_the_largest_allowed_picture_is_accepted() -> None:
     pixels = vips().Image.black(10_000, 5_000).copy(interpretation="b-w")
     copy = imaging.normalise(pixels.jpegsave_buffer())
     assert (copy.width, copy.height) == (4096, 2048)
@@ -418,7 +418,7 @@ def test_a_byte_limit_is_kept(limit: int) -> None:
     assert len(imaging.finish(noise(), OutputSpec(max_bytes=limit)).data) <= limit
 
 
-def test_a_byte_limit_that_can_not_be_kept_is_said() -> None:
+def test_a_byte_limit_that_can_not_be_met_is_an_error() -> None:
     with pytest.raises(PictureError) as caught:
         imaging.finish(noise(), OutputSpec(max_bytes=500))
     assert caught.value.code == "picture_too_large"

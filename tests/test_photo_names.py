@@ -172,7 +172,7 @@ def test_a_view_goes_to_the_row_of_this_view() -> None:
     ]
 
 
-def test_the_same_view_twice_is_told() -> None:
+def test_the_same_view_twice_is_reported() -> None:
     found = match_photos(["A1_2.jpg", "A1-2.png"], rows("A1"))
     assert [one.hint for one in found.matched] == [None, "has the same SKU and view as A1_2.jpg"]
 
@@ -359,7 +359,7 @@ def test_links_and_empty_and_doubled_files() -> None:
     ]
 
 
-def test_a_locked_zip_is_said() -> None:
+def test_a_locked_zip_is_reported() -> None:
     data = bytearray(zipped("a.jpg").getvalue())
     for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         data[data.find(signature) + offset] |= 1

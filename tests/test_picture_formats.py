@@ -367,7 +367,7 @@ def test_the_colour_charts_come_out_alike() -> None:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_without_its_end_marker_is_taken(progressive: bool) -> None:
+def test_a_jpeg_without_its_end_marker_is_accepted(progressive: bool) -> None:
     data = jpeg(grainy(), interlace=progressive, Q=90)
     assert far(shown(data[:-2]), shown(data)) == 0
 
@@ -423,7 +423,7 @@ def restarts(data: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("padding", [b"", bytes(64)])
-def test_whole_restart_intervals_that_are_lost_or_doubled_are_noticed(padding: bytes) -> None:
+def test_whole_restart_intervals_that_are_lost_or_duplicated_are_noticed(padding: bytes) -> None:
     """Eight of them: the numbers of the markers still follow each other."""
     data = jpeg(grainy(), restart_interval=4)
     at = restarts(data)
@@ -449,7 +449,7 @@ def test_a_png_with_fewer_rows_than_it_says_is_refused() -> None:
     assert refusal(png_of(header, zlib.compress(rows[: len(rows) // 2]))).code == "picture_damaged"
 
 
-def test_a_png_without_its_end_is_taken() -> None:
+def test_a_png_without_its_end_is_accepted() -> None:
     data = png()
     assert list(chunks_of(data))[-1] == (b"IEND", b"")
     assert far(shown(data[:-12]), scene()) <= 2
@@ -496,7 +496,7 @@ def test_a_flat_webp_has_no_holes(lossless: bool) -> None:
 # ---- HEIC, AVIF, TIFF
 
 
-def test_heic_is_taken() -> None:
+def test_heic_is_accepted() -> None:
     header = imaging.read_header(HEIC)
     assert (header.mime_type, header.width, header.height) == ("image/heic", 96, 64)
     copy = imaging.normalise(HEIC)
@@ -560,7 +560,7 @@ def box(name: bytes, body: bytes) -> bytes:
 
 @pytest.mark.parametrize("subsampled", [False, True])
 @pytest.mark.parametrize("depth", [8, 10, 12])
-def test_avif_is_taken(subsampled: bool, depth: int) -> None:
+def test_avif_is_accepted(subsampled: bool, depth: int) -> None:
     pixels = scene() if depth == 8 else scene().astype(numpy.uint16) * 257
     data = image_of(pixels, "srgb" if depth == 8 else "rgb16").heifsave_buffer(
         compression="av1", Q=95, bitdepth=depth, subsample_mode="on" if subsampled else "off"
@@ -585,13 +585,13 @@ def test_a_sequence_of_pictures_is_an_animation() -> None:
 
 
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "jpeg", "packbits"])
-def test_tiff_is_taken(compression: str) -> None:
+def test_tiff_is_accepted(compression: str) -> None:
     data = image_of(scene()).tiffsave_buffer(compression=compression, Q=95)
     assert imaging.read_header(data).mime_type == "image/tiff"
     assert far(shown(data), scene()) <= 4
 
 
-def test_a_deep_tiff_on_its_side_is_taken() -> None:
+def test_a_rotated_16_bit_tiff_is_accepted() -> None:
     deep = numpy.ascontiguousarray(numpy.rot90(scene())).astype(numpy.uint16) * 257
     image = image_of(deep, "rgb16").copy()
     image.set_type(vips().GValue.gint_type, "orientation", 6)
@@ -623,7 +623,7 @@ def test_pages_of_a_tiff_are_counted_without_its_previews() -> None:
     assert "3 pages" in error.message
 
 
-def test_the_files_of_a_phones_folder_are_taken_whatever_their_ending() -> None:
+def test_the_files_of_a_phones_folder_are_accepted_with_any_ending() -> None:
     for file in needs_shared("cases", "folder").iterdir():
         if file.is_file() and file.stat().st_size:
             assert imaging.normalise(file.read_bytes()).width == 480, file.name

@@ -147,7 +147,7 @@ def test_a_bug_in_a_job_comes_back_with_its_traceback(pixels: Pixels) -> None:
     assert "in fail_plainly" in caught.value.__notes__[0]
 
 
-def test_an_error_that_cannot_travel_is_told_in_words(pixels: Pixels) -> None:
+def test_an_error_that_can_not_be_pickled_arrives_as_text(pixels: Pixels) -> None:
     with pytest.raises(RuntimeError, match="Stubborn"):
         pixels.run(fail_unpicklably)
     assert pixels.run(add, 1, 1) == 2
@@ -166,7 +166,7 @@ def test_a_crash_is_a_retryable_error_and_the_next_job_runs(
     assert pixels.run(add, 1, 1) == 2
 
 
-def test_a_child_killed_in_the_middle_of_its_answer_blocks_nobody(pixels: Pixels) -> None:
+def test_a_child_killed_in_the_middle_of_its_answer_blocks_no_one(pixels: Pixels) -> None:
     with pytest.raises(PictureError) as caught:
         pixels.run(die_in_mid_answer)
     assert caught.value.code == "picture_crashed"

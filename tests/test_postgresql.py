@@ -135,7 +135,7 @@ def role(postgres: Postgres, empty_name: str) -> Iterator[str]:
         connection.execute(f"DROP ROLE {name}")
 
 
-def test_a_role_that_may_not_create_tables_learns_what_to_grant(
+def test_a_role_that_may_not_create_tables_is_shown_the_grant(
     postgres: Postgres, empty_name: str, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.url(empty_name).replace("postgres@", f"{role}@")
@@ -183,7 +183,7 @@ def _problem(database: Database) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_an_encoding_that_can_not_hold_every_name_is_refused(
+def test_an_encoding_without_every_character_is_refused(
     encoding: str, postgres: Postgres, empty_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{empty_name}_{encoding.lower()}"

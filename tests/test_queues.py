@@ -438,7 +438,7 @@ def test_a_stale_handle_counts_as_gone(request: pytest.FixtureRequest, ministack
     assert sqs.depth().in_flight == 1
 
 
-def test_one_gone_message_does_not_take_the_others_with_it(sqs: SqsQueue) -> None:
+def test_one_deleted_message_does_not_affect_the_others(sqs: SqsQueue) -> None:
     sqs.send(list(range(1, 13)))
     leased = lease_all(sqs, 12)
     sqs.done(leased[:1])
@@ -461,7 +461,7 @@ def test_the_documents_queue_url_works_as_it_stands(
     sqs.done(leased)
 
 
-def test_eight_threads_share_it_and_nothing_is_lost_or_doubled(sqs: SqsQueue) -> None:
+def test_eight_threads_share_it_and_nothing_is_lost_or_duplicated(sqs: SqsQueue) -> None:
     ids = set(range(1, 201))
     assert sqs.send(sorted(ids)) == ids
     seen: list[int] = []

@@ -283,7 +283,7 @@ def test_a_sellers_bucket_behind_a_dead_network_makes_only_its_products_wait() -
 
 
 @pytest.mark.usefixtures("credentials")
-def test_invented_regions_make_no_client_of_their_own() -> None:
+def test_invented_regions_get_no_client() -> None:
     with CannedAws(PICTURE) as server:
         buckets = RawBuckets(["listed"], REGION, server.endpoint)
         for letter in "abcdefghijklmnopqrst":
@@ -350,7 +350,7 @@ def test_a_host_that_cannot_be_reached_concerns_its_product(
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-def test_what_this_process_lacks_is_no_fault_of_the_host(number: int) -> None:
+def test_a_lack_of_resources_here_is_not_the_hosts_fault(number: int) -> None:
     def out_of_means(host: str, port: int) -> Sequence[str]:
         raise OSError(number, os.strerror(number))
 
@@ -438,9 +438,7 @@ def test_a_share_link_to_a_page_says_what_came_and_what_to_do(
         ("https://www.dropbox.com/sh/abc/def", "folder of Dropbox"),
     ],
 )
-def test_a_share_link_that_holds_no_picture_is_refused_at_the_door(
-    address: str, words: str
-) -> None:
+def test_a_share_link_without_a_picture_is_refused_by_the_api(address: str, words: str) -> None:
     with pytest.raises(FetchError, match=words) as caught:
         raw_images().check(address)
     assert "download the pictures" in caught.value.message

@@ -149,7 +149,7 @@ def test_a_view_that_is_gone_is_left_out(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"gemini_reference_views": 0}, {"enhancer": "local"}])
-def test_where_nobody_looks_at_them_none_is_read(
+def test_unused_views_are_not_read(
     sqlite_url: str, tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     shop = Shop(sqlite_url, tmp_path / "media", gemini_api_key="test", **settings)

@@ -84,7 +84,7 @@ def test_expired_objects_go_and_approved_ones_stay(shop: Shop) -> None:
     assert objects(shop) == left
 
 
-def test_nothing_goes_before_its_time_or_without_a_setting(shop: Shop) -> None:
+def test_nothing_is_removed_before_its_time_or_without_a_setting(shop: Shop) -> None:
     product_id, images, _ = with_photo(shop)
     review(shop, product_id, "approved", images[:1])
     age(shop, 6)
@@ -109,7 +109,7 @@ def test_it_works_on_s3(s3_shop: Shop) -> None:
     assert objects(s3_shop) == set()
 
 
-def test_a_shared_upload_stays_until_nobody_needs_it(shop: Shop) -> None:
+def test_a_shared_upload_stays_while_a_product_needs_it(shop: Shop) -> None:
     shared = upload(shop)
     first, _, _ = with_photo(shop, shared)
     review(shop, first, "rejected")
@@ -134,7 +134,7 @@ def test_the_sellers_own_objects_are_never_removed(s3_shop: Shop) -> None:
     assert objects(s3_shop) == {"raw/phone.jpg"}
 
 
-def test_what_a_crash_left_goes_with_the_next_run(shop: Shop) -> None:
+def test_what_a_crash_left_is_removed_by_the_next_run(shop: Shop) -> None:
     product_id, _, normalised = with_photo(shop)
     review(shop, product_id, "rejected")
     age(shop, 31)

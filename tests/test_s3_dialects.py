@@ -124,7 +124,7 @@ def test_threads_that_find_it_out_together_agree(storage: S3Storage, store: S3St
 
 
 @pytest.mark.parametrize("dialect", ["b2"])
-def test_check_says_what_the_store_does_not_take(
+def test_check_names_what_the_store_does_not_support(
     store: S3Store, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"S3_BUCKET": "kivoa", "AWS_REGION": REGION, "AWS_ENDPOINT_URL_S3": store.endpoint}

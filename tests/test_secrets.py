@@ -198,7 +198,7 @@ def whole_run(aws: Aws, postgres_url: str, tmp_path: Path) -> Iterator[Run]:
 
 
 @pytest.mark.timeout(180)
-def test_a_whole_run_tells_no_secret(whole_run: Run) -> None:
+def test_a_whole_run_shows_no_secret(whole_run: Run) -> None:
     """Good and bad products, every page for everyone, broken requests, a key that is withdrawn."""
     run = whole_run
     run.fake.misbehave("error_500", kind="analysis")

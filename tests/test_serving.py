@@ -189,7 +189,7 @@ def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
     ],
     ids=["web", "worker", "database"],
 )
-def test_whatever_stops_the_start_is_one_line(
+def test_every_failed_start_prints_one_line(
     tmp_path: Path, command: tuple[str, ...], setting: str, value: str, says: str
 ) -> None:
     defaults = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "PORT": "0"}

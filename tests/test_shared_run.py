@@ -38,7 +38,7 @@ def test_each_call_returns_after_a_run_that_began_after_it_and_runs_are_shared()
     assert len(runs) < 200
 
 
-def test_one_alone_waits_for_nobody() -> None:
+def test_a_single_call_does_not_wait() -> None:
     runs = itertools.count()
     shared = SharedRun(lambda: print(next(runs)))
     for _ in range(3):

@@ -106,7 +106,7 @@ def test_messages_without_a_mark_are_ours(
     assert mark.notes() == []
 
 
-def test_a_stranger_comes_back_later_each_time(
+def test_a_message_of_another_shop_is_hidden_longer_each_time(
     database: Database, tmp_path: Path, aws: Aws
 ) -> None:
     """Else two shops would make dead letters of each other's messages within minutes."""
@@ -171,7 +171,7 @@ def test_a_shop_that_has_gone_is_not_reported(database: Database, tmp_path: Path
     assert mark.notes() == []
 
 
-def test_readyz_and_check_say_it(
+def test_readyz_and_check_name_the_other_shop(
     sqlite_url: str, tmp_path: Path, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = aws.bucket()
@@ -233,7 +233,7 @@ def test_after_a_restored_backup_no_id_is_given_again(
     shop.close()
 
 
-def test_a_copy_becomes_a_shop_of_its_own(
+def test_a_copy_becomes_a_separate_shop(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(sqlite_url)

@@ -173,12 +173,12 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b"https://shop.example/a.jpg,12\n", "row 1 looks like a product"),
     ],
 )
-def test_what_can_not_be_read_is_said(data: bytes, message: str) -> None:
+def test_what_can_not_be_read_is_reported(data: bytes, message: str) -> None:
     with pytest.raises(SpreadsheetError, match=message):
         imported(data)
 
 
-def test_an_xls_with_a_password_is_told_apart() -> None:
+def test_an_xls_with_a_password_is_recognised() -> None:
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le")
     with pytest.raises(SpreadsheetError, match="protected with a password"):
         imported(data)
@@ -470,7 +470,7 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
         ("12345678901", "must be from 0 to"),
     ],
 )
-def test_what_is_no_amount_is_said(cell: str, detail: str) -> None:
+def test_what_is_no_amount_is_reported(cell: str, detail: str) -> None:
     found = amounts("9.99", "1.50", cell)
     ((row, column, said),) = reported(found)
     assert (row, column) == (4, "price")
@@ -722,7 +722,7 @@ def test_an_amazon_template_has_two_rows_of_names() -> None:
         [b"", b"sku,image,price,category\n", b"Handle;Image Src;Variant Price\n"]
     ),
 )
-def test_whatever_comes_is_read_or_refused_in_words(data: bytes, header: bytes) -> None:
+def test_every_input_is_read_or_refused_with_a_message(data: bytes, header: bytes) -> None:
     try:
         found = imported(header + data)
     except SpreadsheetError as error:

@@ -114,7 +114,7 @@ def test_what_is_not_there_is_not_found(storage: Storage) -> None:
         storage.get("enhanced/12")
 
 
-def test_deleting_takes_what_is_there_and_minds_nothing_else(storage: Storage) -> None:
+def test_deleting_removes_what_exists_and_ignores_the_rest(storage: Storage) -> None:
     storage.put("uploads/a", PICTURE, JPEG)
     storage.put("uploads/b", PICTURE, JPEG)
     storage.delete(["uploads/a", "uploads/none"])
@@ -510,7 +510,7 @@ def test_a_head_that_is_refused_is_explained_by_a_get() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_a_missing_object_that_looks_forbidden_names_the_right_that_tells() -> None:
+def test_a_missing_object_that_looks_forbidden_names_the_permission() -> None:
     """Without s3:ListBucket S3 answers 403, not 404, for what isn't there."""
     with CannedAws(s3_error("AccessDenied", 403)) as server:
         storage = S3Storage("kivoa", REGION, endpoint_url=server.endpoint)

@@ -25,7 +25,7 @@ def claims_of(shop: Shop) -> Claims:
     return Claims(shop.services.database, 60.0, 3)
 
 
-def test_a_cancelled_product_is_made_no_further_until_somebody_asks(shop: Shop) -> None:
+def test_a_cancelled_product_waits_until_it_is_requested_again(shop: Shop) -> None:
     [product] = shop.create()
     claim = claims_of(shop).take()
     assert isinstance(claim, Claim)
@@ -52,7 +52,7 @@ def failed(shop: Shop) -> int:
     return product
 
 
-def test_a_failed_product_takes_another_photo_and_nothing_of_the_old_one(shop: Shop) -> None:
+def test_a_failed_product_gets_another_photo_and_keeps_nothing_of_the_old(shop: Shop) -> None:
     product, new = failed(shop), "https://shop.example/new.jpg?signature=secret"
     with shop.services.database.read() as session:
         old = session.get_one(Product, product).media_namespace

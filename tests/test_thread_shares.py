@@ -112,7 +112,7 @@ def wait_until_free(server: PackshotProcess) -> None:
 
 
 @pytest.mark.parametrize("begun", [UPLOAD, BULK], ids=["uploads", "bulk"])
-def test_bodies_that_never_come_hold_their_share_and_no_more(
+def test_bodies_that_never_arrive_use_their_share_and_no_more(
     server: PackshotProcess, connect: Connect, begun: str
 ) -> None:
     wait_until_free(server)
@@ -124,7 +124,7 @@ def test_bodies_that_never_come_hold_their_share_and_no_more(
     assert answers == {"503": CROWD - QUARTER, "none": QUARTER}
 
 
-def test_slow_readers_hold_their_share_and_no_more(
+def test_slow_readers_use_their_share_and_no_more(
     server: PackshotProcess, connect: Connect
 ) -> None:
     key = f"uploads/{uuid.uuid4()}"
@@ -139,9 +139,7 @@ def test_slow_readers_hold_their_share_and_no_more(
     assert answers == {"503": CROWD - QUARTER, "200": QUARTER}
 
 
-def test_connections_that_say_nothing_hold_nothing(
-    server: PackshotProcess, connect: Connect
-) -> None:
+def test_silent_connections_use_no_thread(server: PackshotProcess, connect: Connect) -> None:
     with quick_meanwhile(server, "/healthz"):
         for _ in range(2 * CROWD):
             connect("")
@@ -164,7 +162,7 @@ def test_a_refused_upload_hears_when_to_come_again(
     assert "uploading" in problem["message"]
 
 
-def test_a_stranger_who_is_refused_holds_no_thread(tmp_path: Path) -> None:
+def test_a_refused_anonymous_request_uses_no_thread(tmp_path: Path) -> None:
     """gunicorn would wait for the body that nobody reads, and accept nobody meanwhile."""
     environment = {"WORKER_ENABLED": "false", "API_KEYS": "boss:a-secret-of-the-boss"}
     with PackshotProcess(tmp_path, gunicorn(1), environment) as server, ExitStack() as stack:
@@ -212,7 +210,7 @@ def test_a_place_is_waited_for_only_while_others_become_free() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 16, 64])
-def test_some_threads_are_left_whatever_their_number(threads: int) -> None:
+def test_some_threads_stay_free_for_any_number_of_them(threads: int) -> None:
     shares = ThreadShares.among(threads)
     taken = sum(shares.requests.take() for _ in range(threads))
     assert taken >= 1

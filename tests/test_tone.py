@@ -69,7 +69,7 @@ def test_a_black_product_on_a_light_sheet_is_not_lifted() -> None:
     assert found.exposure == 0.0 and found.contrast == 0.0
 
 
-def test_one_colour_everywhere_is_not_taken_for_light() -> None:
+def test_one_colour_everywhere_does_not_count_as_light() -> None:
     random = np.random.default_rng(2)
     wood = as_bytes(np.array([150, 95, 50]) + random.normal(0, 12, (300, 400, 1)) * [1, 0.8, 0.6])
     wood[100:200, 150:250] = (235, 235, 232)  # white china in neutral light

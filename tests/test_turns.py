@@ -154,7 +154,7 @@ def test_products_at_work_count_at_once(clock: Clock) -> None:
     assert served.count("ann") == served.count("bob") == 4
 
 
-def test_a_key_that_comes_back_has_saved_up_no_turns(clock: Clock) -> None:
+def test_a_key_that_returns_has_saved_up_no_turns(clock: Clock) -> None:
     turns = Turns(clock)
     for number in range(100):  # ann alone
         claim = claimed(turns, "ann", str(number))
@@ -308,7 +308,7 @@ def test_slow_hosts_together_leave_a_quarter_of_the_slots(clock: Clock) -> None:
     assert sorted(allowed) == [0, 1, 2]
 
 
-def test_with_one_slot_a_slow_host_rests_as_long_as_it_took(clock: Clock) -> None:
+def test_with_one_slot_a_slow_host_is_paused_as_long_as_it_took(clock: Clock) -> None:
     downloads = Downloads(clock, 20.0)
     places = Places(downloads, slots=1, clock=clock)
     places.fetch("https://slow.example/1.jpg")

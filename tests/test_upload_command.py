@@ -124,7 +124,7 @@ def test_a_column_that_can_not_be(tmp_path: Path, column: str) -> None:
     assert "must be NAME=FIELD" in done.output
 
 
-def test_a_spreadsheet_of_another_kind_is_said(tmp_path: Path) -> None:
+def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "products.xls"
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
     done = run(path, "--dry-run")
@@ -166,14 +166,14 @@ def test_a_photo_that_can_not_be_read(tmp_path: Path) -> None:
     assert f"raw_image: can't read {tmp_path}/a.jpg: No such file or directory" in done.output
 
 
-def test_no_server_is_said_in_one_line() -> None:
+def test_a_missing_server_is_reported_in_one_line() -> None:
     done = run(PHOTO, "--url", f"http://127.0.0.1:{free_port()}")
     assert done.exit_code == 1
     assert "no Packshot answers at" in done.output
     assert "start one with `packshot serve`" in done.output
 
 
-def test_where_nobody_listens_nobody_is_waited_for() -> None:
+def test_without_a_server_the_command_does_not_wait() -> None:
     slept: list[float] = []
     client = Client(f"http://127.0.0.1:{free_port()}", sleep=slept.append)
     with pytest.raises(urllib3.exceptions.NewConnectionError):

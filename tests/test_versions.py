@@ -53,7 +53,7 @@ def test_a_start_ends_with_one_sentence(
     assert "Traceback" not in program.log()
 
 
-def test_commands_and_the_health_report_say_it(
+def test_commands_and_the_health_report_show_it(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = Shop(sqlite_url, tmp_path / "media")
@@ -71,7 +71,7 @@ def test_commands_and_the_health_report_say_it(
 
 
 @pytest.mark.parametrize("older", revisions()[:-1])
-def test_the_way_back_keeps_what_the_older_tables_hold(
+def test_going_back_keeps_what_the_older_tables_have(
     older: str, sqlite_url: str, tmp_path: Path
 ) -> None:
     shop = Shop(sqlite_url, tmp_path / "media")

@@ -165,7 +165,7 @@ def test_no_header_moves_a_request_elsewhere(behind_a_proxy: PackshotProcess, na
     assert "Traceback" not in behind_a_proxy.log()
 
 
-def test_what_is_whole_is_taken(process: PackshotProcess) -> None:
+def test_a_complete_request_is_accepted(process: PackshotProcess) -> None:
     """So that the refusals above are for what is wrong there."""
     body = json.dumps({"products": [row()]})
     chunks = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"

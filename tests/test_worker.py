@@ -133,7 +133,7 @@ def test_products_are_done_and_the_documents_lines_are_logged(
         assert f"Successfully processed product {number}" in caplog.messages
 
 
-def test_no_slot_is_lost_whatever_fails(shop: Shop) -> None:
+def test_no_slot_is_lost_after_any_failure(shop: Shop) -> None:
     """Errors in every method of the queue and in the claims leave as many slots as before."""
     queue = FakeQueue(trouble=Unavailable("away"))
     shop.queue = queue
@@ -355,7 +355,7 @@ def test_an_unexpected_error_costs_an_attempt_and_no_slot(shop: Shop) -> None:
     until(lambda: shop.status(other) == "pending_review")
 
 
-def test_doubled_and_stray_messages_are_harmless(shop: Shop) -> None:
+def test_duplicate_and_stray_messages_are_harmless(shop: Shop) -> None:
     queue = FakeQueue()
     shop.queue = queue
     (product_id,) = shop.create()

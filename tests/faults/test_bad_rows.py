@@ -128,7 +128,7 @@ def create(rig: Rig, addresses: list[str]) -> list[int]:
 
 
 @pytest.mark.timeout(120)
-def test_bad_rows_of_every_kind_hold_up_nobody(on_defaults: Rig) -> None:
+def test_bad_rows_of_every_kind_delay_no_other_product(on_defaults: Rig) -> None:
     bad = [address(n) for n in range(2) for address, _ in KINDS.values()]
     with CannedAws(NO_SUCH_KEY, by_path=S3_ANSWERS) as s3:
         rows = make_beside(on_defaults, bad, s3)
@@ -139,7 +139,7 @@ def test_bad_rows_of_every_kind_hold_up_nobody(on_defaults: Rig) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_rows_of_one_kind_hold_up_nobody(kind: str, on_defaults: Rig) -> None:
+def test_bad_rows_of_one_kind_delay_no_other_product(kind: str, on_defaults: Rig) -> None:
     address, ending = KINDS[kind]
     with CannedAws(NO_SUCH_KEY, by_path=S3_ANSWERS) as s3:
         rows = make_beside(on_defaults, [address(n) for n in range(BAD)], s3)
