@@ -66,7 +66,7 @@ def same_log_afterwards() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def same_environment_afterwards() -> Iterator[None]:
-    """Whatever a test puts into the environment (`.env` files too) is gone after it."""
+    """Removes everything that a test put into the environment (`.env` files too)."""
     before = dict(os.environ)
     yield
     for name in os.environ.keys() - before.keys():

@@ -1,4 +1,4 @@
-"""What large photos took is given back: measured in a process of its own."""
+"""The memory of large photos is returned: measured in a separate process."""
 
 from __future__ import annotations
 

@@ -448,7 +448,7 @@ def test_two_megabytes_is_the_limit(shop: Shop) -> None:
 
 @only_sqlite
 def test_a_body_is_limited_by_its_real_size(shop: Shop) -> None:
-    """A batch may have 2 MB; a decision needs little, and a stranger's sign-in less."""
+    """A batch may have 2 MB; a decision needs little, and a sign-in less."""
     product_id, [image_id, *_] = shop.reviewable()
     for method, path, most in (
         ("POST", f"/api/products/{product_id}/review", 64_000),

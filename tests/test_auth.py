@@ -733,7 +733,7 @@ def numbered(many: int) -> list[str]:
 
 
 def test_behind_an_appending_proxy_each_client_is_counted_alone(shop: Shop) -> None:
-    """One who guesses locks out nobody else, whatever it puts in front of its own address."""
+    """A client that guesses does not lock out others, whatever addresses it claims."""
     for forged in numbered(40):
         try_to_sign_in(shop, "guess", f"{forged}, 203.0.113.66")
     assert try_to_sign_in(shop, "guess", "203.0.113.66") == 429
@@ -741,7 +741,7 @@ def test_behind_an_appending_proxy_each_client_is_counted_alone(shop: Shop) -> N
 
 
 def test_a_forged_address_is_no_way_past_the_limit(shop: Shop) -> None:
-    """A proxy on this machine may pass on the header as the client sent it: nobody named it."""
+    """An unnamed proxy on this machine may pass on the header as the client sent it."""
     assert try_to_sign_in(shop, SECRETS["review"], "203.0.113.7") == 201
     statuses = [try_to_sign_in(shop, "guess", forged) for forged in numbered(40)]
     assert statuses == [401] * 30 + [429] * 10
@@ -769,7 +769,7 @@ def test_forged_addresses_do_not_hide_who_guesses_with_key_headers(shop: Shop) -
 
 
 def test_a_stranger_who_only_fails_does_not_lock_out_who_signed_in_before(shop: Shop) -> None:
-    """Clients that share an address: an office, or a proxy that nobody named."""
+    """Clients that share an address: an office, or an unnamed proxy."""
     assert try_to_sign_in(shop, SECRETS["review"], None, peer="10.0.0.2") == 201
     for _ in range(12):
         try_to_sign_in(shop, "guess", None, peer="10.0.0.2")
@@ -787,7 +787,7 @@ def nobody_may_write(shop: Shop) -> Iterator[None]:
 
 
 def test_what_is_refused_or_has_nothing_to_do_opens_no_write_transaction(shop: Shop) -> None:
-    """Or strangers could hold up everybody who writes."""
+    """Otherwise anonymous callers could delay every write."""
     for _ in range(11):
         try_to_sign_in(shop, "guess", None)
     asked: list[tuple[str, str, Json, int]] = [
@@ -952,7 +952,7 @@ def pages_of(product_id: int) -> tuple[str, ...]:
 
 
 def test_a_signature_is_shown_to_no_key_that_others_had_before(shop: Shop, home: Shop) -> None:
-    """Nobody's when it was written by hand; without keys there is one user, who sees all."""
+    """A row written by hand belongs to no key; without keys the one user sees everything."""
     [product_id] = shop.create(row(raw_image=SIGNED_IMAGE))
     for shown, asked, secrets in ((False, shop, SECRETS.values()), (True, home, [None])):
         for path, secret in every_pair(pages_of(product_id), secrets):

@@ -19,7 +19,7 @@ from servers.ports import free_port
 
 KEY = "a-secret-of-the-seller"
 CROWD = 30
-#: 30 half-sent uploads of 20 MB took 1.5 GB when Caddy held bodies whole.
+#: 30 half-sent uploads of 20 MB took 1.5 GB when Caddy buffered whole bodies.
 MOST_MEGABYTES = 200
 
 pytestmark = pytest.mark.extra

@@ -122,7 +122,7 @@ def test_a_restarted_postgresql_is_found_again(postgres: Postgres, postgres_url:
 
 
 def test_after_a_failover_it_waits_and_connects_again(postgres_url: str) -> None:
-    """The server that was asked so far takes no writes any more: nobody's product is to blame."""
+    """The server used so far accepts no more writes: no product is to blame."""
     database = Database(postgres_url, pool_size=1)
     with database.write() as session:
         session.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
@@ -194,7 +194,7 @@ def test_a_write_returns_only_after_it_is_on_the_disk(sqlite_url: str) -> None:
 def test_a_postgresql_that_hangs_is_not_waited_for_for_ever(
     postgres: Postgres, postgres_url: str
 ) -> None:
-    """It takes the connection and the question, and never answers: no server-side limit helps."""
+    """It accepts the connection and the query, and never answers: no server-side limit helps."""
     name = postgres_url.partition("?")[0].rpartition("/")[2]
     with TcpProxy(postgres.socket) as proxy:
         database = Database(postgres.url(name, proxy.port), answer_seconds=1)
@@ -226,7 +226,7 @@ def test_the_newest_revision_is_the_migrations_head(database_url: str) -> None:
 
 
 def test_an_unused_database_is_closed(sqlite_url: str) -> None:
-    """What is told of a fork must not keep it: the tests make thousands."""
+    """Registering for forks must not keep an object alive: the tests make thousands."""
     database = Database(sqlite_url)
     seen = weakref.ref(database)
     database.close()

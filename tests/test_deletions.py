@@ -1,4 +1,4 @@
-"""Deleting takes what is the product's, all of it, and nothing else."""
+"""Deleting removes everything of the product, and nothing else."""
 
 from __future__ import annotations
 
@@ -314,7 +314,7 @@ class Recorder:
 
 @only_sqlite
 def test_every_object_of_a_product_has_a_key_that_is_known(shop: Shop) -> None:
-    """Whatever the story stores, over two rounds: `keys_of_product` must name it."""
+    """`keys_of_product` must name everything that the pipeline stores in two rounds."""
     recorder = Recorder(shop.services.storage)
     parts = replace(
         shop.services.parts,

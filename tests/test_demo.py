@@ -1,4 +1,4 @@
-"""`make demo`: the whole way in one command, on its embedded defaults whatever the shell sets."""
+"""`make demo`: the whole way in one command, on embedded defaults despite the shell's settings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def demo(photos: Path, port: int | str, *options: str) -> Iterator[subprocess.Po
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # Ctrl-C, even where the tests themselves were told to ignore it (`make test &`).
+        # Ctrl-C, even where the tests themselves ignore it (`make test &`).
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:

@@ -1,4 +1,4 @@
-"""Docker: what can be tried without an engine; that the files hold together."""
+"""Docker: what can be tested without an engine, and that the files fit together."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ def test_more_products_are_asked_for_no_sooner_than_the_server_wants_and_when_si
     expect(desk.page.get_by_label("Your key")).to_be_visible()
     assert asked_at[1] - asked_at[0] > 3.9
     desk.page.wait_for_timeout(3_000)
-    assert len(asked_at) == 2  # nobody is signed in: nobody asks
+    assert len(asked_at) == 2  # nobody is signed in: no request
     desk.page.get_by_label("Your key").fill(KEY.split(":")[1])
     desk.page.get_by_role("button", name="Sign in").click()
     until(lambda: len(asked_at) == 3, desk.page)
@@ -1450,7 +1450,7 @@ HOSTILE = (
 
 
 def poison(shop: DeskShop) -> None:
-    """Three products (to review, failed, waiting), hostile in everything that is told of them."""
+    """Three products (to review, failed, waiting) with hostile texts in every field."""
     shown = {"category": HOSTILE, "raw_image": "javascript:window.pwned=1", "error": HOSTILE}
     ids = shop.stock(3, warning=HOSTILE)
     with shop.services.database.write() as session:

@@ -166,7 +166,7 @@ def test_a_normalised_copy_of_an_older_version_is_noted_when_it_is_read(shop: Sh
 
 
 class NoPictures:
-    """A store that takes no enhanced picture, so that paid answers stay."""
+    """A store that refuses enhanced pictures, so that paid answers stay."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -36,7 +36,7 @@ PAGES = [
     "docs/operate.md",
     "docs/licences.md",
 ]
-#: The real AWS command line, in an environment of its own that `make test` makes.
+#: The real AWS command line, in a separate environment that `make test` makes.
 AWS = ROOT / ".venv-aws/bin/aws"
 
 

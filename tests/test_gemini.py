@@ -136,7 +136,7 @@ Make = Callable[..., Bench]
 
 @pytest.fixture
 def make(fake: FakeGemini, photo: Photo) -> Iterator[Make]:
-    """A bench with settings of its own: make(gemini_rpm=3)."""
+    """A bench with other settings: make(gemini_rpm=3)."""
     benches: list[Bench] = []
 
     def bench(
@@ -509,7 +509,7 @@ def test_a_refusal_of_the_account_is_an_outage_whenever_it_comes(
         bench.generate()
     asked = len(bench.fake.requests)
     bench.fake.misbehave(fault, times=99)
-    for _ in range(3):  # nobody asks during the pause
+    for _ in range(3):  # no request during the pause
         with pytest.raises(Unavailable) as caught:
             bench.generate()
         assert caught.value.code == code
@@ -914,7 +914,7 @@ def test_a_problem_of_an_idle_process_ends_with_its_pause(bench: Bench) -> None:
     with pytest.raises(Unavailable):
         bench.generate()
     bench.clock.now += 600
-    bench.enhancer.check()  # free: it knows nothing of the quota
+    bench.enhancer.check()  # free: it does not see the quota
     assert not bench.enhancer.health().ok
     bench.clock.now += 200
     assert bench.enhancer.health().ok

@@ -44,7 +44,7 @@ def test_no_file_or_class_outgrows_its_reader() -> None:
 
 
 def test_no_page_keeps_its_state_in_loose_variables() -> None:
-    """What changes while a page is open is held by an object that says what it is."""
+    """State that changes while a page is open belongs to a named object."""
     scripts = list((ROOT / "src/packshot/web/static/desk").rglob("*.js"))
     loose = re.compile(r"^(export )?(let|var) ", re.MULTILINE)
     assert len(scripts) > 20

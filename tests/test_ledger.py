@@ -1,4 +1,4 @@
-"""Requests per minute and the day's budget, held over all processes by one table."""
+"""Requests per minute and the day's budget, kept for all processes by one table."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def paid(services: Services) -> tuple[int, Decimal]:
 
 
 def test_once_the_process_is_to_end_no_call_begins(database: Database) -> None:
-    """Whatever it waited for meanwhile: its turn, the minute's quota."""
+    """While it waits for anything: its turn, the minute's quota."""
     stopping = threading.Event()
     ledger = DatabaseLedger(database, stopping=stopping)
     stopping.set()

@@ -195,7 +195,7 @@ def test_what_unpacks_to_much_stays_within_bounds(child: Pixels, name: str) -> N
 @pytest.mark.extra
 @pytest.mark.parametrize("name", LARGE)
 def test_the_largest_pictures_stay_within_bounds(name: str) -> None:
-    """Each in a child of its own: one that worked before keeps some memory for the next."""
+    """Each in a separate child: one that worked before keeps some memory for the next."""
     child = Pixels()
     try:
         check_cost(child, *LARGE[name])
@@ -376,7 +376,7 @@ def test_a_jpeg_without_its_end_marker_is_accepted(progressive: bool) -> None:
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("kind", ["half", "hole", "removed", "doubled", "overwritten"])
 def test_a_jpeg_that_is_not_all_there_is_refused(progressive: bool, ended: bool, kind: str) -> None:
-    """Whatever its ending: libjpeg itself paints the rest grey."""
+    """With any ending: libjpeg itself paints the rest grey."""
     broken = damages(jpeg(grainy(), interlace=progressive, Q=90))[kind]
     broken = broken.removesuffix(b"\xff\xd9") + b"\xff\xd9" * ended
     for use in (imaging.normalise, imaging.to_array, lambda data: imaging.to_array(data, 100)):

@@ -107,7 +107,7 @@ def test_a_photo_becomes_three_pictures(shop: Shop) -> None:
 
 
 class FullStorage(LocalStorage):
-    """Takes no enhanced picture, but all else."""
+    """Refuses enhanced pictures, accepts everything else."""
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
         if key.startswith("enhanced/"):

@@ -87,7 +87,7 @@ class SqsBench:
         assert self.queue.extend(messages, seconds) == []
 
     def finish(self, messages: Sequence[Message]) -> None:
-        """The database is finished first; SQS hears of it by `done`."""
+        """The database is finished first; `done` then deletes the message."""
 
     def release(self, messages: Sequence[Message]) -> None:
         """As above, by `extend`."""

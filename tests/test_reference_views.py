@@ -1,4 +1,4 @@
-"""A Gemini call for one view of a SKU carries other views of it, told apart in words."""
+"""A Gemini call for one view of a SKU carries other views of it, distinguished in words."""
 
 from __future__ import annotations
 

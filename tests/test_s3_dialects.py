@@ -1,4 +1,4 @@
-"""Stores that speak S3, each in its own dialect: what Packshot promises holds on all of them."""
+"""S3-compatible stores, each with its own dialect: Packshot keeps its promises on all of them."""
 
 from __future__ import annotations
 

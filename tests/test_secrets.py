@@ -1,4 +1,4 @@
-"""Planted secrets come out nowhere: not in words, reprs and errors, nor from the whole program."""
+"""Planted secrets appear nowhere: not in messages, reprs and errors, and not in a whole run."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ PAGES = (
 
 @dataclass
 class Run:
-    """A shop's whole Packshot, each of its parts with a planted secret; `told` is all it said."""
+    """A whole Packshot, each part with a planted secret; `told` is everything it showed."""
 
     process: PackshotProcess
     fake: FakeGemini
@@ -235,7 +235,7 @@ def signed(photos: PhotoHost, name: str) -> str:
 
 
 def walk(run: Run, ids: Sequence[int]) -> None:
-    """Every page as a reviewer, as a stranger, with a wrong key and in a session."""
+    """Every page as a reviewer, without a key, with a wrong key and in a session."""
     signed_in = run.ask("POST", "/session", None, {"key": REVIEW})
     cookie = signed_in.headers["Set-Cookie"].partition(";")[0]
     run.told.pop()  # the answer to a sign-in is the one place that holds the cookie

@@ -1,4 +1,4 @@
-"""Products are sent beside the request that made them, by whoever is left to do it."""
+"""Products are sent beside the request that made them, or later by any worker."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_a_run_that_fails_raises_in_its_callers_and_the_next_one_works() -> None
 
 
 class Gate:
-    """A run that says when it has begun and ends when it may; the second one fails, if told."""
+    """A run that signals its begin and waits until it may end; the second one can fail."""
 
     def __init__(self, fails: bool = False) -> None:
         self.begun, self.may_end = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Slow requests hold a share of the request threads; what is quick always finds a thread."""
+"""Slow requests use a share of the request threads; quick ones always find a thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.shop import Shop
 from packshot.client import Client
 from packshot.web.requests.thread_shares import ThreadShare, ThreadShares
 
-#: Of gunicorn's 16 threads each slow kind may hold a quarter.
+#: Of gunicorn's 16 threads each slow kind may use a quarter.
 QUARTER = 4
 CROWD = 24
 LATE_SECONDS = 1.0
@@ -163,7 +163,7 @@ def test_a_refused_upload_hears_when_to_come_again(
 
 
 def test_a_refused_anonymous_request_uses_no_thread(tmp_path: Path) -> None:
-    """gunicorn would wait for the body that nobody reads, and accept nobody meanwhile."""
+    """gunicorn would wait for the unread body, and accept no connection meanwhile."""
     environment = {"WORKER_ENABLED": "false", "API_KEYS": "boss:a-secret-of-the-boss"}
     with PackshotProcess(tmp_path, gunicorn(1), environment) as server, ExitStack() as stack:
         server.wait_until_serving()

@@ -241,7 +241,7 @@ def best_of(times: int, work: Callable[[], object]) -> float:
 
 
 class Downloads:
-    """Stands in for `Fetcher.fetch`: takes as long as it is told, by the test's clock."""
+    """Stands in for `Fetcher.fetch`: takes the given time, by the test's clock."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self.clock, self.seconds = clock, seconds

@@ -18,10 +18,10 @@ HEAD = (
     "POST /api/products/bulk HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
 )
-#: What somebody wants to smuggle in behind the first request, for the next client to get.
+#: What an attacker smuggles in behind the first request, for the next client to receive.
 HIDDEN = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n"
-#: Proxies and servers disagree on where these end: whoever reads on finds a second request.
+#: Proxies and servers disagree on where these end: one of them reads a second request.
 TWO_FACED = {
     "two lengths": f"{HEAD}Content-Length: 2\r\nContent-Length: 40\r\n\r\n{{}}{HIDDEN}",
     "listed lengths": f"{HEAD}Content-Length: 2, 2\r\n\r\n{{}}{HIDDEN}",

@@ -1,1 +1,1 @@
-"""The fault suite: the real program, in processes of its own, is crashed, starved and cut off."""
+"""The fault suite: the real program, in separate processes, is killed, starved and cut off."""

@@ -1,6 +1,6 @@
 """Kills this process, as `kill -9` does, before or after a step of the real program.
 
-The parts that a door of the program builds are wrapped here: the product knows nothing of it.
+The parts that an entry point builds are wrapped here: the product contains nothing for it.
 """
 
 from __future__ import annotations

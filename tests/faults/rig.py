@@ -179,7 +179,7 @@ class Rig:
         )
 
     def paid_once(self) -> Audit:
-        """The audit, where nobody died: no fault, and no call paid for twice."""
+        """The audit of a run without a kill: no fault, and no call paid for twice."""
         audit = self.audit()
         assert audit.faults == []
         # These words are looked for by .ci/run: this is never tried again.
@@ -199,7 +199,7 @@ class Rig:
         return hashlib.sha256(self.read(key)).hexdigest()
 
     def repeats_without_a_death(self) -> list[str]:
-        """Calls paid again although nobody was killed while they were in flight.
+        """Calls paid again although no process was killed while they were in flight.
 
         In flight: from its sending until its answer is kept.
         """
@@ -270,7 +270,7 @@ def embedded(folder: Path, sqlite_url: str, **fake: float) -> Iterator[Rig]:
 def cloud(
     folder: Path, postgres: Postgres, database_url: str, aws: Aws, **fake: float
 ) -> Iterator[Rig]:
-    """PostgreSQL, SQS and S3, each behind a proxy of its own."""
+    """PostgreSQL, SQS and S3, each behind a separate proxy."""
     name = database_url.partition("?")[0].rpartition("/")[2]
     database = Database(database_url)
     with (

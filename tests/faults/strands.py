@@ -93,7 +93,7 @@ class Till(FakeEnhancer):
 
 
 class Shelf(LocalStorage):
-    """Objects in memory. Every method is a step of its own."""
+    """Objects in memory. Every method is a separate step."""
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"))

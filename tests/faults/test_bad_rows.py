@@ -1,4 +1,4 @@
-"""Rows whose photo can't be had: each fails or waits alone, and holds up nobody else's product."""
+"""Rows whose photo can't be read: each fails or waits alone, and delays no other product."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ S3_ANSWERS = {
     "/broken/": s3_error("InternalError", 500),
 }
 BUCKETS = "raw,denied,gone,expired,busy,broken"
-NO_ROUTE = "[2001:db8::1]:80"  # documentation's: nobody is there
+NO_ROUTE = "[2001:db8::1]:80"  # a documentation address: nothing answers there
 CLOSED = f"127.0.0.1:{free_port()}"
 
 #: What such rows look like, and what they end as; `pending` waits for its own bucket.

@@ -137,7 +137,7 @@ def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
             worker.stop()
             worker = rig.worker()
         rig.wait_done(seconds=120)
-        # Of a broken call nobody can know whether it is paid.
+        # Whether a broken call is paid for can't be known.
         audit = rig.audit() if fault in {"reset", "hang"} else rig.paid_once()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": 9})
         assert in_vain <= 15, f"{in_vain} requests in {AWAY} s"

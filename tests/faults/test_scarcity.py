@@ -1,4 +1,4 @@
-"""Deadly and hanging pictures, a full disk, a read-only folder, no file descriptors left."""
+"""Pictures that kill or hang a process, a full disk, a read-only folder, no file descriptors."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ class Histories(RuleBasedStateMachine):
             self.tokens[product_id] = None
 
     def _forgive(self, strand: Strand) -> None:
-        """Nobody can know whether a call in flight is paid: it may be asked for once more."""
+        """Whether a call in flight is paid for can't be known: it may be sent again."""
         if strand.in_flight is not None:
             self.forgiven[strand.in_flight] += 1
             strand.in_flight = None
@@ -225,7 +225,7 @@ class Histories(RuleBasedStateMachine):
     # -- helpers of the model --------------------------------------------------------------------
 
     def _owns(self, claim: Claim) -> bool:
-        """Nobody else's token is there. One whose lease ran out, untaken, may still go on."""
+        """No other worker's token is there. One whose lease ran out, untaken, may still go on."""
         with self.database.read() as session:
             token: str | None = session.scalar(
                 select(Product.token).where(Product.id == claim.product_id)
@@ -272,7 +272,7 @@ class Histories(RuleBasedStateMachine):
         self.seen[product_id] = after
 
     def teardown(self) -> None:
-        """Whatever happened, workers that come now bring everything to an end."""
+        """After any history, new workers finish everything."""
         try:
             for _ in range(40):
                 if PENDING not in self.seen.values():

@@ -50,7 +50,7 @@ def test_messages_tripled_shuffled_and_strange(on_cloud: Rig) -> None:
     more += ["4711", "no json", "{}", '{"product_id": "1; DROP TABLE products"}']
     random.Random(1).shuffle(more)
     shower(rig, more)
-    # Nobody dies here: a lease no starved machine lets run out.
+    # No worker dies here: the lease is long enough for a starved machine.
     crew = [rig.worker(LEASE_SECONDS="30"), rig.worker(LEASE_SECONDS="30")]
     with rig.running(*crew):
         rig.wait_done()

@@ -1,4 +1,4 @@
-"""The program in a process of its own, forked from one that has done the imports.
+"""The program in a separate process, forked from one that has done the imports.
 
 It runs what `python -m src.worker` runs, or another door of it. A dozen of them can be killed in a
 few seconds this way; the cold start is tested where the start itself matters.

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 PREFIX = "/packshot"
-#: Hop by hop (RFC 9110, 7.6.1), and what is written anew.
+#: Hop by hop (RFC 9110, 7.6.1), and headers that are rewritten.
 DROPPED = {"connection", "transfer-encoding", "keep-alive", "date", "server"}
 
 

@@ -1,4 +1,4 @@
-"""A shop's own server on 127.0.0.1 that takes webhooks, and answers as the test says."""
+"""A shop's server on 127.0.0.1 that receives webhooks, and answers as the test configures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Received = tuple[dict[str, str], bytes]
 
 
 class Receiver:
-    """`received` holds (headers in lower case, body); `statuses` are given one by one, then 204."""
+    """`received` has (headers in lower case, body); `statuses` are given one by one, then 204."""
 
     def __init__(self, *statuses: int, headers: dict[str, str] | None = None) -> None:
         self.received: list[Received] = []

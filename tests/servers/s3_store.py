@@ -20,7 +20,7 @@ Refusal = tuple[int, str]  # status, code
 
 @dataclass(frozen=True)
 class Dialect:
-    """What a store refuses, and with what answer; None: it knows that."""
+    """What a store refuses, and with what answer; None: it supports that."""
 
     headers: Mapping[str, Refusal] = field(default_factory=dict)  # by name, in lower case
     ignores_condition: bool = False

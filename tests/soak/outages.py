@@ -25,7 +25,7 @@ from soak.shops import shop
 WAITING = "nothing is lost"
 #: Seconds after which a used-up daily quota is tried again (enhancers/gemini/outcomes.py).
 DAY_QUOTA_SECONDS = 600.0
-#: Faults after which nobody can know whether Google counted the call.
+#: Faults after which it can't be known whether Google counted the call.
 UNKNOWN_IF_PAID = frozenset({"hang", "reset"})
 
 Away = Callable[[], AbstractContextManager[None]]

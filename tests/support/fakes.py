@@ -150,7 +150,7 @@ class SentCatalog(Catalog):
 
 
 class SlowQueue(FakeQueue):
-    """Takes nothing before its gate opens."""
+    """Accepts nothing before its gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
