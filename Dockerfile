@@ -9,8 +9,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/packshot
 WORKDIR /build
 # First what seldom changes: the pinned dependencies, without the checkout itself.
-COPY requirements.txt .
-RUN grep -v '^-e' requirements.txt > pinned.txt && /opt/packshot/bin/pip install -r pinned.txt
+# The second list adds what reads printed text for the fidelity check.
+COPY requirements.txt requirements-fidelity.txt ./
+RUN grep -v '^-e' requirements.txt > pinned.txt \
+    && /opt/packshot/bin/pip install -r pinned.txt -r requirements-fidelity.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src/packshot src/packshot
 # The cut-out network is part of the image: nothing is fetched while serving.

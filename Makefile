@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 APP := $(VENV)/.app-installed
 DEV := $(VENV)/.dev-installed
+READS := $(VENV)/.fidelity-installed
 BENCH := .venv-bench/.installed
 AWS := .venv-aws/.installed
 BIOME := .venv-biome/node_modules/.bin/biome
@@ -49,16 +50,22 @@ $(APP): requirements.txt pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
 	@echo "== Installing what the tests and checks need (once)"
 	@$(call install,-r requirements-dev.txt)
-	@touch $@ $(APP)
+	@touch $@ $(APP) $(READS)
 
 # 4.6 MB, fetched once. Without it Packshot works, but keeps more backgrounds as they are.
 model: $(APP)
 	@$(BIN)/packshot cutout-model || echo "== Going on without the cut-out network"
 
-demo: $(APP) model
+# Reads printed text for the fidelity check, 110 MB with onnxruntime. Without it nothing is read.
+$(READS): requirements-fidelity.txt | $(APP)
+	@echo "== Installing what reads printed text (once)"
+	@{ $(call install,-r requirements-fidelity.txt); } && touch $@ \
+	  || echo "== Going on without reading printed text"
+
+demo: $(APP) model $(READS)
 	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once) $(if $(FRESH),--fresh)
 
-run: $(APP) model
+run: $(APP) model $(READS)
 	@$(BIN)/python run.py
 
 # In a separate environment, so that neither restricts the other's versions; our pip installs it.
@@ -139,6 +146,8 @@ lock: $(BIN)/python
 	  --extra dev pyproject.toml -o requirements-dev.txt $(LOCK)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  -c requirements-dev.txt pyproject.toml -o requirements.txt $(LOCK)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --extra fidelity -c requirements-dev.txt pyproject.toml -o requirements-fidelity.txt $(LOCK)
 	@echo "-e ." >> requirements.txt
 	@echo "-e ." >> requirements-dev.txt
 
