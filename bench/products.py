@@ -67,7 +67,7 @@ class SleepingEnhancer:
     name: str = "local"
     parallel: bool = False
 
-    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         return PLAN
 
     def generate(

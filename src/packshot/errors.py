@@ -1,22 +1,29 @@
 """Every error Packshot raises on purpose, drawn as one tree.
 
-PackshotError(message, code=, retryable=) |- SettingsError          a setting is wrong; the start
-stops |- ProductError           the cause is this product's; attempts are counted |  |- FetchError
-its raw image could not be downloaded |  |- PictureError        its file is no picture that Packshot
-takes (damaged, too large, ...) |  |- EnhancerError       the enhancer gave no usable answer for it
-|  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation) |-
-Unavailable            a part Packshot needs does not work; attempts are not counted |  |-
-RateLimited         slow down; `retry_after` says for how long |  |- PartlyUnavailable   only what
-this one product needs is away; it waits, the others continue |  |- Stopping            this process
-is about to end; another one continues |  `- NotConfigured       a setting or a permission is wrong;
-products wait until it is fixed |- SpreadsheetError       a spreadsheet, an archive of photos or a
-choice for it can't be read |- LostClaim              another worker has claimed the product; write
-nothing more |- NotAllowed             the caller's key may not do this to this product |- NotFound
-no such product, picture or object `- Conflict               the state does not allow it (already
-decided, pending, stale version)
+PackshotError(message, code=, retryable=)
+|- SettingsError          a setting is wrong; the start stops
+|- ProductError           the cause is this product's; attempts are counted
+|  |- FetchError          its raw image could not be downloaded
+|  |- PictureError        its file is no picture that Packshot takes (damaged, too large, ...)
+|  |- EnhancerError       the enhancer gave no usable answer for it
+|  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
+|- WaitsForBatch          it is to wait for the answers of batch jobs; nothing is wrong
+|- Unavailable            a part Packshot needs does not work; attempts are not counted
+|  |- RateLimited         slow down; `retry_after` says for how long
+|  |- Unanswered          a request may have been carried out, or not: look before asking again
+|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others continue
+|  |- Stopping            this process is about to end; another one continues
+|  `- NotConfigured       a setting or a permission is wrong; products wait until it is fixed
+|- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read
+|- LostClaim              another worker has claimed the product; write nothing more
+|- NotAllowed             the caller's key may not do this to this product
+|- NotFound               no such product, picture or object
+`- Conflict               the state does not allow it (already decided, pending, stale version)
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class PackshotError(Exception):
@@ -88,6 +95,16 @@ class VariantRefused(ProductError):
     code = "refused"
 
 
+class WaitsForBatch(PackshotError):
+    """What is missing of a product is asked for in batch jobs: `variants`, -1 for the analysis."""
+
+    code = "waits_for_batch"
+
+    def __init__(self, variants: Sequence[int]) -> None:
+        super().__init__("it waits for the answers of batch jobs")
+        self.variants = variants
+
+
 class Unavailable(PackshotError):
     """A part Packshot needs does not work (database, queue, storage, enhancer): wait for it."""
 
@@ -105,6 +122,12 @@ class RateLimited(Unavailable):
     """The service says: slow down. `retry_after` is in seconds."""
 
     code = "rate_limited"
+
+
+class Unanswered(Unavailable):
+    """Nobody knows whether the service did what it was asked for."""
+
+    code = "unanswered"
 
 
 class PartlyUnavailable(Unavailable):

@@ -180,8 +180,10 @@ def make_worker(services: Services) -> Worker:
         services.settings.concurrency,
         services.webhooks,
         services.checker,
+        services.batching,
         grace=services.settings.grace_seconds,
         longest_product=longest_product(services.settings),
+        longest_flex=longest_flex(services.settings),
     )
     services.worker = worker
     threading.Thread(target=log_health, args=(services,), daemon=True).start()
@@ -191,6 +193,12 @@ def make_worker(services: Services) -> Worker:
 def longest_product(settings: Settings) -> float:
     """Seconds until a product hangs: two analyses, each picture twice, and the rest."""
     return max(LONGEST_PRODUCT_SECONDS, 5 * settings.gemini_timeout)
+
+
+def longest_flex(settings: Settings) -> float:
+    """The same in the flex lane, where each of the calls one after the other may be given up there
+    before it is sent as standard."""
+    return longest_product(settings) + 4 * settings.gemini_flex_timeout
 
 
 def log_health(services: Services) -> None:

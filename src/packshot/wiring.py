@@ -13,7 +13,7 @@ from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.places import Places
 from packshot.download.request_headers import RequestHeaders
-from packshot.enhancers.contract import Enhancer, Ledger
+from packshot.enhancers.contract import BatchLane, Enhancer, Ledger
 from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
 from packshot.fidelity.files import Files
@@ -31,6 +31,8 @@ from packshot.settings import Settings
 from packshot.storage import LocalStorage, RawBuckets, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
+from packshot.work.batch_jobs import BatchJobs
+from packshot.work.batching import Batching
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.claims import Claims
 from packshot.work.ledger import DatabaseLedger
@@ -67,6 +69,7 @@ class Services:
     raw_images: RawImages
     deletions: Deletions
     shop: ShopMark
+    batching: Batching
     checker: Checker | None = None
     worker: WorkerState | None = None
 
@@ -96,7 +99,7 @@ class Services:
             f"DATABASE_URL: {name} has no effect: it is a setting of other programs"
             for name in self.database.ignored
         ]
-        return [*notes, *self.storage.notes(), *self.shop.notes()]
+        return [*notes, *self.storage.notes(), *self.shop.notes(), *self.batching.notes()]
 
     def close(self) -> None:
         self.catalog.sender.close()
@@ -123,13 +126,16 @@ def build(settings: Settings) -> Services:
     patience, stopping = Patience(), threading.Event()
     ledger = choose_ledger(settings, database, patience, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)
+    lane = choose_batches(enhancer)
     wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls)
     fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
     downloads = Places(fetcher, settings.concurrency)
     raw_images = RawImages(storage, raw_buckets(settings), downloads)
     parts = Parts(
-        claims=Claims(database, settings.lease_seconds, wanted, outbox),
+        claims=Claims(
+            database, settings.lease_seconds, wanted, outbox, settings.gemini_lane_deadline
+        ),
         read_raw=raw_images.read,
         storage=storage,
         pixels=pixels,
@@ -139,6 +145,7 @@ def build(settings: Settings) -> Services:
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
         with_checks=settings.fidelity == "on",
         patience=patience,
+        batches=lane is not None,
         stopping=stopping,
     )
     catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
@@ -158,6 +165,12 @@ def build(settings: Settings) -> Services:
         raw_images,
         Deletions(database, storage),
         shop,
+        Batching(
+            BatchJobs(database, ledger, settings.gemini_lane_deadline),
+            lane,
+            parts,
+            catalog.sender.send,
+        ),
         choose_checker(settings, database, storage, stopping),
     )
 
@@ -244,6 +257,11 @@ def choose_signing(settings: Settings) -> Signing | None:
     if settings.c2pa_cert is None or settings.c2pa_key is None:
         return None
     return read_signing(settings.c2pa_cert, settings.c2pa_key)
+
+
+def choose_batches(enhancer: Enhancer) -> BatchLane | None:
+    """The jobs that this enhancer can have made; None: it has no such lane."""
+    return getattr(enhancer, "batches", None)
 
 
 def output_spec(settings: Settings) -> OutputSpec:

@@ -68,7 +68,7 @@ class FakeEnhancer:
             self.asked[brief.product_id, brief.round, variant] += 1
         self.plan(kind, variant)
 
-    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         self._ask(brief, None, "analysis")
         return analysis_of(brief.wanted)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Protocol, get_args
+from typing import BinaryIO, Final, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -179,6 +179,80 @@ class Ledger(Protocol):
 
 
 @dataclass(frozen=True)
+class JobStatus:
+    """What a service says of a job of many requests."""
+
+    name: str  # the service's own
+    ended: bool
+    state: str  # the service's word
+    results: str | None = None  # the name of the file with the answers
+    error: str | None = None  # why it failed, in the service's words
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One line of a job's results: an answer as it came, or an error."""
+
+    key: str
+    answer: str | None = None  # JSON
+    error: str | None = None
+
+
+class BatchLane(Protocol):
+    """Jobs of many requests at half the price. Errors are ours, as of `Enhancer`.
+
+    Nothing here is repeated by itself: `create` is not idempotent at the service.
+    """
+
+    def model_of(self, kind: str) -> str:
+        """The model that makes an `analysis` or a `picture`."""
+        ...
+
+    def expected(self, kind: str) -> Decimal | None:
+        """US dollars of one request."""
+        ...
+
+    def request(self, photo: Photo, brief: Brief, analysis: Analysis | None, variant: int) -> bytes:
+        """One request as a line of a job's file; without `analysis` it asks for one.
+
+        Its key is product/round/variant, or product/round/analysis.
+        """
+        ...
+
+    def upload(self, display_name: str, requests: BinaryIO) -> str:
+        """Store the lines at the service; returns the file's name there."""
+        ...
+
+    def create(self, model: str, display_name: str, file: str) -> JobStatus:
+        """Start a job. Raises Unanswered when nobody knows whether it was started."""
+        ...
+
+    def find(self, display_name: str) -> Sequence[JobStatus]:
+        """All jobs of that name that the service has."""
+        ...
+
+    def look(self, name: str) -> JobStatus:
+        """Raises NotFound when the service has no such job (any more)."""
+        ...
+
+    def cancel(self, name: str) -> None:
+        """Ask for a job's end; what it did until then may still come."""
+        ...
+
+    def results(self, file: str) -> Iterator[JobResult]:
+        """The answers, line by line. Raises NotFound when they are no longer kept."""
+        ...
+
+    def delete(self, file: str) -> None:
+        """Delete a file at the service; one that is gone is fine."""
+        ...
+
+    def book(self, record: CallRecord, model: str, answer: str) -> None:
+        """Note what an answer used and cost."""
+        ...
+
+
+@dataclass(frozen=True)
 class Health:
     """Can this part work? `problem` is one sentence that says what to fix."""
 
@@ -193,8 +267,9 @@ class Enhancer(Protocol):
     name: str
     parallel: bool  # True: the variants of one product may be made at the same time
 
-    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
-        """Read the photo once and plan `brief.wanted` variants."""
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
+        """Read the photo once and plan `brief.wanted` variants. `answer` is what a batch job
+        brought: it is used in place of asking, if it can be."""
         ...
 
     def generate(

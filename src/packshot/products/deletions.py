@@ -29,9 +29,9 @@ log = logging.getLogger("packshot.deletions")
 
 #: Seconds until the objects of a deleted product are removed again; each pause is twice the last.
 FIRST_PAUSE: Final = 30
-#: Removals in all, the last one more than an hour after the first. By then any worker that had the
+#: Removals in all, the last one four hours after the first. By then any worker that had the
 #: product has ended, or abandoned it (`work.hanging.LONGEST_PRODUCT_SECONDS`).
-REMOVALS: Final = 8
+REMOVALS: Final = 10
 #: Deletions read in one query.
 PAGE: Final = 200
 #: Up to this many uploads, the database searches for each name; for more, it returns all addresses

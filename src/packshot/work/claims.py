@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -19,17 +19,16 @@ from packshot.database.models import (
     IMAGES,
     PENDING_REVIEW,
     PRODUCTS,
-    REJECTED,
     ROUNDS,
-    Decision,
     Product,
     ProductImage,
     Round,
 )
 from packshot.database.types import now
-from packshot.enhancers.contract import Brief
+from packshot.enhancers.contract import Brief, Lane
 from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox
+from packshot.work.round_facts import batched_of, complaints_of, lane_of
 from packshot.work.waiting import (
     NothingToDo,
     NotNow,
@@ -41,8 +40,8 @@ from packshot.work.waiting import (
 
 #: Claims in a row without a saved step before a product is given up.
 MAX_ATTEMPTS = 5
-#: The most reasons of a rejected round that are given to the enhancer for the next one.
-COMPLAINTS = 10
+#: See GEMINI_LANE_DEADLINE.
+LANE_DEADLINE_SECONDS = 86_400.0
 
 KILLED = (
     "processing this product ended the worker process {attempts} times in a row;"
@@ -93,6 +92,9 @@ class Claim:
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # asked for on a redo
+    lane: Lane = "standard"  # for what is asked for now: past the lane's deadline standard
+    answer: str | None = None  # Gemini's, with the analysis, from a batch job
+    batched: frozenset[int] = frozenset()  # variants that a batch job was asked for
     steps: Steps = field(default_factory=Steps, compare=False)
 
     @property
@@ -110,6 +112,7 @@ class Claim:
             instructions=self.instructions,
             complaints=self.complaints,
             adjustments=self.adjustments,
+            lane="flex" if self.lane == "flex" else "standard",
         )
 
 
@@ -144,13 +147,19 @@ class Claims:
     """
 
     def __init__(
-        self, database: Database, lease_seconds: float, wanted: int, outbox: Outbox = Outbox()
+        self,
+        database: Database,
+        lease_seconds: float,
+        wanted: int,
+        outbox: Outbox = Outbox(),
+        lane_deadline: float = LANE_DEADLINE_SECONDS,
     ) -> None:
         """`wanted` is the number of variants of a round that is opened here."""
         self.database = database
         self.lease_seconds = lease_seconds
         self.wanted = wanted
         self.outbox = outbox
+        self.lane_deadline = lane_deadline
 
     # -- take --------------------------------------------------------------------------------
 
@@ -181,7 +190,7 @@ class Claims:
             product.error_code = "worker_died"
             product.error = KILLED.format(attempts=product.attempts)
         product.move(FAILED)
-        self._release(session, product)
+        self.release(session, product)
 
     def _claim(self, session: Session, product: Product) -> Claim:
         alone, attempts = product.token is not None, product.attempts + 1
@@ -194,31 +203,12 @@ class Claims:
         if this_round is None:
             this_round = Round(product_id=product.id, number=product.round, wanted=self.wanted)
             session.add(this_round)
-        made = select(ProductImage.variant).where(
-            ProductImage.product_id == product.id, ProductImage.round == product.round
-        )
-        return Claim(
-            product_id=product.id,
+        return replace(
+            claim_of(session, product, this_round),
             token=token,
             attempts=attempts,
             alone=alone,
-            category=product.category,
-            raw_image=product.raw_image,
-            namespace=product.media_namespace,
-            submitted_by=product.submitted_by,
-            round=product.round,
-            wanted=this_round.wanted,
-            instructions=this_round.instructions,
-            analysis=this_round.analysis,
-            analysed_by=this_round.enhancer,
-            made=frozenset(session.scalars(made)),
-            refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
-            normalised_sha256=product.normalised_sha256,
-            sku=product.sku,
-            view=product.view,
-            digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
-            complaints=_complaints(session, product, this_round),
-            adjustments=tuple(this_round.adjustments or ()),
+            lane=lane_of(session, this_round, self.lane_deadline),
         )
 
     def begin(self, claim: Claim) -> None:
@@ -227,7 +217,7 @@ class Claims:
         Counting it earlier would let a picture that kills the process use up the attempts of
         products that wait beside it.
         """
-        with self._fenced(claim) as (_, product):
+        with self.fenced(claim) as (_, product):
             product.attempts = claim.attempts
             product.queued_at = now()  # if it kills the process, the others go first next
 
@@ -303,41 +293,41 @@ class Claims:
 
     def complete(self, claim: Claim) -> None:
         """The last write: the product waits for its reviewer. Raises LostClaim."""
-        with self._fenced(claim) as (session, product):
+        with self.fenced(claim) as (session, product):
             this_round = session.get_one(Round, (claim.product_id, claim.round))
             this_round.ready_at, this_round.seconds = now(), claim.steps.seconds
             product.move(PENDING_REVIEW)
             product.error = product.error_code = None
             product.attempts = 0
-            self._release(session, product)
+            self.release(session, product)
 
     def fail(self, claim: Claim, error: PackshotError) -> None:
         """Give the product up, with the reason a seller can act on. Raises LostClaim."""
-        with self._fenced(claim) as (session, product):
+        with self.fenced(claim) as (session, product):
             product.move(FAILED)
             product.error, product.error_code = error.message, error.code
-            self._release(session, product)
+            self.release(session, product)
 
     def pause(self, claim: Claim, error: PackshotError, seconds: float) -> None:
         """The attempt failed and stays counted; the next one comes after `seconds`."""
-        with self._fenced(claim) as (session, product):
+        with self.fenced(claim) as (session, product):
             product.error, product.error_code = error.message, error.code
-            self._release(session, product, seconds)
+            self.release(session, product, seconds)
 
     def give_back(
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
         """It was not the product's fault: the attempt is given back. Raises LostClaim."""
-        with self._fenced(claim) as (session, product):
+        with self.fenced(claim) as (session, product):
             product.attempts = min(product.attempts, claim.attempts - 1)
             if error is not None:
                 product.error, product.error_code = error.message, error.code
-            self._release(session, product, seconds)
+            self.release(session, product, seconds)
 
     # -- helpers -----------------------------------------------------------------------------
 
     @contextmanager
-    def _fenced(self, claim: Claim) -> Iterator[tuple[Session, Product]]:
+    def fenced(self, claim: Claim) -> Iterator[tuple[Session, Product]]:
         """The claimed product, locked, in a write transaction. Raises LostClaim."""
         mine = select(Product).where(*_is_mine(claim)).with_for_update()
         with self.database.write() as session:
@@ -372,13 +362,45 @@ class Claims:
             yield rows
         claim.steps.any_saved = True
 
-    def _release(self, session: Session, product: Product, seconds: float = 0.0) -> None:
+    def release(self, session: Session, product: Product, seconds: float = 0.0) -> None:
         """End the claim; the product may be claimed again after `seconds`."""
         product.token = product.lease_until = None
         product.not_before = now(seconds) if seconds > 0 else None
         product.touch()
         session.flush()
         self.outbox.add(session, product.id)
+
+
+def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
+    """What a claim would know of the product now, without its token and its lane."""
+    made = select(ProductImage.variant).where(
+        ProductImage.product_id == product.id, ProductImage.round == product.round
+    )
+    return Claim(
+        product_id=product.id,
+        token="",
+        attempts=product.attempts,
+        alone=False,
+        category=product.category,
+        raw_image=product.raw_image,
+        namespace=product.media_namespace or "",
+        submitted_by=product.submitted_by,
+        round=product.round,
+        wanted=this_round.wanted,
+        instructions=this_round.instructions,
+        analysis=this_round.analysis,
+        analysed_by=this_round.enhancer,
+        made=frozenset(session.scalars(made)),
+        refused=frozenset(entry["variant"] for entry in this_round.refusals or ()),
+        normalised_sha256=product.normalised_sha256,
+        sku=product.sku,
+        view=product.view,
+        digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
+        complaints=complaints_of(session, product, this_round),
+        adjustments=tuple(this_round.adjustments or ()),
+        answer=this_round.answer,
+        batched=batched_of(session, this_round),
+    )
 
 
 def _is_mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
@@ -392,31 +414,3 @@ def _is_its_round(claim: Claim) -> tuple[ColumnElement[bool], ...]:
 
 def _lost(claim: Claim) -> LostClaim:
     return LostClaim(f"product {claim.product_id} was taken over by another worker")
-
-
-def _complaints(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
-    """Why the pictures of the previous round are rejected: each reason once, as it was given.
-
-    Without the wishes of the redo, which the desk also sends as the note of the rejection.
-    """
-    if this_round.number < 2:
-        return ()
-    given = session.execute(
-        select(Decision.reason, Decision.note)
-        .join(ProductImage, ProductImage.id == Decision.image_id)
-        .where(
-            ProductImage.product_id == product.id,
-            ProductImage.round == this_round.number - 1,
-            ProductImage.status == REJECTED,
-            Decision.status == REJECTED,
-        )
-        .order_by(Decision.id)
-    )
-    reasons = dict.fromkeys(_complaint(reason, note) for reason, note in given)
-    others = [words for words in reasons if words and words != this_round.instructions]
-    return tuple(others[-COMPLAINTS:])
-
-
-def _complaint(reason: str | None, note: str | None) -> str:
-    given = None if reason in {"superseded", "other"} else reason
-    return ": ".join(part for part in (given and given.replace("_", " "), note) if part)

@@ -14,11 +14,18 @@ LONGEST_PRODUCT_SECONDS = 900.0
 
 
 class Hanging:
-    """Finds the jobs that take longer than `longest_product` seconds."""
+    """Finds jobs that take longer than `longest_product` seconds, `longest_flex` in that lane."""
 
-    def __init__(self, slots: Slots, longest_product: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        slots: Slots,
+        longest_product: float,
+        clock: Callable[[], float],
+        longest_flex: float | None = None,
+    ) -> None:
         self.slots = slots
         self.longest_product = longest_product
+        self.longest_flex = longest_product if longest_flex is None else longest_flex
         self.clock = clock
 
     def sort(self) -> tuple[list[Job], list[Job]]:
@@ -28,7 +35,11 @@ class Hanging:
         return [job for job in jobs if job not in hanging], hanging
 
     def hangs(self, job: Job) -> bool:
-        return self.clock() - job.began > self.longest_product
+        return self.clock() - job.began > self.longest(job)
+
+    def longest(self, job: Job) -> float:
+        """Seconds that a job may take before it counts as hanging."""
+        return self.longest_flex if job.claim.lane == "flex" else self.longest_product
 
     def problem(self) -> str | None:
         """When as many products hang as there are slots: a hanging thread can't be ended."""
@@ -44,7 +55,7 @@ class Hanging:
             return
         log.error("product %d hangs here:\n%s", job.claim.product_id, where)
         error = ProductError(
-            f"it took longer than {self.longest_product / 60:.0f} minutes and was abandoned:"
+            f"it took longer than {self.longest(job) / 60:.0f} minutes and was abandoned:"
             " the worker's log says where it hangs",
             code="hung",
             retryable=True,

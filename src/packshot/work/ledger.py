@@ -79,12 +79,28 @@ class DatabaseLedger:
     def _admit(self, session: Session, expected: Decimal) -> None:
         if self.rpm is None and self.daily_budget is None:
             return
-        if not self.database.is_sqlite:  # on SQLite BEGIN IMMEDIATE allows one write at a time
-            session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
+        self._lock_admission(session)
         if self.rpm is not None:
             _check_minute(session, self.rpm)
         if self.daily_budget is not None:
             _check_day(session, self.daily_budget, expected)
+
+    def affordable(self, session: Session, price: Decimal | None, count: int) -> int:
+        """How many of `count` calls of this price the day's budget allows, in this transaction.
+
+        Raises Unavailable `budget_reached` when it allows none.
+        """
+        if self.daily_budget is None or not price:
+            return count
+        self._lock_admission(session)
+        left = self.daily_budget - spent_today(session)
+        if left < price:
+            _check_day(session, self.daily_budget, price)
+        return min(count, int(left / price))
+
+    def _lock_admission(self, session: Session) -> None:
+        if not self.database.is_sqlite:  # on SQLite BEGIN IMMEDIATE allows one write at a time
+            session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": ADMISSION_LOCK})
 
     def _save_outcome(self, call_id: int, record: CallRecord) -> None:
         """Save how the call ended. An error here must not lose the paid answer."""

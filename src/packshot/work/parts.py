@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from packshot.enhancers.contract import Enhancer
-from packshot.errors import Stopping
+from packshot.errors import Stopping, WaitsForBatch
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing
@@ -30,7 +30,15 @@ class Parts:
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
     with_checks: bool = False  # of the fidelity of every picture that is recorded
     patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
+    batches: bool = False  # what may wait is asked for in batch jobs
     stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
+
+    def may_wait(self, claim: Claim, variants: Sequence[int]) -> None:
+        """Raises WaitsForBatch when some of these are still to be asked for in a batch job."""
+        if self.batches and claim.lane == "batch":
+            new = [variant for variant in variants if variant not in claim.batched]
+            if new:
+                raise WaitsForBatch(new)
 
     def check_before_paying(self, claim: Claim) -> None:
         """Raises Stopping or LostClaim when nothing more may be paid for."""

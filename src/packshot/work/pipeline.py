@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from packshot.enhancers.contract import Analysis, Enhancer, Photo
 from packshot.errors import NotFound
 from packshot.pictures import imaging
+from packshot.products.batching import ANALYSIS
 from packshot.products.deletions import own_upload
 from packshot.products.object_keys import normalised_key
 from packshot.storage.digests import check_digest, sha256_of
@@ -69,9 +70,10 @@ def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
     saved = saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved
+    parts.may_wait(claim, [ANALYSIS])
     parts.check_before_paying(claim)
     with claim.steps.timed("analyse"):
-        analysis = parts.enhancer.analyse(photo, claim.brief)
+        analysis = parts.enhancer.analyse(photo, claim.brief, claim.answer)
     paid, name = analysis.model_dump(), parts.enhancer.name
     parts.patience.until_done(lambda: parts.claims.save_analysis(claim, name, paid))
     return analysis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from packshot.backoff import Chance, backoff, jittered
 from packshot.errors import (
@@ -15,8 +16,10 @@ from packshot.errors import (
     RateLimited,
     Stopping,
     Unavailable,
+    WaitsForBatch,
 )
 from packshot.queues.contract import Queue
+from packshot.work import batch_items
 from packshot.work.claims import Claims
 from packshot.work.outages import Outage
 from packshot.work.patience import Patience
@@ -45,6 +48,8 @@ class Retries:
         match error:
             case Stopping():
                 self.give_back_all([job])
+            case WaitsForBatch():
+                self._wait_for_batch(job, error)
             case PartlyUnavailable():  # no reason to pause: other products don't need it
                 self.patience.log_waiting(error)
                 self._give_back(job, error, error.retry_after or 1.0)
@@ -72,6 +77,12 @@ class Retries:
         # While the database is unreachable too, wait for it: otherwise an attempt is lost.
         self.patience.until_done(lambda: self.claims.give_back(job.claim, seconds, error))
         self._delay(job, seconds)
+
+    def _wait_for_batch(self, job: Job, error: WaitsForBatch) -> None:
+        asked = partial(batch_items.ask, self.claims, job.claim, error.variants)
+        self.patience.until_done(asked)
+        log.info("product %d waits for a batch job", job.claim.product_id)
+        self.queue.done([job.message])
 
     def _retry_or_give_up(self, job: Job, error: ProductError) -> None:
         claim = job.claim

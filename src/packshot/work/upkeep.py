@@ -9,6 +9,7 @@ from typing import Final
 from packshot.products.catalog import Catalog
 from packshot.products.deletions import Deletions
 from packshot.webhooks.deliveries import Webhooks
+from packshot.work.batching import Batching
 from packshot.work.checker import Checker
 from packshot.work.loops import Loops
 
@@ -17,6 +18,7 @@ log = logging.getLogger("packshot.worker")
 RESEND_EVERY_SECONDS: Final = 30.0
 DELIVER_EVERY_SECONDS: Final = 2.0
 SWEEP_EVERY_SECONDS: Final = 15.0
+BATCHES_EVERY_SECONDS: Final = 5.0
 TIDY_EVERY_SECONDS: Final = 3600.0
 CHECK_EVERY_SECONDS: Final = 2.0
 
@@ -31,14 +33,17 @@ class Upkeep:
         webhooks: Webhooks | None,
         checker: Checker | None,
         finished: threading.Event,
+        batching: Batching | None = None,
     ) -> None:
         self.catalog, self.deletions, self.webhooks = catalog, deletions, webhooks
-        self.checker, self.finished = checker, finished
+        self.checker, self.batching, self.finished = checker, batching, finished
 
     def begin(self, loops: Loops) -> None:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
         loops.begin("sweeper", self.deletions.sweep, SWEEP_EVERY_SECONDS, self.finished)
         loops.begin("tidier", self._tidy, TIDY_EVERY_SECONDS, self.finished)
+        if self.batching is not None:
+            loops.begin("batches", self.batching.turn, BATCHES_EVERY_SECONDS, self.finished)
         if self.webhooks is not None and self.webhooks.urls:
             loops.begin("messenger", self._deliver, DELIVER_EVERY_SECONDS, self.finished)
         if self.checker is not None:

@@ -44,6 +44,7 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
             return error
         return None
 
+    parts.may_wait(claim, claim.missing)
     outcomes = try_each(attempt, claim.missing, parts.enhancer.parallel)
     judge(claim, dict(zip(claim.missing, outcomes, strict=True)), parts)
 

@@ -17,6 +17,7 @@ from packshot.products.deletions import Deletions
 from packshot.queues.contract import Message, Queue
 from packshot.webhooks.deliveries import Webhooks
 from packshot.work import pipeline
+from packshot.work.batching import Batching
 from packshot.work.checker import Checker
 from packshot.work.draining import Drain
 from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
@@ -55,9 +56,11 @@ class Worker:
         concurrency: int,
         webhooks: Webhooks | None = None,
         checker: Checker | None = None,
+        batching: Batching | None = None,
         *,
         grace: float = GRACE_SECONDS,
         longest_product: float = LONGEST_PRODUCT_SECONDS,
+        longest_flex: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: Chance = random.random,
     ) -> None:
@@ -68,7 +71,7 @@ class Worker:
         self.outage = Outage(clock, chance, log_waiting)  # of what products need
         self.silence = Outage(clock, chance, log_waiting)  # of the queue and the database
         self.slots = Slots(concurrency, self._work_on)
-        self.hanging = Hanging(self.slots, longest_product, clock)
+        self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
         self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock)
         self.room = Room()
@@ -76,7 +79,7 @@ class Worker:
         self.loops = Loops(self.silence, clock, chance)
         self.checker = checker
         finished = self.drain.finished
-        self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished)
+        self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished, batching)
 
     def start(self) -> None:
         log.info("Worker thread started")

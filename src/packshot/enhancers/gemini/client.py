@@ -62,20 +62,21 @@ class GeminiClient:
         *,
         timeout: float,
         connections: int,
+        flex_timeout: float | None = None,
         deadline: float | None = None,
         stall: float = STALL_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`timeout` (seconds) is sent to Google; `deadline` (the same, if None) ends a call here,
-        and so does a pause of `stall` seconds in an answer; `tls` says whom to trust (None: whom
-        the machine trusts).
+        """`timeout` (seconds) is sent to Google, `flex_timeout` for calls of that lane (the same,
+        if None); `deadline` (what was sent, if None) ends a call here, and so does a pause of
+        `stall` seconds in an answer; `tls` says whom to trust (None: whom the machine trusts).
 
         Raises SettingsError for a key or an address that can't be one.
         """
-        self._api_key = _checked_key(api_key)
-        self._base_url = _checked_url(base_url or DEFAULT_BASE_URL)
-        self._timeout = timeout
-        self._deadline = timeout if deadline is None else deadline
+        self._api_key = checked_key(api_key)
+        self._base_url = checked_url(base_url or DEFAULT_BASE_URL)
+        self._timeout, self._deadline = timeout, deadline
+        self._flex_timeout = timeout if flex_timeout is None else flex_timeout
         self._stall = stall
         self._connections, self._tls = connections, tls
         self._lock = threading.Lock()
@@ -88,9 +89,15 @@ class GeminiClient:
         Raises Unavailable, RateLimited, NotConfigured or EnhancerError.
         """
         client = self._current()
-        with self._own_errors(request.model), within(self._deadline, self._stall):
+        flex = request.lane == "flex"
+        timeout = self._flex_timeout if flex else self._timeout
+        setting = "GEMINI_FLEX_TIMEOUT" if flex else "GEMINI_TIMEOUT"
+        with (
+            self._own_errors(request.model, setting),
+            within(self._deadline or timeout, self._stall),
+        ):
             answer = client.models.generate_content(
-                model=request.model, contents=_contents(request), config=_config(request)
+                model=request.model, contents=_contents(request), config=_config(request, timeout)
             )
         raw = answer.sdk_http_response
         return self._without_key((raw.body if raw else None) or "")
@@ -98,7 +105,7 @@ class GeminiClient:
     def check(self, model: str) -> None:
         """Ask Google whether it knows `model` (free); raise what is wrong."""
         client = self._current()
-        with self._own_errors(model), within(min(CHECK_SECONDS, self._deadline)):
+        with self._own_errors(model), within(min(CHECK_SECONDS, self._deadline or CHECK_SECONDS)):
             client.models.get(model=model)
 
     def close(self) -> None:
@@ -109,7 +116,7 @@ class GeminiClient:
                 client.close()
 
     @contextmanager
-    def _own_errors(self, model: str) -> Iterator[None]:
+    def _own_errors(self, model: str, setting: str = "GEMINI_TIMEOUT") -> Iterator[None]:
         """Turn what the SDK and its transport raise into our errors.
 
         The originals are dropped: they contain the request, and that contains the key.
@@ -117,22 +124,22 @@ class GeminiClient:
         try:
             yield
         except Exception as error:
-            raise self._translated(error, model) from None
+            raise self._translated(error, model, setting) from None
 
-    def _translated(self, error: Exception, model: str) -> Exception:
+    def _translated(self, error: Exception, model: str, setting: str) -> Exception:
         from google.genai import errors
 
         if isinstance(error, errors.APIError):
             retry_after = getattr(error.response, "headers", {}).get("retry-after")
             details = json.loads(self._without_key(json.dumps(error.details)))
             return outcomes.of_status(error.code, details, model, retry_after)
-        if isinstance(error, _NO_CONNECTION):
+        if isinstance(error, NO_CONNECTION):
             return outcomes.unreachable(model)
         if isinstance(error, Stalled):
             return outcomes.stalled(model, self._stall)
         if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
-            return outcomes.timed_out(model)
-        if isinstance(error, _CUT):
+            return outcomes.timed_out(model, setting)
+        if isinstance(error, CUT):
             return outcomes.cut_off(model)
         if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
             return outcomes.garbled(model)
@@ -171,14 +178,14 @@ class GeminiClient:
         return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
 
 
-def _checked_key(key: str) -> str:
+def checked_key(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError("GEMINI_API_KEY=(not shown): it has characters that no key has.")
     return key
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise SettingsError("GOOGLE_GEMINI_BASE_URL is not an address like https://host/path.")
@@ -193,11 +200,14 @@ def _contents(request: Request) -> list[Any]:
     return [*parts, request.words]
 
 
-def _config(request: Request) -> types.GenerateContentConfig:
+def _config(request: Request, timeout: float) -> types.GenerateContentConfig:
     from google.genai import types
 
     config = types.GenerateContentConfig(
-        http_options=types.HttpOptions(headers={CALL_HEADER: request.call}),
+        http_options=types.HttpOptions(
+            headers={CALL_HEADER: request.call},
+            timeout=int(timeout * 1000),  # milliseconds; also sent as X-Server-Timeout
+        ),
         should_return_http_response=True,  # the SDK's own parsing drops finishMessage
         automatic_continuation=False,  # else it sends follow-ups without a cap
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
@@ -206,6 +216,8 @@ def _config(request: Request) -> types.GenerateContentConfig:
     if request.schema is not None:
         config.response_mime_type = "application/json"
         config.response_json_schema = request.schema
+    if request.lane == "flex":
+        config.service_tier = types.ServiceTier.FLEX
     if request.size is not None:
         config.response_modalities = ["IMAGE"]
         config.image_config = types.ImageConfig(
@@ -214,13 +226,13 @@ def _config(request: Request) -> types.GenerateContentConfig:
     return config
 
 
-_NO_CONNECTION = (
+NO_CONNECTION = (
     httpcore2.ConnectError,
     httpcore2.ConnectTimeout,
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
 )
-_CUT = (
+CUT = (
     httpcore2.NetworkError,
     httpcore2.ProtocolError,
     httpcore2.ProxyError,

@@ -23,6 +23,8 @@ from packshot.enhancers.contract import (
 )
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini.answers import Answer
+from packshot.enhancers.gemini.batch_client import BatchClient
+from packshot.enhancers.gemini.batches import GeminiBatches
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Standing
 from packshot.enhancers.gemini.models import current_name
@@ -30,7 +32,7 @@ from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paying import PaidCalls
 from packshot.enhancers.gemini.photos import Photos
 from packshot.enhancers.gemini.prices import expected_cost
-from packshot.enhancers.gemini.results import analysis_in, picture_data_in, picture_of
+from packshot.enhancers.gemini.results import accepted, analysis_in, picture_data_in, picture_of
 from packshot.enhancers.gemini.steps import Step, Steps
 from packshot.errors import (
     EnhancerError,
@@ -71,24 +73,31 @@ class GeminiEnhancer:
         self.model = self._current("GEMINI_MODEL", settings.gemini_model)
         self.image_model = self._current("GEMINI_IMAGE_MODEL", settings.gemini_image_model)
         self._check_prices()
+        self._check_grace()
         cap = settings.concurrency * settings.enhanced_images_count
         self._client = GeminiClient(
             _key(settings),
             settings.google_gemini_base_url,
             timeout=settings.gemini_timeout,
-            connections=cap + 1,
+            flex_timeout=settings.gemini_flex_timeout,
+            connections=2 * cap + 1,  # each lane has its own calls
         )
-        pace = Pace(cap, clock=clock, sleep=sleep, random=random)
+        pace = partial(Pace, cap, clock=clock, sleep=sleep, random=random)
         self._calls = PaidCalls(self._client, ledger, pace, self._standing, today)
         of_each = 1 + settings.gemini_reference_views
         photos = Photos(run_pixels, keep=settings.concurrency * of_each + 8)
         self._steps = Steps(settings, photos, self.model, self.image_model)
+        rest = BatchClient(_key(settings), settings.google_gemini_base_url)
+        self.batches = GeminiBatches(rest, self._steps, today)
 
     # --- The contract ---------------------------------------------------------------------------
 
-    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         """Read the photo, plan `brief.wanted` pictures; an unusable answer is asked for again."""
         try:
+            if answer is not None:
+                step = self._steps.analysis(photo, brief)
+                return analysis_in(accepted(answer, step), step)
             return self._analyse_once(photo, brief, None)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
@@ -111,7 +120,7 @@ class GeminiEnhancer:
         kept = answers.take()
         try:
             if kept is not None:
-                return picture_of(kept, step, title, None, self._run_pixels)
+                return self._kept(kept, step, title)
             return self._calls.send(step, accept)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
@@ -154,6 +163,7 @@ class GeminiEnhancer:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self.batches.close()
 
     # --- One call of each kind ------------------------------------------------------------------
 
@@ -167,6 +177,14 @@ class GeminiEnhancer:
         answers.keep(data)
         return picture_of(data, step, title, answer.model_version, self._run_pixels)
 
+    def _kept(self, kept: bytes, step: Step, title: str) -> Picture:
+        """What an earlier attempt kept is a picture; a batch job's answer is kept whole."""
+        if not kept.startswith(b"{"):
+            return picture_of(kept, step, title, None, self._run_pixels)
+        answer = accepted(kept.decode(), step)
+        data = picture_data_in(answer, step)
+        return picture_of(data, step, title, answer.model_version, self._run_pixels)
+
     # --- At the start ---------------------------------------------------------------------------
 
     def _current(self, setting: str, named: str) -> str:
@@ -175,6 +193,15 @@ class GeminiEnhancer:
         if note:
             self._standing.note(note)
         return model
+
+    def _check_grace(self) -> None:
+        grace, flex = self._settings.grace_seconds, self._settings.gemini_flex_timeout
+        if self._settings.gemini_lane == "flex" and grace < flex:
+            self._standing.note(
+                f"GRACE_SECONDS={grace:g} is less than GEMINI_FLEX_TIMEOUT={flex:g}: a stop ends"
+                " calls of the flex lane that are paid for. Set it to as much, and give whatever"
+                " stops this process (systemd, Docker) more time than that."
+            )
 
     def _check_prices(self) -> None:
         """Raises SettingsError when a budget is to be kept with calls whose price is unknown."""

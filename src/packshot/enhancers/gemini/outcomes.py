@@ -57,6 +57,7 @@ LASTING = account.CODES | {
 # Never reached the model: turned away at the door (4xx, 429, 503), or never connected. What broke
 # later may have been worked for, and is counted at what was expected.
 UNBILLED = LASTING | {
+    "flex_refused",
     "rate_limited",
     "gemini_overloaded",
     "gemini_bad_photo",
@@ -116,11 +117,9 @@ def _short(text: str, limit: int = 200) -> str:
 # --- The wire ------------------------------------------------------------------------------------
 
 
-def timed_out(model: str) -> Unavailable:
+def timed_out(model: str, setting: str = "GEMINI_TIMEOUT") -> Unavailable:
     """No whole answer within the call's own deadline."""
-    return Unavailable(
-        f"{model} gave no complete answer within GEMINI_TIMEOUT.", code="gemini_timeout"
-    )
+    return Unavailable(f"{model} gave no complete answer within {setting}.", code="gemini_timeout")
 
 
 def stalled(model: str, seconds: float) -> Unavailable:
@@ -172,7 +171,7 @@ def of_status(
         _with_quota(whole, fault),
         [str(detail.get("reason")) for detail in _details(fault)],
     )
-    if refusal is not None:
+    if refusal is not None and not (code in {400, 403} and is_about_the_tier(whole)):
         return _account_error(refusal, code, message, model)
     if code == 404:
         return NotConfigured(
@@ -185,6 +184,11 @@ def of_status(
     if code >= 500 or code == 408:
         return _away(code, message, model)
     return _refused_request(code, message, model)
+
+
+def is_about_the_tier(message: str) -> bool:
+    """Does Google refuse the lane, rather than the request?"""
+    return re.search(r"service[ _]?tier|\bflex\b", message, re.IGNORECASE) is not None
 
 
 def _fault(details: object) -> Mapping[str, Any]:

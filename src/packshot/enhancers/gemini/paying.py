@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from packshot.enhancers.contract import CallRecord, Ledger, Purchase
+from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini.answers import Answer, NotJson, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
@@ -20,10 +22,12 @@ from packshot.errors import (
     EnhancerError,
     NotConfigured,
     PackshotError,
+    PartlyUnavailable,
     RateLimited,
     Unavailable,
 )
 
+log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LASTING_STRIKES = 3  # bursts of errors without a success between: from here on /readyz says so
@@ -37,23 +41,52 @@ class PaidCalls:
         self,
         client: GeminiClient,
         ledger: Ledger,
-        pace: Pace,
+        pace: Callable[[], Pace],
         standing: Standing,
         today: Callable[[], date],
     ) -> None:
+        """Each lane gets a pace of its own: what Google sheds in one says nothing about another."""
         self._client, self._ledger = client, ledger
-        self._pace, self._standing, self._today = pace, standing, today
+        self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
+        self._standing, self._today = standing, today
+        self._not_in_flex: set[str] = set()  # models
         self._suspects = Suspects()
         self._wrong_requests = WrongRequests()
 
     def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
         """Wait for our turn, write the call down, send it, and take what `accept` makes of it.
 
-        Raises Unavailable and its kinds, EnhancerError or VariantRefused.
+        Raises Unavailable and its kinds, EnhancerError or VariantRefused. A model that does not
+        serve the step's lane, or did not finish there, is asked as standard.
         """
+        if step.request.lane != "flex" or step.request.model in self._not_in_flex:
+            return self._send(in_standard(step), accept)
+        try:
+            return self._send(step, accept)
+        except _NotServed as error:
+            if error.surely:
+                self._remember(step.request.model, error)
+            result = self._send(in_standard(step), accept)
+            self._remember(step.request.model, error)  # the request itself was right
+            return result
+        except Unavailable as error:
+            if error.code == "gemini_timeout":
+                log.info("%s It is asked for as standard.", error.message)
+                return self._send(in_standard(step), accept)
+            raise _shed(error) if error.code in outcomes.TOO_FAST else error from None
+
+    def _remember(self, model: str, error: _NotServed) -> None:
+        self._not_in_flex.add(model)
+        self._standing.note(
+            f"{model} is not served in the flex lane ({error.message}): it is asked as standard, at"
+            " the full price, until this process ends."
+        )
+
+    def _send(self, step: Step, accept: Callable[[Answer], T]) -> T:
+        pace = self._paces[step.request.lane]
         with ExitStack() as stack:
-            began = stack.enter_context(self._pace.slot(step.request.model))
-            record = self._pace.admitted(lambda: self._written(step, stack))
+            began = stack.enter_context(pace.slot(step.request.model))
+            record = pace.admitted(lambda: self._written(step, stack))
             return self._sent(step, record, began, accept)
 
     def _written(self, step: Step, stack: ExitStack) -> CallRecord:
@@ -95,9 +128,11 @@ class PaidCalls:
         except Unavailable as error:
             raise self._struck(error, step, began) from None
         except EnhancerError as error:
+            if step.request.lane == "flex" and error.code == "gemini_bad_request":
+                raise _NotServed(error.message, code="flex_refused") from None
             raise self._wrong_request(error, step, began) from None
         self._wrong_requests.succeeded(model)
-        self._pace.succeeded()
+        self._paces[step.request.lane].succeeded()
         self._suspects.succeeded(step.request.call)
         self._standing.fine(model, began)
         return answer
@@ -110,18 +145,19 @@ class PaidCalls:
                 f"{error.message}",
                 code=error.code,
             )
-        model = step.request.model
-        strikes = self._pace.struck(began, slow_down=error.code in outcomes.TOO_FAST)
+        model, pace = step.request.model, self._paces[step.request.lane]
+        too_fast = error.code in outcomes.TOO_FAST
+        strikes = pace.struck(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
         if lasting:
             strikes = LASTING_FIRST + self._standing.in_a_row(model, began)
-            self._pace.single_file()
-        seconds = error.retry_after or self._pace.backoff(strikes)
-        error.retry_after = self._pace.jittered(seconds)
-        if strikes >= LASTING_STRIKES:
+            pace.single_file()
+        seconds = error.retry_after or pace.backoff(strikes)
+        error.retry_after = pace.jittered(seconds)
+        if strikes >= LASTING_STRIKES and not (too_fast and step.request.lane == "flex"):
             self._standing.trouble(error, model, began)
         if lasting or isinstance(error, RateLimited) or strikes > 1:
-            self._pace.pause(None if lasting else model, seconds, error)
+            pace.pause(None if lasting else model, seconds, error)
         return error
 
     def _wrong_request(self, error: EnhancerError, step: Step, began: float) -> PackshotError:
@@ -144,6 +180,26 @@ class PaidCalls:
         return self._struck(wrong, step, began)
 
 
+class _NotServed(EnhancerError):
+    """The request was called wrong in the flex lane: its tier may be all that is wrong with it."""
+
+    @property
+    def surely(self) -> bool:
+        return outcomes.is_about_the_tier(self.message)
+
+
+def in_standard(step: Step) -> Step:
+    """The same step, asked for at once and at the full price."""
+    if step.request.lane == "standard":
+        return step
+    return replace(step, request=replace(step.request, lane="standard"))
+
+
+def _shed(error: Unavailable) -> PartlyUnavailable:
+    """Google sheds calls of the flex lane first: only this product waits, no other one."""
+    return PartlyUnavailable(error.message, code=error.code, retry_after=error.retry_after)
+
+
 def purchase_of(step: Step, on: date) -> Purchase:
     """What a step is expected to cost that day, and in which lane."""
     request, others = step.request, len(step.request.references)
@@ -161,7 +217,8 @@ def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     record.tokens_image = tokens.image
     record.images = 1 if answer.picture else 0
     record.model_version = answer.model_version
-    record.lane = lane = answer.lane or record.lane
+    # What an answer says of itself counts, but a job's answers are never dearer than the job.
+    record.lane = lane = "batch" if record.lane == "batch" else answer.lane or record.lane
     price = price_of(answer.model_version, on, lane) if answer.model_version else None
     price = price or price_of(model, on, lane)
     if price is not None and answer.usage_metadata is not None:

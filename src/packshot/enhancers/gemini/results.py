@@ -7,7 +7,7 @@ import math
 from packshot.enhancers.contract import Analysis, Picture, RunPixels
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini import prompts
-from packshot.enhancers.gemini.answers import Answer, picture_bytes
+from packshot.enhancers.gemini.answers import Answer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.pixels import Inspected, inspect
 from packshot.enhancers.gemini.sizes import nominal_side
@@ -18,6 +18,15 @@ LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
 FAR_SMALLER = 0.7  # of the side that was asked for
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
+
+
+def accepted(body: str, step: Step) -> Answer:
+    """An answer that was kept whole. Raises VariantRefused when it is a refusal."""
+    answer = read_answer(body)
+    refused = outcomes.refusal(answer, step.subject)
+    if refused is not None:
+        raise refused
+    return answer
 
 
 def analysis_in(answer: Answer, step: Step) -> Analysis:

@@ -32,6 +32,8 @@ class Steps:
     def __init__(self, settings: Settings, photos: Photos, model: str, image_model: str) -> None:
         self._settings, self._photos = settings, photos
         self.model, self.image_model = model, image_model
+        self.size = settings.enhanced_image_size
+        self.most_references = settings.gemini_reference_views
 
     def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> Step:
         """Reading the photo; `remark` says what was wrong with the answer before."""
@@ -58,7 +60,7 @@ class Steps:
             references=references,
             call=f"{brief.product_id}/{brief.round}/{variant}",
             aspect=self._settings.enhanced_image_aspect,
-            size=self._settings.enhanced_image_size,
+            size=self.size,
             lane=brief.lane,
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"

@@ -115,7 +115,14 @@ class _DeadlineBackend(httpcore2.NetworkBackend):
 class DeadlineTransport(httpx2.BaseTransport):
     """httpx2's own transport, but over sockets that know the deadline; honours HTTPS_PROXY."""
 
-    def __init__(self, base_url: str, connections: int, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        connections: int,
+        tls: ssl.SSLContext,
+        longest_answer: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._longest_answer = longest_answer
         self._pool = httpcore2.ConnectionPool(
             ssl_context=tls,
             proxy=proxy_for(base_url),
@@ -142,7 +149,7 @@ class DeadlineTransport(httpx2.BaseTransport):
         return httpx2.Response(
             answer.status,
             headers=answer.headers,
-            stream=_Body(answer.stream),
+            stream=_Body(answer.stream, self._longest_answer),
             extensions=answer.extensions,
         )
 
@@ -153,14 +160,14 @@ class DeadlineTransport(httpx2.BaseTransport):
 class _Body(httpx2.SyncByteStream):
     """An answer's body, of a limited size."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, longest: int) -> None:
+        self._stream, self._longest = stream, longest
 
     def __iter__(self) -> Iterator[bytes]:
         total = 0
         for chunk in self._stream:
             total += len(chunk)
-            if total > MAX_ANSWER_BYTES:
+            if total > self._longest:
                 raise httpcore2.RemoteProtocolError("the answer is too large")
             yield chunk
 

@@ -33,7 +33,7 @@ class LocalEnhancer(Enhancer):
         self._settings = settings
         self._run = run_pixels
 
-    def analyse(self, photo: Photo, brief: Brief) -> Analysis:
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         """One child call: decode, measure, and plan `brief.wanted` variants with their reasons."""
         order = order_of(self._settings, brief.adjustments)
         return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, order))

@@ -11,20 +11,22 @@ import ssl
 import struct
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
 from packshot.testing.fake_gemini import strict
+from packshot.testing.fake_gemini.batches import Batches, owns
 from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, reply_of_refusal
-from packshot.testing.fake_gemini.writing import PaidCall, answer
+from packshot.testing.fake_gemini.writing import PaidCall, answer, used
 
 ROUTE = re.compile(r".*/(?:v1|v1beta)/models(?:/(?P<model>[^:/?]+)(?P<verb>:\w+)?)?(?:\?.*)?")
 CONTROL = "/fake/"
 DRIP_SECONDS = 0.05
 HANG_SECONDS = 600.0
-MAX_BODY = 100_000_000
+MAX_BODY = 2_000_000_000
 
 
 @dataclass
@@ -60,9 +62,11 @@ class FakeGemini:
         side: int | None = None,
         tls: ssl.SSLContext | None = None,
         chances: dict[str, float] | None = None,
+        flex_models: Collection[str] = strict.ANALYSIS_MODELS,
         seed: int = 0,
     ) -> None:
         self.latency, self.key, self.side = latency, key, side
+        self.flex_models = flex_models
         self.calls: list[PaidCall] = []
         self.requests: list[dict[str, Any]] = []  # bodies, for tests to look at
         self.headers: list[dict[str, str]] = []
@@ -74,6 +78,7 @@ class FakeGemini:
         self._orders: list[_Order] = []
         self._ledger = ledger.open("a", encoding="utf-8") if ledger else None
         self._lock = threading.Lock()
+        self.batches = Batches(self.work_on)
         self._server = _Server((host, port), _handler_for(self))
         self._scheme = "https" if tls else "http"
         if tls:
@@ -164,6 +169,18 @@ class FakeGemini:
         with self._lock:
             self.in_flight -= 1
 
+    def work_on(self, key: str, asked: strict.Asked) -> dict[str, Any]:
+        """Answer one request of a job: the rest of its line in the results."""
+        kind, began = "picture" if asked.wants_picture else "analysis", time.time()
+        name, fault = self.fault_for(kind, key) or (None, None)
+        good = answer(asked, self.side) if fault is None or fault.works else {}
+        reply = reply_of(good) if fault is None else fault.spoil(good, asked)
+        paid = PaidCall(began, time.time(), key, kind, asked.model, reply.status, reply.paid, name)
+        tokens: dict[str, Any] = used(good) if reply.paid else {}
+        self.write_down(replace(paid, lane="batch", **tokens))
+        body = json.loads(reply.body)
+        return {"error": body["error"]} if reply.status >= 400 else {"response": body}
+
     def write_down(self, call: PaidCall) -> None:
         with self._lock:
             self.calls.append(call)
@@ -237,19 +254,33 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        """Models, and the ledger at /fake/calls."""
+        """Models, files, jobs, and the ledger at /fake/calls."""
         if self.path.startswith(CONTROL):
             return self._control({})
         try:
             self._check_door()
+            if (reply := self.gemini.batches.reply("GET", self.path, b"")) is not None:
+                return self._reply(reply)
             self._reply(_models(self._route().group("model")))
         except strict.Refused as refused:
             self._reply(reply_of_refusal(refused))
         return None
 
+    def do_DELETE(self) -> None:
+        """Files."""
+        try:
+            self._check_door()
+            reply = self.gemini.batches.reply("DELETE", self.path, b"")
+            self._reply(reply or reply_of({"error": {"code": 404}}, 404))
+        except strict.Refused as refused:
+            self._reply(reply_of_refusal(refused))
+
     def do_POST(self) -> None:
-        """generateContent, and orders at /fake/misbehave and /fake/behave."""
-        body = self._body()
+        """generateContent, batches, uploads, and orders at /fake/misbehave and /fake/behave."""
+        raw = self._raw_body()
+        if self._batched(raw):
+            return None
+        body = _json_in(raw)
         if self.path.startswith(CONTROL):
             return self._control(body)
         self.gemini.enter({name.lower(): value for name, value in self.headers.items()}, body)
@@ -258,6 +289,27 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             self.gemini.leave()
         return None
+
+    def _batched(self, raw: bytes) -> bool:
+        """Answer what is about files and jobs; False for anything else."""
+        batches, headers = self.gemini.batches, {k.lower(): v for k, v in self.headers.items()}
+        try:
+            is_content = headers.get("x-goog-upload-command", "").startswith("upload")
+            if not owns(self.path):
+                return False
+            if not is_content:  # the address of an upload is its own permission
+                self._check_door()
+            reply = batches.upload(self.path, headers, raw, self.gemini.url)
+            if reply is None:
+                reply = batches.reply("POST", self.path, raw)
+            found = ROUTE.fullmatch(self.path)
+            if reply is None and found and found.group("verb") == ":batchGenerateContent":
+                reply = batches.create(str(found.group("model")), _json_in(raw))
+        except strict.Refused as refused:
+            reply = reply_of_refusal(refused)
+        if reply is not None:
+            self._reply(reply)
+        return reply is not None
 
     def _generate(self, body: Any) -> None:
         try:
@@ -274,15 +326,19 @@ class _Handler(BaseHTTPRequestHandler):
         began, kind = time.time(), "picture" if asked.wants_picture else "analysis"
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
+        tokens: dict[str, Any] = {}
         try:
-            reply = _reply_to(asked, fault, self.gemini.side)
+            strict.check_tier(asked, self.gemini.flex_models)
+            good = answer(asked, self.gemini.side) if fault is None or fault.works else {}
+            reply = reply_of(good) if fault is None else fault.spoil(good, asked)
+            tokens = used(good) if reply.paid else {}
         except strict.Refused as refused:
             reply = reply_of_refusal(refused)
         if reply.paid:
             self.gemini.think()
-        self.gemini.write_down(
-            PaidCall(began, time.time(), call, kind, asked.model, reply.status, reply.paid, name)
-        )
+        ended = time.time()
+        paid = PaidCall(began, ended, call, kind, asked.model, reply.status, reply.paid, name)
+        self.gemini.write_down(replace(paid, lane=asked.tier, **tokens))
         self._reply(reply)
 
     def _check_door(self) -> None:
@@ -295,15 +351,12 @@ class _Handler(BaseHTTPRequestHandler):
             raise strict.Refused(404, "NOT_FOUND", f"no such path: {self.path}")
         return found
 
-    def _body(self) -> Any:
+    def _raw_body(self) -> bytes:
         length = int(self.headers.get("content-length") or 0)
         if length > MAX_BODY:
             self.close_connection = True
-            return None
-        try:
-            return json.loads(self.rfile.read(length) or b"null")
-        except ValueError:
-            return None
+            return b""
+        return self.rfile.read(length)
 
     def _control(self, body: Any) -> None:
         """Orders from another process."""
@@ -372,10 +425,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
 
-def _reply_to(asked: strict.Asked, fault: Fault | None, side: int | None) -> Reply:
-    if fault is None:
-        return reply_of(answer(asked, side))
-    return fault.spoil(answer(asked, side) if fault.works else {}, asked)
+def _json_in(raw: bytes) -> Any:
+    try:
+        return json.loads(raw or b"null")
+    except ValueError:
+        return None
 
 
 def _models(name: str | None) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,10 @@ _TOP = {
     "tools",
     "toolConfig",
     "cachedContent",
+    "serviceTier",
 }
+#: Google's, in lower case (ai.google.dev/gemini-api/docs/flex-inference).
+TIERS = ("unspecified", "standard", "flex", "priority")
 _CONFIG = {
     "responseModalities",
     "imageConfig",
@@ -81,6 +85,7 @@ class Asked:
     aspect: str | None
     size: str
     references: tuple[bytes, ...] = ()  # the pictures behind the photo
+    tier: str = "standard"
 
     @property
     def wants_picture(self) -> bool:
@@ -144,9 +149,9 @@ def read_request(model: str, body: Any) -> Asked:
     body = _camel(body)
     if not isinstance(body, dict):
         raise _invalid("Invalid JSON payload received.")
-    _known(body, _TOP, "")
+    known(body, _TOP, "")
     config = body.get("generationConfig") or {}
-    _known(config, _CONFIG, "generation_config")
+    known(config, _CONFIG, "generation_config")
     parts = _parts(body.get("contents"))
     blobs = [part["inlineData"] for part in parts if "inlineData" in part]
     blob = blobs[0] if blobs else None
@@ -159,11 +164,29 @@ def read_request(model: str, body: Any) -> Asked:
         aspect=(config.get("imageConfig") or {}).get("aspectRatio"),
         size=(config.get("imageConfig") or {}).get("imageSize") or "1K",
         references=tuple(_bytes(other["data"]) for other in blobs[1:]),
+        tier=_tier(body.get("serviceTier")),
     )
     if len(blobs) > MOST_PICTURES:
         raise _invalid(f"Too many images: at most {MOST_PICTURES} are supported.")
     _check_config(asked, config)
     return asked
+
+
+def _tier(given: Any) -> str:
+    if given is None or given == "unspecified":
+        return "standard"
+    if given not in TIERS:
+        raise _invalid(
+            f"Invalid value at 'service_tier' (type.googleapis.com/google.ai.generativelanguage."
+            f'v1beta.ServiceTier), "{given}"'
+        )
+    return str(given)
+
+
+def check_tier(asked: Asked, models: Collection[str]) -> None:
+    """Only these models are served in the flex tier."""
+    if asked.tier == "flex" and asked.model not in models:
+        raise _invalid(f"Service tier 'flex' is not supported for models/{asked.model}.")
 
 
 def _check_config(asked: Asked, config: dict[str, Any]) -> None:
@@ -182,7 +205,7 @@ def _check_config(asked: Asked, config: dict[str, Any]) -> None:
 
 
 def _check_image_config(asked: Asked, config: dict[str, Any]) -> None:
-    _known(config, {"aspectRatio", "imageSize"}, "generation_config.image_config")
+    known(config, {"aspectRatio", "imageSize"}, "generation_config.image_config")
     sizes = ["1K"] if "lite" in asked.model else list(SIZES)
     if asked.size not in sizes:
         raise _invalid(f"imageSize must be one of {', '.join(sizes)}; got {asked.size!r}.")
@@ -194,13 +217,13 @@ def _parts(contents: Any) -> list[dict[str, Any]]:
     if not isinstance(contents, list) or not contents:
         raise _invalid("* GenerateContentRequest.contents: contents is not specified")
     for content in contents:
-        _known(content, {"role", "parts"}, "contents[0]")
+        known(content, {"role", "parts"}, "contents[0]")
         if content.get("role") not in {None, "user", "model"}:
             raise _invalid("Please use a valid role: user, model.")
         for part in content.get("parts") or []:
-            _known(part, {"text", "inlineData", "thoughtSignature"}, "contents[0].parts[0]")
+            known(part, {"text", "inlineData", "thoughtSignature"}, "contents[0].parts[0]")
             if "inlineData" in part:
-                _known(part["inlineData"], {"data", "mimeType"}, "contents[0].parts[0].inline_data")
+                known(part["inlineData"], {"data", "mimeType"}, "contents[0].parts[0].inline_data")
     parts = [part for content in contents for part in content.get("parts") or []]
     if not parts:
         raise _invalid(
@@ -220,7 +243,7 @@ def _bytes(text: str) -> bytes:
         ) from None
 
 
-def _known(given: Any, allowed: set[str], where: str) -> None:
+def known(given: Any, allowed: set[str], where: str) -> None:
     if not isinstance(given, dict):
         raise _invalid(f"Invalid value at '{where}'.")
     for name in given.keys() - allowed:

@@ -30,10 +30,27 @@ class PaidCall:
     status: int
     paid: bool
     fault: str | None
+    lane: str = "standard"
+    tokens_in: int = 0
+    tokens_out: int = 0  # text and thinking
+    tokens_image: int = 0
 
     def line(self) -> str:
         """One JSON line."""
         return json.dumps(asdict(self)) + "\n"
+
+
+def used(good: dict[str, Any]) -> dict[str, int]:
+    """The tokens that an answer says were used, for the ledger."""
+    usage = good.get("usageMetadata") or {}
+    details = usage.get("candidatesTokensDetails") or []
+    image = sum(each["tokenCount"] for each in details if each["modality"] == "IMAGE")
+    words = usage.get("candidatesTokenCount", 0) - image + usage.get("thoughtsTokenCount", 0)
+    return {
+        "tokens_in": usage.get("promptTokenCount", 0),
+        "tokens_out": words,
+        "tokens_image": image,
+    }
 
 
 def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
@@ -67,6 +84,7 @@ def _envelope(
         "candidatesTokenCount": words + picture,
         "thoughtsTokenCount": 200,
         "totalTokenCount": prompt + words + picture + 200,
+        "serviceTier": asked.tier,
     }
     if picture:
         usage["candidatesTokensDetails"] = [{"modality": "IMAGE", "tokenCount": picture}]

@@ -1,0 +1,201 @@
+"""Google's REST for files and batches, over the transport of ordinary calls.
+
+The SDK reads only `metadata` of a batch's operation and drops why it failed; it sends a request
+again by itself, and a job would be created twice. Shapes: ai.google.dev/api/batch-api and
+ai.google.dev/api/files, read 2026-11-28.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import httpcore2
+import httpx2
+
+from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini.client import (
+    API_VERSION,
+    CUT,
+    DEFAULT_BASE_URL,
+    NO_CONNECTION,
+    checked_key,
+    checked_url,
+)
+from packshot.enhancers.gemini.transport import DeadlineTransport, Stalled, system_tls, within
+from packshot.errors import NotFound
+
+#: Seconds for a request without a file, for a file up, and for all of the results down.
+ASK_SECONDS: Final = 60.0
+UPLOAD_SECONDS: Final = 240.0
+DOWNLOAD_SECONDS: Final = 1800.0
+#: An answer may pause so long: the results of 100 pictures come from a store.
+STALL_SECONDS: Final = 60.0
+#: 100 pictures at 4K, each with its signature.
+MAX_RESULTS_BYTES: Final = 5_000_000_000
+PIECE: Final = 1_000_000
+#: Pages of a list that are read at most.
+MAX_PAGES: Final = 100
+
+Json = dict[str, Any]
+
+
+class BatchClient:
+    """Sends each request once. Errors are ours; what is not there is NotFound."""
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str | None,
+        *,
+        ask_seconds: float = ASK_SECONDS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._api_key = checked_key(api_key)
+        self._base_url = checked_url(base_url or DEFAULT_BASE_URL).rstrip("/")
+        self._ask_seconds, self._tls = ask_seconds, tls
+        self._lock = threading.Lock()
+        self._client: httpx2.Client | None = None
+        self._pid = 0
+
+    def ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        """One request of JSON and its answer: `path` below the API's version."""
+        with self._own_errors(path), within(self._ask_seconds, STALL_SECONDS):
+            answer = self._current().request(
+                method, f"{self._base_url}/{API_VERSION}/{path}", json=body, headers=self._headers()
+            )
+            self._check(answer, path)
+            return _json(answer)
+
+    def upload(self, display_name: str, data: BinaryIO, mime_type: str) -> Json:
+        """Store a file, by Google's resumable protocol in one piece; answers its description."""
+        size = data.seek(0, os.SEEK_END)
+        data.seek(0)
+        start = {
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+            "X-Goog-Upload-Header-Content-Length": str(size),
+            "X-Goog-Upload-Header-Content-Type": mime_type,
+        }
+        finish = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        with self._own_errors("files"), within(UPLOAD_SECONDS, STALL_SECONDS):
+            begun = self._current().post(
+                f"{self._base_url}/upload/{API_VERSION}/files",
+                json={"file": {"display_name": display_name}},
+                headers=self._headers() | start,
+            )
+            self._check(begun, "files")
+            done = self._current().post(
+                self._own_host(begun.headers.get("x-goog-upload-url", "")),
+                content=iter(lambda: data.read(PIECE), b""),
+                headers=finish | {"Content-Length": str(size), "Content-Type": mime_type},
+            )
+            self._check(done, "files")
+            return dict(_json(done).get("file") or {})
+
+    def lines(self, file: str) -> Iterator[bytes]:
+        """The lines of a file that Google made."""
+        path = f"{quote(file)}:download?alt=media"
+        url = f"{self._base_url}/{API_VERSION}/{path}"
+        with self._own_errors(path), within(DOWNLOAD_SECONDS, STALL_SECONDS):
+            with self._current().stream("GET", url, headers=self._headers()) as answer:
+                if not answer.is_redirect:
+                    yield from self._lines_of(answer, path)
+                    return
+                elsewhere = answer.headers.get("location", "")
+            with self._current().stream("GET", elsewhere) as answer:  # without the key
+                yield from self._lines_of(answer, path)
+
+    def _lines_of(self, answer: httpx2.Response, path: str) -> Iterator[bytes]:
+        if answer.status_code != 200:
+            answer.read()
+        self._check(answer, path)
+        left = b""
+        for piece in answer.iter_bytes(PIECE):
+            *whole, left = (left + piece).split(b"\n")
+            yield from whole
+        yield left
+
+    def close(self) -> None:
+        """Close the connections this process opened."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None and self._pid == os.getpid():
+                client.close()
+
+    def _own_host(self, url: str) -> str:
+        """An upload address at the host that is configured, as the SDK does: a proxy stays one."""
+        ours, theirs = urlsplit(self._base_url), urlsplit(url)
+        return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))
+
+    def _headers(self) -> dict[str, str]:
+        return {"x-goog-api-key": self._api_key}
+
+    def _check(self, answer: httpx2.Response, path: str) -> None:
+        if answer.status_code == 404 and not path.startswith("models/"):
+            raise NotFound(f"Gemini has no {path.partition('?')[0]}")
+        if answer.status_code >= 300:
+            details = _error_of(answer.text.replace(self._api_key, "(key)"))
+            header = answer.headers.get("retry-after")
+            raise outcomes.of_status(answer.status_code, details, _about(path), header)
+
+    @contextmanager
+    def _own_errors(self, path: str) -> Iterator[None]:
+        """The originals are dropped: they contain the request, and that contains the key."""
+        try:
+            yield
+        except Exception as error:
+            raise _translated(error, _about(path)) from None
+
+    def _current(self) -> httpx2.Client:
+        """The client of this process: a forked child must not share its parent's sockets."""
+        with self._lock:
+            if self._client is None or self._pid != os.getpid():
+                tls = self._tls or system_tls()
+                transport = DeadlineTransport(self._base_url, 4, tls, MAX_RESULTS_BYTES)
+                self._client = httpx2.Client(
+                    transport=transport, follow_redirects=False, trust_env=False, verify=tls
+                )
+                self._pid = os.getpid()
+            return self._client
+
+
+def _about(path: str) -> str:
+    """What an error is about, for its message: the model, or the part of the API."""
+    return (
+        path.removeprefix("models/").partition(":")[0] if "models/" in path else "Gemini's batches"
+    )
+
+
+def _json(answer: httpx2.Response) -> Json:
+    found = answer.json() if answer.content.strip() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _error_of(text: str) -> Mapping[str, Any]:
+    import json
+
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {"message": text}
+    return found if isinstance(found, dict) else {"message": text}
+
+
+def _translated(error: Exception, about: str) -> Exception:
+    if isinstance(error, NO_CONNECTION):
+        return outcomes.unreachable(about)
+    if isinstance(error, Stalled):
+        return outcomes.stalled(about, STALL_SECONDS)
+    if isinstance(error, (httpcore2.TimeoutException, httpx2.TimeoutException)):
+        return outcomes.timed_out(about, "its time")
+    if isinstance(error, CUT):
+        return outcomes.cut_off(about)
+    if isinstance(error, (ValueError, httpx2.HTTPError)):
+        return outcomes.garbled(about)
+    return error

@@ -1,0 +1,77 @@
+"""What products ask for in batch jobs: a product that waits for one is in nobody's hands.
+
+It leaves the queue with its items, and comes back when none of them is open. A job's answers are
+saved like those of a call that a killed worker left: the product's next attempt finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.models import PENDING, BatchItem, Product
+from packshot.database.types import now
+from packshot.products.batching import ANALYSIS, LEFT, OPEN, WAITING
+from packshot.work.claims import Claim, Claims
+
+
+def ask(claims: Claims, claim: Claim, variants: Sequence[int]) -> None:
+    """Let the product wait for jobs that bring these variants. Raises LostClaim.
+
+    The claim ends, and its attempt is not counted.
+    """
+    with claims.fenced(claim) as (session, product):
+        for variant in variants:
+            session.merge(
+                BatchItem(
+                    product_id=claim.product_id,
+                    round=claim.round,
+                    variant=variant,
+                    kind="analysis" if variant == ANALYSIS else "picture",
+                    state=WAITING,
+                    asked_at=now(),
+                )
+            )
+        product.attempts = min(product.attempts, claim.attempts - 1)
+        product.queued_at, product.sent_at, product.batched_at = None, None, now()
+        product.error = product.error_code = None
+        claims.release(session, product)
+
+
+def queue_again(session: Session, product_id: int) -> bool:
+    """Queue the product if it waits for nothing any more.
+
+    It is locked first, so that of two processes that bring its last answers one sees both.
+    """
+    product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
+    if product is None or product.status != PENDING or product.batched_at is None:
+        return False
+    if session.scalar(select(_waits(product.id, product.round))):
+        return False
+    product.batched_at, product.queued_at, product.not_before = None, now(), None
+    product.touch()
+    return True
+
+
+def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
+    """Queue every product that waits for jobs without asking for anything."""
+    waiting = select(Product.id).where(Product.status == PENDING, Product.batched_at.is_not(None))
+    idle = waiting.where(~_waits(Product.id, Product.round)).limit(limit)
+    return [id_ for id_ in session.scalars(idle).all() if queue_again(session, id_)]
+
+
+def leave_waiting(session: Session, seconds: float | None) -> None:
+    """Leave to single calls what has waited for a job for `seconds`; None: all of it."""
+    late = [] if seconds is None else [BatchItem.asked_at <= now(-seconds)]
+    session.execute(update(BatchItem).where(BatchItem.state == WAITING, *late).values(state=LEFT))
+
+
+def _waits(product_id: Any, round_number: Any) -> ColumnElement[bool]:
+    return exists().where(
+        BatchItem.product_id == product_id,
+        BatchItem.round == round_number,
+        BatchItem.state.in_(OPEN),
+    )

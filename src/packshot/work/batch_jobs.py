@@ -1,0 +1,331 @@
+"""The rows of batch jobs: one process at a time works on a job, and every write is fenced.
+
+A job's row exists before the service hears of it; its display name is its identity there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import PENDING, BatchItem, BatchJob, Call, Product, Round
+from packshot.database.types import now
+from packshot.enhancers.contract import BatchLane, CallRecord, Purchase
+from packshot.errors import LostClaim
+from packshot.products.batching import ANALYSIS, ANSWERED, LEFT, SENT, WAITING
+from packshot.work import batch_items
+from packshot.work.claims import Claim, claim_of
+from packshot.work.ledger import DatabaseLedger, call_of
+
+#: At most so many requests in a job: the results of 1,000 pictures can't be fetched
+#: (python-genai#2519).
+LARGEST_JOB: Final = 100
+#: Jobs at the same time; Google allows 100 (ai.google.dev/gemini-api/docs/rate-limits).
+MOST_JOBS: Final = 50
+#: Seconds that one process has a job without saying more; every request of it ends sooner.
+JOB_LEASE_SECONDS: Final = 300.0
+
+# The life of a job, in this order; `aside` is what a person must look at.
+GATHERED: Final = "gathered"  # nothing of it is at the service
+UPLOADED: Final = "uploaded"  # its file is
+CREATING: Final = "creating"  # it may be there, or not
+RUNNING: Final = "running"
+CANCELLING: Final = "cancelling"
+COLLECTING: Final = "collecting"  # it has ended, its answers are being saved
+SALVAGING: Final = "salvaging"  # it ended early: it may have some answers
+ASIDE: Final = "aside"
+DONE: Final = "done"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job in this process's hands."""
+
+    id: int
+    token: str
+    kind: str
+    model: str
+    display_name: str
+    state: str
+    file: str | None
+    name: str | None
+    results: str | None
+    looks: int
+    age: float  # seconds in this state
+    is_late: bool  # past its deadline
+
+
+@dataclass(frozen=True)
+class Item:
+    """One open request of a job, with its product as a claim would have it; None: it is gone."""
+
+    variant: int
+    call_id: int | None
+    product_id: int
+    round: int
+    claim: Claim | None
+    waits: bool  # the product still waits for it
+
+    @property
+    def key(self) -> str:
+        """What names it in a job's file: product/round/variant."""
+        place = "analysis" if self.variant == ANALYSIS else self.variant
+        return f"{self.product_id}/{self.round}/{place}"
+
+
+class BatchJobs:
+    """Every method is one transaction."""
+
+    def __init__(self, database: Database, ledger: DatabaseLedger, deadline: float) -> None:
+        """`deadline` in seconds, from the opening of the oldest round in a job."""
+        self.database, self.ledger, self.deadline = database, ledger, deadline
+
+    # -- a new job -------------------------------------------------------------------------------
+
+    def gather(self, kind: str, lane: BatchLane, seconds: float) -> bool:
+        """Make a job of what waits: when it is full, or the oldest has waited for `seconds`.
+
+        Its calls are written down and admitted to the budget in the same transaction. Raises
+        Unavailable `budget_reached`.
+        """
+        if not self._is_time(kind, seconds):
+            return False
+        with self.database.write() as session:
+            items = self._waiting(session, kind)
+            if not items:
+                return False
+            price = lane.expected(kind)
+            items = items[: self.ledger.affordable(session, price, len(items))]
+            job = self._add(session, kind, lane.model_of(kind), items)
+            for item in items:
+                self._book_ahead(session, job, item, price)
+            return True
+
+    def _waiting(self, session: Session, kind: str) -> Sequence[BatchItem]:
+        going_on = select(func.count()).select_from(BatchJob).where(BatchJob.state != DONE)
+        if (session.scalar(going_on) or 0) >= MOST_JOBS:
+            return []
+        oldest_first = (
+            select(BatchItem)
+            .where(BatchItem.state == WAITING, BatchItem.kind == kind)
+            .order_by(BatchItem.asked_at, BatchItem.product_id, BatchItem.variant)
+            .limit(LARGEST_JOB)
+        )
+        return session.scalars(oldest_first.with_for_update(skip_locked=True)).all()
+
+    def _is_time(self, kind: str, seconds: float) -> bool:
+        waiting = select(BatchItem.asked_at).where(
+            BatchItem.state == WAITING, BatchItem.kind == kind
+        )
+        old = waiting.where(BatchItem.asked_at <= now(-seconds)).limit(1)
+        full = waiting.offset(LARGEST_JOB - 1).limit(1)
+        with self.database.read() as session:
+            return any(session.scalar(each) is not None for each in (old, full))
+
+    def _add(self, session: Session, kind: str, model: str, items: Sequence[BatchItem]) -> BatchJob:
+        rounds = {(item.product_id, item.round) for item in items}
+        opened = select(func.min(Round.opened_at)).where(
+            or_(*(and_(Round.product_id == p, Round.number == n) for p, n in rounds))
+        )
+        oldest = session.scalar(opened) or session.execute(select(now())).scalar_one()
+        job = BatchJob(
+            kind=kind,
+            model=model,
+            display_name=f"packshot-{kind}-{uuid.uuid4()}",
+            state=GATHERED,
+            deadline=oldest + timedelta(seconds=self.deadline),
+            opened_at=now(),
+            changed_at=now(),
+            not_before=now(),
+        )
+        session.add(job)
+        session.flush()
+        return job
+
+    def _book_ahead(
+        self, session: Session, job: BatchJob, item: BatchItem, price: Decimal | None
+    ) -> None:
+        product = session.get(Product, item.product_id)
+        this_round = session.get(Round, (item.product_id, item.round))
+        item.state, item.job_id = SENT, job.id
+        if product is None or this_round is None:
+            return
+        brief = claim_of(session, product, this_round).brief
+        variant = None if item.variant == ANALYSIS else item.variant
+        call = call_of(Purchase(job.kind, job.model, brief, variant, price, "batch"))
+        session.add(call)
+        session.flush()
+        item.call_id = call.id
+
+    # -- one process at a time -------------------------------------------------------------------
+
+    def take(self, but: Collection[int] = ()) -> Job | None:
+        """The job that is due for longest, in nobody's hands and none of `but`, if there is one.
+
+        While nothing is due it takes no lock.
+        """
+        free = or_(BatchJob.lease_until.is_(None), BatchJob.lease_until <= now())
+        open_now = (BatchJob.state != DONE, BatchJob.not_before <= now(), BatchJob.id.not_in(but))
+        due = select(BatchJob).where(*open_now, free)
+        with self.database.read() as session:
+            if session.scalar(due.limit(1)) is None:
+                return None
+        with self.database.write() as session:
+            oldest = due.order_by(BatchJob.not_before, BatchJob.id).limit(1)
+            job = session.scalar(oldest.with_for_update(skip_locked=True))
+            if job is None:
+                return None
+            job.token, job.lease_until = str(uuid.uuid4()), now(JOB_LEASE_SECONDS)
+            session.flush()
+            return self._seen(session, job)
+
+    def move(self, job: Job, state: str, **columns: Any) -> Job:
+        """The job comes into this state. Raises LostClaim."""
+        with self._fenced(job) as session:
+            row = session.get_one(BatchJob, job.id, populate_existing=True)
+            row.state, row.changed_at, row.looks, row.error = state, now(), 0, None
+            for name, value in columns.items():
+                setattr(row, name, value)
+            session.flush()
+            return self._seen(session, row)
+
+    def keep(self, job: Job) -> None:
+        """Have the job for longer. Raises LostClaim."""
+        with self._fenced(job):
+            pass
+
+    def put_back(self, job: Job, seconds: float, error: str | None = None) -> None:
+        """Let any process look at it again after `seconds`. Raises LostClaim."""
+        with self._fenced(job) as session:
+            session.execute(
+                update(BatchJob)
+                .where(BatchJob.id == job.id)
+                .values(
+                    token=None,
+                    lease_until=None,
+                    not_before=now(seconds),
+                    looks=BatchJob.looks + 1,
+                    error=error,
+                )
+            )
+
+    @contextmanager
+    def _fenced(self, job: Job) -> Iterator[Session]:
+        """A write transaction that renews the lease first. Raises LostClaim."""
+        mine = update(BatchJob).where(BatchJob.id == job.id, BatchJob.token == job.token)
+        with self.database.write() as session:
+            renewed = session.execute(mine.values(lease_until=now(JOB_LEASE_SECONDS)))
+            if not renewed.rowcount:  # type: ignore[attr-defined]
+                raise LostClaim(f"batch job {job.id} was taken over by another process")
+            yield session
+
+    def _seen(self, session: Session, row: BatchJob) -> Job:
+        session.refresh(row)
+        moment = session.execute(select(now())).scalar_one()
+        return Job(
+            id=row.id,
+            token=row.token or "",
+            kind=row.kind,
+            model=row.model,
+            display_name=row.display_name,
+            state=row.state,
+            file=row.file,
+            name=row.name,
+            results=row.results,
+            looks=row.looks,
+            age=(moment - row.changed_at).total_seconds(),
+            is_late=row.deadline <= moment,
+        )
+
+    # -- its requests ----------------------------------------------------------------------------
+
+    def items(self, job: Job) -> list[Item]:
+        """The requests of the job that have no answer yet."""
+        open_ones = select(BatchItem).where(BatchItem.job_id == job.id, BatchItem.state == SENT)
+        with self.database.read() as session:
+            rows = session.scalars(
+                open_ones.order_by(BatchItem.product_id, BatchItem.variant)
+            ).all()
+            return [_item(session, row) for row in rows]
+
+    def save_answer(
+        self, job: Job, item: Item, record: CallRecord, answer: str | None
+    ) -> list[int]:
+        """Its answer is saved: as an object, or here as `answer` where it is an analysis.
+
+        Returns the products that go on. Raises LostClaim.
+        """
+        with self._fenced(job) as session:
+            if answer is not None:
+                of_round = and_(Round.product_id == item.product_id, Round.number == item.round)
+                session.execute(update(Round).where(of_round).values(answer=answer))
+            return _finish(session, item, ANSWERED, record)
+
+    def leave(self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool) -> list[int]:
+        """These get no answer from this job: single calls ask for them.
+
+        Unless they are surely not paid for, they stay at what they were expected to cost. Returns
+        the products that go on. Raises LostClaim.
+        """
+        record = CallRecord(outcome=outcome, lane="batch", cost=None if paid else Decimal(0))
+        with self._fenced(job) as session:
+            return [id_ for item in items for id_ in _finish(session, item, LEFT, record)]
+
+    # -- what nobody waits for any more ----------------------------------------------------------
+
+    def queue_forgotten(self, *, all_waiting: bool = False) -> list[int]:
+        """Products whose jobs are over, or that waited for one until the deadline, go on."""
+        if not self._is_anything_asked_for():
+            return []
+        with self.database.write() as session:
+            batch_items.leave_waiting(session, None if all_waiting else self.deadline)
+            return batch_items.queue_forgotten(session)
+
+    def _is_anything_asked_for(self) -> bool:
+        """A look that takes no lock: mostly there is nothing."""
+        waiting = select(Product.id).where(
+            Product.status == PENDING, Product.batched_at.is_not(None)
+        )
+        with self.database.read() as session:
+            return session.scalar(waiting.limit(1)) is not None
+
+    def set_aside(self) -> list[str]:
+        """What is wrong with each job that a person must look at."""
+        with self.database.read() as session:
+            aside = select(BatchJob.error, BatchJob.display_name).where(BatchJob.state == ASIDE)
+            return [error or f"{name} is set aside" for error, name in session.execute(aside)]
+
+
+def _item(session: Session, row: BatchItem) -> Item:
+    product = session.get(Product, row.product_id)
+    this_round = session.get(Round, (row.product_id, row.round))
+    known = product is not None and this_round is not None
+    claim = claim_of(session, product, this_round) if product and this_round and known else None
+    waits = bool(product and product.status == PENDING and product.batched_at is not None)
+    current = bool(product and product.round == row.round)
+    return Item(row.variant, row.call_id, row.product_id, row.round, claim, waits and current)
+
+
+def _finish(session: Session, item: Item, state: str, record: CallRecord) -> list[int]:
+    """Once: a second answer to the same request changes nothing."""
+    mine = and_(
+        BatchItem.product_id == item.product_id,
+        BatchItem.round == item.round,
+        BatchItem.variant == item.variant,
+        BatchItem.state == SENT,
+    )
+    finished = session.execute(update(BatchItem).where(mine).values(state=state))
+    if finished.rowcount:  # type: ignore[attr-defined]
+        booked = {name: value for name, value in vars(record).items() if value is not None}
+        call = update(Call).where(Call.id == item.call_id)
+        session.execute(call.values(completed_at=now(), **booked))
+    return [item.product_id] if batch_items.queue_again(session, item.product_id) else []

@@ -1,0 +1,43 @@
+"""What a product asks for in a job, and its answer kept where a single call's would be."""
+
+from __future__ import annotations
+
+import logging
+
+from packshot.enhancers.contract import Analysis, BatchLane, Photo
+from packshot.errors import FetchError, NotFound, PartlyUnavailable, PictureError
+from packshot.pictures import imaging
+from packshot.products.object_keys import answer_key, normalised_key
+from packshot.storage.digests import check_digest, seal
+from packshot.work.batch_jobs import Item
+from packshot.work.parts import Parts
+from packshot.work.reference_views import with_other_views
+
+log = logging.getLogger("packshot.batches")
+
+
+def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | None:
+    """One request; None when its product waits for it no more, or has no photo to send."""
+    claim = item.claim
+    if claim is None or not item.waits:
+        return None
+    key = normalised_key(claim.namespace, claim.product_id)
+    try:
+        data = parts.storage.get(key)
+        check_digest(key, data, {claim.normalised_sha256 or ""})
+        header = parts.pixels.run(imaging.read_header, data)
+        photo = Photo(data, header.mime_type, header.width, header.height)
+        photo = with_other_views(claim, photo, parts)
+        analysis = Analysis.model_validate(claim.analysis) if kind == "picture" else None
+        return lane.request(photo, claim.brief, analysis, item.variant)
+    except (NotFound, FetchError, PartlyUnavailable, PictureError, ValueError) as error:
+        log.warning("product %d is not sent in a job: %s", claim.product_id, error)
+        return None
+
+
+def store_answer(item: Item, answer: str, parts: Parts) -> None:
+    """Keep a picture's answer whole: the next attempt makes the picture of it."""
+    assert item.claim is not None
+    key = answer_key(item.claim.namespace, item.product_id, item.round, item.variant)
+    data = seal(key, answer.encode())
+    parts.storage.put(key, data, "application/octet-stream")

@@ -1,0 +1,306 @@
+"""The life of batch jobs: gathered, sent, looked at, and their answers saved before all else.
+
+Any process may run it; each job is in one process's hands at a time. A process that is killed
+leaves its job to the others when the lease ends, in the state that was written before the step.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+from packshot.backoff import Chance, backoff
+from packshot.enhancers.contract import BatchLane, CallRecord, JobResult, JobStatus
+from packshot.errors import (
+    EnhancerError,
+    LostClaim,
+    NotConfigured,
+    NotFound,
+    PackshotError,
+    Unanswered,
+    Unavailable,
+)
+from packshot.work.batch_jobs import (
+    ASIDE,
+    CANCELLING,
+    COLLECTING,
+    CREATING,
+    DONE,
+    GATHERED,
+    RUNNING,
+    SALVAGING,
+    UPLOADED,
+    BatchJobs,
+    Item,
+    Job,
+)
+from packshot.work.batch_requests import request_of, store_answer
+from packshot.work.parts import Parts
+
+log = logging.getLogger("packshot.batches")
+
+#: Seconds that what waits is gathered for before a job that is not full begins.
+GATHER_SECONDS: Final = 60.0
+#: Pauses between looks at a job, in seconds.
+FIRST_LOOK: Final = 10.0
+LONGEST_LOOK: Final = 600.0
+#: A job that is in no list so long after it may have been created was not created.
+SURELY_NOT_CREATED: Final = 180.0
+FEWEST_LISTS: Final = 2
+#: A job that was cancelled and does not end is given up after this time.
+CANCEL_SECONDS: Final = 3600.0
+
+Send = Callable[[Sequence[int]], object]
+
+
+class Batching:
+    """One per process; `turn` does what is due and returns."""
+
+    def __init__(
+        self,
+        jobs: BatchJobs,
+        lane: BatchLane | None,
+        parts: Parts,
+        send: Send,
+        *,
+        gather_seconds: float = GATHER_SECONDS,
+        first_look: float = FIRST_LOOK,
+        surely_not_created: float = SURELY_NOT_CREATED,
+        chance: Chance = lambda: 0.0,
+    ) -> None:
+        """Without a `lane`, what waits for jobs goes on without. `send` notifies the queue."""
+        self.jobs, self.parts, self.send = jobs, parts, send
+        self._lane = lane
+        self.gather_seconds, self.first_look = gather_seconds, first_look
+        self.surely_not_created, self.chance = surely_not_created, chance
+        self.stopping: threading.Event = parts.stopping
+        self.steps: dict[str, Callable[[Job], Job | None]] = {
+            GATHERED: self._upload,
+            UPLOADED: self._create,
+            CREATING: self._look_for,
+            RUNNING: self._look,
+            CANCELLING: self._look,
+            COLLECTING: self._collect,
+            SALVAGING: self._collect,
+            ASIDE: self._look_for,
+        }
+
+    def turn(self) -> None:
+        """Make jobs of what waits, and take each job that is due as far as it goes."""
+        self._go_on(self.jobs.queue_forgotten(all_waiting=self._lane is None))
+        if self._lane is None:
+            self._end_late_jobs()
+            return
+        for kind in ("analysis", "picture"):
+            self._gather(kind)
+        for job in self._due():
+            self._work_on(job)
+
+    def _due(self) -> Iterator[Job]:
+        """Each job that is due, once."""
+        seen: list[int] = []
+        while not self.stopping.is_set() and (job := self.jobs.take(seen)) is not None:
+            seen.append(job.id)
+            yield job
+
+    def notes(self) -> list[str]:
+        """The jobs that a person must look at, one sentence each; none while nobody can say."""
+        try:
+            return self.jobs.set_aside()
+        except Unavailable:
+            return []
+
+    @property
+    def lane(self) -> BatchLane:
+        assert self._lane is not None
+        return self._lane
+
+    def _end_late_jobs(self) -> None:
+        """Nobody can ask for their answers any more."""
+        for job in self._due():
+            if job.is_late:
+                self._go_on(self.jobs.leave(job, self.jobs.items(job), "batch_late", paid=True))
+                self.jobs.move(job, DONE)
+            else:
+                self.jobs.put_back(job, LONGEST_LOOK)
+
+    def _gather(self, kind: str) -> None:
+        try:
+            while not self.stopping.is_set():
+                if not self.jobs.gather(kind, self.lane, self.gather_seconds):
+                    return
+        except Unavailable as error:
+            if error.code != "budget_reached":
+                raise
+            self.parts.patience.log_waiting(error)
+
+    def _work_on(self, job: Job) -> None:
+        """Step by step, until it has to be waited for."""
+        try:
+            at: Job | None = job
+            while at is not None and not self.stopping.is_set():
+                job = at
+                at = self._step(at)
+            if at is not None:
+                self.jobs.put_back(at, 0.0)
+        except LostClaim as error:
+            log.info("%s", error.message)
+        except PackshotError as error:
+            # Of the service or the storage; when it is the database, this raises too.
+            log.warning("batch job %s: %s", job.display_name, error.message)
+            with suppress(LostClaim):
+                retry_after = getattr(error, "retry_after", None) or 0.0
+                self.jobs.put_back(job, max(retry_after, self._pause(job)), error.message)
+
+    def _step(self, job: Job) -> Job | None:
+        """One step; None when it has to be waited for, or is over."""
+        if job.is_late and job.state in {GATHERED, UPLOADED}:
+            return self._give_up(job, "batch_late", paid=False)
+        return self.steps[job.state](job)
+
+    def _wait(self, job: Job, error: str | None = None) -> Job | None:
+        self.jobs.put_back(job, self._pause(job), error)
+        return None
+
+    def _pause(self, job: Job) -> float:
+        return backoff(job.looks + 1, self.chance, first=self.first_look, longest=LONGEST_LOOK)
+
+    # -- to the service --------------------------------------------------------------------------
+
+    def _upload(self, job: Job) -> Job | None:
+        with tempfile.TemporaryFile() as file:
+            count = 0
+            for item in self.jobs.items(job):
+                line = request_of(item, job.kind, self.lane, self.parts)
+                self.jobs.keep(job)
+                if line is None:
+                    self._go_on(self.jobs.leave(job, [item], "not_sent", paid=False))
+                else:
+                    count += file.write(line) > 0
+            if not count:
+                return self._give_up(job, "not_sent", paid=False)
+            name = self.lane.upload(job.display_name, file)
+        return self.jobs.move(job, UPLOADED, file=name)
+
+    def _create(self, job: Job) -> Job | None:
+        """The state is written first: who comes after a crash looks before creating again."""
+        creating = self.jobs.move(job, CREATING)
+        try:
+            status = self.lane.create(job.model, job.display_name, job.file or "")
+        except Unanswered as error:
+            log.warning("batch job %s: %s It is looked for.", job.display_name, error.message)
+            return self._wait(creating, error.message)
+        except (EnhancerError, NotFound) as error:
+            return self._refused(creating, error)
+        except NotConfigured as error:
+            if error.code == "unknown_model":
+                return self._refused(creating, error)
+            return self._wait(self.jobs.move(creating, UPLOADED), error.message)
+        except Unavailable as error:  # it was turned away
+            return self._wait(self.jobs.move(creating, UPLOADED), error.message)
+        return self._created(creating, status)
+
+    def _created(self, job: Job, status: JobStatus) -> Job | None:
+        log.info("batch job %s is %s at Gemini", job.display_name, status.name)
+        return self._wait(self.jobs.move(job, RUNNING, name=status.name))
+
+    def _refused(self, job: Job, error: PackshotError) -> Job | None:
+        log.warning(
+            "batch job %s is refused, its products are asked for one by one at the full price: %s",
+            job.display_name,
+            error.message,
+        )
+        return self._give_up(job, error.code, paid=False)
+
+    def _look_for(self, job: Job) -> Job | None:
+        """It may have been created: find it by its name, and never make a second one."""
+        found = self.lane.find(job.display_name)
+        if len(found) == 1:
+            return self._created(job, found[0])
+        if len(found) > 1:
+            return self._set_aside(job, found)
+        if job.is_late:
+            return self._give_up(job, "batch_late", paid=job.state == ASIDE)
+        sure = job.age >= self.surely_not_created and job.looks >= FEWEST_LISTS
+        if sure and job.state == CREATING:
+            return self.jobs.move(job, UPLOADED)
+        return self._wait(job, "it is in no list of Gemini's yet")
+
+    def _set_aside(self, job: Job, found: Sequence[JobStatus]) -> Job | None:
+        names = ", ".join(each.name for each in found)
+        words = f"Gemini has {len(found)} jobs of the name {job.display_name}: {names}"
+        if job.is_late:
+            return self._give_up(job, "batch_ambiguous", paid=True)
+        if job.state != ASIDE:
+            log.error("%s. Delete all but one: it is set aside until then.", words)
+            job = self.jobs.move(job, ASIDE)
+        return self._wait(job, words)
+
+    # -- and back --------------------------------------------------------------------------------
+
+    def _look(self, job: Job) -> Job | None:
+        try:
+            status = self.lane.look(job.name or "")
+        except NotFound:
+            log.error("Gemini has no job %s any more (%s)", job.name, job.display_name)
+            return self._give_up(job, "batch_lost", paid=True)
+        if status.results:
+            state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
+            return self.jobs.move(job, state, results=status.results)
+        if status.ended:
+            words = status.error or "no reason given"
+            log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
+            return self._give_up(job, f"batch_{status.state.lower()}", paid=False)
+        if job.is_late and job.state == RUNNING:
+            log.warning("batch job %s is past its deadline: it is cancelled", job.display_name)
+            self.lane.cancel(status.name)
+            return self.jobs.move(job, CANCELLING)
+        if job.state == CANCELLING and job.age > CANCEL_SECONDS:
+            return self._give_up(job, "batch_late", paid=True)
+        return self._wait(job)
+
+    def _collect(self, job: Job) -> Job | None:
+        """Save each answer as it came; nothing is made of it here."""
+        items = {item.key: item for item in self.jobs.items(job)}
+        try:
+            for result in self.lane.results(job.results or ""):
+                item = items.pop(result.key, None)
+                if item is not None:  # else it came twice, or was saved before
+                    self._save(job, item, result)
+        except NotFound:
+            log.error("the answers of batch job %s are no longer kept", job.display_name)
+            return self._give_up(job, "batch_expired", paid=True)
+        if items:
+            log.warning("batch job %s has no answer to %d requests", job.display_name, len(items))
+        return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
+
+    def _save(self, job: Job, item: Item, result: JobResult) -> None:
+        if result.answer is None:
+            log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
+            self._go_on(self.jobs.leave(job, [item], "batch_error", paid=False))
+            return
+        record = CallRecord(outcome="ok", lane="batch")
+        self.lane.book(record, job.model, result.answer)
+        answer = result.answer if job.kind == "analysis" else None
+        if answer is None and item.claim is not None:
+            self.jobs.keep(job)
+            store_answer(item, result.answer, self.parts)
+        self._go_on(self.jobs.save_answer(job, item, record, answer))
+
+    def _give_up(self, job: Job, outcome: str, *, paid: bool) -> Job | None:
+        """The job is over: what has no answer is asked for one by one."""
+        self._go_on(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
+        self.jobs.move(job, DONE)
+        for file in (job.file, job.results):
+            if file:
+                with suppress(PackshotError):
+                    self.lane.delete(file)
+        return None
+
+    def _go_on(self, product_ids: Sequence[int]) -> None:
+        if product_ids:
+            self.send(product_ids)

@@ -1,0 +1,65 @@
+"""What a claim reads about its round: the lane, what jobs were asked for, why it is redone."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import (
+    REJECTED,
+    BatchItem,
+    Decision,
+    Product,
+    ProductImage,
+    Round,
+)
+from packshot.database.types import now
+from packshot.enhancers.contract import LANES, Lane
+
+#: The most reasons of a rejected round that are given to the enhancer for the next one.
+COMPLAINTS = 10
+
+
+def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
+    """The round's lane; standard when it was opened more than `deadline` seconds ago."""
+    if this_round.lane not in LANES[1:]:  # None: the round is not in the database yet
+        return "standard"
+    mine = (Round.product_id == this_round.product_id, Round.number == this_round.number)
+    late = session.scalar(select(Round.opened_at <= now(-deadline)).where(*mine))
+    return "standard" if late else this_round.lane
+
+
+def batched_of(session: Session, this_round: Round) -> frozenset[int]:
+    """The variants of the round that a batch job was asked for."""
+    if this_round.lane != "batch":
+        return frozenset()
+    mine = (BatchItem.product_id == this_round.product_id, BatchItem.round == this_round.number)
+    return frozenset(session.scalars(select(BatchItem.variant).where(*mine)))
+
+
+def complaints_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
+    """Why the pictures of the previous round are rejected: each reason once, as it was given.
+
+    Without the wishes of the redo, which the desk also sends as the note of the rejection.
+    """
+    if this_round.number < 2:
+        return ()
+    given = session.execute(
+        select(Decision.reason, Decision.note)
+        .join(ProductImage, ProductImage.id == Decision.image_id)
+        .where(
+            ProductImage.product_id == product.id,
+            ProductImage.round == this_round.number - 1,
+            ProductImage.status == REJECTED,
+            Decision.status == REJECTED,
+        )
+        .order_by(Decision.id)
+    )
+    reasons = dict.fromkeys(_complaint(reason, note) for reason, note in given)
+    others = [words for words in reasons if words and words != this_round.instructions]
+    return tuple(others[-COMPLAINTS:])
+
+
+def _complaint(reason: str | None, note: str | None) -> str:
+    given = None if reason in {"superseded", "other"} else reason
+    return ": ".join(part for part in (given and given.replace("_", " "), note) if part)

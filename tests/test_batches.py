@@ -1,0 +1,752 @@
+"""The batch lane: jobs of many requests, nothing lost, nothing paid twice, whatever breaks."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from conftest import only_sqlite
+from pydantic import SecretStr
+from sqlalchemy import select, update
+from support.fakes import photo_bytes
+from support.gemini import here
+
+from packshot.database.models import (
+    PENDING,
+    BatchItem,
+    BatchJob,
+    Call,
+    Product,
+    ProductImage,
+)
+from packshot.database.types import now
+from packshot.enhancers.gemini.batch_client import BatchClient
+from packshot.enhancers.gemini.prices import price_of
+from packshot.errors import Unavailable
+from packshot.pictures.child_processes import Pixels
+from packshot.products.intake import NewProduct
+from packshot.queues.contract import Message
+from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini, PaidCall
+from packshot.wiring import Services, build
+from packshot.work import batch_jobs, pipeline
+from packshot.work.batching import Batching
+from packshot.work.claims import Claim
+from packshot.work.slots import Job as Work
+from packshot.work.worker import Worker
+
+WANTED = 2
+Json = dict[str, Any]
+
+
+class Here(Pixels):
+    """Pixels without a child process."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def run(self, function: Callable[..., Any], *args: object, **_: object) -> Any:
+        return here(function, *args)
+
+
+@dataclass
+class Shop:
+    """A shop at the fake Gemini, worked on by hand: a product, or a turn of its jobs, at a time."""
+
+    services: Services
+    fake: FakeGemini
+    seconds: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        services = self.services
+        self.worker = Worker(
+            services.parts, services.queue, services.catalog, 1, batching=services.batching
+        )
+        self.batching = self.process()
+
+    def process(self, **chosen: Any) -> Batching:
+        """The jobs as another process has them."""
+        services, given = self.services, self.services.batching
+        usual: dict[str, Any] = {
+            "jobs": given.jobs,
+            "lane": given.lane,
+            "parts": services.parts,
+            "send": services.catalog.sender.send,
+            "gather_seconds": 0.0,
+            "first_look": 0.0,
+            "surely_not_created": 0.0,
+        }
+        return Batching(**usual | chosen)
+
+    def create(self, count: int = 1, lane: Any = "batch") -> list[int]:
+        storage = self.services.storage
+        storage.put("uploads/photo", photo_bytes(side=300), "image/jpeg")
+        new = NewProduct("Boxes", "/media/uploads/photo", Decimal(10), Decimal(9))
+        made = self.services.catalog.create([new] * count, lane=lane)
+        return [product.id for product in made.products]
+
+    def work(self) -> int:
+        """Work on every product that is due; returns on how many."""
+        claims, count = self.services.parts.claims, 0
+        while isinstance(claim := claims.take(), Claim):
+            job = Work(Message(claim.product_id), claim)
+            try:
+                pipeline.run(claim, self.services.parts)
+            except Exception as error:
+                self.worker.retries.after(job, error)
+            count += 1
+            assert count < 500
+        return count
+
+    def finish(self, turns: int = 12) -> None:
+        """Until all products are made."""
+        for _ in range(turns):
+            self.work()
+            if not self.statuses()[PENDING]:
+                return
+            self.batching.turn()
+        raise AssertionError(f"not made: {self.statuses()}, {self.jobs()}")
+
+    # -- what became of it -----------------------------------------------------------------------
+
+    def rows(self, table: Any) -> list[Any]:
+        with self.services.database.read() as session:
+            return list(session.scalars(select(table)))
+
+    def statuses(self) -> Counter[str]:
+        return Counter(product.status for product in self.rows(Product))
+
+    def jobs(self) -> list[tuple[str, str]]:
+        return [(job.kind, job.state) for job in self.rows(BatchJob)]
+
+    def outcomes(self) -> Counter[tuple[str, str | None]]:
+        return Counter((call.lane, call.outcome) for call in self.rows(Call))
+
+    def change(self, table: Any, **values: Any) -> None:
+        with self.services.database.write() as session:
+            session.execute(update(table).values(**values))
+
+    def paid(self) -> Counter[tuple[str, str]]:
+        return Counter((call.lane, call.call) for call in self.fake.paid())
+
+    def audit(self, products: int, repeated: int = 0) -> None:
+        """All are made, no answer is left over, and the ledgers agree."""
+        assert self.statuses() == {"pending_review": products}, self.jobs()
+        assert len(self.rows(ProductImage)) == products * WANTED
+        assert list(self.services.storage.list("answers/")) == []
+        assert not [item for item in self.rows(BatchItem) if item.state in {"waiting", "sent"}]
+        calls = Counter(call.call for call in self.fake.paid())
+        assert sum(count - 1 for count in calls.values()) == repeated, calls
+        assert self.spent() >= self.billed()
+        if not repeated:
+            assert self.spent() == self.billed()
+
+    def spent(self) -> Decimal:
+        return sum((call.cost or Decimal(0) for call in self.rows(Call)), Decimal(0))
+
+    def ledgers(self) -> str:
+        return f"spent {self.spent()}, billed {self.billed()}, {len(self.fake.paid())} paid calls"
+
+    def billed(self) -> Decimal:
+        return sum(map(bill, self.fake.paid()), Decimal(0))
+
+
+def bill(call: PaidCall) -> Decimal:
+    """What Google's bill says of a call, to a millionth of a dollar as our column has it."""
+    from datetime import UTC, datetime
+
+    price = price_of(call.model, datetime.now(UTC).date(), cast(Any, call.lane))
+    assert price is not None
+    cost = price.cost(call.tokens_in, call.tokens_out, call.tokens_image)
+    assert cost is not None
+    return cost.quantize(Decimal("0.000001"))
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGemini]:
+    with FakeGemini(side=300) as serving:
+        yield serving
+
+
+Make = Callable[..., Shop]
+
+
+@pytest.fixture
+def make(database_url: str, tmp_path: Path, fake: FakeGemini) -> Iterator[Make]:
+    made: list[Shop] = []
+
+    def shop(**chosen: Any) -> Shop:
+        settings = Settings(
+            database_url=database_url,
+            media_dir=tmp_path / "media",
+            gemini_api_key=SecretStr("AIza-key"),
+            google_gemini_base_url=fake.url,
+            enhanced_images_count=WANTED,
+            **chosen,
+        )
+        services = build(settings)
+        pixels = Here()
+        object.__setattr__(services.parts, "pixels", pixels)
+        services.enhancer._run_pixels = here  # type: ignore[attr-defined]
+        services.enhancer._steps._photos._run_pixels = here  # type: ignore[attr-defined]
+        made.append(Shop(services, fake))
+        return made[-1]
+
+    yield shop
+    for each in made:
+        cast(Any, each.services.enhancer).close()
+        each.services.close()
+
+
+@pytest.fixture
+def shop(make: Make) -> Shop:
+    return make()
+
+
+# -- the good way ----------------------------------------------------------------------------------
+
+
+def test_analyses_come_first_then_pictures_and_no_product_is_claimed_meanwhile(shop: Shop) -> None:
+    shop.create(3)
+    assert shop.work() == 3
+    assert (shop.jobs(), shop.work()) == ([], 0)
+    waiting = shop.rows(Product)
+    assert [(each.status, each.attempts, each.token) for each in waiting] == [
+        ("pending", 0, None)
+    ] * 3
+    assert all(each.batched_at for each in waiting)
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "running")]
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "done")]
+    assert shop.work() == 3
+    shop.finish()
+    assert sorted(shop.jobs()) == [("analysis", "done"), ("picture", "done")]
+    assert shop.outcomes() == {("batch", "ok"): 9}
+    assert set(shop.paid().values()) == {1}
+    shop.audit(products=3)
+    assert shop.fake.batches.files == {}  # nothing is left behind at Google
+
+
+def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown with three: the limit is one number."""
+    assert batch_jobs.LARGEST_JOB == 100
+    monkeypatch.setattr(batch_jobs, "LARGEST_JOB", 3)
+    shop.create(4)
+    shop.finish()
+    assert Counter(kind for kind, _ in shop.jobs()) == {"analysis": 2, "picture": 3}
+    assert max(len(job.requests) for job in shop.fake.batches.jobs) == 3
+    shop.audit(products=4)
+
+
+@only_sqlite
+def test_what_waits_is_gathered_until_it_is_old_enough(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    patient = shop.process(gather_seconds=60.0)
+    patient.turn()
+    assert shop.jobs() == []
+    shop.change(BatchItem, asked_at=now(-61))
+    patient.turn()
+    assert shop.jobs() == [("analysis", "running")]
+
+
+@only_sqlite
+def test_a_line_is_what_the_sdk_sends_in_an_ordinary_call(shop: Shop) -> None:
+    [batched], [ordinary] = shop.create(1), shop.create(1, lane="standard")
+    shop.finish()
+    jobs, calls = shop.fake.batches.jobs, shop.fake.requests
+    sent = {key: request for job in jobs for key, request in job.requests}
+    for place, call in (("analysis", calls[0]), ("0", calls[1]), ("1", calls[2])):
+        line = normal(sent[f"{batched}/1/{place}"])
+        others = [normal(each) for each in calls]
+        assert line in others, (place, line.keys(), call.keys(), ordinary)
+
+
+def normal(value: Any) -> Any:
+    """One spelling of a request: camelCase, one base64 alphabet, no empty parts."""
+    from packshot.testing.fake_gemini.strict import _camel
+
+    def plain(each: Any) -> Any:
+        if isinstance(each, list):
+            return [plain(one) for one in each]
+        if not isinstance(each, dict):
+            return each
+        found = {name: plain(one) for name, one in each.items() if name != "role"}
+        if "data" in found:
+            found["data"] = base64.urlsafe_b64decode(
+                found["data"].replace("+", "-").replace("/", "_")
+            )
+        return found
+
+    return plain(_camel(value))
+
+
+def test_a_batch_is_booked_at_half_the_price(shop: Shop) -> None:
+    shop.create(1)
+    shop.create(1, lane="standard")
+    shop.finish()
+    costs = Counter[str]()
+    for call in shop.rows(Call):
+        costs[call.lane] += call.cost
+    assert costs["standard"] == pytest.approx(2 * costs["batch"], abs=Decimal("0.000005"))
+    assert shop.spent() == shop.billed()
+
+
+@only_sqlite
+def test_a_job_is_no_larger_than_the_days_budget(make: Make) -> None:
+    shop = make(
+        gemini_daily_budget=0.006, gemini_reference_views=0
+    )  # two analyses of about $0.0027
+    shop.create(3)
+    shop.work()
+    shop.batching.turn()
+    assert [item.state for item in shop.rows(BatchItem)].count("sent") == 2
+    shop.batching.turn()
+    assert shop.statuses() == {"pending": 3}
+    assert len(shop.jobs()) == 1
+
+
+@only_sqlite
+def test_a_jobs_calls_take_nothing_from_the_requests_per_minute(make: Make) -> None:
+    shop = make(gemini_rpm=3)
+    shop.create(5)
+    shop.work()
+    shop.batching.turn()
+    shop.create(1, lane="standard")
+    shop.work()
+    assert shop.outcomes()["standard", "ok"] == 3
+
+
+# -- what comes back wrong -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["overloaded", "quota_minute", "error_500"])
+def test_requests_that_failed_go_back_one_by_one(shop: Shop, fault: str) -> None:
+    ids = shop.create(2)
+    shop.fake.misbehave(fault, call=f"{ids[0]}/1/analysis")
+    shop.fake.misbehave(fault, call=f"{ids[1]}/1/1")
+    shop.finish()
+    assert shop.outcomes()["standard", "ok"] == 2
+    assert shop.outcomes()["batch", "batch_error"] == 2
+    assert shop.paid()["standard", f"{ids[0]}/1/analysis"] == 1
+    shop.audit(products=2)
+
+
+def test_a_refusal_for_safety_is_one_in_a_job_too(shop: Shop) -> None:
+    [product_id] = shop.create(1)
+    shop.fake.misbehave("finish_IMAGE_SAFETY", call=f"{product_id}/1/0")
+    shop.finish()
+    [product] = shop.rows(Product)
+    view = shop.services.catalog.product(product_id)
+    assert (product.status, len(view.images)) == ("pending_review", 1)
+    assert view.warning is not None and "safety" in view.warning
+    assert shop.outcomes() == {("batch", "ok"): 3}
+
+
+@pytest.mark.parametrize("fault", ["text_only", "analysis_prose"])
+def test_an_answer_that_is_of_no_use_is_asked_for_again_at_once(shop: Shop, fault: str) -> None:
+    [product_id] = shop.create(1)
+    place = "analysis" if fault == "analysis_prose" else "0"
+    shop.fake.misbehave(fault, call=f"{product_id}/1/{place}")
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 3, ("standard", "ok"): 1}
+    shop.audit(products=1, repeated=1)
+
+
+def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave("lines_doubled", times=2)
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 6}
+    shop.audit(products=2)
+
+
+def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave("lines_missing", times=2)
+    shop.finish()
+    assert shop.outcomes()["batch", "batch_missing"] == 2
+    assert shop.outcomes()["standard", "ok"] == 2
+    shop.audit(products=2, repeated=2)  # they were paid in the job, and are not in its answers
+
+
+def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave("results_gone")
+    with caplog.at_level(logging.ERROR):
+        shop.finish()
+    assert "no longer kept" in caplog.text
+    assert shop.outcomes()["batch", "batch_expired"] == 2
+    shop.audit(products=2, repeated=2)
+
+
+def test_a_download_that_breaks_off_goes_on_with_what_is_not_saved(shop: Shop) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave("download_cut", times=2)
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 6}
+    shop.audit(products=2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"), [("failed", "internal trouble"), ("expired", "EXPIRED")]
+)
+def test_a_job_that_fails_says_why_and_its_products_go_on(
+    shop: Shop, caplog: pytest.LogCaptureFixture, fault: str, word: str
+) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave(fault)
+    shop.finish()
+    assert word in caplog.text
+    assert shop.outcomes()["batch", f"batch_{fault}"] == 2
+    assert shop.outcomes()["standard", "ok"] == 2
+    shop.audit(products=2)
+
+
+# -- the deadline ----------------------------------------------------------------------------------
+
+
+def test_past_its_deadline_a_job_is_cancelled_and_what_is_missing_is_asked_for(shop: Shop) -> None:
+    shop.create(2)
+    shop.work()
+    shop.fake.batches.misbehave("stuck")
+    shop.fake.batches.answered_before_cancel = 1
+    shop.batching.turn()
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "running")]
+    shop.change(BatchJob, deadline=now(-1))
+    shop.batching.turn()
+    assert shop.fake.batches.asked["cancel"] == 1
+    shop.fake.batches.answered_before_cancel = 0
+    shop.finish()
+    assert shop.paid()["standard", "2/1/analysis"] == 1
+    assert shop.paid()["batch", "1/1/analysis"] == 1  # it was answered before the end
+    shop.audit(products=2)
+
+
+@only_sqlite
+def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> None:
+    shop = make(gemini_lane_deadline=100)
+    shop.create(1)
+    shop.work()
+    from packshot.database.models import Round
+
+    shop.change(BatchItem, asked_at=now(-101))
+    shop.change(Round, opened_at=now(-101))
+    shop.process(gather_seconds=1000.0).turn()
+    shop.finish()
+    assert shop.jobs() == []
+    assert shop.outcomes() == {("standard", "ok"): 3}
+
+
+# -- a create whose answer is lost -----------------------------------------------------------------
+
+
+def test_a_create_whose_answer_is_lost_is_found_by_its_name(shop: Shop) -> None:
+    shop.create(2)
+    for _ in range(4):  # jobs of others, so that the list has several pages
+        shop.fake.batches._add("gemini-3.8-flash", "others", [])
+    shop.fake.batches.misbehave("create_lost", times=2)
+    shop.finish()
+    assert shop.fake.batches.asked["create"] == 2
+    shop.audit(products=2)
+
+
+@only_sqlite
+def test_a_job_that_the_list_shows_late_is_not_created_twice(make: Make) -> None:
+    shop = make()
+    shop.create(1)
+    shop.work()
+    shop.batching = shop.process(surely_not_created=60.0)
+    shop.fake.batches.misbehave("create_lost")
+    shop.fake.batches.misbehave("unlisted", times=3)
+    for _ in range(4):
+        shop.batching.turn()
+    shop.finish()
+    assert Counter(job.display_name for job in shop.fake.batches.jobs).most_common(1)[0][1] == 1
+    shop.audit(products=1)
+
+
+def test_a_job_that_was_surely_not_created_is_created_again(shop: Shop) -> None:
+    shop.create(1)
+    shop.fake.batches.misbehave("create_overloaded")
+    shop.finish(turns=20)
+    assert shop.fake.batches.asked["create"] == 3
+    shop.audit(products=1)
+
+
+@only_sqlite
+def test_two_jobs_of_one_name_are_set_aside_and_named(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("twins")
+    shop.fake.batches.misbehave("create_lost")
+    for _ in range(3):
+        shop.batching.turn()
+    assert shop.jobs() == [("analysis", "aside")]
+    names = [job.name for job in shop.fake.batches.jobs]
+    assert all(name in caplog.text for name in names)
+    [note] = shop.services.batching.notes()
+    assert all(name in note for name in names)
+    assert shop.fake.batches.asked["create"] == 1
+    del shop.fake.batches.jobs[1]  # a person decided
+    shop.finish()
+    shop.audit(products=1)
+
+
+def test_a_model_that_takes_no_jobs_is_asked_one_by_one(shop: Shop) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave("create_refused", times=2)
+    shop.finish()
+    assert shop.outcomes()["standard", "ok"] == 6
+    shop.audit(products=2)
+
+
+@only_sqlite
+def test_an_outage_makes_jobs_wait_and_nothing_else(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    url = shop.fake.url
+    lane = cast(Any, shop.batching.lane)
+    lane._client = BatchClient("AIza-key", "http://127.0.0.1:9")
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "gathered")]
+    lane._client = BatchClient("AIza-key", url)
+    shop.finish()
+    lane._client.close()
+    shop.audit(products=1)
+
+
+# -- cancelled, deleted, redone --------------------------------------------------------------------
+
+
+def test_a_cancelled_product_is_not_sent(shop: Shop) -> None:
+    first, second = shop.create(2)
+    shop.work()
+    shop.services.catalog.cancel(first, who="ann")
+    shop.batching.turn()
+    shop.services.catalog.cancel(second, who="ann")
+    shop.batching.turn()
+    assert shop.work() == 0
+    assert shop.paid() == {("batch", f"{second}/1/analysis"): 1}
+    assert shop.statuses() == {"failed": 2}
+    shop.services.catalog.enhance(second, who="ann")
+    shop.finish()
+    assert shop.paid()["standard", f"{second}/1/analysis"] == 0  # the job's answer was kept
+
+
+def test_what_was_cancelled_after_it_was_gathered_is_not_sent_either(shop: Shop) -> None:
+    first, second = shop.create(2)
+    shop.work()
+    shop.services.batching.jobs.gather("analysis", shop.batching.lane, 0.0)
+    shop.services.catalog.cancel(first, who="ann")
+    shop.finish()
+    assert {call.call.partition("/")[0] for call in shop.fake.paid()} == {str(second)}
+    assert shop.outcomes()["batch", "not_sent"] == 1
+    assert shop.spent() == shop.billed()
+
+
+def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: Shop) -> None:
+    [product_id] = shop.create(1)
+    shop.work()
+    shop.batching.turn()
+    shop.services.catalog.cancel(product_id, who="ann")
+    shop.services.catalog.enhance(product_id, who="ann")
+    shop.finish()
+    assert shop.paid() == {
+        ("batch", f"{product_id}/1/analysis"): 1,
+        ("standard", f"{product_id}/1/0"): 1,
+        ("standard", f"{product_id}/1/1"): 1,
+    }
+    shop.audit(products=1)
+
+
+def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None:
+    [product_id] = shop.create(1)
+    shop.work()
+    for _ in range(2):
+        shop.batching.turn()
+    shop.work()
+    shop.batching.turn()
+    shop.services.deletions.delete_product(product_id)
+    shop.batching.turn()
+    assert sorted(shop.jobs()) == [("analysis", "done"), ("picture", "done")]
+    assert list(shop.services.storage.list("answers/")) == []
+    assert shop.spent() == shop.billed()
+
+
+@only_sqlite
+def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    assert shop.statuses() == {"pending": 1}
+    services = shop.services
+    Batching(services.batching.jobs, None, services.parts, services.catalog.sender.send).turn()
+    [product] = shop.rows(Product)
+    assert product.queued_at is not None
+
+
+# -- kills -----------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """kill -9, as far as the story can tell."""
+
+
+class Dying:
+    """A part in whose `step` the process dies: before its work, or just after it."""
+
+    def __init__(self, part: Any, step: str, after: bool) -> None:
+        self.part, self.step, self.after = part, step, after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.part, name)
+        if name != self.step:
+            return method
+
+        def dying(*given: Any, **named: Any) -> Any:
+            if self.after:
+                method(*given, **named)
+            raise Killed
+
+        return dying
+
+
+PLACES = (
+    ("jobs", "gather"),
+    ("jobs", "take"),
+    ("lane", "upload"),
+    ("jobs", "move"),
+    ("lane", "create"),
+    ("lane", "look"),
+    ("lane", "results"),
+    ("storage", "put"),
+    ("jobs", "save_answer"),
+    ("jobs", "leave"),
+    ("lane", "delete"),
+    ("jobs", "put_back"),
+)
+
+
+def dying_process(shop: Shop, part: str, step: str, after: bool) -> Batching:
+    given = shop.services.batching
+    parts = {"jobs": given.jobs, "lane": given.lane, "storage": shop.services.storage}
+    parts[part] = Dying(parts[part], step, after)
+    story = replace(shop.services.parts, storage=parts["storage"])  # type: ignore[arg-type]
+    return shop.process(jobs=parts["jobs"], lane=parts["lane"], parts=story)
+
+
+def turn_and_die(shop: Shop, part: str, step: str, after: bool) -> bool:
+    """One turn of a process that dies when it comes to the step; then its leases end."""
+    try:
+        dying_process(shop, part, step, after).turn()
+    except Killed:
+        return True
+    finally:
+        shop.change(BatchJob, lease_until=now(-1), not_before=now(-1))
+    return False
+
+
+def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
+    shop: Shop,
+) -> None:
+    shop.create(2)
+    deaths = 0
+    for after in (False, True):
+        for part, step in PLACES:
+            shop.work()
+            deaths += turn_and_die(shop, part, step, after)
+    shop.finish()
+    assert deaths >= 10
+    shop.audit(products=2)
+    assert_created_once(shop)
+
+
+@pytest.mark.extra
+@only_sqlite
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("part", "step"), PLACES, ids=[step for _, step in PLACES])
+def test_killed_at_one_step_again_and_again_nothing_is_lost_or_paid_twice(
+    shop: Shop, part: str, step: str, after: bool
+) -> None:
+    """A process dies there whenever it comes to it, three times; then another one goes on."""
+    shop.create(2)
+    deaths = 0
+    for _ in range(20):
+        shop.work()
+        if deaths < 3:
+            deaths += turn_and_die(shop, part, step, after)
+    shop.finish()
+    assert deaths or (step, after) == ("leave", True)
+    print(f"{step:>12} {'after' if after else 'before':>6}: {deaths} deaths, {shop.ledgers()}")
+    shop.audit(products=2)
+    assert_created_once(shop)
+
+
+def assert_created_once(shop: Shop) -> None:
+    names = Counter(job.display_name for job in shop.fake.batches.jobs)
+    assert set(names.values()) == {1}
+
+
+def test_two_processes_never_work_on_one_job(shop: Shop) -> None:
+    shop.create(4)
+    shop.work()
+    first, second = shop.process(), shop.process()
+    for _ in range(12):
+        both = [threading.Thread(target=each.turn) for each in (first, second)]
+        for each in both:
+            each.start()
+        for each in both:
+            each.join()
+        shop.work()
+        if not shop.statuses()[PENDING]:
+            break
+    assert shop.fake.batches.asked["create"] == len(shop.jobs())
+    shop.audit(products=4)
+
+
+@only_sqlite
+def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    jobs, lane = shop.batching.jobs, shop.batching.lane
+    jobs.gather("analysis", lane, 0.0)
+    frozen = jobs.take()
+    assert frozen is not None
+    shop.change(BatchJob, lease_until=now(-1))
+    shop.finish()
+    from packshot.errors import LostClaim
+
+    for write in (
+        lambda: jobs.move(frozen, batch_jobs.RUNNING),
+        lambda: jobs.put_back(frozen, 0.0),
+        lambda: jobs.leave(frozen, [], "x", paid=True),
+    ):
+        with pytest.raises(LostClaim):
+            write()
+    shop.audit(products=1)
+
+
+@only_sqlite
+def test_a_turn_ends_with_the_database(shop: Shop) -> None:
+    """What is away there is for the loop to wait for, not for the job."""
+
+    class Away:
+        def __getattr__(self, name: str) -> Any:
+            raise Unavailable("the database is away")
+
+    with pytest.raises(Unavailable):
+        shop.process(jobs=Away()).turn()
