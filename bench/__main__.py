@@ -13,7 +13,18 @@ import os
 import time
 from pathlib import Path
 
-from bench import api, desk, many_workers, memory, pages, pixel_ratios, script, start, waiting
+from bench import (
+    api,
+    desk,
+    in_and_out,
+    many_workers,
+    memory,
+    pages,
+    pixel_ratios,
+    script,
+    start,
+    waiting,
+)
 from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
@@ -21,6 +32,7 @@ BENCHMARKS = {
     "script": ("The whole way, beside the document taken literally", script.run),
     "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
     "api": ("The API", api.run),
+    "in_and_out": ("A catalogue in and out", in_and_out.run),
     "pages": ("Pages of 100,000 products, in Chromium", pages.run),
     "pixels": ("Pixels", pixel_ratios.run),
     "memory": ("Memory", memory.run),

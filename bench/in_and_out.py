@@ -1,0 +1,185 @@
+"""A catalogue in and out: uploads, the preview of a spreadsheet, a ZIP of what is approved.
+
+    python -m bench in_and_out
+
+One gunicorn process on SQLite and a local folder, on the disk. Beside each stands what it can't be
+faster than: the pixel check alone for uploads, the same files written or zipped bare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+from servers.packshot_process import PackshotProcess, gunicorn
+from sqlalchemy import insert, select, update
+from support.desk_shop import picture
+
+from bench import pixels
+from bench.million import NAMESPACE
+from bench.rig import Rig
+from bench.table import Line
+from packshot.client import Client
+from packshot.database.engine import Database, bring_to_head
+from packshot.database.models import APPROVED, Product, ProductImage
+from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
+from packshot.products.object_keys import variant_key
+from packshot.storage.local import LocalStorage
+
+UPLOADS, ROWS, PICTURES = 100, 10_000, 10_000
+FITTED = 200  # pictures of a ZIP with a preset: each is decoded and encoded again
+SIDE = 1024
+ROW = {"category": "Shoes", "raw_image": "https://x.example/a.jpg", "mrp": 5, "price": 4}
+
+
+def run(rig: Rig) -> list[Line]:
+    folder = rig.folder / "in-and-out"
+    folder.mkdir()
+    environment = {
+        "DATABASE_URL": f"sqlite:///{folder}/packshot.db",
+        "MEDIA_DIR": str(folder / "media"),
+        "WORKER_ENABLED": "false",
+    }
+    bring_to_head(environment["DATABASE_URL"])
+    with PackshotProcess(folder, gunicorn(1), environment) as web:
+        web.wait_until_serving()
+        client = Client(web.url)
+        lines = [preview(client, rig.size(ROWS, 100)), *uploads(client, rig)]
+        count = rig.size(PICTURES, 100)
+        approve(Database(environment["DATABASE_URL"]), folder / "media", client, count)
+        return lines + zipped(client, folder, count) + fitted(client, rig.size(FITTED, 10))
+
+
+def seconds(began: float) -> float:
+    return time.monotonic() - began
+
+
+# --- in -----------------------------------------------------------------------------------------
+
+
+def preview(client: Client, rows: int) -> Line:
+    lines = ["SKU;Product name;Category;MRP;Price"]
+    lines += [f"SKU-{n};Product {n};Shoes;1.299,00;999,50" for n in range(rows)]
+    data = "\n".join(lines).encode()
+    began = time.monotonic()
+    plan = client.plan_import([("spreadsheet", ("catalogue.csv", data))])
+    taken = seconds(began)
+    assert len(plan["rows"]) == rows, plan["problems"][:3]
+    return Line(f"preview of a spreadsheet of {rows:,} rows", taken, "s", 3, "less")
+
+
+class Named:
+    """A photo as the client takes one."""
+
+    def __init__(self, name: str, data: bytes) -> None:
+        self.name, self._data = name, data
+
+    def read_bytes(self) -> bytes:
+        return self._data
+
+
+def uploads(client: Client, rig: Rig) -> list[Line]:
+    """Photos of 12 MP one after another, beside the pixel check of as many, and bare writes."""
+    count = rig.size(UPLOADS, 4)
+    photo = pixels.make_photo(*pixels.PHOTOS["12 MP"])
+    client.upload(Named("first.jpg", photo))  # starts the child
+    began = time.monotonic()
+    for n in range(count):
+        client.upload(Named(f"{n}.jpg", photo))
+    ours = seconds(began)
+    with closing(Pixels()) as checking:
+        checking.run(imaging.normalise, photo)
+        began = time.monotonic()
+        for _ in range(count):
+            checking.run(imaging.normalise, photo)
+        checked = seconds(began)
+    began = time.monotonic()
+    for n in range(count):
+        (rig.folder / f"bare-{n}.jpg").write_bytes(photo)
+    bare = seconds(began)
+    megabytes = count * len(photo) / 1e6
+    return [
+        Line(f"upload of {count} photos of {len(photo) / 1e6:.1f} MB", megabytes / ours, "MB/s"),
+        Line("the pixel check alone", megabytes / checked, "MB/s"),
+        Line("of the time, the pixel check", 100 * checked / ours, "%", 80),
+        Line("bare writes of the same files", megabytes / bare, "MB/s"),
+    ]
+
+
+# --- out ----------------------------------------------------------------------------------------
+
+
+def approve(database: Database, folder: Path, client: Client, count: int) -> None:
+    """`count` approved products with a SKU and a picture each, of ten different pictures."""
+    for start in range(0, count, 1000):
+        rows = [ROW | {"sku": f"SKU-{n:05}"} for n in range(start, min(count, start + 1000))]
+        client.create(rows)
+    storage = LocalStorage(folder)
+    with database.write() as session:
+        values = {"status": APPROVED, "media_namespace": NAMESPACE}
+        session.execute(update(Product).values(**values))
+        images = [image(storage, id_) for id_ in session.scalars(select(Product.id))]
+        session.execute(insert(ProductImage), images)
+    database.close()
+
+
+def image(storage: LocalStorage, product_id: int) -> dict[str, object]:
+    made = picture(product_id % 10, SIDE)
+    key = variant_key(NAMESPACE, product_id, 1, 0)
+    storage.put(key, made.data, made.mime_type)
+    return {
+        "product_id": product_id,
+        "image_url": storage.url(key),
+        "status": APPROVED,
+        "round": 1,
+        "variant": 0,
+        "object_key": key,
+        "sha256": hashlib.sha256(made.data).hexdigest(),
+    }
+
+
+def zipped(client: Client, folder: Path, count: int) -> list[Line]:
+    """All pictures as one ZIP, beside Python's own of the same files, uncompressed as well."""
+    target = folder / "approved.zip"
+    began = time.monotonic()
+    with target.open("wb") as file:
+        file.writelines(client.export("zip"))
+    ours = seconds(began)
+    with zipfile.ZipFile(target) as archive:
+        found = sum(name.endswith(".jpg") for name in archive.namelist())
+    assert found == count, f"{found} of {count} pictures in the ZIP"
+    files = sorted((folder / "media" / "enhanced").rglob("*.jpg"))
+    began = time.monotonic()
+    with zipfile.ZipFile(folder / "bare.zip", "w", zipfile.ZIP_STORED) as archive:
+        for n, path in enumerate(files):
+            archive.write(path, f"{n}.jpg")
+    bare = seconds(began)
+    return [
+        Line(f"ZIP of {count:,} pictures", count / ours, "/s", note=f"{ours:.1f} s"),
+        Line("a bare ZIP of the same files", len(files) / bare, "/s", note=f"{bare:.1f} s"),
+        Line("of the bare ZIP's speed", 100 * bare / ours, "%", 60),
+    ]
+
+
+def fitted(client: Client, count: int) -> list[Line]:
+    """A ZIP for a marketplace, beside one pixel child that makes the same pictures."""
+    ids = ",".join(str(n) for n in range(1, count + 1))
+    began = time.monotonic()
+    size = sum(len(piece) for piece in client.export("zip", preset="amazon", products=ids))
+    ours = seconds(began)
+    assert size
+    data = picture(1, SIDE).data
+    with closing(Pixels()) as alone:
+        alone.run(imaging.finish, data, imaging.OutputSpec())
+        began = time.monotonic()
+        for _ in range(count):
+            alone.run(imaging.finish, data, imaging.OutputSpec())
+        finished = seconds(began)
+    return [
+        Line(f"ZIP of {count} for Amazon", count / ours, "/s"),
+        Line("a pixel child finishing as many", count / finished, "/s"),
+    ]
