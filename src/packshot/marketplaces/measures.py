@@ -118,7 +118,11 @@ def _box(rgb: Any, backdrop: Any) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is not backdrop; None when everything is."""
     import numpy as np
 
-    apart = abs(rgb - backdrop).max(axis=2) > APART
+    # Channel by channel: NumPy takes ten times as long to reduce an axis of three.
+    channels = zip(np.moveaxis(rgb, 2, 0), backdrop, strict=True)
+    apart = np.logical_or.reduce(
+        [(channel < level - APART) | (channel > level + APART) for channel, level in channels]
+    )
     height, width = apart.shape
     rows = np.flatnonzero(apart.sum(axis=1) > SPECKS * width)
     columns = np.flatnonzero(apart.sum(axis=0) > SPECKS * height)
