@@ -397,7 +397,7 @@ def tried(case: Case, model: Path | None) -> Outcome:
             cut = drawn
             sureness = network_trust.measure(likelihood, scene, cut.mask, masks)
     asked = time.process_time()
-    mask = _none(case.rgb) if cut is None else full_mask(case.rgb, cut.mask)
+    mask = _none(case.rgb) if cut is None else full_mask(case.rgb, cut.mask, cut.extent)
     steps = (found - started, asked - found, time.process_time() - asked)
     return Outcome(
         case,
@@ -445,11 +445,13 @@ def _judged_again(outcome: Outcome, sure: float) -> Outcome:
     return replace(outcome, trusted=trusted, flagged=flagged)
 
 
-def full_mask(rgb: Bytes, small: Mask) -> Mask:
+def full_mask(rgb: Bytes, small: Mask, extent: Mask) -> Mask:
     """The refined cut-out back in the frame it came from."""
     at = edges.window(edges.box_of(small), small.shape, rgb.shape, edges.MARGIN)
     mask = np.zeros(rgb.shape[:2], bool)
-    mask[at[0] : at[2], at[1] : at[3]] = edges.cut(rgb, small, longest=4096).alpha > 127
+    mask[at[0] : at[2], at[1] : at[3]] = (
+        edges.cut(rgb, small, longest=4096, extent=extent).alpha > 127
+    )
     return mask
 
 

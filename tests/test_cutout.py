@@ -166,7 +166,7 @@ def standing(height: int = 400, width: int = 300) -> Product:
 
 
 def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
-    canvas = compose.place(standing(), compose.white(1000)).picture
+    canvas = compose.lay(compose.prepare(standing(), 1000), compose.white(1000)).picture
     assert (canvas[:40] == 255).all() and (canvas[:, :40] == 255).all()
     below, above = canvas[930, 500].mean(), canvas[70, 500].mean()
     assert below < 225 < 250 < above
@@ -175,7 +175,7 @@ def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
 def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
     product = standing()
     alone = Product(product.colours, product.alpha, product.box, has_shadow=True)
-    canvas = compose.place(alone, compose.white(1000)).picture
+    canvas = compose.lay(compose.prepare(alone, 1000), compose.white(1000)).picture
     assert (canvas[930:] == 255).all()
 
 

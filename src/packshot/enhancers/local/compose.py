@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -26,12 +28,24 @@ def canvas_side(product_side: int, fill: float = FILL) -> int:
     return int(min(MAX_SIDE, max(own, min(GOOD_SIDE, own * MAX_ENLARGE))))
 
 
-def place(product: Product, background: Bytes, fill: float = FILL) -> Framed:
-    """The product centred on the background (a square canvas), filling `fill` of it.
+@dataclass(frozen=True)
+class Prepared:
+    """A product at its size and place on a square canvas, to be laid on any background."""
 
-    It gets a soft shadow, unless its own alpha brought one along.
+    colours: Bytes
+    alpha: NDArray[np.uint8]
+    light: NDArray[np.uint8] | None  # of the canvas: what the shadow leaves; None: it has its own
+    at: tuple[slice, slice]  # where it lies on the canvas
+    top: float  # as in Framed
+    left: float
+    scale: float
+
+
+def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0) -> Prepared:
+    """The product sharpened, centred on a canvas of `side` px, filling `fill` of it.
+
+    It gets a soft shadow, unless its own alpha brought one along. `noise` as in tone.Tone.
     """
-    side = background.shape[0]
     top, left, bottom, right = product.box
     scale = fill * side / max(bottom - top, right - left)
     colours, alpha = _scaled(product, scale)
@@ -39,23 +53,40 @@ def place(product: Product, background: Bytes, fill: float = FILL) -> Framed:
     dy = round(side / 2 - (top + bottom) / 2 * scale)
     # What reaches beyond the canvas (a drawn shadow may) is cropped.
     here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
-    cover = np.zeros((side, side), np.uint8)
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
+    cover = np.zeros((side, side), np.uint8)
     cover[here] = alpha[there]
-    canvas = background if product.has_shadow else _shadowed(background, cover)
-    weight = cv2.cvtColor(cover[here], cv2.COLOR_GRAY2RGB)
-    above = cv2.multiply(np.ascontiguousarray(colours[there]), weight, scale=1 / 255)
+    light = None if product.has_shadow else _light(cover)
+    scale *= product.scale
+    sharp = tone.sharpen(np.ascontiguousarray(colours[there]), scale, noise)
+    return Prepared(
+        sharp,
+        np.ascontiguousarray(alpha[there]),
+        light,
+        here,
+        product.top - dy / scale,
+        product.left - dx / scale,
+        scale,
+    )
+
+
+def lay(prepared: Prepared, background: Bytes) -> Framed:
+    """The product and its shadow on a square background of the size it was prepared for."""
+    light, here = prepared.light, prepared.at
+    canvas = background.copy()
+    if light is not None:
+        shade = cv2.merge([light, light, light])
+        canvas = np.asarray(cv2.multiply(background, shade, scale=1 / 255), np.uint8)
+    weight = cv2.cvtColor(prepared.alpha, cv2.COLOR_GRAY2RGB)
+    above = cv2.multiply(prepared.colours, weight, scale=1 / 255)
     below = cv2.multiply(np.ascontiguousarray(canvas[here]), cv2.bitwise_not(weight), scale=1 / 255)
     canvas[here] = cv2.add(above, below)
-    scale *= product.scale
-    return Framed(canvas, product.top - dy / scale, product.left - dx / scale, scale)
+    return Framed(canvas, prepared.top, prepared.left, prepared.scale)
 
 
-def _shadowed(background: Bytes, cover: NDArray[np.uint8]) -> Bytes:
+def _light(cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
     light = as_bytes(255 * (1 - soft_shadow(cover)))
-    light = np.asarray(cv2.resize(light, background.shape[1::-1], interpolation=cv2.INTER_CUBIC))
-    shaded = cv2.multiply(background, cv2.merge([light, light, light]), scale=1 / 255)
-    return np.asarray(shaded, np.uint8)
+    return np.asarray(cv2.resize(light, cover.shape[::-1], interpolation=cv2.INTER_CUBIC))
 
 
 def soft_shadow(cover: NDArray[np.uint8]) -> Floats:
@@ -76,6 +107,7 @@ def white(side: int) -> Bytes:
     return np.full((side, side, 3), 255, np.uint8)
 
 
+@lru_cache(maxsize=1)
 def studio(side: int) -> Bytes:
     """A soft grey sweep: light behind the product, darker towards the corners."""
     return _sweep(
@@ -83,6 +115,7 @@ def studio(side: int) -> Bytes:
     )
 
 
+@lru_cache(maxsize=1)
 def cream(side: int) -> Bytes:
     """A pale warm sweep."""
     return _sweep(

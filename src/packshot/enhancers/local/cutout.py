@@ -159,7 +159,7 @@ def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
         ("colour", relit, _seed_unlike_border(scene.lab)),
         ("centre", relit, _seed_from(salient * _centre_prior(*salient.shape[:2]))),
     ):
-        grown = _tidy(grab_cut(picture, seed, rounds=2))
+        grown = _tidy(grab_cut(picture, seed))
         masks[name] = trust.without_false_holes(scene, grown)
     return masks
 

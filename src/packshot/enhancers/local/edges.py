@@ -13,9 +13,10 @@ from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
 from packshot.enhancers.local.grabcut import grab_cut
 
 Mask = NDArray[np.bool_]
-REFINE_SIDE = 640  # px; the narrow band is decided at this size
+REFINE_SIDE = 480  # px; the narrow band is decided at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
+LARGE_CROP = 1200  # px
 PALE = 200  # of each channel: a backdrop that light parts are lost in
 WIDER = 3  # times the band, as far as it goes out to what may belong to the product too
 
@@ -128,7 +129,7 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     hull = grown | (np.asarray(cv2.dilate(start, _disc(WIDER * reach)), np.uint8) & likely)
     labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
-    refined = grab_cut(small, labels, rounds=2)
+    refined = grab_cut(small, labels)
     if _iou(refined, start > 0) < 0.85:  # it ran away: the rough outline is the better one
         refined = start > 0
     refined |= _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
@@ -200,19 +201,21 @@ def _disc(reach: int) -> NDArray[np.uint8]:
 def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
     """Weighted mean colour in a window of `side` px around the named pixels, one row for each.
 
-    Worked out at half size (the means are smooth), with a wide window where the small one holds
-    nothing.
+    Worked out at half size, a quarter of a large crop's (the means are smooth), with a wide window
+    where the small one holds nothing.
     """
-    half = (max(1, crop.shape[1] // 2), max(1, crop.shape[0] // 2))
-    small = cv2.resize(crop, half, interpolation=cv2.INTER_AREA).astype(np.float32)
-    light = cv2.resize(weight.astype(np.float32), half, interpolation=cv2.INTER_AREA)
-    rows = np.minimum(at[0] // 2, half[1] - 1)
-    columns = np.minimum(at[1] // 2, half[0] - 1)
+    part = 4 if max(crop.shape[:2]) > LARGE_CROP else 2
+    size = (max(1, crop.shape[1] // part), max(1, crop.shape[0] // part))
+    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    light = cv2.resize(weight.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    rows = np.minimum(at[0] // part, size[1] - 1)
+    columns = np.minimum(at[1] // part, size[0] - 1)
+    narrow, wide = side // part | 1, 4 * side // part | 1
     total, mass = np.zeros((len(rows), 3), np.float32), np.zeros((len(rows), 1), np.float32)
-    for window, share in ((side // 2 | 1, 1.0), (2 * side | 1, 1e-3)):
-        size = (window, window)
-        total += share * cv2.blur(small * light[..., None], size)[rows, columns]
-        mass += share * cv2.blur(light, size)[rows, columns][:, None]
+    weighted = small * light[..., None]
+    for window, share in ((narrow, 1.0), (wide, 1e-3)):
+        total += share * cv2.blur(weighted, (window, window))[rows, columns]
+        mass += share * cv2.blur(light, (window, window))[rows, columns][:, None]
     return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Literal
 
@@ -25,6 +25,7 @@ from packshot.enhancers.local import (
 )
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.colour import Bytes, shrink
+from packshot.enhancers.local.compose import Prepared
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
@@ -56,6 +57,7 @@ class Findings:
     why: str  # one clause: how the background is dealt with, and why so
     order: Order
     tilted: bool = False  # it could not be straightened as asked without cutting the product
+    _prepared: dict[tuple[int, float], Prepared] = field(default_factory=dict)
 
     @property
     def box(self) -> Box:
@@ -85,6 +87,15 @@ class Findings:
             raise ValueError("this photo has no product mask")
         correct = partial(tone.curves, tone=self.tone)
         return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent)
+
+    def prepared(self, side: int, fill: float) -> Prepared:
+        """The product, ready to be laid on backgrounds of this size; the last one is remembered,
+        since several variants show it alike."""
+        key = (side, fill)
+        if key not in self._prepared:
+            self._prepared.clear()
+            self._prepared[key] = compose.prepare(self.product, side, fill, self.tone.noise)
+        return self._prepared[key]
 
 
 _recent: dict[tuple[str, Order], Findings] = {}

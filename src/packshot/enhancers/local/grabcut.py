@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from packshot.enhancers.local.colour import Bytes
 
 
-def grab_cut(picture: Bytes, seed: NDArray[np.uint8], rounds: int) -> NDArray[np.bool_]:
+def grab_cut(picture: Bytes, seed: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The foreground mask that grows out of a seed map of cv2.GC_* labels.
 
     A picture of one colour, or a seed without product or without background, has no mixture to
-    fit: the seed itself comes back.
+    fit: the seed itself comes back. One round of its own: a second finds no better masks.
     """
     labels = seed.copy()
     product, background = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(7)  # its k-means draws its starts from the global generator
     with contextlib.suppress(cv2.error):
-        cv2.grabCut(
-            picture, labels, (0, 0, 0, 0), background, product, rounds, cv2.GC_INIT_WITH_MASK
-        )
+        cv2.grabCut(picture, labels, (0, 0, 0, 0), background, product, 1, cv2.GC_INIT_WITH_MASK)
     return np.asarray((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD))

@@ -20,12 +20,10 @@ def placed(title: str, fill: float = compose.FILL) -> Callable[[Findings], Frame
     """The cut-out product on a backdrop of compose.BACKDROPS."""
 
     def make(findings: Findings) -> Framed:
-        product, part = findings.product, _fill(findings, fill)
-        top, left, bottom, right = product.box
+        top, left, bottom, right = findings.product.box
+        part = _fill(findings, fill)
         side = compose.canvas_side(max(bottom - top, right - left), part)
-        made = compose.place(product, compose.BACKDROPS[title](side), part)
-        picture = tone.sharpen(made.picture, made.scale, findings.tone.noise)
-        return Framed(picture, made.top, made.left, made.scale)
+        return compose.lay(findings.prepared(side, part), compose.BACKDROPS[title](side))
 
     return make
 

@@ -93,17 +93,17 @@ def kept_from_white(changed: Bytes, before: Bytes) -> Bytes:
     """What was no white stays below it: white on white, a light product's outline would be lost."""
     if int(changed.max()) < WHITE:
         return changed
-    newly = (_darkest(changed) >= WHITE) & (_darkest(before) < WHITE)
-    if newly.any():
+    newly = cv2.bitwise_and(_white(changed), cv2.bitwise_not(_white(before)))
+    if cv2.countNonZero(newly):
+        at = np.nonzero(newly)
         changed = changed.copy()
-        changed[newly] = np.minimum(changed[newly], WHITE - 1)
+        changed[at] = np.minimum(changed[at], WHITE - 1)
     return changed
 
 
-def _darkest(rgb: Bytes) -> NDArray[np.uint8]:
-    """The lowest of the three channels."""
-    red, green, blue = cv2.split(rgb)
-    return np.asarray(cv2.min(cv2.min(red, green), blue), np.uint8)
+def _white(rgb: Bytes) -> Bytes:
+    """255 where all three channels are white, else 0."""
+    return np.asarray(cv2.inRange(rgb, (WHITE,) * 3, (255,) * 3), np.uint8)
 
 
 def curves(rgb: Bytes, tone: Tone) -> Bytes:
@@ -131,14 +131,14 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     luma = coded[..., 0]
     soft = cv2.GaussianBlur(luma, (0, 0), sigma)
     floor = 1.0 + 1.5 * min(noise, 8.0) * min(1.0, scale)
-    detail = np.arange(-255, 256, dtype=np.float32)
-    change = amount * np.sign(detail) * np.maximum(np.abs(detail) - floor, 0)
-    table = np.rint(change).astype(np.int16)
-    wanted = luma + table[cv2.subtract(luma, soft, dtype=cv2.CV_16S) + np.int16(255)]
+    detail = np.arange(-128, 128, dtype=np.float32)  # of luma; larger ones count as these
+    change = np.rint(amount * np.sign(detail) * np.maximum(np.abs(detail) - floor, 0))
+    shifted = cv2.LUT(cv2.addWeighted(luma, 1, soft, -1, 128), change.astype(np.int16))
+    wanted = cv2.add(luma, shifted, dtype=cv2.CV_8U)
     kernel = np.ones((3, 3), np.uint8)
-    low, high = cv2.erode(luma, kernel), cv2.dilate(luma, kernel)
-    bounded = cv2.min(cv2.max(wanted, low.astype(np.int16) - 6), high.astype(np.int16) + 6)
-    coded[..., 0] = cv2.add(bounded, 0.0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
+    low = cv2.subtract(cv2.erode(luma, kernel), 6.0)  # type: ignore[call-overload]
+    high = cv2.add(cv2.dilate(luma, kernel), 6.0)  # type: ignore[call-overload]
+    coded[..., 0] = cv2.min(cv2.max(wanted, low), high)
     return kept_from_white(np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8), rgb)
 
 
@@ -272,8 +272,9 @@ def _local_contrast(rgb: Bytes, share: float) -> Bytes:
     coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
     luma = coded[..., 0]
     equal = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(6, 6)).apply(luma)
-    change = np.clip((equal.astype(np.int16) - luma) * share, -14, 14)
-    coded[..., 0] = as_bytes((luma + change).astype(np.float32))
+    mixed = cv2.addWeighted(equal, share, luma, 1 - share, 0)
+    low, high = cv2.subtract(luma, 14.0), cv2.add(luma, 14.0)  # type: ignore[call-overload]
+    coded[..., 0] = cv2.min(cv2.max(mixed, low), high)
     return np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
