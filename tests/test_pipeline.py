@@ -177,13 +177,17 @@ def test_a_restart_makes_only_what_is_missing(shop: Shop, parallel: bool) -> Non
 
 
 def test_a_stored_picture_whose_record_was_lost_is_adopted(shop: Shop) -> None:
+    shop.enhancer.warning = "Compare the toe with the photo."
     shop.run()
-    before = {image.variant: image.sha256 for image in shop.product.images}
+    before = {image.variant: (image.sha256, image.warning) for image in shop.product.images}
     with shop.database.write() as session:
         session.execute(delete(ProductImage).where(ProductImage.variant == 1))
         session.execute(update(Product).values(status="pending"))
+    shop.enhancer.warning = None
     shop.run()
-    assert {image.variant: image.sha256 for image in shop.product.images} == before
+    after = {image.variant: (image.sha256, image.warning) for image in shop.product.images}
+    assert after == before
+    assert {warning for _, warning in after.values()} == {"Compare the toe with the photo."}
     assert sum(shop.enhancer.asked.values()) == 4
 
 

@@ -60,6 +60,7 @@ class FakeEnhancer:
     parallel: bool = False
     made_by_ai: bool = False
     paint: Callable[[int], bytes] = photo_bytes
+    warning: str | None = None  # of every picture
     asked: Counter[tuple[int, int, int | None]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,7 +87,9 @@ class FakeEnhancer:
             self._ask(brief, variant, "picture")
             picture = self.paint(variant)
             answers.keep(picture)
-        return Picture(picture, plan.title, plan.prompt, "fake-1", made_by_ai=self.made_by_ai)
+        return Picture(
+            picture, plan.title, plan.prompt, "fake-1", self.warning, made_by_ai=self.made_by_ai
+        )
 
     def health(self) -> Health:
         return Health(ok=True)

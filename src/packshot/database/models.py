@@ -216,6 +216,8 @@ class Round(Base):
     refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     #: variant -> the sha256 of each picture that was about to be stored: what may be adopted.
     digests: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
+    #: sha256 -> what a reviewer should know about that picture, when it is adopted.
+    warnings: Mapped[dict[str, str] | None] = mapped_column(JSON)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)

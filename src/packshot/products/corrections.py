@@ -55,7 +55,8 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
         )
     rounds = session.scalars(select(Round).where(Round.product_id == product.id)).all()
     for each in rounds:
-        each.enhancer = each.analysis = each.refusals = each.digests = None
+        each.enhancer = each.analysis = each.refusals = None
+        each.digests = each.warnings = None
     if product.media_namespace is not None:  # a copy of the old photo may be stored there
         session.add(
             Deletion(

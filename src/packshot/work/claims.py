@@ -90,6 +90,7 @@ class Claim:
     sku: str | None = None
     view: str | None = None  # of the SKU
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
+    warnings: Mapping[str, str] = field(default_factory=dict)  # about pictures, by sha256
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # asked for on a redo
     lane: Lane = "standard"  # for what is asked for now: past the lane's deadline standard
@@ -253,15 +254,22 @@ class Claims:
         with self._change(claim, normalised_sha256=normalised, **of_raw):
             pass
 
-    def announce_picture(self, claim: Claim, variant: int, sha256: str) -> None:
-        """Note a picture's digest before it is stored: only noted pictures are adopted.
+    def announce_picture(
+        self, claim: Claim, variant: int, sha256: str, warning: str | None = None
+    ) -> None:
+        """Note a picture's digest and warning before it is stored: only noted ones are adopted.
 
         Raises LostClaim: a worker that lost its claim stores nothing.
         """
         with self._change(claim, token=claim.token) as rows:
-            before = rows.scalar(select(ROUNDS.c.digests).where(*_is_its_round(claim))) or {}
-            noted = {str(variant): sorted({*before.get(str(variant), ()), sha256})}
-            rows.execute(update(ROUNDS).where(*_is_its_round(claim)).values(digests=before | noted))
+            columns = select(ROUNDS.c.digests, ROUNDS.c.warnings)
+            digests, warnings = rows.execute(columns.where(*_is_its_round(claim))).one()
+            before = digests or {}
+            noted = before | {str(variant): sorted({*before.get(str(variant), ()), sha256})}
+            values: dict[str, object] = {"digests": noted}
+            if warning is not None:
+                values["warnings"] = (warnings or {}) | {sha256: warning}
+            rows.execute(update(ROUNDS).where(*_is_its_round(claim)).values(values))
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
         """Save what was paid for. Raises LostClaim, and writes nothing, when the claim is gone."""
@@ -396,6 +404,7 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
         sku=product.sku,
         view=product.view,
         digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
+        warnings=this_round.warnings or {},
         complaints=complaints_of(session, product, this_round),
         adjustments=tuple(this_round.adjustments or ()),
         answer=this_round.answer,

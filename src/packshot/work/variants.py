@@ -118,7 +118,8 @@ def adopt_variant(
 ) -> ImageRecord:
     found = adopt(key, claim.digests.get(variant, frozenset()), parts)
     plan = analysis.variants[variant]
-    picture = Picture(found.data, plan.title, plan.prompt, model=parts.enhancer.name)
+    warning = claim.warnings.get(sha256_of(found.data))
+    picture = Picture(found.data, plan.title, plan.prompt, parts.enhancer.name, warning)
     return image_record(variant, key, picture, found, parts)
 
 
@@ -141,7 +142,8 @@ def generate_variant(
         finished = signed(finished, picture, provenance, photo, parts)
 
     def save() -> imaging.Encoded:
-        parts.claims.announce_picture(claim, variant, sha256_of(finished.data))
+        digest = sha256_of(finished.data)
+        parts.claims.announce_picture(claim, variant, digest, picture.warning)
         return store(key, finished, parts)
 
     with claim.steps.timed("store"):
