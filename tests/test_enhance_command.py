@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,11 +50,92 @@ def test_a_folder_keeps_its_names_in_a_folder_that_is_made() -> None:
     assert "natural.jpg: The background was kept" in done.stderr
 
 
-def test_run_twice_it_does_not_enhance_its_own_pictures() -> None:
+def pictures_of(folder: str) -> dict[str, bytes]:
+    """Every file below the folder, by its path in it."""
+    files = [path for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_run_twice_it_replaces_nothing_and_says_so() -> None:
     assert enhance("photos").exit_code == 0
-    first = names(Path("photos/enhanced"))
-    assert enhance("photos").exit_code == 0
-    assert names(Path("photos/enhanced")) == first and len(first) == 4
+    first = pictures_of("photos")
+    assert len(first) == 6
+    Path("photos/enhanced/tin-enhanced.jpg").write_bytes(b"the seller's own")
+    again = enhance("photos")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert "2 photos have results already" in again.stderr and "--replace" in again.stderr
+    assert Path("photos/enhanced/tin-enhanced.jpg").read_bytes() == b"the seller's own"
+    assert enhance("photos", "--replace").exit_code == 0
+    assert pictures_of("photos").keys() == first.keys()
+    assert Path("photos/enhanced/tin-enhanced.jpg").read_bytes() != b"the seller's own"
+
+
+def test_one_existing_picture_of_a_photo_stops_that_photo_alone() -> None:
+    Path("made").mkdir()
+    Path("made/tin-enhanced-natural.jpg").write_bytes(b"the seller's own")
+    done = enhance("photos", "--out", "made")
+    assert done.exit_code == 1 and "made/tin-enhanced-natural.jpg: exists already" in done.stderr
+    assert Path("made/tin-enhanced-natural.jpg").read_bytes() == b"the seller's own"
+    assert names(Path("made")) == {
+        "blue mug-enhanced.jpg",
+        "blue mug-enhanced-natural.jpg",
+        "tin-enhanced-natural.jpg",
+    }
+
+
+def test_subfolders_keep_their_places_and_earlier_results_are_no_photos() -> None:
+    for folder, seed in (("photos/shoes", 5), ("photos/hats", 6)):
+        Path(folder).mkdir()
+        Path(folder, "1.jpg").write_bytes(photo_bytes(seed))
+    for _ in range(2):
+        done = enhance("photos", "--out", "photos/made/here", "--replace")
+        assert done.exit_code == 0, done.stderr
+    made = {name for name in pictures_of("photos/made/here") if "natural" not in name}
+    assert made == {
+        "blue mug-enhanced.jpg",
+        "tin-enhanced.jpg",
+        "shoes/1-enhanced.jpg",
+        "hats/1-enhanced.jpg",
+    }
+
+
+def test_a_photo_that_is_named_twice_is_enhanced_once() -> None:
+    done = enhance("photos/tin.jpg", "photos", "photos/../photos/tin.jpg", "--out", "made")
+    assert done.exit_code == 0
+    assert len(names(Path("made"))) == 4
+
+
+def test_a_photo_is_never_replaced_by_its_own_picture() -> None:
+    before = pictures_of("photos")
+    for words in (("photos/tin.jpg", "--out", "photos/tin.jpg"), ("photos", "--out", "photos")):
+        done = enhance(*words, "--replace")
+        assert done.exit_code == 1 and "Traceback" not in done.output
+        assert pictures_of("photos") == before
+
+
+@pytest.mark.parametrize("out", ["taken/made", "/proc/made"])  # not even root may write there
+def test_a_folder_that_can_not_be_made_is_named_once_before_the_work(out: str) -> None:
+    Path("taken").write_text("not a folder")
+    done = enhance("photos", "--out", out)
+    assert done.exit_code == 1 and done.stderr.count(out) == 1
+    assert "could not be enhanced" not in done.stderr
+
+
+@pytest.mark.extra
+def test_interrupted_it_ends_at_once_and_leaves_whole_pictures(folder: Path) -> None:
+    for seed in range(40):
+        (folder / "photos" / f"{seed}.jpg").write_bytes(photo_bytes(seed, 900))
+    command = [sys.executable, "-m", "packshot.cli", "enhance", "photos", "--out", "made"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()  # the first picture is written
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the children get it too
+        said = process.stderr.read().decode()
+    assert process.returncode == 1 and "Traceback" not in said and "Aborted" in said
+    for path in (folder / "made").iterdir():
+        assert read_header(path.read_bytes()).width, path
 
 
 def test_several_photos_of_one_name_do_not_overwrite_each_other() -> None:

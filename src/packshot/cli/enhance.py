@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -43,7 +45,9 @@ class Job:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path)
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -51,8 +55,11 @@ class Job:
 )
 @click.option("--category", default="product", show_default=True, help="What it is.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
-def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: bool) -> None:
-    """Enhance photos, or folders of them, without a server or a database.
+@click.option("--replace", is_flag=True, help="Replace what is there from an earlier run.")
+def enhance(
+    files: tuple[Path, ...], out: Path | None, category: str, sheet: bool, replace: bool
+) -> None:
+    """Enhance photos, or folders of them with their subfolders, without a server or a database.
 
     Writes NAME-enhanced.jpg, the original and its variants side by side, and each variant in full
     size, as the server would make them. With --sheet, the local enhancer's before and after of
@@ -65,9 +72,12 @@ def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: boo
         settings = load_settings()
         jobs = _jobs(files, out, console)
         if sheet:
-            all_well = _sheet(jobs, _one_target(out, Path("sheet.jpg")), settings, console)
+            target = _one_target(out, Path("sheet.jpg"))
+            _refuse_existing([target], replace)
+            all_well = _sheet(jobs, target, settings, console)
         else:
-            all_well = _enhance_all(jobs, category, settings, console)
+            left = jobs if replace else _without_results(jobs, console)
+            all_well = _enhance_all(left, category, settings, replace, console)
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     except OSError as error:
@@ -79,32 +89,80 @@ def enhance(files: tuple[Path, ...], out: Path | None, category: str, sheet: boo
 
 
 def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job]:
-    """Every photo with its target; no two photos share one."""
-    photos = [(photo, file) for file in files for photo in _photos_of(file, console)]
+    """Every photo with its target; no two photos share one, and none is a target."""
+    found = {
+        photo.resolve(): (photo, file)
+        for file in reversed(files)
+        for photo in reversed(_photos_of(file, out, console))
+    }
+    photos = list(reversed(found.values()))
     if not photos:
         raise click.ClickException(f"there are no photos in {', '.join(map(str, files))}")
+    jobs = _placed(photos, files, out)
+    if used := [job.target for job in jobs if job.target.resolve() in found]:
+        raise click.ClickException(f"{used[0]} is one of the photos: name another --out")
+    return jobs
+
+
+def _placed(
+    photos: Sequence[tuple[Path, Path]], files: Sequence[Path], out: Path | None
+) -> list[Job]:
+    """Photos, each with the argument that named it, and where their results go."""
     if len(files) == 1 and not files[0].is_dir():
-        return [
-            Job(files[0], _one_target(out, files[0].with_name(f"{files[0].stem}-enhanced.jpg")))
-        ]
+        default = files[0].with_name(f"{files[0].stem}-enhanced.jpg")
+        return [Job(files[0], _one_target(out, default))]
     if out is not None and out.exists() and not out.is_dir():
         raise click.ClickException(f"{out} is a file: several photos need a folder")
-    names = _names([photo for photo, _ in photos])
+    folders = [_folder_of(photo, file, out) for photo, file in photos]
+    names = _names(
+        [folder / photo.name for folder, (photo, _) in zip(folders, photos, strict=True)]
+    )
     return [
-        Job(photo, (out or _beside(photo, file)) / f"{name}-enhanced.jpg")
-        for (photo, file), name in zip(photos, names, strict=True)
+        Job(photo, folder / f"{name}-enhanced.jpg")
+        for (photo, _), folder, name in zip(photos, folders, names, strict=True)
     ]
 
 
-def _photos_of(file: Path, console: Console) -> list[Path]:
-    """The file itself; of a folder, the files that are photos by content or by name."""
+def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
+    """The file itself; of a folder, the files that are photos by content or by name.
+
+    Folders of results are left out: those that `--out` names, and the default ones.
+    """
     if not file.is_dir():
         return [file]
-    files = sorted(path for path in file.iterdir() if path.is_file())
+    if out is not None and out.resolve() == file.resolve():
+        raise click.ClickException(f"{out} is the folder of the photos: name another --out")
+    results = None if out is None else out.resolve()
+    files = [
+        path
+        for path in sorted(file.rglob("*"))
+        if path.is_file()
+        and OWN_FOLDER not in path.relative_to(file).parts[:-1]
+        and (results is None or results not in path.resolve().parents)
+    ]
     photos = [path for path in files if path.suffix.lower() in PHOTO_ENDINGS or _is_photo(path)]
     if others := len(files) - len(photos):
         console.print(f"{shown(str(file))}: {counted(others, 'other file')} left out")
     return photos
+
+
+def _without_results(jobs: Sequence[Job], console: Console) -> list[Job]:
+    """The photos whose results are not there yet: an interrupted run is taken up again."""
+    left = [job for job in jobs if not job.target.exists()]
+    if done := len(jobs) - len(left):
+        have = "has" if done == 1 else "have"
+        console.print(
+            f"{counted(done, 'photo')} {have} results already; --replace makes them again"
+        )
+    return left
+
+
+def _refuse_existing(paths: Sequence[Path], replace: bool) -> None:
+    for path in paths:
+        if not replace and path.exists():
+            raise FileExistsError(
+                errno.EEXIST, "exists already; --replace writes over it", str(path)
+            )
 
 
 def _is_photo(path: Path) -> bool:
@@ -116,21 +174,30 @@ def _is_photo(path: Path) -> bool:
 
 
 def _names(photos: Sequence[Path]) -> list[str]:
-    """The photos' names; where two would be the same, with their ending, then with a number."""
-    stems = Counter(photo.stem for photo in photos)
-    names, taken = [], set[str]()
+    """The photos' names; with their ending, then a number, where two would be the same in one
+    folder, also on a disk that knows no capitals."""
+    stems = Counter(_alike(photo.parent, photo.stem) for photo in photos)
+    names, taken = [], set[tuple[Path, str]]()
     for photo in photos:
-        name = photo.stem if stems[photo.stem] == 1 else f"{photo.stem}-{photo.suffix[1:]}"
+        alone = stems[_alike(photo.parent, photo.stem)] == 1
+        name = photo.stem if alone else f"{photo.stem}-{photo.suffix[1:]}"
         unique, number = name, 2
-        while unique in taken:
+        while _alike(photo.parent, unique) in taken:
             unique, number = f"{name}-{number}", number + 1
-        taken.add(unique)
+        taken.add(_alike(photo.parent, unique))
         names.append(unique)
     return names
 
 
-def _beside(photo: Path, given: Path) -> Path:
-    return given / OWN_FOLDER if given.is_dir() else photo.parent
+def _alike(folder: Path, name: str) -> tuple[Path, str]:
+    return folder, name.casefold()
+
+
+def _folder_of(photo: Path, given: Path, out: Path | None) -> Path:
+    """Where a photo's results go: photos of subfolders into subfolders of the same names."""
+    if not given.is_dir():
+        return out or photo.parent
+    return (out or given / OWN_FOLDER) / photo.parent.relative_to(given)
 
 
 def _one_target(out: Path | None, default: Path) -> Path:
@@ -163,21 +230,30 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
         notify=notify,
     )
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
+    _write_whole(target, data)
     click.echo(target)
     return not spoilt
 
 
-def _enhance_all(jobs: Sequence[Job], category: str, settings: Settings, console: Console) -> bool:
-    """Enhance photo after photo; a failure is printed, and the next photo follows."""
+def _enhance_all(
+    jobs: Sequence[Job], category: str, settings: Settings, replace: bool, console: Console
+) -> bool:
+    """Enhance photo after photo; a failure is printed, and the next photo follows.
+
+    Raises OSError, before any work, for a folder that can't be made or written.
+    """
     from packshot.wiring import choose_enhancer, output_spec
 
+    for folder in {job.target.parent for job in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     pixels = Pixels(settings.pixel_processes)
     failed = 0
     try:
         enhancer = choose_enhancer(settings, NoLedger(), pixels)
         brief = Brief(0, 1, category, settings.enhanced_images_count)
-        studio = Studio(enhancer, brief, output_spec(settings), pixels, console)
+        studio = Studio(enhancer, brief, output_spec(settings), pixels, replace, console)
         for note in enhancer.health().notes:
             console.print(f"note: {shown(note)}")
         with bar(console) as progress:
@@ -201,6 +277,7 @@ class Studio:
     brief: Brief
     output: imaging.OutputSpec
     pixels: Pixels
+    replace: bool  # what is there from an earlier run
     console: Console
 
     def pictures(self, photo: Photo) -> list[Picture]:
@@ -235,18 +312,28 @@ def _enhance_file(job: Job, studio: Studio) -> list[Path]:
     pictures = studio.pictures(Photo(copy.data, copy.mime_type, copy.width, copy.height))
     finished = [studio.finish(picture) for picture in pictures]
     side_by_side = studio.pixels.run(beside, [copy.data, *finished])
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    job.target.write_bytes(side_by_side)
-    written = [job.target]
+    written = {job.target: side_by_side}
     for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):
         path = job.target.with_name(f"{job.target.stem}-{file_name(picture.title, number)}.jpg")
         if path in written:
             path = job.target.with_name(f"{job.target.stem}-{number}.jpg")
-        path.write_bytes(data)
-        written.append(path)
+        written[path] = data
         if picture.warning:
             studio.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
-    return written
+    _refuse_existing(list(written), studio.replace)
+    for path, data in reversed(written.items()):  # the target last: it says that all are there
+        _write_whole(path, data)
+    return list(written)
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """A file is complete or not there, whenever it is interrupted."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def file_name(title: str, number: int) -> str:

@@ -39,7 +39,6 @@ Ground = Literal["alpha", "cut", "unsure", "whiten", "scene"]
 SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
 SMALL_SIDE = 1024  # px
 SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
-MOST_MISSED = 0.002  # of the mask; what may be the product, and would become white
 STEP_EV = 0.35  # of "lighter" and "darker"
 STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
 
@@ -165,19 +164,16 @@ def _ground(rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order) ->
         return "scene", f"background kept as asked ({cut.why()})"
     if cut.trusted:
         return "cut", cut.why()
-    if order.asks("cut_out") or (cut.fair and not _fades(cut, backdrop)):
+    if order.asks("cut_out") or (cut.fair and not _is_pale(backdrop)):
         return "unsure", f"cut out to be checked ({cut.why()})"
     if backdrop.light_grey and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
     return "scene", f"background kept ({cut.why()})"
 
 
-def _fades(cut: CutOut, backdrop: Backdrop) -> bool:
-    """Whether an unsure cut may lose a light part unseen: white on a backdrop as light as it is."""
-    if not backdrop.plain or backdrop.lightness < trust.LIGHT:
-        return False
-    missed = cut.extent & ~trust.grown(cut.mask)
-    return bool(missed.sum() > MOST_MISSED * cut.mask.sum())
+def _is_pale(backdrop: Backdrop) -> bool:
+    """Whether light parts of a product look like the backdrop: an unsure cut may lose them."""
+    return backdrop.plain and backdrop.lightness > trust.LIGHT
 
 
 def _adjusted(measured: Tone, order: Order) -> Tone:
