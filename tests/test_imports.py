@@ -6,7 +6,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from conftest import needs_shared
 from support.shop import Json, Shop
 from werkzeug.test import TestResponse
 
+from packshot.cli.rows import read_rows
 from packshot.spreadsheets import Choices, Wish, plan_import
 
 SHEET = 'SKU,Product type,MRP,Colour\nA-1,Mugs,"1,299.00",red\nA-2,Mugs,90,\n'
@@ -198,19 +199,53 @@ def test_files_that_are_no_spreadsheets_are_refused_in_words(
     assert "ZIP is damaged" in damaged.get_json()["detail"]
 
 
-def shared_cases() -> Sequence[Path]:
-    return sorted(needs_shared("cases", "csv").iterdir())
+# -- the same at every door ------------------------------------------------------------------------
+
+#: What the page and the command take where a row says nothing.
+DEFAULTS = {"category": "Products"}
 
 
-def test_every_case_gives_the_rows_of_the_reader(shop: Shop) -> None:
-    """The API adds only its own rules to what the shared reader says."""
-    for path in shared_cases():
-        data = planned(shop, spreadsheet=sheet(path.read_bytes(), path.name), photos="good.jpg")
-        plan = plan_import(Wish(path.read_bytes(), path.name, ["good.jpg"], Choices()))
-        rows = [row.product.as_product() for row in plan.rows]
-        assert data["rows"] == rows, path.name
-        levels = [problem["level"] for problem in data["problems"]]
-        assert rows or "question" in levels or data["photos"]["missing"], path.name
+def as_the_page_asks(shop: Shop, **fields: Any) -> Json:
+    """See askPlan in upload/plan.js."""
+    empty = dict.fromkeys(("mapping", "conventions", "assigned"), "{}")
+    return planned(shop, **empty, defaults=json.dumps(DEFAULTS), **fields)
+
+
+def makable(plan: Json) -> list[Json]:
+    """The rows that the page would send; see makable in upload/plan.js."""
+    matched = {match["index"] for match in plan["photos"]["matched"]}
+    return [row for n, row in enumerate(plan["rows"]) if n in matched or row.get("raw_image")]
+
+
+def by_the_command(*paths: Path) -> list[Json]:
+    return [row.fields for row in read_rows(paths, DEFAULTS) if not row.errors]
+
+
+def test_every_spreadsheet_of_the_cases_gives_the_same_rows_at_every_door(
+    shop: Shop, tmp_path: Path
+) -> None:
+    photo = tmp_path / "good.jpg"
+    photo.touch()
+    for path in sorted(needs_shared("cases", "csv").iterdir()):
+        plan = as_the_page_asks(
+            shop, spreadsheet=sheet(path.read_bytes(), path.name), photos='["good.jpg"]'
+        )
+        wish = Wish(path.read_bytes(), path.name, ["good.jpg"], Choices(defaults=DEFAULTS))
+        read = [row.product.as_product() for row in plan_import(wish).rows]
+        assert plan["rows"] == read, path.name
+        assert by_the_command(path, photo) == makable(plan), path.name
+        levels = [problem["level"] for problem in plan["problems"]]
+        assert plan["rows"] or "question" in levels, path.name
+
+
+def test_the_folder_of_the_cases_gives_the_same_rows_at_every_door(shop: Shop) -> None:
+    folder = needs_shared("cases", "folder")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [f"folder/{path.relative_to(folder).as_posix()}" for path in files]
+    plan = as_the_page_asks(shop, photos=json.dumps(names))
+    assert by_the_command(folder) == makable(plan)
+    assert len(plan["rows"]) == 10, "all but Thumbs.db"
+    assert (plan["photos"]["left_out"], plan["photos"]["system_files"]) == ([], 1)
 
 
 def test_an_ambiguous_photo_can_be_given_to_a_row(shop: Shop) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import urllib3
 from click.testing import CliRunner, Result
-from conftest import needs_shared
 from servers.loopback import served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
@@ -20,7 +19,6 @@ from support.shop import API_KEYS, SECRETS, Shop
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.upload import upload
 from packshot.client import Client
-from packshot.spreadsheets import Wish, plan_import
 
 PHOTO = sorted((ROOT / "samples" / "photos").glob("*.jpg"))[0]
 HEADER = "category,raw_image,mrp,price,discount,gst\n"
@@ -229,16 +227,6 @@ def test_a_zip_and_a_folder_are_matched_with_a_spreadsheet(tmp_path: Path) -> No
         "left out film.mp4: is a video",
         "left out odd.jpg: its name fits no SKU of the spreadsheet",
     ]
-
-
-def test_every_case_gives_the_rows_of_the_reader() -> None:
-    """The same as tests/test_imports.py finds at the API."""
-    for path in sorted(needs_shared("cases", "csv").iterdir()):
-        rows = [row.fields for row in read_rows([path], {}) if not row.errors]
-        plan = plan_import(Wish(path.read_bytes(), path.name))
-        planned = [row.product for row in plan.rows]
-        expected = [row.as_product() for row in planned if row.raw_image or row.path]
-        assert rows == expected, path.name
 
 
 # -- twice is once ---------------------------------------------------------------------------------
