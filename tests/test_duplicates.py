@@ -100,6 +100,12 @@ def test_another_sku_or_view_is_another_product(shop: Shop, other: Json) -> None
     assert skip(shop, given(shop, **other))["created"] == 1
 
 
+def test_a_view_in_other_letters_is_the_same(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
+    data = skip(shop, given(shop, view="Front"))
+    assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
+
+
 def test_without_a_sku_the_name_says_which_product_it_is(shop: Shop) -> None:
     nameless = given(shop, sku=None)
     [first] = skip(shop, nameless)["products"]

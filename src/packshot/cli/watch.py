@@ -30,6 +30,7 @@ from packshot.cli.watched_folder import (
     WatchedFolder,
 )
 from packshot.client import ApiError, Client
+from packshot.enhancers.contract import LANES, Lane
 
 #: Seconds between two looks at the folder.
 LOOK_SECONDS: Final = 1.0
@@ -54,6 +55,7 @@ class Stopped(Exception):
     show_default=True,
     help="Seconds for which a file must not have changed.",
 )
+@click.option("--lane", type=click.Choice(LANES), help="As in `packshot upload`.")
 @click.option("--once", is_flag=True, help="End when the folder is empty.")
 @connection
 def watch(
@@ -61,6 +63,7 @@ def watch(
     defaults: dict[str, Any],
     sheets: Sheets,
     settle: float,
+    lane: Lane | None,
     once: bool,
     client: Client,
 ) -> None:
@@ -83,7 +86,7 @@ def watch(
         lock.acquire(timeout=0)
     except Timeout:
         raise click.ClickException(f"another packshot watch works on {folder}") from None
-    watcher = Watcher(watched, client, defaults, sheets, settle, console)
+    watcher = Watcher(watched, client, defaults, sheets, settle, console, lane)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, watcher.ask_to_stop) for number in numbers]
     try:
@@ -106,7 +109,9 @@ class Watcher:
         sheets: Sheets,
         settle: float,
         console: Console,
+        lane: Lane | None = None,
     ) -> None:
+        self._choices = Choices(lane=lane, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
         self.defaults, self.sheets = defaults, sheets
         self.failed = 0
@@ -159,7 +164,7 @@ class Watcher:
         """Until the server has answered for every row. What was made is found again as such."""
         pause, away = FIRST_PAUSE, False
         while True:
-            sent = send_rows(self.client, rows, Choices(repeatable=True))
+            sent = send_rows(self.client, rows, self._choices)
             if sent.stopped is None:
                 if away:
                     self._say("the server answers again")

@@ -33,11 +33,12 @@ class Identity:
 
     def signs(self) -> Iterator[Key]:
         """Products that share one of these are the same."""
+        view = (self.view or "").casefold()
         place = ("sku", self.sku) if self.sku is not None else ("name", self.name or "")
         if self.sha256 is not None:
-            yield ("sha256", self.sha256, *place, self.view or "")
+            yield ("sha256", self.sha256, *place, view)
         if self.raw_image is not None and self.sku is not None:
-            yield ("address", self.raw_image, self.sku, self.view or "")
+            yield ("address", self.raw_image, self.sku, view)
 
 
 def identity_of(row: Mapping[str, Any]) -> Identity:

@@ -21,8 +21,11 @@ export function preview(plan, chosen, choices, change) {
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
       assignedLine(photo, row, choices, change),
     ),
-    folded("Missing photos", plan.photos.missing, missingLine, { open: true, kind: "bad" }),
-    folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= 10 }),
+    folded("Missing photos", plan.photos.missing, missingLine, {
+      open: plan.photos.missing.length <= FEW,
+      kind: "bad",
+    }),
+    folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
     folded("Good to know", notes, problemLine),
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
@@ -50,6 +53,8 @@ function problemLine({ row, column, detail }) {
   return line(place || "The file", detail);
 }
 
+/** Longer lists of what needs no answer are folded: the products come behind them. */
+const FEW = 10;
 const NO_ROW = "0";
 
 /** With a choice of the rows that it may belong to. */
