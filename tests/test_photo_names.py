@@ -427,3 +427,13 @@ def test_a_number_that_lost_its_zeros_is_asked_about() -> None:
     ]
     assert [match.photo for match in found.matched] == ["500.jpg"]
     assert [left.file for left in found.left_out] == ["123A.jpg", "9.jpg"]
+
+
+def test_a_sku_behind_other_words_is_asked_about() -> None:
+    rows = [ProductRow(2, sku="S1"), ProductRow(3, sku="front")]
+    found = match_photos(["IMG_S1.jpg", "new-S1_2.jpg", "xS1.jpg", "front.jpg"], rows)
+    assert [(one.photo, one.skus) for one in found.ambiguous] == [
+        ("IMG_S1.jpg", ("S1",)),
+        ("new-S1_2.jpg", ("S1",)),
+    ]
+    assert [left.file for left in found.left_out] == ["xS1.jpg"]

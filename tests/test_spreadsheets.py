@@ -765,3 +765,32 @@ def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
     assert [(row.sku, row.ready) for row in found.rows] == [(sku, True)]
     [(_, _, detail)] = reported(found, "note")
     assert "looks like a date" in detail
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Кружка большая", "cp1251"),
+        ("Κούπα", "cp1253"),
+        ("咖啡杯子", "gb18030"),
+        ("머그컵", "euc_kr"),
+    ],
+)
+def test_an_encoding_that_can_not_be_recognised_is_refused(text: str, encoding: str) -> None:
+    data = f"sku,name,image\nA,x,y.jpg\nB,{text},z.jpg\n".encode(encoding)
+    with pytest.raises(SpreadsheetError, match=r"^line 3 .*CSV UTF-8"):
+        imported(data)
+
+
+@pytest.mark.parametrize(
+    "text", ["Crème brûlée “là-bas”", "Größe ½ … €€€€", "Äöüß ÅÄÖÆØ éèêë", "— ———— —"]
+)
+def test_western_texts_in_windows_1252_are_read(text: str) -> None:
+    data = f"sku,category,name,image\nA,Cups,{text},https://x.example/a.jpg\n".encode("cp1252")
+    assert [row.name for row in imported(data).rows] == [text]
+
+
+@pytest.mark.parametrize("cell", ["GST_18", "GST @ 18%", "IGST 18", "18 %"])
+def test_a_tax_rate_may_stand_behind_its_name(cell: str) -> None:
+    found = imported(f"sku,category,image,gst\nA,Cups,https://x.example/a.jpg,{cell}\n")
+    assert [row.gst for row in found.rows if row.ready] == [Decimal(18)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made_by
@@ -27,6 +28,8 @@ from packshot.spreadsheets.table import Problem, Record
 
 #: NUMERIC(12,2), as the tables have it.
 _MOST: Final = Decimal("9999999999.99")
+#: `GST_18` is how Flipkart writes it, `GST @ 18%` how invoices do.
+_TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
 _OPEN: Final = "every number can be read in two ways"
 
 
@@ -128,6 +131,8 @@ def _take_number(column: NumberColumn, row: int, text: str) -> None:
 
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
+    if column.field == "gst":
+        text = _TAX_WORDS.sub("", text)
     try:
         amount = take_apart(text)
     except NotANumber as error:

@@ -15,6 +15,8 @@ from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, NO_ROW, ProductRow
 
+#: Characters of a name that are searched for a SKU behind other words.
+LONGEST_NAME: Final = 120
 NOBODY_ASSIGNED: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -286,6 +288,8 @@ class _Finder:
         if not skus and (alike := self._skus.but_for_zeros(stem_of(photo))):
             why = "its number is that of a SKU but for the zeros in front"
             self._ask(photo, alike, why)
+        elif not skus and (inside := self._skus.inside(stem_of(photo)[:LONGEST_NAME])):
+            self._ask(photo, inside, "its name holds a SKU, but does not begin with it")
         elif not skus:
             self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
         elif len(skus) > 1:

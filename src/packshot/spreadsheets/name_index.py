@@ -93,6 +93,15 @@ class Skus:
                 unsure = unsure or found
         return unsure
 
+    def inside(self, name: str) -> Sequence[str]:
+        """SKUs that stand in the name behind other words: front_S1, IMG_S1_2."""
+        for place, sign in enumerate(name):
+            if sign in SEPARATORS:
+                found = [fit.sku for fit in self.fits(name[place + 1 :]) if fit.view is not None]
+                if found:
+                    return found
+        return ()
+
     def but_for_zeros(self, name: str) -> Sequence[str]:
         """SKUs that are the number at the name's beginning, where one of the two lost its zeros in
         front, as in a spreadsheet program."""

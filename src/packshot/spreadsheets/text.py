@@ -16,6 +16,13 @@ _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
 _SAMPLE: Final = 4_096
+#: No language of Western Europe has so many letters outside ASCII in a row.
+_FOREIGN: Final = re.compile("[^\x00-\x7f]{4,}")
+#: Unless they are one language's, as in a list of them.
+_ALPHABETS: Final = tuple(
+    map(frozenset, ("äöüß", "åäöæøéü", "àâæçèéêëîïôœùûüÿ", "áéíóúüñç", "àèéìíòóùú", "ãáâàçéêíóôõú"))
+)
+_USUAL_SIGNS: Final = frozenset("“”‘’„‚«»‹›–—…•€£©®™°²³½¼¾\xa0")
 _SAVE_AS: Final = "save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
 
 
@@ -45,7 +52,9 @@ def _decoded(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), "UTF-8"
     except UnicodeDecodeError as error:
         _refuse_mixed(data, error.start)
-    return _strict(data, "cp1252", "Windows-1252"), "Windows-1252"
+    text = _strict(data, "cp1252", "Windows-1252")
+    _refuse_other_alphabet(text)
+    return text, "Windows-1252"
 
 
 def _strict(data: bytes, encoding: str, name: str) -> str:
@@ -83,6 +92,25 @@ def _refuse_mixed(data: bytes, first_bad: int) -> None:
             f"{where} is not in UTF-8 as the rest of the file is: two files in different encodings"
             f" may have been joined; correct that row, or {_SAVE_AS}"
         )
+
+
+def _refuse_other_alphabet(text: str) -> None:
+    """Raises where the text can't be of a language that Windows-1252 is for: Cyrillic, Greek,
+    Chinese and others in their own encodings read as rows of accented letters."""
+    for run in _FOREIGN.finditer(text):
+        if _is_foreign(run[0]):
+            where = _row_of(text[: run.start()], run.start())
+            raise SpreadsheetError(
+                f"{where} is in an encoding that does not say which it is: {_SAVE_AS}"
+            )
+
+
+def _is_foreign(run: str) -> bool:
+    letters = {sign for sign in run.lower() if sign.isalpha()}
+    others = {sign for sign in run if not sign.isalpha()} - _USUAL_SIGNS
+    if len(others) > 1:
+        return True
+    return len(letters) > 2 and not any(letters <= alphabet for alphabet in _ALPHABETS)
 
 
 def _row_of(text: str, end: int) -> str:
