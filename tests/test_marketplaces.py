@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pyvips
 from click.testing import CliRunner
 from pydantic import ValidationError
 from sqlalchemy import update
@@ -21,7 +22,7 @@ from support.shop import Shop
 from packshot.cli import main
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
-from packshot.marketplaces.compliance import check
+from packshot.marketplaces.compliance import Row, check
 from packshot.marketplaces.measures import Measures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import Source, render
@@ -101,6 +102,39 @@ def test_what_has_no_plain_backdrop_has_no_fill() -> None:
     scene = np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8)
     assert verdicts(scene, "amazon")["fill"] == {"unknown"}
     assert measured(scene).frame == "no"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6, 0.9])
+def test_a_product_that_is_cut_off_touches_the_edge(share: float) -> None:
+    """However much of the side it covers."""
+    cut = picture()
+    wide = round(1000 * share / 2)
+    cut[500:, 500 - wide : 500 + wide] = (180, 30, 40)
+    assert measured(cut).edge_contact == "bottom"
+    assert verdicts(cut, "amazon")["edge contact"] == {"fail"}
+
+
+def with_profile(kind: str, profile: str, space: str = "srgb") -> bytes:
+    image = pyvips.Image.new_from_array(picture(300, 300), interpretation="srgb")
+    image = image.icc_transform(profile, input_profile="srgb")
+    assert image.interpretation == space
+    return bytes(image.write_to_buffer(f".{kind}"))
+
+
+def test_the_profile_is_read_and_not_only_looked_for() -> None:
+    plain = pyvips.Image.new_from_array(picture(300, 300), interpretation="srgb")
+    with_srgb = plain.icc_transform("srgb", input_profile="srgb")
+    for kind in ("png", "jpg", "webp"):  # a PNG packs its profile
+        assert measure(with_srgb.write_to_buffer(f".{kind}")).profile == "srgb"
+        assert measure(plain.write_to_buffer(f".{kind}")).profile == "srgb"
+        assert measure(with_profile(kind, "p3")).profile == "other"
+    assert measure(with_profile("jpg", "cmyk", "cmyk")).profile == "other"
+    assert {row.verdict for row in profile_rows(with_profile("jpg", "p3"))} == {"warn"}
+
+
+def profile_rows(data: bytes) -> list[Row]:
+    found = check(measure(data), read_preset("amazon", None))
+    return [row for row in found if row.rule == "profile"]
 
 
 def test_a_plain_picture_has_no_frame_and_no_contact() -> None:

@@ -12,11 +12,14 @@ APART: Final = 12
 BORDER: Final = 0.01
 #: A backdrop has one colour when this share of the border is near its median.
 ONE_COLOUR: Final = 0.9
-#: A shadow is looked for on a backdrop that has at least this share of the border.
+#: A product at the edge, or a shadow, is looked for on a light backdrop that has at least this
+#: share of the border.
 MOSTLY: Final = 0.5
 #: "White" and "light", by the darkest channel.
 WHITE: Final = 255
 LIGHT: Final = 200
+#: sRGB in the description of a profile (ICC.1:2022, 9.2.41), as ASCII and as UTF-16.
+SRGB: Final = (b"sRGB", "sRGB".encode("utf-16-be"))
 #: Rows and columns of specks: fewer pixels than this share of a line are not the product.
 SPECKS: Final = 0.002
 #: The longest frame looked for, as a share of the shorter side.
@@ -59,8 +62,7 @@ def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) ->
     height, width = rgb.shape[:2]
     border = _border(rgb)
     backdrop = np.median(border, axis=0)
-    is_plain = float((abs(border - backdrop).max(axis=1) <= APART).mean()) >= ONE_COLOUR
-    box = _box(rgb, backdrop) if is_plain else None
+    box = _box(rgb, backdrop) if _is_plain(border, backdrop) else None
     return Measures(
         longest_side=max(width, height),
         shortest_side=min(width, height),
@@ -100,8 +102,17 @@ def _on_white(pixels: Any) -> Any:
 
 def _profile(data: bytes) -> str:
     """`srgb` where a browser takes it for sRGB: no profile at all, or one that says so."""
-    has_profile = b"ICC_PROFILE" in data or b"iCCP" in data or b"ICCP" in data
-    return "other" if has_profile and b"sRGB" not in data else "srgb"
+    from packshot.pictures.imaging import read_header
+    from packshot.pictures.vips import decoding, vips
+
+    if not read_header(data).colour_managed:
+        return "srgb"
+    with decoding():
+        image = vips().Image.new_from_buffer(data, "")
+        fields = image.get_fields()
+        profile = image.get("icc-profile-data") if "icc-profile-data" in fields else b""
+    named = any(name in profile for name in SRGB)
+    return "srgb" if named and image.interpretation != "cmyk" else "other"
 
 
 def _border(rgb: Any) -> Any:
@@ -112,6 +123,12 @@ def _border(rgb: Any) -> Any:
     deep = max(1, round(BORDER * min(width, height)))
     sides = (rgb[:deep], rgb[-deep:], rgb[deep:-deep, :deep], rgb[deep:-deep, -deep:])
     return np.concatenate([side.reshape(-1, 3) for side in sides])
+
+
+def _is_plain(border: Any, backdrop: Any) -> bool:
+    """A light backdrop may be covered by a product that runs out of the frame."""
+    of_backdrop = float((abs(border - backdrop).max(axis=1) <= APART).mean())
+    return of_backdrop >= (MOSTLY if backdrop.min() >= LIGHT else ONE_COLOUR)
 
 
 def _box(rgb: Any, backdrop: Any) -> tuple[int, int, int, int] | None:
