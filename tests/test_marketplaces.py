@@ -199,7 +199,7 @@ def test_a_file_that_is_no_text_is_named_and_harms_no_other_preset(tmp_path: Pat
 
 
 def test_the_folder_of_presets_has_to_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="must be a folder that is there"):
+    with pytest.raises(ValidationError, match="must be an existing folder"):
         Settings(presets_dir=tmp_path / "nowhere")
 
 

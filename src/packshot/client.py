@@ -54,7 +54,7 @@ class ApiError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Does it concern the server or the caller, and not what was sent?"""
+        """Whether it concerns the server or the caller, not the data sent."""
         return self.status in (401, 403, *TRY_AGAIN)
 
     def passes(self, pause: float) -> bool:

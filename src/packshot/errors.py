@@ -131,7 +131,7 @@ class Unanswered(Unavailable):
 
 
 class PartlyUnavailable(Unavailable):
-    """Only this product's bucket, host or object is away: it waits, the worker continues."""
+    """Only this product's bucket, host or object is unreachable: it waits, the worker continues."""
 
     code = "partly_unavailable"
 

@@ -26,7 +26,7 @@ class ApiKey:
 
 
 class Keys:
-    """The keys of API_KEYS. Nothing here holds a secret."""
+    """The keys of API_KEYS. Contains no secret."""
 
     def __init__(self, keys: tuple[ApiKey, ...]) -> None:
         self.keys = keys

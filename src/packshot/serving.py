@@ -122,7 +122,7 @@ def create_app(*, with_worker: bool = True) -> APIFlask:
 
 def ignore_path_headers() -> None:
     """Ignore the header SCRIPT_NAME: gunicorn takes it from trusted peers (`forwarder_headers`) and
-    a proxy passes on what a stranger sent. A value that does not begin the path causes a 500.
+    a proxy passes on what a client sent. A value that does not begin the path causes a 500.
 
     So does the setting, for a health check and behind a proxy that takes the prefix off:
     `web.requests.prefix` does its work instead of gunicorn."""
@@ -255,7 +255,7 @@ def gunicorn_configuration() -> Any:
 
 
 def hook_into_gunicorn(configuration: Any, services: Services) -> None:
-    """Add our hooks to those of the operator's own file."""
+    """Add our hooks to those of the operator's configuration file."""
     theirs_init, theirs_exit = configuration.post_worker_init, configuration.worker_exit
     running: list[Worker] = []
 

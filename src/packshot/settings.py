@@ -27,7 +27,7 @@ from packshot.keys import ApiKey, read_keys
 
 #: The key of `packshot serve --fake-gemini`; no key of Google's looks like it.
 FAKE_KEY: Final = "fake"
-#: How a paid service is asked: at once, at half price when it has room, or in jobs of many.
+#: How a paid service is called: at once, at half price when it has room, or in batch jobs.
 Lane = Literal["standard", "flex", "batch"]
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
@@ -76,7 +76,7 @@ def _prefix(value: str) -> str:
 
 def _folder(path: Path) -> Path:
     if not path.is_dir():
-        raise ValueError("must be a folder that is there")
+        raise ValueError("must be an existing folder")
     return path
 
 
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     cutout: Literal["network", "classical", "rembg", "off"] = "network"
     model_dir: Path | None = None
 
-    # Is the product still the product
+    # Fidelity checks
     fidelity: Literal["on", "off"] = "on"
     fidelity_weights: Path | None = None
 

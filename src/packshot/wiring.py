@@ -86,7 +86,7 @@ class Services:
         return report
 
     def notes(self) -> list[str]:
-        """What works but may surprise: logged at the start and shown by `/readyz`."""
+        """Notes on unusual settings, logged at the start and shown by `/readyz`."""
         notes = list(self.enhancer.health().notes)
         if self.settings.simulated:
             notes.append("Gemini is a stand-in: its pictures are samples, its costs are simulated")

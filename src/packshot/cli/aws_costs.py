@@ -11,7 +11,7 @@ SQS_MILLION_REQUESTS: Final = Decimal("0.40")
 S3_THOUSAND_WRITES: Final = Decimal("0.005")
 S3_GIGABYTE_MONTH: Final = Decimal("0.023")
 
-#: Send, receive, one heartbeat, delete: for a product that comes alone.
+#: Send, receive, one heartbeat, delete: for a product sent alone.
 REQUESTS_EACH: Final = 4
 #: The copy and each picture, with two previews.
 OBJECTS_OF_A_PICTURE: Final = 3

@@ -1,4 +1,4 @@
-"""`packshot fidelity`: is the product in an enhanced picture still the product of the photo?"""
+"""`packshot fidelity`: measures whether an enhanced picture still shows the photo's product."""
 
 from __future__ import annotations
 

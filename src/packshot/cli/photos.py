@@ -83,7 +83,7 @@ def add_archive(path: Path, found: Photos) -> None:
 
 
 def open_archive(path: Path) -> PhotoArchive:
-    """Open while somebody has a photo of it. Raises ClickException for a damaged ZIP."""
+    """Stays open while one of its photos is in use. Raises ClickException for a damaged ZIP."""
     file = path.open("rb")
     try:
         archive = PhotoArchive(file)

@@ -112,7 +112,7 @@ def rows_of_photos(
 
 
 def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None:
-    """Whatever becomes no product is named, each file with its reason."""
+    """Report every file that becomes no product, with the reason."""
     photos.left_out += found.left_out
     for match in found.matched:
         if match.hint:

@@ -1,4 +1,4 @@
-"""Sends rows to the server: uploads their photos, creates their products, makes none twice."""
+"""Sends rows to the server: uploads their photos and creates each product once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packshot.client import BATCH, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 
 UPLOADS_AT_ONCE = 4
-#: What says, besides its bytes, whether a photo is one that has a product already.
+#: The fields that decide, besides its bytes, whether a photo has a product already.
 IDENTITY = ("sku", "view", "name")
 
 #: Called for each row whose photo was looked at or uploaded.
@@ -24,7 +24,7 @@ Progress = Callable[[Row], None]
 
 @dataclass
 class Sent:
-    """What became of rows; each is in one of the three, unless `stopped` ended the sending."""
+    """The result for each row, in one of the three, unless `stopped` ended the sending."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
     skipped: list[tuple[Row, int]] = field(default_factory=list)  # and the product it equals
@@ -37,7 +37,7 @@ class Sent:
 
     @property
     def rows(self) -> int:
-        """How many rows something became of."""
+        """The number of rows with a result."""
         return len(self.created) + len(self.skipped) + len(self.refused)
 
 

@@ -42,7 +42,7 @@ LONGEST_PAUSE: Final = 60.0
 
 
 class Stopped(Exception):
-    """A signal asked to end."""
+    """A signal arrived: end."""
 
 
 @click.command()
@@ -161,7 +161,7 @@ class Watcher:
         self.folder.forget_plan()
 
     def _send(self, rows: Sequence[Row]) -> Sent:
-        """Until the server has answered for every row. What was made is found again as such."""
+        """Send until the server has answered for every row; products made before are recognised."""
         pause, away = FIRST_PAUSE, False
         while True:
             sent = send_rows(self.client, rows, self._choices)
@@ -225,7 +225,7 @@ class Watcher:
 
 
 def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:
-    """Some photos together; a file of many rows, a spreadsheet or a ZIP, by itself."""
+    """Photos in groups; a spreadsheet or a ZIP, which has many rows, alone."""
     together: list[TakenFile] = []
     for file in files:
         if len(file.rows) > 1 or any(row.photo is None for row in file.rows):

@@ -1,4 +1,4 @@
-"""Plans what the files of a watched folder become that stopped growing together."""
+"""Plans what becomes of files of a watched folder that stopped growing together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watched folder: which of its files stopped growing, what is to become of them, where they go.
+"""A watched folder: which files stopped growing, their plan, and where they are moved.
 
 Everything survives a kill: a file is moved only after its products are known to exist, and what a
 batch was planned as is written down before anything of it is sent. (The SKU in a photo's name is
@@ -82,7 +82,7 @@ class Stillness:
     _since: dict[str, tuple[Stamp, float]] = field(default_factory=dict)
 
     def take(self, files: dict[str, Stamp]) -> dict[str, Stamp]:
-        """Those to work on now: none while others are still arriving, for up to LONGEST_WAIT."""
+        """Files to work on now: none while others are still arriving, for up to LONGEST_WAIT."""
         now, known = self.clock(), self._since
         self._since = {}
         for path, stamp in files.items():
@@ -131,7 +131,7 @@ class WatchedFolder:
     # -- the plan of a batch -----------------------------------------------------------------------
 
     def save_plan(self, files: Sequence[TakenFile]) -> None:
-        """Whole or not at all, over the one before."""
+        """Save the plan completely or not at all; replaces the previous one."""
         target = self.path / PLAN
         beside = target.with_suffix(".new")
         beside.write_text(json.dumps([_as_json(file) for file in files]), encoding="utf-8")

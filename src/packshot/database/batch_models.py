@@ -12,9 +12,9 @@ from packshot.database.types import UTCDateTime
 
 
 class BatchJob(Base):
-    """One job of many requests at Gemini; it exists before Gemini hears of it.
+    """One job of many requests at Gemini; the row is written before the job is created.
 
-    `display_name` is unique: by it a job is found whose creation was not answered. `token` and
+    `display_name` is unique: it identifies a job whose creation was not answered. `token` and
     `lease_until` are the process that works on it, `not_before` is when to look at it again, after
     `looks` looks in this state.
     """

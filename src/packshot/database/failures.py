@@ -14,7 +14,7 @@ from packshot.errors import NotConfigured, Unavailable
 
 #: PostgreSQL's insufficient_privilege.
 DENIED: Final = "42501"
-#: What a person has to change, by PostgreSQL's code
+#: What a person can change, by PostgreSQL's error code
 #: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ADVICE: Final = {
     "25006": "a standby takes no changes: check DATABASE_URL if this stays",

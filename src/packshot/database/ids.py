@@ -61,7 +61,7 @@ def last_given(rows: Connection) -> dict[str, int]:
 
 
 def is_given_twice(error: IntegrityError) -> bool:
-    """Was a row refused because it was given the id of another row?"""
+    """Whether a row was refused because it was given the id of another row."""
     diagnosis = getattr(error.orig, "diag", None)
     if diagnosis is None or diagnosis.sqlstate != UNIQUE_VIOLATION:
         return False
@@ -70,7 +70,7 @@ def is_given_twice(error: IntegrityError) -> bool:
 
 
 def _numbered(rows: Connection) -> list[str]:
-    """Those that are there, and give ids by themselves."""
+    """The tables that exist and number their rows."""
     if rows.dialect.name == "sqlite":
         if not _exists_in_sqlite(rows, "sqlite_sequence"):
             return []
@@ -84,7 +84,7 @@ def _exists_in_sqlite(rows: Connection, table: str) -> bool:
 
 
 def _highest(rows: Connection, table: str) -> int:
-    """Of all rows and all that refer to one."""
+    """The highest id of all rows and of all references to one."""
     places = [(table, "id"), *NUMBERED[table]]
     if rows.dialect.name == "sqlite":
         places = [place for place in places if _exists_in_sqlite(rows, place[0])]

@@ -56,11 +56,11 @@ MOVES: Final[dict[str, frozenset[str]]] = {
 class Product(Base):
     """One product with its one raw image and its status.
 
-    `queued_at` is when somebody asked for it: a row written by hand has none and is not bought.
+    `queued_at` is when it was requested: a row written by hand has none and is not worked on.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
-    `batched_at` is since when it waits for the answers of batch jobs, out of the queue.
-    `submitted_by` is the name of the key it came with. `view` is which side of `sku` the photo
-    shows ("front", "2"); `attributes` is what else its row of a spreadsheet had.
+    `batched_at` is when it left the queue to wait for the answers of batch jobs. `submitted_by` is
+    the name of the key it came with. `view` is which side of `sku` the photo shows ("front", "2");
+    `attributes` are the other columns of its row in a spreadsheet.
     """
 
     __tablename__ = "products"
@@ -156,7 +156,7 @@ class Upload(Base):
 
 
 class Correction(Base):
-    """One correction of what the seller said of a product; only ever added to.
+    """One correction of a product's fields; rows are only added.
 
     `changes` maps each field to what it was and what it is now.
     """
@@ -279,7 +279,7 @@ class ProductImage(Base):
 
 
 class Decision(Base):
-    """One decision of a reviewer on one picture; only ever added to."""
+    """One decision of a reviewer on one picture; rows are only added."""
 
     __tablename__ = "decisions"
 

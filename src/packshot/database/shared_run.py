@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class SharedRun:
-    """Runs `work` in one of the calling threads, for all that wait at the time.
+    """Runs `work` in one of the calling threads, on behalf of all that wait.
 
     A call returns after a run that began after the call, and raises what that run raised. For work
     that costs the same for many calls as for one, such as a sync of the disk.

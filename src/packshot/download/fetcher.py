@@ -153,7 +153,7 @@ class Fetcher:
         try:
             page = check_url(url, self._allowed_hosts)
             sent = {**headers, "User-Agent": "Packshot (webhook)", "Connection": "close"}
-            with self._asked(page, deadline, "POST", sent, body) as response:
+            with self._request(page, deadline, "POST", sent, body) as response:
                 if not 200 <= response.status < 300:
                     raise FetchError(
                         f"{response.status} from {page.place}",
@@ -167,13 +167,13 @@ class Fetcher:
 
     def _ask(self, page: ParsedUrl, deadline: Deadline) -> bytes | _Redirect:
         """One hop: the body, or where it redirects to."""
-        with self._asked(page, deadline, "GET", self._headers.to(page)) as response:
+        with self._request(page, deadline, "GET", self._headers.to(page)) as response:
             if response.status in _REDIRECTS and "Location" in response.headers:
                 return self._redirect(page, response)
             return self._body(page, response)
 
     @contextlib.contextmanager
-    def _asked(
+    def _request(
         self,
         page: ParsedUrl,
         deadline: Deadline,
@@ -183,7 +183,7 @@ class Fetcher:
     ) -> Iterator[BaseHTTPResponse]:
         """The answer from a checked address, within the deadline."""
         with (
-            self._connected(page, deadline) as sock,
+            self._open_socket(page, deadline) as sock,
             Watchdog(sock, deadline.remaining()) as watchdog,
             _explained(page, deadline, watchdog),
             contextlib.closing(self._connection(page, sock, deadline)) as connection,
@@ -203,10 +203,10 @@ class Fetcher:
             with contextlib.closing(connection.getresponse()) as response:
                 yield response
 
-    def _connected(self, page: ParsedUrl, deadline: Deadline) -> socket.socket:
+    def _open_socket(self, page: ParsedUrl, deadline: Deadline) -> socket.socket:
         """A socket to the first address that answers, after all of them were checked."""
         failures: list[OSError] = []
-        addresses = self._judged_addresses(page, deadline)
+        addresses = self._checked_addresses(page, deadline)
         for address in addresses:
             seconds = min(self._limits.connect, deadline.remaining())
             if seconds <= 0:
@@ -218,7 +218,7 @@ class Fetcher:
                 failures.append(error)
         raise unreachable(page, addresses, failures, self._limits.connect) from failures[-1]
 
-    def _judged_addresses(self, page: ParsedUrl, deadline: Deadline) -> Sequence[str]:
+    def _checked_addresses(self, page: ParsedUrl, deadline: Deadline) -> Sequence[str]:
         addresses = [page.host] if page.is_literal else self._look_up(page, deadline)
         if not addresses:
             raise no_such_host(page)
@@ -253,14 +253,14 @@ class Fetcher:
 
     def _connection(
         self, page: ParsedUrl, sock: socket.socket, deadline: Deadline
-    ) -> _JudgedConnection:
+    ) -> _CheckedConnection:
         # No `assert_hostname`: it would make urllib3 turn `check_hostname` off on a context that
         # threads share. Without it OpenSSL itself matches the certificate with the host.
         patience = deadline.remaining() + 0.001
         connection = (
-            _JudgedTlsConnection(page.host, page.port, timeout=patience, ssl_context=self._tls)
+            _CheckedTlsConnection(page.host, page.port, timeout=patience, ssl_context=self._tls)
             if page.scheme == "https"
-            else _JudgedConnection(page.host, page.port, timeout=patience)
+            else _CheckedConnection(page.host, page.port, timeout=patience)
         )
         connection.judged, connection.target = sock, page.target
         return connection
@@ -343,7 +343,7 @@ def _beginning(response: BaseHTTPResponse) -> bytes:
         return b""
 
 
-class _JudgedConnection(HTTPConnection):
+class _CheckedConnection(HTTPConnection):
     """HTTP over a socket that is already connected, so it never looks up a name."""
 
     judged: socket.socket
@@ -359,7 +359,7 @@ class _JudgedConnection(HTTPConnection):
         super().putrequest(method, self.target, skip_host, skip_accept_encoding)
 
 
-class _JudgedTlsConnection(_JudgedConnection, HTTPSConnection):
+class _CheckedTlsConnection(_CheckedConnection, HTTPSConnection):
     """The same under TLS, for the host's name: only the socket came from the address."""
 
 

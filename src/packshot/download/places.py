@@ -106,7 +106,7 @@ class Places:
 
 def _busy(host: str) -> PartlyUnavailable:
     return PartlyUnavailable(
-        f"{host} is slow: others go first while it has its share of the downloads",
+        f"{host} is slow and uses its share of the downloads: others go first",
         code="host_busy",
         retry_after=BUSY_SECONDS,
     )

@@ -35,14 +35,14 @@ class Photo:
 
 @dataclass(frozen=True)
 class Brief:
-    """What is asked for: one round of `wanted` variants of one product."""
+    """The request: one round of `wanted` variants of one product."""
 
     product_id: int
     round: int
     category: str
     wanted: int
     instructions: str | None = None  # the reviewer's words, on a redo
-    complaints: tuple[str, ...] = ()  # why the pictures before were rejected
+    complaints: tuple[str, ...] = ()  # why the previous pictures were rejected
     adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo
     lane: Lane = "standard"  # for the calls that are sent now
 
@@ -254,7 +254,7 @@ class BatchLane(Protocol):
 
 @dataclass(frozen=True)
 class Health:
-    """Can this part work? `problem` is one sentence that says what to fix."""
+    """Whether this part works; `problem` is one sentence that says what to fix."""
 
     ok: bool
     problem: str | None = None

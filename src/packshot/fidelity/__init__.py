@@ -1,1 +1,1 @@
-"""Is the product in an enhanced picture still the product of the photo? It is measured."""
+"""Measures whether the product in an enhanced picture is still the product of the photo."""

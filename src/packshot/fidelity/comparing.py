@@ -101,7 +101,7 @@ def _read_lines(
 
 
 def _inside(quad: Floats, mask: Mask) -> bool:
-    """Does the whole line lie on the product, in both pictures?"""
+    """Whether the whole line lies on the product in both pictures."""
     drawn = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(drawn, quad.round().astype(np.int32), 1)
     area = int(drawn.sum())

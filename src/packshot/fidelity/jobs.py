@@ -1,4 +1,4 @@
-"""What pixel children are asked for. The heavy libraries are imported there alone."""
+"""The jobs of pixel children, which alone import the heavy libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twelve numbers that say how far the product in the enhanced picture is from the photo's."""
+"""Twelve measures of how far the product in the enhanced picture is from the photo's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DARK: Final = 0.02  # of linear light; a gain of next to nothing says nothing
 SHADING: Final = 40.0  # px; the light may change as slowly as this
 UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
 SURE: Final = 160  # of 255, of a mask that says product, or not
-CONTACT: Final = 0.45  # length of the border with the product, by the square root of the area
+CONTACT: Final = 0.45  # length of its border with the product, over the square root of its area
 OPENED: Final = 0.02  # of the crop: a thinner sliver is no part
 
 
@@ -304,7 +304,7 @@ def _blur(raw: Floats, other: Floats, core: Mask) -> float:
 def _parts(
     raw: Side, enhanced: Side, positions: Floats, masks: tuple[Mask, Mask], unlike: Mask
 ) -> tuple[Mask, Mask]:
-    """What one of the masks is rather sure of and the other denies, and that looks unlike."""
+    """Parts that one mask is fairly sure of and the other lacks, and that look different."""
     ours, theirs = masks
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
     missing = ours & (raw.likelihood > SURE) & (likely < 255 - SURE) & unlike
@@ -315,7 +315,7 @@ def _parts(
 
 
 def _attached(part: Mask, product: Mask, kernel: NDArray[np.uint8]) -> Mask:
-    """The pieces that hang on the product broadly: a neighbour only touches it."""
+    """The pieces with a long border to the product: a neighbour only touches it."""
     opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     near = cv2.dilate(product.astype(np.uint8), disc(13)) > 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)

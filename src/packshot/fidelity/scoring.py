@@ -1,4 +1,4 @@
-"""From measures to a verdict: an additive score, its thresholds, and floors beneath it.
+"""Turns measures into a verdict: an additive score, its thresholds, and floors.
 
 All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure counts from the point
 that 75 % of faithful edits stay below, and more from their 97 % point; no weight is negative, so

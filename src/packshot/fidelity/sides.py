@@ -1,4 +1,4 @@
-"""One of the two pictures, made ready to be compared: the product found, cropped, its features."""
+"""Prepares one of the two pictures for comparison: the product, cropped, and its features."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def prepare(data: bytes, model: Path) -> tuple[Side, Bytes]:
 
 
 def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
-    """A see-through picture says itself what is product; the network says it of any other."""
+    """In a transparent picture the alpha shows the product; in any other the network finds it."""
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:] / np.float32(255)
         rgb = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)

@@ -160,7 +160,7 @@ def _is_certain(confidence: float, quad: Floats) -> bool:
 
 
 def _is_stable(found: Reader, crop: Bytes, text: str) -> bool:
-    """Does it read the same at 60 % of its size, compressed as JPEG 75?"""
+    """Whether it reads the same at 60 % of its size, compressed as JPEG 75."""
     small = cv2.resize(crop, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
     again = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))

@@ -1,4 +1,4 @@
-"""What a check says, as it is stored and shown; imports nothing heavy."""
+"""The result of a check, as it is stored and shown; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 Verdict = Literal["pass", "warn", "fail", "not_comparable"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
-#: A picture with one of these starts left out of approval.
+#: A picture with one of these is excluded from approval by default.
 DOUBTFUL: Final[tuple[Verdict, ...]] = ("warn", "fail", "not_comparable")
 
 #: What keeps two pictures from being compared; `mirrored` fails, the others are not comparable.

@@ -1,4 +1,4 @@
-"""A picture held against a preset: a row for each rule, measured and never asserted."""
+"""Checks a picture against a preset: a row for each rule, with what was measured."""
 
 from __future__ import annotations
 

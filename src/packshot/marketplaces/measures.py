@@ -1,4 +1,4 @@
-"""What can be measured of a picture that a marketplace makes a rule of; pixels, no I/O."""
+"""Measures the properties of a picture that marketplaces have rules about; pixels, no I/O."""
 
 from __future__ import annotations
 

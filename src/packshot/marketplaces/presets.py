@@ -119,7 +119,7 @@ OURS: Final = files("packshot.marketplaces") / "presets"
 
 
 def preset_names(folder: Path | None) -> list[str]:
-    """Ours and those in the shop's own folder, which win over ours of the same name."""
+    """Ours and those in the shop's own folder, which replace ours of the same name."""
     return sorted(_files(folder))
 
 

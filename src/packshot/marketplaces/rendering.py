@@ -11,7 +11,7 @@ from packshot.pictures.imaging import Format, OutputSpec, finish
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import History, Ingredient, Signing, sign
 
-#: What a file of each format ends with.
+#: The ending of files in each format.
 ENDINGS: Final[dict[Format, str]] = {
     "jpeg": ".jpg",
     "png": ".png",

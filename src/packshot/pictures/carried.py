@@ -1,4 +1,4 @@
-"""What a model's answer carried about itself: C2PA's manifest and XMP, as it came."""
+"""The metadata in a model's answer: its C2PA manifest and XMP, unchanged."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Runs pixel work in child processes: a picture that crashes or hangs takes nothing with it.
 
 Each child has a memory limit, low priority, no secret in its environment and one socket to its
-parent; one job at a time, a deadline for each, an end after a minute without one, and a fresh child
-after every death. It contains crashes; it is no sandbox, for the child runs as the same user.
+parent; one job at a time, a deadline for each, it ends after a minute without a job, and a new
+child replaces every one that died. It contains crashes; it is no sandbox, for the child runs as the
+same user.
 
 Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
 killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
@@ -141,7 +142,7 @@ class Pixels:
 
 
 class _Retired(Exception):
-    """The child ended for want of work just when the job came; it did not begin it."""
+    """The child ended, for lack of work, just before the job arrived; it did not begin it."""
 
 
 class _Child:
@@ -158,7 +159,7 @@ class _Child:
                 pass_fds=[theirs.fileno()],
                 env=_child_environment(),
             )
-        # Reaps a child that ends while idle; nobody asks for it then.
+        # Reaps a child that ends while idle: nothing waits for it then.
         threading.Thread(target=self._process.wait, daemon=True).start()
 
     def alive(self) -> bool:

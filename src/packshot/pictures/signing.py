@@ -91,7 +91,7 @@ class History:
 
 
 def is_signed(data: bytes) -> bool:
-    """Has the picture a C2PA manifest? Nothing is verified."""
+    """Whether the picture has a C2PA manifest; nothing is verified."""
     return MANIFEST_STORE in data
 
 

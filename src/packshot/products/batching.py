@@ -1,4 +1,4 @@
-"""What products ask for in jobs of the batch lane, as far as cancelling and redoing need it."""
+"""Requests of products in jobs of the batch lane, for cancelling and redoing."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ WAITING: Final = "waiting"
 SENT: Final = "sent"
 ANSWERED: Final = "answered"
 LEFT: Final = "left"
-#: An item that still has to bring something.
+#: States of an item that is still needed.
 OPEN: Final = (WAITING, SENT)
 #: The place of an analysis among the variants.
 ANALYSIS: Final = -1
 
 
 def withdraw(session: Session, product_id: int) -> None:
-    """Ask for nothing more of this product: what no job has is not sent."""
+    """Withdraw the requests of this product that are in no job yet."""
     of_product = BatchItem.product_id == product_id
     session.execute(delete(BatchItem).where(of_product, BatchItem.state == WAITING))
 
 
 def is_in_a_job(session: Session, product: Product) -> bool:
-    """Is something of the product's current round asked for, and paid, already?"""
+    """Whether something of the product's current round was requested, and paid for, already."""
     mine = (BatchItem.product_id == product.id, BatchItem.round == product.round)
     sent = select(BatchItem.product_id).where(*mine, BatchItem.state == SENT).limit(1)
     return session.scalar(sent) is not None

@@ -12,7 +12,7 @@ from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
 from packshot.fidelity.verdicts import Check
 
-#: A process that dies in the middle of a check: its picture comes back after this many seconds.
+#: Seconds after which the picture of a process that died during a check is checked again.
 LEASE_SECONDS: Final = 120.0
 MOST_TRIES: Final = 3
 AS_FOUND: Final = {"synchronize_session": False}
@@ -77,7 +77,7 @@ class Checks:
             return isinstance(done, CursorResult) and done.rowcount == 1
 
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
-        """Record a check. The product's version changes, so that everybody sees it."""
+        """Record a check. The product's version changes, so that open pages show it."""
         found = check.model_dump(mode="json") | {"has_map": has_map}
         values = {
             "verdict": check.verdict,

@@ -1,7 +1,7 @@
-"""Doubt: a picture has it when its enhancer warned of it, or its fidelity check did not pass.
+"""Doubt: a picture is doubtful when its enhancer warned, or its fidelity check did not pass.
 
-A doubtful picture starts left out of approval. This is the one rule: the answers' `doubt`, the
-lists' filter and their order all follow it.
+A doubtful picture is excluded from approval by default. This is the one rule: the answers' `doubt`,
+the lists' filter and their order all follow it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from packshot.fidelity.verdicts import DOUBTFUL
 
 #: How doubtful a picture is, for the order of a list; one with a warning alone counts 1.
 WEIGHTS: Final = {"fail": 8, "not_comparable": 3, "warn": 2}
-#: What is said of a verdict that has no reason of its own.
+#: The words for a verdict without a reason.
 WORDS: Final = {
     "fail": "the product was changed",
     "warn": "the product may have been changed",
@@ -24,7 +24,7 @@ WORDS: Final = {
 
 
 def doubt_of(image: ProductImage) -> str | None:
-    """Why a picture is doubtful, in words; None when nothing speaks against it."""
+    """Why a picture is doubtful, in words; None when it is not."""
     words = [image.warning] if image.warning else []
     if image.verdict in DOUBTFUL:
         reasons = (image.fidelity or {}).get("reasons") or []

@@ -1,4 +1,4 @@
-"""Twice is once: products that were created before from the same photo.
+"""Finds products that were created before from the same photo.
 
 The same photo has the same SHA-256 as it came, before it was cleaned. Of a photo that is not here
 yet only the address is known: under the same SKU and view, the same address counts as the same.
@@ -48,16 +48,16 @@ def identity_of(row: Mapping[str, Any]) -> Identity:
 
 
 def note_upload(database: Database, name: str, sha256: str) -> None:
-    """Remember the digest of a new upload as it came.
+    """Save the digest of a new upload as it came.
 
-    A power cut may forget it: then the same photo is made once more.
+    A power cut may lose it: then the same photo may become a product again.
     """
     with database.write(lasting=False) as session:
         session.add(Upload(name=name, sha256=sha256))
 
 
 def forget_uploads(database: Database, names: Collection[str]) -> None:
-    """Forget the digests of uploads whose objects are removed."""
+    """Delete the digests of uploads whose objects are removed."""
     if names:
         with database.write(lasting=False) as session:
             session.execute(delete(Upload).where(Upload.name.in_(names)))
@@ -80,9 +80,12 @@ def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[st
     return {raw: known[name] for raw, name in names.items() if name in known}
 
 
-def let_nobody_else_look(session: Session) -> None:
-    """Until the commit no other request looks for duplicates: two that come together with the same
-    photo would both find none. On SQLite one transaction writes at a time anyway."""
+def lock_duplicates(session: Session) -> None:
+    """Until the commit no other request looks for duplicates.
+
+    Two simultaneous requests with the same photo would both find none. On SQLite one transaction
+    writes at a time anyway.
+    """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": DUPLICATES_LOCK})
 

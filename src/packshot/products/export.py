@@ -128,7 +128,7 @@ class Selection:
         return query.where(late)
 
     def holds(self, image: ApprovedImage) -> bool:
-        """Does this approved picture match?"""
+        """Whether this approved picture matches."""
         late = self.since is None or (image.approved_at or NEVER) > self.since
         named = self.products is None or image.product_id in self.products
         wanted = (self.batch, self.category, self.sku)

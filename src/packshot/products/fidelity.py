@@ -12,9 +12,9 @@ from packshot.products.object_keys import changes_key
 
 
 class FidelityOut(BaseModel):
-    """Is the product in the picture still the photo's product? `verdict` is null until it was
-    measured, and where it can't be: `reasons` says which. Boxes are left, top, right and bottom in
-    shares of the picture."""
+    """Whether the picture still shows the photo's product. `verdict` is null until it was measured,
+    and where it can't be: `reasons` says which. Boxes are left, top, right and bottom in shares of
+    the picture."""
 
     verdict: Verdict | None
     score: float | None = Field(description="0 to 1; above 0.5 passes")

@@ -24,7 +24,7 @@ from packshot.products.duplicates import (
     find_duplicates,
     find_repeated,
     identity_of,
-    let_nobody_else_look,
+    lock_duplicates,
 )
 from packshot.products.terms import terms_of
 from packshot.products.views import ProductView, new_view, views_of
@@ -70,7 +70,7 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Intake:
-    """How a batch is taken in; `skip_duplicates` creates none whose photo has a product already."""
+    """How a batch is created; `skip_duplicates` creates none whose photo has a product already."""
 
     first: FirstRound
     idempotency: Idempotency | None = None
@@ -155,7 +155,7 @@ def _rows_of(session: Session, products: Sequence[NewProduct]) -> list[dict[str,
 
 
 def was_answered(session: Session, idempotency: Idempotency) -> bool:
-    """Was a request with this key answered before, so that it creates nothing now?"""
+    """Whether a request with this key was answered before, so that this one creates nothing."""
     return session.get(IdempotencyKey, (idempotency.who, idempotency.key)) is not None
 
 
@@ -163,7 +163,7 @@ def _insert(session: Session, rows: list[dict[str, Any]], intake: Intake) -> Cre
     batch_id, first = str(uuid.uuid4()), intake.first
     if not intake.skip_duplicates:
         return Created(batch_id, _insert_new(session, rows, batch_id, first))
-    let_nobody_else_look(session)
+    lock_duplicates(session)
     photos = [identity_of(row) for row in rows]
     known, repeated = find_duplicates(session, photos), find_repeated(photos)
     new = [place for place in range(len(rows)) if place not in known | repeated]

@@ -110,8 +110,8 @@ def redo(
 ) -> None:
     """Queue the product again: resume a failed round, or open the next one with these wishes.
 
-    Somebody waits for it: what is missing is asked for at once, whatever the lane was. Raises
-    Conflict while the product is already waiting for work.
+    Someone is waiting for it: what is missing is requested at once, in any lane. Raises Conflict
+    while the product is already waiting for work.
     """
     if product.status == PENDING and (product.queued_at or product.batched_at):
         raise Conflict(f"product {product.id} is already waiting for its pictures")
@@ -255,7 +255,7 @@ def _decide(session: Session, product: Product, image: ProductImage, verdict: Ve
 
 
 def _is_news(session: Session, image: ProductImage, verdict: Verdict) -> bool:
-    """Does repeating the decision add or change its reason or note?"""
+    """Whether repeating the decision adds or changes its reason or note."""
     if verdict.reason is None and verdict.note is None:
         return False
     last = session.scalars(

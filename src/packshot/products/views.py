@@ -76,7 +76,9 @@ class ImageOut(Out):
     bytes: int | None
     sha256: str | None
     warning: str | None
-    doubt: str | None = Field(description="why it starts left out of approval; null: nothing does")
+    doubt: str | None = Field(
+        description="why it is excluded from approval by default; null: it is not"
+    )
     fidelity: FidelityOut | None = Field(description="null where it is not to be measured")
     reason: str | None = Field(description="why it is rejected, where a reason was given")
     cost: AmountOut | None = Field(description="US dollars")

@@ -75,7 +75,7 @@ class S3Storage:
     def _learn(self, may_change: bool) -> None:
         self._sums = Ways(
             (_sha256, None),
-            (_md5, "it takes no SHA-256 checksums: objects are sent with Content-MD5 in place"),
+            (_md5, "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"),
             (
                 _no_sum,
                 "it takes no checksums: objects are sent without, and what changes on its way"

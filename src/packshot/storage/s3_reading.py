@@ -79,7 +79,7 @@ class S3Reader:
         return _S3Chunks(cast(BinaryIO, answer["Body"]), answer["ContentLength"], self, key)
 
     def has(self, key: str) -> bool:
-        """Is there such an object? Raises as `open` does."""
+        """Whether the object exists. Raises as `open` does."""
         try:
             with self._asking(key) as s3:
                 self._head(s3, key)

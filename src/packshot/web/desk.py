@@ -1,4 +1,4 @@
-"""The pages a reviewer works with, and the counts they keep asking for."""
+"""The pages that a reviewer works with, and the counts that they poll."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from packshot.web.requests.problems import answer_http_error
 FIRST_PRODUCTS: Final = 50
 #: Views of one SKU that its pages show.
 MOST_VIEWS: Final = 100
-#: Decisions that the desk can take back.
+#: Decisions that the desk can undo.
 UNDO_DEPTH: Final = 20
-#: What has pictures to decide on.
+#: Statuses of products with pictures to decide on.
 REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
 
 bp = APIBlueprint("desk", __name__, enable_openapi=False)
@@ -48,7 +48,7 @@ bp = APIBlueprint("desk", __name__, enable_openapi=False)
 
 @dataclass(frozen=True)
 class Filters(Filter):
-    """What the page's address asks for; anything that makes no sense counts as unset."""
+    """The filters in the page's address; invalid ones count as unset."""
 
     @classmethod
     def read(cls, status: str | None = None) -> Filters:
@@ -85,7 +85,7 @@ def review() -> Response:
 
 
 def _last_decisions() -> list[dict[str, Any]]:
-    """What the caller may take back: it lasts longer than the page."""
+    """The decisions that the caller can undo, also after a reload."""
     found = services().catalog.last_decisions(caller().name, UNDO_DEPTH)
     return [
         {"product": _shown(product), **decision.model_dump(mode="json")}
@@ -116,7 +116,7 @@ def _first_pair(data: dict[str, Any]) -> list[dict[str, str]]:
 @bp.get("/grid")
 @needs()
 def grid() -> AnyResponse:
-    """Many products at once, to choose and decide together."""
+    """Many products at once, to select and decide on together."""
     searched = request.args.get("q", "").strip()
     if (number := _searched_number(searched)) is not None:
         return redirect(url_for("desk.product", product_id=number), 303)
@@ -146,7 +146,7 @@ def _searched_number(searched: str) -> int | None:
 @bp.get("/sku/<path:sku>")
 @needs()
 def sku(sku: str) -> Response:
-    """All views of one SKU, whatever became of them."""
+    """All views of one SKU, in any status."""
     try:
         wanted = ListQuery.model_validate({"sku": sku}).sku
     except ValidationError:
@@ -168,7 +168,7 @@ def waiting() -> Response:
 @bp.get("/failed")
 @needs()
 def failed() -> Response:
-    """Products that need somebody's hand."""
+    """Failed products, which need a person."""
     return _list_page("failed")
 
 
@@ -220,13 +220,13 @@ def _views_of(sku: str) -> list[dict[str, Any]]:
 @bp.get("/upload")
 @needs("submit")
 def upload() -> Response:
-    """Photos and spreadsheets in, what they become before it happens, and how far it is."""
+    """Upload photos and spreadsheets, with a preview and progress."""
     data = {"fields": FIELDS, "endings": ENDINGS, "lanes": _lanes(services().settings)}
     return _page("desk/upload.html", "upload", Filters.read(), data)
 
 
 def _lanes(settings: Settings) -> list[dict[str, Any]]:
-    """What a person chooses between; nothing where nothing is bought."""
+    """The lanes to choose from; none without Gemini."""
     if settings.enhancer_name == "local":
         return []
     return [
@@ -243,7 +243,7 @@ def _lanes(settings: Settings) -> list[dict[str, Any]]:
 @bp.get("/sign-in")
 @open_to_all
 def sign_in() -> AnyResponse:
-    """Where a reviewer shows a key; only there when API_KEYS are set."""
+    """The sign-in page; only with API_KEYS."""
     if identify() is not None:
         return redirect(url_for("desk.review"), 303)
     return make_response(

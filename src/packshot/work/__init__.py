@@ -1,1 +1,1 @@
-"""One product's way from queued to pending_review, and the workers who take it there."""
+"""The way of a product from queued to pending_review, and the workers that process it."""

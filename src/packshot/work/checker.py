@@ -23,7 +23,7 @@ log = logging.getLogger("packshot.fidelity")
 #: Below the priority of everything that makes pictures (10): the check never delays them.
 NICENESS: Final = 19
 DEADLINE_SECONDS: Final = 60.0
-MEMORY_MB: Final = 1500  # of address space; docs/fidelity.md says what is used of it
+MEMORY_MB: Final = 1500  # of address space; docs/fidelity.md says how much is used
 #: Photos whose side is kept, about 2 MB each: a round's pictures share one.
 RAW_SIDES: Final = 8
 RETRY_SECONDS: Final = 10.0
@@ -31,7 +31,7 @@ AWAY_SECONDS: Final = 60.0
 
 
 def checking_pixels() -> Pixels:
-    """One child, its own: a check never waits for a product's picture, nor the other way round."""
+    """A separate child, so that checks and pictures of products never wait for each other."""
     return Pixels(1, MEMORY_MB, DEADLINE_SECONDS, niceness=NICENESS)
 
 
@@ -54,11 +54,11 @@ class Checker:
             self.check_one(due)
 
     def close(self) -> None:
-        """End a check under way: its picture is measured another time."""
+        """End a running check: its picture is measured later."""
         self.pixels.close()
 
     def check_one(self, due: DueCheck) -> None:
-        """Whatever happens, the picture stays as it is."""
+        """Check one picture, which stays unchanged whatever happens."""
         try:
             done = self._measure(due)
         except Unavailable as error:  # the storage is away, or this process ends

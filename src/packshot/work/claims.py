@@ -122,7 +122,7 @@ Taken: TypeAlias = Claim | NotNow | NothingToDo
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """What is recorded of a stored picture."""
+    """The row of a stored picture."""
 
     variant: int
     image_url: str

@@ -29,7 +29,7 @@ class Hanging:
         self.clock = clock
 
     def sort(self) -> tuple[list[Job], list[Job]]:
-        """The jobs that are at work, and those that hang."""
+        """The jobs that are running, and those that hang."""
         jobs = self.slots.current()
         hanging = [job for job in jobs if self.hangs(job)]
         return [job for job in jobs if job not in hanging], hanging

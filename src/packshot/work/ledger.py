@@ -1,4 +1,4 @@
-"""The paid requests: admitted and written before they are sent, completed after."""
+"""Paid requests: admitted and recorded before they are sent, completed after."""
 
 from __future__ import annotations
 

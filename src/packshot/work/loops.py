@@ -15,7 +15,7 @@ log = logging.getLogger("packshot.worker")
 
 
 class Loops:
-    """The background loops of one worker; all pause while the queue or the database is away."""
+    """The background loops of one worker; all pause while queue or database are unreachable."""
 
     def __init__(self, outage: Outage, clock: Callable[[], float], chance: Chance) -> None:
         self.outage, self.clock, self.chance = outage, clock, chance

@@ -28,7 +28,7 @@ class Parts:
     output: OutputSpec
     signing: Signing | None = None  # the operator's certificate for C2PA
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
-    with_checks: bool = False  # of the fidelity of every picture that is recorded
+    with_checks: bool = False  # recorded pictures get a fidelity check
     patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
     batches: bool = False  # what may wait is asked for in batch jobs
     stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end

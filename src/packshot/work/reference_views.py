@@ -1,4 +1,4 @@
-"""Other views of a SKU, for an enhancer that looks at them: stored copies, never fetched for it."""
+"""Other views of a SKU, for an enhancer that uses them: only copies that are already stored."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
 
 
 def stored_views(database: Database, claim: Claim, sha256: str) -> list[StoredView]:
-    """One of each other view, those that came first before the others; `sha256` is of this one.
+    """One product of each other view, oldest first; `sha256` is this photo's.
 
-    None that failed or was rejected: it may show another product.
+    Without those that failed or were rejected: they may show another product.
     """
     same = select(Product.id, Product.view, Product.media_namespace, Product.normalised_sha256)
     same = same.where(

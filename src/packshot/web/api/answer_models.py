@@ -112,7 +112,7 @@ class StatsData(Out):
     images: dict[str, int]
     queue: QueueOut
     spent: AmountOut = Field(description="US dollars")
-    simulated: bool = Field(False, description="nothing was bought: Gemini is a stand-in")
+    simulated: bool = Field(False, description="nothing was paid for: Gemini is a stand-in")
     currency: str | None = Field(None, description="of products' prices, as CURRENCY says")
     spent_today: AmountOut
     spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")

@@ -238,7 +238,7 @@ CORRECTED: Final = _product(
 )
 COMPLIANCE: Final = _shown(
     ComplianceAnswer(
-        message="Held against Amazon, main picture",
+        message="Checked against Amazon, main picture",
         data=ComplianceData(
             preset="amazon",
             title="Amazon, main picture",

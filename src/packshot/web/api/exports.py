@@ -1,4 +1,4 @@
-"""Approved pictures over HTTP, streamed however many there are."""
+"""Approved pictures over HTTP, streamed in any number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from packshot.wiring import Services
 
 log = logging.getLogger("packshot.web")
 
-#: How many pictures a ZIP will have, for whoever shows how far it is.
+#: The header with the number of pictures in a ZIP, for a progress bar.
 PICTURES: Final = "Packshot-Pictures"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
@@ -61,7 +61,7 @@ bp: APIBlueprint = blueprint("exports", "Export")
 @bp.input(ExportQuery, location="query", arg_name="query")
 @bp.doc(
     operation_id="exportApproved",
-    responses={200: "One line for each approved picture, the oldest first; or a ZIP of them"},
+    responses={200: "One line for each approved picture, oldest first; or a ZIP of them"},
     extensions={
         "x-content": {"text/csv": examples.CSV, "application/x-ndjson": examples.JSON_LINES}
     },
@@ -89,7 +89,7 @@ def export_approved(query: ExportQuery) -> Response:
     if prefix := request.script_root:
         approved = map(partial(_addressed, prefix), approved)
     lines = write_lines(approved, query.format)
-    first = next(lines, "")  # an error comes here, while a status can still be sent
+    first = next(lines, "")  # errors are raised here, while a status can still be sent
     return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
 
@@ -118,7 +118,7 @@ def _groups(chosen: Selection) -> Iterator[list[tuple[int, ApprovedImage]]]:
     groups = approved_groups(services().database, chosen)
     first = next(groups, None)
     if first is None:
-        raise Conflict("nothing is approved that this export asks for", code="nothing_approved")
+        raise Conflict("no approved picture matches this export", code="nothing_approved")
     return chain((first,), groups)
 
 
@@ -194,7 +194,8 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     data = ComplianceData(
         preset=query.preset, title=preset.title, checked=preset.checked, pictures=pictures
     )
-    return conditional(answer(ComplianceAnswer(message=f"Held against {preset.title}", data=data)))
+    message = f"Checked against {preset.title}"
+    return conditional(answer(ComplianceAnswer(message=message, data=data)))
 
 
 def _rows(preset: Preset, image: ImageOut, raw: bytes | None) -> list[ComplianceRowOut]:

@@ -208,11 +208,11 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 @needs("submit", "review")
 @refuses("price_above_mrp", "raw_image_fixed", "stale")
 def correct_product(product_id: int, correction: CorrectionIn) -> Response:
-    """Correct what is known of a product
+    """Correct the fields of a product
 
     Only the fields that are sent change; null removes an optional one. `raw_image` changes only
-    while the product is failed and has no pictures; `enhance` tries it then. Each correction is a
-    line of the product's history. A key with only the scope `submit` corrects what it created
+    while the product is failed and has no pictures; `enhance` tries it then. Each correction is
+    recorded in the product's history. A key with only the scope `submit` corrects what it created
     itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
     if correction.raw_image is not None:

@@ -44,8 +44,8 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 def decide_image(image_id: int, change: ImageChangeIn) -> Response:
     """Decide one picture, or undo a decision with `pending`; or write its alternative text
 
-    Answers the product. Each text is a line of the product's history; null removes a text.
-    `If-Match` is optional: 412 with the current state when it is stale.
+    Answers the product. Each text is recorded in the product's history; null removes it. `If-Match`
+    is optional: 412 with the current state when it is stale.
     """
     catalog, who, version = services().catalog, caller().name, wanted_version()
     if change.status is None:
@@ -126,9 +126,9 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
 def cancel_product(product_id: int) -> Response:
     """Cancel a product that waits for its pictures
 
-    It fails with the code `cancelled`; `enhance` takes it up again where it was. A paid call under
-    way is paid for. A key with only the scope `submit` cancels what it created itself. `If-Match`
-    is optional: 412 with the current state when it is stale.
+    It fails with the code `cancelled`; `enhance` resumes it. A call in flight is still paid for. A
+    key with only the scope `submit` cancels what it created itself. `If-Match` is optional: 412
+    with the current state when it is stale.
     """
     view = services().catalog.cancel(
         product_id,

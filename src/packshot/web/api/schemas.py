@@ -164,7 +164,7 @@ class CorrectionIn(SellerFieldsIn):
     @model_validator(mode="after")
     def _corrects_something(self) -> Self:
         if not self.model_fields_set:
-            raise PydanticCustomError("required", "names nothing to correct")
+            raise PydanticCustomError("required", "has nothing to correct")
         return self
 
 
@@ -242,7 +242,7 @@ class BulkQuery(StrictModel):
 
 
 class PhotoIn(StrictModel):
-    """A photo that is not uploaded yet, and what it is to be."""
+    """A photo that is not uploaded yet, with its SKU, view and name."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="of its bytes")]
     sku: Sku | None = None
@@ -389,7 +389,7 @@ AltText = Annotated[Words, Field(max_length=LONGEST_ALT_TEXT)]
 
 
 class ImageChangeIn(StrictModel):
-    """Either a decision (`pending` undoes it) or an alternative text (null: from what is known)."""
+    """A decision (`pending` undoes it) or an alternative text (null: one made of known facts)."""
 
     status: ImageStatus | None = None
     reason: Reason | None = None

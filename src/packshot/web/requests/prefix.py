@@ -1,4 +1,4 @@
-"""The path under which a proxy serves Packshot, such as `/packshot`; mostly none."""
+"""The path under which a proxy serves Packshot, such as `/packshot`; usually none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Prefixed:
 
     The operator's SCRIPT_NAME may be at the beginning of the path or taken off by the proxy. An
     X-Forwarded-Prefix counts from a trusted proxy alone, and never changes the path: a proxy may
-    pass on what a stranger sent, who could get past a proxy's rules for paths that way.
+    pass on a client's header, which could bypass the proxy's rules for paths.
     """
 
     def __init__(self, app: WSGIApplication, prefix: str) -> None:

@@ -1,7 +1,7 @@
-"""Keeps request threads free: each kind of slow request may hold only a share of them.
+"""Keeps request threads free: each kind of slow request may use only a share of them.
 
 gunicorn has a fixed number of threads per process. Without shares a few dozen uploads, slow readers
-or requests that wait for a database hold all of them, and `/healthz` waits behind those.
+or requests that wait for a database occupy all of them, and `/healthz` has to wait.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ThreadShares:
 
     @classmethod
     def among(cls, threads: int | None) -> ThreadShares:
-        """Of `threads` a quarter always stays free, and each slow kind may hold a quarter.
+        """Of `threads` a quarter always stays free, and each slow kind may use a quarter.
 
         None: the server starts as many threads as it needs, which share processor and memory.
         """

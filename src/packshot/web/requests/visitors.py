@@ -85,7 +85,7 @@ def _proxies() -> list[str]:
 
 
 def is_trusted_proxy(peer: str) -> bool:
-    """Is this peer's address one of FORWARDED_ALLOW_IPS?"""
+    """Whether this peer's address is one of FORWARDED_ALLOW_IPS."""
     return _is_proxy(_parsed(peer))
 
 
