@@ -32,6 +32,7 @@ from packshot.errors import Unavailable
 from packshot.web import operations
 from packshot.web.api.schemas import BulkIn
 from packshot.web.requests.reading import MAX_JSON_BYTES
+from packshot.work.claims import Claim, Claims
 
 
 @pytest.fixture
@@ -799,6 +800,25 @@ def test_redo_opens_the_next_round(shop: Shop) -> None:
     problem(decide(shop, image, "approved"), 409, "not_reviewable")
     rounds = shop.ask("GET", f"/api/products/{product_id}?rounds=all").get_json()["data"]
     assert [image["status"] for image in rounds["product"]["images"]] == ["rejected"] * 3
+
+
+@only_sqlite
+def test_a_redo_keeps_its_adjustments_with_the_round(shop: Shop) -> None:
+    product_id, _ = shop.reviewable()
+    path = f"/api/products/{product_id}/enhance"
+    for wrong in (["lighter", "darker"], ["prettier"]):
+        refused = shop.ask("POST", path, json={"adjustments": wrong})
+        assert refused.status_code == 422 and "adjustments" in refused.get_data(as_text=True)
+    wish = {"adjustments": ["straighten", "lighter", "straighten"]}
+    product = shop.ask("POST", path, json=wish).get_json()["data"]["product"]
+    assert (product["round"], product["adjustments"]) == (2, ["straighten", "lighter"])
+    assert product["instructions"] is None
+    claim = Claims(shop.services.database, 60, wanted=3).take()
+    assert isinstance(claim, Claim)
+    assert claim.brief.adjustments == ("straighten", "lighter")
+    assert "lighter" in claim.brief.wishes
+    kept = {each.number: each.adjustments for each in shop.services.catalog.rounds(product_id)}
+    assert kept == {1: None, 2: ["straighten", "lighter"]}
 
 
 def test_retry_of_a_failed_product_needs_no_body(shop: Shop) -> None:

@@ -419,6 +419,24 @@ def test_a_redo_sends_the_words_to_the_next_round_and_decides_nothing_before(
     expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
 
 
+def test_a_redo_without_words_asks_for_what_is_ticked_one_of_each_pair(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+    desk.press("Shift+R")
+    for label in ("Darker", "Lighter", "More room", "Straighten"):
+        desk.page.get_by_label(label).check()
+    expect(desk.page.get_by_label("Darker")).not_to_be_checked()
+    desk.page.get_by_role("button", name="Make it again").click()
+    until(lambda: shop.statuses([number]) == ["pending"])
+    product = shop.services.catalog.product(number)
+    assert (product.round, product.instructions) == (2, None)
+    assert product.adjustments == ["lighter", "looser", "straighten"]
+    with shop.working():
+        expect(desk.page.get_by_text("Lighter, More room, Straighten")).to_be_visible()
+
+
 @pytest.mark.extra
 def test_shortcuts_can_be_turned_off(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)

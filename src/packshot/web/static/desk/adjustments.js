@@ -30,7 +30,7 @@ export function adjustmentFields() {
     "fieldset",
     { class: "adjustments" },
     h("legend", {}, "Make it again, but"),
-    CHOICES.map((pair) =>
+    CHOICES.flatMap((pair) =>
       pair.map(([name, label]) =>
         h(
           "label",
