@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from packshot.errors import SpreadsheetError
@@ -60,6 +61,7 @@ def plain_name(text: str) -> str:
     return _CURRENCY.sub("", plain)
 
 
+@lru_cache(maxsize=1024)  # each row is compared with the header's names
 def field_of(name: str) -> tuple[str, int] | None:
     """The field that a column's name stands for, and how surely (0 is surest); None if unknown."""
     if len(name) > _LONGEST_NAME:

@@ -322,7 +322,7 @@ class _Finder:
                 continue
             if row.path:
                 yield Missing(row.row, row.path)
-            elif row.sku and row.sku not in served_skus | listed:
+            elif row.sku and row.sku not in served_skus and row.sku not in listed:
                 listed.add(row.sku)
                 yield Missing(row.row, row.sku)
 

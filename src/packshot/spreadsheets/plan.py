@@ -163,13 +163,13 @@ def _planned(found: Import, photos: Photos) -> Iterator[PlannedRow]:
 
 def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
     """Rows of a SKU whose photos all went to another row of it: nothing is made for them."""
-    used = {match.product.row for match in photos.matched}
     missing = {row.row for row in photos.missing}
+    named = missing | {match.product.row for match in photos.matched}
     skus = {match.product.sku for match in photos.matched} | {
         row.sku for row in found.rows if row.row in missing
     }
     for row in found.rows:
-        if not row.ready or row.raw_image or row.path or row.row in used | missing:
+        if not row.ready or row.raw_image or row.path or row.row in named:
             continue
         if row.sku in skus:
             detail = "another row has this SKU and takes its photos: nothing is made for this one"
