@@ -238,7 +238,7 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
     assert nothing.exit_code != 0
-    assert "nothing is approved" in nothing.output
+    assert "no approved picture" in nothing.output
 
 
 def test_a_full_disk_leaves_no_file(shop: Shop, tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ PackshotError(message, code=, retryable=)
 |- SettingsError          a setting is wrong; the start stops
 |- ProductError           the cause is this product's; attempts are counted
 |  |- FetchError          its raw image could not be downloaded
-|  |- PictureError        its file is no picture that Packshot takes (damaged, too large, ...)
+|  |- PictureError        its file is no picture that Packshot accepts (damaged, too large)
 |  |- EnhancerError       the enhancer gave no usable answer for it
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
 |- WaitsForBatch          it is to wait for the answers of batch jobs; nothing is wrong
 |- Unavailable            a part Packshot needs does not work; attempts are not counted
 |  |- RateLimited         slow down; `retry_after` says for how long
 |  |- Unanswered          a request may have been carried out, or not: look before asking again
-|  |- PartlyUnavailable   only what this one product needs is away; it waits, the others continue
+|  |- PartlyUnavailable   only what this one product needs is missing; it waits, others continue
 |  |- Stopping            this process is about to end; another one continues
 |  `- NotConfigured       a setting or a permission is wrong; products wait until it is fixed
 |- SpreadsheetError       a spreadsheet, an archive of photos or a choice for it can't be read

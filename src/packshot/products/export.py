@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeVar
@@ -85,7 +85,6 @@ class ApprovedImage(SellerFields):
 
 #: Products or SKUs read at once for a ZIP.
 GROUPS: Final = 100
-NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 #: The columns in their order: the product's, then the picture's.
 COLUMNS: Final = (
     "product_id",
@@ -127,16 +126,6 @@ class Selection:
         late = exists().where(Decision.image_id == ProductImage.id, Decision.at > self.since)
         return query.where(late)
 
-    def holds(self, image: ApprovedImage) -> bool:
-        """Whether this approved picture matches."""
-        late = self.since is None or (image.approved_at or NEVER) > self.since
-        named = self.products is None or image.product_id in self.products
-        wanted = (self.batch, self.category, self.sku)
-        given = (image.batch_id, image.category, image.sku)
-        return (
-            late and named and all(w is None or w == g for w, g in zip(wanted, given, strict=True))
-        )
-
 
 ALL: Final = Selection()
 
@@ -152,7 +141,7 @@ def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[App
     """What is approved now, oldest picture first; no transaction is open between two pages."""
     after = 0
     while rows := _page(database, chosen, after):
-        yield from filter(chosen.holds, rows)
+        yield from rows
         after = rows[-1].image_id
 
 
@@ -206,6 +195,8 @@ def _groups(
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
     with database.read() as session:
         images = _rows(session, ALL.narrow(_both()).where(column.in_(keys)))
+        matching = select(ProductImage.id).join(Product, Product.id == ProductImage.product_id)
+        ids = set(session.scalars(chosen.narrow(matching).where(column.in_(keys))))
         waiting = session.execute(
             select(column, Product.view, Product.id).where(
                 column.in_(keys), Product.status.in_((PENDING, PENDING_REVIEW))
@@ -219,7 +210,7 @@ def _groups(
         groups[key].append((_place(view, product_id, 0), None))
     for group in groups.values():
         numbered = enumerate((image for _, image in sorted(group, key=itemgetter(0))), 1)
-        if asked_for := [(n, image) for n, image in numbered if image and chosen.holds(image)]:
+        if asked_for := [(n, image) for n, image in numbered if image and image.image_id in ids]:
             yield asked_for
 
 
