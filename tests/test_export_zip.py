@@ -12,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.aws import REGION, Aws
 from servers.loopback import served
+from servers.ports import HOST
+from servers.tcp_proxy import TcpProxy
 from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
+from packshot.client import Client
 from packshot.database.models import Product, ProductImage
 from packshot.products.export_names import Names, Template, amazon_code
 
@@ -159,7 +164,9 @@ def test_a_template_makes_folders_and_codes(shop: Shop) -> None:
 
 
 BAD_TEMPLATES = """plain|{sku|sku}|{price}|{sku.x}|{sku[0]}|{sku!r}|{n:99999999}|{n:>3}|{sku:3}
-|/{sku}|../{sku}|{sku}//{n}|{sku}/.|{}""".replace("\n", "").split("|")
+|/{sku}|../{sku}|{sku}//{n}|{sku}/.|{}|{sku}.jpg|{sku}.PNG|{sku}/a/b/c/d/e/{n}""".replace(
+    "\n", ""
+).split("|")
 
 
 @pytest.mark.parametrize("names", ["", "x" * 201, *BAD_TEMPLATES])
@@ -197,6 +204,12 @@ def test_every_name_is_safe_and_given_once(texts: list[tuple[str, str]], templat
             assert not set('<>:"\\|?*') & set(part)
             assert part.isprintable() or " " in part
             assert part.partition(".")[0].casefold() not in {"con", "nul", "com1", "lpt9"}
+
+
+@pytest.mark.parametrize("name", ["CON", "com\u00b9", "CONIN$", "nul .x", "LPT0.txt"])
+def test_a_name_that_is_a_device_of_windows_is_changed(name: str) -> None:
+    given = Template.parse("{sku}").fill({"sku": name})
+    assert given.startswith("_")
 
 
 def test_amazons_codes() -> None:
@@ -239,6 +252,43 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
     assert nothing.exit_code != 0
     assert "no approved picture" in nothing.output
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_bucket_that_breaks_off_breaks_the_archive_visibly(
+    aws: Aws, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    proxy = TcpProxy((HOST, aws.port))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    shop = Shop(sqlite_url, tmp_path / "media", s3_bucket=aws.bucket(), aws_region=REGION)
+    for _ in range(20):
+        approved(shop)
+    make_larger(shop, 1_000_000)
+    received = b""
+    with served(shop.app) as url:
+        try:
+            for piece in Client(url).export("zip"):
+                received += piece
+                proxy.mode = "refuse" if breaks else "pass"
+        except urllib3.exceptions.HTTPError:
+            assert breaks
+    shop.close()
+    proxy.close()
+    whole = io.BytesIO(received)
+    assert zipfile.is_zipfile(whole) is not breaks
+    assert breaks or len(pictures(zipfile.ZipFile(whole))) == 20
+
+
+def make_larger(shop: Shop, size: int) -> None:
+    """More than the sockets hold: the store is asked while the ZIP is sent."""
+    data = b"\xff\xd8\xff" + bytes(size)
+    for product in shop.services.catalog.products().products:
+        key = str(product.images[0].media_url).removeprefix("/media/")
+        shop.services.storage.put(key, data, "image/jpeg")
+    with shop.services.database.write() as session:
+        digest = hashlib.sha256(data).hexdigest()
+        session.execute(update(ProductImage).values(sha256=digest))
 
 
 def test_a_full_disk_leaves_no_file(shop: Shop, tmp_path: Path) -> None:

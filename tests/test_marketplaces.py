@@ -344,6 +344,24 @@ def test_a_products_compliance_is_asked_for_by_preset(shop: Shop) -> None:
     assert all(row["required"] for each in answer["data"]["pictures"] for row in each["rows"])
 
 
+def test_a_picture_that_is_gone_is_a_row_and_no_other_ones_trouble(shop: Shop) -> None:
+    product_id, _ = with_pictures(shop)
+    image = shop.services.catalog.product(product_id).images[0]
+    shop.services.storage.delete([str(image.media_url).removeprefix("/media/")])
+    answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=amazon")
+    gone, there = answer.get_json()["data"]["pictures"]
+    assert [row["verdict"] for row in gone["rows"]] == ["fail"]
+    assert len(there["rows"]) == 12
+
+
+@pytest.mark.parametrize("query", ["preset=amazon", "names=%7Bsku%7D"])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "shopify", "woocommerce"])
+def test_what_only_a_zip_can_do_is_not_ignored(shop: Shop, kind: str, query: str) -> None:
+    refused = shop.ask("GET", f"/api/export?format={kind}&{query}")
+    assert refused.status_code == 422
+    assert "go with the format zip" in refused.get_json()["errors"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("enhancer", "term"),
     [("gemini", "trainedAlgorithmicMedia"), ("local", "algorithmicallyEnhanced"), (None, "none")],

@@ -24,6 +24,7 @@ _DEVICES: Final = frozenset(
 )
 #: With a name of LONGEST_NAME bytes each, a path stays below the 4,096 bytes of Linux.
 MOST_FOLDERS: Final = 5
+_ENDING: Final = re.compile(r"\.(jpe?g|png|webp|avif)$", re.IGNORECASE)
 _NUMBER_FORMAT: Final = re.compile(r"0?[1-9]?")
 
 
@@ -55,6 +56,8 @@ class Template:
         )
         if literals.startswith("/") or any(part in ("", ".", "..") for part in literals.split("/")):
             raise ValueError("must name folders inside the ZIP, as in {sku}/{n}")
+        if ending := _ENDING.search(text):
+            raise ValueError(f"must not end with {ending[0]}: the ending of the format is added")
         if literals.count("/") > MOST_FOLDERS:
             raise ValueError(f"must have at most {MOST_FOLDERS} folders, one in another")
         return cls(pieces)

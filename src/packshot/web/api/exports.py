@@ -200,15 +200,15 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
 
 def _rows(preset: Preset, image: ImageOut, raw: bytes | None) -> list[ComplianceRowOut]:
     parts = services()
-    data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
     try:
+        data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
         rows = _rendered(preset, parts, image, Source(data, raw=raw)).rows
-    except PictureError as error:
+    except (NotFound, PictureError) as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]
 
 
-def _unreadable(error: PictureError) -> ComplianceRowOut:
+def _unreadable(error: NotFound | PictureError) -> ComplianceRowOut:
     return ComplianceRowOut(
         rule="readable",
         required="a picture",

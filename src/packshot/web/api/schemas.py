@@ -30,7 +30,6 @@ from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason
-from packshot.products.shop_files import SHOP_FORMATS
 from packshot.products.views import (
     ImageStatus,
     ProductStatus,
@@ -368,11 +367,11 @@ class ExportQuery(StrictModel):
 
     @model_validator(mode="after")
     def _changes_no_linked_picture(self) -> Self:
-        if self.format in SHOP_FORMATS and (self.names or self.preset):
+        if self.format != "zip" and (self.names or self.preset):
             raise PydanticCustomError(
                 "not_allowed",
-                "names and preset go with the format zip: a shop's file links to the pictures as"
-                " they are",
+                "names and preset go with the format zip: other files link to the pictures as they"
+                " are",
             )
         return self
 
