@@ -1325,6 +1325,20 @@ def test_a_thousand_files_and_two_thousand_rows_stay_usable(
 
 
 @pytest.mark.extra
+def test_long_descriptions_are_created_in_several_requests(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    listed = tmp_path / "products.csv"
+    rows = [f"S-{n},Mugs,https://shop.example/{n},{'x' * 6000}\n" for n in range(400)]
+    listed.write_text("sku,category,image,Body (HTML)\n" + "".join(rows))
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed)
+    page.get_by_role("button", name="Make pictures of 400 products").click()
+    words = page.locator(".making-words")
+    expect(words).to_contain_text("of 400 products ready", timeout=60_000)
+
+
+@pytest.mark.extra
 def test_an_upload_waits_for_its_turn_at_a_busy_server(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:

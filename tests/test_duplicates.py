@@ -71,11 +71,11 @@ def normalise(shop: Shop) -> None:
     pipeline.normalised_photo(claim, parts)
 
 
-def test_a_photo_that_has_a_product_is_skipped_and_the_product_named(each_shop: Shop) -> None:
-    [first] = skip(each_shop, given(each_shop))["products"]
+def test_a_photo_that_has_a_product_is_skipped_and_the_product_named(shop: Shop) -> None:
+    [first] = skip(shop, given(shop))["products"]
     assert first["raw_sha256"] == hashlib.sha256(PHOTO).hexdigest()
-    again = each_shop.bulk(
-        given(each_shop, OTHER), given(each_shop), query="?on_duplicate=skip&on_error=skip"
+    again = shop.bulk(
+        given(shop, OTHER), given(shop), query="?on_duplicate=skip&on_error=skip"
     ).get_json()
     assert again["data"]["created"] == 1
     assert again["data"]["total"] == 2

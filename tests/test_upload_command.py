@@ -304,3 +304,12 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
     assert (done.exit_code, cheap.exit_code) == (0, 1)
     assert cheap.output.count("price: must not be above mrp") == 2
     assert len(shop.services.catalog.products().products) == 1
+
+
+def test_long_descriptions_go_in_as_many_requests_as_they_need(shop: Shop, tmp_path: Path) -> None:
+    """A shop's export has a page of HTML in each row; a request may have 2 MB."""
+    rows = "".join(f"A-{n},Mugs,https://shop.example/{n},{'x' * 6000}\n" for n in range(400))
+    sheet = listed(tmp_path, f"sku,category,raw_image,Body (HTML)\n{rows}")
+    with served(shop.app) as url:
+        done = run(sheet, "--json", "--url", url)
+    assert (done.exit_code, len(json.loads(done.stdout))) == (0, 400), done.stderr[-500:]

@@ -256,7 +256,9 @@ def test_two_at_one_folder_are_one_too_many(url: str, inbox: Path) -> None:
     assert (done.exit_code, "another packshot watch" in done.output) == (1, True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.extra), signal.SIGTERM]
+)
 def test_a_signal_ends_it_after_what_is_in_hand(
     shop: Shop, url: str, inbox: Path, number: int
 ) -> None:

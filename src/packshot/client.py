@@ -19,6 +19,7 @@ PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a 
 #: Answers after which the same request may be sent again.
 TRY_AGAIN = (429, 502, 503, 504)
 BATCH = 1000  # products in one bulk request, at most
+BULK_BYTES = 2_000_000  # of its body, at most
 FEW = 20  # up to this many products are read one by one, more by the pages of their batches
 BUSY_WAIT = 600.0  # seconds in all for which requests to a busy server are repeated, see `_send`
 LONGEST_WAIT = (

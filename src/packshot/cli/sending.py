@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 import urllib3
 
 from packshot.cli.rows import Row, unreadable
-from packshot.client import BATCH, ApiError, Client, Json
+from packshot.client import BATCH, BULK_BYTES, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 
 UPLOADS_AT_ONCE = 4
+#: Bytes of a row's `raw_image` that is not known yet.
+ROOM_FOR_UPLOAD = 300
 #: The fields that decide, besides its bytes, whether a photo has a product already.
 IDENTITY = ("sku", "view", "name")
 
@@ -67,14 +69,29 @@ def send_rows(
     """
     sent = Sent(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
-    for start in range(0, len(good), BATCH):
+    for part in _parts(good):
         try:
-            _send_part(client, good[start : start + BATCH], sent, choices, progress)
+            _send_part(client, part, sent, choices, progress)
         except (ApiError, urllib3.exceptions.HTTPError) as error:
             sent.stopped = error
         if sent.stopped is not None:
             break
     return sent
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """As many rows as fit into one request."""
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        needed = len(json.dumps(row.fields)) + ROOM_FOR_UPLOAD
+        if part and (len(part) == BATCH or size + needed > BULK_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += needed
+    if part:
+        yield part
 
 
 def _send_part(

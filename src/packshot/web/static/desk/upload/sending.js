@@ -8,6 +8,7 @@ const UPLOADS_TOGETHER = 3;
 const BUSY_MS = 600_000;
 const TRIES = 3;
 const IN_ONE_REQUEST = 1_000;
+const MOST_BYTES = 1_990_000; // the server takes 2 MB
 
 /** Remembers what was uploaded and created, so that trying again creates nothing twice. */
 export class Sending {
@@ -38,8 +39,7 @@ export class Sending {
    */
   async create(rows, again, lane = null) {
     const made = { created: [], refused: [], skipped: [] };
-    for (let from = 0; from < rows.length; from += IN_ONE_REQUEST) {
-      const part = rows.slice(from, from + IN_ONE_REQUEST);
+    for (const part of this.#parts(rows)) {
       const data = await this.#createPart(part, again, lane);
       made.created.push(...data.products);
       made.skipped.push(
@@ -49,6 +49,21 @@ export class Sending {
       made.refused.push(...errors.map((one) => ({ row: part[one.index], why: reasons(one.errors) })));
     }
     return made;
+  }
+
+  /** As many rows as fit into one request. */
+  #parts(rows) {
+    const parts = [];
+    let size = MOST_BYTES;
+    for (const row of rows) {
+      const needed = new Blob([JSON.stringify(this.#product(row))]).size + 1;
+      const part = parts.at(-1);
+      const fits = part && part.length < IN_ONE_REQUEST && size + needed <= MOST_BYTES;
+      if (fits) part.push(row);
+      else parts.push([row]);
+      size = fits ? size + needed : needed;
+    }
+    return parts;
   }
 
   async #createPart(rows, again, lane) {
