@@ -49,9 +49,8 @@ class Brief:
     @property
     def wishes(self) -> str:
         """The adjustments and the reviewer's own words, for an enhancer that reads."""
-        return " ".join(
-            [*(ADJUSTMENTS[name] for name in self.adjustments), self.instructions or ""]
-        )
+        words = [ADJUSTMENTS[name] for name in self.adjustments]
+        return " ".join([*words, self.instructions] if self.instructions else words)
 
 
 #: What a reviewer can ask for on a redo without free words, and what it means. The local enhancer

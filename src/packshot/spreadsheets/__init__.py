@@ -1,7 +1,7 @@
 """A shop's own catalogue: its spreadsheets as products, and its photos by their names.
 
-Bytes and names in, facts out: nothing here opens a file or a connection. The page, the command and
-the API all read by it, so one file gives the same rows everywhere:
+From bytes and names to facts: nothing here opens a file or a connection. The page, the command and
+the API all use it, so one file gives the same rows everywhere:
 
     table = read_table(data, "products.csv")      # bytes -> rows of texts
     found = read_products(table, Choices(...))    # -> products, mapping, conventions, problems

@@ -1,4 +1,4 @@
-"""Photos in a ZIP: their names as they were meant, and their bytes within limits."""
+"""Photos in a ZIP: their names, decoded, and their bytes, within limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2,
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """The most that is taken from one ZIP; all is judged before anything is unpacked."""
+    """The limits on a ZIP; all are checked before anything is unpacked."""
 
     files: int = 20_000
     photo_bytes: int = 20_000_000

@@ -1,4 +1,4 @@
-"""Text with delimiters -> records, forgiving what spreadsheet programs and hands write.
+"""Text with delimiters -> records; tolerates what spreadsheet programs and people write.
 
 Python's csv module drops a stray quote (`"6" Pan"` becomes `6 Pan"`) and reads everything after a
 quote that is never closed into one cell, so the cells are separated here. Every character is
@@ -110,7 +110,7 @@ class _Unclosed(Exception):
 
 
 class _Reader:
-    """Takes one row after the other off a text. Each two quotes in a quoted cell stand for one."""
+    """Reads one row after the other from a text. Each two quotes in a quoted cell stand for one."""
 
     def __init__(self, text: str, delimiter: str) -> None:
         self._text = text
@@ -190,7 +190,7 @@ class _Reader:
         raise _Unclosed
 
     def _is_hopeless(self, opening: int) -> bool:
-        """Keeps the cost linear: what was searched in vain is not searched again."""
+        """Keeps the cost linear: a failed search is not repeated."""
         return opening >= self._last_close or self._line_end < self._none_before
 
     def _closes(self, run: re.Match[str]) -> bool:

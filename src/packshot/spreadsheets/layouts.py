@@ -1,4 +1,4 @@
-"""Exports of Shopify and WooCommerce: what their rows leave empty because another row says it."""
+"""Exports of Shopify and WooCommerce: fills in what rows leave empty because another row has it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CATEGORY_BORDER: Final = re.compile(r"(?<!\\)\s*,\s*")
 
 
 def layout_of(columns: Sequence[Column]) -> Layout:
-    """Whose export it is, by names of columns that only they use together."""
+    """The shop system of an export, by names of columns that only it uses together."""
     names = {plain_name(column.name) for column in columns}
     if "handle" in names and names & {"image src", "variant sku", "variant price", "title"}:
         return "Shopify"

@@ -42,7 +42,7 @@ class Ambiguous:
 
 @dataclass(frozen=True)
 class Missing:
-    """A row whose photo did not come, by what it would have been found."""
+    """A row without its photo, with what it was searched by."""
 
     row: int
     wanted: str
@@ -50,7 +50,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that becomes no product, and why."""
+    """A file that becomes no product, and the reason."""
 
     file: str
     why: str
@@ -175,7 +175,7 @@ def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
 
 
 class _Finder:
-    """Collects what becomes of each photo."""
+    """Collects the result for each photo."""
 
     def __init__(self, photos: Sequence[str], rows: Sequence[ProductRow]) -> None:
         self.taken: set[str] = set()

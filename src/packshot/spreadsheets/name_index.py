@@ -22,7 +22,7 @@ DEEPEST: Final = 6
 
 
 def _same(text: str) -> str:
-    """Macs write an accent as a sign of its own."""
+    """Macs write an accent as a separate character."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -31,7 +31,7 @@ def caseless(text: str) -> str:
 
 
 def _loose(text: str) -> str:
-    """A name can't hold every sign of a SKU: A/12 becomes A-12 or A_12."""
+    """A file name can't contain every character of a SKU: A/12 becomes A-12 or A_12."""
     return _LOOSE.sub("-", caseless(text)).strip("-")
 
 

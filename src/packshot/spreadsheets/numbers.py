@@ -1,4 +1,4 @@
-"""Numbers as shops write them, read by one convention a column: exact, and never guessed."""
+"""Reads numbers as shops write them, with one convention per column: exact, never guessed."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _SYSTEM_FOLDERS: Final = frozenset(
         *("$recycle.bin", "system volume information", ".thumbnails", ".git"),
     )
 )
-#: What else lies beside photos, and what to say of it.
+#: Other files beside photos, and a message for each kind.
 _OTHERS: Final = {
     **dict.fromkeys((".gif",), "is a GIF picture: save it as JPEG or PNG"),
     **dict.fromkeys((".bmp", ".dib"), "is a bitmap: save it as JPEG or PNG"),
@@ -55,7 +55,7 @@ _LIKE_AN_ENDING: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
 def is_system_file(path: str) -> bool:
-    """What operating systems leave beside photos: never a photo, and not worth a word."""
+    """Files that operating systems leave beside photos: never a photo, and not reported."""
     *folders, name = path.casefold().split("/")
     if name.startswith(("._", "~$")) or name in _SYSTEM_NAMES:
         return True

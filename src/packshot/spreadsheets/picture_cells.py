@@ -1,4 +1,4 @@
-"""A cell that names pictures -> its addresses and file names, each put into a form to be used."""
+"""A cell that names pictures -> its addresses and file names, each in a usable form."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Picture:
 def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
     """Every picture of a cell, in its order; `link` is where a click on the cell leads.
 
-    At most `MOST`; one more tells by its error that there are others.
+    At most `MOST`; one more says by its error that there are others.
     """
     found = [_picture(text) for text in _split(_without_formula(cell))]
     if link and not any(picture.kind == "address" for picture in found):

@@ -1,4 +1,4 @@
-"""What a spreadsheet and photos will become, before anything is sent or created."""
+"""Plans what a spreadsheet and photos will become, before anything is sent or created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spreadsheet gives: products to create, and all that a person must know of them."""
+"""The result of a spreadsheet: products to create, and notes about them for a person."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Choices:
 
 @dataclass(frozen=True)
 class Import:
-    """A spreadsheet as it was understood. `form` and `layout` say how, for a person to check;
-    `mapping` is column name -> field, `conventions` has the mapped number columns."""
+    """A spreadsheet as it was read. `form` and `layout` say how, for a person to check; `mapping`
+    is column name -> field, `conventions` has the mapped number columns."""
 
     form: str
     layout: str

@@ -1,5 +1,5 @@
 """Share links of Google Drive, Dropbox, OneDrive and SharePoint: they lead to a page about the
-picture, so they are rewritten to the form that downloads it, or it is said why that can't be."""
+picture, so they are rewritten to the form that downloads it, or the reason why not is given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What openpyxl leaves out of a sheet that it reads row by row: links, formulas, merged cells."""
+"""Reads what openpyxl leaves out of a sheet read row by row: links, formulas, merged cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reader gives: the filled rows of one sheet as texts, and what a person must know."""
+"""The result of every reader: the filled rows of one sheet as texts, and notes for a person."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Tabl
 def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
     """Before anything is unpacked; Python unpacks no more of a part than its stated size.
 
-    Pictures are never read. As a part under another name could be one, only what does not shrink,
-    as pictures don't, counts as one.
+    Pictures are never read. As a part under another name could be a picture, only parts that do not
+    compress, as pictures don't, count as one.
     """
     unpacked = sum(
         part.file_size

@@ -1,7 +1,7 @@
 """Refusals that concern the whole account (key, project, place, money), never one product.
 
-They come and go: with the address a request leaves from, when a bill is paid, when a limit is
-raised. So they count as an outage, whenever they come and for whichever model.
+They are temporary: they depend on the address a request is sent from, on unpaid bills and on
+limits. So they count as an outage, at any time and for any model.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ PERMISSION: Final = AccountRefusal(
 PRECONDITION: Final = AccountRefusal(
     "gemini_account", "check the key's project in Google AI Studio", ""
 )
-#: Nothing in Packshot's settings is wrong then.
+#: Then Packshot's settings are not the cause.
 MONEY_OR_PLACE: Final = {"gemini_spending_cap", "gemini_billing", "gemini_location"}
 CODES: Final = frozenset(each.code for each in (*REFUSALS, PERMISSION, PRECONDITION))
 
-#: What every 429 about a quota ends with: no word about billing.
+#: The end of every 429 about a quota: it says nothing about billing.
 _PLAN_AND_BILLING: Final = re.compile(r"check your plan and billing details", re.IGNORECASE)
 _STATUSES: Final = frozenset({400, 401, 402, 403, 412, 429})
 
@@ -122,5 +122,5 @@ def find(code: int, status: str, message: str, reasons: Collection[str]) -> Acco
         return PERMISSION
     if code == 402:
         return next(each for each in REFUSALS if each.code == "gemini_billing")
-    # Google's documentation: the account or its place does not meet what the API asks for.
+    # Google's documentation: the account or its location does not meet the API's requirements.
     return PRECONDITION if code == 400 and status == "FAILED_PRECONDITION" else None

@@ -1,4 +1,4 @@
-"""Reads the parts we need out of a generateContent answer, whatever else it holds."""
+"""Reads the parts that are needed from a generateContent answer and ignores the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini.prompts import clean
 
-#: What a model calls itself, as long as its column.
+#: The name that a model reports, as long as its column.
 ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
 
 
@@ -121,7 +121,7 @@ class Answer(_Lenient):
 
 @dataclass(frozen=True)
 class Tokens:
-    """What an answer says was used."""
+    """The usage that an answer reports."""
 
     input: int
     output: int  # words and thinking

@@ -1,4 +1,4 @@
-"""What the last calls showed about Gemini: logged once, and in /readyz while it lasts."""
+"""Problems that the last calls showed: logged once, and in /readyz while they last."""
 
 from __future__ import annotations
 
@@ -128,10 +128,10 @@ class Standing:
 
 
 class Suspects:
-    """Finds the call that fails again and again while others succeed.
+    """Finds a call that keeps failing while others succeed.
 
-    An outage is nobody's fault and gives attempts back; without this, a photo on which Gemini
-    always times out would be paid for again and again.
+    An outage is not the product's fault, and its attempts are not counted; without this, a photo on
+    which Gemini always times out would be paid for again and again.
     """
 
     def __init__(self) -> None:
@@ -158,8 +158,8 @@ class Suspects:
 
 
 class WrongRequests:
-    """Tells a request that Google calls wrong for its own photo or words from settings, or a
-    change at Google's, that make every request wrong."""
+    """Distinguishes a request that is wrong because of its photo or words from settings, or a
+    change at Google, that make every request wrong."""
 
     def __init__(self) -> None:
         self._answered: set[str] = set()  # models
@@ -167,8 +167,7 @@ class WrongRequests:
         self._lock = threading.Lock()
 
     def is_general(self, model: str, product_id: int) -> bool:
-        """Note a refusal. True while the model has answered nobody, or refuses one product after
-        the other."""
+        """Note a refusal. True while the model answers no request, or refuses several products."""
         with self._lock:
             refused = self._refused[model]
             if len(refused) < REFUSED_PRODUCTS:

@@ -1,4 +1,4 @@
-"""Names of Gemini models that were shut down, and what takes their place."""
+"""Names of Gemini models that were shut down, and their successors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a call to Gemini can end in, as errors of our own with a sentence each."""
+"""Every way a call to Gemini can fail, as one of our errors with a message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packshot.errors import (
     VariantRefused,
 )
 
-# Google names no time: what is waited, in seconds, before asking again.
+# Seconds to wait before the next request when Google names no time.
 DAY_QUOTA_SECONDS = 600.0  # the quota may be raised before midnight Pacific
 MAX_RETRY_AFTER = 3600.0
 
@@ -39,11 +39,11 @@ RECITATION = frozenset({"RECITATION", "IMAGE_RECITATION"})
 
 
 TOO_FAST = frozenset({"rate_limited", "gemini_overloaded"})  # fewer at a time may help
-# The model did the work, but there is nothing to use: partly chance, so it is asked once more.
+# The model did the work, but gave nothing usable. Partly chance, so the call is repeated once.
 ONCE_MORE = frozenset(
     {"no_picture", "no_analysis", "bad_analysis", "copied_input", "implausible_size"}
 )
-# What one product alone can cause, by a photo or words that Gemini does not get through.
+# Errors that one product can cause, by a photo or words that Gemini can't process.
 MAY_BE_THE_PRODUCT = frozenset(
     {"gemini_timeout", "gemini_fault", "gemini_cut", "gemini_garbled", "gemini_stalled"}
 )

@@ -1,4 +1,4 @@
-"""How fast Gemini is asked: concurrency that adapts, pauses, and waiting for a place."""
+"""Limits the rate of requests to Gemini: adaptive concurrency, pauses, and waiting for a place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from packshot.backoff import backoff, jittered
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
-HANGING_SECONDS = 30.0  # a request that takes longer keeps no other one waiting
+HANGING_SECONDS = 30.0  # a request that takes longer no longer delays others
 PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
 LONGEST_BACKOFF = 60.0
 T = TypeVar("T")
@@ -115,7 +115,7 @@ class Pace:
         return backoff(strikes, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
 
     def jittered(self, seconds: float) -> float:
-        """A little more than `seconds`, so that those who wait don't all come back at once."""
+        """A little more than `seconds`, so that waiting threads don't all return at once."""
         return jittered(seconds, self._random)
 
     def pause(self, model: str | None, seconds: float, error: Unavailable) -> None:
@@ -157,7 +157,7 @@ class Pace:
             return began
 
     def _has_place(self) -> bool:
-        """Those that hang take a place of `cap`, but none of the limit."""
+        """Hanging requests count against `cap`, but not against the limit."""
         since = self._clock() - HANGING_SECONDS
         running = sum(began > since for began in self._in_flight)
         return running < self.limit and len(self._in_flight) < self._cap
@@ -169,7 +169,7 @@ class Pace:
 
 
 def again(error: Unavailable, retry_after: float) -> Unavailable:
-    """A fresh error like that one, with what is left to wait in seconds."""
+    """A copy of the error, with the remaining seconds to wait."""
     kinds = (NotConfigured, RateLimited, Unavailable)
     kind = next(each for each in kinds if isinstance(error, each))
     return kind(error.message, code=error.code, retry_after=retry_after)

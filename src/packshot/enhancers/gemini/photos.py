@@ -1,4 +1,4 @@
-"""The photos that calls carry: shrunk once each."""
+"""The photos in requests, each shrunk once."""
 
 from __future__ import annotations
 

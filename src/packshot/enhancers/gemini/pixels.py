@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SENT_SIDE = 1536  # more pixels cost more tokens and add nothing Gemini would see
 SENT_QUALITY = 90
-#: Pictures are compared as they look this small (px), where what encoding adds has averaged out.
+#: Pictures are compared at this size (px), where noise from encoding has averaged out.
 COMPARED_SIDE = 64
 READ_SIDE = 512  # decoded at this size (px), then averaged: no decoder shrinks twice alike
 #: Levels of 255, measured on 25 photos. Copies encoded again stay below both on 24 of them at
@@ -33,11 +33,11 @@ LEAST_PRODUCT = 0.01  # of the photo; less than that is no product found: the wh
 
 @dataclass(frozen=True)
 class Inspected:
-    """What came back, in pixels, beside what was sent."""
+    """The picture that came back, compared with the photo that was sent."""
 
     width: int
     height: int
-    copied: bool  # it shows just the same
+    copied: bool  # it shows the same picture
     hardly_changed: bool = False
 
 

@@ -42,7 +42,7 @@ class Price(BaseModel):
 
 
 class Assumption(BaseModel):
-    """The tokens a call of one kind is taken to use when nothing has been measured yet."""
+    """The tokens that a call of one kind is assumed to use before anything was measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     input: int

@@ -1,4 +1,4 @@
-"""The words Gemini gets: what to read off a photo, and what to make of it.
+"""The prompts for Gemini: for analysing a photo, and for making pictures of it.
 
 After Google's advice (ai.google.dev/gemini-api/docs/image-generation): describe the scene, don't
 list keywords; change one thing only and say that all else stays; describe in detail what stays.
@@ -91,7 +91,7 @@ def analysis_words(
     what the pictures behind the photo show."""
     words = _ANALYSIS.format(wanted=brief.wanted, data=quoted({"category": brief.category}))
     words += _about(_ANALYSIS_VIEWS, views)
-    if (wishes := brief.wishes).strip():
+    if wishes := brief.wishes:
         words += _REDO.format(wishes=quoted(wishes))
     words += _complaints(brief)
     if remark:
@@ -108,7 +108,7 @@ def picture_words(
         scene=analysis.variants[variant].prompt, inventory=quoted(_inventory(analysis, brief))
     )
     words += _about(_PICTURE_VIEWS, views)
-    if (wishes := brief.wishes).strip():
+    if wishes := brief.wishes:
         words += (
             "\n\nA reviewer's wishes for this picture (follow them unless they would change the "
             f"product): {quoted(wishes)}"
@@ -127,7 +127,7 @@ def _complaints(brief: Brief) -> str:
 
 
 def quoted(value: object) -> str:
-    """As JSON on one line: whatever it holds stays inside the quotes."""
+    """As JSON on one line: its content can't leave the quotes."""
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -150,7 +150,7 @@ class BadAnalysis(ValueError):
 
 
 def read_analysis(text: str, wanted: int) -> Analysis:
-    """Validate an answer and bring it to size: counts and lengths are ours to enforce.
+    """Validate an answer, and enforce counts and lengths.
 
     Raises BadAnalysis.
     """

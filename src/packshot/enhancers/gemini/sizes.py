@@ -1,4 +1,4 @@
-"""How many pixels Gemini's picture sizes have."""
+"""The pixels of Gemini's picture sizes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Connections to Gemini on which no server, however slowly it drips, outlasts a call's deadline.
+"""Connections to Gemini that end at a call's deadline, however slowly a server sends.
 
-A client's usual timeout is per socket read: a server that sends one byte a second never meets it.
-So every socket operation of a call gets what is left of the call's own time, and no more; once an
-answer has begun, it may not pause for long. The synchronous transport does all the reading in the
-calling thread, hence a clock per thread.
+A client's usual timeout is per socket read: a server that sends one byte a second never exceeds it.
+So every socket operation of a call gets only the remaining time of the call; once an answer has
+begun, it may not pause for long. The synchronous transport does all the reading in the calling
+thread, hence a clock per thread.
 """
 
 from __future__ import annotations

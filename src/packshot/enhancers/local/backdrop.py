@@ -1,4 +1,4 @@
-"""What lies behind the product: a smooth surface fitted to the picture's border."""
+"""Models the backdrop behind the product: a smooth surface fitted to the picture's border."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _robust_fit(
     distance = np.linalg.norm(colours - places @ terms, axis=1)
     for reach in (25.0, 14.0, 9.0):
         near = distance < max(reach, float(np.median(distance)))
-        # A weak pull to a flat surface keeps a fit to half a border from bending away.
+        # A weak regularisation to a flat surface keeps a fit to half a border stable.
         ridge = np.diag([0, 1, 1, 4, 4, 4]) * 0.002 * near.sum()
         kept = places[near]
         terms = np.linalg.solve(kept.T @ kept + ridge, kept.T @ colours[near])

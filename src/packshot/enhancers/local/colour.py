@@ -48,7 +48,7 @@ def from_lab(lab: Floats) -> Bytes:
 
 
 def as_bytes(value: Floats) -> Bytes:
-    """Round and clip 0..255 floats to bytes (a saturating cast: thrice the pace of numpy)."""
+    """Round and clip 0..255 floats to bytes (a saturating cast, three times as fast as NumPy)."""
     value = np.ascontiguousarray(value, np.float32)
     whole = cv2.add(value.reshape(len(value), -1), 0.0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
     return np.asarray(whole, np.uint8).reshape(value.shape)

@@ -1,4 +1,4 @@
-"""Finding the product: several candidate masks, and the one that its features speak for."""
+"""Finds the product: several candidate masks, and the one that its features support best."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class CutOut:
 
 
 def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutOut | None:
-    """The mask that can be trusted most; None when nothing was found.
+    """The most trustworthy mask; None when nothing was found.
 
-    The classical ways are asked first: where one of them can be trusted it is right, and the
-    `network` (a name, and what gives its likelihood 0..1) need not be run.
+    Classical methods come first: where one of them can be trusted it is right, and the `network` (a
+    name, and a function that gives its likelihood 0..1) need not run.
     """
     small = shrink(rgb, WORK_SIDE)
     scene = trust.Scene.of(small, backdrop)

@@ -33,7 +33,7 @@ def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
 
 
 def make(data: bytes, title: str, order: Order) -> tuple[bytes, str | None]:
-    """One variant as JPEG bytes (quality 95), and what the reviewer should know about it."""
+    """One variant as JPEG bytes (quality 95), and a note for the reviewer."""
     from packshot.enhancers.local import findings, recipes
 
     found = findings.look(data, order)

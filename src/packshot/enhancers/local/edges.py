@@ -1,4 +1,4 @@
-"""From a small rough mask to a product with a clean soft edge: narrow band, alpha, own colours."""
+"""Turns a small rough mask into a product with a clean soft edge: narrow band, alpha, colours."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels)
-    if _iou(refined, start > 0) < 0.85:  # it ran away: the rough outline is the better one
+    if _iou(refined, start > 0) < 0.85:  # it diverged: the rough outline is better
         refined = start > 0
     refined |= _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)

@@ -74,7 +74,7 @@ class LocalEnhancer(Enhancer):
         return Health(ok=problem is None, problem=problem)
 
     def check(self) -> Health:
-        """There is no service to ask."""
+        """There is no service to check."""
         return self.health()
 
 

@@ -1,4 +1,4 @@
-"""Everything that is measured on one photo, once, and remembered while its variants are made."""
+"""Everything that is measured on a photo, once, and cached while its variants are made."""
 
 from __future__ import annotations
 

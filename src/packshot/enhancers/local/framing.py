@@ -1,4 +1,4 @@
-"""Windows into a photo: which part of it a picture shows, in whole pixels of the photo."""
+"""Windows into a photo: the part that a picture shows, in whole pixels of the photo."""
 
 from __future__ import annotations
 

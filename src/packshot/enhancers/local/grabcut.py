@@ -1,4 +1,4 @@
-"""OpenCV's GrabCut (Rother 2004), deterministic and without its way of failing."""
+"""OpenCV's GrabCut (Rother 2004), made deterministic and safe for degenerate input."""
 
 from __future__ import annotations
 

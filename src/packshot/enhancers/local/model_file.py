@@ -1,4 +1,4 @@
-"""Where the cut-out network's one file lies, and whether it is there. Imports nothing heavy."""
+"""The path of the cut-out network's file, and whether it exists. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_genuine(data: bytes) -> bool:
 
 
 def missing_note(path: Path) -> str:
-    """What a missing file means and what to do, in one sentence."""
+    """One sentence about a missing file: what it means and what to do."""
     return (
         f"The cut-out network is not in {path.parent}: products are cut out the classical way, "
         "which leaves more backgrounds as they are. Run `packshot cutout-model` once to fetch it."

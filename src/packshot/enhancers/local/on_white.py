@@ -1,4 +1,4 @@
-"""Variants on a new background: a cut-out placed on it, or a light backdrop divided to white."""
+"""Variants on a new background: a cut-out placed on it, or a light backdrop turned white."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one call into a pixel child is to do. Imports nothing heavy."""
+"""The parameters of one call into a pixel child. Imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def make(findings: Findings, title: str) -> Framed:
 
 
 def warning(findings: Findings, title: str, made: Framed) -> str | None:
-    """What a reviewer should look at before approving this picture, in a seller's words."""
+    """What a reviewer should check before approving this picture, in plain words."""
     words = [*_of_the_ground(findings, title), *_of_the_shape(findings, title, made)]
     if findings.tilted:
         words.append("It was not straightened: a part of the product might be cut off.")

@@ -115,7 +115,7 @@ def _background_chance(
 
 
 def _geodesic(colour_gap: NDArray[np.float64], links: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Shortest colour way between all regions (Floyd and Warshall), small steps free of charge."""
+    """Shortest colour distance between regions (Floyd and Warshall); small steps cost nothing."""
     free = float(np.median(colour_gap[links])) * 0.3 if links.any() else 0.0
     distance = np.where(links, np.maximum(colour_gap - free, 0), np.inf)
     np.fill_diagonal(distance, 0)

@@ -1,4 +1,4 @@
-"""Light and colour: what is wrong with a photo, measured, and the bounded correction of it."""
+"""Measures what is wrong with a photo's light and colour, and corrects it within bounds."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
 
 
 def kept_from_white(changed: Bytes, before: Bytes) -> Bytes:
-    """What was no white stays below it: white on white, a light product's outline would be lost."""
+    """Keep what was not white below white: a light product's outline would be lost on white."""
     if int(changed.max()) < WHITE:
         return changed
     newly = cv2.bitwise_and(_white(changed), cv2.bitwise_not(_white(before)))

@@ -74,7 +74,7 @@ class Features:
     left_piece: float  # the largest piece of that
     salient: float  # mean saliency inside
     followed: float  # how much of the border is one smooth surface
-    fading: float  # light parts that hang together with the mask, but outside, against it
+    fading: float  # light parts connected to the mask, but outside, against it
     hollow: float  # holes that may be a light print as well as a light backdrop, against it
 
 
@@ -245,7 +245,7 @@ def colour_edges(lab: Floats) -> Floats:
 
 
 def connected_to_edge(mask: Mask) -> Mask:
-    """The part of the mask that hangs together with the frame's edge."""
+    """The part of the mask that is connected to the frame's edge."""
     padded = np.pad(mask.astype(np.uint8), 1, constant_values=1)
     _, labels = cv2.connectedComponents(padded, connectivity=4)
     return np.asarray((labels == labels[0, 0])[1:-1, 1:-1])

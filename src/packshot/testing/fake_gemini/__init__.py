@@ -1,4 +1,4 @@
-"""A Gemini of our own on a local port: real pictures, Google's strictness, faults on request.
+"""A fake Gemini on a local port: real pictures, Google's strictness, faults on request.
 
 `packshot serve --fake-gemini` runs the whole application against it; tests and load runs count by
 its ledger what was paid. It knows nothing of Packshot but the `x-packshot-call` header.

@@ -1,4 +1,4 @@
-"""Every way the real one is known to misbehave (notes/gemini.md 1.4 and 4.2), by name."""
+"""Every known way in which the real Gemini misbehaves, by name."""
 
 from __future__ import annotations
 

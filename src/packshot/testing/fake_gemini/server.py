@@ -104,7 +104,7 @@ class FakeGemini:
         return self
 
     def stop(self) -> None:
-        """Stop serving, and let go of everyone who waits."""
+        """Stop serving, and release everyone who waits."""
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -234,7 +234,7 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is none of our business."""
+        """A client that disconnected is no error."""
 
 
 def _handler_for(fake: FakeGemini) -> type[BaseHTTPRequestHandler]:
@@ -409,7 +409,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _drip(self, first: bytes, drop: bytes) -> None:
-        """One byte at a time, for as long as anyone listens."""
+        """One byte at a time, until the client disconnects."""
         self.close_connection = True
         self.wfile.write(first)
         ends = time.monotonic() + HANG_SECONDS

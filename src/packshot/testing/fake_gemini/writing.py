@@ -1,4 +1,4 @@
-"""The answers in good health: an analysis that fits the schema, a picture, and what they used."""
+"""Successful answers: an analysis that fits the schema, a picture, and their usage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: nobody may ke
 
 @dataclass(frozen=True)
 class PaidCall:
-    """One request, as the ledger keeps it. `paid`: the work was done, whatever became of it."""
+    """One request, as the ledger keeps it. `paid`: the work was done."""
 
     began: float  # seconds since 1970, as `at`: when it was asked for
     at: float  # and answered
@@ -54,7 +54,7 @@ def used(good: dict[str, Any]) -> dict[str, int]:
 
 
 def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
-    """What a healthy Gemini answers; `side` in place of the size asked for, to save time."""
+    """A successful answer; `side` replaces the requested size, to save time."""
     pixels = decode(asked.photo) if asked.photo is not None else None
     if asked.photo is not None and pixels is None:
         raise unreadable_photo()
