@@ -150,6 +150,8 @@ class Settings(BaseSettings):
     # Fidelity checks
     fidelity: Literal["on", "off"] = "on"
     fidelity_weights: Path | None = None
+    fidelity_judge: Literal["off", "doubtful", "all"] | None = None
+    fidelity_judge_model: str = "gemini-3.5-flash-lite"
 
     # Serving and workers
     host: str = "127.0.0.1"
@@ -230,6 +232,13 @@ class Settings(BaseSettings):
     def enhancer_name(self) -> Literal["local", "gemini"]:
         """A key means Gemini; no key means the local enhancer; ENHANCER forces one."""
         return self.enhancer or ("gemini" if self.gemini_api_key else "local")
+
+    @cached_property
+    def judges(self) -> Literal["off", "doubtful", "all"]:
+        """Which checks a model is asked about: with Gemini the doubtful ones, unless set."""
+        if self.enhancer_name != "gemini":
+            return "off"
+        return self.fidelity_judge or "doubtful"
 
     @cached_property
     def simulated(self) -> bool:

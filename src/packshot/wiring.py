@@ -13,7 +13,7 @@ from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.places import Places
 from packshot.download.request_headers import RequestHeaders
-from packshot.enhancers.contract import BatchLane, Enhancer, Ledger
+from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
 from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
 from packshot.fidelity.files import Files
@@ -35,6 +35,7 @@ from packshot.work.batch_jobs import BatchJobs
 from packshot.work.batching import Batching
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.claims import Claims
+from packshot.work.judging import Judging
 from packshot.work.ledger import DatabaseLedger
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
@@ -171,18 +172,25 @@ def build(settings: Settings) -> Services:
             parts,
             catalog.sender.send,
         ),
-        choose_checker(settings, database, storage, stopping),
+        choose_checker(settings, database, storage, stopping, enhancer),
     )
 
 
 def choose_checker(
-    settings: Settings, database: Database, storage: Storage, stopping: threading.Event
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    stopping: threading.Event,
+    enhancer: Enhancer,
 ) -> Checker | None:
-    """None with FIDELITY=off."""
+    """None with FIDELITY=off. The enhancer is asked for a second opinion where it can judge."""
     if settings.fidelity == "off":
         return None
     files = Files(model_path(settings.model_dir), settings.fidelity_weights)
-    return Checker(Checks(database), storage, checking_pixels(), files, stopping)
+    judging = None
+    if settings.judges != "off" and isinstance(enhancer, Judge):
+        judging = Judging(enhancer, settings.judges, database)
+    return Checker(Checks(database), storage, checking_pixels(), files, stopping, judging)
 
 
 def request_headers(settings: Settings) -> RequestHeaders:

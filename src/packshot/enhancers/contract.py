@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import BinaryIO, Final, Protocol, get_args
+from typing import BinaryIO, Final, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -139,10 +139,40 @@ NOTHING_KEPT = NothingKept()
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One difference of the product between two pictures, in a model's words."""
+
+    kind: str  # text, logo, colour, part_missing, part_added, shape or pattern
+    where: str
+    in_a: str
+    in_b: str
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a model says of two pictures of a product."""
+
+    same_product: str  # yes, no or unsure
+    same_view: bool
+    differences: tuple[Difference, ...]
+    model: str
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Compares two pictures; one paid call each time, in the ledger as `judge`."""
+
+    def compare(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Judgement:
+        """`a` and `b` are JPEGs. Raises Unavailable and its kinds, EnhancerError."""
+        ...
+
+
+@dataclass(frozen=True)
 class Purchase:
     """One request that is about to be paid for."""
 
-    kind: str  # "analysis" or "picture"
+    kind: str  # "analysis", "picture" or "judge"
     model: str
     brief: Brief
     variant: int | None

@@ -12,6 +12,7 @@ from packshot.fidelity.measures import NAMES
 from packshot.fidelity.scoring import Weights, weights
 from packshot.fidelity.sides import NoProduct, prepare
 from packshot.fidelity.verdicts import PROBLEMS, Check, Checked, Reason, Verdict
+from packshot.pictures.imaging import encode_array
 
 #: The measures that the score is made of.
 MEASURED: Final = (*NAMES, "letters")
@@ -43,7 +44,8 @@ def check(raw: RawSide | None, data: bytes, files: Files) -> Checked:
         return Checked(_not_comparable("no_product", used))
     compared = comparing.compare(raw, side, rgb)
     done = judge(compared, None if raw.lines is None else len(compared.lines or ()), used)
-    return Checked(done, change_map.draw(rgb, compared, done.reasons, used))
+    products = (encode_array(raw.side.rgb, 90), encode_array(side.rgb, 90))
+    return Checked(done, change_map.draw(rgb, compared, done.reasons, used), products)
 
 
 def judge(compared: Compared, lines: int | None, found: Weights) -> Check:

@@ -48,6 +48,7 @@ class Check(BaseModel):
     measures: dict[str, float] = {}
     lines: int | None = None
     version: str = ""
+    judge: dict[str, object] | None = None  # a model's opinion, see `fidelity.votes`
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Checked:
 
     check: Check
     change_map: bytes | None = field(default=None, repr=False)
+    #: The product of the photo and of the picture, as JPEGs for a model to compare.
+    products: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
 
 def not_measured(code: str, words: str) -> Check:

@@ -28,6 +28,9 @@ class DueCheck:
     sha256: str | None
     namespace: str | None
     raw_sha256: str | None
+    round: int
+    variant: int
+    category: str
     tries: int  # this one included
 
 
@@ -57,6 +60,9 @@ class Checks:
                 ProductImage.sha256,
                 Product.media_namespace,
                 Product.normalised_sha256,
+                ProductImage.round,
+                ProductImage.variant,
+                Product.category,
                 ProductImage.check_tries + 1,
                 ProductImage.check_due,
             )
@@ -67,7 +73,7 @@ class Checks:
         )
         with self.database.read() as session:
             row = session.execute(query).first()
-        return None if row is None else (DueCheck(*row[:7]), row[7])
+        return None if row is None else (DueCheck(*row[:10]), row[10])
 
     def _change(self, image_id: int, condition: Any, seconds: float) -> bool:
         moved = update(ProductImage).where(ProductImage.id == image_id, condition)

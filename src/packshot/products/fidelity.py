@@ -8,7 +8,19 @@ from pydantic import BaseModel, Field
 
 from packshot.database.models import ProductImage
 from packshot.fidelity.verdicts import Reason, Verdict
+from packshot.fidelity.votes import Vote
 from packshot.products.object_keys import changes_key
+
+
+class JudgeOut(BaseModel):
+    """A model's vote beside the measure's own verdict (`measured`); no `vote`: `why` there is none.
+    `calls`: twice, with the pictures swapped, where the two votes differed."""
+
+    vote: Vote | None
+    measured: Verdict | None = None
+    model: str | None = None
+    calls: int | None = None
+    why: str | None = None
 
 
 class FidelityOut(BaseModel):
@@ -22,6 +34,7 @@ class FidelityOut(BaseModel):
     measures: dict[str, float]
     lines: int | None = Field(description="printed lines compared; null: no text was read")
     change_map: str | None = Field(description="the picture with what differs drawn over it")
+    judge: JudgeOut | None = Field(description="a model's second opinion, where it was asked")
     version: str | None = Field(description="the day that the check's weights were fitted")
 
 
@@ -41,5 +54,6 @@ def fidelity_of(image: ProductImage) -> FidelityOut | None:
         measures=found.get("measures") or {},
         lines=found.get("lines"),
         change_map=f"/media/{changes_key(image.object_key or '')}" if shown else None,
+        judge=found.get("judge"),
         version=found.get("version"),
     )

@@ -17,6 +17,7 @@ from packshot.pictures.child_processes import Pixels
 from packshot.products.checks import MOST_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
+from packshot.work.judging import Judging
 
 log = logging.getLogger("packshot.fidelity")
 
@@ -39,10 +40,16 @@ class Checker:
     """Takes one picture after another until none is due."""
 
     def __init__(
-        self, checks: Checks, storage: Storage, pixels: Pixels, files: Files, stop: threading.Event
+        self,
+        checks: Checks,
+        storage: Storage,
+        pixels: Pixels,
+        files: Files,
+        stop: threading.Event,
+        judging: Judging | None = None,
     ) -> None:
         self.checks, self.storage, self.pixels = checks, storage, pixels
-        self.files, self.stop = files, stop
+        self.files, self.stop, self.judging = files, stop, judging
         self._sides: LRUCache[tuple[int, str | None], bytes] = LRUCache(RAW_SIDES)
 
     def run(self) -> None:
@@ -104,8 +111,9 @@ class Checker:
             except Unavailable as error:
                 self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
                 return
-        self.checks.save(due, done.check, has_map=done.change_map is not None)
-        _log(due, done.check)
+        check = done.check if self.judging is None else self.judging.after(due, done)
+        self.checks.save(due, check, has_map=done.change_map is not None)
+        _log(due, check)
 
     def _after_unexpected(self, due: DueCheck) -> None:
         if due.tries < MOST_TRIES:

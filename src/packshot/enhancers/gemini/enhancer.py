@@ -16,6 +16,7 @@ from packshot.enhancers.contract import (
     Answers,
     Brief,
     Health,
+    Judgement,
     Ledger,
     Photo,
     Picture,
@@ -27,6 +28,7 @@ from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Standing
+from packshot.enhancers.gemini.judge import judgement_in
 from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paying import PaidCalls
@@ -164,6 +166,11 @@ class GeminiEnhancer:
         """Close the connections."""
         self._client.close()
         self.batches.close()
+
+    def compare(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Judgement:
+        """See `Judge`: one call, without another try."""
+        step = self._steps.judgement(a, b, brief, variant)
+        return self._calls.send(step, partial(judgement_in, step=step))
 
     # --- One call of each kind ------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from packshot.enhancers.contract import Analysis, Brief, Photo
-from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini import judge, prompts
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.photos import Photos
 from packshot.settings import Settings
@@ -19,7 +19,7 @@ MOST_REFERENCE_BYTES = 6_000_000
 class Step:
     """One paid request, and who it is for."""
 
-    kind: str  # "analysis" or "picture"
+    kind: str  # "analysis", "picture" or "judge"
     request: Request
     brief: Brief
     variant: int | None
@@ -65,6 +65,20 @@ class Steps:
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
         return Step("picture", request, brief, variant, subject)
+
+    def judgement(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Step:
+        """Comparing two pictures (JPEGs) of one product."""
+        request = Request(
+            model=self._settings.fidelity_judge_model,
+            photo=a,
+            words=judge.WORDS,
+            references=(b,),
+            call=f"{brief.product_id}/{brief.round}/{variant}/judge",
+            system=judge.SYSTEM,
+            schema=judge.schema(),
+        )
+        subject = f"the comparison of picture {variant + 1} of product {brief.product_id}"
+        return Step("judge", request, brief, variant, subject)
 
     def _references(self, photo: Photo) -> tuple[list[str | None], tuple[bytes, ...]]:
         """The other views that fit into a request, and what they are called."""

@@ -323,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._served(asked)
 
     def _served(self, asked: strict.Asked) -> None:
-        began, kind = time.time(), "picture" if asked.wants_picture else "analysis"
+        began, kind = time.time(), asked.kind
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
         tokens: dict[str, Any] = {}

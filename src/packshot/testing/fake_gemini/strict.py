@@ -91,6 +91,14 @@ class Asked:
     def wants_picture(self) -> bool:
         return self.model in IMAGE_MODELS
 
+    @property
+    def kind(self) -> str:
+        """ "picture", "judge" (two pictures are compared) or "analysis"."""
+        if self.wants_picture:
+            return "picture"
+        properties = (self.schema or {}).get("properties", {})
+        return "judge" if "same_product" in properties else "analysis"
+
 
 def check_deadline(header: str | None) -> None:
     """X-Server-Timeout below 10 seconds is refused (livekit/agents #3723)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from packshot.testing.fake_gemini.painting import Pixels, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
-from packshot.testing.fake_gemini.strict import SIZES, Asked, unreadable_photo
+from packshot.testing.fake_gemini.strict import SIZES, Asked, Refused, unreadable_photo
 
 SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: nobody may keep it
 
@@ -102,6 +102,8 @@ def _text(asked: Asked, pixels: Pixels | None) -> str:
     if asked.schema is None:
         return "A product, photographed from the front."
     properties = asked.schema.get("properties", {})
+    if "same_product" in properties:
+        return json.dumps(_comparison(asked, pixels))
     if "variants" not in properties:
         return json.dumps(_fitting(asked.schema, asked.schema))
     wanted = properties["variants"].get("minItems", 3)
@@ -122,6 +124,25 @@ def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
         "variants": [
             {"title": scene.title, "prompt": scene.prompt} for scene in SCENES[: max(1, wanted)]
         ],
+    }
+
+
+def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
+    """Of the two pictures' middles: another colour is a difference. It reads no text."""
+    other = decode(asked.references[0]) if len(asked.references) == 1 else None
+    if pixels is None or other is None:
+        raise Refused(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
+    names = [_colour_name(each) for each in (pixels, other)]
+    differences = []
+    if names[0] != names[1]:
+        difference = {"kind": "colour", "where": "the middle", "sure": True}
+        differences.append(difference | {"in_a": names[0], "in_b": names[1]})
+    return {
+        "text_a": "",
+        "text_b": "",
+        "same_view": True,
+        "differences": differences,
+        "same_product": "no" if differences else "yes",
     }
 
 

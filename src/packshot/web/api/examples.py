@@ -135,6 +135,7 @@ PICTURE: Final = ImageOut(
         measures={"stretch": 0.12, "letters": 0.1667},
         lines=3,
         change_map=f"/media/{changes_key(ENHANCED)}",
+        judge=None,
         version="2026-11-28",
     ),
     reason=None,

@@ -1,0 +1,89 @@
+"""How the measure's verdict and a model's opinion make one verdict."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from packshot.enhancers.contract import Difference, Judgement
+from packshot.fidelity.verdicts import Check, Reason, Verdict
+
+Vote = Literal["same", "changed", "unsure"]
+#: Verdicts that a model is asked about with FIDELITY_JUDGE=doubtful. A "fail" is sure enough.
+WORTH_ASKING: Final[tuple[Verdict, ...]] = ("warn", "not_comparable")
+
+#: (the measure's verdict, the model's vote) -> the verdict. What could not be laid over the photo
+#: never passes, and a model alone never overrules more than one step.
+TABLE: Final[dict[tuple[Verdict, Vote], Verdict]] = {
+    ("pass", "same"): "pass",
+    ("pass", "unsure"): "pass",
+    ("pass", "changed"): "warn",
+    ("warn", "same"): "pass",
+    ("warn", "unsure"): "warn",
+    ("warn", "changed"): "fail",
+    ("fail", "same"): "warn",
+    ("fail", "unsure"): "fail",
+    ("fail", "changed"): "fail",
+    ("not_comparable", "same"): "not_comparable",
+    ("not_comparable", "unsure"): "not_comparable",
+    ("not_comparable", "changed"): "fail",
+}
+
+
+class Opinion(BaseModel):
+    """What a model says of the two pictures. `calls` is how often it was asked: twice, with the
+    pictures swapped, where its first vote differed from the measure's."""
+
+    model_config = ConfigDict(frozen=True)
+    vote: Vote
+    reasons: list[Reason] = []
+    model: str = ""
+    calls: int = 1
+
+
+def opinion_of(said: Judgement) -> Opinion:
+    """A model's words as a vote: one difference that it is sure of is a change."""
+    sure = [one for one in said.differences if one.sure]
+    vote: Vote = "unsure"
+    if said.same_product == "no" or sure:
+        vote = "changed"
+    elif said.same_product == "yes" and said.same_view:
+        vote = "same"
+    reasons = [Reason(code=f"judge_{one.kind}", words=_words(one)) for one in sure]
+    if vote == "changed" and not reasons:
+        reasons = [Reason(code="judge_other", words=f"{said.model} sees another product")]
+    return Opinion(vote=vote, reasons=reasons, model=said.model)
+
+
+def _words(one: Difference) -> str:
+    place = f", {one.where}" if one.where else ""
+    kind = one.kind.replace("_", " ")
+    return f'a model sees a difference ({kind}{place}): "{one.in_a}" is now "{one.in_b}"'
+
+
+def differs(verdict: Verdict, vote: Vote) -> bool:
+    """Do the two votes differ, so that the model is asked again with the pictures swapped?"""
+    if vote == "unsure":
+        return False
+    return (vote == "same") != (verdict == "pass")
+
+
+def agreed(first: Opinion, second: Opinion) -> Opinion:
+    """Of two answers, the pictures swapped between them: what both say, else unsure."""
+    vote: Vote = first.vote if first.vote == second.vote else "unsure"
+    return first.model_copy(update={"vote": vote, "calls": first.calls + second.calls})
+
+
+def with_opinion(check: Check, opinion: Opinion) -> Check:
+    """The check after the model's vote; its reasons are added where it speaks against a pass."""
+    if check.verdict is None:
+        return check
+    verdict = TABLE[check.verdict, opinion.vote]
+    added = opinion.reasons if opinion.vote == "changed" else []
+    changed = {
+        "verdict": verdict,
+        "reasons": [*check.reasons, *added] if verdict != "pass" else [],
+        "judge": opinion.model_dump(mode="json") | {"measured": check.verdict},
+    }
+    return check.model_copy(update=changed)

@@ -1,0 +1,68 @@
+"""Asks a model about doubtful checks: at most once a picture, and never in a picture's way."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Literal
+
+from sqlalchemy import exists, select
+
+from packshot.database.engine import Database
+from packshot.database.models import Call
+from packshot.enhancers.contract import Brief, Judge
+from packshot.errors import PackshotError
+from packshot.fidelity.verdicts import Check, Checked
+from packshot.fidelity.votes import WORTH_ASKING, Opinion, agreed, differs, opinion_of, with_opinion
+from packshot.products.checks import DueCheck
+
+log = logging.getLogger("packshot.fidelity")
+
+KIND: Final = "judge"  # of the calls in the ledger
+
+
+class Judging:
+    """`mode` says which checks: the doubtful ones, or all that compared anything."""
+
+    def __init__(self, judge: Judge, mode: Literal["doubtful", "all"], database: Database) -> None:
+        self.judge, self.mode, self.database = judge, mode, database
+
+    def after(self, due: DueCheck, done: Checked) -> Check:
+        """The check with the model's vote; as it was where there is none.
+
+        What keeps the model from answering (a budget, an outage) is noted and not tried again: a
+        reviewer sees the measure's own verdict.
+        """
+        check = done.check
+        if done.products is None or not self._is_asked_about(check):
+            return check
+        if self._was_asked(due):
+            return _without(check, "asked before, but the answer was lost")
+        try:
+            return with_opinion(check, self._opinion(due, done.products, check))
+        except PackshotError as error:
+            log.info("no second opinion on picture %d: %s", due.image_id, error.message)
+            return _without(check, error.message)
+
+    def _is_asked_about(self, check: Check) -> bool:
+        return check.verdict in WORTH_ASKING or (self.mode == "all" and check.verdict is not None)
+
+    def _was_asked(self, due: DueCheck) -> bool:
+        """The ledger knows it, also when the process that asked was killed."""
+        place = (Call.product_id == due.product_id, Call.round == due.round)
+        this = (*place, Call.variant == due.variant, Call.kind == KIND)
+        with self.database.read() as session:
+            return bool(session.scalar(select(exists().where(*this))))
+
+    def _opinion(self, due: DueCheck, products: tuple[bytes, bytes], check: Check) -> Opinion:
+        """Asked once; and again with the pictures swapped where the two votes differ."""
+        assert check.verdict is not None
+        raw, enhanced = products
+        brief = Brief(due.product_id, due.round, due.category, wanted=1)
+        first = opinion_of(self.judge.compare(raw, enhanced, brief, due.variant))
+        if not differs(check.verdict, first.vote):
+            return first
+        return agreed(first, opinion_of(self.judge.compare(enhanced, raw, brief, due.variant)))
+
+
+def _without(check: Check, why: str) -> Check:
+    return check.model_copy(update={"judge": {"vote": None, "why": why}})
