@@ -24,6 +24,10 @@ SHADING: Final = 40.0  # px; the light may change as slowly as this
 UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
 SURE: Final = 160  # of 255, of a mask that says product, or not
 CONTACT: Final = 0.45  # length of its border with the product, over the square root of its area
+CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # of its outline
+STEP: Final = 18.0  # dE; beyond it the two sides of a border have different colours
+NEAR: Final = 6  # px
+BAND: Final = 8  # px
 OPENED: Final = 0.02  # of the crop: a thinner sliver is no part
 
 
@@ -99,8 +103,9 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
     patch = _windows(_beyond(raw_lab, lab), core, WORST_WINDOW)
     detail_px = _unlike_structure(raw_lab[..., 0], lab[..., 0])
     detail = _windows(detail_px, core, WORST_WINDOW / 2)
-    apart = np.linalg.norm(raw_lab - to_lab(relit), axis=2)
-    missing, extra = _parts(raw, enhanced, positions, (ours, theirs), (apart > UNLIKE) & visible)
+    labs = (raw_lab, to_lab(relit))
+    unlike = (np.linalg.norm(labs[0] - labs[1], axis=2) > UNLIKE) & visible
+    missing, extra = _parts(raw, enhanced, positions, (ours, theirs), unlike, labs)
     area = max(1.0, float(ours.sum()))
     inside = bool(core.any())
     values |= {
@@ -302,7 +307,12 @@ def _blur(raw: Floats, other: Floats, core: Mask) -> float:
 
 
 def _parts(
-    raw: Side, enhanced: Side, positions: Floats, masks: tuple[Mask, Mask], unlike: Mask
+    raw: Side,
+    enhanced: Side,
+    positions: Floats,
+    masks: tuple[Mask, Mask],
+    unlike: Mask,
+    labs: tuple[Floats, Floats],
 ) -> tuple[Mask, Mask]:
     """Parts that one mask is fairly sure of and the other lacks, and that look different."""
     ours, theirs = masks
@@ -311,19 +321,42 @@ def _parts(
     extra = without_crumbs(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
     kernel = disc(max(5, round(OPENED * max(ours.shape))) | 1)
     both = ours & theirs
-    return _attached(missing, both, kernel), _attached(extra, both, kernel)
+    return _attached(missing, both, kernel, labs[0]), _attached(extra, both, kernel, labs[1])
 
 
-def _attached(part: Mask, product: Mask, kernel: NDArray[np.uint8]) -> Mask:
-    """The pieces with a long border to the product: a neighbour only touches it."""
+def _attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
+    """The pieces that belong to the product: masks swallow neighbours, which only touch it.
+
+    A piece that goes on in the product's colour needs a border as long as the root of its area;
+    one in another colour (a cap, or a neighbour) three tenths of its outline.
+    """
     opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    near = cv2.dilate(product.astype(np.uint8), disc(13)) > 0
+    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
     kept = np.zeros(count, bool)
-    for piece in range(1, count):
-        contact = int((near & (labels == piece)).sum()) / 6  # of a band about 6 px wide
-        kept[piece] = contact > CONTACT * float(stats[piece, cv2.CC_STAT_AREA]) ** 0.5
+    for number in range(1, count):
+        piece = labels == number
+        contact = float((near & piece).sum()) / NEAR
+        least = CONTACT * float(stats[number, cv2.CC_STAT_AREA]) ** 0.5
+        if _step(lab, piece, product) > STEP:
+            least = max(least, CONTACT_OF_ANOTHER_COLOUR * _outline(piece))
+        kept[number] = contact > least
     return np.asarray(kept[labels])
+
+
+def _outline(piece: Mask) -> float:
+    contours = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return float(sum(cv2.arcLength(one, True) for one in contours[0]))
+
+
+def _step(lab: Floats, piece: Mask, product: Mask) -> float:
+    """dE between both sides of the border, in bands of 8 px; 0 without a border."""
+    band = disc(2 * BAND + 1)
+    here = piece & (cv2.dilate(product.astype(np.uint8), band) > 0)
+    there = product & (cv2.dilate(piece.astype(np.uint8), band) > 0)
+    if not (here.any() and there.any()):
+        return 0.0
+    return float(np.linalg.norm(np.median(lab[here], axis=0) - np.median(lab[there], axis=0)))
 
 
 def swatch(rgb: Floats) -> str:

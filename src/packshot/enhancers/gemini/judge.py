@@ -70,7 +70,7 @@ def judgement_in(answer: Answer, step: Step) -> Judgement:
     if not answer.text:
         raise outcomes.nothing_usable(answer, step.subject, "judgement")
     try:
-        found = _Comparison.model_validate_json(answer.text)
+        found = _Comparison.model_validate_json(prompts.without_fence(answer.text))
     except ValidationError:
         raise EnhancerError(
             f"Gemini's answer for {step.subject} is not the JSON that was asked for.",

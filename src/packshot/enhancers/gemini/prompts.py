@@ -155,7 +155,7 @@ def read_analysis(text: str, wanted: int) -> Analysis:
     Raises BadAnalysis.
     """
     try:
-        analysis = Analysis.model_validate_json(_without_fence(text))
+        analysis = Analysis.model_validate_json(without_fence(text))
     except ValidationError as error:
         raise BadAnalysis(_complaint(error)) from None
     variants = [_tidy(each) for each in analysis.variants]
@@ -169,7 +169,7 @@ def read_analysis(text: str, wanted: int) -> Analysis:
     return _sized(analysis, variants)
 
 
-def _without_fence(text: str) -> str:
+def without_fence(text: str) -> str:
     """Some answers come in a ```json fence although JSON was asked for."""
     return re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
 

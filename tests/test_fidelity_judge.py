@@ -1,0 +1,130 @@
+"""The second opinion: one cheap call, swapped where the votes differ, once a picture, paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from support.fakes import photo_bytes
+from support.gemini import MemoryLedger, here
+from support.shop import Shop
+
+from packshot.database.models import Call
+from packshot.enhancers.contract import Brief, Difference, Judgement
+from packshot.enhancers.gemini.enhancer import GeminiEnhancer
+from packshot.errors import EnhancerError
+from packshot.fidelity.verdicts import VERDICTS, Check, Checked
+from packshot.fidelity.votes import TABLE, Vote, opinion_of
+from packshot.products.checks import DueCheck
+from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.work.judging import Judging
+
+WARNED = Check(verdict="warn", score=0.4, version="2026-11-28")
+DUE = DueCheck(7, 1, "enhanced/1/x.jpg", None, None, None, 1, 0, "Mugs", 1)
+A, B = photo_bytes(1), photo_bytes(2)  # boxes of different colours
+
+
+@pytest.fixture(scope="module")
+def gemini() -> Iterator[FakeGemini]:
+    with FakeGemini(side=256) as fake:
+        yield fake
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Shop]:
+    gemini.behave()
+    gemini.calls.clear()
+    shop = Shop(
+        sqlite_url,
+        tmp_path / "media",
+        gemini_api_key="test",
+        google_gemini_base_url=gemini.url,
+        fidelity="on",
+    )
+    shop.create()
+    yield shop
+    shop.close()
+
+
+def judging_of(shop: Shop) -> Judging:
+    checker = shop.services.checker
+    assert checker is not None and checker.judging is not None
+    return checker.judging
+
+
+def test_two_votes_make_every_verdict_and_nothing_turned_passes() -> None:
+    votes: tuple[Vote, ...] = ("same", "changed", "unsure")
+    assert set(TABLE) == {(verdict, vote) for verdict in VERDICTS for vote in votes}
+    assert "pass" not in {TABLE["not_comparable", vote] for vote in votes}
+    assert "pass" not in {TABLE["fail", vote] for vote in votes}
+    document = (Path(__file__).parents[1] / "docs/fidelity.md").read_text()
+    table = document.split("| measured |")[1]
+    for (verdict, vote), made in TABLE.items():
+        [row] = [line for line in table.splitlines() if line.startswith(f"| `{verdict}` |")]
+        assert row.split("|")[2 + votes.index(vote)].strip() == f"`{made}`"
+
+
+def test_one_sure_difference_is_a_change_and_a_doubt_is_none() -> None:
+    colour = Difference("colour", "the lid", "red", "blue", sure=True)
+    said = Judgement("yes", True, (colour,), "gemini-3.5-flash-lite")
+    assert opinion_of(said).vote == "changed"
+    assert opinion_of(said).reasons[0].words.endswith('the lid): "red" is now "blue"')
+    unsure = Difference("colour", "the lid", "red", "dark red", sure=False)
+    assert opinion_of(Judgement("yes", True, (unsure,), "m")).vote == "same"
+    assert opinion_of(Judgement("yes", False, (), "m")).vote == "unsure"
+    assert opinion_of(Judgement("no", True, (), "m")).vote == "changed"
+
+
+def test_the_same_product_is_asked_about_twice_and_then_passes(
+    shop: Shop, gemini: FakeGemini
+) -> None:
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, A)))
+    assert made.verdict == "pass"
+    assert made.judge is not None and (made.judge["calls"], made.judge["measured"]) == (2, "warn")
+    assert [call.kind for call in gemini.calls] == ["judge", "judge"]
+    again = judging_of(shop).after(DUE, Checked(WARNED, None, (A, A)))
+    assert again.verdict == "warn" and len(gemini.calls) == 2  # never more than once a picture
+    with shop.services.database.read() as session:
+        rows = session.scalars(select(Call)).all()
+    assert {(row.kind, row.model, row.outcome) for row in rows} == {
+        ("judge", "gemini-3.5-flash-lite", "ok")
+    }
+    assert all(row.cost and Decimal(0) < row.cost < Decimal("0.004") for row in rows)
+
+
+def test_another_colour_is_asked_about_once_and_fails(shop: Shop, gemini: FakeGemini) -> None:
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, B)))
+    assert made.verdict == "fail"
+    assert made.reasons[-1].words.startswith("a model sees a difference (colour, the middle):")
+    assert len(gemini.calls) == 1
+
+
+def test_what_is_sure_or_has_no_pictures_is_not_asked_about(shop: Shop, gemini: FakeGemini) -> None:
+    for verdict in ("pass", "fail"):
+        sure = Check(verdict=verdict, score=0.9)
+        assert judging_of(shop).after(DUE, Checked(sure, None, (A, B))) == sure
+    assert judging_of(shop).after(DUE, Checked(WARNED)) == WARNED
+    assert gemini.calls == []
+
+
+def test_an_outage_leaves_the_measures_verdict_and_says_so(shop: Shop, gemini: FakeGemini) -> None:
+    gemini.misbehave("overloaded", times=1, kind="judge")
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, B)))
+    assert made.verdict == "warn"
+    assert made.judge is not None and made.judge["vote"] is None and made.judge["why"]
+
+
+def test_other_json_is_refused(gemini: FakeGemini) -> None:
+    settings = Settings(gemini_api_key="test", google_gemini_base_url=gemini.url)
+    gemini.behave()
+    gemini.misbehave("analysis_prose", times=1, kind="judge")
+    ledger = MemoryLedger()
+    enhancer = GeminiEnhancer(settings, ledger, here)
+    with pytest.raises(EnhancerError):
+        enhancer.compare(A, B, Brief(1, 1, "Mugs", 1), 0)
+    assert [row.kind for row in ledger.rows] == ["judge"]
+    enhancer.close()
