@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -22,6 +23,15 @@ def test_nothing_imports_the_second_copy() -> None:
         path for folder in ("src", "tests", "scripts") for path in (ROOT / folder).rglob("*.py")
     ]
     assert [path for path in files if pattern.search(path.read_text())] == []
+
+
+def test_the_design_page_lists_the_layers() -> None:
+    """As import-linter enforces them, from top to bottom."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [contract] = project["tool"]["importlinter"]["contracts"]
+    rows = re.findall(r"^\| \d+ \| (.+?) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE)
+    written = [set(re.findall(r"`(\w+)`", row)) for row in rows]
+    assert written == [set(re.findall(r"packshot\.(\w+)", layer)) for layer in contract["layers"]]
 
 
 def test_no_test_module_imports_another() -> None:
