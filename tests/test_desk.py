@@ -1788,6 +1788,23 @@ def test_a_cancelled_product_is_not_called_failed(shop: DeskShop, open_desk: Ope
     expect(page.locator(".alert h2")).to_have_text("It was cancelled")
 
 
+def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_desk: Open) -> None:
+    ids = shop.stock(3, kinds=1)
+    desk = open_desk(f"{shop.url}/grid")
+    page = desk.page
+    desk.press("Control+a a")
+    page.get_by_role("button", name="Approve 3").click()
+    until(lambda: set(shop.statuses(ids)) == {"approved"}, page)
+    page.reload()
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_have_attribute("title", re.compile("Undo: Approved · #"))
+    undo.click()
+    until(lambda: sorted(shop.statuses(ids)) == ["approved", "approved", "pending_review"], page)
+    desk.press("u u")
+    until(lambda: set(shop.statuses(ids)) == {"pending_review"}, page)
+    expect(undo).to_be_disabled()
+
+
 def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -121,12 +121,16 @@ def grid() -> AnyResponse:
     if (number := _searched_number(searched)) is not None:
         return redirect(url_for("desk.product", product_id=number), 303)
     filters = Filters.read(None if searched else PENDING_REVIEW)
-    return _page("desk/grid.html", "grid", filters, _listed(filters) | _presets())
+    return _page("desk/grid.html", "grid", filters, _listed(filters) | _for_grid())
 
 
 def _presets() -> dict[str, Any]:
     """The marketplaces that pictures can be exported for, and checked against."""
     return {"presets": list(preset_titles(services().settings.presets_dir).items())}
+
+
+def _for_grid() -> dict[str, Any]:
+    return {**_presets(), "last_decisions": _last_decisions()}
 
 
 def _searched_number(searched: str) -> int | None:
@@ -155,7 +159,7 @@ def sku(sku: str) -> Response:
     data = _listed(filters) if wanted else {"products": []}
     if not data["products"]:
         return _missing(f"there is no product with the SKU {sku:.100}")
-    return _page("desk/grid.html", "grid", filters, data | _presets())
+    return _page("desk/grid.html", "grid", filters, data | _for_grid())
 
 
 @bp.get("/waiting")

@@ -14,7 +14,8 @@ import { Pages } from "./pages.js";
 import { at, go } from "./place.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { count, many, money, STATUS, verdict } from "./words.js";
+import { earlier } from "./undoing.js";
+import { ago, count, many, money, STATUS, verdict } from "./words.js";
 
 const REFRESHED = 200;
 
@@ -30,6 +31,7 @@ const filters = new Filters($("filters"), data, [
 const tiles = new Map();
 const chosen = new Set();
 const undoable = [];
+const earlierOnes = data.last_decisions.map(earlier);
 /** The product that was selected last: a range begins there. */
 const anchor = { id: null };
 
@@ -232,6 +234,7 @@ async function decideChosen(status) {
   if (!answer) return;
   const batch = products.map((product) => send(product, status, answer.reason));
   undoable.push(batch);
+  showUndo();
   chooseNone();
   const doing = status === "approved" ? "Approving" : "Rejecting";
   toast(`${doing} ${many(products.length, "product")}. ${left ? oneByOne(left) : ""}`.trim(), {
@@ -296,9 +299,32 @@ function send(product, status, reason) {
 /** A batch, by its toast, or the newest one. */
 function undo(batch = undoable.at(-1)) {
   const place = undoable.indexOf(batch);
-  if (place < 0) return;
+  if (place < 0) return undoEarlier();
   undoable.splice(place, 1);
   for (const { product, step } of batch) takeBack(tiles.get(product.id), product, step);
+  showUndo();
+}
+
+/** A decision of before this page, product by product, newest first. */
+function undoEarlier() {
+  const entry = earlierOnes.shift();
+  if (!entry) return announce("Nothing to undo");
+  const { product, now, step } = entry;
+  const steps = now.round === product.round ? undoSteps(product, step) : [];
+  if (steps.length) outbox.add({ product: now.id, version: now.version, words: "Undone", steps });
+  toast(`Undone: ${earlierWords(entry)}`);
+  showUndo();
+}
+
+const earlierWords = ({ words, product, at: when }) =>
+  `${words} · ${product.sku ?? `#${product.id}`}, ${ago(when)}`;
+
+/** What the next undo reverts. */
+function showUndo() {
+  const batch = undoable.at(-1);
+  const words = batch ? many(batch.length, "product") : earlierOnes[0] && earlierWords(earlierOnes[0]);
+  undoButton.disabled = !words;
+  undoButton.title = words ? `Undo: ${words}` : "";
 }
 
 function takeBack(tile, before, step) {
@@ -377,11 +403,14 @@ const rejectButton = button("Reject", {
   onclick: act(() => decideChosen("rejected")),
 });
 const noneButton = button("None", { key: "Esc", kind: "small", disabled: true, onclick: act(chooseNone) });
+const undoButton = button("Undo", { icon: "undo", key: "U", kind: "small", onclick: act(() => undo()) });
+showUndo();
 if (decidable)
   $("selection").append(
     chosenWords,
     button("All", { key: "Ctrl+A", kind: "small", onclick: act(chooseAll) }),
     noneButton,
+    undoButton,
     h("span", { class: "gap" }),
     rejectButton,
     approveButton,

@@ -8,7 +8,7 @@ import { ago, count, verdict } from "./words.js";
 const DEEP = 20;
 
 /** A decision from the server: a product as it is now, with the earlier statuses of its pictures. */
-function earlier({ product, pictures, at }) {
+export function earlier({ product, pictures, at }) {
   const before = new Map(pictures.map((picture) => [picture.id, picture.previous]));
   const images = product.images.map((image) => ({ ...image, status: before.get(image.id) ?? image.status }));
   const expects = Object.fromEntries(pictures.map((picture) => [picture.id, picture.status]));
