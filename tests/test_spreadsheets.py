@@ -794,3 +794,11 @@ def test_western_texts_in_windows_1252_are_read(text: str) -> None:
 def test_a_tax_rate_may_stand_behind_its_name(cell: str) -> None:
     found = imported(f"sku,category,image,gst\nA,Cups,https://x.example/a.jpg,{cell}\n")
     assert [row.gst for row in found.rows if row.ready] == [Decimal(18)]
+
+
+def test_an_ean_is_the_sku_where_there_is_no_other() -> None:
+    row = "8901234567890,A-1,Cups,https://x.example/a.jpg\n"
+    both = imported(f"EAN,Article no,category,image\n{row}")
+    assert [(one.sku, one.attributes) for one in both.rows] == [("A-1", {"EAN": "8901234567890"})]
+    alone = imported(f"EAN,colour,category,image\n{row}")
+    assert [one.sku for one in alone.rows] == ["8901234567890"]

@@ -19,6 +19,8 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         *("model number", "model", "product id", "g id", "ref", "reference", "asin"),
         *("artikelnummer", "artikelnr", "artikel nr", "référence", "référence produit"),
         *("referencia", "codice", "codice articolo", "código", "artikelcode", "kod"),
+        *("ean", "ean code", "ean 13", "gtin", "gtin 13", "gtin 14", "upc", "upc code", "jan"),
+        *("isbn", "barcode", "bar code", "id"),
     ),
     "name": (
         *("name", "product name", "title", "product title", "item name", "item title"),
