@@ -106,11 +106,18 @@ def test_a_view_in_other_letters_is_the_same(shop: Shop) -> None:
     assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
 
 
-def test_without_a_sku_the_name_says_which_product_it_is(shop: Shop) -> None:
-    nameless = given(shop, sku=None)
-    [first] = skip(shop, nameless)["products"]
-    data = skip(shop, given(shop, sku=None), given(shop, sku=None, name="Pan"))
-    assert data["skipped"] == [{"index": 0, "product_id": first["id"]}]
+def test_without_a_sku_its_names_say_which_product_it_is(shop: Shop) -> None:
+    pan: Json = {"sku": None, "name": "Pan", "filename": "pan.jpg"}
+    [first] = skip(shop, given(shop, **pan))["products"]
+    others: tuple[Json, ...] = ({"name": "Pot"}, {"filename": "b.jpg"}, {"category": "Pans"}, {})
+    data = skip(shop, *(given(shop, **pan | other) for other in others))
+    assert data["skipped"] == [{"index": 3, "product_id": first["id"]}]
+
+
+def test_without_any_name_each_is_a_product_of_its_own(shop: Shop) -> None:
+    rows = [given(shop, sku=None) for _ in range(2)]
+    assert skip(shop, *rows)["created"] == 2
+    assert skip(shop, given(shop, sku=None))["created"] == 1
 
 
 def test_a_photo_twice_in_one_request_is_made_once(shop: Shop) -> None:

@@ -166,8 +166,8 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
         "uploadPicture",
         (uploaded := shop.ask("POST", "/api/uploads", SECRETS["all"], data=photo)),
     )
-    shop.bulk(row(**uploaded.get_json()["data"]), secret=SECRETS["all"])
-    same = {"photos": [{"sha256": sha256_of(photo_bytes())}]}
+    shop.bulk(row(sku="A-9", **uploaded.get_json()["data"]), secret=SECRETS["all"])
+    same = {"photos": [{"sha256": sha256_of(photo_bytes()), "sku": "A-9"}]}
     yield "findDuplicates", ask("POST", "/api/products/duplicates", same)
     sheet = 'SKU,Type,MRP,Colour\nSKU-1042,Electronics,"45,000.00",black\n'
     files = {"spreadsheet": (io.BytesIO(sheet.encode()), "a.csv"), "photos": "SKU-1042_front.jpg"}

@@ -18,7 +18,7 @@ UPLOADS_AT_ONCE = 4
 #: Bytes of a row's `raw_image` that is not known yet.
 ROOM_FOR_UPLOAD = 300
 #: The fields that decide, besides its bytes, whether a photo has a product already.
-IDENTITY = ("sku", "view", "name")
+IDENTITY = ("sku", "view", "name", "filename", "category")
 
 #: Called for each row whose photo was looked at or uploaded.
 Progress = Callable[[Row], None]

@@ -141,7 +141,7 @@ class WatchedFolder:
         """What a watch that was killed had planned; without the files that are gone or changed."""
         try:
             planned = json.loads((self.path / PLAN).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # nobody but a person writes half a plan
             return []
         files = [self._from_json(each) for each in planned]
         return [file for file in files if self.stamp(file.path) == file.stamp]

@@ -23,28 +23,39 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Identity:
-    """A photo and what it shows. Without a SKU, the name says which product it is."""
+    """A photo and what it is to show. Without a SKU, its names and category say which product it
+    is; where it has no name either, nothing does, and it is a product of its own."""
 
     sha256: str | None
     raw_image: str | None
     sku: str | None
     view: str | None
-    name: str | None
+    name: str | None = None
+    filename: str | None = None
+    category: str | None = None
 
     def signs(self) -> Iterator[Key]:
         """Products that share one of these are the same."""
         view = (self.view or "").casefold()
-        place = ("sku", self.sku) if self.sku is not None else ("name", self.name or "")
+        if self.sku is not None:
+            place: Key = ("sku", self.sku)
+        elif self.name or self.filename:
+            place = ("names", self.name or "", self.filename or "", self.category or "")
+        else:
+            return
         if self.sha256 is not None:
             yield ("sha256", self.sha256, *place, view)
         if self.raw_image is not None and self.sku is not None:
-            yield ("address", self.raw_image, self.sku, view)
+            yield ("address", self.raw_image, *place, view)
+
+
+#: What an identity is made of, in the order of its fields.
+_FIELDS: Final = ("raw_sha256", "raw_image", "sku", "view", "name", "filename", "category")
 
 
 def identity_of(row: Mapping[str, Any]) -> Identity:
     """Of a row of `products`."""
-    names = ("raw_sha256", "raw_image", "sku", "view", "name")
-    return Identity(*(row[name] for name in names))
+    return Identity(*(row[name] for name in _FIELDS))
 
 
 def note_upload(database: Database, name: str, sha256: str) -> None:
@@ -116,21 +127,12 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     return repeated
 
 
-_FOUND: Final = (
-    Product.raw_sha256,
-    Product.raw_image,
-    Product.sku,
-    Product.view,
-    Product.name,
-)
-
-
 def _by_digest(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[int, Identity]]:
-    """One product of each SKU, view and name: many may have been made of one photo."""
+    """One product of each SKU, view and names: many may have been made of one photo."""
     digests = {photo.sha256 for photo in photos if photo.sha256 is not None}
     if not digests:
         return
-    same = _FOUND[:1] + _FOUND[2:]
+    same = [getattr(Product, name) for name in _FIELDS if name != "raw_image"]
     oldest = select(func.min(Product.id), *same).group_by(*same)
     oldest = oldest.where(Product.raw_sha256.in_(digests), Product.status != FAILED)
     for product_id, sha256, *names in session.execute(oldest):
@@ -142,7 +144,8 @@ def _by_address(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[
     addresses = {photo.raw_image for photo in photos if photo.raw_image is not None}
     if not skus:
         return
-    same = select(Product.id, *_FOUND).where(
+    columns = (getattr(Product, name) for name in _FIELDS)
+    same = select(Product.id, *columns).where(
         Product.sku.in_(skus), Product.raw_image.in_(addresses), Product.status != FAILED
     )
     for product_id, _, *place in session.execute(same):

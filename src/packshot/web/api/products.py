@@ -159,7 +159,8 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
     """Find the products that photos have already
 
     So that none is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with the
-    SKU (or else the name) and the view that it is to get. Products that failed don't count.
+    SKU (or else the names and the category) and the view that it is to get. Products that failed
+    don't count.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
     found = look_for_duplicates(services().database, wanted)

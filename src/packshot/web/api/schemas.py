@@ -247,9 +247,12 @@ class PhotoIn(StrictModel):
     sku: Sku | None = None
     view: ViewName | None = None
     name: ProductName | None = None
+    filename: FileName | None = None
+    category: Category | None = None
 
     def as_identity(self) -> Identity:
-        return Identity(self.sha256, None, self.sku, self.view, self.name)
+        names = (self.name, self.filename, self.category)
+        return Identity(self.sha256, None, self.sku, self.view, *names)
 
 
 class DuplicatesIn(StrictModel):

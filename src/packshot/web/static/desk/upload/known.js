@@ -38,8 +38,8 @@ async function digestOf(photo) {
 
 async function ask(part) {
   const photos = part.map(({ row, sha256 }) => {
-    const { sku = null, view = null, name = null } = row.fields;
-    return { sha256, sku, view, name };
+    const { sku = null, view = null, name = null, filename = null, category = null } = row.fields;
+    return { sha256, sku, view, name, filename, category };
   });
   return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data.duplicates;
 }
