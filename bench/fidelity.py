@@ -18,7 +18,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,13 @@ from bench import fidelity_pairs as made
 from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
 from packshot.fidelity import comparing, network, scoring
-from packshot.fidelity.checking import MEASURED, values_of
+from packshot.fidelity.checking import values_of
+from packshot.fidelity.fitting import Row, as_toml, fit, wilson
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
 
-Row = dict[str, Any]
 DRAWN = 30
 FOLDS = 10
-FALSE_ALARMS = 0.05
-FAILED = 0.01  # of the faithful, that a "fail" may cost
-#: Floors: bounds that decide alone. From notes of a prototype on 1,063 other pairs.
-FLOORS = {"missing_warns": 0.012, "stretch_fails": 3.0, "letters_fail": 0.2}
 
 
 # ---- measuring
@@ -131,98 +126,7 @@ def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Ro
     return row
 
 
-# ---- fitting
-
-
-@dataclass(frozen=True)
-class Fit:
-    weights: scoring.Weights
-
-    def total(self, row: Row) -> float:
-        """The score, raised to what a floor demands; endless where the two can't be compared."""
-        if row["problem"] is not None:
-            return float("inf")
-        score = sum(self.weights.parts(row["measures"]).values())
-        floors = {"fail": self.weights.fail, "warn": self.weights.warn, "pass": 0.0}
-        return max(score, floors[self.weights.floor(row["measures"])] + 1e-3)
-
-    def verdict(self, row: Row) -> str:
-        if row["problem"] is not None:
-            return "fail" if row["problem"] == "mirrored" else "not_comparable"
-        return self.weights.judge(row["measures"])[0]
-
-
-def fit(rows: Sequence[Row]) -> Fit:
-    """Knots from the faithful, weights by logistic regression (none negative, kinds alike)."""
-    usable = [row for row in rows if row["problem"] is None]
-    kept = [row for row in usable if row["faithful"]]
-    knots = {}
-    for name in MEASURED:
-        values = np.array([row["measures"][name] for row in kept])
-        low, high = np.percentile(values, [75, 97])
-        knots[name] = (float(low), float(max(high, low + LEAST_SPAN.get(name, 0.02))))
-    features = np.array([_hinges(row, knots) for row in usable])
-    labels = np.array([0.0 if row["faithful"] else 1.0 for row in usable])
-    found = _regression(features, labels, _balanced(usable))
-    measures = {
-        name: scoring.Knots(*knots[name], float(found[2 * i]), float(found[2 * i + 1]))
-        for i, name in enumerate(MEASURED)
-    }
-    never = float("inf")  # while the limits are sought, a floor flags whatever they are
-    draft = scoring.Weights(date.today().isoformat(), measures, never, never, **FLOORS)
-    totals = [Fit(draft).total(row) for row in rows if row["faithful"]]
-    warn = _limit(totals, FALSE_ALARMS)
-    fail = max(_limit(totals, FAILED), warn + 0.5)
-    return Fit(scoring.Weights(draft.version, measures, warn, fail, **FLOORS))
-
-
-#: The least distance of a measure's two points, where nearly all of the faithful are 0.
-LEAST_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
-
-
-def _limit(totals: Sequence[float], share: float) -> float:
-    """The lowest score that at most this share of the totals is above."""
-    ordered = sorted(totals)
-    value = ordered[min(len(ordered) - 1, int(np.ceil(len(ordered) * (1 - share))) - 1)]
-    finite = [one for one in ordered if np.isfinite(one)]
-    return value if np.isfinite(value) else finite[-1]
-
-
-def _hinges(row: Row, knots: dict[str, tuple[float, float]]) -> list[float]:
-    return [
-        hinge
-        for name, (low, high) in knots.items()
-        for hinge in scoring.Knots(low, high, 0, 0).hinges(row["measures"][name])
-    ]
-
-
-def _balanced(rows: Sequence[Row]) -> Any:
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        counts["faithful" if row["faithful"] else row["kind"]] += 1
-    kinds = len(counts) - 1
-    return np.array(
-        [
-            1 / counts["faithful"] if row["faithful"] else 1 / counts[row["kind"]] / kinds
-            for row in rows
-        ]
-    )
-
-
-def _regression(features: Any, labels: Any, importance: Any, ridge: float = 0.002) -> Any:
-    """Logistic regression with weights >= 0, by projected Adam."""
-    columns = np.column_stack([features, np.ones(len(features))])
-    found = np.full(columns.shape[1], 0.1)
-    first, second = np.zeros_like(found), np.zeros_like(found)
-    importance = importance / importance.sum()
-    for step in range(1, 3001):
-        likely = 1 / (1 + np.exp(-np.clip(columns @ found, -30, 30)))
-        slope = columns.T @ (importance * (likely - labels))
-        slope[:-1] += ridge * found[:-1]
-        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
-        found -= 0.03 * first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        found[:-1] = np.maximum(found[:-1], 0)
-    return found[:-1]
+# ---- judging
 
 
 @dataclass(frozen=True)
@@ -312,34 +216,6 @@ def _bootstrap(judged: Sequence[Judged], turns: int = 200) -> str:
     return f"(95 %: {low:.3f} to {high:.3f}, by product)"
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    if count == 0:
-        return 0.0, 1.0
-    z, share = 1.96, hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count**2)) ** 0.5
-    return middle - half, middle + half
-
-
-def write_weights(found: scoring.Weights, rows: int, command: str) -> None:
-    """The data file that the check reads."""
-    lines = [
-        f"# Written by `{command}` from {rows} labelled pairs; see docs/fidelity.md.",
-        f'version = "{found.version}"', "", "[limits]",
-        f"warn = {found.warn:.4f}  # 5 % of faithful edits score higher, floors included",
-        f"fail = {found.fail:.4f}  # 1 %",
-        f"missing_warns = {found.missing_warns}  # share of the product",
-        f"stretch_fails = {found.stretch_fails}  # %",
-        f"letters_fail = {found.letters_fail}  # share of a line's letters",
-        "", "# where it begins to count, where more, and the weight of either", "[measures]",
-    ]  # fmt: skip
-    for name, knots in found.measures.items():
-        numbers = (knots.low, knots.high, knots.weight_low, knots.weight_high)
-        lines.append(f"{name} = [{', '.join(f'{number:.5f}' for number in numbers)}]")
-    scoring.WEIGHTS.write_text("\n".join(lines) + "\n")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=1100)
@@ -361,9 +237,9 @@ def main() -> None:
         [Judged(row, found.total(row) - found.weights.warn, found.verdict(row)) for row in others]
     )
     if given.fit:
-        write_weights(
-            found.weights, len(rows), f"python bench/fidelity.py --pairs {given.pairs} --fit"
-        )
+        command = f"python bench/fidelity.py --pairs {given.pairs} --fit"
+        note = f"Written by `{command}` from {len(rows)} labelled pairs; see docs/fidelity.md."
+        scoring.WEIGHTS.write_text(as_toml(found.weights, note))
 
 
 if __name__ == "__main__":

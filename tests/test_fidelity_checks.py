@@ -7,15 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import only_sqlite
 from sqlalchemy import update
 from support.shop import Shop
 
+from packshot.cli import main
 from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
-from packshot.errors import PictureError, Unavailable
+from packshot.errors import PictureError, SettingsError, Unavailable
+from packshot.fidelity import scoring
+from packshot.fidelity.checking import MEASURED
 from packshot.fidelity.files import Files
+from packshot.fidelity.fitting import Row, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, Checked, Reason
 from packshot.products.checks import MOST_TRIES, Checks
@@ -204,3 +210,45 @@ def test_without_fidelity_nothing_waits_for_it(database_url: str, tmp_path: Path
     assert {one["fidelity"] for one in answer["data"]["product"]["images"]} == {None}
     assert shop.services.checker is None
     shop.close()
+
+
+@only_sqlite
+def test_the_report_compares_verdicts_with_decisions_and_fits_to_enough_of_them(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.checker.run()
+    path = f"/api/products/{desk.product_id}/review"
+    body = {"status": "approved", "image_ids": desk.image_ids[:1]}
+    assert desk.shop.ask("POST", path, json=body).status_code == 200
+    told = {"status": "rejected", "reason": "text_damaged"}
+    path = f"/api/product-images/{desk.image_ids[1]}"
+    assert desk.shop.ask("PATCH", path, json=told).status_code == 200
+    labels = [(row["faithful"], row["kind"], row["verdict"]) for row in desk.checks.decided()]
+    assert sorted(labels) == [(False, "text_damaged", "fail"), (True, "approved", "fail")]
+    monkeypatch.setenv("DATABASE_URL", desk.shop.settings.database_url)
+    run = CliRunner().invoke(main, ["fidelity", "report"])
+    assert run.exit_code == 0, run.output
+    assert "1 of 1 approved pictures were flagged" in run.output
+    assert "Too few decisions to fit weights" in run.output
+
+
+def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path) -> None:
+    chance = np.random.default_rng(4)
+    rows: list[Row] = []
+    for number in range(160):
+        faithful = number < 120
+        measures = {name: float(abs(chance.normal(0, 0.003))) for name in MEASURED}
+        if not faithful:
+            measures["patch"] = 20 + float(chance.normal(0, 2))
+        kind = "approved" if faithful else "colour"
+        rows.append({"faithful": faithful, "kind": kind, "problem": None, "measures": measures})
+    found = fit(rows)
+    verdicts = [found.verdict(row) for row in rows]
+    assert verdicts[:120].count("pass") >= 114 and "pass" not in verdicts[120:]
+    target = tmp_path / "weights.toml"
+    target.write_text(as_toml(found.weights, "of a test"))
+    read = scoring.weights(target)
+    assert [read.judge(row["measures"])[0] for row in rows] == verdicts
+    (tmp_path / "broken.toml").write_text("version = 1")
+    with pytest.raises(SettingsError):
+        scoring.weights(tmp_path / "broken.toml")

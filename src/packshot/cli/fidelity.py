@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -104,3 +105,69 @@ def text_read(lines: int | None) -> str:
     if lines == 0:
         return "No printed text was compared: none on the product can be read in both pictures."
     return f"{lines} line{'s' if lines > 1 else ''} of printed text compared."
+
+
+# ---- what reviewers decided
+
+LEAST_APPROVED = 100
+LEAST_REJECTED = 30  # for a reason that speaks of the product
+
+
+@fidelity.command()
+@click.option(
+    "--write",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fit weights to the decisions and write them there, for FIDELITY_WEIGHTS.",
+)
+def report(target: Path | None) -> None:
+    """Compare the verdicts with what reviewers decided.
+
+    Approved pictures count as unchanged; of the rejected ones those whose reason is the product,
+    its colour or its text.
+    """
+    load_environment()
+    from packshot.database.engine import Database
+    from packshot.products.checks import Checks
+
+    database = Database(load_settings().database_url)
+    try:
+        rows = Checks(database).decided()
+    finally:
+        database.close()
+    kept = [row for row in rows if row["faithful"]]
+    changed = [row for row in rows if not row["faithful"]]
+    _share("approved pictures were flagged (false alarms)", kept)
+    _share("pictures rejected for the product were flagged", changed)
+    if len(kept) < LEAST_APPROVED or len(changed) < LEAST_REJECTED:
+        click.echo(
+            f"Too few decisions to fit weights: {LEAST_APPROVED} approved pictures and "
+            f"{LEAST_REJECTED} rejected for the product are needed."
+        )
+        raise SystemExit(1 if target else 0)
+    _fit(rows, target)
+
+
+def _share(words: str, rows: list[dict[str, Any]]) -> None:
+    from packshot.fidelity.fitting import wilson
+
+    flagged = sum(row["verdict"] != "pass" for row in rows)
+    low, high = wilson(flagged, len(rows))
+    share = f" ({low:.0%} to {high:.0%})" if rows else ""
+    click.echo(f"{flagged} of {len(rows)} {words}{share}")
+
+
+def _fit(rows: list[dict[str, Any]], target: Path | None) -> None:
+    from packshot.fidelity.fitting import as_toml, fit
+
+    found = fit(rows)
+    flagged = [found.verdict(row) != "pass" for row in rows]
+    alarms = sum(f for f, row in zip(flagged, rows, strict=True) if row["faithful"])
+    caught = sum(f for f, row in zip(flagged, rows, strict=True) if not row["faithful"])
+    click.echo(
+        f"Fitted to these decisions (not cross-validated): {alarms} false alarms, {caught} caught."
+    )
+    if target is not None:
+        note = f"Written by `packshot fidelity report --write` from {len(rows)} decisions."
+        target.write_text(as_toml(found.weights, note))
+        click.echo(f"Weights: {target}. Set FIDELITY_WEIGHTS to it.")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, update
 
 from packshot.database.engine import Database
-from packshot.database.models import Product, ProductImage
+from packshot.database.models import APPROVED, REJECTED, Decision, Product, ProductImage
 from packshot.database.types import now
 from packshot.fidelity.verdicts import Check
 
 #: Seconds after which the picture of a process that died during a check is checked again.
 LEASE_SECONDS: Final = 120.0
 MOST_TRIES: Final = 3
+#: Reasons of a rejection that say that the product was changed.
+OF_THE_PRODUCT: Final = ("wrong_product", "colour", "text_damaged")
 AS_FOUND: Final = {"synchronize_session": False}
 
 
@@ -103,6 +105,26 @@ class Checks:
                 execution_options=AS_FOUND,
             )
 
+    def decided(self) -> list[dict[str, Any]]:
+        """The measured pictures that a reviewer decided, labelled for `fidelity.fitting`.
+
+        Approved ones count as faithful; of the rejected ones only those whose last reason speaks
+        of the product.
+        """
+        latest = select(func.max(Decision.id)).group_by(Decision.image_id).scalar_subquery()
+        query = (
+            select(ProductImage.status, ProductImage.fidelity, Decision.reason)
+            .join(Decision, Decision.image_id == ProductImage.id)
+            .where(Decision.id.in_(latest), ProductImage.verdict.is_not(None))
+        )
+        with self.database.read() as session:
+            found = session.execute(query).all()
+        return [
+            _labelled(check or {}, None if status == APPROVED else reason)
+            for status, check, reason in found
+            if status == APPROVED or (status == REJECTED and reason in OF_THE_PRODUCT)
+        ]
+
     def put_back(self, due: DueCheck, seconds: float, *, counted: bool) -> None:
         """Try again after `seconds`; `counted`: the try counts among MOST_TRIES."""
         values: dict[str, Any] = {"check_due": now(seconds)}
@@ -113,3 +135,15 @@ class Checks:
             session.execute(
                 update(ProductImage).where(*waiting).values(values), execution_options=AS_FOUND
             )
+
+
+def _labelled(check: dict[str, Any], reason: str | None) -> dict[str, Any]:
+    measured = check.get("measures")
+    problem = None if measured else (check.get("reasons") or [{"code": "not_measured"}])[0]["code"]
+    return {
+        "faithful": reason not in OF_THE_PRODUCT,
+        "kind": reason or "approved",
+        "problem": problem,
+        "measures": measured or {},
+        "verdict": check.get("verdict"),
+    }
