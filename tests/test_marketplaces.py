@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,27 @@ def test_every_preset_is_read_dated_and_sourced() -> None:
         preset = read_preset(name, None)
         assert preset.checked.year == 2026
         assert all(rule.source and rule.advice for rule in preset.rules)
+
+
+GOOD = measure(encode_array(np.full((500, 500, 3), 255, np.uint8)), ".jpg")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_rule_of_each_preset_is_judged_just_at_its_limit(name: str) -> None:
+    preset = read_preset(name, None)
+    for place, rule in enumerate(preset.rules):
+        limits: list[tuple[float | str | None, str]] = [(None, "unknown")]
+        limits += [(word, "pass") for word in rule.allowed]
+        limits += [("something else", rule.severity)] if rule.allowed else []
+        if rule.least is not None:
+            limits += [(rule.least, "pass"), (rule.least * 0.999, rule.severity)]
+        if rule.most is not None:
+            limits += [(rule.most, "pass"), (rule.most * 1.001, rule.severity)]
+        for value, verdict in limits:
+            changed: dict[str, Any] = {rule.measure: value}
+            row = check(replace(GOOD, **changed), preset)[place]
+            assert (row.verdict, row.rule, value) == (verdict, row.rule, value)
+            assert bool(row.advice) == (verdict != "pass")
 
 
 def test_a_good_picture_passes_amazons_rules() -> None:

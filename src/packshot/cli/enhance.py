@@ -26,9 +26,11 @@ from packshot.enhancers.contract import (
     Picture,
     Purchase,
 )
+from packshot.enhancers.signatures import signed
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.signing import Signing
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
 
@@ -242,7 +244,7 @@ def _enhance_all(
 
     Raises OSError, before any work, for a folder that can't be made or written.
     """
-    from packshot.wiring import choose_enhancer, output_spec
+    from packshot.wiring import choose_enhancer, choose_signing, output_spec
 
     for folder in {job.target.parent for job in jobs}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -253,7 +255,8 @@ def _enhance_all(
     try:
         enhancer = choose_enhancer(settings, NoLedger(), pixels)
         brief = Brief(0, 1, category, settings.enhanced_images_count)
-        studio = Studio(enhancer, brief, output_spec(settings), pixels, replace, console)
+        output, signing = output_spec(settings), choose_signing(settings)
+        studio = Studio(enhancer, brief, output, signing, pixels, replace, console)
         for note in enhancer.health().notes:
             console.print(f"note: {shown(note)}")
         with bar(console) as progress:
@@ -276,6 +279,7 @@ class Studio:
     enhancer: Enhancer
     brief: Brief
     output: imaging.OutputSpec
+    signing: Signing | None
     pixels: Pixels
     replace: bool  # what is there from an earlier run
     console: Console
@@ -286,10 +290,11 @@ class Studio:
         variants = range(self.brief.wanted)
         return [self.enhancer.generate(photo, analysis, self.brief, each) for each in variants]
 
-    def finish(self, picture: Picture) -> bytes:
+    def finish(self, picture: Picture, photo: Photo) -> bytes:
         """The picture as a JPEG, as the server would store it."""
-        finished = self.pixels.run(imaging.finish, picture.data, self.output, picture.provenance())
-        return finished.data
+        provenance = picture.provenance()
+        finished = self.pixels.run(imaging.finish, picture.data, self.output, provenance)
+        return signed(finished.data, picture, provenance, photo, self.pixels, self.signing)
 
 
 def _enhance_one(job: Job, studio: Studio) -> bool:
@@ -309,8 +314,9 @@ def _enhance_one(job: Job, studio: Studio) -> bool:
 def _enhance_file(job: Job, studio: Studio) -> list[Path]:
     """Write all pictures of one photo; return their paths."""
     copy = studio.pixels.run(imaging.normalise, job.photo.read_bytes())
-    pictures = studio.pictures(Photo(copy.data, copy.mime_type, copy.width, copy.height))
-    finished = [studio.finish(picture) for picture in pictures]
+    photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
+    pictures = studio.pictures(photo)
+    finished = [studio.finish(picture, photo) for picture in pictures]
     side_by_side = studio.pixels.run(beside, [copy.data, *finished])
     written = {job.target: side_by_side}
     for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):

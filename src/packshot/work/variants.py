@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
@@ -12,18 +11,16 @@ from typing import Any
 from packshot.background import in_background
 from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
+from packshot.enhancers.signatures import signed
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.pictures import imaging
 from packshot.pictures.carried import carried
 from packshot.pictures.provenance import Provenance
-from packshot.pictures.signing import History, Ingredient, sign
 from packshot.products.object_keys import variant_key
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, store
-
-log = logging.getLogger(__name__)
 
 #: A paid picture is not given up because one child process died while finishing it.
 FINISH_TRIES = 3
@@ -139,7 +136,8 @@ def generate_variant(
     provenance = picture.provenance()
     with claim.steps.timed("finish"):
         finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
-        finished = signed(finished, picture, provenance, photo, parts)
+        data = signed(finished.data, picture, provenance, photo, parts.pixels, parts.signing)
+        finished = replace(finished, data=data)
 
     def save() -> imaging.Encoded:
         digest = sha256_of(finished.data)
@@ -161,33 +159,6 @@ def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.En
             if not (error.retryable and tries_left):
                 raise unusable(error) from error
     raise AssertionError("unreachable")
-
-
-def signed(
-    finished: imaging.Encoded,
-    picture: Picture,
-    provenance: Provenance,
-    photo: Photo,
-    parts: Parts,
-) -> imaging.Encoded:
-    """The picture signed, where the operator has a certificate and a model made it.
-
-    A picture that can't be signed is kept without: it is paid for, and exports say so.
-    """
-    if parts.signing is None or not picture.made_by_ai:
-        return finished
-    history = History(
-        provenance,
-        parent=Ingredient("The model's answer", picture.data, "parentOf"),
-        raw=Ingredient("The seller's photo", photo.data, "inputTo"),
-        model=picture.model,
-    )
-    try:
-        data = parts.pixels.run(sign, finished.data, history, parts.signing)
-    except PictureError as error:
-        log.error("a picture is not signed: %s", error.message)
-        return finished
-    return replace(finished, data=data)
 
 
 def unusable(error: PictureError) -> EnhancerError:

@@ -1,0 +1,40 @@
+"""Signs what a generative model made, with what it was made of."""
+
+from __future__ import annotations
+
+import logging
+
+from packshot.enhancers.contract import Photo, Picture
+from packshot.errors import PictureError
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.provenance import Provenance
+from packshot.pictures.signing import History, Ingredient, Signing, sign
+
+log = logging.getLogger(__name__)
+
+
+def signed(
+    finished: bytes,
+    picture: Picture,
+    provenance: Provenance,
+    photo: Photo,
+    pixels: Pixels,
+    signing: Signing | None,
+) -> bytes:
+    """The finished picture signed, where the operator has a certificate and a model made it.
+
+    A picture that can't be signed is kept without: it is paid for, and exports say so.
+    """
+    if signing is None or not picture.made_by_ai:
+        return finished
+    history = History(
+        provenance,
+        parent=Ingredient("The model's answer", picture.data, "parentOf"),
+        raw=Ingredient("The seller's photo", photo.data, "inputTo"),
+        model=picture.model,
+    )
+    try:
+        return pixels.run(sign, finished, history, signing)
+    except PictureError as error:
+        log.error("a picture is not signed: %s", error.message)
+        return finished
