@@ -150,7 +150,17 @@ def postgres_url(postgres: Postgres, postgres_template: str, postgres_name: str)
 #: Layers above the SQL, whose tests on PostgreSQL are twins of those on SQLite.
 ABOVE_SQL = {
     f"test_{name}.py"
-    for name in ("api", "auth", "export", "metrics", "pipeline", "retention", "webhooks", "worker")
+    for name in (
+        "api",
+        "auth",
+        "export",
+        "lanes",
+        "metrics",
+        "pipeline",
+        "retention",
+        "webhooks",
+        "worker",
+    )
 }
 
 

@@ -44,6 +44,7 @@ from packshot.work.slots import Job as Work
 from packshot.work.worker import Worker
 
 WANTED = 2
+RARER_FAULTS = ("quota_minute", "error_500")
 Json = dict[str, Any]
 
 
@@ -236,6 +237,8 @@ def test_analyses_come_first_then_pictures_and_no_product_is_claimed_meanwhile(s
     assert shop.fake.batches.files == {}  # nothing is left behind at Google
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown with three: the limit is one number."""
     assert batch_jobs.LARGEST_JOB == 100
@@ -247,6 +250,7 @@ def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.Mo
     shop.audit(products=4)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_what_waits_is_gathered_until_it_is_old_enough(shop: Shop) -> None:
     shop.create(1)
@@ -290,6 +294,7 @@ def normal(value: Any) -> Any:
     return plain(_camel(value))
 
 
+@only_sqlite
 def test_a_batch_is_booked_at_half_the_price(shop: Shop) -> None:
     shop.create(1)
     shop.create(1, lane="standard")
@@ -315,6 +320,7 @@ def test_a_job_is_no_larger_than_the_days_budget(make: Make) -> None:
     assert len(shop.jobs()) == 1
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_jobs_calls_take_nothing_from_the_requests_per_minute(make: Make) -> None:
     shop = make(gemini_rpm=3)
@@ -329,7 +335,14 @@ def test_a_jobs_calls_take_nothing_from_the_requests_per_minute(make: Make) -> N
 # -- what comes back wrong -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["overloaded", "quota_minute", "error_500"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "overloaded",
+        *(pytest.param(each, marks=pytest.mark.extra) for each in ("quota_minute", "error_500")),
+    ],
+)
+@only_sqlite
 def test_requests_that_failed_go_back_one_by_one(shop: Shop, fault: str) -> None:
     ids = shop.create(2)
     shop.fake.misbehave(fault, call=f"{ids[0]}/1/analysis")
@@ -341,6 +354,8 @@ def test_requests_that_failed_go_back_one_by_one(shop: Shop, fault: str) -> None
     shop.audit(products=2)
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_refusal_for_safety_is_one_in_a_job_too(shop: Shop) -> None:
     [product_id] = shop.create(1)
     shop.fake.misbehave("finish_IMAGE_SAFETY", call=f"{product_id}/1/0")
@@ -353,6 +368,8 @@ def test_a_refusal_for_safety_is_one_in_a_job_too(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("fault", ["text_only", "analysis_prose"])
+@pytest.mark.extra
+@only_sqlite
 def test_an_answer_that_is_of_no_use_is_asked_for_again_at_once(shop: Shop, fault: str) -> None:
     [product_id] = shop.create(1)
     place = "analysis" if fault == "analysis_prose" else "0"
@@ -362,6 +379,7 @@ def test_an_answer_that_is_of_no_use_is_asked_for_again_at_once(shop: Shop, faul
     shop.audit(products=1, repeated=1)
 
 
+@only_sqlite
 def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("lines_doubled", times=2)
@@ -370,6 +388,7 @@ def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
     shop.audit(products=2)
 
 
+@only_sqlite
 def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("lines_missing", times=2)
@@ -379,6 +398,7 @@ def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
     shop.audit(products=2, repeated=2)  # they were paid in the job, and are not in its answers
 
 
+@only_sqlite
 def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -391,6 +411,8 @@ def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
     shop.audit(products=2, repeated=2)
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_download_that_breaks_off_goes_on_with_what_is_not_saved(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("download_cut", times=2)
@@ -400,8 +422,10 @@ def test_a_download_that_breaks_off_goes_on_with_what_is_not_saved(shop: Shop) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "word"), [("failed", "internal trouble"), ("expired", "EXPIRED")]
+    ("fault", "word"),
+    [("failed", "internal trouble"), pytest.param("expired", "EXPIRED", marks=pytest.mark.extra)],
 )
+@only_sqlite
 def test_a_job_that_fails_says_why_and_its_products_go_on(
     shop: Shop, caplog: pytest.LogCaptureFixture, fault: str, word: str
 ) -> None:
@@ -417,6 +441,7 @@ def test_a_job_that_fails_says_why_and_its_products_go_on(
 # -- the deadline ----------------------------------------------------------------------------------
 
 
+@only_sqlite
 def test_past_its_deadline_a_job_is_cancelled_and_what_is_missing_is_asked_for(shop: Shop) -> None:
     shop.create(2)
     shop.work()
@@ -435,6 +460,7 @@ def test_past_its_deadline_a_job_is_cancelled_and_what_is_missing_is_asked_for(s
     shop.audit(products=2)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> None:
     shop = make(gemini_lane_deadline=100)
@@ -453,6 +479,7 @@ def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> Non
 # -- a create whose answer is lost -----------------------------------------------------------------
 
 
+@only_sqlite
 def test_a_create_whose_answer_is_lost_is_found_by_its_name(shop: Shop) -> None:
     shop.create(2)
     for _ in range(4):  # jobs of others, so that the list has several pages
@@ -478,6 +505,8 @@ def test_a_job_that_the_list_shows_late_is_not_created_twice(make: Make) -> None
     shop.audit(products=1)
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_job_that_was_surely_not_created_is_created_again(shop: Shop) -> None:
     shop.create(1)
     shop.fake.batches.misbehave("create_overloaded")
@@ -507,6 +536,8 @@ def test_two_jobs_of_one_name_are_set_aside_and_named(
     shop.audit(products=1)
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_model_that_takes_no_jobs_is_asked_one_by_one(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("create_refused", times=2)
@@ -515,6 +546,7 @@ def test_a_model_that_takes_no_jobs_is_asked_one_by_one(shop: Shop) -> None:
     shop.audit(products=2)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_an_outage_makes_jobs_wait_and_nothing_else(shop: Shop) -> None:
     shop.create(1)
@@ -533,6 +565,8 @@ def test_an_outage_makes_jobs_wait_and_nothing_else(shop: Shop) -> None:
 # -- cancelled, deleted, redone --------------------------------------------------------------------
 
 
+@pytest.mark.extra
+@only_sqlite
 def test_a_cancelled_product_is_not_sent(shop: Shop) -> None:
     first, second = shop.create(2)
     shop.work()
@@ -548,6 +582,7 @@ def test_a_cancelled_product_is_not_sent(shop: Shop) -> None:
     assert shop.paid()["standard", f"{second}/1/analysis"] == 0  # the job's answer was kept
 
 
+@only_sqlite
 def test_what_was_cancelled_after_it_was_gathered_is_not_sent_either(shop: Shop) -> None:
     first, second = shop.create(2)
     shop.work()
@@ -559,6 +594,7 @@ def test_what_was_cancelled_after_it_was_gathered_is_not_sent_either(shop: Shop)
     assert shop.spent() == shop.billed()
 
 
+@only_sqlite
 def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: Shop) -> None:
     [product_id] = shop.create(1)
     shop.work()
@@ -574,6 +610,7 @@ def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: S
     shop.audit(products=1)
 
 
+@only_sqlite
 def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None:
     [product_id] = shop.create(1)
     shop.work()
@@ -588,6 +625,7 @@ def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None
     assert shop.spent() == shop.billed()
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
     shop.create(1)
@@ -660,6 +698,7 @@ def turn_and_die(shop: Shop, part: str, step: str, after: bool) -> bool:
     return False
 
 
+@only_sqlite
 def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
     shop: Shop,
 ) -> None:
@@ -676,9 +715,9 @@ def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
 
 
 @pytest.mark.extra
-@only_sqlite
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("part", "step"), PLACES, ids=[step for _, step in PLACES])
+@only_sqlite
 def test_killed_at_one_step_again_and_again_nothing_is_lost_or_paid_twice(
     shop: Shop, part: str, step: str, after: bool
 ) -> None:
@@ -740,6 +779,7 @@ def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
     shop.audit(products=1)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_turn_ends_with_the_database(shop: Shop) -> None:
     """What is away there is for the loop to wait for, not for the job."""

@@ -314,6 +314,16 @@ def test_the_cost_table_is_what_estimate_says() -> None:
     )
 
 
+def test_the_table_of_lanes_is_what_estimate_says() -> None:
+    text = (ROOT / "docs/operate.md").read_text()
+    [day] = re.findall(r"packshot estimate 1000 --on (\d{4}-\d\d-\d\d)", text)
+    runner = CliRunner(env={"GEMINI_API_KEY": "key"})
+    found = json.loads(runner.invoke(main, ["estimate", "1000", "--on", day, "--json"]).output)
+    for lane, each in found["lanes"].items():
+        row = f"| {lane} | ${Decimal(each['per_product']):.4f} | ${Decimal(each['total']):.2f} |"
+        assert row in text
+
+
 def test_what_aws_costs_is_what_estimate_says() -> None:
     text = (ROOT / "docs/operate.md").read_text()
     runner = CliRunner(env={"GEMINI_API_KEY": "any"})
