@@ -593,7 +593,7 @@ def samples_of(case: Case) -> list[Sample]:
             _good(mask, truth),
             weight,
         )
-        for _, mask, features in cutout.judged(scene, cutout.possible_candidates(small, scene))
+        for _, mask, features in cutout.judge(scene, cutout.possible_candidates(small, scene))
     ]
 
 

@@ -263,7 +263,7 @@ def count_handled(asked: Counter[str]) -> int:
 def count_requests(queue: SqsQueue) -> Counter[str]:
     asked: Counter[str] = Counter()
     for connection in (queue._poller, queue._sqs, queue._sender):
-        with connection.asking("counting") as sqs:
+        with connection.client_for("counting") as sqs:
             sqs.meta.events.register(
                 "before-call.sqs.*", lambda model, **_: asked.update([model.name])
             )

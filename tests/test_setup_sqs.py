@@ -125,7 +125,7 @@ def test_it_looks_where_the_queue_is_not_where_the_bucket_is() -> None:
         sqs_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/product-image-processing",
         aws_region="ap-south-1",
     )
-    with connect(settings, "product-image-processing").asking("sqs:GetQueueUrl") as sqs:
+    with connect(settings, "product-image-processing").client_for("sqs:GetQueueUrl") as sqs:
         assert sqs.meta.region_name == "us-east-1"
 
 

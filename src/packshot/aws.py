@@ -109,7 +109,7 @@ class Connection(Generic[ClientT]):
         self._lock = threading.Lock()
 
     @contextmanager
-    def asking(self, permission: str) -> Iterator[ClientT]:
+    def client_for(self, permission: str) -> Iterator[ClientT]:
         """The client, for one request that needs this IAM permission.
 
         Raises Unavailable, RateLimited or NotConfigured in place of boto3's errors. Callers catch

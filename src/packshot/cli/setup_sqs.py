@@ -75,7 +75,7 @@ class QueueSetup:
         differing: Mapping[QueueAttributeNameType, str],
     ) -> None:
         if self._update:
-            with self._sqs.asking("sqs:SetQueueAttributes") as sqs:
+            with self._sqs.client_for("sqs:SetQueueAttributes") as sqs:
                 sqs.set_queue_attributes(QueueUrl=url, Attributes=dict(differing))
         for attribute, value in differing.items():
             old = present.get(attribute, "not set")
@@ -86,7 +86,7 @@ class QueueSetup:
     def _find(self, name: str) -> str | None:
         from botocore.exceptions import ClientError
 
-        with self._sqs.asking("sqs:GetQueueUrl") as sqs:
+        with self._sqs.client_for("sqs:GetQueueUrl") as sqs:
             try:
                 return sqs.get_queue_url(QueueName=name)["QueueUrl"]
             except ClientError as error:
@@ -97,7 +97,7 @@ class QueueSetup:
     def _create(self, name: str, wanted: Mapping[QueueAttributeNameType, str]) -> str:
         from botocore.exceptions import ClientError
 
-        with self._sqs.asking("sqs:CreateQueue") as sqs:
+        with self._sqs.client_for("sqs:CreateQueue") as sqs:
             try:
                 return sqs.create_queue(QueueName=name, Attributes=dict(wanted))["QueueUrl"]
             except ClientError as error:
@@ -112,7 +112,7 @@ class QueueSetup:
         return self._attributes(url)["QueueArn"]
 
     def _attributes(self, url: str) -> dict[QueueAttributeNameType, str]:
-        with self._sqs.asking("sqs:GetQueueAttributes") as sqs:
+        with self._sqs.client_for("sqs:GetQueueAttributes") as sqs:
             return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
 
 

@@ -185,7 +185,7 @@ class Fetcher:
         with (
             self._open_socket(page, deadline) as sock,
             Watchdog(sock, deadline.remaining()) as watchdog,
-            _explained(page, deadline, watchdog),
+            _translate_errors(page, deadline, watchdog),
             contextlib.closing(self._connection(page, sock, deadline)) as connection,
         ):
             with _handshake(page, watchdog):
@@ -364,7 +364,7 @@ class _CheckedTlsConnection(_CheckedConnection, HTTPSConnection):
 
 
 @contextlib.contextmanager
-def _explained(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -> Iterator[None]:
+def _translate_errors(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -> Iterator[None]:
     """Turn the errors of a socket, TLS and HTTP into a `FetchError`."""
     try:
         yield

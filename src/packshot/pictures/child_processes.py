@@ -130,11 +130,11 @@ class Pixels:
                 raise Stopping()
             if child is not None:
                 self._children.discard(child)
-            fresh = self._started()
+            fresh = self._start_child()
             self._children.add(fresh)
             return fresh
 
-    def _started(self) -> _Child:
+    def _start_child(self) -> _Child:
         try:
             return _Child(self._memory_mb, self._idle, self._niceness)
         except OSError as error:  # no descriptor, memory or process left

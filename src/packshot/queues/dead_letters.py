@@ -26,7 +26,7 @@ class DeadLetters:
 
     def receive(self, limit: int) -> list[MessageTypeDef]:
         """Up to `limit` of them, ten at most."""
-        with self.poller.asking("sqs:ReceiveMessage on the dead-letter queue") as sqs:
+        with self.poller.client_for("sqs:ReceiveMessage on the dead-letter queue") as sqs:
             answer = sqs.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=min(limit, 10),
@@ -38,7 +38,7 @@ class DeadLetters:
     def release(self, handles: Sequence[str]) -> None:
         """Leave these where they are, to be received again at once."""
         for handle in handles:
-            with self.sqs.asking("sqs:ChangeMessageVisibility on the dead-letter queue") as sqs:
+            with self.sqs.client_for("sqs:ChangeMessageVisibility on the dead-letter queue") as sqs:
                 sqs.change_message_visibility(
                     QueueUrl=self.url, ReceiptHandle=handle, VisibilityTimeout=0
                 )

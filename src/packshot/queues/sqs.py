@@ -120,7 +120,7 @@ class SqsQueue:
             {"Id": str(position), "MessageBody": self._body(product_id)}
             for position, product_id in enumerate(ids)
         ]
-        with self._sender.asking("sqs:SendMessage") as sqs:
+        with self._sender.client_for("sqs:SendMessage") as sqs:
             answer = sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
         for failed in answer.get("Failed", []):
             log.warning("SQS did not take product %d: %s", ids[int(failed["Id"])], _why(failed))
@@ -133,7 +133,7 @@ class SqsQueue:
     # -- receiving -------------------------------------------------------------------------------
 
     def lease(self, limit: int) -> list[Message]:
-        with self._poller.asking("sqs:ReceiveMessage") as sqs:
+        with self._poller.client_for("sqs:ReceiveMessage") as sqs:
             answer = sqs.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=max(1, min(limit, BATCH)),
@@ -189,7 +189,7 @@ class SqsQueue:
             log.error("%s has no dead-letter queue: %s", self.url, SET_UP)
             self.extend([Message(0, raw["ReceiptHandle"])], MAX_VISIBILITY_SECONDS - 60)
             return
-        with self._sqs.asking("sqs:SendMessage on the dead-letter queue") as sqs:
+        with self._sqs.client_for("sqs:SendMessage on the dead-letter queue") as sqs:
             sqs.send_message(QueueUrl=dead, MessageBody=raw["Body"])
         self._delete(self.url, [raw["ReceiptHandle"]])
 
@@ -206,7 +206,7 @@ class SqsQueue:
             {"Id": str(at), "ReceiptHandle": each.handle or "", "VisibilityTimeout": seconds}
             for at, each in enumerate(batch)
         ]
-        with self._sqs.asking("sqs:ChangeMessageVisibility") as sqs:
+        with self._sqs.client_for("sqs:ChangeMessageVisibility") as sqs:
             answer = sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
         failed = answer.get("Failed", [])
         for each in failed:
@@ -229,7 +229,7 @@ class SqsQueue:
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(at), "ReceiptHandle": handle} for at, handle in enumerate(handles)
         ]
-        with self._sqs.asking("sqs:DeleteMessage") as sqs:
+        with self._sqs.client_for("sqs:DeleteMessage") as sqs:
             answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)
         failed = [each for each in answer.get("Failed", []) if _short_code(each) not in GONE]
         return [handles[int(each["Id"])] for each in failed]
@@ -252,7 +252,7 @@ class SqsQueue:
             return None
 
     def _attributes(self, url: str) -> dict[QueueAttributeNameType, str]:
-        with self._sqs.asking("sqs:GetQueueAttributes") as sqs:
+        with self._sqs.client_for("sqs:GetQueueAttributes") as sqs:
             answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
         return answer.get("Attributes", {})
 

@@ -72,9 +72,9 @@ def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
     if wish.spreadsheet is None:
         return _plan_photos(wish, rules)
     table, found = _read(wish.spreadsheet, wish)
-    found = _judged(found, rules)
+    found = _apply_rules(found, rules)
     ready = [row for row in found.rows if row.ready]
-    photos = _explained(
+    photos = _explain(
         _allowed(match_photos(wish.photos, ready, wish.choices.assigned), rules), found
     )
     problems = (*found.problems, *_sharing(found, photos))
@@ -111,7 +111,7 @@ def _read(spreadsheet: bytes, wish: Wish) -> tuple[Table, Import]:
     return table, found
 
 
-def _judged(found: Import, rules: Rules) -> Import:
+def _apply_rules(found: Import, rules: Rules) -> Import:
     """With the problems that the rules find; their rows are no longer ready."""
     columns = {to: name for name, to in found.mapping.items()}
     rows, problems = [], list(found.problems)
@@ -137,7 +137,7 @@ def _allowed(photos: Photos, rules: Rules) -> Photos:
     return replace(photos, matched=tuple(matched), left_out=tuple(left_out))
 
 
-def _explained(photos: Photos, found: Import) -> Photos:
+def _explain(photos: Photos, found: Import) -> Photos:
     """Photos of a row that has an error fit no row that is ready: the reason names that row."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]

@@ -109,7 +109,7 @@ class S3Storage:
         self._writing = threading.Lock()
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        with self._s3.asking("s3:PutObject") as s3:
+        with self._s3.client_for("s3:PutObject") as s3:
             self._put(s3, key, data, content_type)
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
@@ -122,7 +122,7 @@ class S3Storage:
         if not self._is_known:
             self._try_write()
         if self._conditions.way:
-            with self._s3.asking("s3:PutObject") as s3:
+            with self._s3.client_for("s3:PutObject") as s3:
                 return self._put_if_new(s3, key, data, content_type)
         if self.exists(key):
             return False
@@ -179,7 +179,7 @@ class S3Storage:
             self._delete_batch([checked(key) for key in keys[start : start + DELETE_BATCH]])
 
     def _delete_batch(self, keys: Sequence[str]) -> None:
-        with self._s3.asking("s3:DeleteObject") as s3:
+        with self._s3.client_for("s3:DeleteObject") as s3:
             self._deletes.ask(lambda delete: delete(s3, keys))
 
     def _delete_together(self, s3: S3Client, keys: Sequence[str]) -> None:
@@ -220,7 +220,7 @@ class S3Storage:
 
     def _page(self, prefix: str, last: str, token: str | None) -> dict[str, Any]:
         """The keys after `last`, or those that the previous page's token leads to."""
-        with self._s3.asking("s3:ListBucket") as s3:
+        with self._s3.client_for("s3:ListBucket") as s3:
             return self._lists.ask(lambda ask: ask(s3, self._bucket, prefix, last, token))
 
     def url(self, key: str) -> str:
@@ -260,7 +260,7 @@ class S3Storage:
     def _head_bucket(self) -> Any:
         from botocore.exceptions import ClientError
 
-        with self._s3.asking("s3:ListBucket") as s3:
+        with self._s3.client_for("s3:ListBucket") as s3:
             try:
                 return s3.head_bucket(Bucket=self._bucket)
             except ClientError as error:  # a HEAD can't say why: a GET does
@@ -282,7 +282,7 @@ class S3Storage:
     def _write_and_delete(self) -> None:
         """Write and delete an object, as the worker would; this finds the dialect of the store."""
         key = f"uploads/check-{self._check_id}-{os.getpid()}"
-        with self._s3.asking("s3:PutObject") as s3:
+        with self._s3.client_for("s3:PutObject") as s3:
             self._put(s3, key, b"packshot", "text/plain")
             if not self._is_known and self._conditions.ask(
                 lambda condition: condition and self._put_if_new(s3, key, b"packshot", "text/plain")

@@ -72,7 +72,7 @@ class S3Reader:
         Raises NotFound; FetchError for a problem of this object alone; PartlyUnavailable when its
         bytes are not those that were stored; else Unavailable, here and while it is read.
         """
-        with self._asking(key) as s3:
+        with self._reading_client(key) as s3:
             answer = self._modes.ask(
                 lambda mode: s3.get_object(Bucket=self._bucket, Key=key, **mode)
             )
@@ -81,7 +81,7 @@ class S3Reader:
     def has(self, key: str) -> bool:
         """Whether the object exists. Raises as `open` does."""
         try:
-            with self._asking(key) as s3:
+            with self._reading_client(key) as s3:
                 self._head(s3, key)
         except NotFound:
             return False
@@ -99,12 +99,12 @@ class S3Reader:
             raise
 
     @contextmanager
-    def _asking(self, key: str) -> Iterator[S3Client]:
-        with self._connection.asking(READ) as s3, self._judging(s3, key):
+    def _reading_client(self, key: str) -> Iterator[S3Client]:
+        with self._connection.client_for(READ) as s3, self._translate_errors(s3, key):
             yield s3
 
     @contextmanager
-    def _judging(self, s3: S3Client, key: str) -> Iterator[None]:
+    def _translate_errors(self, s3: S3Client, key: str) -> Iterator[None]:
         """Turns boto3's errors about this object into ours; raises others unchanged."""
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
@@ -142,7 +142,7 @@ class _S3Chunks(Chunks):
         self._reader, self._key = reader, key
 
     def __next__(self) -> bytes:
-        with self._reader._asking(self._key):
+        with self._reader._reading_client(self._key):
             return super().__next__()
 
 

@@ -75,7 +75,7 @@ def best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
     extent = _extent(masks)
     found = [
         CutOut(mask, name, trust.confidence(measured), trust.doubts(measured), extent | mask)
-        for name, mask, measured in judged(scene, masks)
+        for name, mask, measured in judge(scene, masks)
     ]
     return max(found, key=lambda cut: (cut.trusted, cut.confidence), default=None)
 
@@ -131,9 +131,7 @@ def _extent(masks: dict[str, Mask]) -> Mask:
     return np.asarray(extent)
 
 
-def judged(
-    scene: trust.Scene, masks: dict[str, Mask]
-) -> Iterator[tuple[str, Mask, trust.Features]]:
+def judge(scene: trust.Scene, masks: dict[str, Mask]) -> Iterator[tuple[str, Mask, trust.Features]]:
     """Every candidate with its features; the others are what it can agree with."""
     for name, mask in masks.items():
         others = [other for key, other in masks.items() if key != name]

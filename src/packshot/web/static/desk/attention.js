@@ -45,13 +45,13 @@ export class Attention {
   }
 
   /** The same, if this reviewer may decide. */
-  judged() {
+  decidable() {
     return mayReview() ? this.seen() : null;
   }
 
-  /** Whether it is the same product with the same pictures after a dialog; otherwise shows a message. */
-  stillJudged(product) {
-    const now = this.judged();
+  /** The same product with the same pictures after a dialog; null after a message otherwise. */
+  stillDecidable(product) {
+    const now = this.decidable();
     if (now && now.id === product.id && now.round === product.round) return now;
     toast("Other pictures came up in the meantime, so nothing was decided.", {
       title: `Product ${product.id}`,

@@ -35,7 +35,7 @@ export class Deciding {
   }
 
   approve() {
-    const product = this.#desk.attention.judged();
+    const product = this.#desk.attention.decidable();
     if (!product) return;
     const kept = this.#desk.stage.card.keptIds;
     if (kept.length) return this.#approve(product, kept);
@@ -52,7 +52,7 @@ export class Deciding {
 
   /** Approve only the selected picture; a doubtful one has to be included first. */
   only() {
-    const product = this.#desk.attention.judged();
+    const product = this.#desk.attention.decidable();
     const { card } = this.#desk.stage;
     const picture = product?.images[card.selected];
     if (!picture) return;
@@ -74,18 +74,18 @@ export class Deciding {
 
   /** Show the reasons in place of the decisions. */
   openReasons() {
-    if (!this.#desk.attention.judged()) return;
+    if (!this.#desk.attention.decidable()) return;
     this.#desk.reasons.open();
     announce("Why is it rejected? A number gives a reason, R or Enter none, Escape goes back.");
   }
 
   async reject(reason) {
     const { attention } = this.#desk;
-    let product = attention.judged();
+    let product = attention.decidable();
     if (!product) return;
     const note = reason === "other" ? await askNote() : null;
     if (reason === "other" && note === null) return;
-    if (reason === "other") product = attention.stillJudged(product);
+    if (reason === "other") product = attention.stillDecidable(product);
     if (!product) return;
     const words = reason ? `Rejected: ${reasonWords(reason).toLowerCase()}` : "Rejected";
     this.#decide(product, words, "rejected", [reviewStep(product, "rejected", { reason, note })]);
@@ -93,9 +93,9 @@ export class Deciding {
 
   async redo() {
     const { attention } = this.#desk;
-    const before = attention.judged();
+    const before = attention.decidable();
     const wishes = before && (await askWishes(before));
-    const product = wishes && attention.stillJudged(before);
+    const product = wishes && attention.stillDecidable(before);
     if (!product) return;
     const note = wishes.words ?? adjustmentWords(wishes.adjustments);
     this.#decide(product, "Rejected, being made again", "redo", [
