@@ -18,7 +18,8 @@ from packshot.fidelity import comparing, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.comparing import RawSide
 from packshot.fidelity.files import Files
-from packshot.fidelity.sides import side_of
+from packshot.fidelity.network import SIDE, NoNetwork, likelihood
+from packshot.fidelity.sides import prepare, side_of
 from packshot.fidelity.text import lines_of
 from packshot.fidelity.verdicts import Check
 from packshot.pictures.imaging import encode_array, to_array
@@ -135,9 +136,6 @@ def test_a_missing_part_is_placed(bottle: RawSide) -> None:
 
 def test_a_see_through_picture_is_its_own_mask() -> None:
     """And without the network's file nothing else can be measured."""
-    from packshot.fidelity.network import NoNetwork
-    from packshot.fidelity.sides import prepare
-
     photo, likely = sample("mug-oak")
     nowhere = Files(Path("/nowhere/u2netp.onnx"))
     cut_out = encode_array(np.dstack([photo, (likely * 255).astype(np.uint8)]))
@@ -145,6 +143,20 @@ def test_a_see_through_picture_is_its_own_mask() -> None:
     assert 0.3 < side.mask.mean() < 0.9
     with pytest.raises(NoNetwork):
         prepare(encode_array(photo), nowhere.network)
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "cv2"])
+def test_the_network_finds_the_product_with_either_runtime(
+    network: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, likely = sample("mug-oak")
+    if name == "cv2":  # as without the extra
+        monkeypatch.setattr("packshot.fidelity.network.find_spec", lambda module: None)
+    found = likelihood(photo, network)
+    mask = cv2.resize(found, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+    truth = likely > 0.5
+    assert found.shape == (SIDE, SIDE)
+    assert (mask & truth).sum() > 0.9 * (mask | truth).sum()
 
 
 def test_weights_follow_their_own_rules() -> None:

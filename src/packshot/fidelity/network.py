@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from packshot.enhancers.local import cutout_network, model_file
 from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.errors import PackshotError
+
+#: What the network was exported for, and the weights fitted with: edges count here.
+SIDE: Final = 320
 
 
 class NoNetwork(PackshotError):
@@ -20,11 +23,11 @@ def likelihood(rgb: Bytes, path: Path) -> Floats:
     """How much each pixel belongs to the product, 0..1, 320 x 320. Raises NoNetwork."""
     session = _session(path) if find_spec("onnxruntime") else None
     if session is not None:
-        data = {session.get_inputs()[0].name: cutout_network.as_input(rgb)}
+        data = {session.get_inputs()[0].name: cutout_network.as_input(rgb, SIDE)}
         return cutout_network.stretched(session.run([session.get_outputs()[0].name], data)[0])
     if cutout_network.load(path) is None:
         raise NoNetwork(model_file.missing_note(path), code="no_network")
-    return cutout_network.likelihood(rgb, path)
+    return cutout_network.likelihood_at(SIDE, rgb, path)
 
 
 @lru_cache(maxsize=1)

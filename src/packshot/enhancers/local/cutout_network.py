@@ -24,20 +24,25 @@ DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 def likelihood(rgb: Bytes, path: Path) -> Floats:
     """How much each pixel belongs to the product, 0..1, 256 x 256 whatever the picture's ratio."""
+    return likelihood_at(SIDE, rgb, path)
+
+
+def likelihood_at(side: int, rgb: Bytes, path: Path) -> Floats:
+    """The same, looked at with `side` x `side` px."""
     network = load(path)
-    network.setInput(as_input(rgb))
+    network.setInput(as_input(rgb, side))
     return stretched(network.forward(network.getUnconnectedOutLayersNames()[0]))
 
 
-def as_input(rgb: Bytes) -> Floats:
-    """The picture as the network takes it: 1 x 3 x 320 x 320."""
-    small = cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+def as_input(rgb: Bytes, side: int) -> Floats:
+    """The picture as the network takes it: 1 x 3 x `side` x `side`."""
+    small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
     scaled = (small / max(float(small.max()), 1.0) - MEAN) / DEVIATION
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
 
 def stretched(answer: Floats) -> Floats:
-    """The network's answer (1 x 1 x 320 x 320) from 0 to 1."""
+    """The network's answer (1 x 1 x height x width) from 0 to 1."""
     found = np.asarray(answer[0, 0], np.float32)
     spread = float(np.ptp(found))
     return (found - found.min()) / spread if spread > 1e-6 else np.zeros_like(found)
