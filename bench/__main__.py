@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import (
     api,
     desk,
+    growth,
     in_and_out,
     many_workers,
     memory,
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "api": ("The API", api.run),
     "in_and_out": ("A catalogue in and out", in_and_out.run),
     "pages": ("Pages of 100,000 products, in Chromium", pages.run),
+    "growth": ("How it grows", growth.run),
     "pixels": ("Pixels", pixel_ratios.run),
     "memory": ("Memory", memory.run),
     "start": ("Start-up", start.run),

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -142,7 +142,9 @@ def answered(url: str) -> int:
 class Contest:
     """One program with fresh servers' parts: queue, bucket, database, stand-in."""
 
-    def __init__(self, rig: Rig, name: str, gemini: str, case: Case, lease: int = 300) -> None:
+    def __init__(
+        self, rig: Rig, command: Sequence[str], gemini: str, case: Case, lease: int = 300
+    ) -> None:
         bucket = rig.aws.bucket()
         self.raw_image = f"s3://{bucket}/raw/photo.{case.ending}"
         rig.aws.s3.put_object(Bucket=bucket, Key=f"raw/photo.{case.ending}", Body=case.photo)
@@ -155,20 +157,23 @@ class Contest:
             "GEMINI_API_KEY": "test",
             "GOOGLE_GEMINI_BASE_URL": gemini,
             "LEASE_SECONDS": str(lease),
+            "FIDELITY": "off",  # the script has none; bench/fidelity.py says what it costs
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         }
-        self.rig, self.command, self.environment = rig, PROGRAMS[name], environment
+        self.rig, self.command, self.environment = rig, command, environment
         self.gemini = gemini
 
     def start(self) -> PackshotProcess:
         process = PackshotProcess(self.rig.folder, self.command, self.environment).start()
         process.wait_until_serving()
-        process.wait_for_line("Worker thread started", times=4)
+        process.wait_for_line("Worker thread started", times=int(self.command[2]))
         return process
 
-    def create(self, process: PackshotProcess, count: int) -> None:
+    def create(self, process: PackshotProcess, count: int, skus: int = 0) -> None:
+        """`count` products; of `skus` SKUs, each with as many views, unless that is 0."""
         row = {"category": "Shoes", "raw_image": self.raw_image, "mrp": 5, "price": 4}
-        status, answer = process.call("POST", "/api/products/bulk", {"products": [row] * count})
+        rows = [row | _view_of(n, skus) for n in range(count)]
+        status, answer = process.call("POST", "/api/products/bulk", {"products": rows})
         assert status == 201, answer
 
     def ready(self) -> int:
@@ -186,9 +191,13 @@ class Contest:
             time.sleep(0.1)
 
 
+def _view_of(n: int, skus: int) -> dict[str, str]:
+    return {"sku": f"SKU-{n % skus}", "view": str(n // skus)} if skus else {}
+
+
 def measure(rig: Rig, name: str, case: Case) -> Ran:
     with stand_in(case.latency) as gemini:
-        contest = Contest(rig, name, gemini, case)
+        contest = Contest(rig, PROGRAMS[name], gemini, case)
         process = contest.start()
         try:
             watch = Watch(process.pid)
@@ -208,7 +217,7 @@ def killed(rig: Rig) -> list[Line]:
     for name, count in (("Packshot", 64), ("handwritten", 16)):
         case = case_of("small", 1.0, count)
         with stand_in(case.latency) as gemini:
-            contest = Contest(rig, name, gemini, case, lease=VISIBLE_AGAIN)
+            contest = Contest(rig, PROGRAMS[name], gemini, case, lease=VISIBLE_AGAIN)
             kill(contest, case.count)
             again = contest.start()
             contest.wait(count, VISIBLE_AGAIN + 60)
