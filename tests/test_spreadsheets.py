@@ -759,7 +759,7 @@ def test_a_cell_that_says_there_is_no_picture_names_none(cell: str) -> None:
     assert reported(found, "note") == [(2, "image", f"{cell} is read as no picture")]
 
 
-@pytest.mark.parametrize("sku", ["05-Jan", "5-Mar-24", "Jan-05"])
+@pytest.mark.parametrize("sku", ["05-Jan", "5-Mar-24", "Jan-05", "01/02/2024", "2024-01-05"])
 def test_a_sku_that_looks_like_a_date_is_kept_and_noted(sku: str) -> None:
     found = imported(f"sku,category,image\n{sku},Cups,https://x.example/a.jpg\n")
     assert [(row.sku, row.ready) for row in found.rows] == [(sku, True)]

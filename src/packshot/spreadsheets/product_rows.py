@@ -28,7 +28,11 @@ _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 #: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV.
 _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_LIKE_A_DATE: Final = re.compile(rf"\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}", re.I)
+_LIKE_A_DATE: Final = re.compile(
+    rf"\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}"
+    r"|\d{1,2}([/.])\d{1,2}\1\d{4}|(?:19|20)\d\d-\d\d-\d\d(?:[ T][\d:]+)?",
+    re.IGNORECASE,
+)
 #: Excel keeps 15 digits of a number and makes zeros of the rest.
 _EXACT_DIGITS: Final = 15
 
