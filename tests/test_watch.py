@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import threading
@@ -178,6 +179,25 @@ def test_one_that_never_ends_keeps_others_waiting_for_a_while_only() -> None:
     assert still.take({"a.jpg": (1, 1, 1), "b.jpg": (now, now, 2)}) == {"a.jpg": (1, 1, 1)}
 
 
+def test_a_photo_that_is_copied_slowly_is_sent_whole(shop: Shop, url: str, inbox: Path) -> None:
+    photo, pieces = photo_bytes(1), 8
+    target = put(inbox, "JAR-1.jpg", b"")
+
+    def copy() -> None:
+        with target.open("ab", buffering=0) as file:
+            for n in range(pieces):
+                file.write(photo[n * len(photo) // pieces : (n + 1) * len(photo) // pieces])
+                time.sleep(0.1)
+
+    writer = threading.Thread(target=copy)
+    writer.start()
+    watcher(inbox, Client(url), settle=1.0).run(once=True)
+    writer.join()
+    assert below(inbox / "done") == {"JAR-1.jpg"}
+    [product] = shop.services.catalog.products().products
+    assert product.raw_sha256 == hashlib.sha256(photo).hexdigest()
+
+
 class Meddling(Client):
     """While a photo is sent, somebody does something to the folder."""
 
@@ -192,9 +212,11 @@ class Meddling(Client):
         return answer
 
 
-def watcher(inbox: Path, client: Client, folder: WatchedFolder | None = None) -> Watcher:
+def watcher(
+    inbox: Path, client: Client, folder: WatchedFolder | None = None, settle: float = 0
+) -> Watcher:
     quiet = Console(quiet=True)
-    return Watcher(folder or WatchedFolder(inbox), client, PRODUCTS, Sheets(), 0, quiet)
+    return Watcher(folder or WatchedFolder(inbox), client, PRODUCTS, Sheets(), settle, quiet)
 
 
 def test_a_file_that_is_renamed_while_it_is_sent_is_made_under_its_new_name(
