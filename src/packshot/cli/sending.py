@@ -145,7 +145,7 @@ def _digest(data: bytes) -> str:
 
 
 def _upload_photos(client: Client, rows: Sequence[Row], sent: Sent) -> Iterator[Row]:
-    """The rows with their uploads, or why not, in order; none after one that stopped it all."""
+    """The rows with their uploads, or why not, in order; ends after one that stopped all."""
 
     def upload(row: Row) -> Row | None:
         try:
@@ -210,5 +210,5 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
 
 
 def reasons(rows: Sequence[Row]) -> Iterator[str]:
-    """One line each: where a refused row came from, and all that is wrong with it."""
+    """One line for each refused row: its source, and all its errors."""
     return (f"{row.source}: {'; '.join(row.errors)}" for row in rows)

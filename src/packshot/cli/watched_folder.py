@@ -141,7 +141,7 @@ class WatchedFolder:
         """What a watch that was killed had planned; without the files that are gone or changed."""
         try:
             planned = json.loads((self.path / PLAN).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # nobody but a person writes half a plan
+        except (FileNotFoundError, ValueError):  # only a person could have written half a plan
             return []
         files = [self._from_json(each) for each in planned]
         return [file for file in files if self.stamp(file.path) == file.stamp]
@@ -182,7 +182,7 @@ class WatchedFolder:
         (self.path / path).rename(self._free_place(path, where))
 
     def _free_place(self, path: str, where: str) -> Path:
-        """Under its own name, or with a number where there is such a file already."""
+        """Under its own name, with a number if that file exists already."""
         target = self.path / where / path
         target.parent.mkdir(parents=True, exist_ok=True)
         number, stem = 2, target.stem

@@ -1,4 +1,4 @@
-"""How the measure's verdict and a model's opinion make one verdict."""
+"""Combines the measured verdict and a model's opinion."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TABLE: Final[dict[tuple[Verdict, Vote], Verdict]] = {
 
 
 class Opinion(BaseModel):
-    """What a model says of the two pictures. `calls` is how often it was asked: twice, with the
+    """A model's opinion on the two pictures. `calls` is how often it was asked: twice, with the
     pictures swapped, where its first vote differed from the measure's."""
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +63,7 @@ def _words(one: Difference) -> str:
 
 
 def differs(verdict: Verdict, vote: Vote) -> bool:
-    """Do the two votes differ, so that the model is asked again with the pictures swapped?"""
+    """Whether the two votes differ, so that the model is asked again with the pictures swapped."""
     if vote == "unsure":
         return False
     return (vote == "same") != (verdict == "pass")

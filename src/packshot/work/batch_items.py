@@ -1,7 +1,8 @@
-"""What products ask for in batch jobs: a product that waits for one is in nobody's hands.
+"""Requests of products in batch jobs.
 
-It leaves the queue with its items, and comes back when none of them is open. A job's answers are
-saved like those of a call that a killed worker left: the product's next attempt finds them.
+A product that waits for a job is not claimed: it leaves the queue with its items, and returns when
+none of them is open. A job's answers are saved like those of a call that a killed worker left: the
+product's next attempt finds them.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def queue_again(session: Session, product_id: int) -> bool:
 
 
 def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
-    """Queue every product that waits for jobs without asking for anything."""
+    """Queue every product that waits for jobs but has no open request."""
     waiting = select(Product.id).where(Product.status == PENDING, Product.batched_at.is_not(None))
     idle = waiting.where(~_waits(Product.id, Product.round)).limit(limit)
     return [id_ for id_ in session.scalars(idle).all() if queue_again(session, id_)]

@@ -31,10 +31,10 @@ from packshot.work.ledger import DatabaseLedger, call_of
 LARGEST_JOB: Final = 100
 #: Jobs at the same time; Google allows 100 (ai.google.dev/gemini-api/docs/rate-limits).
 MOST_JOBS: Final = 50
-#: Seconds that one process has a job without saying more; every request of it ends sooner.
+#: Seconds of a process's lease on a job; every request of it ends sooner.
 JOB_LEASE_SECONDS: Final = 300.0
 
-# The life of a job, in this order; `aside` is what a person must look at.
+# The states of a job, in this order; a person must look at one that is `aside`.
 GATHERED: Final = "gathered"  # nothing of it is at the service
 UPLOADED: Final = "uploaded"  # its file is
 CREATING: Final = "creating"  # it may be there, or not
@@ -48,7 +48,7 @@ DONE: Final = "done"
 
 @dataclass(frozen=True)
 class Job:
-    """A job in this process's hands."""
+    """A job leased by this process."""
 
     id: int
     token: str
@@ -169,7 +169,7 @@ class BatchJobs:
     # -- one process at a time -------------------------------------------------------------------
 
     def take(self, but: Collection[int] = ()) -> Job | None:
-        """The job that is due for longest, in nobody's hands and none of `but`, if there is one.
+        """The job that has been due for longest, is not leased and not one of `but`; None without one.
 
         While nothing is due it takes no lock.
         """
@@ -199,7 +199,7 @@ class BatchJobs:
             return self._seen(session, row)
 
     def keep(self, job: Job) -> None:
-        """Have the job for longer. Raises LostClaim."""
+        """Extend the lease of the job. Raises LostClaim."""
         with self._fenced(job):
             pass
 
@@ -280,7 +280,7 @@ class BatchJobs:
         with self._fenced(job) as session:
             return [id_ for item in items for id_ in _finish(session, item, LEFT, record)]
 
-    # -- what nobody waits for any more ----------------------------------------------------------
+    # -- products that no longer wait ----------------------------------------------------------
 
     def queue_forgotten(self, *, all_waiting: bool = False) -> list[int]:
         """Products whose jobs are over, or that waited for one until the deadline, go on."""
@@ -291,7 +291,7 @@ class BatchJobs:
             return batch_items.queue_forgotten(session)
 
     def _is_anything_asked_for(self) -> bool:
-        """A look that takes no lock: mostly there is nothing."""
+        """A check without a lock: usually there is nothing."""
         waiting = select(Product.id).where(
             Product.status == PENDING, Product.batched_at.is_not(None)
         )

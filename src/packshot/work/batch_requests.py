@@ -1,4 +1,4 @@
-"""What a product asks for in a job, and its answer kept where a single call's would be."""
+"""The request of a product in a job, and its answer, stored where a single call's would be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("packshot.batches")
 
 
 def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | None:
-    """One request; None when its product waits for it no more, or has no photo to send."""
+    """One request; None when its product no longer waits for it, or has no photo to send."""
     claim = item.claim
     if claim is None or not item.waits:
         return None

@@ -1,7 +1,7 @@
-"""The life of batch jobs: gathered, sent, looked at, and their answers saved before all else.
+"""Runs batch jobs: gathers requests, sends them, polls, and saves the answers before anything else.
 
-Any process may run it; each job is in one process's hands at a time. A process that is killed
-leaves its job to the others when the lease ends, in the state that was written before the step.
+Any process may run it; each job is leased by one process at a time. A process that is killed leaves
+its job to the others when the lease ends, in the state that was written before the step.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from packshot.work.parts import Parts
 
 log = logging.getLogger("packshot.batches")
 
-#: Seconds that what waits is gathered for before a job that is not full begins.
+#: Seconds for which requests are gathered before a job that is not full begins.
 GATHER_SECONDS: Final = 60.0
 #: Pauses between looks at a job, in seconds.
 FIRST_LOOK: Final = 10.0
@@ -108,7 +108,7 @@ class Batching:
             yield job
 
     def notes(self) -> list[str]:
-        """The jobs that a person must look at, one sentence each; none while nobody can say."""
+        """The jobs that a person must look at, one sentence each; none while that is unknown."""
         try:
             return self.jobs.set_aside()
         except Unavailable:
@@ -120,7 +120,7 @@ class Batching:
         return self._lane
 
     def _end_late_jobs(self) -> None:
-        """Nobody can ask for their answers any more."""
+        """Their answers can't be requested any more."""
         for job in self._due():
             if job.is_late:
                 self._go_on(self.jobs.leave(job, self.jobs.items(job), "batch_late", paid=True))
@@ -139,7 +139,7 @@ class Batching:
             self.parts.patience.log_waiting(error)
 
     def _work_on(self, job: Job) -> None:
-        """Step by step, until it has to be waited for."""
+        """Step by step, until it has to wait."""
         try:
             at: Job | None = job
             while at is not None and not self.stopping.is_set():
@@ -187,7 +187,7 @@ class Batching:
         return self.jobs.move(job, UPLOADED, file=name)
 
     def _create(self, job: Job) -> Job | None:
-        """The state is written first: who comes after a crash looks before creating again."""
+        """The state is written first: after a crash another process looks before creating."""
         creating = self.jobs.move(job, CREATING)
         try:
             status = self.lane.create(job.model, job.display_name, job.file or "")
@@ -200,7 +200,7 @@ class Batching:
             if error.code == "unknown_model":
                 return self._refused(creating, error)
             return self._wait(self.jobs.move(creating, UPLOADED), error.message)
-        except Unavailable as error:  # it was turned away
+        except Unavailable as error:  # it was refused before it began
             return self._wait(self.jobs.move(creating, UPLOADED), error.message)
         return self._created(creating, status)
 
@@ -269,7 +269,7 @@ class Batching:
         try:
             for result in self.lane.results(job.results or ""):
                 item = items.pop(result.key, None)
-                if item is not None:  # else it came twice, or was saved before
+                if item is not None:  # otherwise it arrived twice, or was saved before
                     self._save(job, item, result)
         except NotFound:
             log.error("the answers of batch job %s are no longer kept", job.display_name)

@@ -32,7 +32,7 @@ from packshot.enhancers.gemini.prompts import clean
 from packshot.enhancers.gemini.steps import Step, Steps
 from packshot.errors import EnhancerError, NotFound, RateLimited, Unanswered, Unavailable
 
-#: What may have been carried out although it ended so.
+#: Errors after which the request may have been carried out.
 UNCERTAIN: Final = frozenset(
     {
         "gemini_timeout",
@@ -131,7 +131,7 @@ class GeminiBatches:
 
 
 def rest_body(request: Request) -> Json:
-    """The request as REST has it: what the SDK makes of the same one, in one spelling."""
+    """The request in REST form, as the SDK would send it, in one spelling."""
     photos = [base64.b64encode(each).decode() for each in (request.photo, *request.references)]
     parts: list[Json] = [
         {"inlineData": {"mimeType": "image/jpeg", "data": photo}} for photo in photos
@@ -155,7 +155,7 @@ def _metadata(operation: Json) -> Json:
 
 
 def _status(operation: Json) -> JobStatus:
-    """Read raw: the SDK drops `error` and `response`, which say what came of the job."""
+    """Read raw: the SDK drops `error` and `response`, which contain the result of the job."""
     metadata = _metadata(operation)
     state = str(metadata.get("state") or "UNSPECIFIED")
     state = state.removeprefix("BATCH_STATE_").removeprefix("JOB_STATE_")

@@ -131,8 +131,8 @@ class GeminiEnhancer:
             return self._calls.send(step, accept)
 
     def health(self) -> Health:
-        """What the last calls taught. When that is old, it is looked at again, behind the answer:
-        a process without a worker learns nothing from calls.
+        """What the last calls showed. When that is old, it is checked again in the background: a
+        process without a worker makes no calls.
         """
         if self._standing.is_stale():
             threading.Thread(target=self.check, name="packshot-gemini-check", daemon=True).start()
@@ -145,7 +145,7 @@ class GeminiEnhancer:
         return self._standing.health().notes
 
     def check(self) -> Health:
-        """Ask Google (free) whether key and models are good; remembered for `health()`."""
+        """Ask Google (free) whether key and models are valid; `health()` shows the result."""
         served = [self._is_served(model) for model in (self.model, self.image_model)]
         if all(served):
             self._standing.checked()

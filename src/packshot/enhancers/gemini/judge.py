@@ -1,7 +1,7 @@
-"""The second opinion on fidelity: what Gemini is asked about two pictures, and what it says.
+"""The second opinion on fidelity: the request about two pictures, and how its answer is read.
 
-The texts are transcribed before anything is compared, and compared here, not by the model. It is
-not said which picture is the original.
+The texts are transcribed before anything is compared, and compared here, not by the model. The
+model is not told which picture is the original.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def schema() -> dict[str, Any]:
 
 
 def judgement_in(answer: Answer, step: Step) -> Judgement:
-    """What an answer says. Raises EnhancerError when it is not what was asked for."""
+    """The opinion in an answer. Raises EnhancerError when it is not in the requested form."""
     if not answer.text:
         raise outcomes.nothing_usable(answer, step.subject, "judgement")
     try:
@@ -95,7 +95,7 @@ def _plain(found: _Difference) -> Difference:
 
 
 def _reads_differently(a: str, b: str) -> bool:
-    """Do both have text, with other letters? A line that one leaves out is no difference."""
+    """Whether both have text, with different letters. A line that one omits is no difference."""
     words_a, words_b = _words(a), _words(b)
     return bool(words_a and words_b) and not (words_a <= words_b or words_b <= words_a)
 

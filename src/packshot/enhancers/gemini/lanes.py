@@ -1,4 +1,4 @@
-"""The lanes in words: what a person chooses between."""
+"""The lanes in words, for a person who chooses one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from packshot.enhancers.contract import Lane
 
-#: When a product's pictures are there, for a person who chooses.
+#: When a product's pictures are ready, in words.
 READY_IN: Final[dict[Lane, str]] = {
     "standard": "in about a minute",
     "flex": "in minutes, or hours when Google is busy",

@@ -1,4 +1,4 @@
-"""Sends paid requests: waits for the turn, writes the call down, and learns from how it ends."""
+"""Sends paid requests: waits for a place, records the call, and adapts to its outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
 LASTING_STRIKES = 3  # bursts of errors without a success between: from here on /readyz says so
-LASTING_FIRST = 2  # what lasts pauses for 8, 16, 32, 60 s, so that it is found to be over soon
+LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
 
 class PaidCalls:
@@ -54,7 +54,7 @@ class PaidCalls:
         self._wrong_requests = WrongRequests()
 
     def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
-        """Wait for our turn, write the call down, send it, and take what `accept` makes of it.
+        """Wait for a place, record the call, send it, and return what `accept` makes of the answer.
 
         Raises Unavailable and its kinds, EnhancerError or VariantRefused. A model that does not
         serve the step's lane, or did not finish there, is asked as standard.
@@ -189,7 +189,7 @@ class _NotServed(EnhancerError):
 
 
 def in_standard(step: Step) -> Step:
-    """The same step, asked for at once and at the full price."""
+    """The same step in the standard lane, at the full price."""
     if step.request.lane == "standard":
         return step
     return replace(step, request=replace(step.request, lane="standard"))
@@ -217,7 +217,7 @@ def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     record.tokens_image = tokens.image
     record.images = 1 if answer.picture else 0
     record.model_version = answer.model_version
-    # What an answer says of itself counts, but a job's answers are never dearer than the job.
+    # The lane in the answer counts, but answers of a job never cost more than the job.
     record.lane = lane = "batch" if record.lane == "batch" else answer.lane or record.lane
     price = price_of(answer.model_version, on, lane) if answer.model_version else None
     price = price or price_of(model, on, lane)

@@ -1,4 +1,4 @@
-"""What becomes of an answer: an analysis or a picture that can be used, or an error."""
+"""Turns an answer into an analysis or a picture that can be used, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gemini is asked for: the request of each step, and who it is for."""
+"""Builds the request of each step for Gemini."""
 
 from __future__ import annotations
 

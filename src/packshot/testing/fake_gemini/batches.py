@@ -47,7 +47,7 @@ Work = Callable[[str, strict.Asked], Json]
 
 
 def owns(path: str) -> bool:
-    """Is this about files and jobs?"""
+    """Whether the path is about files and jobs."""
     ours = (UPLOAD, FILE, JOB, re.compile(r".*:batchGenerateContent"))
     return any(each.fullmatch(path) for each in ours)
 
