@@ -169,7 +169,7 @@ class BatchJobs:
     # -- one process at a time -------------------------------------------------------------------
 
     def take(self, but: Collection[int] = ()) -> Job | None:
-        """The job that has been due for longest, is not leased and not one of `but`; None without one.
+        """The job that has been due for longest, is not leased nor one of `but`, or None.
 
         While nothing is due it takes no lock.
         """
