@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from support.c2pa_certificates import Files, make_files
 from support.fakes import FakeEnhancer, photo_bytes
 from support.products import BOX, taken
 from support.shop import Shop
 
-from packshot.database.models import ProductImage
+from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.carried import carried, manifest_store
@@ -35,7 +35,9 @@ from packshot.pictures.signing import (
     read_signing,
     sign,
 )
+from packshot.products.object_keys import answer_key
 from packshot.settings import Settings
+from packshot.storage.digests import seal
 from packshot.work import pipeline
 
 PROVENANCE = Provenance("compositeWithTrainedAlgorithmicMedia", "gemini-x")
@@ -159,6 +161,24 @@ def test_the_record_keeps_what_the_answer_carried(shop: Shop, signing: Signing) 
     assert b64decode(kept["c2pa"]["store"]) == manifest_store(answer)
     assert "trainedAlgorithmicMedia" in kept["xmp"]
     assert carried(b"\xff\xd8\xff\xeb").keys() == {"sha256", "bytes", "mime_type"}
+
+
+def test_a_picture_whose_record_was_lost_keeps_what_its_answer_carried(shop: Shop) -> None:
+    """The process ended between the store and the record, with the answer still there."""
+    model = FakeEnhancer(made_by_ai=True)
+    parts = replace(shop.services.parts, enhancer=model, read_raw=lambda url: photo_bytes())
+    number = shop.services.catalog.create([BOX]).products[0].id
+    claim = taken(parts.claims, number)
+    pipeline.run(claim, parts)
+    with shop.services.database.write() as session:
+        session.execute(delete(ProductImage).where(ProductImage.variant == 1))
+        session.execute(update(Product).values(status="pending"))
+    key = answer_key(claim.namespace, number, 1, 1)
+    shop.services.storage.put(key, seal(key, photo_bytes(1)), "application/octet-stream")
+    pipeline.run(taken(parts.claims, number), parts)
+    with shop.services.database.read() as session:
+        kept = session.scalars(select(ProductImage.answer).where(ProductImage.variant == 1)).one()
+    assert kept == carried(photo_bytes(1))
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])

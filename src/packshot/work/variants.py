@@ -100,7 +100,7 @@ def make_variant(
     try:
         # Only a round that an earlier attempt began can have a picture without a row.
         if claim.analysis is not None and parts.storage.exists(key):
-            record = adopt_variant(claim, key, variant, analysis, parts)
+            record = adopt_variant(claim, key, variant, analysis, answer, parts)
         else:
             record = generate_variant(claim, photo, analysis, variant, key, answer, parts)
     except ProductError:
@@ -111,13 +111,20 @@ def make_variant(
 
 
 def adopt_variant(
-    claim: Claim, key: str, variant: int, analysis: Analysis, parts: Parts
+    claim: Claim,
+    key: str,
+    variant: int,
+    analysis: Analysis,
+    answer: PaidAnswer,
+    parts: Parts,
 ) -> ImageRecord:
     found = adopt(key, claim.digests.get(variant, frozenset()), parts)
     plan = analysis.variants[variant]
     warning = claim.warnings.get(sha256_of(found.data))
     picture = Picture(found.data, plan.title, plan.prompt, parts.enhancer.name, warning)
-    return image_record(variant, key, picture, found, parts)
+    kept = answer.take()  # where the crash came before it was deleted
+    answered = carried(kept) if kept is not None else None
+    return image_record(variant, key, picture, found, parts, answered)
 
 
 def generate_variant(
