@@ -983,11 +983,11 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     began = clock()
     clock.now += 1
     for _ in range(5):  # five of one burst
-        pacing.struck(began, slow_down=True)
+        pacing.note_trouble(began, slow_down=True)
     assert (pacing.limit, pacing.strikes) == (4, 1)
     for _ in range(10):
         clock.now += 1
-        pacing.struck(clock(), slow_down=True)
+        pacing.note_trouble(clock(), slow_down=True)
     assert pacing.limit == 1
 
     for _ in range(30):
@@ -1025,10 +1025,10 @@ def test_a_short_wait_for_the_minutes_quota_is_waited_here_and_a_long_one_is_not
         raise waits.pop(0)
 
     with pytest.raises(RateLimited) as caught:
-        pacing.admitted(ask)
+        pacing.admit(ask)
     assert clock.slept == [2.0]
     assert caught.value.retry_after == pytest.approx(50 * 1.125)
-    assert pacing.admitted(lambda: "in") == "in"
+    assert pacing.admit(lambda: "in") == "in"
 
 
 # ---- money

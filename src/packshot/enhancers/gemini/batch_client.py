@@ -150,7 +150,7 @@ class BatchClient:
         try:
             yield
         except Exception as error:
-            raise _translated(error, _about(path)) from None
+            raise _translate(error, _about(path)) from None
 
     def _current(self) -> httpx2.Client:
         """The client of this process: a forked child must not share its parent's sockets."""
@@ -187,7 +187,7 @@ def _error_of(text: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {"message": text}
 
 
-def _translated(error: Exception, about: str) -> Exception:
+def _translate(error: Exception, about: str) -> Exception:
     if isinstance(error, NO_CONNECTION):
         return outcomes.unreachable(about)
     if isinstance(error, Stalled):

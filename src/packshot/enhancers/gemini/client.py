@@ -124,9 +124,9 @@ class GeminiClient:
         try:
             yield
         except Exception as error:
-            raise self._translated(error, model, setting) from None
+            raise self._translate(error, model, setting) from None
 
-    def _translated(self, error: Exception, model: str, setting: str) -> Exception:
+    def _translate(self, error: Exception, model: str, setting: str) -> Exception:
         from google.genai import errors
 
         if isinstance(error, errors.APIError):

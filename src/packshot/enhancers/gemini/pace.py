@@ -65,7 +65,7 @@ class Pace:
 
     @contextmanager
     def slot(self, model: str) -> Iterator[float]:
-        """Wait for a free place and keep it; gives the time the request began, for `struck`.
+        """Wait for a free place and keep it; gives the time the request began, for `note_trouble`.
 
         Raises the error of a pause that is in force, or RateLimited when no place comes free.
         """
@@ -77,7 +77,7 @@ class Pace:
         finally:
             self._leave(began)
 
-    def admitted(self, ask: Callable[[], T]) -> T:
+    def admit(self, ask: Callable[[], T]) -> T:
         """What `ask` returns, one thread at a time; a short wait that it asks for is slept here."""
         with self._admission:
             while True:
@@ -97,7 +97,7 @@ class Pace:
             self._limit = min(float(self._cap), self._limit + 1 / self._limit)
             self._changed.notify_all()
 
-    def struck(self, began: float, *, slow_down: bool) -> int:
+    def note_trouble(self, began: float, *, slow_down: bool) -> int:
         """A request that began then ran into trouble. Returns the strikes so far.
 
         Requests of the same burst (begun before the last strike) count once.

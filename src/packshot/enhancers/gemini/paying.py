@@ -86,10 +86,10 @@ class PaidCalls:
         pace = self._paces[step.request.lane]
         with ExitStack() as stack:
             began = stack.enter_context(pace.slot(step.request.model))
-            record = pace.admitted(lambda: self._written(step, stack))
-            return self._sent(step, record, began, accept)
+            record = pace.admit(lambda: self._record(step, stack))
+            return self._request(step, record, began, accept)
 
-    def _written(self, step: Step, stack: ExitStack) -> CallRecord:
+    def _record(self, step: Step, stack: ExitStack) -> CallRecord:
         """The call's row in the ledger, at what it is expected to cost."""
         try:
             return stack.enter_context(self._ledger.call(purchase_of(step, self._today())))
@@ -98,7 +98,7 @@ class PaidCalls:
                 self._standing.trouble(error)
             raise
 
-    def _sent(
+    def _request(
         self, step: Step, record: CallRecord, began: float, accept: Callable[[Answer], T]
     ) -> T:
         answer = None
@@ -124,9 +124,9 @@ class PaidCalls:
             if answer.error is not None:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._struck(outcomes.garbled(model), step, began) from None
+            raise self._after_trouble(outcomes.garbled(model), step, began) from None
         except Unavailable as error:
-            raise self._struck(error, step, began) from None
+            raise self._after_trouble(error, step, began) from None
         except EnhancerError as error:
             if step.request.lane == "flex" and error.code == "gemini_bad_request":
                 raise _NotServed(error.message, code="flex_refused") from None
@@ -137,7 +137,7 @@ class PaidCalls:
         self._standing.fine(model, began)
         return answer
 
-    def _struck(self, error: Unavailable, step: Step, began: float) -> PackshotError:
+    def _after_trouble(self, error: Unavailable, step: Step, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
         if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(step.request.call):
             return EnhancerError(
@@ -147,7 +147,7 @@ class PaidCalls:
             )
         model, pace = step.request.model, self._paces[step.request.lane]
         too_fast = error.code in outcomes.TOO_FAST
-        strikes = pace.struck(began, slow_down=too_fast)
+        strikes = pace.note_trouble(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
         if lasting:
             strikes = LASTING_FIRST + self._standing.in_a_row(model, began)
@@ -177,7 +177,7 @@ class PaidCalls:
             "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
             code=error.code,
         )
-        return self._struck(wrong, step, began)
+        return self._after_trouble(wrong, step, began)
 
 
 class _NotServed(EnhancerError):

@@ -57,7 +57,7 @@ def picture_of(
     data: bytes, step: Step, title: str, model: str | None, run_pixels: RunPixels
 ) -> Picture:
     """The picture, when it is one that can be shown. Raises EnhancerError when it is not."""
-    inspected = _inspected(data, step, run_pixels)
+    inspected = _inspect(data, step, run_pixels)
     return Picture(
         data=data,
         title=title,
@@ -69,7 +69,7 @@ def picture_of(
     )
 
 
-def _inspected(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
     seen = _looked_at(data, step, run_pixels)
     if seen.copied:
         raise EnhancerError(

@@ -385,9 +385,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self.gemini.wait(HANG_SECONDS)
         if reply.wire == "drip_headers":
             return self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")
-        return self._written(reply)
+        return self._write(reply)
 
-    def _written(self, reply: Reply) -> None:
+    def _write(self, reply: Reply) -> None:
         body = reply.body[: len(reply.body) // 2] if reply.wire == "cut_json" else reply.body
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)

@@ -79,18 +79,18 @@ def export_approved(query: ExportQuery) -> Response:
     """
     chosen = query.as_selection()
     if query.format == "zip":
-        response = _sent(_zip(chosen, query), "application/zip", "zip")
+        response = _stream(_zip(chosen, query), "application/zip", "zip")
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
         rows = write_shop_file(_groups(chosen), query.format, services().storage)
-        return _sent(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
+        return _stream(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
     approved = approved_images(services().database, chosen)
     if prefix := request.script_root:
         approved = map(partial(_addressed, prefix), approved)
     lines = write_lines(approved, query.format)
     first = next(lines, "")  # errors are raised here, while a status can still be sent
-    return _sent(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
+    return _stream(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
 
 def _addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
@@ -220,7 +220,7 @@ def _unreadable(error: NotFound | PictureError) -> ComplianceRowOut:
     )
 
 
-def _sent(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: str) -> Response:
+def _stream(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: str) -> Response:
     response = Response(pieces, content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="approved.{ending}"'
     return as_download(response)
