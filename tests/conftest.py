@@ -184,8 +184,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.clear()
     for process in range(processes):
         begin = waiting[first.index(process) :: len(first)] if process in first else []
-        items += begin + rest[: part - len(begin)]
-        del rest[: part - len(begin)]
+        more = max(0, part - len(begin))
+        items += begin + rest[:more]
+        del rest[:more]
     items += rest
 
 
