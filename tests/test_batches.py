@@ -476,6 +476,28 @@ def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> Non
     assert shop.outcomes() == {("standard", "ok"): 3}
 
 
+@only_sqlite
+def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not cancelled, not listed, not answered: its product goes on an hour past the deadline."""
+    shop.create(1)
+    shop.work()
+    shop.batching.turn()
+    lane = cast(Any, shop.batching.lane)
+    reachable, lane._client = lane._client, BatchClient("AIza-key", "http://127.0.0.1:9")
+    shop.change(BatchJob, deadline=now(-3500), not_before=now(-1))
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "running")]
+    shop.change(BatchJob, deadline=now(-3700), not_before=now(-1))
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "done")]
+    assert "is given up" in caplog.text
+    lane._client = reachable
+    shop.finish()
+    assert shop.paid()["standard", "1/1/analysis"] == 1
+
+
 # -- a create whose answer is lost -----------------------------------------------------------------
 
 

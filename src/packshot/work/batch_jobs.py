@@ -34,6 +34,9 @@ MOST_JOBS: Final = 50
 #: Seconds of a process's lease on a job; every request of it ends sooner.
 JOB_LEASE_SECONDS: Final = 300.0
 
+#: A job that was cancelled at its deadline and does not end is given up after this time.
+END_SECONDS: Final = 3600.0
+
 # The states of a job, in this order; a person must look at one that is `aside`.
 GATHERED: Final = "gathered"  # nothing of it is at the service
 UPLOADED: Final = "uploaded"  # its file is
@@ -62,6 +65,7 @@ class Job:
     looks: int
     age: float  # seconds in this state
     is_late: bool  # past its deadline
+    is_overdue: bool  # for longer than its end may take: nothing more is to be expected
 
 
 @dataclass(frozen=True)
@@ -244,6 +248,7 @@ class BatchJobs:
             looks=row.looks,
             age=(moment - row.changed_at).total_seconds(),
             is_late=row.deadline <= moment,
+            is_overdue=row.deadline <= moment - timedelta(seconds=END_SECONDS),
         )
 
     # -- its requests ----------------------------------------------------------------------------

@@ -51,8 +51,8 @@ LONGEST_LOOK: Final = 600.0
 #: A job that is in no list so long after it may have been created was not created.
 SURELY_NOT_CREATED: Final = 180.0
 FEWEST_LISTS: Final = 2
-#: A job that was cancelled and does not end is given up after this time.
-CANCEL_SECONDS: Final = 3600.0
+#: How long Google keeps answers (ai.google.dev/gemini-api/docs/batch-api).
+KEPT_SECONDS: Final = 48 * 3600.0
 
 Send = Callable[[Sequence[int]], object]
 
@@ -160,6 +160,10 @@ class Batching:
         """One step; None when it has to be waited for, or is over."""
         if job.is_late and job.state in {GATHERED, UPLOADED}:
             return self._give_up(job, "batch_late", paid=False)
+        saving = job.state in {COLLECTING, SALVAGING}
+        if job.age > KEPT_SECONDS if saving else job.is_overdue:
+            log.error("batch job %s is given up: it was %s", job.display_name, job.state)
+            return self._give_up(job, "batch_late", paid=True)
         return self.steps[job.state](job)
 
     def _wait(self, job: Job, error: str | None = None) -> Job | None:
@@ -259,8 +263,6 @@ class Batching:
             log.warning("batch job %s is past its deadline: it is cancelled", job.display_name)
             self.lane.cancel(status.name)
             return self.jobs.move(job, CANCELLING)
-        if job.state == CANCELLING and job.age > CANCEL_SECONDS:
-            return self._give_up(job, "batch_late", paid=True)
         return self._wait(job)
 
     def _collect(self, job: Job) -> Job | None:

@@ -20,7 +20,7 @@ import {
 import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
-import { ago, count, isCancelled, many, moment, sentence } from "./words.js";
+import { ago, count, isCancelled, many, moment, sentence, waiting } from "./words.js";
 
 const REFRESHED = 100;
 
@@ -243,7 +243,7 @@ function waitingWords(product) {
   if (product.attempts > 1) return `Tried ${many(product.attempts, "time")} so far; tried again by itself.`;
   const made = product.images.length;
   if (made) return `${made} of ${product.wanted} pictures made.`;
-  return product.attempts ? "Being worked on." : "In the queue.";
+  return `${waiting(product)}.`;
 }
 
 const nothingFailed = () => [

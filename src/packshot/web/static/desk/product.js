@@ -27,6 +27,7 @@ import {
   STATUS,
   sentence,
   statusOf,
+  waiting,
 } from "./words.js";
 
 const BUSY_MS = 2_000;
@@ -148,19 +149,7 @@ function progress(product) {
   return h(
     "section",
     { class: "making", "aria-label": "Progress" },
-    h(
-      "p",
-      {},
-      h(
-        "strong",
-        {},
-        made
-          ? `${made} of ${product.wanted} pictures made`
-          : product.attempts
-            ? "Being worked on"
-            : "In the queue",
-      ),
-    ),
+    h("p", {}, h("strong", {}, made ? `${made} of ${product.wanted} pictures made` : waiting(product))),
     h("progress", { max: product.wanted ?? 3, value: made, "aria-label": "Pictures made" }),
   );
 }

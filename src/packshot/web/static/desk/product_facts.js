@@ -66,7 +66,7 @@ export function facts(product) {
     ["GST", percent(product.gst)],
     ["Spent", cost(product.spent)],
     product.lane !== "standard" && ["Lane", product.lane],
-    product.batched_at && ["Waits for a batch job", ago(product.batched_at)],
+    product.batched_at && ["In a batch job since", ago(product.batched_at)],
     ["Pictures", count(product.images.length)],
     ["Created", when(product.created_at)],
     ["Changed", when(product.updated_at)],

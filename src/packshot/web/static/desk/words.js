@@ -76,3 +76,9 @@ export function verdict(product) {
   if (product.status !== "approved" || approved === product.images.length) return statusOf(product);
   return `Approved ${approved} of ${product.images.length}`;
 }
+
+/** What a pending product without pictures waits for. */
+export function waiting(product) {
+  if (product.batched_at) return "In a batch job at Gemini, or waiting for one";
+  return product.attempts ? "Being worked on" : "In the queue";
+}

@@ -13,8 +13,8 @@ export class LaneChoice {
   constructor(lanes) {
     this.#lanes = lanes;
     if (lanes.length < 2) return;
-    const legend = h("legend", {}, "When and for how much");
-    this.element = h("fieldset", { class: "lanes" }, legend, ...lanes.map(option));
+    const legend = h("legend", {}, "When, and for how much");
+    this.element = h("fieldset", {}, legend, h("div", { class: "lanes" }, ...lanes.map(option)));
   }
 
   /** The lane for the bulk call; null leaves it to the server. */
@@ -34,6 +34,6 @@ export class LaneChoice {
 function option({ name, ready, chosen }) {
   const input = h("input", { type: "radio", name: "lane", value: name, checked: chosen });
   const price = h("span", { class: "lane-price", "data-lane": name });
-  const words = h("span", {}, h("strong", {}, WORDS[name]), h("span", { class: "hint" }, ready));
-  return h("label", { class: "lane" }, input, words, price);
+  const hint = h("span", { class: "hint" }, ready);
+  return h("label", { class: "lane" }, input, h("span", {}, h("strong", {}, WORDS[name]), price, hint));
 }
