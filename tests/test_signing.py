@@ -181,7 +181,9 @@ def test_a_picture_whose_record_was_lost_keeps_what_its_answer_carried(shop: Sho
     assert kept == carried(photo_bytes(1))
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize(
+    "kind", ["png", *(pytest.param(each, marks=pytest.mark.extra) for each in ("webp", "avif"))]
+)
 def test_each_format_is_signed_and_its_manifest_found(
     kind: Any, files: Files, signing: Signing
 ) -> None:
