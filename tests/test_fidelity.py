@@ -6,6 +6,7 @@ The samples' own masks stand in for the cut-out network here; bench/fidelity.py 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import pytest
 from conftest import needs_module
 
 from packshot.enhancers.local.colour import Bytes, Floats, from_lab, resize, to_lab
+from packshot.enhancers.local.cutout_network import likelihood_at
 from packshot.fidelity import comparing, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.comparing import RawSide
@@ -145,14 +147,13 @@ def test_a_see_through_picture_is_its_own_mask() -> None:
         prepare(encode_array(photo), nowhere.network)
 
 
-@pytest.mark.parametrize("name", ["onnxruntime", "cv2"])
+@pytest.mark.parametrize("run", [likelihood, partial(likelihood_at, SIDE)])
 def test_the_network_finds_the_product_with_either_runtime(
-    network: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    network: Path, run: Callable[[Bytes, Path], Floats]
 ) -> None:
+    """By onnxruntime where the extra brings it, and by OpenCV."""
     photo, likely = sample("mug-oak")
-    if name == "cv2":  # as without the extra
-        monkeypatch.setattr("packshot.fidelity.network.find_spec", lambda module: None)
-    found = likelihood(photo, network)
+    found = run(photo, network)
     mask = cv2.resize(found, photo.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
     truth = likely > 0.5
     assert found.shape == (SIDE, SIDE)

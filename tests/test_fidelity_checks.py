@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from click.testing import CliRunner
-from conftest import only_sqlite
+from conftest import needs_module, only_sqlite
 from sqlalchemy import update
 from support.shop import Shop
 
@@ -24,10 +25,12 @@ from packshot.fidelity.files import Files
 from packshot.fidelity.fitting import Row, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, Checked, Reason
+from packshot.pictures.imaging import encode_array, to_array
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
-from packshot.work.checker import Checker
+from packshot.work.checker import Checker, checking_pixels
 
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 FAILED = Check(
     verdict="fail",
     score=0.02,
@@ -75,12 +78,12 @@ class Desk:
         self.set(check_due=now())
         self.put_photo()
 
-    def put_photo(self) -> None:
+    def put_photo(self, data: bytes = b"photo") -> None:
         with self.shop.services.database.read() as session:
             namespace = session.get_one(Product, self.product_id).media_namespace
         assert namespace is not None
         key = normalised_key(namespace, self.product_id)
-        self.shop.services.storage.put(key, b"photo", "image/jpeg")
+        self.shop.services.storage.put(key, data, "image/jpeg")
 
     def set(self, **values: Any) -> None:
         with self.shop.services.database.write() as session:
@@ -200,6 +203,50 @@ def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
     assert '"verdict","fidelity_score"' in lines[0] and '"fail","0.02"' in lines[1]
     metrics = desk.shop.ask("GET", "/metrics").text
     assert 'packshot_fidelity{enhancer="",prompts="",verdict="fail"} 3.0' in metrics
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_a_real_child_measures_a_photo_within_its_memory(
+    desk: Desk, network: Path, tmp_path: Path
+) -> None:
+    """The whole way with the real network and reader: a good picture, a cut one, no picture."""
+    needs_module("rapidocr")
+    photo = (SAMPLES / "photos/bottle-paper.jpg").read_bytes()
+    darker = encode_array((to_array(photo)[..., :3] * 0.95).astype(np.uint8))
+    pictures = (darker, encode_array(to_array(photo)[:, ::-1, :3]), b"no picture at all")
+    storage = desk.shop.services.storage
+    desk.put_photo(photo)
+    for place, data in enumerate(pictures):
+        storage.put(desk.row(place).object_key or "", data, "image/jpeg")
+    pixels = checking_pixels()
+    checker = Checker(desk.checks, storage, pixels, Files(network), threading.Event())
+    checker.run()
+    most = max(child_peak_mb(child.pid) for child in psutil.Process().children())
+    checker.close()
+    assert [desk.row(place).verdict for place in range(3)] == ["pass", "fail", None]
+    assert desk.shown()[0]["fidelity"]["reasons"] == []
+    assert desk.shown()[0]["fidelity"]["lines"] >= 3
+    assert desk.shown()[1]["fidelity"]["reasons"][0]["code"] == "mirrored"
+    assert desk.shown()[2]["fidelity"]["reasons"][0]["code"] == "unreadable"
+    assert most < 900, most
+
+
+def child_peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(peak) / 1024
+
+
+def test_the_command_names_what_is_no_picture_and_the_share_of_decisions(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    photo = str(SAMPLES / "photos/mug-oak.jpg")
+    run = CliRunner().invoke(main, ["fidelity", str(text), photo])
+    assert run.exit_code == 1 and "Traceback" not in run.output
+    assert run.output.startswith("Error: The file is text")
+    missing = CliRunner().invoke(main, ["fidelity", "nowhere.jpg", photo])
+    assert missing.exit_code == 2 and "does not exist" in missing.output
 
 
 @only_sqlite

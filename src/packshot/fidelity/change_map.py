@@ -61,15 +61,18 @@ def _paint(canvas: Floats, compared: Compared, codes: set[str], weights: Weights
     heat = np.zeros(maps.patch.shape, np.float32)
     for code, values in (("patch", maps.patch), ("detail", maps.detail)):
         if code in codes or "texture" in codes:
-            limit = weights.measures[code].high
-            heat = np.maximum(
-                heat,
-                np.clip((values - limit) / max(limit, 1e-6), 0, 1) * 0.5 + 0.3 * (values > limit),
-            )
+            knots = weights.measures[code]
+            heat = np.maximum(heat, _heat(values, knots.high if code in codes else knots.low))
     _tint(canvas, heat, WARM, matrix)
     for code, mask, colour in (("missing", maps.missing, BLUE), ("extra", maps.extra, ORANGE)):
         if code in codes:
             _tint(canvas, mask.astype(np.float32) * 0.75, colour, matrix)
+
+
+def _heat(values: Floats, limit: float) -> Floats:
+    """0 up to the limit, then 0.3, and more the further a window is beyond it."""
+    beyond = np.clip((values - limit) / max(limit, 1e-6), 0, 1) * 0.5
+    return np.asarray(np.where(values > limit, 0.3 + beyond, 0), np.float32)
 
 
 def _tint(canvas: Floats, weight: Floats, colour: tuple[int, int, int], matrix: Floats) -> None:
