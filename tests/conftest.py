@@ -153,6 +153,7 @@ ABOVE_SQL = {
     for name in (
         "api",
         "auth",
+        "batches",
         "export",
         "lanes",
         "metrics",
