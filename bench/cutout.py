@@ -3,7 +3,8 @@
     python bench/cutout.py                 the report (about 8 minutes of one core)
     python bench/cutout.py --classical     the same without the network
     python bench/cutout.py --fit           fit the classical confidence again, print its weights
-    python bench/cutout.py --fit-network   the network's; --real FOLDER adds photos judged by eye
+    python bench/cutout.py --fit-network   the network's
+    python bench/cutout.py --real FOLDER   any of these with the photos judged by eye (see READY)
     python bench/cutout.py --each 2    fewer pictures of each product and kind
     U2NET_HOME=folder python bench/cutout.py --rembg u2netp
         rembg beside it: pip install "packshot[rembg]", and put <name>.onnx into the folder first,
@@ -413,28 +414,42 @@ def tried(case: Case, model: Path | None) -> Outcome:
     )
 
 
-def cross_validated(outcomes: list[Outcome], folds: int = 12) -> list[Outcome]:
+def cross_validated(outcomes: list[Outcome], real: Judged | None, folds: int = 12) -> list[Outcome]:
     """The same, each network mask judged by a confidence that was fitted without its product."""
     asked = [number for number, one in enumerate(outcomes) if one.sureness is not None]
-    values, good = _rows([outcomes[number] for number in asked])
+    values, good, weight = _rows([outcomes[number] for number in asked])
     products = np.array([outcomes[number].case.product for number in asked])
     names = np.unique(products)
     np.random.default_rng(0).shuffle(names)
     judged = list(outcomes)
     for fold in np.array_split(names, folds):
         held = np.isin(products, fold)
-        chance = fitted(values[~held], good[~held], np.ones((~held).sum())).chance(values[held])
+        others = with_real((values[~held], good[~held], weight[~held]), real)
+        chance = fitted(*others, ridge=RIDGE).chance(values[held])
         for number, sure in zip(np.array(asked)[held], chance, strict=True):
             judged[number] = _judged_again(outcomes[number], float(sure))
     return judged
 
 
-def _rows(outcomes: list[Outcome]) -> tuple[Floats, Mask]:
-    names = list(network_trust.WEIGHTS)
-    measured = [one.sureness for one in outcomes]
-    values = np.array([[getattr(sure, name) for name in names] for sure in measured])
+Judged = tuple[Floats, Mask, Floats]  # rows of terms, whether each mask is good, its weight
+WEIGHTS = {"photos": 1.5, "samples": 2.0, "real": 0.5}  # of a picture in a fit; others 1
+RIDGE = 4.0  # of the fit of the network's confidence
+
+
+def _rows(outcomes: list[Outcome]) -> Judged:
+    rows = [network_trust.terms(one.sureness) for one in outcomes if one.sureness is not None]
+    values = np.array([[row[name] for name in network_trust.WEIGHTS] for row in rows])
     good = [one.iou > 0.9 and one.case.kind != "nothing" for one in outcomes]
-    return values, np.array(good)
+    weight = [WEIGHTS.get(one.case.source, 1.0) for one in outcomes]
+    return values, np.array(good), np.array(weight)
+
+
+def with_real(judged: Judged, real: Judged | None) -> Judged:
+    """Both together."""
+    if real is None:
+        return judged
+    values, good, weight = (np.concatenate(pair) for pair in zip(judged, real, strict=True))
+    return values, good, weight
 
 
 def _judged_again(outcome: Outcome, sure: float) -> Outcome:
@@ -738,18 +753,22 @@ def real_photos(folder: Path) -> Iterator[tuple[str, Bytes, bool]]:
                 yield path.name, np.ascontiguousarray(pixels), ready
 
 
-def fit_network(outcomes: list[Outcome], folder: Path | None, model: Path) -> None:
-    """Print the table for network_trust.py; real photos count twice."""
-    values, good = _rows([one for one in outcomes if one.sureness is not None])
-    weight = np.ones(len(good))
-    for name, rgb, ready in real_photos(folder) if folder else ():
-        case = Case(name, "real", name, "real", rgb, _none(rgb))
-        one = tried(case, model)
-        if one.sureness is not None:
-            row, _ = _rows([one])
-            values, good = np.vstack([values, row]), np.append(good, ready)
-            weight = np.append(weight, 2.0)
-    _print_weights(fitted(values, good, weight), list(network_trust.WEIGHTS))
+def judged_real(folder: Path, model: Path) -> Judged:
+    """The network's masks of the judged photos."""
+    tries = [
+        (tried(Case(name, "real", name, "real", rgb, _none(rgb)), model), ready)
+        for name, rgb, ready in real_photos(folder)
+    ]
+    asked = [(one, ready) for one, ready in tries if one.sureness is not None]
+    values, _, weight = _rows([one for one, _ in asked])
+    return values, np.array([ready for _, ready in asked]), weight
+
+
+def fit_network(outcomes: list[Outcome], real: Judged | None) -> None:
+    """Print the table for network_trust.py."""
+    judged = _rows([one for one in outcomes if one.sureness is not None])
+    final = fitted(*with_real(judged, real), ridge=RIDGE)
+    _print_weights(final, list(network_trust.WEIGHTS))
 
 
 def _print_weights(final: Fit, names: list[str]) -> None:
@@ -778,13 +797,14 @@ def main() -> None:
         parser.error(model_file.missing_note(model))
     every = list(cases(asked.each))
     outcomes = [tried(case, None if asked.classical else model) for case in every]
+    real = judged_real(asked.real, model) if asked.real else None
     if asked.fit_network:
-        fit_network(outcomes, asked.real, model)
+        fit_network(outcomes, real)
         return
     report(outcomes)
     if not asked.classical:
         print("\nCross-validated by product:\n")
-        report(cross_validated(outcomes))
+        report(cross_validated(outcomes, real))
     if asked.rembg:
         rembg_report(every, asked.rembg)
 

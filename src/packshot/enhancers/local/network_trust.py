@@ -14,8 +14,9 @@ from packshot.enhancers.local import trust
 from packshot.enhancers.local.colour import Floats
 
 Mask = NDArray[np.bool_]
-THRESHOLD = 0.68  # bench/cutout.py measures what it lets through
+THRESHOLD = 0.8  # bench/cutout.py measures what it lets through
 FAIR = 0.5  # from here on a reviewer is shown the cut, with a warning
+SPECKS, PAIR = 0.02, 0.35  # of a mask, outside its largest piece: a pair is one product
 LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
 
 
@@ -85,33 +86,47 @@ SHARED = (
 
 # Logistic regression as in trust.py: weight, and the range it was fitted in. Fitted and printed by
 # `bench/cutout.py --fit-network`, on its pictures and on real photos that were judged by eye.
-BIAS = -2.36
+BIAS = -1.345
 WEIGHTS: dict[str, tuple[float, float, float]] = {
-    "width": (-0.579, 1.131, 10.000),
-    "unsure": (-1.305, 0.028, 1.826),
-    "elsewhere": (-14.124, 0.000, 0.228),
-    "inside": (-18.474, 0.000, 0.213),
-    "overlap": (-2.553, 0.011, 0.785),
-    "touch": (-37.541, 0.000, 0.290),
-    "faint": (-5.227, 0.000, 0.105),
-    "area": (-0.179, 0.033, 0.641),
-    "pieces": (0.061, 0.000, 0.565),
-    "solidity": (5.326, 0.277, 1.000),
-    "thin": (18.508, 0.000, 0.117),
-    "ragged": (0.459, 1.134, 4.652),
-    "nearest": (2.541, 0.028, 0.997),
-    "accord": (0.366, 0.025, 0.992),
-    "disputed_out": (-1.505, 0.000, 1.000),
-    "disputed_in": (0.813, 0.000, 1.000),
-    "salient": (-1.923, 0.147, 0.955),
-    "left_piece": (-1.057, 0.000, 1.000),
-    "flood": (-0.416, 0.000, 0.991),
+    "width": (-0.166, 1.127, 18.257),
+    "unsure": (-0.650, 0.040, 3.842),
+    "elsewhere": (-0.856, 0.000, 0.631),
+    "inside": (-12.508, 0.000, 0.249),
+    "overlap": (-0.407, 0.016, 0.782),
+    "touch": (-12.175, 0.000, 0.275),
+    "faint": (7.605, 0.000, 0.136),
+    "area": (-1.855, 0.025, 0.643),
+    "pieces": (-1.688, 0.000, 0.511),
+    "solidity": (3.666, 0.321, 1.000),
+    "thin": (9.779, 0.000, 0.113),
+    "ragged": (-0.014, 1.076, 4.374),
+    "nearest": (0.753, 0.004, 0.997),
+    "accord": (0.630, 0.004, 0.973),
+    "disputed_out": (-0.653, 0.000, 1.000),
+    "disputed_in": (-1.476, 0.000, 1.000),
+    "salient": (-1.088, 0.137, 0.955),
+    "left_piece": (-0.355, 0.000, 1.000),
+    "flood": (-0.813, 0.000, 0.988),
+    "agreed": (0.958, 0.000, 0.987),
+    "well_agreed": (1.423, 0.000, 1.000),
+    "flooded": (-0.192, 0.000, 0.953),
+    "plain": (-0.721, 0.000, 1.000),
 }
+
+
+def terms(measured: Sureness) -> dict[str, float]:
+    """What the weights are for: the measures, and those of agreement where it is nearly whole."""
+    return asdict(measured) | {
+        "agreed": measured.nearest**4,
+        "well_agreed": float(measured.nearest > 0.9),
+        "flooded": measured.flood**4,
+        "plain": float(measured.flood > 0),
+    }
 
 
 def confidence(measured: Sureness) -> float:
     """The chance, 0..1, that the mask is good enough to cut by."""
-    return trust.logistic(BIAS, WEIGHTS, asdict(measured))
+    return trust.logistic(BIAS, WEIGHTS, terms(measured))
 
 
 def doubts(measured: Sureness) -> tuple[str, ...]:
@@ -119,6 +134,7 @@ def doubts(measured: Sureness) -> tuple[str, ...]:
     reasons = (
         (measured.touch > 0.012, trust.EDGE),
         (measured.area < 0.02, trust.SMALL),
+        (SPECKS < measured.pieces < PAIR, "something beside it may have been kept"),
         (measured.fading > trust.MOST_FADING, trust.FADING),
     )
     return tuple(words for applies, words in reasons if applies)
