@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,9 @@ def test_decisions_and_exports_answer_with_the_prefix(shop: DeskShop, url: str) 
         row = json.loads(line)
         assert row["image_url"].startswith(f"{PREFIX}/media/")
         assert row["media_url"].startswith(f"{PREFIX}/media/")
+    archive = zipfile.ZipFile(io.BytesIO(ask("GET", f"{url}/api/export?format=zip").data))
+    for entry in json.loads(archive.read("manifest.json"))["pictures"]:
+        assert entry["image_url"].startswith(f"{PREFIX}/media/")
 
 
 def test_a_client_uploads_creates_and_downloads_through_the_prefix(

@@ -310,7 +310,7 @@ def test_the_commands(
 
 def test_a_reviewed_product_names_its_approved_pictures(make: ShopMaker) -> None:
     with Receiver() as receiver:
-        shop = make(receiver)
+        shop = make(receiver, script_name="/packshot")
         product_id, images = shop.reviewable(variants=3, sku="M-1", name="Mug", view="front")
         shop.services.catalog.review(product_id, "approved", who="ann", image_ids=images[:2])
         assert shop.services.webhooks.deliver() == 1
@@ -319,7 +319,7 @@ def test_a_reviewed_product_names_its_approved_pictures(make: ShopMaker) -> None
     assert data["sku"] == "M-1"
     assert [picture["id"] for picture in data["pictures"]] == images[:2]
     for picture in data["pictures"]:
-        assert picture["image_url"].endswith(".jpg")
+        assert picture["image_url"].startswith("/packshot/media/enhanced/")
         assert picture["alt_text"] == "Mug, front view"
 
 

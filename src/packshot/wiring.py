@@ -129,7 +129,7 @@ def build(settings: Settings) -> Services:
     enhancer = choose_enhancer(settings, ledger, pixels)
     lane = choose_batches(enhancer)
     wanted = settings.enhanced_images_count
-    outbox = Outbox(settings.webhook_urls)
+    outbox = Outbox(settings.webhook_urls, settings.script_name or "")
     fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
     downloads = Places(fetcher, settings.concurrency)
     raw_images = RawImages(storage, raw_buckets(settings), downloads)

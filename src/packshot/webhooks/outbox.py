@@ -26,10 +26,14 @@ LONGEST_BODY: Final = 19_000
 
 
 class Outbox:
-    """Records events for these receivers; without receivers, nothing is written."""
+    """Records events for these receivers; without receivers, nothing is written.
 
-    def __init__(self, urls: Sequence[str] = ()) -> None:
+    `prefix` is the path that Packshot is served under: pictures' own addresses begin with it.
+    """
+
+    def __init__(self, urls: Sequence[str] = (), prefix: str = "") -> None:
         self.urls = tuple(urls)
+        self.prefix = prefix
 
     def add(
         self, session: Session, product_id: int, pictures: Sequence[Mapping[str, object]] = ()
@@ -45,7 +49,7 @@ class Outbox:
         event = EVENTS.get(product.status)
         if event is None:
             return
-        message_id, body = f"msg_{uuid.uuid4().hex}", _body(_event(event, product), pictures)
+        message_id, body = f"msg_{uuid.uuid4().hex}", self._as_json(event, product, pictures)
         rows = [
             {
                 "message_id": message_id,
@@ -60,6 +64,17 @@ class Outbox:
         ]
         for row in rows:
             session.execute(insert(Delivery).values(**row))
+
+    def _as_json(
+        self, event: str, product: Product, pictures: Sequence[Mapping[str, object]]
+    ) -> str:
+        return _body(_event(event, product), [self._addressed(each) for each in pictures])
+
+    def _addressed(self, picture: Mapping[str, object]) -> Mapping[str, object]:
+        address = str(picture["image_url"])
+        if not address.startswith("/"):
+            return picture
+        return {**picture, "image_url": self.prefix + address}
 
 
 def _body(event: dict[str, Any], pictures: Sequence[Mapping[str, object]]) -> str:

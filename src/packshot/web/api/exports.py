@@ -96,8 +96,12 @@ def export_approved(query: ExportQuery) -> Response:
 def _addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
     """With the addresses that the client has to ask for."""
     media_url = under_prefix(image.media_url, prefix) if image.media_url else None
-    changed = {"image_url": under_prefix(image.image_url, prefix), "media_url": media_url}
-    return image.model_copy(update=changed)
+    return _publicly_addressed(prefix, image).model_copy(update={"media_url": media_url})
+
+
+def _publicly_addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
+    """With `image_url` as the client has to ask for it; a ZIP is read by `media_url` as it is."""
+    return image.model_copy(update={"image_url": under_prefix(image.image_url, prefix)})
 
 
 def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
@@ -116,6 +120,10 @@ def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
 def _groups(chosen: Selection) -> Iterator[list[tuple[int, ApprovedImage]]]:
     """The pictures by SKU. Raises Conflict when there is none."""
     groups = approved_groups(services().database, chosen)
+    if prefix := request.script_root:
+        groups = (
+            [(n, _publicly_addressed(prefix, image)) for n, image in group] for group in groups
+        )
     first = next(groups, None)
     if first is None:
         raise Conflict("no approved picture matches this export", code="nothing_approved")
