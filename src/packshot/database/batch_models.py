@@ -40,7 +40,7 @@ class BatchJob(Base):
 
     __table_args__ = (
         Index("ix_batch_jobs_state_not_before", "state", "not_before"),
-        {"sqlite_autoincrement": True},  # its display name is never given twice
+        {"sqlite_autoincrement": True},  # an id is never given twice
     )
 
 

@@ -26,6 +26,7 @@ NUMBERED: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "calls": (),
     "deliveries": (),
     "deletions": (),
+    "batch_jobs": (("batch_items", "job_id"),),
 }
 #: SQLite gives a higher id than any row has; only these must not get that of a deleted row.
 OF_SQLITE: Final = ("products", "product_images")
