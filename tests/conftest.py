@@ -155,6 +155,7 @@ ABOVE_SQL = {
         "auth",
         "batches",
         "export",
+        "fidelity_checks",
         "lanes",
         "metrics",
         "pipeline",

@@ -186,7 +186,6 @@ def test_a_removed_photo_or_a_bug_leaves_the_picture_alone(desk: Desk) -> None:
     assert {one["status"] for one in desk.shown()} == {"pending"}
 
 
-@only_sqlite
 def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
     desk: Desk,
 ) -> None:
@@ -259,7 +258,6 @@ def test_without_fidelity_nothing_waits_for_it(database_url: str, tmp_path: Path
     shop.close()
 
 
-@only_sqlite
 def test_the_report_compares_verdicts_with_decisions_and_fits_to_enough_of_them(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
