@@ -38,7 +38,7 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
 from packshot.wiring import Services, build
 from packshot.work import batch_jobs, pipeline
-from packshot.work.batching import Batching
+from packshot.work.batching import Batching, notes_of
 from packshot.work.claims import Claim
 from packshot.work.slots import Job as Work
 from packshot.work.worker import Worker
@@ -550,7 +550,7 @@ def test_two_jobs_of_one_name_are_set_aside_and_named(
     assert shop.jobs() == [("analysis", "aside")]
     names = [job.name for job in shop.fake.batches.jobs]
     assert all(name in caplog.text for name in names)
-    [note] = shop.services.batching.notes()
+    [note] = notes_of(shop.batching.jobs)
     assert all(name in note for name in names)
     assert shop.fake.batches.asked["create"] == 1
     del shop.fake.batches.jobs[1]  # a person decided

@@ -32,7 +32,7 @@ from packshot.storage import LocalStorage, RawBuckets, Storage
 from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.batch_jobs import BatchJobs
-from packshot.work.batching import Batching
+from packshot.work.batching import Batching, notes_of
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.claims import Claims
 from packshot.work.judging import Judging
@@ -100,7 +100,7 @@ class Services:
             f"DATABASE_URL: {name} has no effect: it is a setting of other programs"
             for name in self.database.ignored
         ]
-        return [*notes, *self.storage.notes(), *self.shop.notes(), *self.batching.notes()]
+        return [*notes, *self.storage.notes(), *self.shop.notes(), *notes_of(self.batching.jobs)]
 
     def close(self) -> None:
         self.catalog.sender.close()

@@ -51,6 +51,8 @@ LONGEST_LOOK: Final = 600.0
 #: A job that is in no list so long after it may have been created was not created.
 SURELY_NOT_CREATED: Final = 180.0
 FEWEST_LISTS: Final = 2
+#: So often a job that succeeded without naming its answers is looked at.
+ANSWERS_LOOKS: Final = 5
 #: How long Google keeps answers (ai.google.dev/gemini-api/docs/batch-api).
 KEPT_SECONDS: Final = 48 * 3600.0
 
@@ -106,13 +108,6 @@ class Batching:
         while not self.stopping.is_set() and (job := self.jobs.take(seen)) is not None:
             seen.append(job.id)
             yield job
-
-    def notes(self) -> list[str]:
-        """The jobs that a person must look at, one sentence each; none while that is unknown."""
-        try:
-            return self.jobs.set_aside()
-        except Unavailable:
-            return []
 
     @property
     def lane(self) -> BatchLane:
@@ -255,10 +250,13 @@ class Batching:
         if status.results:
             state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
             return self.jobs.move(job, state, results=status.results)
+        if status.state == "SUCCEEDED" and job.looks < ANSWERS_LOOKS:
+            return self._wait(job, "it has ended and does not name its answers yet")
         if status.ended:
             words = status.error or "no reason given"
             log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
-            return self._give_up(job, f"batch_{status.state.lower()}", paid=False)
+            paid = status.state == "SUCCEEDED"
+            return self._give_up(job, f"batch_{status.state.lower()}", paid=paid)
         if job.is_late and job.state == RUNNING:
             log.warning("batch job %s is past its deadline: it is cancelled", job.display_name)
             self.lane.cancel(status.name)
@@ -306,3 +304,11 @@ class Batching:
     def _go_on(self, product_ids: Sequence[int]) -> None:
         if product_ids:
             self.send(product_ids)
+
+
+def notes_of(jobs: BatchJobs) -> list[str]:
+    """The jobs that a person must look at, one sentence each; none while nobody can say."""
+    try:
+        return jobs.set_aside()
+    except Unavailable:
+        return []

@@ -95,7 +95,8 @@ class GeminiBatches:
     def find(self, display_name: str) -> Sequence[JobStatus]:
         token, found = "", []
         for _ in range(MAX_PAGES):
-            page = self._client.ask("GET", f"batches?pageSize=100&pageToken={quote(token)}")
+            more = f"&pageToken={quote(token)}" if token else ""
+            page = self._client.ask("GET", f"batches?pageSize=100{more}")
             found += [each for each in page.get("operations") or [] if isinstance(each, dict)]
             token = str(page.get("nextPageToken") or "")
             if not token:
@@ -183,13 +184,16 @@ def _result(line: bytes) -> JobResult | None:
         found = json.loads(line)
     except ValueError:
         return None
-    if not isinstance(found, dict) or not isinstance(found.get("key"), str):
+    if not isinstance(found, dict):
+        return None
+    key = found.get("key") or _metadata(found).get("key")
+    if not isinstance(key, str):
         return None
     response = found.get("response")
     if isinstance(response, dict):
-        return JobResult(found["key"], answer=json.dumps(_without_signatures(response)))
+        return JobResult(key, answer=json.dumps(_without_signatures(response)))
     error = found.get("error") or found.get("status")
-    return JobResult(found["key"], error=_words(error) or "it has neither an answer nor an error")
+    return JobResult(key, error=_words(error) or "it has neither an answer nor an error")
 
 
 def _without_signatures(value: Any) -> Any:

@@ -25,6 +25,7 @@ FILE: Final = re.compile(r".*/v1beta/files/(?P<id>[\w-]+)(?P<verb>:download)?(?:
 JOB: Final = re.compile(
     r".*/v1beta/batches(?:/(?P<id>[\w-]+)(?P<verb>:cancel)?)?(?:\?(?P<query>.*))?"
 )
+CREATE: Final = re.compile(r".*/v1beta/models/(?P<model>[^:/?]+):batchGenerateContent")
 LIFE_FAULTS: Final = (
     "create_lost",  # the job is made, its answer is not sent
     "create_overloaded",  # 503, and no job is made
@@ -48,8 +49,7 @@ Work = Callable[[str, strict.Asked], Json]
 
 def owns(path: str) -> bool:
     """Whether the path is about files and jobs."""
-    ours = (UPLOAD, FILE, JOB, re.compile(r".*:batchGenerateContent"))
-    return any(each.fullmatch(path) for each in ours)
+    return any(each.fullmatch(path) for each in (UPLOAD, FILE, JOB, CREATE))
 
 
 @dataclass
@@ -103,15 +103,12 @@ class Batches:
 
     # -- files -----------------------------------------------------------------------------------
 
-    def upload(self, path: str, headers: dict[str, str], body: bytes, url: str) -> Reply | None:
-        """The two requests of a resumable upload; None for another path."""
-        found = UPLOAD.fullmatch(path)
-        if found is None:
-            return None
+    def _upload(self, headers: dict[str, str], body: bytes, name: str | None, url: str) -> Reply:
+        """The two requests of a resumable upload."""
         with self._lock:
-            if found["id"] is None:
+            if name is None:
                 return self._announce(headers, body, url)
-            return self._take(found["id"], headers, body)
+            return self._take(name, headers, body)
 
     def _announce(self, headers: dict[str, str], body: bytes, url: str) -> Reply:
         self.asked["upload"] += 1
@@ -153,18 +150,25 @@ class Batches:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def reply(self, method: str, path: str, body: bytes) -> Reply | None:
-        """What a request about files or jobs is answered; None for another path."""
-        file, job = FILE.fullmatch(path), JOB.fullmatch(path)
-        if file:
+    def reply(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, url: str
+    ) -> Reply:
+        """What a request about files or jobs is answered. Raises Refused."""
+        upload, file, job = (each.fullmatch(path) for each in (UPLOAD, FILE, JOB))
+        create = CREATE.fullmatch(path)
+        if upload and method == "POST":
+            return self._upload(headers, body, upload["id"], url)
+        if create and method == "POST":
+            return self.create(create["model"], _object(body))
+        if file and method in {"GET", "DELETE"}:
             return self._file(method, file)
-        if job and job["id"] is None and method == "GET":
-            return self._list(job["query"] or "")
-        if job and job["id"] and method == "GET":
-            return self._look(f"batches/{job['id']}")
-        if job and job["verb"] == ":cancel" and method == "POST":
+        if job and job["verb"] and method == "POST":
             return self._cancel(f"batches/{job['id']}")
-        return None
+        if job and job["verb"] is None and method == "GET":
+            return (
+                self._look(f"batches/{job['id']}") if job["id"] else self._list(job["query"] or "")
+            )
+        raise _missing("method")
 
     def _file(self, method: str, found: re.Match[str]) -> Reply:
         name = found["id"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from packshot.testing.fake_gemini import strict
-from packshot.testing.fake_gemini.batches import Batches, owns
+from packshot.testing.fake_gemini.batches import LIFE_FAULTS, Batches, owns
 from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, reply_of_refusal
 from packshot.testing.fake_gemini.writing import PaidCall, answer, used
 
@@ -128,10 +128,13 @@ class FakeGemini:
         call: str | None = None,
     ) -> None:
         """The next `times` requests (of a kind, "analysis" or "picture"; of a call) go wrong."""
+        if isinstance(fault, str) and fault in LIFE_FAULTS:
+            return self.batches.misbehave(fault, times)
         named = FAULTS[fault] if isinstance(fault, str) else fault
         name = fault if isinstance(fault, str) else "own"
         with self._lock:
             self._orders.append(_Order(named, name, times, kind, call))
+        return None
 
     def behave(self) -> None:
         """Forget all orders and chances."""
@@ -257,10 +260,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Models, files, jobs, and the ledger at /fake/calls."""
         if self.path.startswith(CONTROL):
             return self._control({})
+        if owns(self.path):
+            return self._batched("GET")
         try:
             self._check_door()
-            if (reply := self.gemini.batches.reply("GET", self.path, b"")) is not None:
-                return self._reply(reply)
             self._reply(_models(self._route().group("model")))
         except strict.Refused as refused:
             self._reply(reply_of_refusal(refused))
@@ -268,18 +271,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         """Files."""
-        try:
-            self._check_door()
-            reply = self.gemini.batches.reply("DELETE", self.path, b"")
-            self._reply(reply or reply_of({"error": {"code": 404}}, 404))
-        except strict.Refused as refused:
-            self._reply(reply_of_refusal(refused))
+        self._batched("DELETE")
 
     def do_POST(self) -> None:
         """generateContent, batches, uploads, and orders at /fake/misbehave and /fake/behave."""
         raw = self._raw_body()
-        if self._batched(raw):
-            return None
+        if owns(self.path):
+            return self._batched("POST", raw)
         body = _json_in(raw)
         if self.path.startswith(CONTROL):
             return self._control(body)
@@ -290,26 +288,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.gemini.leave()
         return None
 
-    def _batched(self, raw: bytes) -> bool:
-        """Answer what is about files and jobs; False for anything else."""
-        batches, headers = self.gemini.batches, {k.lower(): v for k, v in self.headers.items()}
+    def _batched(self, method: str, raw: bytes = b"") -> None:
+        """What is about files and jobs."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            is_content = headers.get("x-goog-upload-command", "").startswith("upload")
-            if not owns(self.path):
-                return False
-            if not is_content:  # the address of an upload is its own permission
-                self._check_door()
-            reply = batches.upload(self.path, headers, raw, self.gemini.url)
-            if reply is None:
-                reply = batches.reply("POST", self.path, raw)
-            found = ROUTE.fullmatch(self.path)
-            if reply is None and found and found.group("verb") == ":batchGenerateContent":
-                reply = batches.create(str(found.group("model")), _json_in(raw))
+            if not headers.get("x-goog-upload-command", "").startswith("upload"):
+                self._check_door()  # else the address of the upload is its own permission
+            batches, url = self.gemini.batches, self.gemini.url
+            self._reply(batches.reply(method, self.path, headers, raw, url))
         except strict.Refused as refused:
-            reply = reply_of_refusal(refused)
-        if reply is not None:
-            self._reply(reply)
-        return reply is not None
+            self._reply(reply_of_refusal(refused))
 
     def _generate(self, body: Any) -> None:
         try:
