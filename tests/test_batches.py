@@ -659,6 +659,19 @@ def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
     assert product.queued_at is not None
 
 
+@only_sqlite
+def test_a_job_is_forgotten_a_week_after_its_end(shop: Shop) -> None:
+    shop.create(1)
+    shop.finish()
+    jobs = shop.batching.jobs
+    jobs.forget_old()
+    assert len(shop.jobs()) == 2
+    shop.change(BatchJob, changed_at=now(-8 * 86_400))
+    jobs.forget_old()
+    assert (shop.rows(BatchJob), shop.rows(BatchItem)) == ([], [])
+    assert shop.spent() == shop.billed()
+
+
 # -- kills -----------------------------------------------------------------------------------------
 
 

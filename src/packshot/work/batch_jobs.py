@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
@@ -36,6 +36,10 @@ JOB_LEASE_SECONDS: Final = 300.0
 
 #: A job that was cancelled at its deadline and does not end is given up after this time.
 END_SECONDS: Final = 3600.0
+
+#: Seconds after which a job that is done is removed, and how many at once.
+FORGET_SECONDS: Final = 7 * 86_400.0
+FORGET_AT_ONCE: Final = 500
 
 # The states of a job, in this order; a person must look at one that is `aside`.
 GATHERED: Final = "gathered"  # nothing of it is at the service
@@ -302,6 +306,14 @@ class BatchJobs:
         )
         with self.database.read() as session:
             return session.scalar(waiting.limit(1)) is not None
+
+    def forget_old(self) -> None:
+        """Remove what was done a week ago; what it cost stays in `calls`."""
+        old = and_(BatchJob.state == DONE, BatchJob.changed_at < now(-FORGET_SECONDS))
+        with self.database.write() as session:
+            ids = session.scalars(select(BatchJob.id).where(old).limit(FORGET_AT_ONCE)).all()
+            session.execute(delete(BatchItem).where(BatchItem.job_id.in_(ids)))
+            session.execute(delete(BatchJob).where(BatchJob.id.in_(ids)))
 
     def set_aside(self) -> list[str]:
         """What is wrong with each job that a person must look at."""

@@ -61,5 +61,7 @@ class Upkeep:
 
     def _tidy(self) -> None:
         self.catalog.forget_old()
+        if self.batching is not None:
+            self.batching.jobs.forget_old()
         if self.webhooks is not None:
             self.webhooks.forget_old()

@@ -137,7 +137,7 @@ class BatchClient:
         return {"x-goog-api-key": self._api_key}
 
     def _check(self, answer: httpx2.Response, path: str) -> None:
-        if answer.status_code == 404 and not path.startswith("models/"):
+        if not path.startswith("models/") and _is_gone(answer):
             raise NotFound(f"Gemini has no {path.partition('?')[0]}")
         if answer.status_code >= 300:
             details = _error_of(answer.text.replace(self._api_key, "(key)"))
@@ -163,6 +163,12 @@ class BatchClient:
                 )
                 self._pid = os.getpid()
             return self._client
+
+
+def _is_gone(answer: httpx2.Response) -> bool:
+    """Of a file that is gone Google says 403, "... or it may not exist"."""
+    code = answer.status_code
+    return code == 404 or (code == 403 and "may not exist" in answer.text)
 
 
 def _about(path: str) -> str:

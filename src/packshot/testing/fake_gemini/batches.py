@@ -347,4 +347,7 @@ def _invalid(message: str) -> Refused:
 
 
 def _missing(what: str) -> Refused:
+    if what == "file":
+        words = "You do not have permission to access the File or it may not exist."
+        return Refused(403, "PERMISSION_DENIED", words)
     return Refused(404, "NOT_FOUND", f"The {what} does not exist, or is no longer kept.")
