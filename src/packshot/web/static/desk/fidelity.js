@@ -12,6 +12,9 @@ const WORDS = {
   not_comparable: ["Product not comparable", "warn"],
 };
 
+/** Reasons about the whole product: a frame around all of it says nothing. */
+const WHOLE = new Set(["colour", "stretched", "blurred", "texture"]);
+
 /** The badge of a picture's verdict; null where none is to come. */
 export function verdictBadge({ fidelity }) {
   if (!fidelity) return null;
@@ -67,7 +70,8 @@ export function marks(picture, side, { width, height }) {
   svg.setAttribute("class", "marks");
   svg.setAttribute("aria-hidden", "true");
   svg.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
-  const boxes = (picture?.fidelity?.reasons ?? []).map((reason) => reason[side]).filter(Boolean);
+  const reasons = (picture?.fidelity?.reasons ?? []).filter(({ code }) => !WHOLE.has(code));
+  const boxes = reasons.map((reason) => reason[side]).filter(Boolean);
   for (const [left, top, right, bottom] of boxes) {
     const rect = document.createElementNS(SVG, "rect");
     const place = {
