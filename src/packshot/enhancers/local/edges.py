@@ -132,10 +132,17 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     refined = grab_cut(small, labels)
     if _iou(refined, start > 0) < 0.85:  # it diverged: the rough outline is better
         refined = start > 0
-    refined |= _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
+    alike = _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
+    refined = _pieces_of(refined | alike, refined)
     soft = cv2.GaussianBlur(refined.astype(np.float32), (0, 0), 0.8)
     at_size = cv2.resize(soft, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return np.asarray(at_size > 0.5)
+
+
+def _pieces_of(mask: Mask, touched: Mask) -> Mask:
+    """Those pieces of the mask that `touched` has a part in: no specks beside the outline."""
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return mask & np.isin(labels, labels[touched])
 
 
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
