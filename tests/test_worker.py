@@ -242,12 +242,15 @@ def test_an_idle_worker_of_this_process_starts_at_once(shop: Shop) -> None:
 
 
 def test_no_more_in_flight_than_slots(shop: Shop) -> None:
-    inside, most, lock = [0], [0], threading.Lock()
+    inside, most, lock, two = [0], [0], threading.Lock(), threading.Event()
 
     def count(kind: str, variant: int | None) -> None:
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
+            if inside[0] == 2:
+                two.set()
+        two.wait(10)  # the first one is not done before another has begun
         time.sleep(0.05)
         with lock:
             inside[0] -= 1
