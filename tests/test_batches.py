@@ -294,6 +294,7 @@ def normal(value: Any) -> Any:
     return plain(_camel(value))
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_batch_is_booked_at_half_the_price(shop: Shop) -> None:
     shop.create(1)
@@ -381,11 +382,11 @@ def test_an_answer_that_is_of_no_use_is_asked_for_again_at_once(shop: Shop, faul
 
 @only_sqlite
 def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
-    shop.create(2)
+    shop.create(1)
     shop.fake.batches.misbehave("lines_doubled", times=2)
     shop.finish()
-    assert shop.outcomes() == {("batch", "ok"): 6}
-    shop.audit(products=2)
+    assert shop.outcomes() == {("batch", "ok"): 3}
+    shop.audit(products=1)
 
 
 @only_sqlite
@@ -402,13 +403,13 @@ def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
 def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.create(2)
+    shop.create(1)
     shop.fake.batches.misbehave("results_gone")
     with caplog.at_level(logging.ERROR):
         shop.finish()
     assert "no longer kept" in caplog.text
-    assert shop.outcomes()["batch", "batch_expired"] == 2
-    shop.audit(products=2, repeated=2)
+    assert shop.outcomes()["batch", "batch_expired"] == 1
+    shop.audit(products=1, repeated=1)
 
 
 @pytest.mark.extra
@@ -476,6 +477,7 @@ def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> Non
     assert shop.outcomes() == {("standard", "ok"): 3}
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_job_of_which_nothing_more_can_be_heard_is_given_up(
     shop: Shop, caplog: pytest.LogCaptureFixture
@@ -512,6 +514,7 @@ def test_a_create_whose_answer_is_lost_is_found_by_its_name(shop: Shop) -> None:
     shop.audit(products=2)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_job_that_the_list_shows_late_is_not_created_twice(make: Make) -> None:
     shop = make()
@@ -632,6 +635,7 @@ def test_a_redo_waits_for_what_is_in_a_job_and_pays_for_the_rest_at_once(shop: S
     shop.audit(products=1)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None:
     [product_id] = shop.create(1)
@@ -659,6 +663,7 @@ def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
     assert product.queued_at is not None
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_job_is_forgotten_a_week_after_its_end(shop: Shop) -> None:
     shop.create(1)
@@ -792,6 +797,7 @@ def test_two_processes_never_work_on_one_job(shop: Shop) -> None:
     shop.audit(products=4)
 
 
+@pytest.mark.extra
 @only_sqlite
 def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
     shop.create(1)

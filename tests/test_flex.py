@@ -41,6 +41,18 @@ FLASH, BANANA = "gemini-3.8-flash", "gemini-nano-banana-2.1"
 Make = Callable[..., GeminiEnhancer]
 
 
+class Clock:
+    """Time that passes when someone sleeps."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.fixture
 def fake() -> Iterator[FakeGemini]:
     with FakeGemini(side=300) as serving:
@@ -62,9 +74,9 @@ def make(fake: FakeGemini, ledger: MemoryLedger) -> Iterator[Make]:
             google_gemini_base_url=fake.url,
             **chosen,  # type: ignore[arg-type]
         )
-        made.append(
-            GeminiEnhancer(settings, ledger, here, sleep=lambda _: None, today=lambda: TODAY)
-        )
+        clock = Clock()
+        given = {"clock": clock, "sleep": clock.sleep, "today": lambda: TODAY}
+        made.append(GeminiEnhancer(settings, ledger, here, **given))  # type: ignore[arg-type]
         return made[-1]
 
     yield enhancer

@@ -88,6 +88,7 @@ def test_a_redo_is_always_standard(shop: Shop) -> None:
         assert answer.get_json()["data"]["product"]["lane"] == "standard"
 
 
+@pytest.mark.extra  # a child process reads it
 @only_sqlite
 def test_an_import_passes_the_lane_on(shop: Shop) -> None:
     sheet = {"defaults": json.dumps({"category": "Boxes"}), "photos": "A_1.jpg"}
