@@ -146,6 +146,43 @@ def test_beside_a_spreadsheet_that_can_not_be_read_no_photo_is_guessed(
     assert "products.csv, which came with it" in (inbox / "failed" / "JAR-1.jpg.txt").read_text()
 
 
+def test_a_spreadsheet_whose_photos_all_came_is_done(shop: Shop, url: str, inbox: Path) -> None:
+    put(inbox, "cat.csv", b"sku,category,price\nA1,Shoes,5\n")
+    put(inbox, "A1.jpg", photo_bytes(1))
+    done = run(inbox, url)
+    assert (done.exit_code, made(shop)) == (0, {("A1", None): 1}), done.output
+    assert below(inbox / "done") == {"A1.jpg", "cat.csv"}
+
+
+def test_a_spreadsheet_names_photos_of_the_folder_only(
+    shop: Shop, url: str, inbox: Path, tmp_path: Path
+) -> None:
+    other = put(tmp_path, "other.jpg", photo_bytes(1))
+    (inbox / ".link.jpg").symlink_to(other)
+    (inbox / ".huge.jpg").touch()
+    os.truncate(inbox / ".huge.jpg", 20_000_001)
+    names = ("/dev/zero", "../other.jpg", str(other), ".link.jpg", ".huge.jpg")
+    rows = "".join(f"S{n},Mugs,{name}\n" for n, name in enumerate(names))
+    put(inbox, "cat.csv", f"sku,category,image\n{rows}".encode())
+    assert run(inbox, url).exit_code == 1
+    assert made(shop) == {}
+    reasons = (inbox / "failed" / "cat.csv.txt").read_text()
+    assert reasons.count("is outside the watched folder") == 3
+    assert "/dev/zero is not an ordinary file" in reasons
+    assert ".huge.jpg has more than 20 MB" in reasons
+
+
+def test_reasons_overwrite_nothing(url: str, inbox: Path) -> None:
+    put(inbox, "a.jpg.txt", b"mine")
+    run(inbox, url)
+    put(inbox, "a.jpg", b"no picture")
+    run(inbox, url)
+    failed = inbox / "failed"
+    assert (failed / "a.jpg.txt").read_bytes() == b"mine"
+    assert "not a JPEG" in (failed / "a (2).jpg.txt").read_text()
+    assert below(failed) == {"a.jpg.txt", "a.jpg.txt.txt", "a (2).jpg", "a (2).jpg.txt"}
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads every file")
 def test_a_file_that_can_not_be_read_is_said(url: str, inbox: Path) -> None:
     put(inbox, "JAR-1.jpg", photo_bytes(1)).chmod(0)
@@ -422,6 +459,36 @@ def test_killed_with_a_spreadsheet_its_photos_stay_with_their_rows(
     names = Counter(product.name for product in shop.services.catalog.products().products)
     assert names == {"Jam": 1, "Tea": 1}
     assert below(inbox / "done") == {"JAR-1.jpg", "products.csv"}
+
+
+def test_killed_with_a_damaged_zip_it_starts_again(url: str, inbox: Path) -> None:
+    put(inbox, "x.zip", b"PK\x03\x04garbage")
+    assert is_killed_at(3, inbox, url)
+    assert run(inbox, url).exit_code == 1
+    assert below(inbox / "failed") == {"x.zip", "x.zip.txt"}
+
+
+@pytest.mark.parametrize("plan", ['[{"path": "x.zip"}]', "[1]", "{"])
+def test_a_plan_that_can_not_be_read_is_made_again(
+    shop: Shop, url: str, inbox: Path, plan: str
+) -> None:
+    put(inbox, PLAN, plan.encode())
+    put(inbox, "A1.jpg", photo_bytes(1))
+    assert run(inbox, url).exit_code == 0
+    assert made(shop) == {("A1", None): 1}
+
+
+def test_killed_between_rows_with_an_address_and_rows_with_a_file(
+    shop: Shop, url: str, inbox: Path
+) -> None:
+    put(inbox, "done/jam.jpg", photo_bytes(1))
+    rows = f",Tea,Tea,https://shop.example/tea.jpg\nJAR-1,Food,Jam,{inbox}/done/jam.jpg\n"
+    put(inbox, "cat.csv", f"SKU,Type,Name,Image\n{rows}".encode())
+    for step in (6, 2):  # created and answered, and nothing moved
+        assert is_killed_at(step, inbox, url)
+    run(inbox, url)
+    names = Counter(product.name for product in shop.services.catalog.products().products)
+    assert names == {"Jam": 1, "Tea": 1}
 
 
 def check(shop: Shop, inbox: Path) -> None:

@@ -13,6 +13,7 @@ import click
 from packshot.cli.photos import Photos, collect_photos
 from packshot.client import Photo
 from packshot.errors import SpreadsheetError
+from packshot.pictures.limits import MAX_BYTES
 from packshot.spreadsheets import (
     ATTRIBUTE,
     ENDINGS,
@@ -175,7 +176,9 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
     if row.raw_image:
         return Row(source, row.as_product(), None, errors)
     if row.path:
-        return Row(source, row.as_product(), _photo_of(path.parent, row.path), errors)
+        photo = _photo_of(path.parent, row.path)
+        wrong = _why_not_read(photo)
+        return Row(source, row.as_product(), None if wrong else photo, [*errors, *wrong])
     missing = f"no photo was given for {row.sku}" if row.sku else "raw_image: is required"
     return Row(source, row.as_product(), None, errors or [missing])
 
@@ -185,9 +188,21 @@ def _photo_of(folder: Path, given: str) -> Path:
     path of another machine does not exist here."""
     parts = path_parts(given)
     for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
-        if photo.exists():
+        if photo.is_file():
             return photo
     return folder / given
+
+
+def _why_not_read(photo: Path) -> list[str]:
+    """A spreadsheet may name anything on this machine: what has no end or is too large for a photo
+    is not read at all. A file that is missing is reported when it is read."""
+    if not photo.exists():
+        return []
+    if not photo.is_file():
+        return [f"raw_image: {photo} is not an ordinary file"]
+    if photo.stat().st_size > MAX_BYTES:
+        return [f"raw_image: {photo} has more than {MAX_BYTES / 1e6:.0f} MB"]
+    return []
 
 
 def _unread_rows(path: Path, found: Import) -> Iterator[Row]:

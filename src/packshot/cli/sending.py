@@ -69,7 +69,11 @@ def send_rows(
     """
     sent = Sent(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
-    for part in _parts(good):
+    # Rows without a file in parts of their own: what became of the photos of others, which may be
+    # known or gone at a second attempt, must not change the body that `repeatable` relies on.
+    addresses = [row for row in good if row.photo is None]
+    files = [row for row in good if row.photo is not None]
+    for part in (*_parts(files), *_parts(addresses)):
         try:
             _send_part(client, part, sent, choices, progress)
         except (ApiError, urllib3.exceptions.HTTPError) as error:

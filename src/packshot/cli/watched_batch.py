@@ -29,6 +29,7 @@ class Batch:
     report: Report
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     errors: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    tables_with_rows: set[str] = field(default_factory=set)
 
     def plan(self) -> list[TakenFile]:
         """What becomes of each file: spreadsheets last, as their photos have to be moved first.
@@ -46,7 +47,7 @@ class Batch:
 
     def _taken(self, path: str) -> TakenFile:
         rows, errors = self.rows[path], self.errors[path]
-        if not rows and not errors:
+        if not rows and not errors and path not in self.tables_with_rows:
             errors = [NOTHING]
         return TakenFile(path, self.files[path], rows, errors)
 
@@ -97,11 +98,15 @@ class Batch:
         return found
 
     def _assign(self, rows: Iterable[Row], found: Collected, table: str = "") -> None:
-        """Give each row to the file of its photo; else to the spreadsheet."""
+        """Give each row to the file of its photo; else to the spreadsheet, which may keep none."""
         for row in rows:
+            self.tables_with_rows.add(table)
             path = found.take(row.photo) or self._named_here(row.photo)
             if path and not isinstance(row.photo, ZippedPhoto):
                 row = replace(row, photo=StillPhoto(self.folder.path / path, self.files[path]))
+            elif isinstance(row.photo, Path) and not self.folder.holds(row.photo):
+                outside = f"raw_image: {row.photo} is outside the watched folder"
+                row = replace(row, photo=None, errors=[*row.errors, outside])
             self.rows[path or table].append(replace(row, origin=path or table))
 
     def _named_here(self, photo: Photo | None) -> str | None:

@@ -11,9 +11,12 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+import click
 
 from packshot.cli.photos import ZIP, ZippedPhoto, open_archive
 from packshot.cli.rows import Row
@@ -120,6 +123,10 @@ class WatchedFolder:
                 if not is_unfinished(path := (here / name).as_posix())
             )
 
+    def holds(self, photo: Path) -> bool:
+        """Whether a file is in the folder, also behind links: a spreadsheet may name any other."""
+        return photo.resolve().is_relative_to(self.path.resolve())
+
     def stamp(self, path: str) -> Stamp | None:
         """None when the file is gone, or is no ordinary file."""
         whole = self.path / path
@@ -138,22 +145,26 @@ class WatchedFolder:
         beside.replace(target)
 
     def read_plan(self) -> list[TakenFile]:
-        """What a watch that was killed had planned; without the files that are gone or changed."""
+        """What a watch that was killed had planned; without the files that are gone or changed, or
+        can't be opened any more: these are planned again."""
         try:
             planned = json.loads((self.path / PLAN).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):  # only a person could have written half a plan
+            files = [self._from_json(each) for each in planned]
+        except (FileNotFoundError, ValueError, TypeError, KeyError):  # no plan that was saved here
             return []
-        files = [self._from_json(each) for each in planned]
-        return [file for file in files if self.stamp(file.path) == file.stamp]
+        return [file for file in files if file and self.stamp(file.path) == file.stamp]
 
     def forget_plan(self) -> None:
         (self.path / PLAN).unlink(missing_ok=True)
 
-    def _from_json(self, given: dict[str, Any]) -> TakenFile:
+    def _from_json(self, given: dict[str, Any]) -> TakenFile | None:
         path, stamp = given["path"], tuple(given["stamp"])
         archive = None
-        if path.lower().endswith(ZIP) and self.stamp(path) == stamp:
-            archive = open_archive(self.path / path)
+        if given["rows"] and path.lower().endswith(ZIP) and self.stamp(path) == stamp:
+            try:
+                archive = open_archive(self.path / path)
+            except (click.ClickException, OSError):
+                return None
         rows = []
         for each in given["rows"]:
             photo: Photo | None = None
@@ -161,7 +172,7 @@ class WatchedFolder:
                 photo = ZippedPhoto(archive, each["photo"])
             elif each["photo"] == str(self.path / path):
                 photo = StillPhoto(self.path / path, stamp)
-            elif each["photo"] is not None:  # a spreadsheet names a file outside the folder
+            elif each["photo"] is not None:  # a spreadsheet names a file that is not of the batch
                 photo = Path(each["photo"])
             rows.append(Row(each["source"], each["fields"], photo, each["errors"], path))
         return TakenFile(path, stamp, rows, given["errors"])
@@ -173,23 +184,35 @@ class WatchedFolder:
 
     def move_to_failed(self, path: str, reasons: Sequence[str]) -> None:
         """With the reasons beside it, written first: the file is never there without them."""
-        target = self._free_place(path, FAILED)
         words = "\n".join([*reasons, ""]).encode(errors="backslashreplace")
-        target.with_name(f"{target.name}.txt").write_bytes(words)
+        target = self._free_place(path, FAILED, words)
+        with suppress(FileExistsError), _beside(target).open("xb") as file:
+            file.write(words)
         (self.path / path).rename(target)
 
     def _move(self, path: str, where: str) -> None:
         (self.path / path).rename(self._free_place(path, where))
 
-    def _free_place(self, path: str, where: str) -> Path:
-        """Under its own name, with a number if that file exists already."""
+    def _free_place(self, path: str, where: str, reasons: bytes | None = None) -> Path:
+        """Under its own name, with a number if that file exists already, or one in the place of
+        its reasons that says something else."""
         target = self.path / where / path
         target.parent.mkdir(parents=True, exist_ok=True)
         number, stem = 2, target.stem
-        while target.exists():
+        while target.exists() or (reasons is not None and _says_else(_beside(target), reasons)):
             target = target.with_name(f"{stem} ({number}){target.suffix}")
             number += 1
         return target
+
+
+def _beside(target: Path) -> Path:
+    """Where the reasons for a file in failed/ are."""
+    return target.with_name(f"{target.name}.txt")
+
+
+def _says_else(place: Path, words: bytes) -> bool:
+    """A watch that was killed may have written the same words already."""
+    return place.exists() and not (place.is_file() and place.read_bytes() == words)
 
 
 def is_unfinished(path: str) -> bool:
