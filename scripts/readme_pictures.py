@@ -12,9 +12,14 @@ from packshot.pictures.imaging import OutputSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "samples" / "photos"
-#: A light product on light paper, a product on wood in daylight, one in poor light; and a hard one:
+#: A light product on light paper, a pair on a floor, a product in poor light; and a hard one:
 #: among other things on a table, where the background is kept.
-SHOWN = ("sneaker-paper-offcentre", "mug-oak", "cushion-underexposed", "tin-cluttered-tilted")
+SHOWN = (
+    "sneaker-paper-offcentre",
+    "shoe-pair-floor",
+    "cushion-underexposed",
+    "tin-cluttered-tilted",
+)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from packshot.enhancers.local.colour import Floats
 
 Mask = NDArray[np.bool_]
 THRESHOLD = 0.8  # bench/cutout.py measures what it lets through
-FAIR = 0.5  # from here on a reviewer is shown the cut, with a warning
+FAIR = 0.6  # from here on a reviewer is shown the cut, with a warning
 SPECKS, PAIR = 0.02, 0.35  # of a mask, outside its largest piece: a pair is one product
 LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
 
