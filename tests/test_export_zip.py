@@ -20,12 +20,14 @@ from servers.aws import REGION, Aws
 from servers.loopback import served
 from servers.ports import HOST
 from servers.tcp_proxy import TcpProxy
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support.shop import Shop
 
 from packshot.cli import main
 from packshot.client import Client
+from packshot.database.engine import bring_to_head, go_back
 from packshot.database.models import Product, ProductImage
+from packshot.products.export import approved_groups
 from packshot.products.export_names import Names, Template, amazon_code
 
 
@@ -119,6 +121,103 @@ def test_a_view_that_is_approved_later_changes_no_name(shop: Shop) -> None:
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg"]
     shop.services.catalog.review(late, "rejected", who="ann")
     assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg"]
+
+
+def reviewable(shop: Shop, variants: int, **fields: Any) -> int:
+    product_id, _ = shop.reviewable(variants=variants)
+    shop.services.catalog.correct(product_id, fields, who="ann")
+    return product_id
+
+
+def image_names(shop: Shop) -> dict[int, str]:
+    manifest = json.loads(download(shop).read("manifest.json"))
+    return {row["image_id"]: row["file"] for row in manifest["pictures"]}
+
+
+def test_no_picture_takes_the_name_of_another(shop: Shop) -> None:
+    """In the shop it would replace it, and the other would be there twice."""
+    front = reviewable(shop, 2, sku="A", view="front")
+    back = reviewable(shop, 1, sku="A", view="back")
+    review = shop.services.catalog.review
+    review(back, "approved", who="ann")
+    before = image_names(shop)
+    assert list(before.values()) == ["A_2.jpg"]
+    review(front, "approved", who="ann")
+    both = image_names(shop)
+    assert both.items() > before.items()
+    assert sorted(both.values()) == ["A_1.jpg", "A_2.jpg", "A_3.jpg"]
+    review(front, "rejected", who="ann")
+    assert image_names(shop) == before
+    review(reviewable(shop, 1, sku="A", view="top"), "approved", who="ann")
+    assert sorted(image_names(shop).values()) == ["A_2.jpg", "A_4.jpg"]
+    review(front, "approved", who="ann")
+    assert image_names(shop).items() > both.items()
+
+
+def test_a_new_round_takes_the_names_of_the_one_it_replaces(shop: Shop) -> None:
+    front, back = approved(shop, 1, sku="A", view="front"), approved(shop, 1, sku="A", view="back")
+    assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg"]
+    with shop.services.database.write() as session:
+        session.execute(update(Product).where(Product.id == front).values(round=2))
+        for variant in (0, 1):
+            session.add(
+                ProductImage(
+                    product_id=front,
+                    round=2,
+                    variant=variant,
+                    status="approved",
+                    image_url="https://cdn.example/new.jpg",
+                )
+            )
+    rows = [image for group in approved_groups(shop.services.database) for image in group]
+    assert [(n, image.product_id, image.variant) for n, image in rows] == [
+        (1, front, 0),
+        (2, back, 0),
+        (3, front, 1),
+    ]
+
+
+def test_a_product_that_changes_its_sku_is_numbered_there(shop: Shop) -> None:
+    approved(shop, 2, sku="A")
+    moved = approved(shop, 1, sku="B")
+    assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "B_1.jpg"]
+    shop.services.catalog.correct(moved, {"sku": "A"}, who="ann")
+    assert pictures(download(shop)) == ["A_1.jpg", "A_2.jpg", "A_3.jpg"]
+
+
+def test_what_was_approved_before_the_numbers_keeps_its_names(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    shop = Shop(sqlite_url, tmp_path / "media")
+    check_the_numbers_of_older_pictures(shop, sqlite_url)
+
+
+@pytest.mark.extra
+def test_what_was_approved_before_the_numbers_keeps_its_names_on_postgresql(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    shop = Shop(postgres_url, tmp_path / "media")
+    check_the_numbers_of_older_pictures(shop, postgres_url)
+
+
+def check_the_numbers_of_older_pictures(shop: Shop, url: str) -> None:
+    back = reviewable(shop, 1, sku="A", view="back")
+    waiting = reviewable(shop, 1, sku="A", view="front")
+    ten, two = (reviewable(shop, 1, sku="A", view=view) for view in ("10", "2"))
+    for number in (back, ten, two):
+        shop.services.catalog.review(number, "approved", who="ann")
+    list(approved_groups(shop.services.database))
+    shop.services.database.close()
+    go_back(url, "0018")
+    bring_to_head(url)
+    with shop.services.database.read() as session:
+        numbers = session.execute(
+            select(ProductImage.product_id, ProductImage.number).order_by(ProductImage.number)
+        ).all()
+    assert {(two, 2), (ten, 3), (back, 4), (waiting, None)} == {tuple(row) for row in numbers}
+    shop.services.catalog.review(waiting, "approved", who="ann")
+    assert pictures(download(shop)) == [f"A_{n}.jpg" for n in range(1, 5)]
+    shop.close()
 
 
 def test_the_manifest_says_what_a_picture_was_made_of(shop: Shop) -> None:

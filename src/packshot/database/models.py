@@ -245,6 +245,7 @@ class ProductImage(Base):
 
     round: Mapped[int] = mapped_column(server_default=text("1"))
     variant: Mapped[int] = mapped_column(server_default=text("0"))
+    number: Mapped[int | None]  # among its SKU's, see `products.numbers`
     object_key: Mapped[str | None] = mapped_column(Text)
     title: Mapped[str | None] = mapped_column(Text)
     prompt: Mapped[str | None] = mapped_column(Text)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.models import FAILED, Correction, Deletion, Product, ProductImage, Round
@@ -39,6 +39,8 @@ def correct_product(session: Session, product: Product, who: str, given: Mapping
             f"the price of product {product.id} would be above its MRP: correct both at once",
             code="price_above_mrp",
         )
+    if "sku" in changes:
+        _forget_numbers(session, product)
     session.add(Correction(product_id=product.id, who=who, changes=changes))
     write_terms(session, product)
     product.touch()
@@ -70,6 +72,12 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
     product.media_namespace = product.normalised_sha256 = None
     product.raw_sha256 = digests_of_uploads(session, {raw_image}).get(raw_image)
     product.raw_removed_at = product.raw_deleted_at = None
+
+
+def _forget_numbers(session: Session, product: Product) -> None:
+    """The pictures get numbers among those of the new SKU when they are exported."""
+    mine = update(ProductImage).where(ProductImage.product_id == product.id)
+    session.execute(mine.values(number=None))
 
 
 def _plain(name: str, value: Any) -> Any:

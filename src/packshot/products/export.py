@@ -20,13 +20,12 @@ from sqlalchemy.orm import Session, undefer
 from packshot.database.engine import Database
 from packshot.database.models import (
     APPROVED,
-    PENDING,
-    PENDING_REVIEW,
     Decision,
     Product,
     ProductImage,
 )
 from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
 from packshot.products.views import SellerFields, columns_of, media_url
 
@@ -79,6 +78,7 @@ class ApprovedImage(SellerFields):
     fidelity_score: float | None
     approved_by: str | None
     approved_at: datetime | None
+    number: int | None = Field(None, exclude=True)
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
     answer: dict[str, Any] | None = Field(None, exclude=True)  # what the model answered
 
@@ -181,12 +181,11 @@ def approved_groups(
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
     """The chosen pictures, SKU by SKU, then those without a SKU, product by product.
 
-    Each comes with its number among all approved pictures of its SKU, main view first, so that the
-    number does not depend on the filter. A view whose pictures are not made or not decided yet has
-    its number already: the others keep theirs when it is approved.
+    Each comes with its number among the pictures of its SKU, which it keeps: see `numbers`.
     """
     for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
         for keys in pages(database, chosen):
+            give_numbers(database, column, keys)
             yield from _groups(database, chosen, column, keys)
 
 
@@ -197,21 +196,12 @@ def _groups(
         images = _rows(session, ALL.narrow(_both()).where(column.in_(keys)))
         matching = select(ProductImage.id).join(Product, Product.id == ProductImage.product_id)
         ids = set(session.scalars(chosen.narrow(matching).where(column.in_(keys))))
-        waiting = session.execute(
-            select(column, Product.view, Product.id).where(
-                column.in_(keys), Product.status.in_((PENDING, PENDING_REVIEW))
-            )
-        ).all()
-    groups: dict[Any, list[tuple[Place, ApprovedImage | None]]] = {key: [] for key in keys}
+    groups: dict[Any, list[tuple[int, ApprovedImage]]] = {key: [] for key in keys}
     for image in images:
-        key = image.sku if column is Product.sku else image.product_id
-        groups[key].append((_place(image.view, image.product_id, image.variant), image))
-    for key, view, product_id in waiting:
-        groups[key].append((_place(view, product_id, 0), None))
-    for group in groups.values():
-        numbered = enumerate((image for _, image in sorted(group, key=itemgetter(0))), 1)
-        if asked_for := [(n, image) for n, image in numbered if image and image.image_id in ids]:
-            yield asked_for
+        if image.image_id in ids and image.number is not None:
+            key = image.sku if column is Product.sku else image.product_id
+            groups[key].append((image.number, image))
+    yield from (sorted(group, key=itemgetter(0)) for group in groups.values() if group)
 
 
 def _by_sku(database: Database, chosen: Selection) -> Iterator[Sequence[Any]]:
@@ -236,22 +226,6 @@ def _keys(
             return
         yield keys
         after = keys[-1]
-
-
-#: Views that show the product as a whole, best first; then numbers, then other words.
-MAIN_VIEWS: Final = ("main", "front")
-
-
-Place = tuple[int, int, str, int, int]
-
-
-def _place(view: str | None, product_id: int, variant: int) -> Place:
-    """The sort key of a picture within its SKU."""
-    view = (view or "").casefold()
-    number = int(view) if view.isascii() and view.isdigit() else None
-    rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3
-    rank = 4 if rank == 3 and number is None else rank
-    return rank, number or 0, view, product_id, variant
 
 
 def _row(

@@ -1,0 +1,95 @@
+"""The number of a picture among those of its SKU, given by the first export that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count, groupby
+from operator import attrgetter
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import APPROVED, PENDING, PENDING_REVIEW, Product, ProductImage
+
+#: Views that show the product as a whole, best first; then numbers, then other words.
+MAIN_VIEWS: Final = ("main", "front")
+NUMBERS_LOCK: Final = 0x6E756D62  # PostgreSQL advisory lock: "numb"
+Place = tuple[int, int, str, int, int]
+
+
+def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
+    """Number what is approved of these SKUs (or products without one) and has no number.
+
+    Main view first. A later round takes over the numbers of the rounds before it: its pictures
+    replace theirs. Otherwise a number is never given twice, even where its picture was rejected
+    since; one is left free for each view that still waits and comes first.
+    """
+    with database.write() as session:
+        if not database.is_sqlite:  # which has one writer anyway
+            session.execute(select(func.pg_advisory_xact_lock(NUMBERS_LOCK)))
+        given = [
+            {"id": image_id, "number": number}
+            for _, group in groupby(_all(session, column, keys), attrgetter("key"))
+            for image_id, number in _numbers(list(group))
+        ]
+        if given:
+            session.execute(update(ProductImage), given)
+
+
+def _all(session: Session, column: Any, keys: Sequence[Any]) -> Sequence[Any]:
+    """Every product of these keys with each of its pictures, or none."""
+    return session.execute(
+        select(
+            column.label("key"),
+            Product.id.label("product_id"),
+            Product.view,
+            Product.status,
+            Product.round,
+            ProductImage.id.label("image_id"),
+            ProductImage.round.label("of_round"),
+            ProductImage.variant,
+            ProductImage.status.label("decided"),
+            ProductImage.number,
+        )
+        .outerjoin(ProductImage, ProductImage.product_id == Product.id)
+        .where(column.in_(keys))
+        .order_by(column)
+    ).all()
+
+
+def _numbers(group: list[Any]) -> Iterator[tuple[int, int]]:
+    """Ids of pictures with their new numbers."""
+    taken = {row.number for row in group}
+    numbered = {row.product_id for row in group if row.number is not None}
+    free = (number for number in count(1) if number not in taken)
+    replaced = _replaced(group)
+    for row in sorted(group, key=_place):
+        approved = row.status == row.decided == APPROVED and row.of_round == row.round
+        if approved and row.number is None:
+            mine = replaced.get(row.product_id)
+            yield row.image_id, mine.pop(0) if mine else next(free)
+        elif row.status in (PENDING, PENDING_REVIEW) and row.product_id not in numbered:
+            numbered.add(row.product_id)
+            next(free)
+
+
+def _replaced(group: list[Any]) -> dict[int, list[int]]:
+    """By product: the numbers of its earlier rounds that its current one has not taken over."""
+    numbered = [row for row in group if row.number is not None]
+    held = {(row.product_id, row.number) for row in numbered if row.of_round == row.round}
+    earlier = {(row.product_id, row.number) for row in numbered} - held
+    replaced: dict[int, list[int]] = {}
+    for product_id, number in sorted(earlier):
+        replaced.setdefault(product_id, []).append(number)
+    return replaced
+
+
+def _place(row: Any) -> Place:
+    """The sort key of a picture within its SKU."""
+    view = (row.view or "").casefold()
+    number = int(view) if view.isascii() and view.isdigit() else None
+    rank = MAIN_VIEWS.index(view) if view in MAIN_VIEWS else 2 if not view else 3
+    rank = 4 if rank == 3 and number is None else rank
+    return rank, number or 0, view, row.product_id, row.variant or 0
