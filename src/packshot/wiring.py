@@ -127,16 +127,11 @@ def build(settings: Settings) -> Services:
     patience, stopping = Patience(), threading.Event()
     ledger = choose_ledger(settings, database, patience, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)
-    lane = choose_batches(enhancer)
-    wanted = settings.enhanced_images_count
     outbox = Outbox(settings.webhook_urls, settings.script_name or "")
-    fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
-    downloads = Places(fetcher, settings.concurrency)
-    raw_images = RawImages(storage, raw_buckets(settings), downloads)
+    raw_images = choose_raw_images(settings, storage)
+    wanted, lease = settings.enhanced_images_count, settings.lease_seconds
     parts = Parts(
-        claims=Claims(
-            database, settings.lease_seconds, wanted, outbox, settings.gemini_lane_deadline
-        ),
+        claims=Claims(database, lease, wanted, outbox, settings.gemini_lane_deadline),
         read_raw=raw_images.read,
         storage=storage,
         pixels=pixels,
@@ -146,12 +141,10 @@ def build(settings: Settings) -> Services:
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
         with_checks=settings.fidelity == "on",
         patience=patience,
-        batches=lane is not None,
+        batches=choose_batches(enhancer) is not None,
         stopping=stopping,
     )
-    catalog = Catalog(database, queue, wanted, settings.lease_seconds, outbox)
-    webhooks = choose_webhooks(settings, database)
-    retention = Retention(database, storage, settings.raw_keep_days, settings.rejected_keep_days)
+    catalog = Catalog(database, queue, wanted, lease, outbox)
     return Services(
         settings,
         database,
@@ -161,19 +154,26 @@ def build(settings: Settings) -> Services:
         enhancer,
         catalog,
         parts,
-        webhooks,
-        retention,
+        choose_webhooks(settings, database),
+        Retention(database, storage, settings.raw_keep_days, settings.rejected_keep_days),
         raw_images,
         Deletions(database, storage),
         shop,
-        Batching(
-            BatchJobs(database, ledger, settings.gemini_lane_deadline),
-            lane,
-            parts,
-            catalog.sender.send,
-        ),
+        choose_batching(settings, ledger, parts, catalog),
         choose_checker(settings, database, storage, stopping, enhancer),
     )
+
+
+def choose_raw_images(settings: Settings, storage: Storage) -> RawImages:
+    fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
+    return RawImages(storage, raw_buckets(settings), Places(fetcher, settings.concurrency))
+
+
+def choose_batching(
+    settings: Settings, ledger: DatabaseLedger, parts: Parts, catalog: Catalog
+) -> Batching:
+    jobs = BatchJobs(parts.claims.database, ledger, settings.gemini_lane_deadline)
+    return Batching(jobs, choose_batches(parts.enhancer), parts, catalog.sender.send)
 
 
 def choose_checker(

@@ -50,6 +50,12 @@ class Upkeep:
             checker = self.checker
             loops.begin("checker", checker.run, CHECK_EVERY_SECONDS, checker.stop)
 
+    def end(self) -> None:
+        """End the loops; a running check is made later."""
+        self.finished.set()
+        if self.checker is not None:
+            self.checker.close()
+
     def _resend(self) -> None:
         sent = self.catalog.sender.resend()
         if sent:

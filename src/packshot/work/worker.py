@@ -77,7 +77,6 @@ class Worker:
         self.room = Room()
         self.turns = Turns(clock)
         self.loops = Loops(self.silence, clock, chance)
-        self.checker = checker
         finished = self.drain.finished
         self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished, batching)
 
@@ -128,15 +127,11 @@ class Worker:
         if not self._threads():
             return True
         self.drainer.join(self.drain.seconds_left())
-        self.drain.finished.set()
-        if self.checker is not None:
-            self.checker.close()
+        self.upkeep.end()
         self.slots.end()
         for thread in self._threads():
             thread.join(max(0.01, self.drain.seconds_left()))
         return self.drain.left_behind == 0 and not self.slots.jobs
-
-    # -- receive -----------------------------------------------------------------------------
 
     def _receive(self) -> None:
         """Ask for as many products as there are idle slots."""
@@ -185,8 +180,6 @@ class Worker:
             self.slots.give(Job(message, taken))
             return True
         return False
-
-    # -- one product -------------------------------------------------------------------------
 
     def _work_on(self, job: Job) -> None:
         with logs.about(product_id=job.claim.product_id):
