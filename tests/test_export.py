@@ -187,8 +187,17 @@ def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path
         refused = run(main, [*common, "-o", str(target)])
         done = run(main, [*common, "-o", str(target), "--key", SECRETS["review"]])
         shown = run(main, [*common, "--key", SECRETS["review"]])
+        plain = ["export", "--url", url, "--key", SECRETS["review"], "-o"]
+        table = run(main, [*plain, str(tmp_path / "approved.csv")])
+        other = run(main, [*plain, str(tmp_path / "a.zip"), "--format", "csv"])
+        excel = run(main, [*plain, str(tmp_path / "a.xlsx")])
     shop.close()
     assert refused.exit_code == 1
+    assert "asks for a key: give one with --key or PACKSHOT_API_KEY" in refused.output
+    assert f"Wrote {tmp_path / 'approved.csv'}: 2 rows, " in table.output
+    assert table.output.endswith((" bytes.\n", " kB.\n"))
+    assert "is no name for --format csv: name it .csv" in other.output
+    assert "an export is a .csv, .jsonl or .zip file" in excel.output
     assert done.exit_code == 0, done.output
     assert target.read_text() == shown.output
     assert len(target.read_text().splitlines()) == 2

@@ -344,9 +344,17 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     with served(shop.app) as url:
         common = ["export", "--url", url, "--format", "zip"]
         refused = CliRunner().invoke(main, common)
-        done = CliRunner().invoke(main, [*common, "--names", "{sku}", "-o", str(target)])
+        without = ["export", "--url", url, "-o", str(target)]  # its ending says the format
+        wrong = CliRunner().invoke(main, [*without, "--names", "{skuu}", "--since", "x"])
+        unknown = CliRunner().invoke(main, [*without, "--preset", "amazn"])
+        done = CliRunner().invoke(main, [*without, "--names", "{sku}"])
         nothing = CliRunner().invoke(main, [*common, "--sku", "none", "-o", str(tmp_path / "n")])
     assert "-o FILE.zip" in refused.output
+    assert "\nnames: has an unknown field; known are sku, " in wrong.output
+    assert "\nsince: " in wrong.output
+    assert "\npreset: " in unknown.output
+    assert "amazon" in unknown.output
+    assert f"Wrote {target}: 1 picture, " in done.output
     assert done.exit_code == 0, done.output
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
     assert nothing.exit_code != 0

@@ -119,7 +119,8 @@ def test_a_column_and_the_decimals_can_be_said(tmp_path: Path) -> None:
 def test_a_column_that_can_not_be(tmp_path: Path, column: str) -> None:
     done = run(listed(tmp_path, HEADER), "--dry-run", "--column", column)
     assert done.exit_code == 2
-    assert "must be NAME=FIELD" in done.output
+    assert ("must be NAME=FIELD" in done.output) == (column == "cost")
+    assert ("no field" in done.output and "mrp" in done.output) == (column == "cost=money")
 
 
 def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:
@@ -128,6 +129,14 @@ def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:
     done = run(path, "--dry-run")
     assert done.exit_code == 1
     assert "Error: products.xls: the file is an old .xls file: save it as .xlsx" in done.output
+
+
+def test_a_text_under_the_name_of_a_workbook_is_no_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "products.xlsx"
+    path.write_text("sku,image\nA1,a.jpg\n")
+    done = run(path, "--dry-run")
+    assert done.exit_code == 1
+    assert "Error: products.xlsx: the file is not an Excel file" in done.output
 
 
 def test_a_path_of_another_machine_is_looked_for_beside_the_spreadsheet(tmp_path: Path) -> None:
@@ -269,12 +278,19 @@ def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: 
     (folder / "A-3.jpg").write_bytes(one)
     with served(shop.app) as url:
         done = run(folder, "--url", url, "--key", SECRETS["submit"])
+        without = run(folder, "--url", url)
+        wrong = run(folder, "--url", url, "--key", "wrong")
     shop.close()
+    asked = f"Error: {url} asks for a key: give one with --key or PACKSHOT_API_KEY\n"
+    assert without.output.endswith(asked)
+    assert wrong.output.endswith("does not know this key: check --key or PACKSHOT_API_KEY\n")
+    assert "0 products" not in without.output + wrong.output
+    assert "not sent" not in without.output + wrong.output
     assert done.exit_code == 1
     assert (
         "1 product created, 0 rows refused." in done.output or "2 products created" in done.output
     )
-    assert "were not sent." in done.output
+    assert "stopped: not sent: " in done.output
     assert "bytes per day is used up" in done.output
 
 

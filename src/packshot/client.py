@@ -40,7 +40,8 @@ class ApiError(Exception):
     """The server refused: `status`, its `message`, and `errors` with a pointer each.
 
     `retry_after` is the seconds it asks to wait, `tries` the number of requests sent. `is_busy`:
-    the server works on too many requests of this kind, and has not begun this one.
+    the server works on too many requests of this kind, and has not begun this one. `asks_for_key`:
+    it has keys, and none of them was sent.
     """
 
     def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
@@ -48,10 +49,17 @@ class ApiError(Exception):
         self.retry_after = PLAIN.get_retry_after(response)
         ours = "json" in response.headers.get("Content-Type", "")  # otherwise it is a proxy's page
         problem: Json = json.loads(response.data) if ours else {}
+        self.asks_for_key = self.status == 401 and "WWW-Authenticate" in response.headers
         self.is_busy = str(problem.get("type")).endswith("/problems/busy")
         self.errors: list[Json] = problem.get("errors") or []
         self.message: str = problem.get("message") or f"HTTP {self.status}"
         super().__init__(f"{self.status}: {self.message}")
+
+    @property
+    def explanation(self) -> str:
+        """`message`, then a line for each of `errors` that adds to it: where, and what is wrong."""
+        added = [error for error in self.errors if error["detail"] not in self.message]
+        return "\n".join([self.message, *map(_words_of, added)])
 
     @property
     def is_passing(self) -> bool:
@@ -61,6 +69,11 @@ class ApiError(Exception):
     def passes(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
+
+
+def _words_of(error: Json) -> str:
+    where = error["pointer"].removeprefix("/query").removeprefix("/")
+    return f"{where}: {error['detail']}" if where else str(error["detail"])
 
 
 class Client:

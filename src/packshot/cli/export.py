@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,19 +21,29 @@ from rich.progress import (
 )
 
 from packshot.cli.options import connection
+from packshot.cli.plain import counted
 from packshot.client import Client
 
 #: In a ZIP that does not have all pictures.
 LEFT_OUT: Final = "LEFT-OUT.txt"
+FORMATS: Final = ("csv", "jsonl", "zip", "shopify", "woocommerce")
+#: Ending of a file -> the formats that it can have; the first one is taken without `--format`.
+ENDINGS: Final[dict[str, tuple[str, ...]]] = {
+    ".csv": ("csv", "shopify", "woocommerce"),
+    ".jsonl": ("jsonl",),
+    ".ndjson": ("jsonl",),
+    ".zip": ("zip",),
+    ".xlsx": (),
+    ".xls": (),
+}
 
 
 @click.command()
 @click.option(
     "--format",
     "as_format",
-    type=click.Choice(["csv", "jsonl", "zip", "shopify", "woocommerce"]),
-    default="csv",
-    show_default=True,
+    type=click.Choice(FORMATS),
+    help="Default: by the ending of the file, else csv.",
 )
 @click.option("--category", help="Only this category.")
 @click.option("--batch", help="Only this batch.")
@@ -43,13 +56,12 @@ LEFT_OUT: Final = "LEFT-OUT.txt"
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout."
 )
 @connection
-def export(as_format: str, output: Path | None, client: Client, **given: str | None) -> None:
+def export(as_format: str | None, output: Path | None, client: Client, **given: str | None) -> None:
     """Write one line for each approved picture, or a ZIP of them under the shop's own names.
 
     The file appears only when it is complete.
     """
-    if as_format == "zip" and output is None:
-        raise click.UsageError("a ZIP goes into a file: add -o FILE.zip")
+    as_format = _format_of(as_format, output)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if output is None:
         for piece in client.export(as_format, **filters):
@@ -61,14 +73,52 @@ def export(as_format: str, output: Path | None, client: Client, **given: str | N
             for piece in client.export(as_format, counted=bar.counted, **filters):
                 file.write(bar.passed(piece))
         left_out = _left_out(unfinished) if as_format == "zip" else []
+        words = _contents(unfinished, as_format, bar.expected)
         unfinished.replace(output)
     except OSError as error:  # urllib3 raises network errors as its own types
         raise click.ClickException(f"{output} can't be written: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    click.echo(f"Wrote {output}: {bar.words}.")
+    click.echo(f"Wrote {output}: {words}.")
     if left_out:
         click.echo(f"{len(left_out)} left out, see {LEFT_OUT} in it: {left_out[0]}", err=True)
+
+
+def _format_of(given: str | None, output: Path | None) -> str:
+    """The format to ask for. Raises UsageError where the file's ending says another one."""
+    if output is None:
+        if given == "zip":
+            raise click.UsageError("a ZIP goes into a file: add -o FILE.zip")
+        return given or "csv"
+    possible = ENDINGS.get(output.suffix.lower(), FORMATS)
+    if not possible:
+        raise click.UsageError(f"{output}: an export is a .csv, .jsonl or .zip file")
+    if given is not None and given not in possible:
+        ending = next(end for end, formats in ENDINGS.items() if given in formats)
+        raise click.UsageError(f"{output} is no name for --format {given}: name it {ending}")
+    return given or possible[0]
+
+
+def _contents(path: Path, as_format: str, pictures: int) -> str:
+    """What a file holds, and its size."""
+    size = readable_size(path.stat().st_size)
+    if as_format == "zip":
+        return f"{counted(pictures, 'picture')}, {size}"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = sum(1 for _ in file) if as_format == "jsonl" else _rows_of_csv(file)
+    return f"{counted(rows, 'row')}, {size}"
+
+
+def _rows_of_csv(file: Iterable[str]) -> int:
+    csv.field_size_limit(sys.maxsize)  # a cell may be longer than the 131,072 characters of csv
+    return max(0, sum(1 for _ in csv.reader(file)) - 1)  # without its header
+
+
+def readable_size(size: int) -> str:
+    """`812 bytes`, `4.1 kB`, `25.0 MB`."""
+    if size < 1000:
+        return counted(size, "byte")
+    return f"{size / 1e3:,.1f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
 def _left_out(path: Path) -> list[str]:
@@ -84,7 +134,7 @@ def _left_out(path: Path) -> list[str]:
 
 
 class Bar:
-    """How far a file is: pictures where the server says how many a ZIP has, bytes at the end."""
+    """How far a file is: pictures, where the server says how many a ZIP has."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -97,7 +147,7 @@ class Bar:
         )
         self._task: TaskID | None = None
         self._tail = b""
-        self.pictures = self.bytes = self.expected = 0
+        self.pictures = self.expected = 0
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -113,15 +163,9 @@ class Bar:
 
     def passed(self, piece: bytes) -> bytes:
         """The piece, counted. Each file in a ZIP begins with a header (APPNOTE 6.3.10, 4.3.7)."""
-        self.bytes += len(piece)
         if self._task is not None:
             joined = self._tail + piece
             self._tail = joined[-3:]
             self.pictures = min(self.expected, self.pictures + joined.count(b"PK\x03\x04"))
             self._progress.update(self._task, completed=self.pictures)
         return piece
-
-    @property
-    def words(self) -> str:
-        size = f"{self.bytes / 1e6:,.1f} MB"
-        return f"{self.pictures:,} pictures, {size}" if self.expected else size

@@ -30,7 +30,7 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, client=Client(url, key), **options)
         except ApiError as error:
-            raise click.ClickException(error.message) from error
+            raise click.ClickException(refusal(error, url, key)) from error
         except OSError as error:  # of a file: urllib3 raises network errors as its own types
             named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise click.ClickException(named) from error
@@ -38,6 +38,15 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(no_answer(url, error)) from error
 
     return run
+
+
+def refusal(error: ApiError, url: str, key: str | None) -> str:
+    """Why the server refused, in the words of a shell: what is wrong in each option, or the key."""
+    if not error.asks_for_key:
+        return error.explanation
+    if key:
+        return f"{url} does not know this key: check --key or PACKSHOT_API_KEY"
+    return f"{url} asks for a key: give one with --key or PACKSHOT_API_KEY"
 
 
 def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:

@@ -57,6 +57,9 @@ def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
     """Read NAME=FIELD options. Raises BadParameter for anything else."""
     pairs = [text.rpartition("=") for text in columns]
     for name, sign, to in pairs:
-        if not sign or to not in FIELDS:
-            raise click.BadParameter(f"{name or to}: must be NAME=FIELD", param_hint="--column")
+        if not sign or not name:
+            raise click.BadParameter(f"{to}: must be NAME=FIELD", param_hint="--column")
+        if to not in FIELDS:
+            words = f"{to!r} is no field ({name}={to}); fields are {', '.join(FIELDS)}"
+            raise click.BadParameter(words, param_hint="--column")
     return {name: to for name, _, to in pairs}

@@ -27,6 +27,6 @@ def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client:
             retried.append(product_id)
         except ApiError as error:
             refused.append(product_id)
-            click.echo(f"product {product_id}: {error.message}", err=True)
+            click.echo(f"product {product_id}: {error.explanation}", err=True)
     click.echo(json.dumps(retried) if as_json else f"{len(retried)} products are waiting again.")
     raise SystemExit(1 if refused else 0)

@@ -71,10 +71,12 @@ def upload(
         products = wait_with_bar(client, [product["id"] for product in products], console)
     if as_json:
         click.echo(json.dumps(products))
-    else:
+    elif sent.rows or sent.stopped is None:
         _report(sent, products, console, currency_of(client, products))
     if sent.stopped is not None:
-        console.print(f"[red]stopped:[/] {counted(len(rows) - sent.rows, 'row')} were not sent.")
+        if sent.rows:
+            left = counted(len(rows) - sent.rows, "row")
+            console.print(f"[red]stopped:[/] not sent: {left}.")
         raise sent.stopped
     failed = any(product["status"] == "failed" for product in products)
     raise SystemExit(1 if sent.refused or failed else 0)

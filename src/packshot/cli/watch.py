@@ -245,4 +245,4 @@ def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:
 def _why_away(client: Client, error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.HTTPError):
         return no_answer(client.url, error)
-    return error.message if isinstance(error, ApiError) else str(error)
+    return error.explanation if isinstance(error, ApiError) else str(error)

@@ -26,6 +26,8 @@ from packshot.spreadsheets.zip_limits import open_zip
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+#: Endings of files that are never text; shops do export texts under the name .xls.
+_WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers")
 _SAVE_AS: Final = "save it as .xlsx or CSV UTF-8"
 #: How files begin that people take for spreadsheets, and what they are.
 _OTHERS: Final = (
@@ -69,6 +71,8 @@ def read_table(data: bytes, filename: str, limits: Limits | None = None) -> Tabl
     if data.startswith(_ZIP):
         return _read_zip(data, limits)
     _refuse_others(data)
+    if filename.lower().endswith(_WORKBOOKS):
+        raise SpreadsheetError(f"the file is not an Excel file, whatever its name says: {_SAVE_AS}")
     return _read_csv(data, filename, limits)
 
 
