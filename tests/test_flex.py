@@ -116,9 +116,9 @@ def test_a_call_is_booked_at_the_price_of_the_tier_that_the_answer_names(
 
     fake.misbehave(Fault(served_as_standard))
     enhancer.analyse(PHOTO, BRIEF)
-    dear, cheap = ledger.rows[1].record.cost, ledger.rows[0].record.cost
-    assert dear is not None and cheap is not None
-    assert (ledger.rows[1].record.lane, dear) == ("standard", 2 * cheap)
+    full, half = ledger.rows[1].record.cost, ledger.rows[0].record.cost
+    assert full is not None and half is not None
+    assert (ledger.rows[1].record.lane, full) == ("standard", 2 * half)
 
 
 # -- what the tier refuses -------------------------------------------------------------------------
