@@ -110,6 +110,21 @@ def test_what_could_be_several_is_ambiguous(photo: str, skus: tuple[str, ...]) -
     assert found.matched == ()
 
 
+@pytest.mark.parametrize("photo", ["A1 (Blue)/1.jpg", "A1-blue/front.jpg", "A1 Blue/x/y.jpg"])
+def test_a_folder_that_goes_on_after_the_sku_is_asked_about(photo: str) -> None:
+    [one] = match_photos([photo], rows("A1", "B1")).ambiguous
+    assert (one.skus, "its folder begins with a SKU" in one.why) == (("A1",), True)
+
+
+def test_many_photos_assigned_by_hand_cost_little() -> None:
+    many = rows(*map(str, range(10_000)))
+    photos = [f"p{n}.jpg" for n in range(2, 10_002)]
+    began = time.process_time()
+    found = match_photos(photos, many, {photo: photo[1:-4] for photo in photos})
+    assert len(found.matched) == 10_000
+    assert time.process_time() - began < 3
+
+
 def test_every_file_has_its_place() -> None:
     files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
     files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
@@ -228,7 +243,21 @@ def test_names_that_are_too_long_are_left_out() -> None:
         (["a/01.jpg", "b/01.jpg", "b/x.jpg"], "{sku}/{view}", [("a", "1"), ("b", "1"), ("b", "x")]),
         (["B0.MAIN.jpg", "B0.PT01.jpg"], "{sku}.{view}", [("B0", "main"), ("B0", "pt01")]),
         (["Shoes/red.jpg", "Shoes/blue.jpg"], "{sku}", [("red", None), ("blue", None)]),
-        (["DSC_001.jpg", "IMG_0002.jpg"], "{sku}", [("DSC_001", None), ("IMG_0002", None)]),
+        (["DSC_001.jpg", "IMG_0002.jpg"], "{sku}", [(None, None), (None, None)]),
+        (["Shoes/A1.jpg", "Bags/front.jpg"], "{sku}", [("A1", None), (None, None)]),
+        (["Shoes/IMG_1.jpg", "Bags/IMG_2.jpg"], "{sku}", [(None, None), (None, None)]),
+        (["A1/photo.jpg", "B1/photo.jpg"], "{sku}/{view}", [("A1", "photo"), ("B1", "photo")]),
+        (["A1/x.jpg", "B1/x.jpg"], "{sku}/{view}", [("A1", "x"), ("B1", "x")]),
+        (
+            ["A1/IMG_1.jpg", "B1/DSC0002.jpg"],
+            "{sku}/{view}",
+            [("A1", "img-1"), ("B1", "DSC0002")],
+        ),
+        (
+            ["A1/front.jpg", "B1/front.jpg", "A1/x.jpg", "B1/y.jpg", "C1/z.jpg"],
+            "{sku}/{view}",
+            [("A1", "front"), ("B1", "front"), ("A1", "x"), ("B1", "y"), ("C1", "z")],
+        ),
     ],
 )
 def test_the_pattern_that_is_proposed(
@@ -280,7 +309,7 @@ def test_the_folder_of_the_cases() -> None:
     files = sorted(str(path.relative_to(CASES)) for path in CASES.rglob("*") if path.is_file())
     found = name_photos(files, ProductRow(0, category="Cups"))
     assert matched(found) == {
-        "IMG_0001 (1).JPG": ("IMG_0001", "1"),
+        "IMG_0001 (1).JPG": (None, None),
         "a.jpg": ("a", None),
         "b.JFIF": ("b", None),
         "c.jpe": ("c", None),

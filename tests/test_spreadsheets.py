@@ -802,3 +802,45 @@ def test_an_ean_is_the_sku_where_there_is_no_other() -> None:
     assert [(one.sku, one.attributes) for one in both.rows] == [("A-1", {"EAN": "8901234567890"})]
     alone = imported(f"EAN,colour,category,image\n{row}")
     assert [one.sku for one in alone.rows] == ["8901234567890"]
+
+
+# -- what is not lost ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["A1;a.jpg\nA2;b.jpg\n", "A1,Cups,x/a.PNG\nA2,Cups,b.png\n"])
+def test_a_row_that_names_a_photo_is_no_header(text: str) -> None:
+    with pytest.raises(SpreadsheetError, match="row 1 looks like a product"):
+        imported(text)
+
+
+def test_a_header_without_a_known_name_is_noted() -> None:
+    [(row, _, detail)] = reported(imported("A1\nA2\n"), "note")
+    assert (row, "was read as the names of the columns" in detail) == (1, True)
+
+
+def test_a_sheet_without_skus_is_noted() -> None:
+    found = imported("category,image\nCups,https://x.example/a.jpg\n")
+    assert reported(found, "note") == [(None, None, "no column was read as the SKU")]
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_rows_that_are_quoted_as_a_whole(sign: str) -> None:
+    text = '"sku,category,name,image"\n"A,Cups,""6"""" pan"",https://x.example/a.jpg"\n'
+    [row] = imported(text.replace(",", sign)).rows
+    assert (row.sku, row.name, row.raw_image) == ("A", '6" pan', "https://x.example/a.jpg")
+
+
+@pytest.mark.parametrize("name", ["Seller SKU ID", "Product ID / Style ID", "SKU"])
+def test_the_names_of_indian_marketplaces(name: str) -> None:
+    row = "A,Cups,5,https://x.example/a.jpg"
+    [row_] = imported(f"{name},category,Your selling price (INR),image\n{row}\n").rows
+    assert (row_.sku, row_.price) == ("A", Decimal(5))
+
+
+def test_pictures_in_columns_named_by_views_are_found_by_content() -> None:
+    row = "A,Cups,https://x.example/a.jpg,https://x.example/b.jpg"
+    found = imported(f"sku,category,Front,Back\n{row}\n")
+    assert [(one.view, one.raw_image) for one in found.rows] == [
+        ("front", "https://x.example/a.jpg"),
+        ("back", "https://x.example/b.jpg"),
+    ]

@@ -23,6 +23,7 @@ _SAMPLE_ROWS: Final = 50
 _ERRORS: Final = frozenset(
     ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#ERROR!")
 )
+_WHOLE_ROW: Final = re.compile(r'"(?:[^"]|"")++"')
 _QUOTES: Final = re.compile('"+')
 
 
@@ -30,6 +31,17 @@ def split_hint(text: str) -> tuple[str | None, str]:
     """Excel's first line `sep=;`, which it does not show as a row, and the text after it."""
     match = _HINT.match(text)
     return (match["delimiter"], text[match.end() :]) if match else (None, text)
+
+
+def without_outer_quotes(text: str) -> str:
+    """Rows that a program quoted as a whole, `"sku,price"`, as they were before."""
+    lines = [line.strip() for line in text.split("\n")]
+    first = next(filter(None, lines), "")
+    if not any(recognised(first.strip('"').split(one)) > 1 for one in DELIMITERS):
+        return text
+    if not all(_WHOLE_ROW.fullmatch(line) for line in lines if line):
+        return text
+    return "\n".join(line[1:-1].replace('""', '"') for line in lines)
 
 
 def find_delimiter(text: str, preferred: str = ",") -> str:

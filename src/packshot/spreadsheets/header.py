@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.synonyms import NAMES
 from packshot.spreadsheets.table import Record, column_letter
 
@@ -111,8 +112,11 @@ def find_header(records: Sequence[Record]) -> int:
 
 
 def _may_be_header(record: Record) -> bool:
-    """Names hold no addresses, file paths or bare numbers."""
-    return not any("://" in cell or _BARE_NUMBER.fullmatch(cell) for cell in record.cells)
+    """Names hold no addresses, files of photos or bare numbers."""
+    return not any(
+        "://" in cell or _BARE_NUMBER.fullmatch(cell) or ending_of(cell) in ENDINGS
+        for cell in record.cells
+    )
 
 
 def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:

@@ -9,7 +9,13 @@ from types import MappingProxyType
 from typing import Final
 
 from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
-from packshot.spreadsheets.naming import Named, Pattern, parse_pattern, propose_pattern
+from packshot.spreadsheets.naming import (
+    Named,
+    Pattern,
+    is_no_sku,
+    parse_pattern,
+    propose_pattern,
+)
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
@@ -126,6 +132,8 @@ def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductR
         if "{view}" not in pattern.source:
             hint = f"the name does not fit {pattern.source}"
     sku = named.sku.strip()
+    if is_no_sku(sku):
+        hint, sku = "the name is that of a view or a camera's, and gives no SKU", ""
     if len(sku) > LONGEST["sku"]:
         hint, sku = f"the name has more than {LONGEST['sku']} characters and gives no SKU", ""
     filename = photo.rsplit("/", 1)[-1]
@@ -185,8 +193,10 @@ class _Finder:
         self._rows = rows
         self._served: set[int] = set()
         self._by_sku: dict[str, list[ProductRow]] = defaultdict(list)
+        self._by_number: dict[str, list[ProductRow]] = defaultdict(list)
         self._places = {id(row): place for place, row in enumerate(rows)}
         for row in rows:
+            self._by_number[str(row.row)].append(row)
             if row.sku:
                 self._by_sku[row.sku].append(row)
         self._skus = Skus(self._by_sku)
@@ -212,7 +222,7 @@ class _Finder:
 
     def _row_to_serve(self, number: str) -> ProductRow | None:
         """Of several products of a row the first that has no photo yet."""
-        rows = [row for row in self._rows if str(row.row) == number]
+        rows = self._by_number.get(number, [])
         waiting = [row for row in rows if self._places[id(row)] not in self._served]
         return next(iter(waiting or rows), None)
 
@@ -262,7 +272,7 @@ class _Finder:
             fits = [*sure, *by_folder]
         else:
             fits = sure or by_name or self._across_folder(folders, photo)
-        self._judge(photo, fits)
+        self._judge(photo, fits or self._unsure_folder(folders))
 
     def _across_folder(self, folders: Sequence[str], photo: str) -> list[Fit]:
         """A SKU with a slash is a folder and a name: AB/12.jpg."""
@@ -283,6 +293,11 @@ class _Finder:
             return [replace(fit, view=_joined(fit.view, view)) for fit in found]
         return []
 
+    def _unsure_folder(self, folders: Sequence[str]) -> list[Fit]:
+        """The deepest folder that begins with a SKU and goes on with other words: A1 (Blue)."""
+        deepest = reversed(folders[-DEEPEST:])
+        return next(filter(None, map(self._skus.fits, deepest)), [])
+
     def _judge(self, photo: str, fits: Sequence[Fit]) -> None:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
         if not skus and (alike := self._skus.but_for_zeros(stem_of(photo))):
@@ -296,7 +311,9 @@ class _Finder:
             self._ask(photo, skus, "its name fits several SKUs")
         elif fits[0].view is None:
             rest = fits[0].rest.strip(SEPARATORS)
-            why = f"its name begins with a SKU, but {rest!r} is no view that is known"
+            own = self._skus.fits(stem_of(photo))
+            where = "name" if own else "folder"
+            why = f"its {where} begins with a SKU, but {rest!r} is no view that is known"
             self._ask(photo, skus, why)
         else:
             self._take_fit(photo, fits[0])

@@ -7,6 +7,8 @@ it becomes no regular expression.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +37,20 @@ _NO_SKUS: Final = frozenset(
         *("originals", "raw photos", "raw images", "product photos", "product images"),
     )
 )
+_CAMERA: Final = re.compile(
+    r"(?:img|dsc|dscn|dscf|_dsc|_mg|imag|pxl|mvi|dji|gopr|whatsapp image|screenshot)[ _-]*\d.*"
+    r"|p\d{7}|\d{8}_\d{6}.*",
+    re.IGNORECASE,
+)
+
+
+def is_no_sku(text: str) -> bool:
+    """Whether it is what cameras write, a usual folder or the words of a view: many products have
+    photos of that name, and as one SKU they would count as its views."""
+    text = text.strip()
+    if text.casefold() in _NO_SKUS or _CAMERA.fullmatch(text):
+        return True
+    return len(text) > 1 and not any(map(str.isdecimal, text)) and bool(read_view(text))
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,7 @@ class Template:
             return None
         subject = "/".join([*parts[len(folders) - self.folders : -1], stem_of(path)])
         found = self._split(subject)
-        if found is None or found["sku"].strip().casefold() in _NO_SKUS:
+        if found is None or is_no_sku(found["sku"]):
             return None
         if "view" not in found:
             return Named(found["sku"])
@@ -132,14 +148,15 @@ def _template(source: str) -> Template:
 def propose_pattern(paths: Sequence[str]) -> str:
     """Every usual pattern that photos fit; `{sku}` alone where none does.
 
-    Folders count as SKUs only where most photos in them are named by their view, as `A1/01.jpg`.
+    Folders count as SKUs only where most photos in them are named by their view, as `A1/01.jpg`, or
+    by a camera or as in other folders, or where several have a photo of the same view.
     Numbers after a dash or a dot count as views only where the name before it is a photo as well,
     as A1 beside A1-2: SKU-1042 alone may be a SKU.
     """
     stems = {stem_of(path) for path in paths}
     proposed = []
     in_folders = [path for path in paths if "/" in path]
-    if 2 * _count_named_by_view(in_folders) > len(in_folders):
+    if _are_folders_skus(in_folders):
         proposed.append(_FOLDER)
     proposed += [source for source in _SURE if any(map(_template(source).read, paths))]
     for source in _UNSURE:
@@ -150,9 +167,31 @@ def propose_pattern(paths: Sequence[str]) -> str:
     return f" {_OR} ".join(proposed) or _PLAIN
 
 
+def _are_folders_skus(paths: Sequence[str]) -> bool:
+    folders: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        folders[stem_of(path).casefold()].add(path.rpartition("/")[0])
+    repeated = {stem for stem, where in folders.items() if len(where) > 1}
+    if any(map(is_no_sku, repeated)) or 2 * _count_named_by_view(paths) > len(paths):
+        return True
+    several = len(set().union(*folders.values())) > 1
+    alike = sum(
+        several and (stem_of(path).casefold() in repeated or _is_camera_in_sku(path))
+        for path in paths
+    )
+    return 2 * alike > len(paths)
+
+
+def _is_camera_in_sku(path: str) -> bool:
+    """A folder without a digit is rather a category."""
+    folder = path.rpartition("/")[0].rpartition("/")[2]
+    return is_no_sku(stem_of(path)) and any(map(str.isdecimal, folder))
+
+
 def _count_named_by_view(paths: Sequence[str]) -> int:
     """A letter alone is a view where its folder has them from `a` on: `e.jpg` alone is a name."""
-    views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in paths]
+    by_hand = [path for path in paths if not _CAMERA.fullmatch(stem_of(path))]
+    views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in by_hand]
     lettered = {folder for folder, view in views if view == "a"}
     letters = [folder in lettered for folder, view in views if view and _is_letter(view)]
     others = [view for _, view in views if view and not _is_letter(view)]

@@ -15,6 +15,7 @@ from packshot.spreadsheets.header import (
     field_of,
     find_header,
     guess_mapping,
+    recognised,
     repeats,
     with_choices,
 )
@@ -26,6 +27,7 @@ from packshot.spreadsheets.layouts import (
     without_picture,
 )
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
+from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Choices, Import, ProductRow
@@ -50,6 +52,7 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     guessed = _with_pictures_by_content(guessed, columns, records)
     mapping = with_choices(guessed, choices.mapping)
     problems = [*table.notes, *_notes_before(table.records[:place]), *_doubled(columns, mapping)]
+    problems += _unknown(header, mapping, choices)
     records, repeated = _without_repeated(header, records)
     problems += repeated
     records = complete(layout, mapping, columns, records)
@@ -93,6 +96,18 @@ def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
         yield Problem(record.number, None, detail, "note")
 
 
+def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Iterator[Problem]:
+    """What may be a sheet without names, whose first product would be lost, or without SKUs."""
+    if not recognised(header.cells) and not choices.mapping:
+        detail = (
+            "was read as the names of the columns, but none of them is known: if it is a product,"
+            " put a row with names such as sku, category and image above it"
+        )
+        yield Problem(header.number, None, detail, "note")
+    elif "sku" not in mapping.values():
+        yield Problem(None, None, "no column was read as the SKU", "note")
+
+
 def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
     """A second column for a field that one column fills becomes an attribute, and it is said."""
     used = {mapping[column.name]: column.name for column in columns}
@@ -129,15 +144,22 @@ def _without_float_skus(
 def _with_pictures_by_content(
     mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
-    """Without a column named for pictures, the first one that mostly names pictures."""
+    """Without a column named for pictures, the first one that mostly names pictures, and others
+    that do and are named by a view: Front, Back."""
     if {"raw_image", "filename"} & set(mapping.values()):
         return mapping
-    for column in columns:
-        texts = [text for record in records[:200] if (text := record.cell(column.place))]
-        named = sum(map(_names_a_picture, texts))
-        if mapping[column.name] == ATTRIBUTE and named * 2 > len(texts):
-            return mapping | {column.name: "raw_image"}
-    return mapping
+    found = [
+        column.name
+        for column in columns
+        if mapping[column.name] == ATTRIBUTE and _mostly_names_pictures(column, records)
+    ]
+    pictures = [*found[:1], *(name for name in found[1:] if view_in(name))]
+    return mapping | dict.fromkeys(pictures, "raw_image")
+
+
+def _mostly_names_pictures(column: Column, records: Sequence[Record]) -> bool:
+    texts = [text for record in records[:200] if (text := record.cell(column.place))]
+    return sum(map(_names_a_picture, texts)) * 2 > len(texts)
 
 
 def _names_a_picture(text: str) -> bool:

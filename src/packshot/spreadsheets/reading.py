@@ -12,6 +12,7 @@ from packshot.spreadsheets.csv_text import (
     find_delimiter,
     read_records,
     split_hint,
+    without_outer_quotes,
 )
 from packshot.spreadsheets.table import (
     Limits,
@@ -106,6 +107,7 @@ def _refuse_others(data: bytes) -> None:
 def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
     text, encoding = decode(data)
     text, invisible = without_invisible(one_newline(text))
+    text = without_outer_quotes(text)
     hint, text = split_hint(text)
     preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
     delimiter = hint or find_delimiter(text, preferred)

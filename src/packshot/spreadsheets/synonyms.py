@@ -11,6 +11,7 @@ from typing import Final
 NAMES: Final[dict[str, tuple[str, ...]]] = {
     "sku": (
         *("sku", "variant sku", "product sku", "item sku", "seller sku", "vendor sku", "skus"),
+        *("seller sku id", "product id style id", "style id", "seller product id"),
         *("sku code", "sku id", "sku no", "sku number", "stock keeping unit", "merchant sku"),
         *("product code", "item code", "article code", "style code", "stock code", "code"),
         *("item no", "item number", "item id", "product no", "product number"),
@@ -71,6 +72,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
         *("price", "variant price", "sale price", "selling price", "sell price", "sp"),
         *("offer price", "special price", "our price", "discounted price", "discount price"),
         *("current price", "final price", "unit price", "net price", "your price"),
+        *("your selling price", "meesho price"),
         *("standard price", "web price", "price inc tax", "price incl tax", "price inc gst"),
         *("price incl gst", "preis", "verkaufspreis", "vk", "vk preis", "prix", "prix de vente"),
         *("precio", "prezzo", "preço", "prijs", "cena", "pris", "कीमत", "मूल्य"),
