@@ -27,8 +27,9 @@ from packshot.cli import main
 from packshot.client import Client
 from packshot.database.engine import bring_to_head, go_back
 from packshot.database.models import Product, ProductImage
+from packshot.marketplaces.names import Names, Template, amazon_code
 from packshot.products.export import approved_groups
-from packshot.products.export_names import Names, Template, amazon_code
+from packshot.spreadsheets import read_table
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def test_a_template_makes_folders_and_codes(shop: Shop) -> None:
 
 
 BAD_TEMPLATES = """plain|{sku|sku}|{price}|{sku.x}|{sku[0]}|{sku!r}|{n:99999999}|{n:>3}|{sku:3}
-|/{sku}|../{sku}|{sku}//{n}|{sku}/.|{}|{sku}.jpg|{sku}.PNG|{sku}/a/b/c/d/e/{n}""".replace(
+|{n:9}|{n:0}|{sku}\\{n}|{sku}:{n}|/{sku}|../{sku}|{sku}//{n}|{sku}/.|{}|{sku}.jpg|{sku}.PNG|{sku}/a/b/c/d/e/{n}""".replace(
     "\n", ""
 ).split("|")
 
@@ -315,6 +316,30 @@ def test_amazons_codes() -> None:
     assert [amazon_code(n) for n in (1, 2, 12)] == ["MAIN", "PT01", "PT11"]
 
 
+def test_a_name_keeps_the_joiners_that_its_script_needs() -> None:
+    names = Names(Template.parse("{name}"))
+    hindi = "\u0930\u094d\u200d\u092f"
+    assert names.give({"name": hindi, "id": "1"}, ".jpg") == f"{hindi}.jpg"
+    assert names.give({"name": hindi.replace("\u200d", ""), "id": "2"}, ".jpg").endswith("-2.jpg")
+    assert names.give({"name": "a\u200db", "id": "3"}, ".jpg") == "ab.jpg"
+
+
+def test_a_picture_that_amazon_has_no_code_for_is_named_and_left_out(shop: Shop) -> None:
+    approved(shop, 2, sku="A")
+    list(approved_groups(shop.services.database))
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).where(ProductImage.variant == 1).values(number=10))
+    archive = download(shop, "&names={sku}.{code}")
+    assert pictures(archive) == ["A.MAIN.jpg"]
+    assert b"number 10 of its SKU, and Amazon takes 9" in archive.read("LEFT-OUT.txt")
+
+
+def test_packshots_own_csv_is_read_back_as_it_was(shop: Shop) -> None:
+    approved(shop, sku="-A1", name="Pan, +lid; =b", category="@home")
+    table = read_table(download(shop).read("products.csv"), "products.csv")
+    assert {"-A1", "Pan, +lid; =b", "@home"} <= set(table.records[-1].cells)
+
+
 def test_a_picture_removed_meanwhile_is_named(shop: Shop) -> None:
     product_id = approved(shop, sku="A", variants=2)
     image = shop.services.catalog.product(product_id).images[0]
@@ -349,6 +374,8 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
         unknown = CliRunner().invoke(main, [*without, "--preset", "amazn"])
         done = CliRunner().invoke(main, [*without, "--names", "{sku}"])
         nothing = CliRunner().invoke(main, [*common, "--sku", "none", "-o", str(tmp_path / "n")])
+        since = ["--since", "2099-01-01T00:00:00Z", "-o", str(tmp_path / "night.zip")]
+        quiet = CliRunner().invoke(main, [*common, *since])
     assert "-o FILE.zip" in refused.output
     assert "\nnames: has an unknown field; known are sku, " in wrong.output
     assert "\nsince: " in wrong.output
@@ -357,6 +384,9 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert f"Wrote {target}: 1 picture, " in done.output
     assert done.exit_code == 0, done.output
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
+    assert quiet.exit_code == 0, quiet.output
+    assert "Nothing was approved after 2099" in quiet.output
+    assert {path.name for path in tmp_path.glob("*.zip")} == {"out.zip"}
     assert nothing.exit_code != 0
     assert "no approved picture" in nothing.output
 

@@ -197,7 +197,23 @@ def test_a_render_is_never_enlarged() -> None:
         (
             'title = "x"\nchecked = 2026-01-01\n[render]\n[[rule]]\nmeasure = "fill"\n'
             'severity = "fail"\nadvice = "a"\nsource = "s"\nconfidence = "low"\n',
-            "least, most or allowed",
+            "least or most",
+        ),
+        *(
+            (
+                f'title = "x"\nchecked = 2026-01-01\n[render]\n{render}\n[[rule]]\n{rule}\n'
+                'severity = "fail"\nadvice = "a"\nsource = "s"\nconfidence = "low"\n',
+                words,
+            )
+            for render, rule, words in (
+                ('names = "{sku"', 'measure = "fill"\nleast = 1', "render.names: .*brace"),
+                ('names = "{colour}"', 'measure = "fill"\nleast = 1', "render.names: .*unknown"),
+                ('source_type = "photo"', 'measure = "fill"\nleast = 1', "source_type: .*IPTC"),
+                ("", 'measure = "ratio"\nallowed = ["1:1"]', "ratio is a number"),
+                ("", 'measure = "ratio"\nleast = 1\nallowed = ["1:1"]', "ratio is a number"),
+                ("", 'measure = "format"\nleast = 3', "format is a word"),
+                ("", 'measure = "source_type"\nallowed = ["photo"]', "photo is not one of IPTC"),
+            )
         ),
     ],
 )

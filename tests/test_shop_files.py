@@ -128,6 +128,26 @@ def test_woocommerce_gets_a_row_for_each_sku(make: Maker) -> None:
 
 
 @pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])
+def test_an_importer_gets_names_and_skus_as_they_are(make: Maker, as_format: str) -> None:
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="-A1", name="Pan, +lid")
+    [row] = read(shop, as_format)
+    assert (row.get("SKU") or row["Variant SKU"]) == "-A1"
+    assert (row.get("Name") or row["Title"]) == "Pan, +lid"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:9000", "http://localhost", "https://[::1]", "http://10.0.0.7", "http://nas"],
+)
+def test_an_address_inside_the_shops_network_is_not_public(make: Maker, address: str) -> None:
+    shop = make(public_media_url=address)
+    approve(shop, sku="A")
+    answer = shop.ask("GET", "/api/export?format=woocommerce")
+    assert answer.get_json()["type"] == "/problems/no_public_address"
+
+
+@pytest.mark.parametrize("as_format", ["shopify", "woocommerce"])
 def test_without_public_addresses_it_says_so(make: Maker, as_format: str) -> None:
     shop = make()
     path = f"/api/export?format={as_format}"

@@ -39,9 +39,9 @@ class Photo(Protocol):
 class ApiError(Exception):
     """The server refused: `status`, its `message`, and `errors` with a pointer each.
 
-    `retry_after` is the seconds it asks to wait, `tries` the number of requests sent. `is_busy`:
-    the server works on too many requests of this kind, and has not begun this one. `asks_for_key`:
-    it has keys, and none of them was sent.
+    `code` is the problem's, as in docs/api.md. `retry_after` is the seconds it asks to wait,
+    `tries` the number of requests sent. `is_busy`: the server works on too many requests of this
+    kind, and has not begun this one. `asks_for_key`: it has keys, and none of them was sent.
     """
 
     def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
@@ -50,7 +50,8 @@ class ApiError(Exception):
         ours = "json" in response.headers.get("Content-Type", "")  # otherwise it is a proxy's page
         problem: Json = json.loads(response.data) if ours else {}
         self.asks_for_key = self.status == 401 and "WWW-Authenticate" in response.headers
-        self.is_busy = str(problem.get("type")).endswith("/problems/busy")
+        self.code = str(problem.get("type")).removeprefix("/problems/")
+        self.is_busy = self.code == "busy"
         self.errors: list[Json] = problem.get("errors") or []
         self.message: str = problem.get("message") or f"HTTP {self.status}"
         super().__init__(f"{self.status}: {self.message}")

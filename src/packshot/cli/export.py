@@ -22,7 +22,7 @@ from rich.progress import (
 
 from packshot.cli.options import connection
 from packshot.cli.plain import counted
-from packshot.client import Client
+from packshot.client import ApiError, Client
 
 #: In a ZIP that does not have all pictures.
 LEFT_OUT: Final = "LEFT-OUT.txt"
@@ -67,6 +67,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         for piece in client.export(as_format, **filters):
             click.echo(piece, nl=False)
         return
+    since = given["since"]
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         with Bar() as bar, unfinished.open("wb") as file:
@@ -75,6 +76,11 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         left_out = _left_out(unfinished) if as_format == "zip" else []
         words = _contents(unfinished, as_format, bar.expected)
         unfinished.replace(output)
+    except ApiError as error:
+        if error.code != "nothing_approved" or not since:
+            raise
+        click.echo(f"Nothing was approved after {since}: there is no file.")
+        return
     except OSError as error:  # urllib3 raises network errors as its own types
         raise click.ClickException(f"{output} can't be written: {error.strerror}") from error
     finally:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from packshot.errors import SettingsError
+from packshot.marketplaces.names import Template
 from packshot.pictures.imaging import Format, OutputSpec
 
 Verdict = Literal["pass", "warn", "fail", "unknown"]
@@ -36,6 +37,37 @@ Measure = Literal[
     "enlargement",
 ]
 
+#: Those that are words; the others are numbers.
+WORDS: Final = frozenset(
+    {"format", "ending", "profile", "edge_contact", "frame", "edge_shadow", "source_type"}
+)
+#: cv.iptc.org/newscodes/digitalsourcetype, retired terms included.
+SOURCE_TYPES: Final = frozenset(
+    [
+        "algorithmicMedia",
+        "algorithmicallyEnhanced",
+        "composite",
+        "compositeCapture",
+        "compositeSynthetic",
+        "compositeWithTrainedAlgorithmicMedia",
+        "computationalCapture",
+        "dataDrivenMedia",
+        "digitalArt",
+        "digitalCapture",
+        "digitalCreation",
+        "humanEdits",
+        "minorHumanEdits",
+        "multiFrameComputationalCapture",
+        "negativeFilm",
+        "positiveFilm",
+        "print",
+        "screenCapture",
+        "softwareImage",
+        "trainedAlgorithmicMedia",
+        "virtualRecording",
+    ]
+)
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +77,17 @@ def _ratio(text: str) -> str:
     width, _, height = text.partition(":")
     if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise ValueError("must be a ratio such as 3:4")
+    return text
+
+
+def _source_type(text: str) -> str:
+    if text not in SOURCE_TYPES:
+        raise ValueError(f"{text} is not one of IPTC's: {', '.join(sorted(SOURCE_TYPES))}")
+    return text
+
+
+def _names(text: str) -> str:
+    Template.parse(text)
     return text
 
 
@@ -63,8 +106,18 @@ class Rule(_Strict):
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Rule:
-        if self.least is None and self.most is None and not self.allowed:
-            raise ValueError("a rule needs least, most or allowed")
+        bounded = self.least is not None or self.most is not None
+        if self.measure in WORDS and (bounded or not self.allowed):
+            raise ValueError(
+                f"{self.measure} is a word: a rule for it needs allowed, and no bounds"
+            )
+        if self.measure not in WORDS and (self.allowed or not bounded):
+            raise ValueError(
+                f"{self.measure} is a number: a rule for it needs least or most, and not allowed"
+            )
+        if self.measure == "source_type":
+            for word in self.allowed:
+                word == "none" or _source_type(word)
         return self
 
     @property
@@ -85,8 +138,10 @@ class Render(_Strict):
     quality: int = Field(90, ge=50, le=100)
     background: tuple[int, int, int] | None = None
     max_bytes: int | None = Field(None, ge=50_000)
-    names: str | None = None
-    source_type: str = "compositeWithTrainedAlgorithmicMedia"
+    names: Annotated[str, AfterValidator(_names)] | None = None
+    source_type: Annotated[str, AfterValidator(_source_type)] = (
+        "compositeWithTrainedAlgorithmicMedia"
+    )
 
     @property
     def spec(self) -> OutputSpec:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from packshot.products.alt_text import alt_text, analyses_of
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
 from packshot.products.views import SellerFields, columns_of, media_url
+from packshot.spreadsheets.formulas import escape
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 Format = Literal["csv", "jsonl"]
@@ -36,17 +36,6 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
     "jsonl": "application/x-ndjson",
 }
 PAGE: Final = 500
-#: What a spreadsheet may read as the beginning of a formula: OWASP's list, full-width and small
-#: forms included (owasp.org/www-community/attacks/CSV_Injection), and the minus sign.
-_FORMULA: Final = r"[=+\-@＝＋－＠﹦﹢﹣﹫\u2212]"
-#: What it may skip before a formula: blanks, quotes, control and invisible characters.
-_SKIPPED: Final = (
-    r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
-    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"
-)
-#: Where a cell begins: at its first character and, for a spreadsheet that does not split lines at
-#: commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
-_BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|[,;|\t\r\n\v\f])(?={_SKIPPED}{_FORMULA}))")
 
 
 class ApprovedImage(SellerFields):
@@ -261,19 +250,23 @@ def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[st
             yield json.dumps(cells, default=plain, ensure_ascii=False) + "\n"
 
 
-def csv_line(cells: Sequence[object]) -> str:
-    """One line; what a spreadsheet would run as a formula gets an apostrophe before it."""
+def csv_line(cells: Sequence[object], *, for_people: bool = True) -> str:
+    """One line. `for_people`: what a spreadsheet would run as a formula gets an apostrophe before
+    it, which a program would take for a part of the value."""
     line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(map(_cell, cells))
+    text = _cell if for_people else _text
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(map(text, cells))
     return line.getvalue()
 
 
 def _cell(value: object) -> str:
     """Numbers as they are; before text that a spreadsheet would run comes an apostrophe."""
+    return escape(value) if isinstance(value, str) else _text(value)
+
+
+def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        return _BEGINS.sub(r"\1'", value)
     return str(plain(value)) if isinstance(value, (Decimal, datetime)) else str(value)
 
 

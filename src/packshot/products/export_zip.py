@@ -14,9 +14,9 @@ from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import NotFound, PictureError
 from packshot.marketplaces.compliance import Row
+from packshot.marketplaces.names import Names, Template, amazon_code, own_stem
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, plain
-from packshot.products.export_names import Names, Template, amazon_code, own_stem
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
 from packshot.storage.digests import check_digest, sha256_of
@@ -107,6 +107,9 @@ def _group_pieces(
         key = (image.media_url or "").removeprefix("/media/")
         path = names.give(_values(image, n), ending or PurePosixPath(key).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
+        if reason := names.has_none_for(n):
+            records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
+            continue
         try:
             prepared = prepare(image, _stored(image, key, storage))
         except NotFound:

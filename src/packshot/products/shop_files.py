@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +11,8 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from packshot.errors import Conflict
+from packshot.marketplaces.names import own_stem
 from packshot.products.export import ApprovedImage, csv_line
-from packshot.products.export_names import own_stem
 from packshot.storage import Storage
 
 ShopFormat = Literal["shopify", "woocommerce"]
@@ -42,7 +43,7 @@ def write_shop_file(
         columns, rows = _shopify(groups, storage)
     else:
         columns, rows = WOOCOMMERCE, [_woocommerce_row(group, storage) for group in groups]
-    return (csv_line(cells) for cells in _table(columns, rows))
+    return (csv_line(cells, for_people=False) for cells in _table(columns, rows))
 
 
 def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[Sequence[object]]:
@@ -56,7 +57,7 @@ def public_address(image: ApprovedImage, storage: Storage) -> str:
     key = (image.media_url or "").removeprefix("/media/")
     address = storage.url(key) if key else image.image_url
     parts = urlsplit(address)
-    if parts.scheme in ("http", "https") and parts.netloc and not parts.query:
+    if parts.scheme in ("http", "https") and _is_public(parts.hostname or "") and not parts.query:
         return address
     raise Conflict(
         f"picture {image.image_id} of product {image.product_id} has no public address that a shop"
@@ -64,6 +65,15 @@ def public_address(image: ApprovedImage, storage: Storage) -> str:
         " keep them in S3",
         code="no_public_address",
     )
+
+
+def _is_public(host: str) -> bool:
+    """Whether others may reach the host, by its name alone: nothing is looked up."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        name = host.rstrip(".").casefold()
+        return "." in name and not name.endswith((".localhost", ".local", ".internal", ".lan"))
 
 
 def _own_name(image: ApprovedImage) -> str:

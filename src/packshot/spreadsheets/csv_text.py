@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.formulas import unescape
 from packshot.spreadsheets.header import recognised
 from packshot.spreadsheets.table import CellKind, Limits, Record, column_letter
 
@@ -75,7 +76,7 @@ def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
         if rows_read > limits.rows or cells_read > limits.cells:
             raise too_many(limits)
         _check(number, cells, limits)
-        stripped = tuple(cell.strip() for cell in cells)
+        stripped = tuple(unescape(cell).strip() for cell in cells)
         yield Record(number, stripped, _kinds(stripped), problem=problem)
 
 

@@ -15,6 +15,7 @@ from flask import Response, request
 
 from packshot.errors import Conflict, NotFound, PictureError, SettingsError
 from packshot.marketplaces.compliance import check
+from packshot.marketplaces.names import Template
 from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import ENDINGS, Source, render
 from packshot.pictures.provenance import EDITED, Provenance
@@ -28,7 +29,6 @@ from packshot.products.export import (
     count_approved,
     write_lines,
 )
-from packshot.products.export_names import Template
 from packshot.products.export_zip import Prepared, zip_pieces
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut

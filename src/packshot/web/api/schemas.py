@@ -23,10 +23,10 @@ from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.enhancers.contract import ADJUSTMENTS, Lane
+from packshot.marketplaces.names import Template
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
-from packshot.products.export_names import Template
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason

@@ -22,10 +22,14 @@ _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in (*range(10), "\u00b9", "\u00b2", "\u00b3")}
 )
+#: Zero width: they choose the form of the letters around them (Unicode 16, section 23.2).
+JOINERS: Final = "\u200c\u200d"
+#: MAIN and PT01 to PT08: Amazon takes no more pictures of a SKU (seller central JV4FNMT7563SF5F).
+MOST_CODES: Final = 9
 #: With a name of LONGEST_NAME bytes each, a path stays below the 4,096 bytes of Linux.
 MOST_FOLDERS: Final = 5
 _ENDING: Final = re.compile(r"\.(jpe?g|png|webp|avif)$", re.IGNORECASE)
-_NUMBER_FORMAT: Final = re.compile(r"0?[1-9]?")
+_NUMBER_FORMAT: Final = re.compile(r"0[1-9]")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Template:
         )
         if not any(field for _, field, _ in pieces):
             raise ValueError(f"must have a field: {', '.join(f'{{{name}}}' for name in FIELDS)}")
+        written = "".join(literal for literal, _, _ in pieces).replace("/", "")
+        if forbidden := _FORBIDDEN.search(written):
+            raise ValueError(
+                f"has {forbidden[0]}, which can't be in a name; folders are {{sku}}/{{n}}"
+            )
         literals = "".join(
             literal if field is None else f"{literal}x" for literal, field, _ in pieces
         )
@@ -90,13 +99,18 @@ def _value(value: str | int, digits: int) -> str:
 
 def _safe(part: str) -> str:
     text = unicodedata.normalize("NFC", part)
-    text = "".join(
-        _FORBIDDEN.sub("-", c) if unicodedata.category(c)[0] != "C" else "" for c in text
-    )
+    text = "".join(_safe_character(text[i - 1 : i], c) for i, c in enumerate(text))
     text = re.sub(r"\s+", " ", text).strip(" .").rstrip("_- .") or "picture"
     if text.partition(".")[0].rstrip().casefold() in _DEVICES:
         text = f"_{text}"
     return text.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(" .")
+
+
+def _safe_character(before: str, c: str) -> str:
+    """Nothing for what can't be seen, except for joiners inside a word: Indic scripts need them."""
+    if c in JOINERS and before > "\x7f" and unicodedata.category(before)[0] in "LM":
+        return c
+    return "" if unicodedata.category(c)[0] == "C" else _FORBIDDEN.sub("-", c)
 
 
 class Names:
@@ -116,12 +130,19 @@ class Names:
         self._given.add(_folded(f"{candidate}{ending}"))
         return f"{candidate}{ending}"
 
+    def has_none_for(self, n: int) -> str | None:
+        """Why the n-th picture of a SKU can't be named, if so."""
+        coded = any(field == "code" for _, field, _ in self._template.pieces)
+        if not coded or n <= MOST_CODES:
+            return None
+        return f"it is number {n} of its SKU, and Amazon takes {MOST_CODES}"
+
     def _is_free(self, path: str) -> bool:
         return _folded(path) not in self._given
 
 
 def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path.casefold())
+    return unicodedata.normalize("NFC", re.sub(f"[{JOINERS}]", "", path.casefold()))
 
 
 def amazon_code(n: int) -> str:

@@ -1,0 +1,31 @@
+"""Text that a spreadsheet would run as a formula: an apostrophe before it when it is written, none
+when it is read again."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: What a spreadsheet may read as the beginning of a formula: OWASP's list, full-width and small
+#: forms included (owasp.org/www-community/attacks/CSV_Injection), and the minus sign.
+_FORMULA: Final = r"[=+\-@＝＋－＠﹦﹢﹣﹫\u2212]"
+#: What it may skip before a formula: blanks, quotes, control and invisible characters.
+_SKIPPED: Final = (
+    r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"
+)
+#: Where a cell begins: at its first character and, for a spreadsheet that does not split lines at
+#: commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
+_SEPARATOR: Final = r"[,;|\t\r\n\v\f]"
+_BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|{_SEPARATOR})(?={_SKIPPED}{_FORMULA}))")
+_ESCAPED: Final = re.compile(rf"(^|{_SEPARATOR})'(?={_SKIPPED}{_FORMULA})")
+
+
+def escape(text: str) -> str:
+    """The text of a CSV cell with an apostrophe wherever a formula would begin."""
+    return _BEGINS.sub(r"\1'", text)
+
+
+def unescape(text: str) -> str:
+    """The text that `escape` was given; other shops' exports escape a cell's beginning too."""
+    return _ESCAPED.sub(r"\1", text) if "'" in text else text
