@@ -203,7 +203,9 @@ def test_check_names_the_broken_part_and_what_to_fix(
         works["GOOGLE_GEMINI_BASE_URL"] = fake.url
         for name, value in (works | broken).items():
             monkeypatch.setenv(name, value.replace("{aws}", aws.endpoint))
+        before = set(Path().rglob("*"))
         found = packshot("check", "--json")
+        assert set(Path().rglob("*")) == before, "it creates nothing"
     problems = {name: said for name, said in json.loads(found.stdout)["parts"].items() if said}
     assert found.exit_code == (1 if part else 0), problems
     assert says in problems.get(part or "", "")

@@ -16,6 +16,7 @@ from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
+from packshot.cli.fidelity import write_map
 from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
 from packshot.errors import PictureError, SettingsError, Unavailable
@@ -235,6 +236,14 @@ def child_peak_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
     return int(peak) / 1024
+
+
+def test_a_change_map_takes_no_name_of_another_file(tmp_path: Path) -> None:
+    enhanced = tmp_path / "mug.jpg"
+    assert write_map(b"1", enhanced, None) == tmp_path / "mug-changes.webp"
+    assert write_map(b"2", enhanced, None) == tmp_path / "mug-changes-2.webp"
+    assert write_map(b"3", enhanced, tmp_path / "map.webp") == tmp_path / "map.webp"
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"3", b"2", b"1"]
 
 
 def test_the_command_names_what_is_no_picture_and_the_share_of_decisions(tmp_path: Path) -> None:

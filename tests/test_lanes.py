@@ -179,6 +179,20 @@ def test_the_local_enhancer_has_no_lanes() -> None:
     assert only.total == 0 and only == estimate(1000, Settings(), TODAY)
 
 
+def test_without_a_key_the_estimate_says_what_gemini_would_cost(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        words = CliRunner().invoke(estimate_command, ["1000", "--on", "2026-11-28"]).output
+    own, gemini = words.split("With Gemini (GEMINI_API_KEY) it would be:")
+    assert "all of it: $0.0000" in own
+    lines = [line.split() for line in gemini.splitlines() if "$" in line]
+    assert [(line[0], line[2]) for line in lines[:3]] == [
+        ("standard", "$129.60"),
+        ("flex", "$126.90"),
+        ("batch", "$64.80"),
+    ]
+
+
 def test_the_estimate_shows_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "key")
     monkeypatch.setenv("GEMINI_LANE", "batch")

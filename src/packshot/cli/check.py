@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from packshot import logs
+from packshot.database.urls import read_url
 from packshot.errors import PackshotError
 from packshot.serving import load_environment
-from packshot.settings import load_settings
+from packshot.settings import Settings, load_settings
 from packshot.wiring import Services, build
 
 
@@ -19,7 +25,8 @@ from packshot.wiring import Services, build
 def check(as_json: bool) -> None:
     """Try the database, its tables, the queue, the storage (a write) and the enhancer's models.
 
-    Exits with 1 when something needs fixing. Nothing is paid for, and nothing is left behind.
+    The settings are those of this shell and of .env in this folder; no server is asked. Exits with
+    1 when something needs fixing. Nothing is paid for, and nothing is left behind.
     """
     logs.configure()
     findings, notes = try_all()
@@ -35,16 +42,59 @@ def check(as_json: bool) -> None:
 
 
 def try_all() -> tuple[dict[str, str | None], list[str]]:
-    """Each part's problem, and notes on what works in an unexpected way."""
+    """Each part's problem, and notes: which settings these are, what works in an unexpected way."""
+    which = f"these are the settings of this shell and of {Path.cwd() / '.env'}; no server is asked"
     try:
         load_environment()
-        services = build(load_settings())
+        settings = load_settings()
+        missing = find_missing(settings)
+        with without_missing(settings, missing) as usable:
+            services = build(usable)
+            try:
+                return find(services) | missing, [which, *services.notes()]
+            finally:
+                services.close()
     except PackshotError as error:
-        return {"settings": error.message}, []
-    try:
-        return find(services), services.notes()
-    finally:
-        services.close()
+        return {"settings": error.message}, [which]
+
+
+def find_missing(settings: Settings) -> dict[str, str | None]:
+    """The parts whose file or folder is not there yet, with their problem: trying them would
+    create it."""
+    missing: dict[str, str | None] = {}
+    url = read_url(settings.database_url).url
+    file = url.database if url.get_backend_name() == "sqlite" else None
+    if file and file != ":memory:" and not Path(file).exists() and _above(Path(file)).is_dir():
+        missing["database"] = (
+            f"there is no database {Path(file).absolute()}: run `packshot migrate` to create it"
+            " (run.py does it as it starts), or this in the folder of your Packshot"
+        )
+    if settings.s3_bucket is None and not os.path.lexists(settings.media_dir):
+        missing["storage"] = _why_not_creatable(settings.media_dir.absolute())
+    return missing
+
+
+def _above(path: Path) -> Path:
+    """The nearest folder above it that exists, or the file that is in its place."""
+    return next(parent for parent in path.absolute().parents if parent.exists())
+
+
+def _why_not_creatable(folder: Path) -> str | None:
+    above = _above(folder)
+    if above.is_dir() and os.access(above, os.W_OK):
+        return None
+    return f"MEDIA_DIR={folder} is not there and can't be created in {above}"
+
+
+@contextmanager
+def without_missing(settings: Settings, missing: Iterable[str]) -> Iterator[Settings]:
+    """The settings with a stand-in for each missing part, so that nothing is created for it."""
+    with TemporaryDirectory() as folder:
+        stand_ins = {
+            "database": ("database_url", f"sqlite:///{folder}/stand-in.db"),
+            "storage": ("media_dir", Path(folder)),
+        }
+        yield settings.model_copy(update=dict(stand_ins[part] for part in missing))
 
 
 def find(services: Services) -> dict[str, str | None]:

@@ -9,13 +9,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 
 from packshot.cli.aws_costs import AwsCost, aws_cost
 from packshot.cli.rows import read_rows
 from packshot.enhancers.gemini.lanes import READY_IN
-from packshot.enhancers.gemini.prices import Estimate, estimates
+from packshot.enhancers.gemini.prices import Estimate, estimates, gemini_estimates
 from packshot.errors import SettingsError
 from packshot.serving import load_environment
 from packshot.settings import load_settings
@@ -29,7 +30,8 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted. The figures are for GEMINI_LANE; below them are those of all lanes. Of a SKU with
+    not counted. The figures are for GEMINI_LANE; below them are those of all lanes, also before
+    there is a key. Of a SKU with
     several views, each costs a little more than the one before: Gemini looks at the others too. SQS
     and S3 are at the list prices of us-east-1.
     """
@@ -43,13 +45,20 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     results = estimates(count, settings, day, views)
     result = next((each for each in results if each.lane == settings.gemini_lane), results[0])
     aws = aws_cost(result.products, settings.enhanced_images_count)
+    local = settings.enhancer_name == "local"
+    bought = gemini_estimates(count, settings, day, views) if local else []
     if as_json:
-        lanes = {each.lane: asdict(each) for each in results}
-        click.echo(json.dumps(asdict(result) | {"lanes": lanes, "aws": asdict(aws)}, default=str))
+        figures = {"lanes": _by_lane(results), "with_gemini": _by_lane(bought), "aws": asdict(aws)}
+        click.echo(json.dumps(asdict(result) | figures, default=str))
     else:
-        click.echo(
-            "\n".join([_print(result), *_print_lanes(results, result.notes), _print_aws(aws)])
-        )
+        lanes = _print_lanes(results, result.notes)
+        if bought:
+            lanes = ["", "With Gemini (GEMINI_API_KEY) it would be:", *_print_lanes(bought)[1:]]
+        click.echo("\n".join([_print(result), *lanes, _print_aws(aws)]))
+
+
+def _by_lane(results: Sequence[Estimate]) -> dict[str, Any]:
+    return {each.lane: asdict(each) for each in results}
 
 
 def _count(products: str, most_views: int) -> tuple[int, int]:
@@ -76,7 +85,7 @@ def _print(result: Estimate) -> str:
     return "\n".join([*lines, *result.notes])
 
 
-def _print_lanes(results: list[Estimate], shown: Sequence[str]) -> list[str]:
+def _print_lanes(results: list[Estimate], shown: Sequence[str] = ()) -> list[str]:
     """A line for each lane, where there are several, and the notes that are not `shown` yet."""
     if len(results) < 2:
         return []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 
 from packshot.cli.plain import shown
 from packshot.errors import PackshotError
-from packshot.fidelity.verdicts import VERDICTS
+from packshot.fidelity.verdicts import VERDICTS, Checked
 from packshot.serving import load_environment
 from packshot.settings import load_settings
 
@@ -52,20 +54,42 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("raw", type=FILE)
 @click.argument("enhanced", type=FILE)
 @click.option("--map", "target", type=click.Path(dir_okay=False, path_type=Path),
-              help="Where the change map goes; default: ENHANCED-changes.webp.")  # fmt: skip
-def compare(raw: Path, enhanced: Path, target: Path | None) -> None:
-    """Compare two pictures; needs no server. Ends with 0 for a pass, with 1 for anything else."""
+              help="Where the change map goes; default: ENHANCED-changes.webp, or -2 where"
+              " that is taken.")  # fmt: skip
+@click.option("--no-map", is_flag=True, help="Write no change map.")
+def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> None:
+    """Compare two pictures; needs no server. Ends with 0 for a pass, with 1 for anything else.
+
+    Prints the verdict, and writes a picture of what changed beside ENHANCED.
+    """
     load_environment()
     try:
-        passed = _compare(raw, enhanced, target)
+        done = _compare(raw, enhanced)
+        if done.change_map is not None and not no_map:
+            written = write_map(done.change_map, enhanced, target)
+            click.echo(f"Wrote the change map: {written}")
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    raise SystemExit(0 if passed else 1)
+    raise SystemExit(0 if done.check.verdict == "pass" else 1)
 
 
-def _compare(raw: Path, enhanced: Path, target: Path | None) -> bool:
+def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
+    """Write a change map to `target`, or beside the picture under a name that is free."""
+    if target is not None:
+        target.write_bytes(data)
+        return target
+    for number in count(1):
+        suffix = f"-{number}" if number > 1 else ""
+        path = enhanced.with_name(f"{enhanced.stem}-changes{suffix}.webp")
+        with suppress(FileExistsError), path.open("xb") as file:
+            file.write(data)
+            return path
+    raise AssertionError("unreachable: numbers do not end")
+
+
+def _compare(raw: Path, enhanced: Path) -> Checked:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
     from packshot.enhancers.local.model_file import model_path
     from packshot.fidelity.files import Files
@@ -85,11 +109,7 @@ def _compare(raw: Path, enhanced: Path, target: Path | None) -> bool:
     for reason in check.reasons:
         click.echo(f"- {shown(reason.words)}{_place(reason.enhanced)}")
     click.echo(text_read(check.lines))
-    if done.change_map is not None:
-        target = target or enhanced.with_name(f"{enhanced.stem}-changes.webp")
-        target.write_bytes(done.change_map)
-        click.echo(f"Change map: {target}")
-    return verdict == "pass"
+    return done
 
 
 def _place(box: list[float] | None) -> str:

@@ -94,8 +94,16 @@ def estimates(
     products: int, settings: Settings, on_date: date, references: int = 0
 ) -> list[Estimate]:
     """What each lane costs, standard first; of the local enhancer one: it has no lanes."""
-    lanes = LANES if settings.enhancer_name == "gemini" else LANES[:1]
-    return [estimate(products, settings, on_date, lane, references) for lane in lanes]
+    if settings.enhancer_name == "gemini":
+        return gemini_estimates(products, settings, on_date, references)
+    return [estimate(products, settings, on_date)]
+
+
+def gemini_estimates(
+    products: int, settings: Settings, on_date: date, references: int = 0
+) -> list[Estimate]:
+    """What each of Gemini's lanes costs, standard first, also where it has no key yet."""
+    return [_gemini_estimate(products, settings, on_date, lane, references) for lane in LANES]
 
 
 def estimate(
