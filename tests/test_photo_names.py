@@ -58,6 +58,13 @@ def matched(photos: Photos) -> dict[str, tuple[str | None, str | None]]:
         ("Shop/2026/A1/front/01.jpg", "A1", "front-1"),
         ("Shop/A1_back.jpg", "A1", "back"),
         ("A1.MAIN.jpg", "A1", "main"),
+        ("A1_v2.jpg", "A1", "v2"),
+        ("A1-scaled.jpg", "A1", None),
+        ("A1_front-1024x768.jpg", "A1", "front"),
+        ("A1_thumb.jpg", "A1", "thumb"),
+        ("A1_IMG_0001.jpg", "A1", "img-1"),
+        ("A1_on_model.jpg", "A1", "on-model"),
+        ("A1_45deg.jpg", "A1", "45deg"),
         ("A1.PT01.jpg", "A1", "pt01"),
         ("A1.FRNT", "A1", "front"),
         ("SKU-1042.jpg", "SKU-1042", None),
@@ -89,6 +96,11 @@ def test_names_beside_known_skus(photo: str, sku: str, view: str | None) -> None
 def test_what_differs_is_a_hint(photo: str, sku: str, hint: str) -> None:
     found = match_photos([photo], rows("A1", "B/12"))
     assert [(one.product.sku, one.hint) for one in found.matched] == [(sku, hint)]
+
+
+@pytest.mark.parametrize("name", ["SKU.AI", "M.TEX", "shoe.me"])
+def test_a_name_that_only_looks_as_if_it_had_an_ending_may_be_a_photo(name: str) -> None:
+    assert matched(match_photos([name], rows(name))) == {name: (name, None)}
 
 
 def test_the_exact_case_wins() -> None:
@@ -247,6 +259,7 @@ def test_names_that_are_too_long_are_left_out() -> None:
         (["Shoes/A1.jpg", "Bags/front.jpg"], "{sku}", [("A1", None), (None, None)]),
         (["Shoes/IMG_1.jpg", "Bags/IMG_2.jpg"], "{sku}", [(None, None), (None, None)]),
         (["A1/photo.jpg", "B1/photo.jpg"], "{sku}/{view}", [("A1", "photo"), ("B1", "photo")]),
+        (["A1-scaled.jpg", "B1-10x20.jpg"], "{sku}-{view}", [("A1", None), ("B1", None)]),
         (["A1/x.jpg", "B1/x.jpg"], "{sku}/{view}", [("A1", "x"), ("B1", "x")]),
         (
             ["A1/IMG_1.jpg", "B1/DSC0002.jpg"],

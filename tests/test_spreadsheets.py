@@ -543,6 +543,12 @@ def test_written_numbers_are_read_back(
         ("https://a.example/1.jpg,https://a.example/2.jpg", 2),
         ("https://a.example/1.jpg | https://a.example/2.jpg", 2),
         ("https://a.example/1.jpg;//a.example/2.jpg", 2),
+        ('["https://a.example/1.jpg","https://a.example/2.jpg"]', 2),
+        ("['https://a.example/1', 'https://a.example/2']", 2),
+        ("[https://a.example/1.jpg]", ["https://a.example/1.jpg"]),
+        ("https//a.example/1.jpg", ["https://a.example/1.jpg"]),
+        ("https://a.example/1.jpg (front)", ["https://a.example/1.jpg"]),
+        ("https://a.example/a (1).jpg", ["https://a.example/a%20(1).jpg"]),
         ("https://a.example/1\nhttps://a.example/2", 2),
         ("https://a.example/1.jpg https://a.example/2.jpg", 2),
         ("https://a.example/a.jpg?crop=0,0,10,10", ["https://a.example/a.jpg?crop=0,0,10,10"]),
@@ -614,6 +620,9 @@ def test_links_that_lead_to_no_picture(cell: str, detail: str) -> None:
         ("photos/A1/1.jpg", ["photos/A1/1.jpg"]),
         ("a.jpg, b.jpg;c.png | d.webp", ["a.jpg", "b.jpg", "c.png", "d.webp"]),
         ("Hat, red.jpg", ["Hat, red.jpg"]),
+        ("a.jpg b.jpg c.PNG", ["a.jpg", "b.jpg", "c.PNG"]),
+        ("a.jpg on red.jpg", ["a.jpg on red.jpg"]),
+        ("[red] hat.jpg", ["[red] hat.jpg"]),
         ("A1", ["A1"]),
     ],
 )
@@ -844,3 +853,15 @@ def test_pictures_in_columns_named_by_views_are_found_by_content() -> None:
         ("front", "https://x.example/a.jpg"),
         ("back", "https://x.example/b.jpg"),
     ]
+
+
+def test_one_broken_character_beside_one_good_one_is_refused() -> None:
+    data = "sku,category,name\nA,Cups,Café\n".encode() + b"B,Cups,Caf\xe9\n"
+    with pytest.raises(SpreadsheetError, match=r"^line 3 is not in UTF-8"):
+        imported(data)
+
+
+def test_accents_that_may_be_wrong_are_shown() -> None:
+    text = "sku,category,name,image\nA,Cups,Café chaud,https://x.example/a.jpg\n"
+    [(_, _, detail)] = reported(imported(text.encode("cp1252")), "note")
+    assert "look at its accents (Café)" in detail

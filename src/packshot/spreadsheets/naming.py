@@ -99,6 +99,8 @@ class Template:
         view = read_view(found["view"])
         if not view and self.source.endswith("/{view}"):  # any name may stand in a SKU's folder
             view = found["view"][:_LONGEST_VIEW]
+        if view == "" and any(map(str.isalnum, found["view"])):  # only a size, as A1-1024x768
+            return Named(found["sku"])
         return Named(found["sku"], view) if view else None
 
     def _split(self, subject: str) -> dict[str, str] | None:

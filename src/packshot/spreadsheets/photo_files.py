@@ -30,7 +30,7 @@ _SYSTEM_FOLDERS: Final = frozenset(
 _OTHERS: Final = {
     **dict.fromkeys((".gif",), "is a GIF picture: save it as JPEG or PNG"),
     **dict.fromkeys((".bmp", ".dib"), "is a bitmap: save it as JPEG or PNG"),
-    **dict.fromkeys((".svg", ".eps", ".ai", ".cdr"), "is a drawing, not a photo"),
+    **dict.fromkeys((".svg", ".eps", ".cdr"), "is a drawing, not a photo"),
     **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "is a layered picture: export it as JPEG"),
     **dict.fromkeys(
         (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".srw", ".pef", ".raw"),
@@ -51,6 +51,10 @@ _KINDS: Final = {
     "application": "is not a photo",
     "image": "is a format that can't be read: save it as JPEG or PNG",
 }
+#: Endings of files that nobody keeps beside photos: SKU.AI, M.TEX and shoe.me are names.
+_RATHER_WORDS: Final = frozenset(
+    (".ai", ".tex", ".me", ".ms", ".tr", ".man", ".src", ".ps", ".pl", ".sh", ".com", ".pot", ".so")
+)
 _LIKE_AN_ENDING: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
@@ -85,6 +89,8 @@ def ending_of(path: str) -> str:
     stem, dot, after = name.rpartition(".")
     ending = f".{after}".casefold()
     if not stem or not dot or not _LIKE_AN_ENDING.fullmatch(ending):
+        return ""
+    if ending in _RATHER_WORDS:
         return ""
     known = ending in ENDINGS or ending in _OTHERS or mimetypes.guess_type(f"x{ending}")[0]
     return ending if known else ""

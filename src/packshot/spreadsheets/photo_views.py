@@ -22,7 +22,7 @@ _WORDS: Final = frozenset(
         *("swatch", "alt", "alternate", "additional", "extra", "image", "img", "photo", "pic"),
         *("picture", "view", "shot", "size", "chart", "scale", "flat"),
         *("profile", "underside", "sole", "heel", "texture", "facts"),
-        *("copy", "final", "edited", "edit", "hires", "original"),
+        *("thumb", "thumbnail", "copy", "final", "edited", "edit", "hires", "original"),
         *("kopie", "vorne", "hinten", "seite", "oben", "unten", "links", "rechts", "detailansicht"),
         *("avant", "arriere", "face", "dos", "profil", "frente", "atras", "lado", "principal"),
     )
@@ -41,14 +41,24 @@ _AMAZON: Final = {
     "swch": "swatch",
     "fact": "facts",
 }
+_SIZE: Final = re.compile(r"scaled|\d{2,5}x\d{2,5}", re.IGNORECASE)
+#: A camera's word and its number behind a SKU: SKU_IMG_0001.
+_CAMERAS: Final = frozenset(("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl"))
+_VERSION_OR_ANGLE: Final = re.compile(r"v\d{1,2}|\d{1,3}deg", re.IGNORECASE)
 _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
 
 
 def read_view(text: str) -> str | None:
     """The view that `_2`, ` (2)`, `.PT01` or `-front_detail` says; None where it says something
-    else. "" for a text of separators only."""
-    words = _TOKEN.findall(text)
-    if len(words) > _MOST_WORDS or not all(map(_is_view_word, words)):
+    else. The sizes that programs add (`-scaled`, `-1024x768`) say nothing. "" for a text of them
+    or of separators only."""
+    words = [word for word in _TOKEN.findall(text) if not _SIZE.fullmatch(word)]
+    if len(words) > _MOST_WORDS or not all(
+        _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)
+        for before, word in zip(["", *words], words, strict=False)
+    ):
+        return None
+    if "on" in map(str.casefold, words) and "model" not in map(str.casefold, words):
         return None
     if any(word.casefold() in _LETTERS for word in words[:-1]):  # `A-1_front` begins with a SKU
         return None
@@ -60,7 +70,9 @@ def _is_view_word(word: str) -> bool:
     if word.isdecimal():
         return len(word) <= 3
     lower = word.casefold()
-    if lower in _WORDS or lower in _AMAZON or _AMAZON_PART.fullmatch(word):
+    if lower in _WORDS or lower in _AMAZON or lower in _CAMERAS or lower == "on":
+        return True
+    if _AMAZON_PART.fullmatch(word) or _VERSION_OR_ANGLE.fullmatch(word):
         return True
     numbered = _NUMBERED_WORD.fullmatch(lower)
     return bool(numbered and numbered[1] in _WORDS) or lower in _LETTERS

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.photo_files import ENDINGS
+from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.share_links import direct
 
 #: What an upload answers: an address of our own.
@@ -15,16 +15,26 @@ UPLOADED: Final = "/media/uploads/"
 MOST: Final = 250
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
-_BROKEN_SCHEME: Final = re.compile(r"(https?):[\\/]+(?=[\w.-]+[\\/])", re.IGNORECASE)
+_BROKEN_SCHEME: Final = re.compile(r"(https?)(?::[\\/]+|//)(?=[\w.-]+(?:[\\/]|\Z))", re.IGNORECASE)
+_ENDING: Final = "|".join(map(re.escape, ENDINGS))
+#: Words behind an address, such as the view.
+_WORDS_BEHIND: Final = re.compile(r"(?<=\S)\s+\([^()]*\)\Z", re.IGNORECASE)
+_BETWEEN_QUOTES: Final = re.compile(r"[\"']\s*,\s*[\"']")
+#: Blanks between two names that have endings and no blanks.
+_BETWEEN_NAMES: Final = "|".join(
+    rf"(?<={re.escape(ending)})\s++(?=\S{{1,200}}(?:{_ENDING})(?:\s|\Z))" for ending in ENDINGS
+)
 _DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
 #: Between two pictures: a line break; blanks, pipes, commas or semicolons before an address ...
 _BETWEEN_ADDRESSES: Final = re.compile(
     rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})", re.IGNORECASE
 )
-#: ... or one of these signs after a picture's ending. Another comma is part of the name.
+#: ... or blanks or one of these signs after a picture's ending. Another comma is part of the name.
 _AFTER_ENDING: Final = re.compile(
-    "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS), re.IGNORECASE
+    "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS)
+    + f"|{_BETWEEN_NAMES}",
+    re.IGNORECASE,
 )
 _FORMULA: Final = re.compile(r'=\s*(?:HYPERLINK|IMAGE)\(\s*"([^"]*)"', re.IGNORECASE)
 _TAG: Final = re.compile(
@@ -64,7 +74,7 @@ def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
 
     At most `MOST`; one more says by its error that there are others.
     """
-    found = [_picture(text) for text in _split(_without_formula(cell))]
+    found = [_picture(text) for text in _split(_without_brackets(_without_formula(cell)))]
     if link and not any(picture.kind == "address" for picture in found):
         return [_picture(link)]
     if len(found) > MOST:
@@ -79,6 +89,16 @@ def _without_formula(cell: str) -> str:
     if cell.startswith("<"):
         return "\n".join(_TAG.findall(cell)) or cell
     return cell
+
+
+def _without_brackets(cell: str) -> str:
+    """The pictures of a list as programs write it, `["https://a", "https://b"]`, one a line."""
+    if cell[:1] != "[" or cell[-1:] != "]":
+        return cell
+    inner = cell[1:-1].strip()
+    if inner[:1] not in ("'", '"') and "://" not in inner:
+        return cell
+    return _BETWEEN_QUOTES.sub("\n", inner).replace("\\/", "/")
 
 
 def _split(cell: str) -> list[str]:
@@ -132,10 +152,14 @@ def _is_host(text: str) -> bool:
 
 
 def _address(text: str) -> Picture:
-    plain = text.replace("&amp;", "&")
+    bare = _WORDS_BEHIND.sub("", text)
+    bare = bare if ending_of(bare) in ENDINGS else text
+    plain = bare.replace("&amp;", "&")
     spaceless = "%20".join(plain.split())
     note = "a space in it is read as %20" if spaceless != plain else None
-    if plain != text:
+    if bare != text:
+        note = f"{text[len(bare) :].strip()} behind it is left out"
+    if plain != bare:
         note = "&amp; in it is read as &"
     link = direct(spaceless)
     return Picture("address", link.address, link.note or note, link.error)

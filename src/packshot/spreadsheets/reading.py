@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -55,6 +56,7 @@ _ZIP_KINDS: Final[tuple[tuple[Callable[[str], bool], str], ...]] = (
     (lambda name: name == "content.xml", "is an OpenDocument spreadsheet (.ods)"),
     (lambda name: name.startswith("word/"), "is a text document"),
 )
+_ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,20}")
 _ENTRIES: Final = 5_000
 
 
@@ -121,7 +123,10 @@ def _doubts(text: str, encoding: str) -> list[Problem]:
     """What a person should look at, because a program can't be sure of it."""
     doubts = []
     if encoding == "Windows-1252":
-        detail = "the file is not in UTF-8 and was read as Windows-1252: look at its accents"
+        shown = ", ".join(list(dict.fromkeys(_ACCENTED.findall(text)))[:3])
+        detail = (
+            f"the file is not in UTF-8 and was read as Windows-1252: look at its accents ({shown})"
+        )
         doubts.append(Problem(None, None, detail, "note"))
     if "\ufffd" in text:
         detail = "the file holds \ufffd: characters were lost when it was written"

@@ -30,7 +30,7 @@ def decode(data: bytes) -> tuple[str, str]:
     """The text, and the name of the encoding it was in. Raises SpreadsheetError.
 
     A mark at the beginning decides; else UTF-16 shows by its zero bytes; what is no UTF-8 is read
-    as Windows-1252, unless it is mostly UTF-8, so that a few broken bytes are found.
+    as Windows-1252, unless half of it is UTF-8, so that a few broken bytes are found.
     """
     text, name = _decoded(data)
     text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
@@ -79,14 +79,14 @@ def _unmarked_utf_16(sample: bytes) -> str | None:
 
 
 def _refuse_mixed(data: bytes, first_bad: int) -> None:
-    """Raises when most of what is not ASCII is good UTF-8: then a few bytes are broken.
+    """Raises when at least half of what is not ASCII is good UTF-8: then a few bytes are broken.
 
     Windows-1252 text holds what looks like UTF-8 only by rare accident ("É®").
     """
     text = data.decode("utf-8", "surrogateescape")
     broken = len(re.findall("[\udc80-\udcff]", text))
     good = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
-    if good > broken:
+    if good >= broken:
         where = _row_of(data[:first_bad].decode("utf-8"), first_bad)
         raise SpreadsheetError(
             f"{where} is not in UTF-8 as the rest of the file is: two files in different encodings"

@@ -23,7 +23,7 @@ export class Chosen {
     for (const { path, file } of given) {
       if (ZIP.test(path)) await this.#addZip(file);
       else if (SHEET.test(path)) this.#addSheet(file);
-      else this.#addPhoto({ path, size: file.size, file, read: async () => file });
+      else await this.#addPhoto({ path, size: file.size, file, read: async () => file });
     }
   }
 
@@ -41,15 +41,15 @@ export class Chosen {
 
   async #addZip(file) {
     try {
-      for (const entry of await entriesOf(file)) this.#addPhoto(entry);
+      for (const entry of await entriesOf(file)) await this.#addPhoto(entry);
     } catch (error) {
       this.#refuse(file.name, error.message);
     }
   }
 
-  #addPhoto(photo) {
+  async #addPhoto(photo) {
     const known = this.photos.get(photo.path);
-    if (known && known.size !== photo.size)
+    if (known && !(await areSame(known, photo)))
       this.#refuse(photo.path, "another file with this name was chosen before");
     else if (photo.size > MAX_BYTES) this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most 20 MB`);
     else if (!known) this.photos.set(photo.path, photo);
@@ -59,3 +59,18 @@ export class Chosen {
     this.refused.push({ file, why });
   }
 }
+
+/** Whether two files are one: chosen twice, or equal in every byte. */
+async function areSame(one, other) {
+  if (one.size !== other.size) return false;
+  if (one.file && other.file && one.file.lastModified === other.file.lastModified) return true;
+  if (one.size > MAX_BYTES) return false;
+  try {
+    const [first, second] = await Promise.all([one, other].map(bytesOf));
+    return first.every((byte, at) => byte === second[at]);
+  } catch {
+    return false; // one can't be read: it is named
+  }
+}
+
+const bytesOf = async (photo) => new Uint8Array(await (await photo.read()).arrayBuffer());

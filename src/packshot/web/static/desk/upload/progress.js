@@ -27,6 +27,11 @@ class Pages {
     return this.#pages.filter((page) => !page.products?.every(isDone));
   }
 
+  /** Whether every page was read: until then more products appear that were made before. */
+  get areKnown() {
+    return this.#pages.every((page) => page.products);
+  }
+
   next() {
     const left = this.open;
     if (left.length) this.#asked = left.find((page) => !page.products) ?? left[this.#turn++ % left.length];
@@ -119,6 +124,7 @@ export class Progress {
     const ready = products.filter(isDone).length;
     const failed = products.filter((product) => product.status === "failed").length;
     const finished = ready === products.length && !this.#pages.open.length;
+    if (!this.#pages.areKnown) this.#pace = new Pace();
     this.#pace.note(made);
     const seconds = finished ? null : this.#pace.seconds(wanted - made);
     this.#words.replaceChildren(

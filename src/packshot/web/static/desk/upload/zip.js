@@ -9,6 +9,11 @@ const ENCRYPTED = 0x1;
 const STORED = 0;
 const DEFLATED = 8;
 const WHOLE = 0xffffffff;
+const UNICODE_PATH = 0x7075;
+/** The DOS code page 437 from 128 on. */
+const DOS =
+  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐" +
+  "└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
 
 /**
  * `[{path, size, read}]`; `read()` gives the bytes as a Blob. Throws an Error with a message for the user.
@@ -20,7 +25,8 @@ export async function entriesOf(file) {
   for (let at = 0, n = 0; n < count; n += 1) {
     if (at + 46 > list.byteLength || list.getUint32(at, true) !== ENTRY) throw damaged(file);
     const lengths = [28, 30, 32].map((place) => list.getUint16(at + place, true));
-    entries.push(entryAt(file, list, at, lengths[0]));
+    if (at + 46 + lengths[0] + lengths[1] > list.byteLength) throw damaged(file);
+    entries.push(entryAt(file, list, at, lengths));
     at += 46 + lengths[0] + lengths[1] + lengths[2];
   }
   return entries.filter((entry) => !entry.path.endsWith("/"));
@@ -45,12 +51,13 @@ async function endOf(file) {
   throw damaged(file);
 }
 
-function entryAt(file, list, at, nameLength) {
+function entryAt(file, list, at, [nameLength, extraLength]) {
   const flags = list.getUint16(at + 8, true);
   const name = new Uint8Array(list.buffer, at + 46, nameLength);
+  const extra = new DataView(list.buffer, at + 46 + nameLength, extraLength);
   const entry = {
     file,
-    path: decoded(name, flags).replaceAll("\\", "/"),
+    path: decoded(name, flags, extra).replaceAll("\\", "/"),
     locked: Boolean(flags & ENCRYPTED),
     method: list.getUint16(at + 10, true),
     packed: list.getUint32(at + 20, true),
@@ -60,12 +67,33 @@ function entryAt(file, list, at, nameLength) {
   return { path: entry.path, size: entry.size, read: () => unpacked(entry) };
 }
 
-/** Many programs write UTF-8 without the flag; other names are in the DOS code page, read as Latin-1. */
-function decoded(name, flags) {
+/**
+ * As `packshot upload` reads it: without the flag of UTF-8 the field with the name in UTF-8 counts, then UTF-8
+ * that many programs write without it, then the DOS code page.
+ */
+function decoded(name, flags, extra) {
+  if (flags & UTF_8) return new TextDecoder().decode(name);
+  const dos = () =>
+    Array.from(name, (byte) => (byte < 128 ? String.fromCharCode(byte) : DOS[byte - 128])).join("");
+  return unicodePath(extra) ?? inUtf8(name) ?? dos();
+}
+
+function unicodePath(extra) {
+  for (let at = 0; at + 4 <= extra.byteLength; ) {
+    const size = extra.getUint16(at + 2, true);
+    const isWhole = at + 4 + size <= extra.byteLength;
+    if (extra.getUint16(at, true) === UNICODE_PATH && size > 5 && isWhole)
+      return inUtf8(new Uint8Array(extra.buffer, extra.byteOffset + at + 9, size - 5));
+    at += 4 + size;
+  }
+  return null;
+}
+
+function inUtf8(bytes) {
   try {
-    return new TextDecoder("utf-8", { fatal: !(flags & UTF_8) }).decode(name);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    return new TextDecoder("windows-1252").decode(name);
+    return null;
   }
 }
 
