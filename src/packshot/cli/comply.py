@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from packshot.errors import PackshotError
-from packshot.marketplaces.compliance import Row, check
+from packshot.marketplaces.compliance import Row, check, fails
 from packshot.marketplaces.presets import Preset, preset_names, read_preset
 
 SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
@@ -18,14 +18,20 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--preset", "name", help="amazon, google, shopify, ...; without one: list them.")
+@click.option("--secondary", is_flag=True, help="Leave out the rules for a main picture only.")
 @click.option(
     "--presets-dir",
     envvar="PRESETS_DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with your presets.",
 )
-def comply(files: tuple[Path, ...], name: str | None, presets_dir: Path | None) -> None:
-    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails."""
+def comply(
+    files: tuple[Path, ...], name: str | None, secondary: bool, presets_dir: Path | None
+) -> None:
+    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails.
+
+    Each is judged as a product's main picture; with --secondary as one of the others.
+    """
     if name is None:
         click.echo("\n".join(preset_names(presets_dir)))
         return
@@ -35,22 +41,22 @@ def comply(files: tuple[Path, ...], name: str | None, presets_dir: Path | None) 
         preset = read_preset(name, presets_dir)
     except PackshotError as error:
         raise click.ClickException(error.message) from None
-    failed = [path for path in files if not _complies(path, preset)]
+    failed = [path for path in files if not _complies(path, preset, not secondary)]
     if failed:
         raise SystemExit(1)
 
 
-def _complies(path: Path, preset: Preset) -> bool:
+def _complies(path: Path, preset: Preset, main: bool) -> bool:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
     from packshot.marketplaces.measures import measure
 
     try:
-        rows = check(measure(path.read_bytes(), path.suffix), preset)
+        rows = check(measure(path.read_bytes(), path.suffix), preset, main)
     except PackshotError as error:
         click.echo(f"{path}: {error.message}")
         return False
     _show(path, preset, rows)
-    return not any(row.verdict == "fail" for row in rows)
+    return not fails(rows)
 
 
 def _show(path: Path, preset: Preset, rows: list[Row]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 import zipfile
 from collections.abc import Iterable
@@ -36,6 +37,11 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
     ".xlsx": (),
     ".xls": (),
 }
+#: In a ZIP for a marketplace.
+COMPLIANCE: Final = "compliance.csv"
+CHOICE: Final = "choice of main picture"
+#: Pictures that fail, in one line.
+MOST_NAMED: Final = 5
 
 
 @click.command()
@@ -73,7 +79,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         with Bar() as bar, unfinished.open("wb") as file:
             for piece in client.export(as_format, counted=bar.counted, **filters):
                 file.write(bar.passed(piece))
-        left_out = _left_out(unfinished) if as_format == "zip" else []
+        left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
         words = _contents(unfinished, as_format, bar.expected)
         unfinished.replace(output)
     except ApiError as error:
@@ -86,6 +92,8 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     finally:
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}.")
+    if failures:
+        click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
         click.echo(f"{len(left_out)} left out, see {LEFT_OUT} in it: {left_out[0]}", err=True)
 
@@ -127,16 +135,41 @@ def readable_size(size: int) -> str:
     return f"{size / 1e3:,.1f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
-def _left_out(path: Path) -> list[str]:
-    """The pictures that are not in the ZIP. Raises ClickException for one that is not whole."""
+def _read_notes(path: Path) -> tuple[list[str], str]:
+    """The pictures that are not in the ZIP, and those that fail the marketplace's rules.
+
+    Raises ClickException for one that is not whole.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            there = LEFT_OUT in archive.namelist()
-            return archive.read(LEFT_OUT).decode().splitlines() if there else []
+            left_out = _text(archive, LEFT_OUT).splitlines()
+            return left_out, name_failures(_text(archive, COMPLIANCE))
     except zipfile.BadZipFile:
         raise click.ClickException(
             "the export broke off, and nothing was written: see the server's log, then try again"
         ) from None
+
+
+def _text(archive: zipfile.ZipFile, name: str) -> str:
+    return archive.read(name).decode() if name in archive.namelist() else ""
+
+
+def name_failures(compliance: str) -> str:
+    """Which pictures fail which rules, by a compliance.csv; empty where none does."""
+    rows = list(csv.DictReader(io.StringIO(compliance, newline="")))
+    failed: dict[str, list[str]] = {}
+    for row in rows:
+        if row["verdict"] == "fail":
+            failed.setdefault(row["file"], []).append(row["rule"])
+    if not failed:
+        return ""
+    all_of_them = len({row["file"] for row in rows})
+    named = [f"{file} ({', '.join(rules)})" for file, rules in failed.items()]
+    more = [f"and {len(named) - MOST_NAMED:,} more"] if len(named) > MOST_NAMED else []
+    words = ", ".join([*named[:MOST_NAMED], *more])
+    choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
+    hint = f" {counted(len(choices), 'product')} could have another main picture." if choices else ""
+    return f"{len(failed):,} of {counted(all_of_them, 'picture')} fail: {words}; see {COMPLIANCE} in it.{hint}"
 
 
 class Bar:

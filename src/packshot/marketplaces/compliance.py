@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packshot.marketplaces.measures import Measures
@@ -21,9 +22,19 @@ class Row:
     confidence: str
 
 
-def check(measures: Measures, preset: Preset) -> list[Row]:
-    """A row for each rule of the preset, in its order."""
-    return [_row(rule, getattr(measures, rule.measure)) for rule in preset.rules]
+def check(measures: Measures, preset: Preset, main: bool = True) -> list[Row]:
+    """A row for each rule of the preset, in its order; without those for a main picture only where
+    it is another one of the product."""
+    return [
+        _row(rule, getattr(measures, rule.measure))
+        for rule in preset.rules
+        if main or rule.only is None
+    ]
+
+
+def fails(rows: Sequence[Row]) -> bool:
+    """Whether the marketplace would refuse the picture."""
+    return any(row.verdict == "fail" for row in rows)
 
 
 def _row(rule: Rule, measured: float | str | None) -> Row:

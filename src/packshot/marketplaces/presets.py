@@ -93,9 +93,10 @@ def _names(text: str) -> str:
 
 class Rule(_Strict):
     """One rule: `least` and `most` bound a number, `allowed` lists words; `severity` is what a
-    picture outside them gets. `advice` says what to do then."""
+    picture outside them gets. `advice` says what to do then. `only`: not asked of the others."""
 
     measure: Measure
+    only: Literal["main"] | None = None
     least: float | None = None
     most: float | None = None
     allowed: tuple[str, ...] = ()

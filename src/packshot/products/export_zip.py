@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -50,9 +50,14 @@ class Prepared:
 
     data: bytes
     rows: Sequence[Row] = ()
+    fits_as_main: bool = True  # fails no rule that is for main pictures only
 
 
-def as_it_is(image: ApprovedImage, data: bytes) -> Prepared:
+#: Makes what is sent of an approved picture's bytes; the last says whether it is the main one.
+Prepare = Callable[[ApprovedImage, bytes, bool], Prepared]
+
+
+def as_it_is(image: ApprovedImage, data: bytes, main: bool) -> Prepared:
     return Prepared(data)
 
 
@@ -61,7 +66,7 @@ def zip_pieces(
     template: Template,
     storage: Storage,
     made: datetime,
-    prepare: Callable[[ApprovedImage, bytes], Prepared] = as_it_is,
+    prepare: Prepare = as_it_is,
     ending: str | None = None,
 ) -> Iterator[bytes]:
     """The ZIP's bytes, one picture in memory at a time, each as `prepare` makes it.
@@ -99,10 +104,11 @@ def _group_pieces(
     names: Names,
     storage: Storage,
     records: _Records,
-    prepare: Callable[[ApprovedImage, bytes], Prepared],
+    prepare: Prepare,
     ending: str | None,
 ) -> Iterator[bytes]:
     by_product: dict[int, list[str]] = {}
+    fitting: dict[int, tuple[str, bool]] = {}
     for n, image in group:
         key = (image.media_url or "").removeprefix("/media/")
         path = names.give(_values(image, n), ending or PurePosixPath(key).suffix or ".jpg")
@@ -111,7 +117,7 @@ def _group_pieces(
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         try:
-            prepared = prepare(image, _stored(image, key, storage))
+            prepared = prepare(image, _stored(image, key, storage), n == 1)
         except NotFound:
             records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
             continue
@@ -121,6 +127,7 @@ def _group_pieces(
             records.left_out.append(f"{path}: picture {image.image_id}: {error.message}")
             continue
         _note_compliance(path, prepared.rows, records)
+        fitting[n] = path, prepared.fits_as_main
         by_product[image.product_id].append(path)
         entry = _entry(path, image, prepared)
         records.manifest.write((", " if records.pictures else "") + entry)
@@ -128,6 +135,7 @@ def _group_pieces(
         records.signed += is_signed(prepared.data)
         archive.add(prepared.data, path)
         yield from archive.all_files()
+    _note_choice(fitting, records)
     _note_rows(group, by_product, records)
 
 
@@ -183,6 +191,27 @@ def _note_compliance(path: str, rows: Sequence[Row], records: _Records) -> None:
         if not records.compliance.tell():
             records.compliance.write(csv_line(["file", *vars(row)]))
         records.compliance.write(csv_line([path, *vars(row).values()]))
+
+
+def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> None:
+    """Say it where the main picture, number 1, fails as that and another one would not.
+
+    Names stay as they are: a shop's systems know the pictures by them.
+    """
+    main, fits_as_main = fitting.get(1, ("", True))
+    better = [path for path, fits in fitting.values() if fits]
+    if fits_as_main or not better:
+        return
+    row = Row(
+        rule="choice of main picture",
+        required="one that passes as main picture",
+        measured=f"{main} fails; {better[0]} passes",
+        verdict="warn",
+        advice=f"Swap the names of {main} and {better[0]} before you upload them.",
+        source="Packshot",
+        confidence="high",
+    )
+    _note_compliance(main, [row], records)
 
 
 def _note_rows(

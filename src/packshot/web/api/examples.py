@@ -239,14 +239,15 @@ CORRECTED: Final = _product(
 )
 COMPLIANCE: Final = _shown(
     ComplianceAnswer(
-        message="Checked against Amazon, main picture",
+        message="Checked against Amazon",
         data=ComplianceData(
             preset="amazon",
-            title="Amazon, main picture",
+            title="Amazon",
             checked=date(2026, 11, 28),
             pictures=[
                 ComplianceOut(
                     image_id=456,
+                    main=True,
                     rows=[
                         ComplianceRowOut(
                             rule="fill",

@@ -14,7 +14,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import Conflict, NotFound, PictureError, SettingsError
-from packshot.marketplaces.compliance import check
+from packshot.marketplaces.compliance import check, fails
 from packshot.marketplaces.names import Template
 from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import ENDINGS, Source, render
@@ -79,7 +79,8 @@ def export_approved(query: ExportQuery) -> Response:
     """
     chosen = query.as_selection()
     if query.format == "zip":
-        response = _stream(_zip(chosen, query), "application/zip", "zip")
+        ending = "zip" if query.preset is None else f"{query.preset}.zip"
+        response = _stream(_zip(chosen, query), "application/zip", ending)
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
@@ -138,12 +139,12 @@ def _preset(name: str) -> Preset:
 
 
 def _for_marketplace(
-    preset: Preset, parts: Services, image: ApprovedImage, data: bytes
+    preset: Preset, parts: Services, image: ApprovedImage, data: bytes, main: bool
 ) -> Prepared:
     signing = parts.parts.signing if image.enhancer == "gemini" else None
     needs_raw = preset.measures_enlargement or signing is not None
     raw = _raw_photo(image.raw_key, parts) if needs_raw else None
-    prepared = _rendered(preset, parts, image, Source(data, raw=raw, signing=signing))
+    prepared = _rendered(preset, parts, image, Source(data, raw=raw, signing=signing), main)
     if signing is not None and not is_signed(prepared.data):
         log.error("picture %d is not signed in an export", image.image_id)
     return prepared
@@ -162,6 +163,7 @@ def _rendered(
     parts: Services,
     image: ApprovedImage | ImageOut,
     source: Source,
+    main: bool,
 ) -> Prepared:
     """The picture as the marketplace wants it. What a model generated stays marked as that."""
     source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
@@ -174,7 +176,8 @@ def _rendered(
         if source.signing is None or not error.retryable:  # the child process ended
             raise
         made, measures = parts.pixels.run(render, replace(source, signing=None), preset.render.spec)
-    return Prepared(made, check(measures, preset))
+    fits_as_main = not fails(check(measures, preset))
+    return Prepared(made, check(measures, preset, main), fits_as_main)
 
 
 @bp.get("/api/products/<int:product_id>/compliance")

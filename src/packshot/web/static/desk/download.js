@@ -30,7 +30,7 @@ export async function download(chosen, words) {
   remember("preset", wanted.preset);
   const given = Object.entries({ ...chosen, ...wanted }).filter(([, value]) => value);
   const query = given.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2C", ",")}`);
-  await new Download(`/api/export?${query.join("&")}`, wanted.format).run();
+  await new Download(`/api/export?${query.join("&")}`, wanted).run();
 }
 
 async function askHow(words) {
@@ -69,9 +69,10 @@ class Download {
   #tail = new Uint8Array(0);
   #stop = new AbortController();
 
-  constructor(url, format) {
+  constructor(url, { format, preset }) {
     this.url = url;
     this.format = format;
+    this.name = nameOf(format, preset);
     this.bar = h("progress", { class: "download-bar", "aria-label": "Downloaded" });
     this.words = h("span", {}, "The file is being made.");
   }
@@ -83,10 +84,10 @@ class Download {
     });
     try {
       const file = await this.#read(await this.#asked());
-      const left = await this.#check(file);
-      save(file, nameOf(this.format));
+      const notes = await this.#check(file);
+      save(file, this.name);
       close();
-      toast(...this.#done(file, left));
+      toast(...this.#done(file, notes));
     } catch (error) {
       close();
       if (error.name === "AbortError") return;
@@ -151,44 +152,61 @@ class Download {
     this.#tail = joined.slice(-3);
   }
 
-  /** What the ZIP says was left out. Throws Away for one that is not whole. */
+  /** What the ZIP says was left out and what fails. Throws Away for one that is not whole. */
   async #check(file) {
-    if (this.format !== "zip") return [];
+    const nothing = { left: [], failing: [] };
+    if (this.format !== "zip") return nothing;
     let entries;
     try {
-      entries = await entriesOf(new File([file], nameOf("zip")));
+      entries = await entriesOf(new File([file], this.name));
     } catch (error) {
-      if (/too large/.test(error.message)) return [];
+      if (/too large/.test(error.message)) return nothing;
       throw new Away("The download broke off: the server's log says why");
     }
-    const note = entries.find((entry) => entry.path === "LEFT-OUT.txt");
-    return note ? (await (await note.read()).text()).trim().split("\r\n") : [];
+    const left = (await textOf(entries, "LEFT-OUT.txt")).trim();
+    const failing = failuresOf(await textOf(entries, "compliance.csv"));
+    return { left: left ? left.split("\r\n") : [], failing };
   }
 
-  #done(file, left) {
-    const size = `${nameOf(this.format)}, ${bytes(file.size)}`;
-    if (!left.length) return [size, { title: "Downloaded", stay: false }];
-    const list = h(
-      "ul",
-      { class: "left-out-list" },
-      left.slice(0, 20).map((line) => h("li", {}, line)),
-    );
-    const more =
-      left.length > 20 ? [h("p", {}, `and ${count(left.length - 20)} more: see LEFT-OUT.txt`)] : [];
+  #done(file, { left, failing }) {
+    const size = `${this.name}, ${bytes(file.size)}`;
+    if (!left.length && !failing.length) return [size, { title: "Downloaded", stay: false }];
     return [
       [
         h("p", {}, size),
-        h("p", {}, `${many(left.length, "picture was", "pictures were")} left out:`),
-        list,
-        ...more,
+        ...listed(failing, `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`, "compliance.csv"),
+        ...listed(left, `${many(left.length, "picture was", "pictures were")} left out:`, "LEFT-OUT.txt"),
       ],
-      { title: "Downloaded, not all of it", kind: "bad", stay: true },
+      { title: left.length ? "Downloaded, not all of it" : "Downloaded", kind: "bad", stay: true },
     ];
   }
 }
 
-const nameOf = (format) =>
-  ({ zip: "approved.zip", csv: "approved.csv", jsonl: "approved.jsonl" })[format] ?? `${format}.csv`;
+function listed(lines, words, file) {
+  if (!lines.length) return [];
+  const more = lines.length > 20 ? `and ${count(lines.length - 20)} more: see ${file}` : `See ${file} in it.`;
+  const list = lines.slice(0, 20).map((line) => h("li", {}, line));
+  return [h("p", {}, words), h("ul", { class: "left-out-list" }, list), h("p", {}, more)];
+}
+
+async function textOf(entries, path) {
+  const entry = entries.find((one) => one.path === path);
+  return entry ? (await entry.read()).text() : "";
+}
+
+/** `["JAR-9.MAIN.jpg (border white, fill)"]`. Every cell is quoted: file, rule, required, measured, verdict. */
+function failuresOf(compliance) {
+  const rules = new Map();
+  const cell = '"((?:[^"]|"")*)"';
+  for (const [, file, rule] of compliance.matchAll(new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm")))
+    rules.set(file, [...(rules.get(file) ?? []), rule]);
+  return [...rules].map(([file, failed]) => `${file} (${failed.join(", ")})`);
+}
+
+const nameOf = (format, preset) =>
+  ({ zip: preset ? `approved.${preset}.zip` : "approved.zip", csv: "approved.csv", jsonl: "approved.jsonl" })[
+    format
+  ] ?? `${format}.csv`;
 
 function save(file, name) {
   const address = URL.createObjectURL(file);
