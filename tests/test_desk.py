@@ -24,6 +24,7 @@ from support.chromium import chromium, find_chromium
 from support.desk_shop import DeskShop, desk_shop, picture
 from support.fakes import FakeEnhancer, photo_bytes
 
+from packshot.cli.export import name_failures
 from packshot.database.models import Product, ProductImage, Round
 from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
@@ -1723,6 +1724,10 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     page.locator("select[name=preset]").select_option("amazon")
     saved = downloaded(page, tmp_path)
     assert f"{ids[1]}.MAIN.jpg" in saved.namelist()
+    expect(page.locator(".toast").last).to_contain_text("approved.amazon.zip")
+    failing = name_failures(saved.read("compliance.csv").decode())
+    assert failing
+    expect(page.locator(".toast").last).to_contain_text(failing.split(": ")[1].split("), ")[0])
     assert "compliance.csv" in saved.namelist()
     page.goto(f"{shop.url}/grid?status=all&q=x")
     expect(page.get_by_role("button", name="Download approved")).to_be_disabled()

@@ -21,6 +21,7 @@ from sqlalchemy import update
 from support.shop import Shop
 
 from packshot.cli import main
+from packshot.cli.export import CHOICE, name_failures
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.compliance import Row, check
@@ -29,6 +30,8 @@ from packshot.marketplaces.presets import preset_names, preset_titles, read_pres
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array
 from packshot.pictures.provenance import Provenance
+from packshot.products.export import approved_groups
+from packshot.products.numbers import find_main
 from packshot.products.object_keys import normalised_key
 from packshot.settings import Settings
 
@@ -337,6 +340,10 @@ def test_the_command_measures_any_picture(tmp_path: Path) -> None:
     assert failed.exit_code == 1
     assert "Frame the product" in failed.output
     assert "broken.jpg: " in failed.output
+    assert (
+        "border white"
+        not in run(main, ["comply", str(bad), "--preset", "amazon", "--secondary"]).output
+    )
     unknown = run(main, ["comply", str(good), "--preset", "nowhere"])
     assert "known are ajio, amazon" in unknown.output
     assert run(main, ["comply"]).output.split() == OURS
@@ -362,6 +369,16 @@ def with_pictures(shop: Shop) -> tuple[int, list[int]]:
     return product_id, list(image_ids)
 
 
+def put_picture(shop: Shop, product_id: int, place: int, data: bytes) -> None:
+    image = shop.services.catalog.product(product_id).images[place]
+    key = str(image.media_url).removeprefix("/media/")
+    shop.services.storage.put(key, data, "image/jpeg")
+    with shop.services.database.write() as session:
+        digest = hashlib.sha256(data).hexdigest()
+        changed = update(ProductImage).where(ProductImage.id == image.id)
+        session.execute(changed.values(sha256=digest))
+
+
 def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
     product_id, _ = with_pictures(shop)
     shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="ann")
@@ -379,6 +396,49 @@ def test_an_export_for_a_marketplace_brings_its_table(shop: Shop) -> None:
     )
 
 
+def test_only_the_main_picture_is_judged_as_that(shop: Shop) -> None:
+    """A scene is fine as another picture of the product; the table says which could be first."""
+    product_id, _ = with_pictures(shop)
+    shop.services.catalog.correct(product_id, {"sku": "A-1"}, who="ann")
+    scene = encode_array(np.random.default_rng(1).integers(0, 255, (600, 600, 3), np.uint8))
+    put_picture(shop, product_id, 0, scene)
+    shop.services.catalog.review(product_id, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
+    assert 'filename="approved.amazon.zip"' in answer.headers["Content-Disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    table = archive.read("compliance.csv").decode()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert {row["file"] for row in rows if row["verdict"] == "fail"} == {"A-1.MAIN.jpg"}
+    choice = next(row for row in rows if row["rule"] == CHOICE)
+    assert choice["measured"] == "A-1.MAIN.jpg fails; A-1.PT01.jpg passes"
+    assert name_failures(table).startswith("1 of 2 pictures fail: A-1.MAIN.jpg (border white")
+
+    put_picture(shop, product_id, 0, encode_array(picture()))
+    put_picture(shop, product_id, 1, scene)
+    archive = zipfile.ZipFile(
+        io.BytesIO(shop.ask("GET", "/api/export?format=zip&preset=amazon").get_data())
+    )
+    table = archive.read("compliance.csv").decode()
+    assert (name_failures(table), CHOICE in table) == ("", False)
+    of_product = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=amazon").get_json()
+    for each in of_product["data"]["pictures"]:
+        assert "fail" not in {row["verdict"] for row in each["rows"]}
+
+
+def test_the_first_picture_of_a_sku_is_the_main_one(shop: Shop) -> None:
+    """Whichever of its products is asked about."""
+    back, _ = with_pictures(shop)
+    front, _ = shop.reviewable(variants=1)
+    shop.services.catalog.correct(back, {"sku": "A-1", "view": "back"}, who="ann")
+    shop.services.catalog.correct(front, {"sku": "A-1", "view": "front"}, who="ann")
+    database = shop.services.database
+    first = shop.services.catalog.product(front).images[0].id
+    assert find_main(database, back) == find_main(database, front) == first
+    shop.services.catalog.review(back, "approved", who="ann")
+    list(approved_groups(database))  # numbers them: number 1 waits for the front
+    assert find_main(database, back) == first
+
+
 def test_a_products_compliance_is_asked_for_by_preset(shop: Shop) -> None:
     product_id, image_ids = with_pictures(shop)
     answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=walmart").get_json()
@@ -393,7 +453,8 @@ def test_a_picture_that_is_gone_is_a_row_and_no_other_ones_trouble(shop: Shop) -
     answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=amazon")
     gone, there = answer.get_json()["data"]["pictures"]
     assert [row["verdict"] for row in gone["rows"]] == ["fail"]
-    assert len(there["rows"]) == 12
+    assert (gone["main"], there["main"]) == (True, False)
+    assert "border white" not in {row["rule"] for row in there["rows"]}
 
 
 @pytest.mark.parametrize("query", ["preset=amazon", "names=%7Bsku%7D"])

@@ -168,8 +168,11 @@ def name_failures(compliance: str) -> str:
     more = [f"and {len(named) - MOST_NAMED:,} more"] if len(named) > MOST_NAMED else []
     words = ", ".join([*named[:MOST_NAMED], *more])
     choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
-    hint = f" {counted(len(choices), 'product')} could have another main picture." if choices else ""
-    return f"{len(failed):,} of {counted(all_of_them, 'picture')} fail: {words}; see {COMPLIANCE} in it.{hint}"
+    hint = (
+        f" {counted(len(choices), 'product')} could have another main picture." if choices else ""
+    )
+    number = f"{len(failed):,} of {counted(all_of_them, 'picture')} fail"
+    return f"{number}: {words}; see {COMPLIANCE} in it.{hint}"
 
 
 class Bar:

@@ -38,6 +38,19 @@ def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
             session.execute(update(ProductImage), given)
 
 
+def find_main(database: Database, product_id: int) -> int | None:
+    """The id of the picture that exports name as the first of this product's SKU."""
+    with database.read() as session:
+        sku = session.scalar(select(Product.sku).where(Product.id == product_id))
+        column = Product.id if sku is None else Product.sku
+        rows = _all(session, column, [product_id if sku is None else sku])
+    first = {row.product_id for row in rows if row.number == 1}
+    current = [row for row in rows if row.image_id is not None and row.of_round == row.round]
+    candidates = [row for row in current if row.product_id in first] or current
+    best = min(candidates, key=lambda row: (row.number != 1, _place(row)), default=None)
+    return best.image_id if best is not None else None
+
+
 def _all(session: Session, column: Any, keys: Sequence[Any]) -> Sequence[Any]:
     """Every product of these keys with each of its pictures, or none."""
     return session.execute(

@@ -86,6 +86,7 @@ class ComplianceRowOut(Out):
 
 class ComplianceOut(Out):
     image_id: int
+    main: bool  # the first of its SKU, which alone has the rules for main pictures
     rows: list[ComplianceRowOut]
 
 

@@ -30,6 +30,7 @@ from packshot.products.export import (
     write_lines,
 )
 from packshot.products.export_zip import Prepared, zip_pieces
+from packshot.products.numbers import find_main
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
 from packshot.web.api import examples
@@ -189,7 +190,8 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     """Check a product's pictures against a marketplace's rules
 
     Each picture of the current round as an export for this marketplace would send it: a row for
-    each rule with what was measured. What can't be measured says so.
+    each rule with what was measured. What can't be measured says so. Only the picture that exports
+    name first has the rules that are for main pictures only.
     """
     parts = services()
     preset = _preset(query.preset)
@@ -197,8 +199,13 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     raw = None
     if preset.measures_enlargement and product.normalised is not None:
         raw = _raw_photo(product.normalised.media_url.removeprefix("/media/"), parts)
+    first = find_main(parts.database, product_id)
     pictures = [
-        ComplianceOut(image_id=image.id, rows=_rows(preset, image, raw))
+        ComplianceOut(
+            image_id=image.id,
+            main=image.id == first,
+            rows=_rows(preset, image, raw, image.id == first),
+        )
         for image in product.images
         if image.media_url is not None
     ]
@@ -209,11 +216,11 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     return conditional(answer(ComplianceAnswer(message=message, data=data)))
 
 
-def _rows(preset: Preset, image: ImageOut, raw: bytes | None) -> list[ComplianceRowOut]:
+def _rows(preset: Preset, image: ImageOut, raw: bytes | None, main: bool) -> list[ComplianceRowOut]:
     parts = services()
     try:
         data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
-        rows = _rendered(preset, parts, image, Source(data, raw=raw)).rows
+        rows = _rendered(preset, parts, image, Source(data, raw=raw), main).rows
     except (NotFound, PictureError) as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]

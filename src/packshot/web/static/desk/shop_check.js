@@ -72,17 +72,17 @@ export class ShopCheck {
   #tables({ pictures, title, checked }) {
     return [
       h("p", { class: "hint" }, `${title}: its rules as they were read on ${checked}.`),
-      ...pictures.map(({ image_id, rows }) => this.#table(image_id, rows)),
+      ...pictures.map((checked) => this.#table(checked)),
     ];
   }
 
-  #table(id, rows) {
-    const picture = this.pictures.find((one) => one.id === id);
+  #table({ image_id, main, rows }) {
+    const picture = this.pictures.find((one) => one.id === image_id);
     const name = `Picture ${(picture?.variant ?? 0) + 1}`;
     return h(
       "details",
       { class: "measured", open: rows.some((row) => row.verdict === "fail") },
-      h("summary", {}, h("strong", {}, name), ` ${summary(rows)}`),
+      h("summary", {}, h("strong", {}, name), `${main ? ", main picture:" : ""} ${summary(rows)}`),
       h(
         "div",
         {
