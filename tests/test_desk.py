@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 import re
 import shutil
+import struct
 import threading
 import time
 import zipfile
@@ -1290,12 +1292,41 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     page.goto(f"{shop.url}/upload")
     choose(page, packed)
     page.get_by_label("Make photos again").check()
+    dos, field = without_flag("Größe.jpg".encode("cp437")), without_flag(b"x.jpg", "कप.jpg")
+    assert page.evaluate(NAMES_IN_A_ZIP, [*map(list, (dos, field))]) == ["Größe.jpg", "कप.jpg"]
+    assert page.evaluate(CHOSEN_UNDER_ONE_PATH) == [1, ["A/1.jpg"]]
     assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%"]
     page.get_by_role("button", name="Make pictures of 1 product").click()
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     assert len(shop.services.catalog.products().products) == 2
 
 
+def without_flag(name: bytes, utf_8: str | None = None) -> bytes:
+    """A ZIP whose photo has this name without the flag of UTF-8; or also Info-ZIP's field."""
+    info = zipfile.ZipInfo("n" * len(name))
+    if utf_8:
+        text = utf_8.encode()
+        info.extra = struct.pack("<HHBI", 0x7075, 5 + len(text), 1, 0) + text
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(info, b"photo")
+    return packed.getvalue().replace(info.filename.encode(), name)
+
+
+NAMES_IN_A_ZIP = """async (zips) => {
+  const { entriesOf } = await import("/static/desk/upload/zip.js");
+  const read = (bytes) => entriesOf(new File([new Uint8Array(bytes)], "a.zip"));
+  return (await Promise.all(zips.map(read))).flat().map((entry) => entry.path);
+}"""
+#: Three files of one size under one path: another, and the first again from another folder.
+CHOSEN_UNDER_ONE_PATH = """async () => {
+  const { Chosen } = await import("/static/desk/upload/chosen.js");
+  const chosen = new Chosen();
+  const file = (text, lastModified) => new File([text], "1.jpg", { lastModified });
+  const at = (...given) => ({ path: "A/1.jpg", file: file(...given) });
+  await chosen.add([at("one", 1), at("two", 2), at("one", 3)]);
+  return [chosen.photos.size, chosen.refused.map(({ file }) => file)];
+}"""
 #: How a shop with CURRENCY=JPY sees prices: none is rounded, a percentage has no currency.
 PRICES_IN_YEN = """async () => {
   document.body.dataset.currency = "JPY";

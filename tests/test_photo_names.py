@@ -260,6 +260,16 @@ def test_names_that_are_too_long_are_left_out() -> None:
         (["Shoes/IMG_1.jpg", "Bags/IMG_2.jpg"], "{sku}", [(None, None), (None, None)]),
         (["A1/photo.jpg", "B1/photo.jpg"], "{sku}/{view}", [("A1", "photo"), ("B1", "photo")]),
         (["A1-scaled.jpg", "B1-10x20.jpg"], "{sku}-{view}", [("A1", None), ("B1", None)]),
+        (
+            ["A1/front_1.jpg", "B1/front_1.jpg", "B1/x.jpg", "C1/y.jpg", "C1/z.jpg"],
+            "{sku}/{view}",
+            [("A1", "front-1"), ("B1", "front-1"), ("B1", "x"), ("C1", "y"), ("C1", "z")],
+        ),
+        (
+            ["top/A1/photo.jpg", "top/B1/photo.jpg"],
+            "{sku}/{view}",
+            [("A1", "photo"), ("B1", "photo")],
+        ),
         (["A1/x.jpg", "B1/x.jpg"], "{sku}/{view}", [("A1", "x"), ("B1", "x")]),
         (
             ["A1/IMG_1.jpg", "B1/DSC0002.jpg"],

@@ -847,11 +847,12 @@ def test_the_names_of_indian_marketplaces(name: str) -> None:
 
 
 def test_pictures_in_columns_named_by_views_are_found_by_content() -> None:
-    row = "A,Cups,https://x.example/a.jpg,https://x.example/b.jpg"
-    found = imported(f"sku,category,Front,Back\n{row}\n")
+    row = "A,Cups,https://x.example/a.jpg,https://x.example/b.jpg,https://x.example/c.jpg"
+    found = imported(f"sku,category,Front,Back,Side\n{row}\n")
     assert [(one.view, one.raw_image) for one in found.rows] == [
         ("front", "https://x.example/a.jpg"),
         ("back", "https://x.example/b.jpg"),
+        ("side", "https://x.example/c.jpg"),
     ]
 
 

@@ -151,7 +151,7 @@ def _with_pictures_by_content(
     found = [
         column.name
         for column in columns
-        if mapping[column.name] == ATTRIBUTE and _mostly_names_pictures(column, records)
+        if mapping[column.name] in (ATTRIBUTE, "view") and _mostly_names_pictures(column, records)
     ]
     pictures = [*found[:1], *(name for name in found[1:] if view_in(name))]
     return mapping | dict.fromkeys(pictures, "raw_image")
