@@ -28,6 +28,7 @@ from support.fakes import FakeEnhancer, photo_bytes
 
 from packshot.cli.export import name_failures
 from packshot.database.models import Product, ProductImage, Round
+from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key
@@ -60,6 +61,14 @@ def guarded_shop(sqlite_template: Path, tmp_path: Path) -> Iterator[DeskShop]:
     """With API_KEYS: asha and ben review."""
     url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'guarded.db')}"
     with desk_shop(url, tmp_path / "guarded-media", f"{KEY},{OTHER_KEY}") as shop:
+        yield shop
+
+
+@pytest.fixture
+def checking_shop(sqlite_template: Path, tmp_path: Path) -> Iterator[DeskShop]:
+    """With FIDELITY=on, and no process that checks."""
+    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'checking.db')}"
+    with desk_shop(url, tmp_path / "checking-media", fidelity="on") as shop:
         yield shop
 
 
@@ -603,6 +612,49 @@ def test_the_grid_approves_only_products_without_doubt(shop: DeskShop, open_desk
     dialog.get_by_role("button", name="Approve 3").click()
     until(lambda: shop.statuses(sure) == ["approved"] * 3, desk.page)
     assert shop.statuses(doubtful) == ["pending_review"] * 2
+
+
+def check(shop: DeskShop, product_id: int, **found: Any) -> None:
+    """As `Checks.save` records it: the product's version is raised, and nobody decided."""
+    with shop.services.database.write() as session:
+        mine = update(ProductImage).where(ProductImage.product_id == product_id)
+        session.execute(mine.values(check_due=None, fidelity={"reasons": []}, **found))
+        version = {"version": Product.version + 1}
+        session.execute(update(Product).where(Product.id == product_id).values(version))
+
+
+def test_the_grid_approves_nothing_before_its_check_ended(
+    checking_shop: DeskShop, open_desk: Open
+) -> None:
+    shop = checking_shop
+    waiting, sure = shop.stock(1), shop.stock(1)
+    with shop.services.database.write() as session:
+        mine = update(ProductImage).where(ProductImage.product_id == waiting[0])
+        session.execute(mine.values(check_due=now()))
+    desk = open_desk(f"{shop.url}/grid")
+    desk.press("Control+a a")
+    dialog = desk.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 product is still being checked: wait, or look at it")
+    dialog.get_by_role("button", name="Approve 1").click()
+    until(lambda: shop.statuses(sure) == ["approved"], desk.page)
+    assert shop.statuses(waiting) == ["pending_review"]
+
+
+def test_a_check_that_ends_meanwhile_is_nobodys_decision(shop: DeskShop, open_desk: Open) -> None:
+    failed, passed = shop.stock(2)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("2 left")
+    check(shop, passed, verdict="pass")
+    check(shop, failed, verdict="fail")
+    desk.press("a")
+    until(lambda: shop.statuses([passed]) == ["approved"], desk.page)
+    desk.press("a")
+    toast = desk.page.locator(".toast", has_text="A check found something")
+    expect(toast).to_contain_text("The product was changed")
+    expect(toast).to_contain_text("was not saved")
+    assert shop.statuses([failed]) == ["pending_review"]
+    desk.press("r r")
+    until(lambda: shop.statuses([failed]) == ["rejected"], desk.page)
 
 
 KEYS = [*"aaaaaAArRsSuUzvbnjk[]123456789", "Enter", "Escape", "Space", "?", "Control+z"]

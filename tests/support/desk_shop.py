@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flask import Flask
@@ -162,7 +163,7 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def desk_shop(
-    database_url: str, media_dir: Path, api_keys: str | None = None
+    database_url: str, media_dir: Path, api_keys: str | None = None, **more: Any
 ) -> Iterator[DeskShop]:
     """A shop served on a free port of 127.0.0.1. The database must be at head."""
     settings = Settings(
@@ -170,6 +171,7 @@ def desk_shop(
         media_dir=media_dir,
         enhancer="local",
         api_keys=api_keys or (),
+        **more,
     )
     services = build(settings)
     app = create_app(services)

@@ -130,7 +130,8 @@ def _presets() -> dict[str, Any]:
 
 
 def _for_grid() -> dict[str, Any]:
-    return {**_presets(), "last_decisions": _last_decisions()}
+    checks = services().settings.fidelity == "on"
+    return {**_presets(), "last_decisions": _last_decisions(), "checks": checks}
 
 
 def _searched_number(searched: str) -> int | None:

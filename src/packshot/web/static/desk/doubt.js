@@ -7,6 +7,9 @@ export const doubtOf = (picture) => picture.doubt ?? null;
 export const doubtful = (product) =>
   product.images.filter((picture) => doubtOf(picture) && picture.status !== "approved");
 
+/** Whether a picture still waits for its fidelity check. */
+export const isBeingChecked = ({ fidelity }) => fidelity?.reasons[0]?.code === "not_measured_yet";
+
 /**
  * The ids of the pictures that Approve includes by default: none that was rejected or removed, unless the
  * whole product was rejected and is reviewed again; and no doubtful one, unless it is approved already.

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { announce } from "./dom.js";
 import { outbox } from "./outbox.js";
 import { toast } from "./toast.js";
-import { ago, STATUS } from "./words.js";
+import { ago, foundWords, STATUS } from "./words.js";
 
 const REFRESH_MS = 20_000;
 
@@ -60,6 +60,7 @@ export class Elsewhere {
     if (!queue.current) this.#desk.moveOn();
     else if (queue.at === job.product) this.#desk.show();
     else this.#desk.showProgress();
+    if (problem.found?.length) return this.#tell(job.product, foundWords(problem, job), "Look again");
     if (problem.status === 412 && problem.product) return this.#conflict(job, problem.product);
     const words = job.done ? "It is rejected, but not being made again" : `“${job.words}” was not saved`;
     this.#tell(job.product, `${words}: ${problem.message}.`, "Show it");

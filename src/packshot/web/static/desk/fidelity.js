@@ -20,7 +20,7 @@ export function verdictBadge({ fidelity }) {
   if (!fidelity) return null;
   const reason = fidelity.reasons[0]?.words;
   const [words, kind] = WORDS[fidelity.verdict] ?? [
-    reason === "not measured yet" ? "Product not measured yet" : "Product not measured",
+    reason === "not measured yet" ? "Product being checked" : "Product not measured",
     "",
   ];
   return h(

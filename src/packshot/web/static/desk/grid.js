@@ -3,7 +3,7 @@
 import { products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
-import { doubtful, doubtOf, keepable } from "./doubt.js";
+import { doubtful, doubtOf, isBeingChecked, keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -15,7 +15,7 @@ import { at, go } from "./place.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";
 import { earlier } from "./undoing.js";
-import { ago, count, many, money, STATUS, verdict } from "./words.js";
+import { ago, count, foundWords, many, money, STATUS, verdict } from "./words.js";
 
 const REFRESHED = 200;
 
@@ -224,12 +224,11 @@ function showSelection() {
 
 async function decideChosen(status) {
   const asked = [...chosen].filter((id) => tiles.has(id)).map((id) => tiles.get(id).product);
-  const sure = asked.filter((product) => doubtful(product).length === 0 && keepable(product).length);
-  const products = status === "approved" ? sure : asked;
-  const left = asked.length - products.length;
+  const products = status === "approved" ? asked.filter(isSure) : asked;
+  const left = asked.filter((product) => !products.includes(product));
   if (!asked.length) return;
   if (!products.length)
-    return toast(`${oneByOne(left)} Nothing was approved.`, { actions: [["Review", lookOneByOne]] });
+    return toast(`${leftWords(left)} Nothing was approved.`, { actions: [["Review", lookOneByOne]] });
   const answer = await confirmed(status, products, left);
   if (!answer) return;
   const batch = products.map((product) => send(product, status, answer.reason));
@@ -237,14 +236,30 @@ async function decideChosen(status) {
   showUndo();
   chooseNone();
   const doing = status === "approved" ? "Approving" : "Rejecting";
-  toast(`${doing} ${many(products.length, "product")}. ${left ? oneByOne(left) : ""}`.trim(), {
+  toast(`${doing} ${many(products.length, "product")}. ${leftWords(left)}`.trim(), {
     actions: [["Undo", () => undo(batch)]],
     stay: false,
   });
 }
 
-const oneByOne = (n) =>
-  `${many(n, "product has", "products have")} a warning: look at ${n === 1 ? "it" : "them"} one by one.`;
+/** In bulk nobody looks at the pictures: none is approved before its check ended. */
+const isWaiting = ({ images }) =>
+  data.checks && images.some((picture) => picture.status !== "approved" && isBeingChecked(picture));
+const isSure = (product) =>
+  doubtful(product).length === 0 && keepable(product).length > 0 && !isWaiting(product);
+
+function leftWords(left) {
+  const waiting = left.filter((product) => isWaiting(product) && !doubtful(product).length).length;
+  const warned = left.length - waiting;
+  const words = [
+    warned && `${many(warned, "product has", "products have")} a warning: ${lookAt(warned)}.`,
+    waiting &&
+      `${many(waiting, "product is", "products are")} still being checked: wait, or ${lookAt(waiting)}.`,
+  ];
+  return words.filter(Boolean).join(" ");
+}
+
+const lookAt = (n) => `look at ${n === 1 ? "it" : "them"} one by one`;
 
 const lookOneByOne = () => go(`/?${new URLSearchParams(data.filters)}`);
 
@@ -269,7 +284,7 @@ function approvedWords(products, left) {
     : `All their ${many(kept, "picture")} are approved.`;
   return [
     h("p", {}, words),
-    left > 0 && h("p", { class: "warning" }, icon("warning"), h("span", {}, oneByOne(left))),
+    left.length > 0 && h("p", { class: "warning" }, icon("warning"), h("span", {}, leftWords(left))),
   ].filter(Boolean);
 }
 
@@ -348,9 +363,11 @@ outbox.addEventListener("refused", ({ detail: { job, problem } }) => {
   if (tile && problem.product) tile.show(problem.product);
   tile?.decided(null);
   toast(
-    problem.status === 412
-      ? `Somebody was faster: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.`
-      : problem.message,
+    problem.found?.length
+      ? foundWords(problem, job)
+      : problem.status === 412
+        ? `Somebody was faster: it is ${STATUS[problem.product.status].toLowerCase()} now. Yours was not saved.`
+        : problem.message,
     { title: `Product ${job.product}`, kind: "bad", stay: true },
   );
 });

@@ -161,9 +161,19 @@ class Outbox extends EventTarget {
     }
     if (!(error instanceof Problem)) throw error;
     if (error.status === 401) return;
+    if (error.status === 412 && error.product && nobodyDecided(error.product, job)) {
+      error.found = newDoubts(error.product, step);
+      if (!error.found.length) return this.#takeVersion(error.product);
+    }
     if (!error.passing || error.retryAfter > LONGEST_WAIT_S) return this.#refused(job, error);
     job.unsure ||= error.status >= 500;
     this.#restOne(job, error);
+  }
+
+  /** A check only raised the product's version: the decision is sent again for the new one. */
+  #takeVersion({ id, version }) {
+    for (const job of this.#jobs) if (job.product === id) job.version = version;
+    this.#changed();
   }
 
   /** A refused job removes the jobs built on it; the last one is what the reviewer wanted. */
@@ -237,6 +247,29 @@ function isDone(error, step) {
   return wanted.length > 0 && wanted.every(([id, status]) => now.get(id) === status);
 }
 
+/** Whether the product's pictures are as they were when the job was made, or its last step was saved. */
+function nobodyDecided(product, job) {
+  const before = job.steps[job.done - 1];
+  const seen = job.steps[job.done].seen ?? { round: before?.seen?.round, statuses: before?.expects };
+  return (
+    product.round === seen.round &&
+    product.images.length === Object.keys(seen.statuses ?? {}).length &&
+    product.images.every((image) => seen.statuses[image.id] === image.status)
+  );
+}
+
+/** What a check found on the pictures to approve since they were shown. */
+const newDoubts = (product, step) =>
+  product.images
+    .filter(({ id, doubt }) => doubt && step.body.image_ids?.includes(id) && step.seen.doubts[id] !== doubt)
+    .map(({ doubt }) => doubt);
+
+const seenOf = ({ round, images }) => ({
+  round,
+  statuses: Object.fromEntries(images.map(({ id, status }) => [id, status])),
+  doubts: Object.fromEntries(images.map(({ id, doubt }) => [id, doubt])),
+});
+
 export const outbox = new Outbox();
 
 /** The step that decides a whole product, as it was shown: `kept` are the pictures to approve. */
@@ -251,21 +284,29 @@ export function reviewStep(product, status, { kept = null, reason = null, note =
       status === "approved" && !kept.includes(image.id) ? "rejected" : status,
     ]),
   );
-  return { kind: "review", url: `/api/products/${product.id}/review`, body, expects };
+  return { kind: "review", url: `/api/products/${product.id}/review`, body, expects, seen: seenOf(product) };
 }
 
 /** The steps that put a product's pictures back to what they were before `decision`, one of the above. */
 export function undoSteps(before, decision) {
-  if (before.images.every((image) => image.status === "pending")) return [reviewStep(before, "pending")];
+  const statuses = { ...decision.expects };
+  const seen = () => ({ round: before.round, statuses: { ...statuses } });
+  if (before.images.every((image) => image.status === "pending"))
+    return [{ ...reviewStep(before, "pending"), seen: seen() }];
   return before.images
     .filter((image) => image.status !== decision.expects[image.id])
-    .map((image) => ({
-      method: "PATCH",
-      kind: "picture",
-      url: `/api/product-images/${image.id}`,
-      body: { status: image.status },
-      expects: { [image.id]: image.status },
-    }));
+    .map((image) => {
+      const step = {
+        method: "PATCH",
+        kind: "picture",
+        url: `/api/product-images/${image.id}`,
+        body: { status: image.status },
+        expects: { [image.id]: image.status },
+        seen: seen(),
+      };
+      statuses[image.id] = image.status;
+      return step;
+    });
 }
 
 export function enhanceStep(product, instructions, adjustments = []) {

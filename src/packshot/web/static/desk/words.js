@@ -82,3 +82,7 @@ export function waiting(product) {
   if (product.batched_at) return "In a batch job at Gemini, or waiting for one";
   return product.attempts ? "Being worked on" : "In the queue";
 }
+
+/** A check found something on a picture while its approval was on the way. */
+export const foundWords = ({ found }, { words }) =>
+  `A check found something while you decided: ${[...new Set(found)].join("; ")}. Your “${words}” was not saved.`;
