@@ -199,6 +199,23 @@ def test_which_photos_need_no_upload(shop: Shop) -> None:
     assert answer.get_json()["data"]["duplicates"] == [{"index": 1, "product_id": first["id"]}]
 
 
+def test_what_a_skipped_row_gives_otherwise_is_named(shop: Shop) -> None:
+    """A corrected spreadsheet: its new price is not saved, and the answer says so."""
+    old: Json = {"mrp": 2999, "price": 2499, "name": "Pan"}
+    [first] = skip(shop, given(shop, **old))["products"]
+    data = skip(shop, given(shop, **old | {"price": 1999}), given(shop, **old))
+    assert data["skipped"] == [
+        {"index": 0, "product_id": first["id"], "differs": {"price": 2499}},
+        {"index": 1, "product_id": first["id"]},
+    ]
+    photo = {"sha256": hashlib.sha256(PHOTO).hexdigest(), "sku": "A-1", "view": "front"}
+    asked = [photo | {"price": 2499.0, "name": "Pot", "attributes": {"a": "b"}}, photo]
+    answer = shop.ask("POST", "/api/products/duplicates", json={"photos": asked})
+    [differing, same] = answer.get_json()["data"]["duplicates"]
+    assert differing["differs"] == {"name": "Pan", "attributes": None}
+    assert "differs" not in same
+
+
 def test_requests_that_come_together_make_it_once(each_shop: Shop) -> None:
     rows = [given(each_shop) for _ in range(6)]
     with ThreadPoolExecutor(6) as threads:

@@ -75,10 +75,12 @@ def test_pictures_are_named_by_their_sku_main_view_first(shop: Shop) -> None:
 def test_the_spreadsheet_has_what_came_in_with_the_pictures_added(shop: Shop) -> None:
     approved(shop, sku="A", name="=cmd", attributes={"Colour": "blue"})
     approved(shop, sku="B", attributes={"Size": "XL"})
-    text = download(shop).read("products.csv").decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    archive = download(shop)
+    rows = list(csv.DictReader(io.StringIO(archive.read("products.csv").decode("utf-8-sig"))))
     assert [row["sku"] for row in rows] == ["A", "B"]
     assert [row["pictures"] for row in rows] == ["A_1.jpg", "B_1.jpg"]
+    manifest = json.loads(archive.read("manifest.json"))["pictures"]
+    assert [row["alt_texts"] for row in rows] == [entry["alt_text"] for entry in manifest]
     assert (rows[0]["Colour"], rows[0]["Size"], rows[1]["Size"]) == ("blue", "", "XL")
     assert rows[0]["name"] == "'=cmd"
 

@@ -268,6 +268,19 @@ def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Pat
     assert len(uploads) == 4, "the photo that was skipped was not uploaded"
 
 
+def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
+    sheet = tmp_path / "sheet.csv"
+    with served(shop.app) as url:
+        for price in (2499, 1999):
+            sheet.write_text(f"sku,category,price\nA-1,Pans,{price}\n")
+            outcome = run(sheet, tmp_path / "A-1.jpg", "--url", url)
+        dry = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
+    words = "price differs: 2,499 is kept; PATCH /api/products/1 corrects it"
+    assert words in outcome.output
+    assert words in dry.output
+
+
 def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: Path) -> None:
     one = photo_bytes()
     shop = Shop(sqlite_url, tmp_path / "media", api_keys=API_KEYS, upload_mb_per_day=1)

@@ -58,9 +58,10 @@ def report_known(client: Client, rows: Sequence[Row], report: Report) -> None:
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
-            for place, product_id in find_known(client, part).items():
-                words = f"would be skipped: product {product_id} has this photo already"
-                report(f"{part[place].source} {words} (--again)")
+            for place, known in find_known(client, part).items():
+                words = f"would be skipped: product {known.product_id} has this photo already"
+                notes = (f"{part[place].source} {words} (--again)", known.difference)
+                report("; ".join(filter(None, notes)))
 
 
 def _sheet_problems(

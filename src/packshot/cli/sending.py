@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import urllib3
 
@@ -20,8 +21,41 @@ ROOM_FOR_UPLOAD = 300
 #: The fields that decide, besides its bytes, whether a photo has a product already.
 IDENTITY = ("sku", "view", "name", "filename", "category")
 
+#: What else of a row is compared with the product that has its photo.
+COMPARED = ("mrp", "price", "discount", "gst", "attributes")
+
 #: Called for each row whose photo was looked at or uploaded.
 Progress = Callable[[Row], None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """The product that has a row's photo; `differs`: what it keeps where the row says otherwise."""
+
+    product_id: int
+    differs: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, skipped: Json) -> Known:
+        return cls(skipped["product_id"], skipped.get("differs") or {})
+
+    @property
+    def difference(self) -> str:
+        """`price differs: 2,499 is kept; PATCH /api/products/7 corrects it`; empty without."""
+        if not self.differs:
+            return ""
+        kept = (
+            f"{name} differs: {_in_words(value)} is kept" for name, value in self.differs.items()
+        )
+        return f"{', '.join(kept)}; PATCH /api/products/{self.product_id} corrects it"
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "what it has"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 @dataclass
@@ -29,7 +63,7 @@ class Sent:
     """The result for each row, in one of the three, unless `stopped` ended the sending."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
-    skipped: list[tuple[Row, int]] = field(default_factory=list)  # and the product it equals
+    skipped: list[tuple[Row, Known]] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     stopped: Exception | None = None
 
@@ -102,8 +136,8 @@ def _send_part(
     client: Client, rows: Sequence[Row], sent: Sent, choices: Choices, progress: Progress
 ) -> None:
     known = {} if choices.again else find_known(client, rows)
-    for place, product_id in known.items():
-        sent.skipped.append((rows[place], product_id))
+    for place, product in known.items():
+        sent.skipped.append((rows[place], product))
         progress(rows[place])
     new = [row for place, row in enumerate(rows) if place not in known]
     ready: list[Row] = []
@@ -114,7 +148,7 @@ def _send_part(
         _create(client, ready, sent, choices)
 
 
-def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
+def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
     """Places of rows whose photos have products already, and these products.
 
     A photo that can't be read is left to the upload, and a row that the server would refuse to
@@ -122,7 +156,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
     """
     digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
     photos = [
-        {"sha256": digest} | {name: rows[place].fields.get(name) for name in IDENTITY}
+        {"sha256": digest} | {name: rows[place].fields.get(name) for name in (*IDENTITY, *COMPARED)}
         for place, digest in digests.items()
     ]
     if not photos:
@@ -134,7 +168,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, int]:
             raise
         return {}
     places = list(digests)
-    return {places[one["index"]]: one["product_id"] for one in found}
+    return {places[one["index"]]: Known.of(one) for one in found}
 
 
 def _digest_of(row: Row) -> str | None:
@@ -193,11 +227,11 @@ def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -
         sent.refused += _with_errors(rows, error.errors)
         return
     errors = data.get("errors") or []
-    skipped = {one["index"]: one["product_id"] for one in data.get("skipped") or ()}
+    skipped = {one["index"]: Known.of(one) for one in data.get("skipped") or ()}
     others = skipped.keys() | {error["index"] for error in errors}
     made = [row for place, row in enumerate(rows) if place not in others]
     sent.created += zip(made, data["products"], strict=True)
-    sent.skipped += [(rows[place], product_id) for place, product_id in skipped.items()]
+    sent.skipped += [(rows[place], product) for place, product in skipped.items()]
     sent.refused += _with_errors(rows, _flat(errors))
 
 

@@ -15,7 +15,7 @@ from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, read_rows
-from packshot.cli.sending import Choices, Sent, reasons, send_rows
+from packshot.cli.sending import Choices, Known, Sent, reasons, send_rows
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
@@ -112,11 +112,13 @@ def _report(sent: Sent, products: list[Json], console: Console, currency: str | 
     console.print(f"{created} created, {counted(len(sent.refused), 'row')} refused{skipped}.")
 
 
-def print_skipped(skipped: Sequence[tuple[Row, int]], console: Console) -> None:
+def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> None:
     """One line each: the row, and the product that has its photo already."""
-    for row, product_id in skipped:
-        words = f"product {product_id} has this photo under this SKU and view"
+    for row, known in skipped:
+        words = f"product {known.product_id} has this photo under this SKU and view"
         console.print(f"skipped {shown(row.source)}: {words} (--again)", soft_wrap=True)
+        if known.difference:
+            console.print(f"[yellow]  {shown(known.difference)}[/]", soft_wrap=True)
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:

@@ -182,8 +182,9 @@ class Watcher:
         reasons: dict[str, list[str]] = defaultdict(list)
         for row, product in sent.created:
             lines[row.origin].append(f"{row.source}: product {product['id']}")
-        for row, product_id in sent.skipped:
-            lines[row.origin].append(f"{row.source}: product {product_id} has this photo already")
+        for row, known in sent.skipped:
+            words = f"{row.source}: product {known.product_id} has this photo already"
+            lines[row.origin].append("; ".join(filter(None, (words, known.difference))))
         for row in sent.refused:
             words = "; ".join(row.errors)
             reasons[row.origin].append(

@@ -127,6 +127,32 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     return repeated
 
 
+#: What a row may give otherwise than the product that has its photo.
+COMPARED: Final = ("category", "name", "mrp", "price", "discount", "gst", "attributes")
+
+
+def find_differences(
+    database: Database, found: Mapping[int, int], rows: Sequence[Mapping[str, Any]]
+) -> dict[int, dict[str, Any]]:
+    """Place -> what its product keeps where the row gives something else: field -> kept value.
+
+    A field that a row does not give does not differ.
+    """
+    query = select(Product.id, *(getattr(Product, name) for name in COMPARED))
+    with database.read() as session:
+        chosen = query.where(Product.id.in_(set(found.values())))
+        kept = {row.id: row._mapping for row in session.execute(chosen)} if found else {}
+    return {
+        place: {
+            name: kept[product_id][name]
+            for name in COMPARED
+            if rows[place].get(name) is not None and rows[place][name] != kept[product_id][name]
+        }
+        for place, product_id in found.items()
+        if product_id in kept
+    }
+
+
 def _by_digest(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[int, Identity]]:
     """One product of each SKU, view and names: many may have been made of one photo."""
     digests = {photo.sha256 for photo in photos if photo.sha256 is not None}

@@ -26,6 +26,7 @@ SPREADSHEET: Final = "products.csv"
 COMPLIANCE: Final = "compliance.csv"
 LEFT_OUT: Final = "LEFT-OUT.txt"
 Numbered = tuple[int, ApprovedImage]
+Described = tuple[str, str]  # a picture's path and alternative text
 IN_MEMORY: Final = 1_000_000
 #: The product's columns in products.csv; its attributes follow.
 SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "attributes")
@@ -107,7 +108,7 @@ def _group_pieces(
     prepare: Prepare,
     ending: str | None,
 ) -> Iterator[bytes]:
-    by_product: dict[int, list[str]] = {}
+    by_product: dict[int, list[Described]] = {}
     fitting: dict[int, tuple[str, bool]] = {}
     for n, image in group:
         key = (image.media_url or "").removeprefix("/media/")
@@ -128,7 +129,7 @@ def _group_pieces(
             continue
         _note_compliance(path, prepared.rows, records)
         fitting[n] = path, prepared.fits_as_main
-        by_product[image.product_id].append(path)
+        by_product[image.product_id].append((path, " ".join(image.alt_text.split())))
         entry = _entry(path, image, prepared)
         records.manifest.write((", " if records.pictures else "") + entry)
         records.pictures += 1
@@ -215,25 +216,27 @@ def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> 
 
 
 def _note_rows(
-    group: Sequence[Numbered], by_product: dict[int, list[str]], records: _Records
+    group: Sequence[Numbered], by_product: dict[int, list[Described]], records: _Records
 ) -> None:
-    for product_id, paths in by_product.items():
+    for product_id, pictures in by_product.items():
         image = next(image for _, image in group if image.product_id == product_id)
         attributes = image.attributes or {}
         records.attributes |= dict.fromkeys(attributes)
-        row = [product_id, {name: getattr(image, name) for name in SELLERS}, attributes, paths]
+        row = [product_id, {name: getattr(image, name) for name in SELLERS}, attributes, pictures]
         records.rows.write(json.dumps(row, default=plain) + "\n")
 
 
 def _spreadsheet(records: _Records) -> Iterator[bytes]:
-    """The columns that came in, with the pictures added; UTF-8 with a BOM, which Excel needs."""
+    """The product's fields and the attributes that came in, and a line for each picture in the
+    last two; UTF-8 with a BOM, which Excel needs."""
     extra = list(records.attributes)
-    yield b"\xef\xbb\xbf" + csv_line(["id", *SELLERS, *extra, "pictures"]).encode()
+    yield b"\xef\xbb\xbf" + csv_line(["id", *SELLERS, *extra, "pictures", "alt_texts"]).encode()
     records.rows.seek(0)
     for line in records.rows:
-        product_id, sellers, attributes, paths = json.loads(line)
+        product_id, sellers, attributes, pictures = json.loads(line)
         cells = [product_id, *sellers.values(), *(attributes.get(name) for name in extra)]
-        yield csv_line([*cells, "\n".join(paths)]).encode()
+        names, texts = ("\n".join(each[place] for each in pictures) for place in (0, 1))
+        yield csv_line([*cells, names, texts]).encode()
 
 
 def _read(file: IO[str]) -> Iterator[bytes]:

@@ -41,6 +41,10 @@ def is_none(value: object) -> bool:
     return value is None
 
 
+def is_empty(value: object) -> bool:
+    return not value
+
+
 AmountOut = Annotated[
     Decimal,
     PlainSerializer(_json_number, return_type=int | float, when_used="json"),

@@ -18,6 +18,7 @@ from packshot.products.views import (
     Out,
     ProductOut,
     ProductView,
+    is_empty,
     is_none,
 )
 from packshot.web.requests.context import caller
@@ -42,6 +43,11 @@ class SkippedOut(Out):
 
     index: int
     product_id: int
+    differs: dict[str, AmountOut | str | dict[str, str] | None] = Field(
+        default_factory=dict,
+        description="fields that the row gives otherwise, with what the product keeps",
+        exclude_if=is_empty,
+    )
 
 
 class BulkData(Out):

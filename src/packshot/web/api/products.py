@@ -11,7 +11,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, PackshotError
-from packshot.products.duplicates import look_for_duplicates
+from packshot.products.duplicates import find_differences, look_for_duplicates
 from packshot.products.intake import Created, Idempotency
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
@@ -71,7 +71,8 @@ def create_products(query: BulkQuery, batch: Batch) -> Response:
 
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
     request can be sent again without creating anything twice. `on_duplicate=skip` creates nothing
-    for a photo that has a product of the same SKU and view: `skipped` names it.
+    for a photo that has a product of the same SKU and view: `skipped` names it, and what
+    the row gives otherwise (`differs`): the product keeps what it has.
     """
     total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
     batch = _with_good_addresses(batch)
@@ -124,8 +125,10 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
 
 def _created(created: Created, batch: Batch, query: BulkQuery, total: int) -> Response:
     many, indexes = len(created.products), list(batch.rows)
+    rows = [vars(row) for row in batch.rows.values()]
+    differences = find_differences(services().database, created.skipped, rows)
     skipped = [
-        SkippedOut(index=indexes[place], product_id=product_id)
+        SkippedOut(index=indexes[place], product_id=product_id, differs=differences.get(place, {}))
         for place, product_id in created.skipped.items()
     ]
     message = f"Successfully created {many} products and queued for processing"
@@ -160,12 +163,17 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
 
     So that none is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with the
     SKU (or else the names and the category) and the view that it is to get. Products that failed
-    don't count.
+    don't count. `differs` has what the product keeps where the row gives something else.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
-    found = look_for_duplicates(services().database, wanted)
+    database = services().database
+    found = look_for_duplicates(database, wanted)
+    differences = find_differences(database, found, [vars(photo) for photo in photos.photos])
     data = DuplicatesData(
-        duplicates=[SkippedOut(index=place, product_id=id_) for place, id_ in found.items()]
+        duplicates=[
+            SkippedOut(index=place, product_id=id_, differs=differences.get(place, {}))
+            for place, id_ in found.items()
+        ]
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
 

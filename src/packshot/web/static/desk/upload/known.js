@@ -5,7 +5,7 @@ import { call } from "../api.js";
 const IN_ONE_REQUEST = 1_000;
 
 /**
- * `Map` row -> id of the product that has its photo under the same SKU and view. Empty where the browser can't
+ * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty where the browser can't
  * hash (it does on https and on this machine only): then the server finds them once they are uploaded. `show(row)`
  * hears of each photo that was looked at. Throws Away, Problem.
  */
@@ -20,7 +20,7 @@ export async function knownRows(rows, photos, show) {
   }
   for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
     const part = hashed.slice(from, from + IN_ONE_REQUEST);
-    for (const one of await ask(part)) known.set(part[one.index].row, one.product_id);
+    for (const one of await ask(part)) known.set(part[one.index].row, one);
   }
   return known;
 }
@@ -39,7 +39,9 @@ async function digestOf(photo) {
 async function ask(part) {
   const photos = part.map(({ row, sha256 }) => {
     const { sku = null, view = null, name = null, filename = null, category = null } = row.fields;
-    return { sha256, sku, view, name, filename, category };
+    const { mrp = null, price = null, discount = null, gst = null, attributes = null } = row.fields;
+    const identity = { sha256, sku, view, name, filename, category };
+    return { ...identity, mrp, price, discount, gst, attributes };
   });
   return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data.duplicates;
 }

@@ -221,7 +221,7 @@ export class UploadPage {
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
     if (refused.length) return this.#drawRefused(refused);
     const made = await this.#sending.create(left, this.#choices.again, this.#lanes.value);
-    made.skipped.push(...[...known].map(([row, product]) => ({ row, product })));
+    made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
     return this.#follow(made);
   }
 
@@ -282,12 +282,19 @@ export class UploadPage {
   }
 }
 
-const skippedLine = ({ row, product }) =>
+const skippedLine = ({ row, known: { product_id, differs } }) =>
   h(
     "li",
     {},
     h("strong", {}, row.photo ?? row.fields.raw_image),
-    h("a", { href: at(`/products/${product}`) }, `Product ${product}`),
+    h("a", { href: at(`/products/${product_id}`) }, `Product ${product_id}`),
+    differs && h("span", { class: "warning" }, Object.entries(differs).map(kept).join("; ")),
   );
+
+/** "price differs: 2,499 is kept". */
+function kept([field, value]) {
+  const words = typeof value === "number" ? count(value) : typeof value === "string" ? value : "what it has";
+  return `${field} differs: ${words} is kept`;
+}
 
 const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

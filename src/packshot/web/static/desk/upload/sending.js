@@ -43,7 +43,7 @@ export class Sending {
       const data = await this.#createPart(part, again, lane);
       made.created.push(...data.products);
       made.skipped.push(
-        ...(data.skipped ?? []).map((one) => ({ row: part[one.index], product: one.product_id })),
+        ...(data.skipped ?? []).map((one) => ({ row: part[one.index], known: one })),
       );
       const errors = data.errors ?? [];
       made.refused.push(...errors.map((one) => ({ row: part[one.index], why: reasons(one.errors) })));
