@@ -326,6 +326,15 @@ def test_a_name_keeps_the_joiners_that_its_script_needs() -> None:
     assert names.give({"name": "a\u200db", "id": "3"}, ".jpg") == "ab.jpg"
 
 
+def test_pictures_of_one_name_are_counted_within_their_sku() -> None:
+    names = Names(Template.parse("{sku}"))
+    values: list[dict[str, str | int]] = [
+        {"sku": sku, "n": n, "id": "7"} for sku, n in (("J", 1), ("J", 2), ("J", 3), ("j", 1))
+    ]
+    given_names = [names.give(each, ".jpg") for each in values]
+    assert given_names == ["J.jpg", "J_2.jpg", "J_3.jpg", "j-7.jpg"]
+
+
 def test_a_picture_that_amazon_has_no_code_for_is_named_and_left_out(shop: Shop) -> None:
     approved(shop, 2, sku="A")
     list(approved_groups(shop.services.database))

@@ -400,7 +400,7 @@ def test_texts_that_are_too_long() -> None:
 def test_a_row_needs_a_category_and_a_picture_or_a_sku() -> None:
     found = imported("sku,category,image\n,Cups,\nA,,a.jpg\nB,Cups,\n")
     assert reported(found) == [
-        (2, "image", "is required, or a SKU to find photos by"),
+        (2, None, "has no SKU and no photo"),
         (3, "category", "is required"),
     ]
     assert [row.row for row in found.rows if row.ready] == [4]
@@ -465,7 +465,7 @@ def test_numbers(cells: list[str], values: list[str] | str) -> None:
         ("10%", "must be an amount, not a percentage"),
         ("12 34", "does not fit"),
         ("1,2345.00", "does not fit"),
-        ("cheap", "must be a number"),
+        ("cheap", "must be a number, not 'cheap'"),
         ("9" * 61, "must be a number, not a text"),
         ("12345678901", "must be from 0 to"),
     ],

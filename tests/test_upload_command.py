@@ -37,12 +37,12 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("Mugs,{photo},abc,90,,", "mrp: must be a number"),
-        ("Mugs,{photo},90,100,,", "price: must not be above mrp"),
+        ("Mugs,{photo},abc,90,,", "mrp: must be a number, not 'abc'\n"),
+        ("Mugs,{photo},90,100,,", "price: must not be above mrp\n"),
         ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100"),
         ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals"),
         ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which sign"),
-        ("Mugs,,100,90,,", "raw_image: is required"),
+        ("Mugs,,100,90,,", "has no SKU and no photo\n"),
         ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),
         ("Mugs,text.jpg,100,90,,", "raw_image: The file is text, not a JPEG, PNG, WebP"),
         ("Mugs,empty.jpg,100,90,,", "raw_image: The file is empty."),
@@ -60,6 +60,23 @@ def test_a_dry_run_finds_what_the_server_would(tmp_path: Path, line: str, fault:
     assert done.exit_code == 1
     assert f"would be refused products.csv row 3: {fault}" in done.output
     assert "1 of 2 rows look good; nothing was sent." in done.output
+
+
+def test_a_dry_run_shows_what_it_read_and_says_each_fault_once_in_order(tmp_path: Path) -> None:
+    for name in ("A1_1.jpg", "A1_2.jpg", "A1_3.jpg"):
+        (tmp_path / name).write_bytes(PHOTO.read_bytes())
+    rows = "B2,Bowl,Mugs,2,1\nA1,Cup,Mugs,20,10\nC3,Can,Mugs,1,5\n,Lid,Mugs,x,\n"
+    path = listed(tmp_path, f"sku,name,category,mrp,Sale price\n{rows}")
+    done = run(path, tmp_path, "--dry-run")
+    lines = [line for line in done.output.splitlines() if not line.startswith("note ")]
+    refused = "would be refused products.csv row"
+    assert lines == [
+        "read products.csv row 3: SKU A1, name Cup, MRP 20, price 10",
+        f"{refused} 2: no photo was given for B2",
+        f"{refused} 4: no photo was given for C3; price: must not be above mrp",
+        f"{refused} 5: mrp: must be a number, not 'x'; has no SKU and no photo",
+        "3 products from 1 of 4 rows look good; nothing was sent.",
+    ]
 
 
 def test_a_dry_run_of_good_rows(tmp_path: Path) -> None:

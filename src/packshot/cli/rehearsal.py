@@ -122,12 +122,15 @@ def check_offline(row: Row) -> Row:
 
 
 def _field_faults(row: Row) -> Iterator[str]:
-    fields = row.fields if row.photo is None else row.fields | {"raw_image": UPLOADED}
+    has_photo = row.photo is not None or bool(row.errors)  # or its errors say that it has none
+    fields = row.fields | {"raw_image": UPLOADED} if has_photo else row.fields
+    said = {error.partition(": ")[2] for error in row.errors}  # perhaps under a column's name
     try:
         check(NewProductIn, fields)
     except InvalidRequest as refused:
         for fault in refused.faults:
-            yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
+            if fault.detail not in said:
+                yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
 
 
 def _picture_faults(row: Row) -> Iterator[str]:

@@ -51,6 +51,7 @@ class Row:
     photo: Photo | None
     errors: list[str] = field(default_factory=list)
     origin: str = ""  # the file of a watched folder that it belongs to
+    number: int = 0  # in its spreadsheet; 0 for a photo by its name
 
 
 @dataclass(frozen=True)
@@ -146,13 +147,15 @@ def rows_of_sheet(
     _report_photos(plan.photos, photos, report)
     rows = [_planned_row(path, planned, photos) for planned in plan.rows]
     ambiguous = _ambiguous(plan.photos, photos)
-    return [*rows, *_bad_rows(path, found), *_unread_rows(path, found), *ambiguous]
+    rows += [*_bad_rows(path, found), *_unread_rows(path, found)]
+    return [*sorted(rows, key=lambda row: row.number), *ambiguous]
 
 
 def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
     if planned.photo:
-        source = f"{path.name} row {planned.product.row}"
-        return Row(source, planned.product.as_product(), photos.files[planned.photo])
+        number = planned.product.row
+        photo = photos.files[planned.photo]
+        return Row(f"{path.name} row {number}", planned.product.as_product(), photo, number=number)
     return _row(path, planned.product, [])
 
 
@@ -174,13 +177,14 @@ def _bad_rows(path: Path, found: Import) -> Iterator[Row]:
 def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
     source = f"{path.name} row {row.row}"
     if row.raw_image:
-        return Row(source, row.as_product(), None, errors)
+        return Row(source, row.as_product(), None, errors, number=row.row)
     if row.path:
         photo = _photo_of(path.parent, row.path)
         wrong = _why_not_read(photo)
-        return Row(source, row.as_product(), None if wrong else photo, [*errors, *wrong])
-    missing = f"no photo was given for {row.sku}" if row.sku else "raw_image: is required"
-    return Row(source, row.as_product(), None, errors or [missing])
+        found = None if wrong else photo
+        return Row(source, row.as_product(), found, [*errors, *wrong], number=row.row)
+    missing = f"no photo was given for {row.sku}" if row.sku else "has no SKU and no photo"
+    return Row(source, row.as_product(), None, errors or [missing], number=row.row)
 
 
 def _photo_of(folder: Path, given: str) -> Path:
@@ -210,7 +214,7 @@ def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
     known = {row.row for row in found.rows}
     for number, errors in _faults(found).items():
         if number is not None and number not in known:
-            yield Row(f"{path.name} row {number}", {}, None, errors)
+            yield Row(f"{path.name} row {number}", {}, None, errors, number=number)
 
 
 def _faults(found: Import) -> dict[int | None, list[str]]:

@@ -19,6 +19,9 @@ from packshot.cli.sending import Choices, Known, Sent, reasons, send_rows
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
+#: Rows that a dry run shows as they were read.
+FIRST_ROWS = 5
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
@@ -124,11 +127,28 @@ def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> Non
 def _report_dry_run(rows: list[Row], console: Console) -> int:
     from packshot.cli.rehearsal import check_offline
 
-    bad = [row for row in map(check_offline, rows) if row.errors]
+    checked = list(map(check_offline, rows))
+    bad = [row for row in checked if row.errors]
+    good = [row for row in checked if not row.errors]
+    for source, words in list({row.source: _as_read(row) for row in good}.items())[:FIRST_ROWS]:
+        console.print(f"read {shown(source)}: {shown(words)}", soft_wrap=True)
     print_refused(bad, "would be refused", console)
-    good = f"{len(rows) - len(bad)} of {counted(len(rows), 'row')}"
-    console.print(f"{good} look good; nothing was sent.")
+    console.print(f"{_share(good, checked)} look good; nothing was sent.")
     return 1 if bad else 0
+
+
+def _as_read(row: Row) -> str:
+    names = {"sku": "SKU", "name": "name", "mrp": "MRP", "price": "price"}
+    given = {word: row.fields.get(name) for name, word in names.items()}
+    words = [f"{word} {value}" for word, value in given.items() if value is not None]
+    return ", ".join(words) or "no SKU, name or price"
+
+
+def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
+    """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos."""
+    from_rows = len({row.source for row in good})
+    share = f"{from_rows:,} of {counted(len({row.source for row in rows}), 'row')}"
+    return share if from_rows == len(good) else f"{counted(len(good), 'product')} from {share}"
 
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:

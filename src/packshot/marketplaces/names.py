@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -121,14 +122,13 @@ class Names:
         self._given: set[str] = set()
 
     def give(self, values: Mapping[str, str | int], ending: str) -> str:
-        """The template's path, with the product's id added where another picture already has it."""
+        """The template's path. Where another picture already has it, the number within the SKU is
+        added (JAR-9_2), or the product's id where that is taken too or the first of a SKU."""
         path = self._template.fill(values)
-        candidate, number = path, 1
-        while not self._is_free(f"{candidate}{ending}"):
-            mark = f"-{values['id']}" if number == 1 else f"-{values['id']}-{number}"
-            candidate, number = f"{path}{mark}", number + 1
-        self._given.add(_folded(f"{candidate}{ending}"))
-        return f"{candidate}{ending}"
+        candidates = (f"{path}{mark}{ending}" for mark in _marks(values))
+        given = next(filter(self._is_free, candidates))
+        self._given.add(_folded(given))
+        return given
 
     def has_none_for(self, n: int) -> str | None:
         """Why the n-th picture of a SKU can't be named, if so."""
@@ -139,6 +139,15 @@ class Names:
 
     def _is_free(self, path: str) -> bool:
         return _folded(path) not in self._given
+
+
+def _marks(values: Mapping[str, str | int]) -> Iterator[str]:
+    """What is added to a name, one after the other, until it is free; there is no end."""
+    yield ""
+    if int(values.get("n", 1)) > 1:
+        yield f"_{values['n']}"
+    yield f"-{values['id']}"
+    yield from (f"-{values['id']}-{number}" for number in count(2))
 
 
 def _folded(path: str) -> str:

@@ -100,7 +100,7 @@ def take_apart(text: str) -> Amount:
     percent = rest.endswith("%")
     rest = rest.removesuffix("%").strip()
     if not _BODY.fullmatch(rest):
-        raise NotANumber("must be a number")
+        raise NotANumber(f"must be a number, not {text!r}")
     return Amount(rest, negative or inner_minus or bracketed, percent, currency)
 
 

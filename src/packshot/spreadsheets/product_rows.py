@@ -81,15 +81,12 @@ class RowReader:
         row = self._product(record)
         found = self._found_pictures(record)
         if not found and not self._has(record, "sku"):
-            self._report(record, self._picture_column(), "is required, or a SKU to find photos by")
+            self._report(record, None, "has no SKU and no photo")
         rows = self._with_pictures(row, found) if found else [row]
         return [replace(one, ready=not self._bad) for one in rows]
 
     def _has(self, record: Record, field: str) -> bool:
         return field in self._texts and bool(record.cell(self._texts[field].place))
-
-    def _picture_column(self) -> str:
-        return self._pictures[0].name if self._pictures else "raw_image"
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
