@@ -174,7 +174,11 @@ class Download {
     return [
       [
         h("p", {}, size),
-        ...listed(failing, `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`, "compliance.csv"),
+        ...listed(
+          failing,
+          `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`,
+          "compliance.csv",
+        ),
         ...listed(left, `${many(left.length, "picture was", "pictures were")} left out:`, "LEFT-OUT.txt"),
       ],
       { title: left.length ? "Downloaded, not all of it" : "Downloaded", kind: "bad", stay: true },
@@ -198,7 +202,9 @@ async function textOf(entries, path) {
 function failuresOf(compliance) {
   const rules = new Map();
   const cell = '"((?:[^"]|"")*)"';
-  for (const [, file, rule] of compliance.matchAll(new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm")))
+  for (const [, file, rule] of compliance.matchAll(
+    new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm"),
+  ))
     rules.set(file, [...(rules.get(file) ?? []), rule]);
   return [...rules].map(([file, failed]) => `${file} (${failed.join(", ")})`);
 }

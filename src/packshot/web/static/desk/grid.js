@@ -1,9 +1,10 @@
 // The grid: select many products and decide on them together.
 
 import { products as list } from "./api.js";
+import { isSure, leftWords } from "./bulk.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayReview, pageData, press } from "./dom.js";
-import { doubtful, doubtOf, isBeingChecked, keepable } from "./doubt.js";
+import { doubtOf, keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { REASONS, reasonWords, SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -241,25 +242,6 @@ async function decideChosen(status) {
     stay: false,
   });
 }
-
-/** In bulk nobody looks at the pictures: none is approved before its check ended. */
-const isWaiting = ({ images }) =>
-  data.checks && images.some((picture) => picture.status !== "approved" && isBeingChecked(picture));
-const isSure = (product) =>
-  doubtful(product).length === 0 && keepable(product).length > 0 && !isWaiting(product);
-
-function leftWords(left) {
-  const waiting = left.filter((product) => isWaiting(product) && !doubtful(product).length).length;
-  const warned = left.length - waiting;
-  const words = [
-    warned && `${many(warned, "product has", "products have")} a warning: ${lookAt(warned)}.`,
-    waiting &&
-      `${many(waiting, "product is", "products are")} still being checked: wait, or ${lookAt(waiting)}.`,
-  ];
-  return words.filter(Boolean).join(" ");
-}
-
-const lookAt = (n) => `look at ${n === 1 ? "it" : "them"} one by one`;
 
 const lookOneByOne = () => go(`/?${new URLSearchParams(data.filters)}`);
 

@@ -1,0 +1,27 @@
+// Which of many products can be approved without a look at each.
+
+import { pageData } from "./dom.js";
+import { doubtful, isBeingChecked, keepable } from "./doubt.js";
+import { many } from "./words.js";
+
+const { checks } = pageData(); // whether FIDELITY is on
+
+/** In bulk nobody looks at the pictures: none is approved before its check ended. */
+const isWaiting = ({ images }) =>
+  checks && images.some((picture) => picture.status !== "approved" && isBeingChecked(picture));
+export const isSure = (product) =>
+  doubtful(product).length === 0 && keepable(product).length > 0 && !isWaiting(product);
+
+/** Which of the chosen products are not approved, and why. */
+export function leftWords(left) {
+  const waiting = left.filter((product) => isWaiting(product) && !doubtful(product).length).length;
+  const warned = left.length - waiting;
+  const words = [
+    warned && `${many(warned, "product has", "products have")} a warning: ${lookAt(warned)}.`,
+    waiting &&
+      `${many(waiting, "product is", "products are")} still being checked: wait, or ${lookAt(waiting)}.`,
+  ];
+  return words.filter(Boolean).join(" ");
+}
+
+const lookAt = (n) => `look at ${n === 1 ? "it" : "them"} one by one`;
