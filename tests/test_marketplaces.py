@@ -318,6 +318,17 @@ def test_a_picture_larger_than_the_raw_photo_is_told(
     assert {row["verdict"] for row in rows if row["rule"] == "enlargement"} == {verdict}
 
 
+@pytest.mark.parametrize(
+    ("raw", "enlargement"), [((1000, 500), 1.0), ((500, 1000), 1.0), ((1000, 250), None)]
+)
+def test_enlargement_is_measured_only_on_the_shape_of_the_photo(
+    raw: tuple[int, int], enlargement: float | None
+) -> None:
+    """1000x250 may have become 1000x500 by a margin, or by a crop that was enlarged twice."""
+    made = encode_array(picture(1000, 500), 90)
+    assert measure(made, raw=encode_array(picture(*raw), 90)).enlargement == enlargement
+
+
 def test_a_picture_that_cant_be_made_for_a_marketplace_is_left_out(shop: Shop) -> None:
     with_pictures(shop)
     broken, _ = shop.reviewable(variants=1)  # what is stored is no picture

@@ -22,6 +22,8 @@ LIGHT: Final = 200
 SRGB: Final = (b"sRGB", "sRGB".encode("utf-16-be"))
 #: Rows and columns of specks: fewer pixels than this share of a line are not the product.
 SPECKS: Final = 0.002
+#: Two pictures have one shape when their sides' ratios differ by at most this share.
+SAME_SHAPE: Final = 0.02
 #: The longest frame looked for, as a share of the shorter side.
 FRAME: Final = 0.06
 
@@ -45,7 +47,7 @@ class Measures:
     frame: str
     edge_shadow: str | None
     source_type: str  # the IPTC DigitalSourceType, or none
-    enlargement: float | None  # its longest side by that of the raw photo
+    enlargement: float | None  # its longest side by that of a raw photo of the same shape
 
 
 def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) -> Measures:
@@ -79,15 +81,20 @@ def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) ->
         frame="yes" if _has_frame(rgb) else "no",
         edge_shadow=_edge_shadow(border, backdrop),
         source_type=_source_type(data),
-        enlargement=None if raw is None else _enlargement(max(width, height), raw),
+        enlargement=None if raw is None else _enlargement(width, height, raw),
     )
 
 
-def _enlargement(longest_side: int, raw: bytes) -> float:
+def _enlargement(width: int, height: int, raw: bytes) -> float | None:
+    """None where the shapes differ: a crop and a margin can't be told apart by the sizes."""
     from packshot.pictures.imaging import read_header
 
     header = read_header(raw)
-    return round(longest_side / max(header.width, header.height), 3)
+    longest, shortest = max(header.width, header.height), min(header.width, header.height)
+    by_longest, by_shortest = max(width, height) / longest, min(width, height) / shortest
+    if abs(by_longest / by_shortest - 1) > SAME_SHAPE:
+        return None
+    return round(by_longest, 3)
 
 
 def _on_white(pixels: Any) -> Any:
