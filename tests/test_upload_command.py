@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -359,3 +360,12 @@ def test_long_descriptions_go_in_as_many_requests_as_they_need(shop: Shop, tmp_p
     with served(shop.app) as url:
         done = run(sheet, "--json", "--url", url)
     assert (done.exit_code, len(json.loads(done.stdout))) == (0, 400), done.stderr[-500:]
+
+
+def test_a_pipe_in_a_folder_is_left_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "A1.jpg")
+    (tmp_path / "A2.jpg").write_bytes(photo_bytes(1))
+    notes: list[str] = []
+    [row] = read_rows([tmp_path], {}, report=notes.append)
+    assert row.fields["sku"] == "A2"
+    assert notes == [f"left out {tmp_path.name}/A1.jpg: is not an ordinary file"]

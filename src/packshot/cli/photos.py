@@ -45,11 +45,22 @@ class Photos:
     files: dict[str, Photo] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
+    def add_file(self, name: str, path: Path) -> None:
+        if is_endless(path):
+            self.left_out.append(LeftOut(name, "is not an ordinary file"))
+        else:
+            self.add(name, path)
+
     def add(self, name: str, photo: Photo) -> None:
         if name in self.files:
             self.left_out.append(LeftOut(str(photo), f"has the name of {self.files[name]}"))
         else:
             self.files[name] = photo
+
+
+def is_endless(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket: reading it may never end."""
+    return path.exists() and not path.is_file()
 
 
 def collect_photos(paths: Sequence[Path]) -> Photos:
@@ -58,11 +69,11 @@ def collect_photos(paths: Sequence[Path]) -> Photos:
     for path in paths:
         if path.is_dir():
             for name, file in _files_of(path):
-                found.add(name, file)
+                found.add_file(name, file)
         elif path.suffix.lower() == ZIP:
             add_archive(path, found)
         else:
-            found.add(path.name, path)
+            found.add_file(path.name, path)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.photos import Photos, collect_photos
+from packshot.cli.photos import Photos, collect_photos, is_endless
 from packshot.client import Photo
 from packshot.errors import SpreadsheetError
 from packshot.pictures.limits import MAX_BYTES
@@ -200,11 +200,9 @@ def _photo_of(folder: Path, given: str) -> Path:
 def _why_not_read(photo: Path) -> list[str]:
     """A spreadsheet may name anything on this machine: what has no end or is too large for a photo
     is not read at all. A file that is missing is reported when it is read."""
-    if not photo.exists():
-        return []
-    if not photo.is_file():
+    if is_endless(photo):
         return [f"raw_image: {photo} is not an ordinary file"]
-    if photo.stat().st_size > MAX_BYTES:
+    if photo.exists() and photo.stat().st_size > MAX_BYTES:
         return [f"raw_image: {photo} has more than {MAX_BYTES / 1e6:.0f} MB"]
     return []
 

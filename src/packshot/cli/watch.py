@@ -70,10 +70,10 @@ def watch(
     """Upload what is put into FOLDER, and move it to FOLDER/done or FOLDER/failed.
 
     A file is taken when it has stopped growing, and read as `packshot upload` reads it: photos by
-    their names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them. A
-    photo that has a product of its SKU and view already makes no other one. What can't be used goes
-    to failed/, the reason in a text beside it. Hidden files and those that are still being
-    downloaded are left alone.
+    their names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them,
+    which may name photos of FOLDER only. A photo that has a product of its SKU and view already
+    makes no other one. What can't be used goes to failed/, the reason in a text beside it. Hidden
+    files and those that are still being downloaded are left alone.
 
     It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
     server is away it waits. Ctrl-C and SIGTERM end it after the files in hand. With --once it ends

@@ -174,9 +174,9 @@ def _are_folders_skus(paths: Sequence[str]) -> bool:
     for path in paths:
         folders[stem_of(path).casefold()].add(path.rpartition("/")[0])
     repeated = {stem for stem, where in folders.items() if len(where) > 1}
-    if any(is_no_sku(stem) or read_view(stem) for stem in repeated) or 2 * _count_named_by_view(
-        paths
-    ) > len(paths):
+    if any(is_no_sku(stem) or read_view(stem) for stem in repeated):
+        return True
+    if 2 * _count_named_by_view(paths) > len(paths):
         return True
     several = len(set().union(*folders.values())) > 1
     alike = sum(
