@@ -341,15 +341,17 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
     folder.mkdir()
     (folder / "A-1_front.jpg").write_bytes(photo_bytes())
     (folder / f"{'x' * 90}_front.jpg").write_bytes(photo_bytes(side=300))
+    (folder / "damaged.jpg").write_bytes(photo_bytes(side=300)[:-2000])
     with served(shop.app) as url:
         run(folder / "A-1_front.jpg", "--url", url)
         done = run(folder, "--dry-run", "--url", url)
         cheap = run(folder, "--dry-run", "--url", url, "--mrp", "1", "--price", "2")
     words = "photos/A-1_front.jpg would be skipped: product 1 has this photo already"
     assert words in done.output
-    assert "2 of 2 rows look good; nothing was sent." in done.output
-    assert (done.exit_code, cheap.exit_code) == (0, 1)
-    assert cheap.output.count("price: must not be above mrp") == 2
+    assert "would be refused photos/damaged.jpg: raw_image: " in done.output
+    assert "2 of 3 rows look good; nothing was sent." in done.output
+    assert (done.exit_code, cheap.exit_code) == (1, 1)
+    assert cheap.output.count("price: must not be above mrp") == 3
     assert len(shop.services.catalog.products().products) == 1
 
 

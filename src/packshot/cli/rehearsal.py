@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
+from packshot.pictures.child_processes import Pixels
 from packshot.web.api.schemas import NewProductIn
 from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
@@ -113,11 +114,16 @@ def _plan(client: Client, path: Path, defaults: Mapping[str, Any], sheets: Sheet
     return client.plan_import([*fields, ("conventions", json.dumps(chosen))])
 
 
-def check_offline(row: Row) -> Row:
-    """The row with every error that the API's rules find: `column: what is wrong`."""
+def check_offline(rows: Sequence[Row]) -> list[Row]:
+    """The rows with every error that the API's rules find: `column: what is wrong`."""
+    with closing(Pixels()) as pixels:
+        return [_check(row, pixels) for row in rows]
+
+
+def _check(row: Row, pixels: Pixels) -> Row:
     if not row.fields:  # nothing was read of it: its errors say why
         return row
-    found = [*row.errors, *_field_faults(row), *_picture_faults(row)]
+    found = [*row.errors, *_field_faults(row), *_picture_faults(row, pixels)]
     return replace(row, errors=list(dict.fromkeys(found)))
 
 
@@ -133,12 +139,12 @@ def _field_faults(row: Row) -> Iterator[str]:
                 yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
 
 
-def _picture_faults(row: Row) -> Iterator[str]:
-    """Check the photo's bytes and size, or the form of its address. Decodes and fetches nothing."""
+def _picture_faults(row: Row, pixels: Pixels) -> Iterator[str]:
+    """Decode the photo as an upload does, or check the form of its address. Fetches nothing."""
     raw_image = row.fields.get("raw_image", "")
     try:
         if row.photo is not None:
-            imaging.read_header(row.photo.read_bytes())
+            pixels.run(imaging.normalise, row.photo.read_bytes())
         elif raw_image and not raw_image.startswith(("s3://", UPLOADED)):
             check_url(raw_image)
     except (FetchError, PictureError) as error:

@@ -127,7 +127,7 @@ def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> Non
 def _report_dry_run(rows: list[Row], console: Console) -> int:
     from packshot.cli.rehearsal import check_offline
 
-    checked = list(map(check_offline, rows))
+    checked = check_offline(rows)
     bad = [row for row in checked if row.errors]
     good = [row for row in checked if not row.errors]
     for source, words in list({row.source: _as_read(row) for row in good}.items())[:FIRST_ROWS]:
