@@ -431,6 +431,29 @@ def test_a_redo_sends_the_words_to_the_next_round_and_decides_nothing_before(
     expect(desk.page.get_by_text("1 product on the way")).to_be_visible()
 
 
+def test_what_is_being_made_shortens_before_the_menu_does(shop: DeskShop, open_desk: Open) -> None:
+    page = open_desk(shop.url).page
+    cut = page.evaluate("""() => {
+        const words = document.createElement("span");
+        words.textContent = "1,234 to make, 12 a minute, done at about 16:45 ".repeat(4);
+        document.getElementById("pulse").replaceChildren(words);
+        const nav = document.querySelector(".nav");
+        return [nav.scrollWidth - nav.clientWidth, document.body.scrollWidth - innerWidth];
+    }""")
+    assert max(cut) <= 0
+
+
+def test_where_no_words_are_read_the_first_choice_has_the_focus(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    shop.stock(1)
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).values(enhancer="local"))
+    desk = open_desk(shop.url)
+    desk.press("Shift+R")
+    expect(desk.page.get_by_label("Lighter")).to_be_focused()
+
+
 def test_a_redo_without_words_asks_for_what_is_ticked_one_of_each_pair(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -24,8 +24,12 @@ const CHOICES = [
 ];
 export const NAMES = Object.fromEntries(CHOICES.flat());
 
-/** Checkboxes for a dialog; ticking one of a pair clears the other. */
-export function adjustmentFields() {
+/** Whether only the local enhancer made these pictures: it can't read, so choices come before words. */
+export const onlyLocal = (pictures) =>
+  pictures.length > 0 && pictures.every((picture) => picture.enhancer === "local");
+
+/** Checkboxes for a dialog; ticking one of a pair clears the other. `first`: the first one has the focus. */
+export function adjustmentFields(first = false) {
   return h(
     "fieldset",
     { class: "adjustments" },
@@ -37,6 +41,7 @@ export function adjustmentFields() {
           { class: "choice" },
           h("input", {
             type: "checkbox",
+            autofocus: first && name === CHOICES[0][0][0],
             name: "adjustments",
             value: name,
             onchange: (event) => event.target.checked && clearOthers(event.target, pair),

@@ -1,6 +1,6 @@
 // One product: its rounds, prompts, cost and history, and everything that can be done about it.
 
-import { adjustmentFields, adjustmentsOf, asked } from "./adjustments.js";
+import { adjustmentsOf, asked } from "./adjustments.js";
 import { Away, call, foreseen } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
@@ -13,6 +13,7 @@ import { at, go } from "./place.js";
 import { poll } from "./poll.js";
 import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
 import { facts, history, KINDS, views } from "./product_facts.js";
+import { wishFields } from "./questions.js";
 import { start } from "./shell.js";
 import { ShopCheck } from "./shop_check.js";
 import { toast } from "./toast.js";
@@ -418,13 +419,7 @@ async function redo() {
   const given = await ask({
     title: "Make it again",
     body: [
-      h(
-        "label",
-        { class: "field" },
-        h("span", {}, "What should be different?"),
-        h("textarea", { name: "words", rows: 4, maxlength: 1000, autofocus: true }),
-      ),
-      adjustmentFields(),
+      ...wishFields(shown.data.product.images),
       h("p", { class: "hint" }, "A new round begins. Pictures that are undecided now are closed."),
     ],
     yes: "Make it again",

@@ -64,7 +64,11 @@ export const confirmDeletion = (n, words) =>
   ask({
     title: `Delete ${words}?`,
     body: [
-      h("p", {}, "Their photos, pictures and decisions are gone for good. What was paid stays in the books."),
+      h(
+        "p",
+        {},
+        `${n === 1 ? "Its photo" : "Their photos"}, pictures and decisions are gone for good. What was paid stays in the books.`,
+      ),
     ],
     yes: `Delete ${count(n)}`,
     kind: "reject",

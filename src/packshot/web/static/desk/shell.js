@@ -46,8 +46,12 @@ function show(state) {
     place.hidden = n === 0;
     place.textContent = count(n);
   }
-  $("pulse").replaceChildren(...pulse(state));
-  $("pulse").title = `${many(state.reviewed_last_hour, "product")} decided in the last hour`;
+  const parts = pulse(state);
+  $("pulse").replaceChildren(...parts);
+  const words = parts.map((part) => part.textContent).filter(Boolean);
+  $("pulse").title = [...words, `${many(state.reviewed_last_hour, "product")} decided in the last hour`].join(
+    " · ",
+  );
 }
 
 function pulse(state) {

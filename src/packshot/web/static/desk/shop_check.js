@@ -117,13 +117,13 @@ function line(row) {
   );
 }
 
-/** "9 pass, 1 fails". */
+/** "9 passed, 1 failed". */
 function summary(rows) {
   const n = (verdict) => rows.filter((row) => row.verdict === verdict).length;
   const parts = [
-    [n("pass"), "pass"],
+    [n("pass"), "passed"],
     [n("warn"), n("warn") === 1 ? "warning" : "warnings"],
-    [n("fail"), n("fail") === 1 ? "fails" : "fail"],
+    [n("fail"), "failed"],
     [n("unknown"), "not measured"],
   ];
   return parts

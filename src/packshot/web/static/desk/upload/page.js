@@ -175,7 +175,12 @@ export class UploadPage {
         this.#choices.again = tick.checked;
       },
     });
-    return h("label", { class: "tick" }, tick, h("span", {}, "Make photos again that have products already"));
+    return h(
+      "label",
+      { class: "tick" },
+      tick,
+      h("span", {}, "Make photos again that have products already; they are skipped otherwise"),
+    );
   }
 
   #clearButton() {
