@@ -1370,7 +1370,7 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     dos, field = without_flag("Größe.jpg".encode("cp437")), without_flag(b"x.jpg", "कप.jpg")
     assert page.evaluate(NAMES_IN_A_ZIP, [*map(list, (dos, field))]) == ["Größe.jpg", "कप.jpg"]
     assert page.evaluate(CHOSEN_UNDER_ONE_PATH) == [1, ["A/1.jpg"]]
-    assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%"]
+    assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%", "299.50", "299"]
     page.get_by_role("button", name="Make pictures of 1 product").click()
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     assert len(shop.services.catalog.products().products) == 2
@@ -1406,7 +1406,9 @@ CHOSEN_UNDER_ONE_PATH = """async () => {
 PRICES_IN_YEN = """async () => {
   document.body.dataset.currency = "JPY";
   const { money, percent } = await import("/static/desk/words.js?in-yen");
-  return [money(1299), money(1299.5), percent(5)];
+  document.body.dataset.currency = "";
+  const plain = await import("/static/desk/words.js?without");
+  return [money(1299), money(1299.5), percent(5), plain.money(299.5), plain.money(299)];
 }"""
 
 

@@ -74,6 +74,15 @@ def test_nothing_is_created(shop: Shop) -> None:
     assert shop.services.catalog.products().products == []
 
 
+def test_a_currency_that_is_not_shown_is_named(shop: Shop) -> None:
+    data = planned(shop, spreadsheet=sheet("SKU,Type,MRP,Price\nA-1,Mugs,₹ 399,₹ 299.50\n"))
+    notes = [each for each in data["problems"] if "CURRENCY" in each["detail"]]
+    assert [note["level"] for note in notes] == ["note"]
+    assert notes[0]["detail"] == "the sheet's prices are in INR: set CURRENCY=INR to show that"
+    plain = planned(shop, spreadsheet=sheet(SHEET))
+    assert not any("CURRENCY" in each["detail"] for each in plain["problems"])
+
+
 def test_the_choices_of_the_user_are_followed(shop: Shop) -> None:
     text = "code;cost\nA-1;1,299\n"
     asked = planned(

@@ -18,6 +18,7 @@ from support.fakes import photo_bytes
 from support.shop import API_KEYS, SECRETS, Shop
 
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
+from packshot.cli.sending import find_twins
 from packshot.cli.upload import upload
 from packshot.client import Client
 
@@ -284,6 +285,18 @@ def test_what_was_uploaded_before_is_skipped_and_named(shop: Shop, tmp_path: Pat
     assert len(json.loads(again.stdout)) == 2
     uploads = list((tmp_path / "media" / "uploads").iterdir())
     assert len(uploads) == 4, "the photo that was skipped was not uploaded"
+
+
+def test_the_same_photo_as_two_views_is_noted(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("BOX7_front.jpg", "BOX7_back.jpg", "BOX8_front.jpg"):
+        (folder / name).write_bytes(photo_bytes())
+    (folder / "BOX7_left.jpg").write_bytes(photo_bytes(side=200))
+    rows = read_rows([folder], {"category": "Boxes"}, Sheets(), lambda note: None)
+    [note] = find_twins(rows)
+    assert note.count("BOX7_") == 2
+    assert "as another view of BOX7" in note
 
 
 def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> None:

@@ -171,6 +171,25 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
     return {places[one["index"]]: Known.of(one) for one in found}
 
 
+def find_twins(rows: Sequence[Row]) -> Iterator[str]:
+    """Say which rows of a SKU have the same photo as another view: both are made, as asked."""
+    by_sku: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.photo is not None and row.fields.get("sku"):
+            by_sku.setdefault(row.fields["sku"], []).append(row)
+    for sku, views in by_sku.items():
+        first: dict[str, Row] = {}
+        for row in views if len(views) > 1 else ():
+            if (digest := _digest_of(row)) is None:
+                continue
+            other = first.setdefault(digest, row)
+            if other.fields.get("view") != row.fields.get("view"):
+                yield (
+                    f"{row.source}: the same photo as {other.source}, as another view of {sku}: "
+                    "leave one out if it is not meant twice"
+                )
+
+
 def _digest_of(row: Row) -> str | None:
     try:
         return _digest(row.photo.read_bytes()) if row.photo else None

@@ -15,7 +15,7 @@ from packshot.cli.plain import counted, shown
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, read_rows
-from packshot.cli.sending import Choices, Known, Sent, reasons, send_rows
+from packshot.cli.sending import Choices, Known, Sent, find_twins, reasons, send_rows
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
@@ -60,6 +60,8 @@ def upload(
     """
     console = Console(stderr=as_json)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
+    for twin in find_twins(rows):
+        _note(twin, console)
     if dry_run:
         from packshot.cli.rehearsal import ask_server, report_known
 

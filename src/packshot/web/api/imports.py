@@ -81,7 +81,9 @@ def plan() -> Response:
             detail = "the spreadsheet takes too much time or memory to read: split it"
             raise Refused("bad_spreadsheet", detail) from None
         return answer(
-            ImportAnswer(message="Nothing was created", data=import_data(_good(found), lane))
+            ImportAnswer(
+                message="Nothing was created", data=import_data(_with_currency(_good(found)), lane)
+            )
         )
 
 
@@ -228,6 +230,23 @@ def _good(found: Plan) -> Plan:
     problems = [*found.problems, *filter(None, refused.values())]
     problems.sort(key=lambda problem: problem.row or 0)
     return replace(found, rows=rows, problems=tuple(problems))
+
+
+def _with_currency(found: Plan) -> Plan:
+    """With a note where the sheet names a currency that CURRENCY does not."""
+    shown, conventions = services().settings.currency, found.found and found.found.conventions
+    for column, convention in (conventions or {}).items():
+        named = [code for code in convention.currencies if code != shown]
+        if len(named) == len(convention.currencies) == 1:
+            currency = named[0] if len(named[0]) == 3 else "its code"
+            detail = f"the sheet's prices are in {named[0]}: set CURRENCY={currency} to show that"
+            if shown is not None:
+                detail = (
+                    f"the sheet's prices are in {named[0]}, but are shown in {shown} (CURRENCY)"
+                )
+            note = Problem(None, column, detail, "note")
+            return replace(found, problems=(note, *found.problems))
+    return found
 
 
 def _address_problem(row: ProductRow) -> Problem | None:

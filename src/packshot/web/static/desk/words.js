@@ -16,16 +16,16 @@ export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?
 const number = new Intl.NumberFormat("en");
 const decimal = new Intl.NumberFormat("en", { minimumFractionDigits: 0, maximumFractionDigits: 2 });
 const CURRENCY = document.body.dataset.currency;
+const TWO_DECIMALS = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
 /** As exact as the prices are, also in a currency that has no coins. */
 const IN_CURRENCY = {
   style: "currency",
   currency: CURRENCY,
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
+  ...TWO_DECIMALS,
 };
 const amount = CURRENCY
   ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
-  : decimal;
+  : new Intl.NumberFormat("en", { ...TWO_DECIMALS, trailingZeroDisplay: "stripIfInteger" });
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -59,7 +59,7 @@ export function ago(iso, now = Date.now()) {
 export function duration(seconds) {
   if (seconds < 60) return "less than a minute";
   if (seconds < 5_400) return `about ${Math.round(seconds / 60)} min`;
-  return `about ${amount.format(Math.round(seconds / 360) / 10)} h`;
+  return `about ${decimal.format(Math.round(seconds / 360) / 10)} h`;
 }
 
 export function bytes(size) {
