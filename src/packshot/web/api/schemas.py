@@ -30,10 +30,7 @@ from packshot.products.export import Selection
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.reasons import Reason
-from packshot.products.views import (
-    ImageStatus,
-    ProductStatus,
-)
+from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.requests.prefix import without_prefix
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
@@ -444,11 +441,3 @@ class EnhanceIn(StrictModel):
             if first in adjustments and second in adjustments:
                 raise PydanticCustomError("not_allowed", f"can't be both {first} and {second}")
         return list(dict.fromkeys(adjustments))
-
-
-class SignInIn(StrictModel):
-    """Anyone can send it, so its limit is small."""
-
-    max_bytes: ClassVar[int] = 4_000
-
-    key: str = Field(min_length=1, max_length=500)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Final, cast
+from typing import ClassVar, Final, cast
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
+from pydantic import Field
 from sqlalchemy import delete, insert, or_, select
 
 from packshot.database.models import DeskSession
@@ -15,10 +16,10 @@ from packshot.database.types import now
 from packshot.keys import ApiKey, Keys, Scope
 from packshot.web.api import examples
 from packshot.web.api.answer_models import SessionAnswer, SessionData
-from packshot.web.api.schemas import SignInIn
 from packshot.web.requests.context import Caller, caller, services
 from packshot.web.requests.endpoints import answer, blueprint, needs, open_to_all, refuses
 from packshot.web.requests.limits import charge_sign_in
+from packshot.web.requests.reading import StrictModel
 from packshot.web.requests.refusals import Refused
 from packshot.web.requests.visitors import gate, visitors
 
@@ -51,6 +52,14 @@ def session_caller(keys: Keys) -> Caller | None:
         )
     key = keys.of_digest(found.key_hash) if found else None
     return Caller(key.name, key.scopes, "session") if key else None
+
+
+class SignInIn(StrictModel):
+    """Anyone can send it, so its limit is small."""
+
+    max_bytes: ClassVar[int] = 4_000
+
+    key: str = Field(min_length=1, max_length=500)
 
 
 @bp.post("/session")
