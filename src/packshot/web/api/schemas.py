@@ -237,20 +237,12 @@ class BulkQuery(StrictModel):
     )
 
 
-class PhotoIn(StrictModel):
-    """A photo that is not uploaded yet, with its SKU, view and name, and what else its row has."""
+class PhotoIn(SellerFieldsIn):
+    """A photo that is not uploaded yet, and what its row has: prices and attributes are compared
+    with those of the product that is found."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="of its bytes")]
-    sku: Sku | None = None
-    view: ViewName | None = None
-    name: ProductName | None = None
-    filename: FileName | None = None
     category: Category | None = None
-    mrp: Money | None = Field(None, description="with these it answers what the product has")
-    price: Money | None = None
-    discount: Money | None = None
-    gst: Percentage | None = None
-    attributes: Attributes | None = None
 
     def as_identity(self) -> Identity:
         names = (self.name, self.filename, self.category)
