@@ -42,9 +42,7 @@ export class Sending {
     for (const part of this.#parts(rows)) {
       const data = await this.#createPart(part, again, lane);
       made.created.push(...data.products);
-      made.skipped.push(
-        ...(data.skipped ?? []).map((one) => ({ row: part[one.index], known: one })),
-      );
+      made.skipped.push(...(data.skipped ?? []).map((one) => ({ row: part[one.index], known: one })));
       const errors = data.errors ?? [];
       made.refused.push(...errors.map((one) => ({ row: part[one.index], why: reasons(one.errors) })));
     }
