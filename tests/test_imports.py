@@ -259,7 +259,7 @@ def test_the_folder_of_the_cases_gives_the_same_rows_at_every_door(shop: Shop) -
 
 def test_an_ambiguous_photo_can_be_given_to_a_row(shop: Shop) -> None:
     rows = "SKU,Type,Image\nab-1,Cups,\nAB-1,Cups,\n,Cups,one.jpg\n"
-    names = ["Ab-1_back.jpg", "x/one.jpg", "y/one.jpg", "AB-1_scaled.jpg"]
+    names = ["Ab-1_back.jpg", "x/one.jpg", "y/one.jpg", "AB-1_zettel.jpg"]
     fields: Json = {"photos": json.dumps(names)}
 
     def ask_with(assigned: dict[str, str]) -> Json:
