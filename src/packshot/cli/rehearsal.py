@@ -84,16 +84,22 @@ def _photo_problems(
     problems: dict[str, list[str]] = defaultdict(list)
     for start in range(0, len(rows), NAMES_AT_ONCE):
         names = [row.source for row in rows[start : start + NAMES_AT_ONCE]]
-        fields = [("photos", json.dumps(names)), ("defaults", json.dumps(dict(defaults)))]
-        if sheets.pattern:
-            fields.append(("pattern", sheets.pattern))
-        plan = client.plan_import(fields)
+        plan = client.plan_import(_plan_fields(names, defaults, sheets))
         of_all = [_words_of(problem) for problem in plan["problems"] if problem["level"] == "error"]
         for name in names if of_all else ():
             problems[name] += of_all
         for left in plan["photos"]["left_out"]:
             problems[left["file"]].append(left["why"])
     return problems
+
+
+def _plan_fields(
+    names: Sequence[str], defaults: Mapping[str, Any], sheets: Sheets
+) -> list[tuple[str, str]]:
+    fields = [("photos", json.dumps(names)), ("defaults", json.dumps(dict(defaults)))]
+    if sheets.pattern:
+        fields.append(("pattern", sheets.pattern))
+    return fields
 
 
 def _words_of(problem: Json) -> str:

@@ -42,13 +42,17 @@ def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     if faults and not fake_gemini:
         raise click.UsageError("--fake-fault goes with --fake-gemini")
     if fake_gemini:
-        load_environment()
-        for name in REAL:
-            if os.environ.get(name):
-                raise click.UsageError(f"--fake-gemini can't be used with {name}: unset it")
+        _refuse_real_services()
         keep_apart()
         start_fake_gemini(faults)
     serving.run_gunicorn(workers)
+
+
+def _refuse_real_services() -> None:
+    load_environment()
+    for name in REAL:
+        if os.environ.get(name):
+            raise click.UsageError(f"--fake-gemini can't be used with {name}: unset it")
 
 
 def keep_apart() -> None:
@@ -62,6 +66,17 @@ def keep_apart() -> None:
 
 def start_fake_gemini(faults: Sequence[str] = ()) -> None:
     """Start it in a separate process (this one will fork), which ends with this one."""
+    address = _run_fake_gemini(faults)
+    if not address:  # without an address, photos would go to Google
+        raise click.ClickException("the fake Gemini did not start: see above")
+    os.environ["GOOGLE_GEMINI_BASE_URL"] = address
+    os.environ["GEMINI_API_KEY"] = FAKE_KEY
+    os.environ["ENHANCER"] = "gemini"
+    click.echo(f"A fake Gemini answers at {address}")
+
+
+def _run_fake_gemini(faults: Sequence[str]) -> str:
+    """Start the process; return its address, or "" when it ended."""
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [
             *(sys.executable, "-m", "packshot.testing.fake_gemini", "--port", "0"),
@@ -72,13 +87,7 @@ def start_fake_gemini(faults: Sequence[str] = ()) -> None:
     )
     at_our_end(process.terminate)
     assert process.stdout is not None
-    address = process.stdout.readline().strip()
-    if not address:  # without an address, photos would go to Google
-        raise click.ClickException("the fake Gemini did not start: see above")
-    os.environ["GOOGLE_GEMINI_BASE_URL"] = address
-    os.environ["GEMINI_API_KEY"] = FAKE_KEY
-    os.environ["ENHANCER"] = "gemini"
-    click.echo(f"A fake Gemini answers at {address}")
+    return process.stdout.readline().strip()
 
 
 def at_our_end(do: Callable[[], object]) -> None:

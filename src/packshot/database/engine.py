@@ -267,14 +267,19 @@ def _is_at_head(rows: Connection) -> bool:
     if rows.dialect.name == "postgresql":
         check_encoding(rows)
     revision = _revision(rows)
+    _check_revision(revision)
+    if revision != newest_revision() and rows.dialect.name == "postgresql":
+        check_schema(rows)
+    return revision == newest_revision()
+
+
+def _check_revision(revision: str | None) -> None:
+    """Raises SettingsError for a revision that is not one of this program's."""
     if revision is not None and revision not in revisions():
         raise SettingsError(
             f"the database is at revision {revision}, which Packshot {__version__} does not know:"
             " a newer Packshot upgraded it, so start that one, or go back as docs/operate.md says"
         )
-    if revision != newest_revision() and rows.dialect.name == "postgresql":
-        check_schema(rows)
-    return revision == newest_revision()
 
 
 def revisions() -> list[str]:

@@ -121,15 +121,18 @@ def unreachable(
     if any(isinstance(failure, TimeoutError) for failure in failures):
         reason = f"did not take a connection within {seconds:g} s"
         return failed(f"{page.place} {reason}", code="timed_out", retryable=True)
+    reason = _why_unreachable(page, addresses, failures)
+    return failed(f"{page.place} {reason}", code="unreachable", retryable=True)
+
+
+def _why_unreachable(page: ParsedUrl, addresses: Sequence[str], failures: Sequence[OSError]) -> str:
     if all(":" in address for address in addresses) and all(
         failure.errno in _NO_IPV6 for failure in failures
     ):
-        reason = "has only an IPv6 address, and this machine can't reach those"
-    elif any(isinstance(failure, ConnectionRefusedError) for failure in failures):
-        reason = f"refuses connections on port {page.port}"
-    else:
-        reason = f"can't be reached ({failures[-1].strerror or 'no connection'})"
-    return failed(f"{page.place} {reason}", code="unreachable", retryable=True)
+        return "has only an IPv6 address, and this machine can't reach those"
+    if any(isinstance(failure, ConnectionRefusedError) for failure in failures):
+        return f"refuses connections on port {page.port}"
+    return f"can't be reached ({failures[-1].strerror or 'no connection'})"
 
 
 def timed_out(page: ParsedUrl, seconds: float) -> FetchError:
@@ -239,12 +242,7 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
     """`body` is the beginning of what came with the status."""
     status = response.status
     if status in _RETRYABLE_STATUS or status >= 500:
-        return failed(
-            f"{status} from {page.place}",
-            code="server_error" if status >= 500 else "busy",
-            retryable=True,
-            retry_after=seconds_until_retry(response.headers.get("Retry-After")),
-        )
+        return _busy(page, response)
     expired = expiry_seen(status, page.target, body)
     if expired is not None:
         return failed(
@@ -254,6 +252,15 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
         )
     code, advice = _STATUS_ADVICE.get(status, ("refused", ""))
     return failed(f"{status} from {page.place}{advice}", code=code)
+
+
+def _busy(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
+    return failed(
+        f"{response.status} from {page.place}",
+        code="server_error" if response.status >= 500 else "busy",
+        retryable=True,
+        retry_after=seconds_until_retry(response.headers.get("Retry-After")),
+    )
 
 
 def seconds_until_retry(header: str | None) -> float | None:

@@ -266,17 +266,7 @@ class Fetcher:
         return connection
 
     def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> _Redirect:
-        location = as_browsers_read(response.headers["Location"])
-        try:
-            following = check_url(
-                urljoin(page.url, location), self._allowed_hosts, longest=_MAX_REDIRECT
-            )
-        except (FetchError, ValueError) as error:
-            why = error.message if isinstance(error, FetchError) else "it can't be read"
-            code = error.code if isinstance(error, FetchError) else "bad_url"
-            raise failed(
-                f"{page.place} redirects to an address that is not followed: {why}", code=code
-            ) from error
+        following = self._check_location(page, response.headers["Location"])
         if page.scheme == "https" and following.scheme == "http":
             raise failed(
                 f"{page.place} redirects from https to http, which is not followed;"
@@ -284,6 +274,17 @@ class Fetcher:
                 code="insecure_redirect",
             )
         return _Redirect(following, sets_cookie="Set-Cookie" in response.headers)
+
+    def _check_location(self, page: ParsedUrl, location: str) -> ParsedUrl:
+        address = as_browsers_read(location)
+        try:
+            return check_url(urljoin(page.url, address), self._allowed_hosts, longest=_MAX_REDIRECT)
+        except (FetchError, ValueError) as error:
+            why = error.message if isinstance(error, FetchError) else "it can't be read"
+            code = error.code if isinstance(error, FetchError) else "bad_url"
+            raise failed(
+                f"{page.place} redirects to an address that is not followed: {why}", code=code
+            ) from error
 
     def _body(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
         if response.status not in _WHOLE_ANSWERS:

@@ -50,19 +50,23 @@ def _end(fields: Mapping[str, str]) -> datetime | None:
     if not _SIGNATURES & fields.keys():
         return None
     try:
-        for store in ("amz", "goog"):
-            if f"x-{store}-date" in fields:
-                began = datetime.strptime(fields[f"x-{store}-date"], "%Y%m%dT%H%M%SZ")
-                lasts = timedelta(seconds=int(fields[f"x-{store}-expires"]))
-                return began.replace(tzinfo=UTC) + lasts
-        if "expires" in fields:  # S3 version 2, Google version 2, CloudFront
-            return datetime.fromtimestamp(int(fields["expires"]), UTC)
-        if "se" in fields:  # Azure
-            ends = datetime.fromisoformat(fields["se"])
-            return ends if ends.tzinfo else ends.replace(tzinfo=UTC)
-        return _policy_end(fields["policy"]) if "policy" in fields else None
+        return _read_end(fields)
     except (ValueError, KeyError, OverflowError, OSError, TypeError):
         return None
+
+
+def _read_end(fields: Mapping[str, str]) -> datetime | None:
+    for store in ("amz", "goog"):
+        if f"x-{store}-date" in fields:
+            began = datetime.strptime(fields[f"x-{store}-date"], "%Y%m%dT%H%M%SZ")
+            lasts = timedelta(seconds=int(fields[f"x-{store}-expires"]))
+            return began.replace(tzinfo=UTC) + lasts
+    if "expires" in fields:  # S3 version 2, Google version 2, CloudFront
+        return datetime.fromtimestamp(int(fields["expires"]), UTC)
+    if "se" in fields:  # Azure
+        ends = datetime.fromisoformat(fields["se"])
+        return ends if ends.tzinfo else ends.replace(tzinfo=UTC)
+    return _policy_end(fields["policy"]) if "policy" in fields else None
 
 
 def _policy_end(policy: str) -> datetime:

@@ -215,23 +215,24 @@ def _search(
 
 
 def _stands_rejected() -> ColumnElement[bool]:
-    """The decision rejects a picture of the current round, and no later decision changes that.
-
-    Repeating a rejection without a reason keeps the reason.
-    """
-    later = aliased(Decision)
-    superseded = exists().where(
-        later.image_id == Decision.image_id,
-        later.id > Decision.id,
-        or_(later.status != REJECTED, later.reason.is_not(None)),
-    )
+    """The decision rejects a picture of the current round, and no later decision changes that."""
     return and_(
         Decision.product_id == Product.id,
         Decision.status == REJECTED,
         Decision.reason.is_not(None),
         ProductImage.id == Decision.image_id,
         ProductImage.round == Product.round,
-        ~superseded,
+        ~_is_superseded(),
+    )
+
+
+def _is_superseded() -> ColumnElement[bool]:
+    """A later decision replaces it. Repeating a rejection without a reason keeps the reason."""
+    later = aliased(Decision)
+    return exists().where(
+        later.image_id == Decision.image_id,
+        later.id > Decision.id,
+        or_(later.status != REJECTED, later.reason.is_not(None)),
     )
 
 

@@ -239,19 +239,21 @@ def _decide(session: Session, product: Product, image: ProductImage, verdict: Ve
         return
     if image.removed_at is not None and image.status != verdict.status:
         raise _removed(product)
-    session.add(
-        Decision(
-            product_id=product.id,
-            image_id=image.id,
-            status=verdict.status,
-            previous=image.status,
-            reason=verdict.reason,
-            note=verdict.note,
-            who=verdict.who,
-        )
-    )
+    session.add(_record_of(product, image, verdict))
     image.status = verdict.status
     image.updated_at = now()
+
+
+def _record_of(product: Product, image: ProductImage, verdict: Verdict) -> Decision:
+    return Decision(
+        product_id=product.id,
+        image_id=image.id,
+        status=verdict.status,
+        previous=image.status,
+        reason=verdict.reason,
+        note=verdict.note,
+        who=verdict.who,
+    )
 
 
 def _is_news(session: Session, image: ProductImage, verdict: Verdict) -> bool:

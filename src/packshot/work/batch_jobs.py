@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -140,17 +140,12 @@ class BatchJobs:
             return any(session.scalar(each) is not None for each in (old, full))
 
     def _add(self, session: Session, kind: str, model: str, items: Sequence[BatchItem]) -> BatchJob:
-        rounds = {(item.product_id, item.round) for item in items}
-        opened = select(func.min(Round.opened_at)).where(
-            or_(*(and_(Round.product_id == p, Round.number == n) for p, n in rounds))
-        )
-        oldest = session.scalar(opened) or session.execute(select(now())).scalar_one()
         job = BatchJob(
             kind=kind,
             model=model,
             display_name=f"packshot-{kind}-{uuid.uuid4()}",
             state=GATHERED,
-            deadline=oldest + timedelta(seconds=self.deadline),
+            deadline=_oldest_round(session, items) + timedelta(seconds=self.deadline),
             opened_at=now(),
             changed_at=now(),
             not_before=now(),
@@ -346,3 +341,12 @@ def _finish(session: Session, item: Item, state: str, record: CallRecord) -> lis
         call = update(Call).where(Call.id == item.call_id)
         session.execute(call.values(completed_at=now(), **booked))
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []
+
+
+def _oldest_round(session: Session, items: Sequence[BatchItem]) -> datetime:
+    """When the first of their rounds was opened."""
+    rounds = {(item.product_id, item.round) for item in items}
+    opened = select(func.min(Round.opened_at)).where(
+        or_(*(and_(Round.product_id == p, Round.number == n) for p, n in rounds))
+    )
+    return session.scalar(opened) or session.execute(select(now())).scalar_one()

@@ -71,10 +71,7 @@ class Checker:
         except Unavailable as error:  # the storage is away, or this process ends
             self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
         except PictureError as error:
-            if error.retryable and due.tries < MOST_TRIES:  # the child died
-                self._put_back(due, RETRY_SECONDS, counted=True, why=error.message)
-            else:
-                self._save(due, Checked(not_measured("unreadable", error.message)))
+            self._after_unreadable(due, error)
         except PackshotError as error:
             self._save(due, Checked(not_measured(error.code, error.message)))
         except Exception:
@@ -82,6 +79,12 @@ class Checker:
             self._after_unexpected(due)
         else:
             self._save(due, done)
+
+    def _after_unreadable(self, due: DueCheck, error: PictureError) -> None:
+        if error.retryable and due.tries < MOST_TRIES:  # the child died
+            self._put_back(due, RETRY_SECONDS, counted=True, why=error.message)
+        else:
+            self._save(due, Checked(not_measured("unreadable", error.message)))
 
     def _measure(self, due: DueCheck) -> Checked:
         if due.tries > MOST_TRIES:  # each earlier try ended this process

@@ -198,12 +198,7 @@ class Claims:
         product.token = token = str(uuid.uuid4())
         product.attempts = product.attempts if alone else attempts
         product.lease_until = now(self.lease_seconds)
-        product.round = product.round or 1  # a row written by hand has no round,
-        product.media_namespace = product.media_namespace or str(uuid.uuid4())  # nor this
-        this_round = session.get(Round, (product.id, product.round))
-        if this_round is None:
-            this_round = Round(product_id=product.id, number=product.round, wanted=self.wanted)
-            session.add(this_round)
+        this_round = self._current_round(session, product)
         return replace(
             claim_of(session, product, this_round),
             token=token,
@@ -211,6 +206,15 @@ class Claims:
             alone=alone,
             lane=lane_of(session, this_round, self.lane_deadline),
         )
+
+    def _current_round(self, session: Session, product: Product) -> Round:
+        product.round = product.round or 1  # a row written by hand has no round,
+        product.media_namespace = product.media_namespace or str(uuid.uuid4())  # nor this
+        this_round = session.get(Round, (product.id, product.round))
+        if this_round is None:
+            this_round = Round(product_id=product.id, number=product.round, wanted=self.wanted)
+            session.add(this_round)
+        return this_round
 
     def begin(self, claim: Claim) -> None:
         """Count the attempt of a claim that had to wait until it was alone. Raises LostClaim.

@@ -138,16 +138,20 @@ def rest_body(request: Request) -> Json:
         {"inlineData": {"mimeType": "image/jpeg", "data": photo}} for photo in photos
     ]
     parts.append({"text": request.words})
-    config: Json = {}
-    if request.schema is not None:
-        config = {"responseMimeType": "application/json", "responseJsonSchema": request.schema}
-    if request.size is not None:
-        image = {"aspectRatio": request.aspect, "imageSize": request.size}
-        config = {"responseModalities": ["IMAGE"], "imageConfig": image}
-    body: Json = {"contents": [{"role": "user", "parts": parts}], "generationConfig": config}
+    contents = [{"role": "user", "parts": parts}]
+    body: Json = {"contents": contents, "generationConfig": _generation_config(request)}
     if request.system is not None:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
     return body
+
+
+def _generation_config(request: Request) -> Json:
+    if request.size is not None:
+        image = {"aspectRatio": request.aspect, "imageSize": request.size}
+        return {"responseModalities": ["IMAGE"], "imageConfig": image}
+    if request.schema is not None:
+        return {"responseMimeType": "application/json", "responseJsonSchema": request.schema}
+    return {}
 
 
 def _metadata(operation: Json) -> Json:

@@ -258,16 +258,20 @@ def _refused_request(code: int, message: str, model: str) -> PackshotError:
     See WrongRequests for which.
     """
     if 300 <= code < 400:
-        return NotConfigured(
-            f"Gemini's address answers with a redirect ({code}), which would carry the key "
-            "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
-            code="gemini_redirect",
-        )
+        return _redirected(code)
     of_photo = "input image" in message or code == 413
     return EnhancerError(
         f"{model} calls the request wrong ({code}: {message}).",
         code="gemini_bad_photo" if of_photo else "gemini_bad_request",
         retryable=False,
+    )
+
+
+def _redirected(code: int) -> NotConfigured:
+    return NotConfigured(
+        f"Gemini's address answers with a redirect ({code}), which would carry the key "
+        "elsewhere: set GOOGLE_GEMINI_BASE_URL to the final address.",
+        code="gemini_redirect",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes as outcomes
-from packshot.enhancers.gemini.answers import Answer, NotJson, read_answer, tokens_of
+from packshot.enhancers.gemini.answers import Answer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Standing, Suspects, WrongRequests
 from packshot.enhancers.gemini.pace import Pace
@@ -218,9 +218,14 @@ def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     record.images = 1 if answer.picture else 0
     record.model_version = answer.model_version
     # The lane in the answer counts, but answers of a job never cost more than the job.
-    record.lane = lane = "batch" if record.lane == "batch" else answer.lane or record.lane
-    price = price_of(answer.model_version, on, lane) if answer.model_version else None
-    price = price or price_of(model, on, lane)
-    if price is not None and answer.usage_metadata is not None:
-        known = price.cost(tokens.input, tokens.output, tokens.image)
-        record.cost = record.cost if known is None else known
+    record.lane = "batch" if record.lane == "batch" else answer.lane or record.lane
+    if answer.usage_metadata is not None:
+        cost = _cost_of(tokens, (answer.model_version, model), on, record.lane)
+        record.cost = record.cost if cost is None else cost
+
+
+def _cost_of(tokens: Tokens, models: Sequence[str | None], on: date, lane: Lane) -> Decimal | None:
+    """US dollars at the price of the first of the `models` that has one; None: not known."""
+    prices = (price_of(model, on, lane) for model in models if model)
+    price = next((each for each in prices if each is not None), None)
+    return None if price is None else price.cost(tokens.input, tokens.output, tokens.image)

@@ -158,15 +158,21 @@ def read_analysis(text: str, wanted: int) -> Analysis:
         analysis = Analysis.model_validate_json(without_fence(text))
     except ValidationError as error:
         raise BadAnalysis(_complaint(error)) from None
-    variants = [_tidy(each) for each in analysis.variants]
-    variants = [each for each in variants if each.title and each.prompt][:wanted]
-    if len(variants) < wanted:
-        raise BadAnalysis(f"it has {len(variants)} usable variants where {wanted} were asked for")
-    if len({each.prompt.casefold() for each in variants}) < wanted:
-        raise BadAnalysis("its variants are not all different")
+    variants = _usable(analysis.variants, wanted)
     if not clean(analysis.product, MAX_WORDS):
         raise BadAnalysis("`product` is empty")
     return _sized(analysis, variants)
+
+
+def _usable(variants: Sequence[VariantPlan], wanted: int) -> list[VariantPlan]:
+    """The first `wanted` variants that have a title and a prompt. Raises BadAnalysis."""
+    tidied = [_tidy(each) for each in variants]
+    usable = [each for each in tidied if each.title and each.prompt][:wanted]
+    if len(usable) < wanted:
+        raise BadAnalysis(f"it has {len(usable)} usable variants where {wanted} were asked for")
+    if len({each.prompt.casefold() for each in usable}) < wanted:
+        raise BadAnalysis("its variants are not all different")
+    return usable
 
 
 def without_fence(text: str) -> str:

@@ -109,14 +109,8 @@ def _plausible(seen: Inspected) -> bool:
 def _warning(seen: Inspected, request: Request) -> str | None:
     """What the reviewer should know: Gemini sometimes ignores the ratio, which the finishing step
     pads, or the size, or changes next to nothing."""
-    assert request.aspect is not None and request.size is not None
-    across, down = (int(each) for each in request.aspect.split(":"))
-    ignored, remarks = [], []
-    if abs(seen.width * down / (seen.height * across) - 1) >= 0.05:
-        ignored.append(request.aspect)
-    if math.sqrt(seen.width * seen.height) < FAR_SMALLER * nominal_side(request.size):
-        ignored.append(request.size)
-    if ignored:
+    remarks = []
+    if ignored := _ignored(seen, request):
         asked = " and ".join(ignored)
         remarks.append(
             f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
@@ -124,3 +118,15 @@ def _warning(seen: Inspected, request: Request) -> str | None:
     if seen.hardly_changed:
         remarks.append("The picture is hardly changed: compare it with the photo.")
     return " ".join(remarks) or None
+
+
+def _ignored(seen: Inspected, request: Request) -> list[str]:
+    """Which of the ratio and the size asked for the picture does not have."""
+    assert request.aspect is not None and request.size is not None
+    across, down = (int(each) for each in request.aspect.split(":"))
+    ignored = []
+    if abs(seen.width * down / (seen.height * across) - 1) >= 0.05:
+        ignored.append(request.aspect)
+    if math.sqrt(seen.width * seen.height) < FAR_SMALLER * nominal_side(request.size):
+        ignored.append(request.size)
+    return ignored

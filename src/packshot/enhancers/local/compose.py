@@ -164,9 +164,8 @@ def _contact(cover: Floats, unit: float) -> Floats:
     solid = cover > 0.5
     if not solid.any():
         return np.zeros_like(cover)
-    height = cover.shape[0]
     has = solid.any(axis=0)
-    lowest = np.where(has, height - 1 - solid[::-1].argmax(axis=0), -1)
+    lowest = np.where(has, cover.shape[0] - 1 - solid[::-1].argmax(axis=0), -1)
     base = has & (lowest >= lowest.max() - 3.0 * unit)
     if base.sum() < 0.12 * has.sum():
         return np.zeros_like(cover)
@@ -174,6 +173,11 @@ def _contact(cover: Floats, unit: float) -> Floats:
     thick = max(1, round(0.9 * unit))
     for column in np.flatnonzero(base):
         ground[lowest[column] - thick // 2 : lowest[column] + thick, column] = 1.0
+    return _soften(ground, unit)
+
+
+def _soften(ground: Floats, unit: float) -> Floats:
+    """The shadow of contact: dark close by, and fainter further out."""
     near = cv2.GaussianBlur(ground, (0, 0), sigmaX=1.2 * unit, sigmaY=0.6 * unit) * 0.55
     far = cv2.GaussianBlur(ground, (0, 0), sigmaX=4.0 * unit, sigmaY=1.6 * unit) * 0.45
     return np.asarray(np.maximum(near, far), np.float32)

@@ -88,22 +88,26 @@ def cut(
 def from_alpha(rgba: Bytes, longest: int) -> Product:
     """The seller's own transparency, trusted as it is: glass and lenses stay see-through."""
     solid = solid_of(rgba[..., 3])
-    part = rgba[..., 3] > 2
-    top, left, bottom, right = box_of(part)
+    top, left, bottom, right = box_of(rgba[..., 3] > 2)
     tall, wide = (a - b for a, b in zip(box_of(solid)[2:], box_of(solid)[:2], strict=True))
     scale = min(1.0, longest / max(tall, wide, 1))
     crop = rgba[top:bottom, left:right]
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
+    solid_small = solid_of(alpha)
+    shadow = _has_shadow(alpha, solid_small)
+    colours = _shrink_colours(crop, alpha, size)
+    return Product(colours, alpha, box_of(solid_small), shadow, top, left, scale)
+
+
+def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
+    """The crop's colours at `size`, which `alpha` has."""
     # Colours are weighted by alpha while shrinking: what hides under alpha 0 must not bleed in.
     # In bytes, since a photo of 16 MP as floats would not fit a pixel child.
     cover = cv2.cvtColor(np.ascontiguousarray(crop[..., 3]), cv2.COLOR_GRAY2RGB)
     weighted = cv2.multiply(np.ascontiguousarray(crop[..., :3]), cover, scale=1 / 255)
     shrunk = resize(np.asarray(weighted, np.uint8), *size).astype(np.float32)
-    colours = as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
-    solid_small = solid_of(alpha)
-    shadow = _has_shadow(alpha, solid_small)
-    return Product(colours, alpha, box_of(solid_small), shadow, top, left, scale)
+    return as_bytes(shrunk / np.maximum(alpha[..., None] / np.float32(255), 1 / 255))
 
 
 def solid_of(alpha: NDArray[np.uint8]) -> Mask:
@@ -233,13 +237,9 @@ def _rough_at(
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
     tall, wide = mask.shape[0] / full[0], mask.shape[1] / full[1]
     scale_x, scale_y = (at[3] - at[1]) * wide / shape[1], (at[2] - at[0]) * tall / shape[0]
-    matrix = np.array(
-        [
-            [scale_x, 0, at[1] * wide + 0.5 * scale_x - 0.5],
-            [0, scale_y, at[0] * tall + 0.5 * scale_y - 0.5],
-        ],
-        np.float32,
-    )
+    across = (scale_x, 0, at[1] * wide + 0.5 * scale_x - 0.5)
+    down = (0, scale_y, at[0] * tall + 0.5 * scale_y - 0.5)
+    matrix = np.array([across, down], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (shape[1], shape[0])
     warped = cv2.warpAffine(soft, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +35,23 @@ def superpixels(lab: Floats, count: int) -> NDArray[np.int32]:
     height, width = lab.shape[:2]
     step = max(4, int(np.sqrt(height * width / count)))
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.0)
-    gradient = _gradient(smooth)
-    markers = np.zeros((height, width), np.int32)
-    number = 0
-    for top in range(step // 2, height, step):
-        for left in range(step // 2, width, step):
-            window = gradient[top - 2 : top + 3, left - 2 : left + 3]
-            y, x = np.unravel_index(int(window.argmin()), window.shape)
-            number += 1
-            markers[max(0, top - 2) + y, max(0, left - 2) + x] = number
+    markers = _place_seeds(_gradient(smooth), step)
     byte = np.clip(smooth + np.array([0, 128, 128], np.float32), 0, 255).astype(np.uint8)
     byte[..., 0] = np.clip(smooth[..., 0] * 2.55, 0, 255).astype(np.uint8)
     cv2.watershed(byte, markers)
     return _fill_lines(markers)
+
+
+def _place_seeds(gradient: Floats, step: int) -> NDArray[np.int32]:
+    """A number in each cell of the grid, where the gradient is least; 0 elsewhere."""
+    height, width = gradient.shape
+    seeds = np.zeros((height, width), np.int32)
+    grid = product(range(step // 2, height, step), range(step // 2, width, step))
+    for number, (top, left) in enumerate(grid, 1):
+        window = gradient[top - 2 : top + 3, left - 2 : left + 3]
+        y, x = np.unravel_index(int(window.argmin()), window.shape)
+        seeds[max(0, top - 2) + y, max(0, left - 2) + x] = number
+    return seeds
 
 
 def _fill_lines(markers: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -225,19 +225,23 @@ def _parts(contents: Any) -> list[dict[str, Any]]:
     if not isinstance(contents, list) or not contents:
         raise _invalid("* GenerateContentRequest.contents: contents is not specified")
     for content in contents:
-        known(content, {"role", "parts"}, "contents[0]")
-        if content.get("role") not in {None, "user", "model"}:
-            raise _invalid("Please use a valid role: user, model.")
-        for part in content.get("parts") or []:
-            known(part, {"text", "inlineData", "thoughtSignature"}, "contents[0].parts[0]")
-            if "inlineData" in part:
-                known(part["inlineData"], {"data", "mimeType"}, "contents[0].parts[0].inline_data")
+        _check_content(content)
     parts = [part for content in contents for part in content.get("parts") or []]
     if not parts:
         raise _invalid(
             "* GenerateContentRequest.contents[0].parts: contents.parts must not be empty"
         )
     return parts
+
+
+def _check_content(content: Any) -> None:
+    known(content, {"role", "parts"}, "contents[0]")
+    if content.get("role") not in {None, "user", "model"}:
+        raise _invalid("Please use a valid role: user, model.")
+    for part in content.get("parts") or []:
+        known(part, {"text", "inlineData", "thoughtSignature"}, "contents[0].parts[0]")
+        if "inlineData" in part:
+            known(part["inlineData"], {"data", "mimeType"}, "contents[0].parts[0].inline_data")
 
 
 def _bytes(text: str) -> bytes:

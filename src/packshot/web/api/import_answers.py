@@ -91,10 +91,7 @@ def import_data(plan: Plan, lane: Lane | None) -> ImportData:
     found = plan.found
     return ImportData(
         form=found.form if found else None,
-        columns=[
-            ColumnOut(name=each.name, letter=each.letter, samples=list(plan.samples[each.name]))
-            for each in (found.columns if found else ())
-        ],
+        columns=_columns(plan),
         mapping=dict(found.mapping) if found else {},
         conventions={
             name: ConventionOut.model_validate(each)
@@ -105,6 +102,13 @@ def import_data(plan: Plan, lane: Lane | None) -> ImportData:
         photos=_photos(plan),
         lane=lane,
     )
+
+
+def _columns(plan: Plan) -> list[ColumnOut]:
+    return [
+        ColumnOut(name=each.name, letter=each.letter, samples=list(plan.samples[each.name]))
+        for each in (plan.found.columns if plan.found else ())
+    ]
 
 
 def _photos(plan: Plan) -> PhotosOut:

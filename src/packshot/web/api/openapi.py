@@ -137,16 +137,19 @@ def _finish_request(operation: Json, own_refusals: set[str]) -> None:
     for parameter in operation["parameters"]:
         if parameter["in"] == "path" and parameter["name"].endswith("_id"):
             parameter["schema"] = {"type": "integer", "minimum": 1, "maximum": MAX_ID}
-    operation["parameters"] += [
-        {
-            "name": name,
-            "in": "header",
-            "required": False,
-            "description": HEADERS[name][0],
-            "schema": HEADERS[name][1],
-        }
-        for name in _headers_of(operation, own_refusals)
-    ]
+    headers = _headers_of(operation, own_refusals)
+    operation["parameters"] += [_header_parameter(name) for name in headers]
+
+
+def _header_parameter(name: str) -> Json:
+    description, schema = HEADERS[name]
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
 
 
 def _headers_of(operation: Json, own_refusals: set[str]) -> list[str]:
