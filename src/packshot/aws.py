@@ -170,41 +170,49 @@ def _descriptions() -> Loader:
 
 def in_words(error: Exception, resource: Resource, permission: str) -> Unavailable:
     """A boto3 error as Unavailable, RateLimited or NotConfigured, naming what to change."""
-    from botocore import exceptions as boto
+    from botocore.exceptions import ClientError
 
-    if isinstance(error, boto.ClientError):
+    if isinstance(error, ClientError):
         return _refusal(error, resource, permission)
-    if isinstance(error, (boto.NoCredentialsError, boto.PartialCredentialsError)):
-        return NotConfigured(
-            f"no AWS credentials for {resource.words}: set AWS_ACCESS_KEY_ID and"
-            " AWS_SECRET_ACCESS_KEY, or give this machine a role",
-            code="aws_credentials",
-        )
-    if isinstance(error, _credential_errors()):
-        return NotConfigured(
-            f"the AWS credentials for {resource.words} could not be read: {_short(error)}",
-            code="aws_credentials",
-        )
-    if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
-        return NotConfigured(
-            f"the region of {resource.words} is not known: set {resource.region_setting}",
-            code="aws_region",
-        )
-    if isinstance(error, boto.ParamValidationError):
-        return NotConfigured(
-            f"boto3 rejects the request for {resource.words}: {_short(error)}; check"
-            f" {resource.setting}",
-            code="aws_setting",
-        )
-    if isinstance(error, RecursionError):  # boto3 asks for the region, is redirected, asks...
-        return NotConfigured(
-            f"{resource.words} answers every request with a redirect: check AWS_ENDPOINT_URL",
-            code="aws_setting",
-        )
+    if advice := _credentials_advice(error, resource) or _settings_advice(error, resource):
+        kind, words = advice
+        return NotConfigured(words, code=kind)
     words = what_failed(error, resource.words)
     if words.startswith("no connection"):
         words += f"; check {resource.setting} and the network"
     return Unavailable(f"{words}: {_short(error)}")
+
+
+def _credentials_advice(error: Exception, resource: Resource) -> tuple[str, str] | None:
+    """The kind of a problem with the credentials, and what to do."""
+    from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return "aws_credentials", (
+            f"no AWS credentials for {resource.words}: set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, or give this machine a role"
+        )
+    if isinstance(error, _credential_errors()):
+        return "aws_credentials", (
+            f"the AWS credentials for {resource.words} could not be read: {_short(error)}"
+        )
+    return None
+
+
+def _settings_advice(error: Exception, resource: Resource) -> tuple[str, str] | None:
+    """The kind of a problem with other settings, and what to do."""
+    from botocore import exceptions as boto
+
+    if isinstance(error, (boto.NoRegionError, boto.InvalidRegionError)):
+        words = f"the region of {resource.words} is not known: set {resource.region_setting}"
+        return "aws_region", words
+    if isinstance(error, boto.ParamValidationError):
+        words = f"boto3 rejects the request for {resource.words}: {_short(error)}; check"
+        return "aws_setting", f"{words} {resource.setting}"
+    if isinstance(error, RecursionError):  # boto3 asks for the region, is redirected, asks...
+        words = f"{resource.words} answers every request with a redirect: check AWS_ENDPOINT_URL"
+        return "aws_setting", words
+    return None
 
 
 def what_failed(error: Exception, where: str = "it") -> str:
@@ -259,6 +267,14 @@ def _advice(
     error: ClientError, code: str, resource: Resource, permission: str
 ) -> tuple[str, str] | None:
     """The kind of a problem that a person must solve, and what to tell them."""
+    return (
+        _advice_on_credentials(code, resource)
+        or _advice_on_rights(error, code, resource, permission)
+        or _advice_on_place(error, code, resource)
+    )
+
+
+def _advice_on_credentials(code: str, resource: Resource) -> tuple[str, str] | None:
     if code in EXPIRED:
         return "aws_credentials", (
             f"the credentials for {resource.words} have expired ({code}): renew them"
@@ -268,6 +284,12 @@ def _advice(
             f"{resource.words} refuses the credentials ({code}): check AWS_ACCESS_KEY_ID,"
             " AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
         )
+    return None
+
+
+def _advice_on_rights(
+    error: ClientError, code: str, resource: Resource, permission: str
+) -> tuple[str, str] | None:
     if code.casefold().startswith("kms") or (code in DENIED and "kms:" in str(error)):
         return "aws_denied", (
             f"the key that encrypts {resource.words} can't be used: allow kms:Decrypt and"
@@ -278,6 +300,11 @@ def _advice(
             f"{permission} is denied on {resource.words} ({_short(error)}): allow it for the"
             " credentials in use"
         )
+    return None
+
+
+def _advice_on_place(error: ClientError, code: str, resource: Resource) -> tuple[str, str] | None:
+    """What does not exist here, or is in another region; or at another time."""
     if code in ABSENT:
         return "aws_absent", (
             f"{resource.words} does not exist: check {resource.setting}, the region"

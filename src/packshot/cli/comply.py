@@ -37,13 +37,17 @@ def comply(
         return
     if not files:
         raise click.UsageError("name the pictures to look at")
-    try:
-        preset = read_preset(name, presets_dir)
-    except PackshotError as error:
-        raise click.ClickException(error.message) from None
+    preset = _preset(name, presets_dir)
     failed = [path for path in files if not _complies(path, preset, not secondary)]
     if failed:
         raise SystemExit(1)
+
+
+def _preset(name: str, presets_dir: Path | None) -> Preset:
+    try:
+        return read_preset(name, presets_dir)
+    except PackshotError as error:
+        raise click.ClickException(error.message) from None
 
 
 def _complies(path: Path, preset: Preset, main: bool) -> bool:

@@ -78,13 +78,17 @@ def upload(
         click.echo(json.dumps(products))
     elif sent.rows or sent.stopped is None:
         _report(sent, products, console, currency_of(client, products))
-    if sent.stopped is not None:
-        if sent.rows:
-            left = counted(len(rows) - sent.rows, "row")
-            console.print(f"[red]stopped:[/] not sent: {left}.")
-        raise sent.stopped
+    _raise_if_stopped(sent, len(rows), console)
     failed = any(product["status"] == "failed" for product in products)
     raise SystemExit(1 if sent.refused or failed else 0)
+
+
+def _raise_if_stopped(sent: Sent, rows: int, console: Console) -> None:
+    if sent.stopped is None:
+        return
+    if sent.rows:
+        console.print(f"[red]stopped:[/] not sent: {counted(rows - sent.rows, 'row')}.")
+    raise sent.stopped
 
 
 def _note(note: str, console: Console) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -223,21 +223,26 @@ def _toned(raw: Floats, warped: Floats, core: Mask) -> Floats:
 
 def _curve(channel: Floats, like: Floats, core: Mask) -> Floats:
     """The quadratic that fits best, without its fifth of outliers."""
-    table = np.arange(256) / 255
     x, y = channel[core] / 255, like[core] / 255
     step = max(1, len(x) // 20_000)
     x, y = x[::step], y[::step]
     kept = np.ones(len(x), bool)
     fit = np.array([0.0, 1.0, 0.0])
     for _ in range(3):
-        degree = 2 if float(np.ptp(x[kept])) > 0.15 else 1
-        powers = np.vander(x[kept], degree + 1)
-        ridge = 1e-3 * len(powers) * np.eye(degree + 1)
-        identity = np.array([0.0, 1.0, 0.0])[-(degree + 1) :]
-        fit = np.linalg.solve(powers.T @ powers + ridge, powers.T @ y[kept] + ridge @ identity)
+        fit = _fit(x[kept], y[kept])
         error = np.abs(np.polyval(fit, x) - y)
         kept = error <= np.percentile(error, 80)
+    table = np.arange(256) / 255
     return np.asarray(np.polyval(fit, table)[channel] * 255, np.float32)
+
+
+def _fit(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    """The quadratic from x to y, or the line where x spans little; drawn towards the identity."""
+    degree = 2 if float(np.ptp(x)) > 0.15 else 1
+    powers = np.vander(x, degree + 1)
+    ridge = 1e-3 * len(powers) * np.eye(degree + 1)
+    identity = np.array([0.0, 1.0, 0.0])[-(degree + 1) :]
+    return np.linalg.solve(powers.T @ powers + ridge, powers.T @ y + ridge @ identity)
 
 
 def _slow(difference: Floats, core: Mask) -> Floats:

@@ -178,12 +178,7 @@ class _Child:
         except (EOFError, OSError) as error:
             raise self._crashed() from error
         self.stop()
-        raise PictureError(
-            f"The picture took longer than {deadline:g} seconds to work on and was given up; "
-            "save it again with fewer pixels if this repeats.",
-            code="picture_too_slow",
-            retryable=True,
-        )
+        raise _too_slow(deadline)
 
     def stop(self) -> None:
         """Kill and reap: the child ignores SIGTERM, and has nothing to clean up."""
@@ -201,6 +196,15 @@ class _Child:
             code="picture_crashed",
             retryable=True,
         )
+
+
+def _too_slow(deadline: float) -> PictureError:
+    return PictureError(
+        f"The picture took longer than {deadline:g} seconds to work on and was given up; "
+        "save it again with fewer pixels if this repeats.",
+        code="picture_too_slow",
+        retryable=True,
+    )
 
 
 def _stop_all(children: set[_Child]) -> None:

@@ -164,13 +164,7 @@ class Scans:
         self._seen = dict.fromkeys(frame.sampling, 0)
 
     def add(self, body: bytes) -> None:
-        self.count += 1
-        if self.count > MOST_SCANS or self.count * self._pixels > MOST_SCANNED:
-            raise PictureError(
-                f"The JPEG has more than {self.count - 1} scans, which no camera writes at its "
-                "size; save it again with a picture editor.",
-                code="picture_too_many_scans",
-            )
+        self._count()
         components = body[0] if body else 0
         if len(body) < 4 + 2 * components:
             raise damaged("a scan is cut short")
@@ -181,6 +175,15 @@ class Scans:
         band = (2 ** (min(last, 63) + 1) - 2**first) if self._progressive else ALL_COEFFICIENTS
         for component in body[1 : 1 + 2 * components : 2]:
             self._seen[component] = self._seen.get(component, 0) | max(band, 0)
+
+    def _count(self) -> None:
+        self.count += 1
+        if self.count > MOST_SCANS or self.count * self._pixels > MOST_SCANNED:
+            raise PictureError(
+                f"The JPEG has more than {self.count - 1} scans, which no camera writes at its "
+                "size; save it again with a picture editor.",
+                code="picture_too_many_scans",
+            )
 
     def check(self) -> None:
         if any(seen != ALL_COEFFICIENTS for seen in self._seen.values()):

@@ -60,6 +60,13 @@ class Deletions:
 
         While the storage is unreachable the objects stay; `sweep` removes them later.
         """
+        deletion = self._delete_rows(product_id)
+        try:
+            self._remove_objects(deletion)
+        except Unavailable as error:
+            log.warning("the objects of product %d are removed later: %s", product_id, error)
+
+    def _delete_rows(self, product_id: int) -> Deletion:
         with self.database.write() as session:
             product = session.get(Product, product_id, with_for_update=True)
             if product is None:
@@ -70,10 +77,7 @@ class Deletions:
             for table in (Decision, ProductImage, Round):
                 session.execute(delete(table).where(table.product_id == product_id))
             session.delete(product)
-        try:
-            self._remove_objects(deletion)
-        except Unavailable as error:
-            log.warning("the objects of product %d are removed later: %s", product_id, error)
+        return deletion
 
     def _deletion_of(self, session: Session, product: Product) -> Deletion:
         of_product = Round.product_id == product.id

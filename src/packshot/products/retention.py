@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -171,11 +171,7 @@ class Retention:
 
     def _own_keys(self, images: Sequence[ProductImage]) -> list[str]:
         """The keys of these pictures. A row that names another object does not own it."""
-        of_products = select(Product.id, Product.media_namespace).where(
-            Product.id.in_({image.product_id for image in images})
-        )
-        with self.database.read() as session:
-            namespaces = {row.id: row.media_namespace for row in session.execute(of_products)}
+        namespaces = self._namespaces({image.product_id for image in images})
         keys = []
         for image in images:
             namespace = namespaces.get(image.product_id)
@@ -187,6 +183,11 @@ class Retention:
                     "picture %d: the object %s is not its own and stays", image.id, image.object_key
                 )
         return keys
+
+    def _namespaces(self, ids: Collection[int]) -> dict[int, str | None]:
+        chosen = select(Product.id, Product.media_namespace).where(Product.id.in_(ids))
+        with self.database.read() as session:
+            return {row.id: row.media_namespace for row in session.execute(chosen)}
 
     def _note(self, deleted: Update) -> None:
         with self.database.write() as session:

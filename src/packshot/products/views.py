@@ -218,39 +218,47 @@ def views_of(
 ) -> list[ProductView]:
     """Views of many products in a fixed number of queries."""
     ids = [product.id for product in products]
-    current = {product.id: product.round for product in products}
     rounds = {
         (found.product_id, found.number): found
         for found in session.scalars(select(Round).where(Round.product_id.in_(ids)))
     }
-    by_id = {product.id: product for product in products}
     costs = _costs(session, ids)
-    images: dict[int, list[ImageOut]] = defaultdict(list)
-    rows = [
-        image
-        for image in session.scalars(
-            select(ProductImage)
-            .where(ProductImage.product_id.in_(ids))
-            .order_by(ProductImage.round, ProductImage.variant)
-        )
-        if all_rounds or image.round == current[image.product_id]
+    images = _images(session, products, rounds, costs, all_rounds)
+    return [
+        _product_view(each, rounds.get((each.id, each.round)), images[each.id], costs[each.id])
+        for each in products
     ]
+
+
+def _images(
+    session: Session,
+    products: Sequence[Product],
+    rounds: Mapping[tuple[int, int], Round],
+    costs: dict[int, Costs],
+    all_rounds: bool,
+) -> dict[int, list[ImageOut]]:
+    by_id = {product.id: product for product in products}
+    rows = _image_rows(session, by_id, all_rounds)
     reasons = _reasons(session, rows)
+    images: dict[int, list[ImageOut]] = defaultdict(list)
     for image in rows:
         cost = costs[image.product_id].get((image.round, image.variant))
         this_round = rounds.get((image.product_id, image.round))
         analysis = this_round.analysis if this_round else None
         words = alt_text(by_id[image.product_id], image, analysis)
         images[image.product_id].append(_image_out(image, words, cost, reasons.get(image.id)))
-    return [
-        _product_view(
-            product,
-            rounds.get((product.id, product.round)),
-            images[product.id],
-            costs[product.id],
-        )
-        for product in products
-    ]
+    return images
+
+
+def _image_rows(
+    session: Session, products: Mapping[int, Product], all_rounds: bool
+) -> list[ProductImage]:
+    rows = session.scalars(
+        select(ProductImage)
+        .where(ProductImage.product_id.in_(list(products)))
+        .order_by(ProductImage.round, ProductImage.variant)
+    )
+    return [row for row in rows if all_rounds or row.round == products[row.product_id].round]
 
 
 def new_view(row: Mapping[str, Any]) -> ProductView:

@@ -41,6 +41,18 @@ SHOWN: Final = "enhanced/"
 #: Seconds between two test writes of `health` while the last one worked.
 WRITE_EVERY_SECONDS: Final = 300.0
 PRECONDITION_FAILED: Final = 412
+#: What follows for the operator from the ways that a compatible store does not know.
+ONLY_MD5: Final = "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"
+NO_SUMS: Final = (
+    "it takes no checksums: objects are sent without, and what changes on its way there is only"
+    " found when it is read"
+)
+NO_CONDITIONS: Final = (
+    "it does not keep If-None-Match: Packshot asks whether a picture is there before it stores one,"
+    " so two workers that store the same one in the same moment could overwrite each other's"
+)
+ONE_BY_ONE: Final = "it takes no DeleteObjects: objects are deleted one by one"
+LIST_VERSION_1: Final = "it does not know ListObjectsV2: it is asked in version 1"
 
 
 class S3Storage:
@@ -74,35 +86,13 @@ class S3Storage:
 
     def _learn(self, may_change: bool) -> None:
         self._sums = Ways(
-            (_sha256, None),
-            (_md5, "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"),
-            (
-                _no_sum,
-                "it takes no checksums: objects are sent without, and what changes on its way"
-                " there is only found when it is read",
-            ),
-            may_change=may_change,
+            (_sha256, None), (_md5, ONLY_MD5), (_no_sum, NO_SUMS), may_change=may_change
         )
-        self._conditions = Ways(
-            (True, None),
-            (
-                False,
-                "it does not keep If-None-Match: Packshot asks whether a picture is there before"
-                " it stores one, so two workers that store the same one in the same moment could"
-                " overwrite each other's",
-            ),
-            may_change=may_change,
-        )
+        self._conditions = Ways((True, None), (False, NO_CONDITIONS), may_change=may_change)
         self._deletes = Ways(
-            (self._delete_together, None),
-            (self._delete_singly, "it takes no DeleteObjects: objects are deleted one by one"),
-            may_change=may_change,
+            (self._delete_together, None), (self._delete_singly, ONE_BY_ONE), may_change=may_change
         )
-        self._lists = Ways(
-            (_list_v2, None),
-            (_list_v1, "it does not know ListObjectsV2: it is asked in version 1"),
-            may_change=may_change,
-        )
+        self._lists = Ways((_list_v2, None), (_list_v1, LIST_VERSION_1), may_change=may_change)
         self._is_known = not may_change
 
     def _unlock(self) -> None:

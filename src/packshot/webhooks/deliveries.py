@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -157,17 +157,10 @@ class Webhooks:
 
         Returns how many. They keep their `webhook-id`, so a receiver recognises them.
         """
-        chosen: list[ColumnElement[bool]] = [Delivery.url.in_(self.urls)]
-        if product_id is not None:
-            chosen.append(Delivery.product_id == product_id)
-        if since_hours is not None:
-            chosen.append(Delivery.created_at >= now(-3600 * since_hours))
-        if product_id is None and since_hours is None:
-            chosen.append(and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None)))
         with self.database.write() as session:
             result = session.execute(
                 update(Delivery)
-                .where(*chosen)
+                .where(Delivery.url.in_(self.urls), *_chosen(product_id, since_hours))
                 .values(attempts=0, not_before=now(), delivered_at=None, error=None)
             )
             return cast("CursorResult[Any]", result).rowcount
@@ -193,3 +186,12 @@ def _view(row: Delivery) -> DeliveryView:
         error=row.error,
         created_at=row.created_at,
     )
+
+
+def _chosen(product_id: int | None, since_hours: float | None) -> Iterator[ColumnElement[bool]]:
+    if product_id is not None:
+        yield Delivery.product_id == product_id
+    if since_hours is not None:
+        yield Delivery.created_at >= now(-3600 * since_hours)
+    if product_id is None and since_hours is None:
+        yield and_(Delivery.not_before.is_(None), Delivery.delivered_at.is_(None))

@@ -23,6 +23,11 @@ EVENTS: Final = {
 #: Events stay small (the Standard Webhooks specification asks for less than 20 KB).
 LONGEST_ERROR: Final = 500
 LONGEST_BODY: Final = 19_000
+#: The fields of a product that every event carries.
+IDENTITY: Final = (
+    *("id", "status", "version", "round", "batch_id"),
+    *("category", "sku", "name", "view"),
+)
 
 
 class Outbox:
@@ -46,24 +51,26 @@ class Outbox:
         if not self.urls:
             return
         product = session.get_one(Product, product_id, populate_existing=True)
-        event = EVENTS.get(product.status)
-        if event is None:
-            return
-        message_id, body = f"msg_{uuid.uuid4().hex}", self._as_json(event, product, pictures)
-        rows = [
-            {
-                "message_id": message_id,
-                "type": event,
-                "product_id": product_id,
-                "url": url,
-                "body": body,
-                "created_at": now(),
-                "not_before": now(),
-            }
-            for url in self.urls
-        ]
-        for row in rows:
-            session.execute(insert(Delivery).values(**row))
+        if event := EVENTS.get(product.status):
+            self._insert(session, event, product, pictures)
+
+    def _insert(
+        self,
+        session: Session,
+        event: str,
+        product: Product,
+        pictures: Sequence[Mapping[str, object]],
+    ) -> None:
+        row = {
+            "message_id": f"msg_{uuid.uuid4().hex}",
+            "type": event,
+            "product_id": product.id,
+            "body": self._as_json(event, product, pictures),
+            "created_at": now(),
+            "not_before": now(),
+        }
+        for url in self.urls:
+            session.execute(insert(Delivery).values(**row, url=url))
 
     def _as_json(
         self, event: str, product: Product, pictures: Sequence[Mapping[str, object]]
@@ -93,17 +100,7 @@ def _body(event: dict[str, Any], pictures: Sequence[Mapping[str, object]]) -> st
 
 def _event(event: str, product: Product) -> dict[str, Any]:
     """The event's content: what identifies the product, without raw_image, which may be signed."""
-    data: dict[str, object] = {
-        "id": product.id,
-        "status": product.status,
-        "version": product.version,
-        "round": product.round,
-        "batch_id": product.batch_id,
-        "category": product.category,
-        "sku": product.sku,
-        "name": product.name,
-        "view": product.view,
-    }
+    data: dict[str, object] = {name: getattr(product, name) for name in IDENTITY}
     if product.status == FAILED:
         data["error_code"] = product.error_code
         data["error"] = (product.error or "")[:LONGEST_ERROR]

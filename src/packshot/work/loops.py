@@ -41,15 +41,18 @@ class Loops:
     ) -> None:
         while not over.is_set():
             self.turn_began[name] = self.clock()
-            pause = every
-            try:
-                work()
-            except Unavailable as error:
-                self.outage.begin(error)
-                pause = min(self.outage.pause(), every or LONGEST_PAUSE)
-            # BaseException on purpose: a library's sys.exit() would end this thread silently.
-            except BaseException:
-                log.exception("unexpected error in the %s; it goes on", name)
-                pause = max(1.0, every)
-            if pause:
+            if pause := self._take_turn(name, work, every):
                 over.wait(jittered(pause, self.chance))
+
+    def _take_turn(self, name: str, work: Callable[[], object], every: float) -> float:
+        """Do the work once; return the seconds until the next turn."""
+        try:
+            work()
+        except Unavailable as error:
+            self.outage.begin(error)
+            return min(self.outage.pause(), every or LONGEST_PAUSE)
+        # BaseException on purpose: a library's sys.exit() would end this thread silently.
+        except BaseException:
+            log.exception("unexpected error in the %s; it goes on", name)
+            return max(1.0, every)
+        return every

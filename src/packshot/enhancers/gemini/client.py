@@ -29,6 +29,7 @@ from packshot.errors import SettingsError
 if TYPE_CHECKING:
     from google import genai
     from google.genai import types
+    from google.genai.errors import APIError
 
 API_VERSION = "v1beta"  # what Google's REST samples and all recorded traffic use; the SDK's is v1
 DEFAULT_BASE_URL = "https://generativelanguage.googleapis.com/"
@@ -130,9 +131,7 @@ class GeminiClient:
         from google.genai import errors
 
         if isinstance(error, errors.APIError):
-            retry_after = getattr(error.response, "headers", {}).get("retry-after")
-            details = json.loads(self._without_key(json.dumps(error.details)))
-            return outcomes.of_status(error.code, details, model, retry_after)
+            return self._of_status(error, model)
         if isinstance(error, NO_CONNECTION):
             return outcomes.unreachable(model)
         if isinstance(error, Stalled):
@@ -144,6 +143,11 @@ class GeminiClient:
         if isinstance(error, (errors.UnknownApiResponseError, UnicodeError, httpx2.HTTPError)):
             return outcomes.garbled(model)
         return error
+
+    def _of_status(self, error: APIError, model: str) -> Exception:
+        retry_after = getattr(error.response, "headers", {}).get("retry-after")
+        details = json.loads(self._without_key(json.dumps(error.details)))
+        return outcomes.of_status(error.code, details, model, retry_after)
 
     def _without_key(self, text: str) -> str:
         """A proxy may echo our headers. Before anything is cut: half a key would not be found."""

@@ -132,11 +132,7 @@ def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
     other = decode(asked.references[0]) if len(asked.references) == 1 else None
     if pixels is None or other is None:
         raise Refused(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
-    names = [_colour_name(each) for each in (pixels, other)]
-    differences = []
-    if names[0] != names[1]:
-        difference = {"kind": "colour", "where": "the middle", "sure": True}
-        differences.append(difference | {"in_a": names[0], "in_b": names[1]})
+    differences = _colour_differences(_colour_name(pixels), _colour_name(other))
     return {
         "text_a": "",
         "text_b": "",
@@ -144,6 +140,13 @@ def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
         "differences": differences,
         "same_product": "no" if differences else "yes",
     }
+
+
+def _colour_differences(a: str, b: str) -> list[dict[str, Any]]:
+    if a == b:
+        return []
+    where = {"kind": "colour", "where": "the middle", "sure": True}
+    return [where | {"in_a": a, "in_b": b}]
 
 
 def _category(words: str) -> str:

@@ -33,6 +33,14 @@ from packshot.web.requests.refusals import MEANINGS, Fault
 Json = dict[str, Any]
 SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
 DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
+DESCRIPTION: Final = (
+    "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
+    " (RFC 9457) with `errors: [{pointer, code, detail}]`. Money is in the currency itself."
+)
+SECURITY_SCHEMES: Final[Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A secret of API_KEYS"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 bp = APIBlueprint("openapi_pages", __name__, enable_openapi=False)
 
@@ -44,14 +52,8 @@ def configure(app: APIFlask) -> None:
         AUTO_SERVERS=False,
         HTTP_ERROR_SCHEMA=_problem_schema(),
     )
-    app.security_schemes = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "A secret of API_KEYS"},
-        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    }
-    app.description = (
-        "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
-        " (RFC 9457) with `errors: [{pointer, code, detail}]`. Money is in the currency itself."
-    )
+    app.security_schemes = SECURITY_SCHEMES
+    app.description = DESCRIPTION
     app.license = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     app.register_blueprint(bp)
     app.spec_processor(lambda spec: finish_document(app, spec))

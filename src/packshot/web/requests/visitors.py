@@ -49,21 +49,27 @@ def counted_for(peer: str, forwarded: str | None) -> dict[str, int]:
 def client_address(peer: str, forwarded: str | None) -> str:
     """The client's address: the peer's, or what a proxy of FORWARDED_ALLOW_IPS says it is.
 
-    Each proxy appends its client to X-Forwarded-For, so the client is the last entry that is not a
-    trusted proxy; earlier entries can be forged. Where all peers are trusted ("*") it is the last
-    entry. Of an IPv6 address the /64 is given: one connection has 2^64 addresses.
+    Of an IPv6 address the /64 is given: one connection has 2^64 addresses.
     """
+    address = _behind_proxies(peer, reversed(forwarded.split(",") if forwarded else []))
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address or "unknown")
+
+
+def _behind_proxies(peer: str, entries: Iterable[str]) -> Address | None:
+    """Each proxy appends its client to X-Forwarded-For (`entries`, the last first), so the client
+    is the last that is not a trusted proxy; earlier entries can be forged. Where all peers are
+    trusted ("*") it is the last entry."""
     address = _parsed(peer)
-    for entry in reversed(forwarded.split(",") if forwarded else []):
+    for entry in entries:
         said = _parsed(entry)
         if said is None or not _is_proxy(address):
             break
         address = said
         if "*" in _proxies():
             break
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address or "unknown")
+    return address
 
 
 def _parsed(text: str) -> Address | None:
