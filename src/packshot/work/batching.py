@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
+from sqlalchemy.exc import DBAPIError
+
 from packshot.backoff import Chance, backoff
 from packshot.enhancers.contract import BatchLane, CallRecord, JobResult, JobStatus
 from packshot.errors import (
@@ -307,8 +309,9 @@ class Batching:
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:
-    """The jobs that a person must look at, one sentence each; none while nobody can say."""
+    """The jobs that a person must look at, one sentence each; none where the database can't say:
+    it is away, or has no tables yet, which the health report names."""
     try:
         return jobs.set_aside()
-    except Unavailable:
+    except (PackshotError, DBAPIError):
         return []
