@@ -21,7 +21,7 @@ from packshot.cli.plain import counted
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import print_refused, send
-from packshot.client import Client
+from packshot.client import Client, Json
 from packshot.settings import Settings
 
 HOME = Path("var/demo")
@@ -96,13 +96,17 @@ def run_through(client: Client, rows: list[Row], console: Console) -> bool:
         raise sent.stopped
     console.print("The worker makes the pictures ...")
     products = wait_with_bar(client, [product["id"] for product in sent.products], console)
+    _print_products(products, time.monotonic() - started, console)
+    return not sent.refused and all(product["status"] != "failed" for product in products)
+
+
+def _print_products(products: list[Json], seconds: float, console: Console) -> None:
     console.print()
     console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
-    console.print(f"{counted(pictures, 'picture')} in {time.monotonic() - started:.1f} s.", end=" ")
+    console.print(f"{counted(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
     console.print("A product's seconds count from its creation, its wait in the queue included.")
     console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
-    return not sent.refused and all(product["status"] != "failed" for product in products)
 
 
 @contextmanager

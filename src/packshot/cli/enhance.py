@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,12 +317,9 @@ def _enhance_file(job: Job, studio: Studio) -> list[Path]:
     photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
     pictures = studio.pictures(photo)
     finished = [studio.finish(picture, photo) for picture in pictures]
-    side_by_side = studio.pixels.run(beside, [copy.data, *finished])
-    written = {job.target: side_by_side}
+    written = {job.target: studio.pixels.run(beside, [copy.data, *finished])}
     for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):
-        path = job.target.with_name(f"{job.target.stem}-{file_name(picture.title, number)}.jpg")
-        if path in written:
-            path = job.target.with_name(f"{job.target.stem}-{number}.jpg")
+        path = _path_of(picture, number, job.target, written)
         written[path] = data
         if picture.warning:
             studio.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
@@ -330,6 +327,12 @@ def _enhance_file(job: Job, studio: Studio) -> list[Path]:
     for path, data in reversed(written.items()):  # the target last: it says that all are there
         _write_whole(path, data)
     return list(written)
+
+
+def _path_of(picture: Picture, number: int, target: Path, used: Collection[Path]) -> Path:
+    """Beside the target, named after the picture's title, or its number where that is used."""
+    path = target.with_name(f"{target.stem}-{file_name(picture.title, number)}.jpg")
+    return target.with_name(f"{target.stem}-{number}.jpg") if path in used else path
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -101,14 +101,9 @@ class Retention:
         )
 
     def _mark_raw(self) -> Sequence[Product]:
+        due = select(Product).where(self._raw_is_over()).order_by(Product.id).limit(PAGE)
         with self.database.write() as session:
-            products = session.scalars(
-                select(Product)
-                .where(self._raw_is_over())
-                .order_by(Product.id)
-                .limit(PAGE)
-                .with_for_update()
-            ).all()
+            products = session.scalars(due.with_for_update()).all()
             marked = update(Product).where(Product.id.in_([product.id for product in products]))
             session.execute(
                 marked.values(

@@ -301,28 +301,37 @@ def _page(
             template,
             page=page,
             filters=filters,
-            data={
-                **data,
-                "filters": filters.as_dict(),
-                "state": _state(filters),
-                "caller": caller().name,
-                "reasons": list(REASON_WORDS.items()),
-                "preview_sides": PREVIEW_SIDES,
-            },
-            caller=caller(),
-            may_review=caller().may("review"),
-            may_submit=caller().may("submit"),
-            may_delete=caller().may("admin"),
-            signed_in=caller().via == "session",
-            version=packshot.__version__,
-            simulated=services().settings.simulated,
-            currency=services().settings.currency,
-            preview_sides=PREVIEW_SIDES,
+            data=data | _data_of_all_pages(filters),
+            **_context_of_all_pages(),
             **more,
         )
     )
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _data_of_all_pages(filters: Filters) -> dict[str, Any]:
+    return {
+        "filters": filters.as_dict(),
+        "state": _state(filters),
+        "caller": caller().name,
+        "reasons": list(REASON_WORDS.items()),
+        "preview_sides": PREVIEW_SIDES,
+    }
+
+
+def _context_of_all_pages() -> dict[str, Any]:
+    return {
+        "caller": caller(),
+        "may_review": caller().may("review"),
+        "may_submit": caller().may("submit"),
+        "may_delete": caller().may("admin"),
+        "signed_in": caller().via == "session",
+        "version": packshot.__version__,
+        "simulated": services().settings.simulated,
+        "currency": services().settings.currency,
+        "preview_sides": PREVIEW_SIDES,
+    }
 
 
 # -- live ------------------------------------------------------------------------------------------

@@ -105,15 +105,14 @@ def _money(figures: Figures) -> Iterator[Metric]:
     for lane in LANES:
         lanes.add_metric([lane], float(figures.paid.get(lane, 0)))
     yield lanes
-    yield _one("spent_today_dollars", "Paid for calls today (UTC)", float(figures.spent_today))
-    if figures.cost_per_product is not None:
-        name = "cost_per_product_dollars"
-        yield _one(name, "Spent for each product", float(figures.cost_per_product))
-    if figures.cost_per_approved is not None:
-        name = "cost_per_approved_dollars"
-        yield _one(name, "Spent for each approved picture", float(figures.cost_per_approved))
-    if figures.first_pass is not None:
-        yield _one("first_pass_ratio", "Share approved in the first round", figures.first_pass)
+    for name, words, value in (
+        ("spent_today_dollars", "Paid for calls today (UTC)", figures.spent_today),
+        ("cost_per_product_dollars", "Spent for each product", figures.cost_per_product),
+        ("cost_per_approved_dollars", "Spent for each approved picture", figures.cost_per_approved),
+        ("first_pass_ratio", "Share approved in the first round", figures.first_pass),
+    ):
+        if value is not None:
+            yield _one(name, words, float(value))
 
 
 def _one(name: str, what: str, value: float) -> GaugeMetricFamily:

@@ -192,22 +192,24 @@ def _seed_from(salient: Floats) -> NDArray[np.uint8]:
 
 def _seed_unlike_border(lab: Floats, kinds: int = 6) -> NDArray[np.uint8]:
     """Probably product where no kind of border colour (k-means) is within 3 sigma."""
-    edge = backdrops.border(lab.shape)
-    colours = lab[edge]
+    colours = lab[backdrops.border(lab.shape)]
     cv2.setRNGSeed(7)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     _, label, centres = cv2.kmeans(colours, kinds, None, stop, 1, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     nearest = np.full(lab.shape[:2], np.inf, np.float64)
     for kind in range(kinds):
         members = colours[label.ravel() == kind]
-        if len(members) < 0.02 * len(colours):
-            continue
-        inverse = np.linalg.inv(np.cov(members.T) + np.diag([12.0, 5.0, 5.0]))
-        away = lab - centres[kind]
-        nearest = np.minimum(nearest, np.einsum("hwi,ij,hwj->hw", away, inverse, away))
+        if len(members) >= 0.02 * len(colours):
+            nearest = np.minimum(nearest, _squared_sigmas(lab - centres[kind], members))
     seed = np.where(nearest > 9, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seed[backdrops.border(lab.shape, 0.015)] = cv2.GC_BGD
     return seed
+
+
+def _squared_sigmas(away: Floats, members: Floats) -> NDArray[np.float64]:
+    """How far these differences from a cluster's centre are, by the spread of its members."""
+    inverse = np.linalg.inv(np.cov(members.T) + np.diag([12.0, 5.0, 5.0]))
+    return np.asarray(np.einsum("hwi,ij,hwj->hw", away, inverse, away), np.float64)
 
 
 def _centre_prior(height: int, width: int) -> Floats:

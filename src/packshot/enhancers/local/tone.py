@@ -232,19 +232,21 @@ def _exposure(light: Floats, backdrop: Backdrop) -> float:
     A light plain backdrop is the reference (never lifted when it is light already); otherwise
     the brightest 1 % is, and the mean must be dark too: a lamp in the frame is no exposure.
     """
-    top, mean = float(np.percentile(light, 99)), float(light.mean())
+    top = max(float(np.percentile(light, 99)), 0.01)
     if backdrop.plain and backdrop.lightness > 45:
-        wanted, reference = 0.72, float(np.percentile(light, 80))
-        wanted_ev = np.log2(wanted / max(reference, 0.01)) if reference < 0.55 else 0.0
-        headroom = np.log2(1.05 / max(top, 0.01))
+        reference = float(np.percentile(light, 80))
+        wanted = np.log2(0.72 / max(reference, 0.01)) if reference < 0.55 else 0.0
+        headroom = np.log2(1.05 / top)
     else:
-        wanted_ev = np.log2(0.75 / max(top, 0.01)) if top < 0.55 else 0.0
-        wanted_ev = (
-            max(wanted_ev, 0.8 * np.log2(0.16 / max(mean, 0.01))) if mean < 0.09 else wanted_ev
-        )
-        headroom = np.log2(1.6 / max(top, 0.01))
-    ev = float(np.clip(min(wanted_ev, headroom), 0, MAX_EXPOSURE))
+        wanted = _exposure_of_frame(top, float(light.mean()))
+        headroom = np.log2(1.6 / top)
+    ev = float(np.clip(min(wanted, headroom), 0, MAX_EXPOSURE))
     return round(ev, 2) if ev >= 0.15 else 0.0
+
+
+def _exposure_of_frame(top: float, mean: float) -> float:
+    wanted = float(np.log2(0.75 / top)) if top < 0.55 else 0.0
+    return max(wanted, 0.8 * float(np.log2(0.16 / max(mean, 0.01)))) if mean < 0.09 else wanted
 
 
 def _shoulder(value: Floats, top: float) -> Floats:

@@ -209,13 +209,15 @@ def hollow(scene: Scene, mask: Mask) -> float:
         return 0.0
     difference = scene.lab - scene.backdrop.surface(*mask.shape)
     _, labels = cv2.connectedComponents(holes_of(mask).astype(np.uint8), connectivity=4)
-    doubtful = 0
-    for piece in range(1, int(labels.max()) + 1):
-        hole = np.asarray(labels == piece)
-        inner = shrunk(hole) if shrunk(hole).any() else hole
-        if np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR:
-            doubtful += int(hole.sum())
+    holes = (np.asarray(labels == piece) for piece in range(1, int(labels.max()) + 1))
+    doubtful = sum(int(hole.sum()) for hole in holes if _is_printed(hole, difference))
     return float(doubtful / max(1, mask.sum()))
+
+
+def _is_printed(hole: Mask, difference: Floats) -> bool:
+    """Whether its colour differs from the backdrop's."""
+    inner = shrunk(hole) if shrunk(hole).any() else hole
+    return bool(np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR)
 
 
 def with_light_parts(scene: Scene, mask: Mask) -> Mask:

@@ -176,10 +176,8 @@ class FakeGemini:
         """Answer one request of a job: the rest of its line in the results."""
         kind, began = "picture" if asked.wants_picture else "analysis", time.time()
         name, fault = self.fault_for(kind, key) or (None, None)
-        good = answer(asked, self.side) if fault is None or fault.works else {}
-        reply = reply_of(good) if fault is None else fault.spoil(good, asked)
+        reply, tokens = _work(asked, fault, self.side)
         paid = PaidCall(began, time.time(), key, kind, asked.model, reply.status, reply.paid, name)
-        tokens: dict[str, Any] = used(good) if reply.paid else {}
         self.write_down(replace(paid, lane="batch", **tokens))
         body = json.loads(reply.body)
         return {"error": body["error"]} if reply.status >= 400 else {"response": body}
@@ -314,20 +312,20 @@ class _Handler(BaseHTTPRequestHandler):
         began, kind = time.time(), asked.kind
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
-        tokens: dict[str, Any] = {}
-        try:
-            strict.check_tier(asked, self.gemini.flex_models)
-            good = answer(asked, self.gemini.side) if fault is None or fault.works else {}
-            reply = reply_of(good) if fault is None else fault.spoil(good, asked)
-            tokens = used(good) if reply.paid else {}
-        except strict.Refused as refused:
-            reply = reply_of_refusal(refused)
+        reply, tokens = self._answer(asked, fault)
         if reply.paid:
             self.gemini.think()
         ended = time.time()
         paid = PaidCall(began, ended, call, kind, asked.model, reply.status, reply.paid, name)
         self.gemini.write_down(replace(paid, lane=asked.tier, **tokens))
         self._reply(reply)
+
+    def _answer(self, asked: strict.Asked, fault: Fault | None) -> tuple[Reply, dict[str, Any]]:
+        try:
+            strict.check_tier(asked, self.gemini.flex_models)
+            return _work(asked, fault, self.gemini.side)
+        except strict.Refused as refused:
+            return reply_of_refusal(refused), {}
 
     def _check_door(self) -> None:
         strict.check_key(self.headers.get("x-goog-api-key"), self.gemini.key)
@@ -411,6 +409,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+
+
+def _work(
+    asked: strict.Asked, fault: Fault | None, side: int | None
+) -> tuple[Reply, dict[str, Any]]:
+    """The reply, and the tokens it is paid for."""
+    good = answer(asked, side) if fault is None or fault.works else {}
+    reply = reply_of(good) if fault is None else fault.spoil(good, asked)
+    return reply, used(good) if reply.paid else {}
 
 
 def _json_in(raw: bytes) -> Any:
