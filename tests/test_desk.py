@@ -33,7 +33,7 @@ from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key
 
-expect.set_options(timeout=15_000)  # as long as a busy machine may take
+expect.set_options(timeout=45_000)  # as long as a busy machine may take
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
