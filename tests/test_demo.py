@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from servers.packshot_process import clean_environment
 from servers.ports import answers, free_port
+from support.fakes import photo_bytes
 
 from packshot.cli.demo import demo_environment
 
@@ -121,6 +122,8 @@ def test_a_demo_keeps_what_an_earlier_one_made_unless_it_begins_again(photos: Pa
         return count
 
     for expected, *options in ((1,), (2,), (1, "--fresh")):
+        [photo] = photos.iterdir()  # another one each time: the same would be skipped
+        photo.write_bytes(photo_bytes(expected + len(options)))
         with demo(photos, free_port(), "--once", *map(str, options)) as process:
             output, _ = process.communicate(timeout=100)
         assert process.returncode == 0, output

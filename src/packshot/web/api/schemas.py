@@ -340,10 +340,10 @@ class ExportQuery(StrictModel):
     batch: Annotated[Batch36 | None, BeforeValidator(_unset), _text(r"^([0-9a-f-]{36})?$")] = None
     sku: Annotated[Sku | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
     products: Annotated[
-        list[Id] | None,
+        Annotated[list[Id], Field(max_length=MOST_NAMED)] | None,
         BeforeValidator(_numbers),
         _text(r"^([0-9]{1,10}(,[0-9]{1,10})*)?$"),
-        Field(max_length=MOST_NAMED, description="only these products: their numbers with commas"),
+        Field(description="only these products: their numbers with commas"),
     ] = None
     since: Annotated[
         AwareDatetime | None,
