@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from sqlalchemy import update
 from support.products import BOX, LEASE, record, taken
 
-from packshot.database.engine import Database
+from packshot.database.engine import Database, bring_to_head
 from packshot.database.models import Product
 from packshot.database.types import now
 from packshot.errors import EnhancerError, FetchError, LostClaim, Unavailable
@@ -75,6 +76,23 @@ def test_a_message_waits_for_the_product_it_names_or_for_the_next_one(
     assert LEASE - 10 < seconds[2] <= LEASE
     claims.complete(claim)
     assert isinstance(claims.take(named=first), NotNow), "the message is still needed"
+
+
+def test_a_message_comes_back_soon_for_a_product_that_is_only_locked_just_now(
+    postgres_url: str,
+) -> None:
+    """The message that names it may have been used for another product already."""
+    bring_to_head(postgres_url)
+    with closing(Database(postgres_url)) as database:
+        claims = Claims(database, LEASE, wanted=2)
+        catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=2)
+        first, second = (product.id for product in catalog.create([BOX] * 2).products)
+        taken(claims, first)
+        with database.write() as session:  # as the sender does, when it notes what was sent
+            session.execute(update(Product).where(Product.id == second).values(version=2))
+            later = claims.take(named=first)
+    assert isinstance(later, NotNow)
+    assert later.seconds == 1
 
 
 def test_after_its_lease_an_old_claim_can_write_nothing(claims: Claims, product_id: int) -> None:

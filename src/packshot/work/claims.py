@@ -184,7 +184,7 @@ class Claims:
                     if product.attempts < MAX_ATTEMPTS:
                         return self._claim(session, product)
                     self._give_up(session, product)
-            return why_none(session, named)
+            return why_none(session, named, busy)
 
     def _give_up(self, session: Session, product: Product) -> None:
         if product.token is not None or product.error_code is None:  # its last claim died

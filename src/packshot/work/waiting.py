@@ -18,6 +18,7 @@ Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose tur
 
 #: When none can be claimed, the number of oldest products whose next time is checked.
 LOOK_AHEAD = 100
+SOONEST = 1.0  # seconds
 IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 
 
@@ -59,16 +60,23 @@ def oldest_of(key: Key, lease_seconds: float, busy: Collection[int] = ()) -> Sel
     return oldest_first.with_for_update(skip_locked=True)  # another worker is claiming it
 
 
-def why_none(session: Session, named: int | None) -> NotNow | NothingToDo:
-    """Whether any waiting product can be claimed later, and when."""
-    queued = select(Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
-    oldest = queued.order_by(Product.queued_at).limit(LOOK_AHEAD)
-    rows = session.execute(queued.where(Product.id == named)).all()
-    rows = rows or session.execute(oldest).all()
+def why_none(
+    session: Session, named: int | None, busy: Collection[int] = ()
+) -> NotNow | NothingToDo:
+    """Whether any waiting product can be claimed later, and when: the named one, else the next.
+
+    One that could be claimed now is only locked for a moment, by whoever writes to its row. The
+    message is soon needed for that one: those that were sent for it may be used up already.
+    """
+    queued = select(Product.id, Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
+    rows = list(session.execute(queued.order_by(Product.queued_at).limit(LOOK_AHEAD)))
     if not rows:
         return NothingToDo()
-    waits = [
-        max((until - moment).total_seconds() for until in (lease, pause, moment) if until)
-        for lease, pause, moment in rows
-    ]
-    return NotNow(max(1.0, min(waits)))
+    rows += session.execute(queued.where(Product.id == named))
+    waits: dict[int | None, float] = {
+        number: max((until - moment).total_seconds() for until in (lease, pause, moment) if until)
+        for number, lease, pause, moment in rows
+    }
+    if any(wait <= 0 for number, wait in waits.items() if number not in busy):
+        return NotNow(SOONEST)
+    return NotNow(max(SOONEST, waits.get(named, min(waits.values()))))
