@@ -32,7 +32,13 @@ from packshot.database.models import (
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
-from packshot.products.object_keys import normalised_key, preview_key, variant_key
+from packshot.products.object_keys import (
+    changes_key,
+    normalised_key,
+    preview_key,
+    variant_key,
+    with_previews,
+)
 from packshot.products.shop import MARK
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
@@ -235,6 +241,8 @@ def _objects_at_odds(
     wanted |= {preview_key(key, side) for key in wanted for side in PREVIEW_SIDES}
     yield from (f"object {key} is missing" for key in sorted(wanted - keys))
     possible = {key for one in products if one.status != "pending_review" for key in _all_keys(one)}
+    # Of a picture that was checked; the check may not have come yet.
+    possible |= {changes_key(image.object_key) for image in images if image.object_key}
     possible.add(MARK)  # the shop's own
     # A worker that is killed while it tries the store may leave its trial object behind.
     possible |= {key for key in keys if key.startswith("uploads/check-")}
@@ -250,8 +258,7 @@ def _all_keys(product: Product) -> Iterator[str]:
         variant_key(product.media_namespace, product.id, product.round, n) for n in range(WANTED)
     ]
     for key in bases:
-        yield key
-        yield from (preview_key(key, side) for side in PREVIEW_SIDES)
+        yield from with_previews(key)
 
 
 # -- building one ---------------------------------------------------------------------------------

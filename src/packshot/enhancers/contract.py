@@ -163,8 +163,13 @@ class Judgement:
 class Judge(Protocol):
     """Compares two pictures; one paid call each time, in the ledger as `judge`."""
 
-    def compare(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Judgement:
-        """`a` and `b` are JPEGs. Raises Unavailable and its kinds, EnhancerError."""
+    def compare(
+        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+    ) -> Judgement:
+        """`a` and `b` are JPEGs; `swapped` the second time, in the other order.
+
+        Raises Unavailable and its kinds, EnhancerError.
+        """
         ...
 
 

@@ -61,7 +61,8 @@ class Judging:
         first = opinion_of(self.judge.compare(raw, enhanced, brief, due.variant))
         if not differs(check.verdict, first.vote):
             return first
-        return agreed(first, opinion_of(self.judge.compare(enhanced, raw, brief, due.variant)))
+        second = self.judge.compare(enhanced, raw, brief, due.variant, swapped=True)
+        return agreed(first, opinion_of(second))
 
 
 def _without(check: Check, why: str) -> Check:

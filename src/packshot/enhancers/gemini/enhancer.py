@@ -167,9 +167,11 @@ class GeminiEnhancer:
         self._client.close()
         self.batches.close()
 
-    def compare(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Judgement:
+    def compare(
+        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+    ) -> Judgement:
         """See `Judge`: one call, without another try."""
-        step = self._steps.judgement(a, b, brief, variant)
+        step = self._steps.judgement(a, b, brief, variant, swapped=swapped)
         return self._calls.send(step, partial(judgement_in, step=step))
 
     # --- One call of each kind ------------------------------------------------------------------

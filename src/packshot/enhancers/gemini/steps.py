@@ -66,14 +66,17 @@ class Steps:
         subject = f"picture {variant + 1} of product {brief.product_id}"
         return Step("picture", request, brief, variant, subject)
 
-    def judgement(self, a: bytes, b: bytes, brief: Brief, variant: int) -> Step:
-        """Comparing two pictures (JPEGs) of one product."""
+    def judgement(
+        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+    ) -> Step:
+        """Comparing two pictures (JPEGs) of one product; each order is a call of its own."""
+        order = "swapped" if swapped else "judge"
         request = Request(
             model=self._settings.fidelity_judge_model,
             photo=a,
             words=judge.WORDS,
             references=(b,),
-            call=f"{brief.product_id}/{brief.round}/{variant}/judge",
+            call=f"{brief.product_id}/{brief.round}/{variant}/{order}",
             system=judge.SYSTEM,
             schema=judge.schema(),
         )
