@@ -9,19 +9,18 @@ and its children, in MB; a page that several processes share counts for each in 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 from servers.packshot_process import PackshotProcess, gunicorn
 from support.fakes import photo_bytes
 
 from bench import pixels
 from bench.rig import Rig
 from bench.table import Line
+from bench.watch import Watch
 from packshot.client import Client
 from packshot.testing.fake_gemini import FakeGemini
 
@@ -58,7 +57,7 @@ def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
     cold = at_rest(web)
     make(client, photo, 1)  # imports the SDK, starts the child
     warm = at_rest(web)
-    watch = Watch(web)
+    watch = Watch(web.pid)
     make(client, photo, IN_FLIGHT)
     peak = watch.stop()
     after = at_rest(web)
@@ -73,15 +72,15 @@ def in_flight(web: PackshotProcess, photo: object) -> list[Line]:
 def at_rest(web: PackshotProcess) -> float:
     """An idle worker returns memory with every heartbeat, here every 3 s."""
     time.sleep(5)
-    return Watch(web).stop()
+    return Watch(web.pid).stop()
 
 
 def in_a_row(web: PackshotProcess, photo: object, count: int) -> list[Line]:
     client = Client(web.url)
     make(client, photo, max(20, count // 5))
-    early = Watch(web).stop()
+    early = Watch(web.pid).stop()
     make(client, photo, count)
-    late = Watch(web).stop()
+    late = Watch(web.pid).stop()
     return [
         Line(f"growth over {count:,} products in a row", late - early, "MB", 20, "less"),
         Line("after them", late, "MB"),
@@ -93,35 +92,3 @@ def make(client: Client, photo: object, count: int) -> None:
     created = client.create([ROW | {"raw_image": raw_image}] * count)["products"]
     done = client.wait([product["id"] for product in created], timeout=300)
     assert {product["status"] for product in done} == {"pending_review"}
-
-
-class Watch:
-    """Samples the memory of the serving process and its children, 20 times a second."""
-
-    def __init__(self, web: PackshotProcess) -> None:
-        self.master = psutil.Process(web.pid)
-        self.peak = 0.0
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def now(self) -> float:
-        """MB of all but gunicorn's master, which only supervises."""
-        total = 0
-        for process in self.master.children(recursive=True):
-            try:
-                total += process.memory_full_info().pss
-            except psutil.NoSuchProcess:
-                continue
-        return total / 1e6
-
-    def _look(self) -> None:
-        while not self._stopped.wait(0.05):
-            self.peak = max(self.peak, self.now())
-
-    def stop(self) -> float:
-        """The peak so far."""
-        time.sleep(0.2)
-        self._stopped.set()
-        self._thread.join()
-        return self.peak

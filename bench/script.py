@@ -17,7 +17,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -35,6 +34,7 @@ from support.fakes import photo_bytes
 from bench import ROOT, pixels
 from bench.rig import Rig
 from bench.table import Line, show
+from bench.watch import Watch
 
 VARIANTS = 3
 HANDWRITTEN = (
@@ -200,12 +200,12 @@ def measure(rig: Rig, name: str, case: Case) -> Ran:
         contest = Contest(rig, PROGRAMS[name], gemini, case)
         process = contest.start()
         try:
-            watch = Watch(process.pid)
+            watch = Watch(process.pid, with_master=True, every=0.25)
             began = time.monotonic()
             contest.create(process, case.count)
             contest.wait(case.count, 600)
             seconds = time.monotonic() - began
-            cpu, memory = watch.stop()
+            cpu, memory = watch.cpu(), watch.stop()
             return Ran(seconds, 1000 * cpu / case.count, memory, contest.ready(), answered(gemini))
         finally:
             process.stop()
@@ -239,50 +239,6 @@ def kill(contest: Contest, count: int) -> None:
     for each in family:
         if each.is_running():
             each.kill()
-
-
-class Watch:
-    """CPU seconds and the most memory of a process and its children, from now on."""
-
-    def __init__(self, pid: int) -> None:
-        self.master = psutil.Process(pid)
-        self.peak = 0.0
-        self.before = self.cpu()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def family(self) -> list[psutil.Process]:
-        return [self.master, *self.master.children(recursive=True)]
-
-    def cpu(self) -> float:
-        """Seconds of all, those of children that have ended included."""
-        total = 0.0
-        for process in self.family():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system + times.children_user + times.children_system
-        return total
-
-    def memory(self) -> float:
-        total = 0
-        for process in self.family():
-            try:
-                total += process.memory_full_info().pss
-            except psutil.NoSuchProcess:
-                continue
-        return total / 1e6
-
-    def _look(self) -> None:
-        while not self._stopped.wait(0.25):
-            self.peak = max(self.peak, self.memory())
-
-    def stop(self) -> tuple[float, float]:
-        self._stopped.set()
-        self._thread.join()
-        return self.cpu() - self.before, self.peak
 
 
 def main() -> None:
