@@ -35,11 +35,8 @@ def _session(path: Path) -> Any:
     """None when the file is missing or not the one expected."""
     import onnxruntime
 
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    if not model_file.is_genuine(data):
+    data = model_file.read_genuine(path)
+    if data is None:
         return None
     return onnxruntime.InferenceSession(data, one_thread(arena=True), **ON_CPU)
 

@@ -52,10 +52,5 @@ def stretched(answer: Floats) -> Floats:
 def load(path: Path) -> Any:
     """The network, once for each child; None when its file is missing or not the one expected,
     on which the confidence was fitted."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    if not model_file.is_genuine(data):
-        return None
-    return cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))
+    data = model_file.read_genuine(path)
+    return None if data is None else cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))

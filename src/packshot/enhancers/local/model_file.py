@@ -38,6 +38,15 @@ def is_genuine(data: bytes) -> bool:
     return hashlib.sha256(data).hexdigest() == SHA256
 
 
+def read_genuine(path: Path) -> bytes | None:
+    """The network's bytes; None when the file is missing or not the one expected."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    return data if is_genuine(data) else None
+
+
 def missing_note(path: Path) -> str:
     """One sentence about a missing file: what it means and what to do."""
     return (
