@@ -72,24 +72,16 @@ def preview(client: Client, rows: int) -> Line:
     return Line(f"preview of a spreadsheet of {rows:,} rows", taken, "s", 3, "less")
 
 
-class Named:
-    """A photo as the client takes one."""
-
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name, self._data = name, data
-
-    def read_bytes(self) -> bytes:
-        return self._data
-
-
 def uploads(client: Client, rig: Rig) -> list[Line]:
     """Photos of 12 MP one after another, beside the pixel check of as many, and bare writes."""
     count = rig.size(UPLOADS, 4)
     photo = pixels.make_photo(*pixels.PHOTOS["12 MP"])
-    client.upload(Named("first.jpg", photo))  # starts the child
+    path = rig.folder / "photo.jpg"
+    path.write_bytes(photo)
+    client.upload(path)  # starts the child
     began = time.monotonic()
-    for n in range(count):
-        client.upload(Named(f"{n}.jpg", photo))
+    for _ in range(count):
+        client.upload(path)
     ours = seconds(began)
     with closing(Pixels()) as checking:
         checking.run(imaging.normalise, photo)
