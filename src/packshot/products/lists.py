@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    case,
     exists,
     func,
     or_,
@@ -130,11 +131,11 @@ def _count_enhancers(session: Session, chosen: Filter) -> Sequence[Row[str, int]
 
 
 def _count_doubts(session: Session, chosen: Filter) -> dict[str, int]:
-    counts, doubtful = replace(chosen, doubt=None), count_doubtful()
-    all_of_them = counts.narrow(select(func.count()).select_from(Product))
-    with_doubt = all_of_them.join(doubtful, doubtful.c.product_id == Product.id)
-    yes, all_counted = session.scalar(with_doubt) or 0, session.scalar(all_of_them) or 0
-    return {"yes": yes, "no": all_counted - yes}
+    counts = replace(chosen, doubt=None).narrow(
+        select(func.count(case((has_doubt(), 1))), func.count()).select_from(Product)
+    )
+    doubtful, all_of_them = session.execute(counts).one()
+    return {"yes": doubtful, "no": all_of_them - doubtful}
 
 
 def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:
