@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 
 from sqlalchemy import func, select
@@ -12,9 +13,15 @@ from packshot.database.types import now
 
 
 def spent_by_lane(session: Session) -> dict[str, Decimal]:
-    """US dollars so far in each lane that was used; calls in flight at their expected cost."""
-    lanes = select(Call.lane, func.coalesce(func.sum(Call.cost), 0)).group_by(Call.lane)
-    return {lane: Decimal(str(spent)) for lane, spent in session.execute(lanes)}
+    """US dollars so far in each lane that was used; calls in flight at their expected cost.
+
+    Grouped in the order of an index, for any other takes SQLite twice as long.
+    """
+    rows = select(Call.lane, func.coalesce(func.sum(Call.cost), 0))
+    spent: dict[str, Decimal] = defaultdict(Decimal)
+    for lane, cost in session.execute(rows.group_by(Call.kind, Call.outcome, Call.lane)):
+        spent[lane] += Decimal(str(cost))
+    return dict(spent)
 
 
 def spent_today(session: Session) -> Decimal:
