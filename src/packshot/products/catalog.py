@@ -28,7 +28,7 @@ from packshot.enhancers.contract import Lane
 from packshot.products.alt_text import find_image, write_alt_text
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
-from packshot.products.figures import Counts, read_counts, read_pace
+from packshot.products.figures import Counts, count_shop, read_counts, read_pace
 from packshot.products.intake import (
     Created,
     FirstRound,
@@ -76,6 +76,15 @@ class Page:
 
     products: list[ProductView]
     next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class ShopNow:
+    """Products by status, those being made, and those reviewed in the last hour."""
+
+    products: dict[str, int]
+    in_flight: int
+    reviewed_last_hour: int
 
 
 @dataclass(frozen=True)
@@ -199,6 +208,15 @@ class Catalog:
         with self.database.read() as session:
             counts = read_counts(session)
         return Stats(**vars(counts), queue=self.queue.depth())
+
+    def shop_now(self) -> ShopNow:
+        """What every page shows of the whole shop; cached as `stats`, which also add up money."""
+        return self._counts.answer("shop", self._count_shop)
+
+    def _count_shop(self) -> ShopNow:
+        with self.database.read() as session:
+            products, reviewed = count_shop(session)
+        return ShopNow(products, self.queue.depth().in_flight, reviewed)
 
     def pace(self) -> float | None:
         """Products made per minute in the current run; None while it is too short."""

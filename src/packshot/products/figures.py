@@ -122,6 +122,11 @@ def read_counts(session: Session) -> Counts:
     )
 
 
+def count_shop(session: Session) -> tuple[dict[str, int], int]:
+    """Products by status, and those reviewed in the last hour."""
+    return _by(session, Product.status), _reviewed_products(session)
+
+
 def read_figures(database: Database, lease_seconds: float) -> Figures:
     """Read them all. Raises Unavailable."""
     with database.read() as session:

@@ -190,7 +190,7 @@ def product(product_id: int) -> Response:
         data = _everything(product_id)
     except NotFound as error:
         return _missing(error.message)
-    return _page("desk/product.html", "product", Filters.read(), data | _presets())
+    return _page("desk/product.html", "product", None, data | _presets())
 
 
 @bp.get(f"/desk/products/<int(max={MAX_ID}):product_id>")
@@ -227,7 +227,7 @@ def _views_of(sku: str) -> list[dict[str, Any]]:
 def upload() -> Response:
     """Upload photos and spreadsheets, with a preview and progress."""
     data = {"fields": FIELDS, "endings": ENDINGS, "lanes": _lanes(services().settings)}
-    return _page("desk/upload.html", "upload", Filters.read(), data)
+    return _page("desk/upload.html", "upload", None, data)
 
 
 def _lanes(settings: Settings) -> list[dict[str, Any]]:
@@ -261,7 +261,7 @@ def sign_in() -> AnyResponse:
 
 
 def _missing(message: str) -> Response:
-    page = _page("desk/missing.html", "missing", Filters(), {"message": message})
+    page = _page("desk/missing.html", "missing", None, {"message": message})
     page.status_code = 404
     return page
 
@@ -294,13 +294,14 @@ def _shown(product: ProductView) -> dict[str, Any]:
 
 
 def _page(
-    template: str, page: str, filters: Filters, data: dict[str, Any], **more: Any
+    template: str, page: str, filters: Filters | None, data: dict[str, Any], **more: Any
 ) -> Response:
+    """`filters` is None on a page without a list."""
     response = make_response(
         render_template(
             template,
             page=page,
-            filters=filters,
+            filters=filters or Filters(),
             data=data | _data_of_all_pages(filters),
             **_context_of_all_pages(),
             **more,
@@ -310,9 +311,9 @@ def _page(
     return response
 
 
-def _data_of_all_pages(filters: Filters) -> dict[str, Any]:
+def _data_of_all_pages(filters: Filters | None) -> dict[str, Any]:
     return {
-        "filters": filters.as_dict(),
+        "filters": WITHOUT_LIST if filters is None else filters.as_dict(),
         "state": _state(filters),
         "caller": caller().name,
         "reasons": list(REASON_WORDS.items()),
@@ -337,28 +338,27 @@ def _context_of_all_pages() -> dict[str, Any]:
 # -- live ------------------------------------------------------------------------------------------
 
 
+#: What the state of a page without a list is asked for with: counting a large shop takes long.
+WITHOUT_LIST: Final = {"list": "none"}
+
+
 @bp.get("/desk/state")
 @needs()
 def state() -> Response:
     """Counts for the page's filters and for the whole shop; 304 while nothing changes."""
-    return conditional(jsonify(_state(Filters.read())))
+    without_list = request.args.get("list") == WITHOUT_LIST["list"]
+    return conditional(jsonify(_state(None if without_list else Filters.read())))
 
 
-def _state(filters: Filters) -> dict[str, Any]:
+def _state(filters: Filters | None) -> dict[str, Any]:
     catalog = services().catalog
-    facets, stats = catalog.facets(filters), catalog.stats()
+    shop, facets = catalog.shop_now(), {} if filters is None else vars(catalog.facets(filters))
     return {
-        "shop": stats.products,
-        "statuses": facets.statuses,
-        "categories": facets.categories,
-        "reasons": facets.reasons,
-        "enhancers": facets.enhancers,
-        "doubts": facets.doubts,
-        "batches": facets.batches,
-        "working": stats.queue.in_flight,
+        **facets,
+        "shop": shop.products,
+        "working": shop.in_flight,
         "pace": catalog.pace(),
-        "reviewed_last_hour": stats.products_reviewed_last_hour,
-        "spent": float(stats.spent),
+        "reviewed_last_hour": shop.reviewed_last_hour,
         "worker": _worker_problem(),
     }
 
