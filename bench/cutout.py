@@ -28,8 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import cutout, cutout_network, edges, model_file, network_trust, trust
-from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize, shrink
+from packshot.enhancers.local import cutout, edges, network_trust, trust
+from packshot.pictures import cutout_network, model_file
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize, shrink
 from packshot.pictures.imaging import to_array
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,13 +26,13 @@ import cv2
 import numpy as np
 
 from bench import fidelity_pairs as made
-from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
 from packshot.fidelity import comparing, network, scoring
 from packshot.fidelity.checking import values_of
 from packshot.fidelity.fitting import Row, as_toml, fit, wilson
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
+from packshot.pictures.model_file import model_path
 
 DRAWN = 30
 FOLDS = 10

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 
 from bench import cutout
-from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, from_lab, resize, to_lab
-from packshot.enhancers.local.model_file import model_path
 from packshot.fidelity import network, text
 from packshot.fidelity.sides import disc, without_crumbs
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
 from packshot.pictures.imaging import to_array
+from packshot.pictures.model_file import model_path
 
 Random = np.random.Generator
 FAITHFUL = (

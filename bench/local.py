@@ -32,9 +32,9 @@ import numpy as np
 from bench import ROOT
 from bench.rig import Rig
 from bench.table import Line, show
-from packshot.enhancers.local import darkroom, model_file
+from packshot.enhancers.local import darkroom
 from packshot.enhancers.local.order import Order
-from packshot.pictures import imaging
+from packshot.pictures import imaging, model_file
 from packshot.pictures.child_processes import SINGLE_THREADED, Pixels
 
 NAMES = ("mug-oak", "bottle-paper", "shoe-pair-floor", "headphones-cluttered", "box-paper-tilted")

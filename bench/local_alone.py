@@ -20,8 +20,9 @@ SIDE = 2048
 
 def three() -> Callable[[bytes], None]:
     """The enhancer alone: a photo as the server hands it over, analysed and three variants made."""
-    from packshot.enhancers.local import darkroom, model_file
+    from packshot.enhancers.local import darkroom
     from packshot.enhancers.local.order import Order
+    from packshot.pictures import model_file
 
     order = Order("network", model_file.model_path(None), 1.0)
 
@@ -34,9 +35,9 @@ def three() -> Callable[[bytes], None]:
 
 def one() -> Callable[[bytes], None]:
     """From the photo's bytes to one finished picture with its previews."""
-    from packshot.enhancers.local import darkroom, model_file
+    from packshot.enhancers.local import darkroom
     from packshot.enhancers.local.order import Order
-    from packshot.pictures import imaging
+    from packshot.pictures import imaging, model_file
 
     order = Order("network", model_file.model_path(None), 1.0)
     output = imaging.OutputSpec(aspect="1:1")

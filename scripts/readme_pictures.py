@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from packshot.enhancers.local import model_file
 from packshot.enhancers.local.order import Order
 from packshot.enhancers.sheet import contact_sheet
+from packshot.pictures import model_file
 from packshot.pictures.imaging import OutputSpec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from packshot.database.engine import Database, bring_to_head
-from packshot.enhancers.local import model_file
+from packshot.pictures import model_file
 from packshot.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from packshot.enhancers import sheet
 from packshot.enhancers.local import backdrop, compose, cutout, edges, findings, recipes
-from packshot.enhancers.local.colour import as_bytes
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.order import Order
 from packshot.errors import PictureError
+from packshot.pictures.arrays import as_bytes
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 
 Bytes = NDArray[np.uint8]

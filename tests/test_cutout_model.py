@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from packshot.cli import main
-from packshot.enhancers.local import model_file
 from packshot.enhancers.local.enhancer import LocalEnhancer, order_of
+from packshot.pictures import model_file
 from packshot.settings import Settings
 
 NAME = model_file.NAME

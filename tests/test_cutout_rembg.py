@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.contract import Brief, Photo
 from packshot.enhancers.local import backdrop, cutout, cutout_rembg, trust
-from packshot.enhancers.local.colour import shrink
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.enhancer import LocalEnhancer
 from packshot.errors import NotConfigured
+from packshot.pictures.arrays import shrink
 from packshot.pictures.imaging import encode_array
 from packshot.settings import Settings
 

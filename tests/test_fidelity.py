@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from conftest import needs_module
 
-from packshot.enhancers.local.colour import Bytes, Floats, from_lab, resize, to_lab
-from packshot.enhancers.local.cutout_network import likelihood_at
 from packshot.fidelity import comparing, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.comparing import RawSide
@@ -24,6 +22,8 @@ from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
 from packshot.fidelity.text import lines_of
 from packshot.fidelity.verdicts import Check
+from packshot.pictures.arrays import Bytes, Floats, from_lab, resize, to_lab
+from packshot.pictures.cutout_network import likelihood_at
 from packshot.pictures.imaging import encode_array, to_array
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"

@@ -9,9 +9,9 @@ from conftest import needs_shared
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
-from packshot.enhancers.local.colour import LINEAR, as_bytes, to_lab, to_linear, to_srgb
 from packshot.enhancers.local.order import Order
 from packshot.enhancers.local.tone import Tone
+from packshot.pictures.arrays import LINEAR, as_bytes, to_lab, to_linear, to_srgb
 from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]

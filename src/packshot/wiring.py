@@ -14,11 +14,11 @@ from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.places import Places
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
-from packshot.enhancers.local.model_file import model_path
 from packshot.errors import PackshotError
 from packshot.fidelity.files import Files
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.model_file import model_path
 from packshot.pictures.signing import Signing, read_signing
 from packshot.products.catalog import Catalog
 from packshot.products.checks import Checks

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from packshot.enhancers.local import model_file
 from packshot.errors import PackshotError
+from packshot.pictures import model_file
 from packshot.serving import load_environment
 from packshot.settings import load_settings
 

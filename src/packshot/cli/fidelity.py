@@ -91,10 +91,10 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
 
 def _compare(raw: Path, enhanced: Path) -> Checked:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
-    from packshot.enhancers.local.model_file import model_path
     from packshot.fidelity.files import Files
     from packshot.fidelity.jobs import check_pair
     from packshot.pictures.child_processes import Pixels
+    from packshot.pictures.model_file import model_path
 
     settings = load_settings()
     files = Files(model_path(settings.model_dir), settings.fidelity_weights)

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import findings, recipes
-from packshot.enhancers.local.colour import Bytes, resize
 from packshot.enhancers.local.order import Order
 from packshot.errors import PictureError
+from packshot.pictures.arrays import Bytes, resize
 from packshot.pictures.imaging import (
     OutputSpec,
     encode_array,

@@ -12,10 +12,10 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats, shrink
 from packshot.fidelity.comparing import Compared
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.verdicts import Reason
+from packshot.pictures.arrays import Bytes, Floats, shrink
 from packshot.pictures.vips import vips
 
 SIDE: Final = 1024  # px

@@ -9,11 +9,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import Maps, Measures, common_mask, measure
 from packshot.fidelity.sides import Frame, Mask, Side, mirrored, prepare
+from packshot.pictures.arrays import Bytes, Floats
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask
 LEAST_VISIBLE: Final = 0.3  # of the product; a detail that shows less is not compared

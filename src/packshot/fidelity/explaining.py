@@ -8,13 +8,13 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Floats
 from packshot.fidelity.comparing import Compared
 from packshot.fidelity.measures import swatch
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.sides import Mask
 from packshot.fidelity.text import ReadAgain
 from packshot.fidelity.verdicts import PROBLEMS, Reason, Verdict
+from packshot.pictures.arrays import Floats
 
 #: A measure that adds at least this share of the score is named.
 WORTH_NAMING: Final = 0.18

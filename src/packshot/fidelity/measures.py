@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import LUMA, Floats, to_lab, to_linear
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.sides import Mask, Side, disc, without_crumbs
+from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
 ERODED: Final = 10  # px, of a crop of 640: the edge is new in every good picture
 ENVELOPE: Final = 5  # px

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from packshot.enhancers.local import cutout_network, model_file
-from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.errors import PackshotError
+from packshot.pictures import cutout_network, model_file
+from packshot.pictures.arrays import Bytes, Floats
 
 #: What the network was exported for, and the weights fitted with: edges count here.
 SIDE: Final = 320

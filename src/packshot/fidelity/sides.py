@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Bytes, Floats, resize
 from packshot.errors import PictureError
 from packshot.fidelity import network
+from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import to_array
 
 WORK_SIDE = 1280  # px of the longer side of the picture; more shows no more of what is measured

@@ -17,8 +17,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.fidelity.network import ON_CPU, one_thread
+from packshot.pictures.arrays import Bytes, Floats
 
 LINE_HEIGHT: Final = 48  # px; what the network reads
 DETECTION_SIDE: Final = 768  # px of the product's longer side

@@ -8,11 +8,11 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from packshot.enhancers.local import model_file
 from packshot.errors import NotFound, PackshotError, PictureError, Unavailable
 from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, Checked, not_measured
+from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
 from packshot.products.checks import MOST_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Bytes, Floats, shrink, to_lab
+from packshot.pictures.arrays import Bytes, Floats, shrink, to_lab
 
 FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side

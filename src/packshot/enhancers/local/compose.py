@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
-from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Framed
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 FILL = 0.85  # of the canvas: the product's longer side
 MAX_SIDE = 2048  # px

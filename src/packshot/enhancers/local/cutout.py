@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import network_trust, trust
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import Bytes, Floats, from_lab, shrink
 from packshot.enhancers.local.grabcut import grab_cut
+from packshot.pictures.arrays import Bytes, Floats, from_lab, shrink
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
 SEEN_THROUGH = 0.25  # of a network's likelihood: from here up a hole may be a part of the product

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Bytes, Floats, resize, shrink
 from packshot.errors import NotConfigured
+from packshot.pictures.arrays import Bytes, Floats, resize, shrink
 
 # Best first. rembg would download missing weights by itself; a worker must not fetch 170 MB in
 # the middle of a product, so only what lies in the folder already is used.

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Bytes, Floats, as_bytes, resize
 from packshot.enhancers.local.grabcut import grab_cut
+from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 Mask = NDArray[np.bool_]
 REFINE_SIDE = 480  # px; the narrow band is decided at this size

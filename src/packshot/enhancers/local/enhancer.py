@@ -15,9 +15,10 @@ from packshot.enhancers.contract import (
     Picture,
     RunPixels,
 )
-from packshot.enhancers.local import darkroom, model_file
+from packshot.enhancers.local import darkroom
 from packshot.enhancers.local.order import Order
 from packshot.errors import EnhancerError
+from packshot.pictures import model_file
 from packshot.settings import Settings
 
 MODEL = "local-2"

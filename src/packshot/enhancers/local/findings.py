@@ -15,7 +15,6 @@ from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import (
     compose,
     cutout,
-    cutout_network,
     cutout_rembg,
     edges,
     flatfield,
@@ -24,13 +23,14 @@ from packshot.enhancers.local import (
     upright,
 )
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import Bytes, shrink
 from packshot.enhancers.local.compose import Prepared
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.order import Order
 from packshot.enhancers.local.tone import Tone
+from packshot.pictures import cutout_network
+from packshot.pictures.arrays import Bytes, shrink
 from packshot.pictures.imaging import to_array
 
 # alpha: the file's own transparency; cut: a trusted mask; unsure: a mask that a reviewer has to

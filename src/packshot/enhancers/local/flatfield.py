@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, Part
-from packshot.enhancers.local.colour import Bytes, as_bytes, from_lab, shrink, to_lab
 from packshot.enhancers.local.tone import WHITE
+from packshot.pictures.arrays import Bytes, as_bytes, from_lab, shrink, to_lab
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes
+from packshot.pictures.arrays import Bytes
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; bottom and right exclusive
 SMALLEST_VIEW = 128  # px of the photo; a crop of fewer shows nothing

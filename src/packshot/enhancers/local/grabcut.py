@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Bytes
+from packshot.pictures.arrays import Bytes
 
 
 def grab_cut(picture: Bytes, seed: NDArray[np.uint8]) -> NDArray[np.bool_]:

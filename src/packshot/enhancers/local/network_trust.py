@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
-from packshot.enhancers.local.colour import Floats
+from packshot.pictures.arrays import Floats
 
 Mask = NDArray[np.bool_]
 THRESHOLD = 0.8  # bench/cutout.py measures what it lets through

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import compose, flatfield, scenes, tone
-from packshot.enhancers.local.colour import Bytes, resize
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, Framed
+from packshot.pictures.arrays import Bytes, resize
 
 LOOSER, TIGHTER = 0.82, 1.1  # times the fill, as a reviewer asked
 FULLEST = 0.96  # of the canvas

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Floats
+from packshot.pictures.arrays import Floats
 
 REGIONS = 220
 

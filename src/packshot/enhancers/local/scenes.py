@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import compose, framing, tone
-from packshot.enhancers.local.colour import Bytes, Floats, resize
 from packshot.enhancers.local.findings import Findings
 from packshot.enhancers.local.framing import Box, Framed
+from packshot.pictures.arrays import Bytes, Floats, resize
 
 MARGIN = 0.04  # of the product's longer side: the least that a crop keeps around it
 CLOSE = 0.1  # the same for the closer view; more or less as a reviewer asked

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.colour import (
+from packshot.pictures.arrays import (
     LINEAR,
     LUMA,
     Bytes,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.colour import Floats, as_bytes, shrink
+from packshot.pictures.arrays import Floats, as_bytes, shrink
 
 Mask = NDArray[np.bool_]
 MEASURE_SIDE = 640  # px

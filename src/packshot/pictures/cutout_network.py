@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from packshot.enhancers.local import model_file
-from packshot.enhancers.local.colour import Bytes, Floats
+from packshot.pictures import model_file
+from packshot.pictures.arrays import Bytes, Floats
 
 SIDE = 256  # px, whatever the photo's ratio; 320 takes 1.6 times as long and finds no better masks
 # Of ImageNet's pictures, as U-2-Net was trained.
