@@ -17,11 +17,11 @@ from packshot.enhancers.contract import Brief, Difference, Judgement
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
 from packshot.errors import EnhancerError
 from packshot.fidelity.verdicts import VERDICTS, Check, Checked
-from packshot.fidelity.votes import TABLE, Vote, opinion_of
+from packshot.fidelity.votes import TABLE, Vote
 from packshot.products.checks import DueCheck
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
-from packshot.work.judging import Judging
+from packshot.work.judging import Judging, opinion_of
 
 WARNED = Check(verdict="warn", score=0.4, version="2026-11-28")
 DUE = DueCheck(7, 1, "enhanced/1/x.jpg", None, None, None, 1, 0, "Mugs", 1)

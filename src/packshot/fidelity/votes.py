@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from packshot.enhancers.contract import Difference, Judgement
 from packshot.fidelity.verdicts import Check, Reason, Verdict
 
 Vote = Literal["same", "changed", "unsure"]
@@ -40,26 +39,6 @@ class Opinion(BaseModel):
     reasons: list[Reason] = []
     model: str = ""
     calls: int = 1
-
-
-def opinion_of(said: Judgement) -> Opinion:
-    """A model's words as a vote: one difference that it is sure of is a change."""
-    sure = [one for one in said.differences if one.sure]
-    vote: Vote = "unsure"
-    if said.same_product == "no" or sure:
-        vote = "changed"
-    elif said.same_product == "yes" and said.same_view:
-        vote = "same"
-    reasons = [Reason(code=f"judge_{one.kind}", words=_words(one)) for one in sure]
-    if vote == "changed" and not reasons:
-        reasons = [Reason(code="judge_other", words=f"{said.model} sees another product")]
-    return Opinion(vote=vote, reasons=reasons, model=said.model)
-
-
-def _words(one: Difference) -> str:
-    place = f", {one.where}" if one.where else ""
-    kind = one.kind.replace("_", " ")
-    return f'a model sees a difference ({kind}{place}): "{one.in_a}" is now "{one.in_b}"'
 
 
 def differs(verdict: Verdict, vote: Vote) -> bool:

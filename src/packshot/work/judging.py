@@ -9,10 +9,10 @@ from sqlalchemy import exists, select
 
 from packshot.database.engine import Database
 from packshot.database.models import Call
-from packshot.enhancers.contract import Brief, Judge
+from packshot.enhancers.contract import Brief, Difference, Judge, Judgement
 from packshot.errors import PackshotError
-from packshot.fidelity.verdicts import Check, Checked
-from packshot.fidelity.votes import WORTH_ASKING, Opinion, agreed, differs, opinion_of, with_opinion
+from packshot.fidelity.verdicts import Check, Checked, Reason
+from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, agreed, differs, with_opinion
 from packshot.products.checks import DueCheck
 
 log = logging.getLogger("packshot.fidelity")
@@ -63,6 +63,26 @@ class Judging:
             return first
         second = self.judge.compare(enhanced, raw, brief, due.variant, swapped=True)
         return agreed(first, opinion_of(second))
+
+
+def opinion_of(said: Judgement) -> Opinion:
+    """A model's words as a vote: one difference that it is sure of is a change."""
+    sure = [one for one in said.differences if one.sure]
+    vote: Vote = "unsure"
+    if said.same_product == "no" or sure:
+        vote = "changed"
+    elif said.same_product == "yes" and said.same_view:
+        vote = "same"
+    reasons = [Reason(code=f"judge_{one.kind}", words=_words(one)) for one in sure]
+    if vote == "changed" and not reasons:
+        reasons = [Reason(code="judge_other", words=f"{said.model} sees another product")]
+    return Opinion(vote=vote, reasons=reasons, model=said.model)
+
+
+def _words(one: Difference) -> str:
+    place = f", {one.where}" if one.where else ""
+    kind = one.kind.replace("_", " ")
+    return f'a model sees a difference ({kind}{place}): "{one.in_a}" is now "{one.in_b}"'
 
 
 def _without(check: Check, why: str) -> Check:
