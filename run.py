@@ -1,4 +1,4 @@
-"""The document's command for development: `python run.py` serves on port 5000, with a worker."""
+"""The specification's command for development: `python run.py` serves on port 5000, with worker."""
 
 from packshot.serving import run_development
 

@@ -31,7 +31,7 @@ from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
 BENCHMARKS = {
-    "script": ("The whole way, beside the document taken literally", script.run),
+    "script": ("The whole way, beside the specification taken literally", script.run),
     "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
     "api": ("The API", api.run),
     "in_and_out": ("A catalogue in and out", in_and_out.run),

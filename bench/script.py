@@ -1,9 +1,9 @@
-"""Packshot beside the document taken literally (bench/handwritten.py), the whole way.
+"""Packshot beside the specification taken literally (bench/handwritten.py), the whole way.
 
     python -m bench script
     python -m bench.script --latency 10 --photo small      one row of it
 
-Both at the document's own `gunicorn -w 4`, with the same photos, ministack (SQS, S3), PostgreSQL
+Both at the specified `gunicorn -w 4`, with the same photos, ministack (SQS, S3), PostgreSQL
 and Gemini stand-in: `--count` products from one bulk request to the last one's `pending_review`.
 CPU and memory (PSS) are those of the program's processes, started before and idle when the clock
 starts; servers and stand-in run beside them on the same cores. At the end each is killed with

@@ -1,4 +1,4 @@
-"""The document's command for the tables: creates or upgrades them, and prints what it did."""
+"""The specification's command for the tables: creates or upgrades them, and prints what it did."""
 
 from packshot.serving import run_migrations
 

@@ -1,4 +1,4 @@
-"""The document's command for SQS: creates the queue and its dead-letter queue, prints the URL."""
+"""The specification's command for SQS: makes queue and dead-letter queue, prints the URL."""
 
 from packshot.cli.setup_sqs import main
 

@@ -1,4 +1,4 @@
-"""The document's entry point of the application: `gunicorn "src.app:create_app()"`."""
+"""The specification's entry point of the application: `gunicorn "src.app:create_app()"`."""
 
 from packshot.serving import create_app
 

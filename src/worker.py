@@ -1,4 +1,4 @@
-"""The document's command for a stand-alone worker: `python -m src.worker`."""
+"""The specification's command for a stand-alone worker: `python -m src.worker`."""
 
 from packshot.serving import run_worker
 

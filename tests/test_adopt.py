@@ -1,4 +1,4 @@
-"""Tables made by hand from the document are adopted: rows kept, and then as good as our own."""
+"""Tables made by hand as specified are adopted: rows kept, and then as good as our own."""
 
 from __future__ import annotations
 

@@ -962,11 +962,11 @@ def test_a_bad_key_makes_products_wait_not_fail(bench: Bench) -> None:
 
 def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
     waits = []
-    for strike in range(1, 8):
+    for trouble in range(1, 8):
         bench.fake.misbehave("overloaded")
         with pytest.raises(Unavailable) as caught:
             bench.generate()
-        assert bench.enhancer.health().ok == (strike < 3)
+        assert bench.enhancer.health().ok == (trouble < 3)
         waits.append(caught.value.retry_after)
         bench.clock.now += 100
 
@@ -984,7 +984,7 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     clock.now += 1
     for _ in range(5):  # five of one burst
         pacing.note_trouble(began, slow_down=True)
-    assert (pacing.limit, pacing.strikes) == (4, 1)
+    assert (pacing.limit, pacing.troubles) == (4, 1)
     for _ in range(10):
         clock.now += 1
         pacing.note_trouble(clock(), slow_down=True)
@@ -995,7 +995,7 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     assert pacing.limit == 7
     for _ in range(30):
         pacing.succeeded()
-    assert (pacing.limit, pacing.strikes) == (8, 0)
+    assert (pacing.limit, pacing.troubles) == (8, 0)
 
 
 def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:

@@ -19,7 +19,7 @@ from packshot.database.models import Product, ProductImage
 from packshot.testing.fake_gemini import FakeGemini
 
 PRODUCTS = 8
-RAW_BUCKET = "kivoa"  # the document's own example names it
+RAW_BUCKET = "kivoa"  # the specification's own example names it
 RAW_IMAGE = "https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"
 
 

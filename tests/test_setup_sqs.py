@@ -1,4 +1,4 @@
-"""`python scripts/setup_sqs_queue.py`, as the document tells people to run it."""
+"""`python scripts/setup_sqs_queue.py`, as the specification tells people to run it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def attributes(server: Aws, name: str) -> dict[str, str]:
 
 
 def forget(aws: Aws, *names: str) -> None:
-    """The emulator is shared with other tests, and this name is the document's."""
+    """The emulator is shared with other tests, and this name is the specification's."""
     for name in names:
         for url in aws.sqs.list_queues(QueueNamePrefix=name).get("QueueUrls", []):
             aws.sqs.delete_queue(QueueUrl=url)

@@ -34,7 +34,7 @@ Connect = Callable[[str], socket.socket]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProcess]:
-    """The document's production command, with one process."""
+    """The specification's production command, with one process."""
     folder = tmp_path_factory.mktemp("shares")
     with PackshotProcess(folder, gunicorn(1), {"WORKER_ENABLED": "false"}) as process:
         process.wait_until_serving()

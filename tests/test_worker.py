@@ -38,7 +38,7 @@ from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
-from packshot.work.run_alone import Room
+from packshot.work.run_alone import RunAlone
 from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
 
 LEASE = 3.0
@@ -566,38 +566,38 @@ def test_the_worker_outlives_a_queue_that_is_away(shop: Shop) -> None:
 
 
 def test_a_product_that_hangs_does_not_block_one_that_runs_alone_for_ever() -> None:
-    room = Room(longest_wait=0.2)
+    running = RunAlone(longest_wait=0.2)
     released = threading.Event()
 
     def hang() -> None:
-        with room.enter(alone=False):
+        with running.enter(alone=False):
             released.wait(10)
 
     hanging = threading.Thread(target=hang)
     hanging.start()
-    until(lambda: room.inside == 1)
-    with room.enter(alone=True), room.enter(alone=False):  # nor those who come after them
-        assert room.inside == 3
+    until(lambda: running.inside == 1)
+    with running.enter(alone=True), running.enter(alone=False):  # nor those who come after them
+        assert running.inside == 3
     released.set()
     hanging.join(5)
 
 
 def test_a_product_whose_worker_died_runs_alone() -> None:
-    room = Room()
+    running = RunAlone()
     order: list[str] = []
     inside = threading.Event()
 
     def normal(name: str, seconds: float) -> None:
-        with room.enter(alone=False):
+        with running.enter(alone=False):
             inside.set()
             time.sleep(seconds)
             order.append(name)
 
     def alone() -> None:
-        with room.enter(alone=True):
-            assert room.inside == 1
+        with running.enter(alone=True):
+            assert running.inside == 1
             time.sleep(0.1)
-            assert room.inside == 1
+            assert running.inside == 1
             order.append("alone")
 
     threads = [threading.Thread(target=normal, args=("first", 0.2))]
@@ -605,7 +605,7 @@ def test_a_product_whose_worker_died_runs_alone() -> None:
     inside.wait(2)
     threads += [threading.Thread(target=alone)]
     threads[1].start()
-    until(lambda: len(room.waiting_alone) == 1)
+    until(lambda: len(running.waiting_alone) == 1)
     threads += [threading.Thread(target=normal, args=("last", 0.0))]
     threads[2].start()
     for thread in threads:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 REGION = "us-east-1"
-ACCOUNT = "123456789012"  # the document's
+ACCOUNT = "123456789012"  # the specification's
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 

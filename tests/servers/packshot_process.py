@@ -129,7 +129,7 @@ RUN_PY = (sys.executable, "run.py")
 
 
 def gunicorn(workers: int = 1, *options: str) -> tuple[str, ...]:
-    """The document's production command, on a free port of this host."""
+    """The specification's production command, on a free port of this host."""
     return (
         str(BIN / "gunicorn"),
         "-w",

@@ -46,7 +46,7 @@ class Clock:
 
 
 def row(**changes: Any) -> Json:
-    """The document's own example, changed; None takes a field out."""
+    """The specification's own example, changed; None takes a field out."""
     given: Json = {
         "category": "Electronics",
         "raw_image": RAW_IMAGE,

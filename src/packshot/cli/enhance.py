@@ -256,14 +256,14 @@ def _enhance_all(
         enhancer = choose_enhancer(settings, NoLedger(), pixels)
         brief = Brief(0, 1, category, settings.enhanced_images_count)
         output, signing = output_spec(settings), choose_signing(settings)
-        studio = Studio(enhancer, brief, output, signing, pixels, replace, console)
+        tools = PhotoEnhancer(enhancer, brief, output, signing, pixels, replace, console)
         for note in enhancer.health().notes:
             console.print(f"note: {shown(note)}")
         with bar(console) as progress:
             task = progress.add_task("Photos", total=len(jobs), note="")
             for job in jobs:
                 progress.update(task, note=shown(job.photo.name))
-                failed += not _enhance_one(job, studio)
+                failed += not _enhance_one(job, tools)
                 progress.advance(task)
     finally:
         pixels.close()
@@ -273,7 +273,7 @@ def _enhance_all(
 
 
 @dataclass(frozen=True)
-class Studio:
+class PhotoEnhancer:
     """What every photo is enhanced with, and where notes about it are printed."""
 
     enhancer: Enhancer
@@ -297,33 +297,33 @@ class Studio:
         return signed(finished.data, picture, provenance, photo, self.pixels, self.signing)
 
 
-def _enhance_one(job: Job, studio: Studio) -> bool:
+def _enhance_one(job: Job, tools: PhotoEnhancer) -> bool:
     try:
-        written = _enhance_file(job, studio)
+        written = _enhance_file(job, tools)
     except PackshotError as error:
-        studio.console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
+        tools.console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
         return False
     except OSError as error:
-        studio.console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
+        tools.console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
         return False
     for path in written:
         click.echo(path)
     return True
 
 
-def _enhance_file(job: Job, studio: Studio) -> list[Path]:
+def _enhance_file(job: Job, tools: PhotoEnhancer) -> list[Path]:
     """Write all pictures of one photo; return their paths."""
-    copy = studio.pixels.run(imaging.normalise, job.photo.read_bytes())
+    copy = tools.pixels.run(imaging.normalise, job.photo.read_bytes())
     photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)
-    pictures = studio.pictures(photo)
-    finished = [studio.finish(picture, photo) for picture in pictures]
-    written = {job.target: studio.pixels.run(beside, [copy.data, *finished])}
+    pictures = tools.pictures(photo)
+    finished = [tools.finish(picture, photo) for picture in pictures]
+    written = {job.target: tools.pixels.run(beside, [copy.data, *finished])}
     for number, (picture, data) in enumerate(zip(pictures, finished, strict=True), 1):
         path = _path_of(picture, number, job.target, written)
         written[path] = data
         if picture.warning:
-            studio.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
-    _refuse_existing(list(written), studio.replace)
+            tools.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
+    _refuse_existing(list(written), tools.replace)
     for path, data in reversed(written.items()):  # the target last: it says that all are there
         _write_whole(path, data)
     return list(written)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME: Final = "product-image-processing"
 DAY: Final = 24 * 3600
 
-#: The document's values.
+#: The specification's values.
 QUEUE: Final[dict[QueueAttributeNameType, str]] = {
     "VisibilityTimeout": "300",
     "MessageRetentionPeriod": str(4 * DAY),

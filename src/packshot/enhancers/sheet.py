@@ -22,7 +22,7 @@ from packshot.pictures.imaging import (
 )
 
 GAP, CAPTION = 10, 48  # px
-GROUND = 232  # grey around the pictures, so that white canvases show their edge
+BACKGROUND = 232  # grey around the pictures, so that white canvases show their edge
 INK = (40, 40, 40)
 
 
@@ -71,7 +71,7 @@ def _row(path: Path, order: Order, output: OutputSpec, wanted: int, tile: int) -
 
 
 def _cell(picture: Bytes | None, title: str, note: str, tile: int) -> Bytes:
-    cell = np.full((tile + CAPTION + GAP, tile + GAP, 3), GROUND, np.uint8)
+    cell = np.full((tile + CAPTION + GAP, tile + GAP, 3), BACKGROUND, np.uint8)
     for line, words in enumerate((title, note[:56], note[56:112])):
         size = 0.42 if line == 0 else 0.33
         where = (4, 13 + 14 * line)

@@ -248,8 +248,8 @@ def _shaped(image: Any, spec: OutputSpec) -> Any:
     image = _scaled(image, scale)
     width, height = (min(spec.max_side, round(side * scale)) for side in (width, height))
     width, height = max(width, image.width), max(height, image.height)
-    ground = list(spec.background or colour)
-    return image.gravity("centre", width, height, extend="background", background=ground)
+    background = list(spec.background or colour)
+    return image.gravity("centre", width, height, extend="background", background=background)
 
 
 def _scale(width: int, height: int, spec: OutputSpec) -> float:

@@ -33,9 +33,9 @@ def alt_text(
     if image.alt_text:
         return image.alt_text
     view = _view_in_words(product.view)
-    room = LONGEST - len(view)
-    known = _joined([*_facts(product, analysis or {})], room)
-    return (known or _joined([_of_category(product)], room)) + view
+    space = LONGEST - len(view)
+    known = _joined([*_facts(product, analysis or {})], space)
+    return (known or _joined([_of_category(product)], space)) + view
 
 
 def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:
@@ -68,13 +68,13 @@ def _view_in_words(view: str | None) -> str:
     return f", {words}" if "view" in words.casefold() else f", {words} view"
 
 
-def _joined(facts: Sequence[str], room: int) -> str:
+def _joined(facts: Sequence[str], space: int) -> str:
     """The facts that fit, the first one cut at a word; none is repeated."""
     text = ""
     for fact in filter(None, map(_one_line, facts)):
         if not text:
-            text = _cut(fact, room)
-        elif fact.casefold() not in text.casefold() and len(f"{text}, {fact}") <= room:
+            text = _cut(fact, space)
+        elif fact.casefold() not in text.casefold() and len(f"{text}, {fact}") <= space:
             text = f"{text}, {fact}"
     return text
 
@@ -84,10 +84,10 @@ def _one_line(text: str) -> str:
     return " ".join(printable.split()).rstrip(".")
 
 
-def _cut(text: str, room: int) -> str:
-    if len(text) <= room:
+def _cut(text: str, space: int) -> str:
+    if len(text) <= space:
         return text
-    return text[: room + 1].rpartition(" ")[0].rstrip(" ,;:-") or text[:room]
+    return text[: space + 1].rpartition(" ")[0].rstrip(" ,;:-") or text[:space]
 
 
 def analyses_of(session: Session, products: Sequence[int]) -> Analyses:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 LONGEST_WAIT_SECONDS = 240.0
 
 
-class Room:
+class RunAlone:
     """Products run in it side by side, or one alone.
 
     Where the others hang, and none has left for `longest_wait` seconds, that one starts anyway.

@@ -25,7 +25,7 @@ from packshot.work.loops import Loops
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
-from packshot.work.run_alone import Room
+from packshot.work.run_alone import RunAlone
 from packshot.work.slots import Job, Slots, start_thread
 from packshot.work.turns import Turns
 from packshot.work.upkeep import Upkeep
@@ -74,7 +74,7 @@ class Worker:
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
         self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock)
-        self.room = Room()
+        self.run_alone = RunAlone()
         self.turns = Turns(clock)
         self.loops = Loops(self.silence, clock, chance)
         finished = self.drain.finished
@@ -210,7 +210,7 @@ class Worker:
 
     def _run(self, job: Job) -> None:
         try:
-            with self.room.enter(alone=job.claim.alone):
+            with self.run_alone.enter(alone=job.claim.alone):
                 job.began = self.clock()
                 if job.claim.alone:
                     self.parts.claims.begin(job.claim)

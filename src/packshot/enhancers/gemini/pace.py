@@ -47,8 +47,8 @@ class Pace:
         self._patience = patience
         self._limit = float(cap)
         self._in_flight: list[float] = []  # when each request began
-        self._strikes = 0  # bursts of trouble without a success between
-        self._last_strike = float("-inf")
+        self._troubles = 0  # bursts of trouble without a success between
+        self._last_trouble = float("-inf")
         self._pauses: dict[str | None, Pause] = {}
         self._changed = threading.Condition()
         self._admission = threading.Lock()
@@ -59,9 +59,9 @@ class Pace:
         return max(1, int(self._limit))
 
     @property
-    def strikes(self) -> int:
+    def troubles(self) -> int:
         """Bursts of trouble since the last success."""
-        return self._strikes
+        return self._troubles
 
     @contextmanager
     def slot(self, model: str) -> Iterator[float]:
@@ -91,28 +91,28 @@ class Pace:
                 self._sleep(seconds)
 
     def succeeded(self) -> None:
-        """Gemini answered: reset the strikes, raise the limit a little."""
+        """Gemini answered: reset the troubles, raise the limit a little."""
         with self._changed:
-            self._strikes = 0
+            self._troubles = 0
             self._limit = min(float(self._cap), self._limit + 1 / self._limit)
             self._changed.notify_all()
 
     def note_trouble(self, began: float, *, slow_down: bool) -> int:
-        """A request that began then ran into trouble. Returns the strikes so far.
+        """A request that began then ran into trouble. Returns the troubles so far.
 
-        Requests of the same burst (begun before the last strike) count once.
+        Requests of the same burst (begun before the last trouble) count once.
         """
         with self._changed:
-            if began >= self._last_strike:
-                self._strikes += 1
-                self._last_strike = self._clock()
+            if began >= self._last_trouble:
+                self._troubles += 1
+                self._last_trouble = self._clock()
                 if slow_down:
                     self._limit = max(1.0, self._limit / 2)
-            return self._strikes
+            return self._troubles
 
-    def backoff(self, strikes: int) -> float:
+    def backoff(self, troubles: int) -> float:
         """2, 4, 8 ... at most 60 seconds."""
-        return backoff(strikes, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
+        return backoff(troubles, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
 
     def jittered(self, seconds: float) -> float:
         """A little more than `seconds`, so that waiting threads don't all return at once."""

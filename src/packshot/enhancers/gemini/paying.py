@@ -30,7 +30,7 @@ from packshot.errors import (
 log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
-LASTING_STRIKES = 3  # bursts of errors without a success between: from here on /readyz says so
+LASTING_TROUBLES = 3  # bursts of errors without a success between: from here on /readyz says so
 LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
 
@@ -73,7 +73,7 @@ class PaidCalls:
             if error.code == "gemini_timeout":
                 log.info("%s It is asked for as standard.", error.message)
                 return self._send(in_standard(step), accept)
-            raise _shed(error) if error.code in outcomes.TOO_FAST else error from None
+            raise _only_this_product(error) if error.code in outcomes.TOO_FAST else error from None
 
     def _remember(self, model: str, error: _NotServed) -> None:
         self._not_in_flex.add(model)
@@ -147,16 +147,16 @@ class PaidCalls:
             )
         model, pace = step.request.model, self._paces[step.request.lane]
         too_fast = error.code in outcomes.TOO_FAST
-        strikes = pace.note_trouble(began, slow_down=too_fast)
+        troubles = pace.note_trouble(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
         if lasting:
-            strikes = LASTING_FIRST + self._standing.in_a_row(model, began)
+            troubles = LASTING_FIRST + self._standing.in_a_row(model, began)
             pace.single_file()
-        seconds = error.retry_after or pace.backoff(strikes)
+        seconds = error.retry_after or pace.backoff(troubles)
         error.retry_after = pace.jittered(seconds)
-        if strikes >= LASTING_STRIKES and not (too_fast and step.request.lane == "flex"):
+        if troubles >= LASTING_TROUBLES and not (too_fast and step.request.lane == "flex"):
             self._standing.trouble(error, model, began)
-        if lasting or isinstance(error, RateLimited) or strikes > 1:
+        if lasting or isinstance(error, RateLimited) or troubles > 1:
             pace.pause(None if lasting else model, seconds, error)
         return error
 
@@ -195,7 +195,7 @@ def in_standard(step: Step) -> Step:
     return replace(step, request=replace(step.request, lane="standard"))
 
 
-def _shed(error: Unavailable) -> PartlyUnavailable:
+def _only_this_product(error: Unavailable) -> PartlyUnavailable:
     """Google sheds calls of the flex lane first: only this product waits, no other one."""
     return PartlyUnavailable(error.message, code=error.code, retry_after=error.retry_after)
 
