@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import needs_module
 
-from packshot.fidelity import comparing, scoring
+from packshot.fidelity import close_ups, comparing, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.comparing import RawSide
 from packshot.fidelity.files import Files
@@ -42,7 +42,7 @@ def bottle() -> RawSide:
     needs_module("rapidocr")
     photo, likely = sample("bottle-paper")
     side = side_of(photo, likely)
-    return RawSide(side, lines_of(photo, comparing.product_box(side)))
+    return RawSide(side, lines_of(photo, comparing.product_box(side)), encode_array(photo))
 
 
 def check(raw: RawSide, rgb: Bytes, likely: Floats) -> Check:
@@ -134,6 +134,35 @@ def test_a_missing_part_is_placed(bottle: RawSide) -> None:
     found = check(bottle, on_new_background(photo, cut), cut)
     assert found.verdict in ("warn", "fail")
     assert "a part is missing at the top" in [reason.words for reason in found.reasons]
+
+
+def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> None:
+    """A red dot on the label: the place is cut out of both pictures, and it alone has the dot."""
+    photo, likely = sample("bottle-paper")
+    changed = on_new_background(photo, likely)
+    rows, columns = np.nonzero(likely > 0.5)
+    middle = (int(np.median(columns)), int(np.percentile(rows, 70)))
+    cv2.circle(changed, middle, 25, (230, 20, 30), -1)
+    side = side_of(changed, likely)
+    compared = comparing.compare(bottle, side, changed)
+    reasons = judge(compared, None, scoring.weights()).reasons
+    raw, enhanced = (
+        [to_array(view) for view in views]
+        for views in close_ups.shown(bottle, side, changed, compared, reasons)
+    )
+    assert [max(view.shape[:2]) for view in (*raw, *enhanced)] == [640] * 4
+    assert red_share(raw[1]) == 0 and red_share(enhanced[1]) > 0.04
+    assert red_share(enhanced[1]) > 4 * red_share(enhanced[0])  # it is enlarged
+    unlike = np.abs(raw[1].astype(int) - resize(enhanced[1], *raw[1].shape[1::-1]))
+    assert np.median(unlike) < 12  # the same place of both
+
+    nothing = comparing.Compared("no_common_view")
+    assert [len(views) for views in close_ups.shown(bottle, side, changed, nothing, [])] == [1, 1]
+
+
+def red_share(rgb: Bytes) -> float:
+    red, green, blue = (rgb[..., channel].astype(int) for channel in range(3))
+    return float(((red > 180) & (green < 80) & (blue < 80)).mean())
 
 
 def test_a_see_through_picture_is_its_own_mask() -> None:

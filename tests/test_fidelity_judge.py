@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -13,8 +19,9 @@ from support.gemini import MemoryLedger, here
 from support.shop import Shop
 
 from packshot.database.models import Call
-from packshot.enhancers.contract import Brief, Difference, Judgement
+from packshot.enhancers.contract import Brief, CallRecord, Difference, Judgement, Purchase
 from packshot.enhancers.gemini.enhancer import GeminiEnhancer
+from packshot.enhancers.gemini.prices import price_of
 from packshot.errors import EnhancerError
 from packshot.fidelity.verdicts import VERDICTS, Check, Checked
 from packshot.fidelity.votes import TABLE, Vote
@@ -82,11 +89,11 @@ def test_one_sure_difference_is_a_change_and_a_doubt_is_none() -> None:
 def test_the_same_product_is_asked_about_twice_and_then_passes(
     shop: Shop, gemini: FakeGemini
 ) -> None:
-    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, A)))
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, ((A,), (A,))))
     assert made.verdict == "pass"
     assert made.judge is not None and (made.judge["calls"], made.judge["measured"]) == (2, "warn")
     assert [call.kind for call in gemini.calls] == ["judge", "judge"]
-    again = judging_of(shop).after(DUE, Checked(WARNED, None, (A, A)))
+    again = judging_of(shop).after(DUE, Checked(WARNED, None, ((A,), (A,))))
     assert again.verdict == "warn" and len(gemini.calls) == 2  # never more than once a picture
     with shop.services.database.read() as session:
         rows = session.scalars(select(Call)).all()
@@ -97,23 +104,76 @@ def test_the_same_product_is_asked_about_twice_and_then_passes(
 
 
 def test_another_colour_is_asked_about_once_and_fails(shop: Shop, gemini: FakeGemini) -> None:
-    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, B)))
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, ((A,), (B,))))
     assert made.verdict == "fail"
     assert made.reasons[-1].words.startswith("a model sees a difference (colour, the middle):")
     assert len(gemini.calls) == 1
 
 
+def test_the_worst_place_is_shown_enlarged_in_the_same_call(shop: Shop, gemini: FakeGemini) -> None:
+    """Product of A, of B, place of A, of B; in the call with both swapped, all four swapped."""
+    gemini.requests.clear()
+    views = (A, photo_bytes(3)), (A, photo_bytes(4))
+    judging_of(shop).after(DUE, Checked(WARNED, None, views))
+    first, second = (pictures_in(body) for body in gemini.requests)
+    assert first == [A, A, photo_bytes(3), photo_bytes(4)]
+    assert second == [A, A, photo_bytes(4), photo_bytes(3)]
+    words = [part["text"] for part in gemini.requests[0]["contents"][0]["parts"] if "text" in part]
+    assert "The third and the fourth show one place of A and the same place of B" in words[0]
+    assert not re.search(r"\b(original|photo|raw|enhanced|edited|new)\b", words[0].lower())
+
+    judging_of(shop).after(replace(DUE, variant=2), Checked(WARNED, None, ((A,), (B,))))
+    assert len(pictures_in(gemini.requests[-1])) == 2  # nothing to enlarge: another view
+
+
+def pictures_in(body: dict[str, Any]) -> list[bytes]:
+    parts = body["contents"][0]["parts"]
+    return [
+        base64.urlsafe_b64decode(part["inlineData"]["data"])
+        for part in parts
+        if "inlineData" in part
+    ]
+
+
+class Expecting(MemoryLedger):
+    """Remembers what each call was expected to cost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.expected: list[Decimal | None] = []
+
+    @contextmanager
+    def call(self, purchase: Purchase) -> Iterator[CallRecord]:
+        self.expected.append(purchase.expected)
+        with super().call(purchase) as record:
+            yield record
+
+
+def test_four_pictures_are_expected_to_cost_more_than_two(gemini: FakeGemini) -> None:
+    """The budget is checked against it before the call: 1,100 tokens a picture."""
+    ledger = Expecting()
+    settings = Settings(gemini_api_key="test", google_gemini_base_url=gemini.url)
+    enhancer = GeminiEnhancer(settings, ledger, here)
+    for views in ((A,), (A, B)):
+        enhancer.compare(views, views, Brief(1, 1, "Mugs", 1), 0)
+    enhancer.close()
+    two, four = ledger.expected
+    price = price_of(settings.fidelity_judge_model, date.today())
+    assert two is not None and four is not None and price is not None
+    assert four - two == 2 * 1100 * price.input / 1_000_000
+
+
 def test_what_is_sure_or_has_no_pictures_is_not_asked_about(shop: Shop, gemini: FakeGemini) -> None:
     for verdict in ("pass", "fail"):
         sure = Check(verdict=verdict, score=0.9)
-        assert judging_of(shop).after(DUE, Checked(sure, None, (A, B))) == sure
+        assert judging_of(shop).after(DUE, Checked(sure, None, ((A,), (B,)))) == sure
     assert judging_of(shop).after(DUE, Checked(WARNED)) == WARNED
     assert gemini.calls == []
 
 
 def test_an_outage_leaves_the_measures_verdict_and_says_so(shop: Shop, gemini: FakeGemini) -> None:
     gemini.misbehave("overloaded", times=1, kind="judge")
-    made = judging_of(shop).after(DUE, Checked(WARNED, None, (A, B)))
+    made = judging_of(shop).after(DUE, Checked(WARNED, None, ((A,), (B,))))
     assert made.verdict == "warn"
     assert made.judge is not None and made.judge["vote"] is None and made.judge["why"]
 
@@ -125,6 +185,6 @@ def test_other_json_is_refused(gemini: FakeGemini) -> None:
     ledger = MemoryLedger()
     enhancer = GeminiEnhancer(settings, ledger, here)
     with pytest.raises(EnhancerError):
-        enhancer.compare(A, B, Brief(1, 1, "Mugs", 1), 0)
+        enhancer.compare((A,), (B,), Brief(1, 1, "Mugs", 1), 0)
     assert [row.kind for row in ledger.rows] == ["judge"]
     enhancer.close()

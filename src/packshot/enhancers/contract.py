@@ -159,14 +159,18 @@ class Judgement:
     model: str
 
 
+#: JPEGs of one picture, of at most 768 px: the product, and, where there is one, a place enlarged.
+Views = tuple[bytes, ...]
+
+
 @runtime_checkable
 class Judge(Protocol):
     """Compares two pictures; one paid call each time, in the ledger as `judge`."""
 
     def compare(
-        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+        self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Judgement:
-        """`a` and `b` are JPEGs; `swapped` the second time, in the other order.
+        """`a` and `b` have as many views each; `swapped` the second time, in the other order.
 
         Raises Unavailable and its kinds, EnhancerError.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from packshot.fidelity import change_map, comparing
+from packshot.fidelity import change_map, close_ups, comparing
 from packshot.fidelity.comparing import Compared, RawSide
 from packshot.fidelity.explaining import reasons_of
 from packshot.fidelity.files import Files
@@ -12,7 +12,6 @@ from packshot.fidelity.measures import NAMES
 from packshot.fidelity.scoring import Weights, weights
 from packshot.fidelity.sides import NoProduct, prepare
 from packshot.fidelity.verdicts import PROBLEMS, Check, Checked, Reason, Verdict
-from packshot.pictures.imaging import encode_array
 
 #: The measures that the score is made of.
 MEASURED: Final = (*NAMES, "letters")
@@ -44,8 +43,8 @@ def check(raw: RawSide | None, data: bytes, files: Files) -> Checked:
         return Checked(_not_comparable("no_product", used))
     compared = comparing.compare(raw, side, rgb)
     done = judge(compared, None if raw.lines is None else len(compared.lines or ()), used)
-    products = (encode_array(raw.side.rgb, 90), encode_array(side.rgb, 90))
-    return Checked(done, change_map.draw(rgb, compared, done.reasons, used), products)
+    views = close_ups.shown(raw, side, rgb, compared, done.reasons)
+    return Checked(done, change_map.draw(rgb, compared, done.reasons, used), views)
 
 
 def judge(compared: Compared, lines: int | None, found: Weights) -> Check:

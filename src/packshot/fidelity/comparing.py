@@ -14,18 +14,22 @@ from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import Maps, Measures, common_mask, measure
 from packshot.fidelity.sides import Frame, Mask, Side, mirrored, prepare
 from packshot.pictures.arrays import Bytes, Floats
+from packshot.pictures.imaging import encode_array
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask
 LEAST_VISIBLE: Final = 0.3  # of the product; a detail that shows less is not compared
 READS_AS_WORDS: Final = 0.75
+PICTURE_QUALITY: Final = 92
 
 
 @dataclass(frozen=True)
 class RawSide:
-    """What is measured once for a photo. `lines` is None where no text was read."""
+    """What is measured once for a photo. `lines` is None where no text was read; `picture` is the
+    photo as it was measured (JPEG of at most 1,280 px)."""
 
     side: Side
     lines: tuple[text.Line, ...] | None
+    picture: bytes
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def read_raw(data: bytes, network: Path, *, with_text: bool = True) -> RawSide:
     """The photo's side. Raises PictureError; NoProduct when there is none."""
     side, rgb = prepare(data, network)
     lines = text.lines_of(rgb, product_box(side)) if with_text else None
-    return RawSide(side, lines)
+    return RawSide(side, lines, encode_array(rgb, PICTURE_QUALITY))
 
 
 def product_box(side: Side) -> tuple[int, int, int, int]:

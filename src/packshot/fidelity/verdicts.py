@@ -57,8 +57,9 @@ class Checked:
 
     check: Check
     change_map: bytes | None = field(default=None, repr=False)
-    #: The product of the photo and of the picture, as JPEGs for a model to compare.
-    products: tuple[bytes, bytes] | None = field(default=None, repr=False)
+    #: JPEGs for a model to compare, of the photo and of the picture: the product, and the worst
+    #: place enlarged, where there is one.
+    views: tuple[tuple[bytes, ...], tuple[bytes, ...]] | None = field(default=None, repr=False)
 
 
 def not_measured(code: str, words: str) -> Check:

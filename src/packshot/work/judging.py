@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 
 from packshot.database.engine import Database
 from packshot.database.models import Call
-from packshot.enhancers.contract import Brief, Difference, Judge, Judgement
+from packshot.enhancers.contract import Brief, Difference, Judge, Judgement, Views
 from packshot.errors import PackshotError
 from packshot.fidelity.verdicts import Check, Checked, Reason
 from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, agreed, differs, with_opinion
@@ -33,12 +33,12 @@ class Judging:
         reviewer sees the measure's own verdict.
         """
         check = done.check
-        if done.products is None or not self._is_asked_about(check):
+        if done.views is None or not self._is_asked_about(check):
             return check
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
         try:
-            return with_opinion(check, self._opinion(due, done.products, check))
+            return with_opinion(check, self._opinion(due, done.views, check))
         except PackshotError as error:
             log.info("no second opinion on picture %d: %s", due.image_id, error.message)
             return _without(check, error.message)
@@ -53,10 +53,10 @@ class Judging:
         with self.database.read() as session:
             return bool(session.scalar(select(exists().where(*this))))
 
-    def _opinion(self, due: DueCheck, products: tuple[bytes, bytes], check: Check) -> Opinion:
+    def _opinion(self, due: DueCheck, views: tuple[Views, Views], check: Check) -> Opinion:
         """Asked once; and again with the pictures swapped where the two votes differ."""
         assert check.verdict is not None
-        raw, enhanced = products
+        raw, enhanced = views
         brief = Brief(due.product_id, due.round, due.category, wanted=1)
         first = opinion_of(self.judge.compare(raw, enhanced, brief, due.variant))
         if not differs(check.verdict, first.vote):

@@ -21,6 +21,7 @@ from packshot.enhancers.contract import (
     Photo,
     Picture,
     RunPixels,
+    Views,
 )
 from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini.answers import Answer
@@ -168,7 +169,7 @@ class GeminiEnhancer:
         self.batches.close()
 
     def compare(
-        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+        self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Judgement:
         """See `Judge`: one call, without another try."""
         step = self._steps.judgement(a, b, brief, variant, swapped=swapped)

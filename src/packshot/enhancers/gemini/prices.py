@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -214,4 +214,11 @@ def _notes(settings: Settings, on_date: date, known: bool, lane: Lane) -> tuple[
     price = price_of(models[1], on_date, lane)
     if price is not None and size not in price.picture_tokens:
         changes.append(f"{size} has no published price: counted as the next larger size.")
-    return tuple(changes)
+    return (*changes, *_of_second_opinions(settings, on_date))
+
+
+def _of_second_opinions(settings: Settings, on_date: date) -> Iterator[str]:
+    """How many there will be is not known; each shows up to four pictures."""
+    cost = expected_cost("judge", settings.fidelity_judge_model, None, on_date, references=3)
+    if cost is not None and settings.fidelity == "on" and settings.judges != "off":
+        yield f"Not counted: second opinions on doubtful pictures, about ${cost:.4f} each."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from packshot.enhancers.contract import Analysis, Brief, Photo
+from packshot.enhancers.contract import Analysis, Brief, Photo, Views
 from packshot.enhancers.gemini import judge, prompts
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.photos import Photos
@@ -67,15 +67,16 @@ class Steps:
         return Step("picture", request, brief, variant, subject)
 
     def judgement(
-        self, a: bytes, b: bytes, brief: Brief, variant: int, *, swapped: bool = False
+        self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Step:
-        """Comparing two pictures (JPEGs) of one product; each order is a call of its own."""
+        """Comparing two pictures of one product; each order is a call of its own."""
         order = "swapped" if swapped else "judge"
+        pictures = tuple(view for both in zip(a, b, strict=True) for view in both)
         request = Request(
             model=self._settings.fidelity_judge_model,
-            photo=a,
-            words=judge.WORDS,
-            references=(b,),
+            photo=pictures[0],
+            words=judge.words(places=len(pictures) > 2),
+            references=pictures[1:],
             call=f"{brief.product_id}/{brief.round}/{variant}/{order}",
             system=judge.SYSTEM,
             schema=judge.schema(),

@@ -128,8 +128,9 @@ def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
 
 
 def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
-    """Of the two pictures' middles: another colour is a difference. It reads no text."""
-    other = decode(asked.references[0]) if len(asked.references) == 1 else None
+    """Of the two pictures' middles: another colour is a difference. It reads no text, and looks
+    at no enlarged place, which come as pictures three and four."""
+    other = decode(asked.references[0]) if len(asked.references) in (1, 3) else None
     if pixels is None or other is None:
         raise Refused(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
     differences = _colour_differences(_colour_name(pixels), _colour_name(other))

@@ -1,0 +1,88 @@
+"""What a model is shown of the two pictures: the product, and the worst place enlarged."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from packshot.fidelity.comparing import Compared, RawSide
+from packshot.fidelity.sides import Frame, Side
+from packshot.fidelity.verdicts import Reason
+from packshot.pictures.arrays import Bytes, Floats, resize
+from packshot.pictures.imaging import encode_array, to_array
+
+LEAST_SHARE: Final = 0.2  # of the product's crop; a smaller place is shown with what is around it
+AROUND: Final = 1.3  # times the place itself
+WHOLE: Final = 0.8  # of the crop: a place as large as that is shown already
+ENLARGED: Final = 640  # px of the longer side
+QUALITY: Final = 90
+Corners = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
+
+
+def shown(
+    raw: RawSide, side: Side, rgb: Bytes, compared: Compared, reasons: list[Reason]
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """JPEGs of the photo and of the picture `rgb`: the product, and, where the two could be laid
+    over each other, the same place of both, where they differ most."""
+    products = (encode_array(raw.side.rgb, QUALITY), encode_array(side.rgb, QUALITY))
+    place = _worst_place(raw.side, compared, reasons)
+    if place is None or compared.found is None:
+        return (products[0],), (products[1],)
+    photo = to_array(raw.picture, max(raw.side.frame.width, raw.side.frame.height))
+    ours = _enlarged(photo, raw.side.frame, _corners(place))
+    theirs = _enlarged(rgb, side.frame, compared.found.apply(_corners(place)))
+    return (products[0], ours), (products[1], theirs)
+
+
+def _worst_place(raw: Side, compared: Compared, reasons: list[Reason]) -> Corners | None:
+    """Of the first reason that is about one place; else where the pixels differ most."""
+    height, width = raw.mask.shape
+    for reason in reasons:
+        if reason.raw is not None:
+            place = _around(_in_crop(reason.raw, raw.frame), (width, height))
+            if max((place[2] - place[0]) / width, (place[3] - place[1]) / height) < WHOLE:
+                return place
+    if compared.maps is None or not compared.maps.judged.any():
+        return None
+    y, x = np.unravel_index(int(compared.maps.patch.argmax()), (height, width))
+    return _around((float(x), float(y), float(x), float(y)), (width, height))
+
+
+def _in_crop(shares: list[float], frame: Frame) -> Corners:
+    size = np.array([frame.width, frame.height], np.float32)
+    left, top, right, bottom = frame.to_crop(np.reshape(shares, (2, 2)) * size).ravel()
+    return float(left), float(top), float(right), float(bottom)
+
+
+def _around(place: Corners, size: tuple[int, int]) -> Corners:
+    """The place with what is around it, in the crop's bounds as far as it fits."""
+    spans = []
+    least = LEAST_SHARE * max(size)
+    for low, high, end in ((place[0], place[2], size[0]), (place[1], place[3], size[1])):
+        half = max(AROUND * (high - low), least) / 2
+        middle = min(max((low + high) / 2, half), max(half, end - half))
+        spans.append((max(0.0, middle - half), min(float(end), middle + half)))
+    (left, right), (top, bottom) = spans
+    return left, top, right, bottom
+
+
+def _corners(place: Corners) -> Floats:
+    left, top, right, bottom = place
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+
+
+def _enlarged(rgb: Bytes, frame: Frame, corners: Floats) -> bytes:
+    """The box around the corners (px of the frame's crop), with the picture's own pixels."""
+    points = frame.to_picture(corners)
+    low = np.clip(np.floor(points.min(axis=0)), 0, (frame.width - 2, frame.height - 2))
+    high = np.clip(np.ceil(points.max(axis=0)), low + 2, (frame.width, frame.height))
+    (left, top), (right, bottom) = low.astype(int), high.astype(int)
+    part = np.ascontiguousarray(rgb[top:bottom, left:right, :3])
+    scale = ENLARGED / max(part.shape[:2])
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    if scale < 1:
+        return encode_array(resize(part, *size), QUALITY)
+    larger = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC)
+    return encode_array(np.asarray(larger, np.uint8), QUALITY)
