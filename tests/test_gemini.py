@@ -1117,8 +1117,8 @@ def test_a_batch_is_priced_before_it_is_sent() -> None:
         "gemini-3.8-flash changes its price on 2027-01-01.",
         "Not counted: second opinions on doubtful pictures, about $0.0026 each.",
     )
-    judged = settings.model_copy(update={"fidelity_judge": "off"})
-    assert "second opinions" not in " ".join(estimate(1000, judged, TODAY).notes)
+    silent = Settings(gemini_api_key=SecretStr(KEY), fidelity_judge="off")
+    assert "second opinions" not in " ".join(estimate(1000, silent, TODAY).notes)
     assert estimate(10, Settings(), TODAY).total == 0
     unknown = Settings(gemini_api_key=SecretStr(KEY), gemini_model="gemini-9")
     assert estimate(10, unknown, TODAY).total is None
