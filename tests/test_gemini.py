@@ -1106,7 +1106,7 @@ def test_prices_change_by_date() -> None:
 
 
 def test_a_batch_is_priced_before_it_is_sent() -> None:
-    settings = Settings(gemini_api_key=SecretStr(KEY), enhanced_images_count=4)
+    settings = Settings(gemini_api_key=SecretStr(KEY), enhanced_images_count=4, fidelity="on")
     priced = estimate(1000, settings, TODAY)
 
     assert priced.pictures == 4000
@@ -1117,7 +1117,7 @@ def test_a_batch_is_priced_before_it_is_sent() -> None:
         "gemini-3.8-flash changes its price on 2027-01-01.",
         "Not counted: second opinions on doubtful pictures, about $0.0026 each.",
     )
-    silent = Settings(gemini_api_key=SecretStr(KEY), fidelity_judge="off")
+    silent = Settings(gemini_api_key=SecretStr(KEY), fidelity="on", fidelity_judge="off")
     assert "second opinions" not in " ".join(estimate(1000, silent, TODAY).notes)
     assert estimate(10, Settings(), TODAY).total == 0
     unknown = Settings(gemini_api_key=SecretStr(KEY), gemini_model="gemini-9")
