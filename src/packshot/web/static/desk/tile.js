@@ -1,0 +1,117 @@
+// One product in the grid: its pictures, its name, whether it is chosen and what was decided.
+
+import { h, icon } from "./dom.js";
+import { doubtOf } from "./doubt.js";
+import { reasonWords, SMALL } from "./facts.js";
+import { image } from "./frames.js";
+import { at } from "./place.js";
+import { money, verdict } from "./words.js";
+
+export class Tile {
+  #listed;
+
+  /** `listed` is the status that the grid lists; `choose(id, event)` is called when the box is clicked. */
+  constructor(product, { listed, decidable, choose }) {
+    this.#listed = listed;
+    this.box = h("input", { type: "checkbox", class: "tile-box", hidden: !decidable, disabled: !decidable });
+    this.box.addEventListener("click", (event) => choose(this.product.id, event));
+    this.facts = h("span", { class: "tile-facts" });
+    this.pictures = h("span", { class: "tile-pictures" });
+    this.label = h("label", { class: "tile-label" }, this.box, this.pictures, this.facts);
+    this.link = h(
+      "a",
+      { class: "tile-link", title: "All about this product" },
+      icon("link"),
+      h("span", { class: "unseen" }, "Open"),
+    );
+    this.element = h("li", { class: "tile" }, this.label, this.link);
+    this.show(product);
+  }
+
+  /** Draw the product, unless a newer version is shown; true when these are the pictures of a new round. */
+  show(product) {
+    const before = this.product;
+    if (before && before.version >= product.version) return false;
+    this.product = product;
+    const alt = `${product.category} ${product.id}`;
+    this.pictures.style.setProperty("--across", Math.ceil(Math.sqrt(product.images.length + 1)));
+    this.pictures.replaceChildren(
+      h(
+        "span",
+        { class: "tile-picture raw" },
+        image(product.normalised, SMALL, `${alt}, raw`, { loading: "lazy" }),
+      ),
+      ...product.images.map((picture) =>
+        h(
+          "span",
+          { class: product.status === "rejected" ? "tile-picture" : `tile-picture is-${picture.status}` },
+          image(
+            picture,
+            SMALL,
+            `${alt}, picture ${picture.variant + 1}${picture.status === "rejected" ? ", rejected" : ""}`,
+            { loading: "lazy" },
+          ),
+        ),
+      ),
+    );
+    this.link.href = at(`/products/${product.id}`);
+    this.#showFacts(verdict(product));
+    return before !== undefined && before.round !== product.round;
+  }
+
+  #showFacts(words) {
+    const { product } = this;
+    const warned = product.images.some(doubtOf) || product.warning;
+    const status = product.status === this.#listed && !this.waiting ? null : words;
+    this.facts.replaceChildren(
+      tileName(product),
+      h(
+        "span",
+        { class: "tile-end" },
+        warned
+          ? h(
+              "span",
+              { class: "warned", title: "Has a warning" },
+              icon("warning"),
+              h("span", { class: "unseen" }, "Has a warning"),
+            )
+          : null,
+        status ? h("span", { class: "badge" }, status) : h("span", {}, money(product.price)),
+      ),
+    );
+  }
+
+  choose(on) {
+    this.box.checked = on;
+    this.element.toggleAttribute("data-chosen", on);
+  }
+
+  /** Decided here, not yet saved. */
+  decided(words) {
+    this.waiting = words !== null;
+    this.element.toggleAttribute("data-decided", this.waiting);
+    this.#showFacts(words ?? verdict(this.product));
+  }
+}
+
+/** The SKU, name or category; then the view, the number, and why it is rejected. */
+function tileName(product) {
+  const name = product.sku ?? product.name ?? product.category;
+  const reasons = new Set(product.images.map((picture) => picture.reason).filter(Boolean));
+  const more = [
+    product.view,
+    name !== product.category && product.category,
+    [...reasons].map(reasonWords).join(", "),
+  ].filter(Boolean);
+  return h(
+    "span",
+    { class: "tile-name" },
+    h(
+      "span",
+      { class: "tile-sku" },
+      h("strong", {}, name),
+      more.length > 0 && h("span", {}, more.join(" · ")),
+    ),
+    h("span", {}, `#${product.id}`),
+  );
+}
