@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ from packshot.pictures.imaging import encode_array, to_array
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
+from packshot.work.machine_places import MachinePlaces
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 FAILED = Check(
@@ -47,6 +50,7 @@ class FakePixels:
 
     def __init__(self) -> None:
         self.raws = 0
+        self.child = False
         self.answer: Callable[[], Checked] = lambda: Checked(FAILED, b"RIFF the map")
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -54,6 +58,9 @@ class FakePixels:
             self.raws += 1
             return b"raw side"
         return self.answer()
+
+    def is_running(self) -> bool:
+        return self.child
 
     def close(self) -> None:
         pass
@@ -203,6 +210,58 @@ def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
     assert '"verdict","fidelity_score"' in lines[0] and '"fail","0.02"' in lines[1]
     metrics = desk.shop.ask("GET", "/metrics").text
     assert 'packshot_fidelity{enhancer="",prompts="",verdict="fail"} 3.0' in metrics
+
+
+@only_sqlite
+def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Path) -> None:
+    """So that four of gunicorn's processes don't need the memory of four children at once."""
+    ours, theirs = (MachinePlaces("checks", 1, tmp_path) for _ in range(2))
+    desk.checker.places = ours
+    services, pixels = desk.shop.services, FakePixels()
+    other = Checker(
+        desk.checks,
+        services.storage,
+        pixels,  # type: ignore[arg-type]
+        desk.checker.files,
+        threading.Event(),
+        places=theirs,
+    )
+    desk.pixels.child = True  # idle after its last check
+    desk.checker.run()
+    desk.set(check_due=now(), verdict=None)
+    other.run()
+    assert desk.row().verdict is None  # it is not its turn
+    desk.pixels.child = False  # ended for want of work
+    desk.checker.run()
+    assert desk.row().verdict == "fail" and pixels.raws == 0
+    desk.set(check_due=now(), verdict=None)
+    other.run()
+    assert desk.row().verdict == "fail" and pixels.raws == 1
+
+
+def test_a_place_is_free_again_however_its_process_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from packshot.work.machine_places import MachinePlaces as Places; "
+        "places = Places('checks', 1, Path(sys.argv[1])); print(places.take(), flush=True); "
+        "time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    ours, two = MachinePlaces("checks", 1, tmp_path), MachinePlaces("checks", 2, tmp_path)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"True\n"
+        assert not ours.take()
+        assert two.take()  # the second of two places
+        process.kill()
+    assert ours.take() and ours.take()
+    ours.leave()
+    assert ours.take()
+    ours.leave()
+    two.leave()
+
+
+def test_without_a_folder_for_locks_checks_go_on(tmp_path: Path) -> None:
+    assert MachinePlaces("checks", 1, tmp_path / "nowhere").take()
 
 
 @pytest.mark.extra

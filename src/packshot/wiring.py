@@ -33,7 +33,7 @@ from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.batch_jobs import BatchJobs
 from packshot.work.batching import Batching, notes_of
-from packshot.work.checker import Checker, checking_pixels
+from packshot.work.checker import Checker, checking_pixels, checking_places
 from packshot.work.claims import Claims
 from packshot.work.judging import Judging
 from packshot.work.ledger import DatabaseLedger
@@ -190,7 +190,8 @@ def choose_checker(
     judging = None
     if settings.judges != "off" and isinstance(enhancer, Judge):
         judging = Judging(enhancer, settings.judges, database)
-    return Checker(Checks(database), storage, checking_pixels(), files, stopping, judging)
+    places = checking_places(settings.database_url)
+    return Checker(Checks(database), storage, checking_pixels(), files, stopping, judging, places)
 
 
 def request_headers(settings: Settings) -> RequestHeaders:

@@ -93,6 +93,11 @@ class Pixels:
             raise cast(BaseException, answer)
         return cast(T, answer)
 
+    def is_running(self) -> bool:
+        """Whether any child is there, at work or idle."""
+        with self._lock:
+            return any(child.is_running() for child in self._children)
+
     def close(self) -> None:
         """Stop all children. Jobs under way raise Unavailable, which counts no attempt."""
         with self._lock:
@@ -164,7 +169,10 @@ class _Child:
 
     def alive(self) -> bool:
         """Whether the idle child still runs. A child that just died has closed its end."""
-        return self._process.poll() is None and not self._socket.poll(0)
+        return self.is_running() and not self._socket.poll(0)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
         """(succeeded, result or exception); a child that gives no answer is killed.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import threading
 from typing import Final
 
@@ -18,6 +20,7 @@ from packshot.products.checks import MOST_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
 from packshot.work.judging import Judging
+from packshot.work.machine_places import MachinePlaces
 
 log = logging.getLogger("packshot.fidelity")
 
@@ -36,8 +39,15 @@ def checking_pixels() -> Pixels:
     return Pixels(1, MEMORY_MB, DEADLINE_SECONDS, niceness=NICENESS)
 
 
+def checking_places(database_url: str) -> MachinePlaces:
+    """For one process per two cores of this machine: a child at work takes up to 700 MB, and each
+    of gunicorn's processes would have its own. Other installations have places of their own."""
+    name = hashlib.sha256(database_url.encode()).hexdigest()[:16]
+    return MachinePlaces(f"packshot-checks-{name}", max(1, (os.cpu_count() or 1) // 2))
+
+
 class Checker:
-    """Takes one picture after another until none is due."""
+    """Takes one picture after another until none is due, where this process has a place."""
 
     def __init__(
         self,
@@ -47,13 +57,25 @@ class Checker:
         files: Files,
         stop: threading.Event,
         judging: Judging | None = None,
+        places: MachinePlaces | None = None,
     ) -> None:
         self.checks, self.storage, self.pixels = checks, storage, pixels
         self.files, self.stop, self.judging = files, stop, judging
+        self.places = places
         self._sides: LRUCache[tuple[int, str | None], bytes] = LRUCache(RAW_SIDES)
 
     def run(self) -> None:
         """Check all that are due. Raises nothing but Unavailable of the database."""
+        if self.places is not None and not self.places.take():
+            return  # other processes of this machine check
+        try:
+            self._run()
+        finally:
+            # It is kept while the child is there, which needs memory while it is idle, too.
+            if self.places is not None and not self.pixels.is_running():
+                self.places.leave()
+
+    def _run(self) -> None:
         while not self.stop.is_set():
             due = self.checks.take()
             if due is None:
@@ -63,6 +85,8 @@ class Checker:
     def close(self) -> None:
         """End a running check: its picture is measured later."""
         self.pixels.close()
+        if self.places is not None:
+            self.places.leave()
 
     def check_one(self, due: DueCheck) -> None:
         """Check one picture, which stays unchanged whatever happens."""
