@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packshot.errors import PictureError
 from packshot.pictures import heif, jpeg, kinds, limits, png, tiff, webp
 from packshot.pictures.vips import decoding, vips
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,32 @@ def _open_jpeg(data: bytes) -> Opened:
     header = _header("image/jpeg", image, subsampled, unwrapped.metadata)
 
     def decode(side: int) -> Any:
-        jpeg.check_complete(unwrapped.data)
         if image.interpretation == "cmyk":
+            jpeg.check_complete(unwrapped.data)
             return _fit_inks(_header_of(unwrapped.data, fail_on="error"), side)
-        # libvips 8.18 ignores thumbnail's own `fail_on` and decodes truncated JPEGs: tell the
-        # loader.
-        return _thumbnail(unwrapped.data, "[fail_on=error]", header, side)
+        grey = image.interpretation == "b-w"
+        shrink = _shrink_of(max(unwrapped.size) / side)
+        pixels = jpeg.pixels_of(unwrapped, "GRAY" if grey else "RGB", shrink)
+        return _fit(_with_metadata_of(image, pixels), header, side)
 
     return Opened(header, decode)
+
+
+def _shrink_of(factor: float) -> int:
+    """How much a JPEG is shrunk while it is decoded, which is not exact: at least half of the way
+    to its size is left to libvips."""
+    return next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)
+
+
+def _with_metadata_of(header: Any, pixels: NDArray[Any]) -> Any:
+    """Decoded pixels as a libvips image with what that needs to turn it and convert its colours."""
+    height, width, bands = pixels.shape
+    image = vips().Image.new_from_memory(pixels.data, width, height, bands, "uchar")
+    image = image.copy(interpretation=header.interpretation)
+    for name in ("orientation", "icc-profile-data"):
+        if name in header.get_fields():
+            image.set_type(header.get_typeof(name), name, header.get(name))
+    return image
 
 
 def _open_png(data: bytes) -> Opened:
@@ -113,7 +134,7 @@ def _open_webp(data: bytes) -> Opened:
     limits.check_size(image.width, image.height)
     webp.check_holes(data, image.width * image.height)
     header = _header("image/webp", image, True)
-    return Opened(header, lambda *wanted: _thumbnail(data, "[fail_on=error]", header, *wanted))
+    return Opened(header, lambda side: _thumbnail(data, "[fail_on=error]", header, side))
 
 
 def _open_tiff(data: bytes) -> Opened:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from packshot.errors import PictureError
 from packshot.pictures.limits import damaged, too_many_parts, unsupported
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MOST_SEGMENTS = 10_000  # an ICC profile has up to 255, a phone's depth map some hundreds
 MOST_SCANS = 100  # of small pictures; editors write about ten
@@ -188,6 +193,29 @@ class Scans:
     def check(self) -> None:
         if any(seen != ALL_COEFFICIENTS for seen in self._seen.values()):
             raise damaged("its last scans are missing")
+
+
+def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
+    """The pixels of a JPEG that is not CMYK, in `colours` ("RGB" or "GRAY"); height x width x 3 or
+    1, not turned upright, 1/`shrink` (1, 2, 4 or 8) of its size. Raises PictureError.
+
+    Decoded once to the last byte of its last scan, see `check_complete`, by libjpeg-turbo's own
+    interface: libvips gives the same pixels, but would have to decode a second time.
+    """
+    import simplejpeg
+
+    width, height = (-(-side // shrink) for side in jpeg.size)
+    decode = partial(simplejpeg.decode_jpeg, colorspace=colours, min_height=height, min_width=width)
+    pixels: NDArray[np.uint8]
+    try:
+        pixels = decode(jpeg.data)
+    except ValueError:
+        check_complete(jpeg.data)  # some warnings are no damage
+        try:
+            pixels = decode(jpeg.data, strict=False)
+        except ValueError as error:
+            raise damaged() from error
+    return pixels
 
 
 def check_complete(data: bytes) -> None:
