@@ -77,7 +77,7 @@ def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def packshot_fit() -> Work:
-    return lambda photo: imaging.fit(photo, SIDE, QUALITY)
+    return lambda photo: imaging.fit(photo, SIDE)
 
 
 def packshot_finish() -> Work:

@@ -66,6 +66,7 @@ class SleepingEnhancer:
     work: Work
     name: str = "local"
     parallel: bool = False
+    sees_side: int | None = None
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         return PLAN

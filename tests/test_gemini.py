@@ -240,8 +240,8 @@ def test_what_calls_used_and_cost_is_written_down(bench: Bench) -> None:
     assert made.model_version == "gemini-nano-banana-2.1"
 
 
-def test_a_photo_is_shrunk_once_for_all_its_calls(photo: Photo, fake: FakeGemini) -> None:
-    shrunk = []
+def test_a_photo_is_shrunk_once_for_all_its_calls(fake: FakeGemini) -> None:
+    photo, shrunk = Photo(picture(2000, 1500), "image/jpeg", 2000, 1500), []
 
     def counting(function: Callable[..., object], *args: object) -> object:
         if function is shrink:
@@ -581,9 +581,8 @@ def test_a_400_about_one_products_content_stays_that_products(bench: Bench, mess
     assert bench.generate(2).title == "Scene 2"
 
 
-def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(
-    photo: Photo, fake: FakeGemini
-) -> None:
+def test_a_photo_google_cannot_read_is_never_a_matter_of_configuration(fake: FakeGemini) -> None:
+    photo = Photo(picture(2000, 1500), "image/jpeg", 2000, 1500)
     settings = Settings(gemini_api_key=SecretStr(KEY), google_gemini_base_url=fake.url)
     enhancer = GeminiEnhancer(settings, MemoryLedger(), lambda function, *args: b"no picture")
     with pytest.raises(EnhancerError, match="use another photo") as caught:

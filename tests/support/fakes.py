@@ -58,6 +58,7 @@ class FakeEnhancer:
     plan: Callable[[str, int | None], None] = lambda kind, variant: None
     name: str = "local"
     parallel: bool = False
+    sees_side: int | None = None
     made_by_ai: bool = False
     paint: Callable[[int], bytes] = photo_bytes
     warning: str | None = None  # of every picture

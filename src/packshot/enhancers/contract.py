@@ -19,7 +19,8 @@ LANES: Final[tuple[Lane, ...]] = get_args(Lane)
 
 @dataclass(frozen=True)
 class Photo:
-    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side.
+    """The normalised copy: upright, sRGB, no metadata, at most 4,096 px on its long side; or the
+    smaller one that was made of it for the enhancer, see `Enhancer.sees_side`.
 
     `others` show the same product from other sides, for an enhancer that looks at them; `view` is
     what the seller calls the side of such a one.
@@ -304,6 +305,7 @@ class Enhancer(Protocol):
 
     name: str
     parallel: bool  # True: the variants of one product may be made at the same time
+    sees_side: int | None  # px: it looks at no more of a photo, and takes one of this long side
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         """Read the photo once and plan `brief.wanted` variants. `answer` is what a batch job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,7 @@ NORMALISED_SIDE = 4096
 NORMALISED_QUALITY = 95
 PREVIEW_SIDES = (320, 1600)
 PREVIEW_QUALITY = 82
+FITTED_QUALITY = 90
 LEAST_QUALITY = 50  # below it, fewer pixels look better than stronger compression
 MAX_ENLARGEMENT = 1.5  # beyond it a picture looks soft beside its neighbours in a shop
 WHITE = (255, 255, 255)
@@ -44,13 +45,15 @@ UNIFORM_WITHIN = 6  # levels: a border that differs less is one colour to the ey
 
 @dataclass(frozen=True)
 class Encoded:
-    """A finished picture: `previews` are JPEGs by the long side they were made to fit."""
+    """A finished picture: `previews` are JPEGs by the long side they were made to fit; `fitted` is
+    the smaller copy that was asked for, see `normalise`."""
 
     data: bytes = field(repr=False)
     mime_type: str
     width: int
     height: int
     previews: dict[int, bytes] = field(repr=False)
+    fitted: Encoded | None = field(repr=False, default=None)
 
 
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -83,11 +86,12 @@ def read_header(data: bytes) -> Header:
     return open_picture(data).header
 
 
-def normalise(data: bytes) -> Encoded:
+def normalise(data: bytes, fitted_side: int | None = None) -> Encoded:
     """The copy everything later reads: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
     JPEG at quality 95, or PNG when some pixel is really transparent; never more than MAX_BYTES, so
-    that it is accepted as input too. Raises PictureError.
+    that it is accepted as input too. With `fitted_side`, in the same pass, `fitted`: as `fit` makes
+    of that copy. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():
@@ -104,7 +108,19 @@ def normalise(data: bytes) -> Encoded:
                 NORMALISED_QUALITY,
             )
         mime_type = sniff(encoded) or ""
-        return Encoded(encoded, mime_type, image.width, image.height, _previews(image))
+        sides = PREVIEW_SIDES if fitted_side is None else (*PREVIEW_SIDES, fitted_side)
+        smaller = _smaller(image, sides)
+        fitted = None
+        if fitted_side is not None:
+            subsample = opened.header.subsampled and mime_type == "image/jpeg"
+            fitted = _fitted(smaller[fitted_side], subsample)
+        previews = _encoded_previews(smaller)
+        return Encoded(encoded, mime_type, image.width, image.height, previews, fitted)
+
+
+def _fitted(image: Any, subsample: bool) -> Encoded:
+    data = _jpeg(image, FITTED_QUALITY, subsample)
+    return Encoded(data, "image/jpeg", image.width, image.height, {})
 
 
 def _see_through(image: Any) -> tuple[Any, bytes]:
@@ -127,7 +143,7 @@ def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
         return pixels
 
 
-def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
+def fit(data: bytes, max_side: int) -> bytes:
     """A clean JPEG of the picture, at most `max_side` pixels long, made while it is decoded.
 
     White below transparent parts; upright, sRGB, no metadata.
@@ -135,7 +151,7 @@ def fit(data: bytes, max_side: int, quality: int = 90) -> bytes:
     opened = open_picture(data)
     with decoding():
         image = _opaque(load(opened, max_side), WHITE)
-        return _jpeg(image, quality, subsample=opened.header.subsampled)
+        return _jpeg(image, FITTED_QUALITY, subsample=opened.header.subsampled)
 
 
 # ---- pixels out
@@ -224,12 +240,21 @@ def _png(image: Any) -> bytes:
 
 
 def _previews(image: Any) -> dict[int, bytes]:
-    """From the largest down, each made of the one before."""
-    image, previews = _opaque(image, WHITE), {}
-    for side in sorted(PREVIEW_SIDES, reverse=True):
+    return _encoded_previews(_smaller(image, PREVIEW_SIDES))
+
+
+def _encoded_previews(smaller: dict[int, Any]) -> dict[int, bytes]:
+    return {side: _jpeg(smaller[side], PREVIEW_QUALITY) for side in PREVIEW_SIDES}
+
+
+def _smaller(image: Any, sides: Iterable[int]) -> dict[int, Any]:
+    """The picture fitted into each side, white below transparent parts; from the largest down, each
+    made of the one before."""
+    image, smaller = _opaque(image, WHITE), {}
+    for side in sorted(sides, reverse=True):
         image = image.thumbnail_image(side, height=side, size="down").copy_memory()
-        previews[side] = _jpeg(image, PREVIEW_QUALITY)
-    return previews
+        smaller[side] = image
+    return smaller
 
 
 # ---- finishing

@@ -31,7 +31,8 @@ def run(claim: Claim, parts: Parts) -> None:
 
 
 def normalised_photo(claim: Claim, parts: Parts) -> Photo:
-    """The normalised copy: stored after the first fetch, read from the store from then on."""
+    """The normalised copy: stored after the first fetch, read from the store from then on. After
+    the first fetch as much of it as the enhancer looks at, and no more is kept in memory."""
     key = normalised_key(claim.namespace, claim.product_id)
     try:
         data = parts.storage.get(key)
@@ -50,11 +51,14 @@ def normalised_photo(claim: Claim, parts: Parts) -> Photo:
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
     with claim.steps.timed("fetch"):
         raw = parts.read_raw(claim.raw_image)
+    # What is signed names the normalised copy itself.
+    fitted_side = parts.enhancer.sees_side if parts.signing is None else None
     with claim.steps.timed("normalise"):
-        copy = parts.pixels.run(imaging.normalise, raw)
+        copy = parts.pixels.run(imaging.normalise, raw, fitted_side)
     copy = store(key, copy, parts)
     save_digest(claim, copy.data, parts, raw)
-    return Photo(copy.data, copy.mime_type, copy.width, copy.height)
+    seen = copy.fitted or copy
+    return Photo(seen.data, seen.mime_type, seen.width, seen.height)
 
 
 def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = None) -> None:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, REJECTED, Product
@@ -13,7 +14,7 @@ from packshot.enhancers.contract import Photo
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.pictures import imaging
 from packshot.products.object_keys import normalised_key
-from packshot.storage.digests import check_digest, sha256_of
+from packshot.storage.digests import check_digest
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
 
@@ -36,16 +37,18 @@ def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
     """The photo with up to `parts.reference_views` others of its SKU, of the same seller."""
     if not parts.reference_views or claim.sku is None:
         return photo
-    found = stored_views(parts.claims.database, claim, sha256_of(photo.data))
+    found = stored_views(parts.claims.database, claim)
     others = (_read(each, parts) for each in found[: parts.reference_views])
     return replace(photo, others=tuple(other for other in others if other is not None))
 
 
-def stored_views(database: Database, claim: Claim, sha256: str) -> list[StoredView]:
-    """One product of each other view, oldest first; `sha256` is this photo's.
+def stored_views(database: Database, claim: Claim) -> list[StoredView]:
+    """One product of each other view, oldest first; not of the same photo as the claimed one.
 
     Without those that failed or were rejected: they may show another product.
     """
+    this = aliased(Product)
+    own = select(this.normalised_sha256).where(this.id == claim.product_id).scalar_subquery()
     same = select(Product.id, Product.view, Product.media_namespace, Product.normalised_sha256)
     same = same.where(
         Product.sku == claim.sku,
@@ -54,7 +57,7 @@ def stored_views(database: Database, claim: Claim, sha256: str) -> list[StoredVi
         Product.status.not_in((FAILED, REJECTED)),
         Product.media_namespace.is_not(None),
         Product.normalised_sha256.is_not(None),
-        Product.normalised_sha256 != sha256,
+        Product.normalised_sha256 != own,
         Product.raw_removed_at.is_(None),
     )
     views: dict[str | None, StoredView] = {}

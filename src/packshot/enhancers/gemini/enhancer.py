@@ -34,6 +34,7 @@ from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paying import PaidCalls
 from packshot.enhancers.gemini.photos import Photos
+from packshot.enhancers.gemini.pixels import SENT_SIDE
 from packshot.enhancers.gemini.prices import expected_cost
 from packshot.enhancers.gemini.results import accepted, analysis_in, picture_data_in, picture_of
 from packshot.enhancers.gemini.steps import Step, Steps
@@ -59,6 +60,7 @@ class GeminiEnhancer:
 
     name = "gemini"
     parallel = True
+    sees_side: int | None = SENT_SIDE
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The photos in requests, each shrunk once."""
+"""The photos in requests: most were fitted while they were normalised, others are shrunk once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 
 from packshot.enhancers.contract import Photo, RunPixels
-from packshot.enhancers.gemini.pixels import shrink
+from packshot.enhancers.gemini.pixels import SENT_SIDE, shrink
 
 
 class Photos:
@@ -21,6 +21,8 @@ class Photos:
 
     def shrunk(self, photo: Photo) -> bytes:
         """The photo as JPEG of at most 1,536 px; threads that want the same one wait for it."""
+        if photo.mime_type == "image/jpeg" and max(photo.width, photo.height) <= SENT_SIDE:
+            return photo.data
         key = hashlib.sha256(photo.data).digest()
         with self._lock:
             busy = self._busy.setdefault(key, threading.Lock())

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SENT_SIDE = 1536  # more pixels cost more tokens and add nothing Gemini would see
-SENT_QUALITY = 90
 #: Pictures are compared at this size (px), where noise from encoding has averaged out.
 COMPARED_SIDE = 64
 READ_SIDE = 512  # decoded at this size (px), then averaged: no decoder shrinks twice alike
@@ -43,7 +42,7 @@ class Inspected:
 
 def shrink(data: bytes) -> bytes:
     """The photo as it is sent to Gemini: a JPEG of at most 1,536 px, white where transparent."""
-    return imaging.fit(data, SENT_SIDE, SENT_QUALITY)
+    return imaging.fit(data, SENT_SIDE)
 
 
 def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> Inspected:

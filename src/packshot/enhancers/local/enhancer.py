@@ -29,6 +29,7 @@ class LocalEnhancer(Enhancer):
 
     name = "local"
     parallel = False
+    sees_side: int | None = None
 
     def __init__(self, settings: Settings, run_pixels: RunPixels) -> None:
         self._settings = settings
