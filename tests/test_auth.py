@@ -222,7 +222,7 @@ def rivals(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 def in_state(shop: Shop, state: str) -> tuple[int, int]:
     """A product of the key `seller` that is as the table says, and one of its pictures."""
-    submitted_by = None if state.startswith("of no key") else "seller"
+    submitted_by = None if state.startswith("created without a key") else "seller"
     product_id, [image_id, *_] = shop.reviewable(submitted_by=submitted_by)
     if state == "pending_review, one picture decided":
         shop.services.catalog.decide(image_id, "approved", who="reviewer")
