@@ -25,11 +25,7 @@ class Row:
 def check(measures: Measures, preset: Preset, main: bool = True) -> list[Row]:
     """A row for each rule of the preset, in its order; without those for a main picture only where
     it is another one of the product."""
-    return [
-        _row(rule, getattr(measures, rule.measure))
-        for rule in preset.rules
-        if main or rule.only is None
-    ]
+    return [_row(rule, measures) for rule in preset.rules if main or rule.only is None]
 
 
 def fails(rows: Sequence[Row]) -> bool:
@@ -37,12 +33,13 @@ def fails(rows: Sequence[Row]) -> bool:
     return any(row.verdict == "fail" for row in rows)
 
 
-def _row(rule: Rule, measured: float | str | None) -> Row:
+def _row(rule: Rule, measures: Measures) -> Row:
+    measured: float | str | None = getattr(measures, rule.measure)
     verdict = _verdict(rule, measured)
     return Row(
         rule=rule.measure.replace("_", " "),
         required=rule.required,
-        measured="can't be measured" if measured is None else _in_words(measured),
+        measured=_in_words(measured, measures.unmeasured.get(rule.measure, "")),
         verdict=verdict,
         advice="" if verdict == "pass" else rule.advice,
         source=rule.source,
@@ -60,5 +57,10 @@ def _verdict(rule: Rule, measured: float | str | None) -> Verdict:
     return rule.severity if too_small or too_large else "pass"
 
 
-def _in_words(measured: float | str) -> str:
-    return measured if isinstance(measured, str) else f"{measured:,.10g}"
+def _in_words(measured: float | str | None, reason: str) -> str:
+    """Numbers with as many digits as a limit may be missed by."""
+    if measured is None:
+        return f"can't be measured: {reason}" if reason else "can't be measured"
+    if isinstance(measured, str):
+        return measured
+    return f"{measured:,}" if isinstance(measured, int) else f"{measured:.6g}"

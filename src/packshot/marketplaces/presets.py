@@ -26,7 +26,10 @@ Measure = Literal[
     "bytes",
     "format",
     "ending",
+    "animation",
     "profile",
+    "colour_mode",
+    "bit_depth",
     "border_white",
     "border_light",
     "fill",
@@ -39,7 +42,10 @@ Measure = Literal[
 
 #: Those that are words; the others are numbers.
 WORDS: Final = frozenset(
-    {"format", "ending", "profile", "edge_contact", "frame", "edge_shadow", "source_type"}
+    [
+        *("format", "ending", "animation", "profile", "colour_mode"),
+        *("edge_contact", "frame", "edge_shadow", "source_type"),
+    ]
 )
 #: cv.iptc.org/newscodes/digitalsourcetype, retired terms included.
 SOURCE_TYPES: Final = frozenset(

@@ -29,6 +29,7 @@ WEBP = Kind("a WebP picture", "image/webp")
 HEIC = Kind("a HEIC picture", "image/heic")
 AVIF = Kind("an AVIF picture", "image/avif")
 TIFF = Kind("a TIFF picture", "image/tiff")
+BMP = Kind("a BMP picture", advice=EXPORT)
 VIDEO = Kind("a video", advice="send a still picture")
 UNKNOWN = Kind("no picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
 
@@ -92,7 +93,7 @@ def recognise(data: bytes) -> Kind:
         animated = data.count(b"\x21\xf9\x04") > 1
         return Kind("an animated picture (GIF)" if animated else "a GIF picture", advice=EXPORT)
     if data[:2] == b"BM" and data[6:10] == bytes(4):
-        return Kind("a BMP picture", advice=EXPORT)
+        return BMP
     if data[:4] == b"RIFF":
         return _riff(data)
     if data[4:8] == b"ftyp":

@@ -11,7 +11,8 @@ from typing import Any
 
 from packshot.pictures.limits import damaged
 
-LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif")  # of Heif AVIF alone: its wheel lacks HEVC
+#: Of Heif AVIF alone: its wheel lacks HEVC. GIF only for `packshot comply`.
+LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif", "Nsgif")
 
 
 @cache

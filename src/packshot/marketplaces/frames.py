@@ -1,0 +1,186 @@
+"""Finds frames around a picture: rings, lines inside the edge, and bars on two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from packshot.marketplaces.product_box import LIGHT
+
+#: Pixels this near (of 255) have one colour.
+ALIKE: Final = 12
+#: The colours of two sides of a frame differ by at most this.
+SIDES_ALIKE: Final = 24
+#: A frame's line has one colour along this share of its length.
+ALONG: Final = 0.93
+#: Beside a frame at most this share of the line has the frame's colour.
+LEFT_OVER: Final = 0.1
+#: Each line is looked at without its ends, where a frame may be rounded; bars have none.
+ENDS: Final = 0.12
+#: A ring ends, and a line inside the edge lies, within this share of the shorter side; ...
+DEEPEST: Final = 0.08
+#: ... one side of a ring may be as deep as this; ...
+DEEPEST_SIDE: Final = 0.25
+#: ... a line is at most this thick; bars end within this share.
+THICKEST: Final = 0.03
+DEEPEST_BAR: Final = 0.4
+#: JPEG blurs a step over so many lines, ...
+BLURRED: Final = 3
+#: ... and makes noise, lines along an edge too, within so many.
+NOISY: Final = 8
+#: About so many pixels of each line are looked at.
+SAMPLES: Final = 200
+#: A scene has this standard deviation along a line, in levels.
+BUSY: Final = 12
+#: A coloured frame's channels differ by this.
+COLOURED: Final = 20
+
+
+@dataclass(frozen=True)
+class _Band:
+    """One colour along a whole side down to a depth, and beside it, at once, something else."""
+
+    colour: Any
+    depth: int
+    inside: Any  # the line beside it, as (n, 3)
+
+    @property
+    def is_like_a_backdrop(self) -> bool:
+        return bool(self.colour.min() >= LIGHT and np.ptp(self.colour) <= COLOURED)
+
+    @property
+    def ends_on_a_backdrop(self) -> bool:
+        colour = np.median(self.inside, axis=0)
+        return bool(colour.min() >= LIGHT and _share(self.inside, colour) >= 1 - LEFT_OVER)
+
+    @property
+    def ends_on_a_scene(self) -> bool:
+        return bool(self.inside.std(axis=0).max() >= BUSY)
+
+
+def has_frame(rgb: Any) -> bool:
+    """Whether it has a ring, a line inside its edge, or bars on two opposite sides.
+
+    A light margin is a product's, unless a second light backdrop begins inside it, or a scene lies
+    between two of them.
+    """
+    turned = rgb.swapaxes(0, 1)
+    sides = [_lines(each) for each in (rgb, rgb[::-1], turned, turned[::-1])]
+    shortest = min(rgb.shape[:2])
+    centres = [_without_ends(lines) for lines in sides]
+    bands = [_band(lines) for lines in centres]
+    ring = [band for band in bands if band is not None]
+    if len(ring) == 4 and _is_ring(ring, shortest):
+        return True
+    if all(_has_inner_line(lines, shortest) for lines in centres):
+        return True
+    opposite = (sides[:2], sides[2:]), (sides[2:], sides[:2])
+    return any(_are_bars([_band(lines) for lines in two], others) for two, others in opposite)
+
+
+def _lines(pixels: Any) -> Any:
+    """From the first side inwards, as (depth, samples, 3)."""
+    depth, length = round(DEEPEST_BAR * pixels.shape[0]), pixels.shape[1]
+    return pixels[: max(2, depth), :: max(1, length // SAMPLES)].astype(np.int16)
+
+
+def _without_ends(lines: Any) -> Any:
+    ends = round(ENDS * lines.shape[1])
+    return lines[:, ends : lines.shape[1] - ends]
+
+
+def _is_near(pixels: Any, colour: Any) -> Any:
+    """Channel by channel: NumPy takes ten times as long to reduce an axis of three."""
+    red, green, blue = (
+        abs(pixels[..., channel] - colour[..., channel]) <= ALIKE for channel in range(3)
+    )
+    return red & green & blue
+
+
+def _share(line: Any, colour: Any) -> float:
+    return float(_is_near(line, colour).mean())
+
+
+def _has_one_colour(line: Any) -> bool:
+    return _share(line, np.median(line, axis=0)) >= ALONG
+
+
+def _band(lines: Any) -> _Band | None:
+    colour = np.median(lines[0], axis=0)
+    if _share(lines[0], colour) < ALONG:
+        return None
+    shares = _is_near(lines, colour).mean(axis=1)
+    ends = np.flatnonzero(shares < ALONG)
+    if not len(ends):
+        return None
+    depth = int(ends[0])
+    beside = np.flatnonzero(shares[depth : depth + NOISY] <= LEFT_OVER)
+    if not len(beside):
+        return None
+    inside = min(depth + int(beside[0]) + NOISY, len(lines) - 1)
+    return _Band(colour, depth, lines[inside])
+
+
+def _is_ring(bands: Sequence[_Band], shortest: int) -> bool:
+    depths = sorted(band.depth for band in bands)
+    if depths[2] > DEEPEST * shortest or depths[3] > DEEPEST_SIDE * shortest:
+        return False
+    if not _are_alike(bands):
+        return False
+    if bands[0].is_like_a_backdrop:
+        return all(band.ends_on_a_backdrop for band in bands)
+    return True
+
+
+def _are_alike(bands: Sequence[_Band]) -> bool:
+    return all(abs(band.colour - bands[0].colour).max() <= SIDES_ALIKE for band in bands)
+
+
+def _are_bars(bands: Sequence[_Band | None], others: Sequence[Any]) -> bool:
+    """On two opposite sides; between light ones has to be another backdrop, or a scene up to both
+    of the other sides."""
+    found = [band for band in bands if band is not None]
+    if len(found) < 2 or not _are_alike(found):
+        return False
+    if not found[0].is_like_a_backdrop or all(band.ends_on_a_backdrop for band in found):
+        return True
+    reaches = all(_without_ends(lines)[0].std(axis=0).max() >= BUSY for lines in others)
+    return reaches and all(band.ends_on_a_scene for band in found)
+
+
+def _has_inner_line(lines: Any, shortest: int) -> bool:
+    """A line of one colour near the side, with something else before and behind it."""
+    deepest, thickest = round(DEEPEST * shortest), round(THICKEST * shortest) + 1
+    colours = np.median(lines[:deepest], axis=1)
+    whole = _is_near(lines[:deepest], colours[:, None]).mean(axis=1) >= ALONG
+    backdrop = colours[0] if len(whole) and whole[0] else None
+    for start in range(1, len(whole)):
+        before = lines[max(0, start - BLURRED)]
+        if not whole[start] or _share(before, colours[start]) > LEFT_OVER:
+            continue
+        behind = lines[start + 1 : start + thickest + 2 * NOISY]
+        if backdrop is None:
+            ends = _ends_on_a_scene(whole[start:], behind, colours[start])
+        else:
+            ends = _share(before, backdrop) >= ALONG and _ends_on(backdrop, behind, thickest)
+        if ends:
+            return True
+    return False
+
+
+def _ends_on(backdrop: Any, behind: Any, thickest: int) -> bool:
+    """The backdrop comes again behind the line, and stays: beside a product's outline is JPEG's
+    noise."""
+    again = _is_near(behind, backdrop).mean(axis=1) >= 0.5
+    return bool(again[:thickest].any() and again[-NOISY:].all())
+
+
+def _ends_on_a_scene(whole: Any, behind: Any, colour: Any) -> bool:
+    """In a scene no line has one colour, on either side of the frame's."""
+    ends = np.flatnonzero(~whole)
+    if not len(ends):
+        return False
+    return _share(behind[min(int(ends[0]) + 1, len(behind) - 1)], colour) <= LEFT_OVER
