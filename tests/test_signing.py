@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -41,6 +42,26 @@ from packshot.storage.digests import seal
 from packshot.work import pipeline
 
 PROVENANCE = Provenance("compositeWithTrainedAlgorithmicMedia", "gemini-x")
+
+BYTES_ONLY = """
+title = "Ours"
+checked = 2026-11-29
+[render]
+[[rule]]
+measure = "bytes"
+most = 1000
+severity = "warn"
+advice = "Smaller."
+source = "ours"
+confidence = "high"
+[[rule]]
+measure = "source_type"
+allowed = ["compositeWithTrainedAlgorithmicMedia"]
+severity = "warn"
+advice = "Say it."
+source = "ours"
+confidence = "high"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +143,31 @@ def test_every_export_that_changes_bytes_signs_again(shop: Shop, files: Files) -
         assert found["validation_state"] == "Trusted"
         ingredients = found["manifests"][found["active_manifest"]]["ingredients"]
         assert [each["title"] for each in ingredients] == [parent, "The seller's photo"]
+
+
+def test_what_is_measured_is_what_goes_out_signed(
+    sqlite_url: str, tmp_path: Path, files: Files
+) -> None:
+    """Bytes and metadata are those of the signed file, in the ZIP's table and in the API."""
+    (tmp_path / "mine.toml").write_text(BYTES_ONLY)
+    given = {"c2pa_cert": files.cert, "c2pa_key": files.key, "presets_dir": tmp_path}
+    shop = Shop(sqlite_url, tmp_path / "media", **given)
+    number = make_pictures(shop, FakeEnhancer(name="gemini", made_by_ai=True))
+    with shop.services.database.write() as session:
+        session.execute(update(ProductImage).values(enhancer="gemini"))
+    asked = shop.ask("GET", f"/api/products/{number}/compliance?preset=mine").get_json()
+    shop.services.catalog.review(number, "approved", who="ann")
+    answer = shop.ask("GET", "/api/export?format=zip&preset=mine")
+    shop.close()
+    archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
+    table = list(csv.DictReader(io.StringIO(archive.read("compliance.csv").decode())))
+    sizes = [f"{len(archive.read(row['file'])):,}" for row in table if row["rule"] == "bytes"]
+    assert [row["measured"] for row in table if row["rule"] == "bytes"] == sizes
+    rows = [row for picture in asked["data"]["pictures"] for row in picture["rows"]]
+    assert [row["measured"] for row in rows if row["rule"] == "bytes"] == sizes
+    types = {row["measured"] for row in (*table, *rows) if row["rule"] == "source type"}
+    assert types == {"compositeWithTrainedAlgorithmicMedia"}
+    assert all(is_signed(archive.read(row["file"])) for row in table)
 
 
 def test_a_local_picture_is_not_signed_and_the_manifest_says_so(shop: Shop) -> None:

@@ -8,15 +8,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from packshot.cli.photos import is_endless
 from packshot.errors import PackshotError
 from packshot.marketplaces.compliance import Row, check, fails
 from packshot.marketplaces.presets import Preset, preset_names, read_preset
 
+#: A bitmap of 50 megapixels has 150 MB.
+MOST_BYTES = 200_000_000
 SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--preset", "name", help="amazon, google, shopify, ...; without one: list them.")
 @click.option("--secondary", is_flag=True, help="Leave out the rules for a main picture only.")
 @click.option(
@@ -28,9 +31,11 @@ SIGNS = {"pass": "pass", "warn": "WARN", "fail": "FAIL", "unknown": "?"}
 def comply(
     files: tuple[Path, ...], name: str | None, secondary: bool, presets_dir: Path | None
 ) -> None:
-    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails.
+    """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails, or
+    can't be read: the others are measured nevertheless.
 
-    Each is judged as a product's main picture; with --secondary as one of the others.
+    JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF and BMP. Each is judged as a product's main picture; with
+    --secondary as one of the others.
     """
     if name is None:
         click.echo("\n".join(preset_names(presets_dir)))
@@ -55,12 +60,26 @@ def _complies(path: Path, preset: Preset, main: bool) -> bool:
     from packshot.marketplaces.measures import measure
 
     try:
-        rows = check(measure(path.read_bytes(), path.suffix), preset, main)
+        rows = check(measure(_read(path), path.suffix), preset, main)
+    except OSError as error:
+        click.echo(f"{path}: can't be read: {error.strerror}")
+        return False
     except PackshotError as error:
         click.echo(f"{path}: {error.message}")
         return False
     _show(path, preset, rows)
     return not fails(rows)
+
+
+def _read(path: Path) -> bytes:
+    """Raises OSError, and PackshotError for what is too large, or endless."""
+    if is_endless(path) and not path.is_dir():
+        raise PackshotError("It is not an ordinary file.")
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise PackshotError(
+            f"The file has {size / 1e6:,.0f} MB; at most {MOST_BYTES / 1e6:.0f} are measured."
+        )
+    return path.read_bytes()
 
 
 def _show(path: Path, preset: Preset, rows: list[Row]) -> None:

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from struct import error as TooShort
-from struct import unpack_from
+from struct import error, unpack_from
 from typing import Any, Final
 
 from packshot.errors import PictureError
@@ -70,13 +69,15 @@ def read_file(data: bytes) -> PictureFile:
     facts = FACTS.get(kind, _facts_of_vips)(data)
     managed, pixels, reason, code = facts.icc is not None, None, "", ""
     try:
-        if kind not in DECODERS:
+        if kind in DECODERS:
+            pixels = DECODERS[kind](data)
+        else:
             managed = read_header(data).colour_managed
-        pixels = DECODERS.get(kind, to_array)(data)
-    except PictureError as error:
-        if error.code not in NOT_DECODED:
+            pixels = to_array(data)
+    except PictureError as refusal:
+        if refusal.code not in NOT_DECODED:
             raise
-        reason, code = error.message.removesuffix("."), error.code
+        reason, code = refusal.message.removesuffix("."), refusal.code
     return PictureFile(
         kind=kind,
         facts=facts,
@@ -119,12 +120,13 @@ def _facts_of_vips(data: bytes) -> Facts:
     with decoding():
         image = vips().Image.new_from_buffer(data, "", access="sequential")
         fields = image.get_fields()
-        sides = image.width, image.height
+        width, height = image.width, image.height
         if "orientation" in fields and image.get("orientation") >= 5:
-            sides = sides[::-1]
+            width, height = height, width
         depth = image.get("bits-per-sample") if "bits-per-sample" in fields else 8
         return Facts(
-            *sides,
+            width,
+            height,
             {"cmyk": "cmyk", "b-w": "grey", "grey16": "grey"}.get(image.interpretation, "rgb"),
             8 if image.format == "uchar" else max(depth, 9),
             image.get("icc-profile-data") if "icc-profile-data" in fields else None,
@@ -135,7 +137,7 @@ def _facts_of_png(data: bytes) -> Facts:
     """Of the chunks alone: its texts may unpack to gigabytes in a decoder."""
     try:
         width, height, depth, colour = unpack_from(">IIBB", data, 16)
-    except TooShort:
+    except error:
         raise limits.damaged("its header is missing") from None
     profile = None
     with suppress(PictureError):
@@ -147,7 +149,8 @@ def _facts_of_heic(data: bytes) -> Facts:
     found = heif.open_heic(data)
     grey = found.mode.startswith("L")
     icc = heif.profile_of_heic(found)
-    return Facts(*found.size, "grey" if grey else "rgb", found.info["bit_depth"], icc)
+    width, height = found.size
+    return Facts(width, height, "grey" if grey else "rgb", found.info["bit_depth"], icc)
 
 
 def _facts_of_bmp(data: bytes) -> Facts:
@@ -157,7 +160,7 @@ def _facts_of_bmp(data: bytes) -> Facts:
         [length] = unpack_from("<I", data, 14)
         width, height = unpack_from("<HH" if length == 12 else "<ii", data, 18)
         return Facts(abs(width), abs(height))
-    except TooShort:
+    except error:
         raise limits.damaged("its header is missing") from None
 
 

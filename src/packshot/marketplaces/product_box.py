@@ -78,7 +78,7 @@ SHADOW_ALPHA: Final = 230
 
 NOT_PLAIN: Final = "the background is not plain"
 NOTHING: Final = "nothing stands out from the background"
-AS_LIGHT: Final = "the product is nearly as light as its background"
+AS_LIGHT: Final = "parts of the picture can hardly be told from the background"
 #: Left, top, right and bottom.
 Box = tuple[int, int, int, int]
 
@@ -133,39 +133,46 @@ def find_product(rgb: Any, alpha: Any, backdrop: Backdrop) -> Found:
     return _on_backdrop(rgb, backdrop)
 
 
-def _in_transparency(rgb: Any, alpha: Any) -> Found:
-    """A black pixel that is not solid is a shadow that came with the cut-out."""
-    shadow = (alpha < SHADOW_ALPHA) & (rgb.max(axis=2) <= 255 - alpha + JPEG_BLOCK)
-    solid = (alpha >= SOLID) & ~shadow
-    if not solid.any():
-        solid = alpha >= SEEN
-    at_border = border_of(((alpha >= SEEN) & shadow)[..., None])
-    mask = _without_dust(solid.astype(np.uint8))
-    box = _box(mask)
-    return Found(box, float(at_border.mean()) > SPECKS, "" if box else NOTHING)
-
-
 def _on_backdrop(rgb: Any, backdrop: Backdrop) -> Found:
-    height, width = rgb.shape[:2]
-    scale = min(1.0, SMALL / max(width, height))
-    view = _look(_shrunk(rgb, scale), backdrop)
+    view = _look(_shrunk(rgb), backdrop)
     shadow = _has_edge_shadow(view) if backdrop.is_light else None
-    square = np.ones((5, 5), np.uint8)
-    around, core = (change(view.product, square) for change in (cv2.dilate, cv2.erode))
-    box = _Outline(rgb, backdrop, around, core).box()
-    if view.faint is not None and (box is None or _reaches_beyond(view.faint, box, scale)):
+    box = _Outline(view.product, rgb, backdrop.colour).box()
+    if view.faint is not None and (box is None or _reaches_beyond(view, box, rgb)):
         return Found(None, shadow, AS_LIGHT)
     return Found(box, shadow, "" if box else NOTHING)
 
 
-@dataclass(frozen=True)
-class _Outline:
-    """The product in the picture's own pixels: where its outline is sharp, to the pixel."""
+def _in_transparency(rgb: Any, alpha: Any) -> Found:
+    """What is solid; on white it is seen which of it is a shadow that came with the cut-out."""
+    view = _look(_shrunk(rgb), Backdrop(np.full(3, 255.0), border_of(rgb), is_plain=True))
+    small = _shrunk(alpha)
+    solid = SOLID if float((small >= SOLID).mean()) > DUST**2 else SEEN
+    product = (small >= solid) & ~(view.ground & (small < SHADOW_ALPHA))
+    mask, _ = _parts(product, product)
+    box = _Outline(mask, rgb, alpha=cv2.inRange(alpha, solid, 255)).box()
+    return Found(box, _has_edge_shadow(view), "" if box else NOTHING)
 
-    rgb: Any
-    backdrop: Backdrop
-    around: Any  # masks on the small copy: the product with some pixels around it, ...
-    core: Any  # ... and without those at its outline
+
+def _shrunk(pixels: Any) -> Any:
+    height, width = pixels.shape[:2]
+    scale = SMALL / max(width, height)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+class _Outline:
+    """The product in the picture's own pixels: where its outline is sharp, to the pixel.
+
+    `product` is a mask on the small copy; of a see-through picture the mask of its solid pixels
+    decides, of others the difference from the backdrop's colour.
+    """
+
+    def __init__(self, product: Any, rgb: Any, colour: Any = None, alpha: Any = None) -> None:
+        square = np.ones((5, 5), np.uint8)
+        self.around, self.core = cv2.dilate(product, square), cv2.erode(product, square)
+        self.rgb, self.colour, self.alpha = rgb, colour, alpha
 
     def box(self) -> Box | None:
         """Looks first only at strips along the sides, which is much quicker."""
@@ -195,7 +202,9 @@ class _Outline:
         return start + np.flatnonzero(np.count_nonzero(mask, axis=axis) > SPECKS * mask.shape[axis])
 
     def _mask(self, across: slice, down: slice) -> Any:
-        part, colour = self.rgb[down, across], self.backdrop.colour
+        if self.alpha is not None:
+            return (self.alpha[down, across] > 0) & self._enlarged(self.around, across, down)
+        part, colour = self.rgb[down, across], self.colour
         apart = cv2.bitwise_not(cv2.inRange(part, colour - APART, colour + APART))
         steps = cv2.morphologyEx(
             _contrast(part, colour), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
@@ -218,13 +227,6 @@ def _contrast(rgb: Any, colour: Any) -> Any:
     return which(which(red, green), blue)
 
 
-def _shrunk(rgb: Any, scale: float) -> Any:
-    if scale == 1:
-        return rgb
-    size = [max(1, round(side * scale)) for side in rgb.shape[1::-1]]
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-
-
 def _box(mask: Any, specks: float = SPECKS) -> Box | None:
     """Around what is not zero; a line needs more than this share of it."""
     height, width = mask.shape
@@ -235,12 +237,13 @@ def _box(mask: Any, specks: float = SPECKS) -> Box | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _reaches_beyond(faint: Box, box: Box, scale: float) -> bool:
-    """Whether a faint outline is clearly larger than the box; `faint` is on the small copy."""
-    left, top, right, bottom = (side / scale for side in faint)
-    allowed = max(JPEG_BLOCK, BEYOND * max(box[2], box[3]))
-    beyond = (box[0] - left, box[1] - top, right - box[2], bottom - box[3])
-    return max(beyond) > allowed
+def _reaches_beyond(view: _View, box: Box, rgb: Any) -> bool:
+    """Whether outlines that hardly show are clearly farther out than the box."""
+    scale = max(rgb.shape) / max(view.ground.shape)
+    left, top, right, bottom = (side * scale for side in view.faint or (0, 0, 0, 0))
+    allowed = max(JPEG_BLOCK, BEYOND * max(rgb.shape))
+    beyond = box[0] - left, box[1] - top, right - box[2], bottom - box[3]
+    return bool(max(beyond) > allowed)
 
 
 # ---- on the small copy
@@ -248,9 +251,11 @@ def _reaches_beyond(faint: Box, box: Box, scale: float) -> bool:
 
 @dataclass(frozen=True)
 class _View:
-    """Masks on the small copy: the `product` without dust; the `ground`, shadows included. `light` is
-    each pixel's share of the backdrop's, `neutral` says where it has the backdrop's colour, and
-    `faint` is the box of all outlines, those that hardly show too."""
+    """Masks on the small copy: the `product` without dust; the `ground`, shadows included.
+
+    `light` is each pixel's share of the backdrop's, `neutral` says where it has the backdrop's
+    colour, and `faint` is the box of all outlines, those that hardly show too.
+    """
 
     product: Any
     ground: Any
@@ -282,18 +287,17 @@ def _edges(channel: Any, near: Any) -> Any:
     grey = cv2.blur(channel.astype(np.float32), (3, 3))
     least = max(LEAST_STEP, OVER_NOISE * _noise(grey, near))
     found = np.zeros(grey.shape, bool)
-    for axis in (0, 1):
-        step, whole = _difference(grey, 1, axis), _difference(grey, REACH, axis)
+    for across, down in ((1, 0), (0, 1)):
+        step = _range(grey, (1 + 2 * across, 1 + 2 * down))
+        whole = _range(grey, (1 + 2 * REACH * across, 1 + 2 * REACH * down))
         found |= (step >= least) & (step >= STEEP * whole)
     return found
 
 
-def _difference(grey: Any, distance: int, axis: int) -> Any:
-    """Between the pixels that are this far before and behind each; those at the border repeat."""
-    down, across = (distance, 0) if axis == 0 else (0, distance)
-    wide = cv2.copyMakeBorder(grey, down, down, across, across, cv2.BORDER_REPLICATE)
-    height, width = grey.shape
-    return cv2.absdiff(wide[:height, :width], wide[2 * down :, 2 * across :])
+def _range(grey: Any, size: tuple[int, int]) -> Any:
+    """The difference of the lightest and the darkest of so many pixels across and down."""
+    square = np.ones(size[::-1], np.uint8)
+    return cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square))
 
 
 def _noise(grey: Any, near: Any) -> float:
@@ -339,10 +343,6 @@ def _around(stats: Any) -> Box | None:
     left, top = stats[:, 0], stats[:, 1]
     right, bottom = left + stats[:, 2], top + stats[:, 3]
     return int(left.min()), int(top.min()), int(right.max()), int(bottom.max())
-
-
-def _without_dust(mask: Any) -> Any:
-    return _parts(mask > 0, mask > 0)[0]
 
 
 # ---- shadows at the edge

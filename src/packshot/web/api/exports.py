@@ -142,11 +142,9 @@ def _preset(name: str) -> Preset:
 def _for_marketplace(
     preset: Preset, parts: Services, image: ApprovedImage, data: bytes, main: bool
 ) -> Prepared:
-    signing = parts.parts.signing if image.enhancer == "gemini" else None
-    needs_raw = preset.measures_enlargement or signing is not None
-    raw = _raw_photo(image.raw_key, parts) if needs_raw else None
-    prepared = _rendered(preset, parts, image, Source(data, raw=raw, signing=signing), main)
-    if signing is not None and not is_signed(prepared.data):
+    prepared = _rendered(preset, parts, image, data, image.raw_key, main)
+    is_to_be_signed = parts.parts.signing is not None and image.enhancer == "gemini"
+    if is_to_be_signed and not is_signed(prepared.data):
         log.error("picture %d is not signed in an export", image.image_id)
     return prepared
 
@@ -163,18 +161,26 @@ def _rendered(
     preset: Preset,
     parts: Services,
     image: ApprovedImage | ImageOut,
-    source: Source,
+    data: bytes,
+    raw_key: str | None,
     main: bool,
 ) -> Prepared:
-    """The picture as the marketplace wants it. What a model generated stays marked as that."""
+    """The picture as the marketplace wants it, signed as it goes out, and measured as that. What a
+    model generated stays marked as that."""
+    signing = parts.parts.signing if image.enhancer == "gemini" else None
+    needs_raw = preset.measures_enlargement or signing is not None
     source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
     known = Provenance(source_type, image.model, image.created_at)
-    provenance = known if image.enhancer is not None else None
-    source = replace(source, provenance=provenance)
+    source = Source(
+        data,
+        provenance=known if image.enhancer is not None else None,
+        raw=_raw_photo(raw_key, parts) if needs_raw else None,
+        signing=signing,
+    )
     try:
         made, measures = parts.pixels.run(render, source, preset.render.spec)
     except PictureError as error:
-        if source.signing is None or not error.retryable:  # the child process ended
+        if signing is None or not error.retryable:  # the child process ended
             raise
         made, measures = parts.pixels.run(render, replace(source, signing=None), preset.render.spec)
     fits_as_main = not fails(check(measures, preset))
@@ -189,22 +195,22 @@ def _rendered(
 def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     """Check a product's pictures against a marketplace's rules
 
-    Each picture of the current round as an export for this marketplace would send it: a row for
-    each rule with what was measured. What can't be measured says so. Only the picture that exports
-    name first has the rules that are for main pictures only.
+    Each picture of the current round as an export for this marketplace would send it, signed where
+    that is set: a row for each rule with what was measured. What can't be measured says why. Only
+    the picture that exports name first has the rules that are for main pictures only.
     """
     parts = services()
     preset = _preset(query.preset)
     product = parts.catalog.product(product_id)
-    raw = None
-    if preset.measures_enlargement and product.normalised is not None:
-        raw = _raw_photo(product.normalised.media_url.removeprefix("/media/"), parts)
+    raw_key = None
+    if product.normalised is not None:
+        raw_key = product.normalised.media_url.removeprefix("/media/")
     first = find_main(parts.database, product_id)
     pictures = [
         ComplianceOut(
             image_id=image.id,
             main=image.id == first,
-            rows=_rows(preset, image, raw, image.id == first),
+            rows=_rows(preset, image, raw_key, image.id == first),
         )
         for image in product.images
         if image.media_url is not None
@@ -216,11 +222,13 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     return conditional(answer(ComplianceAnswer(message=message, data=data)))
 
 
-def _rows(preset: Preset, image: ImageOut, raw: bytes | None, main: bool) -> list[ComplianceRowOut]:
+def _rows(
+    preset: Preset, image: ImageOut, raw_key: str | None, main: bool
+) -> list[ComplianceRowOut]:
     parts = services()
     try:
         data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
-        rows = _rendered(preset, parts, image, Source(data, raw=raw), main).rows
+        rows = _rendered(preset, parts, image, data, raw_key, main).rows
     except (NotFound, PictureError) as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]
