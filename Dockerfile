@@ -9,10 +9,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/packshot
 WORKDIR /build
 # First what seldom changes: the pinned dependencies, without the checkout itself.
-# The second list adds what reads printed text for the fidelity check.
-COPY requirements.txt requirements-fidelity.txt ./
+# The other lists add what reads printed text for the fidelity check, and what signs by C2PA.
+COPY requirements.txt requirements-fidelity.txt requirements-c2pa.txt ./
 RUN grep -v '^-e' requirements.txt > pinned.txt \
-    && /opt/packshot/bin/pip install -r pinned.txt -r requirements-fidelity.txt
+    && /opt/packshot/bin/pip install -r pinned.txt -r requirements-fidelity.txt -r requirements-c2pa.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY src/packshot src/packshot
 # The cut-out network is part of the image: nothing is fetched while serving.

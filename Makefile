@@ -148,6 +148,8 @@ lock: $(BIN)/python
 	  -c requirements-dev.txt pyproject.toml -o requirements.txt $(LOCK)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --extra fidelity -c requirements-dev.txt pyproject.toml -o requirements-fidelity.txt $(LOCK)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --extra c2pa -c requirements-dev.txt pyproject.toml -o requirements-c2pa.txt $(LOCK)
 	@echo "-e ." >> requirements.txt
 	@echo "-e ." >> requirements-dev.txt
 

@@ -148,6 +148,22 @@ def test_hadolint_finds_nothing() -> None:
     lint("hadolint", "Dockerfile")
 
 
+def test_the_image_signs_by_c2pa() -> None:
+    """What it installs is copied into the build, is pinned alike, and has what signing imports."""
+    lists = re.findall(r"-r (requirements[\w-]*\.txt)", DOCKERFILE)
+    [copied] = re.findall(r"^COPY (requirements.*) \./$", DOCKERFILE, re.MULTILINE)
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    pins: dict[str, set[str]] = {}
+    for name in copied.split():
+        assert f"!{name}" in allowed
+        for line in (ROOT / name).read_text().splitlines():
+            package, _, version = line.partition("==")
+            pins.setdefault(package, set()).add(version)
+    assert set(lists) <= set(copied.split())
+    assert {"c2pa-python", "cryptography"} <= pins.keys()
+    assert {len(versions - {""}) for each, versions in pins.items() if each != "numpy"} <= {0, 1}
+
+
 def test_compose_accepts_the_file() -> None:
     """By the schema of the Compose specification, as check-jsonschema ships it."""
     lint("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml")
