@@ -102,7 +102,7 @@ class Shop:
             try:
                 pipeline.run(claim, self.services.parts)
             except Exception as error:
-                self.worker.retries.after(job, error)
+                self.worker.retries.end_attempt(job, error)
             count += 1
             assert count < 500
         return count

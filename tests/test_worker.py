@@ -632,11 +632,11 @@ def test_an_outage_is_logged_once_a_minute(
     moment: Moment, caplog: pytest.LogCaptureFixture
 ) -> None:
     patience = Patience(clock=moment)
-    outage, silence = (Outage(moment, lambda: 0.0, patience.log_waiting) for _ in range(2))
+    outage, queue_outage = (Outage(moment, lambda: 0.0, patience.log_waiting) for _ in range(2))
     for second in range(180):
         moment.now = 1000.0 + second
         outage.begin(Unavailable("away"))
-        silence.begin(Unavailable("the queue too"))
+        queue_outage.begin(Unavailable("the queue too"))
         if second % 7 == 0:
             outage.end()  # it comes and goes
     assert len(caplog.records) == 3

@@ -19,8 +19,8 @@ from packshot.products.batching import ANALYSIS, LEFT, OPEN, WAITING
 from packshot.work.claims import Claim, Claims
 
 
-def ask(claims: Claims, claim: Claim, variants: Sequence[int]) -> None:
-    """Let the product wait for jobs that bring these variants. Raises LostClaim.
+def wait_for_jobs(claims: Claims, claim: Claim, variants: Sequence[int]) -> None:
+    """Make the product wait for batch jobs that make these variants. Raises LostClaim.
 
     The claim ends, and its attempt is not counted.
     """
@@ -43,9 +43,9 @@ def ask(claims: Claims, claim: Claim, variants: Sequence[int]) -> None:
 
 
 def queue_again(session: Session, product_id: int) -> bool:
-    """Queue the product if it waits for nothing any more.
+    """Queue the product if it no longer waits for anything.
 
-    It is locked first, so that of two processes that bring its last answers one sees both.
+    It is locked first: of two processes that save its last answers, the second sees both.
     """
     product = session.get(Product, product_id, with_for_update=True, populate_existing=True)
     if product is None or product.status != PENDING or product.batched_at is None:
@@ -65,7 +65,7 @@ def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
 
 
 def leave_waiting(session: Session, seconds: float | None) -> None:
-    """Leave to single calls what has waited for a job for `seconds`; None: all of it."""
+    """Leave requests that waited for a job for `seconds` to single calls; None: all of them."""
     late = [] if seconds is None else [BatchItem.asked_at <= now(-seconds)]
     session.execute(update(BatchItem).where(BatchItem.state == WAITING, *late).values(state=LEFT))
 

@@ -26,15 +26,15 @@ from packshot.work import batch_items
 from packshot.work.claims import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
 
-#: At most so many requests in a job: the results of 1,000 pictures can't be fetched
+#: The most requests in a job: the results of 1,000 pictures can't be fetched
 #: (python-genai#2519).
 LARGEST_JOB: Final = 100
-#: Jobs at the same time; Google allows 100 (ai.google.dev/gemini-api/docs/rate-limits).
+#: The most jobs at the same time; Google allows 100 (ai.google.dev/gemini-api/docs/rate-limits).
 MOST_JOBS: Final = 50
-#: Seconds of a process's lease on a job; every request of it ends sooner.
+#: Seconds of a process's lease on a job; every request about the job ends sooner.
 JOB_LEASE_SECONDS: Final = 300.0
 
-#: A job that was cancelled at its deadline and does not end is given up after this time.
+#: Seconds after which a job that was cancelled at its deadline, and does not end, is given up.
 END_SECONDS: Final = 3600.0
 
 #: Seconds after which a job that is done is removed, and how many at once.
@@ -42,9 +42,9 @@ FORGET_SECONDS: Final = 7 * 86_400.0
 FORGET_AT_ONCE: Final = 500
 
 # The states of a job, in this order; a person must look at one that is `aside`.
-GATHERED: Final = "gathered"  # nothing of it is at the service
-UPLOADED: Final = "uploaded"  # its file is
-CREATING: Final = "creating"  # it may be there, or not
+GATHERED: Final = "gathered"  # the service has nothing of it
+UPLOADED: Final = "uploaded"  # the service has its file
+CREATING: Final = "creating"  # the service may have it, or not
 RUNNING: Final = "running"
 CANCELLING: Final = "cancelling"
 COLLECTING: Final = "collecting"  # it has ended, its answers are being saved
@@ -69,12 +69,12 @@ class Job:
     looks: int
     age: float  # seconds in this state
     is_late: bool  # past its deadline
-    is_overdue: bool  # for longer than its end may take: nothing more is to be expected
+    is_overdue: bool  # past its deadline by END_SECONDS: no more answers are expected
 
 
 @dataclass(frozen=True)
 class Item:
-    """One open request of a job, with its product as a claim would have it; None: it is gone."""
+    """One open request of a job, with its product as a claim describes it (None: it is gone)."""
 
     variant: int
     call_id: int | None
@@ -85,9 +85,9 @@ class Item:
 
     @property
     def key(self) -> str:
-        """What names it in a job's file: product/round/variant."""
-        place = "analysis" if self.variant == ANALYSIS else self.variant
-        return f"{self.product_id}/{self.round}/{place}"
+        """Its name in a job's file: product/round/variant."""
+        part = "analysis" if self.variant == ANALYSIS else self.variant
+        return f"{self.product_id}/{self.round}/{part}"
 
 
 class BatchJobs:
@@ -100,9 +100,9 @@ class BatchJobs:
     # -- a new job -------------------------------------------------------------------------------
 
     def gather(self, kind: str, lane: BatchLane, seconds: float) -> bool:
-        """Make a job of what waits: when it is full, or the oldest has waited for `seconds`.
+        """Make a job of waiting requests once it is full or the oldest has waited for `seconds`.
 
-        Its calls are written down and admitted to the budget in the same transaction. Raises
+        Its calls are recorded and counted against the budget in the same transaction. Raises
         Unavailable `budget_reached`.
         """
         if not self._is_time(kind, seconds):
@@ -115,7 +115,7 @@ class BatchJobs:
             items = items[: self.ledger.affordable(session, price, len(items))]
             job = self._add(session, kind, lane.model_of(kind), items)
             for item in items:
-                self._book_ahead(session, job, item, price)
+                self._record_call(session, job, item, price)
             return True
 
     def _waiting(self, session: Session, kind: str) -> Sequence[BatchItem]:
@@ -154,7 +154,7 @@ class BatchJobs:
         session.flush()
         return job
 
-    def _book_ahead(
+    def _record_call(
         self, session: Session, job: BatchJob, item: BatchItem, price: Decimal | None
     ) -> None:
         product = session.get(Product, item.product_id)
@@ -172,9 +172,9 @@ class BatchJobs:
     # -- one process at a time -------------------------------------------------------------------
 
     def take(self, but: Collection[int] = ()) -> Job | None:
-        """The job that has been due for longest, is not leased nor one of `but`, or None.
+        """Lease the job that has been due for longest and is not one of `but`, or return None.
 
-        While nothing is due it takes no lock.
+        While nothing is due, this takes no lock.
         """
         free = or_(BatchJob.lease_until.is_(None), BatchJob.lease_until <= now())
         open_now = (BatchJob.state != DONE, BatchJob.not_before <= now(), BatchJob.id.not_in(but))
@@ -189,25 +189,25 @@ class BatchJobs:
                 return None
             job.token, job.lease_until = str(uuid.uuid4()), now(JOB_LEASE_SECONDS)
             session.flush()
-            return self._seen(session, job)
+            return self._read(session, job)
 
     def move(self, job: Job, state: str, **columns: Any) -> Job:
-        """The job comes into this state. Raises LostClaim."""
+        """Put the job into this state. Raises LostClaim."""
         with self._fenced(job) as session:
             row = session.get_one(BatchJob, job.id, populate_existing=True)
             row.state, row.changed_at, row.looks, row.error = state, now(), 0, None
             for name, value in columns.items():
                 setattr(row, name, value)
             session.flush()
-            return self._seen(session, row)
+            return self._read(session, row)
 
-    def keep(self, job: Job) -> None:
+    def renew_lease(self, job: Job) -> None:
         """Extend the lease of the job. Raises LostClaim."""
         with self._fenced(job):
             pass
 
     def put_back(self, job: Job, seconds: float, error: str | None = None) -> None:
-        """Let any process look at it again after `seconds`. Raises LostClaim."""
+        """End the lease: any process may take the job after `seconds`. Raises LostClaim."""
         with self._fenced(job) as session:
             session.execute(
                 update(BatchJob)
@@ -231,7 +231,7 @@ class BatchJobs:
                 raise LostClaim(f"batch job {job.id} was taken over by another process")
             yield session
 
-    def _seen(self, session: Session, row: BatchJob) -> Job:
+    def _read(self, session: Session, row: BatchJob) -> Job:
         session.refresh(row)
         moment = session.execute(select(now())).scalar_one()
         return Job(
@@ -264,9 +264,9 @@ class BatchJobs:
     def save_answer(
         self, job: Job, item: Item, record: CallRecord, answer: str | None
     ) -> list[int]:
-        """Its answer is saved: as an object, or here as `answer` where it is an analysis.
+        """Record that its answer is saved: a picture's as an object, an analysis here, as `answer`.
 
-        Returns the products that go on. Raises LostClaim.
+        Returns the products that it queued. Raises LostClaim.
         """
         with self._fenced(job) as session:
             if answer is not None:
@@ -275,10 +275,10 @@ class BatchJobs:
             return _finish(session, item, ANSWERED, record)
 
     def leave(self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool) -> list[int]:
-        """These get no answer from this job: single calls ask for them.
+        """Leave requests to single calls: this job does not answer them.
 
-        Unless they are surely not paid for, they stay at what they were expected to cost. Returns
-        the products that go on. Raises LostClaim.
+        Unless they certainly cost nothing, they count at their expected cost. Returns the products
+        that it queued. Raises LostClaim.
         """
         record = CallRecord(outcome=outcome, lane="batch", cost=None if paid else Decimal(0))
         with self._fenced(job) as session:
@@ -287,14 +287,14 @@ class BatchJobs:
     # -- products that no longer wait ----------------------------------------------------------
 
     def queue_forgotten(self, *, all_waiting: bool = False) -> list[int]:
-        """Products whose jobs are over, or that waited for one until the deadline, go on."""
-        if not self._is_anything_asked_for():
+        """Queue products whose jobs are over, or that waited for one until the deadline."""
+        if not self._has_waiting_products():
             return []
         with self.database.write() as session:
             batch_items.leave_waiting(session, None if all_waiting else self.deadline)
             return batch_items.queue_forgotten(session)
 
-    def _is_anything_asked_for(self) -> bool:
+    def _has_waiting_products(self) -> bool:
         """A check without a lock: usually there is nothing."""
         waiting = select(Product.id).where(
             Product.status == PENDING, Product.batched_at.is_not(None)
@@ -303,14 +303,14 @@ class BatchJobs:
             return session.scalar(waiting.limit(1)) is not None
 
     def forget_old(self) -> None:
-        """Remove what was done a week ago; what it cost stays in `calls`."""
+        """Remove jobs that ended a week ago; their costs stay in `calls`."""
         old = and_(BatchJob.state == DONE, BatchJob.changed_at < now(-FORGET_SECONDS))
         with self.database.write() as session:
             ids = session.scalars(select(BatchJob.id).where(old).limit(FORGET_AT_ONCE)).all()
             session.execute(delete(BatchItem).where(BatchItem.job_id.in_(ids)))
             session.execute(delete(BatchJob).where(BatchJob.id.in_(ids)))
 
-    def set_aside(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong with each job that a person must look at."""
         with self.database.read() as session:
             aside = select(BatchJob.error, BatchJob.display_name).where(BatchJob.state == ASIDE)
@@ -328,7 +328,7 @@ def _item(session: Session, row: BatchItem) -> Item:
 
 
 def _finish(session: Session, item: Item, state: str, record: CallRecord) -> list[int]:
-    """Once: a second answer to the same request changes nothing."""
+    """Record the end of a request, once: a second answer changes nothing."""
     mine = and_(
         BatchItem.product_id == item.product_id,
         BatchItem.round == item.round,
@@ -344,7 +344,7 @@ def _finish(session: Session, item: Item, state: str, record: CallRecord) -> lis
 
 
 def _oldest_round(session: Session, items: Sequence[BatchItem]) -> datetime:
-    """When the first of their rounds was opened."""
+    """The time at which the first of their rounds was opened."""
     rounds = {(item.product_id, item.round) for item in items}
     opened = select(func.min(Round.opened_at)).where(
         or_(*(and_(Round.product_id == p, Round.number == n) for p, n in rounds))

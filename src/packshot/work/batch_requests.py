@@ -36,7 +36,7 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
 
 
 def store_answer(item: Item, answer: str, parts: Parts) -> None:
-    """Keep a picture's answer whole: the next attempt makes the picture of it."""
+    """Store a picture's answer unchanged: the next attempt makes the picture from it."""
     assert item.claim is not None
     key = answer_key(item.claim.namespace, item.product_id, item.round, item.variant)
     data = seal(key, answer.encode())

@@ -1,7 +1,7 @@
 """Runs batch jobs: gathers requests, sends them, polls, and saves the answers before anything else.
 
-Any process may run it; each job is leased by one process at a time. A process that is killed leaves
-its job to the others when the lease ends, in the state that was written before the step.
+Any process may run it; each job is leased by one process at a time. When the lease of a killed
+process ends, another continues its job from the state that was written before the step.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ log = logging.getLogger("packshot.batches")
 
 #: Seconds for which requests are gathered before a job that is not full begins.
 GATHER_SECONDS: Final = 60.0
-#: Pauses between looks at a job, in seconds.
+#: Seconds between two checks of a job: at first, and at most.
 FIRST_LOOK: Final = 10.0
 LONGEST_LOOK: Final = 600.0
-#: A job that is in no list so long after it may have been created was not created.
+#: Seconds after which a job that may have been created, and is in no list, was not created.
 SURELY_NOT_CREATED: Final = 180.0
 FEWEST_LISTS: Final = 2
-#: So often a job that succeeded without naming its answers is looked at.
+#: How many times a job that succeeded without naming its answers is checked.
 ANSWERS_LOOKS: Final = 5
-#: How long Google keeps answers (ai.google.dev/gemini-api/docs/batch-api).
+#: How many seconds Google keeps answers for (ai.google.dev/gemini-api/docs/batch-api).
 KEPT_SECONDS: Final = 48 * 3600.0
 
 Send = Callable[[Sequence[int]], object]
@@ -76,7 +76,7 @@ class Batching:
         surely_not_created: float = SURELY_NOT_CREATED,
         chance: Chance = lambda: 0.0,
     ) -> None:
-        """Without a `lane`, what waits for jobs goes on without. `send` notifies the queue."""
+        """Without a `lane`, products stop waiting for jobs. `send` notifies the queue."""
         self.jobs, self.parts, self.send = jobs, parts, send
         self._lane = lane
         self.gather_seconds, self.first_look = gather_seconds, first_look
@@ -85,17 +85,17 @@ class Batching:
         self.steps: dict[str, Callable[[Job], Job | None]] = {
             GATHERED: self._upload,
             UPLOADED: self._create,
-            CREATING: self._look_for,
-            RUNNING: self._look,
-            CANCELLING: self._look,
+            CREATING: self._find,
+            RUNNING: self._poll,
+            CANCELLING: self._poll,
             COLLECTING: self._collect,
             SALVAGING: self._collect,
-            ASIDE: self._look_for,
+            ASIDE: self._find,
         }
 
     def turn(self) -> None:
-        """Make jobs of what waits, and take each job that is due as far as it goes."""
-        self._go_on(self.jobs.queue_forgotten(all_waiting=self._lane is None))
+        """Make jobs of waiting requests, and take each job that is due as far as it goes."""
+        self._notify(self.jobs.queue_forgotten(all_waiting=self._lane is None))
         if self._lane is None:
             self._end_late_jobs()
             return
@@ -105,7 +105,7 @@ class Batching:
             self._work_on(job)
 
     def _due(self) -> Iterator[Job]:
-        """Each job that is due, once."""
+        """Yield each job that is due, once."""
         seen: list[int] = []
         while not self.stopping.is_set() and (job := self.jobs.take(seen)) is not None:
             seen.append(job.id)
@@ -117,10 +117,10 @@ class Batching:
         return self._lane
 
     def _end_late_jobs(self) -> None:
-        """Their answers can't be requested any more."""
+        """Give up late jobs: without a lane, their answers can't be requested."""
         for job in self._due():
             if job.is_late:
-                self._go_on(self.jobs.leave(job, self.jobs.items(job), "batch_late", paid=True))
+                self._notify(self.jobs.leave(job, self.jobs.items(job), "batch_late", paid=True))
                 self.jobs.move(job, DONE)
             else:
                 self.jobs.put_back(job, LONGEST_LOOK)
@@ -136,7 +136,7 @@ class Batching:
             self.parts.patience.log_waiting(error)
 
     def _work_on(self, job: Job) -> None:
-        """Step by step, until it has to wait."""
+        """Take the job from step to step until it has to wait."""
         try:
             at: Job | None = job
             while at is not None and not self.stopping.is_set():
@@ -147,14 +147,14 @@ class Batching:
         except LostClaim as error:
             log.info("%s", error.message)
         except PackshotError as error:
-            # Of the service or the storage; when it is the database, this raises too.
+            # The service or the storage failed; if the database did, this raises too.
             log.warning("batch job %s: %s", job.display_name, error.message)
             with suppress(LostClaim):
                 retry_after = getattr(error, "retry_after", None) or 0.0
                 self.jobs.put_back(job, max(retry_after, self._pause(job)), error.message)
 
     def _step(self, job: Job) -> Job | None:
-        """One step; None when it has to be waited for, or is over."""
+        """Take one step; return None when the job has to wait, or is over."""
         if job.is_late and job.state in {GATHERED, UPLOADED}:
             return self._give_up(job, "batch_late", paid=False)
         saving = job.state in {COLLECTING, SALVAGING}
@@ -177,9 +177,9 @@ class Batching:
             count = 0
             for item in self.jobs.items(job):
                 line = request_of(item, job.kind, self.lane, self.parts)
-                self.jobs.keep(job)
+                self.jobs.renew_lease(job)
                 if line is None:
-                    self._go_on(self.jobs.leave(job, [item], "not_sent", paid=False))
+                    self._notify(self.jobs.leave(job, [item], "not_sent", paid=False))
                 else:
                     count += file.write(line) > 0
             if not count:
@@ -188,28 +188,28 @@ class Batching:
         return self.jobs.move(job, UPLOADED, file=name)
 
     def _create(self, job: Job) -> Job | None:
-        """The state is written first: after a crash another process looks before creating."""
+        """Create the job. The state comes first: after a crash, another process looks for it."""
         creating = self.jobs.move(job, CREATING)
         try:
             status = self.lane.create(job.model, job.display_name, job.file or "")
         except Unanswered as error:
-            log.warning("batch job %s: %s It is looked for.", job.display_name, error.message)
+            log.warning("batch job %s: %s Looking for it.", job.display_name, error.message)
             return self._wait(creating, error.message)
         except (EnhancerError, NotFound) as error:
-            return self._refused(creating, error)
+            return self._handle_refusal(creating, error)
         except NotConfigured as error:
             if error.code == "unknown_model":
-                return self._refused(creating, error)
+                return self._handle_refusal(creating, error)
             return self._wait(self.jobs.move(creating, UPLOADED), error.message)
         except Unavailable as error:  # it was refused before it began
             return self._wait(self.jobs.move(creating, UPLOADED), error.message)
-        return self._created(creating, status)
+        return self._note_created(creating, status)
 
-    def _created(self, job: Job, status: JobStatus) -> Job | None:
+    def _note_created(self, job: Job, status: JobStatus) -> Job | None:
         log.info("batch job %s is %s at Gemini", job.display_name, status.name)
         return self._wait(self.jobs.move(job, RUNNING, name=status.name))
 
-    def _refused(self, job: Job, error: PackshotError) -> Job | None:
+    def _handle_refusal(self, job: Job, error: PackshotError) -> Job | None:
         log.warning(
             "batch job %s is refused, its products are asked for one by one at the full price: %s",
             job.display_name,
@@ -217,11 +217,11 @@ class Batching:
         )
         return self._give_up(job, error.code, paid=False)
 
-    def _look_for(self, job: Job) -> Job | None:
-        """It may have been created: find it by its name, and never make a second one."""
+    def _find(self, job: Job) -> Job | None:
+        """Find by its name a job that may have been created; never make a second one."""
         found = self.lane.find(job.display_name)
         if len(found) == 1:
-            return self._created(job, found[0])
+            return self._note_created(job, found[0])
         if len(found) > 1:
             return self._set_aside(job, found)
         if job.is_late:
@@ -241,9 +241,9 @@ class Batching:
             job = self.jobs.move(job, ASIDE)
         return self._wait(job, words)
 
-    # -- and back --------------------------------------------------------------------------------
+    # -- from the service ------------------------------------------------------------------------
 
-    def _look(self, job: Job) -> Job | None:
+    def _poll(self, job: Job) -> Job | None:
         try:
             status = self.lane.look(job.name or "")
         except NotFound:
@@ -266,7 +266,7 @@ class Batching:
         return self._wait(job)
 
     def _collect(self, job: Job) -> Job | None:
-        """Save each answer as it came; nothing is made of it here."""
+        """Save each answer as it came; a product's next attempt makes the picture from it."""
         items = {item.key: item for item in self.jobs.items(job)}
         try:
             for result in self.lane.results(job.results or ""):
@@ -283,19 +283,19 @@ class Batching:
     def _save(self, job: Job, item: Item, result: JobResult) -> None:
         if result.answer is None:
             log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
-            self._go_on(self.jobs.leave(job, [item], "batch_error", paid=False))
+            self._notify(self.jobs.leave(job, [item], "batch_error", paid=False))
             return
         record = CallRecord(outcome="ok", lane="batch")
         self.lane.book(record, job.model, result.answer)
         answer = result.answer if job.kind == "analysis" else None
         if answer is None and item.claim is not None:
-            self.jobs.keep(job)
+            self.jobs.renew_lease(job)
             store_answer(item, result.answer, self.parts)
-        self._go_on(self.jobs.save_answer(job, item, record, answer))
+        self._notify(self.jobs.save_answer(job, item, record, answer))
 
     def _give_up(self, job: Job, outcome: str, *, paid: bool) -> Job | None:
-        """The job is over: what has no answer is asked for one by one."""
-        self._go_on(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
+        """End the job, and leave its requests without an answer to single calls."""
+        self._notify(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
         self.jobs.move(job, DONE)
         for file in (job.file, job.results):
             if file:
@@ -303,15 +303,15 @@ class Batching:
                     self.lane.delete(file)
         return None
 
-    def _go_on(self, product_ids: Sequence[int]) -> None:
+    def _notify(self, product_ids: Sequence[int]) -> None:
         if product_ids:
             self.send(product_ids)
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:
-    """The jobs that a person must look at, one sentence each; none where the database can't say:
-    it is away, or has no tables yet, which the health report names."""
+    """One sentence for each job that a person must look at; none while the database is unreachable
+    or has no tables, which the health report says itself."""
     try:
-        return jobs.set_aside()
+        return jobs.problems()
     except (PackshotError, DBAPIError):
         return []

@@ -93,7 +93,7 @@ class Claim:
     warnings: Mapping[str, str] = field(default_factory=dict)  # about pictures, by sha256
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # asked for on a redo
-    lane: Lane = "standard"  # for what is asked for now: past the lane's deadline standard
+    lane: Lane = "standard"  # of requests made now; standard once the lane's deadline is past
     answer: str | None = None  # Gemini's, with the analysis, from a batch job
     batched: frozenset[int] = frozenset()  # variants that a batch job was asked for
     steps: Steps = field(default_factory=Steps, compare=False)
@@ -104,7 +104,7 @@ class Claim:
 
     @property
     def brief(self) -> Brief:
-        """What the enhancer needs to know of it."""
+        """What the enhancer needs to know about the product."""
         return Brief(
             product_id=self.product_id,
             round=self.round,
@@ -138,7 +138,7 @@ class ImageRecord:
     warning: str | None
     answer: dict[str, Any] | None = None
     prompt_version: str | None = None
-    check_due: ColumnElement[Any] | None = None  # a moment: when its fidelity may be measured
+    check_due: ColumnElement[Any] | None = None  # when its fidelity may be checked
 
 
 class Claims:
@@ -169,8 +169,8 @@ class Claims:
     ) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 
-        Never one of `busy`, which this process is working on: after a jump of the clock their
-        leases may seem to have ended, and they would be paid for a second time.
+        Never one of `busy`, which this process is working on: after the clock jumps, their leases
+        may seem to have ended, and they would be paid for twice.
 
         Counts the attempt; after five attempts the product fails. The attempt of a claim that is to
         run `alone` is counted by `begin`. `named` is the product that the message names: when none
@@ -208,8 +208,8 @@ class Claims:
         )
 
     def _current_round(self, session: Session, product: Product) -> Round:
-        product.round = product.round or 1  # a row written by hand has no round,
-        product.media_namespace = product.media_namespace or str(uuid.uuid4())  # nor this
+        product.round = product.round or 1  # a row written by hand has neither round
+        product.media_namespace = product.media_namespace or str(uuid.uuid4())  # nor namespace
         this_round = session.get(Round, (product.id, product.round))
         if this_round is None:
             this_round = Round(product_id=product.id, number=product.round, wanted=self.wanted)
@@ -226,7 +226,7 @@ class Claims:
             product.attempts = claim.attempts
             product.queued_at = now()  # if it kills the process, the others go first next
 
-    # -- keep --------------------------------------------------------------------------------
+    # -- renew -------------------------------------------------------------------------------
 
     def renew(self, claims: Sequence[Claim]) -> list[Claim]:
         """Lengthen the leases; return the claims that are lost."""
@@ -250,7 +250,7 @@ class Claims:
     # -- save --------------------------------------------------------------------------------
 
     def save_digest(self, claim: Claim, normalised: str, raw: str | None = None) -> None:
-        """Note which bytes the normalised copy has, and the raw image where given.
+        """Note the digest of the normalised copy and, if given, of the raw image.
 
         Raises LostClaim.
         """
@@ -276,7 +276,7 @@ class Claims:
             rows.execute(update(ROUNDS).where(*_is_its_round(claim)).values(values))
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
-        """Save what was paid for. Raises LostClaim, and writes nothing, when the claim is gone."""
+        """Save a paid analysis. Raises LostClaim, and writes nothing, when the claim is gone."""
         with self._progress(claim) as rows:
             saved = update(ROUNDS).where(*_is_its_round(claim))
             rows.execute(saved.values(enhancer=enhancer, analysis=analysis))
@@ -286,12 +286,12 @@ class Claims:
 
         Only once: an earlier call may have succeeded without its answer arriving.
         """
-        place = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
-        there = select(IMAGES.c.id).filter_by(**place)
+        row = {"product_id": claim.product_id, "round": claim.round, "variant": image.variant}
+        existing = select(IMAGES.c.id).filter_by(**row)
         moments = {"created_at": now(), "updated_at": now()}  # finer than the default
         with self._progress(claim) as rows:
-            if rows.scalar(there) is None:
-                rows.execute(insert(IMAGES).values(**vars(image) | place | moments))
+            if rows.scalar(existing) is None:
+                rows.execute(insert(IMAGES).values(**vars(image) | row | moments))
 
     def record_refusal(self, claim: Claim, variant: int, refusal: PackshotError) -> None:
         """Save that a variant was refused for good, so that it is not requested again."""
@@ -304,7 +304,7 @@ class Claims:
     # -- end ---------------------------------------------------------------------------------
 
     def complete(self, claim: Claim) -> None:
-        """The last write: the product waits for its reviewer. Raises LostClaim."""
+        """Pass the product on to its reviewer: the claim's last write. Raises LostClaim."""
         with self.fenced(claim) as (session, product):
             this_round = session.get_one(Round, (claim.product_id, claim.round))
             this_round.ready_at, this_round.seconds = now(), claim.steps.seconds
@@ -321,7 +321,7 @@ class Claims:
             self.release(session, product)
 
     def pause(self, claim: Claim, error: PackshotError, seconds: float) -> None:
-        """The attempt failed and stays counted; the next one comes after `seconds`."""
+        """End a failed attempt, which stays counted; the next one comes after `seconds`."""
         with self.fenced(claim) as (session, product):
             product.error, product.error_code = error.message, error.code
             self.release(session, product, seconds)
@@ -329,7 +329,7 @@ class Claims:
     def give_back(
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
-        """It was not the product's fault: the attempt is given back. Raises LostClaim."""
+        """Give the attempt back: the product did not cause its end. Raises LostClaim."""
         with self.fenced(claim) as (session, product):
             product.attempts = min(product.attempts, claim.attempts - 1)
             if error is not None:
@@ -350,7 +350,7 @@ class Claims:
 
     @contextmanager
     def _change(self, claim: Claim, **columns: Any) -> Iterator[Connection]:
-        """A write transaction that changes these of the claimed product. Raises LostClaim.
+        """A write transaction that changes these columns of the claimed product. Raises LostClaim.
 
         Does not load the product: this runs several times for every product and should be quick.
         """
@@ -362,7 +362,7 @@ class Claims:
 
     @contextmanager
     def _progress(self, claim: Claim) -> Iterator[Connection]:
-        """A step is saved: reset the count of attempts and the lease."""
+        """A write transaction that saves a step: it resets the count of attempts and the lease."""
         with self._change(
             claim,
             attempts=0,
@@ -384,7 +384,7 @@ class Claims:
 
 
 def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
-    """What a claim would know of the product now, without its token and its lane."""
+    """What a claim taken now would know about the product, without its token and lane."""
     made = select(ProductImage.variant).where(
         ProductImage.product_id == product.id, ProductImage.round == product.round
     )

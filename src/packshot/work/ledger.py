@@ -40,7 +40,7 @@ class DatabaseLedger:
         patience: Patience | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
-        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: any.
+        """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: no limit.
 
         Once `stopping` is set no call begins, even one that is waiting for its turn.
         """

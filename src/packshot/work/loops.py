@@ -53,6 +53,6 @@ class Loops:
             return min(self.outage.pause(), every or LONGEST_PAUSE)
         # BaseException on purpose: a library's sys.exit() would end this thread silently.
         except BaseException:
-            log.exception("unexpected error in the %s; it goes on", name)
+            log.exception("unexpected error in the %s; it continues", name)
             return max(1.0, every)
         return every

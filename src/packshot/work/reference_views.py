@@ -71,7 +71,7 @@ def stored_views(database: Database, claim: Claim) -> list[StoredView]:
 
 
 def _read(view: StoredView, parts: Parts) -> Photo | None:
-    """None where it is not there as it was stored: the picture is made without it."""
+    """None when it is missing or changed: the picture is made without it."""
     try:
         data = parts.storage.get(view.key)
         check_digest(view.key, data, {view.sha256})

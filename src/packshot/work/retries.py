@@ -43,8 +43,8 @@ class Retries:
         self.claims, self.queue, self.patience = claims, queue, patience
         self.outage, self.chance = outage, chance
 
-    def after(self, job: Job, error: BaseException) -> None:
-        """End the attempt. Raises LostClaim, and Unavailable when the queue is unreachable."""
+    def end_attempt(self, job: Job, error: BaseException) -> None:
+        """End a failed attempt. Raises LostClaim, and Unavailable when the queue is unreachable."""
         match error:
             case Stopping():
                 self.give_back_all([job])
@@ -65,22 +65,22 @@ class Retries:
                 self._retry_or_give_up(job, _unexpected(job, error))
 
     def give_back_all(self, jobs: Sequence[Job]) -> None:
-        """The process ends before these are finished: their attempts do not count."""
+        """Give back what this process can't finish before it ends: the attempts do not count."""
         for job in jobs:
             with suppress(LostClaim):
                 self.claims.give_back(job.claim)
         self.queue.extend([job.message for job in jobs], 0)
 
     def _give_back(self, job: Job, error: Unavailable, seconds: float) -> None:
-        """It was not the product's fault: the attempt is given back, the product waits."""
+        """Give the attempt back, and let the product wait: it did not cause the error."""
         seconds = jittered(seconds, self.chance)
         # While the database is unreachable too, wait for it: otherwise an attempt is lost.
         self.patience.until_done(lambda: self.claims.give_back(job.claim, seconds, error))
         self._delay(job, seconds)
 
     def _wait_for_batch(self, job: Job, error: WaitsForBatch) -> None:
-        asked = partial(batch_items.ask, self.claims, job.claim, error.variants)
-        self.patience.until_done(asked)
+        wait = partial(batch_items.wait_for_jobs, self.claims, job.claim, error.variants)
+        self.patience.until_done(wait)
         log.info("product %d waits for a batch job", job.claim.product_id)
         self.queue.done([job.message])
 
@@ -92,7 +92,9 @@ class Retries:
             self.queue.done([job.message])
             return
         seconds = self.pause_after(claim.attempts, error)
-        log.info("product %d again in %.0f s: %s", claim.product_id, seconds, error.message)
+        log.info(
+            "product %d is tried again in %.0f s: %s", claim.product_id, seconds, error.message
+        )
         self.patience.until_done(lambda: self.claims.pause(claim, error, seconds))
         self._delay(job, seconds)
 

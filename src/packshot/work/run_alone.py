@@ -6,14 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Seconds after which a product that is to run alone starts anyway, if no other one has left.
+#: Seconds after which a product that is to run alone starts anyway, if no other one has ended.
 LONGEST_WAIT_SECONDS = 240.0
 
 
 class RunAlone:
-    """Products run in it side by side, or one alone.
+    """A gate: products run side by side, or one alone.
 
-    Where the others hang, and none has left for `longest_wait` seconds, that one starts anyway.
+    When none of the others has ended for `longest_wait` seconds (they hang), that one starts
+    anyway.
     """
 
     def __init__(self, longest_wait: float = LONGEST_WAIT_SECONDS) -> None:

@@ -30,7 +30,7 @@ def store(key: str, picture: imaging.Encoded, parts: Parts) -> imaging.Encoded:
 
 
 def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
-    """A stored picture whose record was lost; its previews are made again.
+    """Return a stored picture whose record was lost; make its previews again.
 
     `digests` are those noted before storing; without any, an older version stored it.
     """
@@ -43,7 +43,7 @@ def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
 
 
 def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
-    """Decoded in full: only complete pictures are stored, so other bytes are not ours."""
+    """Decode a stored picture in full: only complete ones are stored, so others are not ours."""
     try:
         header = parts.pixels.run(imaging.read_header, data)
         previews = parts.pixels.run(imaging.previews_of, data)
@@ -69,10 +69,10 @@ class PaidAnswer:
     def __init__(self, claim: Claim, variant: int, parts: Parts) -> None:
         self._key = answer_key(claim.namespace, claim.product_id, claim.round, variant)
         self._claim, self._parts = claim, parts
-        self._kept = self._left_behind() if claim.analysis is not None else None
+        self._kept = self._find_stored() if claim.analysis is not None else None
         self._in_store = self._kept is not None
 
-    def _left_behind(self) -> bytes | None:
+    def _find_stored(self) -> bytes | None:
         try:
             return unseal(self._key, self._parts.storage.get(self._key))
         except NotFound:
@@ -96,7 +96,7 @@ class PaidAnswer:
         self._in_store = True
 
     def drop(self) -> None:
-        """Delete the stored answer: the finished picture replaces it, or it is of no use."""
+        """Delete the stored answer: the finished picture replaces it, or it is unusable."""
         if self._in_store:
             self._parts.patience.until_done(lambda: self._parts.storage.delete([self._key]))
             self._in_store = False

@@ -51,7 +51,7 @@ class Upkeep:
             loops.begin("checker", checker.run, CHECK_EVERY_SECONDS, checker.stop)
 
     def end(self) -> None:
-        """End the loops; a running check is made later."""
+        """End the loops; an interrupted check runs again later."""
         self.finished.set()
         if self.checker is not None:
             self.checker.close()

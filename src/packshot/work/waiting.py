@@ -1,4 +1,4 @@
-"""Finds waiting products: their keys, the oldest of each key, and when the next is due."""
+"""Finds waiting products: their keys, the oldest of each key, and the time the next is due."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def why_none(
 ) -> NotNow | NothingToDo:
     """Whether any waiting product can be claimed later, and when: the named one, else the next.
 
-    One that could be claimed now is only locked for a moment, by whoever writes to its row. The
-    message is soon needed for that one: those that were sent for it may be used up already.
+    A product that is due now is only locked for a moment, by a writer of its row. Keep the message
+    for it: its own messages may be used up already.
     """
     queued = select(Product.id, Product.lease_until, Product.not_before, now()).where(*IS_QUEUED)
     rows = list(session.execute(queued.order_by(Product.queued_at).limit(LOOK_AHEAD)))

@@ -69,14 +69,14 @@ class Worker:
         self.lease_seconds = parts.claims.lease_seconds
         self.clock, log_waiting = clock, parts.patience.log_waiting
         self.outage = Outage(clock, chance, log_waiting)  # of what products need
-        self.silence = Outage(clock, chance, log_waiting)  # of the queue and the database
+        self.queue_outage = Outage(clock, chance, log_waiting)  # of the queue and the database
         self.slots = Slots(concurrency, self._work_on)
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
         self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock)
         self.run_alone = RunAlone()
         self.turns = Turns(clock)
-        self.loops = Loops(self.silence, clock, chance)
+        self.loops = Loops(self.queue_outage, clock, chance)
         finished = self.drain.finished
         self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished, batching)
 
@@ -100,7 +100,7 @@ class Worker:
         """Why the worker can't work, in one sentence; None when it does."""
         if self.parts.stopping.is_set():
             return "the worker is draining"
-        return self.broken() or self.silence.reason() or self.outage.reason()
+        return self.broken() or self.queue_outage.reason() or self.outage.reason()
 
     def broken(self) -> str | None:
         """What only a restart fixes: a thread that ended, or hangs."""
@@ -135,7 +135,7 @@ class Worker:
 
     def _receive(self) -> None:
         """Ask for as many products as there are idle slots."""
-        wait = max(self.outage.remaining(), self.silence.remaining())
+        wait = max(self.outage.remaining(), self.queue_outage.remaining())
         if wait > 0:
             self.parts.stopping.wait(min(wait, 1.0))
             return
@@ -144,7 +144,7 @@ class Worker:
             return
         try:
             messages = self.queue.lease(idle)
-            self.silence.end()
+            self.queue_outage.end()
             for message in messages:
                 idle -= self._begin_safely(message)
         finally:
@@ -218,7 +218,7 @@ class Worker:
         except LostClaim:
             raise
         except BaseException as error:
-            self.retries.after(job, error)
+            self.retries.end_attempt(job, error)
         else:
             self.outage.end()
             log.info("Successfully processed product %d", job.claim.product_id)
@@ -234,7 +234,7 @@ class Worker:
 
     def _retry_hung(self, job: Job, error: PackshotError) -> None:
         self.turns.end(job.claim)
-        self._guard(job, lambda: self.retries.after(job, error))
+        self._guard(job, lambda: self.retries.end_attempt(job, error))
 
     def _renew_messages(self) -> None:
         """Keep the messages of running products hidden."""
