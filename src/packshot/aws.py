@@ -121,9 +121,9 @@ class Connection(Generic[ClientT]):
         try:
             yield self._client()
         except (BotoCoreError, ClientError, RecursionError, ResponseParserError) as error:
-            trouble = in_words(error, self.resource, permission)
-            self._remember(permission, trouble)
-            raise trouble from error
+            unavailable = in_words(error, self.resource, permission)
+            self._remember(permission, unavailable)
+            raise unavailable from error
         self._problems.pop(permission, None)
 
     def _client(self) -> ClientT:
@@ -135,10 +135,10 @@ class Connection(Generic[ClientT]):
                     made = self._made = (os.getpid(), self._make(_session()))
         return made[1]
 
-    def _remember(self, permission: str, trouble: Unavailable) -> None:
-        if isinstance(trouble, NotConfigured):
-            self._problems[permission] = (time.monotonic(), trouble.message)
-        if trouble.code == "aws_credentials":
+    def _remember(self, permission: str, unavailable: Unavailable) -> None:
+        if isinstance(unavailable, NotConfigured):
+            self._problems[permission] = (time.monotonic(), unavailable.message)
+        if unavailable.code == "aws_credentials":
             self._made = None  # read them again next time: new credentials need no restart
 
     def problem(self) -> str | None:
@@ -270,7 +270,7 @@ def _advice(
     return (
         _advice_on_credentials(code, resource)
         or _advice_on_rights(error, code, resource, permission)
-        or _advice_on_place(error, code, resource)
+        or _advice_on_location(error, code, resource)
     )
 
 
@@ -303,8 +303,10 @@ def _advice_on_rights(
     return None
 
 
-def _advice_on_place(error: ClientError, code: str, resource: Resource) -> tuple[str, str] | None:
-    """What does not exist here, or is in another region; or at another time."""
+def _advice_on_location(
+    error: ClientError, code: str, resource: Resource
+) -> tuple[str, str] | None:
+    """What to do about a resource that is missing or elsewhere, or about a wrong clock."""
     if code in ABSENT:
         return "aws_absent", (
             f"{resource.words} does not exist: check {resource.setting}, the region"

@@ -67,7 +67,7 @@ class ApiError(Exception):
         """Whether it concerns the server or the caller, not the data sent."""
         return self.status in (401, 403, *TRY_AGAIN)
 
-    def passes(self, pause: float) -> bool:
+    def may_pass_after(self, pause: float) -> bool:
         """Whether the same request may succeed after a pause that is short enough to wait for."""
         return self.status in TRY_AGAIN and pause <= LONGEST_WAIT
 
@@ -277,6 +277,6 @@ class Client:
                     tries = 0  # the server is up, and has not begun this request
                     pause *= random.uniform(1, 1.5)  # so that not all clients come back at once
                     busy_for += pause
-                elif tries == self.tries or not refused.passes(pause):
+                elif tries == self.tries or not refused.may_pass_after(pause):
                     raise refused
             self.sleep(pause)

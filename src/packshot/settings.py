@@ -292,7 +292,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("; ".join(_line(fault) for fault in error.errors())) from None
+        raise SettingsError("; ".join(_line(each) for each in error.errors())) from None
 
 
 #: Settings whose values are never shown.
@@ -307,10 +307,10 @@ SECRETS = {
 }
 
 
-def _line(fault: Any) -> str:
-    name = ".".join(str(part) for part in fault["loc"][:1]).upper()
-    reason = str(fault["msg"]).removeprefix("Value error, ")
+def _line(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"][:1]).upper()
+    reason = str(error["msg"]).removeprefix("Value error, ")
     if not name:
         return reason
-    value = "(not shown)" if name in SECRETS else repr(fault.get("input"))
+    value = "(not shown)" if name in SECRETS else repr(error.get("input"))
     return f"{name}={value}: {reason}"

@@ -27,7 +27,7 @@ def withdraw(session: Session, product_id: int) -> None:
 
 
 def is_in_a_job(session: Session, product: Product) -> bool:
-    """Whether something of the product's current round was requested, and paid for, already."""
+    """Whether any request of the product's current round was already made, and paid for."""
     mine = (BatchItem.product_id == product.id, BatchItem.round == product.round)
     sent = select(BatchItem.product_id).where(*mine, BatchItem.state == SENT).limit(1)
     return session.scalar(sent) is not None

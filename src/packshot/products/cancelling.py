@@ -15,7 +15,7 @@ CANCELLED: Final = "cancelled"
 
 
 def cancel_product(session: Session, product: Product, who: str, outbox: Outbox) -> None:
-    """The product fails with the code `cancelled`, so that it can be tried again or deleted.
+    """Fail the product with the code `cancelled`, so that it can be tried again or deleted.
 
     A worker that has it loses its claim: what it saved stays, and it saves nothing more. A call in
     flight is still paid for; what waits for a batch job is not sent. Raises Conflict unless the

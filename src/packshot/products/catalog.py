@@ -136,7 +136,7 @@ class Catalog:
             self.sender.send([product.id for product in created.products])
         return created
 
-    def answered(self, idempotency: Idempotency) -> bool:
+    def was_answered(self, idempotency: Idempotency) -> bool:
         """Whether a request with this key was answered before, so that this one creates nothing."""
         with self.database.read() as session:
             return was_answered(session, idempotency)
@@ -192,7 +192,7 @@ class Catalog:
         return [RoundOut.model_validate(found) for found in rounds]
 
     def facets(self, chosen: Filter = Filter()) -> Facets:
-        """The counts a list shows on its filters; cached as those of `stats`."""
+        """The counts a list shows on its filters; cached like `stats`."""
         return self._counts.answer(chosen, lambda: self._count_facets(chosen))
 
     def _count_facets(self, chosen: Filter) -> Facets:
@@ -210,7 +210,7 @@ class Catalog:
         return Stats(**vars(counts), queue=self.queue.depth())
 
     def shop_now(self) -> ShopNow:
-        """What every page shows of the whole shop; cached as `stats`, which also add up money."""
+        """What every page shows of the whole shop; cached like `stats`, but without the money."""
         return self._counts.answer("shop", self._count_shop)
 
     def _count_shop(self) -> ShopNow:
@@ -235,7 +235,7 @@ class Catalog:
         note: str | None = None,
         if_version: int | None = None,
     ) -> ProductView:
-        """Decide one picture, or undo it (`pending`). Raises NotFound, Conflict."""
+        """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
         verdict = Verdict(status, who, reason, note)
         with self.database.write() as session:
             product = decide_image(session, image_id, verdict, if_version, self.outbox)
@@ -244,7 +244,7 @@ class Catalog:
     def describe_image(
         self, image_id: int, alt_text: str | None, *, who: str, if_version: int | None = None
     ) -> ProductView:
-        """Write a picture's alternative text; None: from what is known. Raises as `decide`."""
+        """Set a picture's alternative text; None: use the known facts. Raises as `decide`."""
         with self.database.write() as session:
             image = find_image(session, image_id)
             product = lock_product(session, image.product_id, if_version)
@@ -262,7 +262,7 @@ class Catalog:
         note: str | None = None,
         if_version: int | None = None,
     ) -> ProductView:
-        """Decide a whole product: approving approves the named pictures and rejects the rest."""
+        """Decide on a whole product: approving approves the named pictures and rejects the rest."""
         verdict = Verdict(status, who, reason, note)
         with self.database.write() as session:
             product = review_product(

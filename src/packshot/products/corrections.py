@@ -75,7 +75,7 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
 
 
 def _forget_numbers(session: Session, product: Product) -> None:
-    """The pictures get numbers among those of the new SKU when they are exported."""
+    """Drop the pictures' numbers: the next export numbers them among those of the new SKU."""
     mine = update(ProductImage).where(ProductImage.product_id == product.id)
     session.execute(mine.values(number=None))
 

@@ -1,7 +1,7 @@
 """Finds products that were created before from the same photo.
 
-The same photo has the same SHA-256 as it came, before it was cleaned. Of a photo that is not here
-yet only the address is known: under the same SKU and view, the same address counts as the same.
+Photos are the same when their uploaded bytes have the same SHA-256. Of a photo that is not fetched
+yet only the address is known: under the same SKU and view, the same address is the same photo.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Identity:
-    """A photo and what it is to show. Without a SKU, its names and category say which product it
-    is; where it has no name either, nothing does, and it is a product of its own."""
+    """A photo, and what says which product it shows: the SKU, else the names and the category.
+
+    A photo without a SKU and names is always a product of its own.
+    """
 
     sha256: str | None
     raw_image: str | None
@@ -38,28 +40,28 @@ class Identity:
         """Products that share one of these are the same."""
         view = (self.view or "").casefold()
         if self.sku is not None:
-            place: Key = ("sku", self.sku)
+            group: Key = ("sku", self.sku)
         elif self.name or self.filename:
-            place = ("names", self.name or "", self.filename or "", self.category or "")
+            group = ("names", self.name or "", self.filename or "", self.category or "")
         else:
             return
         if self.sha256 is not None:
-            yield ("sha256", self.sha256, *place, view)
+            yield ("sha256", self.sha256, *group, view)
         if self.raw_image is not None and self.sku is not None:
-            yield ("address", self.raw_image, *place, view)
+            yield ("address", self.raw_image, *group, view)
 
 
-#: What an identity is made of, in the order of its fields.
+#: The columns of an identity, in the order of its fields.
 _FIELDS: Final = ("raw_sha256", "raw_image", "sku", "view", "name", "filename", "category")
 
 
 def identity_of(row: Mapping[str, Any]) -> Identity:
-    """Of a row of `products`."""
+    """The identity of a row of `products`."""
     return Identity(*(row[name] for name in _FIELDS))
 
 
 def note_upload(database: Database, name: str, sha256: str) -> None:
-    """Save the digest of a new upload as it came.
+    """Save the digest of a new upload's bytes.
 
     A power cut may lose it: then the same photo may become a product again.
     """
@@ -81,7 +83,7 @@ def look_for_duplicates(database: Database, photos: Sequence[Identity]) -> dict[
 
 
 def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[str, str]:
-    """raw_image -> SHA-256 of the photo as it came, for those that are uploads."""
+    """raw_image -> SHA-256 of the uploaded bytes, for those that are uploads."""
     names = {raw_image: name_of_answer(raw_image) for raw_image in raw_images}
     wanted = {name for name in names.values() if name is not None}
     if not wanted:
@@ -102,32 +104,32 @@ def lock_duplicates(session: Session) -> None:
 
 
 def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, int]:
-    """The oldest product with the same photo: place in `photos` -> its id. None that failed."""
+    """Index in `photos` -> the id of the oldest product, not failed, with the same photo."""
     known: dict[Key, int] = {}
     for product_id, identity in (*_by_digest(session, photos), *_by_address(session, photos)):
         for key in identity.signs():
             known[key] = min(known.get(key, product_id), product_id)
     return {
-        place: min(known[key] for key in photo.signs() if key in known)
-        for place, photo in enumerate(photos)
+        index: min(known[key] for key in photo.signs() if key in known)
+        for index, photo in enumerate(photos)
         if any(key in known for key in photo.signs())
     }
 
 
 def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
-    """Place -> the first place with the same photo, for those that are not the first."""
+    """Index -> the first index with the same photo, for those that are not the first."""
     first: dict[Key, int] = {}
     repeated: dict[int, int] = {}
-    for place, photo in enumerate(photos):
+    for index, photo in enumerate(photos):
         before = [first[key] for key in photo.signs() if key in first]
         if before:
-            repeated[place] = min(before)
+            repeated[index] = min(before)
         for key in photo.signs():
-            first.setdefault(key, repeated.get(place, place))
+            first.setdefault(key, repeated.get(index, index))
     return repeated
 
 
-#: What a row may give otherwise than the product that has its photo.
+#: The fields in which a row may differ from the product that has its photo.
 COMPARED: Final = ("category", "name", "mrp", "price", "discount", "gst", "attributes")
 
 
@@ -143,18 +145,18 @@ def find_differences(
         chosen = query.where(Product.id.in_(set(found.values())))
         kept = {row.id: row._mapping for row in session.execute(chosen)} if found else {}
     return {
-        place: {
+        index: {
             name: kept[product_id][name]
             for name in COMPARED
-            if rows[place].get(name) is not None and rows[place][name] != kept[product_id][name]
+            if rows[index].get(name) is not None and rows[index][name] != kept[product_id][name]
         }
-        for place, product_id in found.items()
+        for index, product_id in found.items()
         if product_id in kept
     }
 
 
 def _by_digest(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[int, Identity]]:
-    """One product of each SKU, view and names: many may have been made of one photo."""
+    """One product of each SKU, view and names, for one photo may have made many."""
     digests = {photo.sha256 for photo in photos if photo.sha256 is not None}
     if not digests:
         return
@@ -174,5 +176,5 @@ def _by_address(session: Session, photos: Sequence[Identity]) -> Iterator[tuple[
     same = select(Product.id, *columns).where(
         Product.sku.in_(skus), Product.raw_image.in_(addresses), Product.status != FAILED
     )
-    for product_id, _, *place in session.execute(same):
-        yield product_id, Identity(None, *place)
+    for product_id, _, *names in session.execute(same):
+        yield product_id, Identity(None, *names)

@@ -120,14 +120,14 @@ ALL: Final = Selection()
 
 
 def count_approved(database: Database, chosen: Selection = ALL) -> int:
-    """How many pictures an export of these has now."""
+    """How many pictures an export of this selection would have now."""
     query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
     with database.read() as session:
         return session.scalar(query) or 0
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:
-    """What is approved now, oldest picture first; no transaction is open between two pages."""
+    """The pictures approved now, oldest first; no transaction is open between two pages."""
     after = 0
     while rows := _page(database, chosen, after):
         yield from rows
@@ -135,12 +135,12 @@ def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[App
 
 
 def _page(database: Database, chosen: Selection, after: int) -> list[ApprovedImage]:
-    query = chosen.narrow(_both()).where(ProductImage.id > after)
+    query = chosen.narrow(_products_with_images()).where(ProductImage.id > after)
     with database.read() as session:
         return _rows(session, query.order_by(ProductImage.id).limit(PAGE))
 
 
-def _both() -> Select[Product, ProductImage]:
+def _products_with_images() -> Select[Product, ProductImage]:
     both = select(Product, ProductImage).join(ProductImage, ProductImage.product_id == Product.id)
     return both.options(undefer(ProductImage.answer))
 
@@ -182,7 +182,7 @@ def _groups(
     database: Database, chosen: Selection, column: Any, keys: Sequence[Any]
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
     with database.read() as session:
-        images = _rows(session, ALL.narrow(_both()).where(column.in_(keys)))
+        images = _rows(session, ALL.narrow(_products_with_images()).where(column.in_(keys)))
         matching = select(ProductImage.id).join(Product, Product.id == ProductImage.product_id)
         ids = set(session.scalars(chosen.narrow(matching).where(column.in_(keys))))
     groups: dict[Any, list[tuple[int, ApprovedImage]]] = {key: [] for key in keys}
@@ -275,4 +275,4 @@ def plain(value: object) -> object:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
-    raise TypeError(f"{type(value).__name__} has no place in an export")
+    raise TypeError(f"{type(value).__name__} can't be exported")

@@ -1,4 +1,4 @@
-"""What the fidelity check found of a picture, as the API, the desk and exports show it."""
+"""The fidelity check's findings about a picture, as the API, the desk and exports show it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOT_YET = Reason(code="not_measured_yet", words="not measured yet")
 
 
 def fidelity_of(image: ProductImage) -> FidelityOut | None:
-    """None for a picture that is not to be checked: FIDELITY=off, or made before there was one."""
+    """None for a picture that is not to be checked: FIDELITY=off, or made before checks existed."""
     found: dict[str, Any] = image.fidelity or {}
     if not found and image.check_due is None:
         return None

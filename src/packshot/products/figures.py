@@ -1,4 +1,4 @@
-"""Figures for people and Prometheus, read from the database, so every process gives the same."""
+"""Figures for people and Prometheus, read from the database: every process reports the same."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class Counts:
 class Figures(Counts):
     """Further figures, for operators.
 
-    `first_pass` is the share of reviewed products that were approved in the first round that came
-    before a reviewer, None before there is one. `paid` is `spent_by_lane` without the calls in
+    `first_pass` is the share of reviewed products that were approved in the first round that
+    reached a reviewer, None before there is one. `paid` is `spent_by_lane` without the calls in
     flight: their real cost may be less, and a Prometheus counter must never decrease.
     """
 
@@ -116,8 +116,8 @@ def read_counts(session: Session) -> Counts:
         spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent_by_lane(session),
         spent_today=spent_today(session),
         products_paid_for=products_paid_for(session),
-        made_last_hour=_lately(session, ProductImage.created_at),
-        reviewed_last_hour=_lately(session, Decision.at),
+        made_last_hour=_count_last_hour(session, ProductImage.created_at),
+        reviewed_last_hour=_count_last_hour(session, Decision.at),
         products_reviewed_last_hour=_reviewed_products(session),
     )
 
@@ -149,7 +149,7 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
 
 
 def _calls(session: Session) -> tuple[dict[tuple[str, str], int], dict[str, Decimal]]:
-    """How many calls ended how, and what the ended ones cost in each lane."""
+    """Calls by kind and outcome, and the cost of the completed ones by lane."""
     per = (Call.kind, Call.outcome, Call.lane)
     rows = session.execute(select(*per, func.count(), func.sum(Call.cost)).group_by(*per)).all()
     counts: Counter[tuple[str, str]] = Counter()
@@ -171,7 +171,7 @@ def _by(session: Session, column: Any, *where: Any) -> dict[str, int]:
     return {value or "none": count for value, count in rows}
 
 
-def _lately(session: Session, column: Any) -> int:
+def _count_last_hour(session: Session, column: Any) -> int:
     return session.scalar(select(func.count()).where(column >= now(-HOUR))) or 0
 
 
@@ -189,9 +189,9 @@ def read_pace(session: Session) -> float | None:
     ready = select(Round.ready_at).where(Round.ready_at >= now(-HOUR))
     moments = session.scalars(ready.order_by(Round.ready_at.desc()).limit(RUN_PRODUCTS)).all()
     run = [moment for moment in moments if moment is not None]
-    for place, (later, earlier) in enumerate(pairwise(run), start=1):
+    for index, (later, earlier) in enumerate(pairwise(run), start=1):
         if (later - earlier).total_seconds() > RUN_ENDS_AFTER:
-            run = run[:place]
+            run = run[:index]
             break
     if len(run) < RUN_FEWEST or run[0] == run[-1]:
         return None
@@ -199,18 +199,18 @@ def read_pace(session: Session) -> float | None:
 
 
 def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
-    """Counted from the rows, which are right with either queue."""
+    """Count the rows, which are right with either queue."""
     free = lease_is_free(lease_seconds)
     waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     oldest = func.min(Product.queued_at).filter(free)
     counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
-    waiting, held, since, moment = session.execute(counts.where(waits)).one()
+    waiting, claimed, since, moment = session.execute(counts.where(waits)).one()
     age = max(0.0, (moment - since).total_seconds()) if since else 0.0
-    return {"waiting": waiting, "in_flight": held, "oldest_seconds": age}
+    return {"waiting": waiting, "in_flight": claimed, "oldest_seconds": age}
 
 
 def _first_pass(session: Session) -> float | None:
-    """A product that got another round did not pass the first time, whatever happened since.
+    """A product with a later round did not pass the first time, whatever happened since.
 
     A round that failed was never reviewed.
     """
@@ -251,7 +251,7 @@ def times_of(seconds: Sequence[float]) -> Times:
 
 
 def _verdicts(session: Session) -> dict[tuple[str, str, str], int]:
-    """Of all pictures that were measured, the removed ones included."""
+    """Count all pictures that were checked, the removed ones included."""
     by = (ProductImage.verdict, ProductImage.enhancer, ProductImage.prompt_version)
     rows = session.execute(
         select(*by, func.count()).where(ProductImage.verdict.is_not(None)).group_by(*by)

@@ -32,7 +32,7 @@ from packshot.products.views import ProductView, new_view, views_of
 
 @dataclass(frozen=True)
 class NewProduct:
-    """One product as the seller gives it; money in the currency itself, if it is known.
+    """One product as the seller gives it; amounts in the currency's main unit, where one is given.
 
     `submitted_by` is the name of the key it came with: only that key sees `raw_image` whole.
     """
@@ -91,7 +91,7 @@ class Created:
 
 
 def _insert_arrays() -> ReturningInsert[int]:
-    """For PostgreSQL: each column of the rows is one array.
+    """An INSERT for PostgreSQL that takes each column of the rows as one array.
 
     As VALUES, a thousand rows have 14,000 parameters, and the driver parses that long statement
     again each time: 40 % of the cost of a request.

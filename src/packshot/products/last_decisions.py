@@ -30,18 +30,20 @@ def last_decisions(
 
     Only decisions still in force: on pictures of the current round, and without a later decision.
     """
-    strokes = [
+    by_product = [
         list(rows)
-        for _, rows in groupby(_standing(session, who, limit), key=lambda row: row.product_id)
+        for _, rows in groupby(
+            _decisions_in_force(session, who, limit), key=lambda row: row.product_id
+        )
     ][:limit]
     products = session.scalars(
-        select(Product).where(Product.id.in_({rows[0].product_id for rows in strokes}))
+        select(Product).where(Product.id.in_({rows[0].product_id for rows in by_product}))
     ).all()
     views = {view.id: view for view in views_of(session, products)}
-    return [(views[rows[0].product_id], _as_out(rows)) for rows in strokes]
+    return [(views[rows[0].product_id], _as_out(rows)) for rows in by_product]
 
 
-def _standing(session: Session, who: str, limit: int) -> Sequence[Decision]:
+def _decisions_in_force(session: Session, who: str, limit: int) -> Sequence[Decision]:
     later = aliased(Decision)
     superseded = exists().where(later.image_id == Decision.image_id, later.id > Decision.id)
     query = (

@@ -178,14 +178,16 @@ def _in_order(
     query = query.order_by(key, Product.id).limit(limit + 1)
     if cursor is not None:
         term, product_id = _read_cursor(cursor)
-        query = query.where(tuple_(key, Product.id) > (_place(term) if doubt else term, product_id))
+        query = query.where(
+            tuple_(key, Product.id) > (_integer(term) if doubt else term, product_id)
+        )
     found = session.execute(query).all()
     page = [product for product, _ in found[:limit]]
     more = len(found) > limit
     return page, _write_cursor(str(found[limit - 1][1]), page[-1].id) if more else None
 
 
-def _place(term: str) -> int:
+def _integer(term: str) -> int:
     try:
         return int(term)
     except ValueError:

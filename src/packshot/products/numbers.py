@@ -16,11 +16,11 @@ from packshot.database.models import APPROVED, PENDING, PENDING_REVIEW, Product,
 #: Views that show the product as a whole, best first; then numbers, then other words.
 MAIN_VIEWS: Final = ("main", "front")
 NUMBERS_LOCK: Final = 0x6E756D62  # PostgreSQL advisory lock: "numb"
-Place = tuple[int, int, str, int, int]
+SortKey = tuple[int, int, str, int, int]
 
 
 def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
-    """Number what is approved of these SKUs (or products without one) and has no number.
+    """Number the approved pictures of these SKUs (or products without one) that have no number.
 
     Main view first. A later round takes over the numbers of the rounds before it: its pictures
     replace theirs. Otherwise a number is never given twice, even where its picture was rejected
@@ -47,12 +47,12 @@ def find_main(database: Database, product_id: int) -> int | None:
     first = {row.product_id for row in rows if row.number == 1}
     current = [row for row in rows if row.image_id is not None and row.of_round == row.round]
     candidates = [row for row in current if row.product_id in first] or current
-    best = min(candidates, key=lambda row: (row.number != 1, _place(row)), default=None)
+    best = min(candidates, key=lambda row: (row.number != 1, _sort_key(row)), default=None)
     return best.image_id if best is not None else None
 
 
 def _all(session: Session, column: Any, keys: Sequence[Any]) -> Sequence[Any]:
-    """Every product of these keys with each of its pictures, or none."""
+    """Every product of these keys with each of its pictures, or with None."""
     return session.execute(
         select(
             column.label("key"),
@@ -78,7 +78,7 @@ def _numbers(group: list[Any]) -> Iterator[tuple[int, int]]:
     numbered = {row.product_id for row in group if row.number is not None}
     free = (number for number in count(1) if number not in taken)
     replaced = _replaced(group)
-    for row in sorted(group, key=_place):
+    for row in sorted(group, key=_sort_key):
         approved = row.status == row.decided == APPROVED and row.of_round == row.round
         if approved and row.number is None:
             mine = replaced.get(row.product_id)
@@ -89,17 +89,17 @@ def _numbers(group: list[Any]) -> Iterator[tuple[int, int]]:
 
 
 def _replaced(group: list[Any]) -> dict[int, list[int]]:
-    """By product: the numbers of its earlier rounds that its current one has not taken over."""
+    """By product: the numbers from its earlier rounds that its current one does not use."""
     numbered = [row for row in group if row.number is not None]
-    held = {(row.product_id, row.number) for row in numbered if row.of_round == row.round}
-    earlier = {(row.product_id, row.number) for row in numbered} - held
+    taken_over = {(row.product_id, row.number) for row in numbered if row.of_round == row.round}
+    earlier = {(row.product_id, row.number) for row in numbered} - taken_over
     replaced: dict[int, list[int]] = {}
     for product_id, number in sorted(earlier):
         replaced.setdefault(product_id, []).append(number)
     return replaced
 
 
-def _place(row: Any) -> Place:
+def _sort_key(row: Any) -> SortKey:
     """The sort key of a picture within its SKU."""
     view = (row.view or "").casefold()
     number = int(view) if view.isascii() and view.isdigit() else None

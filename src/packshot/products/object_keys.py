@@ -27,7 +27,7 @@ def variant_key(namespace: str, product_id: int, round_number: int, variant: int
 
 
 def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
-    """The key of a variant's paid answer, kept until the picture made of it is stored."""
+    """The key of a variant's paid answer, stored until the picture made from it is."""
     return f"answers/{product_id}/{_name(namespace, f'{round_number}/{variant}/sealed answer')}"
 
 
@@ -82,7 +82,7 @@ def upload_name(key: str | None) -> str | None:
 
 
 def name_of_answer(raw_image: str) -> str | None:
-    """The name of the upload whose `raw_image`, as it was answered, this is; None for any other."""
+    """The name of the upload whose `raw_image` this is, as the API returned it; else None."""
     key = raw_image.removeprefix("/media/")
     return upload_name(key) if key != raw_image else None
 
@@ -103,8 +103,8 @@ def names_in(raw_image: str) -> set[str]:
 
 
 def plain_address(raw_image: str) -> str:
-    """An http(s) address as most people write it: its host in small letters and without a dot at
-    its end, no port where it is the usual one, no query."""
+    """An http(s) address as most people write it: its host in lower case without a final dot, no
+    default port, no query."""
     try:
         parts = urlsplit(raw_image.strip())
         port = parts.port

@@ -1,4 +1,4 @@
-"""Prepares a restored backup: moves ids ahead of all that were given after the backup was made."""
+"""Prepares a restored backup: moves ids ahead of all those given after it was made."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MOST_PICTURES: Final = 10
 
 
 def continue_ids(database: Database, storage: Storage) -> int:
-    """Move the ids of products and pictures ahead; return the next id. Raises Unavailable."""
+    """Move ids of products and pictures past all used ones; return the next. Raises Unavailable."""
     in_storage = highest_in(storage)
     with database.write_rows() as rows:
         given = ids.last_given(rows)
         behind = ids.behind(rows)
         last = max(in_storage, given["products"], behind.get("products", 0)) + SPARE
         images = max(given["product_images"], behind.get("product_images", 0))
-        left_out = MOST_PICTURES * (last - given["products"])
-        ids.move_ahead(rows, {**behind, "products": last, "product_images": images + left_out})
+        skipped = MOST_PICTURES * (last - given["products"])
+        ids.move_ahead(rows, {**behind, "products": last, "product_images": images + skipped})
     return last + 1
 
 

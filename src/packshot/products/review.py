@@ -41,7 +41,7 @@ class Verdict:
 def decide_image(
     session: Session, image_id: int, verdict: Verdict, if_version: int | None, outbox: Outbox
 ) -> Product:
-    """Decide one picture, or undo it (`pending`). Raises NotFound, Conflict."""
+    """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
     image = find_image(session, image_id)
     product = lock_product(session, image.product_id, if_version)
     _check_decidable(product)
@@ -64,7 +64,7 @@ def review_product(
     if_version: int | None,
     outbox: Outbox,
 ) -> Product:
-    """Decide a whole product: approving approves the named pictures and rejects the rest."""
+    """Decide on a whole product: approving approves the named pictures and rejects the rest."""
     product = lock_product(session, product_id, if_version)
     _check_decidable(product)
     images = _images(session, product)
@@ -225,17 +225,17 @@ def _chosen(
 ) -> set[int]:
     if image_ids is None:
         return {image.id for image in images if image.removed_at is None}
-    strangers = set(image_ids) - {image.id for image in images}
-    if strangers:
+    unknown = set(image_ids) - {image.id for image in images}
+    if unknown:
         raise Conflict(
-            f"pictures {sorted(strangers)} are not in the current round of product {product.id}",
+            f"pictures {sorted(unknown)} are not in the current round of product {product.id}",
             code="not_in_round",
         )
     return set(image_ids)
 
 
 def _decide(session: Session, product: Product, image: ProductImage, verdict: Verdict) -> None:
-    if image.status == verdict.status and not _is_news(session, image, verdict):
+    if image.status == verdict.status and not _adds_something(session, image, verdict):
         return
     if image.removed_at is not None and image.status != verdict.status:
         raise _removed(product)
@@ -256,7 +256,7 @@ def _record_of(product: Product, image: ProductImage, verdict: Verdict) -> Decis
     )
 
 
-def _is_news(session: Session, image: ProductImage, verdict: Verdict) -> bool:
+def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> bool:
     """Whether repeating the decision adds or changes its reason or note."""
     if verdict.reason is None and verdict.note is None:
         return False

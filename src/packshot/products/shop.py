@@ -84,7 +84,7 @@ class ShopMark:
     # -- other shops -----------------------------------------------------------------------------
 
     def found_in_queue(self, other: str) -> None:
-        """A message of another shop came from the queue, and was returned unchanged."""
+        """Note that the queue held another shop's message, which was returned unchanged."""
         self._report("queue", other)
 
     def mark_storage(self) -> None:

@@ -18,7 +18,7 @@ LAST: Final = chr(0x10FFFF)
 
 
 def search_term(text: str) -> str:
-    """The form in which a term is stored and searched: without case."""
+    """The form in which a term is stored and searched: case-folded."""
     return text.casefold()[:LONGEST]
 
 

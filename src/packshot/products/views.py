@@ -33,7 +33,7 @@ ImageStatus = Literal["pending", "approved", "rejected"]
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """A double holds 12 digits; whole amounts are written without a point: 45000."""
+    """The amount as a JSON number (a double holds 12 digits); whole ones have no point: 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
@@ -53,7 +53,7 @@ AmountOut = Annotated[
 
 
 class Out(BaseModel):
-    """A part of an answer of the API."""
+    """A part of an API answer."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -99,7 +99,7 @@ class NormalisedOut(Out):
 
 
 class SellerFields(Out):
-    """The seller's data of a product, in every answer and export; money in the currency itself."""
+    """The seller's data, in every answer and export; amounts are in the currency's main unit."""
 
     sku: str | None
     name: str | None

@@ -96,7 +96,7 @@ def _with_good_addresses(batch: Batch) -> Batch:
 def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     catalog = services().catalog
     idempotency = _idempotency(batch, query, total)
-    known = idempotency is not None and catalog.answered(idempotency)
+    known = idempotency is not None and catalog.was_answered(idempotency)
     give_back = charge_products(0 if known else len(batch.rows))
     skip = query.on_duplicate == "skip"
     try:
