@@ -219,7 +219,7 @@ def test_a_product_of_the_flex_lane_hangs_only_after_all_its_calls_could_have_en
 
 def test_a_grace_time_that_ends_flex_calls_is_noted(make: Make) -> None:
     def noted(**chosen: object) -> bool:
-        notes = make(**chosen).startup_notes()
+        notes = make(**chosen).health().notes
         return any("GRACE_SECONDS=25" in note for note in notes)
 
     assert noted(gemini_lane="flex")

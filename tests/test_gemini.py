@@ -691,7 +691,7 @@ def test_an_answer_that_stops_in_the_middle_is_given_up_soon(
 
 def test_a_request_that_hangs_keeps_no_other_one_waiting() -> None:
     clock = Clock()
-    pacing = pace(clock, cap=3, patience=0.01)
+    pacing = pace(clock, cap=3, longest_wait=0.01)
     pacing.single_file()
     with pacing.slot("m"):
         with pytest.raises(RateLimited), pacing.slot("m"):
@@ -972,8 +972,8 @@ def test_one_hiccup_is_no_problem_but_an_outage_is(bench: Bench) -> None:
     assert waits == [pytest.approx(seconds * 1.125) for seconds in (2, 4, 8, 16, 32, 60, 60)]
 
 
-def pace(clock: Clock, cap: int = 8, patience: float = 5.0) -> Pace:
-    return Pace(cap, clock=clock, sleep=clock.sleep, random=lambda: 0.5, patience=patience)
+def pace(clock: Clock, cap: int = 8, longest_wait: float = 5.0) -> Pace:
+    return Pace(cap, clock=clock, sleep=clock.sleep, random=lambda: 0.5, longest_wait=longest_wait)
 
 
 def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
@@ -982,11 +982,11 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     began = clock()
     clock.now += 1
     for _ in range(5):  # five of one burst
-        pacing.note_trouble(began, slow_down=True)
-    assert (pacing.limit, pacing.troubles) == (4, 1)
+        pacing.note_error(began, slow_down=True)
+    assert (pacing.limit, pacing.errors) == (4, 1)
     for _ in range(10):
         clock.now += 1
-        pacing.note_trouble(clock(), slow_down=True)
+        pacing.note_error(clock(), slow_down=True)
     assert pacing.limit == 1
 
     for _ in range(30):
@@ -994,7 +994,7 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     assert pacing.limit == 7
     for _ in range(30):
         pacing.succeeded()
-    assert (pacing.limit, pacing.troubles) == (8, 0)
+    assert (pacing.limit, pacing.errors) == (8, 0)
 
 
 def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:
@@ -1008,7 +1008,7 @@ def test_no_more_requests_run_than_the_limit_allows(make: Make) -> None:
 
 
 def test_a_call_without_a_place_returns_to_the_queue() -> None:
-    pacing = pace(Clock(), cap=1, patience=0.01)
+    pacing = pace(Clock(), cap=1, longest_wait=0.01)
     with pacing.slot("m"), pytest.raises(RateLimited), pacing.slot("m"):
         pytest.fail("two in one place")
     with pacing.slot("m"):
@@ -1069,10 +1069,10 @@ def test_a_connection_that_was_never_made_costs_nothing(make: Make, unused_port:
 
 def test_an_unknown_model_costs_nothing_known_and_says_so(make: Make) -> None:
     bench = make(gemini_image_model="gemini-3-pro-image")
-    assert bench.enhancer.startup_notes() == ()
+    assert bench.enhancer.health().notes == ()
 
     unknown = make(gemini_model="gemini-9-future")
-    assert any("no price for gemini-9-future" in note for note in unknown.enhancer.startup_notes())
+    assert any("no price for gemini-9-future" in note for note in unknown.enhancer.health().notes)
     with pytest.raises(NotConfigured):
         unknown.analyse()
     assert unknown.ledger.rows[0].record.cost == 0
@@ -1166,7 +1166,7 @@ def test_the_documents_model_works_with_one_warning(
     bench.analyse()
     bench.analyse()
 
-    (note,) = bench.enhancer.startup_notes()
+    (note,) = bench.enhancer.health().notes
     assert note.startswith("gemini-1.5-flash was shut down on 2025-09-29")
     assert "Set GEMINI_MODEL=gemini-3.8-flash." in note
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [note]

@@ -118,16 +118,16 @@ class Answers(Protocol):
     """Keeps the paid answer of one variant from the moment it arrives."""
 
     def take(self) -> bytes | None:
-        """The answer that an earlier attempt kept, once: use it instead of paying again."""
+        """Return, once, the answer that an earlier attempt kept: use it instead of paying again."""
         ...
 
     def keep(self, data: bytes) -> None:
-        """Keep this picture as it arrived; returns when it is stored."""
+        """Store this picture as it arrived; return when it is stored."""
         ...
 
 
 class NothingKept:
-    """Keeps nothing: for `packshot enhance`, and for enhancers that cost nothing."""
+    """Stores nothing: for `packshot enhance`, and for enhancers that cost nothing."""
 
     def take(self) -> bytes | None:
         return None
@@ -152,7 +152,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a model says of two pictures of a product."""
+    """What a model says about two pictures of a product."""
 
     same_product: str  # yes, no or unsure
     same_view: bool
@@ -160,7 +160,7 @@ class Judgement:
     model: str
 
 
-#: JPEGs of one picture, of at most 768 px: the product, and, where there is one, a place enlarged.
+#: JPEGs of one picture, of at most 768 px: the product and, where there is one, a close-up.
 Views = tuple[bytes, ...]
 
 
@@ -171,7 +171,7 @@ class Judge(Protocol):
     def compare(
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Judgement:
-        """`a` and `b` have as many views each; `swapped` the second time, in the other order.
+        """Compare `a` with `b`, which have equally many views; `swapped`: in reverse order.
 
         Raises Unavailable and its kinds, EnhancerError.
         """
@@ -198,10 +198,10 @@ class CallRecord:
     tokens_out: int = 0  # text and thinking
     tokens_image: int = 0
     images: int = 0
-    cost: Decimal | None = None  # US dollars; what is expected, until it is known
+    cost: Decimal | None = None  # US dollars; the expected cost until it is known
     model_version: str | None = None
     outcome: str = "unknown"  # "ok", or the code of the error
-    lane: Lane = "standard"  # as it was asked for, until the answer says what it was
+    lane: Lane = "standard"  # as requested, until the answer names it
 
 
 class Ledger(Protocol):
@@ -210,16 +210,16 @@ class Ledger(Protocol):
     def call(self, purchase: Purchase) -> AbstractContextManager[CallRecord]:
         """Write a row, yield the record to fill in, complete the row also when the call raises.
 
-        The row costs what is expected until it is completed. Writes none, and
-        raises, when all processes together have no room: RateLimited for requests per minute,
-        Unavailable `budget_reached` for the day's budget; `retry_after` says when to ask again.
+        The row has the expected cost until it is completed. When all processes together have
+        reached a limit, writes no row and raises: RateLimited for requests per minute, Unavailable
+        `budget_reached` for the day's budget; `retry_after` says when to ask again.
         """
         ...
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What a service says of a job of many requests."""
+    """What a service says about a job of many requests."""
 
     name: str  # the service's own
     ended: bool
@@ -240,7 +240,7 @@ class JobResult:
 class BatchLane(Protocol):
     """Jobs of many requests at half the price. Errors are ours, as of `Enhancer`.
 
-    Nothing here is repeated by itself: `create` is not idempotent at the service.
+    Nothing here is retried automatically: `create` is not idempotent at the service.
     """
 
     def model_of(self, kind: str) -> str:
@@ -248,7 +248,7 @@ class BatchLane(Protocol):
         ...
 
     def expected(self, kind: str) -> Decimal | None:
-        """US dollars of one request."""
+        """The expected cost of one request in US dollars."""
         ...
 
     def request(self, photo: Photo, brief: Brief, analysis: Analysis | None, variant: int) -> bytes:
@@ -271,11 +271,11 @@ class BatchLane(Protocol):
         ...
 
     def look(self, name: str) -> JobStatus:
-        """Raises NotFound when the service has no such job (any more)."""
+        """The state of a job. Raises NotFound when the service has no such job (any more)."""
         ...
 
     def cancel(self, name: str) -> None:
-        """Ask for a job's end; what it did until then may still come."""
+        """Ask to cancel a job; answers made until then may still arrive."""
         ...
 
     def results(self, file: str) -> Iterator[JobResult]:
@@ -309,7 +309,7 @@ class Enhancer(Protocol):
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         """Read the photo once and plan `brief.wanted` variants. `answer` is what a batch job
-        brought: it is used in place of asking, if it can be."""
+        brought: it is used instead of a new call, if it is usable."""
         ...
 
     def generate(
@@ -320,7 +320,7 @@ class Enhancer(Protocol):
         variant: int,
         answers: Answers = NOTHING_KEPT,
     ) -> Picture:
-        """Make variant 0..wanted-1 from the original photo. What is paid for goes to `answers`."""
+        """Make variant 0..wanted-1 from the original photo. Paid answers go to `answers`."""
         ...
 
     def health(self) -> Health:

@@ -94,7 +94,7 @@ PERMISSION: Final = AccountRefusal(
 PRECONDITION: Final = AccountRefusal(
     "gemini_account", "check the key's project in Google AI Studio", ""
 )
-#: Then Packshot's settings are not the cause.
+#: Refusals that Packshot's settings do not cause.
 MONEY_OR_PLACE: Final = {"gemini_spending_cap", "gemini_billing", "gemini_location"}
 CODES: Final = frozenset(each.code for each in (*REFUSALS, PERMISSION, PRECONDITION))
 
@@ -104,7 +104,7 @@ _STATUSES: Final = frozenset({400, 401, 402, 403, 412, 429})
 
 
 def find(code: int, status: str, message: str, reasons: Collection[str]) -> AccountRefusal | None:
-    """The refusal of the account that an error is; None when it is another error.
+    """The account refusal that an error stands for; None for any other error.
 
     `code` is the HTTP status, `status` Google's word for it, `message` whole, `reasons` of its
     ErrorInfo details.

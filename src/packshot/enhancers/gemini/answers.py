@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini.prompts import clean
 
-#: The name that a model reports, as long as its column.
+#: The name that a model reports, cut to its column's length.
 ModelName = Annotated[str, AfterValidator(lambda name: clean(name, 100))]
 
 
@@ -55,7 +55,7 @@ class Candidate(_Lenient):
 
     @property
     def parts(self) -> list[Part]:
-        """The parts that are the answer: thoughts, and thought pictures, are left out."""
+        """The parts that are the answer: not thoughts, nor pictures that are thoughts."""
         parts = (self.content.parts if self.content else None) or []
         return [part for part in parts if not part.thought]
 
@@ -102,7 +102,7 @@ class Answer(_Lenient):
 
     @property
     def lane(self) -> Lane | None:
-        """How Google says that it served the call; None where it says nothing that is known."""
+        """The lane in which Google says it served the call; None if it names no known one."""
         usage = self.usage_metadata or Usage()
         said = (usage.service_tier or usage.traffic_type or "").lower()
         return _LANES.get(said.removeprefix("service_tier_"))
@@ -129,7 +129,7 @@ class Tokens:
 
 
 class NotJson(ValueError):
-    """The body is no JSON: cut short, or a proxy's page."""
+    """The body is not JSON: cut short, or a proxy's page."""
 
 
 def read_answer(body: str) -> Answer:
@@ -142,7 +142,7 @@ def read_answer(body: str) -> Answer:
     try:
         return Answer.model_validate_json(body)
     except ValidationError as error:
-        if any(fault["type"] == "json_invalid" for fault in error.errors(include_input=False)):
+        if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)):
             raise NotJson from None
         return Answer()
 

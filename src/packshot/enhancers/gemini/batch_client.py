@@ -24,8 +24,8 @@ from packshot.enhancers.gemini.client import (
     CUT,
     DEFAULT_BASE_URL,
     NO_CONNECTION,
-    checked_key,
-    checked_url,
+    check_key,
+    check_url,
 )
 from packshot.enhancers.gemini.transport import DeadlineTransport, Stalled, system_tls, within
 from packshot.errors import NotFound
@@ -34,19 +34,19 @@ from packshot.errors import NotFound
 ASK_SECONDS: Final = 60.0
 UPLOAD_SECONDS: Final = 240.0
 DOWNLOAD_SECONDS: Final = 1800.0
-#: An answer may pause so long: the results of 100 pictures come from a store.
+#: The longest pause in an answer, in seconds: results of 100 pictures come from a store.
 STALL_SECONDS: Final = 60.0
 #: 100 pictures at 4K, each with its signature.
 MAX_RESULTS_BYTES: Final = 5_000_000_000
 PIECE: Final = 1_000_000
-#: Pages of a list that are read at most.
+#: The most pages of a list that are read.
 MAX_PAGES: Final = 100
 
 Json = dict[str, Any]
 
 
 class BatchClient:
-    """Sends each request once. Errors are ours; what is not there is NotFound."""
+    """Sends each request once. Errors are ours; a missing object raises NotFound."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class BatchClient:
         ask_seconds: float = ASK_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._api_key = checked_key(api_key)
-        self._base_url = checked_url(base_url or DEFAULT_BASE_URL).rstrip("/")
+        self._api_key = check_key(api_key)
+        self._base_url = check_url(base_url or DEFAULT_BASE_URL).rstrip("/")
         self._ask_seconds, self._tls = ask_seconds, tls
         self._lock = threading.Lock()
         self._client: httpx2.Client | None = None
         self._pid = 0
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        """One request of JSON and its answer: `path` below the API's version."""
+        """Send one request of JSON and return its answer; `path` follows the API's version."""
         with self._own_errors(path), within(self._ask_seconds, STALL_SECONDS):
             answer = self._current().request(
                 method, f"{self._base_url}/{API_VERSION}/{path}", json=body, headers=self._headers()
@@ -73,7 +73,7 @@ class BatchClient:
             return _json(answer)
 
     def upload(self, display_name: str, data: BinaryIO, mime_type: str) -> Json:
-        """Store a file, by Google's resumable protocol in one piece; answers its description."""
+        """Store a file, by Google's resumable protocol in one piece; return its description."""
         size = data.seek(0, os.SEEK_END)
         data.seek(0)
         start = {
@@ -129,7 +129,7 @@ class BatchClient:
                 client.close()
 
     def _own_host(self, url: str) -> str:
-        """An upload address at the host that is configured, as the SDK does: a proxy stays one."""
+        """The upload address with the configured host, as in the SDK: a proxy stays in use."""
         ours, theirs = urlsplit(self._base_url), urlsplit(url)
         return urlunsplit((ours.scheme, ours.netloc, theirs.path, theirs.query, ""))
 
@@ -166,7 +166,7 @@ class BatchClient:
 
 
 def _is_gone(answer: httpx2.Response) -> bool:
-    """Of a file that is gone Google says 403, "... or it may not exist"."""
+    """Whether a file is gone: Google then answers 403, "... or it may not exist"."""
     code = answer.status_code
     return code == 404 or (code == 403 and "may not exist" in answer.text)
 

@@ -183,7 +183,7 @@ def _words(error: Any) -> str | None:
 
 
 def _result(line: bytes) -> JobResult | None:
-    """One line; None for an empty one or one that is not ours to read."""
+    """One line's result; None for an empty line or one that is not ours."""
     try:
         found = json.loads(line)
     except ValueError:
@@ -201,7 +201,7 @@ def _result(line: bytes) -> JobResult | None:
 
 
 def _without_signatures(value: Any) -> Any:
-    """Without what is only needed to go on with a conversation, 1 to 2 MB for each picture."""
+    """The answer without what only a continued conversation needs: 1 to 2 MB for each picture."""
     if isinstance(value, list):
         return [_without_signatures(each) for each in value]
     if isinstance(value, dict):

@@ -74,8 +74,8 @@ class GeminiClient:
 
         Raises SettingsError for a key or an address that can't be one.
         """
-        self._api_key = checked_key(api_key)
-        self._base_url = checked_url(base_url or DEFAULT_BASE_URL)
+        self._api_key = check_key(api_key)
+        self._base_url = check_url(base_url or DEFAULT_BASE_URL)
         self._timeout, self._deadline = timeout, deadline
         self._flex_timeout = timeout if flex_timeout is None else flex_timeout
         self._stall = stall
@@ -182,14 +182,14 @@ class GeminiClient:
         return genai.Client(vertexai=False, api_key=self._api_key, http_options=options)
 
 
-def checked_key(key: str) -> str:
+def check_key(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise SettingsError("GEMINI_API_KEY=(not shown): it has characters that no key has.")
     return key
 
 
-def checked_url(url: str) -> str:
+def check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise SettingsError("GOOGLE_GEMINI_BASE_URL is not an address like https://host/path.")

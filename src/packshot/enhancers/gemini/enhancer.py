@@ -6,7 +6,7 @@ import logging
 import random as random_module
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -36,7 +36,12 @@ from packshot.enhancers.gemini.paying import PaidCalls
 from packshot.enhancers.gemini.photos import Photos
 from packshot.enhancers.gemini.pixels import SENT_SIDE
 from packshot.enhancers.gemini.prices import expected_cost
-from packshot.enhancers.gemini.results import accepted, analysis_in, picture_data_in, picture_of
+from packshot.enhancers.gemini.results import (
+    analysis_in,
+    picture_data_in,
+    picture_of,
+    read_whole_answer,
+)
 from packshot.enhancers.gemini.steps import Step, Steps
 from packshot.errors import (
     EnhancerError,
@@ -98,11 +103,11 @@ class GeminiEnhancer:
     # --- The contract ---------------------------------------------------------------------------
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
-        """Read the photo, plan `brief.wanted` pictures; an unusable answer is asked for again."""
+        """Read the photo, plan `brief.wanted` pictures; after an unusable answer, ask once more."""
         try:
             if answer is not None:
                 step = self._steps.analysis(photo, brief)
-                return analysis_in(accepted(answer, step), step)
+                return analysis_in(read_whole_answer(answer, step), step)
             return self._analyse_once(photo, brief, None)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
@@ -118,7 +123,7 @@ class GeminiEnhancer:
         variant: int,
         answers: Answers = NOTHING_KEPT,
     ) -> Picture:
-        """Make one picture from the original photo; an answer without one is asked for again."""
+        """Make one picture from the original photo; after an answer without one, ask once more."""
         step = self._steps.picture(photo, analysis, brief, variant)
         title = analysis.variants[variant].title
         accept = partial(self._picture, step=step, title=title, answers=answers)
@@ -143,25 +148,21 @@ class GeminiEnhancer:
 
     # --- Besides the contract -------------------------------------------------------------------
 
-    def startup_notes(self) -> Sequence[str]:
-        """Sentences to say once at start: retired model names, models without a price."""
-        return self._standing.health().notes
-
     def check(self) -> Health:
         """Ask Google (free) whether key and models are valid; `health()` shows the result."""
         served = [self._is_served(model) for model in (self.model, self.image_model)]
         if all(served):
-            self._standing.checked()
+            self._standing.note_check()
         return self._standing.health()
 
     def _is_served(self, model: str) -> bool:
         try:
             self._client.check(model)
         except Unavailable as error:
-            self._standing.trouble(error, model)
+            self._standing.note_problem(error, model)
             return False
         except PackshotError as error:
-            self._standing.trouble(NotConfigured(error.message, code=error.code), model)
+            self._standing.note_problem(NotConfigured(error.message, code=error.code), model)
             return False
         return True
 
@@ -173,7 +174,7 @@ class GeminiEnhancer:
     def compare(
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Judgement:
-        """See `Judge`: one call, without another try."""
+        """See `Judge`: one call, never repeated."""
         step = self._steps.judgement(a, b, brief, variant, swapped=swapped)
         return self._calls.send(step, partial(judgement_in, step=step))
 
@@ -184,7 +185,7 @@ class GeminiEnhancer:
         return self._calls.send(step, partial(analysis_in, step=step))
 
     def _picture(self, answer: Answer, *, step: Step, title: str, answers: Answers) -> Picture:
-        """The picture in an answer, kept as it came, when it is one that can be shown."""
+        """The picture in an answer, stored as it came, if it can be shown."""
         data = picture_data_in(answer, step)
         answers.keep(data)
         return picture_of(data, step, title, answer.model_version, self._run_pixels)
@@ -193,7 +194,7 @@ class GeminiEnhancer:
         """What an earlier attempt kept is a picture; a batch job's answer is kept whole."""
         if not kept.startswith(b"{"):
             return picture_of(kept, step, title, None, self._run_pixels)
-        answer = accepted(kept.decode(), step)
+        answer = read_whole_answer(kept.decode(), step)
         data = picture_data_in(answer, step)
         return picture_of(data, step, title, answer.model_version, self._run_pixels)
 

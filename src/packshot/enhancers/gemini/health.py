@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from packshot.enhancers.contract import Health
 from packshot.errors import Unavailable
 
-ENOUGH = 3  # failures of one call, each after a success of others: now it counts as its own fault
-REFUSED_PRODUCTS = 3  # so many in a row: then the requests are not wrong by their products
+ENOUGH = 3  # failures of one call, each after others succeeded: then the call is the cause
+REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
 REMEMBERED = 1000
-FRESH_SECONDS = 60.0  # what was seen longer ago is checked again, where that is free
+FRESH_SECONDS = 60.0  # older findings are checked again, where that is free
 LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error itself says longer
 MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for this long after its pause
-# What the free question after a model shows to be over; of the rest (a quota, billing, the budget,
-# overload) it knows nothing.
+# Problems that the free request for a model shows to be over; it says nothing about a quota,
+# billing, the budget or overload.
 CHECKED = frozenset({"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect"})
 # These concern every model; all others are over when the model that had them succeeds.
 ANY_MODEL = frozenset({"gemini_unreachable", "budget_reached"})
@@ -30,7 +30,7 @@ log = logging.getLogger("packshot.gemini")
 @dataclass(frozen=True)
 class _Problem:
     error: Unavailable
-    seen: float  # when a call last ran into it, as `until` on the clock of Standing
+    seen: float  # when a call last ran into it, by Standing's clock, like `until`
     until: float  # an idle process has no success that would end it
     in_a_row: int
 
@@ -41,25 +41,25 @@ class Standing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._problems: dict[str | None, _Problem] = {}
-        self._learned = float("-inf")
+        self._known_at = float("-inf")
         self._notes: list[str] = []
         self._lock = threading.Lock()
 
-    def trouble(
+    def note_problem(
         self, error: Unavailable, model: str | None = None, began: float | None = None
     ) -> None:
         """Remember a problem of `model` beyond its pause; log it unless one like it is present.
 
         `began` is when the call began, by the clock.
         """
-        place = None if error.code in ANY_MODEL else model
+        model = None if error.code in ANY_MODEL else model
         with self._lock:
             present = {each.error.code for each in self._present()}
             moment = self._clock()
             until = moment + max(error.retry_after or 0.0, LONGEST_PAUSE) + MARGIN_SECONDS
-            count = self._next_in_a_row(place, began)
-            self._problems[place] = _Problem(error, moment, until, count)
-            self._learned = moment
+            count = self._next_in_a_row(model, began)
+            self._problems[model] = _Problem(error, moment, until, count)
+            self._known_at = moment
         if error.code not in present:
             log.warning("%s", error.message)
 
@@ -71,48 +71,48 @@ class Standing:
         with self._lock:
             return self._next_in_a_row(model, began)
 
-    def _next_in_a_row(self, place: str | None, began: float | None) -> int:
-        before = self._problems.get(place)
+    def _next_in_a_row(self, model: str | None, began: float | None) -> int:
+        before = self._problems.get(model)
         if before is None:
             return 1
         same_burst = began is not None and began < before.seen
         return before.in_a_row + (not same_burst)
 
-    def fine(self, model: str, began: float) -> None:
-        """A call to `model` that began then succeeded: earlier problems of it are over."""
-        self._end(lambda place, each: place in (None, model) and began >= each.seen)
+    def note_success(self, model: str, began: float) -> None:
+        """End earlier problems of `model`: a call that began then succeeded."""
+        self._end(lambda which, each: which in (None, model) and began >= each.seen)
 
-    def checked(self) -> None:
-        """Key, models and connection are good."""
-        self._end(lambda place, each: each.error.code in CHECKED)
+    def note_check(self) -> None:
+        """End what a check clears: key, models and connection are good."""
+        self._end(lambda model, each: each.error.code in CHECKED)
 
     def _end(self, is_over: Callable[[str | None, _Problem], bool]) -> None:
         with self._lock:
-            self._learned = self._clock()
+            self._known_at = self._clock()
             before = bool(self._present())
             self._problems = {
-                place: each for place, each in self._problems.items() if not is_over(place, each)
+                model: each for model, each in self._problems.items() if not is_over(model, each)
             }
             all_over = before and not self._present()
         if all_over:
             log.info("Gemini answers again.")
 
     def is_stale(self) -> bool:
-        """True when it is time to look again: to one who asks, once in FRESH_SECONDS."""
+        """Whether it is time to check again: True at most once every FRESH_SECONDS."""
         with self._lock:
-            stale = self._clock() - self._learned >= FRESH_SECONDS
+            stale = self._clock() - self._known_at >= FRESH_SECONDS
             if stale:
-                self._learned = self._clock()
+                self._known_at = self._clock()
             return stale
 
     def _present(self) -> list[_Problem]:
-        """The latest last."""
+        """The problems that last, the latest one at the end."""
         moment = self._clock()
         present = [each for each in self._problems.values() if moment < each.until]
         return sorted(present, key=lambda each: each.seen)
 
     def note(self, sentence: str) -> None:
-        """Something to know that stops nothing; logged once."""
+        """Note a sentence for operators that stops nothing; log it once."""
         with self._lock:
             if sentence in self._notes:
                 return
@@ -120,7 +120,7 @@ class Standing:
         log.warning("%s", sentence)
 
     def health(self) -> Health:
-        """Can Gemini be used, as far as the last calls showed?"""
+        """Whether Gemini can be used, as far as the last calls showed."""
         with self._lock:
             present = self._present()
             problem = present[-1].error.message if present else None
@@ -130,8 +130,8 @@ class Standing:
 class Suspects:
     """Finds a call that keeps failing while others succeed.
 
-    An outage is not the product's fault, and its attempts are not counted; without this, a photo on
-    which Gemini always times out would be paid for again and again.
+    Attempts during an outage are not counted. Without this, a photo on which Gemini always times
+    out would be paid for again and again.
     """
 
     def __init__(self) -> None:

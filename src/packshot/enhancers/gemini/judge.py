@@ -1,4 +1,4 @@
-"""The second opinion on fidelity: the request about two pictures, and how its answer is read.
+"""The second opinion on fidelity: the request about two pictures, and the reading of its answer.
 
 The texts are transcribed before anything is compared, and compared here, not by the model. The
 model is not told which picture is the original.
@@ -67,7 +67,7 @@ class _Comparison(BaseModel):
 
 
 def words(*, places: bool) -> str:
-    """The request; `places` where an enlarged place of both is shown besides."""
+    """The request's words; `places` when it also has a close-up of each picture."""
     return f"{PICTURES}{PLACES if places else ''} {TASK}"
 
 
@@ -111,7 +111,7 @@ def _reads_differently(a: str, b: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    """Words of three letters and more, in small letters without accents."""
+    """Words of three letters and more, in lower case without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     letters = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
     return {word for word in letters.split() if len(word) >= 3}

@@ -33,7 +33,7 @@ RETIRED = (
 
 
 def current_name(setting: str, model: str, on: date) -> tuple[str, str | None]:
-    """The name to call the model of `setting` by on that day; a sentence when it is another one."""
+    """The model's name on that day, and a sentence if it is not the one that `setting` names."""
     name = model.strip().removeprefix("models/")
     for row in RETIRED:
         if fnmatchcase(name, row.pattern) and row.since <= on:

@@ -54,8 +54,8 @@ LASTING = account.CODES | {
     "gemini_redirect",
     "gemini_bad_request",
 }
-# Never reached the model: turned away at the door (4xx, 429, 503), or never connected. What broke
-# later may have been worked for, and is counted at what was expected.
+# Never reached the model: rejected first (4xx, 429, 503), or never connected. Calls that broke
+# later may have been processed: they count at their expected cost.
 UNBILLED = LASTING | {
     "flex_refused",
     "rate_limited",
@@ -87,7 +87,7 @@ def refusal(answer: Answer, subject: str) -> VariantRefused | None:
 
 
 def nothing_usable(answer: Answer, subject: str, wanted: str) -> EnhancerError:
-    """The answer holds no `wanted`: says what came instead."""
+    """The error for an answer without `wanted`: it says what came instead."""
     reason, said = _reason(answer)
     came = f"only words ({_short(answer.text)!r})" if answer.text else "nothing"
     ended = f" (finish reason {reason})" if reason and reason != "STOP" else ""
@@ -118,12 +118,12 @@ def _short(text: str, limit: int = 200) -> str:
 
 
 def timed_out(model: str, setting: str = "GEMINI_TIMEOUT") -> Unavailable:
-    """No whole answer within the call's own deadline."""
+    """The error when no whole answer came before the call's own deadline."""
     return Unavailable(f"{model} gave no complete answer within {setting}.", code="gemini_timeout")
 
 
 def stalled(model: str, seconds: float) -> Unavailable:
-    """The answer began, and nothing more came for so many seconds."""
+    """The error when an answer began, and nothing more came for so many seconds."""
     return Unavailable(
         f"{model} stopped in the middle of its answer: nothing came for {seconds:g} s.",
         code="gemini_stalled",
@@ -131,7 +131,7 @@ def stalled(model: str, seconds: float) -> Unavailable:
 
 
 def unreachable(model: str) -> Unavailable:
-    """No connection at all."""
+    """The error when there was no connection at all."""
     return Unavailable(
         f"No connection to Gemini could be made ({model}): check the network, the proxy and "
         "GOOGLE_GEMINI_BASE_URL.",
@@ -140,14 +140,14 @@ def unreachable(model: str) -> Unavailable:
 
 
 def cut_off(model: str) -> Unavailable:
-    """The connection broke before the answer was whole."""
+    """The error when the connection broke before the answer was whole."""
     return Unavailable(
         f"The connection to {model} ended before its answer was complete.", code="gemini_cut"
     )
 
 
 def garbled(model: str) -> Unavailable:
-    """The answer is no JSON: cut short, or a page of a proxy."""
+    """The error for an answer that is not JSON: cut short, or a page of a proxy."""
     return Unavailable(
         f"The answer from {model} is not JSON (incomplete, or the page of a proxy): "
         "if it stays so, check the proxy and GOOGLE_GEMINI_BASE_URL.",
@@ -162,14 +162,14 @@ def of_status(
     code: int, details: object, model: str, retry_after: str | None = None
 ) -> PackshotError:
     """The error for an HTTP status. `details` is the body as far as it was JSON."""
-    fault = _fault(details)
-    whole = str(fault.get("message") or "no message")
+    body = _error_object(details)
+    whole = str(body.get("message") or "no message")
     message = "a proxy's page" if whole.lstrip().startswith("<") else _short(whole)
     refusal = account.find(
         code,
-        str(fault.get("status") or ""),
-        _with_quota(whole, fault),
-        [str(detail.get("reason")) for detail in _details(fault)],
+        str(body.get("status") or ""),
+        _with_quota(whole, body),
+        [str(detail.get("reason")) for detail in _details(body)],
     )
     if refusal is not None and not (code in {400, 403} and is_about_the_tier(whole)):
         return _account_error(refusal, code, message, model)
@@ -180,28 +180,28 @@ def of_status(
             code="unknown_model",
         )
     if code == 429:
-        return _too_many(fault, message, model, retry_after)
+        return _too_many(body, message, model, retry_after)
     if code >= 500 or code == 408:
-        return _away(code, message, model)
+        return _server_error(code, message, model)
     return _refused_request(code, message, model)
 
 
 def is_about_the_tier(message: str) -> bool:
-    """Does Google refuse the lane, rather than the request?"""
+    """Whether Google refuses the lane rather than the request."""
     return re.search(r"service[ _]?tier|\bflex\b", message, re.IGNORECASE) is not None
 
 
-def _fault(details: object) -> Mapping[str, Any]:
+def _error_object(details: object) -> Mapping[str, Any]:
     """The `error` object of Google's error body; a bare body counts as one."""
     if not isinstance(details, Mapping):
         return {}
-    fault = details.get("error")
-    return fault if isinstance(fault, Mapping) else details
+    body = details.get("error")
+    return body if isinstance(body, Mapping) else details
 
 
-def _with_quota(message: str, fault: Mapping[str, Any]) -> str:
-    """A quota of 0 is what a project without billing gets for a paid model: said in words, too."""
-    none = any(str(each.get("quotaValue")) == "0" for each in _violations(fault))
+def _with_quota(message: str, body: Mapping[str, Any]) -> str:
+    """The message; it also says so when the quota is 0, as without billing for a paid model."""
+    none = any(str(each.get("quotaValue")) == "0" for each in _violations(body))
     return f"{message} limit: 0" if none else message
 
 
@@ -216,10 +216,8 @@ def _account_error(
     )
 
 
-def _too_many(
-    fault: Mapping[str, Any], message: str, model: str, header: str | None
-) -> Unavailable:
-    quotas = [str(each.get("quotaId", "")) for each in _violations(fault)]
+def _too_many(body: Mapping[str, Any], message: str, model: str, header: str | None) -> Unavailable:
+    quotas = [str(each.get("quotaId", "")) for each in _violations(body)]
     if any("PerDay" in quota for quota in quotas):
         return Unavailable(
             f"The day's quota of {model} is used up ({_short(', '.join(quotas))}): products wait "
@@ -229,13 +227,13 @@ def _too_many(
         )
     return RateLimited(
         f"{model} takes no more requests at the moment (429: {message}).",
-        retry_after=_retry_delay(fault, header),
+        retry_after=_retry_delay(body, header),
     )
 
 
-def _retry_delay(fault: Mapping[str, Any], header: str | None) -> float | None:
+def _retry_delay(body: Mapping[str, Any], header: str | None) -> float | None:
     """Seconds from RetryInfo ("48s", "34.4s"), else from a Retry-After header in seconds."""
-    delays = [str(detail["retryDelay"]) for detail in _details(fault) if "retryDelay" in detail]
+    delays = [str(detail["retryDelay"]) for detail in _details(body) if "retryDelay" in detail]
     for text in [*delays, header or ""]:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)s?", text.strip())
         if found:
@@ -243,7 +241,7 @@ def _retry_delay(fault: Mapping[str, Any], header: str | None) -> float | None:
     return None
 
 
-def _away(code: int, message: str, model: str) -> Unavailable:
+def _server_error(code: int, message: str, model: str) -> Unavailable:
     if code in {408, 504}:
         return Unavailable(
             f"{model} did not finish in time ({code}: {message}).", code="gemini_timeout"
@@ -253,7 +251,7 @@ def _away(code: int, message: str, model: str) -> Unavailable:
 
 
 def _refused_request(code: int, message: str, model: str) -> PackshotError:
-    """Google calls the request itself wrong: this photo or these words, or our settings.
+    """Google rejects the request itself: because of this photo, these words, or our settings.
 
     See WrongRequests for which.
     """
@@ -261,7 +259,7 @@ def _refused_request(code: int, message: str, model: str) -> PackshotError:
         return _redirected(code)
     of_photo = "input image" in message or code == 413
     return EnhancerError(
-        f"{model} calls the request wrong ({code}: {message}).",
+        f"{model} rejects the request ({code}: {message}).",
         code="gemini_bad_photo" if of_photo else "gemini_bad_request",
         retryable=False,
     )
@@ -275,15 +273,15 @@ def _redirected(code: int) -> NotConfigured:
     )
 
 
-def _details(fault: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    found = fault.get("details")
+def _details(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found = body.get("details")
     return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
 
 
-def _violations(fault: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+def _violations(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [
         violation
-        for detail in _details(fault)
+        for detail in _details(body)
         for violation in detail.get("violations") or []
         if isinstance(violation, Mapping)
     ]

@@ -1,4 +1,4 @@
-"""Limits the rate of requests to Gemini: adaptive concurrency, pauses, and waiting for a place."""
+"""Limits the rate of requests to Gemini: adaptive concurrency, pauses, and waiting for a slot."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from packshot.backoff import backoff, jittered
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 HANGING_SECONDS = 30.0  # a request that takes longer no longer delays others
-PATIENCE = 5.0  # seconds a thread waits here; longer waits go back to the queue
+MOST_WAIT = 5.0  # seconds a thread waits here; longer waits go back to the queue
 LONGEST_BACKOFF = 60.0
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Until then (by the clock of Pace) every request raises a copy of the error."""
+    """Until `until` (by Pace's clock) every request raises a copy of the error."""
 
     until: float
     error: Unavailable
@@ -40,15 +40,15 @@ class Pace:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         random: Callable[[], float],
-        patience: float = PATIENCE,
+        longest_wait: float = MOST_WAIT,
     ) -> None:
         self._cap = cap
         self._clock, self._sleep, self._random = clock, sleep, random
-        self._patience = patience
+        self._longest_wait = longest_wait
         self._limit = float(cap)
         self._in_flight: list[float] = []  # when each request began
-        self._troubles = 0  # bursts of trouble without a success between
-        self._last_trouble = float("-inf")
+        self._errors = 0  # bursts of errors without a success between
+        self._last_error = float("-inf")
         self._pauses: dict[str | None, Pause] = {}
         self._changed = threading.Condition()
         self._admission = threading.Lock()
@@ -59,15 +59,15 @@ class Pace:
         return max(1, int(self._limit))
 
     @property
-    def troubles(self) -> int:
-        """Bursts of trouble since the last success."""
-        return self._troubles
+    def errors(self) -> int:
+        """Bursts of errors since the last success."""
+        return self._errors
 
     @contextmanager
     def slot(self, model: str) -> Iterator[float]:
-        """Wait for a free place and keep it; gives the time the request began, for `note_trouble`.
+        """Wait for a free slot and hold it; yields the time the request began, for `note_error`.
 
-        Raises the error of a pause that is in force, or RateLimited when no place comes free.
+        Raises the error of a pause that is in force, or RateLimited when no slot comes free.
         """
         self._respect_pauses(model)
         began = self._enter(model)
@@ -78,41 +78,41 @@ class Pace:
             self._leave(began)
 
     def admit(self, ask: Callable[[], T]) -> T:
-        """What `ask` returns, one thread at a time; a short wait that it asks for is slept here."""
+        """Call `ask` in one thread at a time and return its result; sleep if the wait is short."""
         with self._admission:
             while True:
                 try:
                     return ask()
                 except RateLimited as error:
-                    seconds = error.retry_after or self._patience
-                    if seconds > self._patience:
+                    seconds = error.retry_after or self._longest_wait
+                    if seconds > self._longest_wait:
                         error.retry_after = self.jittered(seconds)
                         raise
                 self._sleep(seconds)
 
     def succeeded(self) -> None:
-        """Gemini answered: reset the troubles, raise the limit a little."""
+        """Note an answer: reset the errors, raise the limit a little."""
         with self._changed:
-            self._troubles = 0
+            self._errors = 0
             self._limit = min(float(self._cap), self._limit + 1 / self._limit)
             self._changed.notify_all()
 
-    def note_trouble(self, began: float, *, slow_down: bool) -> int:
-        """A request that began then ran into trouble. Returns the troubles so far.
+    def note_error(self, began: float, *, slow_down: bool) -> int:
+        """Note an error of a request that began then. Returns the bursts of errors so far.
 
-        Requests of the same burst (begun before the last trouble) count once.
+        Requests of the same burst (begun before the last error) count once.
         """
         with self._changed:
-            if began >= self._last_trouble:
-                self._troubles += 1
-                self._last_trouble = self._clock()
+            if began >= self._last_error:
+                self._errors += 1
+                self._last_error = self._clock()
                 if slow_down:
                     self._limit = max(1.0, self._limit / 2)
-            return self._troubles
+            return self._errors
 
-    def backoff(self, troubles: int) -> float:
+    def backoff(self, errors: int) -> float:
         """2, 4, 8 ... at most 60 seconds."""
-        return backoff(troubles, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
+        return backoff(errors, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
 
     def jittered(self, seconds: float) -> float:
         """A little more than `seconds`, so that waiting threads don't all return at once."""
@@ -124,7 +124,7 @@ class Pace:
             self._pauses[model] = Pause(self._clock() + seconds, error)
 
     def single_file(self) -> None:
-        """After a pause one request goes first; the others follow when it succeeds."""
+        """Let one request go first after a pause; the others follow when it succeeds."""
         with self._changed:
             self._limit = 1.0
 
@@ -134,7 +134,7 @@ class Pace:
             if pause is None:
                 return
             left = pause.until - self._clock()
-            if left > self._patience:
+            if left > self._longest_wait:
                 raise again(pause.error, self.jittered(left))
             self._sleep(max(left, 0.0))
 
@@ -146,11 +146,11 @@ class Pace:
 
     def _enter(self, model: str) -> float:
         with self._changed:
-            if not self._changed.wait_for(self._has_place, self._patience):
+            if not self._changed.wait_for(self._has_place, self._longest_wait):
                 raise RateLimited(
-                    f"{self.limit} requests to Gemini may run at the same time at the moment, and "
-                    f"as many do ({model}).",
-                    retry_after=self.jittered(self._patience),
+                    f"{self.limit} requests to Gemini may run at once at the moment, and "
+                    f"that many are running ({model}).",
+                    retry_after=self.jittered(self._longest_wait),
                 )
             began = self._clock()
             self._in_flight.append(began)

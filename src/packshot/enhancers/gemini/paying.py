@@ -1,4 +1,4 @@
-"""Sends paid requests: waits for a place, records the call, and adapts to its outcome."""
+"""Sends paid requests: waits for a slot, records the call, and adapts to its outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from packshot.errors import (
 log = logging.getLogger("packshot.gemini")
 T = TypeVar("T")
 
-LASTING_TROUBLES = 3  # bursts of errors without a success between: from here on /readyz says so
+LASTING_ERRORS = 3  # bursts of errors without a success between, from which on /readyz says so
 LASTING_FIRST = 2  # lasting problems pause for 8, 16, 32, 60 s, so that their end is noticed soon
 
 
@@ -45,7 +45,7 @@ class PaidCalls:
         standing: Standing,
         today: Callable[[], date],
     ) -> None:
-        """Each lane gets a pace of its own: what Google sheds in one says nothing about another."""
+        """Each lane gets a pace of its own: what Google drops in one says nothing about another."""
         self._client, self._ledger = client, ledger
         self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
         self._standing, self._today = standing, today
@@ -54,7 +54,7 @@ class PaidCalls:
         self._wrong_requests = WrongRequests()
 
     def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
-        """Wait for a place, record the call, send it, and return what `accept` makes of the answer.
+        """Wait for a slot, record the call, send it, and return what `accept` makes of the answer.
 
         Raises Unavailable and its kinds, EnhancerError or VariantRefused. A model that does not
         serve the step's lane, or did not finish there, is asked as standard.
@@ -64,7 +64,7 @@ class PaidCalls:
         try:
             return self._send(step, accept)
         except _NotServed as error:
-            if error.surely:
+            if error.is_certain:
                 self._remember(step.request.model, error)
             result = self._send(in_standard(step), accept)
             self._remember(step.request.model, error)  # the request itself was right
@@ -90,12 +90,12 @@ class PaidCalls:
             return self._request(step, record, began, accept)
 
     def _record(self, step: Step, stack: ExitStack) -> CallRecord:
-        """The call's row in the ledger, at what it is expected to cost."""
+        """The call's row in the ledger, at its expected cost."""
         try:
             return stack.enter_context(self._ledger.call(purchase_of(step, self._today())))
         except Unavailable as error:
             if error.code == "budget_reached":
-                self._standing.trouble(error)
+                self._standing.note_problem(error)
             raise
 
     def _request(
@@ -124,9 +124,9 @@ class PaidCalls:
             if answer.error is not None:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._after_trouble(outcomes.garbled(model), step, began) from None
+            raise self._after_error(outcomes.garbled(model), step, began) from None
         except Unavailable as error:
-            raise self._after_trouble(error, step, began) from None
+            raise self._after_error(error, step, began) from None
         except EnhancerError as error:
             if step.request.lane == "flex" and error.code == "gemini_bad_request":
                 raise _NotServed(error.message, code="flex_refused") from None
@@ -134,34 +134,34 @@ class PaidCalls:
         self._wrong_requests.succeeded(model)
         self._paces[step.request.lane].succeeded()
         self._suspects.succeeded(step.request.call)
-        self._standing.fine(model, began)
+        self._standing.note_success(model, began)
         return answer
 
-    def _after_trouble(self, error: Unavailable, step: Step, began: float) -> PackshotError:
+    def _after_error(self, error: Unavailable, step: Step, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
         if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(step.request.call):
             return EnhancerError(
-                f"Gemini fails again and again at {step.subject}, while other requests succeed: "
+                f"Gemini fails repeatedly for {step.subject}, while other requests succeed: "
                 f"{error.message}",
                 code=error.code,
             )
         model, pace = step.request.model, self._paces[step.request.lane]
         too_fast = error.code in outcomes.TOO_FAST
-        troubles = pace.note_trouble(began, slow_down=too_fast)
+        errors = pace.note_error(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
         if lasting:
-            troubles = LASTING_FIRST + self._standing.in_a_row(model, began)
+            errors = LASTING_FIRST + self._standing.in_a_row(model, began)
             pace.single_file()
-        seconds = error.retry_after or pace.backoff(troubles)
+        seconds = error.retry_after or pace.backoff(errors)
         error.retry_after = pace.jittered(seconds)
-        if troubles >= LASTING_TROUBLES and not (too_fast and step.request.lane == "flex"):
-            self._standing.trouble(error, model, began)
-        if lasting or isinstance(error, RateLimited) or troubles > 1:
+        if errors >= LASTING_ERRORS and not (too_fast and step.request.lane == "flex"):
+            self._standing.note_problem(error, model, began)
+        if lasting or isinstance(error, RateLimited) or errors > 1:
             pace.pause(None if lasting else model, seconds, error)
         return error
 
     def _wrong_request(self, error: EnhancerError, step: Step, began: float) -> PackshotError:
-        """Google calls a request wrong: the product's fault, or that of settings."""
+        """The error for a rejected request: the product or the settings are the cause."""
         about = f"{error.message} It is about {step.subject}: "
         if error.code == "gemini_bad_photo":
             return EnhancerError(f"{about}use another photo.", code=error.code, retryable=False)
@@ -173,18 +173,18 @@ class PaidCalls:
                 retryable=False,
             )
         wrong = NotConfigured(
-            f"{error.message} It says so of every request at the moment: check GEMINI_MODEL, "
+            f"{error.message} It rejects every request at the moment: check GEMINI_MODEL, "
             "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
             code=error.code,
         )
-        return self._after_trouble(wrong, step, began)
+        return self._after_error(wrong, step, began)
 
 
 class _NotServed(EnhancerError):
-    """The request was called wrong in the flex lane: its tier may be all that is wrong with it."""
+    """A request was rejected in the flex lane: the tier may be the only cause."""
 
     @property
-    def surely(self) -> bool:
+    def is_certain(self) -> bool:
         return outcomes.is_about_the_tier(self.message)
 
 
@@ -196,12 +196,12 @@ def in_standard(step: Step) -> Step:
 
 
 def _only_this_product(error: Unavailable) -> PartlyUnavailable:
-    """Google sheds calls of the flex lane first: only this product waits, no other one."""
+    """Google drops calls of the flex lane first: only this product waits, no other one."""
     return PartlyUnavailable(error.message, code=error.code, retry_after=error.retry_after)
 
 
 def purchase_of(step: Step, on: date) -> Purchase:
-    """What a step is expected to cost that day, and in which lane."""
+    """The purchase of a step, at its expected cost on that day."""
     request, others = step.request, len(step.request.references)
     expected = expected_cost(step.kind, request.model, request.size, on, request.lane, others)
     return Purchase(step.kind, request.model, step.brief, step.variant, expected, request.lane)

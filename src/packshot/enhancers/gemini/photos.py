@@ -1,4 +1,4 @@
-"""The photos in requests: most were fitted while they were normalised, others are shrunk once."""
+"""The photos in requests: most were shrunk when they were normalised, others are shrunk here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Photos:
         self._busy: dict[bytes, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def shrunk(self, photo: Photo) -> bytes:
+    def shrink(self, photo: Photo) -> bytes:
         """The photo as JPEG of at most 1,536 px; threads that want the same one wait for it."""
         if photo.mime_type == "image/jpeg" and max(photo.width, photo.height) <= SENT_SIDE:
             return photo.data

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 SENT_SIDE = 1536  # more pixels cost more tokens and add nothing Gemini would see
 #: Pictures are compared at this size (px), where noise from encoding has averaged out.
 COMPARED_SIDE = 64
-READ_SIDE = 512  # decoded at this size (px), then averaged: no decoder shrinks twice alike
+READ_SIDE = 512  # decoded at this size (px), then averaged: decoders shrink differently
 #: Levels of 255, measured on 25 photos. Copies encoded again stay below both on 24 of them at
 #: quality 85, on 22 at quality 75; light 1 % stronger never does (mean 0.86 and more). A copy that
-#: is missed is "hardly changed" and meets the reviewer's eye; an edit taken for a copy would be
+#: is missed is "hardly changed", which the reviewer sees; an edit taken for a copy would be
 #: paid for again.
 SAME_MEAN, SAME_LARGEST = 0.8, 12.0
 SIMILAR_MEAN = 3.5  # light 2 % stronger stays below it on 23 of the photos, 5 % stronger on none
-BACKGROUND_LEVELS = 12.0  # nearer to the colour of the photo's edge is its background
+BACKGROUND_LEVELS = 12.0  # pixels this near to the colour of the photo's edge are its background
 LEAST_PRODUCT = 0.01  # of the photo; less than that is no product found: the whole is compared
 
 

@@ -51,7 +51,7 @@ class Assumption(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """The whole of `prices.toml`."""
+    """All of `prices.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     price: tuple[Price, ...]
@@ -93,7 +93,7 @@ class Estimate:
 def estimates(
     products: int, settings: Settings, on_date: date, references: int = 0
 ) -> list[Estimate]:
-    """What each lane costs, standard first; of the local enhancer one: it has no lanes."""
+    """What each lane costs, standard first; the local enhancer has one price and no lanes."""
     if settings.enhancer_name == "gemini":
         return gemini_estimates(products, settings, on_date, references)
     return [estimate(products, settings, on_date)]
@@ -156,7 +156,7 @@ def _of_views(settings: Settings, on_date: date, lane: Lane, references: int) ->
 
 
 def _models(settings: Settings, on_date: date) -> tuple[str, str]:
-    """The models that will really be called that day."""
+    """The models that are called on that day."""
     model, _ = current_name("GEMINI_MODEL", settings.gemini_model, on_date)
     image_model, _ = current_name("GEMINI_IMAGE_MODEL", settings.gemini_image_model, on_date)
     return model, image_model

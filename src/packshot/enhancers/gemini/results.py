@@ -15,13 +15,13 @@ from packshot.enhancers.gemini.steps import Step
 from packshot.errors import EnhancerError, PictureError
 
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
-FAR_SMALLER = 0.7  # of the side that was asked for
+FAR_SMALLER = 0.7  # of the requested side
 MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
 
 
-def accepted(body: str, step: Step) -> Answer:
-    """An answer that was kept whole. Raises VariantRefused when it is a refusal."""
+def read_whole_answer(body: str, step: Step) -> Answer:
+    """Parse an answer that was stored whole. Raises VariantRefused when it is a refusal."""
     answer = read_answer(body)
     refused = outcomes.refusal(answer, step.subject)
     if refused is not None:
@@ -56,7 +56,7 @@ def picture_data_in(answer: Answer, step: Step) -> bytes:
 def picture_of(
     data: bytes, step: Step, title: str, model: str | None, run_pixels: RunPixels
 ) -> Picture:
-    """The picture, when it is one that can be shown. Raises EnhancerError when it is not."""
+    """The picture, if it can be shown. Raises EnhancerError if not."""
     inspected = _inspect(data, step, run_pixels)
     return Picture(
         data=data,
@@ -70,22 +70,22 @@ def picture_of(
 
 
 def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
-    seen = _looked_at(data, step, run_pixels)
+    seen = _decode(data, step, run_pixels)
     if seen.copied:
         raise EnhancerError(
-            f"Gemini gave back a photo itself as {step.subject}.", code="copied_input"
+            f"Gemini returned an input photo as {step.subject}.", code="copied_input"
         )
     if not _plausible(seen):
         raise EnhancerError(
             f"Gemini gave {seen.width} x {seen.height} pixels as {step.subject}, "
-            "which is no product picture.",
+            "which is not a product picture.",
             code="implausible_size",
         )
     return seen
 
 
-def _looked_at(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
-    """Decode it; a child process that dies is tried again, for the picture is paid."""
+def _decode(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+    """Decode the picture; when a child process dies, try again, for the picture is paid for."""
     for tries_left in reversed(range(LOOK_TRIES)):
         try:
             seen = run_pixels(inspect, data, step.request.photo, step.request.references)
@@ -93,7 +93,7 @@ def _looked_at(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
             if error.retryable and tries_left:
                 continue
             raise EnhancerError(
-                f"Gemini gave no picture that is taken as {step.subject}: {error.message}",
+                f"Gemini returned no usable picture as {step.subject}: {error.message}",
                 code=error.code if error.retryable else "no_picture",
             ) from None
         assert isinstance(seen, Inspected)
@@ -107,8 +107,8 @@ def _plausible(seen: Inspected) -> bool:
 
 
 def _warning(seen: Inspected, request: Request) -> str | None:
-    """What the reviewer should know: Gemini sometimes ignores the ratio, which the finishing step
-    pads, or the size, or changes next to nothing."""
+    """A warning for the reviewer: Gemini sometimes ignores the size or the ratio (the finishing
+    step then pads the picture), or hardly changes anything."""
     remarks = []
     if ignored := _ignored(seen, request):
         asked = " and ".join(ignored)
@@ -121,7 +121,7 @@ def _warning(seen: Inspected, request: Request) -> str | None:
 
 
 def _ignored(seen: Inspected, request: Request) -> list[str]:
-    """Which of the ratio and the size asked for the picture does not have."""
+    """Which of the requested ratio and size the picture lacks."""
     assert request.aspect is not None and request.size is not None
     across, down = (int(each) for each in request.aspect.split(":"))
     ignored = []

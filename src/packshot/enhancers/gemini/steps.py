@@ -10,8 +10,8 @@ from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.photos import Photos
 from packshot.settings import Settings
 
-#: Of all other views in one request. Google takes 100 MB (its changelog of 2026-01-08); a shrunk
-#: photo has 0.2 to 1.5 MB, and each is sent with every call for the product.
+#: The most bytes of all other views in one request. Google takes 100 MB (its changelog of
+#: 2026-01-08); a shrunk photo has 0.2 to 1.5 MB, and each is sent with every call for the product.
 MOST_REFERENCE_BYTES = 6_000_000
 
 
@@ -36,11 +36,11 @@ class Steps:
         self.most_references = settings.gemini_reference_views
 
     def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> Step:
-        """Reading the photo; `remark` says what was wrong with the answer before."""
+        """The step that reads the photo; `remark` says what was wrong with the previous answer."""
         views, references = self._references(photo)
         request = Request(
             model=self.model,
-            photo=self._photos.shrunk(photo),
+            photo=self._photos.shrink(photo),
             words=prompts.analysis_words(brief, remark, views),
             references=references,
             call=f"{brief.product_id}/{brief.round}/analysis",
@@ -51,11 +51,11 @@ class Steps:
         return Step("analysis", request, brief, None, f"the analysis of product {brief.product_id}")
 
     def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Step:
-        """Making one picture from the original photo."""
+        """The step that makes one picture from the original photo."""
         views, references = self._references(photo)
         request = Request(
             model=self.image_model,
-            photo=self._photos.shrunk(photo),
+            photo=self._photos.shrink(photo),
             words=prompts.picture_words(analysis, brief, variant, views),
             references=references,
             call=f"{brief.product_id}/{brief.round}/{variant}",
@@ -69,7 +69,7 @@ class Steps:
     def judgement(
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Step:
-        """Comparing two pictures of one product; each order is a call of its own."""
+        """The step that compares two pictures of one product; each order is a call of its own."""
         order = "swapped" if swapped else "judge"
         pictures = tuple(view for both in zip(a, b, strict=True) for view in both)
         request = Request(
@@ -85,11 +85,11 @@ class Steps:
         return Step("judge", request, brief, variant, subject)
 
     def _references(self, photo: Photo) -> tuple[list[str | None], tuple[bytes, ...]]:
-        """The other views that fit into a request, and what they are called."""
+        """The other views that fit into a request, after their names."""
         views: list[str | None] = []
         references: list[bytes] = []
         for other in photo.others:
-            data = self._photos.shrunk(other)
+            data = self._photos.shrink(other)
             if sum(map(len, references)) + len(data) <= MOST_REFERENCE_BYTES:
                 views.append(other.view)
                 references.append(data)

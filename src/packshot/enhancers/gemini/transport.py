@@ -34,7 +34,7 @@ class Stalled(httpcore2.ReadTimeout):
 
 @contextmanager
 def within(seconds: float, stall: float = STALL_SECONDS) -> Iterator[None]:
-    """Everything this thread reads and writes in here ends within `seconds`, in all.
+    """End all that this thread reads and writes in the block within `seconds` in total.
 
     Raises Stalled when an answer pauses for `stall` seconds.
     """
@@ -73,7 +73,7 @@ class _DeadlineStream(httpcore2.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        _clock.answering = False  # what came before answered a proxy, or an earlier request
+        _clock.answering = False  # bytes before now answered a proxy, or an earlier request
         # In pieces: the stream below grants the timeout to each send, not to the whole buffer.
         view = memoryview(buffer)
         for start in range(0, len(view), 65_536):
