@@ -26,6 +26,7 @@ from packshot.database.models import (
     Call,
     Product,
     ProductImage,
+    Round,
 )
 from packshot.database.types import now
 from packshot.enhancers.gemini.batch_client import BatchClient
@@ -36,8 +37,9 @@ from packshot.products.intake import NewProduct
 from packshot.queues.contract import Message
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini, PaidCall
+from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
 from packshot.wiring import Services, build
-from packshot.work import batch_jobs, pipeline
+from packshot.work import batch_jobs, batching, pipeline
 from packshot.work.batching import Batching, notes_of
 from packshot.work.claims import Claim
 from packshot.work.slots import Job as Work
@@ -393,7 +395,7 @@ def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
 def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("lines_missing", times=2)
-    shop.finish()
+    shop.finish(turns=20)
     assert shop.outcomes()["batch", "batch_missing"] == 2
     assert shop.outcomes()["standard", "ok"] == 2
     shop.audit(products=2, repeated=2)  # they were paid in the job, and are not in its answers
@@ -406,7 +408,7 @@ def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
     shop.create(1)
     shop.fake.batches.misbehave("results_gone")
     with caplog.at_level(logging.ERROR):
-        shop.finish()
+        shop.finish(turns=20)
     assert "no longer kept" in caplog.text
     assert shop.outcomes()["batch", "batch_expired"] == 1
     shop.audit(products=1, repeated=1)
@@ -467,10 +469,7 @@ def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> Non
     shop = make(gemini_lane_deadline=100)
     shop.create(1)
     shop.work()
-    from packshot.database.models import Round
-
     shop.change(BatchItem, asked_at=now(-101))
-    shop.change(Round, opened_at=now(-101))
     shop.process(gather_seconds=1000.0).turn()
     shop.finish()
     assert shop.jobs() == []
@@ -677,6 +676,208 @@ def test_a_job_is_forgotten_a_week_after_its_end(shop: Shop) -> None:
     assert shop.spent() == shop.billed()
 
 
+# -- what Google says late, or for a moment only ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "look_missing",
+        *(
+            pytest.param(each, marks=pytest.mark.extra)
+            for each in ("results_late", "output_early", "lines_late")
+        ),
+    ],
+)
+@only_sqlite
+def test_what_google_does_not_have_for_a_moment_is_not_paid_for_again(
+    shop: Shop, fault: str
+) -> None:
+    shop.create(2)
+    shop.fake.batches.misbehave(fault)
+    shop.finish(turns=20)
+    assert shop.outcomes() == {("batch", "ok"): 6}
+    shop.audit(products=2)
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_an_answer_that_cannot_be_read_stops_no_other(shop: Shop) -> None:
+    """A lone surrogate, which Python's reader takes and no other does."""
+    first, second = shop.create(2)
+
+    def spoil(good: dict[str, Any], asked: object) -> Reply:
+        good["candidates"][0]["content"]["parts"][0]["text"] = "\ud800"
+        return reply_of(good)
+
+    shop.fake.misbehave(Fault(spoil), call=f"{first}/1/analysis")
+    shop.finish()
+    assert shop.paid()["standard", f"{first}/1/analysis"] == 1
+    assert shop.paid()["batch", f"{second}/1/analysis"] == 1
+    shop.audit(products=2, repeated=1)
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_pauses_grow_while_google_takes_no_more_jobs(shop: Shop) -> None:
+    shop.create(1)
+    shop.work()
+    slow = shop.process(first_look=10.0)
+    shop.fake.batches.misbehave("create_limited", times=3)
+    pauses = []
+    for _ in range(3):
+        slow.turn()
+        with shop.services.database.read() as session:
+            job, moment = session.execute(select(BatchJob, now())).one()
+        pauses.append(round((job.not_before - moment).total_seconds()))
+        shop.change(BatchJob, not_before=now(-1))
+    assert pauses == [10, 20, 40]
+    assert shop.jobs() == [("analysis", "uploaded")]
+    shop.finish()
+    shop.audit(products=1)
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_a_job_is_created_again_only_after_a_create_under_way_has_surely_ended(shop: Shop) -> None:
+    """The clock jumps while another process creates the job: it is looked for over 70 s more."""
+    shop.create(1)
+    shop.work()
+    other = shop.process(first_look=10.0, surely_not_created=batching.SURELY_NOT_CREATED)
+    jobs = shop.batching.jobs
+    jobs.gather("analysis", shop.batching.lane, 0.0)
+    creating = jobs.take()
+    assert creating is not None
+    jobs.move(creating, batch_jobs.CREATING)
+    shop.change(BatchJob, lease_until=now(-1), changed_at=now(-3600))
+    waited = 0.0
+    while shop.fake.batches.asked["create"] == 0 and waited < 1000:
+        other.turn()
+        with shop.services.database.read() as session:
+            job, moment = session.execute(select(BatchJob, now())).one()
+        if job.state == batch_jobs.CREATING:
+            waited += (job.not_before - moment).total_seconds()
+        shop.change(BatchJob, not_before=now(-1))
+    assert waited > 65
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_the_lease_is_renewed_while_saved_answers_are_read_again(shop: Shop) -> None:
+    """And while a file goes up: on a slow line both take longer than a lease."""
+    shop.create(2)
+    shop.work()
+    shop.fake.batches.misbehave("lines_doubled")
+    seen: list[bool | None] = []
+
+    class Slow:
+        def upload(self, name: str, file: Any, sent: Callable[[], object]) -> str:
+            def checked() -> None:
+                shop.change(BatchJob, lease_until=now(1))
+                sent()
+                with shop.services.database.read() as session:
+                    seen.append(session.scalar(select(BatchJob.lease_until > now(60))))
+
+            return lane.upload(name, file, checked)
+
+        def results(self, file: str) -> Iterator[Any]:
+            for line in lane.results(file):
+                shop.change(BatchJob, lease_until=now(1))
+                yield line
+                with shop.services.database.read() as session:
+                    seen.append(session.scalar(select(BatchJob.lease_until > now(60))))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(lane, name)
+
+    lane = shop.batching.lane
+    slow = shop.process(lane=Slow())
+    slow.turn()
+    slow.turn()
+    assert len(seen) == 2 + 4 and all(seen)  # before and after the one piece, and each line
+
+
+# -- deadlines of products that are not the same age -----------------------------------------------
+
+
+@only_sqlite
+def test_one_old_product_takes_no_other_to_the_full_price(make: Make) -> None:
+    """A photo's host was away for a day: the job of that product has as much time as any."""
+    shop = make(gemini_lane_deadline=1000)
+    old, _ = shop.create(2)
+    with shop.services.database.write() as session:
+        mine = update(Round).where(Round.product_id == old)
+        session.execute(mine.values(opened_at=now(-2000)))
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 6}
+
+
+@only_sqlite
+def test_what_only_the_budget_holds_back_never_goes_on_at_the_full_price(make: Make) -> None:
+    shop = make(gemini_daily_budget=0.006, gemini_reference_views=0, gemini_lane_deadline=1000)
+    shop.create(3)
+    shop.work()
+    shop.change(BatchItem, asked_at=now(-2000))
+    for _ in range(2):
+        shop.batching.turn()
+    assert Counter(item.state for item in shop.rows(BatchItem)) == {"answered": 2, "waiting": 1}
+    assert shop.work() == 2  # their pictures wait for the budget, too
+    shop.services.batching.jobs.ledger.daily_budget = Decimal(1)
+    shop.finish()
+    assert shop.outcomes() == {("batch", "ok"): 9}
+    shop.audit(products=3)
+
+
+# -- nobody waits for it any more ------------------------------------------------------------------
+
+
+@only_sqlite
+def test_what_is_cancelled_before_its_job_is_created_is_not_sent(shop: Shop) -> None:
+    first, second = shop.create(2)
+    shop.work()
+    shop.fake.batches.misbehave("create_limited")
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "uploaded")]
+    shop.services.catalog.cancel(first, who="ann")
+    shop.finish()
+    assert {call.call.partition("/")[0] for call in shop.fake.paid()} == {str(second)}
+    assert shop.spent() == shop.billed()
+    assert shop.fake.batches.files == {}
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_a_refused_job_whose_process_is_killed_is_not_created_later(shop: Shop) -> None:
+    shop.create(2)
+    shop.work()
+    shop.fake.batches.misbehave("create_refused")
+    assert turn_and_die(shop, "jobs", "leave", after=True)
+    for _ in range(6):
+        shop.batching.turn()
+    shop.finish()
+    assert shop.paid()["batch", "1/1/analysis"] == 0
+    shop.audit(products=2)
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_pictures_of_a_round_that_was_replaced_are_stored_nowhere(shop: Shop) -> None:
+    [product_id] = shop.create(1)
+    shop.work()
+    for _ in range(2):
+        shop.batching.turn()
+    shop.work()
+    shop.batching.turn()
+    assert ("picture", "running") in shop.jobs()
+    shop.services.catalog.cancel(product_id, who="ann")
+    shop.services.catalog.enhance(product_id, who="ann", instructions="lighter")
+    shop.finish()
+    shop.batching.turn()
+    assert set(shop.jobs()) == {("analysis", "done"), ("picture", "done")}
+    assert list(shop.services.storage.list("answers/")) == []
+    assert shop.spent() == shop.billed()
+
+
 # -- kills -----------------------------------------------------------------------------------------
 
 
@@ -749,7 +950,7 @@ def test_killed_at_every_step_one_after_the_other_nothing_is_lost_or_paid_twice(
             shop.work()
             deaths += turn_and_die(shop, part, step, after)
     shop.finish()
-    assert deaths >= 10
+    assert deaths >= 8
     shop.audit(products=2)
     assert_created_once(shop)
 

@@ -258,8 +258,11 @@ class BatchLane(Protocol):
         """
         ...
 
-    def upload(self, display_name: str, requests: BinaryIO) -> str:
-        """Store the lines at the service; returns the file's name there."""
+    def upload(self, display_name: str, requests: BinaryIO, sent: Callable[[], object]) -> str:
+        """Store the lines at the service; returns the file's name there.
+
+        `sent` is called before each piece: on a slow line this takes half an hour.
+        """
         ...
 
     def create(self, model: str, display_name: str, file: str) -> JobStatus:

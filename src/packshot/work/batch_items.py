@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import PENDING, BatchItem, Product
 from packshot.database.types import now
-from packshot.products.batching import ANALYSIS, LEFT, OPEN, WAITING
+from packshot.products.batching import ANALYSIS, LATE, OPEN, WAITING
 from packshot.work.claims import Claim, Claims
 
 
@@ -64,10 +64,10 @@ def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
     return [id_ for id_ in session.scalars(idle).all() if queue_again(session, id_)]
 
 
-def leave_waiting(session: Session, seconds: float | None) -> None:
-    """Leave requests that waited for a job for `seconds` to single calls; None: all of them."""
-    late = [] if seconds is None else [BatchItem.asked_at <= now(-seconds)]
-    session.execute(update(BatchItem).where(BatchItem.state == WAITING, *late).values(state=LEFT))
+def leave_waiting(session: Session, seconds: float) -> None:
+    """Leave requests that waited for a job for `seconds` to single calls."""
+    late = (BatchItem.state == WAITING, BatchItem.asked_at <= now(-seconds))
+    session.execute(update(BatchItem).where(*late).values(state=LATE))
 
 
 def _waits(product_id: Any, round_number: Any) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from packshot.database.models import PENDING, BatchItem, BatchJob, Call, Product
 from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, CallRecord, Purchase
 from packshot.errors import LostClaim
-from packshot.products.batching import ANALYSIS, ANSWERED, LEFT, SENT, WAITING
+from packshot.products.batching import ANALYSIS, ANSWERED, LATE, LEFT, SENT, WAITING
 from packshot.work import batch_items
 from packshot.work.claims import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
@@ -74,7 +74,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Item:
-    """One open request of a job, with its product as a claim describes it (None: it is gone)."""
+    """One open request of a job, with its product as a claim describes it; None: the product is
+    gone, or another round replaced this one."""
 
     variant: int
     call_id: int | None
@@ -94,7 +95,7 @@ class BatchJobs:
     """Every method is one transaction."""
 
     def __init__(self, database: Database, ledger: DatabaseLedger, deadline: float) -> None:
-        """`deadline` in seconds, from the opening of the oldest round in a job."""
+        """`deadline` in seconds, of a request that waits for a job, and again of each job."""
         self.database, self.ledger, self.deadline = database, ledger, deadline
 
     # -- a new job -------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class BatchJobs:
                 return False
             price = lane.expected(kind)
             items = items[: self.ledger.affordable(session, price, len(items))]
-            job = self._add(session, kind, lane.model_of(kind), items)
+            job = self._add(session, kind, lane.model_of(kind))
             for item in items:
                 self._record_call(session, job, item, price)
             return True
@@ -139,13 +140,13 @@ class BatchJobs:
         with self.database.read() as session:
             return any(session.scalar(each) is not None for each in (old, full))
 
-    def _add(self, session: Session, kind: str, model: str, items: Sequence[BatchItem]) -> BatchJob:
+    def _add(self, session: Session, kind: str, model: str) -> BatchJob:
         job = BatchJob(
             kind=kind,
             model=model,
             display_name=f"packshot-{kind}-{uuid.uuid4()}",
             state=GATHERED,
-            deadline=_oldest_round(session, items) + timedelta(seconds=self.deadline),
+            deadline=now(self.deadline),
             opened_at=now(),
             changed_at=now(),
             not_before=now(),
@@ -281,17 +282,20 @@ class BatchJobs:
         that it queued. Raises LostClaim.
         """
         record = CallRecord(outcome=outcome, lane="batch", cost=None if paid else Decimal(0))
+        state = LATE if job.is_late else LEFT
         with self._fenced(job) as session:
-            return [id_ for item in items for id_ in _finish(session, item, LEFT, record)]
+            return [id_ for item in items for id_ in _finish(session, item, state, record)]
 
     # -- products that no longer wait ----------------------------------------------------------
 
-    def queue_forgotten(self, *, all_waiting: bool = False) -> list[int]:
-        """Queue products whose jobs are over, or that waited for one until the deadline."""
+    def queue_forgotten(self, leave_after: float | None) -> list[int]:
+        """Queue products whose jobs are over, or that waited for one for `leave_after` seconds
+        (None: any time)."""
         if not self._has_waiting_products():
             return []
         with self.database.write() as session:
-            batch_items.leave_waiting(session, None if all_waiting else self.deadline)
+            if leave_after is not None:
+                batch_items.leave_waiting(session, leave_after)
             return batch_items.queue_forgotten(session)
 
     def _has_waiting_products(self) -> bool:
@@ -320,11 +324,11 @@ class BatchJobs:
 def _item(session: Session, row: BatchItem) -> Item:
     product = session.get(Product, row.product_id)
     this_round = session.get(Round, (row.product_id, row.round))
-    known = product is not None and this_round is not None
-    claim = claim_of(session, product, this_round) if product and this_round and known else None
-    waits = bool(product and product.status == PENDING and product.batched_at is not None)
-    current = bool(product and product.round == row.round)
-    return Item(row.variant, row.call_id, row.product_id, row.round, claim, waits and current)
+    claim, waits = None, False
+    if product is not None and this_round is not None and product.round == row.round:
+        claim = claim_of(session, product, this_round)
+        waits = product.status == PENDING and product.batched_at is not None
+    return Item(row.variant, row.call_id, row.product_id, row.round, claim, waits)
 
 
 def _finish(session: Session, item: Item, state: str, record: CallRecord) -> list[int]:
@@ -341,12 +345,3 @@ def _finish(session: Session, item: Item, state: str, record: CallRecord) -> lis
         call = update(Call).where(Call.id == item.call_id)
         session.execute(call.values(completed_at=now(), **booked))
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []
-
-
-def _oldest_round(session: Session, items: Sequence[BatchItem]) -> datetime:
-    """The time at which the first of their rounds was opened."""
-    rounds = {(item.product_id, item.round) for item in items}
-    opened = select(func.min(Round.opened_at)).where(
-        or_(*(and_(Round.product_id == p, Round.number == n) for p, n in rounds))
-    )
-    return session.scalar(opened) or session.execute(select(now())).scalar_one()

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError
@@ -20,7 +21,6 @@ from packshot.enhancers.contract import BatchLane, CallRecord, JobResult, JobSta
 from packshot.errors import (
     EnhancerError,
     LostClaim,
-    NotConfigured,
     NotFound,
     PackshotError,
     Unanswered,
@@ -50,11 +50,12 @@ GATHER_SECONDS: Final = 60.0
 #: Seconds between two checks of a job: at first, and at most.
 FIRST_LOOK: Final = 10.0
 LONGEST_LOOK: Final = 600.0
-#: Seconds after which a job that may have been created, and is in no list, was not created.
-SURELY_NOT_CREATED: Final = 180.0
-FEWEST_LISTS: Final = 2
-#: How many times a job that succeeded without naming its answers is checked.
-ANSWERS_LOOKS: Final = 5
+#: Seconds after which a job that may have been created, and is in no list, was not created; the
+#: lists are over a minute apart, in which the request of another process has ended.
+SURELY_NOT_CREATED: Final = 900.0
+FEWEST_LISTS: Final = 4
+#: How many times Packshot checks before a job or answers that Google does not have count as lost.
+LOOKS: Final = 5
 #: How many seconds Google keeps answers for (ai.google.dev/gemini-api/docs/batch-api).
 KEPT_SECONDS: Final = 48 * 3600.0
 
@@ -95,12 +96,12 @@ class Batching:
 
     def turn(self) -> None:
         """Make jobs of waiting requests, and take each job that is due as far as it goes."""
-        self._notify(self.jobs.queue_forgotten(all_waiting=self._lane is None))
         if self._lane is None:
+            self._notify(self.jobs.queue_forgotten(leave_after=0.0))
             self._end_late_jobs()
             return
-        for kind in ("analysis", "picture"):
-            self._gather(kind)
+        held = [self._gather(kind) for kind in ("analysis", "picture")]
+        self._notify(self.jobs.queue_forgotten(None if any(held) else self.jobs.deadline))
         for job in self._due():
             self._work_on(job)
 
@@ -125,15 +126,19 @@ class Batching:
             else:
                 self.jobs.put_back(job, LONGEST_LOOK)
 
-    def _gather(self, kind: str) -> None:
+    def _gather(self, kind: str) -> bool:
+        """Make jobs of this kind. Returns whether the budget holds requests back: they wait on, as
+        single calls would have to."""
         try:
             while not self.stopping.is_set():
                 if not self.jobs.gather(kind, self.lane, self.gather_seconds):
-                    return
+                    break
         except Unavailable as error:
             if error.code != "budget_reached":
                 raise
             self.parts.patience.log_waiting(error)
+            return True
+        return False
 
     def _work_on(self, job: Job) -> None:
         """Take the job from step to step until it has to wait."""
@@ -173,22 +178,25 @@ class Batching:
     # -- to the service --------------------------------------------------------------------------
 
     def _upload(self, job: Job) -> Job | None:
+        renew, count = partial(self.jobs.renew_lease, job), 0
         with tempfile.TemporaryFile() as file:
-            count = 0
             for item in self.jobs.items(job):
                 line = request_of(item, job.kind, self.lane, self.parts)
-                self.jobs.renew_lease(job)
+                renew()
                 if line is None:
                     self._notify(self.jobs.leave(job, [item], "not_sent", paid=False))
                 else:
                     count += file.write(line) > 0
             if not count:
                 return self._give_up(job, "not_sent", paid=False)
-            name = self.lane.upload(job.display_name, file)
+            name = self.lane.upload(job.display_name, file, renew)
         return self.jobs.move(job, UPLOADED, file=name)
 
     def _create(self, job: Job) -> Job | None:
         """Create the job. The state comes first: after a crash, another process looks for it."""
+        items = self.jobs.items(job)
+        if not items or not all(item.waits for item in items):
+            return self._gather_again(job)
         creating = self.jobs.move(job, CREATING)
         try:
             status = self.lane.create(job.model, job.display_name, job.file or "")
@@ -197,13 +205,18 @@ class Batching:
             return self._wait(creating, error.message)
         except (EnhancerError, NotFound) as error:
             return self._handle_refusal(creating, error)
-        except NotConfigured as error:
+        except Unavailable as error:  # it was refused before it began
             if error.code == "unknown_model":
                 return self._handle_refusal(creating, error)
-            return self._wait(self.jobs.move(creating, UPLOADED), error.message)
-        except Unavailable as error:  # it was refused before it began
-            return self._wait(self.jobs.move(creating, UPLOADED), error.message)
+            self.jobs.move(creating, UPLOADED, looks=job.looks)
+            raise
         return self._note_created(creating, status)
+
+    def _gather_again(self, job: Job) -> Job | None:
+        """Leave out products that were cancelled since the upload: make the file again."""
+        again = self.jobs.move(job, GATHERED, file=None)
+        self._delete(job.file)
+        return again
 
     def _note_created(self, job: Job, status: JobStatus) -> Job | None:
         log.info("batch job %s is %s at Gemini", job.display_name, status.name)
@@ -229,7 +242,7 @@ class Batching:
         sure = job.age >= self.surely_not_created and job.looks >= FEWEST_LISTS
         if sure and job.state == CREATING:
             return self.jobs.move(job, UPLOADED)
-        return self._wait(job, "it is in no list of Gemini's yet")
+        return self._wait(job, f"batch job {job.display_name} is in no list of Gemini's")
 
     def _set_aside(self, job: Job, found: Sequence[JobStatus]) -> Job | None:
         names = ", ".join(each.name for each in found)
@@ -246,13 +259,15 @@ class Batching:
     def _poll(self, job: Job) -> Job | None:
         try:
             status = self.lane.look(job.name or "")
-        except NotFound:
+        except NotFound as error:
+            if job.looks < LOOKS or self.lane.find(job.display_name):
+                return self._wait(job, error.message)
             log.error("Gemini has no job %s any more (%s)", job.name, job.display_name)
             return self._give_up(job, "batch_lost", paid=True)
-        if status.results:
+        if status.results and status.ended:
             state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
             return self.jobs.move(job, state, results=status.results)
-        if status.state == "SUCCEEDED" and job.looks < ANSWERS_LOOKS:
+        if status.state == "SUCCEEDED" and job.looks < LOOKS:
             return self._wait(job, "it has ended and does not name its answers yet")
         if status.ended:
             words = status.error or "no reason given"
@@ -271,12 +286,18 @@ class Batching:
         try:
             for result in self.lane.results(job.results or ""):
                 item = items.pop(result.key, None)
-                if item is not None:  # otherwise it arrived twice, or was saved before
+                if item is None:  # it arrived twice, or was saved before
+                    self.jobs.renew_lease(job)
+                else:
                     self._save(job, item, result)
-        except NotFound:
+        except NotFound as error:
+            if job.looks < LOOKS:
+                return self._wait(job, error.message)
             log.error("the answers of batch job %s are no longer kept", job.display_name)
             return self._give_up(job, "batch_expired", paid=True)
         if items:
+            if job.state == COLLECTING and job.looks < LOOKS:  # the download may be cut short
+                return self._wait(job, f"{len(items)} of its answers are not there")
             log.warning("batch job %s has no answer to %d requests", job.display_name, len(items))
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
@@ -297,11 +318,15 @@ class Batching:
         """End the job, and leave its requests without an answer to single calls."""
         self._notify(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
         self.jobs.move(job, DONE)
-        for file in (job.file, job.results):
-            if file:
-                with suppress(PackshotError):
-                    self.lane.delete(file)
+        self._delete(job.file)
+        self._delete(job.results)
         return None
+
+    def _delete(self, file: str | None) -> None:
+        """Delete a file if that works now: Google deletes it after two days."""
+        if file:
+            with suppress(PackshotError):
+                self.lane.delete(file)
 
     def _notify(self, product_ids: Sequence[int]) -> None:
         if product_ids:

@@ -15,18 +15,30 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import LANES, Lane
+from packshot.products.batching import LATE
 
 #: The most reasons of a rejected round that are given to the enhancer for the next one.
 COMPLAINTS = 10
 
 
 def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
-    """The round's lane; standard when it was opened more than `deadline` seconds ago."""
+    """The round's lane; standard where the lane was late: for flex `deadline` seconds after the
+    round was opened, for batch once a request of the round was in no job, or in one, for so long.
+    """
     if this_round.lane not in LANES[1:]:  # None: the round is not in the database yet
         return "standard"
-    mine = (Round.product_id == this_round.product_id, Round.number == this_round.number)
-    late = session.scalar(select(Round.opened_at <= now(-deadline)).where(*mine))
-    return "standard" if late else this_round.lane
+    late = select(Round.number).where(
+        Round.product_id == this_round.product_id,
+        Round.number == this_round.number,
+        Round.opened_at <= now(-deadline),
+    )
+    if this_round.lane == "batch":
+        late = select(BatchItem.round).where(
+            BatchItem.product_id == this_round.product_id,
+            BatchItem.round == this_round.number,
+            BatchItem.state == LATE,
+        )
+    return "standard" if session.scalar(late.limit(1)) is not None else this_round.lane
 
 
 def batched_of(session: Session, this_round: Round) -> frozenset[int]:

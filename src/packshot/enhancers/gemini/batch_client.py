@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -32,13 +32,14 @@ from packshot.errors import NotFound
 
 #: Seconds for a request without a file, for a file up, and for all of the results down.
 ASK_SECONDS: Final = 60.0
-UPLOAD_SECONDS: Final = 240.0
+UPLOAD_SECONDS: Final = 1800.0
 DOWNLOAD_SECONDS: Final = 1800.0
 #: The longest pause in an answer, in seconds: results of 100 pictures come from a store.
 STALL_SECONDS: Final = 60.0
 #: 100 pictures at 4K, each with its signature.
 MAX_RESULTS_BYTES: Final = 5_000_000_000
 PIECE: Final = 1_000_000
+UPLOAD_PIECE: Final = 8_000_000
 #: The most pages of a list that are read.
 MAX_PAGES: Final = 100
 
@@ -72,8 +73,13 @@ class BatchClient:
             self._check(answer, path)
             return _json(answer)
 
-    def upload(self, display_name: str, data: BinaryIO, mime_type: str) -> Json:
-        """Store a file, by Google's resumable protocol in one piece; return its description."""
+    def upload(
+        self, display_name: str, data: BinaryIO, mime_type: str, sent: Callable[[], object]
+    ) -> Json:
+        """Store a file, by Google's resumable protocol in one go; return its description.
+
+        `sent` is called before each piece that is read.
+        """
         size = data.seek(0, os.SEEK_END)
         data.seek(0)
         start = {
@@ -92,7 +98,7 @@ class BatchClient:
             self._check(begun, "files")
             done = self._current().post(
                 self._own_host(begun.headers.get("x-goog-upload-url", "")),
-                content=iter(lambda: data.read(PIECE), b""),
+                content=_pieces(data, sent),
                 headers=finish | {"Content-Length": str(size), "Content-Type": mime_type},
             )
             self._check(done, "files")
@@ -163,6 +169,13 @@ class BatchClient:
                 )
                 self._pid = os.getpid()
             return self._client
+
+
+def _pieces(data: BinaryIO, sent: Callable[[], object]) -> Iterator[bytes]:
+    sent()
+    while piece := data.read(UPLOAD_PIECE):
+        yield piece
+        sent()
 
 
 def _is_gone(answer: httpx2.Response) -> bool:

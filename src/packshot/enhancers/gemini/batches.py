@@ -70,8 +70,8 @@ class GeminiBatches:
             return self._steps.analysis(photo, brief)
         return self._steps.picture(photo, analysis, brief, variant)
 
-    def upload(self, display_name: str, requests: BinaryIO) -> str:
-        found = self._client.upload(display_name, requests, "application/jsonl")
+    def upload(self, display_name: str, requests: BinaryIO, sent: Callable[[], object]) -> str:
+        found = self._client.upload(display_name, requests, "application/jsonl", sent)
         name = found.get("name")
         if not isinstance(name, str):
             raise Unavailable("Gemini took the file of a batch job without naming it.")
@@ -194,10 +194,11 @@ def _result(line: bytes) -> JobResult | None:
     if not isinstance(key, str):
         return None
     response = found.get("response")
-    if isinstance(response, dict):
-        return JobResult(key, answer=json.dumps(_without_signatures(response)))
-    error = found.get("error") or found.get("status")
-    return JobResult(key, error=_words(error) or "it has neither an answer nor an error")
+    if not isinstance(response, dict):
+        error = found.get("error") or found.get("status")
+        return JobResult(key, error=_words(error) or "it has neither an answer nor an error")
+    answer = json.dumps(_without_signatures(response), ensure_ascii=False)
+    return JobResult(key, answer=answer.encode(errors="replace").decode())  # half a character
 
 
 def _without_signatures(value: Any) -> Any:
