@@ -91,7 +91,7 @@ def normalise(data: bytes, fitted_side: int | None = None) -> Encoded:
 
     JPEG at quality 95, or PNG when some pixel is really transparent; never more than MAX_BYTES, so
     that it is accepted as input too. With `fitted_side`, in the same pass, `fitted`: as `fit` makes
-    of that copy. Raises PictureError.
+    of that copy; None if the copy itself is as small a JPEG. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():
@@ -108,6 +108,8 @@ def normalise(data: bytes, fitted_side: int | None = None) -> Encoded:
                 NORMALISED_QUALITY,
             )
         mime_type = sniff(encoded) or ""
+        if mime_type == "image/jpeg" and max(image.width, image.height) <= (fitted_side or 0):
+            fitted_side = None  # the copy is one
         sides = PREVIEW_SIDES if fitted_side is None else (*PREVIEW_SIDES, fitted_side)
         smaller = _smaller(image, sides)
         fitted = None

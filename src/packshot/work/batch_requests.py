@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from packshot.enhancers.contract import Analysis, BatchLane, Photo
+from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResult, Photo
 from packshot.errors import FetchError, NotFound, PartlyUnavailable, PictureError
 from packshot.pictures import imaging
 from packshot.products.object_keys import answer_key, normalised_key
 from packshot.storage.digests import check_digest, seal
-from packshot.work.batch_jobs import Item
+from packshot.work.batch_jobs import BatchJobs, Item, Job
 from packshot.work.parts import Parts
 from packshot.work.reference_views import with_other_views
 
@@ -33,6 +33,23 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
     except (NotFound, FetchError, PartlyUnavailable, PictureError, ValueError) as error:
         log.warning("product %d is not sent in a job: %s", claim.product_id, error)
         return None
+
+
+def save_result(
+    jobs: BatchJobs, job: Job, item: Item, result: JobResult, lane: BatchLane, parts: Parts
+) -> list[int]:
+    """Save an answer as it came, or leave its request to a single call; return the products that
+    this queued. Raises LostClaim."""
+    if result.answer is None:
+        log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
+        return jobs.leave(job, [item], "batch_error", paid=False)
+    record = CallRecord(outcome="ok", lane="batch")
+    lane.book(record, job.model, result.answer)
+    answer = result.answer if job.kind == "analysis" else None
+    if answer is None and item.claim is not None:
+        jobs.renew_lease(job)
+        store_answer(item, result.answer, parts)
+    return jobs.save_answer(job, item, record, answer)
 
 
 def store_answer(item: Item, answer: str, parts: Parts) -> None:

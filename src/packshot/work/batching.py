@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError
 
 from packshot.backoff import Chance, backoff
-from packshot.enhancers.contract import BatchLane, CallRecord, JobResult, JobStatus
+from packshot.enhancers.contract import BatchLane, JobStatus
 from packshot.errors import (
     EnhancerError,
     LostClaim,
@@ -37,10 +37,9 @@ from packshot.work.batch_jobs import (
     SALVAGING,
     UPLOADED,
     BatchJobs,
-    Item,
     Job,
 )
-from packshot.work.batch_requests import request_of, store_answer
+from packshot.work.batch_requests import request_of, save_result
 from packshot.work.parts import Parts
 
 log = logging.getLogger("packshot.batches")
@@ -215,7 +214,7 @@ class Batching:
     def _gather_again(self, job: Job) -> Job | None:
         """Leave out products that were cancelled since the upload: make the file again."""
         again = self.jobs.move(job, GATHERED, file=None)
-        self._delete(job.file)
+        _delete(self.lane, job.file)
         return again
 
     def _note_created(self, job: Job, status: JobStatus) -> Job | None:
@@ -289,7 +288,7 @@ class Batching:
                 if item is None:  # it arrived twice, or was saved before
                     self.jobs.renew_lease(job)
                 else:
-                    self._save(job, item, result)
+                    self._notify(save_result(self.jobs, job, item, result, self.lane, self.parts))
         except NotFound as error:
             if job.looks < LOOKS:
                 return self._wait(job, error.message)
@@ -301,36 +300,23 @@ class Batching:
             log.warning("batch job %s has no answer to %d requests", job.display_name, len(items))
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
-    def _save(self, job: Job, item: Item, result: JobResult) -> None:
-        if result.answer is None:
-            log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
-            self._notify(self.jobs.leave(job, [item], "batch_error", paid=False))
-            return
-        record = CallRecord(outcome="ok", lane="batch")
-        self.lane.book(record, job.model, result.answer)
-        answer = result.answer if job.kind == "analysis" else None
-        if answer is None and item.claim is not None:
-            self.jobs.renew_lease(job)
-            store_answer(item, result.answer, self.parts)
-        self._notify(self.jobs.save_answer(job, item, record, answer))
-
     def _give_up(self, job: Job, outcome: str, *, paid: bool) -> Job | None:
         """End the job, and leave its requests without an answer to single calls."""
         self._notify(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
         self.jobs.move(job, DONE)
-        self._delete(job.file)
-        self._delete(job.results)
+        _delete(self.lane, job.file, job.results)
         return None
-
-    def _delete(self, file: str | None) -> None:
-        """Delete a file if that works now: Google deletes it after two days."""
-        if file:
-            with suppress(PackshotError):
-                self.lane.delete(file)
 
     def _notify(self, product_ids: Sequence[int]) -> None:
         if product_ids:
             self.send(product_ids)
+
+
+def _delete(lane: BatchLane, *files: str | None) -> None:
+    """Delete these files if that works now: Google deletes them after two days."""
+    for file in filter(None, files):
+        with suppress(PackshotError):
+            lane.delete(file)
 
 
 def notes_of(jobs: BatchJobs) -> list[str]:

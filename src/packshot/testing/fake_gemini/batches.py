@@ -226,7 +226,7 @@ class Batches:
             if self._happens("twins"):
                 self._add(model, batch["displayName"], requests)
             wire = "reset" if self._happens("create_lost") else "whole"
-            return reply_of(self._operation(job), wire=wire)
+            return reply_of(_operation(job), wire=wire)
 
     def _requests_in(self, file_name: str) -> list[tuple[str, Json]]:
         file = self.files.get(file_name.removeprefix("files/"))
@@ -253,7 +253,7 @@ class Batches:
             return reply_of({})
         with self._lock:
             newest_first = self.jobs[::-1]
-            shown = [self._operation(job) for job in newest_first[start : start + PAGE]]
+            shown = [_operation(job) for job in newest_first[start : start + PAGE]]
             more = start + PAGE < len(newest_first)
             return reply_of(
                 {"operations": shown} | ({"nextPageToken": str(start + PAGE)} if more else {})
@@ -267,7 +267,7 @@ class Batches:
             job = self._job(name)
             if job.state in {"PENDING", "RUNNING"} and time.time() >= job.due:
                 self._progress(job)
-            return reply_of(self._operation(job))
+            return reply_of(_operation(job))
 
     def _job(self, name: str) -> Job:
         found = next((job for job in self.jobs if job.name == name), None)
@@ -318,25 +318,26 @@ class Batches:
                     self._answer(job, self.answered_before_cancel)
             return reply_of({})
 
-    def _operation(self, job: Job) -> Json:
-        done = job.state not in {"PENDING", "RUNNING"}
-        metadata: Json = {
-            "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
-            "model": f"models/{job.model}",
-            "displayName": job.display_name,
-            "state": f"BATCH_STATE_{job.state}",
-            "batchStats": {"requestCount": str(len(job.requests))},
-            "name": job.name,
-        }
-        answer: Json = {"name": job.name, "metadata": metadata} | ({"done": True} if done else {})
-        if "output_early" in job.faults:
-            metadata["output"] = {"responsesFile": "files/batch-early"}
-        if job.results:
-            metadata["output"] = {"responsesFile": job.results}
-            answer["response"] = {"responsesFile": job.results}
-        if job.error:
-            answer["error"] = job.error
-        return answer
+
+def _operation(job: Job) -> Json:
+    done = job.state not in {"PENDING", "RUNNING"}
+    metadata: Json = {
+        "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",
+        "model": f"models/{job.model}",
+        "displayName": job.display_name,
+        "state": f"BATCH_STATE_{job.state}",
+        "batchStats": {"requestCount": str(len(job.requests))},
+        "name": job.name,
+    }
+    answer: Json = {"name": job.name, "metadata": metadata} | ({"done": True} if done else {})
+    if "output_early" in job.faults:
+        metadata["output"] = {"responsesFile": "files/batch-early"}
+    if job.results:
+        metadata["output"] = {"responsesFile": job.results}
+        answer["response"] = {"responsesFile": job.results}
+    if job.error:
+        answer["error"] = job.error
+    return answer
 
 
 def _request(line: bytes) -> tuple[str, Json]:
