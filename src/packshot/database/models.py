@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Float,
     ForeignKey,
     Index,
     String,
@@ -31,6 +30,8 @@ from packshot.database.base import CREATED as CREATED
 from packshot.database.base import Base as Base
 from packshot.database.batch_models import BatchItem as BatchItem
 from packshot.database.batch_models import BatchJob as BatchJob
+from packshot.database.take_models import Made as Made
+from packshot.database.take_models import Take as Take
 from packshot.database.types import Money, UTCDateTime, now
 from packshot.errors import Conflict
 
@@ -227,11 +228,10 @@ class Round(Base):
     answer: Mapped[str | None] = mapped_column(Text)
 
 
-class ProductImage(Base):
+class ProductImage(Made, Base):
     """One enhanced picture. The row exists only once its object is stored.
 
-    `check_due` is when its fidelity may be measured, None when that was done or is not asked for;
-    a process that measures moves it ahead, so that the picture of one that died comes back.
+    Of a picture that was made again it is a copy of the take that stands.
     """
 
     __tablename__ = "product_images"
@@ -246,25 +246,7 @@ class ProductImage(Base):
     round: Mapped[int] = mapped_column(server_default=text("1"))
     variant: Mapped[int] = mapped_column(server_default=text("0"))
     number: Mapped[int | None]  # among its SKU's, see `products.numbers`
-    object_key: Mapped[str | None] = mapped_column(Text)
-    title: Mapped[str | None] = mapped_column(Text)
-    prompt: Mapped[str | None] = mapped_column(Text)
-    enhancer: Mapped[str | None] = mapped_column(String(20))
-    model: Mapped[str | None] = mapped_column(String(100))
-    prompt_version: Mapped[str | None] = mapped_column(String(20))  # of the enhancer's own words
-    width: Mapped[int | None]
-    height: Mapped[int | None]
-    bytes: Mapped[int | None]
-    sha256: Mapped[str | None] = mapped_column(String(64))
-    warning: Mapped[str | None] = mapped_column(Text)
     alt_text: Mapped[str | None] = mapped_column(String(125))  # as a reviewer wrote it
-    #: What the model answered, see `pictures.carried`; read by exports alone.
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
-    verdict: Mapped[str | None] = mapped_column(String(20))
-    fidelity_score: Mapped[float | None] = mapped_column(Float)  # 0..1; above 0.5 passes
-    fidelity: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    check_due: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    check_tries: Mapped[int] = mapped_column(server_default=text("0"))
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
