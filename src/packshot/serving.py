@@ -181,6 +181,7 @@ def make_worker(services: Services) -> Worker:
         services.webhooks,
         services.checker,
         services.batching,
+        services.remaker,
         grace=services.settings.grace_seconds,
         longest_product=longest_product(services.settings),
         longest_flex=longest_flex(services.settings),

@@ -151,6 +151,7 @@ class Settings(BaseSettings):
     fidelity: Literal["on", "off"] = "on"
     fidelity_weights: Path | None = None
     fidelity_judge: Literal["off", "doubtful", "all"] | None = None
+    fidelity_retries: int = Field(1, ge=0, le=3)
     fidelity_judge_model: str = "gemini-3.5-flash-lite"
 
     # Serving and workers
@@ -239,6 +240,12 @@ class Settings(BaseSettings):
         if self.enhancer_name != "gemini":
             return "off"
         return self.fidelity_judge or "doubtful"
+
+    @cached_property
+    def retries(self) -> int:
+        """How often a picture of Gemini's that failed its check is made again."""
+        paid = self.enhancer_name == "gemini" and self.fidelity == "on"
+        return self.fidelity_retries if paid else 0
 
     @cached_property
     def simulated(self) -> bool:

@@ -25,6 +25,7 @@ from packshot.products.checks import Checks
 from packshot.products.deletions import Deletions
 from packshot.products.retention import Retention
 from packshot.products.shop import ShopMark
+from packshot.products.takes import Remakes
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.settings import Settings
@@ -40,6 +41,8 @@ from packshot.work.ledger import DatabaseLedger
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 from packshot.work.raw_images import RawImages
+from packshot.work.remaking import Remaker
+from packshot.work.take_claims import TakeClaims
 
 #: Threads of a process that use the database, besides those of products in flight.
 OTHER_THREADS = 12
@@ -72,6 +75,7 @@ class Services:
     shop: ShopMark
     batching: Batching
     checker: Checker | None = None
+    remaker: Remaker | None = None
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -161,6 +165,7 @@ def build(settings: Settings) -> Services:
         shop,
         choose_batching(settings, ledger, parts, catalog),
         choose_checker(settings, database, storage, stopping, enhancer),
+        choose_remaker(settings, database, parts),
     )
 
 
@@ -191,7 +196,17 @@ def choose_checker(
     if settings.judges != "off" and isinstance(enhancer, Judge):
         judging = Judging(enhancer, settings.judges, database)
     places = checking_places(settings.database_url)
-    return Checker(Checks(database), storage, checking_pixels(), files, stopping, judging, places)
+    checks = Checks(database, Remakes(enhancer.name, settings.retries))
+    return Checker(checks, storage, checking_pixels(), files, stopping, judging, places)
+
+
+def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker | None:
+    """None with FIDELITY=off. With FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and
+    ends what waits from before."""
+    if settings.fidelity == "off":
+        return None
+    claims = TakeClaims(database, settings.lease_seconds, settings.gemini_lane_deadline)
+    return Remaker(claims, parts, settings.retries)
 
 
 def request_headers(settings: Settings) -> RequestHeaders:

@@ -292,7 +292,7 @@ class Call(Base):
     product_id: Mapped[int] = mapped_column(index=True)  # kept when the product is deleted: money
     round: Mapped[int]
     variant: Mapped[int | None]
-    kind: Mapped[str] = mapped_column(String(20))  # analysis | picture
+    kind: Mapped[str] = mapped_column(String(20))  # analysis | picture | remake | judge
     model: Mapped[str] = mapped_column(String(100))
     model_version: Mapped[str | None] = mapped_column(String(100))
     lane: Mapped[str] = mapped_column(String(10), server_default="standard")  # as it was paid

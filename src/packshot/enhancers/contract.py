@@ -46,6 +46,8 @@ class Brief:
     complaints: tuple[str, ...] = ()  # why the previous pictures were rejected
     adjustments: tuple[str, ...] = ()  # of ADJUSTMENTS, on a redo
     lane: Lane = "standard"  # for the calls that are sent now
+    take: int = 1  # 2 and more: a picture whose fidelity check failed is made again
+    facts: tuple[str, ...] = ()  # of the photo, which the take before got wrong
 
     @property
     def wishes(self) -> str:
@@ -182,7 +184,7 @@ class Judge(Protocol):
 class Purchase:
     """One request that is about to be paid for."""
 
-    kind: str  # "analysis", "picture" or "judge"
+    kind: str  # "analysis", "picture", "remake" or "judge"
     model: str
     brief: Brief
     variant: int | None

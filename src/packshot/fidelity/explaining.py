@@ -8,6 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from packshot.fidelity import facts
 from packshot.fidelity.comparing import Compared
 from packshot.fidelity.measures import swatch
 from packshot.fidelity.scoring import Weights
@@ -55,11 +56,13 @@ def _of_measure(
         yield from _text(compared)
     elif name == "stretch":
         words = f"the proportions changed by {values['stretch']:.0f} %"
-        yield _reason("stretched", words, _around(maps.product), compared)
+        product = _around(maps.product & ~maps.extra)
+        fact = facts.of_proportions((product[2] - product[0]) / max(1, product[3] - product[1]))
+        yield _reason("stretched", words, _around(maps.product), compared, fact)
     elif name in ("colour", "green", "red"):
         was, now = (swatch(colour) for colour in maps.colours)
         words = f"the product's colour shifted: {was} is now {now}"
-        yield _reason("colour", words, _around(maps.product), compared)
+        yield _reason("colour", words, _around(maps.product), compared, facts.of_colour(was))
     elif name == "blur":
         words = "the product is less sharp than in the photo"
         yield _reason("blurred", words, _around(maps.product), compared)
@@ -95,6 +98,7 @@ def _of_line(words: str, line: ReadAgain, compared: Compared) -> Reason:
     return Reason(
         code="text",
         words=words,
+        fact=facts.of_text(line.line.text),
         raw=_share(line.line.quad, (raw.width, raw.height)),
         enhanced=_share(line.quad, (enhanced.width, enhanced.height)),
     )
@@ -109,7 +113,8 @@ def _places(mask: Mask, code: str, said: str, compared: Compared) -> Iterator[Re
     assert compared.maps is not None
     product = _around(compared.maps.product)
     for box in boxes_of(mask):
-        yield _reason(code, f"{said} {_where(box, product)}", box, compared)
+        where = _where(box, product)
+        yield _reason(code, f"{said} {where}", box, compared, facts.of_place(code, where))
 
 
 def boxes_of(mask: Mask) -> list[Box]:
@@ -119,14 +124,15 @@ def boxes_of(mask: Mask) -> list[Box]:
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in largest]
 
 
-def _reason(code: str, words: str, box: Box, compared: Compared) -> Reason:
+def _reason(code: str, words: str, box: Box, compared: Compared, fact: str | None = None) -> Reason:
     assert compared.frames is not None and compared.found is not None
     left, top, right, bottom = box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
     moved = compared.found.apply(corners)
     there = (*moved.min(axis=0), *moved.max(axis=0))
     raw, enhanced = compared.frames
-    return Reason(code=code, words=words, raw=raw.shares(box), enhanced=enhanced.shares(there))
+    boxes = {"raw": raw.shares(box), "enhanced": enhanced.shares(there)}
+    return Reason(code=code, words=words, fact=fact, **boxes)
 
 
 def _around(mask: Mask) -> Box:

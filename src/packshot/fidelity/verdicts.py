@@ -25,13 +25,15 @@ PROBLEMS: Final = {
 
 
 class Reason(BaseModel):
-    """`raw` and `enhanced` are boxes in shares of the picture: left, top, right, bottom."""
+    """`raw` and `enhanced` are boxes in shares of the picture: left, top, right, bottom. `fact` is
+    what is so in the photo, for the prompt when the picture is made again."""
 
     model_config = ConfigDict(frozen=True)
     code: str
     words: str
     raw: list[float] | None = None
     enhanced: list[float] | None = None
+    fact: str | None = None
 
 
 class Check(BaseModel):

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, TypeAlias, cast
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    and_,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
 
 from packshot.database.engine import Database
-from packshot.database.models import APPROVED, REJECTED, Decision, Product, ProductImage
+from packshot.database.models import (
+    APPROVED,
+    REJECTED,
+    Decision,
+    Made,
+    Product,
+    ProductImage,
+    Take,
+)
 from packshot.database.types import now
 from packshot.fidelity.verdicts import Check
+from packshot.products.takes import Remakes, is_its_picture, open_next, settle
+
+Checkable: TypeAlias = type[ProductImage] | type[Take]
 
 #: Seconds after which the picture of a process that died during a check is checked again.
 LEASE_SECONDS: Final = 120.0
@@ -34,76 +55,90 @@ class DueCheck:
     variant: int
     category: str
     tries: int  # this one included
+    take: int = 1  # see `products.takes`
+    since: datetime | None = None  # when this take was opened; None: the first
 
 
 class Checks:
-    """Each method is one transaction. A picture is claimed by moving `check_due` ahead."""
+    """Each method is one transaction. A picture is claimed by moving `check_due` ahead.
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    `remakes` says which pictures are made again when their check fails; None: none.
+    """
+
+    def __init__(self, database: Database, remakes: Remakes | None = None) -> None:
+        self.database, self.remakes = database, remakes
 
     def take(self) -> DueCheck | None:
-        """Claim the picture that has waited longest; None when none is due."""
+        """Claim the picture that has waited longest, one that was made again before all others;
+        None when none is due."""
+        return self._take(Take) or self._take(ProductImage)
+
+    def _take(self, table: Checkable) -> DueCheck | None:
         for _ in range(3):  # another process may be faster
-            seen = self._next()
+            seen = self._next(table)
             if seen is None:
                 return None
             due, claimed = seen
-            if self._change(due.image_id, ProductImage.check_due == claimed, LEASE_SECONDS):
+            if self._change(due, table.check_due == claimed, LEASE_SECONDS):
                 return due
         return None
 
-    def _next(self) -> tuple[DueCheck, Any] | None:
+    def _next(self, table: Checkable) -> tuple[DueCheck, Any] | None:
         query = (
             select(
                 ProductImage.id,
-                ProductImage.product_id,
-                ProductImage.object_key,
-                ProductImage.sha256,
+                table.product_id,
+                table.object_key,
+                table.sha256,
                 Product.media_namespace,
                 Product.normalised_sha256,
-                ProductImage.round,
-                ProductImage.variant,
+                table.round,
+                table.variant,
                 Product.category,
-                ProductImage.check_tries + 1,
-                ProductImage.check_due,
+                table.check_tries + 1,
+                *_of_its_take(table),
+                table.check_due,
             )
-            .join(Product, Product.id == ProductImage.product_id)
-            .where(ProductImage.check_due <= now())
-            .order_by(ProductImage.check_due, ProductImage.id)
+            .select_from(table)
+            .join(Product, Product.id == table.product_id)
+            .where(table.check_due <= now())
+            .order_by(table.check_due, table.product_id)
             .limit(1)
         )
+        if table is Take:
+            query = query.join(ProductImage, is_its_picture())
         with self.database.read() as session:
-            row = session.execute(query).first()
-        return None if row is None else (DueCheck(*row[:10]), row[10])
+            row: Any = session.execute(query).first()
+        return None if row is None else (DueCheck(*row[:-1]), row[-1])
 
-    def _change(self, image_id: int, condition: Any, seconds: float) -> bool:
-        moved = update(ProductImage).where(ProductImage.id == image_id, condition)
-        values = {"check_due": now(seconds), "check_tries": ProductImage.check_tries + 1}
+    def _change(self, due: DueCheck, condition: Any, seconds: float) -> bool:
+        table, mine = _row_of(due)
+        values = {"check_due": now(seconds), "check_tries": table.check_tries + 1}
         with self.database.write() as session:
-            done = session.execute(moved.values(values), execution_options=AS_FOUND)
+            moved = update(table).where(mine, condition).values(values)
+            done = session.execute(moved, execution_options=AS_FOUND)
             return isinstance(done, CursorResult) and done.rowcount == 1
 
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
-        """Record a check. The product's version changes, so that open pages show it."""
-        found = check.model_dump(mode="json") | {"has_map": has_map}
-        values = {
-            "verdict": check.verdict,
-            "fidelity_score": check.score,
-            "fidelity": found,
-            "check_due": None,
-        }
+        """Record a check, and what follows from it: another take, or which one stands.
+
+        The product's version changes, so that open pages show it. Its row is locked first, as
+        reviewers do.
+        """
+        table, mine = _row_of(due)
         with self.database.write() as session:
-            session.execute(
-                update(ProductImage).where(ProductImage.id == due.image_id).values(values),
-                execution_options=AS_FOUND,
-            )
-            session.execute(
-                update(Product)
-                .where(Product.id == due.product_id)
-                .values(version=Product.version + 1),
-                execution_options=AS_FOUND,
-            )
+            product = session.get(Product, due.product_id, with_for_update=True)
+            image = session.get(ProductImage, due.image_id)
+            made = cast(Made | None, session.scalar(select(table).where(mine)))
+            if product is None or image is None or made is None:  # deleted meanwhile
+                return
+            product.version += 1
+            _note(made, check, has_map=has_map)
+            session.flush()
+            if isinstance(made, Take):
+                settle(session, product, image, made, self.remakes)
+            elif self.remakes is not None:
+                open_next(session, product, image, self.remakes)
 
     def decided(self) -> list[dict[str, Any]]:
         """The measured pictures that a reviewer decided, labelled for `fidelity.fitting`.
@@ -127,14 +162,36 @@ class Checks:
 
     def put_back(self, due: DueCheck, seconds: float, *, counted: bool) -> None:
         """Try again after `seconds`; `counted`: the try counts among MOST_TRIES."""
+        table, mine = _row_of(due)
         values: dict[str, Any] = {"check_due": now(seconds)}
         if not counted:
-            values["check_tries"] = ProductImage.check_tries - 1
-        waiting = (ProductImage.id == due.image_id, ProductImage.check_due.is_not(None))
+            values["check_tries"] = table.check_tries - 1
         with self.database.write() as session:
-            session.execute(
-                update(ProductImage).where(*waiting).values(values), execution_options=AS_FOUND
-            )
+            waiting = update(table).where(mine, table.check_due.is_not(None))
+            session.execute(waiting.values(values), execution_options=AS_FOUND)
+
+
+def _of_its_take(table: Checkable) -> tuple[Any, Any]:
+    """The columns `take` and `since` of a DueCheck."""
+    return (Take.number, Take.opened_at) if table is Take else (literal(1), null())
+
+
+def _row_of(due: DueCheck) -> tuple[Checkable, ColumnElement[bool]]:
+    """The table that has the picture of this check, and which row it is."""
+    if due.take == 1:
+        return ProductImage, ProductImage.id == due.image_id
+    return Take, and_(
+        Take.product_id == due.product_id,
+        Take.round == due.round,
+        Take.variant == due.variant,
+        Take.number == due.take,
+    )
+
+
+def _note(made: Made, check: Check, *, has_map: bool) -> None:
+    made.verdict, made.fidelity_score = check.verdict, check.score
+    made.fidelity = check.model_dump(mode="json") | {"has_map": has_map}
+    made.check_due = None
 
 
 def _labelled(check: dict[str, Any], reason: str | None) -> dict[str, Any]:

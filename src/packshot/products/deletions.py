@@ -10,7 +10,15 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, Decision, Deletion, Product, ProductImage, Round
+from packshot.database.models import (
+    PENDING,
+    Decision,
+    Deletion,
+    Product,
+    ProductImage,
+    Round,
+    Take,
+)
 from packshot.database.types import now
 from packshot.errors import NotFound, Unavailable
 from packshot.products.batching import withdraw
@@ -74,7 +82,7 @@ class Deletions:
             deletion = self._deletion_of(session, product)
             session.add(deletion)
             withdraw(session, product_id)
-            for table in (Decision, ProductImage, Round):
+            for table in (Decision, Take, ProductImage, Round):
                 session.execute(delete(table).where(table.product_id == product_id))
             session.delete(product)
         return deletion

@@ -24,9 +24,10 @@ from packshot.database.models import (
     ProductImage,
 )
 from packshot.products.alt_text import alt_text, analyses_of
+from packshot.products.media import media_url
 from packshot.products.numbers import give_numbers
 from packshot.products.object_keys import normalised_key
-from packshot.products.views import SellerFields, columns_of, media_url
+from packshot.products.views import SellerFields, columns_of
 from packshot.spreadsheets.formulas import escape
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])

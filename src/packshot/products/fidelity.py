@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from packshot.database.models import ProductImage
+from packshot.database.models import Made
 from packshot.fidelity.verdicts import Reason, Verdict
 from packshot.fidelity.votes import Vote
 from packshot.products.object_keys import changes_key
@@ -41,19 +41,19 @@ class FidelityOut(BaseModel):
 NOT_YET = Reason(code="not_measured_yet", words="not measured yet")
 
 
-def fidelity_of(image: ProductImage) -> FidelityOut | None:
+def fidelity_of(made: Made, *, removed: bool) -> FidelityOut | None:
     """None for a picture that is not to be checked: FIDELITY=off, or made before checks existed."""
-    found: dict[str, Any] = image.fidelity or {}
-    if not found and image.check_due is None:
+    found: dict[str, Any] = made.fidelity or {}
+    if not found and made.check_due is None:
         return None
-    shown = found.get("has_map") and image.object_key and image.removed_at is None
+    shown = found.get("has_map") and made.object_key and not removed
     return FidelityOut(
         verdict=found.get("verdict"),
         score=found.get("score"),
         reasons=found.get("reasons") or ([] if found else [NOT_YET]),
         measures=found.get("measures") or {},
         lines=found.get("lines"),
-        change_map=f"/media/{changes_key(image.object_key or '')}" if shown else None,
+        change_map=f"/media/{changes_key(made.object_key or '')}" if shown else None,
         judge=found.get("judge"),
         version=found.get("version"),
     )

@@ -17,18 +17,30 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 #: The form of a name given by `POST /api/uploads`; anything else below uploads/ is not ours.
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+#: Of one variant: the first, and as many more as FIDELITY_RETRIES may allow.
+MOST_TAKES: Final = 4
 #: Nothing can read an address that is encoded more often than this.
 DECODINGS: Final = 4
 
 
-def variant_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
+def variant_key(
+    namespace: str, product_id: int, round_number: int, variant: int, take: int = 1
+) -> str:
     """The key of a variant's picture."""
-    return f"enhanced/{product_id}/{_name(namespace, f'{round_number}/{variant}')}.jpg"
+    place = _place(round_number, variant, take)
+    return f"enhanced/{product_id}/{_name(namespace, place)}.jpg"
 
 
-def answer_key(namespace: str, product_id: int, round_number: int, variant: int) -> str:
+def answer_key(
+    namespace: str, product_id: int, round_number: int, variant: int, take: int = 1
+) -> str:
     """The key of a variant's paid answer, stored until the picture made from it is."""
-    return f"answers/{product_id}/{_name(namespace, f'{round_number}/{variant}/sealed answer')}"
+    place = _place(round_number, variant, take)
+    return f"answers/{product_id}/{_name(namespace, f'{place}/sealed answer')}"
+
+
+def _place(round_number: int, variant: int, take: int) -> str:
+    return f"{round_number}/{variant}" + ("" if take == 1 else f"/take {take}")
 
 
 def normalised_key(namespace: str, product_id: int) -> str:
@@ -57,8 +69,9 @@ def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int)
     yield from with_previews(normalised_key(namespace, product_id))
     for number in range(1, rounds + 1):
         for variant in range(variants):
-            yield from with_previews(variant_key(namespace, product_id, number, variant))
-            yield answer_key(namespace, product_id, number, variant)
+            for take in range(1, MOST_TAKES + 1):
+                yield from with_previews(variant_key(namespace, product_id, number, variant, take))
+                yield answer_key(namespace, product_id, number, variant, take)
             # The name in versions before answers were sealed.
             yield f"answers/{product_id}/{_name(namespace, f'{number}/{variant}/answer')}"
 

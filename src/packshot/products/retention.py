@@ -14,7 +14,14 @@ from packshot.database.models import APPROVED, FAILED, PENDING, REJECTED, Produc
 from packshot.database.types import now
 from packshot.products.deletions import needed_uploads, own_upload
 from packshot.products.duplicates import forget_uploads
-from packshot.products.object_keys import normalised_key, upload_key, variant_key, with_previews
+from packshot.products.object_keys import (
+    MOST_TAKES,
+    normalised_key,
+    upload_key,
+    variant_key,
+    with_previews,
+)
+from packshot.products.take_retention import TakeRetention
 from packshot.storage import Storage
 
 log = logging.getLogger("packshot.retention")
@@ -28,7 +35,8 @@ AS_FOUND: Final = {"synchronize_session": False}
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was, or would be, removed: products' raw photos, rejected pictures and their bytes."""
+    """What was, or would be, removed: products' raw photos, rejected pictures and takes that do not
+    stand, and their bytes."""
 
     raw_photos: int
     rejected: int
@@ -55,6 +63,7 @@ class Retention:
         self.storage = storage
         self.raw_days = raw_days
         self.rejected_days = rejected_days
+        self.takes = TakeRetention(database, storage, rejected_days)
 
     # -- prune -------------------------------------------------------------------------------
 
@@ -66,12 +75,14 @@ class Retention:
             rejected, in_bytes = session.execute(
                 select(func.count(ProductImage.id), size).where(self._rejected_is_over())
             ).one()
-        return Pruned(raw or 0, rejected, in_bytes or 0)
+        takes, of_takes = self.takes.plan()
+        return Pruned(raw or 0, rejected + takes, (in_bytes or 0) + of_takes)
 
     def prune(self) -> Pruned:
         """Remove everything whose retention time is over; return what was removed."""
         self._finish_last_run()
-        raw = rejected = in_bytes = 0
+        raw = 0
+        rejected, in_bytes = self.takes.prune()
         while products := self._mark_raw():
             raw += len(products)
             self._remove_raw(products)
@@ -170,9 +181,8 @@ class Retention:
         keys = []
         for image in images:
             namespace = namespaces.get(image.product_id)
-            own = namespace and variant_key(namespace, image.product_id, image.round, image.variant)
-            if own and own == image.object_key:
-                keys.append(own)
+            if namespace and image.object_key in _own(namespace, image):
+                keys.append(image.object_key)
             else:
                 log.warning(
                     "picture %d: the object %s is not its own and stays", image.id, image.object_key
@@ -201,6 +211,12 @@ class Retention:
         with self.database.read() as session:
             needed = needed_uploads(session, names)
         return sorted(names - needed)
+
+
+def _own(namespace: str, image: ProductImage) -> list[str]:
+    """The keys that this picture can have, of any take."""
+    place = (image.product_id, image.round, image.variant)
+    return [variant_key(namespace, *place, take) for take in range(1, MOST_TAKES + 1)]
 
 
 def _is_marked() -> ColumnElement[bool]:

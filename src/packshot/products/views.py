@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -22,19 +22,16 @@ from packshot.database.models import (
     ProductImage,
     Round,
 )
-from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.alt_text import alt_text
+from packshot.products.amounts import AmountOut
 from packshot.products.doubt import doubt_of
 from packshot.products.fidelity import FidelityOut, fidelity_of
-from packshot.products.object_keys import normalised_key, preview_key
+from packshot.products.media import media_url, previews
+from packshot.products.object_keys import normalised_key
+from packshot.products.take_views import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
 ImageStatus = Literal["pending", "approved", "rejected"]
-
-
-def _json_number(amount: Decimal) -> int | float:
-    """The amount as a JSON number (a double holds 12 digits); whole ones have no point: 45000."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def is_none(value: object) -> bool:
@@ -43,13 +40,6 @@ def is_none(value: object) -> bool:
 
 def is_empty(value: object) -> bool:
     return not value
-
-
-AmountOut = Annotated[
-    Decimal,
-    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
-    WithJsonSchema({"type": "number"}),
-]
 
 
 class Out(BaseModel):
@@ -85,7 +75,8 @@ class ImageOut(Out):
     )
     fidelity: FidelityOut | None = Field(description="null where it is not to be measured")
     reason: str | None = Field(description="why it is rejected, where a reason was given")
-    cost: AmountOut | None = Field(description="US dollars")
+    remake: RemakeOut | None = Field(description="null for a picture that was made once")
+    cost: AmountOut | None = Field(description="US dollars, all takes and checks")
     created_at: datetime
     updated_at: datetime
     removed_at: datetime | None
@@ -239,14 +230,17 @@ def _images(
 ) -> dict[int, list[ImageOut]]:
     by_id = {product.id: product for product in products}
     rows = _image_rows(session, by_id, all_rounds)
-    reasons = _reasons(session, rows)
+    reasons, takes = _reasons(session, rows), read_takes(session, rows)
     images: dict[int, list[ImageOut]] = defaultdict(list)
     for image in rows:
         cost = costs[image.product_id].get((image.round, image.variant))
         this_round = rounds.get((image.product_id, image.round))
         analysis = this_round.analysis if this_round else None
         words = alt_text(by_id[image.product_id], image, analysis)
-        images[image.product_id].append(_image_out(image, words, cost, reasons.get(image.id)))
+        remake = remake_of(image, takes)
+        images[image.product_id].append(
+            _image_out(image, words, cost, reasons.get(image.id), remake)
+        )
     return images
 
 
@@ -345,24 +339,21 @@ def _normalised(product: Product, this_round: Round | None) -> NormalisedOut | N
     return NormalisedOut(media_url=media_url(key), previews=previews(key))
 
 
-def media_url(key: str) -> str:
-    return f"/media/{key}"
-
-
-def previews(key: str) -> dict[int, str]:
-    """The addresses of a picture's previews, by their sides in pixels."""
-    return {side: media_url(preview_key(key, side)) for side in PREVIEW_SIDES}
-
-
 def _image_out(
-    image: ProductImage, words: str, cost: Decimal | None, reason: str | None
+    image: ProductImage,
+    words: str,
+    cost: Decimal | None,
+    reason: str | None,
+    remake: RemakeOut | None,
 ) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
+    found = fidelity_of(image, removed=key is None)
     return ImageOut(
-        **columns_of(image, ImageOut) | {"alt_text": words, "fidelity": fidelity_of(image)},
+        **columns_of(image, ImageOut) | {"alt_text": words, "fidelity": found},
         doubt=doubt_of(image),
         media_url=media_url(key) if key else None,
         previews=previews(key) if key else {},
         cost=cost,
         reason=reason,
+        remake=remake,
     )

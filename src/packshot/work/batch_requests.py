@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResult, Photo
+from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResult
 from packshot.errors import FetchError, NotFound, PartlyUnavailable, PictureError
-from packshot.pictures import imaging
-from packshot.products.object_keys import answer_key, normalised_key
-from packshot.storage.digests import check_digest, seal
+from packshot.products.object_keys import answer_key
+from packshot.storage.digests import seal
 from packshot.work.batch_jobs import BatchJobs, Item, Job
 from packshot.work.parts import Parts
-from packshot.work.reference_views import with_other_views
+from packshot.work.reference_views import stored_photo
 
 log = logging.getLogger("packshot.batches")
 
@@ -21,13 +20,8 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
     claim = item.claim
     if claim is None or not item.waits:
         return None
-    key = normalised_key(claim.namespace, claim.product_id)
     try:
-        data = parts.storage.get(key)
-        check_digest(key, data, {claim.normalised_sha256 or ""})
-        header = parts.pixels.run(imaging.read_header, data)
-        photo = Photo(data, header.mime_type, header.width, header.height)
-        photo = with_other_views(claim, photo, parts)
+        photo = stored_photo(claim, parts)
         analysis = Analysis.model_validate(claim.analysis) if kind == "picture" else None
         return lane.request(photo, claim.brief, analysis, item.variant)
     except (NotFound, FetchError, PartlyUnavailable, PictureError, ValueError) as error:

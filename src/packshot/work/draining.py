@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from packshot.errors import PackshotError
+from packshot.work.remaking import Remaker
 from packshot.work.retries import Retries
 from packshot.work.slots import Slots
 
@@ -28,8 +29,9 @@ class Drain:
         stopping: threading.Event,
         grace: float,
         clock: Callable[[], float],
+        remaker: Remaker | None = None,
     ) -> None:
-        self.slots, self.retries = slots, retries
+        self.slots, self.retries, self.remaker = slots, retries, remaker
         self.stopping, self.grace, self.clock = stopping, grace, clock
         self.finished = threading.Event()
         self.began_at: float | None = None
@@ -53,10 +55,13 @@ class Drain:
         Has its own thread, because a server may call `Worker.stop` long after the signal.
         """
         self.stopping.wait()
-        while self.seconds_left() > GIVE_BACK_SECONDS and (self.slots.jobs or receiver.is_alive()):
+        while self.seconds_left() > GIVE_BACK_SECONDS and (self._is_busy() or receiver.is_alive()):
             time.sleep(0.02)
         self._give_back_all()
         self.finished.set()
+
+    def _is_busy(self) -> bool:
+        return bool(self.slots.jobs) or (self.remaker is not None and self.remaker.is_busy)
 
     def _give_back_all(self) -> None:
         jobs = self.slots.take_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final, Literal
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 
 from packshot.database.engine import Database
 from packshot.database.models import Call
@@ -49,7 +49,10 @@ class Judging:
     def _was_asked(self, due: DueCheck) -> bool:
         """The ledger knows it, also when the process that asked was killed."""
         place = (Call.product_id == due.product_id, Call.round == due.round)
+        this: tuple[ColumnElement[bool], ...]
         this = (*place, Call.variant == due.variant, Call.kind == KIND)
+        if due.since is not None:  # a take is another picture
+            this = (*this, Call.sent_at >= due.since)
         with self.database.read() as session:
             return bool(session.scalar(select(exists().where(*this))))
 
@@ -57,7 +60,7 @@ class Judging:
         """Asked once; and again with the pictures swapped where the two votes differ."""
         assert check.verdict is not None
         raw, enhanced = views
-        brief = Brief(due.product_id, due.round, due.category, wanted=1)
+        brief = Brief(due.product_id, due.round, due.category, wanted=1, take=due.take)
         first = opinion_of(self.judge.compare(raw, enhanced, brief, due.variant))
         if not differs(check.verdict, first.vote):
             return first
@@ -73,10 +76,16 @@ def opinion_of(said: Judgement) -> Opinion:
         vote = "changed"
     elif said.same_product == "yes" and said.same_view:
         vote = "same"
-    reasons = [Reason(code=f"judge_{one.kind}", words=_words(one)) for one in sure]
+    reasons = [Reason(code=f"judge_{one.kind}", words=_words(one), fact=_fact(one)) for one in sure]
     if vote == "changed" and not reasons:
         reasons = [Reason(code="judge_other", words=f"{said.model} sees another product")]
     return Opinion(vote=vote, reasons=reasons, model=said.model)
+
+
+def _fact(one: Difference) -> str:
+    """What the model saw in the photo, which is A."""
+    place = f" ({one.where})" if one.where else ""
+    return f'{one.kind.split("_")[0]} of the product{place}: "{one.in_a}"'
 
 
 def _words(one: Difference) -> str:

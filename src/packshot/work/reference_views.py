@@ -33,6 +33,17 @@ class StoredView:
     sha256: str
 
 
+def stored_photo(claim: Claim, parts: Parts) -> Photo:
+    """The normalised copy as it was stored, with the other views. Raises NotFound, PictureError."""
+    key = normalised_key(claim.namespace, claim.product_id)
+    data = parts.storage.get(key)
+    check_digest(key, data, {claim.normalised_sha256 or ""})
+    header = parts.pixels.run(imaging.read_header, data)
+    return with_other_views(
+        claim, Photo(data, header.mime_type, header.width, header.height), parts
+    )
+
+
 def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
     """The photo with up to `parts.reference_views` others of its SKU, of the same seller."""
     if not parts.reference_views or claim.sku is None:

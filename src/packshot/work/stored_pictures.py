@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from packshot.errors import NotFound, PictureError
 from packshot.pictures import imaging
-from packshot.products.object_keys import answer_key, preview_key
+from packshot.products.object_keys import preview_key
 from packshot.storage import Storage
 from packshot.storage.digests import check_digest, other_bytes, seal, unseal
-from packshot.work.claims import Claim
 from packshot.work.parts import Parts
 
 JPEG = "image/jpeg"
@@ -66,10 +65,12 @@ class PaidAnswer:
     `enhancers.contract.Answers`.
     """
 
-    def __init__(self, claim: Claim, variant: int, parts: Parts) -> None:
-        self._key = answer_key(claim.namespace, claim.product_id, claim.round, variant)
-        self._claim, self._parts = claim, parts
-        self._kept = self._find_stored() if claim.analysis is not None else None
+    def __init__(
+        self, key: str, check: Callable[[], None], parts: Parts, *, may_be_there: bool = True
+    ) -> None:
+        """`check` raises LostClaim: a worker that lost its claim stores nothing."""
+        self._key, self._check, self._parts = key, check, parts
+        self._kept = self._find_stored() if may_be_there else None
         self._in_store = self._kept is not None
 
     def _find_stored(self) -> bytes | None:
@@ -82,13 +83,18 @@ class PaidAnswer:
     def is_kept(self) -> bool:
         return self._kept is not None
 
+    @property
+    def is_in_store(self) -> bool:
+        """Whether an answer is stored: one that was kept before, or since."""
+        return self._in_store
+
     def take(self) -> bytes | None:
         kept, self._kept = self._kept, None
         return kept
 
     def keep(self, data: bytes) -> None:
         def save() -> None:
-            self._parts.claims.check(self._claim)  # a worker that lost its claim stores nothing
+            self._check()
             sealed = seal(self._key, data)
             self._parts.storage.put(self._key, sealed, "application/octet-stream")
 

@@ -12,6 +12,7 @@ from packshot.webhooks.deliveries import Webhooks
 from packshot.work.batching import Batching
 from packshot.work.checker import Checker
 from packshot.work.loops import Loops
+from packshot.work.remaking import Remaker
 
 log = logging.getLogger("packshot.worker")
 
@@ -21,6 +22,9 @@ SWEEP_EVERY_SECONDS: Final = 15.0
 BATCHES_EVERY_SECONDS: Final = 5.0
 TIDY_EVERY_SECONDS: Final = 3600.0
 CHECK_EVERY_SECONDS: Final = 2.0
+REMAKE_EVERY_SECONDS: Final = 2.0
+#: A lease is renewed this many times before it would end.
+RENEWALS: Final = 4
 
 
 class Upkeep:
@@ -34,9 +38,11 @@ class Upkeep:
         checker: Checker | None,
         finished: threading.Event,
         batching: Batching | None = None,
+        remaker: Remaker | None = None,
     ) -> None:
         self.catalog, self.deletions, self.webhooks = catalog, deletions, webhooks
         self.checker, self.batching, self.finished = checker, batching, finished
+        self.remaker = remaker
 
     def begin(self, loops: Loops) -> None:
         loops.begin("resender", self._resend, RESEND_EVERY_SECONDS, self.finished)
@@ -49,6 +55,13 @@ class Upkeep:
         if self.checker is not None:
             checker = self.checker
             loops.begin("checker", checker.run, CHECK_EVERY_SECONDS, checker.stop)
+        if self.remaker is not None:
+            self._begin_remaking(loops, self.remaker)
+
+    def _begin_remaking(self, loops: Loops, remaker: Remaker) -> None:
+        renew_every = remaker.takes.lease_seconds / RENEWALS
+        loops.begin("remaker", remaker.run, REMAKE_EVERY_SECONDS, remaker.parts.stopping)
+        loops.begin("remaker's heartbeat", remaker.renew, renew_every, self.finished)
 
     def end(self) -> None:
         """End the loops; an interrupted check runs again later."""

@@ -16,7 +16,7 @@ from packshot.errors import EnhancerError, PictureError, ProductError, VariantRe
 from packshot.pictures import imaging
 from packshot.pictures.carried import carried
 from packshot.pictures.provenance import Provenance
-from packshot.products.object_keys import variant_key
+from packshot.products.object_keys import answer_key, variant_key
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
@@ -96,7 +96,12 @@ def make_variant(
 ) -> None:
     """Generate, finish, store, record; a paid picture that was not recorded is adopted."""
     key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
-    answer = PaidAnswer(claim, variant, parts)
+    answer = PaidAnswer(
+        answer_key(claim.namespace, claim.product_id, claim.round, variant),
+        lambda: parts.claims.check(claim),
+        parts,
+        may_be_there=claim.analysis is not None,
+    )
     try:
         # Only a round that an earlier attempt began can have a picture without a row.
         if claim.analysis is not None and parts.storage.exists(key):
@@ -140,11 +145,8 @@ def generate_variant(
         parts.check_before_paying(claim)
     with claim.steps.timed("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
-    provenance = picture.provenance()
     with claim.steps.timed("finish"):
-        finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
-        data = signed(finished.data, picture, provenance, photo, parts.pixels, parts.signing)
-        finished = replace(finished, data=data)
+        finished = finish_and_sign(picture, photo, parts)
 
     def save() -> imaging.Encoded:
         digest = sha256_of(finished.data)
@@ -155,6 +157,14 @@ def generate_variant(
         stored = parts.patience.until_done(save)
     answered = carried(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered)
+
+
+def finish_and_sign(picture: Picture, photo: Photo, parts: Parts) -> imaging.Encoded:
+    """Our picture of the enhancer's, as it is stored."""
+    provenance = picture.provenance()
+    finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
+    data = signed(finished.data, picture, provenance, photo, parts.pixels, parts.signing)
+    return replace(finished, data=data)
 
 
 def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:

@@ -24,18 +24,17 @@ from packshot.work.hanging import LONGEST_PRODUCT_SECONDS, Hanging
 from packshot.work.loops import Loops
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
+from packshot.work.remaking import Remaker
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
 from packshot.work.slots import Job, Slots, start_thread
 from packshot.work.turns import Turns
-from packshot.work.upkeep import Upkeep
+from packshot.work.upkeep import RENEWALS, Upkeep
 from packshot.work.waiting import NothingToDo, NotNow
 
 log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS: Final = 25.0
-#: A lease is renewed this many times before it would end.
-RENEWALS: Final = 4
 #: A longer run of the receiver or the heartbeat hangs: everything they wait for has a limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
@@ -57,6 +56,7 @@ class Worker:
         webhooks: Webhooks | None = None,
         checker: Checker | None = None,
         batching: Batching | None = None,
+        remaker: Remaker | None = None,
         *,
         grace: float = GRACE_SECONDS,
         longest_product: float = LONGEST_PRODUCT_SECONDS,
@@ -73,12 +73,14 @@ class Worker:
         self.slots = Slots(concurrency, self._work_on)
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
         self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
-        self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock)
+        self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock, remaker)
         self.run_alone = RunAlone()
         self.turns = Turns(clock)
         self.loops = Loops(self.queue_outage, clock, chance)
         finished = self.drain.finished
-        self.upkeep = Upkeep(catalog, self.deletions, webhooks, checker, finished, batching)
+        self.upkeep = Upkeep(
+            catalog, self.deletions, webhooks, checker, finished, batching, remaker
+        )
 
     def start(self) -> None:
         log.info("Worker thread started")

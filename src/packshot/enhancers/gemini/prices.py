@@ -170,12 +170,12 @@ def expected_cost(
     lane: Lane = "standard",
     references: int = 0,
 ) -> Decimal | None:
-    """US dollars an `analysis` or `picture` call with so many other views is expected to cost;
-    None: unknown model."""
+    """US dollars that a call (analysis, picture, remake or judge) with so many other views is
+    expected to cost; None: unknown model."""
     price = price_of(model, on, lane)
     if price is None:
         return None
-    assumed = price_table().assumed[kind]
+    assumed = price_table().assumed["picture" if kind == "remake" else kind]
     tokens = _picture_tokens(price, size) if size else 0
     tokens_in = assumed.input + references * price_table().assumed["reference"].input
     return None if tokens is None else price.cost(tokens_in, assumed.output, tokens)

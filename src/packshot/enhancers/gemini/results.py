@@ -65,7 +65,7 @@ def picture_of(
         model=model or step.request.model,
         warning=_warning(inspected, step.request),
         made_by_ai=True,
-        prompt_version=prompts.VERSION,
+        prompt_version=prompts.version_of(step.brief),
     )
 
 

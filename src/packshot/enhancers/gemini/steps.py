@@ -19,7 +19,7 @@ MOST_REFERENCE_BYTES = 6_000_000
 class Step:
     """One paid request, and who it is for."""
 
-    kind: str  # "analysis", "picture" or "judge"
+    kind: str  # "analysis", "picture", "remake" or "judge"
     request: Request
     brief: Brief
     variant: int | None
@@ -51,20 +51,21 @@ class Steps:
         return Step("analysis", request, brief, None, f"the analysis of product {brief.product_id}")
 
     def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Step:
-        """The step that makes one picture from the original photo."""
+        """The step that makes one picture from the original photo; another take is a `remake`."""
         views, references = self._references(photo)
         request = Request(
             model=self.image_model,
             photo=self._photos.shrink(photo),
             words=prompts.picture_words(analysis, brief, variant, views),
             references=references,
-            call=f"{brief.product_id}/{brief.round}/{variant}",
+            call=f"{brief.product_id}/{brief.round}/{variant}{_take(brief)}",
             aspect=self._settings.enhanced_image_aspect,
             size=self.size,
             lane=brief.lane,
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
-        return Step("picture", request, brief, variant, subject)
+        kind = "picture" if brief.take == 1 else "remake"
+        return Step(kind, request, brief, variant, subject)
 
     def judgement(
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
@@ -77,7 +78,7 @@ class Steps:
             photo=pictures[0],
             words=judge.words(places=len(pictures) > 2),
             references=pictures[1:],
-            call=f"{brief.product_id}/{brief.round}/{variant}/{order}",
+            call=f"{brief.product_id}/{brief.round}/{variant}{_take(brief)}/{order}",
             system=judge.SYSTEM,
             schema=judge.schema(),
         )
@@ -94,3 +95,8 @@ class Steps:
                 views.append(other.view)
                 references.append(data)
         return views, tuple(references)
+
+
+def _take(brief: Brief) -> str:
+    """What tells the calls of another take apart from those of the first."""
+    return "" if brief.take == 1 else f"/take{brief.take}"

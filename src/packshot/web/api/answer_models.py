@@ -9,8 +9,8 @@ from flask import request
 from pydantic import Field
 
 from packshot.download.fetcher import redacted
+from packshot.products.amounts import AmountOut
 from packshot.products.views import (
-    AmountOut,
     CorrectionOut,
     DecisionOut,
     ImageOut,

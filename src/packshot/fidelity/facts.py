@@ -1,0 +1,52 @@
+"""What a reason says as a fact of the photo, for the prompt of the next take.
+
+Said of the photo and not of the mistake: what a prompt names is what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from packshot.fidelity.verdicts import Reason
+
+#: Of reasons that need no figure and no place.
+FACTS: Final = {
+    "mirrored": "the product is seen as in the photo, its left side on the left: not mirrored",
+    "no_common_view": "the product is seen from the side and the angle of the photo",
+    "little_overlap": "the product is seen whole, from the side of the photo",
+    "detail_only": "the whole product is in the picture",
+    "no_product": "the whole product is in the picture, clearly apart from its background",
+    "blurred": "the product is sharp, with every detail of the photo",
+    "texture": "surface, pattern and shape are everywhere those of the photo",
+}
+WHATEVER: Final = "shape, parts, colours and print of the product are exactly those of the photo"
+MOST_FACTS: Final = 8
+
+
+def of_text(line: str) -> str:
+    return f'the label reads exactly "{line}"'
+
+
+def of_proportions(ratio: float) -> str:
+    """`ratio` is width over height."""
+    return f"the product's width:height stays {ratio:.2f}"
+
+
+def of_colour(was: str) -> str:
+    return f"the product's colour stays {was}; only the light may change"
+
+
+def of_place(code: str, where: str) -> str:
+    """`where` is "at the top left" or "in the middle"."""
+    if code == "missing":
+        return f"what the photo shows {where} is part of the product"
+    if code == "extra":
+        return f"the product has nothing {where} that the photo does not show"
+    return f"{where} the product looks exactly as in the photo"
+
+
+def facts_of(reasons: Iterable[Reason]) -> list[str]:
+    """The facts behind these reasons, each once, the weightiest first; never none."""
+    known = (reason.fact or FACTS.get(reason.code) for reason in reasons)
+    return list(dict.fromkeys(fact for fact in known if fact))[:MOST_FACTS] or [WHATEVER]

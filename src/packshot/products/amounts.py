@@ -1,0 +1,20 @@
+"""Amounts of money in answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import PlainSerializer, WithJsonSchema
+
+
+def _json_number(amount: Decimal) -> int | float:
+    """A double has room for 12 digits; whole amounts are written as in the document: 45000."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+AmountOut = Annotated[
+    Decimal,
+    PlainSerializer(_json_number, return_type=int | float, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]

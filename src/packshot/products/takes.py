@@ -1,0 +1,179 @@
+"""Takes: a picture whose fidelity check failed is made again, and the better one stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from packshot.database.models import (
+    PENDING,
+    PENDING_REVIEW,
+    Call,
+    Made,
+    Product,
+    ProductImage,
+    Round,
+    Take,
+)
+from packshot.database.types import now
+from packshot.fidelity.facts import facts_of
+from packshot.fidelity.verdicts import Reason
+
+WAITING: Final = "waiting"
+MADE: Final = "made"
+MEASURED: Final = "measured"
+NOT_MADE: Final = "not_made"
+#: States of a take that is still to come: a reviewer may want to wait for it.
+GOING_ON: Final = (WAITING, MADE)
+#: The kind of its calls in the ledger.
+REMAKE: Final = "remake"
+
+#: What became of a take that was measured, in words.
+BETTER: Final = "better"
+NOT_BETTER: Final = "not_better"
+DECIDED: Final = "decided"
+WORDS: Final = {
+    BETTER: "made again: the new picture is better and stands",
+    NOT_BETTER: "made again: the new picture is no better, the one before stays",
+    DECIDED: "made again, but a reviewer had decided by then: the picture before stays",
+}
+#: The better of two verdicts has the higher rank; without a verdict nothing is better.
+RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}
+#: The columns that the picture's row copies from the take that stands.
+COPIED: Final = (*Made.__annotations__, "image_url")
+
+
+@dataclass(frozen=True)
+class Remakes:
+    """Which pictures are made again: those of this enhancer, at most so often each."""
+
+    enhancer: str
+    most: int
+
+
+def is_undecided(product: Product, image: ProductImage) -> bool:
+    """Whether the picture still waits for its reviewer."""
+    waits = product.status in (PENDING, PENDING_REVIEW) and product.round == image.round
+    return waits and image.status == PENDING and image.removed_at is None
+
+
+def open_next(
+    session: Session, product: Product, image: ProductImage, remakes: Remakes
+) -> Take | None:
+    """Open the next take of a picture whose check failed, where it may be made again."""
+    if image.verdict != "fail" or image.enhancer != remakes.enhancer:
+        return None
+    takes = takes_of(session, image)
+    made = takes[-1].number if takes else 1
+    if made > remakes.most or not is_undecided(product, image):
+        return None
+    if not takes:
+        session.add(_first_take(session, image))
+    following = _next_take(image, made + 1)
+    _leave_to_its_lane(session, following)
+    session.add(following)
+    return following
+
+
+def _first_take(session: Session, image: ProductImage) -> Take:
+    """A copy of the picture as it was made at first, which stands until there is a better one."""
+    first = Take(**_place_of(image), number=1, state=MEASURED, opened_at=image.created_at)
+    _copy(image, first)
+    first.cost = spent_on(session, first, "picture")
+    return first
+
+
+def spent_on(session: Session, take: Take, kind: str = REMAKE) -> Decimal | None:
+    """US dollars of the calls that made it, without those that checked it."""
+    return session.scalar(select(func.sum(Call.cost)).where(*calls_of(take, kind)))
+
+
+def calls_of(take: Take, kind: str = REMAKE) -> tuple[ColumnElement[bool], ...]:
+    """The calls that made a take; a take is opened after the calls of the one before it ended."""
+    place = (Call.product_id == take.product_id, Call.round == take.round)
+    mine = (*place, Call.variant == take.variant, Call.kind == kind)
+    return mine if kind != REMAKE else (*mine, Call.sent_at >= take.opened_at)
+
+
+def _next_take(image: ProductImage, number: int) -> Take:
+    reasons = [Reason.model_validate(one) for one in (image.fidelity or {}).get("reasons") or []]
+    return Take(
+        **_place_of(image),
+        number=number,
+        state=WAITING,
+        facts=facts_of(reasons),
+        opened_at=now(),
+        due_at=now(),
+    )
+
+
+def _leave_to_its_lane(session: Session, take: Take) -> None:
+    """A round of the batch lane is paid for in jobs, which carry no second take."""
+    this_round = session.get(Round, (take.product_id, take.round))
+    if this_round is not None and this_round.lane == "batch":
+        end(take, "batch_lane", "its round is paid for in the batch lane")
+
+
+def end(take: Take, outcome: str, why: str) -> None:
+    """It is not made, and says why."""
+    take.state, take.outcome, take.words = NOT_MADE, outcome, f"not made again: {why}"
+    take.due_at = take.token = None
+
+
+def settle(
+    session: Session,
+    product: Product,
+    image: ProductImage,
+    take: Take,
+    remakes: Remakes | None,
+) -> None:
+    """After its check: let the better of the two stand, unless a reviewer decided meanwhile."""
+    take.state, take.outcome = MEASURED, NOT_BETTER
+    if not is_undecided(product, image):
+        take.outcome = DECIDED
+    elif is_better(take, image):
+        take.outcome = BETTER
+        _copy(take, image)
+        image.updated_at = now()
+    take.words = WORDS[take.outcome]
+    session.flush()
+    if remakes is not None:
+        open_next(session, product, image, remakes)
+
+
+def is_better(new: Made, old: Made) -> bool:
+    """By verdict, then by score; the old one stays where both are alike."""
+    return _rank(new) > _rank(old)
+
+
+def _rank(made: Made) -> tuple[int, float]:
+    return RANKS.get(made.verdict or "", 0), made.fidelity_score or 0.0
+
+
+def is_its_picture() -> ColumnElement[bool]:
+    """The picture of a take, for a join."""
+    return and_(
+        ProductImage.product_id == Take.product_id,
+        ProductImage.round == Take.round,
+        ProductImage.variant == Take.variant,
+    )
+
+
+def takes_of(session: Session, image: ProductImage) -> Sequence[Take]:
+    """All takes of a picture, the first one first; none where it was made once."""
+    mine = select(Take).filter_by(**_place_of(image))
+    return session.scalars(mine.order_by(Take.number)).all()
+
+
+def _place_of(image: ProductImage) -> dict[str, int]:
+    return {"product_id": image.product_id, "round": image.round, "variant": image.variant}
+
+
+def _copy(source: Made, target: Made) -> None:
+    for name in COPIED:
+        setattr(target, name, getattr(source, name))

@@ -1,0 +1,219 @@
+"""Makes pictures again whose fidelity check failed; no product waits for it.
+
+Nothing is paid for twice: an answer is stored as it comes, like that of a first picture, and a take
+that was paid for and has no answer is not asked for again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from packshot import logs
+from packshot.background import in_background
+from packshot.backoff import Chance, jittered
+from packshot.enhancers.contract import Analysis, Photo, Picture
+from packshot.errors import (
+    LostClaim,
+    NotFound,
+    PackshotError,
+    Stopping,
+    Unavailable,
+)
+from packshot.pictures.carried import carried
+from packshot.products.deletions import Deletions
+from packshot.storage.digests import sha256_of
+from packshot.work.claims import ImageRecord
+from packshot.work.parts import Parts
+from packshot.work.reference_views import stored_photo
+from packshot.work.stored_pictures import PaidAnswer, adopt, store
+from packshot.work.take_claims import DueTake, NotMadeAgain, TakeClaims
+from packshot.work.variants import finish_and_sign, image_record
+
+log = logging.getLogger("packshot.remaking")
+
+#: Takes that one process makes at the same time.
+AT_ONCE: Final = 4
+#: Claims that may end with their process before the take is given up.
+MOST_TRIES: Final = 3
+PAUSE_SECONDS: Final = 20.0
+BUDGET: Final = "the day's budget is spent"
+GAVE_UP: Final = f"its process ended {MOST_TRIES} times; the log says why"
+OFF: Final = "FIDELITY_RETRIES, or the enhancer, was changed"
+UNEXPECTED: Final = "an unexpected error: see the worker's log"
+
+
+class Remaker:
+    """One per process. `most` is how often a picture may be made again, 0 where nothing is."""
+
+    def __init__(
+        self,
+        takes: TakeClaims,
+        parts: Parts,
+        most: int,
+        *,
+        at_once: int = AT_ONCE,
+        chance: Chance = random.random,
+    ) -> None:
+        self.takes, self.parts, self.most = takes, parts, most
+        self.at_once, self.chance = at_once, chance
+        self.deletions = Deletions(takes.database, parts.storage)
+        self._making: set[DueTake] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a take is being made here, which may be paid for."""
+        with self._lock:
+            return bool(self._making)
+
+    def run(self) -> None:
+        """Begin the takes that are due, as many as there is room for. Raises Unavailable."""
+        while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
+            due = self.takes.take()
+            if due is None:
+                return
+            with self._lock:
+                self._making.add(due)
+            in_background(partial(self._make_one, due), f"take-{due.claim.product_id}")
+
+    def renew(self) -> None:
+        """Lengthen the leases of the takes that are being made. Raises Unavailable."""
+        with self._lock:
+            making = list(self._making)
+        self.takes.renew(making)
+
+    def _make_one(self, due: DueTake) -> None:
+        try:
+            with logs.about(product_id=due.claim.product_id):
+                self.make(due)
+        finally:
+            with self._lock:
+                self._making.discard(due)
+
+    def make(self, due: DueTake) -> None:
+        """Make one take. Whatever happens, the picture stays as it is until it is measured."""
+        try:
+            self._record(due)
+        except LostClaim as error:
+            log.info("%s", error.message)
+            self._leave_nothing(due)
+        except Stopping:
+            self._after(due, lambda: self.takes.put_back(due, 0.0))
+        except Unavailable as error:
+            self._wait_or_end(due, error)
+        except PackshotError as error:
+            self._end(due, error)
+        except Exception:
+            log.exception("unexpected error in %s", due)
+            self._end(due, NotMadeAgain(UNEXPECTED, code="unexpected"))
+
+    def _record(self, due: DueTake) -> None:
+        self._check_is_wanted(due)
+        answer = PaidAnswer(due.answer_key, partial(self.takes.check, due), self.parts)
+        record = self._made(due, answer)
+        answer.drop()
+        self.parts.patience.until_done(lambda: self.takes.record(due, record))
+        log.info("%s is made, and is measured next", due)
+
+    def _check_is_wanted(self, due: DueTake) -> None:
+        if due.number > self.most + 1 or due.claim.analysed_by != self.parts.enhancer.name:
+            raise NotMadeAgain(OFF, code="off")
+        if due.tries > MOST_TRIES:
+            raise NotMadeAgain(GAVE_UP, code="gave_up")
+
+    def _made(self, due: DueTake, answer: PaidAnswer) -> ImageRecord:
+        analysis = Analysis.model_validate(due.claim.analysis)
+        if self.parts.storage.exists(due.key):
+            return self._adopted(due, analysis, answer)
+        try:
+            photo = stored_photo(due.claim, self.parts)
+        except NotFound:
+            raise NotMadeAgain("its photo was removed", code="gone") from None
+        if not answer.is_kept:
+            self._check_before_paying(due)
+        return self._stored(due, self._picture(due, photo, analysis, answer), photo)
+
+    def _adopted(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
+        """A process stored the picture and was killed before it recorded it."""
+        found = adopt(due.key, due.digests.keys(), self.parts)
+        plan, kept = analysis.variants[due.variant], answer.take()
+        warning = due.digests.get(sha256_of(found.data))
+        name = self.parts.enhancer.name
+        picture = Picture(found.data, plan.title, plan.prompt, name, warning)
+        answered = carried(kept) if kept is not None else None
+        return image_record(due.variant, due.key, picture, found, self.parts, answered)
+
+    def _check_before_paying(self, due: DueTake) -> None:
+        if self.parts.stopping.is_set():
+            raise Stopping()
+        self.takes.check_before_paying(due)
+
+    def _picture(
+        self, due: DueTake, photo: Photo, analysis: Analysis, answer: PaidAnswer
+    ) -> Picture:
+        """Raises NotMadeAgain for an error after which nobody knows whether it was paid for."""
+        try:
+            return self.parts.enhancer.generate(photo, analysis, due.brief, due.variant, answer)
+        except Stopping:
+            raise
+        except Unavailable as error:
+            if self.takes.is_paid_for(due) and not answer.is_in_store:
+                raise NotMadeAgain(error.message, code=error.code) from error
+            raise
+
+    def _stored(self, due: DueTake, picture: Picture, photo: Photo) -> ImageRecord:
+        finished = finish_and_sign(picture, photo, self.parts)
+        digest = sha256_of(finished.data)
+
+        def save() -> ImageRecord:
+            self.takes.announce(due, digest, picture.warning)
+            stored = store(due.key, finished, self.parts)
+            answered = carried(picture.data) if picture.made_by_ai else None
+            return image_record(due.variant, due.key, picture, stored, self.parts, answered)
+
+        return self.parts.patience.until_done(save)
+
+    # -- when it is not made -----------------------------------------------------------------
+
+    def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
+        if error.code == "budget_reached":
+            self._end(due, NotMadeAgain(BUDGET, code="budget"))
+        elif due.is_late:
+            self._end(due, error)
+        else:
+            seconds = jittered(max(PAUSE_SECONDS, error.retry_after or 0.0), self.chance)
+            log.info("%s is tried again in %.0f s: %s", due, seconds, error.message)
+            self._after(due, lambda: self.takes.put_back(due, seconds))
+
+    def _end(self, due: DueTake, error: PackshotError) -> None:
+        log.warning("%s is not made: %s", due, error.message)
+
+        def end() -> None:
+            self.takes.check(due)  # another process may need the answer
+            self.parts.storage.delete([due.answer_key])
+            self.takes.end(due, error)
+
+        self._after(due, end)
+
+    def _after(self, due: DueTake, save: Callable[[], None]) -> None:
+        try:
+            self.parts.patience.until_done(save)
+        except LostClaim:
+            self._leave_nothing(due)
+        except Unavailable as error:  # its lease ends, and another process goes on
+            log.warning("%s: %s", due, error.message)
+
+    def _leave_nothing(self, due: DueTake) -> None:
+        """If the product was deleted meanwhile, remove what was stored of it since."""
+        claim = due.claim
+        try:
+            self.deletions.leave_nothing(
+                claim.product_id, claim.namespace, claim.round, claim.wanted
+            )
+        except Unavailable as error:  # the sweeper removes it later
+            log.warning("%s: %s", due, error.message)

@@ -1,0 +1,219 @@
+"""Claims on takes: one process at a time makes one, and every write is fenced by its token."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.engine import Database
+from packshot.database.models import Call, Product, ProductImage, Round, Take
+from packshot.database.types import now
+from packshot.enhancers.contract import Brief
+from packshot.errors import LostClaim, PackshotError
+from packshot.products import takes
+from packshot.products.object_keys import answer_key, variant_key
+from packshot.work.claims import LANE_DEADLINE_SECONDS, Claim, ImageRecord, claim_of
+from packshot.work.round_facts import lane_of
+
+#: Seconds from its opening after which a take that could not be paid for yet is not made any more.
+LONGEST_WAIT: Final = 3600.0
+
+
+class NotMadeAgain(PackshotError):
+    """The picture is not made again; `code` says why in a word, `message` for a reviewer."""
+
+    code = "not_made_again"
+
+
+@dataclass(frozen=True, eq=False)
+class DueTake:
+    """A claimed take: its product as a claim would have it, and what is said to the enhancer."""
+
+    claim: Claim
+    variant: int
+    number: int
+    token: str
+    facts: tuple[str, ...]
+    tries: int  # this one included
+    is_late: bool
+    digests: dict[str, str | None]  # of pictures that were about to be stored -> their warning
+
+    @property
+    def brief(self) -> Brief:
+        return replace(self.claim.brief, take=self.number, facts=self.facts)
+
+    @property
+    def key(self) -> str:
+        return variant_key(*self._place)
+
+    @property
+    def answer_key(self) -> str:
+        return answer_key(*self._place)
+
+    @property
+    def _place(self) -> tuple[str, int, int, int, int]:
+        claim = self.claim
+        return claim.namespace, claim.product_id, claim.round, self.variant, self.number
+
+    def __str__(self) -> str:
+        place = f"picture {self.variant + 1} of product {self.claim.product_id}"
+        return f"take {self.number} of {place}"
+
+
+class TakeClaims:
+    """Each method is one transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease_seconds: float,
+        lane_deadline: float = LANE_DEADLINE_SECONDS,
+    ) -> None:
+        self.database = database
+        self.lease_seconds, self.lane_deadline = lease_seconds, lane_deadline
+
+    # -- one process at a time ---------------------------------------------------------------
+
+    def take(self) -> DueTake | None:
+        """Claim the take that has waited longest; None when none is due, which locks nothing."""
+        due = select(Take).where(Take.due_at <= now())
+        with self.database.read() as session:
+            if session.scalar(due.limit(1)) is None:
+                return None
+        with self.database.write() as session:
+            oldest = due.order_by(Take.due_at, Take.product_id).limit(1)
+            row = session.scalar(oldest.with_for_update(skip_locked=True))
+            return None if row is None else self._claim(session, row)
+
+    def _claim(self, session: Session, row: Take) -> DueTake:
+        product = session.get_one(Product, row.product_id)
+        this_round = session.get_one(Round, (row.product_id, row.round))
+        late = select(Take.opened_at <= now(-LONGEST_WAIT)).where(_is(row))
+        row.token, row.due_at, row.tries = str(uuid.uuid4()), now(self.lease_seconds), row.tries + 1
+        lane = lane_of(session, this_round, self.lane_deadline)
+        return DueTake(
+            # The round may be closed by now: it is the take's own that counts.
+            claim=replace(claim_of(session, product, this_round), round=row.round, lane=lane),
+            variant=row.variant,
+            number=row.number,
+            token=row.token,
+            facts=tuple(row.facts or ()),
+            tries=row.tries,
+            is_late=bool(session.scalar(late)),
+            digests=row.digests or {},
+        )
+
+    def renew(self, due: Sequence[DueTake]) -> None:
+        """Lengthen the leases of what this process is making."""
+        if not due:
+            return
+        mine = update(Take).where(Take.token.in_([each.token for each in due]))
+        with self.database.write(lasting=False) as session:
+            session.execute(mine.values(due_at=now(self.lease_seconds)))
+
+    def check(self, due: DueTake) -> None:
+        """Raises LostClaim when the take is no longer this process's."""
+        with self.database.read() as session:
+            if session.scalar(select(Take.number).where(_is_mine(due))) is None:
+                raise _lost(due)
+
+    # -- paying ------------------------------------------------------------------------------
+
+    def check_before_paying(self, due: DueTake) -> None:
+        """Raises LostClaim, and NotMadeAgain when it was paid for before or is not needed."""
+        with self.database.read() as session:
+            row = session.scalar(select(Take).where(_is_mine(due)))
+            if row is None:
+                raise _lost(due)
+            if self._is_paid_for(session, row):
+                raise NotMadeAgain(
+                    "its answer was lost when a process ended, and it is not paid for twice",
+                    code="answer_lost",
+                )
+            product, image = _picture_of(session, row)
+            if product is None or image is None or not takes.is_undecided(product, image):
+                raise NotMadeAgain("a reviewer decided first", code="decided")
+
+    def is_paid_for(self, due: DueTake) -> bool:
+        """Whether a call for this take was, or may have been, paid for."""
+        with self.database.read() as session:
+            row = session.scalar(select(Take).where(_is_mine(due)))
+            return row is not None and self._is_paid_for(session, row)
+
+    def _is_paid_for(self, session: Session, row: Take) -> bool:
+        """A call that did not end, or whose price is not known, may be."""
+        costs = or_(Call.completed_at.is_(None), Call.cost.is_(None), Call.cost > 0)
+        return bool(session.scalar(select(exists().where(*takes.calls_of(row), costs))))
+
+    # -- what becomes of it ------------------------------------------------------------------
+
+    def announce(self, due: DueTake, sha256: str, warning: str | None) -> None:
+        """Note a picture before it is stored: only noted ones are adopted. Raises LostClaim."""
+        with self._fenced(due) as (_, row):
+            row.digests = (row.digests or {}) | {sha256: warning}
+
+    def record(self, due: DueTake, image: ImageRecord) -> None:
+        """Its picture is stored, and is to be measured. Raises LostClaim."""
+        with self._fenced(due) as (session, row):
+            for name, value in vars(image).items():
+                if name != "variant":
+                    setattr(row, name, value)
+            row.state, row.token, row.due_at, row.check_due = takes.MADE, None, None, now()
+            row.cost = takes.spent_on(session, row)
+
+    def end(self, due: DueTake, error: PackshotError) -> None:
+        """It is not made. Raises LostClaim."""
+        with self._fenced(due) as (session, row):
+            takes.end(row, error.code, error.message)
+            row.cost = takes.spent_on(session, row)
+            session.get_one(Product, row.product_id).version += 1  # so that open pages show it
+
+    def put_back(self, due: DueTake, seconds: float) -> None:
+        """Try again after `seconds`: nothing is wrong with it. Raises LostClaim."""
+        with self._fenced(due) as (_, row):
+            row.token, row.due_at, row.tries = None, now(seconds), row.tries - 1
+
+    @contextmanager
+    def _fenced(self, due: DueTake) -> Iterator[tuple[Session, Take]]:
+        """The take, locked after its product, as reviewers and deletions do. Raises LostClaim."""
+        with self.database.write() as session:
+            product = session.get(Product, due.claim.product_id, with_for_update=True)
+            row = session.scalar(select(Take).where(_is_mine(due)).with_for_update())
+            if product is None or row is None:
+                raise _lost(due)
+            yield session, row
+
+
+def _is(row: Take) -> ColumnElement[bool]:
+    return and_(
+        Take.product_id == row.product_id,
+        Take.round == row.round,
+        Take.variant == row.variant,
+        Take.number == row.number,
+    )
+
+
+def _is_mine(due: DueTake) -> ColumnElement[bool]:
+    return and_(
+        Take.product_id == due.claim.product_id,
+        Take.round == due.claim.round,
+        Take.variant == due.variant,
+        Take.number == due.number,
+        Take.token == due.token,
+    )
+
+
+def _picture_of(session: Session, row: Take) -> tuple[Product | None, ProductImage | None]:
+    place = {"product_id": row.product_id, "round": row.round, "variant": row.variant}
+    image = session.scalar(select(ProductImage).filter_by(**place))
+    return session.get(Product, row.product_id), image
+
+
+def _lost(due: DueTake) -> LostClaim:
+    return LostClaim(f"{due} was taken over by another process, or its product was deleted")
