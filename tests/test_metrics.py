@@ -21,7 +21,7 @@ from sqlalchemy import update
 from support.fakes import FakeQueue
 from support.shop import Json, Shop
 
-from packshot.database.models import APPROVED, BatchJob, Call, Product
+from packshot.database.models import APPROVED, BatchJob, Call, Product, ProductImage
 from packshot.database.types import now
 from packshot.errors import FetchError, Unavailable
 from packshot.products.figures import times_of
@@ -85,6 +85,8 @@ def busy_day(shop: Shop) -> None:
         session.add(Call(kind="image", outcome=None, **paid | {"cost": None}))
         long_ago = update(Product).where(Product.id > held).values(queued_at=now(-500))
         session.execute(long_ago)
+        measured = update(ProductImage).where(ProductImage.product_id == approved)
+        session.execute(measured.values(verdict="pass"))
 
 
 def _row() -> Json:

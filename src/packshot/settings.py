@@ -243,9 +243,10 @@ class Settings(BaseSettings):
 
     @cached_property
     def retries(self) -> int:
-        """How often a picture of Gemini's that failed its check is made again."""
-        paid = self.enhancer_name == "gemini" and self.fidelity == "on"
-        return self.fidelity_retries if paid else 0
+        """How often a picture of Gemini's that failed its check is made again; those of the
+        stand-in, which draws over every product, are not."""
+        paid = self.enhancer_name == "gemini" and not self.simulated
+        return self.fidelity_retries if paid and self.fidelity == "on" else 0
 
     @cached_property
     def simulated(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, WithJsonSchema
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """A double has room for 12 digits; whole amounts are written as in the document: 45000."""
+    """A double holds 12 digits; whole amounts are written without a point: 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 

@@ -26,11 +26,13 @@ from packshot.database.models import (
     Product,
     ProductImage,
     Round,
+    Take,
     lease_is_free,
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import LANES
 from packshot.products.spending import products_paid_for, spent_by_lane, spent_today
+from packshot.products.takes import GOING_ON
 
 HOUR: Final = 3600
 #: The most rounds read for the times of the last hour, latest first.
@@ -106,6 +108,7 @@ class Figures(Counts):
     ready: Times
     webhooks: dict[str, int]  # waiting, given_up
     verdicts: dict[tuple[str, str, str], int]  # (verdict, enhancer, prompt version) -> pictures
+    remakes: dict[str, int]  # outcome, or "waiting" -> pictures to make again
 
 
 def read_counts(session: Session) -> Counts:
@@ -145,6 +148,7 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             ready=ready,
             webhooks=_webhooks(session),
             verdicts=_verdicts(session),
+            remakes=_remakes(session),
         )
 
 
@@ -257,6 +261,15 @@ def _verdicts(session: Session) -> dict[tuple[str, str, str], int]:
         select(*by, func.count()).where(ProductImage.verdict.is_not(None)).group_by(*by)
     ).all()
     return {(verdict or "", name or "", version or ""): n for verdict, name, version, n in rows}
+
+
+def _remakes(session: Session) -> dict[str, int]:
+    """Without the first takes, which have no outcome."""
+    by = (Take.state, Take.outcome)
+    rows = session.execute(select(*by, func.count()).group_by(*by)).all()
+    ended = {outcome: count for _, outcome, count in rows if outcome}
+    waiting = sum(count for state, outcome, count in rows if state in GOING_ON)
+    return ended | {"waiting": waiting}
 
 
 def _webhooks(session: Session) -> dict[str, int]:

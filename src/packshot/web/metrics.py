@@ -56,6 +56,7 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     for (kind, outcome), count in sorted(figures.calls.items()):
         calls.add_metric([kind, outcome], count)
     yield calls
+    yield _gauge("remakes", "Pictures made again, by outcome", "outcome", figures.remakes)
     verdicts = GaugeMetricFamily(
         "packshot_fidelity",
         "Pictures by the verdict of the fidelity check",

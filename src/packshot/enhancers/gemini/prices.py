@@ -214,7 +214,19 @@ def _notes(settings: Settings, on_date: date, known: bool, lane: Lane) -> tuple[
     price = price_of(models[1], on_date, lane)
     if price is not None and size not in price.picture_tokens:
         changes.append(f"{size} has no published price: counted as the next larger size.")
-    return (*changes, *_of_second_opinions(settings, on_date))
+    return (
+        *changes,
+        *_of_second_opinions(settings, on_date),
+        *_of_remakes(settings, on_date, lane),
+    )
+
+
+def _of_remakes(settings: Settings, on_date: date, lane: Lane) -> Iterator[str]:
+    """Only a check tells which pictures are made again; in the batch lane none is."""
+    model, size = _models(settings, on_date)[1], settings.enhanced_image_size
+    cost = expected_cost("remake", model, size, on_date, lane)
+    if cost is not None and settings.retries and lane != "batch":
+        yield f"Not counted: pictures made again after a failed check, about ${cost:.4f} each."
 
 
 def _of_second_opinions(settings: Settings, on_date: date) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 
 from packshot.testing.fake_gemini.painting import decode, encode
@@ -266,6 +267,21 @@ def _lighter(photo: bytes) -> bytes:
     return encode(np.clip(pixels.round(), 0, 255).astype(np.uint8))
 
 
+def recoloured(degrees: float) -> Fault:
+    """An unfaithful picture: the good one with every hue turned by that angle."""
+
+    def change(good: Good, asked: Asked) -> None:
+        [blob] = [part["inlineData"] for part in _parts(good)]
+        found = decode(base64.b64decode(blob["data"]))
+        assert found is not None
+        hsv = cv2.cvtColor(found, cv2.COLOR_BGR2HSV)
+        hsv[..., 0] = (hsv[..., 0].astype(np.int32) + round(degrees / 2)) % 180
+        turned = encode(np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), np.uint8))
+        blob["data"] = base64.b64encode(turned).decode()
+
+    return _spoiled(change)
+
+
 def _instead(make: Callable[[Asked], dict[str, Any]]) -> Fault:
     """A picture of ours in place of the good one."""
 
@@ -355,6 +371,7 @@ ANSWER_FAULTS = {
     "no_picture_bytes": _instead(lambda asked: _blob(b"this is no picture")),
     "copied_input": _instead(lambda asked: _blob(asked.photo or b"")),
     "hardly_changed": _instead(lambda asked: _blob(_lighter(asked.photo or b""))),
+    "changed_product": recoloured(120),
     "tiny_picture": _instead(lambda asked: _blob(_flat(64, 64))),
     "wrong_ratio": _instead(lambda asked: _blob(_flat(1408, 768))),
     "continuation": _spoiled(_continuation),

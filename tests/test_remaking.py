@@ -1,0 +1,540 @@
+"""A picture whose check failed is made again: paid once, in the budget; the better one stands."""
+
+from __future__ import annotations
+
+import colorsys
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from servers.ports import wait_until
+from sqlalchemy import delete, select, update
+from support.fakes import photo_bytes
+from support.shop import Shop, row
+
+from packshot.database.models import Call, ProductImage, Take
+from packshot.database.types import now
+from packshot.fidelity import facts
+from packshot.fidelity.files import Files
+from packshot.fidelity.jobs import measure_raw
+from packshot.fidelity.verdicts import Check, Checked, Reason, Verdict
+from packshot.pictures.imaging import to_array
+from packshot.products.object_keys import MOST_TAKES, answer_key, variant_key, with_previews
+from packshot.products.retention import Retention
+from packshot.products.takes import Remakes
+from packshot.settings import Settings
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini.faults import recoloured
+from packshot.work import pipeline
+from packshot.work.claims import Claim
+
+PHOTO = photo_bytes(3, side=300)
+FACT = facts.of_colour("#C03020")
+
+
+def hue_of(data: bytes) -> float:
+    """Degrees, of the mean colour of the middle."""
+    pixels = to_array(data)
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 3 : -height // 3, width // 3 : -width // 3, :3]
+    return 360 * colorsys.rgb_to_hsv(*np.asarray(middle, float).mean(axis=(0, 1)) / 255)[0]
+
+
+class HuePixels:
+    """Stands in for the pixel child of checks: a product of another hue was changed."""
+
+    def __init__(self) -> None:
+        self.checked = 0
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        if function is measure_raw:
+            return args[0]
+        self.checked += 1
+        turned = abs((hue_of(args[0]) - hue_of(args[1]) + 180) % 360 - 180)
+        verdict: Verdict = "pass" if turned < 25 else "warn" if turned < 45 else "fail"
+        reason = Reason(code="colour", words="the product's colour shifted", fact=FACT)
+        reasons = [] if verdict == "pass" else [reason]
+        score = round(1 - turned / 180, 3) * (1.0 if verdict == "pass" else 0.5)
+        return Checked(Check(verdict=verdict, score=score, reasons=reasons), b"RIFF the map")
+
+    def is_running(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def gemini() -> Iterator[FakeGemini]:
+    with FakeGemini(side=256) as fake:
+        yield fake
+
+
+class Studio:
+    """A shop with Gemini, one picture a product, and its checks made by hand."""
+
+    def __init__(self, url: str, folder: Path, gemini: FakeGemini, **settings: Any) -> None:
+        given: dict[str, Any] = {
+            "gemini_api_key": "test",
+            "google_gemini_base_url": gemini.url,
+            "fidelity": "on",
+            "fidelity_judge": "off",
+            "enhanced_images_count": 1,
+        }
+        self.gemini, self.shop = gemini, Shop(url, folder / "media", **given | settings)
+        self.services = self.shop.services
+        network = folder / "u2netp.onnx"
+        with network.open("wb") as file:
+            file.truncate(4_574_861)
+        checker, remaker = self.services.checker, self.services.remaker
+        assert checker is not None and remaker is not None
+        checker.pixels, checker.files = HuePixels(), Files(network)  # type: ignore[assignment]
+        checker.places = None
+        self.checker, self.remaker = checker, remaker
+        self.services.storage.put("uploads/photo", PHOTO, "image/jpeg")
+        self.product_id = 0
+
+    def start_over(self) -> None:
+        """Without products, faults and calls, and with the default settings."""
+        self.gemini.behave()
+        for product in self.shop.ask("GET", "/api/products").get_json()["data"]["products"]:
+            assert self.shop.ask("DELETE", f"/api/products/{product['id']}").status_code == 200
+        with self.services.database.write() as session:
+            session.execute(delete(Call))
+        self.gemini.calls.clear()
+        self.allow(1)
+        self.set_budget(None)
+
+    def allow(self, retries: int) -> None:
+        """As FIDELITY_RETRIES would."""
+        self.remaker.most, self.checker.checks.remakes = retries, Remakes("gemini", retries)
+
+    def set_budget(self, dollars: Decimal | None) -> None:
+        """As GEMINI_DAILY_BUDGET would."""
+        self.services.batching.jobs.ledger.daily_budget = dollars
+
+    def made(self, *faults: Any, lane: str = "standard") -> int:
+        """A product whose first pictures are these faults' of Gemini, measured."""
+        for fault in faults:
+            self.gemini.misbehave(fault, times=1, kind="picture")
+        body = {"products": [row(raw_image="/media/uploads/photo")], "lane": lane}
+        answer = self.shop.ask("POST", "/api/products/bulk", json=body)
+        self.product_id = answer.get_json()["data"]["products"][0]["id"]
+        claim = self.services.parts.claims.take()
+        assert isinstance(claim, Claim)
+        parts = replace(self.services.parts, batches=False)  # jobs have tests of their own
+        pipeline.run(claim, parts)
+        self.checker.run()
+        return self.product_id
+
+    def remake(self) -> None:
+        """Make what is due, in this thread, and measure it."""
+        while (due := self.remaker.takes.take()) is not None:
+            self.remaker.make(due)
+        self.checker.run()
+
+    @property
+    def product(self) -> dict[str, Any]:
+        answer = self.shop.ask("GET", f"/api/products/{self.product_id}").get_json()
+        found: dict[str, Any] = answer["data"]["product"]
+        return found
+
+    @property
+    def picture(self) -> dict[str, Any]:
+        [picture] = self.product["images"]
+        return dict(picture)
+
+    @property
+    def words(self) -> str:
+        return str(self.picture["remake"]["words"])
+
+    def asked(self) -> list[str]:
+        return [call.call for call in self.gemini.paid() if call.kind == "picture"]
+
+    def calls(self, kind: str) -> list[Call]:
+        with self.services.database.read() as session:
+            return list(session.scalars(select(Call).where(Call.kind == kind)))
+
+    def objects(self) -> set[str]:
+        return set(self.services.storage.list(""))
+
+
+@pytest.fixture
+def studio(database_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Studio]:
+    made = Studio(database_url, tmp_path, gemini)
+    made.start_over()
+    yield made
+    made.shop.close()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, gemini: FakeGemini
+) -> Iterator[Studio]:
+    """One shop for all tests: each starts a pixel child, which takes a second."""
+    folder = tmp_path_factory.mktemp("studio")
+    made = Studio(f"sqlite:///{shutil.copy(sqlite_template, folder)}", folder, gemini)
+    yield made
+    made.shop.close()
+
+
+@pytest.fixture
+def plain(shared: Studio) -> Iterator[Studio]:
+    shared.start_over()
+    yield shared
+    shared.start_over()
+
+
+# -- the better one stands -------------------------------------------------------------------------
+
+
+def test_a_faithful_second_picture_stands_and_both_are_recorded(studio: Studio) -> None:
+    product_id = studio.made("changed_product")
+    first = studio.picture
+    assert first["fidelity"]["verdict"] == "fail"
+    assert (first["remake"]["going_on"], first["remake"]["words"]) == (True, "being made again")
+    studio.remake()
+    second = studio.picture
+    assert (second["id"], second["status"]) == (first["id"], "pending")
+    assert second["fidelity"]["verdict"] == "pass"
+    assert "colour" in first["doubt"] and "colour" not in second["doubt"]
+    assert second["image_url"] != first["image_url"] and second["sha256"] != first["sha256"]
+    remake = second["remake"]
+    assert (remake["going_on"], remake["words"].split(":")[0]) == (False, "made again")
+    one, two = remake["takes"]
+    assert [(one["stands"], two["stands"]), two["outcome"]] == [(False, True), "better"]
+    for name in ("sha256", "prompt", "model", "media_url", "fidelity"):
+        assert one[name] == first[name] and one[name]
+    for take in (one, two):  # both can be looked at, with their previews
+        assert studio.shop.ask("GET", take["media_url"]).data[:2] == b"\xff\xd8"
+        assert all(
+            studio.shop.ask("GET", url).status_code == 200 for url in take["previews"].values()
+        )
+    assert studio.asked() == [f"{product_id}/1/0", f"{product_id}/1/0/take2"]
+
+
+def test_the_second_prompt_says_what_is_so_in_the_photo_and_its_cost_is_shown(
+    plain: Studio,
+) -> None:
+    studio = plain
+    studio.made("changed_product")
+    before = studio.product["spent"]
+    studio.remake()
+    one, two = studio.picture["remake"]["takes"]
+    assert FACT in two["prompt"] and FACT not in one["prompt"] and two["facts"] == [FACT]
+    assert one["prompt"] == two["prompt"].split("\n\nMeasured on the photo")[0]
+    [call] = studio.calls("remake")
+    assert (call.outcome, call.lane) == ("ok", "standard") and call.cost
+    assert Decimal(str(two["cost"])) == call.cost and one["cost"] > 0
+    assert Decimal(str(studio.product["spent"])) == Decimal(str(before)) + call.cost
+    assert Decimal(str(studio.picture["cost"])) == Decimal(str(one["cost"])) + call.cost
+    metrics = studio.shop.ask("GET", "/metrics").text
+    assert 'packshot_remakes{outcome="better"} 1.0' in metrics
+
+
+@pytest.mark.parametrize("second", [150, 120])
+def test_a_second_picture_that_is_no_better_leaves_the_first(plain: Studio, second: int) -> None:
+    plain.made(recoloured(100), recoloured(second) if second != 120 else recoloured(100))
+    first = plain.picture
+    plain.remake()
+    picture = plain.picture
+    assert {name: picture[name] for name in ("sha256", "media_url", "prompt", "fidelity")} == {
+        name: first[name] for name in ("sha256", "media_url", "prompt", "fidelity")
+    }
+    one, two = picture["remake"]["takes"]
+    assert (one["stands"], two["stands"], two["outcome"]) == (True, False, "not_better")
+    assert two["fidelity"]["verdict"] == "fail" and "no better" in plain.words
+    plain.remake()
+    assert len(plain.asked()) == 2  # once is once
+
+
+def test_it_is_made_again_as_often_as_the_setting_says(
+    plain: Studio,
+) -> None:
+    plain.allow(2)
+    plain.made(recoloured(90), recoloured(150), recoloured(70))
+    plain.remake()
+    plain.remake()
+    takes = plain.picture["remake"]["takes"]
+    assert [take["outcome"] for take in takes] == [None, "not_better", "better"]
+    assert [take["stands"] for take in takes] == [False, False, True]
+    assert len(plain.asked()) == 3 and len({take["sha256"] for take in takes}) == 3
+
+
+# -- when it is not made again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings", [{"fidelity_retries": 0}, {"enhancer": "local"}, {"gemini_api_key": "fake"}]
+)
+def test_nothing_is_made_again_where_it_is_off_or_free(settings: dict[str, Any]) -> None:
+    given = {"gemini_api_key": "test"} | settings
+    assert Settings(**given, fidelity="on").retries == 0
+    assert Settings(gemini_api_key="test", fidelity="on").retries == 1
+    assert Settings(gemini_api_key="test", fidelity="off").retries == 0
+
+
+def test_with_no_retries_a_failed_picture_is_not_made_again(
+    plain: Studio,
+) -> None:
+    plain.allow(0)
+    plain.made("changed_product")
+    plain.remake()
+    assert plain.picture["remake"] is None and len(plain.asked()) == 1
+
+
+def test_a_faithful_or_doubtful_picture_is_not_made_again(plain: Studio) -> None:
+    plain.made()
+    assert (plain.picture["fidelity"]["verdict"], plain.picture["remake"]) == ("pass", None)
+    plain.made(recoloured(34))
+    assert (plain.picture["fidelity"]["verdict"], plain.picture["remake"]) == ("warn", None)
+
+
+def test_a_spent_budget_makes_nothing_again_and_says_so(
+    plain: Studio,
+) -> None:
+    plain.set_budget(Decimal("0.045"))
+    plain.made("changed_product")
+    plain.remake()
+    assert plain.words == "not made again: the day's budget is spent"
+    remake = plain.picture["remake"]
+    assert (remake["going_on"], remake["takes"][1]["outcome"]) == (False, "budget")
+    assert len(plain.asked()) == 1 and plain.picture["fidelity"]["verdict"] == "fail"
+
+
+def test_a_refusal_leaves_the_picture_and_says_what_gemini_said(plain: Studio) -> None:
+    plain.made("changed_product", "finish_IMAGE_SAFETY")
+    first = plain.picture
+    plain.remake()
+    assert plain.picture["sha256"] == first["sha256"] and plain.words.startswith(
+        "not made again: G"
+    )
+    assert plain.picture["remake"]["takes"][1]["outcome"] == "refused_safety"
+    plain.remake()
+    assert len(plain.asked()) == 2
+
+
+def test_an_overloaded_gemini_is_asked_again_and_a_paid_call_that_broke_is_not(
+    plain: Studio,
+) -> None:
+    plain.made("changed_product", "overloaded")
+    plain.remake()
+    assert plain.words == "being made again"
+    due_now(plain)
+    plain.remake()
+    assert plain.picture["fidelity"]["verdict"] == "pass" and len(plain.asked()) == 2
+    plain.made("changed_product", "cut_json")
+    plain.remake()
+    due_now(plain)
+    plain.remake()
+    assert plain.words.startswith("not made again: ") and len(plain.asked()) == 4
+
+
+def due_now(plain: Studio) -> None:
+    """The pause, or the lease of a process that was killed, is over."""
+    with plain.services.database.write() as session:
+        session.execute(update(Take).where(Take.due_at.is_not(None)).values(due_at=now(-1)))
+
+
+def test_the_batch_lane_says_that_nothing_is_made_again(plain: Studio) -> None:
+    plain.made("changed_product", lane="batch")
+    plain.remake()
+    assert plain.words == "not made again: its round is paid for in the batch lane"
+    assert not plain.picture["remake"]["going_on"] and len(plain.asked()) == 1
+
+
+def test_a_flex_round_is_made_again_in_its_lane(plain: Studio) -> None:
+    plain.gemini.flex_models = [*plain.gemini.flex_models, plain.services.enhancer.image_model]  # type: ignore[attr-defined]
+    plain.made("changed_product", lane="flex")
+    plain.remake()
+    assert [call.lane for call in plain.calls("remake")] == ["flex"]
+
+
+# -- reviewers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["approved", "rejected"])
+def test_what_a_reviewer_decided_first_is_not_made_again(plain: Studio, status: str) -> None:
+    plain.made("changed_product")
+    decide(plain, status)
+    plain.remake()
+    assert plain.words == "not made again: a reviewer decided first" and len(plain.asked()) == 1
+
+
+def test_what_a_reviewer_decided_meanwhile_is_not_replaced(plain: Studio) -> None:
+    plain.made("changed_product")
+    first = plain.picture
+    due = plain.remaker.takes.take()
+    assert due is not None
+    plain.remaker.make(due)
+    decide(plain, "approved")
+    plain.checker.run()
+    picture = plain.picture
+    assert (picture["status"], picture["sha256"]) == ("approved", first["sha256"])
+    two = picture["remake"]["takes"][1]
+    assert (two["outcome"], two["fidelity"]["verdict"]) == ("decided", "pass")
+
+
+def test_a_redo_closes_the_round_of_a_take(plain: Studio) -> None:
+    plain.made("changed_product")
+    path = f"/api/products/{plain.product_id}/enhance"
+    assert plain.shop.ask("POST", path, json={}).status_code == 200
+    plain.remake()
+    with plain.services.database.read() as session:
+        take = session.scalars(select(Take).where(Take.number == 2)).one()
+    assert (take.state, take.outcome) == ("not_made", "decided")
+
+
+def decide(plain: Studio, status: str) -> None:
+    path = f"/api/product-images/{plain.picture['id']}"
+    assert plain.shop.ask("PATCH", path, json={"status": status}).status_code == 200
+
+
+# -- kill -9, step by step (tests/faults kills real processes) -------------------------------------
+
+
+class Killed(BaseException):
+    """Ends the thread as a kill would: nothing after it is done."""
+
+
+@pytest.mark.parametrize("step", ["finish", "put_new", "record", "save"])
+def test_after_a_kill_the_paid_answer_is_used(
+    plain: Studio, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the answer was kept, after the picture was stored, before it stands."""
+    plain.made("changed_product")
+    owner: Any = {
+        "finish": plain.services.parts.pixels,
+        "put_new": plain.services.storage,
+        "record": plain.remaker.takes,
+        "save": plain.checker.checks,
+    }[step]
+    name = "run" if step == "finish" else step
+    original = getattr(owner, name)
+
+    def deadly(*args: Any, **named: Any) -> Any:
+        if step == "finish" and args[0].__name__ != "finish":
+            return original(*args, **named)
+        if step == "put_new":
+            original(*args, **named)
+        raise Killed
+
+    monkeypatch.setattr(owner, name, deadly)
+    with pytest.raises(Killed):
+        plain.remake()
+    monkeypatch.setattr(owner, name, original)
+    due_now(plain)
+    with plain.services.database.write() as session:
+        waiting = update(Take).where(Take.check_due.is_not(None))
+        session.execute(waiting.values(check_due=now(-1)))
+    plain.remake()
+    assert plain.picture["fidelity"]["verdict"] == "pass"
+    assert len(plain.asked()) == 2 and len(plain.calls("remake")) == 1
+    assert not [key for key in plain.objects() if key.startswith("answers/")]
+
+
+def test_a_call_that_was_in_flight_at_a_kill_is_not_paid_for_again(plain: Studio) -> None:
+    plain.made("changed_product")
+    due = plain.remaker.takes.take()
+    assert due is not None
+    with plain.services.database.write() as session:  # sent, and the process ended
+        session.add(
+            Call(
+                product_id=plain.product_id,
+                round=1,
+                variant=0,
+                kind="remake",
+                model="m",
+                sent_at=now(),
+                cost=Decimal("0.039"),
+            )
+        )
+    due_now(plain)
+    plain.remake()
+    assert plain.words.startswith("not made again: its answer was lost")
+    assert len(plain.asked()) == 1 and plain.picture["remake"]["takes"][1]["cost"] == 0.039
+
+
+def test_two_processes_never_make_the_same_take(plain: Studio) -> None:
+    plain.made("changed_product")
+    takes = plain.remaker.takes
+    mine = takes.take()
+    assert mine is not None and takes.take() is None
+    takes.renew([mine])
+    due_now(plain)  # it froze, and another one takes over
+    theirs = takes.take()
+    assert theirs is not None
+    plain.remaker.make(mine)
+    assert plain.asked() == [f"{plain.product_id}/1/0"]
+    plain.remaker.make(theirs)
+    plain.checker.run()
+    assert plain.picture["fidelity"]["verdict"] == "pass"
+
+
+def test_a_worker_makes_it_beside_its_products(plain: Studio) -> None:
+    plain.made("changed_product")
+    plain.remaker.run()
+    assert plain.remaker.is_busy  # so a worker that ends waits for it
+    plain.remaker.renew()
+    wait_until(lambda: not plain.remaker.is_busy)
+    plain.checker.run()
+    assert plain.picture["fidelity"]["verdict"] == "pass"
+
+
+# -- its objects -----------------------------------------------------------------------------------
+
+
+def test_deleting_the_product_removes_every_take(plain: Studio) -> None:
+    plain.made("changed_product")
+    plain.remake()
+    assert len([key for key in plain.objects() if key.startswith("enhanced/")]) == 2
+    assert plain.shop.ask("DELETE", f"/api/products/{plain.product_id}").status_code == 200
+    left = {key for key in plain.objects() if f"/{plain.product_id}/" in key}
+    assert left == set()
+    with plain.services.database.read() as session:
+        assert session.scalars(select(Take)).all() == []
+
+
+def test_a_take_that_does_not_stand_is_removed_like_a_rejected_picture(
+    plain: Studio,
+) -> None:
+    retention = Retention(plain.services.database, plain.services.storage, rejected_days=7)
+    plain.made("changed_product")
+    plain.remake()
+    decide(plain, "approved")
+    assert retention.plan().rejected == 0
+    with plain.services.database.write() as session:
+        session.execute(update(ProductImage).values(updated_at=now(-8 * 86_400)))
+    assert retention.plan().rejected == retention.prune().rejected == 1
+    one, two = plain.picture["remake"]["takes"]
+    assert one["media_url"] is None and one["removed_at"] and two["media_url"]
+    kept = {key for key in plain.objects() if key.startswith(("enhanced/", "previews/enhanced"))}
+    assert kept <= set(with_previews(two["media_url"].removeprefix("/media/")))
+    decide(plain, "rejected")
+    with plain.services.database.write() as session:
+        session.execute(update(ProductImage).values(updated_at=now(-8 * 86_400)))
+    assert retention.prune().rejected == 1
+    assert not [key for key in plain.objects() if key.startswith("enhanced/")]
+
+
+def test_every_take_that_a_setting_allows_has_keys_of_its_own() -> None:
+    most = Settings.model_fields["fidelity_retries"].metadata[1].le
+    assert most + 1 == MOST_TAKES
+    place = ("0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80", 1, 1, 0)
+    keys = [make(*place, take) for make in (variant_key, answer_key) for take in range(1, 5)]
+    assert len(set(keys)) == 8
+
+
+def test_facts_are_of_the_photo_and_never_none() -> None:
+    reasons = [
+        Reason(code="text", words="differs", fact=facts.of_text("LAGOON")),
+        Reason(code="mirrored", words="the product is mirrored"),
+        Reason(code="text", words="again", fact=facts.of_text("LAGOON")),
+    ]
+    assert facts.facts_of(reasons) == ['the label reads exactly "LAGOON"', facts.FACTS["mirrored"]]
+    assert facts.facts_of([Reason(code="unheard", words="of")]) == [facts.WHATEVER]
