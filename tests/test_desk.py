@@ -31,7 +31,8 @@ from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
-from packshot.products.object_keys import changes_key
+from packshot.products.object_keys import changes_key, variant_key
+from packshot.products.takes import Remakes, open_next, settle
 
 expect.set_options(timeout=45_000)  # as long as a busy machine may take
 
@@ -678,6 +679,50 @@ def test_a_check_that_ends_meanwhile_is_nobodys_decision(shop: DeskShop, open_de
     assert shop.statuses([failed]) == ["pending_review"]
     desk.press("r r")
     until(lambda: shop.statuses([failed]) == ["rejected"], desk.page)
+
+
+def make_again(shop: DeskShop, product_id: int) -> None:
+    """As the check of a better second take records it: another picture stands under the same id."""
+    with shop.services.database.write() as session:
+        product = session.get_one(Product, product_id)
+        image = session.scalars(select(ProductImage).filter_by(product_id=product_id)).first()
+        assert image is not None and product.media_namespace is not None
+        image.verdict, image.fidelity_score, image.fidelity = "fail", 0.02, {"reasons": []}
+        take = open_next(session, product, image, Remakes("local", 1))
+        assert take is not None
+        session.flush()
+        session.refresh(take)
+        take.object_key = variant_key(product.media_namespace, product_id, 1, image.variant, 2)
+        shop.store(take.object_key, picture(9, 240))
+        take.image_url, take.sha256 = f"/media/{take.object_key}", "9" * 64
+        take.title, take.width, take.height = image.title, 240, 240
+        take.prompt, take.verdict, take.fidelity = "Again.", "pass", {"reasons": []}
+        settle(session, product, image, take, None)
+        product.version += 1
+
+
+def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    first, again = shop.stock(2)
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("2 left")
+    make_again(shop, again)
+    desk.press("a")
+    until(lambda: shop.statuses([first]) == ["approved"], desk.page)
+    desk.press("a")  # of the picture before
+    toast = desk.page.locator(".toast", has_text="A check found something")
+    expect(toast).to_contain_text("picture 1 was made again, and the new one stands")
+    assert shop.statuses([again]) == ["pending_review"]
+    desk.press("a")
+    until(lambda: shop.statuses([again]) == ["approved"], desk.page)
+    desk.page.goto(f"{shop.url}/products/{again}")
+    desk.page.get_by_text("The other take", exact=True).click()
+    other = desk.page.locator(".take")
+    expect(other).to_contain_text("The first")
+    expect(other.locator(".verdict")).to_have_text("Product changed")
+    expect(other.locator("img").first).to_have_js_property("complete", True)
+    expect(desk.page.locator(".fidelity")).to_contain_text("The new picture is better and stands")
 
 
 KEYS = [*"aaaaaAArRsSuUzvbnjk[]123456789", "Enter", "Escape", "Space", "?", "Control+z"]

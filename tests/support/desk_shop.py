@@ -76,13 +76,13 @@ class DeskShop:
             session.execute(insert(ProductImage), rows)
         for n, (number, namespace) in enumerate(zip(ids, namespaces, strict=True)):
             kind = n % kinds * (pictures + 1)
-            self._store(normalised_key(namespace, number), picture(kind, side))
+            self.store(normalised_key(namespace, number), picture(kind, side))
             for variant in range(pictures):
                 key = variant_key(namespace, number, 1, variant)
-                self._store(key, picture(kind + variant + 1, side))
+                self.store(key, picture(kind + variant + 1, side))
         return list(ids)
 
-    def _store(self, key: str, made: imaging.Encoded) -> None:
+    def store(self, key: str, made: imaging.Encoded) -> None:
         folder = self.services.settings.media_dir
         for name, data in [
             *((preview_key(key, side), data) for side, data in made.previews.items()),

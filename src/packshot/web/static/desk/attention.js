@@ -2,6 +2,7 @@
 // pressed.
 
 import { mayReview } from "./dom.js";
+import { samePictures } from "./doubt.js";
 import { toast } from "./toast.js";
 
 /** Pictures that replaced others are shown for this long before keys apply to them. */
@@ -52,7 +53,7 @@ export class Attention {
   /** The same product with the same pictures after a dialog; null after a message otherwise. */
   stillDecidable(product) {
     const now = this.decidable();
-    if (now && now.id === product.id && now.round === product.round) return now;
+    if (now && now.id === product.id && now.round === product.round && samePictures(product, now)) return now;
     toast("Other pictures came up in the meantime, so nothing was decided.", {
       title: `Product ${product.id}`,
     });

@@ -12,9 +12,14 @@ const isWaiting = ({ images }) =>
 export const isSure = (product) =>
   doubtful(product).length === 0 && keepable(product).length > 0 && !isWaiting(product);
 
+/** A doubtful picture that is made again: the doubt may go. */
+const isMadeAgain = ({ images }) => images.some(({ remake }) => remake?.going_on);
+
 /** Which of the chosen products are not approved, and why. */
 export function leftWords(left) {
-  const waiting = left.filter((product) => isWaiting(product) && !doubtful(product).length).length;
+  const waiting = left.filter(
+    (product) => isWaiting(product) && (!doubtful(product).length || isMadeAgain(product)),
+  ).length;
   const warned = left.length - waiting;
   const words = [
     warned && `${many(warned, "product has", "products have")} a warning: ${lookAt(warned)}.`,

@@ -7,8 +7,16 @@ export const doubtOf = (picture) => picture.doubt ?? null;
 export const doubtful = (product) =>
   product.images.filter((picture) => doubtOf(picture) && picture.status !== "approved");
 
-/** Whether a picture still waits for its fidelity check. */
-export const isBeingChecked = ({ fidelity }) => fidelity?.reasons[0]?.code === "not_measured_yet";
+/** Whether a picture still waits for its fidelity check, or is made again after one. */
+export const isBeingChecked = ({ fidelity, remake }) =>
+  remake?.going_on || fidelity?.reasons[0]?.code === "not_measured_yet";
+
+/** Whether two states of a product show the same pictures: what is made again keeps its id. */
+export const samePictures = (before, now) =>
+  before.images.length === now.images.length &&
+  before.images.every(
+    ({ id, sha256 }, place) => now.images[place].id === id && now.images[place].sha256 === sha256,
+  );
 
 /**
  * The ids of the pictures that Approve includes by default: none that was rejected or removed, unless the

@@ -30,6 +30,14 @@ export function verdictBadge({ fidelity }) {
   );
 }
 
+/** Says that the picture is being made again; null where it is not. */
+export const remakeBadge = ({ remake }) =>
+  remake?.going_on ? h("span", { class: "badge", title: remake.words }, "Being made again") : null;
+
+/** What came of making the picture again; null where it was made once. */
+const remakeLine = ({ remake }) =>
+  remake && h("p", { class: "hint" }, remake.words[0].toUpperCase() + remake.words.slice(1));
+
 /** What the check found: each reason, and whether text was read. */
 export function aboutFidelity(picture) {
   const { fidelity } = picture;
@@ -42,6 +50,7 @@ export function aboutFidelity(picture) {
     verdictBadge(picture),
     reasons.length > 0 && h("ul", {}, reasons),
     lines && h("p", { class: "hint" }, lines),
+    remakeLine(picture),
   );
 }
 

@@ -1,9 +1,9 @@
 // One product as frames: its raw photo and its pictures, built and decoded before they are shown.
 
 import { h, icon } from "./dom.js";
-import { doubtOf, keepable } from "./doubt.js";
+import { doubtOf, keepable, samePictures } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
-import { changeMap, marks, verdictBadge } from "./fidelity.js";
+import { changeMap, marks, remakeBadge, verdictBadge } from "./fidelity.js";
 import { at } from "./place.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */
@@ -93,10 +93,7 @@ export class Card {
   /** Update to a newer state of the same pictures; false when it has others, not yet seen here. */
   take(product) {
     const before = this.product.images;
-    const same =
-      product.images.length === before.length &&
-      product.images.every((picture, place) => picture.id === before[place].id);
-    if (!same) return false;
+    if (!samePictures(this.product, product)) return false;
     const changed = (name) => product.images.some((picture, place) => picture[name] !== before[place][name]);
     const decided = changed("status");
     const doubted = product.images.filter((picture, place) => doubtOf(picture) && !doubtOf(before[place]));
@@ -173,7 +170,7 @@ export class Card {
     const frame = this.pictures[index];
     frame
       .querySelector(".checks")
-      .replaceChildren(...[doubtMark(picture), verdictBadge(picture)].filter(Boolean));
+      .replaceChildren(...[doubtMark(picture), verdictBadge(picture), remakeBadge(picture)].filter(Boolean));
     for (const old of frame.querySelectorAll(".changes, .marks")) old.remove();
     const found = [changeMap(picture), marks(picture, "enhanced", picture)].filter(Boolean);
     frame.querySelector(".left-out").before(...found);

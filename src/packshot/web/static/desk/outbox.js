@@ -162,7 +162,7 @@ class Outbox extends EventTarget {
     if (!(error instanceof Problem)) throw error;
     if (error.status === 401) return;
     if (error.status === 412 && error.product && nobodyDecided(error.product, job)) {
-      error.found = newDoubts(error.product, step);
+      error.found = news(error.product, step);
       if (!error.found.length) return this.#takeVersion(error.product);
     }
     if (!error.passing || error.retryAfter > LONGEST_WAIT_S) return this.#refused(job, error);
@@ -258,16 +258,24 @@ function nobodyDecided(product, job) {
   );
 }
 
-/** What a check found on the pictures to approve since they were shown. */
+/** What a check found on the pictures to approve since they were shown, and which were made again. */
+const news = (product, step) => [...newDoubts(product, step), ...madeAgain(product, step)];
+
 const newDoubts = (product, step) =>
   product.images
     .filter(({ id, doubt }) => doubt && step.body.image_ids?.includes(id) && step.seen.doubts[id] !== doubt)
     .map(({ doubt }) => doubt);
 
+const madeAgain = (product, { seen }) =>
+  product.images
+    .filter(({ id, sha256 }) => seen.hashes && seen.hashes[id] !== sha256)
+    .map(({ variant }) => `picture ${variant + 1} was made again, and the new one stands`);
+
 const seenOf = ({ round, images }) => ({
   round,
   statuses: Object.fromEntries(images.map(({ id, status }) => [id, status])),
   doubts: Object.fromEntries(images.map(({ id, doubt }) => [id, doubt])),
+  hashes: Object.fromEntries(images.map(({ id, sha256 }) => [id, sha256])),
 });
 
 export const outbox = new Outbox();

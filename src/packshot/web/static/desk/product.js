@@ -16,6 +16,7 @@ import { facts, history, KINDS, views } from "./product_facts.js";
 import { wishFields } from "./questions.js";
 import { start } from "./shell.js";
 import { ShopCheck } from "./shop_check.js";
+import { otherTakes } from "./takes.js";
 import { toast } from "./toast.js";
 import {
   ago,
@@ -246,6 +247,7 @@ function card(picture, current) {
       picture.fidelity?.change_map &&
         h("a", { class: "hint", href: picture.fidelity.change_map, target: "_blank" }, "Change map"),
       h("p", { class: "hint" }, pictureFacts(picture)),
+      otherTakes(picture, shown.data.product.category),
       altText(picture, current),
       picture.prompt
         ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt))

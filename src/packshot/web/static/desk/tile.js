@@ -1,7 +1,7 @@
 // One product in the grid: its pictures, its name, whether it is chosen and what was decided.
 
 import { h, icon } from "./dom.js";
-import { doubtOf } from "./doubt.js";
+import { doubtOf, samePictures } from "./doubt.js";
 import { reasonWords, SMALL } from "./facts.js";
 import { image } from "./frames.js";
 import { at } from "./place.js";
@@ -28,7 +28,7 @@ export class Tile {
     this.show(product);
   }
 
-  /** Draw the product, unless a newer version is shown; true when these are the pictures of a new round. */
+  /** Draw the product, unless a newer version is shown; true when these are other pictures. */
   show(product) {
     const before = this.product;
     if (before && before.version >= product.version) return false;
@@ -56,7 +56,7 @@ export class Tile {
     );
     this.link.href = at(`/products/${product.id}`);
     this.#showFacts(verdict(product));
-    return before !== undefined && before.round !== product.round;
+    return before !== undefined && (before.round !== product.round || !samePictures(before, product));
   }
 
   #showFacts(words) {

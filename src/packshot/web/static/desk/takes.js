@@ -1,0 +1,39 @@
+// Pictures that are made again after a failed check: one id, several takes, one of which stands.
+
+import { h } from "./dom.js";
+import { SMALL } from "./facts.js";
+import { verdictBadge } from "./fidelity.js";
+import { image } from "./frames.js";
+import { cost } from "./words.js";
+
+/** The takes that do not stand, each with its verdict, cost and prompt. */
+export function otherTakes({ remake }, category) {
+  const others = (remake?.takes ?? []).filter((take) => !take.stands && take.prompt);
+  if (!others.length) return null;
+  return h(
+    "details",
+    { class: "takes" },
+    h("summary", {}, others.length > 1 ? "The other takes" : "The other take"),
+    others.map((take) => otherTake(take, category)),
+  );
+}
+
+function otherTake(take, category) {
+  const facts = [take.model, cost(take.cost)].filter(Boolean).join(" · ");
+  const name = take.number === 1 ? "The first" : `Take ${take.number}`;
+  const picture = take.media_url
+    ? h(
+        "a",
+        { href: take.media_url, target: "_blank", title: "Open the original" },
+        image(take, SMALL, `${category}, take ${take.number}, which does not stand`, { loading: "lazy" }),
+      )
+    : h("p", { class: "hint" }, "Removed to save space.");
+  return h(
+    "div",
+    { class: "take" },
+    picture,
+    h("p", {}, h("strong", {}, name), " ", verdictBadge(take)),
+    facts && h("p", { class: "hint" }, facts),
+    h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, take.prompt)),
+  );
+}
