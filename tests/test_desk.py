@@ -704,7 +704,7 @@ def make_again(shop: DeskShop, product_id: int) -> None:
 def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     shop: DeskShop, open_desk: Open
 ) -> None:
-    first, again = shop.stock(2)
+    again, first = shop.stock(2)
     desk = open_desk(shop.url)
     expect(left(desk.page)).to_have_text("2 left")
     make_again(shop, again)
