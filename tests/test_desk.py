@@ -687,7 +687,7 @@ def make_again(shop: DeskShop, product_id: int) -> None:
         product = session.get_one(Product, product_id)
         image = session.scalars(select(ProductImage).filter_by(product_id=product_id)).first()
         assert image is not None and product.media_namespace is not None
-        image.verdict, image.fidelity_score, image.fidelity = "fail", 0.02, {"reasons": []}
+        image.verdict, image.fidelity = "fail", {"verdict": "fail", "reasons": []}
         take = open_next(session, product, image, Remakes("local", 1))
         assert take is not None
         session.flush()
@@ -696,7 +696,7 @@ def make_again(shop: DeskShop, product_id: int) -> None:
         shop.store(take.object_key, picture(9, 240))
         take.image_url, take.sha256 = f"/media/{take.object_key}", "9" * 64
         take.title, take.width, take.height = image.title, 240, 240
-        take.prompt, take.verdict, take.fidelity = "Again.", "pass", {"reasons": []}
+        take.prompt, take.verdict, take.fidelity = "Again.", "pass", {"verdict": "pass"}
         settle(session, product, image, take, None)
         product.version += 1
 
