@@ -722,7 +722,7 @@ def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     expect(other).to_contain_text("The first")
     expect(other.locator(".verdict")).to_have_text("Product changed")
     expect(other.locator("img").first).to_have_js_property("complete", True)
-    expect(desk.page.locator(".fidelity")).to_contain_text("The new picture is better and stands")
+    expect(desk.page.locator(".fidelity")).to_contain_text("the new picture is better and stands")
 
 
 KEYS = [*"aaaaaAArRsSuUzvbnjk[]123456789", "Enter", "Escape", "Space", "?", "Control+z"]

@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, WithJsonSchema
 
 
 def _json_number(amount: Decimal) -> int | float:
-    """A double holds 12 digits; whole amounts are written without a point: 45000."""
+    """The amount as a JSON number (a double holds 12 digits); whole ones have no point: 45000."""
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
