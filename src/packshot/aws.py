@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from packshot.after_fork import after_fork
 from packshot.errors import NotConfigured, RateLimited, Unavailable
@@ -166,6 +166,16 @@ def _descriptions() -> Loader:
     from botocore.loaders import create_loader
 
     return create_loader()
+
+
+def read_descriptions(service: Literal["s3", "sqs"]) -> None:
+    """Read what a client of this service is made of, by making one that is never used."""
+    _session().client(
+        service,
+        region_name="us-east-1",
+        aws_access_key_id="unused",  # else they are looked for, in the network too
+        aws_secret_access_key="unused",  # noqa: S106
+    )
 
 
 def in_words(error: Exception, resource: Resource, permission: str) -> Unavailable:

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from packshot import logs
+from packshot.aws import read_descriptions
 from packshot.database.engine import bring_to_head, go_back
 from packshot.database.urls import shown_url
 from packshot.env_file import plain_value, read_env_file
@@ -141,15 +142,22 @@ def gunicorn_settings() -> dict[str, Any]:
 def import_before_forks() -> None:
     """Import in gunicorn's master what each process would import, so that they share its memory.
 
-    Google's SDK alone takes 0.6 s of CPU and 41 MB a process. The garbage collector is kept off
-    what is there by now: it would write to those pages, and so copy them (gc.freeze).
+    Google's SDK alone takes 0.6 s of CPU and 41 MB a process, AWS's descriptions take 15 MB. The
+    garbage collector is kept off what is there by now: it would write to those pages, and so copy
+    them (gc.freeze).
     """
-    import packshot.web  # noqa: F401
+    import packshot.web
 
     if _early_setting("GEMINI_API_KEY"):
         import google.genai  # noqa: F401
-    if _early_setting("SQS_QUEUE_URL") or _early_setting("S3_BUCKET"):
-        import boto3  # noqa: F401
+
+        import packshot.enhancers.gemini.enhancer
+    if _early_setting("SQS_QUEUE_URL"):
+        import packshot.queues.sqs  # noqa: F401
+
+        read_descriptions("sqs")
+    if _early_setting("S3_BUCKET"):
+        read_descriptions("s3")
     gc.collect()
     gc.freeze()
 

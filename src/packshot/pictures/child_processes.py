@@ -41,6 +41,9 @@ SINGLE_THREADED = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "8388608",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "MALLOC_TOP_PAD_": "4194304",
 }
 NICENESS = 10
 #: A child without work ends by itself and gives its 60 to 100 MB back; the next job starts another.

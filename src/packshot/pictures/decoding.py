@@ -92,7 +92,10 @@ def _open_jpeg(data: bytes) -> Opened:
         grey = image.interpretation == "b-w"
         shrink = _shrink_of(max(unwrapped.size) / side)
         pixels = jpeg.pixels_of(unwrapped, "GRAY" if grey else "RGB", shrink)
-        return _fit(_with_metadata_of(image, pixels), header, side)
+        decoded = _with_metadata_of(image, pixels)
+        if max(unwrapped.size) <= side and not header.colour_managed:
+            return decoded.autorot()  # without the copy that `thumbnail` makes to turn it
+        return _fit(decoded, header, side)
 
     return Opened(header, decode)
 

@@ -95,12 +95,19 @@ def _longest(header: imaging.Header) -> int:
 
 def _small(data: bytes, side: int) -> NDArray[np.float32]:
     """RGB levels of the picture fitted into `side` pixels, averaged in blocks: about 64 a side."""
-    pixels = _opaque(imaging.to_array(data, side)).astype("float32")
+    pixels = _opaque(imaging.to_array(data, side))
     block = max(1, round(side / COMPARED_SIDE))
     rows, columns = pixels.shape[0] // block, pixels.shape[1] // block
     whole = pixels[: rows * block, : columns * block]
-    small: NDArray[np.float32] = whole.reshape(rows, block, columns, block, 3).mean(axis=(1, 3))
-    return small
+    return _means(whole.reshape(rows, block, columns * block * 3), block)
+
+
+def _means(lines: NDArray[np.uint8], block: int) -> NDArray[np.float32]:
+    """RGB means of blocks; `lines`: rows of blocks x lines of a block x levels of a line. Added up
+    line by line first, in whole numbers: a third of the time of a mean over both sides."""
+    columns = lines.sum(axis=1, dtype="uint32").reshape(len(lines), -1, block, 3)
+    means: NDArray[np.float32] = columns.sum(axis=2).astype("float32") / block**2
+    return means
 
 
 #: All pictures of a product are compared with the same photo: a child decodes it once.
