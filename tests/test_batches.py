@@ -664,6 +664,21 @@ def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
 
 @pytest.mark.extra
 @only_sqlite
+def test_a_copy_of_the_database_leaves_the_jobs_to_the_original(shop: Shop) -> None:
+    """It would delete the files that the original still needs."""
+    shop.create(1)
+    shop.work()
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "running")]
+    files = dict(shop.fake.batches.files)
+    shop.batching.jobs.leave_all()
+    shop.finish()
+    assert shop.fake.batches.files == files
+    assert shop.outcomes()["standard", "ok"] == 1
+
+
+@pytest.mark.extra
+@only_sqlite
 def test_a_job_is_forgotten_a_week_after_its_end(shop: Shop) -> None:
     shop.create(1)
     shop.finish()

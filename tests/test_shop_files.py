@@ -158,6 +158,16 @@ def test_without_public_addresses_it_says_so(make: Maker, as_format: str) -> Non
     assert "PUBLIC_MEDIA_URL" in answer.get_json()["detail"]
 
 
+def test_woocommerce_gets_all_pictures_of_a_sku_of_which_one_is_chosen(make: Maker) -> None:
+    """Its importer replaces a product's pictures by those in the file."""
+    shop = make(public_media_url=CDN)
+    approve(shop, sku="M-1", view="1", category="Mugs")
+    approve(shop, sku="M-1", view="2", category="Hats")
+    approve(shop, sku="M-2", category="Mugs")
+    [row] = read(shop, "woocommerce", "&category=Hats")
+    assert (row["SKU"], row["Images"].count("https://")) == ("M-1", 2)
+
+
 def test_a_part_of_a_product_keeps_its_positions(make: Maker) -> None:
     shop = make(public_media_url=CDN)
     approve(shop, sku="M-1", view="1", category="Mugs")

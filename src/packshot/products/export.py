@@ -167,16 +167,17 @@ def _rows(session: Session, query: Select[Product, ProductImage]) -> list[Approv
 
 
 def approved_groups(
-    database: Database, chosen: Selection = ALL
+    database: Database, chosen: Selection = ALL, *, whole: bool = False
 ) -> Iterator[list[tuple[int, ApprovedImage]]]:
     """The chosen pictures, SKU by SKU, then those without a SKU, product by product.
 
-    Each comes with its number among the pictures of its SKU, which it keeps: see `numbers`.
+    Each comes with its number among the pictures of its SKU, which it keeps: see `numbers`. With
+    `whole`, all approved pictures of a SKU come where one is chosen.
     """
     for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
         for keys in pages(database, chosen):
             give_numbers(database, column, keys)
-            yield from _groups(database, chosen, column, keys)
+            yield from _groups(database, ALL if whole else chosen, column, keys)
 
 
 def _groups(

@@ -12,14 +12,14 @@ from typing import IO, Any, Final
 
 from zipstream import ZIP_STORED, ZipStream
 
-from packshot.errors import NotFound, PictureError
+from packshot.errors import NotFound, PartlyUnavailable, PictureError
 from packshot.marketplaces.compliance import Row
 from packshot.marketplaces.names import Names, Template, amazon_code, own_stem
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
-from packshot.storage.digests import check_digest, sha256_of
+from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
 
 MANIFEST: Final = "manifest.json"
 SPREADSHEET: Final = "products.csv"
@@ -73,9 +73,9 @@ def zip_pieces(
     """The ZIP's bytes, one picture in memory at a time, each as `prepare` makes it.
 
     `ending` is of the format that `prepare` makes; None where it makes no other. Each group is the
-    pictures of one SKU with their numbers. A picture that was removed meanwhile, or can't be made
-    as asked, is named in LEFT-OUT.txt and the manifest. Raises Unavailable when the store breaks
-    off, or returns other bytes than were approved: what was sent until then is an incomplete ZIP.
+    pictures of one SKU with their numbers. A picture that was removed meanwhile, has other bytes
+    than were approved, or can't be made as asked, is named in LEFT-OUT.txt and the manifest. Raises
+    Unavailable when the store breaks off: what was sent until then is an incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
@@ -121,6 +121,14 @@ def _group_pieces(
             prepared = prepare(image, _stored(image, key, storage), n == 1)
         except NotFound:
             records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
+            continue
+        except PartlyUnavailable as error:
+            if error.code != OTHER_BYTES:
+                raise
+            records.left_out.append(
+                f"{path}: picture {image.image_id}: the stored file is not the one that was"
+                " approved: restore it from a backup, or redo the product"
+            )
             continue
         except PictureError as error:
             if error.retryable:  # the child process ended

@@ -15,6 +15,7 @@ from packshot.errors import PartlyUnavailable
 
 #: Seconds between two checks of such an object: a person has to restore or delete it.
 OTHER_BYTES_SECONDS: Final = 60.0
+OTHER_BYTES: Final = "other_bytes"
 SEAL_BYTES: Final = hashlib.sha256().digest_size
 
 
@@ -51,6 +52,6 @@ def other_bytes(key: str) -> PartlyUnavailable:
     return PartlyUnavailable(
         f"the storage gives other bytes under {key} than were stored there: restore this object"
         " from a backup, or delete it, and it is made again",
-        code="other_bytes",
+        code=OTHER_BYTES,
         retry_after=OTHER_BYTES_SECONDS,
     )

@@ -85,7 +85,9 @@ def export_approved(query: ExportQuery) -> Response:
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
-        rows = write_shop_file(_groups(chosen), query.format, services().storage)
+        # WooCommerce's importer replaces a product's pictures by those in the file.
+        groups = _groups(chosen, whole=query.format == "woocommerce")
+        rows = write_shop_file(groups, query.format, services().storage)
         return _stream(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
     approved = approved_images(services().database, chosen)
     if prefix := request.script_root:
@@ -119,9 +121,9 @@ def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
     return zip_pieces(groups, template, parts.storage, datetime.now(UTC), prepare, ending)
 
 
-def _groups(chosen: Selection) -> Iterator[list[tuple[int, ApprovedImage]]]:
+def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[int, ApprovedImage]]]:
     """The pictures by SKU. Raises Conflict when there is none."""
-    groups = approved_groups(services().database, chosen)
+    groups = approved_groups(services().database, chosen, whole=whole)
     if prefix := request.script_root:
         groups = (
             [(n, _publicly_addressed(prefix, image)) for n, image in group] for group in groups
