@@ -132,7 +132,7 @@ def test_check_names_what_the_store_does_not_support(
         monkeypatch.setenv(name, value)
     said = CliRunner().invoke(main, ["check"])
     assert said.exit_code == 0, said.output
-    assert f"note the store at {store.endpoint}: it does not keep If-None-Match" in said.output
+    assert f"note the store at {store.endpoint}: it ignores If-None-Match" in said.output
     assert store.objects == {}
 
 

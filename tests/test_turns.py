@@ -22,7 +22,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Product
 from packshot.database.types import now
 from packshot.download.fetcher import Fetcher
-from packshot.download.places import SLOW_SECONDS, Places
+from packshot.download.host_shares import SLOW_SECONDS, HostShares
 from packshot.errors import FetchError, PartlyUnavailable
 from packshot.serving import make_worker
 from packshot.work.claims import Claim, Claims
@@ -56,7 +56,7 @@ def clock() -> Clock:
 def running(shop: Shop, hosts: tuple[PhotoHost, PhotoHost]) -> Iterator[Worker]:
     """A worker that calls a host slow after half a second."""
     fetcher = Fetcher([host.address for host in hosts])
-    read = Places(fetcher, SLOTS, quick_seconds=0.5).fetch
+    read = HostShares(fetcher, SLOTS, quick_seconds=0.5).fetch
     shop.services.parts = replace(shop.services.parts, enhancer=FakeEnhancer(), read_raw=read)
     worker = make_worker(shop.services)
     worker.start()
@@ -262,7 +262,7 @@ class Downloads:
 
 def test_a_slow_download_beside_its_hosts_share_is_broken_off(clock: Clock) -> None:
     downloads = Downloads(clock, 20.0)
-    places = Places(downloads, slots=2, clock=clock)  # so one slow one for each host
+    places = HostShares(downloads, slots=2, clock=clock)  # so one slow one for each host
     broken_off: list[float] = []
 
     def beside() -> None:
@@ -282,7 +282,7 @@ def test_a_slow_download_beside_its_hosts_share_is_broken_off(clock: Clock) -> N
 
 def test_a_quick_host_may_use_all_slots(clock: Clock) -> None:
     downloads = Downloads(clock, 1.0)
-    places = Places(downloads, slots=2, clock=clock)
+    places = HostShares(downloads, slots=2, clock=clock)
     inside: list[bytes] = []
     downloads.within = lambda: inside.append(places.fetch("https://quick.example/2.jpg"))
     places.fetch("https://quick.example/1.jpg")
@@ -292,7 +292,7 @@ def test_a_quick_host_may_use_all_slots(clock: Clock) -> None:
 def test_slow_hosts_together_leave_a_quarter_of_the_slots(clock: Clock) -> None:
     """As many names as an adversary likes, each with one slow download at most."""
     downloads = Downloads(clock, 20.0)
-    places = Places(downloads, slots=4, clock=clock)
+    places = HostShares(downloads, slots=4, clock=clock)
     allowed: list[int] = []
 
     def nest(number: int) -> None:
@@ -310,7 +310,7 @@ def test_slow_hosts_together_leave_a_quarter_of_the_slots(clock: Clock) -> None:
 
 def test_with_one_slot_a_slow_host_is_paused_as_long_as_it_took(clock: Clock) -> None:
     downloads = Downloads(clock, 20.0)
-    places = Places(downloads, slots=1, clock=clock)
+    places = HostShares(downloads, slots=1, clock=clock)
     places.fetch("https://slow.example/1.jpg")
     with pytest.raises(PartlyUnavailable):
         places.fetch("https://slow.example/2.jpg")
@@ -322,7 +322,7 @@ def test_with_one_slot_a_slow_host_is_paused_as_long_as_it_took(clock: Clock) ->
 
 def test_a_slow_host_may_become_quick(clock: Clock) -> None:
     downloads = Downloads(clock, 20.0)
-    places = Places(downloads, slots=2, clock=clock)
+    places = HostShares(downloads, slots=2, clock=clock)
     places.fetch("https://host.example/1.jpg")
     downloads.seconds = 1.0
     clock.now += SLOW_SECONDS

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from packshot.database.engine import Database, problem_with_tables
 from packshot.download.fetcher import Fetcher, FetchLimits
-from packshot.download.places import Places
+from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
 from packshot.errors import PackshotError
@@ -171,7 +171,7 @@ def build(settings: Settings) -> Services:
 
 def choose_raw_images(settings: Settings, storage: Storage) -> RawImages:
     fetcher = Fetcher(settings.raw_image_hosts, headers=request_headers(settings))
-    return RawImages(storage, raw_buckets(settings), Places(fetcher, settings.concurrency))
+    return RawImages(storage, raw_buckets(settings), HostShares(fetcher, settings.concurrency))
 
 
 def choose_batching(

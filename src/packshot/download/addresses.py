@@ -15,7 +15,7 @@ import idna
 
 from packshot.errors import FetchError, SettingsError
 
-MAX_URL = 2048  # what browsers and CDNs accept; nothing longer is the address of a picture
+MAX_URL = 2048  # what browsers and CDNs accept; no picture's address is longer
 WEB_PORTS = {"http": 80, "https": 443}
 
 # The ranges are written out because `ipaddress.is_global` changes with the Python patch level
@@ -60,7 +60,7 @@ _NOT_PUBLIC_6 = tuple(
 _IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1: these 32 bits, then an IPv4 address
 
-# Names that never lead out (RFC 6761, 6762, 7686, 8375; ICANN 2024 for .internal).
+# Names that never leave the local network (RFC 6761, 6762, 7686, 8375; ICANN 2024 for .internal).
 _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa", "onion")
 
 _URL = re.compile(
@@ -72,9 +72,9 @@ _AUTHORITY = re.compile(
 )
 # Characters that no address has, and what to do about them.
 _UNFIT = (
-    (r"[\t\r\n]", "has a line break or a tab in it; leave that out"),
-    (r"\A[ ]|[ ]\Z", "begins or ends with a space; leave that out"),
-    (r"\Ahttps?://[^/?#]*[ ]", "has a space in its host; leave that out"),
+    (r"[\t\r\n]", "has a line break or a tab in it; remove it"),
+    (r"\A[ ]|[ ]\Z", "begins or ends with a space; remove it"),
+    (r"\Ahttps?://[^/?#]*[ ]", "has a space in its host; remove it"),
     (r"[ ]", "has a space in it; write it as %20"),
     (r"\\", "has a backslash in it; addresses have forward slashes"),
 )
@@ -182,11 +182,11 @@ def _refuse(code: str, message: str) -> NoReturn:
 def _parts(url: str, longest: int) -> re.Match[str]:
     if len(url) > longest:
         _refuse("bad_url", f"the picture's address is longer than {longest} characters")
-    fault = next((words for pattern, words in _UNFIT if re.search(pattern, url)), None)
-    if fault is None and not url.isprintable():
-        fault = "has an invisible character in it; leave that out"
-    if fault is not None:
-        _refuse("bad_url", f"the picture's address {fault}")
+    problem = next((words for pattern, words in _UNFIT if re.search(pattern, url)), None)
+    if problem is None and not url.isprintable():
+        problem = "contains an invisible character; remove it"
+    if problem is not None:
+        _refuse("bad_url", f"the picture's address {problem}")
     match = _URL.fullmatch(url)
     if match is None:
         _refuse("bad_url", "the picture's address must start with https:// or http:// and a host")
@@ -222,7 +222,7 @@ def _literal(text: str) -> str:
 
 def _name(text: str) -> str:
     """A host name as sent to DNS: mapped (UTS 46, which includes NFKC), then strictly ASCII."""
-    if len(text) > _MAX_NAME + 1:  # mapping a row of marks has quadratic cost
+    if len(text) > _MAX_NAME + 1:  # mapping many combining marks has quadratic cost
         _refuse("bad_url", "the host in the picture's address is not a valid name")
     try:
         name = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode("ascii")
@@ -283,7 +283,7 @@ def _check_public(parsed: ParsedUrl) -> None:
 
 
 def _may_be_public(name: str) -> bool:
-    """False for names that can only be local: one word, or under a local top level."""
+    """False for names that can only be local: one word, or under a local top-level domain."""
     return "." in name and not name.endswith(tuple(f".{local}" for local in _LOCAL_NAMES))
 
 

@@ -13,7 +13,7 @@ from packshot.download.failures import HeadTooLarge
 
 MAX_HEADERS = 1000
 MAX_HEAD_BYTES = 262_144  # what Chromium takes
-#: All that is read of an answer's head; of the rest only the size counts.
+#: The headers that are read; of the others only the size counts.
 _HEADERS = {
     b"connection",
     b"content-encoding",
@@ -24,15 +24,15 @@ _HEADERS = {
     b"set-cookie",
     b"transfer-encoding",
 }
-#: Encodings that need a library of their own; every other name that is not known changes nothing.
+#: Encodings that need a library of their own; any other unknown name is ignored.
 _NOT_READ = {"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"}
 _CONTROLS = "".join(map(chr, range(0x21)))  # with the space
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF|II\*\0|MM\0\*|....ftyp", re.DOTALL)
 
 
 class Answer(http.client.HTTPResponse):
-    """The same as http.client's, but any number of informational answers may come before it, and
-    more than 100 headers within it."""
+    """http.client's response, but with any number of informational answers before it and of headers
+    within it."""
 
     def begin(self) -> None:
         if self.headers is None:
@@ -91,7 +91,7 @@ class _Head:
         self._wire.close()
 
 
-def as_browsers_read(location: str) -> str:
+def normalise_location(location: str) -> str:
     """A Location header read as the URL standard (url.spec.whatwg.org) requires: trimmed, without
     line breaks and tabs, with spaces, backslashes and raw bytes encoded."""
     raw = re.sub(r"[\t\r\n]", "", location).strip(_CONTROLS)
@@ -105,14 +105,14 @@ def as_browsers_read(location: str) -> str:
 
 
 class NotDecoded(ValueError):
-    """The body is in an encoding that can't be undone; the message names it."""
+    """The body has an encoding that can't be undone; the message names it."""
 
 
 class TooLarge(ValueError):
     """The body unpacks to more than the limit."""
 
 
-def decoded(body: bytes, encodings: str, limit: int) -> bytes:
+def decode(body: bytes, encodings: str, limit: int) -> bytes:
     """`body` without the Content-Encodings that a header lists, at most `limit` bytes long.
 
     A name that is no encoding (aws-chunked, utf-8, binary, none ...) was left on the object by the
@@ -140,7 +140,7 @@ def _gunzip(body: bytes, limit: int) -> bytes:
 
 
 def _inflate(body: bytes, limit: int) -> bytes:
-    """With zlib's header, as RFC 9110 says, or without, as some servers do."""
+    """Undo `deflate`: with zlib's header, as RFC 9110 says, or without, as some servers send it."""
     try:
         return _unpack(body, zlib.MAX_WBITS, limit, "deflate")[0]
     except NotDecoded:
@@ -148,7 +148,7 @@ def _inflate(body: bytes, limit: int) -> bytes:
 
 
 def _unpack(body: bytes, window: int, limit: int, name: str) -> tuple[bytes, bytes]:
-    """One stream, and what follows it."""
+    """One decompressed stream, and the bytes that follow it."""
     unpacking = zlib.decompressobj(window)
     try:
         part = unpacking.decompress(body, limit + 1)

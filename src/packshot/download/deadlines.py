@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from packshot.download.failures import check_means
+from packshot.download.failures import check_resources
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Watchdog:
         try:
             self._sock = sock.dup()
         except OSError as error:
-            check_means(error)
+            check_resources(error)
             raise
         self._timer = threading.Timer(seconds, self._fire)
         self._timer.daemon = True

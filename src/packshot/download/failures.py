@@ -11,7 +11,7 @@ import urllib3
 from urllib3.response import BaseHTTPResponse
 
 from packshot.download.addresses import ParsedUrl
-from packshot.download.signed_addresses import expiry_seen
+from packshot.download.signed_addresses import find_expiry
 from packshot.errors import FetchError, Unavailable
 
 _RETRYABLE_STATUS = {408, 425, 429}  # and every 5xx
@@ -101,8 +101,8 @@ def failed(
     )
 
 
-def check_means(error: Exception) -> None:
-    """Raise Unavailable when this process or machine has run out of something."""
+def check_resources(error: Exception) -> None:
+    """Raise Unavailable when this process or machine has run out of a resource."""
     if isinstance(error, OSError) and error.errno in _OURS:
         raise Unavailable(
             f"this process can open no connection ({error.strerror}): raise its limit"
@@ -116,8 +116,8 @@ def check_means(error: Exception) -> None:
 def unreachable(
     page: ParsedUrl, addresses: Sequence[str], failures: Sequence[OSError], seconds: float
 ) -> FetchError:
-    """No address of the host accepted a connection. Of several, some are often of a kind that can't
-    be reached from here, so the errors of the others say more."""
+    """The error when no address of the host accepted a connection. Often some kinds of address
+    can't be reached from here; then the errors of the others say more."""
     if any(isinstance(failure, TimeoutError) for failure in failures):
         reason = f"did not take a connection within {seconds:g} s"
         return failed(f"{page.place} {reason}", code="timed_out", retryable=True)
@@ -136,7 +136,7 @@ def _why_unreachable(page: ParsedUrl, addresses: Sequence[str], failures: Sequen
 
 
 def timed_out(page: ParsedUrl, seconds: float) -> FetchError:
-    """`seconds` are those of the whole download, look-ups and redirects included."""
+    """The error when time is up; `seconds` cover look-ups and redirects too."""
     return failed(
         f"{page.place} did not deliver it within {seconds:g} s", code="timed_out", retryable=True
     )
@@ -206,10 +206,10 @@ def _is_tls_answer(causes: Sequence[BaseException]) -> bool:
 
 
 def handshake_error(page: ParsedUrl, error: OSError) -> FetchError:
-    """The TLS handshake failed. A disagreement of the two sides lasts until someone acts."""
+    """The error of a failed TLS handshake. If the two sides disagree, someone has to act."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        fault = _CERTIFICATES.get(error.verify_code, f"is not valid ({error.verify_message})")
-        return failed(f"the certificate of {page.place} {fault}", code="bad_certificate")
+        problem = _CERTIFICATES.get(error.verify_code, f"is not valid ({error.verify_message})")
+        return failed(f"the certificate of {page.place} {problem}", code="bad_certificate")
     reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
     for parts, words in _HANDSHAKES:
         if any(part in reason for part in parts):
@@ -239,11 +239,11 @@ def too_large(page: ParsedUrl, limit: int) -> FetchError:
 
 
 def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> FetchError:
-    """`body` is the beginning of what came with the status."""
+    """The error for a status; `body` is the beginning of what came with it."""
     status = response.status
     if status in _RETRYABLE_STATUS or status >= 500:
         return _busy(page, response)
-    expired = expiry_seen(status, page.target, body)
+    expired = find_expiry(status, page.target, body)
     if expired is not None:
         return failed(
             f"{status} from {page.place}: {expired}; give one that is valid for longer, or an"
@@ -264,7 +264,7 @@ def _busy(page: ParsedUrl, response: BaseHTTPResponse) -> FetchError:
 
 
 def seconds_until_retry(header: str | None) -> float | None:
-    """Seconds from now; None when the header is missing or unreadable."""
+    """Retry-After in seconds from now; None when it is missing or unreadable."""
     if header is None:
         return None
     try:

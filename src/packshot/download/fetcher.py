@@ -23,11 +23,11 @@ from urllib3.response import BaseHTTPResponse
 
 from packshot.background import in_background
 from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
-from packshot.download.answers import Answer, NotDecoded, TooLarge, as_browsers_read, decoded
+from packshot.download.answers import Answer, NotDecoded, TooLarge, decode, normalise_location
 from packshot.download.deadlines import Deadline, Watchdog
 from packshot.download.failures import (
     NOT_DOWNLOADED,
-    check_means,
+    check_resources,
     connection_error,
     failed,
     handshake_error,
@@ -117,7 +117,7 @@ class Fetcher:
         return self._given_tls or ssl.create_default_context()
 
     def check(self, url: str) -> None:
-        """Raise a permanent `FetchError` for an address that can't be fetched, by its text."""
+        """Raise a permanent `FetchError` if the text of an address rules out a download."""
         check_url(url, self._allowed_hosts)
 
     def fetch(self, url: str, seconds: float | None = None) -> bytes:
@@ -138,7 +138,7 @@ class Fetcher:
                 raise _redirect_loop(page, answer)
             page = answer.page
         raise failed(
-            f"{page.place} is the end of {self._limits.redirects} redirects, and there are more; "
+            f"{page.place} redirects again after {self._limits.redirects} redirects; "
             "give the address of the picture itself",
             code="too_many_redirects",
         )
@@ -214,7 +214,7 @@ class Fetcher:
             try:
                 return self._connector(address, page.port, seconds)
             except OSError as error:
-                check_means(error)
+                check_resources(error)
                 failures.append(error)
         raise unreachable(page, addresses, failures, self._limits.connect) from failures[-1]
 
@@ -244,7 +244,7 @@ class Fetcher:
         except OSError as error:
             if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_HOST:
                 raise no_such_host(page) from error
-            check_means(error)
+            check_resources(error)
             raise failed(
                 f"the name {page.host} can't be looked up ({error.strerror or error})",
                 code="dns",
@@ -256,13 +256,13 @@ class Fetcher:
     ) -> _CheckedConnection:
         # No `assert_hostname`: it would make urllib3 turn `check_hostname` off on a context that
         # threads share. Without it OpenSSL itself matches the certificate with the host.
-        patience = deadline.remaining() + 0.001
+        timeout = deadline.remaining() + 0.001
         connection = (
-            _CheckedTlsConnection(page.host, page.port, timeout=patience, ssl_context=self._tls)
+            _CheckedTlsConnection(page.host, page.port, timeout=timeout, ssl_context=self._tls)
             if page.scheme == "https"
-            else _CheckedConnection(page.host, page.port, timeout=patience)
+            else _CheckedConnection(page.host, page.port, timeout=timeout)
         )
-        connection.judged, connection.target = sock, page.target
+        connection.connected, connection.target = sock, page.target
         return connection
 
     def _redirect(self, page: ParsedUrl, response: BaseHTTPResponse) -> _Redirect:
@@ -276,7 +276,7 @@ class Fetcher:
         return _Redirect(following, sets_cookie="Set-Cookie" in response.headers)
 
     def _check_location(self, page: ParsedUrl, location: str) -> ParsedUrl:
-        address = as_browsers_read(location)
+        address = normalise_location(location)
         try:
             return check_url(urljoin(page.url, address), self._allowed_hosts, longest=_MAX_REDIRECT)
         except (FetchError, ValueError) as error:
@@ -299,7 +299,7 @@ class Fetcher:
         encodings = response.headers.get("Content-Encoding", "")
         limit = self._limits.max_bytes
         try:
-            return decoded(self._read(page, response), encodings, limit)
+            return decode(self._read(page, response), encodings, limit)
         except TooLarge:
             raise too_large(page, limit) from None
         except NotDecoded as error:
@@ -310,7 +310,7 @@ class Fetcher:
             ) from error
 
     def _read(self, page: ParsedUrl, response: BaseHTTPResponse) -> bytes:
-        """The bytes as they came, at most `limits.max_bytes`."""
+        """The received bytes, at most `limits.max_bytes`."""
         limit = self._limits.max_bytes
         if (response.length_remaining or 0) > limit:
             raise too_large(page, limit)
@@ -337,7 +337,7 @@ def _redirect_loop(page: ParsedUrl, redirect: _Redirect) -> FetchError:
 
 
 def _beginning(response: BaseHTTPResponse) -> bytes:
-    """Of a refusal's body; empty when it can't be read."""
+    """The beginning of a refusal's body; empty when it can't be read."""
     try:
         return response.read(_REFUSAL_BYTES)
     except (OSError, urllib3.exceptions.HTTPError, http.client.HTTPException):
@@ -347,12 +347,12 @@ def _beginning(response: BaseHTTPResponse) -> bytes:
 class _CheckedConnection(HTTPConnection):
     """HTTP over a socket that is already connected, so it never looks up a name."""
 
-    judged: socket.socket
+    connected: socket.socket
     target: str
     response_class = Answer
 
     def _new_conn(self) -> socket.socket:
-        return self.judged
+        return self.connected
 
     def putrequest(
         self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False
@@ -361,7 +361,7 @@ class _CheckedConnection(HTTPConnection):
 
 
 class _CheckedTlsConnection(_CheckedConnection, HTTPSConnection):
-    """The same under TLS, for the host's name: only the socket came from the address."""
+    """HTTPS over such a socket, for the host's name."""
 
 
 @contextlib.contextmanager
@@ -370,7 +370,7 @@ def _translate_errors(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -
     try:
         yield
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        check_means(error)
+        check_resources(error)
         if watchdog.fired or isinstance(error, _TIMEOUTS):
             raise timed_out(page, deadline.seconds) from error
         raise connection_error(page, error) from error
@@ -381,18 +381,18 @@ def _translate_errors(page: ParsedUrl, deadline: Deadline, watchdog: Watchdog) -
 
 @contextlib.contextmanager
 def _handshake(page: ParsedUrl, watchdog: Watchdog) -> Iterator[None]:
-    """The same for errors of the TLS handshake: the socket itself is connected."""
+    """Turn the errors of the TLS handshake into a `FetchError`: the socket is connected."""
     try:
         yield
     except OSError as error:
         if watchdog.fired or isinstance(error, TimeoutError):
             raise
-        check_means(error)
+        check_resources(error)
         raise handshake_error(page, error) from error
 
 
 def _in_time(deadline: Deadline, call: Callable[[], Sequence[str]]) -> Sequence[str]:
-    """What `call` returns or raises; TimeoutError when time is up.
+    """Return or raise what `call` does; raise TimeoutError when time is up.
 
     `getaddrinfo` can't be interrupted: its thread runs on, and ends when the system's resolver
     gives up.

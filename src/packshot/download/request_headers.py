@@ -51,7 +51,7 @@ class RequestHeaders:
         self._of_hosts = [_entry(each.strip()) for each in entries if each.strip()]
 
     def to(self, page: ParsedUrl) -> Mapping[str, str]:
-        """Those for this host and port."""
+        """The headers for this host and port."""
         headers = {name.lower(): (name, value) for name, value in self._common.items()}
         for host, port, name, value in self._of_hosts:
             ports = WEB_PORTS.values() if port is None else (port,)

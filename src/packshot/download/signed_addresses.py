@@ -29,7 +29,7 @@ _SIGNATURES = {
 }
 
 
-def expiry_seen(status: int, target: str, body: bytes) -> str | None:
+def find_expiry(status: int, target: str, body: bytes) -> str | None:
     """A sentence when a signed address has expired, by the host's answer or by the address itself.
 
     `target` is the path and query that was asked for, `body` the beginning of the answer. None when
@@ -46,7 +46,7 @@ def expiry_seen(status: int, target: str, body: bytes) -> str | None:
 
 
 def _end(fields: Mapping[str, str]) -> datetime | None:
-    """When the signature in an address's query ends; None when it does not say."""
+    """The time at which the signature in an address's query expires; None if it does not say."""
     if not _SIGNATURES & fields.keys():
         return None
     try:
@@ -70,7 +70,7 @@ def _read_end(fields: Mapping[str, str]) -> datetime | None:
 
 
 def _policy_end(policy: str) -> datetime:
-    """Of CloudFront's custom policy: JSON in base64 with -_~ in place of +=/."""
+    """The expiry in CloudFront's custom policy: JSON in base64 with -_~ in place of +=/."""
     text = base64.b64decode(policy.translate(str.maketrans("-_~", "+=/")))
     condition = json.loads(text)["Statement"][0]["Condition"]
     return datetime.fromtimestamp(int(condition["DateLessThan"]["AWS:EpochTime"]), UTC)

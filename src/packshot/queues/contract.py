@@ -61,4 +61,4 @@ class Queue(Protocol):
         """How full the queue is."""
 
     def health(self) -> str | None:
-        """What keeps the queue from working, naming what to fix; None when nothing does."""
+        """What stops the queue from working and what to fix; None when it works."""

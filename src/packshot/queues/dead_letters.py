@@ -25,7 +25,7 @@ class DeadLetters:
     sqs: Connection[SQSClient]
 
     def receive(self, limit: int) -> list[MessageTypeDef]:
-        """Up to `limit` of them, ten at most."""
+        """Up to `limit` messages, at most ten."""
         with self.poller.client_for("sqs:ReceiveMessage on the dead-letter queue") as sqs:
             answer = sqs.receive_message(
                 QueueUrl=self.url,
@@ -36,7 +36,7 @@ class DeadLetters:
         return answer.get("Messages", [])
 
     def release(self, handles: Sequence[str]) -> None:
-        """Leave these where they are, to be received again at once."""
+        """Leave these messages where they are, to be received again at once."""
         for handle in handles:
             with self.sqs.client_for("sqs:ChangeMessageVisibility on the dead-letter queue") as sqs:
                 sqs.change_message_visibility(

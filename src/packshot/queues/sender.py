@@ -30,7 +30,7 @@ PAUSE_SECONDS: Final = 15.0
 UNSENT_SECONDS: Final = 30.0
 #: A product that was sent and is still waiting after this long may be lost: see `resend`.
 RESEND_AFTER_SECONDS: Final = 120.0
-#: After this long it counts as lost, whatever number of messages the queue has.
+#: After this long it counts as lost, however many messages the queue has.
 SURELY_LOST_SECONDS: Final = 6 * 3600.0
 RESEND_AT_MOST: Final = 1000
 
@@ -81,7 +81,7 @@ class Sender:
             atexit.register(self.close)
 
     def flush(self) -> None:
-        """Wait until all is sent or left to the re-sender, LAST_SECONDS at most."""
+        """Wait until all products are sent or left to the re-sender, at most LAST_SECONDS."""
         with self._lock:
             thread = self._thread
         if thread is not None:
@@ -120,7 +120,7 @@ class Sender:
         except PackshotError as error:
             self._paused_until = self.clock() + PAUSE_SECONDS
             log.warning(
-                "products are committed but not sent yet, %d for one: they are sent later: %s",
+                "committed products (%d and perhaps others) are sent to the queue later: %s",
                 product_ids[0],
                 error.message,
             )
@@ -133,10 +133,10 @@ class Sender:
             rows.execute(sent.values(sent_at=now()))
 
     def resend(self) -> int:
-        """Send again what waits for work but was never sent, or whose message was lost.
+        """Send again products that wait for work but were never sent, or whose message was lost.
 
-        No more count as lost than the queue's number of messages falls short: in a long backlog
-        most messages are old, and sending them again would only make it longer. Stray and duplicate
+        Only as many count as lost as messages are missing from the queue: in a long backlog most
+        messages are old, and sending them again would only make it longer. Stray and duplicate
         messages could hide lost ones for ever, so after some hours a product is sent again in any
         case. Raises Unavailable.
         """

@@ -234,7 +234,7 @@ class SqsQueue:
         failed = [each for each in answer.get("Failed", []) if _short_code(each) not in GONE]
         return [handles[int(each["Id"])] for each in failed]
 
-    # -- looking after ---------------------------------------------------------------------------
+    # -- monitoring ------------------------------------------------------------------------------
 
     def depth(self) -> Depth:
         counts = self._attributes(self.url)
@@ -248,7 +248,7 @@ class SqsQueue:
         try:
             return int(self._attributes(url).get(VISIBLE, 0))
         except Unavailable as error:
-            log.warning("the dead-letter queue can't be looked into: %s", error)
+            log.warning("the dead-letter queue can't be read: %s", error)
             return None
 
     def _attributes(self, url: str) -> dict[QueueAttributeNameType, str]:

@@ -81,17 +81,17 @@ class Storage(Protocol):
         """The key of our object that a raw image URL names; None for any other URL."""
 
     def health(self) -> str | None:
-        """Why the storage does not work, naming what to change; None when it works.
+        """Why the storage does not work and what to change; None when it works.
 
         From time to time it stores and deletes an object.
         """
 
     def notes(self) -> Sequence[str]:
-        """What works, but not as one would expect; one sentence each."""
+        """What works differently from what one would expect; one sentence each."""
 
 
 def checked(key: str) -> str:
-    """The key itself, when it is valid; NotFound for a traversal or any other odd key."""
+    """Return a valid key; raise NotFound for a traversal or any other odd key."""
     names = key.split("/")
     odd = any(not name or name.startswith(".") or not _fits(name) for name in names)
     if odd or "\\" in key or not key.isprintable() or len(key.encode()) > MAX_KEY_BYTES:
@@ -127,10 +127,10 @@ def read_own(storage: Storage, key: str) -> bytes:
             f"there is no object {key} in our storage: upload the picture again",
             code="no_such_object",
         ) from None
-    return all_of(chunks, key)
+    return read_all(chunks, key)
 
 
-def all_of(chunks: Chunks, key: str) -> bytes:
+def read_all(chunks: Chunks, key: str) -> bytes:
     try:
         if chunks.size > MAX_BYTES:
             raise FetchError(

@@ -1,4 +1,4 @@
-"""Checks that an object's bytes are those that were stored, before anything relies on them.
+"""Checks that an object's bytes are the stored ones, before anything relies on them.
 
 `check_digest` compares with a digest from the database. An object without a row is sealed: a digest
 of its key and its bytes is stored in front of it, so that another object's bytes are not accepted.
@@ -20,7 +20,7 @@ SEAL_BYTES: Final = hashlib.sha256().digest_size
 
 
 def sha256_of(data: bytes) -> str:
-    """Hexadecimal, as the database has it."""
+    """The SHA-256 in hexadecimal, as in the database."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -48,7 +48,7 @@ def _seal_of(key: str, data: bytes) -> bytes:
 
 
 def other_bytes(key: str) -> PartlyUnavailable:
-    """Only the product of this object waits: all other objects may be intact."""
+    """The error that makes only this object's product wait: other objects may be intact."""
     return PartlyUnavailable(
         f"the storage gives other bytes under {key} than were stored there: restore this object"
         " from a backup, or delete it, and it is made again",

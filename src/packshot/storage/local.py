@@ -35,7 +35,7 @@ class LocalStorage:
     def put(self, key: str, data: bytes, content_type: str) -> None:
         """The content type isn't stored: `/media` recognises it from the bytes."""
         target = self._path(key)
-        with self._troubles():
+        with self._translate_errors():
             _make_folder(target.parent)
             temporary = self._write_temporary(data)
             try:
@@ -47,7 +47,7 @@ class LocalStorage:
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
         target = self._path(key)
-        with self._troubles():
+        with self._translate_errors():
             _make_folder(target.parent)
             temporary = self._write_temporary(data)
             try:
@@ -89,7 +89,7 @@ class LocalStorage:
             return self._path(key).read_bytes()
 
     def exists(self, key: str) -> bool:
-        with self._troubles():
+        with self._translate_errors():
             return self._path(key).is_file()
 
     def open(self, key: str) -> Chunks:
@@ -99,7 +99,7 @@ class LocalStorage:
 
     def delete(self, keys: Sequence[str]) -> None:
         for key in keys:
-            with self._troubles():
+            with self._translate_errors():
                 self._path(key).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -121,7 +121,7 @@ class LocalStorage:
 
     def health(self) -> str | None:
         try:
-            with self._troubles():
+            with self._translate_errors():
                 self._write_temporary(b"packshot").unlink()
                 self._sweep(time.time() - STALE_SECONDS)
         except Unavailable as error:
@@ -146,9 +146,9 @@ class LocalStorage:
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """A problem concerns only this object when the folder works."""
+        """A read error as ours; it concerns only this object when the folder works."""
         try:
-            with self._troubles(key):
+            with self._translate_errors(key):
                 yield
         except Unavailable as error:
             if self.health() is not None:
@@ -163,7 +163,7 @@ class LocalStorage:
             ) from error
 
     @contextmanager
-    def _troubles(self, key: str | None = None) -> Iterator[None]:
+    def _translate_errors(self, key: str | None = None) -> Iterator[None]:
         """Turns the system's errors into ours; with a `key`, a missing file is NotFound."""
         try:
             yield
@@ -179,10 +179,10 @@ class LocalStorage:
                 " Packshot the right to read and write there"
             ) from error
         except OSError as error:
-            raise Unavailable(_disk_trouble(self._root, error)) from error
+            raise Unavailable(_disk_error(self._root, error)) from error
 
 
-def _disk_trouble(root: Path, error: OSError) -> str:
+def _disk_error(root: Path, error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return (
             f"the disk of MEDIA_DIR={root} is full ({error.strerror}): make room, nothing is lost"

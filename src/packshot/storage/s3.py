@@ -41,18 +41,18 @@ SHOWN: Final = "enhanced/"
 #: Seconds between two test writes of `health` while the last one worked.
 WRITE_EVERY_SECONDS: Final = 300.0
 PRECONDITION_FAILED: Final = 412
-#: What follows for the operator from the ways that a compatible store does not know.
+#: What it means for the operator when a compatible store lacks a part of the protocol.
 ONLY_MD5: Final = "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"
 NO_SUMS: Final = (
-    "it takes no checksums: objects are sent without, and what changes on its way there is only"
-    " found when it is read"
+    "it accepts no checksums: objects are sent without, and a change on the way is only"
+    " found when the object is read"
 )
 NO_CONDITIONS: Final = (
-    "it does not keep If-None-Match: Packshot asks whether a picture is there before it stores one,"
-    " so two workers that store the same one in the same moment could overwrite each other's"
+    "it ignores If-None-Match: Packshot checks whether a picture exists before it stores one,"
+    " so two workers that store the same one at the same moment could overwrite each other's"
 )
-ONE_BY_ONE: Final = "it takes no DeleteObjects: objects are deleted one by one"
-LIST_VERSION_1: Final = "it does not know ListObjectsV2: it is asked in version 1"
+ONE_BY_ONE: Final = "it does not accept DeleteObjects: objects are deleted one by one"
+LIST_VERSION_1: Final = "it does not know ListObjectsV2: version 1 is used"
 
 
 class S3Storage:
@@ -78,13 +78,13 @@ class S3Storage:
         self._s3: Connection[S3Client] = Connection(make, resource)
         may_change = not is_amazon(self._endpoint)
         self._reader = S3Reader(self._s3, bucket, is_ours=True, may_change=may_change)
-        self._learn(may_change)
+        self._set_up_ways(may_change)
         self._check_id = uuid.uuid4()
         self._writing = threading.Lock()
         self._wrote_at = float("-inf")
         after_fork(self._unlock)
 
-    def _learn(self, may_change: bool) -> None:
+    def _set_up_ways(self, may_change: bool) -> None:
         self._sums = Ways(
             (_sha256, None), (_md5, ONLY_MD5), (_no_sum, NO_SUMS), may_change=may_change
         )
@@ -103,7 +103,7 @@ class S3Storage:
             self._put(s3, key, data, content_type)
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
-        """By a conditional write (AmazonS3/latest/userguide/conditional-writes.html).
+        """Put an object by a conditional write (AmazonS3/latest/userguide/conditional-writes.html).
 
         For a store that ignores the condition, look first: a worker that lost its claim does not
         get this far, unless it froze between the two.
@@ -133,7 +133,7 @@ class S3Storage:
     def _put(
         self, s3: S3Client, key: str, data: bytes, content_type: str, **condition: str
     ) -> None:
-        """S3 refuses bytes that changed in transit."""
+        """Put an object, with a checksum: S3 refuses bytes that changed in transit."""
         self._sums.ask(
             lambda sum_of: s3.put_object(
                 Bucket=self._bucket,
@@ -243,7 +243,7 @@ class S3Storage:
             return error.message
         region = bucket_region(answer)
         if region and region != (self._region or "us-east-1"):
-            # boto3 finds its way, but the plain URLs in `image_url` would not.
+            # boto3 follows the redirect, but clients of the plain URLs in `image_url` would not.
             return elsewhere(self._s3.resource, region)
         return self._s3.problem()
 
@@ -264,7 +264,7 @@ class S3Storage:
         return [f"the store at {self._endpoint}: {each.note}" for each in ways if each.note]
 
     def _try_write(self) -> None:
-        """Once per process, before the first write that relies on the result."""
+        """Find the store's dialect, once per process, before the first write that depends on it."""
         with self._writing:
             if not self._is_known:
                 self._write_and_delete()

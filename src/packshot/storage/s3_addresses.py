@@ -22,9 +22,9 @@ def parse_s3_url(url: str) -> tuple[str, str] | None:
     """(bucket, key) of an S3 address; None for any other URL.
 
     Understood: `s3://bucket/key` (the key as it stands), and http(s) with the bucket in the host
-    or in the path (percent-encoded), see S3_HOST. The region is not looked at: a bucket has one,
-    and S3 itself says which. A query is dropped: with credentials no signature is needed. Only
-    `versionId` names other bytes: such an address is None, a plain download.
+    or in the path (percent-encoded), see S3_HOST. The region is ignored: S3 itself says where a
+    bucket is. A query is dropped: with credentials no signature is needed. Only `versionId` names
+    other bytes: such an address is None, a plain download.
     """
     if url.startswith("s3://"):
         bucket, _, key = url.removeprefix("s3://").partition("/")

@@ -61,7 +61,7 @@ class Ways(Generic[W]):
         return self._ways[self._taken][1]
 
     def ask(self, request: Callable[[W], R]) -> R:
-        """The answer to the first way that the store accepts, or the refusal of the first way."""
+        """Return the answer to the first way that the store accepts, or raise the first refusal."""
         from botocore.exceptions import ClientError
 
         refusal: ClientError | None = None
@@ -79,7 +79,7 @@ class Ways(Generic[W]):
         raise refusal
 
     def give_up(self) -> None:
-        """The store accepted this way, but did not do what was asked: use the next one."""
+        """Use the next way: the store accepted this one, but did not do what was asked."""
         self._taken = min(self._taken + 1, len(self._ways) - 1)
 
 

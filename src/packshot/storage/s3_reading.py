@@ -59,7 +59,7 @@ class S3Reader:
         self._connection = connection
         self._bucket = bucket
         self._is_ours = is_ours
-        # The checksum it was stored with is compared, where the store supports that.
+        # Where the store supports it, the checksum from the upload is compared.
         self._modes: Ways[dict[str, Any]] = Ways(
             ({"ChecksumMode": "ENABLED"} if is_ours else {}, None),
             ({}, None),
@@ -117,13 +117,13 @@ class S3Reader:
                 raise NotFound(f"there is no object {key}") from None
             if _concerns_all(error):
                 raise
-            fault = _fault_of(error, self._bucket, key)
-            if fault is None or self._is_ours:
-                self._ask_for_none(s3)
-            raise fault or _unreadable(error, self._bucket, key) from error
+            known = _known_error(error, self._bucket, key)
+            if known is None or self._is_ours:
+                self._read_unused_key(s3)
+            raise known or _unreadable(error, self._bucket, key) from error
 
-    def _ask_for_none(self, s3: S3Client) -> None:
-        """Raise the problem of the bucket, if it has one, by reading a key that no object has."""
+    def _read_unused_key(self, s3: S3Client) -> None:
+        """Raise the bucket's problem, if any; found by reading a key that no object has."""
         from botocore.exceptions import ClientError
 
         try:
@@ -176,7 +176,7 @@ def _unreadable(error: Exception, bucket: str, key: str) -> FetchError:
     )
 
 
-def _fault_of(error: Exception, bucket: str, key: str) -> FetchError | None:
+def _known_error(error: Exception, bucket: str, key: str) -> FetchError | None:
     what = f"the picture could not be read: s3://{bucket}/{key}"
     match _code(error):
         case "NoSuchBucket":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from packshot.aws import Connection, Resource
 from packshot.backoff import Chance, backoff
 from packshot.errors import FetchError, NotFound, PartlyUnavailable, Unavailable
-from packshot.storage.contract import all_of
+from packshot.storage.contract import read_all
 from packshot.storage.s3_addresses import (
     bucket_and_key,
     check_object_key,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: The longest pause (seconds) before an unreachable bucket is tried again.
 LONGEST_PAUSE: Final = 300.0
-#: A product is tried again anyway, and a slot should not wait long for an unreachable bucket.
+#: Short: a product is tried again anyway, and a slot should not wait for an unreachable bucket.
 ATTEMPTS: Final = 2
 
 
@@ -63,7 +63,7 @@ class RawBuckets:
         return self._buckets[bucket].read(key)
 
     def check(self, raw_image: str) -> bool:
-        """Whether it names an object in one of the buckets. FetchError for an unusable key."""
+        """Whether a URL names an object in one of the buckets. FetchError for an unusable key."""
         address = self._find(raw_image)
         if address is not None:
             check_object_key(address[1])
@@ -95,44 +95,44 @@ class _SellerBucket:
         self._name = name
         self._reader = S3Reader(connection, name, is_ours=False)
         self._clock, self._chance = clock, chance
-        self._away: PartlyUnavailable | None = None
+        self._error: PartlyUnavailable | None = None
         self._in_a_row = 0  # pauses
         self._ends = 0.0  # of the current pause, by the clock
 
     def read(self, key: str) -> bytes:
         left = self._ends - self._clock()
-        if self._away is not None and left > 0:
-            raise _again(self._away, left)
+        if self._error is not None and left > 0:
+            raise _again(self._error, left)
         try:
             data = self._read(key)
         except Unavailable as error:
-            raise self._rest(error) from error
+            raise self._begin_pause(error) from error
         except FetchError:
-            self._is_back()
+            self._end_pause()
             raise
-        self._is_back()
+        self._end_pause()
         return data
 
     def _read(self, key: str) -> bytes:
         try:
-            return all_of(self._reader.open(key), f"{key} in the bucket {self._name}")
+            return read_all(self._reader.open(key), f"{key} in the bucket {self._name}")
         except NotFound:
             raise FetchError(
                 f"the picture could not be read: s3://{self._name}/{key} does not exist",
                 code="no_such_object",
             ) from None
 
-    def _rest(self, error: Unavailable) -> PartlyUnavailable:
-        """Several threads may find it unreachable at the same time: that is one pause."""
+    def _begin_pause(self, error: Unavailable) -> PartlyUnavailable:
+        """Begin a pause; several threads that find the bucket unreachable together begin one."""
         if self._clock() >= self._ends:
             self._in_a_row += 1
             pause = backoff(self._in_a_row, self._chance, longest=LONGEST_PAUSE)
             self._ends = self._clock() + max(pause, error.retry_after or 0.0)
-        self._away = _again(error, self._ends - self._clock())
-        return self._away
+        self._error = _again(error, self._ends - self._clock())
+        return self._error
 
-    def _is_back(self) -> None:
-        self._away, self._ends, self._in_a_row = None, 0.0, 0
+    def _end_pause(self) -> None:
+        self._error, self._ends, self._in_a_row = None, 0.0, 0
 
 
 def _again(error: Unavailable, seconds: float) -> PartlyUnavailable:

@@ -50,7 +50,7 @@ class DeliveryView:
 
 
 class Webhooks:
-    """Sends what is due. Any number of processes may share the work; an event may arrive twice,
+    """Sends events that are due. Any number of processes may share the work; one may arrive twice,
     with the same `webhook-id`. `secrets` are `whsec_...`: the first and, while one is being
     replaced, the others too."""
 
@@ -74,11 +74,11 @@ class Webhooks:
     # -- deliver -----------------------------------------------------------------------------
 
     def deliver(self, enough: Callable[[], bool] = lambda: False) -> int:
-        """Try what is due, receiver by receiver, until `enough`; return how many were delivered."""
+        """Send what is due, receiver by receiver, until `enough`; return the number delivered."""
         return sum(self._deliver_to(url, enough) for url in self.urls)
 
     def _deliver_to(self, url: str, enough: Callable[[], bool]) -> int:
-        """A failure ends this receiver's turn: it is probably unreachable, so the rest waits."""
+        """Send to one receiver. A failure ends its turn: it is probably unreachable."""
         delivered = 0
         for delivery in self._due(url):
             if enough():
@@ -88,7 +88,7 @@ class Webhooks:
             try:
                 self.post(url, delivery.body.encode(), self._headers(delivery))
             except FetchError as error:
-                self._failed(delivery, error)
+                self._note_failure(delivery, error)
                 break
             self._note(delivery, delivered_at=now(), not_before=None, error=None)
             delivered += 1
@@ -129,16 +129,16 @@ class Webhooks:
             "webhook-signature": " ".join(signatures),
         }
 
-    def _failed(self, delivery: Delivery, error: FetchError) -> None:
+    def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
         place = redacted(delivery.url)
         if delivery.attempts >= len(PAUSES):
             self._note(delivery, not_before=None, error=error.message)
-            log.error("%s was given up at %s: %s", delivery.message_id, place, error.message)
+            log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
         pause = jittered(PAUSES[delivery.attempts], self.chance)
         pause = max(pause, error.retry_after or 0.0)
         self._note(delivery, not_before=now(pause), error=error.message)
-        log.warning("%s again in %.0f s: %s", delivery.message_id, pause, error.message)
+        log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)
 
     def _note(self, delivery: Delivery, **values: Any) -> None:
         with self.database.write() as session:
@@ -166,7 +166,7 @@ class Webhooks:
             return cast("CursorResult[Any]", result).rowcount
 
     def forget_old(self) -> None:
-        """After 30 days, remove what was delivered or given up, or has no receiver any more."""
+        """After 30 days, remove events that were delivered or given up, or have no receiver now."""
         over = or_(Delivery.not_before.is_(None), Delivery.url.not_in(self.urls))
         old = Delivery.created_at < now(-KEPT_DAYS * 86_400)
         with self.database.write() as session:

@@ -75,9 +75,9 @@ class Outbox:
     def _as_json(
         self, event: str, product: Product, pictures: Sequence[Mapping[str, object]]
     ) -> str:
-        return _body(_event(event, product), [self._addressed(each) for each in pictures])
+        return _body(_event(event, product), [self._with_prefix(each) for each in pictures])
 
-    def _addressed(self, picture: Mapping[str, object]) -> Mapping[str, object]:
+    def _with_prefix(self, picture: Mapping[str, object]) -> Mapping[str, object]:
         address = str(picture["image_url"])
         if not address.startswith("/"):
             return picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from packshot.download.fetcher import Fetcher
-from packshot.download.places import Places
+from packshot.download.host_shares import HostShares
 from packshot.errors import FetchError
 from packshot.pictures.kinds import recognise
 from packshot.spreadsheets.share_links import direct
@@ -20,7 +20,9 @@ FORMS = "must be https://, http://, s3:// or the raw_image an upload answered"
 class RawImages:
     """Our own objects and sellers' buckets are read directly; other addresses are untrusted."""
 
-    def __init__(self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | Places) -> None:
+    def __init__(
+        self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | HostShares
+    ) -> None:
         self._storage, self._buckets, self._fetcher = storage, buckets, fetcher
 
     def check(self, raw_image: str) -> None:

@@ -91,13 +91,13 @@ def export_approved(query: ExportQuery) -> Response:
         return _stream(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
     approved = approved_images(services().database, chosen)
     if prefix := request.script_root:
-        approved = map(partial(_addressed, prefix), approved)
+        approved = map(partial(_with_prefix, prefix), approved)
     lines = write_lines(approved, query.format)
     first = next(lines, "")  # errors are raised here, while a status can still be sent
     return _stream(_together(chain((first,), lines)), CONTENT_TYPES[query.format], query.format)
 
 
-def _addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
+def _with_prefix(prefix: str, image: ApprovedImage) -> ApprovedImage:
     """With the addresses that the client has to ask for."""
     media_url = under_prefix(image.media_url, prefix) if image.media_url else None
     return _publicly_addressed(prefix, image).model_copy(update={"media_url": media_url})

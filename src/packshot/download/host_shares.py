@@ -21,15 +21,15 @@ SLOW_SECONDS = 600.0
 
 
 class Downloader(Protocol):
-    """The part of `Fetcher` that Places needs."""
+    """The part of `Fetcher` that HostShares needs."""
 
     def check(self, url: str) -> None: ...
 
     def fetch(self, url: str, seconds: float | None = None) -> bytes: ...
 
 
-class Places:
-    """Slow downloads of one host take at most half of the slots, of all hosts three quarters.
+class HostShares:
+    """Limits slow downloads: one host's to half of the slots, those of all hosts to three quarters.
 
     There is no limit for quick downloads. When a host has its share, another download from it that
     turns out to be slow is aborted: its product waits, and no attempt is counted. With a single
@@ -56,10 +56,10 @@ class Places:
         self._downloader.check(url)
 
     def fetch(self, url: str) -> bytes:
-        """See `Fetcher.fetch`. Raises PartlyUnavailable too, when the host has its share."""
+        """See `Fetcher.fetch`. Also raises PartlyUnavailable when the host's share is used up."""
         host = urlsplit(url).netloc.rpartition("@")[2].lower()
         began = self._clock()
-        with self._place(host) as may_be_slow:
+        with self._enter(host) as may_be_slow:
             try:
                 return self._downloader.fetch(url, None if may_be_slow else self._quick_seconds)
             except FetchError as error:
@@ -70,10 +70,10 @@ class Places:
                 self._note(host, self._clock() - began)
 
     @contextmanager
-    def _place(self, host: str) -> Iterator[bool]:
-        """True: a place for a slow download, taken meanwhile; False: it must be quick."""
+    def _enter(self, host: str) -> Iterator[bool]:
+        """Yield whether the download may be slow: then it holds one of the host's slots."""
         with self._lock:
-            may_be_slow = self._has_place(host)
+            may_be_slow = self._has_share_left(host)
             if not may_be_slow and self._slow_until.get(host, 0.0) > self._clock():
                 raise _busy(host)
             self._taken[host] += may_be_slow
@@ -83,7 +83,7 @@ class Places:
             with self._lock:
                 self._taken[host] -= may_be_slow
 
-    def _has_place(self, host: str) -> bool:
+    def _has_share_left(self, host: str) -> bool:
         of_one, of_all = max(1, self._slots // 2), max(1, self._slots * 3 // 4)
         rests = self._rests_until.get(host, 0.0) > self._clock()
         return not rests and self._taken[host] < of_one and self._taken.total() < of_all
