@@ -1,4 +1,4 @@
-"""What all tables have in common."""
+"""The base of all tables, and columns they share."""
 
 from __future__ import annotations
 

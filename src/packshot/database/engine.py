@@ -15,16 +15,16 @@ from sqlalchemy.orm import Session
 from packshot import __version__
 from packshot.after_fork import after_fork
 from packshot.database import ids
-from packshot.database.failures import away_is_unavailable
+from packshot.database.failures import translate_errors
 from packshot.database.open_file import OpenFile
 from packshot.database.postgresql import (
     ANSWER_SECONDS,
-    answering_within,
     check_encoding,
     check_schema,
+    connect_within,
     postgresql_engine,
 )
-from packshot.database.sqlite import SYNC, Turn, sqlite_engine, syncing
+from packshot.database.sqlite import SYNC, Turn, share_syncs, sqlite_engine
 from packshot.database.urls import DatabaseUrl, read_url
 from packshot.errors import NotConfigured, SettingsError, Unavailable
 
@@ -37,7 +37,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class IdsWereBehind(Unavailable):
-    """The database gave an id that a row already has. Its sequence was corrected; try again."""
+    """The database gave an id that a row already has. Its sequence is corrected: try again."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -68,21 +68,21 @@ class Database:
             event.listen(self.engine, "do_connect", self._check_file)
             event.listen(self.engine, "connect", self._note_file)
         else:
-            event.listen(self.engine, "do_connect", answering_within(answer_seconds))
+            event.listen(self.engine, "do_connect", connect_within(answer_seconds))
         self._writer = self.engine.execution_options(write=True)  # see _begin_sqlite
         self._sync = sync
-        self._take_turns()
+        self._set_up_file()
         after_fork(self._forget_parent)
 
     def _forget_parent(self) -> None:
         self.engine.dispose(close=False)
-        self._take_turns()
+        self._set_up_file()
 
-    def _take_turns(self) -> None:
+    def _set_up_file(self) -> None:
         on_disk = self.is_sqlite and self.url.database not in {None, "", ":memory:"}
         self._turn: AbstractContextManager[None] = Turn() if self.is_sqlite else nullcontext()
         self._file = OpenFile(self.url.database or "") if on_disk else None
-        self._to_disk = syncing(self._file.log, self._sync) if self._file else None
+        self._to_disk = share_syncs(self._file.log, self._sync) if self._file else None
 
     def _check_file(self, *_: Any) -> None:
         if self._file is not None:
@@ -98,7 +98,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session to read with; nothing is written."""
+        """A session that only reads."""
         with self.read_rows() as connection, Session(connection, expire_on_commit=False) as session:
             yield session
 
@@ -121,14 +121,14 @@ class Database:
     def read_rows(self) -> Iterator[Connection]:
         """Like `read`, for statements on tables alone: a session costs more than many of them."""
         self._check_file()
-        with away_is_unavailable(), self.engine.connect() as connection:
+        with translate_errors(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write_rows(self, *, lasting: bool = True) -> Iterator[Connection]:
         """Like `write`, for statements on tables alone."""
         self._check_file()
-        with away_is_unavailable(), self._no_id_twice():
+        with translate_errors(), self._correct_ids():
             with self._turn, self._writer.connect() as connection:
                 with connection.begin():
                     yield connection
@@ -136,11 +136,11 @@ class Database:
                     self._file.check_log(connection.info)
             if lasting and self._to_disk is not None:
                 self._to_disk()
-        self._check_file()  # do not acknowledge what was written to a file that is gone
+        self._check_file()  # do not acknowledge a write to a file that is gone
 
     @contextmanager
-    def _no_id_twice(self) -> Iterator[None]:
-        """When a row was refused because its id exists, correct the source of ids."""
+    def _correct_ids(self) -> Iterator[None]:
+        """Correct the sequences of ids when a row was refused because its id exists."""
         try:
             yield
         except IntegrityError as error:
@@ -173,7 +173,7 @@ def _migrating(url: str) -> Iterator[tuple[URL, Engine]]:
     else:
         engine = postgresql_engine(database, pool_size=1, limits=False)
     try:
-        with away_is_unavailable():
+        with translate_errors():
             yield database.url, engine
     finally:
         engine.dispose()
@@ -199,8 +199,8 @@ def bring_to_head(url: str) -> list[str]:
 
 @contextmanager
 def _migration_lock(url: URL, engine: Engine) -> Iterator[Connection]:
-    """A connection with the lock, on PostgreSQL until its transaction ends: behind a pooler a lock
-    of the session would stay with a connection that others get."""
+    """A connection with the lock, on PostgreSQL until its transaction ends: behind a pooler, a lock
+    of the session would stay with a connection that others get later."""
     if url.get_backend_name() == "sqlite":
         from filelock import FileLock
 
@@ -221,7 +221,7 @@ def _upgrade(connection: Connection) -> list[str]:
 
 
 def go_back(url: str, revision: str) -> None:
-    """Change the tables back for an older program; everything else must have ended.
+    """Change the tables back for an older program; all processes must have ended.
 
     Data that its tables have no place for is lost. Raises SettingsError for an unknown revision.
     """

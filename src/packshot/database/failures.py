@@ -24,8 +24,8 @@ ADVICE: Final = {
 
 
 @contextmanager
-def away_is_unavailable() -> Iterator[None]:
-    """SQLAlchemy's operational errors become Unavailable: wait and try again.
+def translate_errors() -> Iterator[None]:
+    """Turn SQLAlchemy's operational errors into Unavailable: wait and try again.
 
     A missing right becomes NotConfigured.
     """
@@ -43,7 +43,7 @@ def away_is_unavailable() -> Iterator[None]:
 
 
 def as_unavailable(error: Exception) -> Unavailable:
-    """A driver's error, or SQLAlchemy's around it."""
+    """The message of a driver's error, or of SQLAlchemy's around it."""
     said, code = _first_line(error), _sqlstate(error)
     if isinstance(error, DBAPIError) and error.statement is None and code is None:
         return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")

@@ -28,7 +28,7 @@ NUMBERED: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "deletions": (),
     "batch_jobs": (("batch_items", "job_id"),),
 }
-#: SQLite gives a higher id than any row has; only these must not get that of a deleted row.
+#: SQLite's next id is above those of all rows; in these tables, also above deleted ones.
 OF_SQLITE: Final = ("products", "product_images")
 UNIQUE_VIOLATION: Final = "23505"  # PostgreSQL's
 

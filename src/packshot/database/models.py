@@ -97,7 +97,7 @@ class Product(Base):
     error_code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     media_namespace: Mapped[str | None] = mapped_column(String(36))
-    raw_sha256: Mapped[str | None] = mapped_column(String(64))  # of the photo as it came
+    raw_sha256: Mapped[str | None] = mapped_column(String(64))  # of the uploaded bytes
     normalised_sha256: Mapped[str | None] = mapped_column(String(64))  # of the stored copy
     raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
@@ -109,12 +109,12 @@ class Product(Base):
         self.status = status
 
     def touch(self) -> None:
-        """Note that it changed: its version is its ETag."""
+        """Raise the version, which is the product's ETag."""
         self.version += 1
         self.updated_at = now()
 
     __table_args__ = (
-        # The queue: what is due, oldest first.
+        # The queue: products that are due, oldest first.
         Index("ix_products_queue", "status", "queued_at", "id"),
         # The same for each key.
         Index("ix_products_turn", "status", "submitted_by", "queued_at", "id"),
@@ -145,7 +145,7 @@ class ProductTerm(Base):
 
 
 class Upload(Base):
-    """The SHA-256 of an upload as it came: what is stored is a clean copy, which has another.
+    """The SHA-256 of an upload's bytes; the stored clean copy has another.
 
     `name` is that of its key (`products.object_keys.upload_name`).
     """
@@ -186,7 +186,7 @@ def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Its pause is over."""
+    """The product's pause is over."""
     absurd = Product.not_before > now(LONGEST_PAUSE + 60)
     return or_(Product.not_before.is_(None), Product.not_before <= now(), absurd)
 
@@ -215,9 +215,9 @@ class Round(Base):
     enhancer: Mapped[str | None] = mapped_column(String(20))
     analysis: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     refusals: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
-    #: variant -> the sha256 of each picture that was about to be stored: what may be adopted.
+    #: variant -> the sha256 of each picture that was about to be stored: only these are adopted.
     digests: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
-    #: sha256 -> what a reviewer should know about that picture, when it is adopted.
+    #: sha256 -> the warning about that picture, for when it is adopted.
     warnings: Mapped[dict[str, str] | None] = mapped_column(JSON)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
@@ -246,7 +246,7 @@ class ProductImage(Made, Base):
     round: Mapped[int] = mapped_column(server_default=text("1"))
     variant: Mapped[int] = mapped_column(server_default=text("0"))
     number: Mapped[int | None]  # among its SKU's, see `products.numbers`
-    alt_text: Mapped[str | None] = mapped_column(String(125))  # as a reviewer wrote it
+    alt_text: Mapped[str | None] = mapped_column(String(125))  # a reviewer's own
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
@@ -295,7 +295,7 @@ class Call(Base):
     kind: Mapped[str] = mapped_column(String(20))  # analysis | picture | remake | judge
     model: Mapped[str] = mapped_column(String(100))
     model_version: Mapped[str | None] = mapped_column(String(100))
-    lane: Mapped[str] = mapped_column(String(10), server_default="standard")  # as it was paid
+    lane: Mapped[str] = mapped_column(String(10), server_default="standard")  # paid in
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     outcome: Mapped[str | None] = mapped_column(String(50))

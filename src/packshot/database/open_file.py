@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from packshot.errors import Unavailable
 
-#: Device and inode: what a path leads to, whatever is in it.
+#: Device and inode: the file that a path leads to, whatever its content.
 Identity: TypeAlias = tuple[int, int]
 
 
@@ -25,7 +25,7 @@ class OpenFile:
         self._has_log = True
 
     def note_opened(self) -> None:
-        """Remembers at the first connection which file this process works on."""
+        """Remember, at the first connection, which file this process works on."""
         if self._opened is None:
             self._opened = _identity(self.path)
 

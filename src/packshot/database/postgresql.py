@@ -21,7 +21,7 @@ from packshot.errors import NotConfigured, SettingsError
 STATEMENT_SECONDS: Final = 20
 LOCK_SECONDS: Final = 10
 #: Seconds after which this process gives up waiting for any answer: a server that hangs, or a
-#: network that drops everything, ends nothing itself.
+#: network that drops everything, never ends a call itself.
 ANSWER_SECONDS: Final = 25
 #: The planner's cost of a random read. PostgreSQL's default (4) is for spinning disks; with this it
 #: uses an index where it would read a table: the counts of a million products take half as long.
@@ -43,7 +43,7 @@ def postgresql_engine(database: DatabaseUrl, pool_size: int, *, limits: bool = T
         use_native_hstore=False,
         connect_args={
             "connect_timeout": 5,
-            "client_encoding": ENCODING,  # a role or PGCLIENTENCODING may say another
+            "client_encoding": ENCODING,  # a role or PGCLIENTENCODING may set another
             "autocommit": True,  # BEGIN and its settings are ours
             "prepare_threshold": None,
         },
@@ -83,8 +83,8 @@ def _run_begin(connection: Connection, begin: str) -> None:
         raise as_unavailable(error) from error
 
 
-def answering_within(seconds: float) -> Callable[..., Any]:
-    """A connect function whose connections wait at most so long for an answer."""
+def connect_within(seconds: float) -> Callable[..., Any]:
+    """A connect function whose connections wait at most `seconds` for an answer."""
 
     def connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> Any:
         return _connection_within(seconds).connect(*arguments, **options)
@@ -145,5 +145,5 @@ def check_schema(rows: Connection) -> None:
 
 
 def _name(name: str) -> str:
-    """As SQL wants it."""
+    """The name, quoted where SQL needs it."""
     return name if name.isidentifier() and name == name.lower() else f'"{name}"'

@@ -23,7 +23,7 @@ class SharedRun:
         with self._changed:
             needed = self._begun + 1  # a run that is under way began too early
             self._changed.wait_for(lambda: self._ended >= needed or self._ended == self._begun)
-            leads = self._ended < needed  # nothing runs: this thread does, for all that wait
+            leads = self._ended < needed  # no run is under way: this thread runs for all that wait
             self._begun += leads
         if leads:
             self._run()

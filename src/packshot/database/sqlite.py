@@ -36,7 +36,7 @@ class Turn:
         self._lock.release()
 
 
-def syncing(path: Path, sync: Callable[[int], None]) -> SharedRun:
+def share_syncs(path: Path, sync: Callable[[int], None]) -> SharedRun:
     """Sync SQLite's write-ahead log to the disk, once for all threads that commit together.
 
     With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second on
@@ -81,7 +81,7 @@ def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
         hide_parameters=True,  # errors are logged, and a raw image's address may be signed
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
-    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see `syncing`
+    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see `share_syncs`
     pragmas += ["foreign_keys=ON"] if foreign_keys else []
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
     event.listen(engine, "begin", _begin_sqlite)
@@ -89,7 +89,7 @@ def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves: the driver's default loses updates
+    connection.isolation_level = None  # our code sends BEGIN: the driver's default loses updates
     cursor = connection.cursor()
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")

@@ -1,4 +1,4 @@
-"""DATABASE_URL as people write it, and as it may be shown."""
+"""Parses DATABASE_URL in the forms that people use, and makes it safe to show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SSL_MODES: Final = {"true": "require", "1": "require", "false": "disable", "0": 
     "verify_full": "verify-full",
     "verify_ca": "verify-ca",
 }
-#: Parameters of other programs' drivers and pools. They change nothing that Packshot relies on.
+#: Parameters of other programs' drivers and pools, which do not matter to Packshot.
 OF_OTHERS: Final = frozenset(
     {
         "binary_parameters",
@@ -121,7 +121,7 @@ def _postgresql(rest: str) -> DatabaseUrl:
 
 
 def _split(rest: str) -> tuple[str | None, str | None, re.Match[str]]:
-    """User name, password and place: behind the one `@` after which the rest is a place."""
+    """User name, password and the rest: split at the one `@` after which the rest is valid."""
     if "@" not in rest:
         if place := PLACE.fullmatch(rest):
             return None, None, place

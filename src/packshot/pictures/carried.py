@@ -13,7 +13,7 @@ from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import MANIFEST_STORE
 
 APP11: Final = 0xEB
-#: A manifest of Google's has about 10 KB; of a larger one only the digest is kept.
+#: Google's manifests have about 10 KB; of a larger one only the digest is kept.
 MOST_KEPT: Final = 100_000
 _XMP: Final = re.compile(rb"<x:xmpmeta.{0,65000}?</x:xmpmeta>", re.DOTALL)
 

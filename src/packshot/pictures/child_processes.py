@@ -33,7 +33,7 @@ from packshot.errors import PackshotError, PictureError, Stopping, Unavailable
 
 T = TypeVar("T")
 
-#: What a child may see of our environment: nothing that could be a secret.
+#: The environment variables a child may see: none that could be a secret.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "U2NET_HOME")
 #: One thread per child (the pool is the parallelism), and few malloc arenas: they count as memory.
 SINGLE_THREADED = {
@@ -46,9 +46,9 @@ SINGLE_THREADED = {
     "MALLOC_TOP_PAD_": "4194304",
 }
 NICENESS = 10
-#: A child without work ends by itself and gives its 60 to 100 MB back; the next job starts another.
+#: Seconds after which an idle child ends, which frees 60 to 100 MB; the next job starts another.
 IDLE_SECONDS = 60.0
-RETIRED = 70  # the exit code of a child that ended for want of work
+RETIRED = 70  # the exit code of a child that ended because it was idle
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
 
@@ -73,7 +73,7 @@ class Pixels:
         self._children: set[_Child] = set()
         self._lock = threading.Lock()
         self._closed = False
-        # Otherwise nothing would reap the children of a Pixels that was not closed.
+        # Otherwise nothing would reap the children of a Pixels object that was not closed.
         weakref.finalize(self, _stop_all, self._children)
 
     def run(
@@ -97,7 +97,7 @@ class Pixels:
         return cast(T, answer)
 
     def is_running(self) -> bool:
-        """Whether any child is there, at work or idle."""
+        """Whether any child exists, working or idle."""
         with self._lock:
             return any(child.is_running() for child in self._children)
 
@@ -145,12 +145,12 @@ class Pixels:
     def _start_child(self) -> _Child:
         try:
             return _Child(self._memory_mb, self._idle, self._niceness)
-        except OSError as error:  # no descriptor, memory or process left
+        except OSError as error:  # descriptors, memory or processes are used up
             raise Unavailable(f"this machine can't start a pixel process: {error}") from error
 
 
 class _Retired(Exception):
-    """The child ended, for lack of work, just before the job arrived; it did not begin it."""
+    """An idle child ended just before the job arrived, and did not begin it."""
 
 
 class _Child:

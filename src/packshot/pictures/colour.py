@@ -76,7 +76,7 @@ REFERENCE_WHITE = 203  # cd/m2 of white paper in HDR pictures (ITU-R BT.2408)
 def profile_for_codes(primaries: int, transfer: int, grey: bool = False) -> bytes | None:
     """The ICC profile for H.273's codes; None for sRGB and for codes that are unknown."""
     if transfer in (PQ, HLG):
-        curve = _sampled(_pq() if transfer == PQ else _hlg())
+        curve = _sample(_pq() if transfer == PQ else _hlg())
         return _icc(CODED_PRIMARIES.get(primaries, SRGB), curve, grey)
     return gamma_profile(CODED_PRIMARIES.get(primaries), CODED_TRANSFERS.get(transfer), grey)
 
@@ -137,10 +137,10 @@ def _icc(primaries: Primaries, curve: bytes, grey: bool) -> bytes:
         for column, name in enumerate(b"rgb"):
             tags[bytes([name]) + b"XYZ"] = _xyz_tag(colorants[:, column])
             tags[bytes([name]) + b"TRC"] = curve
-    return _assembled(tags, b"GRAY" if grey else b"RGB ")
+    return _assemble(tags, b"GRAY" if grey else b"RGB ")
 
 
-def _assembled(tags: dict[bytes, bytes], space: bytes) -> bytes:
+def _assemble(tags: dict[bytes, bytes], space: bytes) -> bytes:
     table, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
@@ -201,7 +201,7 @@ def _fixed(value: float) -> int:
     return round(float(value) * 65536)
 
 
-def _sampled(curve: Matrix) -> bytes:
+def _sample(curve: Matrix) -> bytes:
     levels = (curve.clip(0, 1) * 65535).round().astype(">u2")
     return struct.pack(">4s4xI", b"curv", len(levels)) + levels.tobytes()
 

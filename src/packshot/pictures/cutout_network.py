@@ -17,7 +17,7 @@ from packshot.pictures import model_file
 from packshot.pictures.arrays import Bytes, Floats
 
 SIDE = 256  # px, whatever the photo's ratio; 320 takes 1.6 times as long and finds no better masks
-# Of ImageNet's pictures, as U-2-Net was trained.
+# Mean and deviation of ImageNet's pictures, on which U-2-Net was trained.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -28,10 +28,10 @@ def likelihood(rgb: Bytes, path: Path) -> Floats:
 
 
 def likelihood_at(side: int, rgb: Bytes, path: Path) -> Floats:
-    """The same, looked at with `side` x `side` px."""
+    """`likelihood`, with `side` x `side` px."""
     network = load(path)
     network.setInput(as_input(rgb, side))
-    return stretched(network.forward(network.getUnconnectedOutLayersNames()[0]))
+    return stretch(network.forward(network.getUnconnectedOutLayersNames()[0]))
 
 
 def as_input(rgb: Bytes, side: int) -> Floats:
@@ -41,7 +41,7 @@ def as_input(rgb: Bytes, side: int) -> Floats:
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
 
-def stretched(answer: Floats) -> Floats:
+def stretch(answer: Floats) -> Floats:
     """The network's answer (1 x 1 x height x width) from 0 to 1."""
     found = np.asarray(answer[0, 0], np.float32)
     spread = float(np.ptp(found))

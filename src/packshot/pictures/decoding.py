@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a picture before it is decoded; width and height as displayed."""
+    """What is known about a picture before it is decoded; width and height as displayed."""
 
     mime_type: str
     width: int
@@ -69,7 +69,7 @@ def _check_bytes(data: bytes) -> str:
     return kind.mime_type
 
 
-# ---- one format each
+# ---- the formats
 
 
 def _open_jpeg(data: bytes) -> Opened:
@@ -101,8 +101,8 @@ def _open_jpeg(data: bytes) -> Opened:
 
 
 def _shrink_of(factor: float) -> int:
-    """How much a JPEG is shrunk while it is decoded, which is not exact: at least half of the way
-    to its size is left to libvips."""
+    """The factor by which a JPEG is shrunk while it is decoded, which is inexact: libvips does at
+    least the last halving."""
     return next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)
 
 
@@ -211,7 +211,7 @@ OPENERS: dict[str, Callable[[bytes], Opened]] = {
 }
 
 
-# ---- what they share
+# ---- shared by the formats
 
 
 def _header_of(data: bytes, **options: Any) -> Any:

@@ -210,7 +210,7 @@ def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
     try:
         pixels = decode(jpeg.data)
     except ValueError:
-        check_complete(jpeg.data)  # some warnings are no damage
+        check_complete(jpeg.data)  # some warnings are not damage
         try:
             pixels = decode(jpeg.data, strict=False)
         except ValueError as error:
@@ -225,17 +225,17 @@ def check_complete(data: bytes) -> None:
     doubled; libjpeg-turbo's own interface counts it. Raises PictureError for pixels that are not
     all there. Filling before the end marker, one byte over and over, is no damage.
     """
-    words = _complaint(data)
+    words = _last_warning(data)
     for _ in range(FILLING_TRIES):  # the warning about filling replaces an earlier one
         if not (filling := _filling(words, data)):
             break
         data = data[: -2 - filling] + data[-2:]
-        words = _complaint(data)
+        words = _last_warning(data)
     if EXTRANEOUS.search(words) or any(sign in words for sign in DAMAGED):
         raise damaged("part of its data is missing, doubled or wrong")
 
 
-def _complaint(data: bytes) -> str:
+def _last_warning(data: bytes) -> str:
     """The decoder's last warning; empty without one."""
     import simplejpeg
 

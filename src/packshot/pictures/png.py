@@ -91,14 +91,14 @@ def _profile(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
 
         primaries, transfer, _matrix, _range = notes[b"cICP"]
         return colour.profile_for_codes(primaries, transfer, grey)
-    if b"iCCP" in notes and (embedded := _unpacked(notes[b"iCCP"])) is not None:
+    if b"iCCP" in notes and (embedded := _unpack(notes[b"iCCP"])) is not None:
         return embedded
     if b"sRGB" in notes:
         return None
-    return _stated(notes, grey)
+    return _profile_of(notes, grey)
 
 
-def _unpacked(chunk: bytes) -> bytes | None:
+def _unpack(chunk: bytes) -> bytes | None:
     """The ICC profile; None when it can't be unpacked: browsers ignore such a profile too."""
     _name, _, packed = chunk.partition(b"\0")
     unpacker = zlib.decompressobj()
@@ -111,7 +111,7 @@ def _unpacked(chunk: bytes) -> bytes | None:
     return profile if profile[36:40] == b"acsp" else None
 
 
-def _stated(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
+def _profile_of(notes: dict[bytes, bytes], grey: bool) -> bytes | None:
     """A profile from gAMA and cHRM; with only one of them, the other is sRGB's."""
     if not notes.keys() & {b"gAMA", b"cHRM"}:
         return None

@@ -1,4 +1,4 @@
-"""The first tables; `products` and `product_images` made by hand are adopted, rows and all."""
+"""The first tables. Existing `products` and `product_images` tables are adopted with their rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def create_or_adopt(name: str, wanted: list[sa.Column], tables: set[str]) -> Non
 
 
 def _adopt(name: str, wanted: list[sa.Column]) -> None:  # type: ignore[type-arg]
-    """Its columns become as ours are; whatever else it has stays."""
+    """Change its columns to match ours; the rest of the table stays."""
     present = {column["name"]: column for column in sa.inspect(op.get_bind()).get_columns(name)}
     with _altered(name) as table:
         for check in _checks_on_status(name):
@@ -79,7 +79,7 @@ def _adopt(name: str, wanted: list[sa.Column]) -> None:  # type: ignore[type-arg
 
 @contextmanager
 def _altered(name: str) -> Iterator[BatchOperations]:
-    """SQLite changes a table by making it anew: then as ours, which never gives an id twice.
+    """Alter the table; SQLite copies it into one that, like ours, never gives an id twice.
 
     CHECKs without a name do not come along, which Alembic warns of.
     """
@@ -91,7 +91,7 @@ def _altered(name: str) -> Iterator[BatchOperations]:
 
 
 def _checks_on_status(name: str) -> list[str]:
-    """They know no `failed`."""
+    """The names of checks on the status, which must go: they do not allow `failed`."""
     checks = sa.inspect(op.get_bind()).get_check_constraints(name)
     return [
         check["name"]
@@ -118,7 +118,7 @@ def _convert(
 
 
 def _holds(theirs: Any, ours: TypeEngine[Any], dialect: str) -> bool:
-    """Whatever ours takes fits in theirs: it is left, for to narrow it could cut what is in it."""
+    """Whether their type holds all that ours does; then it stays: narrowing could cut values."""
     match ours:
         case sa.String():
             is_text = isinstance(theirs, sa.VARCHAR | sa.TEXT)
@@ -142,7 +142,7 @@ def _addable(column: sa.Column) -> sa.Column:  # type: ignore[type-arg]
 
 
 def _number_ids(name: str, given: ReflectedColumn) -> None:
-    """PostgreSQL gives an id only where the table says so."""
+    """Number the rows: PostgreSQL gives ids only where the table says so."""
     numbered = given.get("default") is not None or given.get("identity") is not None
     if op.get_bind().dialect.name == "sqlite" or numbered:
         return
@@ -153,7 +153,7 @@ def _number_ids(name: str, given: ReflectedColumn) -> None:
     op.execute(sa.select(sa.func.setval(sequence, following, False)).select_from(sa.table(name)))
 
 
-#: What a row without a value gets, where ours must have one or a reader expects it.
+#: The value for rows that have none, in columns that need one or whose readers expect it.
 GAPS = {
     "products": {
         "category": "''",
@@ -172,7 +172,7 @@ STATUSES = {
 
 
 def _fill_gaps(name: str) -> None:
-    """No status, or none we know, means nobody looked at it yet."""
+    """Make a missing or unknown status `pending`: nobody has looked at the row yet."""
     gaps = [f"{column} = COALESCE({column}, {value})" for column, value in GAPS[name].items()]
     for column in ("created_at", "updated_at"):
         moment = column
@@ -185,7 +185,7 @@ def _fill_gaps(name: str) -> None:
 
 
 def _number_variants() -> None:
-    """Pictures of one product become its variants 0, 1, 2, ... in the order they were written."""
+    """Number the pictures of each product as its variants 0, 1, 2, ... in order of id."""
     op.execute(
         "UPDATE product_images SET variant = numbered.variant FROM (SELECT id, ROW_NUMBER() OVER"
         " (PARTITION BY product_id ORDER BY id) - 1 AS variant FROM product_images) AS numbered"
@@ -194,7 +194,7 @@ def _number_variants() -> None:
 
 
 def _open_rounds() -> None:
-    """The pictures a product came with are its first round."""
+    """Make the pictures that a product already has its first round."""
     op.execute(
         "INSERT INTO rounds (product_id, number, wanted, opened_at)"
         " SELECT products.id, 1, COUNT(*), MIN(product_images.created_at) FROM product_images"

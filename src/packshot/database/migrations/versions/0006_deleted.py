@@ -1,4 +1,4 @@
-"""When the objects of what was marked for removal were really deleted."""
+"""When the objects of rows that were marked for removal were really deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Empty for what was removed before: the next run deletes it once more, and notes it.
+    # Empty for earlier removals: the next run deletes those objects once more, and notes it.
     op.add_column("products", sa.Column("raw_deleted_at", UTCDateTime(), nullable=True))
     op.add_column("product_images", sa.Column("deleted_at", UTCDateTime(), nullable=True))
 

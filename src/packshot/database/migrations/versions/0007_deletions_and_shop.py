@@ -1,4 +1,4 @@
-"""What is left to remove of deleted products, and who a database belongs to."""
+"""Deleted products' objects that must still be removed, and the shop a database belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shop's own names for its products; prices that need not be known; corrections."""
+"""A shop's own names for its products, optional prices, and corrections."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Prices that were not given become 0: before this they had to be given."""
+    """Set missing prices to 0: older programs require a price."""
     op.drop_table("corrections")
     op.drop_table("product_terms")
     op.drop_index("ix_products_sku_id", "products")

@@ -1,4 +1,4 @@
-"""Digests of what is stored: compared when it is read for a paid call, or adopted."""
+"""Digests of stored objects, checked before a paid call uses an object or it is adopted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Empty for what was stored before: noted when it is read next.
+    # Empty for objects stored earlier: filled when they are read next.
     op.add_column("products", sa.Column("normalised_sha256", sa.String(64), nullable=True))
     op.add_column("rounds", sa.Column("digests", sa.JSON(), nullable=True))
 

@@ -1,4 +1,4 @@
-"""What a reviewer wrote for those who don't see a picture; none: it is made of what is known."""
+"""A reviewer's own alternative text; without one it is made from the known facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SHA-256 of each photo as it came, so that the same photo can be recognised."""
+"""The SHA-256 of each photo's uploaded bytes, so that the same photo can be recognised."""
 
 from __future__ import annotations
 

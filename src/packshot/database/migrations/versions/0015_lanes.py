@@ -1,4 +1,4 @@
-"""Lanes: what is paid at which price, and the jobs of the batch lane."""
+"""Lanes: the price at which each call is paid, and the jobs of the batch lane."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # What waits for a job goes back to the queue: an older program knows no jobs.
+    # Products that wait for a job return to the queue: an older program knows no jobs.
     op.execute(
         "UPDATE products SET queued_at = CURRENT_TIMESTAMP WHERE batched_at IS NOT NULL"
         " AND status = 'pending'"

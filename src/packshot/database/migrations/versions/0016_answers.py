@@ -1,4 +1,4 @@
-"""What a model's answer was and carried: its digest, C2PA manifest and XMP."""
+"""The digest, C2PA manifest and XMP of a model's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fidelity check found of each picture, and which pictures wait for it."""
+"""The fidelity check's findings about each picture, and the pictures that wait for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reviewer should know about a picture, noted before it is stored, as its digest is."""
+"""The warning about a picture, noted before it is stored, like its digest."""
 
 from __future__ import annotations
 

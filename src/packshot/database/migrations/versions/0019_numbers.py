@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def _numbers(rows: list[tuple[Any, ...]]) -> Iterator[dict[str, int]]:
-    """Main view first; a view that still waits keeps one number free."""
+    """The numbers, main view first; a view whose picture still waits keeps one number free."""
     keyed = sorted(((_sku(row), _place(row), row[4]) for row in rows), key=itemgetter(0, 1))
     for _, group in groupby(keyed, key=itemgetter(0)):
         for number, (_, _, image_id) in enumerate(group, 1):
