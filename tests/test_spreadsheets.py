@@ -97,8 +97,8 @@ EXPECTED: dict[str, list[tuple[int, dict[str, Any]]]] = {
 }
 TO_ANSWER: dict[str, list[tuple[int | None, str | None, str]]] = {
     "three-decimals.csv": [
-        (2, "mrp", "10.000 can be 10000 or 10.000: say which sign stands before the decimals"),
-        (2, "price", "9.999 can be 9999 or 9.999: say which sign stands before the decimals"),
+        (2, "mrp", "10.000 can be 10000 or 10.000: say which is the decimal sign"),
+        (2, "price", "9.999 can be 9999 or 9.999: say which is the decimal sign"),
         (3, "mrp", "is written with an exponent, which may hide digits: write it out"),
     ],
     "unclosed-quote.csv": [(2, None, "a quote opens a cell in this row and is never closed")],
@@ -480,7 +480,7 @@ def test_what_is_no_amount_is_reported(cell: str, detail: str) -> None:
 
 def test_what_stays_ambiguous_is_asked_and_can_be_answered() -> None:
     found = amounts("1,299", "15", "2,500")
-    asked = "1,299 can be 1299 or 1.299: say which sign stands before the decimals"
+    asked = "1,299 can be 1299 or 1.299: say which is the decimal sign"
     assert reported(found) == [(2, "price", f"{asked} (2 rows wait for this)")]
     assert [row.ready for row in found.rows] == [False, True, False]
     answered = amounts("1,299", "15", "2,500", conventions={"price": "point"})
@@ -865,4 +865,4 @@ def test_one_broken_character_beside_one_good_one_is_refused() -> None:
 def test_accents_that_may_be_wrong_are_shown() -> None:
     text = "sku,category,name,image\nA,Cups,Café chaud,https://x.example/a.jpg\n"
     [(_, _, detail)] = reported(imported(text.encode("cp1252")), "note")
-    assert "look at its accents (Café)" in detail
+    assert "check its accents (Café)" in detail

@@ -26,7 +26,7 @@ from packshot.spreadsheets.numbers import (
 )
 from packshot.spreadsheets.table import Problem, Record
 
-#: NUMERIC(12,2), as the tables have it.
+#: NUMERIC(12,2), as in the tables.
 _MOST: Final = Decimal("9999999999.99")
 #: `GST_18` is how Flipkart writes it, `GST @ 18%` how invoices do.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
@@ -119,7 +119,7 @@ def error_words(text: str) -> str:
 
 
 def _take_number(column: NumberColumn, row: int, text: str) -> None:
-    """A workbook's own number needs no convention."""
+    """Read a number that a workbook gives as one: it needs no convention."""
     try:
         column.values[row] = Decimal(text.removesuffix("%"))
     except InvalidOperation:
@@ -152,8 +152,7 @@ def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
 
 
 def _settle_by_neighbours(found: Sequence[NumberColumn]) -> None:
-    """A file is written with one convention: where the other amounts' columns show which, a column
-    that shows none is read by it, and it is said."""
+    """Read an open column by the other columns' convention, for a file has one, and note it."""
     money = [column for column in found if column.field in MONEY]
     sure = {
         column.convention.sign: column.column.name
@@ -204,7 +203,7 @@ def _ask(column: NumberColumn) -> None:
     if column.convention.reason != _OPEN:
         which = f"{column.convention.reason}, as {amount.digits} shows"
     more = f" ({rows:,} rows wait for this)" if rows > 1 else ""
-    detail = f"{which}: say which sign stands before the decimals{more}"
+    detail = f"{which}: say which is the decimal sign{more}"
     column.problems.append(Problem(row, column.column.name, detail, "question"))
 
 

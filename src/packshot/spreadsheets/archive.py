@@ -75,8 +75,8 @@ class PhotoArchive:
         return None
 
     def read(self, photo: str) -> bytes:
-        """The bytes of one of `photos`, at most `photo_bytes`. Raises SpreadsheetError where the
-        ZIP is damaged there."""
+        """The bytes of one of `photos`, at most `photo_bytes`. Raises SpreadsheetError for bad
+        data."""
         try:
             with self._zip.open(self._parts[photo]) as part:  # unpacks no more than its stated size
                 return part.read(self._limits.photo_bytes + 1)
@@ -85,8 +85,8 @@ class PhotoArchive:
 
 
 def _path_of(part: zipfile.ZipInfo) -> str:
-    """A name without the UTF-8 flag is in the old DOS alphabet by the standard, yet many programs
-    write UTF-8 there: text that is valid as UTF-8 is."""
+    """The name of an entry. Without the UTF-8 flag it should be in the old DOS code page, but many
+    programs write UTF-8: valid UTF-8 is taken as such."""
     name = part.filename
     if not part.flag_bits & _UTF_8_FLAG:
         raw = name.encode("cp437")

@@ -35,7 +35,7 @@ def split_hint(text: str) -> tuple[str | None, str]:
 
 
 def without_outer_quotes(text: str) -> str:
-    """Rows that a program quoted as a whole, `"sku,price"`, as they were before."""
+    """Undo the quotes around whole rows: `"sku,price"`."""
     lines = [line.strip() for line in text.split("\n")]
     first = next(filter(None, lines), "")
     if not any(recognised(first.strip('"').split(one)) > 1 for one in DELIMITERS):
@@ -46,7 +46,7 @@ def without_outer_quotes(text: str) -> str:
 
 
 def find_delimiter(text: str, preferred: str = ",") -> str:
-    """The delimiter under which a row of known column names shows, else the most even rows."""
+    """The delimiter that gives a row of known column names, else the most even rows."""
     sample = text[:_SAMPLE_CHARACTERS]
     if len(sample) < len(text):
         sample = sample[: sample.rfind("\n") + 1] or sample
@@ -81,7 +81,7 @@ def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
 
 
 def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
-    """Formulas' errors, which Excel writes into a CSV as it shows them."""
+    """The cells that hold a formula's error, which Excel writes into a CSV as text."""
     return {
         place: "error" for place, cell in enumerate(cells) if cell[:1] == "#" and cell in _ERRORS
     }
@@ -110,7 +110,7 @@ def too_many(limits: Limits) -> SpreadsheetError:
 def _rows(
     text: str, delimiter: str, most: int | None = None
 ) -> Iterator[tuple[int, list[str], str | None]]:
-    """Number, cells and problem of each row."""
+    """The number, cells and problem of each row."""
     reader = _Reader(text, delimiter)
     number = 0
     while not reader.at_end and (most is None or number < most):
@@ -139,7 +139,7 @@ class _Reader:
         return self._place >= len(self._text)
 
     def next_row(self) -> tuple[list[str], str | None]:
-        """Its cells, and what is wrong with it."""
+        """The next row's cells, and what is wrong with it."""
         start, self._line_end = self._place, self._newline_after(self._place)
         line = self._text[start : self._line_end]
         cells: list[str] | None = None
@@ -169,7 +169,7 @@ class _Reader:
     def _next_cell(self) -> str:
         """The cell that begins here; `_place` moves to the delimiter or newline after it."""
         start = self._place
-        if self._line_end < start:  # a quoted cell went over several lines
+        if self._line_end < start:  # a quoted cell has several lines
             self._line_end = self._newline_after(start)
         opening = self._skip_spaces(start)
         if self._text[opening : opening + 1] == '"':
@@ -203,7 +203,7 @@ class _Reader:
         raise _Unclosed
 
     def _is_hopeless(self, opening: int) -> bool:
-        """Keeps the cost linear: a failed search is not repeated."""
+        """Whether no quote can close the cell: a failed search is never repeated."""
         return opening >= self._last_close or self._line_end < self._none_before
 
     def _closes(self, run: re.Match[str]) -> bool:
@@ -228,6 +228,6 @@ class _Reader:
         return len(self._text) if end < 0 else end
 
     def _find_last_close(self) -> int:
-        """Where the last quote stands that can close a cell; -1 without any."""
+        """The position of the last quote that can close a cell; -1 without any."""
         closing = (run.start() for run in _QUOTES.finditer(self._text) if self._closes(run))
         return max(closing, default=-1)

@@ -1,5 +1,4 @@
-"""Text that a spreadsheet would run as a formula: an apostrophe before it when it is written, none
-when it is read again."""
+"""Escapes text that a spreadsheet would run as a formula with an apostrophe, and undoes that."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ _SKIPPED: Final = (
     r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
     r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"
 )
-#: Where a cell begins: at its first character and, for a spreadsheet that does not split lines at
-#: commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
+#: Positions at which a cell begins: at its first character and, for a spreadsheet that does not
+#: split lines at commas (Excel in most of Europe: semicolons), after each of these, quoted or not.
 _SEPARATOR: Final = r"[,;|\t\r\n\v\f]"
 _BEGINS: Final = re.compile(rf"(^(?=[\t\r\n])|(?:^|{_SEPARATOR})(?={_SKIPPED}{_FORMULA}))")
 _ESCAPED: Final = re.compile(rf"(^|{_SEPARATOR})'(?={_SKIPPED}{_FORMULA})")

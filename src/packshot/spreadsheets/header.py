@@ -1,4 +1,4 @@
-"""Which row is the header, what its columns are called, and which product field each one fills."""
+"""Finds the header row, names its columns, and maps each one onto a field of a product."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
-#: With the number that a doubled name gets it is still a name of an attribute: 100 characters.
+#: Even with the number that a repeated name gets, it fits an attribute's name: 100 characters.
 _LONGEST_COLUMN: Final = 90
 _SEARCHED_ROWS: Final = 30
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its place from 0, its letter, and a name that no other column has."""
+    """One column: its index from 0, its letter, and a name that no other column has."""
 
     place: int
     letter: str
@@ -92,7 +92,7 @@ def repeats(header: Record, record: Record) -> bool:
 
 
 def find_header(records: Sequence[Record]) -> int:
-    """The place of the header among the records: the row that names most fields, the first of
+    """The index of the header among the records: the row that names most fields, the first of
     equals; without a known name the first row of several texts. Raises SpreadsheetError."""
     searched = records[:_SEARCHED_ROWS]
     scores = [recognised(record.cells) if _may_be_header(record) else 0 for record in searched]
@@ -112,7 +112,7 @@ def find_header(records: Sequence[Record]) -> int:
 
 
 def _may_be_header(record: Record) -> bool:
-    """Names hold no addresses, files of photos or bare numbers."""
+    """Whether a row may be the header: names are no addresses, photo files or bare numbers."""
     return not any(
         "://" in cell or _BARE_NUMBER.fullmatch(cell) or ending_of(cell) in ENDINGS
         for cell in record.cells
@@ -120,8 +120,8 @@ def _may_be_header(record: Record) -> bool:
 
 
 def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
-    """The columns that have a name or hold something. A nameless one is named by its letter, a
-    doubled name gets a number: `image`, `image (2)`."""
+    """The columns that have a name or content. One without a name gets its letter, a repeated name
+    gets a number: `image`, `image (2)`."""
     width = max([len(header.cells), *(len(record.cells) for record in records)])
     used = {place for record in records for place, cell in enumerate(record.cells) if cell}
     columns: list[Column] = []

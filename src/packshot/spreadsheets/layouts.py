@@ -32,7 +32,7 @@ def layout_of(columns: Sequence[Column]) -> Layout:
 def with_layout(
     layout: Layout, mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
-    """The guessed mapping, corrected by what is known of the export."""
+    """The guessed mapping, corrected by what is known about the export."""
     if layout != "Shopify":
         return mapping
     by_name = {plain_name(column.name): column for column in reversed(columns)}
@@ -49,7 +49,7 @@ def with_layout(
 def complete(
     layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """The rows with what other rows or columns say of them filled in."""
+    """The rows, filled in from other rows and columns."""
     if layout == "Shopify":
         return _complete_shopify(mapping, columns, records)
     if layout == "WooCommerce":
@@ -95,7 +95,7 @@ def _complete_shopify(
 def without_picture(
     layout: Layout, mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> set[int]:
-    """Rows of Shopify's variants that have no picture while their product has: sizes of a shoe."""
+    """Shopify's variant rows without a picture whose product has one, such as sizes of a shoe."""
     handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
     if layout != "Shopify" or handle is None:
         return set()
@@ -160,7 +160,7 @@ def with_cell(record: Record, place: int, text: str) -> Record:
 
 
 def deepest_category(text: str) -> str:
-    """Of WooCommerce's `Shoes, Shoes > Men` the most exact: `Shoes > Men`."""
+    """The most exact one of WooCommerce's categories: `Shoes > Men` of `Shoes, Shoes > Men`."""
     parts = [part.strip() for part in _CATEGORY_BORDER.split(text) if part.strip()]
     deepest = max(parts, key=lambda part: part.count(">"), default=text)
     return deepest.replace("\\,", ",")

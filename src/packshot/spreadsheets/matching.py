@@ -21,7 +21,7 @@ from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
 from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, NO_ROW, ProductRow
 
-#: Characters of a name that are searched for a SKU behind other words.
+#: The characters of a name in which a SKU is looked for after other words.
 LONGEST_NAME: Final = 120
 NOBODY_ASSIGNED: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -48,7 +48,7 @@ class Ambiguous:
 
 @dataclass(frozen=True)
 class Missing:
-    """A row without its photo, with what it was searched by."""
+    """A row without its photo, and the names it was searched by."""
 
     row: int
     wanted: str
@@ -56,7 +56,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that becomes no product, and the reason."""
+    """A file that does not become a product, and the reason."""
 
     file: str
     why: str
@@ -64,8 +64,8 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Photos:
-    """What becomes of every file given. `pattern` is what SKU and view were read by without a
-    spreadsheet, else None; `system_files` counts what operating systems leave in folders."""
+    """The result for every given file. `pattern` is the one by which SKU and view were read without
+    a spreadsheet, else None; `system_files` counts what operating systems leave in folders."""
 
     matched: tuple[Match, ...] = ()
     ambiguous: tuple[Ambiguous, ...] = ()
@@ -76,7 +76,7 @@ class Photos:
 
 
 def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
-    """Photos, what is left out and why, and how many files of operating systems there were."""
+    """The photos, the other files and why they are skipped, and the number of system files."""
     photos: list[str] = []
     left_out: list[LeftOut] = []
     system_files = 0
@@ -207,7 +207,7 @@ class _Finder:
     # -- photos that a person assigned -----------------------------------------------------------
 
     def take_assigned(self, photo: str, number: str) -> None:
-        """Its view is what its name says beside the SKU, or its whole name."""
+        """Assign a photo; its view is the rest of its name beside the SKU, or the whole name."""
         self._by_hand.add(photo)
         row = self._row_to_serve(number)
         if row is None:
@@ -221,7 +221,7 @@ class _Finder:
         self._take(photo, row, view, "assigned by hand")
 
     def _row_to_serve(self, number: str) -> ProductRow | None:
-        """Of several products of a row the first that has no photo yet."""
+        """The first of a row's products that has no photo yet."""
         rows = self._by_number.get(number, [])
         waiting = [row for row in rows if self._places[id(row)] not in self._served]
         return next(iter(waiting or rows), None)
@@ -287,7 +287,7 @@ class _Finder:
                 continue
             below = "-".join([*folders[depth + 1 :], stem])
             view = read_view(below)
-            if view is None:  # any name may stand in a SKU's folder
+            if view is None:  # any name is allowed in a SKU's folder
                 own = [fit for fit in self._skus.fits(stem) if fit.sku == found[0].sku]
                 view = own[0].view if own and own[0].view else below[: LONGEST["view"]]
             return [replace(fit, view=_joined(fit.view, view)) for fit in found]
@@ -313,7 +313,7 @@ class _Finder:
             rest = fits[0].rest.strip(SEPARATORS)
             own = self._skus.fits(stem_of(photo))
             where = "name" if own else "folder"
-            why = f"its {where} begins with a SKU, but {rest!r} is no view that is known"
+            why = f"its {where} begins with a SKU, but {rest!r} is not a known view"
             self._ask(photo, skus, why)
         else:
             self._take_fit(photo, fits[0])

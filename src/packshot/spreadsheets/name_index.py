@@ -1,4 +1,4 @@
-"""Names of photos, SKUs and files, indexed so that each is found without looking at the others."""
+"""Indexes of photos' names, SKUs and files: each is found without a search through all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEEPEST: Final = 6
 
 
 def _same(text: str) -> str:
-    """Macs write an accent as a separate character."""
+    """The name in one form: Macs write an accent as a separate character."""
     return unicodedata.normalize("NFC", text)
 
 
@@ -31,11 +31,11 @@ def caseless(text: str) -> str:
 
 
 def _loose(text: str) -> str:
-    """A file name can't contain every character of a SKU: A/12 becomes A-12 or A_12."""
+    """A name in a loose form: file names can't hold every character, so A/12 is A-12 or A_12."""
     return _LOOSE.sub("-", caseless(text)).strip("-")
 
 
-#: How names are compared, the most exact first, and what is said of a match.
+#: How names are compared, the most exact way first, with the note for a match.
 _WAYS: Final = (
     (_same, None),
     (caseless, "small and capital letters differ"),
@@ -74,7 +74,7 @@ class Skus:
 
     def fits(self, name: str) -> list[Fit]:
         """The longest SKU that the name begins with and that leaves a view; else the longest that
-        leaves other words. Several where they differ only in what the way ignores."""
+        leaves other words. Several if they differ only in what the comparison ignores."""
         name = _same(name)
         words = _loose(name[: self._longest + _MORE]).partition("-")
         if words[0] not in self._first_words:
@@ -94,7 +94,7 @@ class Skus:
         return unsure
 
     def inside(self, name: str) -> Sequence[str]:
-        """SKUs that stand in the name behind other words: front_S1, IMG_S1_2."""
+        """SKUs that follow other words in the name: front_S1, IMG_S1_2."""
         for place, sign in enumerate(name):
             if sign in SEPARATORS:
                 found = [fit.sku for fit in self.fits(name[place + 1 :]) if fit.view is not None]
@@ -103,14 +103,14 @@ class Skus:
         return ()
 
     def but_for_zeros(self, name: str) -> Sequence[str]:
-        """SKUs that are the number at the name's beginning, where one of the two lost its zeros in
-        front, as in a spreadsheet program."""
+        """SKUs that equal the number at the name's beginning except for leading zeros, which
+        spreadsheet programs drop."""
         number = _NUMBER.match(name)
         return self._numbers.get(number[0].lstrip("0"), ()) if number else ()
 
 
 def _cuts(name: str, longest: int) -> Iterator[int]:
-    """Where a SKU may end: at the name's end and before each separator, the longest first."""
+    """The positions where a SKU may end: the name's end and each separator, the longest first."""
     for cut in range(min(len(name), longest), 0, -1):
         if cut == len(name) or (name[cut] in SEPARATORS and name[cut - 1] not in " "):
             yield cut

@@ -21,13 +21,13 @@ _LONGEST: Final = 200
 _LONGEST_VIEW: Final = 40
 _HOLES: Final = ("sku", "view", "any")
 _OR: Final = "|"
-#: What is proposed where photos fit it, when the user gave no pattern.
+#: The patterns that are proposed if photos fit them, when the user gave none.
 _FOLDER: Final = "{sku}/{view}"
 _SURE: Final = ("{sku} ({view})", "{sku}_{view}")
 #: A number after these signs may be part of the SKU.
 _UNSURE: Final = ("{sku}.{view}", "{sku}-{view}")
 _PLAIN: Final = "{sku}"
-#: What cameras and phones write before a number is no SKU, nor is a folder's usual name.
+#: Words that are not a SKU: what cameras and phones write before a number, usual folder names.
 _NO_SKUS: Final = frozenset(
     (
         *("img", "dsc", "dscn", "dscf", "pxl", "vid", "mvi", "photo", "image", "pic", "picture"),
@@ -55,7 +55,7 @@ def is_no_sku(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Named:
-    """What a photo's path says."""
+    """The SKU and view that a photo's path gives."""
 
     sku: str
     view: str | None = None
@@ -63,7 +63,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Pattern:
-    """What the user sees and changes, and its alternatives in their order."""
+    """The pattern that the user sees and changes, and its alternatives in order."""
 
     source: str
     alternatives: tuple[Template, ...]
@@ -97,14 +97,14 @@ class Template:
         if "view" not in found:
             return Named(found["sku"])
         view = read_view(found["view"])
-        if not view and self.source.endswith("/{view}"):  # any name may stand in a SKU's folder
+        if not view and self.source.endswith("/{view}"):  # any name is allowed in a SKU's folder
             view = found["view"][:_LONGEST_VIEW]
         if view == "" and any(map(str.isalnum, found["view"])):  # only a size, as A1-1024x768
             return Named(found["sku"])
         return Named(found["sku"], view) if view else None
 
     def _split(self, subject: str) -> dict[str, str] | None:
-        """Each text is looked for from the right, so a SKU may hold the signs of the pattern."""
+        """Find each text from the right, so that a SKU may contain the pattern's own characters."""
         if not subject.endswith(self.texts[-1]) or not subject.startswith(self.texts[0]):
             return None
         rest = subject[len(self.texts[0]) : len(subject) - len(self.texts[-1])]
@@ -187,13 +187,13 @@ def _are_folders_skus(paths: Sequence[str]) -> bool:
 
 
 def _is_camera_in_sku(path: str) -> bool:
-    """A folder without a digit is rather a category."""
+    """Whether a camera's name lies in a folder that may be a SKU: a category rarely has a digit."""
     folder = path.rpartition("/")[0].rpartition("/")[2]
     return is_no_sku(stem_of(path)) and any(map(str.isdecimal, folder))
 
 
 def _count_named_by_view(paths: Sequence[str]) -> int:
-    """A letter alone is a view where its folder has them from `a` on: `e.jpg` alone is a name."""
+    """Count names that are views; a letter is one only if its folder has `a`, too."""
     by_hand = [path for path in paths if not _CAMERA.fullmatch(stem_of(path))]
     views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in by_hand]
     lettered = {folder for folder, view in views if view == "a"}

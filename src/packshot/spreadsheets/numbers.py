@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-#: Which sign stands before the decimals. The other of the two, blanks and apostrophes group digits.
+#: The decimal sign. The other of the two, spaces and apostrophes group digits.
 DecimalSign = Literal["point", "comma"]
 Evidence = Literal["point", "comma", "none", "open"]
 SIGNS: Final[dict[DecimalSign, str]] = {"point": ".", "comma": ","}
@@ -23,7 +23,7 @@ _CODES: Final = (
     *("HKD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "RUB", "BRL", "MXN"),
     *("ZAR", "KRW", "THB", "IDR", "PHP", "VND", "BDT", "PKR", "LKR", "NPR", "ILS", "EGP", "NGN"),
 )
-#: What stands for a currency, and its code; $ and kr are several countries'.
+#: Signs and words for a currency, and its code; $ and kr belong to several countries.
 _SYMBOLS: Final = (
     "₹ INR|RS INR|RS. INR|RE. INR|RUPEES INR|€ EUR|EURO EUR|£ GBP|$ $|US$ USD|A$ AUD|AU$ AUD|"
     "C$ CAD|CA$ CAD|HK$ HKD|S$ SGD|NZ$ NZD|R$ BRL|¥ ¥|KR kr|KR. kr|ZŁ PLN|KČ CZK|FT HUF|LEI RON|"
@@ -32,7 +32,7 @@ _SYMBOLS: Final = (
 _WORDS: Final = {code: code for code in _CODES} | dict(
     symbol.split(" ") for symbol in _SYMBOLS.split("|")
 )
-#: Signs of several currencies: beside one of these a code says which.
+#: Signs of several currencies: a code beside one says which.
 _OF_SEVERAL: Final = frozenset({"$", "¥", "kr"})
 _CURRENCY: Final = "|".join(
     [*(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True)), r"[^\W\d]?[₠-⃀¢¤]"]
@@ -52,12 +52,12 @@ _LOOKALIKES: Final = str.maketrans(
 
 
 class NotANumber(Exception):
-    """Its text says why, to be read after the column's name."""
+    """The cell holds no usable number; the text says why and follows the column's name."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """A cell taken apart: `digits` with their signs, not yet read by a convention."""
+    """The parts of a cell: `digits` with their signs, not yet read by a convention."""
 
     digits: str
     negative: bool = False
@@ -105,7 +105,7 @@ def take_apart(text: str) -> Amount:
 
 
 def _in_ascii_digits(text: str) -> str:
-    """Full-width, Hindi and Arabic digits, no-break and thin spaces become the plain ones."""
+    """Replace full-width, Hindi and Arabic digits, no-break and thin spaces by the plain ones."""
     if text.isascii():
         return text.strip()
     text = unicodedata.normalize("NFKC", text.translate(_LOOKALIKES)).translate(_LOOKALIKES)
@@ -129,7 +129,7 @@ def _without_dash(text: str) -> str:
 
 
 def _without_currency(text: str) -> tuple[str, str | None]:
-    """`$12.99 USD` names its currency on both sides. Raises NotANumber where these differ."""
+    """The currency, which `$12.99 USD` names on both sides. Raises NotANumber if they differ."""
     before = _BEFORE.match(text)
     rest = text[before.end() :] if before else text
     after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE)
@@ -144,7 +144,8 @@ def _without_currency(text: str) -> tuple[str, str | None]:
 
 
 def evidence(digits: str, percent: bool = False) -> Evidence:
-    """What the digits say of their decimal sign: "open" where they allow both, as `1,299` does."""
+    """What the digits say about their decimal sign: "open" where they allow both, as `1,299`
+    does."""
     points, commas = digits.count("."), digits.count(",")
     if not points and not commas:
         return "none"

@@ -6,12 +6,12 @@ import mimetypes
 import re
 from typing import Final
 
-#: Endings that photos have; their bytes decide later what they are.
+#: Endings of photos; their content is checked later.
 ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
     *(".tif", ".tiff"),
 )
-#: What programs call a file that they are still writing.
+#: Names that programs give to a file they are still writing.
 UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download")
 _SYSTEM_NAMES: Final = frozenset(
     (
@@ -37,7 +37,7 @@ _OTHERS: Final = {
         "is a camera's raw file: export it as JPEG",
     ),
     **dict.fromkeys((".jxl", ".jp2", ".j2k", ".jxr"), "is a format that can't be read: use JPEG"),
-    **dict.fromkeys((".aae", ".xmp", ".thm", ".pp3"), "describes a photo, but is none"),
+    **dict.fromkeys((".aae", ".xmp", ".thm", ".pp3"), "describes a photo, but is not one"),
     **dict.fromkeys((".zip", ".rar", ".7z", ".gz", ".tar"), "is an archive: unpack it first"),
     **dict.fromkeys(
         (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".numbers", ".xlsm"), "is a spreadsheet"
@@ -67,7 +67,7 @@ def is_system_file(path: str) -> bool:
 
 
 def why_not_a_photo(path: str) -> str | None:
-    """Why a file's name shows that it is no photo; None where it may be one.
+    """Why a file is not a photo, by its name; None when it may be one.
 
     A name without an ending may be one: phones and browsers save such files.
     """
@@ -81,7 +81,7 @@ def why_not_a_photo(path: str) -> str | None:
 
 
 def ending_of(path: str) -> str:
-    """The ending in lower case with its dot; "" where the part after the last dot is none.
+    """The ending in lower case with its dot; "" if the part after the last dot is not one.
 
     `ID.MAIN` and `ID.PT01`, Amazon's names, have no ending.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: What stands between a SKU and a view, and between the words of a view.
+#: Characters between a SKU and a view, and between the words of a view.
 SEPARATORS: Final = "_-. ()[]+~#,@"
 _TOKEN: Final = re.compile(rf"[^{re.escape(SEPARATORS)}]+")
 _NUMBERED_WORD: Final = re.compile(r"([^\W\d_]+)(\d{1,3})")
@@ -42,7 +42,7 @@ _AMAZON: Final = {
     "fact": "facts",
 }
 _SIZE: Final = re.compile(r"scaled|\d{2,5}x\d{2,5}", re.IGNORECASE)
-#: A camera's word and its number behind a SKU: SKU_IMG_0001.
+#: A camera's word and number after a SKU: SKU_IMG_0001.
 _CAMERAS: Final = frozenset(("img", "dsc", "dscn", "dscf", "image", "photo", "pic", "pxl"))
 _VERSION_OR_ANGLE: Final = re.compile(r"v\d{1,2}|\d{1,3}deg", re.IGNORECASE)
 _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
@@ -79,7 +79,7 @@ def _is_view_word(word: str) -> bool:
 
 
 def _plain_number(word: str) -> str:
-    """`01` and `1` are one view."""
+    """The view in one form: `01` and `1` are the same."""
     return str(int(word)) if word.isdecimal() else word.casefold()
 
 

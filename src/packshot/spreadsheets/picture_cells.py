@@ -9,7 +9,7 @@ from typing import Final, Literal
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.share_links import direct
 
-#: What an upload answers: an address of our own.
+#: One of our own addresses, as an upload returns it.
 UPLOADED: Final = "/media/uploads/"
 #: Most pictures of one cell; Shopify allows 250 a product.
 MOST: Final = 250
@@ -17,20 +17,20 @@ MOST: Final = 250
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
 _BROKEN_SCHEME: Final = re.compile(r"(https?)(?::[\\/]+|//)(?=[\w.-]+(?:[\\/]|\Z))", re.IGNORECASE)
 _ENDING: Final = "|".join(map(re.escape, ENDINGS))
-#: Words behind an address, such as the view.
+#: Words after an address, such as the view.
 _WORDS_BEHIND: Final = re.compile(r"(?<=\S)\s+\([^()]*\)\Z", re.IGNORECASE)
 _BETWEEN_QUOTES: Final = re.compile(r"[\"']\s*,\s*[\"']")
-#: Blanks between two names that have endings and no blanks.
+#: Spaces between two names that have endings and no spaces.
 _BETWEEN_NAMES: Final = "|".join(
     rf"(?<={re.escape(ending)})\s++(?=\S{{1,200}}(?:{_ENDING})(?:\s|\Z))" for ending in ENDINGS
 )
 _DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
-#: Between two pictures: a line break; blanks, pipes, commas or semicolons before an address ...
+#: Between two pictures: a line break; spaces, pipes, commas or semicolons before an address ...
 _BETWEEN_ADDRESSES: Final = re.compile(
     rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})", re.IGNORECASE
 )
-#: ... or blanks or one of these signs after a picture's ending. Another comma is part of the name.
+#: ... or spaces or one of these signs after a picture's ending. Another comma is part of the name.
 _AFTER_ENDING: Final = re.compile(
     "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS)
     + f"|{_BETWEEN_NAMES}",
@@ -92,7 +92,7 @@ def _without_formula(cell: str) -> str:
 
 
 def _without_brackets(cell: str) -> str:
-    """The pictures of a list as programs write it, `["https://a", "https://b"]`, one a line."""
+    """Write a program's list of pictures, `["https://a", "https://b"]`, one a line."""
     if cell[:1] != "[" or cell[-1:] != "]":
         return cell
     inner = cell[1:-1].strip()
@@ -102,14 +102,14 @@ def _without_brackets(cell: str) -> str:
 
 
 def _split(cell: str) -> list[str]:
-    if cell[:5].casefold() == "data:":  # its commas are no borders
+    if cell[:5].casefold() == "data:":  # its commas separate nothing
         return [cell]
     parts = [part for line in _BETWEEN_ADDRESSES.split(cell) for part in _names(line)]
     return [text for part in parts if (text := part.strip(" \t,;|\"'<>\u00a0"))]
 
 
 def _names(text: str) -> list[str]:
-    """`a.jpg, b.jpg` is two pictures; what follows in an address's query is part of it."""
+    """Split `a.jpg, b.jpg` into two pictures; a text with a query is one address."""
     if "?" in text:
         return [text]
     return [piece for part in text.split("|") for piece in _AFTER_ENDING.split(part)]
@@ -173,6 +173,6 @@ def _file(text: str) -> Picture:
 
 
 def path_parts(path: str) -> list[str]:
-    """The folders and the name of a path, without its drive and what only points around."""
+    """The folders and the name of a path, without its drive and parts like `.` and `..`."""
     parts = (part.strip() for part in path.replace("\\", "/").split("/"))
     return [part for part in parts if part not in ("", ".", "..", "~") and not _DRIVE.match(part)]

@@ -1,4 +1,4 @@
-"""Plans what a spreadsheet and photos will become, before anything is sent or created."""
+"""Plans the products of a spreadsheet and photos, before anything is sent or created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from packshot.spreadsheets.table import Problem, Table
 _SAMPLES: Final = 3
 _SAMPLE_CHARACTERS: Final = 80
 
-#: What else is wrong with a product: pairs of a field and a sentence.
+#: Further problems of a product: pairs of a field and a sentence.
 Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
 
 
@@ -53,7 +53,7 @@ class PlannedRow:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be created, and all that will not. `found` is None without a spreadsheet.
+    """What will be created and what will not. `found` is None without a spreadsheet.
 
     `rows` are the products without errors; those whose photo did not come are listed in
     `photos.missing` too. Rows with errors are in `problems` only. `samples` are a few cells of
@@ -112,7 +112,7 @@ def _read(spreadsheet: bytes, wish: Wish) -> tuple[Table, Import]:
 
 
 def _apply_rules(found: Import, rules: Rules) -> Import:
-    """With the problems that the rules find; their rows are no longer ready."""
+    """The result with the problems that the rules find; their rows are no longer ready."""
     columns = {to: name for name, to in found.mapping.items()}
     rows, problems = [], list(found.problems)
     for row in found.rows:
@@ -126,7 +126,7 @@ def _apply_rules(found: Import, rules: Rules) -> Import:
 
 
 def _allowed(photos: Photos, rules: Rules) -> Photos:
-    """Without the matches whose file name or view the rules refuse."""
+    """The result without the matches whose file name or view the rules refuse."""
     matched, left_out = [], list(photos.left_out)
     for match in photos.matched:
         if wrong := rules(match.product):
@@ -138,7 +138,7 @@ def _allowed(photos: Photos, rules: Rules) -> Photos:
 
 
 def _explain(photos: Photos, found: Import) -> Photos:
-    """Photos of a row that has an error fit no row that is ready: the reason names that row."""
+    """Explain photos of a row that has an error: they fit no ready row, and the reason names it."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]
     rows = {
@@ -162,7 +162,7 @@ def _planned(found: Import, photos: Photos) -> Iterator[PlannedRow]:
 
 
 def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
-    """Rows of a SKU whose photos all went to another row of it: nothing is made for them."""
+    """Rows whose photos all went to another row with their SKU: they create nothing."""
     missing = {row.row for row in photos.missing}
     named = missing | {match.product.row for match in photos.matched}
     skus = {match.product.sku for match in photos.matched} | {

@@ -33,7 +33,7 @@ _LIKE_A_DATE: Final = re.compile(
     r"|\d{1,2}([/.])\d{1,2}\1\d{4}|(?:19|20)\d\d-\d\d-\d\d(?:[ T][\d:]+)?",
     re.IGNORECASE,
 )
-#: Excel keeps 15 digits of a number and makes zeros of the rest.
+#: Excel keeps 15 digits of a number and replaces the rest with zeros.
 _EXACT_DIGITS: Final = 15
 
 
@@ -46,7 +46,7 @@ class _Found:
 
 
 class RowReader:
-    """Reads rows one by one and collects what is to be said of them in `problems`."""
+    """Reads rows one by one and collects their problems in `problems`."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class RowReader:
         self._bad = False
 
     def read(self, record: Record) -> list[ProductRow]:
-        """The products of a row; none where its cells can't be separated."""
+        """The products of a row; none if its cells can't be separated."""
         if record.problem:
             self._report(record, None, record.problem)
             return []
@@ -152,7 +152,7 @@ class RowReader:
         if detail:
             self._report(record, self._name_of("sku"), detail)
         elif _LIKE_A_DATE.fullmatch(sku):
-            detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: look at it"
+            detail = f"{sku} looks like a date that a spreadsheet program made of a SKU: check it"
             self._report(record, self._name_of("sku"), detail, "note")
         return sku
 
@@ -165,7 +165,7 @@ class RowReader:
         return category
 
     def _shortened(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
-        """A text that is too long keeps its most exact part; the whole becomes an attribute."""
+        """Shorten a long text to its most exact part; keep the whole as an attribute."""
         text = self._text(record, field)
         short = deepest_category(text) if self._is_woo_category(field) else text
         if len(short) > LONGEST[field]:
@@ -241,7 +241,7 @@ class RowReader:
         return not error
 
     def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
-        """What two columns name is one picture; what one cell names twice is asked for twice."""
+        """Take a picture that two columns name once; one that a cell names twice is meant twice."""
         first: dict[str, Column] = {}
         for one in found:
             column = first.setdefault(one.picture.value, one.column)
@@ -274,7 +274,7 @@ class RowReader:
 
 
 def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
-    """The amounts among the defaults. Raises SpreadsheetError for what is no number."""
+    """The amounts among the defaults. Raises SpreadsheetError for any other text."""
     amounts: dict[str, Decimal] = {}
     for field in NUMBERS:
         if text := defaults.get(field):
@@ -286,7 +286,7 @@ def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
 
 
 def _numbered(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
-    """Several pictures of a row are views of their own: by their column's name or their number."""
+    """Give each of a row's pictures a view: its column's name, or its number."""
     numbered: list[ProductRow] = []
     taken: set[str] = set()
     for number, row in enumerate(rows, start=1):
@@ -299,7 +299,7 @@ def _numbered(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
 
 
 def _last_parts(path: str, longest: int) -> str:
-    """Of `Home > Kitchen > Pans` as many last parts as fit; "" where not even one does."""
+    """As many last parts of `Home > Kitchen > Pans` as fit; "" if not even one does."""
     for border in (" > ", ">", " / ", "/"):
         parts = path.split(border)[-100:]
         while len(parts) > 1:

@@ -1,4 +1,4 @@
-"""A table -> products: which column is what, how its numbers are read, and what is wrong where."""
+"""A table -> products: the columns' fields, the numbers' conventions, and the rows' problems."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FLOAT: Final = re.compile(r"\d+\.0")
 
 def read_products(table: Table, choices: Choices | None = None) -> Import:
     """Every product of the table. Raises SpreadsheetError for a table without a header or
-    products, and for a choice that names what is not there.
+    products, and for a choice that names what does not exist.
 
     Each row that holds something becomes products or has a problem; blank rows and repeated
     headers do not count.
@@ -97,7 +97,7 @@ def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
 
 
 def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Iterator[Problem]:
-    """What may be a sheet without names, whose first product would be lost, or without SKUs."""
+    """Notes on a sheet that may lack names, so that its first product would be lost, or SKUs."""
     if not recognised(header.cells) and not choices.mapping:
         detail = (
             "was read as the names of the columns, but none of them is known: if it is a product,"
@@ -109,7 +109,7 @@ def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Itera
 
 
 def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
-    """A second column for a field that one column fills becomes an attribute, and it is said."""
+    """Note each second column for one field: it becomes an attribute."""
     used = {mapping[column.name]: column.name for column in columns}
     for column in columns:
         found = field_of(column.name)
@@ -120,7 +120,7 @@ def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Pro
 
 
 def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Record], list[Problem]]:
-    """Files put one under the other repeat the header."""
+    """Drop repeated headers, as in files that were joined."""
     repeated = [record.number for record in records if repeats(header, record)]
     kept = [record for record in records if record.number not in set(repeated)]
     detail = "repeats the names of the columns and is left out"
@@ -130,7 +130,7 @@ def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Recor
 def _without_float_skus(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[Problem]]:
-    """Programs that calculate write the SKU 1042 as 1042.0; then every SKU ends so."""
+    """Read SKUs like 1042.0 as 1042 if all end so: programs that calculate write them that way."""
     column = next((one for one in columns if mapping[one.name] == "sku"), None)
     skus = [sku for record in records if column and (sku := record.cell(column.place))]
     if not column or not skus or not all(map(_FLOAT.fullmatch, skus)):
@@ -144,8 +144,8 @@ def _without_float_skus(
 def _with_pictures_by_content(
     mapping: dict[str, str], columns: Sequence[Column], records: Sequence[Record]
 ) -> dict[str, str]:
-    """Without a column named for pictures, the first one that mostly names pictures, and others
-    that do and are named by a view: Front, Back."""
+    """The columns of pictures if none is named for them: the first that mostly names pictures, and
+    others that do and have a view's name (Front, Back)."""
     if {"raw_image", "filename"} & set(mapping.values()):
         return mapping
     found = [

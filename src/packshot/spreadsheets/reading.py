@@ -1,4 +1,4 @@
-"""A spreadsheet's bytes -> a table: which kind of file it is, by its content."""
+"""A spreadsheet's bytes -> a table; the content decides which kind of file it is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: Endings of files that are never text; shops do export texts under the name .xls.
 _WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".ods", ".numbers")
 _SAVE_AS: Final = "save it as .xlsx or CSV UTF-8"
-#: How files begin that people take for spreadsheets, and what they are.
+#: How files that people take for spreadsheets begin, and what they are.
 _OTHERS: Final = (
     (b"%PDF", "is a PDF"),
     (b"{\\rtf", "is a text document"),
@@ -61,7 +61,7 @@ _ENTRIES: Final = 5_000
 
 
 def read_table(data: bytes, filename: str, limits: Limits | None = None) -> Table:
-    """The rows of a CSV, TSV or .xlsx file that hold something.
+    """The rows of a CSV, TSV or .xlsx file that are not empty.
 
     `filename` only settles what the content leaves open (tabs for .tsv). Raises SpreadsheetError
     for another kind of file, one that is damaged, and one beyond the limits.
@@ -120,12 +120,12 @@ def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
 
 
 def _doubts(text: str, encoding: str) -> list[Problem]:
-    """What a person should look at, because a program can't be sure of it."""
+    """Notes on what a person should check, because a program can't be sure."""
     doubts = []
     if encoding == "Windows-1252":
         shown = ", ".join(list(dict.fromkeys(_ACCENTED.findall(text)))[:3])
         detail = (
-            f"the file is not in UTF-8 and was read as Windows-1252: look at its accents ({shown})"
+            f"the file is not in UTF-8 and was read as Windows-1252: check its accents ({shown})"
         )
         doubts.append(Problem(None, None, detail, "note"))
     if "\ufffd" in text:

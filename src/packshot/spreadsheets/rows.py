@@ -14,7 +14,7 @@ from packshot.spreadsheets.table import Problem
 #: Most characters of a product's texts; most attributes, and most bytes of all their names and
 #: texts in UTF-8.
 LONGEST: Final = {"sku": 100, "name": 200, "view": 40, "category": 100, "filename": 255}
-#: Of one spreadsheet: rows may name many pictures each.
+#: The most products of one spreadsheet: rows may name many pictures each.
 MOST_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
 MOST_ATTRIBUTES: Final = 50
@@ -25,7 +25,7 @@ MOST_ATTRIBUTE_BYTES: Final = 8_192
 
 @dataclass(frozen=True)
 class ProductRow:
-    """One product of the row `row`; a row that names several pictures gives several.
+    """One product of the row `row`; a row that names several pictures becomes several products.
 
     It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
     the photos are found by its SKU. `ready` is False while one of its problems is not a note.
@@ -47,7 +47,7 @@ class ProductRow:
     ready: bool = True
 
     def as_product(self) -> dict[str, Any]:
-        """The fields that are known, as the bulk API takes them; amounts as exact texts."""
+        """The known fields, as the bulk API accepts them; amounts as exact texts."""
         texts = ("category", "raw_image", "sku", "name", "view", "filename")
         amounts = ("mrp", "price", "discount", "gst")
         product: dict[str, Any] = {name: getattr(self, name) for name in texts}
@@ -73,8 +73,8 @@ class Choices:
 
 @dataclass(frozen=True)
 class Import:
-    """A spreadsheet as it was read. `form` and `layout` say how, for a person to check; `mapping`
-    is column name -> field, `conventions` has the mapped number columns."""
+    """The result of reading a spreadsheet. `form` and `layout` say how, for a person to check;
+    `mapping` is column name -> field, `conventions` has the mapped number columns."""
 
     form: str
     layout: str

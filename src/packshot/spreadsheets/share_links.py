@@ -1,5 +1,5 @@
-"""Share links of Google Drive, Dropbox, OneDrive and SharePoint: they lead to a page about the
-picture, so they are rewritten to the form that downloads it, or the reason why not is given."""
+"""Rewrites share links of Google Drive, Dropbox, OneDrive and SharePoint, which lead to a page
+about a picture, to the form that downloads it, or says why that is impossible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 _ID: Final = r"[A-Za-z0-9_-]{10,100}"
 _DRIVE_FILE: Final = re.compile(rf"(?:/a/[^/]+)?/file/(?:u/\d+/)?d/({_ID})(?:/.*)?")
 _INSTEAD: Final = "download the pictures and give them as photos, or use an address of the picture"
-#: Hosts whose links always open a page, and how people know them.
+#: Hosts whose links always open a page, and the names people know them by.
 _PAGES: Final = {
     "photos.google.com": "Google Photos",
     "photos.app.goo.gl": "Google Photos",
@@ -35,7 +35,7 @@ class Link:
 
 
 def direct(address: str) -> Link:
-    """The address that downloads what a share link shows; any other address as it is."""
+    """The address that downloads what a share link shows; any other address unchanged."""
     try:
         parts = urlsplit(address)
         host = (parts.hostname or "").lower()
@@ -97,7 +97,7 @@ def _sharepoint(address: str, path: str) -> Link:
 
 
 def _onedrive(address: str, path: str, query: dict[str, list[str]]) -> Link:
-    """Only the `embed` form carries what a download needs."""
+    """A OneDrive link: only its `embed` form has what a download needs."""
     if path == "/download":
         return Link(address)
     if path != "/embed" or "resid" not in query:

@@ -1,4 +1,4 @@
-"""Reads what openpyxl leaves out of a sheet read row by row: links, formulas, merged cells."""
+"""Reads what openpyxl omits when it reads row by row: links, formulas, merged cells."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Place = tuple[int, int]
 
 @dataclass
 class SheetExtras:
-    """By row (from 1) and column (from 0)."""
+    """The extras by row (from 1) and column (from 0)."""
 
     #: Where a click on the cell leads, or the address in its HYPERLINK or IMAGE formula.
     links: dict[Place, str] = field(default_factory=dict)
-    #: Formulas whose value the file does not hold, because no program calculated them.
+    #: Formulas without a stored value, because no program calculated them.
     uncalculated: dict[Place, str] = field(default_factory=dict)
     #: Column, first and last row of cells merged over several rows.
     merged: list[tuple[int, int, int]] = field(default_factory=list)
-    #: Rows that a filter or a person hid.
+    #: Rows that a filter or a person has hidden.
     hidden_rows: int = 0
 
 
 def read_extras(archive: zipfile.ZipFile, path: str) -> SheetExtras:
-    """Of the sheet's part at `path`; a second look that most sheets don't need."""
+    """Read the sheet's part at `path` a second time, which most sheets don't need."""
     from defusedxml.ElementTree import fromstring, iterparse
 
     sheet = archive.read(path)

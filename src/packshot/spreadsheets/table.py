@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a person must know. `row` is the number the spreadsheet program shows, `column` the
+    """A note for a person. `row` is the number the spreadsheet program shows, `column` the
     header's name; each None where the problem is not one row's or one column's."""
 
     row: int | None
@@ -50,7 +50,7 @@ class Record:
     number: int
     cells: tuple[str, ...]
     kinds: Mapping[int, CellKind] = field(default_factory=dict)
-    #: The addresses that cells lead to when clicked, by their place.
+    #: The addresses that cells lead to when clicked, by the cell's index.
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str | None = None
 
@@ -60,7 +60,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one sheet that hold something, in order, from the header or above it on.
+    """The rows of one sheet that are not empty, in order, from the header or above it.
 
     `form` says how the file was read ("CSV, UTF-8, semicolons"), for a person to check.
     """
@@ -70,14 +70,14 @@ class Table:
     notes: tuple[Problem, ...] = ()
 
 
-#: Characters nobody sees, that come with text copied from web pages: zero-width space, word joiner,
+#: Invisible characters that come with text copied from web pages: zero-width space, word joiner,
 #: byte order mark, marks of direction, soft hyphen. The joiners U+200C and U+200D stay: Hindi,
 #: Persian and emoji need them.
 INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u2060\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
 
 
 def without_invisible(text: str) -> tuple[str, int]:
-    """The text without characters that nobody sees, and how many there were."""
+    """The text without invisible characters, and how many there were."""
     return INVISIBLE.subn("", text)
 
 
@@ -89,7 +89,7 @@ def invisible_note(count: int) -> list[Problem]:
 
 
 def filled(records: Iterable[Record]) -> tuple[Record, ...]:
-    """The records that hold something or have a problem."""
+    """The records that are not empty or have a problem."""
     return tuple(record for record in records if record.problem or any(record.cells))
 
 

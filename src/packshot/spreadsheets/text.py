@@ -29,7 +29,7 @@ _SAVE_AS: Final = "save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
 def decode(data: bytes) -> tuple[str, str]:
     """The text, and the name of the encoding it was in. Raises SpreadsheetError.
 
-    A mark at the beginning decides; else UTF-16 shows by its zero bytes; what is no UTF-8 is read
+    A mark at the beginning decides; else UTF-16 shows by its zero bytes; what is not UTF-8 is read
     as Windows-1252, unless half of it is UTF-8, so that a few broken bytes are found.
     """
     text, name = _decoded(data)
@@ -37,7 +37,7 @@ def decode(data: bytes) -> tuple[str, str]:
     if "\0" in text:
         raise SpreadsheetError(
             f"the file has a zero character in {_row_of(text, text.index(chr(0)))}:"
-            f" it is no text file, or it is damaged; {_SAVE_AS}"
+            f" it is not a text file, or it is damaged; {_SAVE_AS}"
         )
     return text, name
 
@@ -79,7 +79,7 @@ def _unmarked_utf_16(sample: bytes) -> str | None:
 
 
 def _refuse_mixed(data: bytes, first_bad: int) -> None:
-    """Raises when at least half of what is not ASCII is good UTF-8: then a few bytes are broken.
+    """Raises when at least half of the non-ASCII text is good UTF-8: then a few bytes are broken.
 
     Windows-1252 text holds what looks like UTF-8 only by rare accident ("É®").
     """

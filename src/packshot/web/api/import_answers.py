@@ -19,7 +19,7 @@ class ColumnOut(Out):
 
 
 class ConventionOut(Out):
-    """`sign` stands before the decimals; null: a person must say which."""
+    """`sign` is the decimal sign; null: a person must say which."""
 
     sign: DecimalSign | None
     reason: str
