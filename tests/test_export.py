@@ -196,7 +196,7 @@ def test_the_command_writes_a_whole_file_or_none(sqlite_url: str, tmp_path: Path
     assert "asks for a key: give one with --key or PACKSHOT_API_KEY" in refused.output
     assert f"Wrote {tmp_path / 'approved.csv'}: 2 rows, " in table.output
     assert table.output.endswith((" bytes.\n", " kB.\n"))
-    assert "is no name for --format csv: name it .csv" in other.output
+    assert "does not fit --format csv: name it .csv" in other.output
     assert "an export is a .csv, .jsonl or .zip file" in excel.output
     assert done.exit_code == 0, done.output
     assert target.read_text() == shown.output

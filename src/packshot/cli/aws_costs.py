@@ -1,4 +1,4 @@
-"""What SQS and S3 cost beside Gemini: list prices of us-east-1, free tiers not counted."""
+"""What SQS and S3 cost in addition to Gemini: list prices of us-east-1, without free tiers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AwsCost:
 
 
 def aws_cost(products: int, variants: int) -> AwsCost:
-    writes = OBJECTS_OF_A_PICTURE * (1 + variants) + variants  # each paid answer, as it came
+    writes = OBJECTS_OF_A_PICTURE * (1 + variants) + variants  # each paid answer
     gigabytes = products * variants * PICTURE_MEGABYTES * 2 / 1000
     return AwsCost(
         sqs=products * REQUESTS_EACH * SQS_MILLION_REQUESTS / 1_000_000,

@@ -42,7 +42,7 @@ def check(as_json: bool) -> None:
 
 
 def try_all() -> tuple[dict[str, str | None], list[str]]:
-    """Each part's problem, and notes: which settings these are, what works in an unexpected way."""
+    """Each part's problem and notes: its settings, and what works in an unexpected way."""
     which = f"these are the settings of this shell and of {Path.cwd() / '.env'}; no server is asked"
     try:
         load_environment()
@@ -59,8 +59,8 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
 
 
 def find_missing(settings: Settings) -> dict[str, str | None]:
-    """The parts whose file or folder is not there yet, with their problem: trying them would
-    create it."""
+    """The parts whose file or folder does not exist yet, with the problem: a try would create
+    it."""
     missing: dict[str, str | None] = {}
     url = read_url(settings.database_url).url
     file = url.database if url.get_backend_name() == "sqlite" else None
@@ -75,7 +75,7 @@ def find_missing(settings: Settings) -> dict[str, str | None]:
 
 
 def _above(path: Path) -> Path:
-    """The nearest folder above it that exists, or the file that is in its place."""
+    """The nearest parent that exists, even if it is a file."""
     return next(parent for parent in path.absolute().parents if parent.exists())
 
 
@@ -83,7 +83,7 @@ def _why_not_creatable(folder: Path) -> str | None:
     above = _above(folder)
     if above.is_dir() and os.access(above, os.W_OK):
         return None
-    return f"MEDIA_DIR={folder} is not there and can't be created in {above}"
+    return f"MEDIA_DIR={folder} does not exist and can't be created in {above}"
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def _complies(path: Path, preset: Preset, main: bool) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """Raises OSError, and PackshotError for what is too large, or endless."""
+    """The file's bytes. Raises OSError, and PackshotError for a file too large, or endless."""
     if is_endless(path) and not path.is_dir():
         raise PackshotError("It is not an ordinary file.")
     if (size := path.stat().st_size) > MOST_BYTES:

@@ -69,7 +69,7 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
                 all_well = run_through(client, rows, console)
             if not once:
                 console.print(f"\nReview them at the desk: [bold]{url}/[/]")
-                console.print(f"The same data without the demo: {same_data()}")
+                console.print(f"The same data without the demo: {same_data_command()}")
                 with suppress(KeyboardInterrupt):
                     console.print("Ctrl-C stops the server.")
                     signal.pause()
@@ -147,7 +147,7 @@ def demo_environment(port: int) -> dict[str, str]:
     }
 
 
-def same_data() -> str:
+def same_data_command() -> str:
     """The command that serves what the demo made."""
     return (
         f"DATABASE_URL=sqlite:///{HOME}/packshot.db MEDIA_DIR={HOME}/media ENHANCER=local"

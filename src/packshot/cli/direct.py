@@ -1,4 +1,4 @@
-"""For commands that use the database and the storage directly, without a server."""
+"""Opens the database and the storage for commands that need no server."""
 
 from __future__ import annotations
 

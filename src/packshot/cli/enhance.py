@@ -87,7 +87,7 @@ def enhance(
     raise SystemExit(0 if all_well else 1)
 
 
-# ---- which photos, and where the results go
+# ---- photos, and the paths of their results
 
 
 def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job]:
@@ -100,13 +100,13 @@ def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job
     photos = list(reversed(found.values()))
     if not photos:
         raise click.ClickException(f"there are no photos in {', '.join(map(str, files))}")
-    jobs = _placed(photos, files, out)
+    jobs = _place(photos, files, out)
     if used := [job.target for job in jobs if job.target.resolve() in found]:
         raise click.ClickException(f"{used[0]} is one of the photos: name another --out")
     return jobs
 
 
-def _placed(
+def _place(
     photos: Sequence[tuple[Path, Path]], files: Sequence[Path], out: Path | None
 ) -> list[Job]:
     """Photos, each with the argument that named it, and where their results go."""
@@ -126,7 +126,7 @@ def _placed(
 
 
 def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
-    """The file itself; of a folder, the files that are photos by content or by name.
+    """The file itself, or a folder's files that are photos by content or by name.
 
     Folders of results are left out: those that `--out` names, and the default ones.
     """
@@ -149,7 +149,7 @@ def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
 
 
 def _without_results(jobs: Sequence[Job], console: Console) -> list[Job]:
-    """The photos whose results are not there yet: an interrupted run is taken up again."""
+    """The photos without results: this continues an interrupted run."""
     left = [job for job in jobs if not job.target.exists()]
     if done := len(jobs) - len(left):
         have = "has" if done == 1 else "have"
@@ -176,8 +176,8 @@ def _is_photo(path: Path) -> bool:
 
 
 def _names(photos: Sequence[Path]) -> list[str]:
-    """The photos' names; with their ending, then a number, where two would be the same in one
-    folder, also on a disk that knows no capitals."""
+    """The photos' names, with their ending or also a number if two would be the same in one folder,
+    even on a disk that ignores case."""
     stems = Counter(_alike(photo.parent, photo.stem) for photo in photos)
     names, taken = [], set[tuple[Path, str]]()
     for photo in photos:
@@ -281,7 +281,7 @@ class PhotoEnhancer:
     output: imaging.OutputSpec
     signing: Signing | None
     pixels: Pixels
-    replace: bool  # what is there from an earlier run
+    replace: bool  # results of an earlier run
     console: Console
 
     def pictures(self, photo: Photo) -> list[Picture]:
@@ -324,19 +324,19 @@ def _enhance_file(job: Job, tools: PhotoEnhancer) -> list[Path]:
         if picture.warning:
             tools.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
     _refuse_existing(list(written), tools.replace)
-    for path, data in reversed(written.items()):  # the target last: it says that all are there
+    for path, data in reversed(written.items()):  # the target last: it shows that all exist
         _write_whole(path, data)
     return list(written)
 
 
 def _path_of(picture: Picture, number: int, target: Path, used: Collection[Path]) -> Path:
-    """Beside the target, named after the picture's title, or its number where that is used."""
+    """A path beside the target, named after the picture's title, or its number if that is taken."""
     path = target.with_name(f"{target.stem}-{file_name(picture.title, number)}.jpg")
     return target.with_name(f"{target.stem}-{number}.jpg") if path in used else path
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """A file is complete or not there, whenever it is interrupted."""
+    """Write a file completely or not at all, even when interrupted."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(data)
@@ -346,7 +346,7 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def file_name(title: str, number: int) -> str:
-    """A title as part of a file's name. A model wrote it: only letters, digits and dashes stay."""
+    """A title as part of a file's name: a model wrote it, so only letters, digits, dashes stay."""
     return re.sub(r"[^\w]+", "-", title)[:40].strip("-_") or str(number)
 
 
@@ -372,7 +372,7 @@ def _words(error: OSError) -> str:
 
 
 class NoLedger:
-    """Nothing to record: photos of the command line are in no database."""
+    """Records nothing: photos on the command line are in no database."""
 
     def call(self, purchase: Purchase) -> AbstractContextManager[CallRecord]:
         return nullcontext(CallRecord(cost=purchase.expected))

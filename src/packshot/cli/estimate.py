@@ -62,7 +62,7 @@ def _by_lane(results: Sequence[Estimate]) -> dict[str, Any]:
 
 
 def _count(products: str, most_views: int) -> tuple[int, int]:
-    """How many products, and how many other views of their SKUs their calls carry in all."""
+    """The number of products, and of other views of their SKUs that their calls contain."""
     if products.isdecimal():
         return int(products), 0
     if not Path(products).exists():

@@ -25,7 +25,7 @@ from packshot.cli.options import connection
 from packshot.cli.plain import counted
 from packshot.client import ApiError, Client
 
-#: In a ZIP that does not have all pictures.
+#: The file in a ZIP that lists pictures it lacks.
 LEFT_OUT: Final = "LEFT-OUT.txt"
 FORMATS: Final = ("csv", "jsonl", "zip", "shopify", "woocommerce")
 #: Ending of a file -> the formats that it can have; the first one is taken without `--format`.
@@ -37,10 +37,10 @@ ENDINGS: Final[dict[str, tuple[str, ...]]] = {
     ".xlsx": (),
     ".xls": (),
 }
-#: In a ZIP for a marketplace.
+#: The file in a ZIP for a marketplace with the result for each rule.
 COMPLIANCE: Final = "compliance.csv"
 CHOICE: Final = "choice of main picture"
-#: Pictures that fail, in one line.
+#: The most failing pictures that one line names.
 MOST_NAMED: Final = 5
 
 
@@ -77,8 +77,8 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         with Bar() as bar, unfinished.open("wb") as file:
-            for piece in client.export(as_format, counted=bar.counted, **filters):
-                file.write(bar.passed(piece))
+            for piece in client.export(as_format, counted=bar.expect, **filters):
+                file.write(bar.count(piece))
         left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
         words = _contents(unfinished, as_format, bar.expected)
         unfinished.replace(output)
@@ -109,12 +109,12 @@ def _format_of(given: str | None, output: Path | None) -> str:
         raise click.UsageError(f"{output}: an export is a .csv, .jsonl or .zip file")
     if given is not None and given not in possible:
         ending = next(end for end, formats in ENDINGS.items() if given in formats)
-        raise click.UsageError(f"{output} is no name for --format {given}: name it {ending}")
+        raise click.UsageError(f"{output} does not fit --format {given}: name it {ending}")
     return given or possible[0]
 
 
 def _contents(path: Path, as_format: str, pictures: int) -> str:
-    """What a file holds, and its size."""
+    """What a file contains, and its size."""
     size = readable_size(path.stat().st_size)
     if as_format == "zip":
         return f"{counted(pictures, 'picture')}, {size}"
@@ -155,7 +155,7 @@ def _text(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def name_failures(compliance: str) -> str:
-    """Which pictures fail which rules, by a compliance.csv; empty where none does."""
+    """The rules that pictures fail, from a compliance.csv; empty if none fails."""
     rows = list(csv.DictReader(io.StringIO(compliance, newline="")))
     failed: dict[str, list[str]] = {}
     for row in rows:
@@ -176,7 +176,7 @@ def name_failures(compliance: str) -> str:
 
 
 class Bar:
-    """How far a file is: pictures, where the server says how many a ZIP has."""
+    """The progress of a file: in pictures if the server says how many a ZIP has."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -198,13 +198,13 @@ class Bar:
     def __exit__(self, *raised: object) -> None:
         self._progress.stop()
 
-    def counted(self, pictures: int) -> None:
+    def expect(self, pictures: int) -> None:
         self.expected = pictures
         if pictures:
             self._task = self._progress.add_task("Pictures", total=pictures)
 
-    def passed(self, piece: bytes) -> bytes:
-        """The piece, counted. Each file in a ZIP begins with a header (APPNOTE 6.3.10, 4.3.7)."""
+    def count(self, piece: bytes) -> bytes:
+        """Count a piece's files, each with a header (APPNOTE 6.3.10, 4.3.7); return the piece."""
         if self._task is not None:
             joined = self._tail + piece
             self._tail = joined[-3:]

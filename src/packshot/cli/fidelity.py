@@ -17,7 +17,7 @@ from packshot.settings import load_settings
 
 WORDS = {
     "pass": "PASS: no change of the product was found",
-    "warn": "WARN: look at it closely",
+    "warn": "WARN: check it closely",
     "fail": "FAIL: the product was changed",
     "not_comparable": "NOT COMPARABLE: the two could not be laid over each other",
 }
@@ -58,7 +58,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               " that is taken.")  # fmt: skip
 @click.option("--no-map", is_flag=True, help="Write no change map.")
 def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> None:
-    """Compare two pictures; needs no server. Ends with 0 for a pass, with 1 for anything else.
+    """Compare two pictures; needs no server. Exits with 0 for a pass, with 1 for anything else.
 
     Prints the verdict, and writes a picture of what changed beside ENHANCED.
     """
@@ -76,7 +76,7 @@ def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> Non
 
 
 def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
-    """Write a change map to `target`, or beside the picture under a name that is free."""
+    """Write a change map to `target`, or beside the picture under an unused name."""
     if target is not None:
         target.write_bytes(data)
         return target
@@ -130,7 +130,7 @@ def text_read(lines: int | None) -> str:
 # ---- what reviewers decided
 
 LEAST_APPROVED = 100
-LEAST_REJECTED = 30  # for a reason that speaks of the product
+LEAST_REJECTED = 30  # for a reason that concerns the product
 
 
 @fidelity.command()

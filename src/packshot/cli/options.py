@@ -1,4 +1,4 @@
-"""Options that several commands share: which server, which key."""
+"""Options that several commands share: the server and the key."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refusal(error: ApiError, url: str, key: str | None) -> str:
-    """Why the server refused, in the words of a shell: what is wrong in each option, or the key."""
+    """Why the server refused, in a shell's terms: the error in each option, or the key."""
     if not error.asks_for_key:
         return error.explanation
     if key:
@@ -50,7 +50,7 @@ def refusal(error: ApiError, url: str, key: str | None) -> str:
 
 
 def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:
-    """Why no answer came from the server, in one sentence, with what to do."""
+    """Why no answer came from the server and what to do, in one sentence."""
     cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
     match cause:
         case urllib3.exceptions.NameResolutionError():
@@ -65,6 +65,6 @@ def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:
         case urllib3.exceptions.SSLError():
             return f"no TLS connection to {url} could be set up ({cause}): check --url"
         case urllib3.exceptions.LocationParseError() | urllib3.exceptions.URLSchemeUnknown():
-            return f"{url} is no address like http://127.0.0.1:5000: check --url"
+            return f"{url} is not an address like http://127.0.0.1:5000: check --url"
         case _:
             return f"the connection to {url} ended without an answer: see the server's log"

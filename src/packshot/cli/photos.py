@@ -40,7 +40,7 @@ class ZippedPhoto:
 
 @dataclass
 class Photos:
-    """Files by the names they are matched by; not all need be photos. `left_out` are of ZIPs."""
+    """Files by the names they are matched by, perhaps not all photos. `left_out` are in ZIPs."""
 
     files: dict[str, Photo] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Photos:
 
 
 def is_endless(path: Path) -> bool:
-    """Whether it is a device, a pipe or a socket: reading it may never end."""
+    """Whether a path is a device, a pipe or a socket: reading it may never end."""
     return path.exists() and not path.is_file()
 
 
@@ -78,7 +78,7 @@ def collect_photos(paths: Sequence[Path]) -> Photos:
 
 
 def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """With the folder's own name before theirs: it may be a SKU."""
+    """A folder's files, named with the folder, which may be a SKU."""
     top = folder.resolve().name
     for path in sorted(folder.rglob("*")):
         if not path.is_dir():
@@ -86,7 +86,7 @@ def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def add_archive(path: Path, found: Photos) -> None:
-    """Its photos, by their paths in it. Raises ClickException for a damaged ZIP."""
+    """A ZIP's photos by their paths in it. Raises ClickException for a damaged ZIP."""
     archive = open_archive(path)
     for photo in archive.photos:
         found.add(photo, ZippedPhoto(archive, photo))
@@ -94,7 +94,7 @@ def add_archive(path: Path, found: Photos) -> None:
 
 
 def open_archive(path: Path) -> PhotoArchive:
-    """Stays open while one of its photos is in use. Raises ClickException for a damaged ZIP."""
+    """Open a ZIP while one of its photos is in use. Raises ClickException for a damaged ZIP."""
     file = path.open("rb")
     try:
         archive = PhotoArchive(file)

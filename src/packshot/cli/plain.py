@@ -8,7 +8,7 @@ from packshot.logs import one_line
 
 
 def shown(text: str) -> str:
-    """For `console.print` and tables: `[red]` and terminal escapes are shown, not interpreted."""
+    """The text for `console.print` and tables, with `[red]` and terminal escapes made visible."""
     return escape(one_line(text))
 
 

@@ -60,7 +60,7 @@ def _note(product: Json) -> str:
 
 
 def table(products: Sequence[Json], currency: str | None = None) -> Table:
-    """Product, what it is, status, pictures, seconds from posting to ready, what went wrong.
+    """A table of the products: category, status, pictures, seconds until ready, error.
 
     SKUs and prices, in the server's `currency`, where there are any.
     """
@@ -80,7 +80,7 @@ def _known(products: Sequence[Json]) -> list[str]:
 
 
 def _seconds(product: Json) -> float:
-    """Seconds from posting to ready, the wait in the queue included."""
+    """Seconds from the request until it was ready, with the wait in the queue."""
     begin, end = (datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))
     return (end - begin).total_seconds()
 

@@ -60,6 +60,6 @@ def _mapping(columns: tuple[str, ...]) -> dict[str, str]:
         if not sign or not name:
             raise click.BadParameter(f"{to}: must be NAME=FIELD", param_hint="--column")
         if to not in FIELDS:
-            words = f"{to!r} is no field ({name}={to}); fields are {', '.join(FIELDS)}"
+            words = f"{to!r} is not a field ({name}={to}); fields are {', '.join(FIELDS)}"
             raise click.BadParameter(words, param_hint="--column")
     return {name: to for name, _, to in pairs}

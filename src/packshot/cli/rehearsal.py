@@ -35,8 +35,8 @@ def ask_server(
     sheets: Sheets,
     report: Report,
 ) -> list[Row]:
-    """The rows with what the server says of the spreadsheets among the paths, or of the photos: it
-    knows which hosts and buckets it reads. Where no server answers, `report` says so."""
+    """The rows, with the server's errors for spreadsheets among the paths, or for the photos: it
+    knows which hosts and buckets it reads. If no server answers, `report` says so."""
     tables = [path for path in paths if is_spreadsheet(path)]
     try:
         if tables:
@@ -80,7 +80,7 @@ def _sheet_problems(
 def _photo_problems(
     client: Client, rows: Sequence[Row], defaults: Mapping[str, Any], sheets: Sheets
 ) -> dict[str, list[str]]:
-    """Name of a photo -> its errors. What is wrong with the fields of all is said of each."""
+    """Name of a photo -> its errors. Errors in the fields of all are repeated for each."""
     problems: dict[str, list[str]] = defaultdict(list)
     for start in range(0, len(rows), NAMES_AT_ONCE):
         names = [row.source for row in rows[start : start + NAMES_AT_ONCE]]
@@ -127,13 +127,13 @@ def check_offline(rows: Sequence[Row]) -> list[Row]:
 
 
 def _check(row: Row, pixels: Pixels) -> Row:
-    if not row.fields:  # nothing was read of it: its errors say why
+    if not row.fields:  # it could not be read: its errors say why
         return row
-    found = [*row.errors, *_field_faults(row), *_picture_faults(row, pixels)]
+    found = [*row.errors, *_field_errors(row), *_picture_errors(row, pixels)]
     return replace(row, errors=list(dict.fromkeys(found)))
 
 
-def _field_faults(row: Row) -> Iterator[str]:
+def _field_errors(row: Row) -> Iterator[str]:
     has_photo = row.photo is not None or bool(row.errors)  # or its errors say that it has none
     fields = row.fields | {"raw_image": UPLOADED} if has_photo else row.fields
     said = {error.partition(": ")[2] for error in row.errors}  # perhaps under a column's name
@@ -145,7 +145,7 @@ def _field_faults(row: Row) -> Iterator[str]:
                 yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
 
 
-def _picture_faults(row: Row, pixels: Pixels) -> Iterator[str]:
+def _picture_errors(row: Row, pixels: Pixels) -> Iterator[str]:
     """Decode the photo as an upload does, or check the form of its address. Fetches nothing."""
     raw_image = row.fields.get("raw_image", "")
     try:

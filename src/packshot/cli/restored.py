@@ -16,7 +16,7 @@ from packshot.products.restored import continue_ids
     help="This database is a copy, and the original goes on: give the copy a new shop id.",
 )
 def restored(is_copy: bool) -> None:
-    """Move ids ahead of all that were given since the backup was made.
+    """Move ids past all those that were given since the backup was made.
 
     Run it before anything else is started on the restored database. It searches the keys of the
     storage for the highest id.

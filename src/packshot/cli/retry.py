@@ -1,4 +1,4 @@
-"""`packshot retry`: queues failed products again, without paying again for what they have."""
+"""`packshot retry`: queues failed products again; nothing they have is paid for twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to upload: photos, folders and spreadsheets, read into rows that can be checked."""
+"""Reads photos, folders and spreadsheets into rows that can be checked and uploaded."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheets:
-    """How spreadsheets are to be read: column name -> field, and the sign before decimals; and the
-    pattern of photos' names without a spreadsheet. None leaves each to the reader."""
+    """How to read spreadsheets (column name -> field, decimal sign), and photos' names without one
+    (the pattern). None leaves a choice to the reader."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     decimals: DecimalSign | None = None
@@ -75,7 +75,7 @@ def read_rows(
     With one spreadsheet the photos are matched with its rows; without, their names say SKU and
     view. `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it
     has none. `report` is called with a line for each note. Raises ClickException for a folder
-    without photos and a file that is no spreadsheet of products.
+    without photos and a file that is not a spreadsheet of products.
     """
     chosen = sheets or Sheets()
     tables = [path for path in paths if is_spreadsheet(path)]
@@ -101,7 +101,7 @@ def is_spreadsheet(path: Path) -> bool:
 def rows_of_photos(
     photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
-    """One row a photo, its SKU and view by its name; what is left out is added to `photos`."""
+    """One row per photo, its SKU and view from its name; other files are added to `photos`."""
     try:
         found = name_photos(list(photos.files), ProductRow(0), sheets.pattern)
     except SpreadsheetError as error:
@@ -114,7 +114,7 @@ def rows_of_photos(
 
 
 def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None:
-    """Report every file that becomes no product, with the reason."""
+    """Report every file that does not become a product, with the reason."""
     photos.left_out += found.left_out
     for match in found.matched:
         if match.hint:
@@ -167,7 +167,7 @@ def _ambiguous(found: MatchedPhotos, photos: Photos) -> Iterator[Row]:
 
 def _bad_rows(path: Path, found: Import) -> Iterator[Row]:
     """Rows with errors of their own, and those that wait for the answer to a question."""
-    faults = _faults(found)
+    faults = _errors_by_row(found)
     questions = [words for words in faults.pop(None, []) if words]
     for row in found.rows:
         if not row.ready:
@@ -188,8 +188,8 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
 
 
 def _photo_of(folder: Path, given: str) -> Path:
-    """The file that a row names: at its path, or else under its name beside the spreadsheet, as a
-    path of another machine does not exist here."""
+    """The file that a row names: at its path, else beside the spreadsheet, for a path of another
+    machine does not exist here."""
     parts = path_parts(given)
     for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
         if photo.is_file():
@@ -198,8 +198,8 @@ def _photo_of(folder: Path, given: str) -> Path:
 
 
 def _why_not_read(photo: Path) -> list[str]:
-    """A spreadsheet may name anything on this machine: what has no end or is too large for a photo
-    is not read at all. A file that is missing is reported when it is read."""
+    """The error of a file that must not be read: a spreadsheet may name anything on this machine,
+    also what is endless or too large. A missing file is reported when it is read."""
     if is_endless(photo):
         return [f"raw_image: {photo} is not an ordinary file"]
     if photo.exists() and photo.stat().st_size > MAX_BYTES:
@@ -210,13 +210,13 @@ def _why_not_read(photo: Path) -> list[str]:
 def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
     """Rows with a problem that gave no product."""
     known = {row.row for row in found.rows}
-    for number, errors in _faults(found).items():
+    for number, errors in _errors_by_row(found).items():
         if number is not None and number not in known:
             yield Row(f"{path.name} row {number}", {}, None, errors, number=number)
 
 
-def _faults(found: Import) -> dict[int | None, list[str]]:
-    """The errors by row; under None, questions about a whole column."""
+def _errors_by_row(found: Import) -> dict[int | None, list[str]]:
+    """The errors by row; questions about a whole column are under None."""
     faults: dict[int | None, list[str]] = defaultdict(list)
     for problem in found.problems:
         words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
@@ -228,7 +228,7 @@ def _faults(found: Import) -> dict[int | None, list[str]]:
 
 
 def _notes(found: Import, problems: Sequence[Problem]) -> Iterator[str]:
-    """How columns were understood where their names don't say it, and each kind of note once, with
+    """Report how columns were read if their names don't say it, and each kind of note once, with
     its first rows."""
     renamed = [
         f"{name} is {to}"

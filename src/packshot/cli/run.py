@@ -65,7 +65,7 @@ def keep_apart() -> None:
 
 
 def start_fake_gemini(faults: Sequence[str] = ()) -> None:
-    """Start it in a separate process (this one will fork), which ends with this one."""
+    """Start the fake in a process of its own (this one will fork), which ends with this one."""
     address = _run_fake_gemini(faults)
     if not address:  # without an address, photos would go to Google
         raise click.ClickException("the fake Gemini did not start: see above")

@@ -16,12 +16,12 @@ from packshot.client import BATCH, BULK_BYTES, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 
 UPLOADS_AT_ONCE = 4
-#: Bytes of a row's `raw_image` that is not known yet.
+#: Bytes reserved for a row's `raw_image` that is not known yet.
 ROOM_FOR_UPLOAD = 300
 #: The fields that decide, besides its bytes, whether a photo has a product already.
 IDENTITY = ("sku", "view", "name", "filename", "category")
 
-#: What else of a row is compared with the product that has its photo.
+#: The other fields of a row that are compared with the product that has its photo.
 COMPARED = ("mrp", "price", "discount", "gst", "attributes")
 
 #: Called for each row whose photo was looked at or uploaded.
@@ -30,7 +30,7 @@ Progress = Callable[[Row], None]
 
 @dataclass(frozen=True)
 class Known:
-    """The product that has a row's photo; `differs`: what it keeps where the row says otherwise."""
+    """The product that has a row's photo; `differs`: the fields in which the row differs."""
 
     product_id: int
     differs: Mapping[str, Any] = field(default_factory=dict)
@@ -103,8 +103,8 @@ def send_rows(
     """
     sent = Sent(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
-    # Rows without a file in parts of their own: what became of the photos of others, which may be
-    # known or gone at a second attempt, must not change the body that `repeatable` relies on.
+    # Rows without a file in parts of their own: other rows' photos may be known or gone at a second
+    # attempt, which must not change the body that `repeatable` relies on.
     addresses = [row for row in good if row.photo is None]
     files = [row for row in good if row.photo is not None]
     for part in (*_parts(files), *_parts(addresses)):
@@ -149,7 +149,7 @@ def _send_part(
 
 
 def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
-    """Places of rows whose photos have products already, and these products.
+    """Indexes of rows whose photos have products already, and these products.
 
     A photo that can't be read is left to the upload, and a row that the server would refuse to
     the bulk call: both say why.
@@ -172,7 +172,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
 
 
 def find_twins(rows: Sequence[Row]) -> Iterator[str]:
-    """Say which rows of a SKU have the same photo as another view: both are made, as asked."""
+    """Note rows of a SKU that have another view's photo: both are made, as requested."""
     by_sku: dict[str, list[Row]] = {}
     for row in rows:
         if row.photo is not None and row.fields.get("sku"):
@@ -202,7 +202,7 @@ def _digest(data: bytes) -> str:
 
 
 def _upload_photos(client: Client, rows: Sequence[Row], sent: Sent) -> Iterator[Row]:
-    """The rows with their uploads, or why not, in order; ends after one that stopped all."""
+    """The rows with their uploads or errors, in order; ends at one that stops all."""
 
     def upload(row: Row) -> Row | None:
         try:

@@ -124,7 +124,7 @@ def _value(attribute: str | None) -> object:
 
 
 def connect(settings: Settings, name: str) -> Connection[SQSClient]:
-    """To where SQS_QUEUE_URL points once it is set: AWS_REGION may be the bucket's alone."""
+    """The region of SQS_QUEUE_URL once it is set: AWS_REGION may be the bucket's alone."""
     resource = Resource(f"the SQS queue {name}", setting="AWS_REGION")
     return Connection(partial(sqs_client, settings.queue_region, None), resource)
 

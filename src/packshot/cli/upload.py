@@ -96,7 +96,7 @@ def _note(note: str, console: Console) -> None:
 
 
 def send(client: Client, rows: list[Row], console: Console, choices: Choices = Choices()) -> Sent:
-    """`send_rows` behind a bar."""
+    """Call `send_rows` and show a bar."""
     with bar(console) as progress:
         task = progress.add_task("Uploading", total=len(rows), note="")
 
@@ -107,7 +107,7 @@ def send(client: Client, rows: list[Row], console: Console, choices: Choices = C
 
 
 def currency_of(client: Client, products: Sequence[Json]) -> str | None:
-    """What the server counts prices in; only asked where there is a price."""
+    """The server's currency; only requested if there is a price."""
     priced = any(product.get("price") is not None for product in products)
     return client.stats()["currency"] if priced else None
 
@@ -122,7 +122,7 @@ def _report(sent: Sent, products: list[Json], console: Console, currency: str | 
 
 
 def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> None:
-    """One line each: the row, and the product that has its photo already."""
+    """Print a line for each row whose photo has a product already."""
     for row, known in skipped:
         words = f"product {known.product_id} has this photo under this SKU and view"
         console.print(f"skipped {shown(row.source)}: {words} (--again)", soft_wrap=True)
@@ -158,6 +158,6 @@ def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
 
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:
-    """One line each: where the row came from, and all that is wrong with it."""
+    """Print a line for each row with errors: its source, and all of them."""
     for line in reasons(refused):
         console.print(f"[red]{what}[/] {shown(line)}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`packshot watch FOLDER`: uploads what is put into a folder, and moves it to done/ or failed/."""
+"""`packshot watch FOLDER`: uploads files put into a folder, and moves them to done/ or failed/."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from packshot.cli.watched_folder import (
 from packshot.client import ApiError, Client
 from packshot.enhancers.contract import LANES, Lane
 
-#: Seconds between two looks at the folder.
+#: Seconds between two checks of the folder.
 LOOK_SECONDS: Final = 1.0
-#: Files that are sent together: a kill or a signal leaves at most these to be looked at again.
+#: Files that are sent together: a kill or a signal leaves at most these to be sent again.
 FILES_TOGETHER: Final = 20
-#: Seconds between two attempts while the server is away: the first, and at most.
+#: Seconds between two attempts while the server is unreachable: at first, and at most.
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
 
@@ -67,17 +67,17 @@ def watch(
     once: bool,
     client: Client,
 ) -> None:
-    """Upload what is put into FOLDER, and move it to FOLDER/done or FOLDER/failed.
+    """Upload the files put into FOLDER, and move them to FOLDER/done or FOLDER/failed.
 
-    A file is taken when it has stopped growing, and read as `packshot upload` reads it: photos by
-    their names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them,
-    which may name photos of FOLDER only. A photo that has a product of its SKU and view already
-    makes no other one. What can't be used goes to failed/, the reason in a text beside it. Hidden
-    files and those that are still being downloaded are left alone.
+    A file is used once it has stopped growing, and read as by `packshot upload`: photos by their
+    names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them, which
+    may name photos of FOLDER only. A photo that already has a product with its SKU and view makes
+    no other one. Files that can't be used go to failed/, with the reason in a text beside each.
+    Hidden files and unfinished downloads are left alone.
 
     It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
-    server is away it waits. Ctrl-C and SIGTERM end it after the files in hand. With --once it ends
-    with 1 when something went to failed/.
+    server is unreachable it waits. Ctrl-C and SIGTERM end it after the current files. With --once
+    it exits with 1 when something went to failed/.
     """
     console = Console(highlight=False, soft_wrap=True)
     watched = WatchedFolder(folder.resolve())
@@ -99,7 +99,7 @@ def watch(
 
 
 class Watcher:
-    """The loop: look, plan, send, move."""
+    """The loop: list the files, plan, send, move."""
 
     def __init__(
         self,
@@ -135,10 +135,10 @@ class Watcher:
             while self._look() or not once:
                 self._pause(min(LOOK_SECONDS, self._stillness.seconds))
         except Stopped:
-            self._say("stopped; what is left is taken up at the next start")
+            self._say("stopped; the next start continues with the rest")
 
     def _look(self) -> bool:
-        """Work on what is ready; whether something is left in the folder."""
+        """Work on the files that are ready; return whether any are left in the folder."""
         try:
             files = self.folder.files()
         except OSError as error:

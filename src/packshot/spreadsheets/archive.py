@@ -75,8 +75,7 @@ class PhotoArchive:
         return None
 
     def read(self, photo: str) -> bytes:
-        """The bytes of one of `photos`, at most `photo_bytes`. Raises SpreadsheetError for bad
-        data."""
+        """The bytes of one of `photos`, at most `photo_bytes`. Raises SpreadsheetError."""
         try:
             with self._zip.open(self._parts[photo]) as part:  # unpacks no more than its stated size
                 return part.read(self._limits.photo_bytes + 1)
