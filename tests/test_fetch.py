@@ -342,7 +342,7 @@ def test_five_redirects_are_followed_and_no_more() -> None:
     with PhotoHost(endless_redirects()) as host:
         error = refused_by(host, "/0")
         assert (error.code, error.retryable, len(host.requests)) == ("too_many_redirects", False, 6)
-        assert "the end of 5 redirects" in error.message
+        assert "redirects again after 5 redirects" in error.message
         host.pages["/5"] = PICTURE
         assert fetch_from(host, "/0") == PICTURE
 

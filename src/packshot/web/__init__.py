@@ -30,7 +30,7 @@ def create_app(
     app.extensions["packshot"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
     problems.register(app)
-    # In this order: each request gets an id, then a place among the threads, is authenticated,
+    # In this order: each request gets an id, then a share of the threads, is authenticated,
     # counted.
     headers.register(app)
     thread_shares.register(app, threads)

@@ -34,11 +34,11 @@ from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
 from packshot.web.requests.problems import answer_http_error
 
-#: Products that come with a page; the rest is asked for as they are needed.
+#: Products that come with a page; others are requested when they are needed.
 FIRST_PRODUCTS: Final = 50
-#: Views of one SKU that its pages show.
+#: The most views of one SKU that its pages show.
 MOST_VIEWS: Final = 100
-#: Decisions that the desk can undo.
+#: The most decisions that the desk can undo.
 UNDO_DEPTH: Final = 20
 #: Statuses of products with pictures to decide on.
 REVIEWABLE: Final = (PENDING_REVIEW, APPROVED, REJECTED)
@@ -78,8 +78,8 @@ def review() -> Response:
     filters = Filters.read(PENDING_REVIEW)
     if filters.status not in REVIEWABLE:
         filters = replace(filters, status=PENDING_REVIEW)
-    data = _listed(filters)
-    data["first"] = _asked_for()
+    data = _list(filters)
+    data["first"] = _find_asked()
     data["last_decisions"] = _last_decisions()
     return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))
 
@@ -88,24 +88,24 @@ def _last_decisions() -> list[dict[str, Any]]:
     """The decisions that the caller can undo, also after a reload."""
     found = services().catalog.last_decisions(caller().name, UNDO_DEPTH)
     return [
-        {"product": _shown(product), **decision.model_dump(mode="json")}
+        {"product": _show(product), **decision.model_dump(mode="json")}
         for product, decision in found
     ]
 
 
-def _asked_for() -> dict[str, Any] | None:
+def _find_asked() -> dict[str, Any] | None:
     """The product that `?product=` names: the desk begins with it."""
     number = request.args.get("product", "")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
         return None
     try:
-        return _shown(services().catalog.product(int(number)))
+        return _show(services().catalog.product(int(number)))
     except NotFound:
         return None
 
 
 def _first_pair(data: dict[str, Any]) -> list[dict[str, str]]:
-    """The previews of what the desk shows first, by their sides."""
+    """The previews of the picture that the desk shows first, by their sides."""
     first = data["first"] or next(iter(data["products"]), None)
     if first is None:
         return []
@@ -121,7 +121,7 @@ def grid() -> AnyResponse:
     if (number := _searched_number(searched)) is not None:
         return redirect(url_for("desk.product", product_id=number), 303)
     filters = Filters.read(None if searched else PENDING_REVIEW)
-    return _page("desk/grid.html", "grid", filters, _listed(filters) | _for_grid())
+    return _page("desk/grid.html", "grid", filters, _list(filters) | _for_grid())
 
 
 def _presets() -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _for_grid() -> dict[str, Any]:
 
 
 def _searched_number(searched: str) -> int | None:
-    """The product whose number was searched: "#41", or "41" where no name begins so."""
+    """The product whose number was searched: "#41", or "41" if no name begins with it."""
     found = re.fullmatch(r"(#?)([1-9][0-9]{0,8})", searched)
     if found is None:
         return None
@@ -157,7 +157,7 @@ def sku(sku: str) -> Response:
     except ValidationError:
         wanted = None
     filters = Filters(sku=wanted, order="sku")
-    data = _listed(filters) if wanted else {"products": []}
+    data = _list(filters) if wanted else {"products": []}
     if not data["products"]:
         return _missing(f"there is no product with the SKU {sku:.100}")
     return _page("desk/grid.html", "grid", filters, data | _for_grid())
@@ -179,13 +179,13 @@ def failed() -> Response:
 
 def _list_page(status: str) -> Response:
     filters = replace(Filters.read(), status=status, reason=None)
-    return _page("desk/list.html", status, filters, _listed(filters))
+    return _page("desk/list.html", status, filters, _list(filters))
 
 
 @bp.get(f"/products/<int(max={MAX_ID}):product_id>")
 @needs()
 def product(product_id: int) -> Response:
-    """Everything about one product."""
+    """The page of one product."""
     try:
         data = _everything(product_id)
     except NotFound as error:
@@ -204,7 +204,7 @@ def _everything(product_id: int) -> dict[str, Any]:
     catalog = services().catalog
     product = catalog.product(product_id, all_rounds=True)
     return {
-        "product": _shown(product),
+        "product": _show(product),
         "siblings": _views_of(product.sku) if product.sku else [],
         "rounds": [
             vars(found) | {"opened_at": found.opened_at.isoformat()}
@@ -268,7 +268,7 @@ def _missing(message: str) -> Response:
 
 @bp.app_errorhandler(404)
 def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
-    """An address that is not there: a page for a browser, a problem document for a program."""
+    """Answer an unknown address: a page for a browser, a problem document for a program."""
     programs = request.path.startswith(("/api/", "/media/", "/static/"))
     kinds = request.accept_mimetypes.best_match(["application/json", "text/html"])
     if programs or request.method != "GET" or kinds != "text/html" or identify() is None:
@@ -276,27 +276,27 @@ def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
     return _missing("there is no page with this address")
 
 
-# -- what pages hold -------------------------------------------------------------------------------
+# -- the pages' data -------------------------------------------------------------------------------
 
 
-def _listed(filters: Filters) -> dict[str, Any]:
+def _list(filters: Filters) -> dict[str, Any]:
     page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
     return {"products": _shown_all(page.products), "next_cursor": page.next_cursor}
 
 
 def _shown_all(products: Iterable[ProductView]) -> list[dict[str, Any]]:
-    return [_shown(product) for product in products]
+    return [_show(product) for product in products]
 
 
-def _shown(product: ProductView) -> dict[str, Any]:
-    """As the API shows it."""
+def _show(product: ProductView) -> dict[str, Any]:
+    """The product as the API shows it."""
     return present(product).model_dump(mode="json")
 
 
 def _page(
     template: str, page: str, filters: Filters | None, data: dict[str, Any], **more: Any
 ) -> Response:
-    """`filters` is None on a page without a list."""
+    """The page's state; `filters` is None on a page without a list."""
     response = make_response(
         render_template(
             template,
@@ -338,7 +338,7 @@ def _context_of_all_pages() -> dict[str, Any]:
 # -- live ------------------------------------------------------------------------------------------
 
 
-#: What the state of a page without a list is asked for with: counting a large shop takes long.
+#: The query for the state of a page without a list: counting a large shop takes long.
 WITHOUT_LIST: Final = {"list": "none"}
 
 

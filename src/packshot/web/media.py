@@ -20,7 +20,7 @@ from packshot.web.requests.thread_shares import QUICK_BYTES, as_download
 
 log = logging.getLogger(__name__)
 
-#: Prefixes of what Packshot stores. Nothing else in a shop's bucket is shown.
+#: Prefixes of Packshot's own objects. Nothing else in a shop's bucket is shown.
 PREFIXES: Final = ("enhanced/", "normalised/", "previews/", "uploads/")
 #: A picture that is opened as a page can't run or load anything.
 POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
@@ -41,8 +41,8 @@ def get_media(key: str) -> Response:
         raise NotFound("there is no picture at this address")
     etag = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
     if request.if_none_match.contains_weak(etag):
-        return _cached(Response(status=304), etag)
-    return _cached(_stream(_open(key)), etag)
+        return _allow_caching(Response(status=304), etag)
+    return _allow_caching(_stream(_open(key)), etag)
 
 
 def _open(key: str) -> Chunks:
@@ -71,8 +71,8 @@ def _rest(first: bytes, chunks: Chunks) -> Iterator[bytes]:
     return chain((first,), chunks)
 
 
-def _cached(response: Response, etag: str) -> Response:
-    """Bytes under a key never change, so browsers may keep them; shared caches may not."""
+def _allow_caching(response: Response, etag: str) -> Response:
+    """Allow browsers to cache, for bytes under a key never change; shared caches may not."""
     response.set_etag(etag)
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     response.headers["Content-Security-Policy"] = POLICY

@@ -20,7 +20,7 @@ STEPS: Final = ("fetch", "normalise", "analyse", "generate", "finish", "store")
 
 
 def prometheus_text(figures: Figures, depth: Depth | None) -> bytes:
-    """`depth` is the queue's report; None when it does not answer."""
+    """The figures as text; `depth` is the queue's report, None when it does not answer."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(figures, depth))
     return generate_latest(registry)
@@ -71,9 +71,9 @@ def _work(figures: Figures, depth: Depth | None) -> Iterator[Metric]:
     states = {"waiting": figures.waiting, "in_flight": figures.in_flight}
     if depth is not None and depth.dead is not None:
         states["dead"] = depth.dead
-    yield _gauge("queue_products", "The queue, as the database has it", "state", states)
-    yield _one("queue_up", "Does the queue answer?", int(depth is not None))
-    yield _one("queue_oldest_seconds", "Age of the oldest waiting", figures.oldest_seconds)
+    yield _gauge("queue_products", "Products in the queue, by the database", "state", states)
+    yield _one("queue_up", "Whether the queue answers (1 or 0)", int(depth is not None))
+    yield _one("queue_oldest_seconds", "Age of the oldest waiting product", figures.oldest_seconds)
     yield _one("made_last_hour", "Pictures made in the last hour", figures.made_last_hour)
     yield _one("reviewed_last_hour", "Decisions in the last hour", figures.reviewed_last_hour)
 
@@ -89,7 +89,7 @@ def _times(figures: Figures) -> Iterator[Metric]:
         for quantile, value in times.quantiles.items():
             seconds.add_metric([step, str(quantile)], value)
     ready = GaugeMetricFamily(
-        "packshot_ready_seconds", "From asked for to ready, last hour", labels=["quantile"]
+        "packshot_ready_seconds", "Time from request to ready, last hour", labels=["quantile"]
     )
     for quantile, value in figures.ready.quantiles.items():
         ready.add_metric([str(quantile)], value)
@@ -97,19 +97,19 @@ def _times(figures: Figures) -> Iterator[Metric]:
 
 
 def _money(figures: Figures) -> Iterator[Metric]:
-    spent = CounterMetricFamily("packshot_spent_dollars", "Paid for calls so far, US dollars")
+    spent = CounterMetricFamily("packshot_spent_dollars", "Spent on calls so far, US dollars")
     spent.add_metric([], float(sum(figures.paid.values())))
     yield spent
     lanes = CounterMetricFamily(
-        "packshot_lane_spent_dollars", "Paid for calls so far, by lane", labels=["lane"]
+        "packshot_lane_spent_dollars", "Spent on calls so far, by lane", labels=["lane"]
     )
     for lane in LANES:
         lanes.add_metric([lane], float(figures.paid.get(lane, 0)))
     yield lanes
     for name, words, value in (
-        ("spent_today_dollars", "Paid for calls today (UTC)", figures.spent_today),
-        ("cost_per_product_dollars", "Spent for each product", figures.cost_per_product),
-        ("cost_per_approved_dollars", "Spent for each approved picture", figures.cost_per_approved),
+        ("spent_today_dollars", "Spent on calls today (UTC)", figures.spent_today),
+        ("cost_per_product_dollars", "Spent per product", figures.cost_per_product),
+        ("cost_per_approved_dollars", "Spent per approved picture", figures.cost_per_approved),
         ("first_pass_ratio", "Share approved in the first round", figures.first_pass),
     ):
         if value is not None:

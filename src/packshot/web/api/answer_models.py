@@ -39,13 +39,13 @@ class RowFaultsOut(Out):
 
 
 class SkippedOut(Out):
-    """A row, or a photo, by its place in the request, and the product that has its photo."""
+    """A row, or a photo, by its index in the request, and the product that has its photo."""
 
     index: int
     product_id: int
     differs: dict[str, AmountOut | str | dict[str, str] | None] = Field(
         default_factory=dict,
-        description="fields that the row gives otherwise, with what the product keeps",
+        description="fields in which the row differs, with the product's values",
         exclude_if=is_empty,
     )
 
@@ -79,7 +79,7 @@ class HistoryData(Out):
 
 
 class ComplianceRowOut(Out):
-    """One rule of a marketplace, and what the picture for it measures."""
+    """One rule of a marketplace, and the picture's measurement."""
 
     rule: str
     required: str
@@ -120,19 +120,19 @@ class StatsData(Out):
     queue: QueueOut
     spent: AmountOut = Field(description="US dollars")
     simulated: bool = Field(False, description="nothing was paid for: Gemini is a stand-in")
-    currency: str | None = Field(None, description="of products' prices, as CURRENCY says")
+    currency: str | None = Field(None, description="of products' prices, from CURRENCY")
     spent_today: AmountOut
     spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")
     batched: int = Field(description="products that wait for the answers of batch jobs")
     cost_per_product: AmountOut | None = Field(
-        description="US dollars, over the products that calls were paid for"
+        description="US dollars, per product that calls were paid for"
     )
     reviewed_last_hour: int
     made_last_hour: int
 
 
 class ReadyAnswer(Out):
-    """`parts` (`ok`, or what is wrong) and `notes` are only for callers who are signed in."""
+    """`parts` (`ok`, or the problem) and `notes` are only for callers who are signed in."""
 
     ok: bool
     parts: dict[str, str] | None = Field(None, exclude_if=is_none)
@@ -195,23 +195,23 @@ def present(view: ProductView) -> ProductOut:
     """
     if caller().via != "local" and caller().name != view.submitted_by:
         view = view.model_copy(update={"raw_image": redacted(view.raw_image)})
-    return _addressed(ProductOut.model_validate(dict(view)))
+    return _with_prefix(ProductOut.model_validate(dict(view)))
 
 
-def _addressed(product: ProductOut) -> ProductOut:
-    """With the addresses of our own pictures as the client has to ask for them."""
+def _with_prefix(product: ProductOut) -> ProductOut:
+    """The product with the addresses of our own pictures as the client must request them."""
     if not request.script_root:
         return product
     changed: dict[str, object] = {
         "raw_image": under_prefix(product.raw_image),
-        "images": [_addressed_picture(image) for image in product.images],
+        "images": [_picture_with_prefix(image) for image in product.images],
     }
     if product.normalised is not None:
-        changed["normalised"] = _addressed_picture(product.normalised)
+        changed["normalised"] = _picture_with_prefix(product.normalised)
     return product.model_copy(update=changed)
 
 
-def _addressed_picture(picture: Picture) -> Picture:
+def _picture_with_prefix(picture: Picture) -> Picture:
     given: dict[str, object] = {
         "previews": {side: under_prefix(url) for side, url in picture.previews.items()}
     }

@@ -444,7 +444,7 @@ _APPROVED: Final = ApprovedImage(
 CSV: Final = "".join(write_lines(iter([_APPROVED]), "csv"))
 JSON_LINES: Final = "".join(write_lines(iter([_APPROVED]), "jsonl"))
 METRICS: Final = """\
-# HELP packshot_queue_oldest_seconds Age of the oldest waiting
+# HELP packshot_queue_oldest_seconds Age of the oldest waiting product
 # TYPE packshot_queue_oldest_seconds gauge
 packshot_queue_oldest_seconds 3.2
 """

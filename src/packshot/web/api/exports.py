@@ -98,13 +98,13 @@ def export_approved(query: ExportQuery) -> Response:
 
 
 def _with_prefix(prefix: str, image: ApprovedImage) -> ApprovedImage:
-    """With the addresses that the client has to ask for."""
+    """The row with the addresses that the client must request."""
     media_url = under_prefix(image.media_url, prefix) if image.media_url else None
-    return _publicly_addressed(prefix, image).model_copy(update={"media_url": media_url})
+    return _with_public_address(prefix, image).model_copy(update={"media_url": media_url})
 
 
-def _publicly_addressed(prefix: str, image: ApprovedImage) -> ApprovedImage:
-    """With `image_url` as the client has to ask for it; a ZIP is read by `media_url` as it is."""
+def _with_public_address(prefix: str, image: ApprovedImage) -> ApprovedImage:
+    """The row with `image_url` as the client must request it; a ZIP reads `media_url` unchanged."""
     return image.model_copy(update={"image_url": under_prefix(image.image_url, prefix)})
 
 
@@ -126,7 +126,7 @@ def _groups(chosen: Selection, *, whole: bool = False) -> Iterator[list[tuple[in
     groups = approved_groups(services().database, chosen, whole=whole)
     if prefix := request.script_root:
         groups = (
-            [(n, _publicly_addressed(prefix, image)) for n, image in group] for group in groups
+            [(n, _with_public_address(prefix, image)) for n, image in group] for group in groups
         )
     first = next(groups, None)
     if first is None:
@@ -144,7 +144,7 @@ def _preset(name: str) -> Preset:
 def _for_marketplace(
     preset: Preset, parts: Services, image: ApprovedImage, data: bytes, main: bool
 ) -> Prepared:
-    prepared = _rendered(preset, parts, image, data, image.raw_key, main)
+    prepared = _render(preset, parts, image, data, image.raw_key, main)
     is_to_be_signed = parts.parts.signing is not None and image.enhancer == "gemini"
     if is_to_be_signed and not is_signed(prepared.data):
         log.error("picture %d is not signed in an export", image.image_id)
@@ -152,14 +152,14 @@ def _for_marketplace(
 
 
 def _raw_photo(key: str | None, parts: Services) -> bytes | None:
-    """The stored copy of the raw photo; None where it was removed to save space."""
+    """The stored copy of the raw photo; None if it was removed to save space."""
     try:
         return parts.storage.get(key) if key is not None else None
     except NotFound:
         return None
 
 
-def _rendered(
+def _render(
     preset: Preset,
     parts: Services,
     image: ApprovedImage | ImageOut,
@@ -167,8 +167,8 @@ def _rendered(
     raw_key: str | None,
     main: bool,
 ) -> Prepared:
-    """The picture as the marketplace wants it, signed as it goes out, and measured as that. What a
-    model generated stays marked as that."""
+    """The picture in the marketplace's form, signed, and its measurement. A picture that a model
+    generated stays marked."""
     signing = parts.parts.signing if image.enhancer == "gemini" else None
     needs_raw = preset.measures_enlargement or signing is not None
     source_type = preset.render.source_type if image.enhancer == "gemini" else EDITED
@@ -230,7 +230,7 @@ def _rows(
     parts = services()
     try:
         data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
-        rows = _rendered(preset, parts, image, data, raw_key, main).rows
+        rows = _render(preset, parts, image, data, raw_key, main).rows
     except (NotFound, PictureError) as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]

@@ -1,4 +1,4 @@
-"""What `POST /api/imports` answers: a plan as JSON."""
+"""The answer of `POST /api/imports`: a plan as JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProblemOut(Out):
 
 
 class MatchedOut(Out):
-    """`index` is the place in `rows` of the product that the photo shows."""
+    """`index` is that of the photo's product in `rows`."""
 
     photo: str
     index: int
@@ -48,11 +48,11 @@ class AmbiguousOut(Out):
     photo: str
     skus: list[str]
     why: str
-    rows: list[int] = Field(description="one of which `assigned` may give it to")
+    rows: list[int] = Field(description="`assigned` may give it to one of these")
 
 
 class MissingOut(Out):
-    """A row whose photo did not come; it is in `rows` without a `raw_image`."""
+    """A row whose photo is missing; it is in `rows` without a `raw_image`."""
 
     row: int
     wanted: str
@@ -68,7 +68,7 @@ class PhotosOut(Out):
     ambiguous: list[AmbiguousOut]
     missing: list[MissingOut]
     left_out: list[LeftOutOut]
-    system_files: int = Field(description="such as Thumbs.db; they are never photos")
+    system_files: int = Field(description="such as Thumbs.db, never photos")
     pattern: str | None = Field(description="by which names were read without a spreadsheet")
 
 
@@ -80,7 +80,7 @@ class ImportData(Out):
     rows: list[dict[str, Any]] = Field(description="products as the bulk call takes them")
     problems: list[ProblemOut]
     photos: PhotosOut
-    lane: Lane | None = Field(description="for the bulk call, as it was given")
+    lane: Lane | None = Field(description="for the bulk call, unchanged")
 
 
 class ImportAnswer(Answer):

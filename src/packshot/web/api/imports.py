@@ -77,7 +77,7 @@ def plan() -> Response:
             )
         except SpreadsheetError as error:
             raise Refused("bad_spreadsheet", error.message) from None
-        except PictureError:  # of the child process: it was stopped
+        except PictureError:  # the child process was stopped
             detail = "the spreadsheet takes too much time or memory to read: split it"
             raise Refused("bad_spreadsheet", detail) from None
         return answer(
@@ -87,7 +87,7 @@ def plan() -> Response:
         )
 
 
-# -- in ------------------------------------------------------------------------------------------
+# -- the request ---------------------------------------------------------------------------------
 
 _TEXTS: Final = TypeAdapter(dict[str, str])
 _NAMES: Final = TypeAdapter(list[str])
@@ -132,7 +132,7 @@ _KNOWN: Final = ("spreadsheet", "photos", *_CHOICES, "pattern", "lane")
 
 
 def _most_of(name: str, filename: str | None) -> int | None:
-    """How many bytes of a part are kept: of photos only their names."""
+    """The number of bytes of a part to keep: none of photos, whose names are enough."""
     if name == "spreadsheet":
         return MAX_SPREADSHEET
     if name == "photos" and filename is not None:
@@ -224,7 +224,7 @@ def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
 
 
 def _good(found: Plan) -> Plan:
-    """Leave out rows whose address may not be fetched, and add a problem for each."""
+    """Refuse rows whose address may not be fetched, with a problem for each."""
     refused = {place: _address_problem(row.product) for place, row in enumerate(found.rows)}
     rows = tuple(row for place, row in enumerate(found.rows) if refused[place] is None)
     problems = [*found.problems, *filter(None, refused.values())]
@@ -233,7 +233,7 @@ def _good(found: Plan) -> Plan:
 
 
 def _with_currency(found: Plan) -> Plan:
-    """With a note where the sheet names a currency that CURRENCY does not."""
+    """The plan with a note if the sheet names another currency than CURRENCY."""
     shown, conventions = services().settings.currency, found.found and found.found.conventions
     for column, convention in (conventions or {}).items():
         named = [code for code in convention.currencies if code != shown]

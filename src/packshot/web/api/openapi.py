@@ -162,7 +162,7 @@ def _headers_of(operation: Json, own_refusals: set[str]) -> list[str]:
 
 
 def _finish_probe(operation: Json) -> None:
-    """Probes answer 503 with the same body as 200, not with a problem document."""
+    """Describe the probes' 503: the same body as 200, not a problem document."""
     if (body := operation.pop("x-not-working", None)) is not None:
         answer = copy.deepcopy(operation["responses"]["200"])
         answer["description"] = "Something does not work"
@@ -171,7 +171,7 @@ def _finish_probe(operation: Json) -> None:
 
 
 def _finish_responses(operation: Json, refusals: set[str]) -> Json:
-    """Returns the shared responses that it refers to: one for each status and set of codes."""
+    """Refer to shared responses, one for each status and set of codes, and return them."""
     responses, shared = operation["responses"], {}
     if content := operation.pop("x-content", None):
         responses["200"]["content"] = {kind: _text(example) for kind, example in content.items()}
@@ -213,19 +213,19 @@ def _multipart(fields: Json) -> Json:
 def _with_short_names(spec: Any) -> Any:
     """`BulkIn.NewProductIn` -> `NewProductIn`: APIFlask names a nested model after its parent."""
 
-    def shortened(node: Any) -> Any:
+    def shorten(node: Any) -> Any:
         if isinstance(node, list):
-            return [shortened(item) for item in node]
+            return [shorten(item) for item in node]
         if not isinstance(node, dict):
             return node
         return {
             key: f"#/components/schemas/{_last(value)}"
             if key == "$ref" and isinstance(value, str) and "/schemas/" in value
-            else shortened(value)
+            else shorten(value)
             for key, value in node.items()
         }
 
-    document = shortened(copy.deepcopy(spec))
+    document = shorten(copy.deepcopy(spec))
     schemas = document["components"].get("schemas", {})
     schemas["Problem"] = schemas.pop("HTTPError", None) or _problem_schema()
     document["components"]["schemas"] = {

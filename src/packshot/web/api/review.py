@@ -1,4 +1,4 @@
-"""Reviewing over HTTP: decide pictures and products, redo, count."""
+"""Reviewing over HTTP: decide on pictures and products, redo, count."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 @needs("review")
 @refuses("not_reviewable", "round_closed", "removed", "stale")
 def decide_image(image_id: int, change: ImageChangeIn) -> Response:
-    """Decide one picture, or undo a decision with `pending`; or write its alternative text
+    """Decide on one picture, undo a decision with `pending`, or set its alternative text
 
     Answers the product. Each text is recorded in the product's history; null removes it. `If-Match`
     is optional: 412 with the current state when it is stale.
@@ -69,7 +69,7 @@ def decide_image(image_id: int, change: ImageChangeIn) -> Response:
 @needs("review")
 @refuses("not_reviewable", "not_in_round", "removed", "stale")
 def review_product(product_id: int, decision: ReviewIn) -> Response:
-    """Decide a whole product
+    """Decide on a whole product
 
     Approving approves the named pictures (all, if none are named) and rejects the rest.
     """
@@ -144,7 +144,7 @@ def cancel_product(product_id: int) -> Response:
 @bp.doc(operation_id="getStats", responses=[304])
 @needs()
 def get_stats() -> Response:
-    """Counts by status, the queue, pictures, and what they cost"""
+    """Counts by status, the queue, pictures, and their cost"""
     data = StatsData.model_validate(services().catalog.stats())
     settings = services().settings
     said = {"simulated": settings.simulated, "currency": settings.currency}

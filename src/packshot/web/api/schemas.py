@@ -74,7 +74,7 @@ OPPOSITES = (
 
 
 def _whole(value: Any) -> Any:
-    """JSON Schema counts 1.0 as an integer."""
+    """Accept 1.0 as an integer, as JSON Schema does."""
     whole = isinstance(value, Decimal) and value.is_finite() and 0 < value <= MAX_ID
     return int(value) if whole and value == value.to_integral_value() else value
 
@@ -120,7 +120,7 @@ RawImage = Annotated[
     Field(
         min_length=1,
         max_length=2048,
-        description="https://, http://, s3://bucket/key, or the raw_image an upload answered",
+        description="https://, http://, s3://bucket/key, or the raw_image of an upload",
     ),
 ]
 
@@ -233,7 +233,7 @@ class BulkQuery(StrictModel):
         "fail", description="`skip` creates the good rows and lists the bad ones"
     )
     on_duplicate: Literal["create", "skip"] = Field(
-        "create", description="`skip`: nothing for a photo that its SKU and view have already"
+        "create", description="`skip`: nothing if the SKU and view have the photo already"
     )
 
 
@@ -256,7 +256,7 @@ class DuplicatesIn(StrictModel):
 
 
 class ListQuery(StrictModel):
-    """An empty value counts as unset, in the schema too."""
+    """A query in which an empty value counts as unset, in the schema too."""
 
     status: Annotated[ProductStatus | None, BeforeValidator(_unset), _STATUSES] = None
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
@@ -322,7 +322,7 @@ PresetName = Annotated[str, BeforeValidator(_unset), Field(pattern=r"^[A-Za-z0-9
 
 
 def _moment(value: Any) -> Any:
-    """A date and time as text; pydantic alone would take a number of seconds too."""
+    """A date and time as text; pydantic alone would also accept a number of seconds."""
     if value != "" and not re.match(r"\d{4}-\d\d-\d\d[T ]", str(value)):
         raise PydanticCustomError("bad_moment", "must be a moment such as 2026-11-28T09:00:00Z")
     return _unset(value)
@@ -333,7 +333,7 @@ class ComplianceQuery(StrictModel):
 
 
 class ExportQuery(StrictModel):
-    """Which approved pictures, and how they are written."""
+    """The approved pictures to export, and their form."""
 
     format: Literal["csv", "jsonl", "zip", "shopify", "woocommerce"] = "csv"
     category: Annotated[Category | None, BeforeValidator(_unset), _text(r"^.{0,100}$")] = None
@@ -343,7 +343,7 @@ class ExportQuery(StrictModel):
         Annotated[list[Id], Field(max_length=MOST_NAMED)] | None,
         BeforeValidator(_numbers),
         _text(r"^([0-9]{1,10}(,[0-9]{1,10})*)?$"),
-        Field(description="only these products: their numbers with commas"),
+        Field(description="only these products: their numbers, separated by commas"),
     ] = None
     since: Annotated[
         AwareDatetime | None,

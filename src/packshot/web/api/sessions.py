@@ -28,7 +28,7 @@ bp: APIBlueprint = blueprint("sessions", "Sessions")
 
 
 def _cookie_name() -> str:
-    """`__Host-`: https only, this host only, set by nobody else (RFC 6265bis); it needs the path /.
+    """`__Host-`: https only, this host only, set only by it (RFC 6265bis); it needs the path /.
     Under a prefix `__Secure-`: another application of the host does not get the cookie."""
     if not request.is_secure:
         return "packshot"
@@ -55,7 +55,7 @@ def session_caller(keys: Keys) -> Caller | None:
 
 
 class SignInIn(StrictModel):
-    """Anyone can send it, so its limit is small."""
+    """The sign-in body; anyone can send it, so its limit is small."""
 
     max_bytes: ClassVar[int] = 4_000
 

@@ -70,7 +70,7 @@ def _authenticate() -> Response | None:
     _check_same_site()
     g.caller = identify()
     if g.caller is None or not _is_meant(g.caller):
-        return _stranger(mark)
+        return _refuse_stranger(mark)
     if mark != "open" and not g.caller.may(*mark):
         raise Refused("forbidden", f"this needs a key with the scope {' or '.join(mark)}")
     return None
@@ -82,12 +82,12 @@ def _is_meant(who: Caller) -> bool:
 
 def _mark() -> Any:
     if request.endpoint is None:
-        return ()  # an unknown address: any signed-in caller may get the 404
+        return ()  # an unknown address: any signed-in caller gets the 404
     view = current_app.view_functions[request.endpoint]
     return getattr(view, SCOPES, ("admin",))
 
 
-def _stranger(mark: object) -> Response | None:
+def _refuse_stranger(mark: object) -> Response | None:
     if not keys():
         raise Refused("unauthorized", NO_KEYS)
     if mark == "open":
@@ -114,14 +114,14 @@ def identify() -> Caller | None:
     """
     if not keys():
         return Caller("local", frozenset(ALL_SCOPES), "local") if is_local() else None
-    secret = _presented()
+    secret = _given_secret()
     if secret is None:
         return session_caller(keys())
     key = gate().key_of(secret, visitors())
     return Caller(key.name, key.scopes, "key") if key else None
 
 
-def _presented() -> str | None:
+def _given_secret() -> str | None:
     """The secret of the key header; None when there is none.
 
     Basic does not count as a key header: another site's page can make a browser send it.
@@ -147,7 +147,8 @@ def is_local() -> bool:
 
 
 def _is_forwarded() -> bool:
-    """Whether a proxy sent it. nginx's bare `proxy_pass` adds no header, but speaks HTTP/1.0."""
+    """Whether a proxy sent the request. nginx's bare `proxy_pass` adds no header, but speaks
+    HTTP/1.0."""
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         return True
     names = [name.lower() for name in request.headers.keys()]  # noqa: SIM118 - not a mapping
@@ -179,7 +180,7 @@ def _check_same_site() -> None:
     CrossOriginProtection does the same). Another site can't send a key header: that needs a CORS
     preflight, which Packshot never answers.
     """
-    if request.method in SAFE_METHODS or _presented() is not None:
+    if request.method in SAFE_METHODS or _given_secret() is not None:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:

@@ -57,8 +57,8 @@ def _begin() -> None:
 
 
 def _limit_headers() -> None:
-    """Refuse large headers before any is used: gunicorn accepts 800 KB of them, and joins those of
-    one name into one value."""
+    """Refuse large headers before any is used: gunicorn accepts 800 KB of them, and joins those
+    with the same name into one value."""
     sizes = (len(value) for name, value in request.environ.items() if name.startswith("HTTP_"))
     if sum(sizes) > MAX_HEADER_BYTES:
         raise Refused(

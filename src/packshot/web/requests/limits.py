@@ -53,7 +53,7 @@ class Window:
     seconds: int
 
     def left(self, moment: float) -> int:
-        """Whole seconds until it ends."""
+        """The whole seconds until the window ends."""
         return max(1, math.ceil(self.starts_at + self.seconds - moment))
 
 
@@ -70,7 +70,7 @@ class Limits:
 
     def take(self, window: Window, amount: int, limit: int) -> bool:
         """Add `amount` if the sum stays within `limit`; else change nothing and return False."""
-        if self._counted(window) + amount > limit:
+        if self._read_count(window) + amount > limit:
             return False
         with self.database.write() as session:
             taken = session.execute(
@@ -87,7 +87,7 @@ class Limits:
                 session.execute(_PRUNE, {"before": window.starts_at - 2 * DAY})
         return taken is not None
 
-    def _counted(self, window: Window) -> int:
+    def _read_count(self, window: Window) -> int:
         """The sum so far. It is read first, so that a refusal costs no write."""
         with self.database.read() as session:
             asked = {"who": window.who, "what": window.what, "starts_at": window.starts_at}
@@ -109,10 +109,10 @@ class Limits:
         """`take`, or refuse with 429 and Retry-After."""
         window = self.window(who, what, seconds)
         if not self.take(window, amount, limit):
-            raise self.used_up(window)
+            raise self.refusal(window)
         return window
 
-    def used_up(self, window: Window) -> Refused:
+    def refusal(self, window: Window) -> Refused:
         seconds = window.left(self.clock())
         return Refused(
             "too_many_requests",
@@ -139,7 +139,7 @@ class Limits:
             return share
         if share > 1 and self.take(window, 1, limit):
             return 1
-        raise self.used_up(window)
+        raise self.refusal(window)
 
 
 def register(
@@ -196,7 +196,7 @@ def charge_sign_in(key: ApiKey | None) -> Callable[[], None]:
             charged.append(window)
         elif not gate().is_known(key, [who]):
             _give_back(charged)
-            raise limits.used_up(window)
+            raise limits.refusal(window)
     return lambda: _give_back(charged)
 
 

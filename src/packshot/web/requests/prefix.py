@@ -40,7 +40,7 @@ class Prefixed:
 
 
 def _forwarded(environ: WSGIEnvironment) -> str:
-    """What the nearest proxy says; nothing where it is not trusted or says no path."""
+    """The prefix that the nearest proxy states; "" if it is not trusted or states none."""
     given = environ.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip().rstrip("/")
     if not PREFIX.fullmatch(given) or not is_trusted_proxy(environ.get("REMOTE_ADDR") or ""):
         return ""
@@ -48,15 +48,15 @@ def _forwarded(environ: WSGIEnvironment) -> str:
 
 
 def under_prefix(address: str, prefix: str | None = None) -> str:
-    """One of our own addresses (`/media/...`, `/api/...`) as the client has to ask for it; others
-    as they are. `prefix` where the request is over: it is `request.script_root`."""
+    """One of our own addresses (`/media/...`, `/api/...`) as the client must request it; others
+    stay unchanged. Give `prefix` (`request.script_root`) if the request may be over."""
     if not address.startswith("/"):
         return address
     return (request.script_root if prefix is None else prefix) + address
 
 
 def without_prefix(address: str) -> str:
-    """An address that `under_prefix` gave, as it is kept."""
+    """Undo `under_prefix`: the address as it is stored."""
     if not has_request_context():
         return address
     root = request.script_root

@@ -78,11 +78,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(InvalidRequest, lambda error: _of_values(error).response())
     app.register_error_handler(Refused, lambda error: _of_refusal(error).response())
     app.register_error_handler(HTTPException, answer_http_error)
-    app.register_error_handler(Exception, lambda error: _of_surprise(error).response())
+    app.register_error_handler(Exception, lambda error: _of_unexpected(error).response())
 
 
 def _of_ours(error: PackshotError) -> Problem:
-    """The one place where an error of `errors.py` becomes a status."""
+    """Turn an error of `errors.py` into its status; nothing else does."""
     match error:
         case NotFound():
             return Problem(404, "not_found", error.message)
@@ -95,9 +95,9 @@ def _of_ours(error: PackshotError) -> Problem:
                 422, "bad_picture", error.message, [Fault("", error.code, error.message)]
             )
         case Unavailable():
-            return _of_absence(error)
+            return _of_unavailable(error)
         case _:
-            return _of_surprise(error)
+            return _of_unexpected(error)
 
 
 def _of_conflict(error: Conflict) -> Problem:
@@ -113,7 +113,7 @@ def _of_conflict(error: Conflict) -> Problem:
     )
 
 
-def _of_absence(error: Unavailable) -> Problem:
+def _of_unavailable(error: Unavailable) -> Problem:
     log.warning("request %s: %s", g.get("request_id"), error.message)
     seconds = math.ceil(error.retry_after or RETRY_AFTER_SECONDS)
     headers = {"Retry-After": str(seconds)}
@@ -135,7 +135,7 @@ def _of_refusal(error: Refused) -> Problem:
 
 
 def answer_http_error(error: HTTPException) -> Response | HTTPException:
-    """Errors of Flask and Werkzeug. Their sentences are not sent: they may contain the input."""
+    """Answer errors of Flask and Werkzeug without their sentences, which may contain the input."""
     status = error.code or 500
     if status < 400:
         return error  # a redirect
@@ -145,6 +145,6 @@ def answer_http_error(error: HTTPException) -> Response | HTTPException:
     return Problem(status, code, MEANINGS[code].words, headers=headers).response()
 
 
-def _of_surprise(error: Exception) -> Problem:
+def _of_unexpected(error: Exception) -> Problem:
     log.error("request %s failed unexpectedly", g.get("request_id"), exc_info=error)
     return Problem(500, "internal", "an internal error occurred; the log has this request's id")

@@ -1,4 +1,4 @@
-"""Turns a client's bytes into checked values (size, JSON, text, money), and lists what is wrong."""
+"""Turns a client's bytes into checked values (size, JSON, text, money), and lists the errors."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def read_pieces(request: Request, limit: int, size: int = 65_536) -> Iterator[by
 
 def _read(request: Request, most: int) -> bytes:
     """Some bytes of the body. Each server raises errors of its own types for broken chunks and
-    clients that hang up; all of them are the client's fault."""
+    clients that hang up; the client caused all of them."""
     try:
         return request.stream.read(most)
     except Exception:
@@ -323,11 +323,11 @@ Attributes = Annotated[
 ]
 
 
-# -- faults --------------------------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------------------------
 
 
 def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
-    """`data` as a `model`; raises InvalidRequest with every error and where it is."""
+    """`data` as a `model`; raises InvalidRequest with every error and its pointer."""
     try:
         return model.model_validate(data)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What the web layer raises to refuse a request as a whole, or values in it."""
+"""The errors with which the web layer refuses a request, or values in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 
 class Meaning(NamedTuple):
-    """What an error code means: its HTTP status, and a sentence for people."""
+    """The meaning of an error code: its HTTP status, and a sentence for people."""
 
     status: int
     words: str
@@ -57,11 +57,11 @@ MEANINGS: Final[dict[str, Meaning]] = {
         422, "The spreadsheet, the ZIP or a choice made for it can't be used."
     ),
     "bad_picture": Meaning(422, "The file is not a picture Packshot can use."),
-    "too_many_requests": Meaning(429, "A limit is used up: wait for the seconds of Retry-After."),
+    "too_many_requests": Meaning(429, "A limit is used up: wait as long as Retry-After says."),
     "headers_too_large": Meaning(431, "The request's headers are larger than allowed."),
     "internal": Meaning(500, "An internal error occurred. The log has the request's id."),
     "busy": Meaning(
-        503, "Too many requests of this kind at the same time: wait for the seconds of Retry-After."
+        503, "Too many requests of this kind at the same time: wait as long as Retry-After says."
     ),
     "unavailable": Meaning(
         503, "A part that Packshot needs is unreachable. Nothing is lost: try again."

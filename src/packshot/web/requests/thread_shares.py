@@ -26,7 +26,7 @@ Application = Callable[[Environ, Any], Iterable[bytes]]
 
 #: The liveness probe: it checks nothing, so it needs no share.
 ALWAYS_ANSWERED: Final = "/healthz"
-#: These have a separate share, taken by their view.
+#: These endpoints' views take a share of their own.
 UPLOADS: Final = ("/api/uploads", "/api/imports")
 #: A body or a picture up to this size is quick: `deploy/Caddyfile` buffers such a body until it is
 #: complete, and such an answer fits into a connection's buffers, so its thread is free at once.
@@ -36,9 +36,9 @@ UNLIMITED: Final = 10_000
 #: Seconds to wait for a place: longer than most requests take, too short to delay others.
 WAIT_SECONDS: Final = 0.1
 RETRY_AFTER_SECONDS: Final = 5
-#: A client that receives or sends nothing for so many seconds is disconnected.
+#: Seconds after which a client that receives or sends nothing is disconnected.
 STALLED_SECONDS: Final = 30.0
-#: Seconds spent on reading the rest of a refused request: in all, and waiting for its next bytes.
+#: Seconds for reading the rest of a refused request: in all, and for its next bytes.
 REST_SECONDS: Final = 0.2
 REST_IDLE_SECONDS: Final = 0.1
 #: A buffer that all threads write to and none reads.
@@ -59,7 +59,7 @@ class ThreadShare:
         self._moving = True
 
     def take(self) -> bool:
-        """Take a place if one is free or becomes free in time."""
+        """Take a place in the share if one is free or becomes free in time."""
         self._moving = self._places.acquire(timeout=self._wait if self._moving else 0.0)
         return self._moving
 
