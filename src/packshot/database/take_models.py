@@ -31,7 +31,7 @@ class Made:
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
-    #: What the model answered, see `pictures.carried`; read by exports alone.
+    #: The metadata in the model's answer, see `pictures.carried`; only exports read it.
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     verdict: Mapped[str | None] = mapped_column(String(20))
     fidelity_score: Mapped[float | None] = mapped_column(Float)  # 0..1; above 0.5 passes
