@@ -53,6 +53,7 @@ LONG = (
     "test_sigterm_gives_back_what_can_not_finish_in_time[cloud]",
     "test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new[cloud]",
     "test_processes_that_gunicorn_recycles_lose_nothing[2-3-9]",
+    "test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice[cloud]",
 )
 #: Twins that `make test-extra` runs.
 TWINS = (

@@ -76,6 +76,11 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "before_acknowledge": ("queue", {"method": "done", "before": True}),
     "after_acknowledge": ("queue", {"method": "done"}),
     "during_heartbeat": ("claims", {"method": "renew", "fatal": bool}),
+    "take_claimed": ("takes", {"method": "take"}),
+    "take_before_paying": ("takes", {"method": "check_before_paying"}),
+    "take_recorded": ("takes", {"method": "record"}),
+    "take_measured": ("checks", {"method": "save", "before": True}),
+    "take_settled": ("checks", {"method": "save"}),
     "before_send": ("queue", {"method": "send", "before": True}),
     "before_mark": ("queue", {"method": "send"}),
 }
@@ -90,11 +95,17 @@ def killed_at(step: str, services: Services) -> Services:
     if part == "queue":
         queue: Any = Deadly(services.queue, **how)
         services.queue = services.catalog.queue = services.catalog.sender.queue = queue
+    elif part in ("takes", "checks"):
+        assert services.remaker is not None and services.checker is not None
+        owner: Any = services.remaker if part == "takes" else services.checker
+        setattr(owner, part, Deadly(getattr(owner, part), **how))
     elif part == "read_raw":
         services.parts = replace(services.parts, read_raw=after(services.parts.read_raw))
     else:
         deadly: Any = Deadly(getattr(services.parts, part), **how)
         services.parts = replace(services.parts, **{part: deadly})
+    if services.remaker is not None:
+        services.remaker.parts = services.parts
     return services
 
 

@@ -28,11 +28,13 @@ from packshot.database.models import (
     Call,
     Product,
     ProductImage,
+    Take,
 )
 from packshot.pictures.imaging import PREVIEW_SIDES
 from packshot.products.catalog import Catalog
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import (
+    answer_key,
     changes_key,
     normalised_key,
     preview_key,
@@ -164,11 +166,16 @@ class Rig:
         with self.database.read() as session:
             products = session.scalars(select(Product)).all()
             images = session.scalars(select(ProductImage)).all()
+            takes = session.scalars(select(Take)).all()
         keys = self.object_keys()
-        faults = [*_products_at_odds(products, images), *_objects_at_odds(products, images, keys)]
+        pictures: list[ProductImage | Take] = [*images, *takes]
+        faults = [
+            *_products_at_odds(products, images),
+            *_objects_at_odds(products, pictures, keys, _keys_of_waiting(products, takes)),
+        ]
         faults += [
             f"object {image.object_key} is not what its row says"
-            for image in images
+            for image in pictures
             if image.object_key in keys and self.digest(image.object_key) != image.sha256
         ]
         paid = self.fake.paid()
@@ -232,7 +239,10 @@ def _products_at_odds(products: Sequence[Product], images: Sequence[ProductImage
 
 
 def _objects_at_odds(
-    products: Sequence[Product], images: Sequence[ProductImage], keys: set[str]
+    products: Sequence[Product],
+    images: Sequence[ProductImage | Take],
+    keys: set[str],
+    of_waiting: set[str],
 ) -> Iterator[str]:
     """What must be there and what may be there, both ways."""
     wanted = {image.object_key for image in images if image.object_key}
@@ -244,9 +254,22 @@ def _objects_at_odds(
     # Of a picture that was checked; the check may not have come yet.
     possible |= {changes_key(image.object_key) for image in images if image.object_key}
     possible.add(MARK)  # the shop's own
+    possible |= of_waiting
     # A worker that is killed while it tries the store may leave its trial object behind.
     possible |= {key for key in keys if key.startswith("uploads/check-")}
     yield from (f"object {key} belongs to nobody" for key in sorted(keys - wanted - possible))
+
+
+def _keys_of_waiting(products: Sequence[Product], takes: Sequence[Take]) -> set[str]:
+    """What a take may have stored before its picture is recorded."""
+    namespaces = {product.id: str(product.media_namespace) for product in products}
+    places = [
+        (namespaces[take.product_id], take.product_id, take.round, take.variant, take.number)
+        for take in takes
+        if take.state == "waiting"
+    ]
+    pictures = {key for place in places for key in with_previews(variant_key(*place))}
+    return pictures | {answer_key(*place) for place in places}
 
 
 def _all_keys(product: Product) -> Iterator[str]:

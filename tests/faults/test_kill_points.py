@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from faults.chaos import kill_at_random
 from faults.killing import create_killed_at, worker_killed_at
 from faults.rig import WANTED, Rig
-from faults.warm import WarmWorker
-from packshot.database.models import Product
+from faults.warm import WarmWorker, run_worker
+from packshot.database.models import Product, ProductImage, Take
 from packshot.database.types import now
+from packshot.products.takes import GOING_ON, Remakes, open_next
 
 POINTS = (
     "after_receive",
@@ -59,6 +62,94 @@ def kill_one_at_each(rig: Rig, points: Sequence[str], slots: int) -> None:
         killed = rig.worker(partial(worker_killed_at, point), WORKER_CONCURRENCY=str(slots))
         with rig.running(killed):
             rig.wait_for_death(killed)
+
+
+TAKE_POINTS = (
+    "take_claimed",
+    "take_before_paying",
+    "after_answer",
+    "after_picture",
+    "after_upload",
+    "take_recorded",
+    "take_measured",
+    "take_settled",
+)
+
+
+@pytest.mark.extra
+@pytest.mark.timeout(240)
+def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) -> None:
+    """Each has a take of its own to die with; the last one finishes what they left."""
+    ids = rig.create(len(TAKE_POINTS) + 1)
+    first = rig.worker(FIDELITY="off")
+    with rig.running(first):
+        rig.wait_done(seconds=90)
+        assert first.stop() == 0
+    for product_id, point in zip(ids, TAKE_POINTS, strict=False):
+        open_take(rig, product_id)
+        killed = remaking(rig, partial(worker_killed_at, point))
+        with rig.running(killed):
+            rig.wait_for_death(killed)
+        come_again(rig, 3600)
+    open_take(rig, ids[-1])
+    kill_in_flight(rig, f"{ids[-1]}/1/0/take2")
+    come_again(rig, 0)
+    last = remaking(rig)
+    with rig.running(last):
+        rig.until(lambda: not going_on(rig), seconds=90)
+        assert last.stop() == 0, last.log()
+    audit = rig.audit()
+    print(audit)
+    assert (audit.faults, audit.repeated) == ([], {})
+    assert audit.statuses == {"pending_review": len(ids)}
+    paid = sorted(call.call for call in rig.fake.paid() if "take" in call.call)
+    assert paid == sorted(f"{product_id}/1/0/take2" for product_id in ids)
+    with rig.database.read() as session:
+        takes = session.scalars(select(Take).where(Take.number == 2)).all()
+    assert Counter(take.outcome for take in takes) == {
+        "not_better": len(TAKE_POINTS),
+        "answer_lost": 1,  # of the call in flight
+    }
+
+
+def open_take(rig: Rig, product_id: int) -> None:
+    """As a failed check does."""
+    with rig.database.write() as session:
+        product = session.get_one(Product, product_id)
+        image = session.scalars(
+            select(ProductImage).filter_by(product_id=product_id, variant=0)
+        ).one()
+        image.verdict, image.fidelity_score, image.fidelity = "fail", 0.1, {"reasons": []}
+        assert open_next(session, product, image, Remakes("gemini", 1)) is not None
+
+
+def come_again(rig: Rig, seconds: float) -> None:
+    """The takes that a killed worker had come back after so long."""
+    with rig.database.write() as session:
+        for column in (Take.due_at, Take.check_due):
+            waiting = update(Take).where(column.is_not(None))
+            session.execute(waiting.values({column: now(seconds)}))
+
+
+def remaking(rig: Rig, door: Callable[[], int] = run_worker) -> WarmWorker:
+    """A worker with checks, which say: not measured, for want of the network's file."""
+    return rig.worker(door, FIDELITY="on", MODEL_DIR=str(rig.folder))
+
+
+def kill_in_flight(rig: Rig, call: str) -> None:
+    rig.fake.latency = 5.0
+    killed = remaking(rig)
+    with rig.running(killed):
+        rig.until(lambda: rig.fake.in_flight > 0)
+        killed.send(signal.SIGKILL)
+        rig.wait_for_death(killed)
+    rig.until(lambda: bool(rig.fake.paid(call)))
+    rig.fake.latency = 0.1
+
+
+def going_on(rig: Rig) -> int:
+    with rig.database.read() as session:
+        return len(session.scalars(select(Take).where(Take.state.in_(GOING_ON))).all())
 
 
 @pytest.mark.timeout(120)
