@@ -254,6 +254,21 @@ def test_a_job_has_at_most_a_hundred_requests(shop: Shop, monkeypatch: pytest.Mo
 
 @pytest.mark.extra
 @only_sqlite
+def test_no_more_jobs_run_than_are_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shown with two of one request each."""
+    assert batch_jobs.MOST_JOBS == 50
+    monkeypatch.setattr(batch_jobs, "LARGEST_JOB", 1)
+    monkeypatch.setattr(batch_jobs, "MOST_JOBS", 2)
+    shop.create(3)
+    shop.work()
+    for _ in range(2):
+        shop.batching.jobs.gather("analysis", shop.batching.lane, 0.0)
+    assert not shop.batching.jobs.gather("analysis", shop.batching.lane, 0.0)
+    assert len(shop.jobs()) == 2
+
+
+@pytest.mark.extra
+@only_sqlite
 def test_what_waits_is_gathered_until_it_is_old_enough(shop: Shop) -> None:
     shop.create(1)
     shop.work()

@@ -27,9 +27,12 @@ from packshot.cli import main
 from packshot.client import Client
 from packshot.database.engine import bring_to_head, go_back
 from packshot.database.models import Product, ProductImage
+from packshot.errors import SettingsError
 from packshot.marketplaces.names import Names, Template, amazon_code
 from packshot.products.export import approved_groups
+from packshot.settings import Settings
 from packshot.spreadsheets import read_table
+from packshot.wiring import build
 
 
 @pytest.fixture
@@ -276,6 +279,11 @@ BAD_TEMPLATES = """plain|{sku|sku}|{price}|{sku.x}|{sku[0]}|{sku!r}|{n:99999999}
 def test_a_bad_template_is_refused_before_anything_is_made(names: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has)"):
         Template.parse(names)
+
+
+def test_a_bad_template_in_the_settings_stops_the_start(sqlite_url: str) -> None:
+    with pytest.raises(SettingsError, match=r"EXPORT_NAMES={colour}: has an unknown field"):
+        build(Settings(database_url=sqlite_url, export_names="{colour}"))
 
 
 def test_a_bad_template_is_a_422(shop: Shop) -> None:

@@ -14,8 +14,9 @@ from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, SettingsError
 from packshot.fidelity.files import Files
+from packshot.marketplaces.names import Template
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.model_file import model_path
@@ -123,6 +124,7 @@ def _problem(check: Callable[[], str | None]) -> str | None:
 
 def build(settings: Settings) -> Services:
     """Choose and connect the parts. Opens nothing: connections and children start at first use."""
+    check_export_names(settings.export_names)
     database = Database(settings.database_url, pool_size=settings.concurrency + OTHER_THREADS)
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
@@ -167,6 +169,13 @@ def build(settings: Settings) -> Services:
         choose_checker(settings, database, storage, stopping, enhancer),
         choose_remaker(settings, database, parts),
     )
+
+
+def check_export_names(names: str) -> None:
+    try:
+        Template.parse(names)
+    except ValueError as error:
+        raise SettingsError(f"EXPORT_NAMES={names}: {error}") from None
 
 
 def choose_raw_images(settings: Settings, storage: Storage) -> RawImages:
