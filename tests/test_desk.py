@@ -1195,7 +1195,7 @@ def test_the_product_page_shows_rounds_history_and_decides_one_picture(
     statuses = [image.status for image in shop.services.catalog.product(number).images]
     assert statuses == ["rejected", "approved", "rejected"]
     page.goto(f"{shop.url}/products/77")
-    expect(page.get_by_role("heading", name="Not there")).to_be_visible()
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
 
 
 def test_a_failed_product_says_what_to_do_and_is_tried_again(
@@ -1782,7 +1782,7 @@ def test_the_next_product_comes_only_when_asked_for(shop: DeskShop, open_desk: O
     ids = shop.stock(2)
     desk = open_desk(shop.url)
     desk.press("?")
-    desk.page.get_by_label("After a decision, the next product comes by itself").uncheck()
+    desk.page.get_by_label("After a decision, show the next product automatically").uncheck()
     desk.page.get_by_role("button", name="Close").click()
     desk.press("r r")
     expect(desk.page.locator(".badge.big")).to_have_text("Rejected")

@@ -40,7 +40,7 @@ def test_the_gemini_path_is_shown_without_a_key_and_kept_apart(tmp_path: Path) -
 
     assert done["status"] == "pending_review"
     assert [image["enhancer"] for image in images] == ["gemini", "gemini"]
-    assert all("nothing is bought" in page and "data-simulated" in page for page in pages)
+    assert all("nothing is paid for" in page and "data-simulated" in page for page in pages)
     assert stats["simulated"] is True and "(simulated)" in listed
     assert not (tmp_path / "packshot.db").exists()
     assert not (tmp_path / "media").exists()

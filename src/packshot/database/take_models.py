@@ -1,4 +1,4 @@
-"""What is recorded of a picture that was made; and the takes of a picture that was made again."""
+"""The columns of a made picture, and the takes of a picture that was made again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from packshot.database.types import Money, UTCDateTime
 
 
 class Made:
-    """The columns of a picture that a take shares with it: how it was made, and what was measured.
+    """The columns that a picture and its takes share: how it was made, and its fidelity.
 
-    `check_due` is when its fidelity may be measured, None when that was done or is not asked for; a
-    process that measures moves it ahead, so that the picture of one that died comes back.
+    `check_due` is the time from which its fidelity may be checked, None when that is done or not
+    wanted. A process that checks it moves the time ahead: if it dies, another one checks later.
     """
 
     object_key: Mapped[str | None] = mapped_column(Text)
@@ -43,10 +43,10 @@ class Made:
 class Take(Made, Base):
     """One making of a picture whose fidelity check failed: take 1 is the first, take 2 the next.
 
-    The row of the picture is a copy of the take that stands. `state` is "waiting" for its picture
+    The row of the picture is a copy of the current take. `state` is "waiting" for its picture
     until `due_at`, which a process moves ahead while it makes it (`token`), "made" until it is
-    measured, then "measured"; or "not_made". `outcome` says what became of it in a word, `words` in
-    a sentence.
+    measured, then "measured"; or "not_made". `outcome` is its result in a word, `words` in a
+    sentence.
     """
 
     __tablename__ = "takes"

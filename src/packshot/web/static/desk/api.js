@@ -1,4 +1,4 @@
-// Requests to Packshot's own API, and what can go wrong with them.
+// Requests to Packshot's own API, and their errors.
 
 import { at } from "./place.js";
 
@@ -22,19 +22,18 @@ export class Problem extends Error {
     super(body?.detail ?? `Packshot answered ${status}`);
     this.status = status;
     this.code = body?.type?.split("/").pop() ?? "unknown";
-    this.faults = body?.errors ?? [];
     this.product = body?.data?.product ?? null;
     this.retryAfter = retryAfter;
   }
 
   /** Whether the same request may work later. */
-  get passing() {
+  get isTemporary() {
     return this.status >= 500 || this.status === 429 || this.status === 408;
   }
 }
 
 /** Expected errors: Packshot is unreachable, or refused. */
-export const foreseen = (error) => error instanceof Away || error instanceof Problem;
+export const isExpected = (error) => error instanceof Away || error instanceof Problem;
 
 /** Whether Packshot is reachable: `online`, with `change` events. */
 export const connection = new (class extends EventTarget {
@@ -100,13 +99,13 @@ async function read(response) {
   try {
     body = response.status === 204 ? null : await response.json();
   } catch (error) {
-    if (error.name !== "SyntaxError") throw new Away("the answer broke off");
+    if (error.name !== "SyntaxError") throw new Away("the answer was cut off");
   }
   if (!response.ok) {
     if (response.status === 401) session.dispatchEvent(new Event("ended"));
     throw new Problem(response.status, body, retryAfter);
   }
-  if (body === null && response.status !== 204) throw new Away("something else answered");
+  if (body === null && response.status !== 204) throw new Away("the answer is not Packshot's");
   return { status: response.status, etag: response.headers.get("ETag"), body };
 }
 

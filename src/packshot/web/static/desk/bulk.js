@@ -1,4 +1,4 @@
-// Which of many products can be approved without a look at each.
+// Which of many products can be approved without looking at each.
 
 import { pageData } from "./dom.js";
 import { doubtful, isBeingChecked, keepable } from "./doubt.js";

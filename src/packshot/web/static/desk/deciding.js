@@ -1,4 +1,4 @@
-// Carries out what each key and button of the panel means for the product on the stage.
+// Carries out the keys and buttons of the panel for the product on the stage.
 
 import { asked as adjustmentWords } from "./adjustments.js";
 import { announce } from "./dom.js";

@@ -1,4 +1,4 @@
-// A doubtful picture has to be looked at before it is approved.
+// A doubtful picture must be seen before it is approved.
 
 /** Why a picture is doubtful, in words; null when nothing speaks against it. The server has the rule. */
 export const doubtOf = (picture) => picture.doubt ?? null;

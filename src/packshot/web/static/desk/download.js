@@ -1,4 +1,4 @@
-// Approved pictures as a file for the shop: what is asked for, and how far it is.
+// Downloads approved pictures as a file for the shop: the choices, and the progress.
 
 import { Away, Problem } from "./api.js";
 import { ask } from "./dialog.js";
@@ -60,7 +60,7 @@ async function askHow(words) {
   });
 }
 
-/** One file on its way: counted while it comes, kept only when it is whole. */
+/** One download: counted while it arrives, kept only when complete. */
 class Download {
   #received = 0;
   #pictures = 0;

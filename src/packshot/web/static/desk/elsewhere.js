@@ -74,7 +74,7 @@ export class Elsewhere {
   /** Another reviewer was faster: that decision stays until this reviewer looks again. */
   async #conflict(job, theirs) {
     const redone = theirs.status === "pending" || theirs.round > job.round;
-    const who = await lastWord(theirs.id, redone);
+    const who = await findLastReviewer(theirs.id, redone);
     const decided =
       theirs.status === "pending_review" ? "changed it" : `${STATUS[theirs.status].toLowerCase()} it`;
     const what = redone ? "asked for new pictures of it" : decided;
@@ -121,7 +121,7 @@ export class Elsewhere {
     const answer = await call("GET", `/api/products/${id}`);
     const { product } = answer.body.data;
     if (queue.at !== id || outbox.has(id)) return;
-    const who = await lastWord(id, product.status === "pending");
+    const who = await findLastReviewer(id, product.status === "pending");
     queue.put(product);
     const what = product.status === "pending" ? "New pictures asked for" : STATUS[product.status];
     queue.decide(id, `${what}${who ? ` by ${who.who}` : ""}`);
@@ -132,7 +132,7 @@ export class Elsewhere {
 }
 
 /** Who requested the current round, or decided last: `{who, at}`, or null. */
-async function lastWord(id, redone) {
+async function findLastReviewer(id, redone) {
   try {
     const { rounds, decisions } = (await call("GET", `/desk/products/${id}`)).body;
     if (!redone) return decisions[0] ?? null;

@@ -1,6 +1,6 @@
 // Loads more products long before they run out; retries if necessary.
 
-import { foreseen, session } from "./api.js";
+import { isExpected, session } from "./api.js";
 import { LONGEST_WAIT_S } from "./outbox.js";
 
 const FILL_AGAIN_MS = 2_000;
@@ -21,30 +21,30 @@ export class Filling {
     this.#running = true;
     try {
       while (this.#queue.runsLow) {
-        const trouble = await this.#once();
-        this.failed = trouble !== null;
+        const error = await this.#once();
+        this.failed = error !== null;
         this.came();
-        if (trouble) await worthAskingAgain(trouble);
+        if (error) await waitToRetry(error);
       }
     } finally {
       this.#running = false;
     }
   }
 
-  /** What went wrong, or null. */
+  /** Fill the queue; return the error, or null. */
   async #once() {
     try {
       await this.#queue.fill();
       return null;
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
       return error;
     }
   }
 }
 
-/** After the pause that the server asks for; when nobody is signed in, after the next sign-in. */
-function worthAskingAgain(error) {
+/** Wait as long as the server asks; if nobody is signed in, until the next sign-in. */
+function waitToRetry(error) {
   return new Promise((resolve) => {
     if (error.status === 401) session.addEventListener("started", resolve, { once: true });
     else setTimeout(resolve, Math.max(FILL_AGAIN_MS, 1_000 * Math.min(error.retryAfter, LONGEST_WAIT_S)));

@@ -1,6 +1,6 @@
-// Waiting and failed products: what is wrong with each, and what to do.
+// Waiting and failed products: the error of each, and what to do.
 
-import { foreseen, products as list } from "./api.js";
+import { isExpected, products as list } from "./api.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
@@ -94,7 +94,7 @@ class List {
       this.#drop(product.id);
       announce(`Product ${product.id} ${said}`);
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
       toast(error.message, { title: `Product ${product.id}`, kind: "bad" });
     } finally {
       pressed.disabled = false;
@@ -170,13 +170,13 @@ class List {
 
   async #doAll(act, said, pressed) {
     pressed.disabled = true;
-    const { done, failed, trouble } = await forAll(this.data.filters, async (product) => {
+    const { done, failed, error } = await forAll(this.data.filters, async (product) => {
       await act(product);
       this.#drop(product.id);
     });
     pressed.disabled = false;
     const refused = failed ? `; ${failed} could not be` : "";
-    const broke = trouble ? ` Then it broke off: ${trouble}.` : "";
+    const broke = error ? ` Then it stopped: ${error}.` : "";
     const kind = refused || broke ? "bad" : "";
     toast(`${many(done, "product")} ${said}${refused}.${broke}`, { kind });
   }
@@ -240,15 +240,19 @@ const failure = (product) =>
   );
 
 function waitingWords(product) {
-  if (product.attempts > 1) return `Tried ${many(product.attempts, "time")} so far; tried again by itself.`;
+  if (product.attempts > 1)
+    return `Tried ${many(product.attempts, "time")} so far; tried again
+  automatically.`;
   const made = product.images.length;
-  if (made) return `${made} of ${product.wanted} pictures made.`;
+  if (made)
+    return `${made} of
+  ${product.wanted} pictures made.`;
   return `${waiting(product)}.`;
 }
 
 const nothingFailed = () => [
   h("h2", {}, "Nothing failed"),
-  h("p", {}, "Should a product fail, it shows up here with what happened and what to do."),
+  h("p", {}, "If a product fails, it appears here with what happened and what to do."),
 ];
 
 const nothingWaits = () => [

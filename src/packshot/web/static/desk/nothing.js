@@ -10,17 +10,14 @@ export function nothing(asked) {
   return nothingYet(asked) ?? onTheWay(asked) ?? elsewhere(asked) ?? allDone(asked);
 }
 
-const loading = () => empty("Loading the next products", "You are faster than they come.");
+const loading = () => empty("Loading the next products", "You are faster than they load.");
 
 const cantLoad = () =>
-  empty(
-    "The next products can't be loaded",
-    "They are asked for again by themselves. What you decided is kept.",
-  );
+  empty("The next products can't be loaded", "They are loaded again automatically. Your decisions are kept.");
 
 function nothingYet({ state }) {
   if (Object.values(state.shop).some(Boolean)) return null;
-  const text = "Add photos, and their pictures come up here as they are made.";
+  const text = "Add photos, and their pictures appear here as they are made.";
   return empty("Nothing here yet", text, ["Upload photos", "/upload"]);
 }
 
@@ -29,7 +26,7 @@ function onTheWay({ queue, state }) {
   if (!making) return null;
   return empty(
     queue.done ? "All caught up" : "Nothing to review yet",
-    `${many(making, "product")} on the way. They come up here by themselves.`,
+    `${many(making, "product")} on the way. They appear here automatically.`,
     ["See what is waiting", "/waiting"],
   );
 }

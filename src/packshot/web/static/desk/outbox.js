@@ -47,7 +47,7 @@ class Outbox extends EventTarget {
     return this.#jobs.length;
   }
 
-  /** The unsaved jobs, oldest first; `trouble` is the latest answer of the server. */
+  /** The unsaved jobs, oldest first; `lastError` is the server's latest error. */
   get jobs() {
     return [...this.#jobs];
   }
@@ -165,7 +165,7 @@ class Outbox extends EventTarget {
       error.found = news(error.product, step);
       if (!error.found.length) return this.#takeVersion(error.product);
     }
-    if (!error.passing || error.retryAfter > LONGEST_WAIT_S) return this.#refused(job, error);
+    if (!error.isTemporary || error.retryAfter > LONGEST_WAIT_S) return this.#refused(job, error);
     job.unsure ||= error.status >= 500;
     this.#restOne(job, error);
   }
@@ -194,7 +194,7 @@ class Outbox extends EventTarget {
   #restOne(job, error) {
     const pause = pauseOf(error, job.failures ?? 0);
     job.failures = (job.failures ?? 0) + 1;
-    job.trouble = error.message;
+    job.lastError = error.message;
     this.#changed();
     this.#resting.set(
       job,
@@ -229,8 +229,8 @@ const pauseOf = (error, failures) =>
   Math.max(Math.min(error.retryAfter, LONGEST_WAIT_S) * 1_000, later(PAUSES_MS, failures));
 
 /**
- * A stale version whose state is what an earlier attempt wanted: that attempt succeeded, and its answer was
- * lost.
+ * Whether a stale version has the state that an earlier attempt wanted: it succeeded, and its
+ * answer was lost.
  */
 function isDone(error, step) {
   if (!(error instanceof Problem) || error.status !== 412 || !error.product) return false;

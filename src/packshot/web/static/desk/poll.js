@@ -1,12 +1,13 @@
 // Polls the server cheaply: an unchanged state costs a 304, a hidden page costs nothing.
 
-import { call, foreseen } from "./api.js";
+import { call, isExpected } from "./api.js";
 
 const LONGEST_MS = 30_000;
 
 /**
- * Ask `url()` every `every()` ms and hand each new answer to `changed`, again if that was refused
- * something. Pauses while the page is hidden, slows down while Packshot is unreachable. `now()` asks at once.
+ * Ask `url()` every `every()` ms and hand each new answer to `changed`; hand it over again if
+ * `changed` was refused a request. Pauses while the page is hidden, slows down while Packshot is
+ * unreachable. `now()` asks at once.
  */
 export function poll(url, changed, every) {
   let etag = "";
@@ -38,7 +39,7 @@ export function poll(url, changed, every) {
       etag = answer.etag;
       await changed(answer.body);
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
       etag = ""; // what could not be shown is passed again
       failures = Math.min(failures + 1, 5);
     }

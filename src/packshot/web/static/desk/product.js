@@ -1,7 +1,7 @@
 // One product: its rounds, prompts, cost and history, and everything that can be done about it.
 
 import { adjustmentsOf, asked } from "./adjustments.js";
-import { Away, call, foreseen } from "./api.js";
+import { Away, call, isExpected } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
 import { doubtOf } from "./doubt.js";
@@ -314,7 +314,7 @@ function readable(value) {
   return String(value);
 }
 
-// -- doing --------------------------------------------------------------------------------------------
+// -- actions ----------------------------------------------------------------------------------------
 
 /** Send one change with the version on the page, then show the result. */
 async function change(method, url, body) {
@@ -337,7 +337,7 @@ async function refresh() {
   try {
     show((await call("GET", `/desk/products/${id}`)).body);
   } catch (error) {
-    if (!foreseen(error)) throw error;
+    if (!isExpected(error)) throw error;
   }
   asking.now();
 }
@@ -347,7 +347,7 @@ async function perform(action) {
   try {
     await action(shown.data.product);
   } catch (error) {
-    if (!foreseen(error)) throw error;
+    if (!isExpected(error)) throw error;
     toast(words(error), { kind: "bad", stay: error.status === 412 });
   }
   await refresh();
@@ -360,7 +360,7 @@ async function deleteIt() {
     await remove(product);
     go("/grid");
   } catch (error) {
-    if (!foreseen(error)) throw error;
+    if (!isExpected(error)) throw error;
     toast(words(error), { kind: "bad" });
   }
 }

@@ -1,6 +1,6 @@
 // Actions for a product that is stuck: try again, another photo, cancel, delete.
 
-import { call, foreseen, products as list } from "./api.js";
+import { call, isExpected, products as list } from "./api.js";
 import { ask } from "./dialog.js";
 import { h } from "./dom.js";
 import { count, many } from "./words.js";
@@ -67,7 +67,7 @@ export const confirmDeletion = (n, words) =>
       h(
         "p",
         {},
-        `${n === 1 ? "Its photo" : "Their photos"}, pictures and decisions are gone for good. What was paid stays in the books.`,
+        `${n === 1 ? "Its photo" : "Their photos"}, pictures and decisions are gone for good. What they cost stays in the totals.`,
       ),
     ],
     yes: `Delete ${count(n)}`,
@@ -85,11 +85,11 @@ export const confirmCancelling = (n) =>
   });
 
 /**
- * Do something with every product of a list: `{done, failed, trouble}`; `trouble` is the error that ended
+ * Do something with every product of a list: `{done, failed, error}`; `error` is the error that ended
  * it early.
  */
 export async function forAll(filters, act) {
-  const result = { done: 0, failed: 0, trouble: null };
+  const result = { done: 0, failed: 0, error: null };
   try {
     for (let cursor = null; ; ) {
       const page = await list({ ...filters, limit: PAGE, cursor });
@@ -99,8 +99,8 @@ export async function forAll(filters, act) {
       if (!cursor) return result;
     }
   } catch (error) {
-    if (!foreseen(error)) throw error;
-    return { ...result, trouble: error.message };
+    if (!isExpected(error)) throw error;
+    return { ...result, error: error.message };
   }
 }
 

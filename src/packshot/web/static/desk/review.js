@@ -30,7 +30,7 @@ class Desk {
   constructor(data) {
     this.data = data;
     this.state = data.state;
-    this.goOn = new Switch("go-on", "After a decision, the next product comes by itself");
+    this.goOn = new Switch("go-on", "After a decision, show the next product automatically");
     this.live = start(data, (state) => this.#stateChanged(state));
     this.queue = new Queue(data);
     this.stage = new Stage((index) => this.select(index));

@@ -1,6 +1,6 @@
 // The shared part of every page: live counts, the connection, the theme, help, signing in and out.
 
-import { Away, actAs, call, connection, foreseen, session } from "./api.js";
+import { Away, actAs, call, connection, isExpected, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, key } from "./dom.js";
 import { known, listen, switches } from "./keys.js";
@@ -84,7 +84,7 @@ async function showUnsaved() {
   const again = await ask({
     title: `${many(outbox.size, "decision")} not saved yet`,
     body: [
-      h("p", { class: "hint" }, "They are kept in this tab and sent again by themselves. You can go on."),
+      h("p", { class: "hint" }, "They are kept in this tab and sent again automatically. You can continue."),
       h("ul", { class: "unsaved", tabindex: "0", "aria-label": "Not saved yet" }, outbox.jobs.map(unsaved)),
     ],
     yes: "Try now",
@@ -99,7 +99,7 @@ function unsaved(job) {
     {},
     h("a", { href: at(`/products/${job.product}`), target: "_blank" }, `Product ${job.product}`),
     h("span", {}, job.words),
-    job.trouble && h("p", {}, sentence(job.trouble), ` Tried ${many(job.failures, "time")}.`),
+    job.lastError && h("p", {}, sentence(job.lastError), ` Tried ${many(job.failures, "time")}.`),
   );
 }
 
@@ -184,7 +184,7 @@ async function signOut() {
     outbox.leave();
     go("/sign-in");
   } catch (error) {
-    if (!foreseen(error)) throw error;
+    if (!isExpected(error)) throw error;
     toast(`You are still signed in: ${error.message}. Try again.`, { kind: "bad" });
   }
 }

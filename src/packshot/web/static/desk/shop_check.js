@@ -1,6 +1,6 @@
-// A product's pictures held against a marketplace's rules, as an export for it would send them.
+// Checks a product's pictures, in the form of an export, against a marketplace's rules.
 
-import { call, foreseen } from "./api.js";
+import { call, isExpected } from "./api.js";
 import { h, icon, pageData } from "./dom.js";
 import { recall, remember } from "./memory.js";
 import { sentence } from "./words.js";
@@ -63,7 +63,7 @@ export class ShopCheck {
       });
       if (asked === this.#asked) this.#result.replaceChildren(...this.#tables(answer.body.data));
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
       this.#asked = "";
       this.#result.replaceChildren(h("p", { class: "warning" }, icon("warning"), sentence(error.message)));
     }

@@ -1,4 +1,4 @@
-// Pictures that are made again after a failed check: one id, several takes, one of which stands.
+// Pictures that are made again after a failed check: one id, several takes, one of them current.
 
 import { h } from "./dom.js";
 import { SMALL } from "./facts.js";

@@ -1,6 +1,6 @@
 // The views of one SKU: which one is on the stage, and which is next.
 
-import { foreseen, products as list } from "./api.js";
+import { isExpected, products as list } from "./api.js";
 
 /** Delay in ms: the views of a product that is only skipped past are not loaded. */
 const REST_MS = 200;
@@ -44,7 +44,7 @@ export class Views {
       this.#products = products.sort(byView);
       this.#tell();
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
     }
   }
 

@@ -6,8 +6,8 @@ const IN_ONE_REQUEST = 1_000;
 
 /**
  * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty where the browser can't
- * hash (it does on https and on this machine only): then the server finds them once they are uploaded. `show(row)`
- * hears of each photo that was looked at. Throws Away, Problem.
+ * hash (it does on https and on this machine only): then the server finds them once they are
+ * uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
  */
 export async function knownRows(rows, photos, show) {
   const known = new Map();

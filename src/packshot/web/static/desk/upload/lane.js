@@ -1,4 +1,4 @@
-// How Gemini is asked: at once, or later for less. A person sees price and time beside each choice.
+// The lane of Gemini's calls: at once, or later for less. Each choice shows its price and time.
 
 import { h } from "../dom.js";
 import { cost } from "../words.js";

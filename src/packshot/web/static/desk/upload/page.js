@@ -1,6 +1,6 @@
 // The upload page: files are chosen, the plan is shown and changed, everything is sent, progress follows.
 
-import { Away, foreseen, Problem } from "../api.js";
+import { Away, isExpected, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
@@ -110,7 +110,7 @@ export class UploadPage {
       const plan = await askPlan(this.#chosen, this.#choices);
       if (asked === this.#asked) this.#draw(plan);
     } catch (error) {
-      if (!foreseen(error)) throw error;
+      if (!isExpected(error)) throw error;
       if (asked === this.#asked) this.#drawRefusal(error);
     } finally {
       if (asked === this.#asked) this.#form.removeAttribute("aria-busy");
@@ -204,8 +204,8 @@ export class UploadPage {
       await this.#planning;
       await this.#sendRows();
     } catch (error) {
-      if (!foreseen(error)) throw error;
-      const away = error instanceof Away || (error instanceof Problem && error.passing);
+      if (!isExpected(error)) throw error;
+      const away = error instanceof Away || (error instanceof Problem && error.isTemporary);
       const words = away
         ? "Packshot can't be reached. What was uploaded is kept: try again."
         : `${error.message}.`;
@@ -261,7 +261,7 @@ export class UploadPage {
     this.#body.querySelector(".import-actions").replaceWith(this.#actions(makable(this.#plan)));
     this.#body.prepend(list);
     const many_ = many(this.#refused.length, "photo");
-    toast(`${many_} can't be used; nothing was created yet. Go on without, or choose others.`, {
+    toast(`${many_} can't be used; nothing was created yet. Continue without them, or choose others.`, {
       kind: "bad",
     });
   }

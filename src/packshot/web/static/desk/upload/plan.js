@@ -1,4 +1,4 @@
-// Asks the server what the chosen files will become; creates nothing.
+// Asks the server for a plan of the chosen files; creates nothing.
 
 import { call } from "../api.js";
 

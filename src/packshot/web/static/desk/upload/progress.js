@@ -1,6 +1,6 @@
 // Follows the created products until all their pictures are made.
 
-import { foreseen, products as list } from "../api.js";
+import { isExpected, products as list } from "../api.js";
 import { announce, h } from "../dom.js";
 import { at } from "../place.js";
 import { poll } from "../poll.js";
@@ -164,7 +164,7 @@ export async function resume(place) {
     const known = await progress.restore();
     if (known.length) progress.start(place, known);
   } catch (error) {
-    if (!foreseen(error)) throw error;
+    if (!isExpected(error)) throw error;
     const actions = [["Try again", () => resume(place)]];
     toast(`The progress can't be shown: ${error.message}.`, { kind: "bad", actions });
   }

@@ -16,9 +16,8 @@ export class Sending {
   #keys = new Map();
 
   /**
-   * Upload the rows' photos. `show(row, words, part)` is called with the progress of each. Returns the rows
-   * whose
-   * photo was refused, `[{row, why}]`. Throws Away.
+   * Upload the rows' photos. `show(row, words, part)` is called with the progress of each. Returns
+   * the rows whose photo was refused, `[{row, why}]`. Throws Away.
    */
   async uploadAll(rows, photos, show) {
     const waiting = rows.filter((row) => row.photo && !this.#uploaded.has(row.photo));
@@ -88,14 +87,14 @@ export class Sending {
       show(row, "Uploaded", 1);
       return null;
     } catch (error) {
-      if (error instanceof Away || (error instanceof Problem && error.passing)) throw error;
+      if (error instanceof Away || (error instanceof Problem && error.isTemporary)) throw error;
       return error.message;
     }
   }
 }
 
-const reasons = (faults) =>
-  faults.map((fault) => `${fault.pointer.split("/").pop().replaceAll("_", " ")} ${fault.detail}`).join("; ");
+const reasons = (errors) =>
+  errors.map((error) => `${error.pointer.split("/").pop().replaceAll("_", " ")} ${error.detail}`).join("; ");
 
 /**
  * The server accepts a few uploads at the same time and refuses others as busy: those wait as long as it
