@@ -8,8 +8,8 @@ FROM python:${PYTHON}-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/packshot
 WORKDIR /build
-# First what seldom changes: the pinned dependencies, without the checkout itself.
-# The other lists add what reads printed text for the fidelity check, and what signs by C2PA.
+# First the layer that seldom changes: the pinned dependencies, without the checkout itself.
+# The other lists add the reader of printed text for the fidelity check, and C2PA signing.
 COPY requirements.txt requirements-fidelity.txt requirements-c2pa.txt ./
 RUN grep -v '^-e' requirements.txt > pinned.txt \
     && /opt/packshot/bin/pip install -r pinned.txt -r requirements-fidelity.txt -r requirements-c2pa.txt
@@ -32,8 +32,8 @@ ENV PATH=/opt/packshot/bin:$PATH \
     MODEL_DIR=/opt/packshot/models \
     HOST=0.0.0.0 \
     PORT=5000
-# Besides /tmp the only folder that is written to: the database and the pictures without PostgreSQL
-# and S3.
+# Apart from /tmp the only folder that is written to: the database and the pictures without
+# PostgreSQL and S3.
 WORKDIR /data
 VOLUME /data
 USER 10001:10001

@@ -54,13 +54,13 @@ $(DEV): requirements-dev.txt pyproject.toml | $(BIN)/python
 
 # 4.6 MB, fetched once. Without it Packshot works, but keeps more backgrounds as they are.
 model: $(APP)
-	@$(BIN)/packshot cutout-model || echo "== Going on without the cut-out network"
+	@$(BIN)/packshot cutout-model || echo "== Continuing without the cut-out network"
 
 # Reads printed text for the fidelity check, 110 MB with onnxruntime. Without it nothing is read.
 $(READS): requirements-fidelity.txt | $(APP)
 	@echo "== Installing what reads printed text (once)"
 	@{ $(call install,-r requirements-fidelity.txt); } && touch $@ \
-	  || echo "== Going on without reading printed text"
+	  || echo "== Continuing without reading printed text"
 
 demo: $(APP) model $(READS)
 	@$(BIN)/packshot demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(ONCE),--once) $(if $(FRESH),--fresh)

@@ -17,7 +17,7 @@ Not permissive: psycopg and zipstream-ng (LGPL-3.0), libvips inside pyvips-binar
 and libde265 inside pi-heif (LGPL-3.0; its own code is BSD-3-Clause, and no encoder is in it)
 and certifi (MPL-2.0);
 opencv-python-headless brings FFmpeg (LGPL-2.1) with it. They are used unchanged, as separate
-libraries that can be replaced; keep it so when you pass an image on, with their licences.
+libraries that can be replaced; keep it that way when you pass an image on, with their licences.
 
 The cut-out network is fetched by `packshot cutout-model`, never committed: the weights of U-2-Net
 (Qin et al., github.com/xuebinqin/U-2-Net) are Apache-2.0, and their conversion to ONNX, by

@@ -27,19 +27,19 @@ JOB: Final = re.compile(
 )
 CREATE: Final = re.compile(r".*/v1beta/models/(?P<model>[^:/?]+):batchGenerateContent")
 LIFE_FAULTS: Final = (
-    "create_lost",  # the job is made, its answer is not sent
+    "create_lost",  # the job is made, but its answer is not sent
     "create_overloaded",  # 503, and no job is made
     "create_limited",  # 429, and no job is made
     "create_refused",  # 400: the model takes no batches
     "unlisted",  # the next list does not show it
-    "look_missing",  # 404 for a job that there is
+    "look_missing",  # 404 for a job that exists
     "twins",  # one request makes two jobs of the same name
     "stuck",  # stays pending
     "output_early",  # names the file of its answers while it is running
     "failed",  # fails with a reason at the top of the operation
     "expired",  # ends without answers
     "results_gone",  # the file of the answers is no longer kept
-    "results_late",  # the file of the answers is not there yet
+    "results_late",  # the file of the answers does not exist yet
     "download_cut",  # the connection ends in the middle of the answers
     "lines_doubled",
     "lines_missing",  # the last one
@@ -61,7 +61,7 @@ def owns(path: str) -> bool:
 class File:
     mime_type: str
     size: int
-    data: bytes | None = None  # none: it was announced
+    data: bytes | None = None  # None: it is announced
     made_here: bool = False
 
 
@@ -94,7 +94,7 @@ class Batches:
         self._lock = threading.RLock()
 
     def misbehave(self, fault: str, times: int = 1) -> None:
-        """Break the next `times` that this can happen to."""
+        """Break the next `times` requests to which this can happen."""
         assert fault in LIFE_FAULTS, fault
         with self._lock:
             self._orders[fault] += times
@@ -141,9 +141,9 @@ class Batches:
         if headers.get("x-goog-upload-offset") != "0" or len(body) != file.size:
             raise _invalid("The upload has another length than was announced.")
         file.data = body
-        return reply_of({"file": self._described(name)}, headers={"x-goog-upload-status": "final"})
+        return reply_of({"file": self._describe(name)}, headers={"x-goog-upload-status": "final"})
 
-    def _described(self, name: str) -> Json:
+    def _describe(self, name: str) -> Json:
         file = self.files[name]
         return {
             "name": f"files/{name}",
@@ -158,7 +158,7 @@ class Batches:
     def reply(
         self, method: str, path: str, headers: dict[str, str], body: bytes, url: str
     ) -> Reply:
-        """What a request about files or jobs is answered. Raises Refused."""
+        """The answer to a request about files or jobs. Raises Refused."""
         upload, file, job = (each.fullmatch(path) for each in (UPLOAD, FILE, JOB))
         create = CREATE.fullmatch(path)
         if upload and method == "POST":
@@ -187,7 +187,7 @@ class Batches:
             if found["verb"] is None:
                 if file is None:
                     raise _missing("file")
-                return reply_of(self._described(name))
+                return reply_of(self._describe(name))
             self.asked["download"] += 1
             if found["query"] != "alt=media":
                 raise _invalid("alt must be media.")
@@ -290,7 +290,7 @@ class Batches:
             self._answer(job, len(job.requests))
 
     def _answer(self, job: Job, count: int) -> None:
-        """Work on the first `count` requests: from here on they are paid."""
+        """Work on the first `count` requests: from now on they cost money."""
         lines = [self._line(job.model, *each) for each in job.requests[:count]]
         if lines and self._happens("lines_missing"):
             lines.pop()

@@ -21,7 +21,7 @@ HTML = "<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes over the wire. `wire` names a way to break the connection, see server.py."""
+    """A reply as it is sent. `wire` names a way to break the connection, see server.py."""
 
     status: int = 200
     body: bytes = b""
@@ -77,7 +77,7 @@ def _quota(quota: str, value: str = "1000") -> dict[str, Any]:
 
 
 def retry_info(delay: str) -> dict[str, Any]:
-    """Google's hint when to come back ("48s")."""
+    """Google's hint when to try again ("48s")."""
     return {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
 
 

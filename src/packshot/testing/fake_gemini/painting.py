@@ -19,7 +19,7 @@ FILLS = 0.74  # of the picture's shorter side
 
 
 def decode(photo: bytes) -> Pixels | None:
-    """Pixels as OpenCV keeps them (blue, green, red), or None when it is no picture."""
+    """Pixels as OpenCV keeps them (blue, green, red), or None when it is not a picture."""
     found = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
     return None if found is None else np.asarray(found, np.uint8)
 
@@ -47,7 +47,7 @@ def canvas_size(aspect: str | None, side: int) -> tuple[int, int]:
 
 
 def _mask(photo: Pixels) -> Floats:
-    """Where the product is, 0..1: what differs in colour from the photo's border."""
+    """The product's mask, 0..1: what differs in colour from the photo's border."""
     scale = CUTOUT_SIDE / max(photo.shape[:2])
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_BGR2LAB).astype(np.float32)
@@ -61,7 +61,7 @@ def _mask(photo: Pixels) -> Floats:
     rim = np.concatenate([mask[0], mask[:, 0], mask[:, -1]]).mean() / 255
     mask = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), np.uint8)  # no halo
     if rim > 0.1 or not 0.03 < float(mask.mean()) / 255 < 0.85:
-        mask = np.full(mask.shape, 255, np.uint8)  # no product apart: keep the photo whole
+        mask = np.full(mask.shape, 255, np.uint8)  # no product found: keep the whole photo
     soft = cv2.GaussianBlur(mask, (3, 3), 0)
     size = (photo.shape[1], photo.shape[0])
     whole = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)
@@ -138,7 +138,7 @@ def _lit(photo: Pixels, scene: Scene) -> Pixels:
 
 
 def _sample(picture: Pixels) -> Pixels:
-    """The word "sample" across the picture: nobody can take it for Gemini's and sell by it."""
+    """The word "sample" across the picture: nobody can take it for Gemini's and sell with it."""
     height, width = picture.shape[:2]
     word, font = "SAMPLE", cv2.FONT_HERSHEY_SIMPLEX
     scale = 0.8 * min(width, height) / cv2.getTextSize(word, font, 1.0, 2)[0][0]
@@ -154,7 +154,7 @@ def _sample(picture: Pixels) -> Pixels:
 
 
 def _caption(picture: Any, title: str) -> None:
-    """Says that no Gemini made this."""
+    """Write into the picture that no Gemini made it."""
     height, width = picture.shape[:2]
     scale = min(width, height) / 1400
     place = (round(24 * scale) + 8, height - round(24 * scale) - 8)

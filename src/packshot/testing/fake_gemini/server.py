@@ -44,7 +44,7 @@ class _Order:
 
 
 class FakeGemini:
-    """Use as a context manager; `url` is what GOOGLE_GEMINI_BASE_URL wants.
+    """Use as a context manager; `url` is for GOOGLE_GEMINI_BASE_URL.
 
     `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
     their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
@@ -68,7 +68,7 @@ class FakeGemini:
         self.latency, self.key, self.side = latency, key, side
         self.flex_models = flex_models
         self.calls: list[PaidCall] = []
-        self.requests: list[dict[str, Any]] = []  # bodies, for tests to look at
+        self.requests: list[dict[str, Any]] = []  # bodies, for tests
         self.headers: list[dict[str, str]] = []
         self.keep_bodies = 50
         self.in_flight = 0
@@ -95,7 +95,7 @@ class FakeGemini:
 
     @property
     def connections(self) -> int:
-        """Connections ever accepted."""
+        """The number of connections accepted so far."""
         return self._server.accepted
 
     def start(self) -> Self:
@@ -104,7 +104,7 @@ class FakeGemini:
         return self
 
     def stop(self) -> None:
-        """Stop serving, and release everyone who waits."""
+        """Stop serving, and release all waiting requests."""
         self.stopping.set()
         self._server.shutdown()
         self._server.server_close()
@@ -190,7 +190,7 @@ class FakeGemini:
                 self._ledger.flush()
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but not beyond the end."""
+        """Sleep, but not beyond the server's end."""
         self.stopping.wait(seconds)
 
     def think(self) -> None:
@@ -222,7 +222,7 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget it again."""
+        """Forget the connection."""
         with self._open_lock:
             self._open.discard(request)
         super().shutdown_request(request)
@@ -235,7 +235,7 @@ class _Server(ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that disconnected is no error."""
+        """Ignore a client that disconnected: that is not an error."""
 
 
 def _handler_for(fake: FakeGemini) -> type[BaseHTTPRequestHandler]:
@@ -259,9 +259,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.startswith(CONTROL):
             return self._control({})
         if owns(self.path):
-            return self._batched("GET")
+            return self._serve_batches("GET")
         try:
-            self._check_door()
+            self._check_access()
             self._reply(_models(self._route().group("model")))
         except strict.Refused as refused:
             self._reply(reply_of_refusal(refused))
@@ -269,13 +269,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         """Files."""
-        self._batched("DELETE")
+        self._serve_batches("DELETE")
 
     def do_POST(self) -> None:
         """generateContent, batches, uploads, and orders at /fake/misbehave and /fake/behave."""
         raw = self._raw_body()
         if owns(self.path):
-            return self._batched("POST", raw)
+            return self._serve_batches("POST", raw)
         body = _json_in(raw)
         if self.path.startswith(CONTROL):
             return self._control(body)
@@ -286,12 +286,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.gemini.leave()
         return None
 
-    def _batched(self, method: str, raw: bytes = b"") -> None:
-        """What is about files and jobs."""
+    def _serve_batches(self, method: str, raw: bytes = b"") -> None:
+        """Answer requests about files and jobs."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             if not headers.get("x-goog-upload-command", "").startswith("upload"):
-                self._check_door()  # else the address of the upload is its own permission
+                self._check_access()  # otherwise the upload's address is its permission
             batches, url = self.gemini.batches, self.gemini.url
             self._reply(batches.reply(method, self.path, headers, raw, url))
         except strict.Refused as refused:
@@ -299,16 +299,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _generate(self, body: Any) -> None:
         try:
-            self._check_door()
+            self._check_access()
             found = self._route()
             if found.group("verb") != ":generateContent":
                 raise strict.Refused(404, "NOT_FOUND", "no such method")
             asked = strict.read_request(str(found.group("model")), body)
         except strict.Refused as refused:
             return self._reply(reply_of_refusal(refused))
-        return self._served(asked)
+        return self._serve(asked)
 
-    def _served(self, asked: strict.Asked) -> None:
+    def _serve(self, asked: strict.Asked) -> None:
         began, kind = time.time(), asked.kind
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
@@ -327,7 +327,7 @@ class _Handler(BaseHTTPRequestHandler):
         except strict.Refused as refused:
             return reply_of_refusal(refused), {}
 
-    def _check_door(self) -> None:
+    def _check_access(self) -> None:
         strict.check_key(self.headers.get("x-goog-api-key"), self.gemini.key)
         strict.check_deadline(self.headers.get("x-server-timeout"))
 
@@ -405,7 +405,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.gemini.wait(DRIP_SECONDS)
 
     def _reset(self) -> None:
-        """Close with RST: nothing lingers."""
+        """Close with RST, at once."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

@@ -29,7 +29,8 @@ ASPECTS = [
     "8:1",
 ]
 
-#: gemini-nano-banana-2.1 takes so many (ai.google.dev/gemini-api/docs/image-generation).
+#: The most pictures that gemini-nano-banana-2.1 accepts
+#: (ai.google.dev/gemini-api/docs/image-generation).
 MOST_PICTURES = 14
 
 _TOP = {
@@ -284,5 +285,5 @@ def _invalid(message: str) -> Refused:
 
 
 def unreadable_photo() -> Refused:
-    """What a photo that can't be decoded gets."""
+    """The refusal of a photo that can't be decoded."""
     return _invalid("Unable to process input image. Please retry or report in the issue tracker.")

@@ -15,15 +15,15 @@ from packshot.testing.fake_gemini.painting import Pixels, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
 from packshot.testing.fake_gemini.strict import SIZES, Asked, Refused, unreadable_photo
 
-SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: nobody may keep it
+SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: it must not be stored
 
 
 @dataclass(frozen=True)
 class PaidCall:
-    """One request, as the ledger keeps it. `paid`: the work was done."""
+    """One request in the ledger. `paid`: the work was done."""
 
-    began: float  # seconds since 1970, as `at`: when it was asked for
-    at: float  # and answered
+    began: float  # when it began, in seconds since 1970, like `at`
+    at: float  # when it was answered
     call: str  # product/round/variant, from the x-packshot-call header; "" without
     kind: str  # "analysis" or "picture"
     model: str
@@ -41,7 +41,7 @@ class PaidCall:
 
 
 def used(good: dict[str, Any]) -> dict[str, int]:
-    """The tokens that an answer says were used, for the ledger."""
+    """The tokens that an answer reports, for the ledger."""
     usage = good.get("usageMetadata") or {}
     details = usage.get("candidatesTokensDetails") or []
     image = sum(each["tokenCount"] for each in details if each["modality"] == "IMAGE")
@@ -128,8 +128,8 @@ def _analysis(words: str, pixels: Pixels | None, wanted: int) -> dict[str, Any]:
 
 
 def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
-    """Of the two pictures' middles: another colour is a difference. It reads no text, and looks
-    at no enlarged place, which come as pictures three and four."""
+    """Compare the colour of the two pictures' middles. It reads no text and ignores the close-ups,
+    pictures three and four."""
     other = decode(asked.references[0]) if len(asked.references) in (1, 3) else None
     if pixels is None or other is None:
         raise Refused(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
