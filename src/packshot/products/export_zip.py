@@ -118,7 +118,8 @@ def _group_pieces(
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         try:
-            prepared = prepare(image, _stored(image, key, storage), n == 1)
+            stored = _stored(image, key, storage)
+            prepared = prepare(image, stored, n == 1)
         except NotFound:
             records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
             continue
@@ -138,10 +139,13 @@ def _group_pieces(
         _note_compliance(path, prepared.rows, records)
         fitting[n] = path, prepared.fits_as_main
         by_product[image.product_id].append((path, " ".join(image.alt_text.split())))
-        entry = _entry(path, image, prepared)
+        # Each look at all of its bytes takes as long as writing them: none is made twice.
+        known = image.sha256 if prepared.data is stored else None
+        signed = is_signed(prepared.data)
+        entry = _entry(path, image, prepared, known or sha256_of(prepared.data), signed)
         records.manifest.write((", " if records.pictures else "") + entry)
         records.pictures += 1
-        records.signed += is_signed(prepared.data)
+        records.signed += signed
         archive.add(prepared.data, path)
         yield from archive.all_files()
     _note_choice(fitting, records)
@@ -169,15 +173,15 @@ def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
     }
 
 
-def _entry(path: str, image: ApprovedImage, prepared: Prepared) -> str:
+def _entry(path: str, image: ApprovedImage, prepared: Prepared, sha256: str, signed: bool) -> str:
     """`sha256` is the file's; that of the picture as it was approved is `approved_sha256`, that of
     the seller's photo as it came `raw_sha256`."""
     facts = image.model_dump(exclude={"media_url", "attributes", "filename", "sha256"})
     files: dict[str, object] = {
         "file": path,
-        "sha256": sha256_of(prepared.data),
+        "sha256": sha256,
         "approved_sha256": image.sha256,
-        "signed": is_signed(prepared.data),
+        "signed": signed,
     }
     if image.answer is not None:
         facts["answer"] = _without_store(image.answer)
