@@ -96,7 +96,10 @@ def kind_of(data: bytes) -> str:
     if found is BMP:
         return "bmp"
     if found.mime_type is None:
-        raise PictureError(f"The file is {found.words}, not a picture.", code="not_a_picture")
+        raise PictureError(
+            f"The file is {found.words}, which can't be measured; {found.advice}.",
+            code="not_a_picture",
+        )
     return found.mime_type.removeprefix("image/")
 
 

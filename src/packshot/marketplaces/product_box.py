@@ -134,7 +134,7 @@ def find_product(rgb: Any, alpha: Any, backdrop: Backdrop) -> Found:
 
 
 def _on_backdrop(rgb: Any, backdrop: Backdrop) -> Found:
-    view = _look(_shrunk(rgb), backdrop)
+    view = _look(rgb, backdrop)
     shadow = _has_edge_shadow(view) if backdrop.is_light else None
     box = _Outline(view.product, rgb, backdrop.colour).box()
     if view.faint is not None and (box is None or _reaches_beyond(view, box, rgb)):
@@ -144,11 +144,11 @@ def _on_backdrop(rgb: Any, backdrop: Backdrop) -> Found:
 
 def _in_transparency(rgb: Any, alpha: Any) -> Found:
     """What is solid; on white it is seen which of it is a shadow that came with the cut-out."""
-    view = _look(_shrunk(rgb), Backdrop(np.full(3, 255.0), border_of(rgb), is_plain=True))
+    view = _look(rgb, Backdrop(np.full(3, 255.0), border_of(rgb), is_plain=True))
     small = _shrunk(alpha)
     solid = SOLID if float((small >= SOLID).mean()) > DUST**2 else SEEN
     product = (small >= solid) & ~(view.ground & (small < SHADOW_ALPHA))
-    mask, _ = _parts(product, product)
+    mask, _ = _parts(product, product, block=0)
     box = _Outline(mask, rgb, alpha=cv2.inRange(alpha, solid, 255)).box()
     return Found(box, _has_edge_shadow(view), "" if box else NOTHING)
 
@@ -264,7 +264,8 @@ class _View:
     faint: Box | None
 
 
-def _look(small: Any, backdrop: Backdrop) -> _View:
+def _look(rgb: Any, backdrop: Backdrop) -> _View:
+    small = _shrunk(rgb)
     channels = [
         cv2.multiply(channel, 1 / max(level, 1), dtype=cv2.CV_32F)
         for channel, level in zip(cv2.split(small), backdrop.colour.tolist(), strict=True)
@@ -278,7 +279,7 @@ def _look(small: Any, backdrop: Backdrop) -> _View:
     if backdrop.colour.min() >= SHADOWS_FROM:
         may_be = near | (neutral & (light >= DARKEST) & (light <= LIGHTEST))
     ground = _reached(may_be & ~_edges(_contrast(small, backdrop.colour), near), near)
-    clear, faint = _parts(~ground, ~near)
+    clear, faint = _parts(~ground, ~near, JPEG_BLOCK * len(small) / len(rgb))
     return _View(clear, ground, light, neutral, faint)
 
 
@@ -323,16 +324,16 @@ def _lines(pixels: Any, depth: int = 0) -> tuple[Any, ...]:
     return pixels[depth], pixels[behind], pixels[:, depth], pixels[:, behind]
 
 
-def _parts(parts: Any, apart: Any) -> tuple[Any, Box | None]:
+def _parts(parts: Any, apart: Any, block: float) -> tuple[Any, Box | None]:
     """The product, of the parts that clearly stand out, without dust; and the box of all outlines,
-    faint ones too; None where there is none."""
+    faint ones too; None where there is none. `block` is the width of JPEG's noise around dust."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
-    areas, extents = stats[:, cv2.CC_STAT_AREA], stats[:, 2:4].max(axis=1) / max(labels.shape)
-    clear = np.bincount(labels[apart & parts], minlength=count) > 0
-    clear[0] = False
-    dust = (extents <= DUST) & (areas <= OF_PRODUCT * areas[clear].max(initial=0))
-    clear &= ~dust
-    outlines = (extents > FAINT) & ~dust
+    areas, extents = np.bincount(labels[apart & parts], minlength=count), stats[:, 2:4].max(axis=1)
+    areas[0] = 0
+    dust = extents <= max(DUST * max(labels.shape), 1.5 * block)
+    dust &= areas <= OF_PRODUCT * areas.max()
+    clear = (areas > 0) & ~dust
+    outlines = (extents > FAINT * max(labels.shape)) & ~dust
     outlines[0] = False
     return clear[labels].astype(np.uint8), _around(stats[outlines])
 
