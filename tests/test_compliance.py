@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import pyvips
+from click.testing import CliRunner
 from support.pictures import HEIC
 
+from packshot.cli import main
+from packshot.errors import PictureError
 from packshot.marketplaces.compliance import check
 from packshot.marketplaces.measures import Measures, measure
 from packshot.marketplaces.presets import Rule, preset_names, read_preset
@@ -259,7 +264,7 @@ def test_each_rule_passes_and_is_broken_just_so(name: str) -> None:
 
 def shadowed(ends: int, depth: float = 0.5, side: int = 400, colour: tuple[int, ...] = RED) -> Any:
     """A product with a soft shadow below it, which is gone at row `ends`."""
-    shadow = np.zeros((2 * side, side), np.float32)
+    shadow: Any = np.zeros((2 * side, side), np.float32)
     shadow[200 : ends - 30, 110:290] = depth
     shadow = cv2.GaussianBlur(shadow, (0, 0), 10)[:side]
     pixels = np.rint(255 * (1 - shadow))[..., None].repeat(3, axis=2).astype(np.uint8)
@@ -316,6 +321,41 @@ def test_a_floating_products_shadow_is_not_measured() -> None:
     pixels = 255 * (1 - cv2.GaussianBlur(shadow, (0, 0), 6))[..., None].repeat(3, axis=2)
     pixels[100:300, 100:300] = RED
     assert seen(pixels).fill == pytest.approx(0.5, abs=0.01)
+
+
+def reflected(pixels: Any, share: float, length: int) -> Any:
+    """What is below row 300 mirrors what is above, and fades."""
+    made = pixels.astype(float)
+    for row in range(length):
+        made[300 + row] = 255 - (255 - made[299 - row]) * share * (1 - row / length)
+    return made
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        reflected(product(400, 0.5), 0.4, 60),
+        reflected(product(400, 0.5, (20, 20, 20)), 0.6, 99),
+        reflected(cv2.ellipse(plain(400, 400), (200, 200), (80, 100), 0, 0, 360, RED, -1), 0.3, 80),
+    ],
+)
+def test_a_reflection_is_not_measured(pixels: Any) -> None:
+    assert seen(pixels).fill == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("lower", [(230, 160, 165), (240, 240, 240), (90, 15, 20)])
+def test_a_product_of_two_colours_is_measured_whole(lower: tuple[int, ...]) -> None:
+    pixels = product(400, 0.5)
+    pixels[200:300, 100:300] = lower
+    assert seen(pixels).fill == pytest.approx(0.5, abs=0.01)
+
+
+def test_products_of_any_size_are_measured() -> None:
+    for height in (1, 2, 3, 5, 8, 13, 30, 31):
+        pixels = plain(60, 60)
+        pixels[20 : 20 + height, 10:50] = RED
+        found = measure(as_png(pixels))
+        assert found.fill == pytest.approx(40 / 60), height
 
 
 def logo_on(colour: int) -> Any:
@@ -482,3 +522,92 @@ def test_what_cant_be_decoded_is_judged_by_its_header() -> None:
     assert rows["border white"].measured == (
         "can't be measured: The picture has 8001 x 8000 pixels; at most 50 million are allowed"
     )
+
+
+def test_a_model_named_in_a_signature_is_no_metadata() -> None:
+    """C2PA's manifest has the same words; marketplaces read the XMP."""
+    words = b"digitalSourceTypex{http://cv.iptc.org/newscodes/digitalsourcetype/digitalArt"
+    data = blank(100, 100) + words
+    assert measure(data).source_type == "none"
+    element = words.replace(b"digitalSourceTypex{", b"<Iptc4xmpExt:DigitalSourceType>")
+    assert measure(data + element).source_type == "digitalArt"
+
+
+@pytest.mark.parametrize(
+    ("data", "facts"),
+    [
+        (in_format("gif"), ("gif", 200, "no", "rgb", 8)),
+        (in_format("bmp"), ("bmp", 200, "no", "rgb", 8)),
+        (in_format("heic"), ("heic", 96, "no", "rgb", 8)),
+        (animated("gif"), ("gif", 100, "yes", "rgb", 8)),
+        (animated("webp"), ("webp", 100, "yes", "rgb", 8)),
+        (as_png(product(60)[..., 0]), ("png", 60, "no", "grey", 8)),
+        (as_png(product(60).astype(np.uint16) * 257), ("png", 60, "no", "rgb", 16)),
+    ],
+)
+def test_facts_are_read_from_the_file(data: bytes, facts: tuple[Any, ...]) -> None:
+    found = measure(data)
+    assert facts == (
+        *(found.format, found.longest_side, found.animation),
+        *(found.colour_mode, found.bit_depth),
+    )
+
+
+def test_gif_and_bmp_show_what_was_put_in() -> None:
+    for kind in ("gif", "bmp"):
+        found = measure(in_format(kind))
+        assert (found.fill, found.border_white, found.frame) == (0.6, 1.0, "no")
+
+
+@pytest.mark.parametrize("kind", ["gif", "bmp"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_broken_off_picture_is_refused(kind: str, share: float) -> None:
+    data = in_format(kind)
+    with pytest.raises(PictureError, match="damaged or cut short"):
+        measure(data[: round(len(data) * share)])
+
+
+def comply(*arguments: object) -> tuple[int, str]:
+    # Wide enough for a path: rich would break it.
+    done = CliRunner(env={"COLUMNS": "400"}).invoke(main, ["comply", *map(str, arguments)])
+    return done.exit_code, done.output
+
+
+def test_the_command_judges_every_format_that_a_preset_names(tmp_path: Path) -> None:
+    for kind in KINDS:
+        (tmp_path / f"still.{kind}").write_bytes(in_format(kind))
+    files = [tmp_path / f"still.{kind}" for kind in KINDS]
+    (tmp_path / "moving.gif").write_bytes(animated("gif"))
+    code, output = comply(*files, tmp_path / "moving.gif", "--preset", "ebay")
+    assert code == 1  # all are too small
+    rows = [line.split() for line in output.splitlines() if " animation " in line]
+    assert [row[1] for row in rows] == ["pass"] * 8 + ["FAIL"]
+    endings = [line.split() for line in output.splitlines() if " ending " in line]
+    assert [row[1] for row in endings] == ["pass"] * 9
+
+
+def test_the_command_names_each_bad_file_and_judges_the_others(tmp_path: Path) -> None:
+    good = tmp_path / "good.jpg"
+    good.write_bytes(encode_array(product(2000, 0.9), 98))
+    (tmp_path / "page.jpg").write_bytes(b"<html>")
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "half.bmp").write_bytes(in_format("bmp")[:900])
+    (tmp_path / "photo.jxl").write_bytes(b"\xff\x0a" + bytes(50))
+    os.mkfifo(tmp_path / "pipe.jpg")
+    bad = {
+        "page.jpg": "The file is a web page (HTML), which can't be measured",
+        "empty.png": "The file is an empty file",
+        "half.bmp": "The picture is damaged or cut short",
+        "photo.jxl": "The file is a JPEG XL picture, which can't be measured; export it as a JPEG",
+        "pipe.jpg": "It is not an ordinary file.",
+        "nowhere.jpg": "can't be read: No such file or directory",
+        ".": "can't be read: Is a directory",
+    }
+    code, output = comply(*(tmp_path / name for name in bad), good, "--preset", "amazon")
+    assert code == 1
+    for name, words in bad.items():
+        [line] = [each for each in output.splitlines() if each.startswith(f"{tmp_path / name}: ")]
+        assert words in line
+    assert f"{good}: Amazon, rules of" in output
+    assert "Traceback" not in output
+    assert comply(good, "--preset", "amazon")[0] == 0

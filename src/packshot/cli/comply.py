@@ -83,7 +83,8 @@ def _read(path: Path) -> bytes:
 
 
 def _show(path: Path, preset: Preset, rows: list[Row]) -> None:
-    table = Table(title=f"{path}: {preset.title}, rules of {preset.checked}", title_justify="left")
+    click.echo(f"{path}: {preset.title}, rules of {preset.checked}")
+    table = Table()
     for heading in ("", "rule", "required", "measured", "what to do"):
         table.add_column(heading)
     for row in rows:

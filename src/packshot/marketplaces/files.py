@@ -191,6 +191,7 @@ def _pixels_of_bmp(data: bytes) -> Any:
 
     facts = _facts_of_bmp(data)
     limits.check_size(facts.width, facts.height)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it says so by None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise limits.damaged()

@@ -1,4 +1,4 @@
-"""Finds the product on a plain backdrop, without its soft shadow; pixels, no I/O.
+"""Finds the product on a plain backdrop, without its shadow and reflection; pixels, no I/O.
 
 A soft shadow and a vignette change the backdrop's light, not its colour, and have no edge. So what
 is of the backdrop's colour and can be reached from the border without crossing an edge is backdrop,
@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+
+from packshot.marketplaces.reflections import find_reflection
 
 #: A pixel this far (of 255) from the backdrop's colour is not backdrop; JPEG noise stays below.
 APART: Final = 12
@@ -280,7 +282,22 @@ def _look(rgb: Any, backdrop: Backdrop) -> _View:
         may_be = near | (neutral & (light >= DARKEST) & (light <= LIGHTEST))
     ground = _reached(may_be & ~_edges(_contrast(small, backdrop.colour), near), near)
     clear, faint = _parts(~ground, ~near, JPEG_BLOCK * len(small) / len(rgb))
+    if backdrop.is_light:
+        clear, faint = _without_reflection(clear, faint, backdrop.colour - small)
     return _View(clear, ground, light, neutral, faint)
+
+
+def _without_reflection(product: Any, faint: Box | None, contrast: Any) -> tuple[Any, Box | None]:
+    box = _box(product, 0)
+    if box is None:
+        return product, faint
+    left, top, right, bottom = box
+    begins = find_reflection(contrast[top:bottom, left:right].astype(np.float32))
+    if begins is None:
+        return product, faint
+    row = top + round(begins * (bottom - top))
+    product[row:] = 0
+    return product, faint and (*faint[:3], min(faint[3], row))
 
 
 def _edges(channel: Any, near: Any) -> Any:
