@@ -41,9 +41,12 @@ LIGHTEST: Final = 1.3
 SHADOWS_FROM: Final = 100
 #: Along the sides of the product the picture itself is looked at, so many small pixels deep.
 STRIP: Final = 10
-#: An edge takes at least this share of its step within two pixels; a soft shadow needs more.
-STEEP: Final = 0.35
-#: An edge has made its whole step within so many pixels on each side.
+#: An edge makes at least this share of its step within two pixels; a soft shadow needs more.
+STEEP: Final = 0.45
+#: Beside a stronger edge, which hides that, a step of so many levels is one on the other side.
+STEEP_BESIDE: Final = 0.6
+CLEAR: Final = 20
+#: An edge has made its whole step within so many pixels.
 REACH: Final = 9
 #: A pixel of a sharp outline differs by this many levels from one beside it.
 SHARP: Final = 10
@@ -63,6 +66,10 @@ BEYOND: Final = 0.015
 JPEG_BLOCK: Final = 16
 #: In a shadow at the edge the border is darker than the backdrop by this many levels.
 SHADED: Final = 5
+#: It is longer than this share of a side ...
+SHORTEST_SHADOW: Final = 0.012
+#: ... and ends in steps of at most this share of light.
+FADING: Final = 0.03
 #: A vignette, unlike a shadow, is lighter by this share of light ...
 VIGNETTE: Final = 0.005
 #: ... this share of the shorter side further in.
@@ -305,17 +312,20 @@ def _edges(channel: Any, near: Any) -> Any:
     grey = cv2.blur(channel.astype(np.float32), (3, 3))
     least = max(LEAST_STEP, OVER_NOISE * _noise(grey, near))
     found = np.zeros(grey.shape, bool)
-    for across, down in ((1, 0), (0, 1)):
-        step = _range(grey, (1 + 2 * across, 1 + 2 * down))
-        whole = _range(grey, (1 + 2 * REACH * across, 1 + 2 * REACH * down))
-        found |= (step >= least) & (step >= STEEP * whole)
+    for axis in (0, 1):
+        step = _range(grey, axis, 1, 1)
+        before, behind = _range(grey, axis, REACH, 1), _range(grey, axis, 1, REACH)
+        found |= (step >= least) & (step >= STEEP * cv2.max(before, behind))
+        found |= (step >= CLEAR) & (step >= STEEP_BESIDE * cv2.min(before, behind))
     return found
 
 
-def _range(grey: Any, size: tuple[int, int]) -> Any:
-    """The difference of the lightest and the darkest of so many pixels across and down."""
-    square = np.ones(size[::-1], np.uint8)
-    return cv2.subtract(cv2.dilate(grey, square), cv2.erode(grey, square))
+def _range(grey: Any, axis: int, before: int, behind: int) -> Any:
+    """The difference of the lightest and the darkest within so many pixels before and behind."""
+    line = np.ones(1 + before + behind, np.uint8)
+    square, anchor = (line[:, None], (0, before)) if axis == 0 else (line[None], (before, 0))
+    lightest, darkest = (change(grey, square, anchor=anchor) for change in (cv2.dilate, cv2.erode))
+    return cv2.subtract(lightest, darkest)
 
 
 def _noise(grey: Any, near: Any) -> float:
@@ -347,7 +357,7 @@ def _parts(parts: Any, apart: Any, block: float) -> tuple[Any, Box | None]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
     areas, extents = np.bincount(labels[apart & parts], minlength=count), stats[:, 2:4].max(axis=1)
     areas[0] = 0
-    dust = extents <= max(DUST * max(labels.shape), 1.5 * block)
+    dust = extents <= max(DUST * max(labels.shape), 2 * block)
     dust &= areas <= OF_PRODUCT * areas.max()
     clear = (areas > 0) & ~dust
     outlines = (extents > FAINT * max(labels.shape)) & ~dust
@@ -370,15 +380,27 @@ def _has_edge_shadow(view: _View) -> bool:
     """A soft shadow that runs out of the frame, or a hard one: grey, light and flat."""
     shadow = view.ground & view.neutral & (view.light < 1 - SHADED / 255)
     inwards = round(INWARDS * min(shadow.shape))
-    at_border = np.concatenate(
-        [
-            shaded & (within <= outside + VIGNETTE)
-            for shaded, outside, within in zip(
-                _lines(shadow), _lines(view.light), _lines(view.light, inwards), strict=True
-            )
-        ]
+    sides = zip(
+        *(_lines(each) for each in (shadow, view.ground, view.light)),
+        _lines(view.light, inwards),
+        strict=True,
     )
-    return float(at_border.mean()) > SPECKS or _has_hard_shadow(view)
+    return any(
+        _has_soft_shadow(shaded & (within <= light + VIGNETTE), ground, light)
+        for shaded, ground, light, within in sides
+    ) or _has_hard_shadow(view)
+
+
+def _has_soft_shadow(shaded: Any, ground: Any, light: Any) -> bool:
+    """On a line of the border: long enough, and fading into the backdrop at one of its ends, which
+    a part of a product does not."""
+    ends = np.flatnonzero(np.diff(np.pad(shaded, 1).astype(np.int8))).reshape(-1, 2)
+    for start, stop in ends[np.ptp(ends, axis=1) > SHORTEST_SHADOW * len(shaded)]:
+        for inside, beyond in ((start, start - 1), (stop - 1, stop)):
+            is_ground = 0 <= beyond < len(ground) and ground[beyond]
+            if is_ground and abs(light[inside] - light[beyond]) <= FADING:
+                return True
+    return False
 
 
 def _has_hard_shadow(view: _View) -> bool:
