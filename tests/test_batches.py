@@ -889,6 +889,29 @@ def test_a_refused_job_whose_process_is_killed_is_not_created_later(shop: Shop) 
     shop.audit(products=2)
 
 
+@pytest.mark.parametrize(
+    "turns", [3, *(pytest.param(each, marks=pytest.mark.extra) for each in (1, 2))]
+)
+@only_sqlite
+def test_another_photo_gets_nothing_that_was_made_of_the_first_one(shop: Shop, turns: int) -> None:
+    """Its analysis is in a job, or answered, or its pictures are in a job."""
+    wrong, other = shop.create(2)
+    for _ in range(turns):
+        shop.work()
+        shop.batching.turn()
+    shop.services.catalog.cancel(wrong, who="ann")
+    shop.services.storage.put("uploads/right", photo_bytes(side=280), "image/jpeg")
+    shop.services.catalog.correct(wrong, {"raw_image": "/media/uploads/right"}, who="ann")
+    shop.services.catalog.enhance(wrong, who="ann")
+    shop.finish()
+    standard = {key: count for (lane, key), count in shop.paid().items() if lane == "standard"}
+    assert standard == {f"{wrong}/1/{place}": 1 for place in ("analysis", 0, 1)}
+    assert shop.paid()["batch", f"{other}/1/1"] == 1
+    shop.batching.turn()
+    assert list(shop.services.storage.list("answers/")) == []
+    assert shop.spent() >= shop.billed()
+
+
 @pytest.mark.extra
 @only_sqlite
 def test_pictures_of_a_round_that_was_replaced_are_stored_nowhere(shop: Shop) -> None:

@@ -28,6 +28,12 @@ def withdraw(session: Session, product_id: int) -> None:
     session.execute(delete(BatchItem).where(of_product, BatchItem.state == WAITING))
 
 
+def forget(session: Session, product_id: int) -> None:
+    """Take no answer to any request of this product: they are about another photo. Those in a job
+    keep counting at their expected cost."""
+    session.execute(delete(BatchItem).where(BatchItem.product_id == product_id))
+
+
 def is_in_a_job(session: Session, product: Product) -> bool:
     """Whether any request of the product's current round was already made, and paid for."""
     mine = (BatchItem.product_id == product.id, BatchItem.round == product.round)

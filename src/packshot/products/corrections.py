@@ -13,6 +13,7 @@ from packshot.database.models import FAILED, Correction, Deletion, Product, Prod
 from packshot.database.types import now
 from packshot.download.fetcher import redacted
 from packshot.errors import Conflict
+from packshot.products.batching import forget
 from packshot.products.duplicates import digests_of_uploads
 from packshot.products.terms import write_terms
 
@@ -57,8 +58,9 @@ def _replace_raw_image(session: Session, product: Product, raw_image: str) -> No
         )
     rounds = session.scalars(select(Round).where(Round.product_id == product.id)).all()
     for each in rounds:
-        each.enhancer = each.analysis = each.refusals = None
+        each.enhancer = each.analysis = each.answer = each.refusals = None
         each.digests = each.warnings = None
+    forget(session, product.id)
     if product.media_namespace is not None:  # a copy of the old photo may be stored there
         session.add(
             Deletion(

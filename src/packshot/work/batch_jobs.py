@@ -270,10 +270,7 @@ class BatchJobs:
         Returns the products that it queued. Raises LostClaim.
         """
         with self._fenced(job) as session:
-            if answer is not None:
-                of_round = and_(Round.product_id == item.product_id, Round.number == item.round)
-                session.execute(update(Round).where(of_round).values(answer=answer))
-            return _finish(session, item, ANSWERED, record)
+            return _finish(session, item, ANSWERED, record, answer)
 
     def leave(self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool) -> list[int]:
         """Leave requests to single calls: this job does not answer them.
@@ -340,8 +337,11 @@ def _item(session: Session, row: BatchItem) -> Item:
     return Item(row.variant, row.call_id, row.product_id, row.round, claim, waits)
 
 
-def _finish(session: Session, item: Item, state: str, record: CallRecord) -> list[int]:
-    """Record the end of a request, once: a second answer changes nothing."""
+def _finish(
+    session: Session, item: Item, state: str, record: CallRecord, answer: str | None = None
+) -> list[int]:
+    """Record the end of a request, once: a second answer, or one to a request that was forgotten
+    meanwhile, changes nothing."""
     mine = and_(
         BatchItem.product_id == item.product_id,
         BatchItem.round == item.round,
@@ -353,4 +353,7 @@ def _finish(session: Session, item: Item, state: str, record: CallRecord) -> lis
         booked = {name: value for name, value in vars(record).items() if value is not None}
         call = update(Call).where(Call.id == item.call_id)
         session.execute(call.values(completed_at=now(), **booked))
+        if answer is not None:
+            of_round = and_(Round.product_id == item.product_id, Round.number == item.round)
+            session.execute(update(Round).where(of_round).values(answer=answer))
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []
