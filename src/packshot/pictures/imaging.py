@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -108,19 +108,17 @@ def normalise(data: bytes, fitted_side: int | None = None) -> Encoded:
                 NORMALISED_QUALITY,
             )
         mime_type = sniff(encoded) or ""
-        if mime_type == "image/jpeg" and max(image.width, image.height) <= (fitted_side or 0):
-            fitted_side = None  # the copy is one
-        sides = PREVIEW_SIDES if fitted_side is None else (*PREVIEW_SIDES, fitted_side)
-        smaller = _smaller(image, sides)
         fitted = None
-        if fitted_side is not None:
-            subsample = opened.header.subsampled and mime_type == "image/jpeg"
-            fitted = _fitted(smaller[fitted_side], subsample)
-        previews = _encoded_previews(smaller)
+        is_jpeg = mime_type == "image/jpeg"
+        if fitted_side and not (is_jpeg and max(image.width, image.height) <= fitted_side):
+            fitted = _fitted(image, fitted_side, opened.header.subsampled and is_jpeg)
+        previews = _previews(image)
         return Encoded(encoded, mime_type, image.width, image.height, previews, fitted)
 
 
-def _fitted(image: Any, subsample: bool) -> Encoded:
+def _fitted(image: Any, side: int, subsample: bool) -> Encoded:
+    """Not made of a preview, which would save 15 ms for a 12 MP photo, and cost up to 1 dB."""
+    image = _opaque(image, WHITE).thumbnail_image(side, height=side, size="down").copy_memory()
     data = _jpeg(image, FITTED_QUALITY, subsample)
     return Encoded(data, "image/jpeg", image.width, image.height, {})
 
@@ -242,21 +240,12 @@ def _png(image: Any) -> bytes:
 
 
 def _previews(image: Any) -> dict[int, bytes]:
-    return _encoded_previews(_smaller(image, PREVIEW_SIDES))
-
-
-def _encoded_previews(smaller: dict[int, Any]) -> dict[int, bytes]:
-    return {side: _jpeg(smaller[side], PREVIEW_QUALITY) for side in PREVIEW_SIDES}
-
-
-def _smaller(image: Any, sides: Iterable[int]) -> dict[int, Any]:
-    """The picture fitted into each side, white below transparent parts; from the largest down, each
-    made of the one before."""
-    image, smaller = _opaque(image, WHITE), {}
-    for side in sorted(sides, reverse=True):
+    """From the largest down, each made of the one before."""
+    image, previews = _opaque(image, WHITE), {}
+    for side in sorted(PREVIEW_SIDES, reverse=True):
         image = image.thumbnail_image(side, height=side, size="down").copy_memory()
-        smaller[side] = image
-    return smaller
+        previews[side] = _jpeg(image, PREVIEW_QUALITY)
+    return previews
 
 
 # ---- finishing
