@@ -103,6 +103,13 @@ def test_a_part_of_a_sku_keeps_its_numbers(shop: Shop) -> None:
     assert pictures(download(shop, "&sku=A")) == ["A_1.jpg", "A_2.jpg"]
 
 
+def test_no_folder_has_the_name_of_a_file_beside_it(shop: Shop) -> None:
+    approved(shop, sku="Manifest.json")
+    archive = download(shop, "&names={sku}/{n}")
+    assert pictures(archive) == ["_Manifest.json/1.jpg"]
+    assert json.loads(archive.read("manifest.json"))["pictures"]
+
+
 def test_named_products_come_alone_and_are_counted_beforehand(shop: Shop) -> None:
     first, second, _ = (approved(shop, 2, sku=sku) for sku in "ABC")
     answer = shop.ask("GET", f"/api/export?format=zip&products={second},{first}")

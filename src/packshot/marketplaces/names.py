@@ -23,6 +23,12 @@ _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in (*range(10), "\u00b9", "\u00b2", "\u00b3")}
 )
+#: What a ZIP has beside its pictures: no folder may have such a name.
+MANIFEST: Final = "manifest.json"
+SPREADSHEET: Final = "products.csv"
+COMPLIANCE: Final = "compliance.csv"
+LEFT_OUT: Final = "LEFT-OUT.txt"
+_OWN: Final = frozenset(each.casefold() for each in (MANIFEST, SPREADSHEET, COMPLIANCE, LEFT_OUT))
 #: Zero width: they choose the form of the letters around them (Unicode 16, section 23.2).
 JOINERS: Final = "\u200c\u200d"
 #: MAIN and PT01 to PT08: Amazon takes no more pictures of a SKU (seller central JV4FNMT7563SF5F).
@@ -102,7 +108,7 @@ def _safe(part: str) -> str:
     text = unicodedata.normalize("NFC", part)
     text = "".join(_safe_character(text[i - 1 : i], c) for i, c in enumerate(text))
     text = re.sub(r"\s+", " ", text).strip(" .").rstrip("_- .") or "picture"
-    if text.partition(".")[0].rstrip().casefold() in _DEVICES:
+    if text.partition(".")[0].rstrip().casefold() in _DEVICES or text.casefold() in _OWN:
         text = f"_{text}"
     return text.encode()[:LONGEST_NAME].decode(errors="ignore").rstrip(" .")
 

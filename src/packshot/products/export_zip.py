@@ -14,17 +14,22 @@ from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import NotFound, PartlyUnavailable, PictureError
 from packshot.marketplaces.compliance import Row
-from packshot.marketplaces.names import Names, Template, amazon_code, own_stem
+from packshot.marketplaces.names import (
+    COMPLIANCE,
+    LEFT_OUT,
+    MANIFEST,
+    SPREADSHEET,
+    Names,
+    Template,
+    amazon_code,
+    own_stem,
+)
 from packshot.pictures.signing import is_signed
 from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
 
-MANIFEST: Final = "manifest.json"
-SPREADSHEET: Final = "products.csv"
-COMPLIANCE: Final = "compliance.csv"
-LEFT_OUT: Final = "LEFT-OUT.txt"
 Numbered = tuple[int, ApprovedImage]
 Described = tuple[str, str]  # a picture's path and alternative text
 IN_MEMORY: Final = 1_000_000
