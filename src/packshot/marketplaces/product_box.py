@@ -30,7 +30,7 @@ LIGHT: Final = 200
 #: Rows and columns of specks: fewer pixels than this share of a line are not the product.
 SPECKS: Final = 0.002
 #: The longest side of the small copy, in pixels.
-SMALL: Final = 640
+SMALL: Final = 512
 #: A shadow keeps at least this share of the backdrop's light ...
 DARKEST: Final = 0.35
 #: ... and its colour, within this share.
