@@ -483,6 +483,14 @@ def across(start: int, stop: int, colour: int = 20) -> Any:
     return pixels
 
 
+def glowing() -> Any:
+    shadow: Any = np.zeros((400, 400), np.float32)
+    shadow[40:360, 40:360] = 0.5
+    pixels = 255 * (1 - cv2.GaussianBlur(shadow, (0, 0), 20))[..., None].repeat(3, axis=2)
+    pixels[40:360, 40:360] = RED
+    return pixels
+
+
 NO_FRAMES = {
     "white": plain(400, 400),
     "grey": plain(400, 400, 205),
@@ -497,6 +505,7 @@ NO_FRAMES = {
     "on black": product(400, 0.7, (200, 60, 60)) % 255,
     "table": np.concatenate([plain(400, 250), plain(400, 150, 150)]),
     "shadow": shadowed(ends=460),
+    "shadow on all sides": glowing(),
     "gradient": np.linspace(255, 170, 400)[:, None, None].repeat(400, 1).repeat(3, 2),
     "round": cv2.circle(plain(400, 400), (200, 200), 198, (30, 30, 30), -1),
 }

@@ -118,10 +118,16 @@ def _band(lines: Any) -> _Band | None:
         return None
     depth = int(ends[0])
     beside = np.flatnonzero(shares[depth : depth + NOISY] <= LEFT_OVER)
-    if not len(beside):
+    if not len(beside) or not _is_sharp(lines[max(0, depth - BLURRED) : depth + 2 * NOISY]):
         return None
     inside = min(depth + int(beside[0]) + NOISY, len(lines) - 1)
     return _Band(colour, depth, lines[inside])
+
+
+def _is_sharp(lines: Any) -> bool:
+    """Whether they change within a few lines; a shadow around a product does so slowly."""
+    changes = abs(lines[BLURRED:] - lines[:-BLURRED]).mean(axis=1)
+    return bool(changes.size and changes.max() > ALIKE)
 
 
 def _is_ring(bands: Sequence[_Band], shortest: int) -> bool:
