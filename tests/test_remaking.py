@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from support.fakes import photo_bytes
 from support.shop import Shop, row
 
-from packshot.database.models import Call, ProductImage, Take
+from packshot.database.models import Call, Product, ProductImage, Take
 from packshot.database.types import now
 from packshot.fidelity import facts
 from packshot.fidelity.files import Files
@@ -31,6 +31,7 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import recoloured
 from packshot.work import pipeline
+from packshot.work.batching import Batching
 from packshot.work.claims import Claim
 
 PHOTO = photo_bytes(3, side=300)
@@ -110,6 +111,10 @@ class Studio:
         self.allow(1)
         self.set_budget(None)
 
+    def close(self) -> None:
+        cast(Any, self.services.enhancer).close()
+        self.shop.close()
+
     def allow(self, retries: int) -> None:
         """As FIDELITY_RETRIES would."""
         self.remaker.most, self.checker.checks.remakes = retries, Remakes("gemini", retries)
@@ -137,6 +142,14 @@ class Studio:
         while (due := self.remaker.takes.take()) is not None:
             self.remaker.make(due)
         self.checker.run()
+
+    def run_jobs(self) -> None:
+        """Make a job of what waits, and take it to its end."""
+        jobs, parts = self.services.batching.jobs, self.services.parts
+        lane = self.services.batching.lane
+        batching = Batching(jobs, lane, parts, list, gather_seconds=0.0, first_look=0.0)
+        for _ in range(8):
+            batching.turn()
 
     @property
     def product(self) -> dict[str, Any]:
@@ -169,7 +182,7 @@ def studio(database_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[St
     made = Studio(database_url, tmp_path, gemini)
     made.start_over()
     yield made
-    made.shop.close()
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +193,7 @@ def shared(
     folder = tmp_path_factory.mktemp("studio")
     made = Studio(f"sqlite:///{shutil.copy(sqlite_template, folder)}", folder, gemini)
     yield made
-    made.shop.close()
+    made.close()
 
 
 @pytest.fixture
@@ -341,18 +354,64 @@ def due_now(plain: Studio) -> None:
         session.execute(update(Take).where(Take.due_at.is_not(None)).values(due_at=now(-1)))
 
 
-def test_the_batch_lane_says_that_nothing_is_made_again(plain: Studio) -> None:
-    plain.made("changed_product", lane="batch")
-    plain.remake()
-    assert plain.words == "not made again: its round is paid for in the batch lane"
-    assert not plain.picture["remake"]["going_on"] and len(plain.asked()) == 1
-
-
 def test_a_flex_round_is_made_again_in_its_lane(plain: Studio) -> None:
     plain.gemini.flex_models = [*plain.gemini.flex_models, plain.services.enhancer.image_model]  # type: ignore[attr-defined]
     plain.made("changed_product", lane="flex")
     plain.remake()
     assert [call.lane for call in plain.calls("remake")] == ["flex"]
+
+
+# -- the batch lane --------------------------------------------------------------------------------
+
+
+def test_a_picture_of_the_batch_lane_is_made_again_in_a_job(plain: Studio) -> None:
+    product_id = plain.made("changed_product", lane="batch")
+    plain.remake()  # nothing is due: it waits for its job
+    assert plain.words == "being made again" and len(plain.asked()) == 1
+    plain.run_jobs()
+    plain.remake()
+    assert plain.picture["fidelity"]["verdict"] == "pass"
+    [call] = plain.calls("remake")
+    assert (call.lane, call.outcome) == ("batch", "ok")
+    two = plain.picture["remake"]["takes"][1]
+    assert FACT in two["prompt"] and Decimal(str(two["cost"])) == call.cost
+    assert plain.asked() == [f"{product_id}/1/0", f"{product_id}/1/0/take2"]
+    assert [paid.lane for paid in plain.gemini.paid(f"{product_id}/1/0/take2")] == ["batch"]
+    assert not [key for key in plain.objects() if key.startswith("answers/")]
+    plain.run_jobs()
+    assert len(plain.calls("remake")) == 1
+
+
+def test_a_job_without_its_answer_leaves_the_picture(plain: Studio) -> None:
+    plain.made("changed_product", "error_500", lane="batch")
+    plain.run_jobs()
+    plain.remake()
+    assert plain.words == "not made again: its batch job brought no picture"
+    assert len(plain.asked()) == 1 and plain.product["status"] == "pending_review"
+
+
+def test_a_spent_budget_ends_what_waits_for_a_job(plain: Studio) -> None:
+    plain.made("changed_product", lane="batch")
+    plain.set_budget(Decimal("0.001"))
+    plain.run_jobs()
+    assert plain.words == "not made again: the day's budget is spent"
+    assert not plain.picture["remake"]["going_on"] and plain.calls("remake") == []
+
+
+def test_what_was_decided_before_its_job_began_is_not_paid_for(plain: Studio) -> None:
+    plain.made("changed_product", lane="batch")
+    decide(plain, "approved")
+    plain.run_jobs()
+    plain.remake()
+    assert plain.words == "not made again: a reviewer decided first" and len(plain.asked()) == 1
+
+
+def test_a_product_in_the_making_does_not_wait_for_what_is_made_again(plain: Studio) -> None:
+    product_id = plain.made("changed_product", lane="batch")
+    with plain.services.database.write() as session:
+        waiting = {"status": "pending", "batched_at": now(), "queued_at": None}
+        session.execute(update(Product).where(Product.id == product_id).values(waiting))
+    assert plain.services.batching.jobs.queue_forgotten(None) == [product_id]
 
 
 # -- reviewers -------------------------------------------------------------------------------------

@@ -46,13 +46,16 @@ class BatchJob(Base):
 
 class BatchItem(Base):
     """One request of a product that waits for a job, is in one, or was. `variant` is -1 for the
-    analysis."""
+    analysis; `take` is above 1 for a picture that is made again."""
 
     __tablename__ = "batch_items"
 
     product_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     variant: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    take: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, server_default=text("1")
+    )
     kind: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20))
     asked_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)

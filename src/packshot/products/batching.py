@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import BatchItem, Product
@@ -22,6 +22,16 @@ OPEN: Final = (WAITING, SENT)
 ANALYSIS: Final = -1
 
 
+def late_requests(product_id: int, round_number: int) -> Select[int]:
+    """Requests of first pictures whose time was over: the round's lane is standard since."""
+    return select(BatchItem.round).where(
+        BatchItem.product_id == product_id,
+        BatchItem.round == round_number,
+        BatchItem.take == 1,
+        BatchItem.state == LATE,
+    )
+
+
 def withdraw(session: Session, product_id: int) -> None:
     """Withdraw the requests of this product that are in no job yet."""
     of_product = BatchItem.product_id == product_id
@@ -37,5 +47,6 @@ def forget(session: Session, product_id: int) -> None:
 def is_in_a_job(session: Session, product: Product) -> bool:
     """Whether any request of the product's current round was already made, and paid for."""
     mine = (BatchItem.product_id == product.id, BatchItem.round == product.round)
-    sent = select(BatchItem.product_id).where(*mine, BatchItem.state == SENT).limit(1)
+    first = (BatchItem.take == 1, BatchItem.state == SENT)
+    sent = select(BatchItem.product_id).where(*mine, *first).limit(1)
     return session.scalar(sent) is not None

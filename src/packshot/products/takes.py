@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import (
     PENDING,
     PENDING_REVIEW,
+    BatchItem,
     Call,
     Made,
     Product,
@@ -23,6 +24,8 @@ from packshot.database.models import (
 from packshot.database.types import now
 from packshot.fidelity.facts import facts_of
 from packshot.fidelity.verdicts import Reason
+from packshot.products import batching
+from packshot.products.batching import late_requests
 
 WAITING: Final = "waiting"
 MADE: Final = "made"
@@ -113,10 +116,24 @@ def _next_take(image: ProductImage, number: int) -> Take:
 
 
 def _leave_to_its_lane(session: Session, take: Take) -> None:
-    """A round of the batch lane is paid for in jobs, which carry no second take."""
-    this_round = session.get(Round, (take.product_id, take.round))
-    if this_round is not None and this_round.lane == "batch":
-        end(take, "batch_lane", "its round is paid for in the batch lane")
+    """A take of the batch lane waits for a job, and is due when that is over."""
+    place = (take.product_id, take.round)
+    this_round = session.get(Round, place)
+    late = session.scalar(late_requests(*place).limit(1)) is not None
+    if this_round is None or this_round.lane != "batch" or late:
+        return
+    take.due_at = None
+    session.add(
+        BatchItem(
+            product_id=take.product_id,
+            round=take.round,
+            variant=take.variant,
+            take=take.number,
+            kind="picture",
+            state=batching.WAITING,
+            asked_at=now(),
+        )
+    )
 
 
 def end(take: Take, outcome: str, why: str) -> None:

@@ -31,6 +31,7 @@ def wait_for_jobs(claims: Claims, claim: Claim, variants: Sequence[int]) -> None
                     product_id=claim.product_id,
                     round=claim.round,
                     variant=variant,
+                    take=1,
                     kind="analysis" if variant == ANALYSIS else "picture",
                     state=WAITING,
                     asked_at=now(),
@@ -74,5 +75,6 @@ def _waits(product_id: Any, round_number: Any) -> ColumnElement[bool]:
     return exists().where(
         BatchItem.product_id == product_id,
         BatchItem.round == round_number,
+        BatchItem.take == 1,  # no product waits for what is made again
         BatchItem.state.in_(OPEN),
     )

@@ -13,16 +13,25 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import PENDING, BatchItem, BatchJob, Call, Product, Round
+from packshot.database.models import (
+    PENDING,
+    BatchItem,
+    BatchJob,
+    Call,
+    Product,
+    Round,
+    Take,
+)
 from packshot.database.types import now
-from packshot.enhancers.contract import BatchLane, CallRecord, Purchase
+from packshot.enhancers.contract import BatchLane, Brief, CallRecord, Purchase
 from packshot.errors import LostClaim
 from packshot.products.batching import ANALYSIS, ANSWERED, LATE, LEFT, SENT, WAITING
-from packshot.work import batch_items
+from packshot.products.takes import REMAKE
+from packshot.work import batch_items, batch_takes
 from packshot.work.claims import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
 
@@ -82,13 +91,16 @@ class Item:
     product_id: int
     round: int
     claim: Claim | None
-    waits: bool  # the product still waits for it
+    waits: bool  # the product, or its take, still waits for it
+    take: int = 1
+    brief: Brief | None = None
 
     @property
     def key(self) -> str:
-        """Its name in a job's file: product/round/variant."""
+        """Its name in a job's file: product/round/variant, and the take of one made again."""
         part = "analysis" if self.variant == ANALYSIS else self.variant
-        return f"{self.product_id}/{self.round}/{part}"
+        again = "" if self.take == 1 else f"/take{self.take}"
+        return f"{self.product_id}/{self.round}/{part}{again}"
 
 
 class BatchJobs:
@@ -165,7 +177,8 @@ class BatchJobs:
             return
         brief = claim_of(session, product, this_round).brief
         variant = None if item.variant == ANALYSIS else item.variant
-        call = call_of(Purchase(job.kind, job.model, brief, variant, price, "batch"))
+        kind = job.kind if item.take == 1 else REMAKE
+        call = call_of(Purchase(kind, job.model, brief, variant, price, "batch"))
         session.add(call)
         session.flush()
         item.call_id = call.id
@@ -302,15 +315,22 @@ class BatchJobs:
         with self.database.write() as session:
             if leave_after is not None:
                 batch_items.leave_waiting(session, leave_after)
+            batch_takes.make_due(session, ~batch_takes.has_open_request())
             return batch_items.queue_forgotten(session)
+
+    def end_takes(self) -> None:
+        """The day's budget is spent: pictures that were to be made again in a job are not."""
+        with self.database.write() as session:
+            batch_takes.end_for_budget(session)
 
     def _has_waiting_products(self) -> bool:
         """A check without a lock: usually there is nothing."""
         waiting = select(Product.id).where(
             Product.status == PENDING, Product.batched_at.is_not(None)
         )
+        takes = select(Take.number).where(batch_takes.WAITS)
         with self.database.read() as session:
-            return session.scalar(waiting.limit(1)) is not None
+            return any(session.scalar(each.limit(1)) is not None for each in (waiting, takes))
 
     def forget_old(self) -> None:
         """Remove jobs that ended a week ago; their costs stay in `calls`."""
@@ -330,11 +350,17 @@ class BatchJobs:
 def _item(session: Session, row: BatchItem) -> Item:
     product = session.get(Product, row.product_id)
     this_round = session.get(Round, (row.product_id, row.round))
-    claim, waits = None, False
+    claim, waits, brief = None, False, None
     if product is not None and this_round is not None and product.round == row.round:
         claim = claim_of(session, product, this_round)
         waits = product.status == PENDING and product.batched_at is not None
-    return Item(row.variant, row.call_id, row.product_id, row.round, claim, waits)
+        if (take := batch_takes.take_of(session, row)) is not None:
+            waits = batch_takes.is_wanted(session, product, take)
+            brief = batch_takes.brief_of(claim, take)
+        elif row.take == 1:
+            brief = claim.brief
+    place = (row.variant, row.call_id, row.product_id, row.round)
+    return Item(*place, claim, waits, row.take, brief)
 
 
 def _finish(
@@ -346,6 +372,7 @@ def _finish(
         BatchItem.product_id == item.product_id,
         BatchItem.round == item.round,
         BatchItem.variant == item.variant,
+        BatchItem.take == item.take,
         BatchItem.state == SENT,
     )
     finished = session.execute(update(BatchItem).where(mine).values(state=state))
@@ -356,4 +383,16 @@ def _finish(
         if answer is not None:
             of_round = and_(Round.product_id == item.product_id, Round.number == item.round)
             session.execute(update(Round).where(of_round).values(answer=answer))
+    if item.take > 1:
+        batch_takes.make_due(session, _is_its_take(item))
+        return []
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []
+
+
+def _is_its_take(item: Item) -> ColumnElement[bool]:
+    return and_(
+        Take.product_id == item.product_id,
+        Take.round == item.round,
+        Take.variant == item.variant,
+        Take.number == item.take,
+    )

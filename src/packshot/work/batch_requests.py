@@ -18,12 +18,12 @@ log = logging.getLogger("packshot.batches")
 def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | None:
     """One request; None when its product no longer waits for it, or has no photo to send."""
     claim = item.claim
-    if claim is None or not item.waits:
+    if claim is None or item.brief is None or not item.waits:
         return None
     try:
         photo = stored_photo(claim, parts)
         analysis = Analysis.model_validate(claim.analysis) if kind == "picture" else None
-        return lane.request(photo, claim.brief, analysis, item.variant)
+        return lane.request(photo, item.brief, analysis, item.variant)
     except (NotFound, FetchError, PartlyUnavailable, PictureError, ValueError) as error:
         log.warning("product %d is not sent in a job: %s", claim.product_id, error)
         return None
@@ -49,6 +49,7 @@ def save_result(
 def store_answer(item: Item, answer: str, parts: Parts) -> None:
     """Store a picture's answer unchanged: the next attempt makes the picture from it."""
     assert item.claim is not None
-    key = answer_key(item.claim.namespace, item.product_id, item.round, item.variant)
+    place = (item.claim.namespace, item.product_id, item.round, item.variant, item.take)
+    key = answer_key(*place)
     data = seal(key, answer.encode())
     parts.storage.put(key, data, "application/octet-stream")

@@ -136,6 +136,7 @@ class Batching:
             if error.code != "budget_reached":
                 raise
             self.parts.patience.log_waiting(error)
+            self.jobs.end_takes()
             return True
         return False
 

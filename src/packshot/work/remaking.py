@@ -183,7 +183,7 @@ class Remaker:
     def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
         if error.code == "budget_reached":
             self._end(due, NotMadeAgain(BUDGET, code="budget"))
-        elif due.is_late:
+        elif due.is_late and not self.takes.is_paid_for(due):
             self._end(due, error)
         else:
             seconds = jittered(max(PAUSE_SECONDS, error.retry_after or 0.0), self.chance)

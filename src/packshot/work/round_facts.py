@@ -15,7 +15,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import LANES, Lane
-from packshot.products.batching import LATE
+from packshot.products.batching import late_requests
 
 #: The most reasons of a rejected round that are given to the enhancer for the next one.
 COMPLAINTS = 10
@@ -33,11 +33,7 @@ def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
         Round.opened_at <= now(-deadline),
     )
     if this_round.lane == "batch":
-        late = select(BatchItem.round).where(
-            BatchItem.product_id == this_round.product_id,
-            BatchItem.round == this_round.number,
-            BatchItem.state == LATE,
-        )
+        late = late_requests(this_round.product_id, this_round.number)
     return "standard" if session.scalar(late.limit(1)) is not None else this_round.lane
 
 
@@ -46,7 +42,8 @@ def batched_of(session: Session, this_round: Round) -> frozenset[int]:
     if this_round.lane != "batch":
         return frozenset()
     mine = (BatchItem.product_id == this_round.product_id, BatchItem.round == this_round.number)
-    return frozenset(session.scalars(select(BatchItem.variant).where(*mine)))
+    first = BatchItem.take == 1
+    return frozenset(session.scalars(select(BatchItem.variant).where(*mine, first)))
 
 
 def complaints_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import Call, Product, ProductImage, Round, Take
+from packshot.database.models import BatchItem, Call, Product, ProductImage, Round, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
@@ -131,14 +131,16 @@ class TakeClaims:
             row = session.scalar(select(Take).where(_is_mine(due)))
             if row is None:
                 raise _lost(due)
+            product, image = _picture_of(session, row)
+            if product is None or image is None or not takes.is_undecided(product, image):
+                raise NotMadeAgain("a reviewer decided first", code="decided")
+            if _was_in_a_job(session, row):
+                raise NotMadeAgain("its batch job brought no picture", code="batch")
             if self._is_paid_for(session, row):
                 raise NotMadeAgain(
                     "its answer was lost when a process ended, and it is not paid for twice",
                     code="answer_lost",
                 )
-            product, image = _picture_of(session, row)
-            if product is None or image is None or not takes.is_undecided(product, image):
-                raise NotMadeAgain("a reviewer decided first", code="decided")
 
     def is_paid_for(self, due: DueTake) -> bool:
         """Whether a call for this take was, or may have been, paid for."""
@@ -207,6 +209,17 @@ def _is_mine(due: DueTake) -> ColumnElement[bool]:
         Take.number == due.number,
         Take.token == due.token,
     )
+
+
+def _was_in_a_job(session: Session, row: Take) -> bool:
+    """Whether it waited for a batch job, which is over: no answer came."""
+    asked = exists().where(
+        BatchItem.product_id == row.product_id,
+        BatchItem.round == row.round,
+        BatchItem.variant == row.variant,
+        BatchItem.take == row.number,
+    )
+    return bool(session.scalar(select(asked)))
 
 
 def _picture_of(session: Session, row: Take) -> tuple[Product | None, ProductImage | None]:

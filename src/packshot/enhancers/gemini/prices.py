@@ -222,10 +222,10 @@ def _notes(settings: Settings, on_date: date, known: bool, lane: Lane) -> tuple[
 
 
 def _of_remakes(settings: Settings, on_date: date, lane: Lane) -> Iterator[str]:
-    """Only a check tells which pictures are made again; in the batch lane none is."""
+    """Only a check tells how many pictures are made again."""
     model, size = _models(settings, on_date)[1], settings.enhanced_image_size
     cost = expected_cost("remake", model, size, on_date, lane)
-    if cost is not None and settings.retries and lane != "batch":
+    if cost is not None and settings.retries:
         yield f"Not counted: pictures made again after a failed check, about ${cost:.4f} each."
 
 

@@ -1,0 +1,73 @@
+"""Takes in batch jobs: a picture of that lane is made again as it was made first.
+
+Its take waits without being due; when its request is over, it is due, and the remaker finds its
+answer, or none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, select, update
+from sqlalchemy.orm import Session
+
+from packshot.database.models import BatchItem, Product, ProductImage, Take
+from packshot.database.types import now
+from packshot.enhancers.contract import Brief
+from packshot.products.batching import OPEN, WAITING
+from packshot.products.takes import WAITING as TO_BE_MADE
+from packshot.products.takes import end, is_undecided
+from packshot.work.claims import Claim
+
+BUDGET = "the day's budget is spent"
+#: It waits for a job, or for its end.
+WAITS = and_(Take.state == TO_BE_MADE, Take.due_at.is_(None))
+
+
+def brief_of(claim: Claim, take: Take) -> Brief:
+    """What the enhancer is told about this take of the claimed product."""
+    return replace(claim.brief, take=take.number, facts=tuple(take.facts or ()))
+
+
+def take_of(session: Session, item: BatchItem) -> Take | None:
+    """The take that a request is for; None: it is for a first picture, or its product is gone."""
+    if item.take == 1:
+        return None
+    return session.get(Take, (item.product_id, item.round, item.variant, item.take))
+
+
+def is_wanted(session: Session, product: Product, take: Take) -> bool:
+    """Whether nobody decided the picture yet."""
+    place = {"product_id": take.product_id, "round": take.round, "variant": take.variant}
+    image = session.scalar(select(ProductImage).filter_by(**place))
+    return image is not None and is_undecided(product, image)
+
+
+def make_due(session: Session, condition: ColumnElement[bool]) -> int:
+    """Let the remaker go on with takes that waited for jobs; returns how many."""
+    waiting = update(Take).where(WAITS, condition).values(due_at=now())
+    done: Any = session.execute(waiting, execution_options={"synchronize_session": False})
+    return int(done.rowcount)
+
+
+def has_open_request() -> ColumnElement[bool]:
+    return exists().where(
+        BatchItem.product_id == Take.product_id,
+        BatchItem.round == Take.round,
+        BatchItem.variant == Take.variant,
+        BatchItem.take == Take.number,
+        BatchItem.state.in_(OPEN),
+    )
+
+
+def end_for_budget(session: Session) -> None:
+    """The budget is spent: what waits for a job to be made again is not."""
+    waiting = select(BatchItem).where(BatchItem.state == WAITING, BatchItem.take > 1)
+    for item in session.scalars(waiting).all():
+        take = take_of(session, item)
+        session.delete(item)
+        product = session.get(Product, item.product_id)
+        if take is not None and product is not None:
+            end(take, "budget", BUDGET)
+            product.version += 1
