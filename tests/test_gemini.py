@@ -1115,7 +1115,10 @@ def test_a_batch_is_priced_before_it_is_sent() -> None:
     assert priced.notes == (
         "gemini-3.8-flash changes its price on 2027-01-01.",
         "Not counted: second opinions on doubtful pictures, about $0.0026 each.",
+        "Not counted: pictures made again after a failed check, about $0.0414 each.",
     )
+    once = Settings(gemini_api_key=SecretStr(KEY), fidelity="on", fidelity_retries=0)
+    assert "made again" not in " ".join(estimate(1000, once, TODAY).notes)
     silent = Settings(gemini_api_key=SecretStr(KEY), fidelity="on", fidelity_judge="off")
     assert "second opinions" not in " ".join(estimate(1000, silent, TODAY).notes)
     assert estimate(10, Settings(), TODAY).total == 0
