@@ -732,6 +732,19 @@ def test_what_google_does_not_have_for_a_moment_is_not_paid_for_again(
 
 @pytest.mark.extra
 @only_sqlite
+def test_google_may_take_its_time(shop: Shop) -> None:
+    """Longer than the 5 s that the HTTP library waits by itself."""
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("look_slow")
+    shop.batching.turn()
+    shop.batching.turn()
+    assert shop.jobs() == [("analysis", "done")]
+    assert shop.fake.batches.asked["look"] == 1
+
+
+@pytest.mark.extra
+@only_sqlite
 def test_an_answer_that_cannot_be_read_stops_no_other(shop: Shop) -> None:
     """A lone surrogate, which Python's reader takes and no other does."""
     first, second = shop.create(2)

@@ -165,7 +165,11 @@ class BatchClient:
                 tls = self._tls or system_tls()
                 transport = DeadlineTransport(self._base_url, 4, tls, MAX_RESULTS_BYTES)
                 self._client = httpx2.Client(
-                    transport=transport, follow_redirects=False, trust_env=False, verify=tls
+                    transport=transport,
+                    timeout=None,  # `within` ends each request; the library's own is 5 s
+                    follow_redirects=False,
+                    trust_env=False,
+                    verify=tls,
                 )
                 self._pid = os.getpid()
             return self._client

@@ -33,6 +33,7 @@ LIFE_FAULTS: Final = (
     "create_refused",  # 400: the model takes no batches
     "unlisted",  # the next list does not show it
     "look_missing",  # 404 for a job that exists
+    "look_slow",  # answers after SLOW_SECONDS
     "twins",  # one request makes two jobs of the same name
     "stuck",  # stays pending
     "output_early",  # names the file of its answers while it is running
@@ -45,6 +46,7 @@ LIFE_FAULTS: Final = (
     "lines_missing",  # the last one
     "lines_late",  # the last one, in one download
 )
+SLOW_SECONDS: Final = 5.5
 PAGE: Final = 3  # jobs on a page of the list: pages must be followed
 
 Json = dict[str, Any]
@@ -261,6 +263,8 @@ class Batches:
 
     def _look(self, name: str) -> Reply:
         self.asked["look"] += 1
+        if self._happens("look_slow"):
+            time.sleep(SLOW_SECONDS)
         if self._happens("look_missing"):
             raise _missing("batch")
         with self._lock:
