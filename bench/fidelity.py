@@ -1,8 +1,9 @@
 """How well the fidelity check tells a changed product from a faithful edit, by kind.
 
-    python bench/fidelity.py              the report (half an hour of one core; --pairs 300: less)
-    python bench/fidelity.py --again      with the pairs and masks of the last run: a quarter
-    python bench/fidelity.py --fit        besides, write src/packshot/fidelity/weights.toml
+    python -m bench.fidelity              the report (half an hour of one core; --pairs 300: less)
+    python -m bench.fidelity --again      with the pairs and masks of the last run: a quarter
+    python -m bench.fidelity --fit        besides, write src/packshot/fidelity/weights.toml
+    python -m bench.fidelity --time       only what a check of the samples costs (half a minute)
 
 Pairs are made by bench/fidelity_pairs.py from seeds. The score is fitted and judged by product
 (cross-validated: a family of flavours is never in both parts). What can't be compared counts as
@@ -27,8 +28,9 @@ import numpy as np
 
 from bench import fidelity_pairs as made
 from packshot.errors import PackshotError
-from packshot.fidelity import comparing, network, scoring
+from packshot.fidelity import checking, comparing, network, scoring
 from packshot.fidelity.checking import values_of
+from packshot.fidelity.files import Files
 from packshot.fidelity.fitting import Row, as_toml, fit, wilson
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
@@ -46,8 +48,7 @@ class Kept:
     """All pairs of one raw photo with the masks found, so that measuring again is cheap."""
 
     raw: comparing.RawSide | None
-    raw_seconds: float
-    pairs: list[tuple[Row, bytes, Any, float]]  # row, enhanced picture, likelihood, seconds
+    pairs: list[tuple[Row, bytes, Any]]  # row, enhanced picture, likelihood
 
 
 def collect(wanted: int, folder: Path, *, held_out: bool) -> list[Row]:
@@ -83,12 +84,10 @@ def _kept(path: Path, goods: list[made.Product], number: int, turn: int) -> Kept
 def _make(goods: list[made.Product], number: int, random: np.random.Generator) -> Kept:
     good, network_file = goods[number], model_path(None)
     photo, cut = made.raw_photo(good, random)
-    started = time.process_time()
     try:
         raw = comparing.read_raw(encode_array(photo), network_file)
     except PackshotError:
         raw = None
-    seconds = time.process_time() - started
     damages = 5 if good.source != "held out" else 4
     pairs = []
     for pair in made.pairs_of(good, cut, goods, random, 4, damages):
@@ -97,18 +96,14 @@ def _make(goods: list[made.Product], number: int, random: np.random.Generator) -
             "kind": pair.kind, "faithful": pair.faithful, "combined": pair.combined,
             "size": round(pair.size, 4),
         }  # fmt: skip
-        started = time.process_time()
         likely = network.likelihood(to_array(pair.enhanced, WORK_SIDE), network_file)
-        pairs.append((row, pair.enhanced, likely, time.process_time() - started))
-    return Kept(raw, seconds, pairs)
+        pairs.append((row, pair.enhanced, likely))
+    return Kept(raw, pairs)
 
 
 def _rows(kept: Kept) -> Iterator[Row]:
-    for row, enhanced, likely, seconds in kept.pairs:
-        started = time.process_time()
-        measured = _compared(kept.raw, enhanced, likely)
-        seconds += time.process_time() - started
-        yield row | measured | {"seconds": seconds, "raw_seconds": kept.raw_seconds}
+    for row, enhanced, likely in kept.pairs:
+        yield row | _compared(kept.raw, enhanced, likely)
 
 
 def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Row:
@@ -171,9 +166,6 @@ def report(judged: Sequence[Judged]) -> None:
         _line(name, [one for one in kept if name in ("all faithful", one.row["kind"])], None)
     for source in sorted({one.row["source"] for one in kept}):
         _line(f"products: {source}", [one for one in kept if one.row["source"] == source], None)
-    for name in ("seconds", "raw_seconds"):
-        values = [one.row[name] for one in judged]
-        print(f"{name}: median {np.median(values):.2f}, 95 % {np.percentile(values, 95):.2f}")
 
 
 def _text_by_height(changed: Sequence[Judged]) -> dict[str, list[Judged]]:
@@ -216,14 +208,37 @@ def _bootstrap(judged: Sequence[Judged], turns: int = 200) -> str:
     return f"(95 %: {low:.3f} to {high:.3f}, by product)"
 
 
+def time_samples() -> None:
+    """CPU seconds of whole checks, as a child makes them: decoding, measuring, the change map."""
+    files, photos, pictures = Files(model_path(None)), [], []
+    for number, good in enumerate(made.products(0)):
+        if good.source == "samples":
+            random = np.random.default_rng([number, 91])
+            photo, cut = made.raw_photo(good, random)
+            raw, picture = encode_array(photo), made.enhance(cut, "background", random)
+            started = time.process_time()
+            side = checking.read_raw(raw, files)
+            photos.append(time.process_time() - started)
+            checking.check(side, picture, files)
+            started = time.process_time()
+            checking.check(side, picture, files)
+            pictures.append(time.process_time() - started)
+    print(f"{len(photos)} samples, median CPU seconds: {np.median(pictures):.2f} a picture, "
+          f"{np.median(photos):.2f} once a photo")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--pairs", type=int, default=1100)
     parser.add_argument("--keep", type=Path, default=Path("var/bench-fidelity"), help="a folder")
     parser.add_argument("--again", action="store_true", help="measure the kept pairs again")
     parser.add_argument("--fit", action="store_true", help="write weights.toml")
+    parser.add_argument("--time", action="store_true", help="only time checks of the samples")
     given = parser.parse_args()
     cv2.setNumThreads(1)
+    if given.time:
+        time_samples()
+        return
     given.keep.mkdir(parents=True, exist_ok=True)
     if given.again:
         for path in given.keep.glob("*.jsonl"):
@@ -237,7 +252,7 @@ def main() -> None:
         [Judged(row, found.total(row) - found.weights.warn, found.verdict(row)) for row in others]
     )
     if given.fit:
-        command = f"python bench/fidelity.py --pairs {given.pairs} --fit"
+        command = f"python -m bench.fidelity --pairs {given.pairs} --fit"
         note = f"Written by `{command}` from {len(rows)} labelled pairs; see docs/fidelity.md."
         scoring.WEIGHTS.write_text(as_toml(found.weights, note))
 

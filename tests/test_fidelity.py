@@ -16,6 +16,7 @@ from conftest import needs_module
 
 from packshot.fidelity import close_ups, comparing, scoring
 from packshot.fidelity.checking import judge
+from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.comparing import RawSide
 from packshot.fidelity.files import Files
 from packshot.fidelity.network import SIDE, NoNetwork, likelihood
@@ -95,6 +96,55 @@ def test_a_changed_word_is_quoted_with_its_place_in_both(bottle: RawSide) -> Non
     assert np.allclose(reason.raw, reason.enhanced, atol=0.02)  # it stands where it stood
 
 
+# ---- colour beyond light
+
+
+def boxes(*colours: tuple[int, int, int]) -> Bytes:
+    """Stripes of these colours, each from its half shade to its full one."""
+    light = np.linspace(0.5, 1, 120)[None, :, None]
+    return np.vstack([np.full((40, 120, 3), colour) * light for colour in colours]).astype(np.uint8)
+
+
+def measured_colour(was: Bytes, now: Bytes) -> tuple[float, float]:
+    found = colour_measures(was, now, np.ones(was.shape[:2], bool))
+    return found["colour"], found["cast"]
+
+
+def test_light_explains_a_white_balance_but_no_new_colour_of_a_part() -> None:
+    was = boxes((40, 80, 180), (225, 220, 215))  # blue, and a white label
+    warmer = np.clip(was * (1.1, 1.0, 0.9), 0, 255).astype(np.uint8)
+    remains, cast = measured_colour(was, warmer)
+    assert remains < 0.7 and 0.5 < cast < 2
+    vivid = to_lab(was)
+    vivid[..., 1:] *= 1.1
+    assert max(measured_colour(was, from_lab(vivid))) < 1.3
+    for now in (boxes((90, 70, 180), (225, 220, 215)), shifted_hue(was)):
+        assert measured_colour(was, now)[0] > 4
+
+
+def test_a_shade_between_red_and_green_is_no_likely_light_even_of_one_colour() -> None:
+    was = boxes((150, 120, 100))
+    green, warm = (was * gains for gains in ((1.0, 1.12, 1.0), (1.1, 1.0, 0.9)))
+    assert measured_colour(was, green.astype(np.uint8))[1] > 3
+    assert measured_colour(was, warm.astype(np.uint8))[1] < 2  # it equals a white balance
+
+
+def test_clipped_colours_are_left_out_while_others_are_there() -> None:
+    """Grading drives a saturated red out of what sRGB can hold."""
+    was = boxes((200, 90, 60), (90, 120, 90))
+    was = np.repeat(np.repeat(was, 5, axis=0), 5, axis=1)
+    now = was.copy()
+    now[:200, 300:] = (255, 0, 0)
+    assert max(measured_colour(was, now)) < 1.6  # of its edges
+    alone = np.full_like(was, 255)
+    assert measured_colour(was, alone)[0] > 5  # all of it is clipped: it counts
+
+
+def test_a_product_of_a_few_pixels_has_no_colour_measure() -> None:
+    was = boxes((200, 90, 60))
+    assert colour_measures(was, was, np.zeros(was.shape[:2], bool)) == {"colour": 0.0, "cast": 0.0}
+
+
 def stretched(rgb: Bytes) -> Bytes:
     return np.asarray(cv2.resize(rgb, None, fx=1.08, fy=1.0), np.uint8)
 
@@ -117,6 +167,25 @@ def test_a_distorted_product_fails(
         bottle, np.ascontiguousarray(changed[..., :3]), changed[..., 3].astype(np.float32) / 255
     )
     assert (found.verdict, found.reasons[0].code) == (verdict, code)
+
+
+def test_another_texture_is_placed(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    rows = np.flatnonzero((likely > 0.5).any(axis=1))
+    y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    weave = 28 * np.sin(x / 6) * np.sin(y / 6) * (y > rows[0] + 0.85 * (rows[-1] - rows[0]))
+    woven = np.clip(photo + weave[..., None], 0, 255).astype(np.uint8)
+    found = check(bottle, on_new_background(woven, likely), likely)
+    assert found.verdict in ("warn", "fail")
+    assert "texture or shape differs at the bottom" in [reason.words for reason in found.reasons]
+
+
+def test_a_product_on_its_head_is_not_called_mirrored(bottle: RawSide) -> None:
+    """Its outline fits a mirror image of itself, at some 40 points."""
+    photo, likely = sample("bottle-paper")
+    turned = np.ascontiguousarray(on_new_background(photo, likely)[::-1, ::-1])
+    found = check(bottle, turned, np.ascontiguousarray(likely[::-1, ::-1]))
+    assert found.verdict == "not_comparable"
 
 
 def test_another_product_is_never_a_pass(bottle: RawSide) -> None:

@@ -311,7 +311,11 @@ def test_the_command_names_what_is_no_picture_and_the_share_of_decisions(tmp_pat
     photo = str(SAMPLES / "photos/mug-oak.jpg")
     run = CliRunner().invoke(main, ["fidelity", str(text), photo])
     assert run.exit_code == 1 and "Traceback" not in run.output
-    assert run.output.startswith("Error: The file is text")
+    assert run.output.startswith(f"Error: {text}: The file is text")
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    run = CliRunner().invoke(main, ["fidelity", photo, str(empty)])
+    assert run.exit_code == 1 and f"Error: {empty}: The file is empty." in run.output
     missing = CliRunner().invoke(main, ["fidelity", "nowhere.jpg", photo])
     assert missing.exit_code == 2 and "does not exist" in missing.output
 
@@ -362,6 +366,10 @@ def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path
     target.write_text(as_toml(found.weights, "of a test"))
     read = scoring.weights(target)
     assert [read.judge(row["measures"])[0] for row in rows] == verdicts
+    target.write_text(target.read_text().replace("cast = ", "green = "))  # of an earlier version
+    scoring.weights.cache_clear()
+    with pytest.raises(SettingsError, match="another version"):
+        scoring.weights(target)
     (tmp_path / "broken.toml").write_text("version = 1")
     with pytest.raises(SettingsError):
         scoring.weights(tmp_path / "broken.toml")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from packshot.cli.plain import shown
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, PictureError
 from packshot.fidelity.verdicts import VERDICTS, Checked
 from packshot.serving import load_environment
 from packshot.settings import load_settings
@@ -92,7 +93,7 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
 def _compare(raw: Path, enhanced: Path) -> Checked:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
     from packshot.fidelity.files import Files
-    from packshot.fidelity.jobs import check_pair
+    from packshot.fidelity.jobs import check_picture, measure_raw
     from packshot.pictures.child_processes import Pixels
     from packshot.pictures.model_file import model_path
 
@@ -100,7 +101,10 @@ def _compare(raw: Path, enhanced: Path) -> Checked:
     files = Files(model_path(settings.model_dir), settings.fidelity_weights)
     pixels = Pixels()
     try:
-        done = pixels.run(check_pair, raw.read_bytes(), enhanced.read_bytes(), files)
+        with _named(raw):
+            side = pixels.run(measure_raw, raw.read_bytes(), files)
+        with _named(enhanced):
+            done = pixels.run(check_picture, side, enhanced.read_bytes(), files)
     finally:
         pixels.close()
     check = done.check
@@ -110,6 +114,15 @@ def _compare(raw: Path, enhanced: Path) -> Checked:
         click.echo(f"- {shown(reason.words)}{_place(reason.enhanced)}")
     click.echo(text_read(check.lines))
     return done
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with a picture says which of the two it is."""
+    try:
+        yield
+    except PictureError as error:
+        raise click.ClickException(f"{path}: {error.message}") from error
 
 
 def _place(box: list[float] | None) -> str:

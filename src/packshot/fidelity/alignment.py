@@ -132,11 +132,20 @@ def with_flow(found: Alignment, raw: Side, enhanced: Side, common: Mask) -> Alig
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     flow = np.clip(dis.calc(grey_raw, grey_enhanced, None), -MOST_FLOW, MOST_FLOW)
     weight = _texture(grey_raw) * cv2.erode(common.astype(np.uint8), disc(9)) + 1e-4
-    total = cv2.GaussianBlur(weight, (0, 0), FLOW_SMOOTH)
-    smooth = cv2.GaussianBlur(flow * weight[..., None], (0, 0), FLOW_SMOOTH) / total[..., None]
-    known = np.clip(total / 0.5, 0, 1)[..., None]  # where nothing has texture, nothing is moved
-    flow = (smooth * known).astype(np.float32)
+    smooth = _smoothed(np.dstack([flow * weight[..., None], weight]))
+    total = smooth[..., 2:]
+    known = np.clip(total / 0.5, 0, 1)  # where nothing has texture, nothing is moved
+    flow = (smooth[..., :2] / total * known).astype(np.float32)
     return Alignment(found.homography, found.source, found.target, found.size, flow)
+
+
+def _smoothed(values: Floats) -> Floats:
+    """By FLOW_SMOOTH px, at a quarter of the size: a tenth of the time for the same."""
+    height, width = values.shape[:2]
+    size = (max(1, width // 4), max(1, height // 4))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), FLOW_SMOOTH / 4)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _same_tone(grey: Floats, like: Floats, where: Mask) -> Floats:

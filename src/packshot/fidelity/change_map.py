@@ -78,6 +78,8 @@ def _heat(values: Floats, limit: float) -> Floats:
 
 def _tint(canvas: Floats, weight: Floats, colour: tuple[int, int, int], matrix: Floats) -> None:
     """Lay a colour over the canvas; `weight` (0..1) is of the raw crop."""
+    if not weight.any():
+        return
     size = (canvas.shape[1], canvas.shape[0])
     moved = cv2.warpPerspective(weight.astype(np.float32), matrix, size)[..., None]
     canvas *= 1 - moved

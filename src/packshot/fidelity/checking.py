@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from packshot.fidelity import change_map, close_ups, comparing
@@ -32,8 +33,11 @@ def read_raw(data: bytes, files: Files) -> RawSide | None:
         return None
 
 
-def check(raw: RawSide | None, data: bytes, files: Files) -> Checked:
-    """Check one enhanced picture. Raises NoNetwork, PictureError when it can't be decoded."""
+def check(
+    raw: RawSide | None, data: bytes, files: Files, asked: Collection[Verdict | None] = ()
+) -> Checked:
+    """Check one enhanced picture. With a verdict among those `asked` about there are views of both
+    for a model. Raises NoNetwork, PictureError when it can't be decoded."""
     used = weights(files.weights)
     if raw is None:
         return Checked(_not_comparable("no_raw_product", used))
@@ -43,7 +47,9 @@ def check(raw: RawSide | None, data: bytes, files: Files) -> Checked:
         return Checked(_not_comparable("no_product", used))
     compared = comparing.compare(raw, side, rgb)
     done = judge(compared, None if raw.lines is None else len(compared.lines or ()), used)
-    views = close_ups.shown(raw, side, rgb, compared, done.reasons)
+    views = None
+    if done.verdict in asked:
+        views = close_ups.shown(raw, side, rgb, compared, done.reasons)
     return Checked(done, change_map.draw(rgb, compared, done.reasons, used), views)
 
 

@@ -18,6 +18,9 @@ from packshot.pictures.imaging import encode_array
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask
 LEAST_VISIBLE: Final = 0.3  # of the product; a detail that shows less is not compared
+#: Common points. Mirror images have 470 and more; of products stood on their head, mirrored, up to
+#: 43 fit, by their outlines (bench/fidelity.py's pairs and the samples).
+SURELY: Final = 100
 READS_AS_WORDS: Final = 0.75
 PICTURE_QUALITY: Final = 92
 
@@ -63,9 +66,10 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Compared:
     """`rgb` is the enhanced picture that `enhanced` was made of."""
     frames = (raw.side.frame, enhanced.frame)
     found = alignment.align(raw.side, enhanced)
+    if _is_mirrored(found, raw.side, enhanced):
+        return Compared("mirrored", frames=frames)
     if found is None:
-        turned = alignment.align(raw.side, mirrored(enhanced))
-        return Compared("no_common_view" if turned is None else "mirrored", frames=frames)
+        return Compared("no_common_view", frames=frames)
     ours, theirs, both = common_mask(raw.side, enhanced, found.positions())
     if problem := _problem(ours, theirs, both):
         return Compared(problem, frames=frames)
@@ -79,6 +83,14 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Compared:
         text_unlike=max((line.unlike for line in words), default=0.0),
     )
     return Compared(None, measures, maps, lines, frames, found)
+
+
+def _is_mirrored(found: Alignment | None, raw: Side, enhanced: Side) -> bool:
+    """Whether the two fit surely where one is mirrored, and hardly or not as they are."""
+    if found is not None and found.inliers >= SURELY:
+        return False
+    turned = alignment.align(raw, mirrored(enhanced))
+    return turned is not None and turned.inliers >= SURELY
 
 
 def _problem(ours: Mask, theirs: Mask, both: Mask) -> str | None:

@@ -59,7 +59,7 @@ def _of_measure(
         product = _around(maps.product & ~maps.extra)
         fact = facts.of_proportions((product[2] - product[0]) / max(1, product[3] - product[1]))
         yield _reason("stretched", words, _around(maps.product), compared, fact)
-    elif name in ("colour", "green", "red"):
+    elif name in ("colour", "cast"):
         was, now = (swatch(colour) for colour in maps.colours)
         words = f"the product's colour shifted: {was} is now {now}"
         yield _reason("colour", words, _around(maps.product), compared, facts.of_colour(was))
@@ -67,8 +67,9 @@ def _of_measure(
         words = "the product is less sharp than in the photo"
         yield _reason("blurred", words, _around(maps.product), compared)
     elif name == "texture":
-        words = "texture or shape differs in many places"
-        yield _reason("texture", words, _around(maps.product), compared)
+        mask = maps.detail > weights.measures["detail"].low  # as the change map shows it
+        mask = mask if mask.any() else maps.product
+        yield from _places(mask, name, "texture or shape differs", compared)
     elif name in ("missing", "extra"):
         mask = maps.missing if name == "missing" else maps.extra
         said = "a part is missing" if name == "missing" else "something was added"

@@ -18,7 +18,6 @@ FACTS: Final = {
     "detail_only": "the whole product is in the picture",
     "no_product": "the whole product is in the picture, clearly apart from its background",
     "blurred": "the product is sharp, with every detail of the photo",
-    "texture": "surface, pattern and shape are everywhere those of the photo",
 }
 WHATEVER: Final = "shape, parts, colours and print of the product are exactly those of the photo"
 MOST_FACTS: Final = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from packshot.fidelity.checking import MEASURED
 Row = dict[str, Any]
 FALSE_ALARMS: Final = 0.05  # of the faithful, that a "warn" may cost, floors included
 FAILED: Final = 0.01  # and a "fail"
+PARTS: Final = 5
+ROUNDED: Final = 1e-3  # what the digits of the file may add to a score
 #: Floors: bounds that decide alone. From a prototype's measurements on 1,063 other pairs.
 FLOORS: Final = {"missing_warns": 0.012, "stretch_fails": 3.0, "letters_fail": 0.2}
 
@@ -42,7 +44,44 @@ class Fit:
 
 
 def fit(rows: Sequence[Row]) -> Fit:
-    """Knots from the faithful, weights by logistic regression (none negative, kinds alike)."""
+    """Weights and limits. The limits hold for scores that rows get of fits without their family,
+    too: on its own rows a fit looks better than it is."""
+    found = _draft(rows)
+    own = _scores(found, rows)
+    unseen = [score for part in _parts(rows) for score in _unseen(rows, part)]
+    warn, fail = (
+        max(_limit([score[place] for score in scores], share) for scores in (own, unseen)) + ROUNDED
+        for place, share in enumerate((FALSE_ALARMS, FAILED))
+    )
+    return Fit(replace(found, warn=warn, fail=max(fail, warn + 0.5)))
+
+
+def _parts(rows: Sequence[Row]) -> list[set[int]]:
+    """Numbers of rows in each part; a family (of decisions: each row) is in one part only."""
+    families = [row.get("family", number) for number, row in enumerate(rows)]
+    names = sorted(set(families), key=str)
+    order = np.random.default_rng(5).permutation(len(names))
+    part_of = {names[int(index)]: place % PARTS for place, index in enumerate(order)}
+    parts = [{n for n, family in enumerate(families) if part_of[family] == p} for p in range(PARTS)]
+    return [part for part in parts if part]
+
+
+def _unseen(rows: Sequence[Row], part: set[int]) -> list[tuple[float, float]]:
+    """The part's scores by weights fitted to the other parts."""
+    draft = _draft([row for number, row in enumerate(rows) if number not in part])
+    return _scores(draft, [rows[number] for number in sorted(part)])
+
+
+def _scores(draft: scoring.Weights, rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """Of the faithful rows: endless in the first where a floor flags them, in the second where one
+    fails them."""
+    flagged, failed = Fit(draft), Fit(replace(draft, warn=0.0))
+    return [(flagged.total(row), failed.total(row)) for row in rows if row["faithful"]]
+
+
+def _draft(rows: Sequence[Row]) -> scoring.Weights:
+    """Knots from the faithful, weights by logistic regression (none negative, kinds alike), and
+    no limits yet: a floor flags whatever they will be."""
     usable = [row for row in rows if row["problem"] is None]
     kept = [row for row in usable if row["faithful"]]
     knots = {}
@@ -57,12 +96,8 @@ def fit(rows: Sequence[Row]) -> Fit:
         name: scoring.Knots(*knots[name], float(found[2 * i]), float(found[2 * i + 1]))
         for i, name in enumerate(MEASURED)
     }
-    never = float("inf")  # while the limits are sought, a floor flags whatever they are
-    draft = scoring.Weights(date.today().isoformat(), measures, never, never, **FLOORS)
-    totals = [Fit(draft).total(row) for row in rows if row["faithful"]]
-    warn = _limit(totals, FALSE_ALARMS)
-    fail = max(_limit(totals, FAILED), warn + 0.5)
-    return Fit(scoring.Weights(draft.version, measures, warn, fail, **FLOORS))
+    never = float("inf")
+    return scoring.Weights(date.today().isoformat(), measures, never, never, **FLOORS)
 
 
 #: The least distance of a measure's two points, where nearly all of the faithful are 0.

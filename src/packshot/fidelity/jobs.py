@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Collection
 
 from packshot.fidelity.files import Files
-from packshot.fidelity.verdicts import Checked
+from packshot.fidelity.verdicts import Checked, Verdict
 
 
 def measure_raw(data: bytes, files: Files) -> bytes:
@@ -18,13 +19,10 @@ def measure_raw(data: bytes, files: Files) -> bytes:
     return pickle.dumps(read_raw(data, files), protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def check_picture(raw: bytes, data: bytes, files: Files) -> Checked:
+def check_picture(
+    raw: bytes, data: bytes, files: Files, asked: Collection[Verdict] = ()
+) -> Checked:
     """Check one enhanced picture against its photo's `measure_raw`. Raises as that does."""
     from packshot.fidelity.checking import check
 
-    return check(pickle.loads(raw), data, files)  # noqa: S301 - made by measure_raw
-
-
-def check_pair(raw: bytes, enhanced: bytes, files: Files) -> Checked:
-    """Check any two pictures."""
-    return check_picture(measure_raw(raw, files), enhanced, files)
+    return check(pickle.loads(raw), data, files, asked)  # noqa: S301 - made by measure_raw

@@ -1,4 +1,4 @@
-"""Twelve measures of how far the product in the enhanced picture is from the photo's."""
+"""Eleven measures of how far the product in the enhanced picture is from the photo's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
+from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.sides import Mask, Side, disc, without_crumbs
 from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
@@ -18,8 +19,6 @@ ENVELOPE: Final = 5  # px
 WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of L: below it there is nothing to compare
-BENT: Final = 0.2  # how far the line between warm and cold light bends, 2,856 K to D65
-DARK: Final = 0.02  # of linear light; a gain of next to nothing says nothing
 SHADING: Final = 40.0  # px; the light may change as slowly as this
 UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
 SURE: Final = 160  # of 255, of a mask that says product, or not
@@ -36,9 +35,8 @@ class Measures:
     """The higher, the less alike. 0 where nothing could be measured."""
 
     stretch: float  # %, one direction more than the other
-    colour: float  # ab units that no white balance explains
-    green: float  # log gain off the line between warm and cold light
-    red: float  # units of a*, median
+    colour: float  # a*b* units that no change of light explains
+    cast: float  # how unlikely the change of light is, in standard deviations
     patch: float  # dE of the worst window, beyond what 5 px of misplacement explain
     detail: float  # 1 - contrast-structure of the worst window
     texture: float  # 1 - contrast-structure of the 5 % worst pixels
@@ -98,7 +96,7 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
     raw_rgb = _as_sharp(raw.rgb, sharpness)
     warped = np.asarray(np.clip(warp(enhanced.rgb, positions), 0, 255), np.uint8)
     relit = _relit(raw_rgb, warped, core)
-    values = colour_measures(raw_rgb[core], relit[core])
+    values = colour_measures(raw_rgb, warped, core)
     raw_lab, lab = to_lab(raw_rgb), _toned(raw_rgb, relit, core)
     patch = _windows(_beyond(raw_lab, lab), core, WORST_WINDOW)
     detail_px = _unlike_structure(raw_lab[..., 0], lab[..., 0])
@@ -165,46 +163,7 @@ def _relit(raw: Floats, warped: Floats, core: Mask) -> Floats:
     return np.asarray(np.clip(warped * full[..., None], 0, 255), np.uint8)
 
 
-# ---- colour
-
-
-def colour_measures(raw: Floats, other: Floats) -> dict[str, float]:
-    """Of the product's pixels (n x 3 sRGB bytes): what a change of light does not explain."""
-    if len(raw) < 50:
-        return {"colour": 0.0, "green": 0.0, "red": 0.0}
-    step = max(1, len(raw) // 20_000)
-    raw, other = raw[::step], other[::step]
-    linear, other_linear = to_linear(raw), to_linear(other)
-    gains = np.median(np.log((other_linear + DARK) / (linear + DARK)), axis=0)
-    neutral = gains - gains.mean()
-    lab, other_lab = _lab(raw), _lab(other)
-    explained = _lab(_coded(np.exp(gains) * linear))
-    apart = np.linalg.norm(_as_vivid(explained, other_lab) - other_lab[:, 1:], axis=1)
-    red = np.median(other_lab[:, 1]) - np.median(_as_vivid(lab, other_lab)[:, 0])
-    off = abs(float(neutral @ np.array([1, -2, 1]) / 6**0.5))
-    along = abs(float(neutral @ np.array([1, 0, -1]) / 2**0.5))
-    return {
-        "colour": float(np.median(apart)),
-        "green": max(0.0, off - BENT * along),
-        "red": abs(float(red)),
-    }
-
-
-def _as_vivid(lab: Floats, other: Floats) -> Floats:
-    """a* and b* (n x 2), as much stronger or weaker as the other's, within a quarter."""
-    strength = [float(np.median(np.linalg.norm(one[:, 1:], axis=1))) for one in (lab, other)]
-    scale = np.clip(strength[1] / max(strength[0], 1.0), 0.8, 1.25)
-    return np.asarray(lab[:, 1:] * scale)
-
-
-def _lab(rgb: Floats) -> Floats:
-    return np.asarray(to_lab(np.asarray(rgb, np.uint8)[None])[0])
-
-
-def _coded(linear: Floats) -> Floats:
-    value = np.clip(linear, 0, 1)
-    coded = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
-    return np.asarray(np.round(coded * 255), np.uint8)
+# ---- colour and tone
 
 
 def _median(rgb: Floats, where: Mask) -> Floats:
@@ -223,9 +182,9 @@ def _toned(raw: Floats, warped: Floats, core: Mask) -> Floats:
 
 def _curve(channel: Floats, like: Floats, core: Mask) -> Floats:
     """The quadratic that fits best, without its fifth of outliers."""
-    x, y = channel[core] / 255, like[core] / 255
+    x, y = channel[core], like[core]
     step = max(1, len(x) // 20_000)
-    x, y = x[::step], y[::step]
+    x, y = x[::step] / 255, y[::step] / 255
     kept = np.ones(len(x), bool)
     fit = np.array([0.0, 1.0, 0.0])
     for _ in range(3):
@@ -267,8 +226,8 @@ def _beyond(raw: Floats, other: Floats) -> Floats:
     total = np.zeros(raw.shape[:2], np.float32)
     for a, b in ((raw, other), (other, raw)):
         over = np.maximum(a - cv2.dilate(b, kernel), 0) + np.maximum(cv2.erode(b, kernel) - a, 0)
-        total = np.maximum(total, np.linalg.norm(over, axis=2))
-    return total
+        total = np.maximum(total, np.einsum("ijk,ijk->ij", over, over))
+    return np.sqrt(total)
 
 
 def _unlike_structure(raw: Floats, other: Floats) -> Floats:

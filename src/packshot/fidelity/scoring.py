@@ -91,7 +91,10 @@ def weights(path: Path | None = None) -> Weights:
     Raises SettingsError when FIDELITY_WEIGHTS names no such file.
     """
     try:
-        return read_weights(tomllib.loads((path or WEIGHTS).read_text()))
+        found = read_weights(tomllib.loads((path or WEIGHTS).read_text()))
+        if path is not None and set(found.measures) != set(weights().measures):
+            raise ValueError("it was fitted to the measures of another version; fit it again")
+        return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"FIDELITY_WEIGHTS={path}: can't be used: {error}") from error
 

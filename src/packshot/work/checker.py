@@ -122,7 +122,8 @@ class Checker:
             side = self._raw_side(due, normalised_key(due.namespace, due.product_id))
         except NotFound:
             return Checked(not_measured("gone", "the photo or the picture was removed"))
-        return self.pixels.run(check_picture, side, data, self.files)
+        asked = () if self.judging is None else self.judging.asked
+        return self.pixels.run(check_picture, side, data, self.files, asked)
 
     def _raw_side(self, due: DueCheck, key: str) -> bytes:
         """Measured once for all pictures of a photo."""

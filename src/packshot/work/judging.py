@@ -11,7 +11,7 @@ from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.enhancers.contract import Brief, Difference, Judge, Judgement, Views
 from packshot.errors import PackshotError
-from packshot.fidelity.verdicts import Check, Checked, Reason
+from packshot.fidelity.verdicts import VERDICTS, Check, Checked, Reason
 from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, agreed, differs, with_opinion
 from packshot.products.checks import DueCheck
 
@@ -24,7 +24,8 @@ class Judging:
     """`mode` says which checks: the doubtful ones, or all that compared anything."""
 
     def __init__(self, judge: Judge, mode: Literal["doubtful", "all"], database: Database) -> None:
-        self.judge, self.mode, self.database = judge, mode, database
+        self.judge, self.database = judge, database
+        self.asked = WORTH_ASKING if mode == "doubtful" else VERDICTS
 
     def after(self, due: DueCheck, done: Checked) -> Check:
         """The check with the model's vote; as it was where there is none.
@@ -33,7 +34,7 @@ class Judging:
         reviewer sees the measure's own verdict.
         """
         check = done.check
-        if done.views is None or not self._is_asked_about(check):
+        if done.views is None or check.verdict not in self.asked:
             return check
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
@@ -42,9 +43,6 @@ class Judging:
         except PackshotError as error:
             log.info("no second opinion on picture %d: %s", due.image_id, error.message)
             return _without(check, error.message)
-
-    def _is_asked_about(self, check: Check) -> bool:
-        return check.verdict in WORTH_ASKING or (self.mode == "all" and check.verdict is not None)
 
     def _was_asked(self, due: DueCheck) -> bool:
         """The ledger knows it, also when the process that asked was killed."""

@@ -13,7 +13,7 @@ const WORDS = {
 };
 
 /** Reasons about the whole product: a frame around all of it says nothing. */
-const WHOLE = new Set(["colour", "stretched", "blurred", "texture"]);
+const WHOLE = new Set(["colour", "stretched", "blurred"]);
 
 /** The badge of a picture's verdict; null where none is to come. */
 export function verdictBadge({ fidelity }) {
