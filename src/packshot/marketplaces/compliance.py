@@ -63,4 +63,6 @@ def _in_words(measured: float | str | None, reason: str) -> str:
         return f"can't be measured: {reason}" if reason else "can't be measured"
     if isinstance(measured, str):
         return measured
-    return f"{measured:,}" if isinstance(measured, int) else f"{measured:.6g}"
+    return (
+        f"{measured:,}" if isinstance(measured, int) else f"{measured:,.6f}".rstrip("0").rstrip(".")
+    )

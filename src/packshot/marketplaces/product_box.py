@@ -32,7 +32,7 @@ SPECKS: Final = 0.002
 #: The longest side of the small copy, in pixels.
 SMALL: Final = 512
 #: A shadow keeps at least this share of the backdrop's light ...
-DARKEST: Final = 0.35
+DARKEST: Final = 0.25
 #: ... and its colour, within this share.
 TINT: Final = 0.08
 #: Lighter than the backdrop's median by at most this share: the middle of a vignette.
