@@ -732,6 +732,38 @@ def test_what_google_does_not_have_for_a_moment_is_not_paid_for_again(
 
 @pytest.mark.extra
 @only_sqlite
+def test_an_error_of_ours_about_one_answer_stops_no_other(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(2)
+    shop.work()
+    shop.batching.turn()
+    lane, booked = shop.batching.lane, []
+
+    class Odd:
+        def book(self, *given: Any) -> None:
+            booked.append(given)
+            if len(booked) == 1:
+                raise TypeError("a surprise")
+            lane.book(*given)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(lane, name)
+
+    shop.process(lane=Odd()).turn()
+    assert "a surprise" in caplog.text
+    assert shop.jobs() == [("analysis", "done")]
+    shop.finish()
+    assert shop.outcomes() == {
+        ("batch", "ok"): 5,
+        ("batch", "unexpected"): 1,
+        ("standard", "ok"): 1,
+    }
+    shop.audit(products=2, repeated=1)
+
+
+@pytest.mark.extra
+@only_sqlite
 def test_google_may_take_its_time(shop: Shop) -> None:
     """Longer than the 5 s that the HTTP library waits by itself."""
     shop.create(1)

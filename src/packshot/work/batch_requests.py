@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResult
-from packshot.errors import FetchError, NotFound, PartlyUnavailable, PictureError
+from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
 from packshot.work.batch_jobs import BatchJobs, Item, Job
@@ -37,13 +37,26 @@ def save_result(
     if result.answer is None:
         log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
         return jobs.leave(job, [item], "batch_error", paid=False)
+    try:
+        return _save_answer(jobs, job, item, result.answer, lane, parts)
+    except PackshotError:  # of the service, the storage or the database, or the lease is lost
+        raise
+    except Exception:
+        log.exception("%s of batch job %s can't be saved", result.key, job.display_name)
+        return jobs.leave(job, [item], "unexpected", paid=True)
+
+
+def _save_answer(
+    jobs: BatchJobs, job: Job, item: Item, answer: str, lane: BatchLane, parts: Parts
+) -> list[int]:
     record = CallRecord(outcome="ok", lane="batch")
-    lane.book(record, job.model, result.answer)
-    answer = result.answer if job.kind == "analysis" else None
-    if answer is None and item.claim is not None:
+    lane.book(record, job.model, answer)
+    if job.kind == "analysis":
+        return jobs.save_answer(job, item, record, answer)
+    if item.claim is not None:
         jobs.renew_lease(job)
-        store_answer(item, result.answer, parts)
-    return jobs.save_answer(job, item, record, answer)
+        store_answer(item, answer, parts)
+    return jobs.save_answer(job, item, record, None)
 
 
 def store_answer(item: Item, answer: str, parts: Parts) -> None:
