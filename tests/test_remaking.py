@@ -425,6 +425,27 @@ def test_what_a_reviewer_decided_first_is_not_made_again(plain: Studio, status: 
     assert plain.words == "not made again: a reviewer decided first" and len(plain.asked()) == 1
 
 
+def test_a_reviewer_can_let_the_other_take_stand(plain: Studio) -> None:
+    plain.made("changed_product")
+    assert choose(plain, 1) == 409  # it is being made again
+    plain.remake()
+    one, two = plain.picture["remake"]["takes"]
+    assert choose(plain, 1) == 200
+    assert plain.picture["sha256"] == one["sha256"] and "colour" in plain.picture["doubt"]
+    assert [take["stands"] for take in plain.picture["remake"]["takes"]] == [True, False]
+    [entry] = plain.services.catalog.corrections(plain.product_id)
+    assert list(entry.changes.values()) == [[2, 1]]
+    assert (choose(plain, 3), choose(plain, 5), choose(plain, 2)) == (404, 422, 200)
+    assert plain.picture["sha256"] == two["sha256"]
+    decide(plain, "approved")
+    assert choose(plain, 1) == 409 and plain.picture["sha256"] == two["sha256"]
+
+
+def choose(plain: Studio, take: int) -> int:
+    path = f"/api/product-images/{plain.picture['id']}"
+    return plain.shop.ask("PATCH", path, json={"take": take}).status_code
+
+
 def test_what_a_reviewer_decided_meanwhile_is_not_replaced(plain: Studio) -> None:
     plain.made("changed_product")
     first = plain.picture

@@ -51,6 +51,7 @@ from packshot.products.review import (
     review_product,
 )
 from packshot.products.slow_answers import SlowAnswers
+from packshot.products.takes import choose
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
@@ -249,6 +250,16 @@ class Catalog:
             image = find_image(session, image_id)
             product = lock_product(session, image.product_id, if_version)
             write_alt_text(session, product, image, who, alt_text)
+            return _view_now(session, product)
+
+    def choose_take(
+        self, image_id: int, number: int, *, who: str, if_version: int | None = None
+    ) -> ProductView:
+        """Let another take of a picture stand. Raises as `decide`."""
+        with self.database.write() as session:
+            image = find_image(session, image_id)
+            product = lock_product(session, image.product_id, if_version)
+            choose(session, product, image, number, who)
             return _view_now(session, product)
 
     def review(

@@ -15,6 +15,7 @@ from packshot.database.models import (
     PENDING_REVIEW,
     BatchItem,
     Call,
+    Correction,
     Made,
     Product,
     ProductImage,
@@ -22,6 +23,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
+from packshot.errors import Conflict, NotFound
 from packshot.fidelity.facts import facts_of
 from packshot.fidelity.verdicts import Reason
 from packshot.products import batching
@@ -161,6 +163,31 @@ def settle(
     session.flush()
     if remakes is not None:
         open_next(session, product, image, remakes)
+
+
+def choose(session: Session, product: Product, image: ProductImage, number: int, who: str) -> None:
+    """Let this take stand, as a reviewer wishes. Raises NotFound, Conflict."""
+    takes = takes_of(session, image)
+    chosen = next((take for take in takes if take.number == number), None)
+    if chosen is None or chosen.object_key is None:
+        raise NotFound(f"picture {image.id} has no take {number}")
+    if product.status != PENDING_REVIEW or not is_undecided(product, image):
+        raise Conflict(
+            f"picture {image.id} is decided, or its round is closed: undo that first",
+            code="not_reviewable",
+        )
+    if any(take.state in GOING_ON for take in takes):
+        raise Conflict(f"picture {image.id} is being made again: wait", code="being_made_again")
+    if chosen.removed_at is not None:
+        raise Conflict(f"take {number} was removed to save space", code="removed")
+    if chosen.object_key == image.object_key:
+        return
+    before = next(take.number for take in takes if take.object_key == image.object_key)
+    changes = {f"take of picture {image.id}": [before, number]}
+    session.add(Correction(product_id=product.id, who=who, changes=changes))
+    _copy(chosen, image)
+    image.updated_at = now()
+    product.touch()
 
 
 def is_better(new: Made, old: Made) -> bool:

@@ -29,6 +29,7 @@ from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
 from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
+from packshot.products.object_keys import MOST_TAKES
 from packshot.products.reasons import Reason
 from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.requests.prefix import without_prefix
@@ -385,19 +386,26 @@ AltText = Annotated[Words, Field(max_length=LONGEST_ALT_TEXT)]
 
 
 class ImageChangeIn(StrictModel):
-    """A decision (`pending` undoes it) or an alternative text (null: one made of known facts)."""
+    """A decision (`pending` undoes it), an alternative text (null: one made of known facts), or
+    which take of a picture that was made again is to stand."""
 
     status: ImageStatus | None = None
     reason: Reason | None = None
     note: Words | None = None
     alt_text: AltText | None = None
+    take: int | None = Field(None, ge=1, le=MOST_TAKES)
 
     @model_validator(mode="after")
     def _is_one_change(self) -> Self:
         given = self.model_fields_set
-        if ("alt_text" in given) == bool(given - {"alt_text"}):
-            raise PydanticCustomError("required", "takes a status or an alt_text, one at a time")
-        if "alt_text" not in given and self.status is None:
+        alone = given & {"alt_text", "take"}
+        if not given or (alone and len(given) > 1):
+            raise PydanticCustomError(
+                "required", "takes a status, an alt_text or a take, one at a time"
+            )
+        if "take" in given and self.take is None:
+            raise PydanticCustomError("required", "a take has a number")
+        if not alone and self.status is None:
             raise PydanticCustomError("required", "a decision has a status")
         return self
 

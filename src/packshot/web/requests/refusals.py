@@ -35,6 +35,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "removed": Meaning(
         409, "The rejected picture was removed to save space; a redo makes new ones."
     ),
+    "being_made_again": Meaning(409, "The picture is being made again: another take may come."),
     "not_in_round": Meaning(409, "A named picture is not in the product's current round."),
     "no_public_address": Meaning(
         409, "A picture has no public address that a shop could download it from."

@@ -247,7 +247,13 @@ function card(picture, current) {
       picture.fidelity?.change_map &&
         h("a", { class: "hint", href: picture.fidelity.change_map, target: "_blank" }, "Change map"),
       h("p", { class: "hint" }, pictureFacts(picture)),
-      otherTakes(picture, shown.data.product.category),
+      otherTakes(
+        picture,
+        shown.data.product.category,
+        reviewable && picture.status === "pending"
+          ? (take) => change("PATCH", `/api/product-images/${picture.id}`, { take })
+          : null,
+      ),
       altText(picture, current),
       picture.prompt
         ? h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt))

@@ -1,24 +1,27 @@
 // Pictures that are made again after a failed check: one id, several takes, one of them current.
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { verdictBadge } from "./fidelity.js";
 import { image } from "./frames.js";
 import { cost } from "./words.js";
 
-/** The takes that do not stand, each with its verdict, cost and prompt. */
-export function otherTakes({ remake }, category) {
+/**
+ * The takes that do not stand, each with its verdict, cost and prompt. `choose(number)` lets one stand; null
+ * where that can't be.
+ */
+export function otherTakes({ remake }, category, choose) {
   const others = (remake?.takes ?? []).filter((take) => !take.stands && take.prompt);
   if (!others.length) return null;
   return h(
     "details",
     { class: "takes" },
     h("summary", {}, others.length > 1 ? "The other takes" : "The other take"),
-    others.map((take) => otherTake(take, category)),
+    others.map((take) => otherTake(take, category, remake.going_on ? null : choose)),
   );
 }
 
-function otherTake(take, category) {
+function otherTake(take, category, choose) {
   const facts = [take.model, cost(take.cost)].filter(Boolean).join(" · ");
   const name = take.number === 1 ? "The first" : `Take ${take.number}`;
   const picture = take.media_url
@@ -34,6 +37,7 @@ function otherTake(take, category) {
     picture,
     h("p", {}, h("strong", {}, name), " ", verdictBadge(take)),
     facts && h("p", { class: "hint" }, facts),
+    take.media_url && choose && button("Use this one", { kind: "small", onclick: () => choose(take.number) }),
     h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, take.prompt)),
   );
 }
