@@ -40,6 +40,7 @@ def look_at(file: PictureFile) -> tuple[Appearance, dict[str, str]]:
     """And why what is None was not measured."""
     if file.pixels is None:
         return Appearance(), dict.fromkeys(vars(Appearance()), file.reason)
+    cv2.setNumThreads(1)  # the pool of children is the parallelism
     rgb, alpha = _on_white(file.pixels)
     backdrop = find_backdrop(rgb)
     red, green, blue = cv2.split(backdrop.border[None])
