@@ -25,7 +25,7 @@ from packshot.env_file import plain_value
 from packshot.errors import SettingsError
 from packshot.keys import ApiKey, read_keys
 
-#: The key of `packshot serve --fake-gemini`; no key of Google's looks like it.
+#: The key of `packshot serve --fake-gemini`; Google's keys look different.
 FAKE_KEY: Final = "fake"
 #: How a paid service is called: at once, at half price when it has room, or in batch jobs.
 Lane = Literal["standard", "flex", "batch"]
@@ -40,7 +40,7 @@ def _listed(value: Any) -> Any:
 
 
 def _public_address(value: str) -> str:
-    """Keys are appended to it: `https://cdn.example.com/shop` + `/` + key."""
+    """An address that keys are appended to: `https://cdn.example.com/shop` + `/` + key."""
     if not _is_web_address(value) or "?" in value or "#" in value:
         raise ValueError("must be an https:// or http:// address, without ? and #")
     return value
@@ -64,7 +64,7 @@ QUEUE_HOST: Final = re.compile(
 OLD_QUEUE_HOST: Final = re.compile(r"^(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?$")
 FIRST_REGION: Final = "us-east-1"
 
-#: A path without a slash at its end, of what an address may contain as it is.
+#: A path without a final slash, of characters that need no encoding in an address.
 PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]{1,100}){1,8}")
 
 
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     products_per_day: int = Field(100_000, ge=0)
     upload_mb_per_day: int = Field(50_000, ge=0)
 
-    # Retention
+    # Exports and retention
     export_names: str = "{sku}_{n}"
     c2pa_cert: Path | None = None
     c2pa_key: Path | None = None
@@ -212,7 +212,7 @@ class Settings(BaseSettings):
         if self.webhook_urls and not self.webhook_secrets:
             raise ValueError("WEBHOOK_URLS needs WEBHOOK_SECRET: `packshot webhooks secret`")
         if not all(_is_web_address(url) for url in self.webhook_urls):
-            raise ValueError("WEBHOOK_URLS must be https:// or http:// addresses, with commas")
+            raise ValueError("WEBHOOK_URLS must be https:// or http:// addresses, separated by commas")
         if not all(_is_signing_secret(secret) for secret in self.webhook_secrets):
             raise ValueError("WEBHOOK_SECRET must be whsec_ and base64: `packshot webhooks secret`")
         return self
@@ -236,15 +236,15 @@ class Settings(BaseSettings):
 
     @cached_property
     def judges(self) -> Literal["off", "doubtful", "all"]:
-        """Which checks a model is asked about: with Gemini the doubtful ones, unless set."""
+        """The checks for which a model is asked, too: with Gemini the doubtful ones, unless set."""
         if self.enhancer_name != "gemini":
             return "off"
         return self.fidelity_judge or "doubtful"
 
     @cached_property
     def retries(self) -> int:
-        """How often a picture of Gemini's that failed its check is made again; those of the
-        stand-in, which draws over every product, are not."""
+        """How often a failed picture is made again: only Gemini's, not those of the stand-in, which
+        draws over every product."""
         paid = self.enhancer_name == "gemini" and not self.simulated
         return self.fidelity_retries if paid and self.fidelity == "on" else 0
 

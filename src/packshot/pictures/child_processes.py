@@ -1,8 +1,8 @@
 """Runs pixel work in child processes: a picture that crashes or hangs takes nothing with it.
 
 Each child has a memory limit, low priority, no secret in its environment and one socket to its
-parent; one job at a time, a deadline for each, it ends after a minute without a job, and a new
-child replaces every one that died. It contains crashes; it is no sandbox, for the child runs as the
+parent. It does one job at a time, each with a deadline, and ends after a minute without a job; a
+new child replaces one that died. This contains crashes, but is not a sandbox: the child runs as the
 same user.
 
 Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
@@ -85,7 +85,7 @@ class Pixels:
         deadline: float | None = None,
         wait: float | None = None,
     ) -> T:
-        """`function(*args)` in a child: a module-level function, with arguments that pickle.
+        """Call `function(*args)` in a child: a module-level function, arguments that pickle.
 
         Exceptions of the function are raised here. Raises PictureError `picture_crashed` when the
         child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting for a
@@ -180,7 +180,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, job: bytes, deadline: float) -> tuple[bool, object]:
-        """(succeeded, result or exception); a child that gives no answer is killed.
+        """Return (succeeded, result or exception); a child that gives no answer is killed.
 
         Raises PictureError, or _Retired when another child has to do it.
         """
@@ -257,7 +257,7 @@ def _restrict(memory_mb: int, niceness: int) -> None:
 
 
 def _die_with_parent(descriptor: int) -> NoReturn:
-    """End at once when the parent is gone, in the middle of a job too.
+    """End at once when the parent is gone, even in the middle of a job.
 
     Not PR_SET_PDEATHSIG: that fires when the parent's *thread* which started us ends.
     """

@@ -15,9 +15,9 @@ from packshot.spreadsheets.picture_cells import path_parts
 
 _LOOSE: Final = re.compile(r"[\W_]+")
 _NUMBER: Final = re.compile(r"\d{1,100}(?![^\W_])")
-#: Characters by which a name may be longer than the SKU it means: `A__1` for A-1.
+#: The most characters by which a name is longer than the SKU it means: `A__1` for A-1.
 _MORE: Final = 10
-#: Folders above a photo that are compared with a path in a spreadsheet.
+#: The most folders above a photo that are compared with a path in a spreadsheet.
 DEEPEST: Final = 6
 
 
@@ -38,7 +38,7 @@ def _loose(text: str) -> str:
 #: How names are compared, the most exact way first, with the note for a match.
 _WAYS: Final = (
     (_same, None),
-    (caseless, "small and capital letters differ"),
+    (caseless, "upper and lower case differ"),
     (_loose, "signs such as - and _ differ"),
 )
 
@@ -138,8 +138,9 @@ class Files:
             self._stems[caseless(stem_of(photo))].append(photo)
 
     def named(self, path: str, sku: str | None) -> tuple[Sequence[str], str | None]:
-        """The photos that a path in a spreadsheet means, and what differs. Of several with its
-        name those whose folders agree longest with it, or else those in a folder named by `sku`."""
+        """The photos that a path in a spreadsheet means, and a hint when it differs. If several
+        have its name: those whose folders agree with most of it, else those in a folder named
+        `sku`."""
         own = path_parts(path)[-DEEPEST:]
         for (key, hint), tails, folders in zip(_WAYS, self._tails, self._folders, strict=False):
             parts = tuple(map(key, own))

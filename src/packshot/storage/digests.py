@@ -13,7 +13,7 @@ from typing import Final
 
 from packshot.errors import PartlyUnavailable
 
-#: Seconds between two checks of such an object: a person has to restore or delete it.
+#: Seconds between two checks of an object with other bytes, which a person must restore or delete.
 OTHER_BYTES_SECONDS: Final = 60.0
 OTHER_BYTES: Final = "other_bytes"
 SEAL_BYTES: Final = hashlib.sha256().digest_size
@@ -25,7 +25,7 @@ def sha256_of(data: bytes) -> str:
 
 
 def check_digest(key: str, data: bytes, known: Collection[str]) -> None:
-    """Raise PartlyUnavailable unless the digest of `data` is one of these."""
+    """Raise PartlyUnavailable unless the digest of `data` is one of `known`."""
     if sha256_of(data) not in known:
         raise other_bytes(key)
 
@@ -50,8 +50,8 @@ def _seal_of(key: str, data: bytes) -> bytes:
 def other_bytes(key: str) -> PartlyUnavailable:
     """The error that makes only this object's product wait: other objects may be intact."""
     return PartlyUnavailable(
-        f"the storage gives other bytes under {key} than were stored there: restore this object"
-        " from a backup, or delete it, and it is made again",
+        f"the storage returns other bytes under {key} than were stored: restore this object"
+        " from a backup, or delete it so that it is made again",
         code=OTHER_BYTES,
         retry_after=OTHER_BYTES_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""What a claim reads about its round: the lane, what jobs were asked for, why it is redone."""
+"""Facts about a claim's round: its lane, its requests in batch jobs, and why it is a redo."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from packshot.database.types import now
 from packshot.enhancers.contract import LANES, Lane
 from packshot.products.batching import late_requests
 
-#: The most reasons of a rejected round that are given to the enhancer for the next one.
+#: The most reasons from a rejected round that the enhancer gets for the next one.
 COMPLAINTS = 10
 
 
 def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
-    """The round's lane; standard where the lane was late: for flex `deadline` seconds after the
-    round was opened, for batch once a request of the round was in no job, or in one, for so long.
+    """The round's lane, or standard when it is late: flex `deadline` seconds after the round was
+    opened, batch once a request waited that long for a job or its answer.
     """
     if this_round.lane not in LANES[1:]:  # None: the round is not in the database yet
         return "standard"
@@ -38,7 +38,7 @@ def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
 
 
 def batched_of(session: Session, this_round: Round) -> frozenset[int]:
-    """The variants of the round that a batch job was asked for."""
+    """The variants of the round that were requested in a batch job."""
     if this_round.lane != "batch":
         return frozenset()
     mine = (BatchItem.product_id == this_round.product_id, BatchItem.round == this_round.number)
@@ -47,7 +47,7 @@ def batched_of(session: Session, this_round: Round) -> frozenset[int]:
 
 
 def complaints_of(session: Session, product: Product, this_round: Round) -> tuple[str, ...]:
-    """Why the pictures of the previous round are rejected: each reason once, as it was given.
+    """Why the pictures of the previous round are rejected: each reason once, unchanged.
 
     Without the wishes of the redo, which the desk also sends as the note of the rejection.
     """

@@ -1,4 +1,4 @@
-"""Refusals that concern the whole account (key, project, place, money), never one product.
+"""Refusals that concern the whole account (key, project, location, money), never one product.
 
 They are temporary: they depend on the address a request is sent from, on unpaid bills and on
 limits. So they count as an outage, at any time and for any model.
@@ -14,7 +14,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class AccountRefusal:
-    """How Google says it, and what to do about it.
+    """The words in which Google refuses, and what to do about it.
 
     Recognised by `reasons` (ErrorInfo.reason, listed in googleapis' google/api/error_reason.proto),
     else by `words` in the message. The words are exact: a refusal of one product's content must not
@@ -79,7 +79,7 @@ REFUSALS: Final = (
     ),
     AccountRefusal(
         "gemini_location",
-        "send requests from a place that Google serves (HTTPS_PROXY, or another machine)",
+        "send requests from a location that Google serves (HTTPS_PROXY, or another machine)",
         r"location is not supported|(not (available|supported|allowed)|unavailable|unsupported)"
         r" (in|for|from) your (current )?(country|region|location)"
         r"|unsupported (user )?(location|country|region)",

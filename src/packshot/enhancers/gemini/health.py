@@ -16,7 +16,7 @@ ENOUGH = 3  # failures of one call, each after others succeeded: then the call i
 REFUSED_PRODUCTS = 3  # refused in a row: then the products are not the cause
 REMEMBERED = 1000
 FRESH_SECONDS = 60.0  # older findings are checked again, where that is free
-LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error itself says longer
+LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error names a longer one
 MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for this long after its pause
 # Problems that the free request for a model shows to be over; it says nothing about a quota,
 # billing, the budget or overload.
@@ -31,7 +31,7 @@ log = logging.getLogger("packshot.gemini")
 class _Problem:
     error: Unavailable
     seen: float  # when a call last ran into it, by Standing's clock, like `until`
-    until: float  # an idle process has no success that would end it
+    until: float  # when it ends without a success, as in an idle process
     in_a_row: int
 
 
@@ -64,9 +64,9 @@ class Standing:
             log.warning("%s", error.message)
 
     def in_a_row(self, model: str, began: float) -> int:
-        """How often in a row `model` had a problem, with a call that began then as the next one.
+        """How many problems in a row `model` has with one more, in a call that began at `began`.
 
-        Calls that began before the last one was seen belong to the same burst.
+        A call that began before the last problem was seen belongs to the same burst.
         """
         with self._lock:
             return self._next_in_a_row(model, began)
@@ -158,8 +158,8 @@ class Suspects:
 
 
 class WrongRequests:
-    """Distinguishes a request that is wrong because of its photo or words from settings, or a
-    change at Google, that make every request wrong."""
+    """Finds out whether a rejected request's photo or words are the cause, or the settings (or a
+    change at Google), which affect every request."""
 
     def __init__(self) -> None:
         self._answered: set[str] = set()  # models

@@ -34,14 +34,14 @@ from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
-#: The whole body. Photos are skipped, but a ZIP is read: for larger ones send the photos' names.
+#: Bytes of the whole body. Photos are skipped, but a ZIP is read: of a larger one, send the names.
 MAX_BODY: Final = 64_000_000
 MAX_ZIP: Final = 50_000_000
 MAX_SPREADSHEET: Final = Limits().bytes
 #: Bytes of one photo's name, and of a JSON list of all names.
 MAX_NAMES: Final = 20_000
 MAX_NAMES_BYTES: Final = 8_000_000
-#: Choices as JSON, each.
+#: Bytes of each choice as JSON.
 MAX_CHOICES: Final = 256_000
 MAX_PARTS: Final = 5_000
 #: Characters of attributes in one answer: many pictures of one row repeat them.
@@ -63,11 +63,11 @@ bp: APIBlueprint = blueprint("imports", "Imports")
 def plan() -> Response:
     """Plan products from a spreadsheet and photos; nothing is created
 
-    `rows` go into the bulk call as they are; where `photos.matched` names one by its `index`, put
-    the upload's `raw_image` into it first. Send the photos' names alone (a JSON list) where there
-    are many: their bytes are not needed. `mapping` (column to field), `conventions` (column to
-    `point` or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised.
-    `lane` is answered as it came, for the bulk call.
+    `rows` go into the bulk call unchanged; if `photos.matched` names one by its `index`, put the
+    upload's `raw_image` into it first. If there are many photos, send only their names (a JSON
+    list): their bytes are not needed. `mapping` (column to field), `conventions` (column to `point`
+    or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised. `lane` is
+    returned unchanged, for the bulk call.
     """
     with thread_shares().uploads.held("uploading"):
         wish, archive, lane = _read_wish()
@@ -78,7 +78,7 @@ def plan() -> Response:
         except SpreadsheetError as error:
             raise Refused("bad_spreadsheet", error.message) from None
         except PictureError:  # the child process was stopped
-            detail = "the spreadsheet takes too much time or memory to read: split it"
+            detail = "the spreadsheet takes too much time or memory: split it"
             raise Refused("bad_spreadsheet", detail) from None
         return answer(
             ImportAnswer(
@@ -102,7 +102,7 @@ def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
     photos = [part for part in parts if part.name == "photos"]
     unknown = fields.keys() - set(_KNOWN)
     if unknown:
-        raise InvalidRequest([Fault("", "unknown_field", f"known are {', '.join(_KNOWN)}")])
+        raise InvalidRequest([Fault("", "unknown_field", f"known fields are {', '.join(_KNOWN)}")])
     if "spreadsheet" not in fields and not photos:
         detail = "send a spreadsheet, photos or both"
         raise InvalidRequest([Fault("/spreadsheet", "required", detail)])
@@ -197,7 +197,7 @@ def plan_in_child(wish: Wish, archive: bytes | None) -> Plan:
         found = plan_import(wish, wrong_fields)
     texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
     if sum(map(len, texts)) > MAX_ATTRIBUTES:
-        raise SpreadsheetError("the attributes of all pictures are too much text: split it")
+        raise SpreadsheetError("the attributes of all pictures are too much text: split the spreadsheet")
     return found
 
 
@@ -225,8 +225,8 @@ def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
 
 def _good(found: Plan) -> Plan:
     """Refuse rows whose address may not be fetched, with a problem for each."""
-    refused = {place: _address_problem(row.product) for place, row in enumerate(found.rows)}
-    rows = tuple(row for place, row in enumerate(found.rows) if refused[place] is None)
+    refused = {index: _address_problem(row.product) for index, row in enumerate(found.rows)}
+    rows = tuple(row for index, row in enumerate(found.rows) if refused[index] is None)
     problems = [*found.problems, *filter(None, refused.values())]
     problems.sort(key=lambda problem: problem.row or 0)
     return replace(found, rows=rows, problems=tuple(problems))

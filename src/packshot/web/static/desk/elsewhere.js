@@ -42,7 +42,7 @@ export class Elsewhere {
       if (!product.images.length) return; // the pictures on the stage stay until there are new ones
       attention.picturesCame();
       this.#desk.show();
-      return announce(`New pictures of product ${product.id} have come`);
+      return announce(`New pictures of product ${product.id} have arrived`);
     }
     panel.showProduct(product, queue.decision(product.id));
     panel.showPicture(card);
@@ -52,10 +52,10 @@ export class Elsewhere {
     const { queue, undoing, moment } = this.#desk;
     undoing.forget(job.product);
     moment.hide();
-    const stands = problem.product ?? job.answer;
+    const current = problem.product ?? job.answer;
     queue.reopen(job.product);
-    if (stands) queue.put(stands);
-    if (stands && stands.status !== "pending_review") queue.decide(job.product, STATUS[stands.status]);
+    if (current) queue.put(current);
+    if (current && current.status !== "pending_review") queue.decide(job.product, STATUS[current.status]);
     if (problem.status === 404) queue.remove(job.product);
     if (!queue.current) this.#desk.moveOn();
     else if (queue.at === job.product) this.#desk.show();
