@@ -157,7 +157,7 @@ def speaking(answer: bytes) -> Iterator[int]:
         (b"\x15\x03\x01\x00\x02\x02\x28", "refuses the TLS handshake: either", False),
         (b"\x15\x03\x01\x00\x02\x02\x47", "offers no TLS cipher that is still safe", False),
         (b"\x15\x03\x01\x00\x02\x02\x46", "offers only TLS versions older than 1.2", False),
-        (b"\x15\x03\x03\x00\x02\x02\x70", "serves no site of that name", False),
+        (b"\x15\x03\x03\x00\x02\x02\x70", "serves no site with that name", False),
         (b"\x15\x03\x03\x00\x02\x02\x50", "ended the connection while TLS was being set", True),
         (b"", "ended the connection while TLS was being set up", True),
     ],

@@ -212,7 +212,9 @@ class Settings(BaseSettings):
         if self.webhook_urls and not self.webhook_secrets:
             raise ValueError("WEBHOOK_URLS needs WEBHOOK_SECRET: `packshot webhooks secret`")
         if not all(_is_web_address(url) for url in self.webhook_urls):
-            raise ValueError("WEBHOOK_URLS must be https:// or http:// addresses, separated by commas")
+            raise ValueError(
+                "WEBHOOK_URLS must be https:// or http:// addresses, separated by commas"
+            )
         if not all(_is_signing_secret(secret) for secret in self.webhook_secrets):
             raise ValueError("WEBHOOK_SECRET must be whsec_ and base64: `packshot webhooks secret`")
         return self

@@ -62,7 +62,7 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
         with server() as url:
             client = Client(url)
             if photos is None and not once and (there := sum(client.stats()["products"].values())):
-                console.print(f"{counted(there, 'product')} of an earlier demo kept: --fresh or")
+                console.print(f"{counted(there, 'product')} kept from an earlier demo: --fresh or")
                 console.print("`make demo FRESH=1` begins again.")
                 all_well = True
             else:
@@ -87,7 +87,7 @@ def demo_rows(photos: Path | None) -> list[Row]:
 
 
 def run_through(client: Client, rows: list[Row], console: Console) -> bool:
-    """Whether every photo became a product with its pictures."""
+    """Create products and wait; return whether every photo became one with its pictures."""
     console.print(f"Uploading {counted(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
     sent = send(client, rows, console)
@@ -105,7 +105,7 @@ def _print_products(products: list[Json], seconds: float, console: Console) -> N
     console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
     console.print(f"{counted(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
-    console.print("A product's seconds count from its creation, its wait in the queue included.")
+    console.print("A product's seconds include its wait in the queue.")
     console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
 
 
@@ -148,7 +148,7 @@ def demo_environment(port: int) -> dict[str, str]:
 
 
 def same_data_command() -> str:
-    """The command that serves what the demo made."""
+    """The command that serves the demo's products."""
     return (
         f"DATABASE_URL=sqlite:///{HOME}/packshot.db MEDIA_DIR={HOME}/media ENHANCER=local"
         " python run.py"

@@ -38,4 +38,4 @@ def _print(pruned: Pruned, for_good: bool) -> str:
     )
     if for_good:
         return f"Removed the {what}."
-    return f"Would remove the {what}. Nothing was changed: --delete does it."
+    return f"Would remove the {what}. Nothing was changed: add --delete to do it."

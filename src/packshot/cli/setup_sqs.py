@@ -1,4 +1,4 @@
-"""Creates the SQS queue and its dead-letter queue as Packshot needs them, or says what differs."""
+"""Creates the SQS queue and its dead-letter queue as Packshot needs them, or lists differences."""
 
 from __future__ import annotations
 
@@ -124,13 +124,13 @@ def _value(attribute: str | None) -> object:
 
 
 def connect(settings: Settings, name: str) -> Connection[SQSClient]:
-    """The region of SQS_QUEUE_URL once it is set: AWS_REGION may be the bucket's alone."""
+    """Connect in the region of SQS_QUEUE_URL once it is set: AWS_REGION may be the bucket's."""
     resource = Resource(f"the SQS queue {name}", setting="AWS_REGION")
     return Connection(partial(sqs_client, settings.queue_region, None), resource)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: the queues exist, and what differs was printed; 1: the error was printed."""
+    """Exit with 0 when the queues exist, with their differences printed; with 1 on an error."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--update", action="store_true", help="repair attributes that differ")
     parser.add_argument("--name", default=NAME, help=f"the queue's name ({NAME})")

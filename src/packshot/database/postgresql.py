@@ -31,7 +31,7 @@ ENCODING: Final = "UTF8"
 
 
 def postgresql_engine(database: DatabaseUrl, pool_size: int, *, limits: bool = True) -> Engine:
-    """An engine whose statements end by themselves; without `limits` for migrations."""
+    """An engine whose statements have time limits; without `limits` for migrations."""
     engine = create_engine(
         database.url,
         pool_size=pool_size,
@@ -44,7 +44,7 @@ def postgresql_engine(database: DatabaseUrl, pool_size: int, *, limits: bool = T
         connect_args={
             "connect_timeout": 5,
             "client_encoding": ENCODING,  # a role or PGCLIENTENCODING may set another
-            "autocommit": True,  # BEGIN and its settings are ours
+            "autocommit": True,  # our code sends BEGIN with its settings
             "prepare_threshold": None,
         },
     )
@@ -114,13 +114,13 @@ def _leave_standby(context: ExceptionContext) -> None:
 
 
 def check_encoding(rows: Connection) -> None:
-    """Raises SettingsError unless the database holds every character."""
+    """Raises SettingsError unless the database can store every character."""
     encoding = rows.scalar(text("SHOW server_encoding"))
     if encoding != ENCODING:
         name = rows.scalar(text("SELECT current_database()"))
         raise SettingsError(
-            f"DATABASE_URL: the database {name} has the encoding {encoding}, which can't hold every"
-            f" name: name one made by CREATE DATABASE ... TEMPLATE template0 ENCODING '{ENCODING}'"
+            f"DATABASE_URL: the database {name} has the encoding {encoding}, which can't store every"
+            f" name: use one made by CREATE DATABASE ... TEMPLATE template0 ENCODING '{ENCODING}'"
         )
 
 

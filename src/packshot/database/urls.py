@@ -11,13 +11,13 @@ from sqlalchemy.engine import URL, make_url
 
 from packshot.errors import SettingsError
 
-#: What PostgreSQL's addresses begin with in other programs: `+asyncpg` and the like name a driver.
+#: The schemes of PostgreSQL's addresses in other programs; `+asyncpg` and the like name a driver.
 POSTGRESQL: Final = re.compile(
     r"(?:jdbc:)?(?:postgres|postgresql|postgis|pgsql|psql)(?:\+\w+)?", re.I
 )
 SQLITE: Final = re.compile(r"sqlite3?(?:\+\w+)?", re.I)
-#: What follows the user name and the password: hosts, a database, parameters.
-PLACE: Final = re.compile(
+#: The part after the user name and the password: hosts, a database, parameters.
+LOCATION: Final = re.compile(
     r"(?P<hosts>[^/?#@\s]*)(?:/(?P<database>[^/?#@:\s]*))?(?:\?(?P<query>(?:[^=&#\s]+=[^&#\s]*&?)*))?"
 )
 #: A host: a name, an address in brackets, or a percent-encoded folder of a Unix socket.
@@ -58,7 +58,7 @@ OF_OTHERS: Final = frozenset(
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """A database's address in SQLAlchemy's form, and the rest of what it says."""
+    """A database's address in SQLAlchemy's form, with its schema and its ignored parameters."""
 
     url: URL
     schema: str | None = None
@@ -68,8 +68,9 @@ class DatabaseUrl:
 def read_url(text: str) -> DatabaseUrl:
     """DATABASE_URL, with psycopg 3 whenever PostgreSQL is meant.
 
-    A password may hold `@`, `/`, `#` and the like unencoded where that leaves one reading. Raises
-    SettingsError, which never contains a part of the address: it may be a part of the password.
+    A password may contain `@`, `/`, `#` and the like unencoded if the address stays unambiguous.
+    Raises SettingsError, which never contains a part of the address: it may be a part of the
+    password.
     """
     scheme, separator, rest = text.strip().partition("://")
     if separator and POSTGRESQL.fullmatch(scheme):
@@ -100,21 +101,21 @@ def _sqlite(rest: str) -> URL:
         raise SettingsError("DATABASE_URL must name SQLite's file by its path, not as file:...")
     url = make_url(f"sqlite://{rest}")
     if url.query:
-        raise SettingsError("DATABASE_URL: an address of SQLite takes no parameters after a ?")
+        raise SettingsError("DATABASE_URL: SQLite's address takes no parameters after a ?")
     return url
 
 
 def _postgresql(rest: str) -> DatabaseUrl:
-    user, password, place = _split(rest)
-    host, port, several = _hosts(place["hosts"])
-    known, schema, ignored = _parameters(place["query"] or "")
+    user, password, location = _split(rest)
+    host, port, several = _hosts(location["hosts"])
+    known, schema, ignored = _parameters(location["query"] or "")
     url = URL.create(
         "postgresql+psycopg",
         username=user,
         password=password,
         host=host,
         port=port,
-        database=unquote(place["database"] or "") or None,
+        database=unquote(location["database"] or "") or None,
         query={**known, **several},
     )
     return DatabaseUrl(url, schema, ignored)
@@ -123,16 +124,16 @@ def _postgresql(rest: str) -> DatabaseUrl:
 def _split(rest: str) -> tuple[str | None, str | None, re.Match[str]]:
     """User name, password and the rest: split at the one `@` after which the rest is valid."""
     if "@" not in rest:
-        if place := PLACE.fullmatch(rest):
-            return None, None, place
+        if location := LOCATION.fullmatch(rest):
+            return None, None, location
         raise _unreadable()
     ends = [at.start() for at in re.finditer("@", rest)]
-    found = [(end, place) for end in ends if (place := PLACE.fullmatch(rest[end + 1 :]))]
+    found = [(end, location) for end in ends if (location := LOCATION.fullmatch(rest[end + 1 :]))]
     if len(found) != 1:
         raise _unreadable()
-    end, place = found[0]
+    end, location = found[0]
     user, colon, password = rest[:end].partition(":")
-    return unquote(user) or None, unquote(password) if colon else None, place
+    return unquote(user) or None, unquote(password) if colon else None, location
 
 
 def _unreadable() -> SettingsError:
@@ -144,7 +145,7 @@ def _unreadable() -> SettingsError:
 
 
 def _hosts(text: str) -> tuple[str | None, int | None, dict[str, tuple[str, ...]]]:
-    """Host and port; several hosts, with commas, the way SQLAlchemy takes them."""
+    """Host and port; several hosts, separated by commas, in SQLAlchemy's form."""
     found = [HOST.fullmatch(each) for each in text.split(",")]
     if not all(found):
         raise _unreadable()
@@ -179,7 +180,7 @@ def _parameters(query: str) -> tuple[dict[str, str], str | None, tuple[str, ...]
 
 
 def _unknown(name: str) -> str:
-    """A parameter's name is shown only when it can be one: it may be a part of a password."""
+    """Show the name only if it looks like a parameter: it may be a part of a password."""
     shown = f" {name}" if re.fullmatch(r"[a-zA-Z_]{2,40}", name) else ""
     return (
         f"DATABASE_URL has the parameter{shown} after its ?, which PostgreSQL does not know: remove"

@@ -1,4 +1,4 @@
-"""Messages for failed downloads: only what was seen, and what can be done about it."""
+"""Messages for failed downloads: only what was observed, and what can be done about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STATUS_ADVICE = {
 NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a host's header can't make a product wait for a year
 _TLS_RECORD = ("\x15\x03", "\x16\x03")  # an alert or a handshake of TLS 1.0 or later
-# This process or machine ran out of something; it is not the host's fault. Not EADDRNOTAVAIL: a
+# This process or machine ran out of a resource; the host is not the cause. Not EADDRNOTAVAIL: a
 # machine without IPv6 reports that for an IPv6 address, and one whose ports to one host are all in
 # use.
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -43,7 +43,7 @@ _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EH
 _CERTIFICATES = {
     9: "is not valid yet; check this machine's clock, or have the host's operator replace it",
     10: "has expired; the host's operator has to renew it",
-    18: "is self-signed, and this machine does not trust it; the host needs one of a public"
+    18: "is self-signed, and this machine does not trust it; the host needs one from a public"
     " authority",
     19: "comes from an authority that this machine does not trust",
     20: "has no chain to an authority that this machine trusts; either the host does not send its"
@@ -82,7 +82,7 @@ _HANDSHAKES = (
         "refuses the TLS handshake: either its ciphers are no longer safe, or it wants a"
         " certificate from its clients; its operator has to allow a newer cipher",
     ),
-    (("UNRECOGNIZED_NAME",), "serves no site of that name; check the address"),
+    (("UNRECOGNIZED_NAME",), "serves no site with that name; check the address"),
     (
         ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_CERTIFICATE_UNKNOWN"),
         "wants a certificate from its clients; give an address that everybody can read",
@@ -105,8 +105,8 @@ def check_resources(error: Exception) -> None:
     """Raise Unavailable when this process or machine has run out of a resource."""
     if isinstance(error, OSError) and error.errno in _OURS:
         raise Unavailable(
-            f"this process can open no connection ({error.strerror}): raise its limit"
-            " (ulimit -n), or find what uses them up"
+            f"this process can't open a connection ({error.strerror}): raise its limit"
+            " (ulimit -n), or find out what uses up its files"
         ) from error
 
 
@@ -119,7 +119,7 @@ def unreachable(
     """The error when no address of the host accepted a connection. Often some kinds of address
     can't be reached from here; then the errors of the others say more."""
     if any(isinstance(failure, TimeoutError) for failure in failures):
-        reason = f"did not take a connection within {seconds:g} s"
+        reason = f"accepted no connection within {seconds:g} s"
         return failed(f"{page.place} {reason}", code="timed_out", retryable=True)
     reason = _why_unreachable(page, addresses, failures)
     return failed(f"{page.place} {reason}", code="unreachable", retryable=True)
@@ -246,8 +246,8 @@ def status_error(page: ParsedUrl, response: BaseHTTPResponse, body: bytes) -> Fe
     expired = find_expiry(status, page.target, body)
     if expired is not None:
         return failed(
-            f"{status} from {page.place}: {expired}; give one that is valid for longer, or an"
-            " address without an end",
+            f"{status} from {page.place}: {expired}; give one that is valid for longer, or"
+            " one that never expires",
             code="address_expired",
         )
     code, advice = _STATUS_ADVICE.get(status, ("refused", ""))

@@ -20,7 +20,7 @@ _XMP: Final = re.compile(rb"<x:xmpmeta.{0,65000}?</x:xmpmeta>", re.DOTALL)
 
 def carried(data: bytes) -> dict[str, Any]:
     """`sha256`, `bytes` and `mime_type` of the answer; `c2pa` (`sha256`, `bytes` and, in base64,
-    the manifest `store`) and `xmp`, where it has them."""
+    the manifest `store`) and `xmp`, if it has them."""
     found: dict[str, Any] = {
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
@@ -36,7 +36,7 @@ def carried(data: bytes) -> dict[str, Any]:
 
 
 def manifest_store(data: bytes) -> bytes | None:
-    """C2PA's manifests as one JUMBF box; None without any. Nothing is verified."""
+    """The C2PA manifests as one JUMBF box; None without any. Nothing is verified."""
     if data.startswith(b"\xff\xd8"):
         data = _boxes_of_jpeg(data)
     described = data.find(MANIFEST_STORE)

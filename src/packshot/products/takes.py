@@ -1,4 +1,4 @@
-"""Takes: a picture whose fidelity check failed is made again, and the better one stands."""
+"""Takes: a picture whose fidelity check failed is made again, and the better take is kept."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ WAITING: Final = "waiting"
 MADE: Final = "made"
 MEASURED: Final = "measured"
 NOT_MADE: Final = "not_made"
-#: States of a take that is still to come: a reviewer may want to wait for it.
+#: States of an unfinished take: a reviewer may want to wait for it.
 GOING_ON: Final = (WAITING, MADE)
 #: The kind of its calls in the ledger.
 REMAKE: Final = "remake"
 
-#: What became of a take that was measured, in words.
+#: The outcomes of a take that was checked, and their words.
 BETTER: Final = "better"
 NOT_BETTER: Final = "not_better"
 DECIDED: Final = "decided"
@@ -49,13 +49,13 @@ WORDS: Final = {
 }
 #: The better of two verdicts has the higher rank; without a verdict nothing is better.
 RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}
-#: The columns that the picture's row copies from the take that stands.
+#: The columns that the picture's row copies from the current take.
 COPIED: Final = (*Made.__annotations__, "image_url")
 
 
 @dataclass(frozen=True)
 class Remakes:
-    """Which pictures are made again: those of this enhancer, at most so often each."""
+    """The pictures that are made again: this enhancer's, each at most `most` times."""
 
     enhancer: str
     most: int
@@ -86,7 +86,7 @@ def open_next(
 
 
 def _first_take(session: Session, image: ProductImage) -> Take:
-    """A copy of the picture as it was made at first, which stands until there is a better one."""
+    """A copy of the first picture, which is current until there is a better one."""
     first = Take(**_place_of(image), number=1, state=MEASURED, opened_at=image.created_at)
     _copy(image, first)
     first.cost = spent_on(session, first, "picture")
@@ -94,7 +94,7 @@ def _first_take(session: Session, image: ProductImage) -> Take:
 
 
 def spent_on(session: Session, take: Take, kind: str = REMAKE) -> Decimal | None:
-    """US dollars of the calls that made it, without those that checked it."""
+    """The cost of the calls that made a take, in US dollars, without those that checked it."""
     return session.scalar(select(func.sum(Call.cost)).where(*calls_of(take, kind)))
 
 
@@ -139,7 +139,7 @@ def _leave_to_its_lane(session: Session, take: Take) -> None:
 
 
 def end(take: Take, outcome: str, why: str) -> None:
-    """It is not made, and says why."""
+    """End a take that is not made, with the reason."""
     take.state, take.outcome, take.words = NOT_MADE, outcome, f"not made again: {why}"
     take.due_at = take.token = None
 
@@ -151,7 +151,7 @@ def settle(
     take: Take,
     remakes: Remakes | None,
 ) -> None:
-    """After its check: let the better of the two stand, unless a reviewer decided meanwhile."""
+    """After a take's check, keep the better of the two, unless a reviewer decided meanwhile."""
     take.state, take.outcome = MEASURED, NOT_BETTER
     if not is_undecided(product, image):
         take.outcome = DECIDED
@@ -191,7 +191,7 @@ def choose(session: Session, product: Product, image: ProductImage, number: int,
 
 
 def is_better(new: Made, old: Made) -> bool:
-    """By verdict, then by score; the old one stays where both are alike."""
+    """Compare by verdict, then by score; the old one stays if both are equal."""
     return _rank(new) > _rank(old)
 
 
@@ -200,7 +200,7 @@ def _rank(made: Made) -> tuple[int, float]:
 
 
 def is_its_picture() -> ColumnElement[bool]:
-    """The picture of a take, for a join."""
+    """The condition that joins a take with its picture."""
     return and_(
         ProductImage.product_id == Take.product_id,
         ProductImage.round == Take.round,
@@ -209,7 +209,7 @@ def is_its_picture() -> ColumnElement[bool]:
 
 
 def takes_of(session: Session, image: ProductImage) -> Sequence[Take]:
-    """All takes of a picture, the first one first; none where it was made once."""
+    """All takes of a picture in order; none if it was made only once."""
     mine = select(Take).filter_by(**_place_of(image))
     return session.scalars(mine.order_by(Take.number)).all()
 

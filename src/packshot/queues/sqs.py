@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-#: Ids have 32 bits: a larger number is no product, and PostgreSQL would refuse to compare it.
+#: Ids have 32 bits: no product has a larger one, and PostgreSQL would refuse to compare it.
 MAX_PRODUCT_ID: Final = 2**31 - 1
 
 # SQS's own limits, from https://docs.aws.amazon.com/AWSSimpleQueueService/latest/
 # SQSDeveloperGuide/quotas-messages.html and APIReference/API_ReceiveMessage.html
 #: Messages in one request, of any kind.
 BATCH: Final = 10
-#: A receive may wait this long.
+#: The longest wait of a receive.
 MAX_WAIT_SECONDS: Final = 20
-#: A message may stay invisible this long, counted from its receive.
+#: The longest time a message may stay invisible after its receive.
 MAX_VISIBILITY_SECONDS: Final = 43_200
 #: Error codes for a stale receipt handle: the message was received again, or deleted.
 GONE: Final = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
@@ -92,7 +92,7 @@ class SqsQueue:
             sqs_client, region, endpoint_url, read_timeout=wait_seconds + answer_seconds, attempts=1
         )
         others = partial(sqs_client, region, endpoint_url, pool=threads)
-        # A request may be waiting for it, and what is not sent now is sent later.
+        # Short: a request may be waiting, and messages that are not sent now are sent later.
         sender = partial(
             sqs_client, region, endpoint_url, read_timeout=3.0, attempts=2, pool=threads
         )
@@ -123,7 +123,7 @@ class SqsQueue:
         with self._sender.client_for("sqs:SendMessage") as sqs:
             answer = sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
         for failed in answer.get("Failed", []):
-            log.warning("SQS did not take product %d: %s", ids[int(failed["Id"])], _why(failed))
+            log.warning("SQS did not accept product %d: %s", ids[int(failed["Id"])], _why(failed))
         return {ids[int(taken["Id"])] for taken in answer.get("Successful", [])}
 
     def _body(self, product_id: int) -> str:
@@ -147,14 +147,14 @@ class SqsQueue:
             if (product_id := self._product_id(raw)) is not None
         ]
 
-    def _without_strangers(self, letters: Sequence[MessageTypeDef]) -> list[MessageTypeDef]:
-        """The letters without another shop's mark; the others are returned to the queue.
+    def _without_strangers(self, messages: Sequence[MessageTypeDef]) -> list[MessageTypeDef]:
+        """The messages without another shop's mark; the others are returned to the queue.
 
         Each time they are hidden for longer, so that the two shops don't exchange them in a loop:
         that costs requests, and after 100 receives they become dead letters.
         """
         ours = []
-        for raw in letters:
+        for raw in messages:
             other = mark_in(raw.get("Body", ""))
             if self._shop is None or other in {None, self._shop()}:
                 ours.append(raw)
@@ -222,7 +222,7 @@ class SqsQueue:
             left = self._delete_batch(url, batch)
             left = self._delete_batch(url, left) if left else left
             if left:
-                log.warning("%d messages were not deleted and will come again", len(left))
+                log.warning("%d messages were not deleted and will be received again", len(left))
 
     def _delete_batch(self, url: str, handles: Sequence[str]) -> list[str]:
         """Return the handles to try again. A message that is gone counts as deleted."""
@@ -278,30 +278,29 @@ class SqsQueue:
     def redrive(self, limit: int) -> int:
         """Send up to `limit` dead letters to the queue again; return how many were sent.
 
-        Malformed ones and another shop's stay where they are. Raises NotConfigured without a
+        Malformed ones and another shop's stay there. Raises NotConfigured without a
         dead-letter queue.
         """
         dead = self.dead_letter_url()
         if dead is None:
             raise NotConfigured(f"{self.url} has no dead-letter queue: {SET_UP}")
         sent, malformed, dead_letters = 0, [], DeadLetters(dead, self._poller, self._sqs)
-        while sent < limit and (letters := dead_letters.receive(limit - sent)):
-            good = {each["ReceiptHandle"]: self._own_id(each) for each in letters}
+        while sent < limit and (messages := dead_letters.receive(limit - sent)):
+            good = {each["ReceiptHandle"]: self._own_id(each) for each in messages}
             malformed += [handle for handle, product_id in good.items() if product_id is None]
             sent += self._revive(dead, {handle: id_ for handle, id_ in good.items() if id_})
         dead_letters.release(malformed)
         return sent
 
-    def _own_id(self, letter: MessageTypeDef) -> int | None:
-        other = mark_in(letter.get("Body", ""))
+    def _own_id(self, message: MessageTypeDef) -> int | None:
+        other = mark_in(message.get("Body", ""))
         strange = self._shop is not None and other not in {None, self._shop()}
-        return None if strange else parse_body(letter.get("Body", ""))
+        return None if strange else parse_body(message.get("Body", ""))
 
-    def _revive(self, dead: str, letters: dict[str, int]) -> int:
-        """Send, then delete what was accepted: a crash in between duplicates a message, loses
-        none."""
-        accepted = self.send(list(letters.values())) if letters else set()
-        taken = [handle for handle, product_id in letters.items() if product_id in accepted]
+    def _revive(self, dead: str, messages: dict[str, int]) -> int:
+        """Send messages, then delete the accepted ones: a crash may duplicate, never lose."""
+        accepted = self.send(list(messages.values())) if messages else set()
+        taken = [handle for handle, product_id in messages.items() if product_id in accepted]
         self._delete(dead, taken)
         return len(taken)
 

@@ -93,7 +93,7 @@ def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
 
 
 def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None = None) -> Photos:
-    """Without a spreadsheet: one product a photo, its SKU and view by the pattern, or by the one
+    """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or by the one
     that most names fit. A name that does not fit is a SKU as a whole.
 
     `defaults` has the fields that all products share. Raises SpreadsheetError for a bad pattern.
@@ -108,8 +108,8 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
 
 
 def _common_depth(photos: Sequence[str]) -> int:
-    """How many folders all photos lie in that are no SKU: they hold other folders, and photos
-    directly in them are not named by a view alone."""
+    """The number of outer folders, which all photos share, that are not a SKU: no photo lies
+    directly in one with only a view as its name."""
     folders = [photo.split("/")[:-1] for photo in photos]
     names = [read_view(stem_of(photo)) for photo in photos]
     depth = 0
@@ -133,7 +133,7 @@ def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductR
             hint = f"the name does not fit {pattern.source}"
     sku = named.sku.strip()
     if is_no_sku(sku):
-        hint, sku = "the name is that of a view or a camera's, and gives no SKU", ""
+        hint, sku = "the name is a view's or a camera's, not a SKU", ""
     if len(sku) > LONGEST["sku"]:
         hint, sku = f"the name has more than {LONGEST['sku']} characters and gives no SKU", ""
     filename = photo.rsplit("/", 1)[-1]
@@ -147,7 +147,7 @@ def match_photos(
     """With a spreadsheet: each photo goes to the row that it is assigned to, else to the row that
     names its file, else to the row of its SKU, the longest that its name or folder begins with.
 
-    Several photos of one row are products of their own, each with its view. The cost grows
+    Several photos of one row become several products, each with its view. The cost grows
     with the length of the names, not with photos times SKUs.
     """
     photos, left_out, system_files = sort_files(files)
@@ -170,7 +170,7 @@ def match_photos(
 
 
 def _mark_doubles(matches: Sequence[Match]) -> tuple[Match, ...]:
-    """A photo whose SKU and view another one has: perhaps it is the same photo twice."""
+    """Add a hint to a photo whose SKU and view another one has: they may be the same photo."""
     first: dict[tuple[str, str | None], str] = {}
     marked = []
     for match in matches:
@@ -300,11 +300,11 @@ class _Finder:
 
     def _judge(self, photo: str, fits: Sequence[Fit]) -> None:
         skus = tuple(dict.fromkeys(fit.sku for fit in fits))
-        if not skus and (alike := self._skus.but_for_zeros(stem_of(photo))):
-            why = "its number is that of a SKU but for the zeros in front"
+        if not skus and (alike := self._skus.equal_except_zeros(stem_of(photo))):
+            why = "its number is that of a SKU, except for leading zeros"
             self._ask(photo, alike, why)
         elif not skus and (inside := self._skus.inside(stem_of(photo)[:LONGEST_NAME])):
-            self._ask(photo, inside, "its name holds a SKU, but does not begin with it")
+            self._ask(photo, inside, "its name contains a SKU, but does not begin with it")
         elif not skus:
             self.left_out.append(LeftOut(photo, "its name fits no SKU of the spreadsheet"))
         elif len(skus) > 1:

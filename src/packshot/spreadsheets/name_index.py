@@ -102,7 +102,7 @@ class Skus:
                     return found
         return ()
 
-    def but_for_zeros(self, name: str) -> Sequence[str]:
+    def equal_except_zeros(self, name: str) -> Sequence[str]:
         """SKUs that equal the number at the name's beginning except for leading zeros, which
         spreadsheet programs drop."""
         number = _NUMBER.match(name)

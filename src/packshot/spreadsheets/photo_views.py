@@ -1,4 +1,4 @@
-"""The part of a photo's name that says which view of the product it shows."""
+"""Reads which view of the product a photo shows from a part of its name."""
 
 from __future__ import annotations
 
@@ -49,9 +49,8 @@ _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
 
 
 def read_view(text: str) -> str | None:
-    """The view that `_2`, ` (2)`, `.PT01` or `-front_detail` says; None where it says something
-    else. The sizes that programs add (`-scaled`, `-1024x768`) say nothing. "" for a text of them
-    or of separators only."""
+    """The view in `_2`, ` (2)`, `.PT01` or `-front_detail`; None for other words. Sizes that
+    programs add (`-scaled`, `-1024x768`) are ignored: a text of them or of separators gives ""."""
     words = [word for word in _TOKEN.findall(text) if not _SIZE.fullmatch(word)]
     if len(words) > _MOST_WORDS or not all(
         _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)
@@ -84,7 +83,7 @@ def _plain_number(word: str) -> str:
 
 
 def view_in(name: str) -> str | None:
-    """The view that a column's name says: `Back image` -> back."""
+    """The view in a column's name: `Back image` -> back."""
     general = {"image", "img", "photo", "pic", "picture", "view", "shot", "base", "set", "size"}
     words = [word for word in _TOKEN.findall(name.casefold()) if word in _WORDS - general]
     return "-".join(words)[:_LONGEST] or None

@@ -18,7 +18,7 @@ _MARKS: Final = (  # the longer mark first: UTF-32's begins with UTF-16's
 _SAMPLE: Final = 4_096
 #: No language of Western Europe has so many letters outside ASCII in a row.
 _FOREIGN: Final = re.compile("[^\x00-\x7f]{4,}")
-#: Unless they are one language's, as in a list of them.
+#: Letters that are allowed in a row, as in a list of one language's letters.
 _ALPHABETS: Final = tuple(
     map(frozenset, ("äöüß", "åäöæøéü", "àâæçèéêëîïôœùûüÿ", "áéíóúüñç", "àèéìíòóùú", "ãáâàçéêíóôõú"))
 )
@@ -29,8 +29,9 @@ _SAVE_AS: Final = "save it as CSV UTF-8 (in Excel: Save As, CSV UTF-8)"
 def decode(data: bytes) -> tuple[str, str]:
     """The text, and the name of the encoding it was in. Raises SpreadsheetError.
 
-    A mark at the beginning decides; else UTF-16 shows by its zero bytes; what is not UTF-8 is read
-    as Windows-1252, unless half of it is UTF-8, so that a few broken bytes are found.
+    A mark at the beginning decides. Without one, UTF-16 is recognised by its zero bytes, and text
+    that is not UTF-8 is read as Windows-1252, unless half of it is UTF-8: then a few bytes are
+    broken.
     """
     text, name = _decoded(data)
     text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
@@ -68,7 +69,7 @@ def _strict(data: bytes, encoding: str, name: str) -> str:
 
 
 def _unmarked_utf_16(sample: bytes) -> str | None:
-    """Latin letters in UTF-16 have a zero byte each, always on the same side."""
+    """Recognise UTF-16 by its zero bytes: Latin letters have one each, always on the same side."""
     pairs = len(sample) // 2
     if not pairs:
         return None
@@ -89,19 +90,19 @@ def _refuse_mixed(data: bytes, first_bad: int) -> None:
     if good >= broken:
         where = _row_of(data[:first_bad].decode("utf-8"), first_bad)
         raise SpreadsheetError(
-            f"{where} is not in UTF-8 as the rest of the file is: two files in different encodings"
+            f"{where} is not in UTF-8, unlike the rest of the file: two files in different encodings"
             f" may have been joined; correct that row, or {_SAVE_AS}"
         )
 
 
 def _refuse_other_alphabet(text: str) -> None:
-    """Raises where the text can't be of a language that Windows-1252 is for: Cyrillic, Greek,
-    Chinese and others in their own encodings read as rows of accented letters."""
+    """Raises if the text is in no language of Windows-1252: Cyrillic, Greek, Chinese and others in
+    their own encodings read as rows of accented letters."""
     for run in _FOREIGN.finditer(text):
         if _is_foreign(run[0]):
             where = _row_of(text[: run.start()], run.start())
             raise SpreadsheetError(
-                f"{where} is in an encoding that does not say which it is: {_SAVE_AS}"
+                f"{where} is in an encoding that can't be recognised: {_SAVE_AS}"
             )
 
 
@@ -114,7 +115,7 @@ def _is_foreign(run: str) -> bool:
 
 
 def _row_of(text: str, end: int) -> str:
-    """`line 3`: of the file, as the borders of cells are not known yet."""
+    """`line 3`: a line of the file, for the rows are not known yet."""
     return f"line {one_newline(text[:end]).count(chr(10)) + 1}"
 
 

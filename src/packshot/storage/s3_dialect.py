@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 R = TypeVar("R")
 
-#: How a store refuses what it does not know.
+#: Statuses with which a store refuses what it does not know.
 REFUSED: Final = frozenset({400, 405, 411, 415, 417, 501})
 #: Errors that have another meaning: the request itself was understood.
 OTHER_REASONS: Final = (ABSENT | CLOCK | ELSEWHERE | EXPIRED | REFUSED_KEYS | SLOW_DOWN) - {

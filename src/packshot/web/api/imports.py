@@ -197,7 +197,9 @@ def plan_in_child(wish: Wish, archive: bytes | None) -> Plan:
         found = plan_import(wish, wrong_fields)
     texts = chain.from_iterable(row.product.attributes.values() for row in found.rows)
     if sum(map(len, texts)) > MAX_ATTRIBUTES:
-        raise SpreadsheetError("the attributes of all pictures are too much text: split the spreadsheet")
+        raise SpreadsheetError(
+            "the attributes of all pictures are too much text: split the spreadsheet"
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a reviewer asked for on a redo, without words."""
+"""The adjustments that a reviewer chooses for a redo."""
 
 from __future__ import annotations
 

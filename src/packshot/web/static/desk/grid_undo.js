@@ -42,7 +42,7 @@ export class GridUndo {
     this.show();
   }
 
-  /** A decision of before this page, product by product, newest first. */
+  /** Undo the newest decision from before this page was loaded, one product at a time. */
   #undoEarlier() {
     const entry = this.#earlier.shift();
     if (!entry) return announce("Nothing to undo");

@@ -32,7 +32,7 @@ export class Tiles {
     return [...this.#chosen].map((id) => this.get(id).product);
   }
 
-  /** Append products; those that are here are drawn again. */
+  /** Append products; draw those again that are already here. */
   add(products) {
     for (const product of products) {
       if (!this.draw(product)) this.#list.append(this.#make(product).element);
@@ -40,7 +40,7 @@ export class Tiles {
     this.#showEmpty();
   }
 
-  /** Draw a product if it is here; returns whether it is. Pictures of a new round are not the chosen ones. */
+  /** Draw a product if it is here; returns whether it is. A new round ends its choice. */
   draw(product) {
     const tile = this.get(product.id);
     if (tile?.show(product) && this.#chosen.has(product.id)) {
@@ -60,9 +60,8 @@ export class Tiles {
       if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) this.#remove(id);
     }
     for (const product of page.products) this.draw(product);
-    if (!order && !q) this.#prepend(page.products); // else the place of a new one is known after a reload
-    this.#showEmpty();
-    if (this.#chosen.size !== chosenBefore) this.#changed();
+    if (!order && !q) this.#prepend(page.products); // otherwise only a reload knows where a new one
+    belongs this.#showEmpty(); if (this.#chosen.size !== chosenBefore) this.#changed();
   }
 
   #prepend(products) {

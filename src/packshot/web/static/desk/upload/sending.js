@@ -48,7 +48,7 @@ export class Sending {
     return made;
   }
 
-  /** As many rows as fit into one request. */
+  /** Split the rows into parts that each fit into one request. */
   #parts(rows) {
     const parts = [];
     let size = MOST_BYTES;
@@ -108,8 +108,8 @@ async function sendInTurn(file, show) {
     } catch (error) {
       const busy = error.code === "busy" && Date.now() < giveUp;
       if (!busy) tries += 1;
-      const passes = error instanceof Away || NOBODY_THERE.has(error.status);
-      if (!busy && !(passes && tries < TRIES)) throw error;
+      const isTemporary = error instanceof Away || NOBODY_THERE.has(error.status);
+      if (!busy && !(isTemporary && tries < TRIES)) throw error;
       show(busy ? "Waiting for its turn" : "Trying again", 0);
       const seconds = (error.retryAfter || 2) * (1 + Math.random() / 2);
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -117,7 +117,7 @@ async function sendInTurn(file, show) {
   }
 }
 
-/** By XMLHttpRequest, which reports progress. */
+/** Send a file by XMLHttpRequest, which reports progress. */
 function send(file, progressed) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
