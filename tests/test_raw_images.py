@@ -226,7 +226,7 @@ def test_one_object_whose_answer_always_breaks_off_concerns_its_product(bucket: 
     with CannedAws(NO_SUCH_KEY, by_path=half) as server:
         server.hang_up = True
         images = raw_images("shop", "listed", endpoint=server.endpoint)
-        with pytest.raises(FetchError, match="broke off") as caught:
+        with pytest.raises(FetchError, match="cut off") as caught:
             images.read(f"s3://{bucket}/raw/half.jpg")
         assert caught.value.retryable
 

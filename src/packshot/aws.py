@@ -81,7 +81,7 @@ CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
 
 @dataclass(frozen=True)
 class Resource:
-    """What the requests are about: in words, and the settings that name it and its region."""
+    """The queue or bucket of the requests, and the settings that name it and its region."""
 
     words: str  # e.g. the SQS queue https://...
     setting: str  # e.g. SQS_QUEUE_URL
@@ -149,7 +149,7 @@ class Connection(Generic[ClientT]):
 
 
 def _session() -> Session:
-    """A new one: making clients from boto3's default session is not thread-safe."""
+    """A new session: making clients from boto3's default one is not thread-safe."""
     from boto3.session import Session
     from botocore.session import get_session
 
@@ -169,11 +169,11 @@ def _descriptions() -> Loader:
 
 
 def read_descriptions(service: Literal["s3", "sqs"]) -> None:
-    """Read what a client of this service is made of, by making one that is never used."""
+    """Read the descriptions for a client of this service, by making one that is never used."""
     _session().client(
         service,
         region_name="us-east-1",
-        aws_access_key_id="unused",  # else they are looked for, in the network too
+        aws_access_key_id="unused",  # otherwise boto3 looks for them, also in the network
         aws_secret_access_key="unused",  # noqa: S106
     )
 
@@ -226,12 +226,12 @@ def _settings_advice(error: Exception, resource: Resource) -> tuple[str, str] | 
 
 
 def what_failed(error: Exception, where: str = "it") -> str:
-    """What happened to a request that got no readable answer."""
+    """Why a request got no readable answer."""
     from botocore import exceptions as boto
     from botocore.parsers import ResponseParserError
 
     if isinstance(error, (boto.IncompleteReadError, boto.ResponseStreamingError)):
-        return f"an answer from {where} broke off"
+        return f"an answer from {where} was cut off"
     if isinstance(error, ResponseParserError):
         return f"{where} answered, but not as AWS does; check AWS_ENDPOINT_URL"
     if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError)):
@@ -345,7 +345,7 @@ def elsewhere(resource: Resource, region: str | None) -> str:
 
 
 def _short(error: Exception) -> str:
-    """One line, without AWS's wrapping."""
+    """AWS's message in one line, without its introduction."""
     wrapping = r"^An error occurred \([^)]*\) when calling the \w+ operation(?: \([^)]*\))?: "
     text = re.sub(wrapping, "", str(error))
     return " ".join(text.split())[:200]

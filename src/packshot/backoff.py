@@ -10,7 +10,7 @@ Chance = Callable[[], float]  # as random.random: at least 0, less than 1
 def backoff(tries: int, chance: Chance, *, first: float = 1.0, longest: float = 60.0) -> float:
     """Seconds to wait after `tries` failures in a row (1, 2, ...).
 
-    `first` after one, twice as long after each further one, at most `longest`; with jitter.
+    `first` after one, doubled after each further one, at most `longest`; with jitter.
     """
     return jittered(min(longest, first * 2.0 ** min(tries - 1, 30)), chance)
 

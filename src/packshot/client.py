@@ -18,10 +18,10 @@ Json = dict[str, Any]
 PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
 TRY_AGAIN = (429, 502, 503, 504)
-BATCH = 1000  # products in one bulk request, at most
-BULK_BYTES = 2_000_000  # of its body, at most
+BATCH = 1000  # the most products in one bulk request
+BULK_BYTES = 2_000_000  # the most bytes of its body
 FEW = 20  # up to this many products are read one by one, more by the pages of their batches
-BUSY_WAIT = 600.0  # seconds in all for which requests to a busy server are repeated, see `_send`
+BUSY_WAIT = 600.0  # seconds in all of retries while the server is busy, see `_send`
 LONGEST_WAIT = (
     120.0  # the longest Retry-After that is waited for; a longer one is raised to the caller
 )
@@ -41,7 +41,8 @@ class ApiError(Exception):
 
     `code` is the problem's, as in docs/api.md. `retry_after` is the seconds it asks to wait,
     `tries` the number of requests sent. `is_busy`: the server works on too many requests of this
-    kind, and has not begun this one. `asks_for_key`: it has keys, and none of them was sent.
+    kind, and has not begun this one. `asks_for_key`: the server has keys, and none of them was
+    sent.
     """
 
     def __init__(self, response: urllib3.BaseHTTPResponse, tries: int) -> None:
@@ -64,7 +65,7 @@ class ApiError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Whether it concerns the server or the caller, not the data sent."""
+        """Whether the error concerns the server or the caller, not the data sent."""
         return self.status in (401, 403, *TRY_AGAIN)
 
     def may_pass_after(self, pause: float) -> bool:
@@ -166,8 +167,8 @@ class Client:
     ) -> Json:
         """Redo one product, or resume a failed one.
 
-        If it is repeated after a lost answer, the server finds another version, because the first
-        request succeeded: nothing is paid for twice.
+        If it is repeated after a lost answer, the server has a newer version already, because the
+        first request succeeded: nothing is paid for twice.
         """
         same = {"If-Match": f'"{self.product(product_id)["version"]}"'}
         body: Json = {"instructions": instructions} if instructions else {}
@@ -232,10 +233,11 @@ class Client:
         counted: Callable[[int], None] | None = None,
         **filters: str,
     ) -> Iterator[bytes]:
-        """What is approved, as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by piece.
+        """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by
+        piece.
 
         `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
-        that breaks off raises an error of urllib3.
+        that is cut off raises an error of urllib3.
 
         Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """

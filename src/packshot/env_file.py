@@ -1,4 +1,4 @@
-"""Reads `.env` as people write it: in any editor's encoding, with quotes of every kind."""
+"""Reads `.env` files as people write them: in any editor's encoding, with any kind of quotes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INVISIBLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass
 class EnvFile:
-    """The contents of a `.env`: its values by name, and a sentence for each oddity."""
+    """The contents of a `.env`: its values by name, and a note for each oddity."""
 
     values: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -66,7 +66,7 @@ def read_env_file(path: Path, of_one_line: Collection[str] = ()) -> EnvFile:
 
 
 def plain_value(text: str) -> str:
-    """A value without the blanks and the one pair of quotes around it."""
+    """A value without the spaces and the one pair of quotes around it."""
     text = text.strip(" \t\r\n\u00a0\u200b\ufeff")
     if len(text) > 1 and text[-1] in QUOTES.get(text[0], ""):
         return text[1:-1]
@@ -132,7 +132,7 @@ def _keep(
     path: Path,
     remarks: list[str],
 ) -> None:
-    """The last value of a name that is not empty counts."""
+    """Keep each name's last value that is not empty."""
     if name in given and given[name][0] != value:
         remarks.append(
             f"{path}: {name} is on line {given[name][1]} and on line {line}, which counts"

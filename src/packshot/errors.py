@@ -4,10 +4,10 @@ PackshotError(message, code=, retryable=)
 |- SettingsError          a setting is wrong; the start stops
 |- ProductError           the cause is this product's; attempts are counted
 |  |- FetchError          its raw image could not be downloaded
-|  |- PictureError        its file is no picture that Packshot accepts (damaged, too large)
+|  |- PictureError        its file is not a picture that Packshot accepts (damaged, too large)
 |  |- EnhancerError       the enhancer gave no usable answer for it
 |  `- VariantRefused      the enhancer refuses this one picture for good (safety, recitation)
-|- WaitsForBatch          it is to wait for the answers of batch jobs; nothing is wrong
+|- WaitsForBatch          it waits for the answers of batch jobs; nothing is wrong
 |- Unavailable            a part Packshot needs does not work; attempts are not counted
 |  |- RateLimited         slow down; `retry_after` says for how long
 |  |- Unanswered          a request may have been carried out, or not: look before asking again
@@ -77,7 +77,7 @@ class FetchError(ProductError):
 
 
 class PictureError(ProductError):
-    """The bytes are not a picture that Packshot takes."""
+    """The bytes are not a picture that Packshot accepts."""
 
     code = "bad_picture"
 
@@ -96,12 +96,12 @@ class VariantRefused(ProductError):
 
 
 class WaitsForBatch(PackshotError):
-    """What is missing of a product is asked for in batch jobs: `variants`, -1 for the analysis."""
+    """A product's missing parts are requested in batch jobs: `variants`, -1 for the analysis."""
 
     code = "waits_for_batch"
 
     def __init__(self, variants: Sequence[int]) -> None:
-        super().__init__("it waits for the answers of batch jobs")
+        super().__init__("waiting for the answers of batch jobs")
         self.variants = variants
 
 
@@ -125,7 +125,7 @@ class RateLimited(Unavailable):
 
 
 class Unanswered(Unavailable):
-    """Nobody knows whether the service did what it was asked for."""
+    """Nobody knows whether the service carried out the request."""
 
     code = "unanswered"
 
@@ -176,7 +176,7 @@ class NotFound(PackshotError):
 
 
 class Conflict(PackshotError):
-    """The current state does not allow it. `state` is what the client should look at."""
+    """The current state does not allow it. `state` is the one for the client to look at."""
 
     code = "conflict"
 

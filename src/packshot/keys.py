@@ -35,7 +35,7 @@ class Keys:
         return bool(self.keys)
 
     def of_secret(self, secret: str) -> ApiKey | None:
-        """The key with this secret, or None. The time it takes does not depend on which."""
+        """The key with this secret, or None. The time it takes is the same for every key."""
         return self.of_digest(digest_of(secret))
 
     def of_digest(self, digest: str) -> ApiKey | None:
@@ -47,7 +47,7 @@ class Keys:
 
 
 def digest_of(secret: str) -> str:
-    """SHA-256: the secrets are long and random, so that nothing slower is needed."""
+    """The SHA-256 of a secret; secrets are long and random, so nothing slower is needed."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
@@ -74,7 +74,7 @@ def _read(entry: str, place: int) -> ApiKey:
     if not NAME.fullmatch(name) or not SECRET.fullmatch(secret):
         raise ValueError(
             f"entry {place} must be name:secret or name:secret:scopes; a name has"
-            " letters, digits, dot, dash and underscore, a secret no comma, colon or blank"
+            " letters, digits, dot, dash and underscore, a secret no comma, colon or space"
         )
     return ApiKey(name, digest_of(secret), _scopes(scopes, name))
 

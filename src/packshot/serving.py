@@ -143,8 +143,8 @@ def import_before_forks() -> None:
     """Import in gunicorn's master what each process would import, so that they share its memory.
 
     Google's SDK alone takes 0.6 s of CPU and 41 MB a process, AWS's descriptions take 15 MB. The
-    garbage collector is kept off what is there by now: it would write to those pages, and so copy
-    them (gc.freeze).
+    garbage collector ignores all objects made until then (gc.freeze): it would write to those
+    pages, and so copy them.
     """
     import packshot.web
 
@@ -170,7 +170,7 @@ def _grace_seconds() -> float:
 
 
 def _early_setting(name: str) -> str:
-    """As text, before the settings are read; they refuse a bad value later."""
+    """A setting as text, before all are read; a bad value is refused then."""
     try:
         return os.environ.get(name) or read_env_file(Path.cwd() / ".env").values.get(name) or ""
     except SettingsError:
@@ -205,20 +205,20 @@ def longest_product(settings: Settings) -> float:
 
 
 def longest_flex(settings: Settings) -> float:
-    """The same in the flex lane, where each of the calls one after the other may be given up there
-    before it is sent as standard."""
+    """`longest_product` in the flex lane, where each call may time out before it is sent as
+    standard."""
     return longest_product(settings) + 4 * settings.gemini_flex_timeout
 
 
 def log_health(services: Services) -> None:
     """Log at the start, in the background: doubtful settings, and parts that do not answer."""
     services.enhancer.check()
-    with suppress(PackshotError):  # the health report below gives the reason
+    with suppress(PackshotError):  # the report below gives the reason
         services.shop.mark_storage()
     for note in services.notes():
         log.warning("%s", note)
     for part, problem in services.health().items():
-        if problem and part != "worker":  # it has only just started
+        if problem and part != "worker":  # the process has only just started
             log.warning("%s: %s", part, problem)
 
 
@@ -403,7 +403,7 @@ def report_alive(file: Path | None) -> None:
 
 
 def give_up_at(seconds: float) -> None:
-    """Exit at the deadline: whatever hangs may block the orderly end too."""
+    """Exit at the deadline, for a hanging part may block the orderly end, too."""
     timer = threading.Timer(seconds, os._exit, [1])
     timer.daemon = True
     timer.start()

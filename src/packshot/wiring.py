@@ -45,9 +45,9 @@ from packshot.work.raw_images import RawImages
 from packshot.work.remaking import Remaker
 from packshot.work.take_claims import TakeClaims
 
-#: Threads of a process that use the database, besides those of products in flight.
+#: Threads of a process that use the database, in addition to those of products in flight.
 OTHER_THREADS = 12
-#: A webhook receiver has this many seconds to answer, or the delivery is tried again later.
+#: Seconds for a webhook's receiver to answer; otherwise the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 
 
@@ -197,7 +197,7 @@ def choose_checker(
     stopping: threading.Event,
     enhancer: Enhancer,
 ) -> Checker | None:
-    """None with FIDELITY=off. The enhancer is asked for a second opinion where it can judge."""
+    """None with FIDELITY=off. The enhancer gives a second opinion if it can judge."""
     if settings.fidelity == "off":
         return None
     files = Files(model_path(settings.model_dir), settings.fidelity_weights)
@@ -211,7 +211,7 @@ def choose_checker(
 
 def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker | None:
     """None with FIDELITY=off. With FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and
-    ends what waits from before."""
+    ends the takes that wait."""
     if settings.fidelity == "off":
         return None
     claims = TakeClaims(database, settings.lease_seconds, settings.gemini_lane_deadline)
@@ -286,14 +286,14 @@ def choose_enhancer(settings: Settings, ledger: Ledger, pixels: Pixels) -> Enhan
 
 
 def choose_signing(settings: Settings) -> Signing | None:
-    """The certificate that signs pictures of models; raises SettingsError for one that can't."""
+    """The certificate that signs models' pictures. Raises SettingsError for one that can't sign."""
     if settings.c2pa_cert is None or settings.c2pa_key is None:
         return None
     return read_signing(settings.c2pa_cert, settings.c2pa_key)
 
 
 def choose_batches(enhancer: Enhancer) -> BatchLane | None:
-    """The jobs that this enhancer can have made; None: it has no such lane."""
+    """The batch lane of this enhancer; None: it has none."""
     return getattr(enhancer, "batches", None)
 
 

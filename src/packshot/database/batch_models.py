@@ -1,4 +1,4 @@
-"""The tables of the batch lane: jobs at Gemini, and what products ask for in them."""
+"""The tables of the batch lane: jobs at Gemini, and the products' requests in them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class BatchJob(Base):
     """One job of many requests at Gemini; the row is written before the job is created.
 
     `display_name` is unique: it identifies a job whose creation was not answered. `token` and
-    `lease_until` are the process that works on it, `not_before` is when to look at it again, after
-    `looks` looks in this state.
+    `lease_until` belong to the process that works on it; `not_before` is the time of the next
+    check, after `looks` checks in this state.
     """
 
     __tablename__ = "batch_jobs"

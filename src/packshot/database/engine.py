@@ -107,8 +107,8 @@ class Database:
         """A session in one write transaction: committed at the end, rolled back on an error.
 
         On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that no read made inside can
-        be stale when the write follows. It returns when the commit is on the disk, or at once for
-        what may be lost in a power cut (`lasting=False`).
+        be stale when the write follows. It returns when the commit is on the disk, or at once if a
+        power cut may lose the change (`lasting=False`).
         """
         with (
             self.write_rows(lasting=lasting) as connection,
@@ -183,7 +183,7 @@ def bring_to_head(url: str) -> list[str]:
     """Create or upgrade the tables under a lock; return the revisions that were applied.
 
     Any number of processes may call it together: one does the work, in one transaction. Raises
-    SettingsError for a database that can't hold the tables, NotConfigured where a right is missing.
+    SettingsError for a database that can't hold the tables, NotConfigured if a right is missing.
     """
     with _migrating(url) as (parsed, engine):
         with engine.connect() as connection:
@@ -223,7 +223,7 @@ def _upgrade(connection: Connection) -> list[str]:
 def go_back(url: str, revision: str) -> None:
     """Change the tables back for an older program; all processes must have ended.
 
-    Data that its tables have no place for is lost. Raises SettingsError for an unknown revision.
+    Data that does not fit into its tables is lost. Raises SettingsError for an unknown revision.
     """
     if revision not in revisions():
         raise SettingsError(f"there is no revision {revision}: {', '.join(revisions())} are known")
@@ -248,7 +248,7 @@ def _alembic(connection: Connection, applied: list[str]) -> Config:
 
 
 def problem_with_tables(database: Database) -> str | None:
-    """Why this program can't work with the tables, as the start reports it; None when it can."""
+    """Why this program can't work with the tables, in the words of the start; None when it can."""
     with database.read_rows() as rows:
         try:
             if _is_at_head(rows):
@@ -259,10 +259,10 @@ def problem_with_tables(database: Database) -> str | None:
 
 
 def _is_at_head(rows: Connection) -> bool:
-    """Whether the tables are this program's newest; False: it may create or upgrade them here.
+    """Whether the tables are up to date; False: this program may create or upgrade them here.
 
-    Raises SettingsError when they are newer than this program, or another one's, and for what else
-    keeps it from working on this database.
+    Raises SettingsError when they are newer than this program, or another one's, and when this
+    database can't be used for another reason.
     """
     if rows.dialect.name == "postgresql":
         check_encoding(rows)

@@ -14,10 +14,10 @@ from packshot.errors import NotConfigured, Unavailable
 
 #: PostgreSQL's insufficient_privilege.
 DENIED: Final = "42501"
-#: What a person can change, by PostgreSQL's error code
+#: What a person can do about an error, by PostgreSQL's code
 #: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 ADVICE: Final = {
-    "25006": "a standby takes no changes: check DATABASE_URL if this stays",
+    "25006": "a standby accepts no changes: check DATABASE_URL if this persists",
     "53100": "make room on the database server's disk",
     "53300": "raise max_connections there, or run fewer processes",
 }
@@ -43,7 +43,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def as_unavailable(error: Exception) -> Unavailable:
-    """The message of a driver's error, or of SQLAlchemy's around it."""
+    """A driver's error, or SQLAlchemy's around it, as Unavailable or NotConfigured."""
     said, code = _first_line(error), _sqlstate(error)
     if isinstance(error, DBAPIError) and error.statement is None and code is None:
         return Unavailable(f"no connection to the database: {said}; check DATABASE_URL")

@@ -109,7 +109,8 @@ def _last_given(rows: Connection, table: str) -> int:
 def _sequence(rows: Connection, table: str) -> str | None:
     """PostgreSQL's name of the sequence that numbers a table; None when there is none.
 
-    The one that its default names, which may be written by hand, or an identity column's own.
+    It is the one in the column's default, which may be written by hand, or an identity column's
+    own.
     """
     columns = text(
         "SELECT CASE WHEN to_regclass(:name) IS NULL THEN NULL"

@@ -60,8 +60,8 @@ class Product(Base):
     `queued_at` is when it was requested: a row written by hand has none and is not worked on.
     `token` and `lease_until` are the claim. `not_before` is the pause before the next attempt.
     `batched_at` is when it left the queue to wait for the answers of batch jobs. `submitted_by` is
-    the name of the key it came with. `view` is which side of `sku` the photo shows ("front", "2");
-    `attributes` are the other columns of its row in a spreadsheet.
+    the name of the key that submitted it. `view` is which side of `sku` the photo shows ("front",
+    "2"); `attributes` are the other columns of its row in a spreadsheet.
     """
 
     __tablename__ = "products"
@@ -103,7 +103,7 @@ class Product(Base):
     raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
 
     def move(self, status: str) -> None:
-        """Give it this status, which it may have already. Raises Conflict for a forbidden move."""
+        """Set this status, which it may have already. Raises Conflict for a forbidden move."""
         if status != self.status and status not in MOVES[self.status]:
             raise Conflict(f"product {self.id} is {self.status}: it can't become {status}")
         self.status = status
@@ -131,7 +131,7 @@ class Product(Base):
 class ProductTerm(Base):
     """A word that a product is found by: its SKU, name and file name, as `search_term` writes them.
 
-    The order of "C" is by code points on both databases, so a beginning is a range of the key.
+    The collation "C" orders by code points on both databases, so a beginning is a range of the key.
     """
 
     __tablename__ = "product_terms"
@@ -159,7 +159,7 @@ class Upload(Base):
 class Correction(Base):
     """One correction of a product's fields; rows are only added.
 
-    `changes` maps each field to what it was and what it is now.
+    `changes` maps each field to its values before and after.
     """
 
     __tablename__ = "corrections"
@@ -180,7 +180,8 @@ LONGEST_PAUSE: Final = 24 * 3600
 
 
 def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
-    """The product is not claimed, or its lease has ended, or ends absurdly late."""
+    """The condition that the product is not claimed, or its lease has ended or ends absurdly
+    late."""
     absurd = Product.lease_until > now(ABSURD_LEASES * lease_seconds)
     return or_(Product.lease_until.is_(None), Product.lease_until <= now(), absurd)
 
@@ -192,7 +193,7 @@ def is_due() -> ColumnElement[bool]:
 
 
 def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
-    """The embedded queue: the product was requested, and is pending, due and not claimed."""
+    """The condition of the embedded queue: requested, pending, due and not claimed."""
     queued = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     return and_(queued, is_due(), lease_is_free(lease_seconds))
 
@@ -200,7 +201,7 @@ def is_waiting_for_work(lease_seconds: float) -> ColumnElement[bool]:
 class Round(Base):
     """One run of `wanted` variants; one analysis each. `refusals` are variants refused for good.
 
-    `seconds` says how long each step of the run that finished it took.
+    `seconds` has the time of each step in the run that finished it.
     """
 
     __tablename__ = "rounds"
@@ -224,14 +225,14 @@ class Round(Base):
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)
     asked_by: Mapped[str | None] = mapped_column(String(100))  # of a redo
     lane: Mapped[str] = mapped_column(String(10), server_default="standard")
-    #: Gemini's answer with the analysis, as a batch job brought it.
+    #: Gemini's answer with the analysis, from a batch job.
     answer: Mapped[str | None] = mapped_column(Text)
 
 
 class ProductImage(Made, Base):
     """One enhanced picture. The row exists only once its object is stored.
 
-    Of a picture that was made again it is a copy of the take that stands.
+    For a picture that was made again it is a copy of the current take.
     """
 
     __tablename__ = "product_images"
@@ -340,7 +341,7 @@ class DeskSession(Base):
 
 
 class Counter(Base):
-    """How much of something was used in one period, for the limits per key."""
+    """How much of a limit a key has used in one period."""
 
     __tablename__ = "counters"
 
@@ -351,8 +352,8 @@ class Counter(Base):
 
 
 class Delivery(Base):
-    """One event on its way to one receiver. `not_before` is its next attempt: none when it was
-    delivered or given up."""
+    """One event on its way to one receiver. `not_before` is the time of its next attempt: None when
+    it is delivered or given up."""
 
     __tablename__ = "deliveries"
 
@@ -371,7 +372,7 @@ class Delivery(Base):
 
 class Deletion(Base):
     """The objects of a deleted product: removed at once, and again at growing intervals, because a
-    worker that had the product in hand may store one later. `not_before` is the next removal."""
+    worker that had claimed the product may store one later. `not_before` is the next removal."""
 
     __tablename__ = "deletions"
 
@@ -386,9 +387,9 @@ class Deletion(Base):
 
 
 class Shop(Base):
-    """One row: which shop this database belongs to, see `products.shop`.
+    """One row: the shop that this database belongs to, see `products.shop`.
 
-    `strangers` says by part (queue, storage) which other shop was found there, and when.
+    `strangers`: for each part (queue, storage) the other shop that was found there, and when.
     """
 
     __tablename__ = "shop"

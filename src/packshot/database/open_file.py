@@ -14,7 +14,7 @@ Identity: TypeAlias = tuple[int, int]
 
 
 class OpenFile:
-    """SQLite itself continues to read and write a file that was deleted: everything would be
+    """Detects a deleted file, which SQLite itself goes on reading and writing: everything would be
     acknowledged, and lost at the restart. Two `stat` calls detect it, in microseconds.
     """
 
@@ -34,15 +34,15 @@ class OpenFile:
         if self._opened is not None and _identity(self.path) != self._opened:
             raise Unavailable(
                 f"the database file {self.path} was moved, deleted or replaced while Packshot has"
-                " it open: put it back, or restart Packshot to work on what is there now"
+                " it open: put it back, or restart Packshot to work on the file that is there now"
             )
         if not self._has_log:
             raise self._without_log()
 
     def check_log(self, connection: MutableMapping[str, Any]) -> None:
         """Like `check`, for the write-ahead log; call it after a commit, while the connection is
-        open: until its last connection is closed SQLite keeps the log. From then on `check` raises
-        too. `connection` is SQLAlchemy's `info` of one.
+        open: SQLite keeps the log until its last connection is closed. Once this has raised,
+        `check` raises, too. `connection` is SQLAlchemy's `info` of one.
         """
         present = _identity(self.log)
         if connection.setdefault("log", present) != present:
@@ -52,7 +52,7 @@ class OpenFile:
     def _without_log(self) -> Unavailable:
         return Unavailable(
             f"the database's log {self.log} was moved, deleted or replaced while Packshot has it"
-            " open: restart Packshot, and look whether the last changes are there"
+            " open: restart Packshot, and check whether the last changes are there"
         )
 
 

@@ -1,8 +1,8 @@
 """PostgreSQL, directly and behind a pooler that gives each transaction another connection.
 
-PgBouncer refuses most startup parameters. In transaction pooling nothing of a session lasts from
-one transaction to the next: no setting, no lock, no prepared statement. So every transaction
-begins with its own settings, in one message with its BEGIN.
+PgBouncer refuses most startup parameters. In transaction pooling nothing in a session survives a
+transaction: no setting, no lock, no prepared statement. So every transaction begins with its own
+settings, in one message with its BEGIN.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _connection_within(seconds: float) -> Any:
 
 
 def _leave_standby(context: ExceptionContext) -> None:
-    """After a failover the pool may lead to a server that is now a standby: connect again."""
+    """Connect again after a failover: the pool may lead to a server that is now a standby."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
 
@@ -119,8 +119,8 @@ def check_encoding(rows: Connection) -> None:
     if encoding != ENCODING:
         name = rows.scalar(text("SELECT current_database()"))
         raise SettingsError(
-            f"DATABASE_URL: the database {name} has the encoding {encoding}, which can't store every"
-            f" name: use one made by CREATE DATABASE ... TEMPLATE template0 ENCODING '{ENCODING}'"
+            f"DATABASE_URL: the database {name} has the encoding {encoding}, which can't store"
+            f" every name: use CREATE DATABASE ... TEMPLATE template0 ENCODING '{ENCODING}'"
         )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from packshot.database.shared_run import SharedRun
 from packshot.errors import SettingsError, Unavailable
 
-BUSY_SECONDS = 10  # how long a write waits for another one, of this process or another
+BUSY_SECONDS = 10  # how long a write waits for another one, in any process
 SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
@@ -42,7 +42,7 @@ def share_syncs(path: Path, sync: Callable[[int], None]) -> SharedRun:
     With synchronous=FULL every commit syncs alone, holding the write lock: 200 commits a second on
     a disk with 5 ms per sync. So SQLite runs with NORMAL (it syncs at its checkpoints, which keeps
     the file intact), and `write` returns only after a sync that began after its commit. When there
-    is no log, all of it was checkpointed, and so synced.
+    is no log, all of it is checkpointed, and so synced.
     """
 
     def to_disk() -> None:

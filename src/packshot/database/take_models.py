@@ -45,7 +45,7 @@ class Take(Made, Base):
 
     The row of the picture is a copy of the current take. `state` is "waiting" for its picture
     until `due_at`, which a process moves ahead while it makes it (`token`), "made" until it is
-    measured, then "measured"; or "not_made". `outcome` is its result in a word, `words` in a
+    checked, then "measured"; or "not_made". `outcome` is its result in a word, `words` in a
     sentence.
     """
 
@@ -65,7 +65,8 @@ class Take(Made, Base):
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     token: Mapped[str | None] = mapped_column(String(36))
-    #: The sha256 of each picture that was about to be stored -> its warning: what may be adopted.
+    #: The sha256 of each picture that was about to be stored -> its warning; only these are
+    #: adopted.
     digests: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True))
     image_url: Mapped[str | None] = mapped_column(Text)
     cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars, without its check

@@ -27,13 +27,13 @@ class Primaries(NamedTuple):
 
 @dataclass(frozen=True)
 class Transfer:
-    """From stored value to light: value ** gamma, or ICC's parametric curve of type 3."""
+    """The curve from stored value to light: value ** gamma, or ICC's parametric curve of type 3."""
 
     gamma: float
     curve: tuple[float, float, float, float] | None = None  # a, b, c, d
 
     def encoded(self) -> bytes:
-        """As an ICC 'para' tag (ICC.1:2022, 10.18)."""
+        """The curve as an ICC 'para' tag (ICC.1:2022, 10.18)."""
         numbers = (self.gamma, *(self.curve or ()))
         kind = 3 if self.curve else 0
         return struct.pack(f">4s4xHH{len(numbers)}i", b"para", kind, 0, *map(_fixed, numbers))
@@ -57,7 +57,7 @@ CODED_PRIMARIES = {
     11: Primaries(0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     12: Primaries(*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
 }
-# Browsers show the video curves 1, 6, 14 and 15 as sRGB's.
+# Browsers show the video curves 1, 6, 14 and 15 like sRGB's.
 CODED_TRANSFERS = {
     1: SRGB_CURVE,
     4: Transfer(2.2),
@@ -69,7 +69,7 @@ CODED_TRANSFERS = {
     15: SRGB_CURVE,
 }
 PQ, HLG = 16, 18
-SAMPLES = 4096  # of a curve that no formula of ICC's describes
+SAMPLES = 4096  # of a curve that no ICC formula describes
 REFERENCE_WHITE = 203  # cd/m2 of white paper in HDR pictures (ITU-R BT.2408)
 
 
@@ -84,7 +84,7 @@ def profile_for_codes(primaries: int, transfer: int, grey: bool = False) -> byte
 def gamma_profile(
     primaries: Primaries | None, transfer: Transfer | None, grey: bool = False
 ) -> bytes | None:
-    """The ICC profile of these, each None for sRGB's; None when both are as good as sRGB's."""
+    """The ICC profile for these, each None for sRGB's; None if both are close to sRGB's."""
     if primaries is not None and (_near(primaries, SRGB) or not _is_sound(primaries)):
         primaries = None
     if transfer == SRGB_CURVE or (
@@ -197,7 +197,7 @@ def _text(words: str) -> bytes:
 
 
 def _fixed(value: float) -> int:
-    """s15Fixed16Number."""
+    """The value as an s15Fixed16Number."""
     return round(float(value) * 65536)
 
 
@@ -207,7 +207,7 @@ def _sample(curve: Matrix) -> bytes:
 
 
 def _pq() -> Matrix:
-    """ST 2084's curve, where the light of white paper is 1 and what is brighter is cut off."""
+    """ST 2084's curve, where white paper is 1 and brighter light is cut off."""
     value = numpy.linspace(0, 1, SAMPLES) ** (1 / 78.84375)
     light = numpy.maximum(value - 0.8359375, 0) / (18.8515625 - 18.6875 * value)
     bright: Matrix = light ** (1 / 0.1593017578125) * 10_000 / REFERENCE_WHITE
@@ -215,7 +215,7 @@ def _pq() -> Matrix:
 
 
 def _hlg() -> Matrix:
-    """ARIB STD-B67's curve, whose 75 % is white paper."""
+    """ARIB STD-B67's curve, where white paper is at 75 %."""
     value = numpy.linspace(0, 1, SAMPLES)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     low, high = value**2 / 3, (numpy.exp((value - c) / a) + b) / 12

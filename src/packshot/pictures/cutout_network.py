@@ -35,7 +35,7 @@ def likelihood_at(side: int, rgb: Bytes, path: Path) -> Floats:
 
 
 def as_input(rgb: Bytes, side: int) -> Floats:
-    """The picture as the network takes it: 1 x 3 x `side` x `side`."""
+    """The picture as the network's input: 1 x 3 x `side` x `side`."""
     small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
     scaled = (small / max(float(small.max()), 1.0) - MEAN) / DEVIATION
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
@@ -50,7 +50,7 @@ def stretched(answer: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def load(path: Path) -> Any:
-    """The network, once for each child; None when its file is missing or not the one expected,
-    on which the confidence was fitted."""
+    """The network, once for each child; None when its file is missing, or not the one that the
+    confidence was fitted on."""
     data = model_file.read_genuine(path)
     return None if data is None else cv2.dnn.readNetFromONNX(np.frombuffer(data, np.uint8))

@@ -29,7 +29,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture that passed every check which needs no decoding."""
+    """A picture that passed all checks before decoding."""
 
     header: Header
     load: Callable[[int], Any] = field(repr=False)  # longest side -> libvips image, not enlarged
@@ -43,7 +43,7 @@ def open_picture(data: bytes) -> Opened:
 
 
 def load(opened: Opened, max_side: int | None = None) -> Any:
-    """Decode, fit, turn upright, convert to 8-bit sRGB; shrinks while decoding where possible."""
+    """Decode, fit, turn upright, convert to 8-bit sRGB; shrink while decoding if possible."""
     header = opened.header
     image = opened.load(max_side or max(header.width, header.height))
     if image.interpretation != "srgb" or image.format != "uchar":
@@ -107,7 +107,8 @@ def _shrink_of(factor: float) -> int:
 
 
 def _with_metadata_of(header: Any, pixels: NDArray[Any]) -> Any:
-    """Decoded pixels as a libvips image with what that needs to turn it and convert its colours."""
+    """Decoded pixels as a libvips image, with the metadata that turns it and converts its
+    colours."""
     height, width, bands = pixels.shape
     image = vips().Image.new_from_memory(pixels.data, width, height, bands, "uchar")
     image = image.copy(interpretation=header.interpretation)
@@ -265,7 +266,7 @@ def _fit(image: Any, header: Header, side: int) -> Any:
 
 
 def _fit_inks(image: Any, side: int) -> Any:
-    """CMYK, shrunk before its colours are converted: at 50 MP that takes 2 s instead of 7."""
+    """Shrink CMYK before its colours are converted: at 50 MP that takes 2 s instead of 7."""
     scale = side / max(image.width, image.height)
     if scale < 1:
         image = image.resize(scale)
@@ -274,6 +275,6 @@ def _fit_inks(image: Any, side: int) -> Any:
 
 
 def _fitting(header: Header, side: int) -> dict[str, Any]:
-    # Asking for sRGB where there is no profile to convert from costs 30 times the decoding.
+    # Without a profile, asking for sRGB costs 30 times the decoding.
     profile = {"output_profile": "srgb"} if header.colour_managed else {}
     return {"height": side, "size": "down", **profile}

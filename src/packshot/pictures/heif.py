@@ -19,7 +19,7 @@ def open_heic(data: bytes) -> Any:
     """pi-heif's image, not decoded yet: `size`, `mode`, `info`, and `data` once it is asked for.
 
     A phone's photo holds more than one (thumbnail, depth, gain map for HDR): those are skipped.
-    Raises PictureError for what its decoder, libheif with libde265, can't read.
+    Raises PictureError for a file that its decoder, libheif with libde265, can't read.
     """
     import pi_heif
 
@@ -39,7 +39,7 @@ def open_heic(data: bytes) -> Any:
 
 
 def _check_names(data: bytes) -> None:
-    """The kinds and names of a file's items are text: pi-heif 1.4 crashes on those that are not."""
+    """Refuse a file whose items have names that are not text: pi-heif 1.4 crashes on those."""
     head = data[:META_BYTES]
     for found in re.finditer(rb"infe([\0-\3])", head):
         start = found.end() + (9 if found[1] == b"\3" else 7)
@@ -66,7 +66,7 @@ def metadata_of(image: Any) -> tuple[str, ...]:
 
 
 def check_still(data: bytes) -> None:
-    """A file of one of the sequence brands is an animation."""
+    """Refuse an animation: a file of one of the sequence brands."""
     check_frames(2 if data[8:12] in SEQUENCES else 1)
 
 
@@ -92,11 +92,11 @@ def profile_of_avif(data: bytes) -> bytes | None:
     return colour.profile_for_codes(primaries, transfer)
 
 
-# ---- bytes that a decoder keeps at once
+# ---- the bytes that a decoder keeps at once
 
 
 def held_by_heic(image: Any) -> int:
-    """The colour planes, and the image made of them."""
+    """The bytes of the colour planes, and of the image made from them."""
     sample = 2 if image.info["bit_depth"] > 8 else 1
     planes = 1.5 if image.info.get("chroma", 420) == 420 else 3
     width, height = image.size
@@ -105,7 +105,7 @@ def held_by_heic(image: Any) -> int:
 
 
 def held_by_avif(data: bytes, pixels: int) -> int:
-    """By the depth and the subsampling that the box av1C states (AV1-ISOBMFF 2.3)."""
+    """The bytes by the depth and the subsampling in the box av1C (AV1-ISOBMFF 2.3)."""
     at = data.find(b"av1C", 0, META_BYTES)
     flags = data[at + 6] if 0 <= at < len(data) - 6 else 0x40
     return pixels * AVIF_BYTES[bool(flags & 0x40), flags & 0x0C == 0x0C]

@@ -1,4 +1,4 @@
-"""Where a HEIC keeps its coded pictures, and whether their data is complete (ISO/IEC 14496-12)."""
+"""Finds a HEIC's coded pictures, and checks that their data is complete (ISO/IEC 14496-12)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORBIDDEN = re.compile(rb"\0\0[\0-\2]")
 
 
 def check_whole(data: bytes) -> None:
-    """Raises PictureError where coded data ends early, or contains bytes that only a gap leaves.
+    """Raises PictureError if coded data ends early, or contains bytes that only a gap leaves.
 
     The decoder, libde265, silently paints over both.
     """
@@ -96,7 +96,7 @@ def _extents(data: bytes, body: int) -> Iterator[tuple[int, int, int]]:
 
 
 class _Reader:
-    """Numbers one after the other."""
+    """Reads numbers one after the other."""
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data, self._position = data, position
@@ -109,7 +109,7 @@ class _Reader:
 
 
 def _length_bytes(data: bytes) -> int:
-    """How long the lengths of units are, by the box hvcC (ISO/IEC 14496-15, 8.3.3)."""
+    """The number of bytes in each unit's length, from the box hvcC (ISO/IEC 14496-15, 8.3.3)."""
     at = data.find(b"hvcC")
     return (data[at + 25] & 3) + 1 if 0 <= at < len(data) - 25 else 4
 

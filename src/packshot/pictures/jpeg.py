@@ -1,4 +1,4 @@
-"""A JPEG read by its segments, and whether its pixels are all there."""
+"""Reads a JPEG's segments, and checks that its pixels are complete."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class Jpeg:
 def unwrap(data: bytes) -> Jpeg:
     """Raises PictureError for too many parts or scans, an unsupported kind, and missing scans.
 
-    A missing end marker is added: `check_complete` finds whether the last scan is complete. What
-    follows the end marker is dropped.
+    A missing end marker is added: `check_complete` finds out whether the last scan is complete.
+    Bytes after the end marker are dropped.
     """
     pieces, metadata, frame, scans = [data[:2]], [], None, Scans()
     for segment in segments(data):
@@ -97,14 +97,14 @@ def unwrap(data: bytes) -> Jpeg:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """All up to the end marker; a scan includes its data. Bytes between segments are dropped."""
+    """All segments up to the end marker; a scan includes its data. Bytes in between are dropped."""
     position = 2
     for _ in range(MOST_SEGMENTS):
         marker = _MARKER.search(data, position)
         if marker is None or marker.group(1)[0] == EOI:
             return
         code, body = marker.group(1)[0], marker.end()
-        if code in (0x01, SOI):  # those two alone have no length
+        if code in (0x01, SOI):  # only these two have no length
             position = body
             continue
         position = body + max(int.from_bytes(data[body : body + 2], "big"), 2)
@@ -154,7 +154,7 @@ def _metadata_name(segment: Segment, data: bytes) -> list[str]:
 
 
 class Scans:
-    """Which coefficients of which component have come in full."""
+    """The coefficients of each component that are complete."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -197,10 +197,9 @@ class Scans:
 
 def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
     """The pixels of a JPEG that is not CMYK, in `colours` ("RGB" or "GRAY"); height x width x 3 or
-    1, not turned upright, 1/`shrink` (1, 2, 4 or 8) of its size. Raises PictureError.
-
-    Decoded once to the last byte of its last scan, see `check_complete`, by libjpeg-turbo's own
-    interface: libvips gives the same pixels, but would have to decode a second time.
+    1, not turned upright, 1/`shrink` (1, 2, 4 or 8) of its size. Raises PictureError. It is decoded
+    once to the last byte of its last scan, see `check_complete`, by libjpeg-turbo's own interface:
+    libvips gives the same pixels, but would have to decode a second time.
     """
     import simplejpeg
 
@@ -221,9 +220,9 @@ def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
 def check_complete(data: bytes) -> None:
     """Decode an unwrapped JPEG at the lowest cost, to the last byte of its last scan.
 
-    libvips stops at the last row, so it never notices the bytes left over where some were lost or
-    doubled; libjpeg-turbo's own interface counts it. Raises PictureError for pixels that are not
-    all there. Filling before the end marker, one byte over and over, is no damage.
+    libvips stops at the last row, so it never notices the bytes left over when some are lost or
+    doubled; libjpeg-turbo's own interface counts them. Raises PictureError if pixels are missing.
+    Filling before the end marker, one byte repeated, is not damage.
     """
     words = _last_warning(data)
     for _ in range(FILLING_TRIES):  # the warning about filling replaces an earlier one
@@ -258,7 +257,7 @@ def _filling(words: str, data: bytes) -> int:
 
 
 def says_adobe_rgb(exif: dict[str, str]) -> bool:
-    """Exif 2.32, 4.6.5 and DCF 2.0: "uncalibrated" with the index R03; older cameras write 2."""
+    """Whether Exif names Adobe RGB: "uncalibrated" with the index R03 (DCF 2.0), or 2 (older)."""
     space, _, _ = exif["ColorSpace"].partition(" ")
     return space == "2" or (space != "1" and exif["InteroperabilityIndex"].startswith("R03"))
 

@@ -1,4 +1,4 @@
-"""Recognises what bytes are: a picture that Packshot accepts, or what was sent instead."""
+"""Recognises the kind of a file's bytes: a picture that Packshot accepts, or something else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACCEPTED_WORDS = "JPEG, PNG, WebP, HEIC, AVIF or TIFF"
 
 EXPORT = "export it as a JPEG and send that"
 LINK = "the address has to lead to the picture itself"
-TEXT_BYTES = 65_536  # the part of a text that is looked at
+TEXT_BYTES = 65_536  # the part of a text that is examined
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ AVIF = Kind("an AVIF picture", "image/avif")
 TIFF = Kind("a TIFF picture", "image/tiff")
 BMP = Kind("a BMP picture", advice=EXPORT)
 VIDEO = Kind("a video", advice="send a still picture")
-UNKNOWN = Kind("no picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
+UNKNOWN = Kind("not a picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
 
-#: By their first bytes.
+#: Kinds by their first bytes.
 SIGNATURES = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
@@ -99,7 +99,7 @@ def recognise(data: bytes) -> Kind:
     if data[4:8] == b"ftyp":
         return _iso(data)
     if data[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip"):
-        return VIDEO  # QuickTime from before it had a type box
+        return VIDEO  # old QuickTime, without a type box
     if data[:4] in (b"II*\0", b"MM\0*"):
         return _tiff(data)
     return _text(data)
@@ -123,7 +123,7 @@ def _riff(data: bytes) -> Kind:
 
 
 def _iso(data: bytes) -> Kind:
-    """ISO base media: its brands tell pictures from videos and RAW photos."""
+    """The kind of an ISO base media file, by its brands: picture, video or RAW photo."""
     size = min(max(int.from_bytes(data[:4], "big"), 12), 256)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
     if data[8:12] == b"crx ":
@@ -138,7 +138,7 @@ def _iso(data: bytes) -> Kind:
 
 
 def _tiff(data: bytes) -> Kind:
-    """TIFF, or one of the RAW formats that are built like it."""
+    """The kind of a TIFF, or of a RAW format that is built like it."""
     raw = "Canon CR2" if data[8:10] == b"CR" else _raw_maker(data)
     return TIFF if raw is None else Kind(f"a RAW photo ({raw})", advice=EXPORT)
 
@@ -183,7 +183,7 @@ def _text(data: bytes) -> Kind:
 
 
 def _page(lower: bytes) -> Kind:
-    """A private link leads to a page that asks for a password."""
+    """The kind of a web page; a private link leads to one that asks for a password."""
     if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
         return Kind("a login page (HTML)", advice="the address has to be readable by everybody")
     return Kind("a web page (HTML)", advice=LINK)
@@ -200,7 +200,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def _is_readable(start: bytes) -> bool:
-    """UTF-8 (or UTF-16 with its mark) without control characters."""
+    """Whether this is UTF-8 (or UTF-16 with its mark) without control characters."""
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     text = start[:1024].decode(encoding, "ignore")
     printable = sum(character.isprintable() or character.isspace() for character in text)

@@ -9,7 +9,7 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 24
 MAX_ASPECT = 20
 #: Bytes that a decoder may need besides its output: with 240 MB a child was measured to need 400 MB
-#: in all.
+#: in total.
 MAX_HELD = 240_000_000
 
 
@@ -45,7 +45,7 @@ def too_large_inside(what: str, most: int) -> PictureError:
 
 
 def check_held(held: int, width: int, height: int, how: str) -> None:
-    """`held` in bytes; `how` says in which form the picture is stored."""
+    """Check the bytes that decoding keeps (`held`); `how` names the form of the stored picture."""
     if held > MAX_HELD:
         raise PictureError(
             f"The picture has {width} x {height} pixels {how}, which takes {held / 1e6:.0f} MB of "

@@ -1,4 +1,4 @@
-"""Pixels that a program painted where data was missing, before it saved the picture again."""
+"""Detects pixels that a program painted for missing data before it saved the picture again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_GREY = 0.1  # of the line above it: otherwise the picture itself is grey
 def check_lower_part(image: Any) -> None:
     """Raises PictureError when the lower part is JPEG's own grey over the full width.
 
-    `image` is a decoded libvips image. A grey backdrop has noise or a gradient, and goes on to the
-    left and right of the product; this part is exact, and cut off from what is above by a line.
+    `image` is a decoded libvips image. A grey backdrop has noise or a gradient, and continues
+    beside the product; this part is uniform, and a line separates it from the part above.
     """
     import numpy
 

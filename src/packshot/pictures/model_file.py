@@ -17,16 +17,16 @@ def default_folder() -> Path:
 
 
 def model_path(folder: Path | None) -> Path:
-    """The network's file in MODEL_DIR, or in the default folder; it need not be there."""
+    """The network's file in MODEL_DIR, or in the default folder; it need not exist."""
     path = (folder or default_folder()) / NAME
     try:
         return path.expanduser()
-    except RuntimeError:  # a process without a home has no cache either: nothing is there
+    except RuntimeError:  # a process without a home has no cache either
         return path
 
 
 def is_present(path: Path) -> bool:
-    """Whether a file of the right size is there: cheap enough to ask for every product."""
+    """Whether a file of the right size exists: a cheap check, for every product."""
     try:
         return path.stat().st_size == SIZE
     except OSError:
@@ -51,5 +51,5 @@ def missing_note(path: Path) -> str:
     """One sentence about a missing file: what it means and what to do."""
     return (
         f"The cut-out network is not in {path.parent}: products are cut out the classical way, "
-        "which leaves more backgrounds as they are. Run `packshot cutout-model` once to fetch it."
+        "which leaves more backgrounds unchanged. Run `packshot cutout-model` once to fetch it."
     )

@@ -10,7 +10,7 @@ from packshot.pictures.limits import check_frames, damaged, too_large_inside, to
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
-#: What is decoded. Everything else only describes it, and is not passed to the decoder.
+#: The chunks that are decoded. All others only describe them, and are not passed on.
 NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT"}
 MOST_CHUNKS = 100_000  # libpng itself writes 8 KB in each: 2,500 of them make 20 MB
 MOST_PROFILE = 4_000_000  # bytes, unpacked; printers' profiles have up to 3 MB
@@ -25,13 +25,13 @@ class Png:
     """The part for the decoder, and facts read from the rest."""
 
     data: bytes
-    profile: bytes | None  # ICC: embedded, or made of gAMA, cHRM and cICP
+    profile: bytes | None  # ICC: embedded, or made from gAMA, cHRM and cICP
     metadata: tuple[str, ...]
     held: int  # bytes that the decoder keeps at once: all pixels when interlaced
 
 
 def unwrap(data: bytes) -> Png:
-    """Raises PictureError for what is animated, has too many parts or ends within its pixels."""
+    """Raises PictureError for a PNG that is animated, has too many parts or ends in its pixels."""
     needed, notes, metadata = _chunks(data)
     [width, height, depth, colour, *_, interlaced] = _header(needed)
     check_frames(int.from_bytes(notes[b"acTL"][:4], "big") if b"acTL" in notes else 1)
@@ -45,7 +45,7 @@ def unwrap(data: bytes) -> Png:
 
 
 def _chunks(data: bytes) -> tuple[list[bytes], dict[bytes, bytes], list[str]]:
-    """The needed chunks whole, the first of each other kind's content, and names of metadata."""
+    """The needed chunks, the first content of each other kind, and the names of metadata."""
     needed: list[bytes] = []
     notes: dict[bytes, bytes] = {}
     metadata = []

@@ -1,4 +1,4 @@
-"""Where a picture comes from, as metadata in the picture itself."""
+"""Writes a picture's origin as metadata into the picture itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs pictures by C2PA: who made them, of what, and how (spec.c2pa.org, 2.2).
+"""Signs pictures by C2PA: who made them, from what, and how (spec.c2pa.org, 2.2).
 
 With the library of the Content Authenticity Initiative, the extra `packshot[c2pa]`.
 """
@@ -18,7 +18,7 @@ from packshot.pictures.provenance import DIGITAL_SOURCE_TYPE, Provenance
 
 #: How a manifest store begins in every container (C2PA 2.2, 11.1.4.2: its JUMBF type).
 MANIFEST_STORE: Final = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
-#: Previews of the ingredients would be larger than the picture; nothing is asked of a network.
+#: No previews of ingredients, which would be larger than the picture, and no network requests.
 QUIET: Final = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -33,7 +33,7 @@ PIXEL: Final = bytes.fromhex(
 
 @dataclass(frozen=True)
 class Signing:
-    """The operator's certificate chain and its key, as PEM; what a child process signs with."""
+    """The operator's certificate chain and its key, as PEM; for signing in a child process."""
 
     chain: bytes
     key: bytes = field(repr=False)
@@ -42,7 +42,7 @@ class Signing:
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A picture that another was made of: `parentOf` what was edited, `inputTo` what was used."""
+    """A picture that another was made from: `parentOf` it was edited, `inputTo` it was used."""
 
     title: str
     data: bytes = field(repr=False)
@@ -51,8 +51,8 @@ class Ingredient:
 
 @dataclass(frozen=True)
 class History:
-    """What a picture was made of: the photo as the seller gave it, and the model's answer or the
-    approved picture. `model` is named where the answer is its work."""
+    """What a picture was made from: the seller's photo, and the model's answer or the approved
+    picture. `model` is set if the answer is its work."""
 
     provenance: Provenance
     parent: Ingredient
@@ -96,9 +96,9 @@ def is_signed(data: bytes) -> bool:
 
 
 def sign(data: bytes, history: History, signing: Signing) -> bytes:
-    """The picture with a signed manifest. Not the same bytes twice: it has random numbers in it.
+    """The picture with a signed manifest. The bytes differ each time: they contain random numbers.
 
-    Raises PictureError `not_signed`. For a child process: it reads what a model answered.
+    Raises PictureError `not_signed`. For a child process: it reads a model's answer.
     """
     import c2pa
 
@@ -141,7 +141,7 @@ def _add(builder: Any, label: str, ingredient: Ingredient) -> None:
 
 
 def read_signing(chain: Path, key: Path) -> Signing:
-    """Read and try the operator's certificate. Raises SettingsError, which says what is wrong."""
+    """Read and try the operator's certificate. Raises SettingsError, which says why."""
     try:
         import c2pa  # noqa: F401
         import cryptography  # noqa: F401

@@ -36,7 +36,7 @@ Directory = dict[int, Sequence[int]]
 
 
 def read_directories(data: bytes, most: int = MOST_DIRECTORIES) -> list[Directory]:
-    """The main chain of directories, at most `most`; it ends early where it can't be read."""
+    """The main chain of directories, at most `most`; it ends early if it can't be read."""
     order = "<" if data[:2] == b"II" else ">"
     found: list[Directory] = []
     seen: set[int] = set()
@@ -65,7 +65,7 @@ def _read_directory(data: bytes, order: str, position: int) -> tuple[Directory, 
 
 def _values(data: bytes, order: str, at: int, letter: str, count: int) -> Sequence[int]:
     layout = f"{order}{count}{letter}"
-    if struct.calcsize(layout) > 4:  # the field holds where the values are
+    if struct.calcsize(layout) > 4:  # the field holds the position of the values
         [at] = struct.unpack_from(f"{order}I", data, at)
     values: tuple[int, ...] = struct.unpack_from(layout, data, at)
     return values or (0,)
@@ -90,13 +90,13 @@ def check_pages(directories: list[Directory]) -> int:
 
 
 def check_layout(image: Any) -> None:
-    """Of a libvips image that is not decoded yet: 8 or 16 bits, at most CMYK with alpha."""
+    """Check a libvips image before it is decoded: 8 or 16 bits, at most CMYK with alpha."""
     if image.format not in ("uchar", "ushort") or image.bands > 5 or image.coding != "none":
         raise unsupported(f"The TIFF has {image.bands} channels of type {image.format}")
 
 
 def check_tiles(directory: Directory) -> None:
-    """Two rows of tiles are kept at once when decoding. Strips are read line by line."""
+    """Check the size of tiles, of which decoding keeps two rows. Strips are read line by line."""
     first = {tag: values[0] for tag, values in directory.items()}
     width, height = first.get(Tag.WIDTH, 0), first.get(Tag.HEIGHT, 0)
     sample = max(first.get(Tag.BITS, 8), 8) // 8 * first.get(Tag.SAMPLES, 1)

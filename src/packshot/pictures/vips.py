@@ -11,7 +11,7 @@ from typing import Any
 
 from packshot.pictures.limits import damaged
 
-#: Of Heif AVIF alone: its wheel lacks HEVC. GIF only for `packshot comply`.
+#: Heif only decodes AVIF: the wheel lacks HEVC. GIF is only for `packshot comply`.
 LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif", "Nsgif")
 
 
@@ -34,7 +34,8 @@ def vips() -> Any:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """libvips' errors as ours. Running out of memory is not the picture's fault: MemoryError."""
+    """Turn libvips' errors into ours; MemoryError when memory runs out: the picture is not the
+    cause."""
     library = vips()
     try:
         yield

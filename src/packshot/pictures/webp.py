@@ -1,4 +1,4 @@
-"""Holes in a WebP's data, which no decoder notices."""
+"""Detects holes in a WebP's data, which no decoder notices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from struct import unpack_from
 from packshot.pictures.limits import damaged
 
 HOLE = bytes(512)
-#: Bits per pixel from which such a run of zero bytes is no flat area, but a gap in a download.
+#: Bits per pixel from which such a run of zero bytes is a gap in a download, not a flat area.
 DENSE = {b"VP8 ": 0.1, b"VP8L": 1.0}
 MOST_CHUNKS = 1_000
 

@@ -1,4 +1,4 @@
-"""Alternative texts of pictures: a reviewer's own, or one made of known facts."""
+"""Alternative texts of pictures: a reviewer's own, or one made from known facts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
 from packshot.errors import NotFound
 
-#: Characters; screen readers pause or stop after about as many.
+#: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
-#: Colours named at most; an analysis may list every shade.
+#: The most colours to name; an analysis may list every shade.
 COLOURS: Final = 3
-#: A model's answers where it can't tell.
+#: A model's answers when it can't tell.
 NOTHING_SEEN: Final = frozenset({NOT_ANALYSED, "unknown", "none", "n/a", "unclear", "not visible"})
 Analyses = Mapping[tuple[int, int], Mapping[str, Any] | None]
 
@@ -101,7 +101,7 @@ def analyses_of(session: Session, products: Sequence[int]) -> Analyses:
 
 
 def find_image(session: Session, image_id: int) -> ProductImage:
-    """Raises NotFound."""
+    """The picture with this id. Raises NotFound."""
     image = session.get(ProductImage, image_id)
     if image is None:
         raise NotFound(f"there is no picture {image_id}")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from packshot.database.models import BatchItem, Product
 
 #: States of an item: it waits for a job, is in one, has its answer, or is left to single calls;
-#: where its time was over, the rest of its round is left to them, too.
+#: when its time was over, the rest of its round is left to them, too.
 WAITING: Final = "waiting"
 SENT: Final = "sent"
 ANSWERED: Final = "answered"
@@ -18,7 +18,7 @@ LEFT: Final = "left"
 LATE: Final = "late"
 #: States of an item that is still needed.
 OPEN: Final = (WAITING, SENT)
-#: The place of an analysis among the variants.
+#: The number of an analysis among the variants.
 ANALYSIS: Final = -1
 
 

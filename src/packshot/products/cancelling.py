@@ -17,13 +17,13 @@ CANCELLED: Final = "cancelled"
 def cancel_product(session: Session, product: Product, who: str, outbox: Outbox) -> None:
     """Fail the product with the code `cancelled`, so that it can be tried again or deleted.
 
-    A worker that has it loses its claim: what it saved stays, and it saves nothing more. A call in
-    flight is still paid for; what waits for a batch job is not sent. Raises Conflict unless the
-    product is pending.
+    A worker that has it loses its claim: what it has saved stays, and it saves nothing more. A call
+    in flight is still paid for; requests that wait for a batch job are not sent. Raises Conflict
+    unless the product is pending.
     """
     if product.status != PENDING:
         raise Conflict(
-            f"product {product.id} is {product.status}: only one that is pending can be cancelled"
+            f"product {product.id} is {product.status}: only a pending product can be cancelled"
         )
     product.move(FAILED)
     product.error_code, product.error = CANCELLED, f"cancelled by {who}; try again to make it"

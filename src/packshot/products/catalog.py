@@ -67,13 +67,13 @@ from packshot.queues.sender import Sender
 from packshot.webhooks.outbox import Outbox
 
 IDEMPOTENCY_HOURS = 24
-#: The number of filters whose counts are cached: those used last.
+#: The number of filters whose counts are cached: the last ones used.
 FILTERS_KEPT = 64
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some products, newest first, and where the next page starts."""
+    """Some products, newest first, and the cursor of the next page."""
 
     products: list[ProductView]
     next_cursor: str | None
@@ -201,8 +201,8 @@ class Catalog:
             return count_facets(session, chosen)
 
     def stats(self) -> Stats:
-        """Counts for people, from the database; cached for some seconds where counting takes long
-        (see `slow_answers`)."""
+        """Counts for people, from the database; cached for some seconds if counting takes long (see
+        `slow_answers`)."""
         return self._counts.answer("stats", self._count)
 
     def _count(self) -> Stats:
@@ -211,7 +211,8 @@ class Catalog:
         return Stats(**vars(counts), queue=self.queue.depth())
 
     def shop_now(self) -> ShopNow:
-        """What every page shows of the whole shop; cached like `stats`, but without the money."""
+        """The counts of the whole shop that every page shows; cached like `stats`, but without the
+        money."""
         return self._counts.answer("shop", self._count_shop)
 
     def _count_shop(self) -> ShopNow:
@@ -292,7 +293,7 @@ class Catalog:
     ) -> ProductView:
         """Correct the seller's data of a product.
 
-        Raises NotFound, Conflict; NotAllowed where `who`, who `only_submits`, did not create it.
+        Raises NotFound, Conflict, and NotAllowed if `who` `only_submits` and did not create it.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
@@ -327,8 +328,8 @@ class Catalog:
     ) -> ProductView:
         """Redo: resume a failed round, or open the next one with the reviewer's wishes.
 
-        Raises Conflict while the product is already waiting for work; NotAllowed where `who`, who
-        `only_submits`, may not redo it.
+        Raises Conflict while the product is already waiting for work; NotAllowed if `who`
+        `only_submits` and may not redo it.
         """
         with self.database.write() as session:
             product = lock_product(session, product_id, if_version)
@@ -350,7 +351,7 @@ class Catalog:
 
 
 def _view_now(session: Session, product: Product) -> ProductView:
-    """The product with the changes of this transaction."""
+    """The product with this transaction's changes."""
     session.flush()
     session.refresh(product)
     return view_of(session, product)

@@ -19,7 +19,7 @@ from packshot.products.terms import write_terms
 
 
 def correct_product(session: Session, product: Product, who: str, given: Mapping[str, Any]) -> None:
-    """Save what differs, with an entry in the audit.
+    """Save the fields that differ, with an entry in the audit.
 
     Raises Conflict: `price_above_mrp`, and `raw_image_fixed` for a product that has pictures or
     has not failed.

@@ -161,10 +161,9 @@ def own_upload(storage: Storage, raw_image: str) -> str | None:
 
 
 def needed_uploads(session: Session, names: Collection[str]) -> set[str]:
-    """Which of these uploads a product still needs.
-
-    It needs the upload that its address names in any spelling (see `names_in`) until its raw photo
-    is removed, and again while it waits for work.
+    """The uploads of these that a product still needs. It needs the upload that its address names
+    in any spelling (see `names_in`) until its raw photo is removed, and again while it waits for
+    work.
     """
     if not names:
         return set()

@@ -1,7 +1,7 @@
 """Doubt: a picture is doubtful when its enhancer warned, or its fidelity check did not pass.
 
-A doubtful picture is excluded from approval by default. This is the one rule: the answers' `doubt`,
-the lists' filter and their order all follow it.
+A doubtful picture is excluded from approval by default. This is the only rule: the answers'
+`doubt`, the lists' filter and their order follow it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, s
 from packshot.database.models import Product, ProductImage
 from packshot.fidelity.verdicts import DOUBTFUL
 
-#: How doubtful a picture is, for the order of a list; one with a warning alone counts 1.
+#: How doubtful a picture is, for the order of a list; one with only a warning counts 1.
 WEIGHTS: Final = {"fail": 8, "not_comparable": 3, "warn": 2}
 #: The words for a verdict without a reason.
 WORDS: Final = {
@@ -42,7 +42,7 @@ def _doubtful() -> ColumnElement[bool]:
 
 
 def has_doubt() -> ColumnElement[bool]:
-    """At least one picture of the product is doubtful."""
+    """The condition that at least one picture of the product is doubtful."""
     return exists().where(_doubtful())
 
 

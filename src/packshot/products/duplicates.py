@@ -37,7 +37,7 @@ class Identity:
     category: str | None = None
 
     def signs(self) -> Iterator[Key]:
-        """Products that share one of these are the same."""
+        """The keys of the photo: products that share one are the same."""
         view = (self.view or "").casefold()
         if self.sku is not None:
             group: Key = ("sku", self.sku)
@@ -77,7 +77,7 @@ def forget_uploads(database: Database, names: Collection[str]) -> None:
 
 
 def look_for_duplicates(database: Database, photos: Sequence[Identity]) -> dict[int, int]:
-    """`find_duplicates` of photos that are not uploaded yet."""
+    """`find_duplicates` for photos that are not uploaded yet."""
     with database.read() as session:
         return find_duplicates(session, photos)
 
@@ -94,7 +94,7 @@ def digests_of_uploads(session: Session, raw_images: Collection[str]) -> dict[st
 
 
 def lock_duplicates(session: Session) -> None:
-    """Until the commit no other request looks for duplicates.
+    """Keep other requests from looking for duplicates until the commit.
 
     Two simultaneous requests with the same photo would both find none. On SQLite one transaction
     writes at a time anyway.
@@ -136,9 +136,9 @@ COMPARED: Final = ("category", "name", "mrp", "price", "discount", "gst", "attri
 def find_differences(
     database: Database, found: Mapping[int, int], rows: Sequence[Mapping[str, Any]]
 ) -> dict[int, dict[str, Any]]:
-    """Place -> what its product keeps where the row gives something else: field -> kept value.
+    """Index -> the fields in which the row differs from its product, with the product's values.
 
-    A field that a row does not give does not differ.
+    A field that is not in the row does not differ.
     """
     query = select(Product.id, *(getattr(Product, name) for name in COMPARED))
     with database.read() as session:

@@ -42,7 +42,7 @@ PAGE: Final = 500
 class ApprovedImage(SellerFields):
     """One approved picture of an approved product's current round.
 
-    A selection of the API's answers: what `SellerFields` and `ImageOut` have by the same names.
+    A selection from the API's answers: fields of `SellerFields` and `ImageOut` by the same names.
     """
 
     product_id: int
@@ -70,7 +70,7 @@ class ApprovedImage(SellerFields):
     approved_at: datetime | None
     number: int | None = Field(None, exclude=True)
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
-    answer: dict[str, Any] | None = Field(None, exclude=True)  # what the model answered
+    answer: dict[str, Any] | None = Field(None, exclude=True)  # the metadata in the model's answer
 
 
 #: Products or SKUs read at once for a ZIP.
@@ -88,7 +88,8 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class Selection:
-    """Which approved pictures; None does not filter. `since`: approved after this moment."""
+    """The approved pictures to export; None does not filter. `since`: approved after this
+    moment."""
 
     batch: str | None = None
     category: str | None = None
@@ -172,7 +173,7 @@ def approved_groups(
     """The chosen pictures, SKU by SKU, then those without a SKU, product by product.
 
     Each comes with its number among the pictures of its SKU, which it keeps: see `numbers`. With
-    `whole`, all approved pictures of a SKU come where one is chosen.
+    `whole`, one chosen picture of a SKU brings all its approved ones.
     """
     for pages, column in ((_by_sku, Product.sku), (_by_product, Product.id)):
         for keys in pages(database, chosen):
@@ -241,7 +242,7 @@ def _raw_key(product: Product) -> str | None:
 
 
 def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
-    """The rows as text, one line each; CSV begins with the names of its columns."""
+    """The rows as text, one line each; CSV begins with its header."""
     if as_format == "csv":
         yield csv_line(COLUMNS)
     for row in rows:
@@ -253,8 +254,8 @@ def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[st
 
 
 def csv_line(cells: Sequence[object], *, for_people: bool = True) -> str:
-    """One line. `for_people`: what a spreadsheet would run as a formula gets an apostrophe before
-    it, which a program would take for a part of the value."""
+    """One line. `for_people`: an apostrophe precedes text that a spreadsheet would run as a
+    formula; a program would take it for a part of the value."""
     line = io.StringIO()
     text = _cell if for_people else _text
     csv.writer(line, quoting=csv.QUOTE_ALL).writerow(map(text, cells))
@@ -262,7 +263,7 @@ def csv_line(cells: Sequence[object], *, for_people: bool = True) -> str:
 
 
 def _cell(value: object) -> str:
-    """Numbers as they are; before text that a spreadsheet would run comes an apostrophe."""
+    """A number unchanged; text that a spreadsheet would run after an apostrophe."""
     return escape(value) if isinstance(value, str) else _text(value)
 
 

@@ -13,8 +13,9 @@ from packshot.products.object_keys import changes_key
 
 
 class JudgeOut(BaseModel):
-    """A model's vote beside the measure's own verdict (`measured`); no `vote`: `why` there is none.
-    `calls`: twice, with the pictures swapped, where the two votes differed."""
+    """A model's vote next to the measure's own verdict (`measured`); without a `vote`, the reason
+    (`why`). `calls`: 2 if the model was asked again, with the pictures swapped, because the votes
+    differed."""
 
     vote: Vote | None
     measured: Verdict | None = None
@@ -24,8 +25,8 @@ class JudgeOut(BaseModel):
 
 
 class FidelityOut(BaseModel):
-    """Whether the picture still shows the photo's product. `verdict` is null until it was measured,
-    and where it can't be: `reasons` says which. Boxes are left, top, right and bottom in shares of
+    """Whether the picture still shows the photo's product. `verdict` is null until it is measured,
+    or when it can't be: `reasons` says which. Boxes are left, top, right and bottom in shares of
     the picture."""
 
     verdict: Verdict | None
@@ -33,16 +34,17 @@ class FidelityOut(BaseModel):
     reasons: list[Reason]
     measures: dict[str, float]
     lines: int | None = Field(description="printed lines compared; null: no text was read")
-    change_map: str | None = Field(description="the picture with what differs drawn over it")
-    judge: JudgeOut | None = Field(description="a model's second opinion, where it was asked")
-    version: str | None = Field(description="the day that the check's weights were fitted")
+    change_map: str | None = Field(description="the picture with the differences drawn over it")
+    judge: JudgeOut | None = Field(description="a model's second opinion, if it was asked")
+    version: str | None = Field(description="the day on which the check's weights were fitted")
 
 
 NOT_YET = Reason(code="not_measured_yet", words="not measured yet")
 
 
 def fidelity_of(made: Made, *, removed: bool) -> FidelityOut | None:
-    """None for a picture that is not to be checked: FIDELITY=off, or made before checks existed."""
+    """The check's result; None for a picture that is not checked: FIDELITY=off, or made before
+    checks existed."""
     found: dict[str, Any] = made.fidelity or {}
     if not found and made.check_due is None:
         return None

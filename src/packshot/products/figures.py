@@ -46,7 +46,7 @@ QUANTILES: Final = (0.5, 0.95)
 
 @dataclass(frozen=True)
 class Times:
-    """How often something was done in the last hour, and its quantiles in seconds."""
+    """How often a step ran in the last hour, and the quantiles of its seconds."""
 
     count: int
     quantiles: dict[float, float]
@@ -76,12 +76,12 @@ class Counts:
 
     @property
     def cost_per_product(self) -> Decimal | None:
-        """All money spent over the products it was spent on; None before there is one."""
+        """The average cost of a product that calls were paid for; None before there is one."""
         return self.spent / self.products_paid_for if self.products_paid_for else None
 
     @property
     def cost_per_approved(self) -> Decimal | None:
-        """All money spent over all pictures approved; None before there is one."""
+        """All money spent, divided by the approved pictures; None before there is one."""
         approved = self.images.get(APPROVED, 0)
         return self.spent / approved if approved else None
 
@@ -131,7 +131,7 @@ def count_shop(session: Session) -> tuple[dict[str, int], int]:
 
 
 def read_figures(database: Database, lease_seconds: float) -> Figures:
-    """Read them all. Raises Unavailable."""
+    """Read all figures. Raises Unavailable."""
     with database.read() as session:
         calls, paid = _calls(session)
         steps, ready = _times(session)
@@ -264,7 +264,7 @@ def _verdicts(session: Session) -> dict[tuple[str, str, str], int]:
 
 
 def _remakes(session: Session) -> dict[str, int]:
-    """Without the first takes, which have no outcome."""
+    """Count takes by outcome, without the first ones, which have none."""
     by = (Take.state, Take.outcome)
     rows = session.execute(select(*by, func.count()).group_by(*by)).all()
     ended = {outcome: count for _, outcome, count in rows if outcome}

@@ -34,7 +34,7 @@ from packshot.products.views import ProductView, new_view, views_of
 class NewProduct:
     """One product as the seller gives it; amounts in the currency's main unit, where one is given.
 
-    `submitted_by` is the name of the key it came with: only that key sees `raw_image` whole.
+    `submitted_by` is the name of the key that submitted it: only that key sees `raw_image` whole.
     """
 
     category: str
@@ -70,7 +70,7 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Intake:
-    """How a batch is created; `skip_duplicates` creates none whose photo has a product already."""
+    """How a batch is created; `skip_duplicates` skips products whose photo has one already."""
 
     first: FirstRound
     idempotency: Idempotency | None = None
@@ -81,7 +81,7 @@ class Intake:
 class Created:
     """The answer to a bulk request; `replayed` when it repeats an earlier answer.
 
-    `skipped`: places among the given products -> the products that have the same photo.
+    `skipped`: index of a given product -> the product that has the same photo.
     """
 
     batch_id: str
@@ -130,7 +130,7 @@ def create_in(database: Database, products: Sequence[NewProduct], intake: Intake
         if IdempotencyKey.__tablename__ not in str(error.orig):
             raise
         raise Conflict(
-            "a request with this Idempotency-Key is still running; ask again in a second",
+            "a request with this Idempotency-Key is still running; try again in a second",
             code="idempotency_running",
         ) from error
 
@@ -206,7 +206,7 @@ def _insert_new(
 def _insert_rows(
     session: Session, rows: list[dict[str, Any]], of_batch: dict[str, Any]
 ) -> Sequence[int]:
-    """The new ids, in the order of the rows: both databases number rows in that order."""
+    """Insert the rows; return the new ids in their order, in which both databases number rows."""
     if session.get_bind().dialect.name == "sqlite":
         # With sort_by_parameter_order SQLAlchemy would send a thousand statements.
         numbered = insert(PRODUCTS).returning(PRODUCTS.c.id)
@@ -244,7 +244,7 @@ def _replay(session: Session, idempotency: Idempotency | None) -> Created | None
 
 
 def _as_created(view: ProductView) -> ProductView:
-    """The product as the first answer showed it, whatever happened to it since."""
+    """The product as the first answer showed it, whatever has happened to it since."""
     return new_view(dict(view) | {"updated_at": view.created_at})
 
 

@@ -19,7 +19,7 @@ from packshot.database.models import (
 )
 from packshot.products.views import DecidedOut, LastDecisionOut, ProductView, views_of
 
-#: Decisions that are read for each product asked for.
+#: The most decisions to read for each requested product.
 PICTURES_EACH = 10
 
 

@@ -37,9 +37,9 @@ from packshot.products.terms import LAST, begins_with
 Order = Literal["doubt", "sku"]
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
-#: Categories listed in a filter: the largest ones.
+#: The most categories in a filter: the largest ones.
 FACETS = 100
-#: Batches listed in a filter: the newest ones.
+#: The most batches in a filter: the newest ones.
 BATCHES = 20
 
 
@@ -48,8 +48,8 @@ class Filter:
     """Which products to list; None does not filter.
 
     `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
-    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it has a
-    warning. `order`: newest first where it is None.
+    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it is doubtful.
+    `order`: None is newest first.
     """
 
     status: str | None = None
@@ -85,7 +85,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Facets:
-    """How many products there are by status, category and reason, each within the other filters.
+    """Counts of products by status, category and reason, each within the other filters.
 
     `reasons` counts decided products only; `statuses` ignores the reason filter, because a reason
     belongs to one status.
@@ -167,7 +167,8 @@ def list_products(
 def _in_order(
     session: Session, chosen: Filter, order: Order, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
-    """Most doubtful pictures first, or by SKU (products without one last); then oldest first."""
+    """Sort by doubt, the most doubtful first, or by SKU (products without one last); then by
+    age."""
     doubt, doubtful = order == "doubt", count_doubtful()
     key: ColumnElement[Any] = func.coalesce(Product.sku, LAST)
     if doubt:
@@ -218,7 +219,7 @@ def _search(
 
 
 def _stands_rejected() -> ColumnElement[bool]:
-    """The decision rejects a picture of the current round, and no later decision changes that."""
+    """The condition that a decision rejects a picture of the current round, and still counts."""
     return and_(
         Decision.product_id == Product.id,
         Decision.status == REJECTED,
@@ -230,7 +231,7 @@ def _stands_rejected() -> ColumnElement[bool]:
 
 
 def _is_superseded() -> ColumnElement[bool]:
-    """A later decision replaces it. Repeating a rejection without a reason keeps the reason."""
+    """The condition that a later decision replaces it; a repeated rejection keeps its reason."""
     later = aliased(Decision)
     return exists().where(
         later.image_id == Decision.image_id,

@@ -22,12 +22,12 @@ SortKey = tuple[int, int, str, int, int]
 def give_numbers(database: Database, column: Any, keys: Sequence[Any]) -> None:
     """Number the approved pictures of these SKUs (or products without one) that have no number.
 
-    Main view first. A later round takes over the numbers of the rounds before it: its pictures
-    replace theirs. Otherwise a number is never given twice, even where its picture was rejected
-    since; one is left free for each view that still waits and comes first.
+    Main view first. A later round takes over the numbers of earlier rounds, whose pictures it
+    replaces. Otherwise a number is never given twice, even if its picture was rejected since. One
+    is left free for each view that comes first and still waits.
     """
     with database.write() as session:
-        if not database.is_sqlite:  # which has one writer anyway
+        if not database.is_sqlite:  # SQLite has one writer anyway
             session.execute(select(func.pg_advisory_xact_lock(NUMBERS_LOCK)))
         given = [
             {"id": image_id, "number": number}

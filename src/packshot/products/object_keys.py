@@ -1,6 +1,6 @@
 """The keys of a product's objects, computed from its id and its namespace.
 
-A key can be computed again after a crash, but not guessed. Two products never share one, not even
+A key can be computed again after a crash, but not guessed. Two products never share a key, not even
 with the same id in two databases (or before and after a restored backup).
 """
 
@@ -17,9 +17,9 @@ from packshot.pictures.imaging import PREVIEW_SIDES
 #: The form of a name given by `POST /api/uploads`; anything else below uploads/ is not ours.
 UPLOAD_NAME: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-#: Of one variant: the first, and as many more as FIDELITY_RETRIES may allow.
+#: The most takes of a variant: the first, and as many as FIDELITY_RETRIES allows.
 MOST_TAKES: Final = 4
-#: Nothing can read an address that is encoded more often than this.
+#: No address is encoded more often than this.
 DECODINGS: Final = 4
 
 
@@ -72,7 +72,7 @@ def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int)
             for take in range(1, MOST_TAKES + 1):
                 yield from with_previews(variant_key(namespace, product_id, number, variant, take))
                 yield answer_key(namespace, product_id, number, variant, take)
-            # The name in versions before answers were sealed.
+            # The name in versions that did not seal answers.
             yield f"answers/{product_id}/{_name(namespace, f'{number}/{variant}/answer')}"
 
 
@@ -101,11 +101,11 @@ def name_of_answer(raw_image: str) -> str | None:
 
 
 def names_in(raw_image: str) -> set[str]:
-    """The names of the uploads that an address could mean, whatever comes before and after them.
+    """The names of the uploads that an address could mean, whatever surrounds them.
 
     An address that contains an upload's random UUID means that upload: at any host of S3, through a
-    proxy, a CDN or an earlier PUBLIC_MEDIA_URL, with a query, encoded, or in capital letters. So
-    it does not matter which of these addresses lead to this storage.
+    proxy, a CDN or an earlier PUBLIC_MEDIA_URL, with a query, encoded, or in capital letters.
+    Whether these addresses lead to this storage does not matter.
     """
     for _ in range(DECODINGS):
         decoded = unquote(raw_image)

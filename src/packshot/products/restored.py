@@ -10,9 +10,9 @@ from packshot.storage import Storage
 
 #: Each product with pictures has a folder below these, named by its id.
 FOLDERS: Final = ("normalised/", "enhanced/", "answers/")
-#: Ids skipped above the highest one in the storage: the newest products may have no object yet.
+#: Ids to skip above the highest one in the storage: the newest products may have no object yet.
 SPARE: Final = 10_000
-#: Pictures a product may have in one round: the ids of pictures skipped for each product.
+#: The most pictures of a product in one round, so the picture ids to skip for each product.
 MOST_PICTURES: Final = 10
 
 

@@ -35,8 +35,8 @@ AS_FOUND: Final = {"synchronize_session": False}
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was, or would be, removed: products' raw photos, rejected pictures and takes that do not
-    stand, and their bytes."""
+    """The objects that were, or would be, removed: raw photos, rejected pictures, takes that are
+    not current; and their bytes."""
 
     raw_photos: int
     rejected: int
@@ -156,7 +156,8 @@ class Retention:
             return session.scalars(rows.limit(PAGE)).all()
 
     def _remove_raw(self, products: Sequence[Product]) -> None:
-        """Leave out products that were queued again after they were marked."""
+        """Remove raw photos, except those of products that were queued again after they were
+        marked."""
         ids = [product.id for product in products]
         products = self._page(select(Product).where(Product.id.in_(ids), _is_marked()))
         copies = [
@@ -202,7 +203,7 @@ class Retention:
         self.storage.delete([each for key in keys for each in with_previews(key)])
 
     def _uploads(self, products: Sequence[Product]) -> list[str]:
-        """The names of their uploads, without those that another product still needs.
+        """The names of the products' uploads, without those that another product still needs.
 
         A raw image elsewhere, or under another name, is the seller's.
         """
@@ -214,13 +215,13 @@ class Retention:
 
 
 def _own(namespace: str, image: ProductImage) -> list[str]:
-    """The keys that this picture can have, of any take."""
+    """The keys that this picture and its takes can have."""
     place = (image.product_id, image.round, image.variant)
     return [variant_key(namespace, *place, take) for take in range(1, MOST_TAKES + 1)]
 
 
 def _is_marked() -> ColumnElement[bool]:
-    """Whether its raw photo is marked for removal: not while it waits or can be queued again."""
+    """The condition that the raw photo is marked: never while the product may need it again."""
     return and_(
         Product.raw_removed_at.is_not(None),
         Product.raw_deleted_at.is_(None),

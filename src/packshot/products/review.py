@@ -30,7 +30,7 @@ from packshot.webhooks.outbox import Outbox
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision on a picture or a product: who, what and why."""
+    """A decision on a picture or a product, with its author and reason."""
 
     status: str
     who: str
@@ -110,7 +110,7 @@ def redo(
 ) -> None:
     """Queue the product again: resume a failed round, or open the next one with these wishes.
 
-    Someone is waiting for it: what is missing is requested at once, in any lane. Raises Conflict
+    Someone is waiting for it: the missing parts are requested at once, in any lane. Raises Conflict
     while the product is already waiting for work.
     """
     if product.status == PENDING and (product.queued_at or product.batched_at):
@@ -131,7 +131,7 @@ def redo(
             )
         )
     _queue(product)
-    if is_in_a_job(session, product):  # it is paid for: its answers come first
+    if is_in_a_job(session, product):  # it is paid for: wait for its answers
         product.queued_at, product.batched_at = None, now()
 
 
@@ -207,7 +207,7 @@ def lock_product(session: Session, product_id: int, if_version: int | None) -> P
 def _check_decidable(product: Product) -> None:
     if product.status in (PENDING, FAILED):
         raise Conflict(
-            f"product {product.id} is {product.status}: it has nothing to decide yet",
+            f"product {product.id} is {product.status}: there is nothing to decide yet",
             code="not_reviewable",
         )
 
@@ -257,7 +257,7 @@ def _record_of(product: Product, image: ProductImage, verdict: Verdict) -> Decis
 
 
 def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> bool:
-    """Whether repeating the decision adds or changes its reason or note."""
+    """Whether a repeated decision adds or changes its reason or note."""
     if verdict.reason is None and verdict.note is None:
         return False
     last = session.scalars(
@@ -268,7 +268,7 @@ def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> 
 
 def _removed(product: Product) -> Conflict:
     return Conflict(
-        f"the rejected pictures of product {product.id} were removed to save space: redo it",
+        f"the rejected pictures of product {product.id} were removed to save space: request a redo",
         code="removed",
     )
 

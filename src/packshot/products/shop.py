@@ -1,7 +1,6 @@
 """Detects another shop that uses the same queue or storage by mistake.
 
-Each database has a random id. Messages contain it beside the product's id, and one object of the
-storage contains it.
+Each database has a random id. Each message contains it, and so does one object in the storage.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ SHARED: Final = {"queue": "SQS_QUEUE_URL", "storage": "S3_BUCKET or MEDIA_DIR"}
 
 
 class ShopMark:
-    """The id of this process's database, and the other shops that were seen. Thread-safe."""
+    """The id of this process's database, and the other shops that it found. Thread-safe."""
 
     def __init__(
         self,
@@ -54,7 +53,7 @@ class ShopMark:
         self._lock = threading.Lock()
 
     def id(self) -> str:
-        """This shop's id, made at its first use. Raises Unavailable."""
+        """This shop's id, created at its first use. Raises Unavailable."""
         if self._id is None:
             self._id = self._read() or self._make()
         return self._id
@@ -135,7 +134,7 @@ class ShopMark:
                 self._looked_at = self.clock()
                 self._look_at_storage()
             strangers = self._strangers()
-        except (PackshotError, SQLAlchemyError):  # the health report gives the reason
+        except (PackshotError, SQLAlchemyError):  # the health report says why
             return []
         since = datetime.now(UTC) - GONE_AFTER
         return [

@@ -1,4 +1,4 @@
-"""Approved pictures as the files that Shopify's and WooCommerce's importers take."""
+"""Approved pictures as files for the importers of Shopify and WooCommerce."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from packshot.storage import Storage
 ShopFormat = Literal["shopify", "woocommerce"]
 SHOP_FORMATS: Final[tuple[ShopFormat, ...]] = ("shopify", "woocommerce")
 Group = Sequence[tuple[int, ApprovedImage]]
-#: Names and values of Shopify's variants, repeated as they came in: without them an import would
+#: Names and values of Shopify's variants, repeated unchanged: without them an import would
 #: take every SKU of a product for the same variant.
 OPTION_NAMES: Final = ("Option1 Name", "Option2 Name", "Option3 Name")
 OPTION_VALUES: Final = ("Option1 Value", "Option2 Value", "Option3 Value")
@@ -34,7 +34,7 @@ Row = dict[str, object]
 def write_shop_file(
     groups: Iterable[Group], as_format: ShopFormat, storage: Storage
 ) -> Iterator[str]:
-    """The file's lines; all is read before the first one, so that errors come first.
+    """The file's lines. Everything is read before the first one, so that errors come first.
 
     Each group is the pictures of one SKU with their numbers. Raises Conflict `no_public_address`
     when a shop's importer could not download one of them.
@@ -53,7 +53,7 @@ def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[Sequence[obj
 
 
 def public_address(image: ApprovedImage, storage: Storage) -> str:
-    """Where anybody can download the picture, without a query. Raises Conflict."""
+    """The address at which anybody can download the picture, without a query. Raises Conflict."""
     key = (image.media_url or "").removeprefix("/media/")
     address = storage.url(key) if key else image.image_url
     parts = urlsplit(address)
@@ -96,7 +96,7 @@ def _woocommerce_row(group: Group, storage: Storage) -> Row:
 
 @dataclass
 class _Listing:
-    """One product of Shopify's: its SKUs are its variants."""
+    """One Shopify product, whose variants are SKUs."""
 
     title: str
     groups: list[Group] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _shopify(groups: Iterable[Group], storage: Storage) -> tuple[Sequence[str], 
         handle = given or _free_handle(first, listings)
         if given is None:
             own_handles.add(handle)
-        elif given in own_handles:  # made up for another product before this one came
+        elif given in own_handles:  # invented for an earlier product
             renamed = f"{given}-{listings[given].groups[0][0][1].product_id}"
             listings[renamed] = listings.pop(given)
             own_handles.remove(given)
@@ -129,7 +129,7 @@ def _shopify(groups: Iterable[Group], storage: Storage) -> tuple[Sequence[str], 
 
 
 def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
-    """A row for each picture: the product's and each variant's first one says more."""
+    """A row for each picture; the first of the product and of each variant has more columns."""
     names = {
         name: value
         for group in reversed(listing.groups)
@@ -142,7 +142,7 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
         values = {name: value for name in OPTION_VALUES if (value := _attribute(group, name))}
         first = group[0][1]
         variant: Row = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
-        if before and not values:  # a second variant needs its options: these are more pictures
+        if before and not values:  # without options this is no second variant, but more pictures
             variant = {}
         more: Row = first_row | variant | values
         for n, image in group:
@@ -157,7 +157,7 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
 
 
 def _attribute(group: Group, name: str) -> str | None:
-    """What a column of the shop's own file said, however its name was capitalised."""
+    """The value of a column in the shop's own file, whatever the case of its name."""
     for _, image in group:
         for given, value in (image.attributes or {}).items():
             if given.strip().casefold() == name.casefold() and value.strip():
@@ -166,7 +166,7 @@ def _attribute(group: Group, name: str) -> str | None:
 
 
 def _free_handle(image: ApprovedImage, taken: Iterable[str]) -> str:
-    """As Shopify makes handles: lower case, dashes; the product's number where it has none."""
+    """A handle in Shopify's form, lower case with dashes; without a name, the product's number."""
     plain = unicodedata.normalize("NFKD", _own_name(image)).encode("ascii", "ignore").decode()
     handle = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or f"product-{image.product_id}"
     return handle if handle not in taken else f"{handle}-{image.product_id}"

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 #: An answer that took less (seconds) is not cached.
 QUICK: Final = 0.25
-#: A slower one is cached for this multiple of its time, so it costs at most 5 % of a core.
+#: A slower answer is cached for this multiple of its time, so it costs at most 5 % of a core.
 TIMES: Final = 20.0
 
 
@@ -25,7 +25,7 @@ class _Answer:
 
 
 class SlowAnswers:
-    """A cache of the `kept` answers used last; computes one answer at a time."""
+    """A cache of the last `kept` answers used; computes one answer at a time."""
 
     def __init__(self, kept: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -15,7 +15,7 @@ from packshot.database.types import now
 def spent_by_lane(session: Session) -> dict[str, Decimal]:
     """US dollars so far in each lane that was used; calls in flight at their expected cost.
 
-    Grouped in the order of an index, for any other takes SQLite twice as long.
+    Grouped in the order of an index: any other order takes SQLite twice as long.
     """
     rows = select(Call.lane, func.coalesce(func.sum(Call.cost), 0))
     spent: dict[str, Decimal] = defaultdict(Decimal)

@@ -1,4 +1,5 @@
-"""Removes the pictures of takes that do not stand, as long after the decision as rejected ones."""
+"""Removes the pictures of takes that are not current, as long after the decision as rejected
+ones."""
 
 from __future__ import annotations
 
@@ -24,14 +25,14 @@ Found = Sequence[tuple[Take, str | None]]  # each with the namespace of its prod
 
 
 class TakeRetention:
-    """`days` after the picture was decided; None: never. Marked first and removed after the commit,
-    as by `Retention`."""
+    """Removes them `days` after the decision on the picture; None: never. They are marked first and
+    removed after the commit, as in `Retention`."""
 
     def __init__(self, database: Database, storage: Storage, days: int | None) -> None:
         self.database, self.storage, self.days = database, storage, days
 
     def plan(self) -> tuple[int, int]:
-        """How many pictures `prune` would remove now, and their bytes."""
+        """The number of pictures that `prune` would remove now, and their bytes."""
         counts = select(func.count(), func.coalesce(func.sum(Take.bytes), 0)).select_from(Take)
         with self.database.read() as session:
             over = counts.join(ProductImage, is_its_picture()).where(self._is_over())
@@ -39,7 +40,8 @@ class TakeRetention:
         return count, in_bytes or 0
 
     def prune(self) -> tuple[int, int]:
-        """Remove them, and first what an interrupted run left; returns what was removed now."""
+        """Remove the pictures, first those that an interrupted run left; return what was removed
+        now."""
         while left := self._marked():
             self._remove(left)
         count = in_bytes = 0
@@ -97,7 +99,7 @@ def _find(session: Session, which: ColumnElement[bool], *, to_change: bool = Fal
 
 
 def _own_key(take: Take, namespace: str | None) -> list[str]:
-    """The key of its picture. A row that names another object does not own it."""
+    """The key of a take's picture. A row that names another object does not own it."""
     place = (take.product_id, take.round, take.variant, take.number)
     own = namespace and variant_key(namespace, *place)
     if own and own == take.object_key:

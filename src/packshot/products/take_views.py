@@ -20,17 +20,21 @@ from packshot.products.takes import GOING_ON, WAITING
 Place = tuple[int, int, int]  # product, round, variant
 Takes = Mapping[Place, Sequence[Take]]
 BEING_MADE: Final = "being made again"
-BEING_MEASURED: Final = "made again, and being measured"
+BEING_MEASURED: Final = "made again, and being checked"
 
 
 class TakeOut(BaseModel):
-    """One making of a picture: 1 is the first. The one that stands is the picture itself."""
+    """One making of a picture: 1 is the first. The current one is the picture itself."""
 
     number: int
     state: Literal["waiting", "made", "measured", "not_made"]
-    outcome: str | None = Field(description="better, not_better, decided, or why it was not made")
+    outcome: str | None = Field(
+        description="better, not_better, decided, or the reason it was not made"
+    )
     stands: bool
-    facts: list[str] = Field(description="of the photo, for its prompt: the take before was wrong")
+    facts: list[str] = Field(
+        description="of the photo, for its prompt: the previous take was wrong"
+    )
     media_url: str | None
     previews: dict[int, str]
     prompt: str | None
@@ -46,15 +50,15 @@ class TakeOut(BaseModel):
 
 
 class RemakeOut(BaseModel):
-    """A picture that failed its check and is made again; `words` say what came of it."""
+    """A picture that failed its check and is made again; `words` give the result."""
 
-    going_on: bool = Field(description="wait with approving it in bulk")
+    going_on: bool = Field(description="do not approve it in bulk yet")
     words: str
     takes: list[TakeOut]
 
 
 def read_takes(session: Session, images: Sequence[ProductImage]) -> Takes:
-    """The takes of these pictures, in one query; in none where nothing was measured."""
+    """The takes of these pictures, in one query, or in none if no picture was checked."""
     ids = {image.product_id for image in images if image.fidelity}
     found: dict[Place, list[Take]] = defaultdict(list)
     if ids:
@@ -65,7 +69,7 @@ def read_takes(session: Session, images: Sequence[ProductImage]) -> Takes:
 
 
 def remake_of(image: ProductImage, takes: Takes) -> RemakeOut | None:
-    """None for a picture that was made once."""
+    """The remakes of a picture; None if it was made only once."""
     mine = takes.get((image.product_id, image.round, image.variant))
     if not mine:
         return None

@@ -35,7 +35,7 @@ MEASURED: Final = "measured"
 NOT_MADE: Final = "not_made"
 #: States of an unfinished take: a reviewer may want to wait for it.
 GOING_ON: Final = (WAITING, MADE)
-#: The kind of its calls in the ledger.
+#: The kind of a take's calls in the ledger.
 REMAKE: Final = "remake"
 
 #: The outcomes of a take that was checked, and their words.
@@ -43,9 +43,9 @@ BETTER: Final = "better"
 NOT_BETTER: Final = "not_better"
 DECIDED: Final = "decided"
 WORDS: Final = {
-    BETTER: "made again: the new picture is better and stands",
-    NOT_BETTER: "made again: the new picture is no better, the one before stays",
-    DECIDED: "made again, but a reviewer had decided by then: the picture before stays",
+    BETTER: "made again: the new picture is better and was kept",
+    NOT_BETTER: "made again: the new picture is no better, so the earlier one was kept",
+    DECIDED: "made again, but a reviewer had already decided: the earlier picture was kept",
 }
 #: The better of two verdicts has the higher rank; without a verdict nothing is better.
 RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}
@@ -70,7 +70,7 @@ def is_undecided(product: Product, image: ProductImage) -> bool:
 def open_next(
     session: Session, product: Product, image: ProductImage, remakes: Remakes
 ) -> Take | None:
-    """Open the next take of a picture whose check failed, where it may be made again."""
+    """Open the next take of a picture whose check failed, if it may be made again."""
     if image.verdict != "fail" or image.enhancer != remakes.enhancer:
         return None
     takes = takes_of(session, image)
@@ -99,7 +99,7 @@ def spent_on(session: Session, take: Take, kind: str = REMAKE) -> Decimal | None
 
 
 def calls_of(take: Take, kind: str = REMAKE) -> tuple[ColumnElement[bool], ...]:
-    """The calls that made a take; a take is opened after the calls of the one before it ended."""
+    """The calls that made a take, which is opened after the calls of the previous one ended."""
     place = (Call.product_id == take.product_id, Call.round == take.round)
     mine = (*place, Call.variant == take.variant, Call.kind == kind)
     return mine if kind != REMAKE else (*mine, Call.sent_at >= take.opened_at)

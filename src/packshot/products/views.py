@@ -61,7 +61,7 @@ class ImageOut(Out):
     round: int
     variant: int
     title: str | None
-    alt_text: str = Field(description="a reviewer's, else one made of known facts")
+    alt_text: str = Field(description="a reviewer's, else one made from known facts")
     prompt: str | None
     enhancer: str | None
     model: str | None
@@ -70,12 +70,10 @@ class ImageOut(Out):
     bytes: int | None
     sha256: str | None
     warning: str | None
-    doubt: str | None = Field(
-        description="why it is excluded from approval by default; null: it is not"
-    )
-    fidelity: FidelityOut | None = Field(description="null where it is not to be measured")
-    reason: str | None = Field(description="why it is rejected, where a reason was given")
-    remake: RemakeOut | None = Field(description="null for a picture that was made once")
+    doubt: str | None = Field(description="why approval excludes it by default; null: it does not")
+    fidelity: FidelityOut | None = Field(description="null if it is not to be checked")
+    reason: str | None = Field(description="why it is rejected, if a reason was given")
+    remake: RemakeOut | None = Field(description="null for a picture that was made only once")
     cost: AmountOut | None = Field(description="US dollars, all takes and checks")
     created_at: datetime
     updated_at: datetime
@@ -105,7 +103,7 @@ class SellerFields(Out):
 
 
 class ProductOut(SellerFields):
-    """One product with the pictures of its current round. `error` is there when it failed.
+    """One product with the pictures of its current round. `error` is present only when it failed.
 
     The query of `raw_image` is shown only to the key that created the product: it may be a
     signature.
@@ -113,7 +111,7 @@ class ProductOut(SellerFields):
 
     id: int
     raw_image: str
-    raw_sha256: str | None = Field(description="of the photo as it came, once it is known")
+    raw_sha256: str | None = Field(description="of the photo's original bytes, once known")
     status: ProductStatus
     created_at: datetime
     updated_at: datetime
@@ -122,7 +120,7 @@ class ProductOut(SellerFields):
     round: int
     wanted: int | None
     lane: str | None = Field(description="how the round is paid for: standard, flex or batch")
-    batched_at: datetime | None = Field(description="since when it waits for a batch job's answer")
+    batched_at: datetime | None = Field(description="the time since which it waits for a batch job")
     attempts: int
     error_code: str | None = Field(None, exclude_if=is_none)
     error: str | None = Field(None, exclude_if=is_none)
@@ -141,7 +139,7 @@ class ProductView(ProductOut):
 
 
 class DecisionOut(Out):
-    """One decision of the audit: who, what, when and why."""
+    """One decision in the audit: who, what, when and why."""
 
     id: int
     image_id: int

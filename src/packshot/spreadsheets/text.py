@@ -90,8 +90,8 @@ def _refuse_mixed(data: bytes, first_bad: int) -> None:
     if good >= broken:
         where = _row_of(data[:first_bad].decode("utf-8"), first_bad)
         raise SpreadsheetError(
-            f"{where} is not in UTF-8, unlike the rest of the file: two files in different encodings"
-            f" may have been joined; correct that row, or {_SAVE_AS}"
+            f"{where} is not in UTF-8, unlike the rest of the file: two files in different"
+            f" encodings may have been joined; correct that row, or {_SAVE_AS}"
         )
 
 

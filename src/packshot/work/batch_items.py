@@ -1,8 +1,8 @@
 """Requests of products in batch jobs.
 
-A product that waits for a job is not claimed: it leaves the queue with its items, and returns when
-none of them is open. A job's answers are saved like those of a call that a killed worker left: the
-product's next attempt finds them.
+A product that waits for a job is not claimed: it leaves the queue, and returns when none of its
+items is open. A job's answers are saved like the answer that a killed worker leaves: the product's
+next attempt finds them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rows of batch jobs: one process at a time works on a job, and every write is fenced.
 
-A job's row exists before the service hears of it; its display name is its identity there.
+A job's row exists before the service knows of it; its display name is its identity there.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ UPLOADED: Final = "uploaded"  # the service has its file
 CREATING: Final = "creating"  # the service may have it, or not
 RUNNING: Final = "running"
 CANCELLING: Final = "cancelling"
-COLLECTING: Final = "collecting"  # it has ended, its answers are being saved
+COLLECTING: Final = "collecting"  # it has ended, and its answers are being saved
 SALVAGING: Final = "salvaging"  # it ended early: it may have some answers
 ASIDE: Final = "aside"
 DONE: Final = "done"
@@ -107,7 +107,7 @@ class BatchJobs:
     """Every method is one transaction."""
 
     def __init__(self, database: Database, ledger: DatabaseLedger, deadline: float) -> None:
-        """`deadline` in seconds, of a request that waits for a job, and again of each job."""
+        """`deadline`: seconds that a request may wait for a job, and that each job may take."""
         self.database, self.ledger, self.deadline = database, ledger, deadline
 
     # -- a new job -------------------------------------------------------------------------------
@@ -297,8 +297,8 @@ class BatchJobs:
             return [id_ for item in items for id_ in _finish(session, item, state, record)]
 
     def leave_all(self) -> None:
-        """Leave the jobs to the original of a copied database, and their requests to single calls:
-        both would fetch the answers, and the first to have them deletes the files."""
+        """Leave the jobs to the original of this copied database, and their requests to single
+        calls: both would fetch the answers, and the first to do so deletes the files."""
         with self.database.write() as session:
             sent = update(BatchItem).where(BatchItem.state == SENT)
             session.execute(sent.values(state=LEFT))
@@ -341,7 +341,7 @@ class BatchJobs:
             session.execute(delete(BatchJob).where(BatchJob.id.in_(ids)))
 
     def problems(self) -> list[str]:
-        """What is wrong with each job that a person must look at."""
+        """The problem of each job that a person must look at."""
         with self.database.read() as session:
             aside = select(BatchJob.error, BatchJob.display_name).where(BatchJob.state == ASIDE)
             return [error or f"{name} is set aside" for error, name in session.execute(aside)]

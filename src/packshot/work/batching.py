@@ -50,10 +50,10 @@ GATHER_SECONDS: Final = 60.0
 FIRST_LOOK: Final = 10.0
 LONGEST_LOOK: Final = 600.0
 #: Seconds after which a job that may have been created, and is in no list, was not created; the
-#: lists are over a minute apart, in which the request of another process has ended.
+#: lists are more than a minute apart, so another process's request has ended in between.
 SURELY_NOT_CREATED: Final = 900.0
 FEWEST_LISTS: Final = 4
-#: How many times Packshot checks before a job or answers that Google does not have count as lost.
+#: How many times Packshot checks before a job or answers count as lost at Google.
 LOOKS: Final = 5
 #: How many seconds Google keeps answers for (ai.google.dev/gemini-api/docs/batch-api).
 KEPT_SECONDS: Final = 48 * 3600.0
@@ -126,8 +126,8 @@ class Batching:
                 self.jobs.put_back(job, LONGEST_LOOK)
 
     def _gather(self, kind: str) -> bool:
-        """Make jobs of this kind. Returns whether the budget holds requests back: they wait on, as
-        single calls would have to."""
+        """Make jobs of this kind; return whether the budget holds requests back, as it would single
+        calls."""
         try:
             while not self.stopping.is_set():
                 if not self.jobs.gather(kind, self.lane, self.gather_seconds):
@@ -224,7 +224,7 @@ class Batching:
 
     def _handle_refusal(self, job: Job, error: PackshotError) -> Job | None:
         log.warning(
-            "batch job %s is refused, its products are asked for one by one at the full price: %s",
+            "batch job %s is refused; its requests are sent one by one at the full price: %s",
             job.display_name,
             error.message,
         )
@@ -268,7 +268,7 @@ class Batching:
             state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
             return self.jobs.move(job, state, results=status.results)
         if status.state == "SUCCEEDED" and job.looks < LOOKS:
-            return self._wait(job, "it has ended and does not name its answers yet")
+            return self._wait(job, "it has ended, but does not name its answers yet")
         if status.ended:
             words = status.error or "no reason given"
             log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
@@ -297,7 +297,7 @@ class Batching:
             return self._give_up(job, "batch_expired", paid=True)
         if items:
             if job.state == COLLECTING and job.looks < LOOKS:  # the download may be cut short
-                return self._wait(job, f"{len(items)} of its answers are not there")
+                return self._wait(job, f"{len(items)} of its answers are missing")
             log.warning("batch job %s has no answer to %d requests", job.display_name, len(items))
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
@@ -314,7 +314,7 @@ class Batching:
 
 
 def _delete(lane: BatchLane, *files: str | None) -> None:
-    """Delete these files if that works now: Google deletes them after two days."""
+    """Try to delete these files: Google deletes them after two days anyway."""
     for file in filter(None, files):
         with suppress(PackshotError):
             lane.delete(file)

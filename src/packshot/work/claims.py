@@ -69,16 +69,16 @@ class Steps:
 
 @dataclass(frozen=True)
 class Claim:
-    """One product claimed by one worker, as the database had it when the claim was taken."""
+    """A product claimed by a worker, as it was in the database when the claim was taken."""
 
     product_id: int
     token: str
     attempts: int
-    alone: bool  # the process with the last claim died: run it with nothing else beside it
+    alone: bool  # the process with the last claim died: run nothing else at the same time
     category: str
     raw_image: str
     namespace: str
-    submitted_by: str | None  # the name of the key it came with
+    submitted_by: str | None  # the name of the key that submitted it
     round: int
     wanted: int
     instructions: str | None
@@ -86,16 +86,16 @@ class Claim:
     analysed_by: str | None  # the enhancer whose analysis it is
     made: frozenset[int]  # variants already recorded
     refused: frozenset[int]  # variants refused for good
-    normalised_sha256: str | None = None  # of the stored copy; None: it was not noted yet
+    normalised_sha256: str | None = None  # of the stored copy; None: not noted yet
     sku: str | None = None
     view: str | None = None  # of the SKU
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     warnings: Mapping[str, str] = field(default_factory=dict)  # about pictures, by sha256
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
-    adjustments: tuple[str, ...] = ()  # asked for on a redo
+    adjustments: tuple[str, ...] = ()  # chosen for a redo
     lane: Lane = "standard"  # of requests made now; standard once the lane's deadline is past
     answer: str | None = None  # Gemini's, with the analysis, from a batch job
-    batched: frozenset[int] = frozenset()  # variants that a batch job was asked for
+    batched: frozenset[int] = frozenset()  # variants that were requested in a batch job
     steps: Steps = field(default_factory=Steps, compare=False)
 
     @property

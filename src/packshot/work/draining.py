@@ -1,4 +1,4 @@
-"""Ends a worker in order: running products may finish, the rest is given back."""
+"""Drains a worker: running products may finish, the others are given back."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Drain:
         self.stopping.set()
 
     def seconds_left(self) -> float:
-        """Seconds until everything must have ended."""
+        """The seconds until everything must have ended."""
         began = self.clock() if self.began_at is None else self.began_at
         return max(0.0, began + self.grace - self.clock())
 

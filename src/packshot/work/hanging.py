@@ -42,14 +42,15 @@ class Hanging:
         return self.longest_flex if job.claim.lane == "flex" else self.longest_product
 
     def problem(self) -> str | None:
-        """When as many products hang as there are slots: a hanging thread can't be ended."""
+        """A sentence when as many products hang as there are slots: hanging threads can't be
+        ended."""
         count = len(self.slots.abandoned) + sum(map(self.hangs, self.slots.current()))
         if count < self.slots.count:
             return None
         return f"{count} products hang, as many as there are slots: restart"
 
     def replace(self, job: Job, try_again: Callable[[Job, ProductError], None]) -> None:
-        """Free its slot, and let another slot end its attempt with `try_again`."""
+        """Free the job's slot, and let another slot end its attempt with `try_again`."""
         where = self.slots.replace(job)
         if where is None:
             return

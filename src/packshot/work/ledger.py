@@ -22,9 +22,7 @@ from packshot.work.patience import Patience
 log = logging.getLogger("packshot.ledger")
 
 WINDOW_SECONDS = 60.0
-BUDGET_SECONDS = (
-    300.0  # how often a used-up budget is checked again: the next one starts at midnight
-)
+BUDGET_SECONDS = 300.0  # between checks of a used-up budget: the next one starts at midnight
 ADMISSION_LOCK = 0x63616C6C  # PostgreSQL advisory lock: "call"
 
 
@@ -151,7 +149,7 @@ def _check_day(session: Session, budget: Decimal, expected: Decimal) -> None:
         raise Unavailable(
             f"GEMINI_DAILY_BUDGET={budget} is reached: ${spent:.4f} spent today, calls under way "
             f"included, and the next one costs about ${expected:.4f}. Products wait until "
-            "midnight UTC; raise the budget to go on.",
+            "midnight UTC; raise the budget to continue.",
             code="budget_reached",
             retry_after=BUDGET_SECONDS,
         )

@@ -1,4 +1,4 @@
-"""Bounds how many processes of a machine do the same heavy work at the same time."""
+"""Limits how many processes of a machine do the same heavy work at the same time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MachinePlaces:
     """A few places, shared by the processes of this machine and user with the same `name`.
 
     A place is the lock of a file in `folder` (None: the temp folder). The kernel frees it when the
-    process ends, however it ends. Where no such file can be made, nothing is bounded.
+    process ends, however it ends. If no such file can be made, nothing is limited.
     """
 
     def __init__(self, name: str, places: int, folder: Path | None = None) -> None:
@@ -25,12 +25,12 @@ class MachinePlaces:
         self._place: IO[bytes] | None = None
 
     def take(self) -> bool:
-        """Whether this process has a place: since earlier, or because one is free now."""
+        """Whether this process has a place, from before or because one is free now."""
         if self._place is None:
             try:
                 self._place = next(filter(None, map(_locked, self._paths)), None)
             except OSError as error:
-                log.warning("checks are not bounded on this machine: %s", error)
+                log.warning("checks are not limited on this machine: %s", error)
                 return True
         return self._place is not None
 
@@ -42,8 +42,8 @@ class MachinePlaces:
 
 
 def _locked(path: Path) -> IO[bytes] | None:
-    """The file while nobody else has it locked; None when somebody has."""
-    # No link is followed: the temp folder is everybody's.
+    """The file, locked; None when somebody else has locked it."""
+    # Follow no link: everybody can write to the temp folder.
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.fdopen(os.open(path, flags, 0o600), "rb+")
     try:

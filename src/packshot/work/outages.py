@@ -9,7 +9,7 @@ from packshot.backoff import Chance, backoff
 from packshot.errors import RateLimited, Unavailable
 
 LONGEST_PAUSE = 60.0
-#: Seconds after which an error that was not raised again is over: an idle worker has no successes.
+#: Seconds after which an error that is not raised again is over: an idle worker has no success.
 REMEMBERED_SECONDS = 120.0
 
 
@@ -26,7 +26,7 @@ class Outage:
     last_message: str | None = None
 
     def begin(self, error: Unavailable) -> None:
-        """A part is unreachable: pause. Errors during a pause count once."""
+        """Begin a pause: a part is unreachable. Errors during a pause count once."""
         moment = self.clock()
         if moment - self.last_at > REMEMBERED_SECONDS:
             self.in_a_row = 0
@@ -47,7 +47,7 @@ class Outage:
         return backoff(max(1, self.in_a_row), self.chance, longest=LONGEST_PAUSE)
 
     def reason(self) -> str | None:
-        """What is unreachable, in one sentence; None when nothing is."""
+        """A sentence that names the unreachable part; None if there is none."""
         lately = self.clock() - self.last_at <= REMEMBERED_SECONDS
         return self.last_message if self.in_a_row and lately else None
 
@@ -56,6 +56,6 @@ class Outage:
         return self.until - self.clock()
 
     def end(self) -> None:
-        """A success: the part is back."""
+        """End the outage after a success."""
         if self.in_a_row:
             self.in_a_row, self.until = 0, 0.0

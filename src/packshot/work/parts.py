@@ -29,19 +29,21 @@ class Parts:
     signing: Signing | None = None  # the operator's certificate for C2PA
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
     with_checks: bool = False  # recorded pictures get a fidelity check
-    patience: Patience = field(default_factory=Patience)  # repeats the saving of what is paid for
-    batches: bool = False  # what may wait is asked for in batch jobs
-    stopping: threading.Event = field(default_factory=threading.Event)  # this process is to end
+    patience: Patience = field(default_factory=Patience)  # repeats the saving of paid answers
+    batches: bool = False  # requests that may wait go into batch jobs
+    stopping: threading.Event = field(
+        default_factory=threading.Event
+    )  # set when this process is about to end
 
     def may_wait(self, claim: Claim, variants: Sequence[int]) -> None:
-        """Raises WaitsForBatch when some of these are still to be asked for in a batch job."""
+        """Raises WaitsForBatch when some of these must still be requested in a batch job."""
         if self.batches and claim.lane == "batch":
             new = [variant for variant in variants if variant not in claim.batched]
             if new:
                 raise WaitsForBatch(new)
 
     def check_before_paying(self, claim: Claim) -> None:
-        """Raises Stopping or LostClaim when nothing more may be paid for."""
+        """Raises Stopping or LostClaim if no more paid calls are allowed."""
         if self.stopping.is_set():
             raise Stopping()
         self.claims.check(claim)

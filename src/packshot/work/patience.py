@@ -14,7 +14,7 @@ from packshot.errors import Unavailable
 log = logging.getLogger("packshot.patience")
 T = TypeVar("T")
 
-#: Shorter than a product may take before it counts as hanging (hanging.LONGEST_PRODUCT_SECONDS).
+#: Less than the time after which a product counts as hanging (hanging.LONGEST_PRODUCT_SECONDS).
 LONGEST_SECONDS = 600.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0
@@ -38,7 +38,7 @@ class Patience:
         self._logged_at = float("-inf")
 
     def until_done(self, call: Callable[[], T]) -> T:
-        """`call()`, repeated until it succeeds; raises its Unavailable after `longest` seconds.
+        """Repeat `call()` until it succeeds; raises its Unavailable after `longest` seconds.
 
         It must be safe to repeat: an answer may have been lost after the work was done.
         """

@@ -14,11 +14,11 @@ from packshot.storage.s3_addresses import check_object_key
 
 #: Pictures that Packshot made are not raw images.
 OWN_WORK = ("enhanced/", "normalised/", "previews/", "answers/")
-FORMS = "must be https://, http://, s3:// or the raw_image an upload answered"
+FORMS = "must be https://, http://, s3:// or the raw_image of an upload"
 
 
 class RawImages:
-    """Our own objects and sellers' buckets are read directly; other addresses are untrusted."""
+    """Reads our own objects and sellers' buckets directly, other addresses as untrusted."""
 
     def __init__(
         self, storage: Storage, buckets: RawBuckets, fetcher: Fetcher | HostShares
@@ -57,7 +57,7 @@ class RawImages:
         Raises FetchError for a problem of this address, PartlyUnavailable while its bucket is
         unreachable, Unavailable for a problem of our own storage or of this process.
         """
-        self.check(raw_image)  # a row may be older than the API's check
+        self.check(raw_image)  # the row may be older than the API's check
         try:
             return self._read_as_written(raw_image)
         except FetchError as error:
@@ -75,7 +75,7 @@ class RawImages:
         return self._download(raw_image) if data is None else data
 
     def _download(self, raw_image: str) -> bytes:
-        """A share link is changed to the form that leads to the file itself."""
+        """Download from an address; a share link is changed to the form that leads to the file."""
         link = direct(raw_image)
         data = self._fetcher.fetch(link.address)
         if link.note is not None and (kind := recognise(data)).words.endswith("(HTML)"):

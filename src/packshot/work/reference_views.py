@@ -20,13 +20,13 @@ from packshot.work.parts import Parts
 
 log = logging.getLogger("packshot.views")
 
-#: Products of a SKU that are looked at: of many photos of one view only the first is used.
+#: The most products of a SKU to look at: of many photos of one view only the first is used.
 LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
 class StoredView:
-    """Another view whose normalised copy is stored, and what that copy's digest is."""
+    """Another view whose normalised copy is stored, and the digest of that copy."""
 
     view: str | None
     key: str
@@ -45,7 +45,7 @@ def stored_photo(claim: Claim, parts: Parts) -> Photo:
 
 
 def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
-    """The photo with up to `parts.reference_views` others of its SKU, of the same seller."""
+    """The photo with up to `parts.reference_views` other views of its SKU by the same seller."""
     if not parts.reference_views or claim.sku is None:
         return photo
     found = stored_views(parts.claims.database, claim)

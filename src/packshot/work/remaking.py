@@ -1,7 +1,7 @@
 """Makes pictures again whose fidelity check failed; no product waits for it.
 
-Nothing is paid for twice: an answer is stored as it comes, like that of a first picture, and a take
-that was paid for and has no answer is not asked for again.
+Nothing is paid for twice: an answer is stored as it arrives, like that of a first picture, and a
+take that was paid for but has no answer is not requested again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ UNEXPECTED: Final = "an unexpected error: see the worker's log"
 
 
 class Remaker:
-    """One per process. `most` is how often a picture may be made again, 0 where nothing is."""
+    """One per process. `most` is how often a picture may be made again; 0: never."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Remaker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a take is being made here, which may be paid for."""
+        """Whether this process is making a take, which may be paid for."""
         with self._lock:
             return bool(self._making)
 
     def run(self) -> None:
-        """Begin the takes that are due, as many as there is room for. Raises Unavailable."""
+        """Begin as many due takes as there is room for. Raises Unavailable."""
         while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
             due = self.takes.take()
             if due is None:
@@ -96,7 +96,8 @@ class Remaker:
                 self._making.discard(due)
 
     def make(self, due: DueTake) -> None:
-        """Make one take. Whatever happens, the picture stays as it is until it is measured."""
+        """Make one take. Whatever happens, the picture stays unchanged until the take is
+        checked."""
         try:
             self._record(due)
         except LostClaim as error:
@@ -118,7 +119,7 @@ class Remaker:
         record = self._made(due, answer)
         answer.drop()
         self.parts.patience.until_done(lambda: self.takes.record(due, record))
-        log.info("%s is made, and is measured next", due)
+        log.info("%s is made, and is checked next", due)
 
     def _check_is_wanted(self, due: DueTake) -> None:
         if due.number > self.most + 1 or due.claim.analysed_by != self.parts.enhancer.name:
@@ -139,7 +140,7 @@ class Remaker:
         return self._stored(due, self._picture(due, photo, analysis, answer), photo)
 
     def _adopted(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
-        """A process stored the picture and was killed before it recorded it."""
+        """Return the picture that a process stored and was killed before recording."""
         found = adopt(due.key, due.digests.keys(), self.parts)
         plan, kept = analysis.variants[due.variant], answer.take()
         warning = due.digests.get(sha256_of(found.data))
@@ -178,7 +179,7 @@ class Remaker:
 
         return self.parts.patience.until_done(save)
 
-    # -- when it is not made -----------------------------------------------------------------
+    # -- takes that are not made -------------------------------------------------------------
 
     def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
         if error.code == "budget_reached":
@@ -205,11 +206,11 @@ class Remaker:
             self.parts.patience.until_done(save)
         except LostClaim:
             self._leave_nothing(due)
-        except Unavailable as error:  # its lease ends, and another process goes on
+        except Unavailable as error:  # its lease ends, and another process continues
             log.warning("%s: %s", due, error.message)
 
     def _leave_nothing(self, due: DueTake) -> None:
-        """If the product was deleted meanwhile, remove what was stored of it since."""
+        """If the product was deleted meanwhile, remove the objects stored since then."""
         claim = due.claim
         try:
             self.deletions.leave_nothing(

@@ -55,7 +55,7 @@ class Slots:
             self._idle.release()
 
     def give(self, job: Job) -> None:
-        """Let one of the slots taken work on this job."""
+        """Give this job to one of the taken slots."""
         with self._lock:
             self.jobs.add(job)
         self._tasks.put(partial(self._work_on, job))

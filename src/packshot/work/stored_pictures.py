@@ -85,7 +85,7 @@ class PaidAnswer:
 
     @property
     def is_in_store(self) -> bool:
-        """Whether an answer is stored: one that was kept before, or since."""
+        """Whether an answer is stored, from an earlier attempt or from this one."""
         return self._in_store
 
     def take(self) -> bytes | None:

@@ -21,7 +21,7 @@ from packshot.products.object_keys import answer_key, variant_key
 from packshot.work.claims import LANE_DEADLINE_SECONDS, Claim, ImageRecord, claim_of
 from packshot.work.round_facts import lane_of
 
-#: Seconds from its opening after which a take that could not be paid for yet is not made any more.
+#: Seconds after which a take that could not be paid for is not made any more.
 LONGEST_WAIT: Final = 3600.0
 
 
@@ -33,7 +33,7 @@ class NotMadeAgain(PackshotError):
 
 @dataclass(frozen=True, eq=False)
 class DueTake:
-    """A claimed take: its product as a claim would have it, and what is said to the enhancer."""
+    """A claimed take: its product as a claim describes it, and the words for the enhancer."""
 
     claim: Claim
     variant: int
@@ -42,7 +42,9 @@ class DueTake:
     facts: tuple[str, ...]
     tries: int  # this one included
     is_late: bool
-    digests: dict[str, str | None]  # of pictures that were about to be stored -> their warning
+    digests: dict[
+        str, str | None
+    ]  # digest of each picture that was about to be stored -> its warning
 
     @property
     def brief(self) -> Brief:
@@ -98,7 +100,7 @@ class TakeClaims:
         row.token, row.due_at, row.tries = str(uuid.uuid4()), now(self.lease_seconds), row.tries + 1
         lane = lane_of(session, this_round, self.lane_deadline)
         return DueTake(
-            # The round may be closed by now: it is the take's own that counts.
+            # The take's own round counts, which may be closed by now.
             claim=replace(claim_of(session, product, this_round), round=row.round, lane=lane),
             variant=row.variant,
             number=row.number,
@@ -110,7 +112,7 @@ class TakeClaims:
         )
 
     def renew(self, due: Sequence[DueTake]) -> None:
-        """Lengthen the leases of what this process is making."""
+        """Lengthen the leases of the takes that this process is making."""
         if not due:
             return
         mine = update(Take).where(Take.token.in_([each.token for each in due]))
@@ -143,17 +145,17 @@ class TakeClaims:
                 )
 
     def is_paid_for(self, due: DueTake) -> bool:
-        """Whether a call for this take was, or may have been, paid for."""
+        """Whether a call for this take was paid for, or may have been."""
         with self.database.read() as session:
             row = session.scalar(select(Take).where(_is_mine(due)))
             return row is not None and self._is_paid_for(session, row)
 
     def _is_paid_for(self, session: Session, row: Take) -> bool:
-        """A call that did not end, or whose price is not known, may be."""
+        """The calls that are, or may be, paid for: also those without an end or a known price."""
         costs = or_(Call.completed_at.is_(None), Call.cost.is_(None), Call.cost > 0)
         return bool(session.scalar(select(exists().where(*takes.calls_of(row), costs))))
 
-    # -- what becomes of it ------------------------------------------------------------------
+    # -- its end ----------------------------------------------------------------------------
 
     def announce(self, due: DueTake, sha256: str, warning: str | None) -> None:
         """Note a picture before it is stored: only noted ones are adopted. Raises LostClaim."""
@@ -161,7 +163,7 @@ class TakeClaims:
             row.digests = (row.digests or {}) | {sha256: warning}
 
     def record(self, due: DueTake, image: ImageRecord) -> None:
-        """Its picture is stored, and is to be measured. Raises LostClaim."""
+        """Record that its picture is stored and must be checked. Raises LostClaim."""
         with self._fenced(due) as (session, row):
             for name, value in vars(image).items():
                 if name != "variant":
@@ -170,14 +172,14 @@ class TakeClaims:
             row.cost = takes.spent_on(session, row)
 
     def end(self, due: DueTake, error: PackshotError) -> None:
-        """It is not made. Raises LostClaim."""
+        """End a take that is not made. Raises LostClaim."""
         with self._fenced(due) as (session, row):
             takes.end(row, error.code, error.message)
             row.cost = takes.spent_on(session, row)
             session.get_one(Product, row.product_id).version += 1  # so that open pages show it
 
     def put_back(self, due: DueTake, seconds: float) -> None:
-        """Try again after `seconds`: nothing is wrong with it. Raises LostClaim."""
+        """Try the take again after `seconds`; it did not cause the error. Raises LostClaim."""
         with self._fenced(due) as (_, row):
             row.token, row.due_at, row.tries = None, now(seconds), row.tries - 1
 

@@ -11,7 +11,7 @@ from packshot.work.waiting import Key
 
 
 class Turns:
-    """The key whose products used the slots of this process least comes first.
+    """Orders keys: the one whose products used this process's slots least comes first.
 
     One key alone may use all slots. A key without waiting products saves up no turns: when it
     returns, it starts level with the key that was served last.
@@ -19,7 +19,7 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._used: dict[Key, float] = {}  # seconds of slots that ended products took
+        self._used: dict[Key, float] = {}  # seconds of slots that ended products used
         self._running: dict[str, tuple[Key, float]] = {}  # token -> key, and when it began
         self._least = 0.0  # seconds used by the key that was served last
         self._lock = threading.Lock()
@@ -37,13 +37,13 @@ class Turns:
             self._running[claim.token] = (key, self._clock())
 
     def end(self, claim: Claim) -> None:
-        """May be called twice."""
+        """Count the time of a product that ended. May be called twice."""
         with self._lock:
             key, began = self._running.pop(claim.token, (claim.submitted_by, self._clock()))
             self._used[key] = self._used.get(key, 0.0) + self._clock() - began
 
     def _seconds(self, key: Key) -> float:
-        """Seconds used so far, and one for each running product, so that it counts at once."""
+        """The seconds used so far, plus one for each running product, so that it counts at once."""
         running = [began for of_key, began in self._running.values() if of_key == key]
         at_work = sum(1.0 + self._clock() - began for began in running)
         return max(self._least, self._used.get(key, 0.0)) + at_work

@@ -16,7 +16,7 @@ from packshot.database.types import now
 Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
 Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
 
-#: When none can be claimed, the number of oldest products whose next time is checked.
+#: The number of oldest products whose next time is checked when none can be claimed.
 LOOK_AHEAD = 100
 SOONEST = 1.0  # seconds
 IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))

@@ -35,7 +35,7 @@ from packshot.work.waiting import NothingToDo, NotNow
 log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS: Final = 25.0
-#: A longer run of the receiver or the heartbeat hangs: everything they wait for has a limit.
+#: Seconds after which the receiver or the heartbeat hangs: everything they wait for has a limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
 
@@ -68,7 +68,7 @@ class Worker:
         self.deletions = Deletions(parts.claims.database, parts.storage)
         self.lease_seconds = parts.claims.lease_seconds
         self.clock, log_waiting = clock, parts.patience.log_waiting
-        self.outage = Outage(clock, chance, log_waiting)  # of what products need
+        self.outage = Outage(clock, chance, log_waiting)  # of the parts that products need
         self.queue_outage = Outage(clock, chance, log_waiting)  # of the queue and the database
         self.slots = Slots(concurrency, self._work_on)
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
@@ -105,7 +105,7 @@ class Worker:
         return self.broken() or self.queue_outage.reason() or self.outage.reason()
 
     def broken(self) -> str | None:
-        """What only a restart fixes: a thread that ended, or hangs."""
+        """The problem that only a restart fixes: a thread that ended, or hangs."""
         threads = self._threads()
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead or not threads:
@@ -122,7 +122,7 @@ class Worker:
         self.drain.begin()
 
     def stop(self, grace: float | None = None) -> bool:
-        """Begin to stop, if that was not done yet, and wait for the end, which has a limit."""
+        """Begin to stop, unless that was done before, and wait for the end, which has a limit."""
         if grace is not None:
             self.drain.grace = grace
         self.begin_stop()
@@ -153,7 +153,7 @@ class Worker:
             self.slots.release(idle)
 
     def _begin_safely(self, message: Message) -> bool:
-        """An error about one product must not keep others from being claimed."""
+        """Claim products; an error about one must not keep others from being claimed."""
         try:
             return self._begin(message)
         except Unavailable:
@@ -189,7 +189,7 @@ class Worker:
         self.turns.end(job.claim)
 
     def _run_leaving_nothing(self, job: Job) -> None:
-        """If the product was deleted meanwhile, remove what was stored of it since."""
+        """Run a job; if the product was deleted meanwhile, remove the objects stored since then."""
         try:
             self._run(job)
         except LostClaim:
@@ -200,7 +200,7 @@ class Worker:
             raise
 
     def _guard(self, job: Job, work: Callable[[], None]) -> None:
-        """Whatever happens to one product, its slot continues."""
+        """Run `work`; whatever happens to one product, its slot continues."""
         try:
             work()
         except LostClaim as error:
