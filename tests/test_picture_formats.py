@@ -675,7 +675,7 @@ TIFF_START = b"II*\0\x08\0\0\0"
         (b"Dear customer,\nyour picture was moved.", "text"),
         (b"data:image/png;base64,iVBORw0KGgo=", "a picture written as text (base64)"),
         (bytes(5000), "nothing but zero bytes"),
-        (bytes(range(1, 9)) * 20, "no picture of a known kind"),
+        (bytes(range(1, 9)) * 20, "not a picture of a known kind"),
     ],
 )
 def test_a_refusal_names_what_came_instead(data: bytes, words: str) -> None:

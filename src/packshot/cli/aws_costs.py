@@ -11,9 +11,9 @@ SQS_MILLION_REQUESTS: Final = Decimal("0.40")
 S3_THOUSAND_WRITES: Final = Decimal("0.005")
 S3_GIGABYTE_MONTH: Final = Decimal("0.023")
 
-#: Send, receive, one heartbeat, delete: for a product sent alone.
+#: Requests for a product sent alone: send, receive, one heartbeat, delete.
 REQUESTS_EACH: Final = 4
-#: The copy and each picture, with two previews.
+#: Objects of the copy and of each picture, with two previews.
 OBJECTS_OF_A_PICTURE: Final = 3
 #: Bytes of an enhanced picture; copies and previews take about as much again.
 PICTURE_MEGABYTES: Final = Decimal("0.5")

@@ -67,7 +67,7 @@ def find_missing(settings: Settings) -> dict[str, str | None]:
     if file and file != ":memory:" and not Path(file).exists() and _above(Path(file)).is_dir():
         missing["database"] = (
             f"there is no database {Path(file).absolute()}: run `packshot migrate` to create it"
-            " (run.py does it as it starts), or this in the folder of your Packshot"
+            " (run.py does it as it starts), or run this in Packshot's folder"
         )
     if settings.s3_bucket is None and not os.path.lexists(settings.media_dir):
         missing["storage"] = _why_not_creatable(settings.media_dir.absolute())

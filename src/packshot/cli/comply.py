@@ -32,7 +32,7 @@ def comply(
     files: tuple[Path, ...], name: str | None, secondary: bool, presets_dir: Path | None
 ) -> None:
     """Measure pictures against a preset: a line for each rule. Exits with 1 when one fails, or
-    can't be read: the others are measured nevertheless.
+    can't be read; the others are still measured.
 
     JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF and BMP. Each is judged as a product's main picture; with
     --secondary as one of the others.
@@ -41,7 +41,7 @@ def comply(
         click.echo("\n".join(preset_names(presets_dir)))
         return
     if not files:
-        raise click.UsageError("name the pictures to look at")
+        raise click.UsageError("name the pictures to check")
     preset = _preset(name, presets_dir)
     failed = [path for path in files if not _complies(path, preset, not secondary)]
     if failed:

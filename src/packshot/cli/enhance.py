@@ -55,9 +55,9 @@ class Job:
     type=click.Path(path_type=Path),
     help="A folder, or a file for one photo; default: beside the photo, `enhanced` in a folder.",
 )
-@click.option("--category", default="product", show_default=True, help="What it is.")
+@click.option("--category", default="product", show_default=True, help="The product's category.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
-@click.option("--replace", is_flag=True, help="Replace what is there from an earlier run.")
+@click.option("--replace", is_flag=True, help="Replace the results of an earlier run.")
 def enhance(
     files: tuple[Path, ...], out: Path | None, category: str, sheet: bool, replace: bool
 ) -> None:
@@ -109,7 +109,7 @@ def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job
 def _place(
     photos: Sequence[tuple[Path, Path]], files: Sequence[Path], out: Path | None
 ) -> list[Job]:
-    """Photos, each with the argument that named it, and where their results go."""
+    """Photos, each with the argument that named it, and with the path of its results."""
     if len(files) == 1 and not files[0].is_dir():
         default = files[0].with_name(f"{files[0].stem}-enhanced.jpg")
         return [Job(files[0], _one_target(out, default))]
@@ -128,7 +128,7 @@ def _place(
 def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
     """The file itself, or a folder's files that are photos by content or by name.
 
-    Folders of results are left out: those that `--out` names, and the default ones.
+    Skips folders of results: those that `--out` names, and the default ones.
     """
     if not file.is_dir():
         return [file]
@@ -196,7 +196,7 @@ def _alike(folder: Path, name: str) -> tuple[Path, str]:
 
 
 def _folder_of(photo: Path, given: Path, out: Path | None) -> Path:
-    """Where a photo's results go: photos of subfolders into subfolders of the same names."""
+    """The folder of a photo's results; subfolders keep their names."""
     if not given.is_dir():
         return out or photo.parent
     return (out or given / OWN_FOLDER) / photo.parent.relative_to(given)
@@ -274,7 +274,7 @@ def _enhance_all(
 
 @dataclass(frozen=True)
 class PhotoEnhancer:
-    """What every photo is enhanced with, and where notes about it are printed."""
+    """The parts that enhance every photo, and the console for notes about it."""
 
     enhancer: Enhancer
     brief: Brief

@@ -31,9 +31,8 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
     not counted. The figures are for GEMINI_LANE; below them are those of all lanes, also before
-    there is a key. Of a SKU with
-    several views, each costs a little more than the one before: Gemini looks at the others too. SQS
-    and S3 are at the list prices of us-east-1.
+    there is a key. Each further view of a SKU costs a little more: Gemini looks at the earlier
+    ones, too. SQS and S3 are at the list prices of us-east-1.
     """
     load_environment()
     try:
@@ -69,7 +68,7 @@ def _count(products: str, most_views: int) -> tuple[int, int]:
         raise click.UsageError(f"{products} is neither a number nor a file or folder")
     rows = read_rows([Path(products)], {})
     skus = Counter(row.fields["sku"] for row in rows if row.fields.get("sku"))
-    # The first of a SKU finds no other view stored, the second one, and so on.
+    # The first product of a SKU finds no other view stored, the second finds one, and so on.
     return len(rows), sum(min(n, most_views) for views in skus.values() for n in range(views))
 
 
@@ -86,7 +85,7 @@ def _print(result: Estimate) -> str:
 
 
 def _print_lanes(results: list[Estimate], shown: Sequence[str] = ()) -> list[str]:
-    """A line for each lane, where there are several, and the notes that are not `shown` yet."""
+    """A line for each of several lanes, and the notes that are not `shown` yet."""
     if len(results) < 2:
         return []
     lines = ["", "     lane  one product    all of it  ready"]

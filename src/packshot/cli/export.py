@@ -1,4 +1,4 @@
-"""`packshot export`: what is approved, for the shop's own systems."""
+"""`packshot export`: the approved pictures, for the shop's own systems."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ MOST_NAMED: Final = 5
 @click.option("--batch", help="Only this batch.")
 @click.option("--sku", help="Only this SKU.")
 @click.option("--products", help="Only these, by their numbers: 41,42.")
-@click.option("--since", help="Only what was approved after this: 2026-11-28T09:00:00Z.")
-@click.option("--names", help="Names in a ZIP: {sku}_{n} unless EXPORT_NAMES says otherwise.")
+@click.option("--since", help="Only pictures approved after this: 2026-11-28T09:00:00Z.")
+@click.option("--names", help="Names in a ZIP; default: EXPORT_NAMES, else {sku}_{n}.")
 @click.option("--preset", help="For a marketplace: amazon, google, ... (`packshot comply`).")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file; else stdout."
@@ -99,7 +99,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
 
 
 def _format_of(given: str | None, output: Path | None) -> str:
-    """The format to ask for. Raises UsageError where the file's ending says another one."""
+    """The format to request. Raises UsageError if the file's ending names another one."""
     if output is None:
         if given == "zip":
             raise click.UsageError("a ZIP goes into a file: add -o FILE.zip")
@@ -138,7 +138,7 @@ def readable_size(size: int) -> str:
 def _read_notes(path: Path) -> tuple[list[str], str]:
     """The pictures that are not in the ZIP, and those that fail the marketplace's rules.
 
-    Raises ClickException for one that is not whole.
+    Raises ClickException for an incomplete ZIP.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -146,7 +146,7 @@ def _read_notes(path: Path) -> tuple[list[str], str]:
             return left_out, name_failures(_text(archive, COMPLIANCE))
     except zipfile.BadZipFile:
         raise click.ClickException(
-            "the export broke off, and nothing was written: see the server's log, then try again"
+            "the export was cut off, and nothing was written: see the server's log, then try again"
         ) from None
 
 

@@ -17,10 +17,10 @@ from packshot.serving import load_environment
 from packshot.settings import load_settings
 
 WORDS = {
-    "pass": "PASS: no change of the product was found",
+    "pass": "PASS: no change to the product was found",
     "warn": "WARN: check it closely",
     "fail": "FAIL: the product was changed",
-    "not_comparable": "NOT COMPARABLE: the two could not be laid over each other",
+    "not_comparable": "NOT COMPARABLE: the two could not be aligned",
 }
 assert set(WORDS) == set(VERDICTS)
 
@@ -61,7 +61,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> None:
     """Compare two pictures; needs no server. Exits with 0 for a pass, with 1 for anything else.
 
-    Prints the verdict, and writes a picture of what changed beside ENHANCED.
+    Prints the verdict, and writes a picture of the changes next to ENHANCED.
     """
     load_environment()
     try:

@@ -23,7 +23,7 @@ def connection(command: Callable[..., Any]) -> Callable[..., Any]:
         help="The running Packshot.",
     )
     @click.option(
-        "--key", envvar="PACKSHOT_API_KEY", help="An API key, when the server asks for one."
+        "--key", envvar="PACKSHOT_API_KEY", help="An API key, if the server asks for one."
     )
     @functools.wraps(command)
     def run(*args: Any, url: str, key: str | None, **options: Any) -> Any:
@@ -61,7 +61,7 @@ def no_answer(url: str, error: urllib3.exceptions.HTTPError) -> str:
                 " with --url"
             )
         case urllib3.exceptions.TimeoutError():
-            return f"{url} took the request, but did not answer in time: see the server's log"
+            return f"{url} accepted the request, but did not answer in time: see the server's log"
         case urllib3.exceptions.SSLError():
             return f"no TLS connection to {url} could be set up ({cause}): check --url"
         case urllib3.exceptions.LocationParseError() | urllib3.exceptions.URLSchemeUnknown():

@@ -16,7 +16,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how photos and spreadsheets are read, as `defaults` (the fields of
     a photo) and `sheets`."""
 
-    @click.option("--category", default="Products", show_default=True, help="Where none is given.")
+    @click.option("--category", default="Products", show_default=True, help="If none is given.")
     @click.option("--mrp", help="For photos without a spreadsheet.")
     @click.option("--price", help="For photos without a spreadsheet.")
     @click.option("--gst", help="For photos without a spreadsheet.")
@@ -30,7 +30,7 @@ def reading(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--decimals",
         type=click.Choice(tuple(EXAMPLES)),
-        help="The sign before the decimals, where a spreadsheet's numbers can be read in two ways.",
+        help="The decimal sign, if a spreadsheet's numbers can be read in two ways.",
     )
     @click.option("--pattern", help="How photos are named without a spreadsheet: {sku}_{view}.")
     @functools.wraps(command)

@@ -1,4 +1,4 @@
-"""`packshot upload --dry-run`: the rows as the server checks them, the photos as seen from here."""
+"""`packshot upload --dry-run`: checks the rows at the server, and the photos on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from packshot.web.api.schemas import NewProductIn
 from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
 
-#: Photos' names in one request; the API takes twice as many.
+#: The most photos' names in one request; the API accepts twice as many.
 NAMES_AT_ONCE = 10_000
 
 
@@ -134,7 +134,9 @@ def _check(row: Row, pixels: Pixels) -> Row:
 
 
 def _field_errors(row: Row) -> Iterator[str]:
-    has_photo = row.photo is not None or bool(row.errors)  # or its errors say that it has none
+    has_photo = row.photo is not None or bool(
+        row.errors
+    )  # or its errors already say that it has none
     fields = row.fields | {"raw_image": UPLOADED} if has_photo else row.fields
     said = {error.partition(": ")[2] for error in row.errors}  # perhaps under a column's name
     try:

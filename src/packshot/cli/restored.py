@@ -13,12 +13,12 @@ from packshot.products.restored import continue_ids
     "--copy",
     "is_copy",
     is_flag=True,
-    help="This database is a copy, and the original goes on: give the copy a new shop id.",
+    help="This database is a copy, and the original stays in use: give the copy a new shop id.",
 )
 def restored(is_copy: bool) -> None:
     """Move ids past all those that were given since the backup was made.
 
-    Run it before anything else is started on the restored database. It searches the keys of the
+    Run it before you start anything else on the restored database. It searches the keys of the
     storage for the highest id.
     """
     with open_services() as services:

@@ -12,7 +12,7 @@ from packshot.client import ApiError, Client
 
 @click.command()
 @click.argument("product_ids", nargs=-1, type=int)
-@click.option("--all-failed", is_flag=True, help="Every product that is failed now.")
+@click.option("--all-failed", is_flag=True, help="All products that have failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the retried ids as JSON.")
 @connection
 def retry(product_ids: tuple[int, ...], all_failed: bool, as_json: bool, client: Client) -> None:

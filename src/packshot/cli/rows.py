@@ -34,7 +34,7 @@ from packshot.spreadsheets import Photos as MatchedPhotos
 PHOTO_ENDINGS = ENDINGS
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
 SPREADSHEETS = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".numbers")
-#: How an upload's address begins; anything else that begins with a slash is a local file.
+#: The beginning of an upload's address; anything else with a slash first is a local file.
 UPLOADED = "/media/uploads/"
 #: The most rows named in one note.
 NAMED_ROWS = 5
@@ -72,10 +72,10 @@ def read_rows(
 ) -> list[Row]:
     """Rows from photos, folders and ZIPs of photos, and spreadsheets.
 
-    With one spreadsheet the photos are matched with its rows; without, their names say SKU and
-    view. `defaults` are a photo's fields; a spreadsheet's row takes its category from them where it
-    has none. `report` is called with a line for each note. Raises ClickException for a folder
-    without photos and a file that is not a spreadsheet of products.
+    With one spreadsheet the photos are matched with its rows; without one, their names say SKU and
+    view. `defaults` are a photo's fields; a spreadsheet's row without a category takes it from
+    them. `report` is called with a line for each note. Raises ClickException for a folder without
+    photos and a file that is not a spreadsheet of products.
     """
     chosen = sheets or Sheets()
     tables = [path for path in paths if is_spreadsheet(path)]
@@ -208,7 +208,7 @@ def _why_not_read(photo: Path) -> list[str]:
 
 
 def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
-    """Rows with a problem that gave no product."""
+    """Rows whose problem left no product."""
     known = {row.row for row in found.rows}
     for number, errors in _errors_by_row(found).items():
         if number is not None and number not in known:

@@ -29,7 +29,7 @@ REAL = ("SQS_QUEUE_URL", "S3_BUCKET", "WEBHOOK_URLS")
     "faults",
     multiple=True,
     metavar="NAME=CHANCE",
-    help="With --fake-gemini: make it fail at random, as in busy=0.1; never by default.",
+    help="With --fake-gemini: make it fail at random, as in busy=0.1; default: never.",
 )
 def serve(workers: int, fake_gemini: bool, faults: tuple[str, ...]) -> None:
     """Serve on HOST and PORT with gunicorn; every process has its worker thread.

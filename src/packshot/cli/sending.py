@@ -24,7 +24,7 @@ IDENTITY = ("sku", "view", "name", "filename", "category")
 #: The other fields of a row that are compared with the product that has its photo.
 COMPARED = ("mrp", "price", "discount", "gst", "attributes")
 
-#: Called for each row whose photo was looked at or uploaded.
+#: Called for each row whose photo was checked or uploaded.
 Progress = Callable[[Row], None]
 
 
@@ -60,7 +60,7 @@ def _in_words(value: Any) -> str:
 
 @dataclass
 class Sent:
-    """The result for each row, in one of the three, unless `stopped` ended the sending."""
+    """The result for each row, in one of the three lists, unless `stopped` ended the sending."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
     skipped: list[tuple[Row, Known]] = field(default_factory=list)
@@ -79,10 +79,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class Choices:
-    """`again` makes photos again that have products already; without `lane` the server's counts.
-
+    """`again` makes photos again that have products already; without `lane` the server's is used.
     `repeatable`: the same rows get the same answer for a day, also those with an address and no
-    SKU, which are no duplicates.
+    SKU, which never count as duplicates.
     """
 
     again: bool = False
@@ -99,7 +98,7 @@ def send_rows(
     """Upload the photos and create the products; rows with errors are refused.
 
     A photo that has a product of its SKU and view is skipped, unless `again`: it is not uploaded.
-    What concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`.
+    An error that concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`.
     """
     sent = Sent(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
@@ -118,7 +117,7 @@ def send_rows(
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """As many rows as fit into one request."""
+    """Split the rows into parts that each fit into one request."""
     part: list[Row] = []
     size = 0
     for row in rows:
@@ -151,8 +150,8 @@ def _send_part(
 def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
     """Indexes of rows whose photos have products already, and these products.
 
-    A photo that can't be read is left to the upload, and a row that the server would refuse to
-    the bulk call: both say why.
+    A photo that can't be read is left to the upload, and a row that the server would refuse to the
+    bulk call, which say why.
     """
     digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
     photos = [
@@ -186,7 +185,7 @@ def find_twins(rows: Sequence[Row]) -> Iterator[str]:
             if other.fields.get("view") != row.fields.get("view"):
                 yield (
                     f"{row.source}: the same photo as {other.source}, as another view of {sku}: "
-                    "leave one out if it is not meant twice"
+                    "remove one unless both are meant"
                 )
 
 

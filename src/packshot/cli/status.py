@@ -1,4 +1,4 @@
-"""`packshot status`: what is waiting, what is done, and what it cost."""
+"""`packshot status`: the products waiting and done, and their cost."""
 
 from __future__ import annotations
 

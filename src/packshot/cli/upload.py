@@ -19,7 +19,7 @@ from packshot.cli.sending import Choices, Known, Sent, find_twins, reasons, send
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
-#: Rows that a dry run shows as they were read.
+#: The most rows that a dry run shows.
 FIRST_ROWS = 5
 
 
@@ -30,7 +30,7 @@ FIRST_ROWS = 5
 @click.option(
     "--lane",
     type=click.Choice(LANES),
-    help="How Gemini is asked: at once, or later for half the price. Default: the server's.",
+    help="When Gemini is asked: at once, or later for half the price. Default: the server's.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")

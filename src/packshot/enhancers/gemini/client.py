@@ -46,7 +46,7 @@ class Request:
     words: str
     call: str  # product/round/variant
     system: str | None = None
-    references: tuple[bytes, ...] = ()  # JPEG, behind the photo
+    references: tuple[bytes, ...] = ()  # JPEG, after the photo
     schema: Mapping[str, Any] | None = None
     aspect: str | None = None
     size: str | None = None
@@ -70,9 +70,9 @@ class GeminiClient:
     ) -> None:
         """`timeout` (seconds) is sent to Google, `flex_timeout` for calls of that lane (the same,
         if None); `deadline` (what was sent, if None) ends a call here, and so does a pause of
-        `stall` seconds in an answer; `tls` says whom to trust (None: whom the machine trusts).
+        `stall` seconds in an answer; `tls` has the trusted certificates (None: the machine's).
 
-        Raises SettingsError for a key or an address that can't be one.
+        Raises SettingsError for a malformed key or address.
         """
         self._api_key = check_key(api_key)
         self._base_url = check_url(base_url or DEFAULT_BASE_URL)
@@ -150,7 +150,8 @@ class GeminiClient:
         return outcomes.of_status(error.code, details, model, retry_after)
 
     def _without_key(self, text: str) -> str:
-        """A proxy may echo our headers. Before anything is cut: half a key would not be found."""
+        """Remove the key, which a proxy may echo; do so before cutting, or half a key would
+        stay."""
         return text.replace(self._api_key, "(key)")
 
     def _current(self) -> genai.Client:

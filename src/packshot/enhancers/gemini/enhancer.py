@@ -56,7 +56,7 @@ log = logging.getLogger("packshot.gemini")
 
 
 def today_utc() -> date:
-    """The day prices and retired names are looked up for."""
+    """The day for which prices and retired names are looked up."""
     return datetime.now(UTC).date()
 
 
@@ -146,7 +146,7 @@ class GeminiEnhancer:
             threading.Thread(target=self.check, name="packshot-gemini-check", daemon=True).start()
         return self._standing.health()
 
-    # --- Besides the contract -------------------------------------------------------------------
+    # --- Beyond the contract -------------------------------------------------------------------
 
     def check(self) -> Health:
         """Ask Google (free) whether key and models are valid; `health()` shows the result."""
@@ -191,7 +191,7 @@ class GeminiEnhancer:
         return picture_of(data, step, title, answer.model_version, self._run_pixels)
 
     def _kept(self, kept: bytes, step: Step, title: str) -> Picture:
-        """What an earlier attempt kept is a picture; a batch job's answer is kept whole."""
+        """The picture that an earlier attempt stored; a batch job's answer is stored whole."""
         if not kept.startswith(b"{"):
             return picture_of(kept, step, title, None, self._run_pixels)
         answer = read_whole_answer(kept.decode(), step)
@@ -212,12 +212,12 @@ class GeminiEnhancer:
         if self._settings.gemini_lane == "flex" and grace < flex:
             self._standing.note(
                 f"GRACE_SECONDS={grace:g} is less than GEMINI_FLEX_TIMEOUT={flex:g}: a stop ends"
-                " calls of the flex lane that are paid for. Set it to as much, and give whatever"
-                " stops this process (systemd, Docker) more time than that."
+                " calls of the flex lane that are paid for. Set it to at least that, and"
+                " let what stops this process (systemd, Docker) wait longer."
             )
 
     def _check_prices(self) -> None:
-        """Raises SettingsError when a budget is to be kept with calls whose price is unknown."""
+        """Raises SettingsError for a budget with calls whose price is unknown."""
         size = self._settings.enhanced_image_size
         for kind, model, of_size in (
             ("analysis", self.model, None),

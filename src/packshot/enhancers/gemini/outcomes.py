@@ -97,7 +97,7 @@ def nothing_usable(answer: Answer, subject: str, wanted: str) -> EnhancerError:
 
 
 def _reason(answer: Answer) -> tuple[str | None, str]:
-    """Why it ended: the block reason, else the finish reason; and Google's words for it."""
+    """Why the answer ended: the block reason, else the finish reason, with Google's words."""
     feedback, candidate = answer.prompt_feedback, answer.candidate
     if feedback and feedback.block_reason:
         return _short(feedback.block_reason), _said(feedback.block_reason_message)
@@ -150,7 +150,7 @@ def garbled(model: str) -> Unavailable:
     """The error for an answer that is not JSON: cut short, or a page of a proxy."""
     return Unavailable(
         f"The answer from {model} is not JSON (incomplete, or the page of a proxy): "
-        "if it stays so, check the proxy and GOOGLE_GEMINI_BASE_URL.",
+        "if this persists, check the proxy and GOOGLE_GEMINI_BASE_URL.",
         code="gemini_garbled",
     )
 
@@ -226,7 +226,7 @@ def _too_many(body: Mapping[str, Any], message: str, model: str, header: str | N
             retry_after=DAY_QUOTA_SECONDS,
         )
     return RateLimited(
-        f"{model} takes no more requests at the moment (429: {message}).",
+        f"{model} accepts no more requests at the moment (429: {message}).",
         retry_after=_retry_delay(body, header),
     )
 

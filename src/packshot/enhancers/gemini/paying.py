@@ -56,8 +56,8 @@ class PaidCalls:
     def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
         """Wait for a slot, record the call, send it, and return what `accept` makes of the answer.
 
-        Raises Unavailable and its kinds, EnhancerError or VariantRefused. A model that does not
-        serve the step's lane, or did not finish there, is asked as standard.
+        Raises Unavailable and its kinds, EnhancerError or VariantRefused. If a model does not serve
+        the step's lane, or did not finish there, the call is sent as standard.
         """
         if step.request.lane != "flex" or step.request.model in self._not_in_flex:
             return self._send(in_standard(step), accept)
@@ -67,18 +67,18 @@ class PaidCalls:
             if error.is_certain:
                 self._remember(step.request.model, error)
             result = self._send(in_standard(step), accept)
-            self._remember(step.request.model, error)  # the request itself was right
+            self._remember(step.request.model, error)  # the request itself was valid
             return result
         except Unavailable as error:
             if error.code == "gemini_timeout":
-                log.info("%s It is asked for as standard.", error.message)
+                log.info("%s Sending it again as standard.", error.message)
                 return self._send(in_standard(step), accept)
             raise _only_this_product(error) if error.code in outcomes.TOO_FAST else error from None
 
     def _remember(self, model: str, error: _NotServed) -> None:
         self._not_in_flex.add(model)
         self._standing.note(
-            f"{model} is not served in the flex lane ({error.message}): it is asked as standard, at"
+            f"{model} is not served in the flex lane ({error.message}): it is called as standard, at"
             " the full price, until this process ends."
         )
 
@@ -210,7 +210,7 @@ def purchase_of(step: Step, on: date) -> Purchase:
 def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
     """Note what a call of `model` used and cost; the model that answered may be another one.
 
-    An answer that does not say what it used stays at what was expected.
+    An answer that does not say what it used counts at its expected cost.
     """
     tokens = tokens_of(answer)
     record.tokens_in, record.tokens_out = tokens.input, tokens.output

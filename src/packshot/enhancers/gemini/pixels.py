@@ -27,7 +27,7 @@ READ_SIDE = 512  # decoded at this size (px), then averaged: decoders shrink dif
 SAME_MEAN, SAME_LARGEST = 0.8, 12.0
 SIMILAR_MEAN = 3.5  # light 2 % stronger stays below it on 23 of the photos, 5 % stronger on none
 BACKGROUND_LEVELS = 12.0  # pixels this near to the colour of the photo's edge are its background
-LEAST_PRODUCT = 0.01  # of the photo; less than that is no product found: the whole is compared
+LEAST_PRODUCT = 0.01  # of the photo; with less, no product was found: the whole is compared
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Inspected:
 
 
 def shrink(data: bytes) -> bytes:
-    """The photo as it is sent to Gemini: a JPEG of at most 1,536 px, white where transparent."""
+    """The photo in the form that Gemini gets: a JPEG of at most 1,536 px, white where
+    transparent."""
     return imaging.fit(data, SENT_SIDE)
 
 
@@ -66,12 +67,11 @@ def _difference_to(sent: bytes, picture: bytes, header: imaging.Header) -> tuple
 
 def _difference(picture: bytes, sent: bytes, header: imaging.Header) -> tuple[float, float]:
     """Mean and largest difference in levels. The mean is that of the whole or of the product's own
-    area, whichever is more: a product on white that is only relit leaves most of the frame as it
-    was."""
+    area, whichever is more: relighting a product on white leaves most of the frame unchanged."""
     side = min(READ_SIDE, _longest(header), _longest(imaging.read_header(sent)))
     made, given = _small(picture, side), _small_of_sent(sent, side)
     if abs(made.shape[0] - given.shape[0]) > 1 or abs(made.shape[1] - given.shape[1]) > 1:
-        return 255.0, 255.0  # another ratio
+        return 255.0, 255.0  # the ratios differ
     rows, columns = (min(each) for each in zip(made.shape[:2], given.shape[:2], strict=True))
     given = given[:rows, :columns]
     difference = abs(made[:rows, :columns] - given)
@@ -80,7 +80,7 @@ def _difference(picture: bytes, sent: bytes, header: imaging.Header) -> tuple[fl
 
 
 def _product_area(photo: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the photo differs from the colour of its edge; everywhere when that is nowhere."""
+    """The area where the photo differs from the colour of its edge; if none, the whole."""
     import numpy as np
 
     sides = (photo[0], photo[-1], photo[:, 0], photo[:, -1])

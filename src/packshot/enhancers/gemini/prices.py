@@ -68,7 +68,7 @@ def price_table() -> PriceTable:
 def price_of(model: str, on: date, lane: Lane = "standard") -> Price | None:
     """The newest row of `model` in `lane` that is valid on that day; None when there is none.
 
-    A lane without a row costs what standard does: what is paid is never more.
+    A lane without a row costs as much as standard: no call costs more.
     """
     of_model = [row for row in price_table().price if row.model == model and row.valid_from <= on]
     rows = [row for row in of_model if row.lane == lane]
@@ -102,7 +102,7 @@ def estimates(
 def gemini_estimates(
     products: int, settings: Settings, on_date: date, references: int = 0
 ) -> list[Estimate]:
-    """What each of Gemini's lanes costs, standard first, also where it has no key yet."""
+    """What each of Gemini's lanes costs, standard first, even before there is a key."""
     return [_gemini_estimate(products, settings, on_date, lane, references) for lane in LANES]
 
 
@@ -115,13 +115,13 @@ def estimate(
 ) -> Estimate:
     """Price `products` new products, with one analysis and N pictures each, as of `on_date`.
 
-    `references`: other views of their SKUs that their calls carry, of all products together. The
+    `references`: the number of other views of their SKUs in all their calls together. The
     local enhancer costs nothing. Retries and redone rounds are not counted.
     """
     count = settings.enhanced_images_count
     if settings.enhancer_name == "local":
         nothing = Decimal(0)
-        notes = ("The local enhancer makes these pictures: nothing is bought.",)
+        notes = ("The local enhancer makes these pictures: nothing is paid for.",)
         return Estimate(products, products * count, nothing, nothing, nothing, nothing, notes=notes)
     return _gemini_estimate(products, settings, on_date, lane, references)
 
@@ -148,7 +148,7 @@ def _gemini_estimate(
 
 
 def _of_views(settings: Settings, on_date: date, lane: Lane, references: int) -> Decimal:
-    """US dollars for the other views that products' calls carry: an analysis and N pictures."""
+    """US dollars for the other views in the products' calls: an analysis and N pictures each."""
     tokens = references * price_table().assumed["reference"].input
     analysis, picture = (price_of(model, on_date, lane) for model in _models(settings, on_date))
     calls = ((analysis, 1), (picture, settings.enhanced_images_count))
@@ -230,7 +230,7 @@ def _of_remakes(settings: Settings, on_date: date, lane: Lane) -> Iterator[str]:
 
 
 def _of_second_opinions(settings: Settings, on_date: date) -> Iterator[str]:
-    """How many there will be is not known; each shows up to four pictures."""
+    """A note on second opinions: their number is unknown, and each shows up to four pictures."""
     cost = expected_cost("judge", settings.fidelity_judge_model, None, on_date, references=3)
     if cost is not None and settings.fidelity == "on" and settings.judges != "off":
         yield f"Not counted: second opinions on doubtful pictures, about ${cost:.4f} each."

@@ -1,7 +1,8 @@
 """The prompts for Gemini: for analysing a photo, and for making pictures of it.
 
-After Google's advice (ai.google.dev/gemini-api/docs/image-generation): describe the scene, don't
-list keywords; change one thing only and say that all else stays; describe in detail what stays.
+It follows Google's advice (ai.google.dev/gemini-api/docs/image-generation): describe the scene,
+don't list keywords; change one thing only and say that all else stays; describe in detail what
+stays.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from packshot.enhancers.contract import Analysis, Brief, VariantPlan
 
-#: Change it with any of these words: the figures count verdicts by it.
+#: Change it when you change any of these prompts: the figures count verdicts by it.
 VERSION = "2026-11-28"
 MAX_TITLE = 80
 MAX_PROMPT = 2000
