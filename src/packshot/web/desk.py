@@ -52,7 +52,7 @@ class Filters(Filter):
 
     @classmethod
     def read(cls, status: str | None = None) -> Filters:
-        """From the query; `status` is the page's own when the query names none (`all` for any)."""
+        """Read the query; without a status, `status` is the page's own (`all` for any)."""
         found: dict[str, Any] = {"status": status}
         for name in cls.__dataclass_fields__:
             with suppress(ValidationError):
@@ -196,7 +196,7 @@ def product(product_id: int) -> Response:
 @bp.get(f"/desk/products/<int(max={MAX_ID}):product_id>")
 @needs()
 def product_data(product_id: int) -> Response:
-    """What the product's page polls: all rounds, all decisions."""
+    """The data that the product's page polls: all rounds, all decisions."""
     return conditional(jsonify(_everything(product_id)))
 
 
@@ -364,6 +364,6 @@ def _state(filters: Filters | None) -> dict[str, Any]:
 
 
 def _worker_problem() -> str | None:
-    """Why no pictures are being made, when the worker of this process can say so."""
+    """Why no pictures are being made, if this process has a worker that knows."""
     worker = services().worker
     return worker.problem() if worker is not None else None

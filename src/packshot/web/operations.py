@@ -36,7 +36,7 @@ def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) 
 @bp.doc(operation_id="isAlive")
 @probe
 def healthz() -> Response:
-    """Does this process answer? Checks nothing else"""
+    """Answer while this process works; check nothing else"""
     return _respond(ReadyAnswer(ok=True), 200)
 
 
@@ -45,9 +45,9 @@ def healthz() -> Response:
 @bp.doc(operation_id="isReady", extensions={"x-not-working": examples.NOT_WORKING})
 @probe
 def readyz() -> Response:
-    """Do the database, the queue, the storage, the enhancer and the worker work?
+    """Check the database, the queue, the storage, the enhancer and the worker
 
-    Callers who are signed in see what is wrong; anyone else gets the status alone.
+    Callers who are signed in see the problems; others only the status.
     """
     report: Health = current_app.extensions["packshot_readiness"]()
     body = ReadyAnswer(ok=not any(report.values()))
@@ -70,7 +70,7 @@ def _respond(body: ReadyAnswer, status: int) -> Response:
 )
 @needs()
 def metrics() -> Response:
-    """Every figure for Prometheus, read from the database now: any process gives the same answer"""
+    """All figures for Prometheus, read from the database: every process gives the same answer"""
     parts = services()
     figures = read_figures(parts.database, parts.settings.lease_seconds)
     # Imported at the first scrape: serving does not need the Prometheus client.

@@ -78,8 +78,8 @@ class PaidCalls:
     def _remember(self, model: str, error: _NotServed) -> None:
         self._not_in_flex.add(model)
         self._standing.note(
-            f"{model} is not served in the flex lane ({error.message}): it is called as standard, at"
-            " the full price, until this process ends."
+            f"{model} is not served in the flex lane ({error.message}): it is called as standard,"
+            " at the full price, until this process ends."
         )
 
     def _send(self, step: Step, accept: Callable[[Answer], T]) -> T:

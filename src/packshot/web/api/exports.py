@@ -70,13 +70,13 @@ bp: APIBlueprint = blueprint("exports", "Export")
 @needs()
 @refuses("nothing_approved", "no_public_address")
 def export_approved(query: ExportQuery) -> Response:
-    """Export what is approved
+    """Export the approved pictures
 
     The approved pictures of approved products' current rounds. In CSV, text that a spreadsheet
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
-    own names, `manifest.json` and `products.csv`. If something fails while it is made, it ends
-    early, so that it can't be opened. `shopify` and `woocommerce` are files for the importers of
-    these shops, with the public addresses of the pictures.
+    own names, `manifest.json` and `products.csv`. If something fails meanwhile, it ends early, so
+    that it can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
+    with the public addresses of the pictures.
     """
     chosen = query.as_selection()
     if query.format == "zip":
@@ -85,7 +85,7 @@ def export_approved(query: ExportQuery) -> Response:
         response.headers[PICTURES] = str(count_approved(services().database, chosen))
         return response
     if query.format == "shopify" or query.format == "woocommerce":
-        # WooCommerce's importer replaces a product's pictures by those in the file.
+        # WooCommerce's importer replaces a product's pictures with those in the file.
         groups = _groups(chosen, whole=query.format == "woocommerce")
         rows = write_shop_file(groups, query.format, services().storage)
         return _stream(_together(rows), CONTENT_TYPES["csv"], f"{query.format}.csv")
@@ -197,9 +197,9 @@ def _render(
 def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     """Check a product's pictures against a marketplace's rules
 
-    Each picture of the current round as an export for this marketplace would send it, signed where
-    that is set: a row for each rule with what was measured. What can't be measured says why. Only
-    the picture that exports name first has the rules that are for main pictures only.
+    Each picture of the current round in the form of an export for this marketplace, signed if that
+    is set: a row for each rule with the measurement, or the reason there is none. Only the picture
+    that exports name first has the rules for main pictures.
     """
     parts = services()
     preset = _preset(query.preset)

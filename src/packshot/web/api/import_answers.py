@@ -69,7 +69,7 @@ class PhotosOut(Out):
     missing: list[MissingOut]
     left_out: list[LeftOutOut]
     system_files: int = Field(description="such as Thumbs.db, never photos")
-    pattern: str | None = Field(description="by which names were read without a spreadsheet")
+    pattern: str | None = Field(description="for names without a spreadsheet")
 
 
 class ImportData(Out):
@@ -77,7 +77,7 @@ class ImportData(Out):
     columns: list[ColumnOut]
     mapping: dict[str, str] = Field(description="column to field")
     conventions: dict[str, ConventionOut] = Field(description="of the columns of numbers")
-    rows: list[dict[str, Any]] = Field(description="products as the bulk call takes them")
+    rows: list[dict[str, Any]] = Field(description="products in the form of the bulk call")
     problems: list[ProblemOut]
     photos: PhotosOut
     lane: Lane | None = Field(description="for the bulk call, unchanged")

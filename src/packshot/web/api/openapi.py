@@ -35,7 +35,7 @@ SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
 DOCS_FILES: Final = "'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'"
 DESCRIPTION: Final = (
     "Raw product photos in, enhanced and checked pictures out. Errors are problem documents"
-    " (RFC 9457) with `errors: [{pointer, code, detail}]`. Money is in the currency itself."
+    " (RFC 9457) with `errors: [{pointer, code, detail}]`. Amounts are in the currency's main unit."
 )
 SECURITY_SCHEMES: Final[Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A secret of API_KEYS"},
@@ -71,7 +71,7 @@ MULTIPART: Final[dict[str, Json]] = {
         },
         "mapping": {"type": "string", "description": "JSON: column to field"},
         "conventions": {"type": "string", "description": "JSON: column to `point` or `comma`"},
-        "defaults": {"type": "string", "description": "JSON: field to its value where none is"},
+        "defaults": {"type": "string", "description": "JSON: field to its value if it has none"},
         "assigned": {"type": "string", "description": "JSON: photo to its row, or to 0 for none"},
         "pattern": {"type": "string", "description": "such as {sku}_{view}"},
         "lane": {"type": "string", "enum": list(LANES)},
@@ -165,7 +165,7 @@ def _finish_probe(operation: Json) -> None:
     """Describe the probes' 503: the same body as 200, not a problem document."""
     if (body := operation.pop("x-not-working", None)) is not None:
         answer = copy.deepcopy(operation["responses"]["200"])
-        answer["description"] = "Something does not work"
+        answer["description"] = "Some part does not work"
         answer["content"]["application/json"]["example"] = body
         operation["responses"]["503"] = answer
 

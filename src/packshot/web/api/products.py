@@ -71,8 +71,8 @@ def create_products(query: BulkQuery, batch: Batch) -> Response:
 
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
     request can be sent again without creating anything twice. `on_duplicate=skip` creates nothing
-    for a photo that has a product of the same SKU and view: `skipped` names it, and what
-    the row gives otherwise (`differs`): the product keeps what it has.
+    for a photo that has a product with the same SKU and view: `skipped` names it and the fields in
+    which the row differs (`differs`), which the product keeps.
     """
     total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
     batch = _with_good_addresses(batch)
@@ -161,9 +161,9 @@ def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:
 def find_duplicates(photos: DuplicatesIn) -> Response:
     """Find the products that photos have already
 
-    So that none is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with the
-    SKU (or else the names and the category) and the view that it is to get. Products that failed
-    don't count. `differs` has what the product keeps where the row gives something else.
+    So that no photo is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with
+    its SKU (or else the names and the category) and view. Failed products don't count. `differs`
+    has the fields in which the row differs, with the product's values.
     """
     wanted = [photo.as_identity() for photo in photos.photos]
     database = services().database
@@ -203,7 +203,7 @@ def list_products(query: ListQuery) -> Response:
 def get_product(product_id: int, query: ProductQuery) -> Response:
     """Get a product and its pictures
 
-    The ETag is the product's version: `If-Match` takes it, `If-None-Match` answers 304.
+    The ETag is the product's version: send it as `If-Match`, or as `If-None-Match` for a 304.
     """
     view = services().catalog.product(product_id, all_rounds=query.rounds == "all")
     body = ProductAnswer(message="Product", data=ProductData(product=present(view)))
@@ -221,8 +221,8 @@ def correct_product(product_id: int, correction: CorrectionIn) -> Response:
 
     Only the fields that are sent change; null removes an optional one. `raw_image` changes only
     while the product is failed and has no pictures; `enhance` tries it then. Each correction is
-    recorded in the product's history. A key with only the scope `submit` corrects what it created
-    itself. `If-Match` is optional: 412 with the current state when it is stale.
+    recorded in the product's history. A key with only the scope `submit` corrects products it
+    created itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
     if correction.raw_image is not None:
         _check_address(correction.raw_image)
@@ -255,7 +255,7 @@ def _check_address(raw_image: str) -> None:
 def delete_product(product_id: int) -> Response:
     """Delete a product for good, with its pictures and decisions
 
-    Its upload goes too, unless another product uses it. What was paid stays in the costs.
+    Its upload goes too, unless another product uses it. Its costs stay in the totals.
     """
     services().deletions.delete_product(product_id)
     return answer(Answer(message=f"Product {product_id} and its pictures are deleted"))
@@ -266,7 +266,7 @@ def delete_product(product_id: int) -> Response:
 @bp.doc(operation_id="getProductHistory", responses=[304])
 @needs()
 def get_history(product_id: int) -> Response:
-    """Who decided what on a product's pictures, newest first"""
+    """The decisions on a product's pictures, newest first"""
     catalog = services().catalog
     data = HistoryData(
         decisions=catalog.history(product_id), corrections=catalog.corrections(product_id)

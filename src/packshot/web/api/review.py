@@ -100,12 +100,12 @@ def enhance_product(product_id: int, wish: EnhanceIn) -> Response:
 
     A failed product without instructions and adjustments resumes the same round. Otherwise the
     next round opens, which counts as one of the key's products per day. A key with only the scope
-    `submit` redoes what it created itself, while nobody has decided on it.
+    `submit` redoes products it created itself, while nobody has decided on them.
     """
     catalog = services().catalog
     wished = bool(wish.instructions or wish.adjustments)
     resumed = catalog.product(product_id).status == FAILED and not wished
-    charged = 0 if resumed else 1  # a new round is paid for again
+    charged = 0 if resumed else 1  # a new round costs again
     give_back = charge_products(charged)
     try:
         view = catalog.enhance(
@@ -131,7 +131,7 @@ def cancel_product(product_id: int) -> Response:
     """Cancel a product that waits for its pictures
 
     It fails with the code `cancelled`; `enhance` resumes it. A call in flight is still paid for. A
-    key with only the scope `submit` cancels what it created itself. `If-Match` is optional: 412
+    key with only the scope `submit` cancels products it created itself. `If-Match` is optional: 412
     with the current state when it is stale.
     """
     view = services().catalog.cancel(

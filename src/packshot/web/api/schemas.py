@@ -50,7 +50,8 @@ from packshot.web.requests.reading import (
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 
 MAX_PRODUCTS = 1_000
-#: Products that one address can name: gunicorn takes 4,094 bytes of a request's first line.
+#: The most products that one address can name: gunicorn takes 4,094 bytes of a request's first
+#: line.
 MOST_NAMED = 300
 #: The largest of PostgreSQL's INTEGER.
 MAX_ID = 2**31 - 1
@@ -127,8 +128,8 @@ RawImage = Annotated[
 
 
 class NewProductIn(SellerFieldsIn):
-    """One product to create. Where both prices are known, `discount` is mrp - price and `gst`, a
-    percentage, 0 unless given."""
+    """One product to create. With both prices, `discount` is mrp - price, and `gst`, a percentage,
+    is 0 unless given."""
 
     category: Category = Field(examples=["Electronics"])
     raw_image: RawImage = Field(
@@ -182,7 +183,9 @@ class BulkIn(StrictModel):
 
     products: list[NewProductIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
     lane: Lane | None = Field(
-        None, description="how Gemini is asked; default: GEMINI_LANE", examples=["batch"]
+        None,
+        description="when and at which price Gemini is asked; default: GEMINI_LANE",
+        examples=["batch"],
     )
 
     @classmethod
@@ -239,8 +242,8 @@ class BulkQuery(StrictModel):
 
 
 class PhotoIn(SellerFieldsIn):
-    """A photo that is not uploaded yet, and what its row has: prices and attributes are compared
-    with those of the product that is found."""
+    """A photo that is not uploaded yet, with its row: prices and attributes are compared with those
+    of the product found."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="of its bytes")]
     category: Category | None = None

@@ -122,7 +122,7 @@ def _with_cookie(response: Response, token: str) -> Response:
 @bp.doc(operation_id="whoAmI")
 @needs()
 def who_am_i() -> Response:
-    """Who is signed in, and what they may do"""
+    """The caller's name and scopes"""
     return answer(_who(caller().name, caller().scopes))
 
 

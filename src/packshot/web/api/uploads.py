@@ -40,7 +40,7 @@ def upload_picture() -> Response:
     """Upload one picture
 
     A multipart body with the picture in `file`. The answer's `raw_image` goes into a product.
-    What is kept is a clean copy: upright, sRGB, without metadata, at most 4,096 px.
+    Packshot stores a clean copy: upright, sRGB, without metadata, at most 4,096 px.
     """
     with thread_shares().uploads.held("uploading"):
         raw_image = _upload()

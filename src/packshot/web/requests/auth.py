@@ -108,7 +108,7 @@ def _is_page() -> bool:
 def identify() -> Caller | None:
     """Who sent this request; None for an anonymous caller.
 
-    A wrong key fails even beside a valid session.
+    A wrong key fails even with a valid session.
 
     Raises Refused (429) for an address that sent too many wrong keys.
     """

@@ -13,7 +13,7 @@ from packshot.wiring import Services
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent the request: a key's name and scopes. `via` says how the key came."""
+    """Who sent the request: a key's name and scopes. `via` says how it was identified."""
 
     name: str
     scopes: frozenset[Scope]

@@ -1,4 +1,4 @@
-"""How APIFlask is used here: its decorators, our own reading of requests, and plain answers."""
+"""Our use of APIFlask: its decorators, our own reading of requests, and plain answers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def blueprint(name: str, tag: str) -> APIBlueprint:
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
-    """Who may call a view: callers with one of these scopes; without any, everyone signed in."""
+    """Allow callers with one of these scopes to call a view; without any, everyone signed in."""
 
     def mark(view: View) -> View:
         setattr(view, SCOPES, scopes)
@@ -71,7 +71,7 @@ def needs(*scopes: Scope) -> Callable[[View], View]:
 
 
 def refuses(*codes: str) -> Callable[[View], View]:
-    """For the OpenAPI document: error codes that only this view answers."""
+    """Name the error codes that only this view answers, for the OpenAPI document."""
 
     def mark(view: View) -> View:
         setattr(view, REFUSALS, codes)
@@ -81,13 +81,13 @@ def refuses(*codes: str) -> Callable[[View], View]:
 
 
 def open_to_all(view: View) -> View:
-    """Needs no key: the sign-in page and what it loads. Without API_KEYS, still loopback only."""
+    """Require no key: for the sign-in page and its files. Without API_KEYS, still loopback only."""
     setattr(view, SCOPES, "open")
     return view
 
 
 def probe(view: View) -> View:
-    """Answers anyone, from anywhere: the view must show nothing that is not public."""
+    """Answer anyone, from anywhere: the view must show only public facts."""
     setattr(view, SCOPES, "probe")
     return view
 

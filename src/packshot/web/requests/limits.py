@@ -45,7 +45,7 @@ _PRUNE = text("DELETE FROM counters WHERE starts_at < :before")
 
 @dataclass(frozen=True)
 class Window:
-    """One counter: of which key, of what, and for which period (seconds, Unix time)."""
+    """One counter: its key, what it counts, and its period (seconds, Unix time)."""
 
     who: str
     what: str
@@ -106,7 +106,7 @@ class Limits:
             )
 
     def charge(self, who: str, what: str, seconds: int, amount: int, limit: int) -> Window:
-        """`take`, or refuse with 429 and Retry-After."""
+        """Take `amount`, or refuse with 429 and Retry-After."""
         window = self.window(who, what, seconds)
         if not self.take(window, amount, limit):
             raise self.refusal(window)
