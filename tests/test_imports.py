@@ -121,7 +121,7 @@ def test_photos_alone_are_read_by_a_pattern_that_can_be_changed(shop: Shop) -> N
     ]
     refused = ask(shop, photos=photos, pattern="{what}", defaults=defaults)
     assert refused.status_code == 422
-    assert "may hold {sku}, {view}" in refused.get_json()["detail"]
+    assert "may only contain {sku}, {view}" in refused.get_json()["detail"]
     nameless = planned(shop, photos=photos)
     assert nameless["rows"] == []
     assert nameless["problems"] == [

@@ -381,10 +381,10 @@ def test_names_without_the_flag_of_utf_8(raw: bytes, shown: str) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("../../etc/a.jpg", "leads out of the ZIP"),
-        ("/etc/a.jpg", "leads out of the ZIP"),
-        ("..\\a.jpg", "leads out of the ZIP"),
-        ("C:\\a.jpg", "leads out of the ZIP"),
+        ("../../etc/a.jpg", "leads outside the ZIP"),
+        ("/etc/a.jpg", "leads outside the ZIP"),
+        ("..\\a.jpg", "leads outside the ZIP"),
+        ("C:\\a.jpg", "leads outside the ZIP"),
     ],
 )
 def test_names_that_lead_out(name: str, why: str) -> None:
@@ -416,7 +416,7 @@ def test_a_locked_zip_is_reported() -> None:
     for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         data[data.find(signature) + offset] |= 1
     archive = PhotoArchive(io.BytesIO(bytes(data)))
-    assert archive.left_out[0].why.startswith("is locked with a password")
+    assert archive.left_out[0].why.startswith("is protected with a password")
 
 
 def test_bombs_are_bounded() -> None:

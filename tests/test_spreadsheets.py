@@ -163,7 +163,7 @@ def test_every_form_gives_the_same_row(data: bytes) -> None:
         (b"", "the file is empty"),
         (b" \r\n ", "the file is empty"),
         (b"sku,price\nA\x81,1\n", "line 2 has a byte that Windows-1252 does not know"),
-        ("sku,name\n1,₹ é\n2,".encode() + b"\xe9\n", "line 3 is not in UTF-8 as the rest"),
+        ("sku,name\n1,₹ é\n2,".encode() + b"\xe9\n", "line 3 is not in UTF-8, unlike the rest"),
         (b"sku,name\n1,\0\n", "the file has a zero character in line 2"),
         (b"%PDF-1.7", "the file is a PDF"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest", "the file is an old .xls file"),
@@ -189,7 +189,7 @@ def test_what_is_not_read_is_named() -> None:
     found = imported(text, defaults={"category": "Cups"})
     assert [(row.row, row.attributes) for row in found.rows] == [(4, {"column C": "x"}), (6, {})]
     assert reported(found, "note") == [
-        (1, None, "stands above the names of the columns and is left out: Price list"),
+        (1, None, "is above the names of the columns and is left out: Price list"),
         (5, None, "repeats the names of the columns and is left out"),
     ]
 
@@ -358,7 +358,7 @@ def test_the_mapping_can_be_changed() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"mapping": {"nothing": "sku"}}, "names a column that is not there"),
+        ({"mapping": {"nothing": "sku"}}, "names a column that does not exist"),
         ({"mapping": {"sku": "colour"}}, "unknown field"),
         ({"mapping": {"sku": "name", "photo": "name"}}, "name can come from one column only"),
         ({"conventions": {"sku": "comma"}}, "names no column of numbers"),
@@ -601,7 +601,7 @@ def test_addresses(cell: str, addresses: list[str] | int) -> None:
         ),
         ("https://1drv.ms/i/s!abc", "is a link to a page of OneDrive"),
         ("https://photos.app.goo.gl/abc", "is a link to a page of Google Photos"),
-        ("data:image/png;base64,AAAA", "holds the picture itself"),
+        ("data:image/png;base64,AAAA", "contains the picture itself"),
         ("#N/A", "holds the error #N/A"),
     ],
 )

@@ -177,7 +177,7 @@ def test_the_sheet_with_the_products_is_found() -> None:
     assert [row.row for row in found.rows] == [5]
     assert reported(found, "note") == [
         (None, None, "other sheets were not read: 'Instructions', 'Hidden (hidden)'"),
-        (3 - 2, None, "stands above the names of the columns and is left out: Our shop"),
+        (3 - 2, None, "is above the names of the columns and is left out: Our shop"),
     ]
 
 

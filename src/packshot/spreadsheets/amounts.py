@@ -1,4 +1,4 @@
-"""The number columns of a table: how each is read, and the exact amounts of its rows."""
+"""Reads the number columns of a table: each one's convention, and the exact amounts of its rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from packshot.spreadsheets.table import Problem, Record
 
 #: NUMERIC(12,2), as in the tables.
 _MOST: Final = Decimal("9999999999.99")
-#: `GST_18` is how Flipkart writes it, `GST @ 18%` how invoices do.
+#: Flipkart writes `GST_18`, invoices `GST @ 18%`.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
 _OPEN: Final = "every number can be read in two ways"
 
@@ -70,7 +70,7 @@ def read_numbers(
     records: Sequence[Record],
     chosen: Mapping[str, DecimalSign],
 ) -> list[NumberColumn]:
-    """Every mapped number column, read. Raises SpreadsheetError for a choice that does not fit."""
+    """Read every mapped number column. Raises SpreadsheetError for a choice that does not fit."""
     found = [
         NumberColumn(column, mapping[column.name])
         for column in columns
@@ -222,7 +222,7 @@ def _note_currencies(column: NumberColumn) -> None:
 
 
 def _note_fractions(column: NumberColumn) -> None:
-    """0.18 for 18 %: a workbook's cell without its percent format."""
+    """Read 0.18 as 18 %: a workbook gives a cell without its percent format."""
     values = [value for value in column.values.values() if value]
     if column.field == "gst" and values and all(value < 1 for value in values):
         detail = f"{values[0]} is read as {values[0]} %: write {values[0] * 100:f} if you mean that"

@@ -31,8 +31,8 @@ class ArchiveLimits:
 class PhotoArchive:
     """The photos of a ZIP by their paths in it; nothing is ever written to a disk.
 
-    `photos` are paths with forward slashes, `left_out` says of every other file why, and
-    `system_files` counts what operating systems add, such as a Mac's `__MACOSX/._x`.
+    `photos` are paths with forward slashes, `left_out` has every other file with the reason, and
+    `system_files` counts files that operating systems add, such as a Mac's `__MACOSX/._x`.
     """
 
     def __init__(self, file: IO[bytes], limits: ArchiveLimits | None = None) -> None:
@@ -61,11 +61,11 @@ class PhotoArchive:
         if path in self._parts:
             return "has the name of another file in the ZIP"
         if path.startswith("/") or ".." in path.split("/") or path[1:2] == ":":
-            return "has a name that leads out of the ZIP"
+            return "has a name that leads outside the ZIP"
         if stat.S_ISLNK(part.external_attr >> 16):
             return "is a link, not a file"
         if part.flag_bits & _ENCRYPTED_FLAG:
-            return "is locked with a password: make the ZIP without one"
+            return "is protected with a password: make the ZIP without one"
         if part.compress_type not in _READABLE:
             return "is packed by a method that can't be read: make an ordinary ZIP"
         if not part.file_size:

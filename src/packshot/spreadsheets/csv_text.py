@@ -1,8 +1,8 @@
 """Text with delimiters -> records; tolerates what spreadsheet programs and people write.
 
 Python's csv module drops a stray quote (`"6" Pan"` becomes `6 Pan"`) and reads everything after a
-quote that is never closed into one cell, so the cells are separated here. Every character is
-looked at a fixed number of times: the cost is linear, whatever the text.
+quote that is never closed into one cell, so the cells are separated here. Every character is read a
+fixed number of times: the cost is linear, whatever the text.
 """
 
 from __future__ import annotations
@@ -64,10 +64,9 @@ def _fit(sample: str, delimiter: str) -> tuple[int, float]:
 
 
 def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
-    """Every row of the text (newlines are LF), blank ones too, numbered as a spreadsheet program
-    shows them: a row whose quoted cell holds line breaks counts once.
-
-    Raises SpreadsheetError where a limit is passed.
+    """Every row of the text (newlines are LF), even blank ones, numbered as in a spreadsheet
+    program: a row with line breaks in a quoted cell counts once. Raises SpreadsheetError beyond a
+    limit.
     """
     rows_read = cells_read = 0
     for number, cells, problem in _rows(text, delimiter):
@@ -179,7 +178,7 @@ class _Reader:
         return self._text[start : self._place]
 
     def _quoted_cell(self, opening: int) -> str:
-        """A quote closes only where the cell ends after it; any other is a character (`6" Pan`).
+        """Read a quoted cell. A quote closes it only at the cell's end; others are text (`6" Pan`).
 
         A quote that seems to open another cell on a later line shows that this one was never
         closed. Raises _Unclosed.

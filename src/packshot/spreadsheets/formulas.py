@@ -8,7 +8,7 @@ from typing import Final
 #: What a spreadsheet may read as the beginning of a formula: OWASP's list, full-width and small
 #: forms included (owasp.org/www-community/attacks/CSV_Injection), and the minus sign.
 _FORMULA: Final = r"[=+\-@＝＋－＠﹦﹢﹣﹫\u2212]"
-#: What it may skip before a formula: blanks, quotes, control and invisible characters.
+#: What it may skip before a formula: spaces, quotes, control and invisible characters.
 _SKIPPED: Final = (
     r"[\s\"\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e"
     r"\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*"

@@ -24,7 +24,7 @@ SHARED: Final = frozenset({"raw_image", "filename"})
 MONEY: Final = ("mrp", "price", "discount")
 NUMBERS: Final = (*MONEY, "gst")
 
-#: By the name without its spaces, so that `imageurl` is `image url`.
+#: Fields by a column's name without its spaces, so that `imageurl` is `image url`.
 _RANKS: Final = {
     name.replace(" ", ""): (field, rank)
     for field, names in NAMES.items()
@@ -76,7 +76,7 @@ def field_of(name: str) -> tuple[str, int] | None:
 
 
 def recognised(cells: Sequence[str]) -> int:
-    """How many different product fields the cells name."""
+    """The number of different product fields that the cells name."""
     return len({found[0] for cell in cells if (found := field_of(cell))})
 
 
@@ -167,10 +167,10 @@ def with_choices(mapping: Mapping[str, str], chosen: Mapping[str, str]) -> dict[
     result = dict(mapping)
     for name, field in chosen.items():
         if name not in result:
-            raise SpreadsheetError(f"the mapping names a column that is not there: {name[:60]!r}")
+            raise SpreadsheetError(f"the mapping names a column that does not exist: {name[:60]!r}")
         if field not in FIELDS:
             raise SpreadsheetError(
-                f"the mapping has an unknown field; known are {', '.join(FIELDS)}"
+                f"the mapping has an unknown field; known fields are {', '.join(FIELDS)}"
             )
         if field in PRODUCT_FIELDS and field not in SHARED:
             result = {

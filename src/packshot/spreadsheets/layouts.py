@@ -1,4 +1,4 @@
-"""Exports of Shopify and WooCommerce: fills in what rows leave empty because another row has it."""
+"""Fills in cells that Shopify's and WooCommerce's exports leave empty, from other rows."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int
 def _complete_shopify(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """A row with only its handle and a picture is a further picture of the handle's first row;
-    without any SKU the handle is one."""
+    """Complete Shopify's rows: one with only a handle and a picture adds a picture to the handle's
+    first row; without any SKU the handle is the SKU."""
     handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
     sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
     if handle is None:
@@ -115,8 +115,8 @@ def without_picture(
 def _complete_woo(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """A product that is not on sale costs its regular price; a variation is in its parent's
-    categories."""
+    """Complete WooCommerce's rows: without a sale a product costs its regular price; a variation is
+    in its parent's categories."""
     named = {plain_name(column.name): column.place for column in columns}
     places = {mapping[column.name]: column.place for column in columns}
     mrp, price, category = (places.get(field) for field in ("mrp", "price", "category"))

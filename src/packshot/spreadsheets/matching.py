@@ -1,4 +1,4 @@
-"""Photos and the products they show, found by the photos' names."""
+"""Matches photos with the products they show, by the photos' names."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductR
     if is_no_sku(sku):
         hint, sku = "the name is a view's or a camera's, not a SKU", ""
     if len(sku) > LONGEST["sku"]:
-        hint, sku = f"the name has more than {LONGEST['sku']} characters and gives no SKU", ""
+        hint, sku = f"the name has more than {LONGEST['sku']} characters and is not a SKU", ""
     filename = photo.rsplit("/", 1)[-1]
     row = replace(defaults, sku=sku or None, view=named.view, filename=filename, path=photo)
     return Match(photo, row, hint)
@@ -258,7 +258,7 @@ class _Finder:
         product = replace(row, raw_image=None, path=photo, filename=filename, view=view)
         self.matched.append(Match(photo, product, hint))
 
-    # -- photos whose name holds a SKU -----------------------------------------------------------
+    # -- photos whose name contains a SKU --------------------------------------------------------
 
     def take_by_sku(self, photo: str) -> None:
         *folders, _ = parts = path_parts(photo) or [photo]
@@ -294,7 +294,7 @@ class _Finder:
         return []
 
     def _unsure_folder(self, folders: Sequence[str]) -> list[Fit]:
-        """The deepest folder that begins with a SKU and goes on with other words: A1 (Blue)."""
+        """The deepest folder that begins with a SKU and continues with other words: A1 (Blue)."""
         deepest = reversed(folders[-DEEPEST:])
         return next(filter(None, map(self._skus.fits, deepest)), [])
 

@@ -1,8 +1,8 @@
 """The pattern by which SKU and view are read from a photo's path when no spreadsheet lists SKUs.
 
 A pattern is a text with `{sku}`, `{view}` and `{any}`, such as `{sku}_{view}` or `{sku}/{view}`;
-` | ` stands between patterns of which the first that fits is taken. Nothing of it is evaluated and
-it becomes no regular expression.
+` | ` separates alternatives, of which the first that fits is used. A pattern is never evaluated,
+nor made into a regular expression.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _CAMERA: Final = re.compile(
 
 
 def is_no_sku(text: str) -> bool:
-    """Whether it is what cameras write, a usual folder or the words of a view: many products have
-    photos of that name, and as one SKU they would count as its views."""
+    """Whether a name is a camera's, a usual folder's or a view's: many products have photos with
+    that name, which would all become views of one SKU."""
     text = text.strip()
     if text.casefold() in _NO_SKUS or _CAMERA.fullmatch(text):
         return True
@@ -120,7 +120,7 @@ class Template:
 
 
 def parse_pattern(source: str) -> Pattern:
-    """Raises SpreadsheetError that says what a pattern may hold."""
+    """Raises SpreadsheetError, which says what a pattern may contain."""
     if len(source) > _LONGEST:
         raise SpreadsheetError(f"the pattern of names has more than {_LONGEST} characters")
     return Pattern(source.strip(), tuple(_template(part.strip()) for part in source.split(_OR)))
@@ -135,11 +135,15 @@ def _template(source: str) -> Template:
         if brace:
             hole, brace, rest = rest.partition("}")
             if not brace or hole not in _HOLES:
-                raise SpreadsheetError("the pattern of names may hold {sku}, {view} and {any} only")
+                raise SpreadsheetError(
+                    "the pattern of names may only contain {sku}, {view} and {any}"
+                )
             holes.append(hole)
             texts.append("")
     if holes.count("sku") != 1 or holes.count("view") > 1:
-        raise SpreadsheetError("the pattern of names must hold {sku} once, and {view} at most once")
+        raise SpreadsheetError(
+            "the pattern of names must contain {sku} once, and {view} at most once"
+        )
     if not all(texts[1:-1]):
         raise SpreadsheetError(
             "the pattern of names needs a sign between two parts, such as {sku}_{view}"
@@ -150,10 +154,10 @@ def _template(source: str) -> Template:
 def propose_pattern(paths: Sequence[str]) -> str:
     """Every usual pattern that photos fit; `{sku}` alone where none does.
 
-    Folders count as SKUs only where most photos in them are named by their view, as `A1/01.jpg`, or
-    by a camera or as in other folders, or where several have a photo of the same view.
-    Numbers after a dash or a dot count as views only where the name before it is a photo as well,
-    as A1 beside A1-2: SKU-1042 alone may be a SKU.
+    Folders count as SKUs only if most photos in them are named by view (`A1/01.jpg`), by a camera
+    or as in other folders, or if several have a photo of the same view. Numbers after a dash or a
+    dot count as views only if the name before them is a photo, too, like A1 for A1-2: SKU-1042
+    alone may be a SKU.
     """
     stems = {stem_of(path) for path in paths}
     proposed = []
@@ -193,7 +197,7 @@ def _is_camera_in_sku(path: str) -> bool:
 
 
 def _count_named_by_view(paths: Sequence[str]) -> int:
-    """Count names that are views; a letter is one only if its folder has `a`, too."""
+    """Count the names that are views; a letter is a view only if its folder also has `a`."""
     by_hand = [path for path in paths if not _CAMERA.fullmatch(stem_of(path))]
     views = [(path.rpartition("/")[0], read_view(stem_of(path))) for path in by_hand]
     lettered = {folder for folder, view in views if view == "a"}

@@ -69,7 +69,7 @@ class Amount:
 class Convention:
     """How a column's numbers are read. `sign` is None while a person must say it.
 
-    `reason` is for that person; `currencies` are those that were seen in the column.
+    `reason` is for that person; `currencies` are those found in the column.
     """
 
     sign: DecimalSign | None
@@ -78,7 +78,7 @@ class Convention:
 
 
 def is_nothing(text: str) -> bool:
-    """Whether the cell says that there is no number: a dash, n/a."""
+    """Whether the cell stands for no number: a dash, n/a."""
     return text.casefold() in _NOTHING
 
 
@@ -144,7 +144,7 @@ def _without_currency(text: str) -> tuple[str, str | None]:
 
 
 def evidence(digits: str, percent: bool = False) -> Evidence:
-    """What the digits say about their decimal sign: "open" where they allow both, as `1,299`
+    """What the digits say about their decimal sign: "open" if they allow both, as `1,299`
     does."""
     points, commas = digits.count("."), digits.count(",")
     if not points and not commas:

@@ -1,4 +1,4 @@
-"""Which files of a folder or an archive are photos, by their names alone."""
+"""Tells by its name whether a file in a folder or an archive is a photo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SYSTEM_FOLDERS: Final = frozenset(
         *("$recycle.bin", "system volume information", ".thumbnails", ".git"),
     )
 )
-#: Other files beside photos, and a message for each kind.
+#: Other files next to photos, and a message for each kind.
 _OTHERS: Final = {
     **dict.fromkeys((".gif",), "is a GIF picture: save it as JPEG or PNG"),
     **dict.fromkeys((".bmp", ".dib"), "is a bitmap: save it as JPEG or PNG"),
@@ -51,7 +51,7 @@ _KINDS: Final = {
     "application": "is not a photo",
     "image": "is a format that can't be read: save it as JPEG or PNG",
 }
-#: Endings of files that nobody keeps beside photos: SKU.AI, M.TEX and shoe.me are names.
+#: Endings of files that are never next to photos: SKU.AI, M.TEX and shoe.me are names.
 _RATHER_WORDS: Final = frozenset(
     (".ai", ".tex", ".me", ".ms", ".tr", ".man", ".src", ".ps", ".pl", ".sh", ".com", ".pot", ".so")
 )
@@ -59,7 +59,7 @@ _LIKE_AN_ENDING: Final = re.compile(r"\.[a-z][a-z0-9]{1,4}", re.IGNORECASE)
 
 
 def is_system_file(path: str) -> bool:
-    """Files that operating systems leave beside photos: never a photo, and not reported."""
+    """Whether an operating system left the file there: never a photo, and not reported."""
     *folders, name = path.casefold().split("/")
     if name.startswith(("._", "~$")) or name in _SYSTEM_NAMES:
         return True

@@ -11,7 +11,7 @@ from packshot.spreadsheets.share_links import direct
 
 #: One of our own addresses, as an upload returns it.
 UPLOADED: Final = "/media/uploads/"
-#: Most pictures of one cell; Shopify allows 250 a product.
+#: The most pictures of one cell; Shopify allows 250 per product.
 MOST: Final = 250
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.IGNORECASE)
@@ -72,7 +72,7 @@ class Picture:
 def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
     """Every picture of a cell, in its order; `link` is where a click on the cell leads.
 
-    At most `MOST`; one more says by its error that there are others.
+    At most `MOST`, and then one whose error says that there are more.
     """
     found = [_picture(text) for text in _split(_without_brackets(_without_formula(cell)))]
     if link and not any(picture.kind == "address" for picture in found):
@@ -117,7 +117,7 @@ def _names(text: str) -> list[str]:
 
 def _picture(text: str) -> Picture:
     if text[:5].casefold() == "data:":
-        return Picture("address", "", error="holds the picture itself: give it as a photo")
+        return Picture("address", "", error="contains the picture itself: give it as a photo")
     if text.startswith(UPLOADED):
         return Picture("address", text)
     if text[:8].casefold() == "file:///":
@@ -136,7 +136,7 @@ def _without_scheme(text: str) -> Picture:
     host, slash, _ = text.partition("/")
     if slash and _is_host(host) and "\\" not in host:
         picture = _address("https://" + text)
-        note = "has no https:// before it, and is read as if it had"
+        note = "lacks https://, which is assumed"
         return replace(picture, note=picture.note or note)
     return _file(text)
 

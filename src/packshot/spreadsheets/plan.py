@@ -15,7 +15,7 @@ from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Choices, Import, ProductRow
 from packshot.spreadsheets.table import Problem, Table
 
-#: Cells of a column that are shown as examples, and characters of each.
+#: The most cells of a column to show as examples, and characters of each.
 _SAMPLES: Final = 3
 _SAMPLE_CHARACTERS: Final = 80
 
@@ -25,7 +25,7 @@ Rules = Callable[[ProductRow], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be imported: a spreadsheet, photos by their names, or both.
+    """What to import: a spreadsheet, photos by their names, or both.
 
     `filename` is the spreadsheet's. `decimals` applies to every column of numbers that has no
     convention among the choices. `pattern` reads SKUs from photos' names without a spreadsheet.
@@ -55,9 +55,9 @@ class PlannedRow:
 class Plan:
     """What will be created and what will not. `found` is None without a spreadsheet.
 
-    `rows` are the products without errors; those whose photo did not come are listed in
-    `photos.missing` too. Rows with errors are in `problems` only. `samples` are a few cells of
-    each column.
+    `rows` are the products without errors; those whose photo is missing are also in
+    `photos.missing`. Rows with errors are in `problems` only. `samples` are a few cells of each
+    column.
     """
 
     rows: tuple[PlannedRow, ...]
@@ -68,7 +68,7 @@ class Plan:
 
 
 def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
-    """Reads the spreadsheet and matches the photos; creates nothing. Raises SpreadsheetError."""
+    """Read the spreadsheet and match the photos; create nothing. Raises SpreadsheetError."""
     if wish.spreadsheet is None:
         return _plan_photos(wish, rules)
     table, found = _read(wish.spreadsheet, wish)
@@ -172,7 +172,7 @@ def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
         if not row.ready or row.raw_image or row.path or row.row in named:
             continue
         if row.sku in skus:
-            detail = "another row has this SKU and takes its photos: nothing is made for this one"
+            detail = "another row with this SKU gets its photos: nothing is made for this one"
             yield Problem(row.row, None, detail, "note")
 
 

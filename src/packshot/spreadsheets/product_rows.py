@@ -1,4 +1,4 @@
-"""One row of a table -> its products: its texts, its amounts, and one product a picture."""
+"""One row of a table -> its products: its texts, its amounts, and one product per picture."""
 
 from __future__ import annotations
 
@@ -118,7 +118,9 @@ class RowReader:
         if column and record.kinds.get(column.place) == "error":
             self._report(record, column.name, error_words(text))
             return ""
-        if match := _TEXT_FORMULA.fullmatch(text):  # how Excel is made to keep leading zeros
+        if match := _TEXT_FORMULA.fullmatch(
+            text
+        ):  # people write this so that Excel keeps leading zeros
             text = match[1]
         if any(sign in text for sign in "\n\t\v\f"):
             assert column
@@ -144,9 +146,9 @@ class RowReader:
         kind = record.kinds.get(self._texts["sku"].place)
         detail = None
         if kind == "date":
-            detail = "is a date: the program made one of the SKU; format the column as text"
+            detail = "is a date that the program made from a SKU: format the column as text"
         elif _SHORTENED_NUMBER.fullmatch(sku):
-            detail = "is shortened to an exponent, its digits are lost: format the column as text"
+            detail = "was shortened to an exponent and lost digits: format the column as text"
         elif kind == "number" and len(sku) > _EXACT_DIGITS:
             detail = "has more digits than a number keeps exactly: format the column as text"
         if detail:
@@ -189,7 +191,7 @@ class RowReader:
             if value is not None:
                 amounts[number.field] = value
         if self._layout != "plain" and not amounts.get("mrp"):
-            amounts.pop("mrp", None)  # these shops write 0 where nothing is compared
+            amounts.pop("mrp", None)  # these shops write 0 when there is no other price
         return amounts
 
     def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
@@ -233,7 +235,7 @@ class RowReader:
         error = picture.error
         too_long = len(picture.filename) > LONGEST["filename"] or len(picture.value) > LONGEST_PATH
         if picture.kind == "file" and too_long:
-            error = "names a file by too long a name"
+            error = "names a file whose name is too long"
         if error:
             self._report(record, column.name, error)
         if picture.note:

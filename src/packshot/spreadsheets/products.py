@@ -40,7 +40,7 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     """Every product of the table. Raises SpreadsheetError for a table without a header or
     products, and for a choice that names what does not exist.
 
-    Each row that holds something becomes products or has a problem; blank rows and repeated
+    Each row that is not empty becomes products or has a problem; blank rows and repeated
     headers do not count.
     """
     choices = choices or Choices()
@@ -92,7 +92,7 @@ def _number_problems(numbers: Sequence[NumberColumn]) -> Iterator[Problem]:
 def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
     for record in records:
         words = " ".join(filter(None, record.cells))[:60]
-        detail = f"stands above the names of the columns and is left out: {words}"
+        detail = f"is above the names of the columns and is left out: {words}"
         yield Problem(record.number, None, detail, "note")
 
 
