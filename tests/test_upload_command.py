@@ -139,7 +139,7 @@ def test_a_column_that_can_not_be(tmp_path: Path, column: str) -> None:
     done = run(listed(tmp_path, HEADER), "--dry-run", "--column", column)
     assert done.exit_code == 2
     assert ("must be NAME=FIELD" in done.output) == (column == "cost")
-    assert ("no field" in done.output and "mrp" in done.output) == (column == "cost=money")
+    assert ("is not a field" in done.output and "mrp" in done.output) == (column == "cost=money")
 
 
 def test_a_spreadsheet_of_another_kind_is_reported(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ LONGEST_PAUSE: Final = 60.0
 
 
 class Stopped(Exception):
-    """A signal arrived: end."""
+    """Raised after a signal, to end the work."""
 
 
 @click.command()
@@ -117,7 +117,7 @@ class Watcher:
         self.failed = 0
         self._stillness = Stillness(settle, time.monotonic)
         self._stop = threading.Event()
-        self._stuck: dict[str, object] = {}  # files that could not be moved, as they were
+        self._stuck: dict[str, object] = {}  # files that could not be moved, in their state then
         client.sleep = self._pause
 
     def ask_to_stop(self, *_: object) -> None:
@@ -197,7 +197,7 @@ class Watcher:
 
     def _move(self, file: TakenFile, reasons: Sequence[str]) -> None:
         if self.folder.stamp(file.path) != file.stamp:
-            self._say(f"{file.path}: changed or moved while it was sent; looked at again")
+            self._say(f"{file.path}: changed or moved while it was sent; checked again")
             return
         try:
             if reasons:

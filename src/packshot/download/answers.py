@@ -55,7 +55,7 @@ class Answer(http.client.HTTPResponse):
 
 
 class _Head:
-    """The lines of a head, without headers that are not read here; counted."""
+    """The lines of a head: skips headers that nobody reads, but counts all."""
 
     def __init__(self, wire: BinaryIO) -> None:
         self._wire = wire

@@ -53,7 +53,7 @@ _TIMEOUTS = (TimeoutError, urllib3.exceptions.TimeoutError)
 # A name that does not exist, or has no address: permanent until someone changes the DNS.
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 _MAX_REDIRECT = 16_384  # characters of an address that a host redirects to: signed ones are long
-_REFUSAL_BYTES = 8192  # of a refusal's body, this much is read for its reason
+_REFUSAL_BYTES = 8192  # bytes of a refusal's body that are read for its reason
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -88,9 +88,9 @@ class FetchLimits:
 class Fetcher:
     """Downloads pictures from untrusted addresses. Safe to share between threads.
 
-    `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable), `headers` what is sent
-    to which host. `resolver`, `connector` and `tls` are there for tests and for private certificate
-    authorities.
+    `allowed_hosts` as in `RAW_IMAGE_HOSTS` (`SettingsError` if unreadable), `headers` has the
+    headers for each host. `resolver`, `connector` and `tls` are there for tests and for private
+    certificate authorities.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Fetcher:
     def fetch(self, url: str, seconds: float | None = None) -> bytes:
         """The bytes behind `url`, at most `limits.max_bytes`; not yet known to be a picture.
 
-        `seconds` in place of `limits.total`, if that is more. Raises `FetchError`: `retryable` says
+        `seconds` shortens `limits.total`. Raises `FetchError`: `retryable` says
         whether it may work later, `retry_after` when.
         """
         deadline = Deadline.after(min(seconds or self._limits.total, self._limits.total))
@@ -166,7 +166,7 @@ class Fetcher:
             raise
 
     def _ask(self, page: ParsedUrl, deadline: Deadline) -> bytes | _Redirect:
-        """One hop: the body, or where it redirects to."""
+        """Make one hop; return the body, or the redirect."""
         with self._request(page, deadline, "GET", self._headers.to(page)) as response:
             if response.status in _REDIRECTS and "Location" in response.headers:
                 return self._redirect(page, response)

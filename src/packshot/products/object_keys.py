@@ -54,7 +54,7 @@ def preview_key(object_key: str, side: int) -> str:
 
 
 def changes_key(object_key: str) -> str:
-    """The key of the map that shows what a picture changed of its product."""
+    """The key of the map that shows what a picture changed about its product."""
     return f"previews/{object_key.removesuffix('.jpg')}-changes.webp"
 
 

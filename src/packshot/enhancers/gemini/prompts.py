@@ -109,7 +109,7 @@ def picture_words(
     analysis: Analysis, brief: Brief, variant: int, views: Sequence[str | None] = ()
 ) -> str:
     """The words of one picture: its scene, what stays, the reviewer's wishes on a redo, the facts
-    that the take before got wrong; `views` are what the pictures behind the photo show."""
+    that the previous take got wrong; `views` are what the pictures behind the photo show."""
     words = _PICTURE.format(
         scene=analysis.variants[variant].prompt, inventory=quoted(_inventory(analysis, brief))
     )
@@ -123,7 +123,7 @@ def picture_words(
 
 
 def version_of(brief: Brief) -> str:
-    """The version of a picture's words: those of a picture that is made again say more."""
+    """The version of a picture's words, which are longer for a picture that is made again."""
     return f"{VERSION}+facts" if brief.facts else VERSION
 
 
@@ -161,7 +161,7 @@ def analysis_schema(wanted: int) -> dict[str, Any]:
 
 
 class BadAnalysis(ValueError):
-    """The answer is not the analysis that was asked for; the message says why, for the model."""
+    """The answer is not the requested analysis; the message tells the model why."""
 
 
 def read_analysis(text: str, wanted: int) -> Analysis:
@@ -191,7 +191,7 @@ def _usable(variants: Sequence[VariantPlan], wanted: int) -> list[VariantPlan]:
 
 
 def without_fence(text: str) -> str:
-    """Some answers come in a ```json fence although JSON was asked for."""
+    """Remove a ```json fence, which some answers have although JSON was requested."""
     return re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
 
 

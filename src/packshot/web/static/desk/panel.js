@@ -199,7 +199,7 @@ export class Panel {
   #showChoice(kept, all) {
     const whole = all > 1 ? `Approve all ${all}` : "Approve";
     this.approve.querySelector("span").textContent = kept < all ? `Approve ${kept} of ${all}` : whole;
-    this.approve.toggleAttribute("data-none", kept === 0); // pressed, it says why
+    this.approve.toggleAttribute("data-none", kept === 0); // when pressed, it says why
     this.why.hidden = kept > 0 || !mayReview();
     const them =
       all > 1
