@@ -720,7 +720,7 @@ def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     expect(other).to_contain_text("The first")
     expect(other.locator(".verdict")).to_have_text("Product changed")
     expect(other.locator("img").first).to_have_js_property("complete", True)
-    expect(desk.page.locator(".fidelity")).to_contain_text("the new picture is better and stands")
+    expect(desk.page.locator(".fidelity")).to_contain_text("the new picture is better and was kept")
     other.get_by_role("button", name="Use this one").click()
     expect(desk.page.locator(".fidelity > .verdict").first).to_have_text("Product changed")
 

@@ -118,7 +118,7 @@ def _next_take(image: ProductImage, number: int) -> Take:
 
 
 def _leave_to_its_lane(session: Session, take: Take) -> None:
-    """A take of the batch lane waits for a job, and is due when that is over."""
+    """Make a take in the batch lane wait for a job; it is due when the job is over."""
     place = (take.product_id, take.round)
     this_round = session.get(Round, place)
     late = session.scalar(late_requests(*place).limit(1)) is not None
@@ -166,7 +166,7 @@ def settle(
 
 
 def choose(session: Session, product: Product, image: ProductImage, number: int, who: str) -> None:
-    """Let this take stand, as a reviewer wishes. Raises NotFound, Conflict."""
+    """Make this take the current one, as a reviewer wishes. Raises NotFound, Conflict."""
     takes = takes_of(session, image)
     chosen = next((take for take in takes if take.number == number), None)
     if chosen is None or chosen.object_key is None:

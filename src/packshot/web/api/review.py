@@ -44,14 +44,14 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 def decide_image(image_id: int, change: ImageChangeIn) -> Response:
     """Decide on one picture, undo a decision with `pending`, set its alternative text or its take
 
-    Answers the product. Each text is recorded in the product's history; null removes it. So is each
+    Returns the product. Each text is recorded in the product's history; null removes it. So is each
     choice of a `take`, which needs a picture without a decision. `If-Match` is optional: 412 with
     the current state when it is stale.
     """
     catalog, who, version = services().catalog, caller().name, wanted_version()
     if change.take is not None:
         view = catalog.choose_take(image_id, change.take, who=who, if_version=version)
-        return product_answer(view, f"Take {change.take} of picture {image_id} stands")
+        return product_answer(view, f"Take {change.take} of picture {image_id} is used")
     if change.status is None:
         view = catalog.describe_image(image_id, change.alt_text, who=who, if_version=version)
         return product_answer(view, f"Picture {image_id} is described")

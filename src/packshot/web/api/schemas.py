@@ -389,8 +389,8 @@ AltText = Annotated[Words, Field(max_length=LONGEST_ALT_TEXT)]
 
 
 class ImageChangeIn(StrictModel):
-    """A decision (`pending` undoes it), an alternative text (null: one made of known facts), or
-    which take of a picture that was made again is to stand."""
+    """A decision (`pending` undoes it), an alternative text (null: one from known facts), or the
+    take to use of a picture that was made again."""
 
     status: ImageStatus | None = None
     reason: Reason | None = None
