@@ -241,12 +241,9 @@ const failure = (product) =>
 
 function waitingWords(product) {
   if (product.attempts > 1)
-    return `Tried ${many(product.attempts, "time")} so far; tried again
-  automatically.`;
+    return `Tried ${many(product.attempts, "time")} so far; tried again automatically.`;
   const made = product.images.length;
-  if (made)
-    return `${made} of
-  ${product.wanted} pictures made.`;
+  if (made) return `${made} of ${product.wanted} pictures made.`;
   return `${waiting(product)}.`;
 }
 

@@ -60,8 +60,9 @@ export class Tiles {
       if (id >= oldest && !listed.has(id) && !tile.waiting && !outbox.has(id)) this.#remove(id);
     }
     for (const product of page.products) this.draw(product);
-    if (!order && !q) this.#prepend(page.products); // otherwise only a reload knows where a new one
-    belongs this.#showEmpty(); if (this.#chosen.size !== chosenBefore) this.#changed();
+    if (!order && !q) this.#prepend(page.products); // otherwise a reload shows new ones
+    this.#showEmpty();
+    if (this.#chosen.size !== chosenBefore) this.#changed();
   }
 
   #prepend(products) {
