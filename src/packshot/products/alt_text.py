@@ -109,7 +109,7 @@ def find_image(session: Session, image_id: int) -> ProductImage:
 
 
 def write_alt_text(
-    session: Session, product: Product, image: ProductImage, who: str, text: str | None
+    who: str, text: str | None, session: Session, product: Product, image: ProductImage
 ) -> None:
     """Save a reviewer's text, with an entry in the audit; None removes it."""
     if image.alt_text == text:

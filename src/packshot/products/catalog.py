@@ -25,7 +25,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import Lane
-from packshot.products.alt_text import find_image, write_alt_text
+from packshot.products.alt_text import find_image
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
@@ -51,7 +51,6 @@ from packshot.products.review import (
     review_product,
 )
 from packshot.products.slow_answers import SlowAnswers
-from packshot.products.takes import choose
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
@@ -243,24 +242,21 @@ class Catalog:
             product = decide_image(session, image_id, verdict, if_version, self.outbox)
             return _view_now(session, product)
 
-    def describe_image(
-        self, image_id: int, alt_text: str | None, *, who: str, if_version: int | None = None
+    def change_image(
+        self,
+        image_id: int,
+        change: Callable[[Session, Product, ProductImage], None],
+        *,
+        if_version: int | None = None,
     ) -> ProductView:
-        """Set a picture's alternative text; None: use the known facts. Raises as `decide`."""
-        with self.database.write() as session:
-            image = find_image(session, image_id)
-            product = lock_product(session, image.product_id, if_version)
-            write_alt_text(session, product, image, who, alt_text)
-            return _view_now(session, product)
+        """Make another change to one picture (`alt_text.write_alt_text`, `takes.choose`).
 
-    def choose_take(
-        self, image_id: int, number: int, *, who: str, if_version: int | None = None
-    ) -> ProductView:
-        """Let another take of a picture stand. Raises as `decide`."""
+        Raises as `decide`, and what `change` raises.
+        """
         with self.database.write() as session:
             image = find_image(session, image_id)
             product = lock_product(session, image.product_id, if_version)
-            choose(session, product, image, number, who)
+            change(session, product, image)
             return _view_now(session, product)
 
     def review(

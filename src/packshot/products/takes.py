@@ -165,7 +165,7 @@ def settle(
         open_next(session, product, image, remakes)
 
 
-def choose(session: Session, product: Product, image: ProductImage, number: int, who: str) -> None:
+def choose(who: str, number: int, session: Session, product: Product, image: ProductImage) -> None:
     """Make this take the current one, as a reviewer wishes. Raises NotFound, Conflict."""
     takes = takes_of(session, image)
     chosen = next((take for take in takes if take.number == number), None)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from apiflask import APIBlueprint
 from flask import Response
 
 from packshot.database.models import FAILED
 from packshot.errors import PackshotError
+from packshot.products.alt_text import write_alt_text
+from packshot.products.takes import choose
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     ProductAnswer,
@@ -50,10 +54,12 @@ def decide_image(image_id: int, change: ImageChangeIn) -> Response:
     """
     catalog, who, version = services().catalog, caller().name, wanted_version()
     if change.take is not None:
-        view = catalog.choose_take(image_id, change.take, who=who, if_version=version)
+        chosen = partial(choose, who, change.take)
+        view = catalog.change_image(image_id, chosen, if_version=version)
         return product_answer(view, f"Take {change.take} of picture {image_id} is used")
     if change.status is None:
-        view = catalog.describe_image(image_id, change.alt_text, who=who, if_version=version)
+        described = partial(write_alt_text, who, change.alt_text)
+        view = catalog.change_image(image_id, described, if_version=version)
         return product_answer(view, f"Picture {image_id} is described")
     view = catalog.decide(
         image_id,
