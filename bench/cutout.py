@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
-from packshot.enhancers.local import cutout, edges, network_trust, trust
+from packshot.enhancers.local import cutout, edges, network_trust, outline, trust
 from packshot.pictures import cutout_network, model_file
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize, shrink
 from packshot.pictures.imaging import to_array
@@ -374,6 +374,7 @@ class Outcome:
     case: Case
     trusted: bool
     flagged: bool  # shown to a reviewer with a warning
+    against: tuple[str, ...]  # what the photo says against the finished cut
     sureness: network_trust.Sureness | None  # where the network was asked
     words: str
     iou: float
@@ -399,12 +400,19 @@ def tried(case: Case, model: Path | None) -> Outcome:
             cut = drawn
             sureness = network_trust.measure(likelihood, scene, cut.mask, masks)
     asked = time.process_time()
-    mask = _none(case.rgb) if cut is None else full_mask(case.rgb, cut.mask, cut.extent)
+    mask = _none(case.rgb)
+    against: tuple[str, ...] = ()
+    if cut is not None:
+        product = edges.cut(case.rgb, cut.mask, longest=4096, extent=cut.extent)
+        mask = product.in_frame(case.rgb.shape, case.rgb.shape) > 127
+        against = outline.judge(case.rgb, backdrop, product).doubts
     steps = (found - started, asked - found, time.process_time() - asked)
+    trusted = cut is not None and cut.trusted and not against
     return Outcome(
         case,
-        cut is not None and cut.trusted,
-        cut is not None and cut.fair and not cut.trusted,
+        trusted,
+        cut is not None and cut.fair and not cut.trusted and not against,
+        against,
         sureness,
         "nothing found" if cut is None else cut.why(),
         iou(mask, case.truth),
@@ -455,20 +463,10 @@ def with_real(judged: Judged, real: Judged | None) -> Judged:
 
 def _judged_again(outcome: Outcome, sure: float) -> Outcome:
     assert outcome.sureness is not None
-    allowed = not network_trust.doubts(outcome.sureness)
+    allowed = not network_trust.doubts(outcome.sureness) and not outcome.against
     trusted = allowed and sure >= network_trust.THRESHOLD
     flagged = allowed and not trusted and sure >= network_trust.FAIR
     return replace(outcome, trusted=trusted, flagged=flagged)
-
-
-def full_mask(rgb: Bytes, small: Mask, extent: Mask) -> Mask:
-    """The refined cut-out back in the frame it came from."""
-    at = edges.window(edges.box_of(small), small.shape, rgb.shape, edges.MARGIN)
-    mask = np.zeros(rgb.shape[:2], bool)
-    mask[at[0] : at[2], at[1] : at[3]] = (
-        edges.cut(rgb, small, longest=4096, extent=extent).alpha > 127
-    )
-    return mask
 
 
 def iou(first: Mask, second: Mask) -> float:
@@ -527,6 +525,11 @@ def report(outcomes: list[Outcome]) -> None:
     shown = [o for o in outcomes if o.flagged]
     right = [o for o in shown if o.iou > 0.9 and o.case.kind != "nothing"]
     empty = [o for o in shown if o.case.kind == "nothing"]
+    low = [f"{o.case.name} ({o.iou:.2f})" for o in outcomes if o.trusted and 0 < o.iou <= 0.9]
+    print(f"Cut, but not over 0.9: {', '.join(low) or 'none'}")
+    refused = [o for o in outcomes if o.against and o.case.kind != "nothing"]
+    poor = sum(o.iou <= 0.9 for o in refused)
+    print(f"Refused for their outline: {len(refused)}, of which {poor} not over 0.9.")
     print(
         f"Flagged for a reviewer: {len(shown)}, of which {len(right)} over 0.9 and {len(empty)} "
         "with nothing to cut."

@@ -33,6 +33,15 @@ class Product:
     left: int = 0
     scale: float = 1.0
 
+    def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The alpha where it lies in its whole photo, drawn at `size` (both height, width)."""
+        tall, wide = size[0] / photo[0], size[1] / photo[1]
+        place = [[wide / self.scale, 0, self.left * wide], [0, tall / self.scale, self.top * tall]]
+        smaller = max(1.0, self.scale / max(tall, wide))
+        soft = cv2.blur(self.alpha, (round(smaller), round(smaller)))
+        placed = cv2.warpAffine(soft, np.array(place, np.float32), (size[1], size[0]))
+        return np.asarray(placed, np.uint8)
+
 
 def box_of(mask: Mask) -> tuple[int, int, int, int]:
     """Top, left, bottom, right (exclusive) of the mask; the whole frame when it is empty."""

@@ -18,6 +18,7 @@ from packshot.enhancers.local import (
     cutout_rembg,
     edges,
     flatfield,
+    outline,
     tone,
     trust,
     upright,
@@ -125,7 +126,21 @@ def _look(data: bytes, order: Order) -> Findings:
         backdrop, cut = backdrops.measure(small), cut and _turned(cut, turn)
     ground, why = _ground(small, backdrop, cut, order)
     asked = _adjusted(tone.measure(rgb, backdrop, small), order)
-    return Findings(rgb, None, backdrop, asked, cut, ground, why, order, tilted)
+    found = Findings(rgb, None, backdrop, asked, cut, ground, why, order, tilted)
+    return _judged(found, small) if ground in ("cut", "unsure") else found
+
+
+def _judged(found: Findings, small: Bytes) -> Findings:
+    """The same, unless the photo says something against the finished cut."""
+    assert found.cut is not None
+    said = outline.judge(found.rgb, found.backdrop, found.product)
+    if not said.doubts:
+        return found
+    size = found.cut.mask.shape[1::-1]
+    missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    cut = replace(found.cut, doubts=said.doubts, extent=found.cut.extent | missed)
+    ground, why = _ground(small, found.backdrop, cut, found.order)
+    return replace(found, cut=cut, ground=ground, why=why)
 
 
 def _turned(cut: CutOut, turn: upright.Turn) -> CutOut:

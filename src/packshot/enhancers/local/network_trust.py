@@ -14,9 +14,10 @@ from packshot.enhancers.local import trust
 from packshot.pictures.arrays import Floats
 
 Mask = NDArray[np.bool_]
-THRESHOLD = 0.8  # bench/cutout.py measures what it lets through
+THRESHOLD = 0.76  # bench/cutout.py measures what it lets through
 FAIR = 0.6  # from here on a reviewer is shown the cut, with a warning
 SPECKS, PAIR = 0.02, 0.35  # of a mask, outside its largest piece: a pair is one product
+MOST_SHADOWED = 0.2  # of the outline, where no more than half of the mask is as dark
 LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
 
 
@@ -44,6 +45,7 @@ class Sureness:
     nearest: float  # the best overlap with a classical candidate
     accord: float  # the mean overlap with them
     flood: float  # the best overlap with those that follow a plain backdrop; 0 without one
+    shadowed: float  # share of the outline along one piece that a hard shadow may be
 
 
 def measure(
@@ -65,6 +67,7 @@ def measure(
         nearest=max(overlaps.values(), default=0.0),
         accord=float(np.mean(list(overlaps.values()))) if overlaps else 0.0,
         fading=trust.fading(scene, mask, lighter=True),
+        shadowed=_shadowed(scene, mask),
         flood=max(overlaps.get("flood", 0.0), overlaps.get("lit", 0.0)),
         **{name: shared[name] for name in SHARED},
     )
@@ -136,6 +139,7 @@ def doubts(measured: Sureness) -> tuple[str, ...]:
         (measured.area < 0.02, trust.SMALL),
         (SPECKS < measured.pieces < PAIR, "something beside it may have been kept"),
         (measured.fading > trust.MOST_FADING, trust.FADING),
+        (measured.shadowed > MOST_SHADOWED, "a hard shadow may have been kept"),
     )
     return tuple(words for applies, words in reasons if applies)
 
@@ -149,3 +153,19 @@ def _faint(lab: Floats, mask: Mask) -> float:
     edge = trust.colour_edges(lab)
     outline = mask & ~trust.shrunk(mask) & ~backdrops.border(mask.shape, 0.01)
     return float((edge[outline] < LEAST_EDGE).mean()) if outline.any() else 1.0
+
+
+def _shadowed(scene: trust.Scene, mask: Mask) -> float:
+    """How much of the outline runs along the largest piece of the mask that is a plain backdrop in
+    less light; nothing where that is most of the mask: a grey product."""
+    if not scene.backdrop.plain:
+        return 0.0
+    dark = (scene.shade & mask).astype(np.uint8)
+    opened = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    sizes = stats[1:, cv2.CC_STAT_AREA]
+    if not len(sizes) or sizes.max() > 0.5 * mask.sum():
+        return 0.0
+    piece = trust.grown(labels == 1 + int(sizes.argmax()))
+    outline = mask & ~trust.shrunk(mask)
+    return float((piece & outline).sum() / max(1, outline.sum()))
