@@ -10,7 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers import sheet
-from packshot.enhancers.local import backdrop, compose, cutout, edges, findings, recipes
+from packshot.enhancers.local import (
+    backdrop,
+    compose,
+    cutout,
+    edges,
+    findings,
+    outline,
+    recipes,
+    trust,
+)
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.order import Order
@@ -119,6 +128,34 @@ def test_the_refined_edge_follows_the_photo() -> None:
     alpha = edges.cut(picture, rough, longest=2000).alpha > 127
     wanted = truth[at[0] : at[2], at[1] : at[3]]
     assert (alpha & wanted).sum() / (alpha | wanted).sum() > 0.975
+
+
+# What the photo says against a finished cut
+
+
+def said_of(picture: Bytes, mask: Mask) -> tuple[str, ...]:
+    product = edges.cut(picture, mask, longest=2000)
+    return outline.judge(picture, backdrop.measure(picture), product).doubts
+
+
+@pytest.mark.parametrize("ground", [sheet_of_paper(), sheet_of_paper(60), wood()])
+def test_the_photos_edges_agree_with_a_whole_cut(ground: Bytes) -> None:
+    assert said_of(*scene(ground)) == ()
+
+
+@pytest.mark.parametrize("ground", [sheet_of_paper(), wood()])
+def test_they_refuse_a_torn_one(ground: Bytes) -> None:
+    """Cut through the bag, where the photo has no edge."""
+    picture, truth = scene(ground)
+    truth[:, :230] = False
+    assert outline.TORN in said_of(picture, truth)
+
+
+def test_they_refuse_one_that_leaves_a_light_strap_out() -> None:
+    picture, bag = scene(sheet_of_paper())
+    cv2.line(picture, (352, 200), (440, 120), (240, 240, 240), 7)
+    picture = as_bytes(cv2.GaussianBlur(picture, (0, 0), 0.8))
+    assert said_of(picture, bag) == (trust.FADING,)
 
 
 # The file's own transparency
