@@ -32,8 +32,10 @@ from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import recoloured
 from packshot.work import pipeline
 from packshot.work.batching import Batching
+from packshot.work.checker import checking_pixels
 from packshot.work.claims import Claim
 
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)
 FACT = facts.of_colour("#C03020")
 
@@ -277,6 +279,28 @@ def test_it_is_made_again_as_often_as_the_setting_says(
     assert [take["outcome"] for take in takes] == [None, "not_better", "better"]
     assert [take["stands"] for take in takes] == [False, False, True]
     assert len(plain.asked()) == 3 and len({take["sha256"] for take in takes}) == 3
+
+
+@pytest.mark.extra
+def test_the_real_check_fails_the_first_and_passes_the_second(
+    sqlite_url: str, tmp_path: Path, gemini: FakeGemini, network: Path
+) -> None:
+    """With the network and, where it is installed, the reader of print: a bottle."""
+    studio = Studio(sqlite_url, tmp_path, gemini)
+    studio.start_over()
+    photo = (SAMPLES / "photos/bottle-paper.jpg").read_bytes()
+    studio.services.storage.put("uploads/photo", photo, "image/jpeg")
+    studio.checker.pixels, studio.checker.files = checking_pixels(), Files(network)
+    studio.made("changed_product", "hardly_changed")
+    first = studio.picture
+    assert (first["fidelity"]["verdict"], first["remake"]["going_on"]) == ("fail", True)
+    studio.remake()
+    one, two = studio.picture["remake"]["takes"]
+    print(one["fidelity"]["reasons"], two["facts"], two["fidelity"])
+    assert (one["stands"], two["stands"], two["outcome"]) == (False, True, "better")
+    assert two["fidelity"]["verdict"] == "pass"
+    assert two["facts"] and all(fact in two["prompt"].replace("\\", "") for fact in two["facts"])
+    studio.close()
 
 
 # -- when it is not made again ---------------------------------------------------------------------

@@ -46,7 +46,7 @@ from packshot.work.remaking import Remaker
 from packshot.work.take_claims import TakeClaims
 
 #: Threads of a process that use the database, in addition to those of products in flight.
-OTHER_THREADS = 12
+OTHER_THREADS = 18
 #: Seconds for a webhook's receiver to answer; otherwise the delivery is tried again later.
 WEBHOOK_LIMITS = FetchLimits(total=15, redirects=0)
 

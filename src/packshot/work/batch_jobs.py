@@ -270,9 +270,8 @@ class BatchJobs:
         """The requests of the job that have no answer yet."""
         open_ones = select(BatchItem).where(BatchItem.job_id == job.id, BatchItem.state == SENT)
         with self.database.read() as session:
-            rows = session.scalars(
-                open_ones.order_by(BatchItem.product_id, BatchItem.variant)
-            ).all()
+            in_order = (BatchItem.take, BatchItem.product_id, BatchItem.variant)
+            rows = session.scalars(open_ones.order_by(*in_order)).all()
             return [_item(session, row) for row in rows]
 
     def save_answer(
@@ -315,8 +314,9 @@ class BatchJobs:
         with self.database.write() as session:
             if leave_after is not None:
                 batch_items.leave_waiting(session, leave_after)
+            queued = batch_items.queue_forgotten(session)  # products are locked before takes
             batch_takes.make_due(session, ~batch_takes.has_open_request())
-            return batch_items.queue_forgotten(session)
+            return queued
 
     def end_takes(self) -> None:
         """The day's budget is spent: pictures that were to be made again in a job are not."""
