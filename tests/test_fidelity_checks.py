@@ -14,13 +14,14 @@ import psutil
 import pytest
 from click.testing import CliRunner
 from conftest import needs_module, only_sqlite
-from sqlalchemy import update
+from sqlalchemy import select, update
 from support.shop import Shop
 
 from packshot.cli import main
 from packshot.cli.fidelity import write_map
 from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
+from packshot.enhancers.contract import Judgement
 from packshot.errors import PictureError, SettingsError, Unavailable
 from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
@@ -32,6 +33,7 @@ from packshot.pictures.imaging import encode_array, to_array
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
+from packshot.work.judging import Judging
 from packshot.work.machine_places import MachinePlaces
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -160,6 +162,49 @@ def test_a_process_that_was_killed_gives_its_picture_back(desk: Desk) -> None:
     desk.set(check_due=now(), check_tries=MOST_TRIES)
     desk.checker.run()  # whatever kills it is not fed for ever
     assert "gave_up" in {one["fidelity"]["reasons"][0]["code"] for one in desk.shown()}
+
+
+class SlowJudge:
+    """A model that answers after minutes; `meanwhile` is done before it does."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.meanwhile, self.calls = meanwhile, 0
+
+    def compare(self, *_: Any, swapped: bool = False) -> Judgement:
+        self.calls += 1
+        self.meanwhile()
+        return Judgement("no", True, (), "m")
+
+
+@only_sqlite
+def test_no_other_process_asks_a_model_that_is_slow(desk: Desk) -> None:
+    """GEMINI_TIMEOUT alone is longer than the lease of a check."""
+    doubtful = FAILED.model_copy(update={"verdict": "warn"})
+    desk.pixels.answer = lambda: Checked(doubtful, None, ((b"a",), (b"b",)))
+    database = desk.shop.services.database
+
+    def meanwhile() -> None:
+        with database.read() as session:
+            longer = select(ProductImage.id).where(ProductImage.check_due > now(600))
+            assert session.scalars(longer).all() == [desk.image_ids[judge.calls - 1]]
+
+    judge = SlowJudge(meanwhile)
+    desk.checker.judging = Judging(judge, "doubtful", database)
+    desk.checker.run()
+    assert judge.calls == 3
+    assert {one["fidelity"]["verdict"] for one in desk.shown()} == {"fail"}
+
+
+@only_sqlite
+def test_a_check_whose_picture_another_process_has_asks_no_model(desk: Desk) -> None:
+    desk.pixels.answer = lambda: Checked(FAILED, None, ((b"a",), (b"b",)))
+    judge = SlowJudge(lambda: None)
+    desk.checker.judging = Judging(judge, "all", desk.shop.services.database)
+    due = desk.checks.take()
+    assert due is not None
+    desk.set(check_tries=2)  # claimed by another one
+    desk.checker.check_one(due)
+    assert judge.calls == 0 and desk.row().verdict is None
 
 
 @only_sqlite

@@ -642,3 +642,28 @@ def test_facts_are_of_the_photo_and_never_none() -> None:
     ]
     assert facts.facts_of(reasons) == ['the label reads exactly "LAGOON"', facts.FACTS["mirrored"]]
     assert facts.facts_of([Reason(code="unheard", words="of")]) == [facts.WHATEVER]
+
+
+def test_a_check_that_was_overtaken_changes_nothing(plain: Studio) -> None:
+    """Its process froze, another checked the picture, and its successor stands by now."""
+    plain.allow(2)
+    plain.made("changed_product", recoloured(34))
+    with plain.services.database.write() as session:  # as before its check
+        session.execute(delete(Take))
+        first = {"verdict": None, "fidelity": None, "fidelity_score": None, "check_due": now()}
+        session.execute(update(ProductImage).values(first | {"check_tries": 0}))
+    checks = plain.checker.checks
+    frozen = checks.take()
+    assert frozen is not None
+    with plain.services.database.write() as session:  # its lease is over
+        session.execute(update(ProductImage).values(check_due=now(-1)))
+    plain.checker.run()
+    late = Check(verdict="fail", score=0.0, reasons=[Reason(code="late", words="late")])
+    checks.save(frozen, late, has_map=False)  # while the second take is being made
+    plain.remake()
+    before = plain.product
+    assert before["images"][0]["fidelity"]["verdict"] == "warn"
+    checks.save(frozen, late, has_map=False)
+    checks.put_back(frozen, 0.0, counted=False)
+    assert plain.product == before
+    assert len(before["images"][0]["remake"]["takes"]) == 2 and checks.take() is None

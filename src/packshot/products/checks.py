@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
@@ -31,6 +32,7 @@ from packshot.database.types import now
 from packshot.fidelity.verdicts import Check
 from packshot.products.takes import Remakes, is_its_picture, open_next, settle
 
+log = logging.getLogger("packshot.fidelity")
 Checkable: TypeAlias = type[ProductImage] | type[Take]
 
 #: Seconds after which the picture of a process that died during a check is checked again.
@@ -60,7 +62,8 @@ class DueCheck:
 
 
 class Checks:
-    """Each method is one transaction. A picture is claimed by moving `check_due` ahead.
+    """Each method is one transaction. A picture is claimed by moving `check_due` ahead, and by one
+    more try: a process whose lease is over changes nothing when another one has claimed it.
 
     `remakes` says which pictures are made again when their check fails; None: none.
     """
@@ -119,18 +122,28 @@ class Checks:
             done = session.execute(moved, execution_options=AS_FOUND)
             return isinstance(done, CursorResult) and done.rowcount == 1
 
+    def keep(self, due: DueCheck, seconds: float) -> bool:
+        """Lengthen the lease to `seconds` from now; False when another process has the picture."""
+        table, _ = _row_of(due)
+        with self.database.write() as session:
+            longer = update(table).where(_is_mine(due)).values(check_due=now(seconds))
+            done = session.execute(longer, execution_options=AS_FOUND)
+            return isinstance(done, CursorResult) and done.rowcount == 1
+
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
-        """Record a check, and what follows from it: another take, or which one stands.
+        """Record a check, and what follows from it: another take, or which one stands; nothing if
+        another process has the picture by now.
 
         The product's version changes, so that open pages show it. Its row is locked first, as
         reviewers do.
         """
-        table, mine = _row_of(due)
+        table, _ = _row_of(due)
         with self.database.write() as session:
             product = session.get(Product, due.product_id, with_for_update=True)
             image = session.get(ProductImage, due.image_id)
-            made = cast(Made | None, session.scalar(select(table).where(mine)))
-            if product is None or image is None or made is None:  # deleted meanwhile
+            made = cast(Made | None, session.scalar(select(table).where(_is_mine(due))))
+            if product is None or image is None or made is None:  # deleted, or checked by another
+                log.info("a check of picture %d came too late", due.image_id)
                 return
             product.version += 1
             _note(made, check, has_map=has_map)
@@ -162,12 +175,12 @@ class Checks:
 
     def put_back(self, due: DueCheck, seconds: float, *, counted: bool) -> None:
         """Try again after `seconds`; `counted`: the try counts among MOST_TRIES."""
-        table, mine = _row_of(due)
+        table, _ = _row_of(due)
         values: dict[str, Any] = {"check_due": now(seconds)}
         if not counted:
             values["check_tries"] = table.check_tries - 1
         with self.database.write() as session:
-            waiting = update(table).where(mine, table.check_due.is_not(None))
+            waiting = update(table).where(_is_mine(due))
             session.execute(waiting.values(values), execution_options=AS_FOUND)
 
 
@@ -186,6 +199,12 @@ def _row_of(due: DueCheck) -> tuple[Checkable, ColumnElement[bool]]:
         Take.variant == due.variant,
         Take.number == due.take,
     )
+
+
+def _is_mine(due: DueCheck) -> ColumnElement[bool]:
+    """Its row, while it waits for this check: each claim is one more try."""
+    table, row = _row_of(due)
+    return and_(row, table.check_due.is_not(None), table.check_tries == due.tries)
 
 
 def _note(made: Made, check: Check, *, has_map: bool) -> None:

@@ -32,6 +32,8 @@ MEMORY_MB: Final = 1500  # of address space; docs/fidelity.md says how much is u
 RAW_SIDES: Final = 8
 RETRY_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 60.0
+#: The lease while a model is asked, which may take GEMINI_TIMEOUT twice.
+JUDGE_SECONDS: Final = 900.0
 
 
 def checking_pixels() -> Pixels:
@@ -139,7 +141,11 @@ class Checker:
             except Unavailable as error:
                 self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
                 return
-        check = done.check if self.judging is None else self.judging.after(due, done)
+        check = done.check
+        if self.judging is not None and self.judging.is_asked(done):
+            if not self.checks.keep(due, JUDGE_SECONDS):
+                return  # another process checks it by now, and asks
+            check = self.judging.after(due, done)
         self.checks.save(due, check, has_map=done.change_map is not None)
         _log(due, check)
 

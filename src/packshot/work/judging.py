@@ -27,6 +27,10 @@ class Judging:
         self.judge, self.database = judge, database
         self.asked = WORTH_ASKING if mode == "doubtful" else VERDICTS
 
+    def is_asked(self, done: Checked) -> bool:
+        """Whether a model is asked about this check."""
+        return done.views is not None and done.check.verdict in self.asked
+
     def after(self, due: DueCheck, done: Checked) -> Check:
         """The check with the model's vote; as it was where there is none.
 
@@ -34,7 +38,7 @@ class Judging:
         reviewer sees the measure's own verdict.
         """
         check = done.check
-        if done.views is None or check.verdict not in self.asked:
+        if done.views is None or not self.is_asked(done):
             return check
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
