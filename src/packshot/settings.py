@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     fidelity_judge: Literal["off", "doubtful", "all"] | None = None
     fidelity_retries: int = Field(1, ge=0, le=3)
     fidelity_judge_model: str = "gemini-3.5-flash-lite"
+    pixel_lock: Literal["on", "off"] = "off"
 
     # Serving and workers
     host: str = "127.0.0.1"

@@ -39,6 +39,7 @@ from packshot.work.checker import Checker, checking_pixels, checking_places
 from packshot.work.claims import Claims
 from packshot.work.judging import Judging
 from packshot.work.ledger import DatabaseLedger
+from packshot.work.locking import PixelLock
 from packshot.work.parts import Parts
 from packshot.work.patience import Patience
 from packshot.work.raw_images import RawImages
@@ -145,6 +146,7 @@ def build(settings: Settings) -> Services:
         output=output_spec(settings),
         signing=choose_signing(settings),
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
+        locking=PixelLock(settings.pixel_lock == "on", model_path(settings.model_dir)),
         with_checks=settings.fidelity == "on",
         patience=patience,
         batches=choose_batches(enhancer) is not None,

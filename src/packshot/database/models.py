@@ -220,6 +220,10 @@ class Round(Base):
     digests: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
     #: sha256 -> the warning about that picture, for when it is adopted.
     warnings: Mapped[dict[str, str] | None] = mapped_column(JSON)
+    #: Whether the batch asks for the pixel lock; None: as PIXEL_LOCK says.
+    pixel_lock: Mapped[bool | None]
+    #: sha256 -> the record of that picture's pixel lock, when it is adopted.
+    locks: Mapped[dict[str, dict[str, Any]] | None] = mapped_column(JSON)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=CREATED)
     ready_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)
     seconds: Mapped[dict[str, list[float]] | None] = mapped_column(JSON)
@@ -258,6 +262,7 @@ class ProductImage(Made, Base):
         Index("ix_product_images_check_due", "check_due", "id"),
         # Counted from the index alone.
         Index("ix_product_images_verdict", "verdict", "enhancer", "prompt_version"),
+        Index("ix_product_images_lock_code", "lock_code"),
         {"sqlite_autoincrement": True},
     )
 

@@ -36,6 +36,9 @@ class Made:
     verdict: Mapped[str | None] = mapped_column(String(20))
     fidelity_score: Mapped[float | None] = mapped_column(Float)  # 0..1; above 0.5 passes
     fidelity: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pixel_lock: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: "locked", or why it is not (`fidelity.locks`); None where no lock was asked for.
+    lock_code: Mapped[str | None] = mapped_column(String(30))
     check_due: Mapped[datetime | None] = mapped_column(UTCDateTime)
     check_tries: Mapped[int] = mapped_column(server_default=text("0"))
 
@@ -68,6 +71,8 @@ class Take(Made, Base):
     #: The sha256 of each picture that was about to be stored -> its warning; only these are
     #: adopted.
     digests: Mapped[dict[str, str | None] | None] = mapped_column(JSON(none_as_null=True))
+    #: sha256 -> the record of that picture's pixel lock, for when it is adopted.
+    locks: Mapped[dict[str, dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     image_url: Mapped[str | None] = mapped_column(Text)
     cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars, without its check
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then

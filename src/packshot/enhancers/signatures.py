@@ -20,8 +20,10 @@ def signed(
     photo: Photo,
     pixels: Pixels,
     signing: Signing | None,
+    locked: bool = False,
 ) -> bytes:
-    """The finished picture signed, where the operator has a certificate and a model made it.
+    """The finished picture signed, where the operator has a certificate and a model made it;
+    `locked`: with the photo's own pixels over its product.
 
     A picture that can't be signed is kept without: it is paid for, and exports say so.
     """
@@ -32,6 +34,7 @@ def signed(
         parent=Ingredient("The model's answer", picture.data, "parentOf"),
         raw=Ingredient("The seller's photo", photo.data, "inputTo"),
         model=picture.model,
+        placed=Ingredient("The seller's photo", photo.data, "componentOf") if locked else None,
     )
     try:
         return pixels.run(sign, finished, history, signing)

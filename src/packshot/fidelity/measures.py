@@ -71,12 +71,18 @@ def common_mask(raw: Side, enhanced: Side, positions: Floats) -> tuple[Mask, Mas
     """(raw product, enhanced product, both), in the raw crop. Pieces of the raw mask that the
     enhanced mask misses wholly are neighbours, not the product."""
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
-    theirs, ours = likely > 127, without_crumbs(raw.mask)
+    theirs = likely > 127
+    ours = without_neighbours(without_crumbs(raw.mask), theirs)
+    return ours, theirs, ours & theirs
+
+
+def without_neighbours(ours: Mask, theirs: Mask) -> Mask:
+    """Without the pieces that the other mask misses wholly."""
     count, labels = cv2.connectedComponents(ours.astype(np.uint8))
     for piece in range(1, count):
         if not theirs[labels == piece].any():
             ours = ours & (labels != piece)
-    return ours, theirs, ours & theirs
+    return ours
 
 
 def eroded(mask: Mask) -> Mask:

@@ -24,10 +24,12 @@ __all__ = [
     "OutputSpec",
     "encode_array",
     "finish",
+    "finish_pixels",
     "fit",
     "normalise",
     "previews_of",
     "read_header",
+    "shaped",
     "sniff",
     "to_array",
 ]
@@ -76,6 +78,7 @@ class OutputSpec:
     max_bytes: int | None = None
     min_side: int = MIN_SIDE
     format: Format = "jpeg"
+    subsample: bool = True  # a JPEG's colours have half the resolution
 
 
 # ---- bytes in
@@ -178,20 +181,42 @@ def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) 
     only metadata. Raises PictureError, `picture_too_small` when it would need enlarging more than
     1.5 times.
     """
-    opened = open_picture(data)
-    xmp = None if provenance is None else provenance.as_xmp()
     with decoding():
-        image = load(opened, spec.max_side).copy_memory()
-        image = _shaped(_opaque(image, spec.background or WHITE), spec)
-        image, encoded = _within(
-            image,
-            spec.max_bytes or MAX_BYTES,
-            lambda image, quality: _encoded(image, spec.format, quality, xmp),
-            spec.quality,
-            spec.min_side,
-        )
-        kind = f"image/{spec.format}"
-        return Encoded(encoded, kind, image.width, image.height, _previews(image))
+        return _finished(_ready(data, spec), spec, provenance)
+
+
+def shaped(data: bytes, spec: OutputSpec) -> NDArray[Any]:
+    """The pixels that `finish` would encode: H x W x 3, sRGB."""
+    with decoding():
+        pixels: NDArray[Any] = _ready(data, spec).numpy()
+        return pixels
+
+
+def finish_pixels(
+    pixels: NDArray[Any], spec: OutputSpec, provenance: Provenance | None = None
+) -> Encoded:
+    """`shaped` pixels encoded as `finish` does it."""
+    image = vips().Image.new_from_array(pixels, interpretation="srgb")
+    with decoding():
+        return _finished(image, spec, provenance)
+
+
+def _ready(data: bytes, spec: OutputSpec) -> Any:
+    image = load(open_picture(data), spec.max_side).copy_memory()
+    return _shaped(_opaque(image, spec.background or WHITE), spec)
+
+
+def _finished(image: Any, spec: OutputSpec, provenance: Provenance | None) -> Encoded:
+    xmp = None if provenance is None else provenance.as_xmp()
+    image, encoded = _within(
+        image,
+        spec.max_bytes or MAX_BYTES,
+        lambda image, quality: _encoded(image, spec, quality, xmp),
+        spec.quality,
+        spec.min_side,
+    )
+    kind = f"image/{spec.format}"
+    return Encoded(encoded, kind, image.width, image.height, _previews(image))
 
 
 # ---- encoding
@@ -201,10 +226,11 @@ def _opaque(image: Any, background: tuple[int, int, int]) -> Any:
     return image.flatten(background=list(background)) if image.hasalpha() else image
 
 
-def _encoded(image: Any, kind: Format, quality: int, xmp: bytes | None) -> bytes:
-    """In this format; PNG has no quality: it is exact."""
+def _encoded(image: Any, spec: OutputSpec, quality: int, xmp: bytes | None) -> bytes:
+    """In the spec's format; PNG has no quality: it is exact."""
+    kind = spec.format
     if kind == "jpeg":
-        return _jpeg(image, quality, xmp=xmp)
+        return _jpeg(image, quality, spec.subsample, xmp)
     image, keep = _with_xmp(image, xmp)
     encoded: bytes
     if kind == "png":

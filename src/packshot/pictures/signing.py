@@ -42,11 +42,12 @@ class Signing:
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A picture that another was made from: `parentOf` it was edited, `inputTo` it was used."""
+    """A picture that another was made from: `parentOf` it was edited, `inputTo` it was used,
+    `componentOf` it is a part."""
 
     title: str
     data: bytes = field(repr=False)
-    relationship: Literal["parentOf", "inputTo"]
+    relationship: Literal["parentOf", "inputTo", "componentOf"]
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,14 @@ class History:
     parent: Ingredient
     raw: Ingredient | None = None
     model: str | None = None
+    placed: Ingredient | None = None  # the photo, where its own pixels were put over the product
     edits: str = "Ratio, size, sRGB and file format"
 
     def as_manifest(self) -> dict[str, Any]:
         actions = [
             {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}},
             *self._of_the_model(),
+            *self._of_the_lock(),
             {"action": "c2pa.edited", "softwareAgent": {"name": "Packshot"}} | self._edits(),
         ]
         return {
@@ -86,6 +89,19 @@ class History:
             made["parameters"] = {"ingredientIds": ["raw"]}
         return [made]
 
+    def _of_the_lock(self) -> list[dict[str, Any]]:
+        if self.placed is None:
+            return []
+        return [
+            {
+                "action": "c2pa.placed",
+                "softwareAgent": {"name": "Packshot"},
+                "digitalSourceType": DIGITAL_SOURCE_TYPE + self.provenance.source_type,
+                "description": "Pixel lock: the photo's own pixels, put over the product",
+                "parameters": {"ingredientIds": ["placed"]},
+            }
+        ]
+
     def _edits(self) -> dict[str, Any]:
         return {"description": self.edits}
 
@@ -105,7 +121,8 @@ def sign(data: bytes, history: History, signing: Signing) -> bytes:
     kind = sniff(data) or ""
     try:
         with _signer(signing) as signer, c2pa.Builder(history.as_manifest(), _context()) as builder:
-            for label, each in (("parent", history.parent), ("raw", history.raw)):
+            for label in ("parent", "raw", "placed"):
+                each: Ingredient | None = getattr(history, label)
                 if each is not None:
                     _add(builder, label, each)
             signed = io.BytesIO()

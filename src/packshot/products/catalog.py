@@ -121,6 +121,7 @@ class Catalog:
         products: Sequence[NewProduct],
         *,
         lane: Lane = "standard",
+        pixel_lock: bool | None = None,
         idempotency: Idempotency | None = None,
         skip_duplicates: bool = False,
     ) -> Created:
@@ -130,7 +131,7 @@ class Catalog:
         Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
         request is still running.
         """
-        intake = Intake(FirstRound(self.wanted, lane), idempotency, skip_duplicates)
+        intake = Intake(FirstRound(self.wanted, lane, pixel_lock), idempotency, skip_duplicates)
         created = create_in(self.database, products, intake)
         if not created.replayed:
             self.sender.send([product.id for product in created.products])

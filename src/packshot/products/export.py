@@ -66,10 +66,13 @@ class ApprovedImage(SellerFields):
     raw_sha256: str | None
     verdict: str | None
     fidelity_score: float | None
+    lock_code: str | None  # "locked", or why the product's pixels are not the photo's own
+    own_pixels: float | None  # share of the product's
     approved_by: str | None
     approved_at: datetime | None
     number: int | None = Field(None, exclude=True)
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
+    pixel_lock: dict[str, Any] | None = Field(None, exclude=True)  # its record
     answer: dict[str, Any] | None = Field(None, exclude=True)  # the metadata in the model's answer
 
 
@@ -228,6 +231,7 @@ def _row(
     return ApprovedImage(
         **both,
         image_id=image.id,
+        own_pixels=(image.pixel_lock or {}).get("share"),
         media_url=media_url(image.object_key) if image.object_key else None,
         raw_key=_raw_key(product),
         approved_by=approval.who if approval else None,

@@ -190,6 +190,8 @@ def _entry(path: str, image: ApprovedImage, prepared: Prepared, sha256: str, sig
     }
     if image.answer is not None:
         facts["answer"] = _without_store(image.answer)
+    if image.pixel_lock is not None:
+        facts["pixel_lock"] = image.pixel_lock
     if prepared.rows:
         facts["measured"] = [
             {"rule": row.rule, "measured": row.measured, "verdict": row.verdict}

@@ -109,6 +109,7 @@ class Figures(Counts):
     webhooks: dict[str, int]  # waiting, given_up
     verdicts: dict[tuple[str, str, str], int]  # (verdict, enhancer, prompt version) -> pictures
     remakes: dict[str, int]  # outcome, or "waiting" -> pictures to make again
+    locks: dict[str, int]  # "locked", or why not -> pictures
 
 
 def read_counts(session: Session) -> Counts:
@@ -149,6 +150,7 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             webhooks=_webhooks(session),
             verdicts=_verdicts(session),
             remakes=_remakes(session),
+            locks=_by(session, ProductImage.lock_code, ProductImage.lock_code.is_not(None)),
         )
 
 

@@ -57,6 +57,7 @@ class FirstRound:
 
     wanted: int  # pictures
     lane: Lane = "standard"
+    pixel_lock: bool | None = None  # None: as PIXEL_LOCK says when its pictures are made
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def _insert_new(
     }
     ids = _insert_rows(session, rows, of_batch)
     of_round = vars(first) | {"number": 1, "opened_at": moment}
-    opened = select(PRODUCTS.c.id, *map(literal, of_round.values()))
+    values = (literal(value, ROUNDS.c[name].type) for name, value in of_round.items())
+    opened = select(PRODUCTS.c.id, *values)
     session.execute(
         insert(ROUNDS).from_select(
             ["product_id", *of_round],

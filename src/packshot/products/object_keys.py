@@ -58,10 +58,21 @@ def changes_key(object_key: str) -> str:
     return f"previews/{object_key.removesuffix('.jpg')}-changes.webp"
 
 
+def lock_key(object_key: str) -> str:
+    """The key of the map that shows which pixels of a locked picture are the photo's own."""
+    return f"previews/{object_key.removesuffix('.jpg')}-lock.webp"
+
+
+def made_key(object_key: str) -> str:
+    """The key of a locked picture as it was made, before the lock."""
+    return f"previews/{object_key.removesuffix('.jpg')}-made.jpg"
+
+
 def with_previews(key: str) -> list[str]:
-    """An object's key and those of its previews; of an enhanced picture also its change map's."""
+    """An object's key and those of its previews; of an enhanced picture also its maps'."""
     keys = [key, *(preview_key(key, side) for side in PREVIEW_SIDES)]
-    return [*keys, changes_key(key)] if key.startswith("enhanced/") else keys
+    maps = (changes_key(key), lock_key(key), made_key(key))
+    return [*keys, *maps] if key.startswith("enhanced/") else keys
 
 
 def keys_of_product(namespace: str, product_id: int, rounds: int, variants: int) -> Iterator[str]:

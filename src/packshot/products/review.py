@@ -119,6 +119,7 @@ def redo(
         _open_round_if_none(session, product, wanted)
     else:
         _close_round(session, product, who)
+        before = session.get(Round, (product.id, product.round))
         product.round += 1
         session.add(
             Round(
@@ -127,6 +128,7 @@ def redo(
                 wanted=wanted,
                 instructions=instructions,
                 adjustments=list(adjustments) or None,
+                pixel_lock=before.pixel_lock if before else None,
                 asked_by=who,
             )
         )

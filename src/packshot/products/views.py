@@ -28,6 +28,7 @@ from packshot.products.doubt import doubt_of
 from packshot.products.fidelity import FidelityOut, fidelity_of
 from packshot.products.media import media_url, previews
 from packshot.products.object_keys import normalised_key
+from packshot.products.pixel_locks import PixelLockOut, pixel_lock_of
 from packshot.products.take_views import RemakeOut, read_takes, remake_of
 
 ProductStatus = Literal["pending", "pending_review", "approved", "rejected", "failed"]
@@ -72,6 +73,7 @@ class ImageOut(Out):
     warning: str | None
     doubt: str | None = Field(description="why approval excludes it by default; null: it does not")
     fidelity: FidelityOut | None = Field(description="null if it is not to be checked")
+    pixel_lock: PixelLockOut | None = Field(description="null where no pixel lock was asked for")
     reason: str | None = Field(description="why it is rejected, if a reason was given")
     remake: RemakeOut | None = Field(description="null for a picture that was made only once")
     cost: AmountOut | None = Field(description="US dollars, all takes and checks")
@@ -120,6 +122,7 @@ class ProductOut(SellerFields):
     round: int
     wanted: int | None
     lane: str | None = Field(description="how the round is paid for: standard, flex or batch")
+    pixel_lock: bool | None = Field(description="as its batch asks; null: as PIXEL_LOCK says")
     batched_at: datetime | None = Field(description="the time since which it waits for a batch job")
     attempts: int
     error_code: str | None = Field(None, exclude_if=is_none)
@@ -314,6 +317,7 @@ def _product_view(
         **columns_of(product, ProductView),
         wanted=this_round.wanted if this_round else None,
         lane=this_round.lane if this_round else None,
+        pixel_lock=this_round.pixel_lock if this_round else None,
         warning=_refusals(this_round),
         instructions=this_round.instructions if this_round else None,
         adjustments=(this_round.adjustments if this_round else None) or [],
@@ -345,9 +349,13 @@ def _image_out(
     remake: RemakeOut | None,
 ) -> ImageOut:
     key = image.object_key if image.removed_at is None else None
-    found = fidelity_of(image, removed=key is None)
+    found = {
+        "alt_text": words,
+        "fidelity": fidelity_of(image, removed=key is None),
+        "pixel_lock": pixel_lock_of(image, removed=key is None),
+    }
     return ImageOut(
-        **columns_of(image, ImageOut) | {"alt_text": words, "fidelity": found},
+        **columns_of(image, ImageOut) | found,
         doubt=doubt_of(image),
         media_url=media_url(key) if key else None,
         previews=previews(key) if key else {},

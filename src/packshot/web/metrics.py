@@ -44,6 +44,7 @@ def _counts(figures: Figures) -> Iterator[Metric]:
     yield _gauge("batch_jobs", "Jobs of the batch lane by state", "state", figures.batch_jobs)
     yield _one("batched_products", "Products that wait for batch jobs", figures.batched)
     yield _gauge("webhooks", "Webhook events by state", "state", figures.webhooks)
+    yield _gauge("pixel_locks", "Pictures locked, or why not", "result", figures.locks)
     rejections = CounterMetricFamily(
         "packshot_rejections", "Pictures rejected so far, by reason", labels=["reason"]
     )

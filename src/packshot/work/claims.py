@@ -91,6 +91,8 @@ class Claim:
     view: str | None = None  # of the SKU
     digests: Mapping[int, frozenset[str]] = field(default_factory=dict)  # of pictures, by variant
     warnings: Mapping[str, str] = field(default_factory=dict)  # about pictures, by sha256
+    pixel_lock: bool | None = None  # what its batch asks for; None: as PIXEL_LOCK says
+    locks: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # of pictures, by sha256
     complaints: tuple[str, ...] = ()  # why the pictures of the previous round were rejected
     adjustments: tuple[str, ...] = ()  # chosen for a redo
     lane: Lane = "standard"  # of requests made now; standard once the lane's deadline is past
@@ -138,6 +140,8 @@ class ImageRecord:
     warning: str | None
     answer: dict[str, Any] | None = None
     prompt_version: str | None = None
+    pixel_lock: dict[str, Any] | None = None
+    lock_code: str | None = None
     check_due: ColumnElement[Any] | None = None  # when its fidelity may be checked
 
 
@@ -259,20 +263,28 @@ class Claims:
             pass
 
     def announce_picture(
-        self, claim: Claim, variant: int, sha256: str, warning: str | None = None
+        self,
+        claim: Claim,
+        variant: int,
+        sha256: str,
+        warning: str | None = None,
+        lock: dict[str, Any] | None = None,
     ) -> None:
-        """Note a picture's digest and warning before it is stored: only noted ones are adopted.
+        """Note a picture's digest, warning and pixel lock before it is stored: only noted ones are
+        adopted.
 
         Raises LostClaim: a worker that lost its claim stores nothing.
         """
         with self._change(claim, token=claim.token) as rows:
-            columns = select(ROUNDS.c.digests, ROUNDS.c.warnings)
-            digests, warnings = rows.execute(columns.where(*_is_its_round(claim))).one()
+            columns = select(ROUNDS.c.digests, ROUNDS.c.warnings, ROUNDS.c.locks)
+            digests, warnings, locks = rows.execute(columns.where(*_is_its_round(claim))).one()
             before = digests or {}
             noted = before | {str(variant): sorted({*before.get(str(variant), ()), sha256})}
             values: dict[str, object] = {"digests": noted}
             if warning is not None:
                 values["warnings"] = (warnings or {}) | {sha256: warning}
+            if lock is not None:
+                values["locks"] = (locks or {}) | {sha256: lock}
             rows.execute(update(ROUNDS).where(*_is_its_round(claim)).values(values))
 
     def save_analysis(self, claim: Claim, enhancer: str, analysis: dict[str, Any]) -> None:
@@ -409,6 +421,8 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
         view=product.view,
         digests={int(n): frozenset(each) for n, each in (this_round.digests or {}).items()},
         warnings=this_round.warnings or {},
+        pixel_lock=this_round.pixel_lock,
+        locks=this_round.locks or {},
         complaints=complaints_of(session, product, this_round),
         adjustments=tuple(this_round.adjustments or ()),
         answer=this_round.answer,

@@ -13,6 +13,7 @@ from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing
 from packshot.storage import Storage
 from packshot.work.claims import Claim, Claims
+from packshot.work.locking import PixelLock
 from packshot.work.patience import Patience
 
 
@@ -28,6 +29,7 @@ class Parts:
     output: OutputSpec
     signing: Signing | None = None  # the operator's certificate for C2PA
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
+    locking: PixelLock = field(default_factory=PixelLock)
     with_checks: bool = False  # recorded pictures get a fidelity check
     patience: Patience = field(default_factory=Patience)  # repeats the saving of paid answers
     batches: bool = False  # requests that may wait go into batch jobs

@@ -30,9 +30,9 @@ from packshot.storage.digests import sha256_of
 from packshot.work.claims import ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.reference_views import stored_photo
-from packshot.work.stored_pictures import PaidAnswer, adopt, store
+from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 from packshot.work.take_claims import DueTake, NotMadeAgain, TakeClaims
-from packshot.work.variants import finish_and_sign, image_record
+from packshot.work.variants import finish_and_sign, image_record, record_of
 
 log = logging.getLogger("packshot.remaking")
 
@@ -137,17 +137,19 @@ class Remaker:
             raise NotMadeAgain("its photo was removed", code="gone") from None
         if not answer.is_kept:
             self._check_before_paying(due)
-        return self._stored(due, self._picture(due, photo, analysis, answer), photo)
+        picture = self._picture(due, photo, analysis, answer)
+        return self._stored(due, photo, analysis, picture)
 
     def _adopted(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
         """Return the picture that a process stored and was killed before recording."""
         found = adopt(due.key, due.digests.keys(), self.parts)
         plan, kept = analysis.variants[due.variant], answer.take()
-        warning = due.digests.get(sha256_of(found.data))
+        digest = sha256_of(found.data)
+        warning, lock = due.digests.get(digest), due.locks.get(digest)
         name = self.parts.enhancer.name
         picture = Picture(found.data, plan.title, plan.prompt, name, warning)
         answered = carried(kept) if kept is not None else None
-        return image_record(due.variant, due.key, picture, found, self.parts, answered)
+        return image_record(due.variant, due.key, picture, found, self.parts, answered, lock)
 
     def _check_before_paying(self, due: DueTake) -> None:
         if self.parts.stopping.is_set():
@@ -167,15 +169,18 @@ class Remaker:
                 raise NotMadeAgain(error.message, code=error.code) from error
             raise
 
-    def _stored(self, due: DueTake, picture: Picture, photo: Photo) -> ImageRecord:
-        finished = finish_and_sign(picture, photo, self.parts)
-        digest = sha256_of(finished.data)
+    def _stored(
+        self, due: DueTake, photo: Photo, analysis: Analysis, picture: Picture
+    ) -> ImageRecord:
+        finished, locked = finish_and_sign(due.claim, photo, analysis, picture, self.parts)
+        digest, lock = sha256_of(finished.data), record_of(locked)
 
         def save() -> ImageRecord:
-            self.takes.announce(due, digest, picture.warning)
+            self.takes.announce(due, digest, picture.warning, lock)
+            put_maps(due.key, locked, self.parts.storage)
             stored = store(due.key, finished, self.parts)
             answered = carried(picture.data) if picture.made_by_ai else None
-            return image_record(due.variant, due.key, picture, stored, self.parts, answered)
+            return image_record(due.variant, due.key, picture, stored, self.parts, answered, lock)
 
         return self.parts.patience.until_done(save)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from packshot.errors import NotFound, PictureError
+from packshot.fidelity.locks import Locked
 from packshot.pictures import imaging
-from packshot.products.object_keys import preview_key
+from packshot.products.object_keys import lock_key, made_key, preview_key
 from packshot.storage import Storage
 from packshot.storage.digests import check_digest, other_bytes, seal, unseal
 from packshot.work.parts import Parts
@@ -56,6 +57,13 @@ def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
 def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> None:
     for side, preview in previews.items():
         storage.put(preview_key(key, side), preview, JPEG)
+
+
+def put_maps(object_key: str, locked: Locked | None, storage: Storage) -> None:
+    """What shows a picture's lock: which pixels are the photo's, and how it was made."""
+    if locked is not None and locked.mask is not None and locked.made is not None:
+        storage.put(lock_key(object_key), locked.mask, "image/webp")
+        storage.put(made_key(object_key), locked.made, JPEG)
 
 
 class PaidAnswer:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -45,6 +45,7 @@ class DueTake:
     digests: dict[
         str, str | None
     ]  # digest of each picture that was about to be stored -> its warning
+    locks: dict[str, dict[str, Any]]  # of the same pictures -> the records of their pixel locks
 
     @property
     def brief(self) -> Brief:
@@ -109,6 +110,7 @@ class TakeClaims:
             tries=row.tries,
             is_late=bool(session.scalar(late)),
             digests=row.digests or {},
+            locks=row.locks or {},
         )
 
     def renew(self, due: Sequence[DueTake]) -> None:
@@ -157,10 +159,14 @@ class TakeClaims:
 
     # -- its end ----------------------------------------------------------------------------
 
-    def announce(self, due: DueTake, sha256: str, warning: str | None) -> None:
+    def announce(
+        self, due: DueTake, sha256: str, warning: str | None, lock: dict[str, Any] | None = None
+    ) -> None:
         """Note a picture before it is stored: only noted ones are adopted. Raises LostClaim."""
         with self._fenced(due) as (_, row):
             row.digests = (row.digests or {}) | {sha256: warning}
+            if lock is not None:
+                row.locks = (row.locks or {}) | {sha256: lock}
 
     def record(self, due: DueTake, image: ImageRecord) -> None:
         """Record that its picture is stored and must be checked. Raises LostClaim."""

@@ -13,6 +13,7 @@ from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.enhancers.signatures import signed
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
+from packshot.fidelity.locks import LOCKED, Locked
 from packshot.pictures import imaging
 from packshot.pictures.carried import carried
 from packshot.pictures.provenance import Provenance
@@ -20,7 +21,7 @@ from packshot.products.object_keys import answer_key, variant_key
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
-from packshot.work.stored_pictures import PaidAnswer, adopt, store
+from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 
 #: A paid picture is not given up because one child process died while finishing it.
 FINISH_TRIES = 3
@@ -129,7 +130,8 @@ def adopt_variant(
     picture = Picture(found.data, plan.title, plan.prompt, parts.enhancer.name, warning)
     kept = answer.take()  # where the crash came before it was deleted
     answered = carried(kept) if kept is not None else None
-    return image_record(variant, key, picture, found, parts, answered)
+    lock = claim.locks.get(sha256_of(found.data))
+    return image_record(variant, key, picture, found, parts, answered, lock)
 
 
 def generate_variant(
@@ -145,26 +147,56 @@ def generate_variant(
         parts.check_before_paying(claim)
     with claim.steps.timed("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
-    with claim.steps.timed("finish"):
-        finished = finish_and_sign(picture, photo, parts)
+    finished, locked = finish_and_sign(claim, photo, analysis, picture, parts)
+    lock = record_of(locked)
 
     def save() -> imaging.Encoded:
         digest = sha256_of(finished.data)
-        parts.claims.announce_picture(claim, variant, digest, picture.warning)
+        parts.claims.announce_picture(claim, variant, digest, picture.warning, lock)
+        put_maps(key, locked, parts.storage)
         return store(key, finished, parts)
 
     with claim.steps.timed("store"):
         stored = parts.patience.until_done(save)
     answered = carried(picture.data) if picture.made_by_ai else None
-    return image_record(variant, key, picture, stored, parts, answered)
+    return image_record(variant, key, picture, stored, parts, answered, lock)
 
 
-def finish_and_sign(picture: Picture, photo: Photo, parts: Parts) -> imaging.Encoded:
-    """Our picture of the enhancer's, as it is stored."""
+def lock_picture(
+    claim: Claim,
+    photo: Photo,
+    analysis: Analysis,
+    picture: Picture,
+    provenance: Provenance,
+    parts: Parts,
+) -> Locked | None:
+    """The pixel lock, where it is asked for; of pictures that a model generated alone."""
+    wanted = parts.locking.on if claim.pixel_lock is None else claim.pixel_lock
+    if not wanted or not picture.made_by_ai:
+        return None
+    with claim.steps.timed("lock"):
+        return parts.locking.run(photo, analysis, picture, provenance, parts.output, parts.pixels)
+
+
+def finish_and_sign(
+    claim: Claim, photo: Photo, analysis: Analysis, picture: Picture, parts: Parts
+) -> tuple[imaging.Encoded, Locked | None]:
+    """Our picture of the enhancer's, as it is stored, and its pixel lock where one was asked for."""
     provenance = picture.provenance()
-    finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
-    data = signed(finished.data, picture, provenance, photo, parts.pixels, parts.signing)
-    return replace(finished, data=data)
+    locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
+    with claim.steps.timed("finish"):
+        finished = locked.finished if locked else None
+        placed = finished is not None
+        if finished is None:
+            finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
+        pixels, signing = parts.pixels, parts.signing
+        data = signed(finished.data, picture, provenance, photo, pixels, signing, placed)
+    return replace(finished, data=data), locked
+
+
+def record_of(locked: Locked | None) -> dict[str, Any] | None:
+    """A pixel lock as it is stored."""
+    return None if locked is None else locked.lock.model_dump(mode="json")
 
 
 def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:
@@ -189,6 +221,7 @@ def image_record(
     stored: imaging.Encoded,
     parts: Parts,
     answered: dict[str, Any] | None = None,
+    lock: dict[str, Any] | None = None,
 ) -> ImageRecord:
     return ImageRecord(
         variant=variant,
@@ -205,5 +238,7 @@ def image_record(
         warning=picture.warning,
         answer=answered,
         prompt_version=picture.prompt_version,
+        pixel_lock=lock,
+        lock_code=None if lock is None else lock["code"] or LOCKED,
         check_due=now() if parts.with_checks else None,
     )

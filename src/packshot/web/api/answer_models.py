@@ -222,4 +222,8 @@ def _picture_with_prefix(picture: Picture) -> Picture:
     if fidelity is not None and fidelity.change_map is not None:
         changed = {"change_map": under_prefix(fidelity.change_map)}
         given["fidelity"] = fidelity.model_copy(update=changed)
+    lock = getattr(picture, "pixel_lock", None)
+    if lock is not None and lock.mask is not None:
+        places = {"mask": under_prefix(lock.mask), "made": under_prefix(lock.made)}
+        given["pixel_lock"] = lock.model_copy(update=places)
     return picture.model_copy(update=given)

@@ -14,6 +14,7 @@ from packshot.products.export import ApprovedImage, write_lines
 from packshot.products.fidelity import FidelityOut
 from packshot.products.media import previews
 from packshot.products.object_keys import changes_key
+from packshot.products.pixel_locks import PixelLockOut
 from packshot.products.take_views import RemakeOut, TakeOut
 from packshot.products.views import (
     CorrectionOut,
@@ -172,6 +173,12 @@ PICTURE: Final = ImageOut(
     warning=None,
     doubt='Printed text differs: "LAGOON" reads "LAGON"',
     fidelity=CHECKED,
+    pixel_lock=PixelLockOut(
+        locked=False,
+        code="turned",
+        words="the product was turned by 2.4°",
+        measures={"turned": 2.4},
+    ),
     reason=None,
     remake=RemakeOut(going_on=True, words="being made again", takes=[FIRST_TAKE, SECOND_TAKE]),
     cost=Decimal("0.0390"),
@@ -201,6 +208,7 @@ WAITING: Final = ProductOut(
     round=1,
     wanted=1,
     lane="standard",
+    pixel_lock=None,
     batched_at=None,
     attempts=0,
     warning=None,
@@ -438,6 +446,8 @@ _APPROVED: Final = ApprovedImage(
     raw_sha256=WAITING.raw_sha256,
     verdict="pass",
     fidelity_score=0.871,
+    lock_code="locked",
+    own_pixels=0.8812,
     approved_by="asha",
     approved_at=DECIDED_AT,
 )

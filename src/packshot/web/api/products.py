@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 
 from apiflask import APIBlueprint
@@ -90,7 +91,8 @@ def _with_good_addresses(batch: Batch) -> Batch:
             place = pointer(("products", index, "raw_image"))
             faults.append(Fault(place, error.code, error.message))
             del rows[index]
-    return Batch(rows, sorted(faults, key=lambda fault: row_of(fault) or 0), batch.lane)
+    in_order = sorted(faults, key=lambda fault: row_of(fault) or 0)
+    return replace(batch, rows=rows, faults=in_order)
 
 
 def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
@@ -101,8 +103,13 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     skip = query.on_duplicate == "skip"
     try:
         products = [row.as_new_product(caller().name) for row in batch.rows.values()]
-        lane = batch.lane or services().settings.gemini_lane
-        created = catalog.create(products, lane=lane, idempotency=idempotency, skip_duplicates=skip)
+        created = catalog.create(
+            products,
+            lane=batch.lane or services().settings.gemini_lane,
+            pixel_lock=batch.pixel_lock,
+            idempotency=idempotency,
+            skip_duplicates=skip,
+        )
     except PackshotError:
         give_back(len(batch.rows))
         raise
@@ -118,8 +125,10 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
     match = IDEMPOTENCY_KEY.fullmatch(header)
     if match is None:
         raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    meant = repr((*vars(query).values(), total, batch.rows, batch.faults, batch.lane))
-    fingerprint = hashlib.sha256(meant.encode()).hexdigest()
+    meant = (*vars(query).values(), total, batch.rows, batch.faults, batch.lane)
+    if batch.pixel_lock is not None:
+        meant += (batch.pixel_lock,)
+    fingerprint = hashlib.sha256(repr(meant).encode()).hexdigest()
     return Idempotency(caller().name, match["key"], fingerprint)
 
 

@@ -173,6 +173,7 @@ class Batch:
     rows: dict[int, NewProductIn]
     faults: list[Fault]
     lane: Lane | None = None
+    pixel_lock: bool | None = None
 
 
 class BulkIn(StrictModel):
@@ -187,6 +188,12 @@ class BulkIn(StrictModel):
         description="when and at which price Gemini is asked; default: GEMINI_LANE",
         examples=["batch"],
     )
+    pixel_lock: bool | None = Field(
+        None,
+        description="put the photo's own pixels over the product where that can be proven;"
+        " default: PIXEL_LOCK",
+        examples=[True],
+    )
 
     @classmethod
     def read(cls, data: Any) -> Batch:
@@ -194,7 +201,7 @@ class BulkIn(StrictModel):
         _check_count(data)
         try:
             good = cls.model_validate(data)
-            return Batch(dict(enumerate(good.products)), [], good.lane)
+            return Batch(dict(enumerate(good.products)), [], good.lane, good.pixel_lock)
         except ValidationError as error:
             faults = faults_of(error, cls)
         bad = {row_of(fault) for fault in faults}
@@ -202,7 +209,7 @@ class BulkIn(StrictModel):
             raise InvalidRequest(faults)
         sound = [index for index in range(len(data["products"])) if index not in bad]
         rows = {index: NewProductIn.model_validate(data["products"][index]) for index in sound}
-        return Batch(rows, faults, data.get("lane"))
+        return Batch(rows, faults, data.get("lane"), data.get("pixel_lock"))
 
 
 def _check_count(data: Any) -> None:

@@ -1,0 +1,278 @@
+"""Measures whether the photo's pixels can be put over the generated product without a trace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.colour import Bytes, Floats, to_lab
+from packshot.fidelity import alignment, network, placing
+from packshot.fidelity.measures import without_neighbours
+from packshot.fidelity.placing import Placing
+from packshot.fidelity.sides import Mask, Side, disc, side_of, without_crumbs
+
+RIM: Final = 0.008  # of the product's longer side: left to the generated picture
+FEATHER: Final = 0.012  # of it, further in: blended
+INSIDE: Final = 0.03  # of it: what lies deeper is the inside of a mask
+SOFT: Final = 0.012  # of it: only what is coarser is compared at the seam
+WINDOW: Final = 0.06  # of it, along the seam
+SLIVER: Final = 0.02  # of it, across: thinner differences of two masks are noise
+THROUGH: Final = 14.0  # dE; a background that changed by less shines through unseen
+LIKE: Final = 9.0  # dE; product that is as like the background as this may be see-through
+UNLIKE: Final = 20.0  # dE, beyond 5 px of misplacement
+ENVELOPE: Final = 5  # px
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one pair; lengths in shares of the product's longer side."""
+
+    points: float  # common points that the alignment found
+    off: float  # 90 % of them are nearer to a place by shift and scale than this
+    turned: float  # degrees
+    enlarged: float  # picture px per photo px
+    outline: float  # of both masks: what they share, of what either has
+    piece: float  # the largest piece that only one of them has, of the photo's product
+    corners: float  # that the photo and the picture share on the product
+    spread: float  # the shorter of the two sides that they cover, of the product's
+    bent: float  # 95 % of the corners are nearer to their place than this
+    unsure: float  # how much the network doubts the inside of its mask, 0..1
+    seam: float  # dE, median along the seam
+    seam_worst: float  # dE, of the worst stretch of it
+    light: float  # L, median of the core, picture minus photo
+    cast: float  # ab, median of the core
+    through: float  # share of the core where the background changed as the product did
+    differs: float  # share of the core that looks different altogether
+    core: float  # share of the photo's product that would be its own px
+
+    def as_dict(self) -> dict[str, float]:
+        return {each.name: round(float(getattr(self, each.name)), 5) for each in fields(self)}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """At work size: `cover` 0..1 is how much of each pixel would be the photo's; `product` is the
+    photo's, where the picture shows it. `placing` is for photo and picture at work size."""
+
+    measured: Measured
+    placing: Placing
+    cover: Floats
+    product: Mask
+
+
+def measure(
+    raw: Side, photo: Bytes, picture: Bytes, network_file: Path, full: float
+) -> Fitted | None:
+    """`photo` and `picture` at work size, RGB. `full`: how many px of the finished picture lie
+    along one of the whole photo, over the same at work size. None when nothing could be aligned."""
+    likely = network.likelihood(picture, network_file)
+    likely = cv2.resize(likely, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    enhanced = side_of(picture, likely)
+    return measured_sides(raw, enhanced, photo, picture, full)
+
+
+def measured_sides(
+    raw: Side, enhanced: Side, photo: Bytes, picture: Bytes, full: float
+) -> Fitted | None:
+    """The same, of sides that are known."""
+    found = alignment.align(raw, enhanced)
+    if found is None:
+        return None
+    source = placing.whole_points(found.source, raw.frame)
+    target = placing.whole_points(found.target, enhanced.frame)
+    first, off = placing.fit(source, target)
+    masks = _masks(raw, enhanced, first, picture.shape[:2])
+    if not masks.both.any():
+        return None
+    place, bent, corners = _refined(first, photo, picture, masks.both)
+    depth = masks.depth
+    cover = np.clip((depth / masks.size - RIM) / FEATHER, 0, 1).astype(np.float32)
+    labs = (to_lab(warped_photo(photo, place, picture.shape[:2])), to_lab(picture))
+    values = _of_masks(masks, depth) | _of_colours(labs, masks, cover)
+    measured = Measured(
+        points=float(found.inliers),
+        off=float(np.percentile(off, 90)) / masks.size,
+        turned=placing.turned(source, target),
+        enlarged=place.scale * full,
+        corners=float(len(corners)),
+        spread=_spread(corners, masks.box),
+        bent=float(np.percentile(bent, 95)) / masks.size if len(bent) else 1.0,
+        **values,
+    )
+    return Fitted(measured, place, cover, masks.ours)
+
+
+def _of_masks(masks: Masks, depth: Floats) -> dict[str, float]:
+    inside = depth > INSIDE * masks.size
+    either = masks.ours | masks.theirs
+    return {
+        "outline": float(masks.both.sum()) / float(either.sum()),
+        "piece": _largest(masks.ours ^ masks.theirs, masks.size) / float(masks.ours.sum()),
+        "unsure": float(masks.doubt[inside].mean()) if inside.any() else 1.0,
+    }
+
+
+def _of_colours(labs: tuple[Floats, Floats], masks: Masks, cover: Floats) -> dict[str, float]:
+    core = cover >= 1
+    seam, worst = _seam(labs, masks.both, cover, masks.size)
+    apart = _median(labs[1], core) - _median(labs[0], core)
+    return {
+        "seam": seam,
+        "seam_worst": worst,
+        "light": float(apart[0]),
+        "cast": float(np.linalg.norm(apart[1:])),
+        "through": _through(labs, masks.ours | masks.theirs, core, masks.size),
+        "differs": _differs(labs, core),
+        "core": float(core.sum()) / float(masks.ours.sum()),
+    }
+
+
+def warped_photo(photo: Bytes, place: Placing, shape: tuple[int, ...]) -> Bytes:
+    """The photo where the picture shows its product; H x W x 3 of `shape`."""
+    soft: Floats = photo
+    if place.scale < 0.9:
+        soft = cv2.GaussianBlur(photo, (0, 0), 0.45 * (1 / place.scale**2 - 1) ** 0.5)
+    size = (shape[1], shape[0])
+    return np.asarray(
+        cv2.warpAffine(
+            soft, place.matrix(), size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
+
+
+@dataclass(frozen=True)
+class Masks:
+    """In the picture at work size: the photo's product, the picture's, how much both are doubted
+    (0..1)."""
+
+    ours: Mask
+    theirs: Mask
+    doubt: Floats
+
+    @property
+    def both(self) -> Mask:
+        return self.ours & self.theirs
+
+    @property
+    def box(self) -> tuple[int, int]:
+        """Width and height of what both have."""
+        rows, columns = np.flatnonzero(self.both.any(1)), np.flatnonzero(self.both.any(0))
+        return int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1
+
+    @property
+    def size(self) -> float:
+        return float(max(self.box))
+
+    @property
+    def depth(self) -> Floats:
+        """How deep each px lies in what both have, in px."""
+        padded = np.pad(self.both, 1).astype(np.uint8)
+        return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1])
+
+
+def _masks(raw: Side, enhanced: Side, place: Placing, shape: tuple[int, ...]) -> Masks:
+    likely = _spread_out(raw, place, shape)
+    other = _spread_out(enhanced, Placing(1.0, 0.0, 0.0), shape)
+    ours, theirs = without_crumbs(likely > 127), without_crumbs(other > 127)
+    ours = without_neighbours(ours, theirs)
+    return Masks(ours, theirs, 1 - np.minimum(likely, other) / np.float32(255))
+
+
+def _spread_out(side: Side, place: Placing, shape: tuple[int, ...]) -> Bytes:
+    frame = side.frame
+    put = Placing(frame.scale, frame.left, frame.top).then(place)
+    size = (shape[1], shape[0])
+    return np.asarray(cv2.warpAffine(side.likelihood, put.matrix(), size), np.uint8)
+
+
+def _refined(
+    first: Placing, photo: Bytes, picture: Bytes, product: Mask
+) -> tuple[Placing, Floats, Floats]:
+    """The placing by corners of the product, how far each is off, in px, and where they are."""
+    warped = warped_photo(photo, first, picture.shape)
+    source, target = placing.tracked(warped, picture, product)
+    if len(source) < 20:
+        return first, np.zeros(0), source
+    rest, off = placing.fit(source, target)
+    return first.then(rest), off, source
+
+
+def _largest(mask: Mask, size: float) -> float:
+    """The px of its largest piece that is no sliver along the outline."""
+    kernel = disc(max(3, round(SLIVER * size)) | 1)
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
+    return float(stats[1:, cv2.CC_STAT_AREA].max(initial=0))
+
+
+def _spread(corners: Floats, box: tuple[int, int]) -> float:
+    if len(corners) < 20:
+        return 0.0
+    low, high = np.percentile(corners, [2, 98], axis=0)
+    return float(((high - low) / box).min())
+
+
+def _seam(
+    labs: tuple[Floats, Floats], product: Mask, cover: Floats, size: float
+) -> tuple[float, float]:
+    """dE of what is coarse in both, where they are blended: the median, and the worst stretch."""
+    band = (cover > 0) & (cover < 1)
+    if not band.any():
+        return 99.0, 99.0
+    weight = product.astype(np.float32)
+    sigma = max(1.0, SOFT * size / 2)
+    known = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None] + 1e-3
+    apart = cv2.GaussianBlur((labs[1] - labs[0]) * weight[..., None], (0, 0), sigma) / known
+    error = np.linalg.norm(apart, axis=2)
+    side = max(5, round(WINDOW * size)) | 1
+    held = np.where(band, error, 0).astype(np.float32)
+    many = cv2.boxFilter(band.astype(np.float32), -1, (side, side))
+    mean = cv2.boxFilter(held, -1, (side, side)) / np.maximum(many, 1e-4)
+    return float(np.median(error[band])), float(mean[band].max())
+
+
+def _median(lab: Floats, where: Mask) -> Floats:
+    return np.median(lab[where], axis=0) if where.any() else np.zeros(3)
+
+
+def _through(labs: tuple[Floats, Floats], product: Mask, core: Mask, size: float) -> float:
+    """Where photo and picture both show what is like their own background, which differ."""
+    near = cv2.dilate(product.astype(np.uint8), disc(max(3, round(0.02 * size)) | 1)) > 0
+    grounds = [_ground(lab, ~near) for lab in labs]
+    changed = np.linalg.norm(grounds[0] - grounds[1], axis=2) > THROUGH
+    moved = np.linalg.norm(labs[0] - labs[1], axis=2) > THROUGH
+    like = [np.linalg.norm(a - b, axis=2) < LIKE for a, b in zip(labs, grounds, strict=True)]
+    seen = (core & changed & moved & like[0] & like[1]).astype(np.uint8)
+    opened = cv2.morphologyEx(seen, cv2.MORPH_OPEN, disc(max(3, round(0.008 * size)) | 1))
+    return float(opened.sum()) / max(1.0, float(core.sum()))
+
+
+def _ground(lab: Floats, where: Mask) -> Floats:
+    """The background, carried on behind the product, at an eighth of the size."""
+    height, width = where.shape
+    size = (max(1, width // 8), max(1, height // 8))
+    weight = cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(lab * where[..., None], size, interpolation=cv2.INTER_AREA)
+    sigma = 0.12 * max(size)
+    known = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None] + 1e-4
+    return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma) / known, (width, height)))
+
+
+def _differs(labs: tuple[Floats, Floats], core: Mask) -> float:
+    """Where no shift of 5 px and no common change of light explains what the picture shows."""
+    if not core.any():
+        return 1.0
+    kernel = np.ones((ENVELOPE, ENVELOPE), np.uint8)
+    a = labs[0] + (_median(labs[1], core) - _median(labs[0], core))
+    a, b = cv2.GaussianBlur(a, (0, 0), 0.8), cv2.GaussianBlur(labs[1], (0, 0), 0.8)
+    total = np.zeros(core.shape, np.float32)
+    for one, other in ((a, b), (b, a)):
+        over = np.maximum(one - cv2.dilate(other, kernel), 0)
+        under = np.maximum(cv2.erode(other, kernel) - one, 0)
+        total = np.maximum(total, np.linalg.norm(over + under, axis=2))
+    return float((total[core] > UNLIKE).mean())

@@ -1,0 +1,263 @@
+"""Pixel lock: puts the photo's own pixels over the generated product, where that can be proven.
+
+Only the inside of the product is replaced; its rim stays as it was generated, and both are blended
+in between. Nothing is relit or recoloured: a locked pixel is the photo's, moved and scaled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+
+from packshot.enhancers.local.colour import Bytes, Floats, shrink
+from packshot.fidelity import change_map, lockable
+from packshot.fidelity.lockable import Fitted, Measured
+from packshot.fidelity.locks import Lock, Locked, Refused, refused
+from packshot.fidelity.network import NoNetwork
+from packshot.fidelity.sides import WORK_SIDE, Mask, NoProduct, Side, prepare
+from packshot.pictures.imaging import (
+    Encoded,
+    OutputSpec,
+    encode_array,
+    finish_pixels,
+    read_header,
+    shaped,
+    to_array,
+)
+from packshot.pictures.provenance import Provenance
+
+LEAST_POINTS: Final = 40
+LEAST_SPREAD: Final = 0.5
+MOST_BENT: Final = 0.0035  # of the product's longer side
+MOST_TURNED: Final = 0.4  # degrees: a corner moves by as much as MOST_BENT lets it
+MOST_ENLARGED: Final = 1.35
+MOST_UNSURE: Final = 0.06
+LEAST_OUTLINE: Final = 0.93
+MOST_PIECE: Final = 0.01  # of the product
+MOST_THROUGH: Final = 0.004
+MOST_DIFFERENT: Final = 0.04
+MOST_CAST: Final = 4.0  # units of a* and b*
+MOST_LIGHT: Final = 4.0  # units of L*
+MOST_SEAM: Final = 4.0  # dE, of half of the seam
+WORST_SEAM: Final = 7.0  # dE, of its worst stretch
+#: Of 255 levels, that 99.9 % of the locked pixels are nearer to the photo's after decoding.
+MOST_ERROR: Final = 10
+QUALITY: Final = 95  # of a locked JPEG, with the full resolution of colours
+OUTLINE: Final = (0, 90, 255)
+SHOWN_SIDE, SHOWN_QUALITY = 1600, 82  # of the picture as it was made
+SNAP: Final = 0.3  # px; what moves the product by less from whole pixels is copied px by px
+OPAQUE: Final = 250  # of 255, of a transparent photo
+
+
+def lock(
+    photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
+) -> Locked:
+    """Lock one picture. Raises PictureError where one of the two can't be decoded."""
+    try:
+        return _locked(photo, picture, spec, provenance, network)
+    except Refused as refusal:
+        return Locked(refused(refusal.code, refusal.measures))
+    except NoNetwork:
+        return Locked(refused("no_network"))
+
+
+def _locked(
+    photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
+) -> Locked:
+    side, small = _photo_side(photo, network)
+    made = shaped(picture, spec)
+    work = shrink(made, WORK_SIDE)
+    scales = Scales.of(photo, small, made, work)
+    fitted = _fitted(side, small, work, network, scales.enlarged)
+    check(fitted.measured)
+    put = put_over(photo, made, fitted, scales)
+    exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)
+    finished = finish_pixels(put.pixels, exact, provenance)
+    record = proven(put, fitted, finished)
+    before = encode_array(shrink(made, SHOWN_SIDE), SHOWN_QUALITY)
+    return Locked(record, finished, before, mask_shown(put.pixels, put.core))
+
+
+@lru_cache(maxsize=1)
+def _photo_side(photo: bytes, network: Path) -> tuple[Side, Bytes]:
+    """Kept for the other pictures of the round."""
+    try:
+        return prepare(photo, network)
+    except NoProduct:
+        raise Refused("no_photo_product") from None
+
+
+def _fitted(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: float) -> Fitted:
+    try:
+        fitted = lockable.measure(side, photo, work, network, enlarged)
+    except NoProduct:
+        raise Refused("no_product") from None
+    if fitted is None:
+        raise Refused("not_found")
+    return fitted
+
+
+# ---- whether it may be
+
+
+def check(found: Measured) -> None:
+    """Raises Refused with the first thing that speaks against a lock."""
+    for code, holds in (
+        ("unsure", found.unsure <= MOST_UNSURE),
+        ("turned", found.bent <= MOST_BENT or abs(found.turned) <= MOST_TURNED),
+        ("outline", found.outline >= LEAST_OUTLINE and found.piece <= MOST_PIECE),
+        ("few_points", min(found.points, found.corners) >= LEAST_POINTS),
+        ("few_points", found.spread >= LEAST_SPREAD),
+        ("reshaped", found.bent <= MOST_BENT),
+        ("enlarged", found.enlarged <= MOST_ENLARGED),
+        ("background_through", found.through <= MOST_THROUGH),
+        ("differs", found.differs <= MOST_DIFFERENT),
+        ("cast", found.cast <= MOST_CAST),
+        ("light", abs(found.light) <= MOST_LIGHT),
+        ("seam", found.seam <= MOST_SEAM and found.seam_worst <= WORST_SEAM),
+    ):
+        if not holds:
+            raise Refused(code, found.as_dict())
+
+
+# ---- putting it over
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Px across and down: of the whole photo and the finished picture, for one at work size."""
+
+    photo: tuple[float, float]
+    picture: tuple[float, float]
+
+    @staticmethod
+    def of(photo: bytes, small: Bytes, made: Bytes, work: Bytes) -> Scales:
+        header = read_header(photo)
+        return Scales(
+            (header.width / small.shape[1], header.height / small.shape[0]),
+            (made.shape[1] / work.shape[1], made.shape[0] / work.shape[0]),
+        )
+
+    @property
+    def enlarged(self) -> float:
+        return max(self.picture) / max(self.photo)
+
+
+@dataclass(frozen=True)
+class PutOver:
+    """The finished picture's pixels; where they are the photo's (`core`), and where the photo's
+    product lies; `matrix` leads there from the photo's px, counted from the corner of the first."""
+
+    pixels: Bytes
+    core: Mask
+    product: Mask
+    matrix: Floats
+    exact: bool
+
+
+def put_over(photo: bytes, made: Bytes, fitted: Fitted, scales: Scales) -> PutOver:
+    """The photo's product over the made picture, at full size."""
+    matrix = _matrix(fitted, scales)
+    header = read_header(photo)
+    longest = max(header.width, header.height)
+    wanted = min(longest, round(longest * float(matrix[0, 0])))
+    pixels = to_array(photo, wanted)
+    down = (pixels.shape[1] / header.width, pixels.shape[0] / header.height)
+    whole = _whole(matrix, made.shape) if wanted == longest else None
+    matrix = matrix if whole is None else whole
+    cover = cv2.resize(fitted.cover, made.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    product = cv2.resize(fitted.product.astype(np.uint8), made.shape[1::-1]) > 0
+    photos = _moved(
+        pixels, matrix / np.array([[down[0], down[1], 1]]), made.shape, whole is not None
+    )
+    core = cover >= 0.999
+    if photos.shape[2] == 4:  # nothing that is see-through in the photo is called its own
+        core &= photos[..., 3] >= OPAQUE
+        cover = cover * (photos[..., 3] >= OPAQUE)
+    done = _blended(made, np.ascontiguousarray(photos[..., :3]), cover, core)
+    return PutOver(done, core, product, matrix, whole is not None)
+
+
+def _matrix(fitted: Fitted, scales: Scales) -> Floats:
+    place = fitted.placing
+    (across, down), (wide, tall) = scales.photo, scales.picture
+    return np.array(
+        [
+            [place.scale * wide / across, 0, place.dx * wide],
+            [0, place.scale * tall / down, place.dy * tall],
+        ]
+    )
+
+
+def _whole(matrix: Floats, shape: tuple[int, ...]) -> Floats | None:
+    """The shift by whole pixels that is nowhere further than SNAP from the matrix, if there is."""
+    corners = np.array([[0, 0, 1], [shape[1], shape[0], 1]], float)
+    moved = corners @ matrix.T - corners[:, :2]
+    shift = moved.mean(axis=0).round()
+    if np.abs(moved - shift).max() > SNAP:
+        return None
+    return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], float)
+
+
+def _moved(pixels: Bytes, matrix: Floats, shape: tuple[int, ...], exact: bool) -> Bytes:
+    centred = matrix.copy()  # OpenCV counts from the middle of the first pixel
+    centred[:, 2] += 0.5 * np.array([matrix[0, 0], matrix[1, 1]]) - 0.5
+    how = cv2.INTER_NEAREST if exact else cv2.INTER_LANCZOS4
+    size = (shape[1], shape[0])
+    moved = cv2.warpAffine(pixels, centred, size, flags=how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
+
+
+def _blended(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
+    done = made.copy()
+    done[core] = photos[core]
+    band = (cover > 0) & ~core
+    weight = cover[band][:, None]
+    mixed = photos[band] * weight + made[band] * (1 - weight)
+    done[band] = np.round(mixed).astype(np.uint8)
+    return done
+
+
+# ---- proving it
+
+
+def proven(put: PutOver, fitted: Fitted, finished: Encoded) -> Lock:
+    """The record of a lock. Raises Refused where the file does not keep the pixels."""
+    found = fitted.measured.as_dict()
+    if (finished.height, finished.width) != put.core.shape or not put.core.any():
+        raise Refused("too_large", found)
+    decoded = to_array(finished.data)
+    error = np.abs(decoded[put.core].astype(np.int16) - put.pixels[put.core])
+    most = float(np.percentile(error, 99.9))
+    if most > MOST_ERROR:
+        raise Refused("encoding", found)
+    return Lock(
+        locked=True,
+        share=round(float(put.core.sum()) / float(put.product.sum()), 4),
+        scale=round(float(put.matrix[0, 0]), 5),
+        shift=(round(float(put.matrix[0, 2]), 2), round(float(put.matrix[1, 2]), 2)),
+        exact=put.exact,
+        mean_error=round(float(error.mean()), 3),
+        most_error=most,
+        worst_error=float(error.max()),
+        mask_sha256=hashlib.sha256(np.packbits(put.core).tobytes()).hexdigest(),
+        measures=found,
+    )
+
+
+def mask_shown(pixels: Bytes, core: Mask) -> bytes:
+    """A WebP of the picture: in colour what is the photo's own, pale and grey the rest."""
+    small = shrink(pixels, change_map.SIDE)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None]
+    pale = 0.35 * grey.astype(np.float32) + 0.65 * 255
+    own = cv2.resize(core.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    drawn = small * own[..., None] + pale * (1 - own[..., None])
+    outline = cv2.morphologyEx((own > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3)))
+    drawn[outline > 0] = OUTLINE
+    return change_map.encoded(np.clip(drawn, 0, 255).astype(np.uint8))

@@ -1,0 +1,56 @@
+"""Pixel lock: the step between a generated picture and its finishing; it never costs a picture."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from packshot.enhancers.contract import Analysis, Photo, Picture
+from packshot.enhancers.local import model_file
+from packshot.errors import PictureError, Unavailable
+from packshot.fidelity.jobs import lock_pixels
+from packshot.fidelity.locks import Locked, is_see_through, refused
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.provenance import Provenance
+
+log = logging.getLogger("packshot.fidelity")
+
+#: Twenty times what a picture needs; what takes longer is stored as it was made.
+DEADLINE_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True)
+class PixelLock:
+    """Whether pictures are locked where their batch does not say, and the network's file."""
+
+    on: bool = False
+    network: Path = field(default_factory=lambda: model_file.model_path(None))
+
+    def run(
+        self,
+        photo: Photo,
+        analysis: Analysis,
+        picture: Picture,
+        provenance: Provenance,
+        spec: OutputSpec,
+        pixels: Pixels,
+    ) -> Locked:
+        """Lock a picture, or say why it stays as it was made. Raises Unavailable alone, when this
+        process ends."""
+        if not model_file.is_present(self.network):
+            return Locked(refused("no_network"))
+        if is_see_through(analysis.material):
+            return Locked(refused("see_through"))
+        job = (photo.data, picture.data, spec, provenance, self.network)
+        try:
+            return pixels.run(lock_pixels, *job, deadline=DEADLINE_SECONDS)
+        except Unavailable:
+            raise
+        except PictureError as error:
+            log.warning("a picture is not locked: %s", error.message)
+        except Exception:
+            log.exception("unexpected error in a pixel lock")
+        return Locked(refused("failed"))
