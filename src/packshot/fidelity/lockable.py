@@ -9,11 +9,11 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats, to_lab
 from packshot.fidelity import alignment, network, placing
 from packshot.fidelity.measures import without_neighbours
 from packshot.fidelity.placing import Placing
 from packshot.fidelity.sides import Mask, Side, disc, side_of, without_crumbs
+from packshot.pictures.arrays import Bytes, Floats, to_lab
 
 RIM: Final = 0.008  # of the product's longer side: left to the generated picture
 FEATHER: Final = 0.012  # of it, further in: blended

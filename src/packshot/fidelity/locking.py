@@ -15,12 +15,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats, shrink
 from packshot.fidelity import change_map, lockable
 from packshot.fidelity.lockable import Fitted, Measured
 from packshot.fidelity.locks import Lock, Locked, Refused, refused
 from packshot.fidelity.network import NoNetwork
 from packshot.fidelity.sides import WORK_SIDE, Mask, NoProduct, Side, prepare
+from packshot.pictures.arrays import Bytes, Floats, shrink
 from packshot.pictures.imaging import (
     Encoded,
     OutputSpec,
@@ -41,7 +41,7 @@ MOST_UNSURE: Final = 0.06
 LEAST_OUTLINE: Final = 0.93
 MOST_PIECE: Final = 0.01  # of the product
 MOST_THROUGH: Final = 0.004
-MOST_DIFFERENT: Final = 0.04
+MOST_DIFFERENT: Final = 0.1
 MOST_CAST: Final = 4.0  # units of a* and b*
 MOST_LIGHT: Final = 4.0  # units of L*
 MOST_SEAM: Final = 4.0  # dE, of half of the seam
@@ -75,6 +75,18 @@ def _locked(
     work = shrink(made, WORK_SIDE)
     scales = Scales.of(photo, small, made, work)
     fitted = _fitted(side, small, work, network, scales.enlarged)
+    return put_and_prove(photo, made, fitted, scales, spec, provenance)
+
+
+def put_and_prove(
+    photo: bytes,
+    made: Bytes,
+    fitted: Fitted,
+    scales: Scales,
+    spec: OutputSpec,
+    provenance: Provenance | None,
+) -> Locked:
+    """Put the photo's pixels over `made`, encode it, and compare. Raises Refused."""
     check(fitted.measured)
     put = put_over(photo, made, fitted, scales)
     exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)

@@ -8,8 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.enhancers.local.colour import Bytes, Floats
 from packshot.fidelity.sides import Frame, Mask
+from packshot.pictures.arrays import Bytes, Floats
 
 CORNERS: Final = 1500
 WINDOW: Final = 21  # px, of the tracker
@@ -65,10 +65,14 @@ def _least_squares(source: Floats, target: Floats) -> Placing:
 
 
 def turned(source: Floats, target: Floats) -> float:
-    """By how many degrees the product was turned, by the best shift, scale and rotation."""
+    """By how many degrees the product was turned; 0 where that does not halve the misfit."""
     here, there = source - source.mean(axis=0), target - target.mean(axis=0)
     across = float((here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]).sum())
-    return float(np.degrees(np.arctan2(across, float((here * there).sum()))))
+    angle = np.arctan2(across, float((here * there).sum()))
+    back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    off, left = fit(source, target)[1], fit(here @ back, there)[1]
+    explained = float(np.percentile(left, 90)) < 0.5 * float(np.percentile(off, 90))
+    return float(np.degrees(angle)) if explained else 0.0
 
 
 def tracked(photo: Bytes, picture: Bytes, where: Mask) -> tuple[Floats, Floats]:

@@ -226,7 +226,11 @@ def _views_of(sku: str) -> list[dict[str, Any]]:
 @needs("submit")
 def upload() -> Response:
     """Upload photos and spreadsheets, with a preview and progress."""
-    data = {"fields": FIELDS, "endings": ENDINGS, "lanes": _lanes(services().settings)}
+    settings = services().settings
+    # Without Gemini there is nothing to lock.
+    lock = None if settings.enhancer_name == "local" else settings.pixel_lock == "on"
+    choices = {"lanes": _lanes(settings), "pixel_lock": lock}
+    data = {"fields": FIELDS, "endings": ENDINGS} | choices
     return _page("desk/upload.html", "upload", None, data)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from packshot.enhancers.contract import Analysis, Photo, Picture
-from packshot.enhancers.local import model_file
 from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
 from packshot.fidelity.locks import Locked, is_see_through, refused
+from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance

@@ -4,6 +4,7 @@ import { asked } from "./adjustments.js";
 import { h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { aboutFidelity } from "./fidelity.js";
+import { aboutLock } from "./pixel_lock.js";
 import { at } from "./place.js";
 import { money, STATUS } from "./words.js";
 
@@ -85,6 +86,7 @@ export function aboutPicture(picture, number, prompt) {
     h("p", { class: "picture-title" }, h("strong", {}, picture.title || `Picture ${number}`)),
     doubt && warning(doubt),
     aboutFidelity(picture),
+    aboutLock(picture),
     picture.prompt && promptOf(picture.prompt, prompt),
   ].filter(Boolean);
 }

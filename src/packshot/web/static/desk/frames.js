@@ -4,6 +4,7 @@ import { h, icon } from "./dom.js";
 import { doubtOf, keepable, samePictures } from "./doubt.js";
 import { LARGE, SMALL } from "./facts.js";
 import { changeMap, marks, remakeBadge, verdictBadge } from "./fidelity.js";
+import { lockMask } from "./pixel_lock.js";
 import { at } from "./place.js";
 
 /** A picture's address for a size: SMALL, LARGE or "original". */
@@ -171,8 +172,10 @@ export class Card {
     frame
       .querySelector(".checks")
       .replaceChildren(...[doubtMark(picture), verdictBadge(picture), remakeBadge(picture)].filter(Boolean));
-    for (const old of frame.querySelectorAll(".changes, .marks")) old.remove();
-    const found = [changeMap(picture), marks(picture, "enhanced", picture)].filter(Boolean);
+    for (const old of frame.querySelectorAll(".changes, .locked, .marks")) old.remove();
+    const found = [changeMap(picture), lockMask(picture), marks(picture, "enhanced", picture)].filter(
+      Boolean,
+    );
     frame.querySelector(".left-out").before(...found);
     const thumb = this.thumbs[index];
     thumb.querySelector(".warned")?.remove();
@@ -238,7 +241,7 @@ export class Card {
   /** Decode everything, so that showing it paints at once. Resolves even when a picture fails. */
   ready() {
     this.decoded ??= Promise.allSettled(
-      [...this.element.querySelectorAll("img:not(.changes)")].map((element) => element.decode()),
+      [...this.element.querySelectorAll("img:not(.changes, .locked)")].map((element) => element.decode()),
     );
     return this.decoded;
   }

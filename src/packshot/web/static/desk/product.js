@@ -9,6 +9,7 @@ import { download } from "./download.js";
 import { REASONS, SMALL } from "./facts.js";
 import { aboutFidelity } from "./fidelity.js";
 import { address, image, rawPicture, sourceSet } from "./frames.js";
+import { aboutLock } from "./pixel_lock.js";
 import { at, go } from "./place.js";
 import { poll } from "./poll.js";
 import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
@@ -244,6 +245,7 @@ function card(picture, current) {
         ? h("p", { class: "warning" }, icon("warning"), h("span", {}, doubtOf(picture)))
         : null,
       aboutFidelity(picture),
+      aboutLock(picture),
       picture.fidelity?.change_map &&
         h("a", { class: "hint", href: picture.fidelity.change_map, target: "_blank" }, "Change map"),
       h("p", { class: "hint" }, pictureFacts(picture)),

@@ -66,6 +66,7 @@ export function facts(product) {
     ["GST", percent(product.gst)],
     ["Spent", cost(product.spent)],
     product.lane !== "standard" && ["Lane", product.lane],
+    product.pixel_lock !== null && ["Pixel lock", product.pixel_lock ? "on" : "off"],
     product.batched_at && ["In a batch job since", ago(product.batched_at)],
     ["Pictures", count(product.images.length)],
     ["Created", when(product.created_at)],

@@ -73,7 +73,7 @@ function listenToLooks({ stage }) {
     {
       keys: ["v"],
       shown: "V",
-      words: "Side by side, all, wipe, difference, changes",
+      words: "Side by side, all, wipe, difference, changes, lock",
       run: () => stage.nextMode(),
     },
     {

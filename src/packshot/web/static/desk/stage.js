@@ -3,6 +3,7 @@
 import { $, announce, button, h, icon, key, press } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { recall, remember } from "./memory.js";
+import { anyLocked } from "./pixel_lock.js";
 
 const MODES = [
   ["pair", "Side by side", "pair"],
@@ -10,9 +11,10 @@ const MODES = [
   ["wipe", "Wipe", "wipe"],
   ["difference", "Difference", "difference"],
   ["changes", "Changes", "changes"],
+  ["lock", "Lock", "lock"],
 ];
 /** Modes that show the raw photo and one picture beside each other. */
-const PAIRS = ["pair", "changes"];
+const PAIRS = ["pair", "changes", "lock"];
 const BACKS = ["grey", "white", "black", "checker"];
 const CAPTION = 34;
 const GAP = 8;
@@ -84,6 +86,9 @@ export class Stage {
     this.#fit();
     this.root.replaceChildren(...(card ? [card.element] : instead ? [instead] : []));
     this.root.toggleAttribute("data-empty", !card);
+    const locked = Boolean(card && anyLocked(card.product.images));
+    this.root.toggleAttribute("data-locks", locked);
+    this.modes.querySelector('[data-mode="lock"]').hidden = !locked;
   }
 
   // -- modes -----------------------------------------------------------------------------------------
@@ -100,8 +105,9 @@ export class Stage {
   }
 
   nextMode() {
-    const place = MODES.findIndex(([mode]) => mode === this.#mode);
-    const [mode, words] = MODES[(place + 1) % MODES.length];
+    const offered = MODES.filter(([mode]) => mode !== "lock" || this.root.hasAttribute("data-locks"));
+    const place = offered.findIndex(([mode]) => mode === this.#mode);
+    const [mode, words] = offered[(place + 1) % offered.length];
     this.setMode(mode);
     announce(words);
   }

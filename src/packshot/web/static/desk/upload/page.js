@@ -163,24 +163,31 @@ export class UploadPage {
       icon("upload"),
       h("span", {}, `Make pictures of ${others}${many(left, "product")}`),
     );
-    return h("div", { class: "form-actions import-actions" }, this.#againTick(), this.#clearButton(), submit);
+    return h("div", { class: "form-actions import-actions" }, this.#ticks(), this.#clearButton(), submit);
   }
 
-  #againTick() {
+  #ticks() {
+    const again = "Make photos again that have products already; they are skipped otherwise";
+    const lock = "Put the photo's own pixels over the product, where that can be proven";
+    this.#choices.lock ??= this.#data.pixel_lock;
+    return h(
+      "div",
+      { class: "ticks" },
+      this.#tick("again", again),
+      this.#data.pixel_lock !== null && this.#tick("lock", lock),
+    );
+  }
+
+  #tick(name, words) {
     const tick = h("input", {
       type: "checkbox",
-      name: "again",
-      checked: this.#choices.again,
+      name,
+      checked: this.#choices[name],
       onchange: () => {
-        this.#choices.again = tick.checked;
+        this.#choices[name] = tick.checked;
       },
     });
-    return h(
-      "label",
-      { class: "tick" },
-      tick,
-      h("span", {}, "Make photos again that have products already; they are skipped otherwise"),
-    );
+    return h("label", { class: "tick" }, tick, h("span", {}, words));
   }
 
   #clearButton() {
@@ -225,7 +232,10 @@ export class UploadPage {
     const left = rows.filter((row) => !known.has(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
     if (refused.length) return this.#drawRefused(refused);
-    const made = await this.#sending.create(left, this.#choices.again, this.#lanes.value);
+    const made = await this.#sending.create(left, this.#choices.again, {
+      lane: this.#lanes.value,
+      pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
+    });
     made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
     return this.#follow(made);
   }

@@ -13,6 +13,7 @@ export const newChoices = () => ({
   assigned: {},
   pattern: "",
   again: false,
+  lock: null,
 });
 
 /** `data` of `POST /api/imports`: only the names of the photos are sent. Throws Away, Problem. */

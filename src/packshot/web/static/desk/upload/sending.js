@@ -33,13 +33,13 @@ export class Sending {
   }
 
   /**
-   * Create the rows' products in that lane (null: the server's): `{created, refused, skipped}`. Throws Away,
-   * Problem.
+   * Create the rows' products; `wishes` are `lane` and `pixel_lock` of the bulk call, null: the server's.
+   * Returns `{created, refused, skipped}`. Throws Away, Problem.
    */
-  async create(rows, again, lane = null) {
+  async create(rows, again, wishes = {}) {
     const made = { created: [], refused: [], skipped: [] };
     for (const part of this.#parts(rows)) {
-      const data = await this.#createPart(part, again, lane);
+      const data = await this.#createPart(part, again, wishes);
       made.created.push(...data.products);
       made.skipped.push(...(data.skipped ?? []).map((one) => ({ row: part[one.index], known: one })));
       const errors = data.errors ?? [];
@@ -63,8 +63,9 @@ export class Sending {
     return parts;
   }
 
-  async #createPart(rows, again, lane) {
-    const body = { products: rows.map((row) => this.#product(row)), ...(lane && { lane }) };
+  async #createPart(rows, again, wishes) {
+    const asked = Object.entries(wishes).filter(([, value]) => value !== null);
+    const body = { products: rows.map((row) => this.#product(row)), ...Object.fromEntries(asked) };
     const url = `/api/products/bulk?on_error=skip&on_duplicate=${again ? "create" : "skip"}`;
     const headers = { "Idempotency-Key": this.#keyOf(JSON.stringify(body) + url) };
     return (await call("POST", url, { body, headers, timeout: 60_000 })).body.data;

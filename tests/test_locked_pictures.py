@@ -1,0 +1,281 @@
+"""Pixel lock in the pipeline: asked for by the setting or a batch; it never costs a picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import only_sqlite
+from sqlalchemy import update
+from support.fakes import FakeEnhancer, photo_bytes
+from support.products import taken
+from support.shop import Shop, row
+
+from packshot.database.models import Product, ProductImage
+from packshot.database.types import now
+from packshot.enhancers.contract import Analysis, Brief, Photo
+from packshot.errors import PictureError, Unavailable
+from packshot.fidelity.jobs import lock_pixels
+from packshot.fidelity.locks import Lock, Locked, refused
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.imaging import OutputSpec, encode_array, finish_pixels, to_array
+from packshot.products.object_keys import keys_of_product, lock_key, made_key
+from packshot.storage.digests import sha256_of
+from packshot.work import pipeline
+from packshot.work.claims import Claim, Claims, ImageRecord
+from packshot.work.locking import PixelLock
+
+PIXELS = np.full((1024, 1024, 3), (30, 90, 60), np.uint8)
+DONE = Lock(
+    locked=True,
+    share=0.8812,
+    scale=1.0,
+    shift=(0.0, 4.0),
+    exact=True,
+    mean_error=0.6,
+    most_error=5.0,
+    worst_error=11.0,
+    mask_sha256="0" * 64,
+)
+
+
+def locked() -> Locked:
+    return Locked(DONE, finish_pixels(PIXELS, OutputSpec()), b"as it was made", b"RIFF the mask")
+
+
+class LockingPixels:
+    """Stands in for the pixel children: locks as a test says, and does everything else here."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], Locked] = locked
+        self.asked = 0
+
+    def run(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        if function is lock_pixels:
+            self.asked += 1
+            return self.answer()
+        return function(*args)
+
+
+class GlassEnhancer(FakeEnhancer):
+    def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
+        found = super().analyse(photo, brief, answer)
+        return found.model_copy(update={"material": "clear glass"})
+
+
+class Locking:
+    """A shop with a generative enhancer and the lock on; products go through the real pipeline."""
+
+    def __init__(self, shop: Shop, folder: Path) -> None:
+        network = folder / "u2netp.onnx"
+        with network.open("wb") as file:
+            file.truncate(4_574_861)
+        self.shop, self.pixels = shop, LockingPixels()
+        self.enhancer = FakeEnhancer(name="gemini", made_by_ai=True)
+        self.parts = replace(
+            shop.services.parts,
+            enhancer=self.enhancer,
+            read_raw=lambda url: photo_bytes(),
+            pixels=self.pixels,  # type: ignore[arg-type]
+            locking=PixelLock(True, network),
+        )
+
+    def create(self, **batch: Any) -> int:
+        body = {"products": [row()]} | batch
+        answer = self.shop.ask("POST", "/api/products/bulk", json=body)
+        assert answer.status_code == 201, answer.text
+        return int(answer.get_json()["data"]["products"][0]["id"])
+
+    def run(self, number: int) -> None:
+        pipeline.run(taken(self.parts.claims, number), self.parts)
+
+    def product(self, number: int) -> dict[str, Any]:
+        answer = self.shop.ask("GET", f"/api/products/{number}").get_json()
+        return dict(answer["data"]["product"])
+
+    def made(self, **batch: Any) -> dict[str, Any]:
+        number = self.create(**batch)
+        self.run(number)
+        return self.product(number)
+
+
+@pytest.fixture
+def locking(database_url: str, tmp_path: Path) -> Iterator[Locking]:
+    shop = Shop(database_url, tmp_path / "media", enhanced_images_count=1)
+    yield Locking(shop, tmp_path)
+    shop.close()
+
+
+def test_a_locked_picture_is_what_is_stored_shown_counted_and_exported(locking: Locking) -> None:
+    product = locking.made()
+    [picture] = product["images"]
+    lock = picture["pixel_lock"]
+    assert (lock["locked"], lock["share"], lock["worst_error"]) == (True, 0.8812, 11.0)
+    assert locking.shop.ask("GET", picture["media_url"]).data == locked().finished.data  # type: ignore[union-attr]
+    assert locking.shop.ask("GET", lock["mask"]).data == b"RIFF the mask"
+    assert locking.shop.ask("GET", lock["made"]).data == b"as it was made"
+    assert 'packshot_pixel_locks{result="locked"} 1.0' in locking.shop.ask("GET", "/metrics").text
+    locking.shop.services.catalog.review(product["id"], "approved", who="ann")
+    lines = locking.shop.ask("GET", "/api/export?format=csv").text.splitlines()
+    assert '"lock_code","own_pixels"' in lines[0] and '"locked","0.8812"' in lines[1]
+    archive = zipfile.ZipFile(io.BytesIO(locking.shop.ask("GET", "/api/export?format=zip").data))
+    [entry] = json.loads(archive.read("manifest.json"))["pictures"]
+    assert entry["pixel_lock"]["mask_sha256"] == "0" * 64
+    with locking.shop.services.database.read() as session:
+        namespace = session.get_one(Product, product["id"]).media_namespace
+    key = picture["media_url"].removeprefix("/media/")
+    every = set(keys_of_product(namespace or "", product["id"], 1, 1))
+    assert {lock_key(key), made_key(key)} <= every  # so that they are deleted with it
+
+
+@only_sqlite
+def test_a_batch_says_whether_it_is_locked_and_a_redo_keeps_that(locking: Locking) -> None:
+    assert locking.made(pixel_lock=False)["images"][0]["pixel_lock"] is None
+    locking.parts = replace(locking.parts, locking=replace(locking.parts.locking, on=False))
+    assert locking.made()["images"][0]["pixel_lock"] is None
+    product = locking.made(pixel_lock=True)
+    assert product["pixel_lock"] is True and product["images"][0]["pixel_lock"]["locked"]
+    body = {"instructions": "lighter"}
+    again = locking.shop.ask("POST", f"/api/products/{product['id']}/enhance", json=body)
+    assert again.status_code == 200, again.text
+    locking.run(product["id"])
+    [picture] = locking.product(product["id"])["images"]
+    assert (picture["round"], picture["pixel_lock"]["locked"]) == (2, True)
+
+
+def refusing() -> Locked:
+    return Locked(refused("turned", {"turned": 2.44}))
+
+
+def dying() -> Locked:
+    raise PictureError("the child died", code="picture_crashed", retryable=True)
+
+
+def broken() -> Locked:
+    raise ZeroDivisionError
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        (refusing, "turned", "the product was turned by 2.4°"),
+        (dying, "failed", "the lock failed; the log says why"),
+        (broken, "failed", "the lock failed; the log says why"),
+    ],
+)
+def test_a_picture_that_is_not_locked_stays_as_it_was_made_and_says_why(
+    locking: Locking, answer: Callable[[], Locked], code: str, words: str
+) -> None:
+    plain = locking.made(pixel_lock=False)["images"][0]
+    locking.pixels.answer = answer
+    product = locking.made()
+    [picture] = product["images"]
+    lock = picture["pixel_lock"]
+    assert (lock["locked"], lock["code"], lock["words"]) == (False, code, words)
+    assert (lock["mask"], product["status"]) == (None, "pending_review")
+    sizes = (picture["width"], picture["height"], picture["bytes"] // 1000)
+    assert sizes == (plain["width"], plain["height"], plain["bytes"] // 1000)
+    assert f'result="{code}"' in locking.shop.ask("GET", "/metrics").text
+
+
+@only_sqlite
+def test_without_the_network_and_for_glass_nothing_is_tried(locking: Locking) -> None:
+    glass = GlassEnhancer(name="gemini", made_by_ai=True)
+    locking.parts = replace(locking.parts, enhancer=glass)
+    assert locking.made()["images"][0]["pixel_lock"]["code"] == "see_through"
+    there = locking.parts.locking.network
+    locking.parts = replace(locking.parts, enhancer=locking.enhancer)
+    there.unlink()
+    assert locking.made()["images"][0]["pixel_lock"]["code"] == "no_network"
+    assert locking.pixels.asked == 0
+
+
+@only_sqlite
+def test_a_local_picture_is_not_locked_and_the_shop_ending_costs_no_attempt(
+    locking: Locking,
+) -> None:
+    def ending() -> Locked:
+        raise Unavailable("this process ends")
+
+    locking.enhancer.made_by_ai = False
+    assert locking.made()["images"][0]["pixel_lock"] is None
+    locking.enhancer.made_by_ai = True
+    locking.pixels.answer = ending
+    number = locking.create()
+    with pytest.raises(Unavailable):
+        locking.run(number)
+    before = sum(locking.enhancer.asked.values())
+    locking.pixels.answer = locked
+    free(locking)
+    locking.run(number)
+    assert locking.product(number)["images"][0]["pixel_lock"]["locked"]
+    assert sum(locking.enhancer.asked.values()) == before  # its paid answer was kept
+
+
+@only_sqlite
+def test_a_picture_that_was_stored_and_not_recorded_keeps_its_record(locking: Locking) -> None:
+    number = locking.create()
+    claims = locking.parts.claims
+    claim = taken(claims, number)
+
+    class DyingClaims(Claims):
+        def record_image(self, claim: Claim, image: ImageRecord) -> None:
+            raise KeyboardInterrupt  # as a kill: nothing catches it
+
+    dying = DyingClaims(claims.database, claims.lease_seconds, claims.wanted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(claim, replace(locking.parts, claims=dying))
+    free(locking)
+    locking.run(number)
+    [picture] = locking.product(number)["images"]
+    assert locking.pixels.asked == 1
+    assert picture["pixel_lock"]["share"] == 0.8812
+    stored = locking.shop.ask("GET", picture["media_url"]).data
+    assert sha256_of(stored) == picture["sha256"]
+    with locking.shop.services.database.read() as session:
+        assert session.get_one(ProductImage, picture["id"]).lock_code == "locked"
+
+
+def free(locking: Locking) -> None:
+    """The process with the claim is gone."""
+    with locking.shop.services.database.write() as session:
+        session.execute(update(Product).values(lease_until=now(-1)))
+
+
+@pytest.mark.extra
+@only_sqlite
+def test_a_real_child_locks_a_picture(locking: Locking, network: Path) -> None:
+    """The photo on another ground, through the real network, decoder and encoder."""
+    sample = Path(__file__).resolve().parents[1] / "samples"
+    photo = (sample / "photos/bottle-paper.jpg").read_bytes()
+    mask = (sample / "masks/bottle-paper.png").read_bytes()
+    painted = on_new_ground(photo, mask)
+    locking.enhancer.paint = lambda variant: painted
+    with_real = Pixels()
+    locking.parts = replace(
+        locking.parts,
+        read_raw=lambda url: photo,
+        pixels=with_real,
+        locking=PixelLock(True, network),
+    )
+    [picture] = locking.made()["images"]
+    with_real.close()
+    lock = picture["pixel_lock"]
+    assert lock["locked"] and lock["share"] > 0.7 and lock["worst_error"] < 40
+
+
+def on_new_ground(photo: bytes, mask: bytes) -> bytes:
+    rgb = to_array(photo)[..., :3]
+    cover = cv2.resize(to_array(mask)[..., 0], rgb.shape[1::-1])[..., None] / np.float32(255)
+    ground = np.array((206, 214, 205), np.float32)
+    mixed = (rgb * cover + ground * (1 - cover)).astype(np.uint8)
+    return encode_array(cv2.resize(mixed, (768, 1024), interpolation=cv2.INTER_AREA))
