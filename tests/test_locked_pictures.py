@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import only_sqlite
+from pydantic import SecretStr
 from sqlalchemy import update
 from support.fakes import FakeEnhancer, photo_bytes
 from support.products import taken
@@ -25,10 +26,12 @@ from packshot.enhancers.contract import Analysis, Brief, Photo
 from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
 from packshot.fidelity.locks import Lock, Locked, refused
-from packshot.pictures.child_processes import Pixels
-from packshot.pictures.imaging import OutputSpec, encode_array, finish_pixels, to_array
+from packshot.pictures.imaging import OutputSpec, finish_pixels, to_array
 from packshot.products.object_keys import keys_of_product, lock_key, made_key
 from packshot.storage.digests import sha256_of
+from packshot.testing.fake_gemini import FakeGemini
+from packshot.testing.fake_gemini.painting import Pixels, encode
+from packshot.testing.fake_gemini.scenes import Scene
 from packshot.work import pipeline
 from packshot.work.claims import Claim, Claims, ImageRecord
 from packshot.work.locking import PixelLock
@@ -251,31 +254,48 @@ def free(locking: Locking) -> None:
         session.execute(update(Product).values(lease_until=now(-1)))
 
 
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+
+def faithful(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
+    """The product as it is, on the scene's own ground; a word of its label is another one."""
+    mask = to_array((SAMPLES / "masks/bottle-paper.png").read_bytes())[..., 0]
+    cover = cv2.resize(mask, photo.shape[1::-1])[..., None] / np.float32(255)
+    shown = photo.copy()
+    middle = (photo.shape[0] * 3 // 5, photo.shape[1] // 2)
+    shown[middle[0] : middle[0] + 20, middle[1] - 30 : middle[1] + 30] = (40, 40, 200)
+    mixed = shown * cover + np.array(scene.wall, np.float32) * (1 - cover)
+    return encode(cv2.resize(mixed.astype(np.uint8), (768, 1024), interpolation=cv2.INTER_AREA))
+
+
 @pytest.mark.extra
+@pytest.mark.timeout(300)
 @only_sqlite
-def test_a_real_child_locks_a_picture(locking: Locking, network: Path) -> None:
-    """The photo on another ground, through the real network, decoder and encoder."""
-    sample = Path(__file__).resolve().parents[1] / "samples"
-    photo = (sample / "photos/bottle-paper.jpg").read_bytes()
-    mask = (sample / "masks/bottle-paper.png").read_bytes()
-    painted = on_new_ground(photo, mask)
-    locking.enhancer.paint = lambda variant: painted
-    with_real = Pixels()
-    locking.parts = replace(
-        locking.parts,
-        read_raw=lambda url: photo,
-        pixels=with_real,
-        locking=PixelLock(True, network),
-    )
-    [picture] = locking.made()["images"]
-    with_real.close()
-    lock = picture["pixel_lock"]
-    assert lock["locked"] and lock["share"] > 0.7 and lock["worst_error"] < 40
-
-
-def on_new_ground(photo: bytes, mask: bytes) -> bytes:
-    rgb = to_array(photo)[..., :3]
-    cover = cv2.resize(to_array(mask)[..., 0], rgb.shape[1::-1])[..., None] / np.float32(255)
-    ground = np.array((206, 214, 205), np.float32)
-    mixed = (rgb * cover + ground * (1 - cover)).astype(np.uint8)
-    return encode_array(cv2.resize(mixed, (768, 1024), interpolation=cv2.INTER_AREA))
+def test_a_batch_of_gemini_is_locked_by_the_real_children(
+    database_url: str, tmp_path: Path, network: Path
+) -> None:
+    """From the bulk request to the desk's data, against the fake Gemini, with the real network."""
+    photo = (SAMPLES / "photos/bottle-paper.jpg").read_bytes()
+    with FakeGemini(painter=faithful) as gemini:
+        shop = Shop(
+            database_url,
+            tmp_path / "media",
+            gemini_api_key=SecretStr("key"),
+            google_gemini_base_url=gemini.url,
+            enhanced_images_count=1,
+            model_dir=network.parent,
+        )
+        body = {"products": [row()], "pixel_lock": True}
+        shop.ask("POST", "/api/products/bulk", json=body)
+        parts = replace(shop.services.parts, read_raw=lambda url: photo)
+        pipeline.run(taken(parts.claims, 1), parts)
+        product = shop.ask("GET", "/api/products/1").get_json()["data"]["product"]
+        page = shop.ask("GET", "/").text
+        shop.close()
+    assert page.count("-lock.webp") == 1
+    for picture in product["images"]:
+        lock = picture["pixel_lock"]
+        assert lock["locked"] and lock["share"] > 0.7 and lock["most_error"] <= 10
+        stored = to_array((tmp_path / picture["media_url"].removeprefix("/")).read_bytes())
+        red = (stored[..., 0] > 150) & (stored[..., 1] < 90) & (stored[..., 2] < 90)
+        assert not red.any()  # the wrong word is gone

@@ -119,9 +119,11 @@ class Client:
         skip_bad_rows: bool = False,
         skip_duplicates: bool = False,
         lane: str | None = None,
+        pixel_lock: bool | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
-        """Create up to 1,000 products, in a lane (standard, flex, batch; None: the server's).
+        """Create up to 1,000 products, in a lane (standard, flex, batch; None: the server's), with
+        the photo's own pixels put over the product or not (None: as the server does).
 
         `data` of the answer: created, total, products, errors of skipped bad rows, and which rows
         were skipped because their photos have products already.
@@ -132,6 +134,8 @@ class Client:
         once = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         path = f"api/products/bulk?{urlencode(query)}"
         body: Json = {"products": list(products)} | ({"lane": lane} if lane else {})
+        if pixel_lock is not None:
+            body["pixel_lock"] = pixel_lock
         return self._data("POST", path, body, headers=once)
 
     def duplicates(self, photos: Sequence[Json]) -> list[Json]:

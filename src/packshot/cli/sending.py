@@ -79,13 +79,16 @@ class Sent:
 
 @dataclass(frozen=True)
 class Choices:
-    """`again` makes photos again that have products already; without `lane` the server's is used.
+    """`again` makes photos again that have products already; without `lane` or `pixel_lock` the
+    server's are used.
+
     `repeatable`: the same rows get the same answer for a day, also those with an address and no
     SKU, which never count as duplicates.
     """
 
     again: bool = False
     lane: Lane | None = None
+    pixel_lock: bool | None = None
     repeatable: bool = False
 
 
@@ -237,6 +240,7 @@ def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -
             skip_bad_rows=True,
             skip_duplicates=not choices.again,
             lane=choices.lane,
+            pixel_lock=choices.pixel_lock,
             idempotency_key=key,
         )
     except ApiError as error:

@@ -32,6 +32,12 @@ FIRST_ROWS = 5
     type=click.Choice(LANES),
     help="When Gemini is asked: at once, or later for half the price. Default: the server's.",
 )
+@click.option(
+    "--pixel-lock/--no-pixel-lock",
+    default=None,
+    help="Put the photo's own pixels over the product where that can be proven, or never."
+    " Default: the server's.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")
 @click.option("--wait", is_flag=True, help="Wait until the pictures are made.")
 @click.option("--json", "as_json", is_flag=True, help="Print the created products as JSON.")
@@ -42,6 +48,7 @@ def upload(
     sheets: Sheets,
     again: bool,
     lane: Lane | None,
+    pixel_lock: bool | None,
     dry_run: bool,
     wait: bool,
     as_json: bool,
@@ -69,7 +76,7 @@ def upload(
         if not again:
             report_known(client, asked, lambda n: _note(n, console))
         raise SystemExit(_report_dry_run(asked, console))
-    sent = send(client, rows, console, Choices(again, lane))
+    sent = send(client, rows, console, Choices(again, lane, pixel_lock))
     print_skipped(sent.skipped, console)
     products = sent.products
     if wait and products:

@@ -59,6 +59,7 @@ def lock(
     photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
 ) -> Locked:
     """Lock one picture. Raises PictureError where one of the two can't be decoded."""
+    cv2.setNumThreads(1)  # the pool of children is the parallelism
     try:
         return _locked(photo, picture, spec, provenance, network)
     except Refused as refusal:

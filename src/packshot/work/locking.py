@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import PictureError, Unavailable
@@ -17,9 +16,6 @@ from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance
 
 log = logging.getLogger("packshot.fidelity")
-
-#: Twenty times what a picture needs; what takes longer is stored as it was made.
-DEADLINE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class PixelLock:
             return Locked(refused("see_through"))
         job = (photo.data, picture.data, spec, provenance, self.network)
         try:
-            return pixels.run(lock_pixels, *job, deadline=DEADLINE_SECONDS)
+            return pixels.run(lock_pixels, *job)
         except Unavailable:
             raise
         except PictureError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -12,6 +13,8 @@ from packshot.testing.fake_gemini.scenes import Colour, Scene
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+#: Photo, scene, ratio and side -> the picture's bytes.
+Painter = Callable[[Pixels, Scene, str | None, int], bytes]
 
 CUTOUT_SIDE = 320  # the mask is found on a small copy and scaled up
 COARSE = 8

@@ -20,6 +20,7 @@ from typing import Any, Self
 from packshot.testing.fake_gemini import strict
 from packshot.testing.fake_gemini.batches import LIFE_FAULTS, Batches, owns
 from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, reply_of_refusal
+from packshot.testing.fake_gemini.painting import Painter, paint
 from packshot.testing.fake_gemini.writing import PaidCall, answer, used
 
 ROUTE = re.compile(r".*/(?:v1|v1beta)/models(?:/(?P<model>[^:/?]+)(?P<verb>:\w+)?)?(?:\?.*)?")
@@ -48,7 +49,7 @@ class FakeGemini:
 
     `latency` is in seconds per answer, give or take a third; `chances` are faults by name with
     their probability; `key` is the only key taken (None: any); `side` makes pictures of that size,
-    whatever was asked for (small ones make fast tests); `tls` serves https.
+    whatever was asked for (small ones make fast tests); `painter` makes them; `tls` serves https.
     """
 
     def __init__(
@@ -60,12 +61,13 @@ class FakeGemini:
         ledger: Path | None = None,
         key: str | None = None,
         side: int | None = None,
+        painter: Painter = paint,
         tls: ssl.SSLContext | None = None,
         chances: dict[str, float] | None = None,
         flex_models: Collection[str] = strict.ANALYSIS_MODELS,
         seed: int = 0,
     ) -> None:
-        self.latency, self.key, self.side = latency, key, side
+        self.latency, self.key, self.side, self.painter = latency, key, side, painter
         self.flex_models = flex_models
         self.calls: list[PaidCall] = []
         self.requests: list[dict[str, Any]] = []  # bodies, for tests
@@ -176,7 +178,7 @@ class FakeGemini:
         """Answer one request of a job: the rest of its line in the results."""
         kind, began = "picture" if asked.wants_picture else "analysis", time.time()
         name, fault = self.fault_for(kind, key) or (None, None)
-        reply, tokens = _work(asked, fault, self.side)
+        reply, tokens = _work(asked, fault, self)
         paid = PaidCall(began, time.time(), key, kind, asked.model, reply.status, reply.paid, name)
         self.write_down(replace(paid, lane="batch", **tokens))
         body = json.loads(reply.body)
@@ -323,7 +325,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: strict.Asked, fault: Fault | None) -> tuple[Reply, dict[str, Any]]:
         try:
             strict.check_tier(asked, self.gemini.flex_models)
-            return _work(asked, fault, self.gemini.side)
+            return _work(asked, fault, self.gemini)
         except strict.Refused as refused:
             return reply_of_refusal(refused), {}
 
@@ -412,10 +414,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _work(
-    asked: strict.Asked, fault: Fault | None, side: int | None
+    asked: strict.Asked, fault: Fault | None, gemini: FakeGemini
 ) -> tuple[Reply, dict[str, Any]]:
     """The reply, and the tokens it is paid for."""
-    good = answer(asked, side) if fault is None or fault.works else {}
+    good = answer(asked, gemini.side, gemini.painter) if fault is None or fault.works else {}
     reply = reply_of(good) if fault is None else fault.spoil(good, asked)
     return reply, used(good) if reply.paid else {}
 

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from packshot.testing.fake_gemini.painting import Pixels, decode, paint
+from packshot.testing.fake_gemini.painting import Painter, Pixels, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
 from packshot.testing.fake_gemini.strict import SIZES, Asked, Refused, unreadable_photo
 
@@ -53,7 +53,7 @@ def used(good: dict[str, Any]) -> dict[str, int]:
     }
 
 
-def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
+def answer(asked: Asked, side: int | None = None, painter: Painter = paint) -> dict[str, Any]:
     """A successful answer; `side` replaces the requested size, to save time."""
     pixels = decode(asked.photo) if asked.photo is not None else None
     if asked.photo is not None and pixels is None:
@@ -61,14 +61,14 @@ def answer(asked: Asked, side: int | None = None) -> dict[str, Any]:
     if any(decode(other) is None for other in asked.references):
         raise unreadable_photo()
     if asked.wants_picture:
-        return _picture(asked, pixels, side or SIZES[asked.size])
+        return _picture(asked, pixels, side or SIZES[asked.size], painter)
     return _envelope(asked, [{"text": _text(asked, pixels)}], words=300)
 
 
-def _picture(asked: Asked, pixels: Pixels | None, side: int) -> dict[str, Any]:
+def _picture(asked: Asked, pixels: Pixels | None, side: int, painter: Painter) -> dict[str, Any]:
     if pixels is None:
         pixels = np.full((64, 64, 3), 200, np.uint8)
-    data = paint(pixels, scene_of(asked.words), asked.aspect, side)
+    data = painter(pixels, scene_of(asked.words), asked.aspect, side)
     blob = {"mimeType": "image/jpeg", "data": base64.b64encode(data).decode()}
     part = {"inlineData": blob, "thoughtSignature": SIGNATURE}
     return _envelope(asked, [part], words=80, picture=1120)
