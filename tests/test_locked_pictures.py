@@ -26,6 +26,7 @@ from packshot.enhancers.contract import Analysis, Brief, Photo
 from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
 from packshot.fidelity.locks import Lock, Locked, refused
+from packshot.pictures.arrays import resize
 from packshot.pictures.imaging import OutputSpec, finish_pixels, to_array
 from packshot.products.object_keys import keys_of_product, lock_key, made_key
 from packshot.storage.digests import sha256_of
@@ -265,7 +266,7 @@ def faithful(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> byte
     middle = (photo.shape[0] * 3 // 5, photo.shape[1] // 2)
     shown[middle[0] : middle[0] + 20, middle[1] - 30 : middle[1] + 30] = (40, 40, 200)
     mixed = shown * cover + np.array(scene.wall, np.float32) * (1 - cover)
-    return encode(cv2.resize(mixed.astype(np.uint8), (768, 1024), interpolation=cv2.INTER_AREA))
+    return encode(resize(mixed.astype(np.uint8), 768, 1024))
 
 
 @pytest.mark.extra
