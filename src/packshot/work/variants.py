@@ -181,7 +181,7 @@ def lock_picture(
 def finish_and_sign(
     claim: Claim, photo: Photo, analysis: Analysis, picture: Picture, parts: Parts
 ) -> tuple[imaging.Encoded, Locked | None]:
-    """Our picture of the enhancer's, as it is stored, and its pixel lock where one was asked for."""
+    """Our picture of the enhancer's, as it is stored, and its pixel lock where one is wanted."""
     provenance = picture.provenance()
     locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
     with claim.steps.timed("finish"):

@@ -9,17 +9,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.fidelity.verdicts import Reason
 from packshot.products.export import ApprovedImage, write_lines
-from packshot.products.fidelity import FidelityOut
 from packshot.products.media import previews
-from packshot.products.object_keys import changes_key
-from packshot.products.pixel_locks import PixelLockOut
-from packshot.products.take_views import RemakeOut, TakeOut
 from packshot.products.views import (
     CorrectionOut,
     DecisionOut,
-    ImageOut,
     NormalisedOut,
     ProductOut,
     SellerFields,
@@ -50,6 +44,7 @@ from packshot.web.api.answer_models import (
     UploadAnswer,
     UploadData,
 )
+from packshot.web.api.example_picture import PICTURE, READY_AT
 from packshot.web.api.import_answers import (
     ColumnOut,
     ConventionOut,
@@ -95,97 +90,10 @@ SIGN_IN: Final = {"key": "ps_a-secret-of-API_KEYS"}
 
 # -- a product -----------------------------------------------------------------------------------
 CREATED_AT: Final = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-READY_AT: Final = datetime(2026, 11, 23, 10, 0, 40, tzinfo=UTC)
 DECIDED_AT: Final = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
 BATCH: Final = "0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80"
-ENHANCED: Final = "enhanced/123/6f1f7a0e-5a43-5e0b-8f5e-2f0d4b1c9a77.jpg"
 NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
 
-
-CHECKED: Final = FidelityOut(
-    verdict="fail",
-    score=0.041,
-    reasons=[
-        Reason(
-            code="text",
-            words='printed text differs: "LAGOON" reads "LAGON"',
-            raw=[0.31, 0.42, 0.58, 0.49],
-            enhanced=[0.28, 0.4, 0.6, 0.48],
-            fact='the label reads exactly "LAGOON"',
-        )
-    ],
-    measures={"stretch": 0.12, "letters": 0.1667},
-    lines=3,
-    change_map=f"/media/{changes_key(ENHANCED)}",
-    judge=None,
-    version="2026-11-28",
-)
-
-FIRST_TAKE: Final = TakeOut(
-    number=1,
-    state="measured",
-    outcome=None,
-    stands=True,
-    facts=[],
-    media_url=f"/media/{ENHANCED}",
-    previews=previews(ENHANCED),
-    prompt="Place this phone on pure white, lit softly from the left.",
-    model="gemini-nano-banana-2.1",
-    width=1024,
-    height=1024,
-    bytes=214_683,
-    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    fidelity=CHECKED,
-    cost=Decimal("0.0390"),
-    opened_at=READY_AT,
-    removed_at=None,
-)
-SECOND_TAKE: Final = FIRST_TAKE.model_copy(
-    update={
-        **dict.fromkeys(("media_url", "prompt", "model", "width", "height", "bytes", "sha256")),
-        "number": 2,
-        "state": "waiting",
-        "stands": False,
-        "fidelity": None,
-        "cost": None,
-        "previews": {},
-        "facts": ['the label reads exactly "LAGOON"'],
-    }
-)
-PICTURE: Final = ImageOut(
-    id=456,
-    product_id=123,
-    image_url=f"https://kivoa.s3.ap-south-1.amazonaws.com/{ENHANCED}",
-    media_url=f"/media/{ENHANCED}",
-    previews=previews(ENHANCED),
-    status="pending",
-    round=1,
-    variant=0,
-    title="Clean white",
-    alt_text="Phone, smartphone, black, glass, front view",
-    prompt="Place this phone on pure white, lit softly from the left.",
-    enhancer="gemini",
-    model="gemini-nano-banana-2.1",
-    width=1024,
-    height=1024,
-    bytes=214_683,
-    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    warning=None,
-    doubt='Printed text differs: "LAGOON" reads "LAGON"',
-    fidelity=CHECKED,
-    pixel_lock=PixelLockOut(
-        locked=False,
-        code="turned",
-        words="the product was turned by 2.4°",
-        measures={"turned": 2.4},
-    ),
-    reason=None,
-    remake=RemakeOut(going_on=True, words="being made again", takes=[FIRST_TAKE, SECOND_TAKE]),
-    cost=Decimal("0.0390"),
-    created_at=READY_AT,
-    updated_at=READY_AT,
-    removed_at=None,
-)
 WAITING: Final = ProductOut(
     id=123,
     category="Electronics",
