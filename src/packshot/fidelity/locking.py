@@ -39,13 +39,13 @@ MOST_TURNED: Final = 0.4  # degrees: a corner moves by as much as MOST_BENT lets
 MOST_ENLARGED: Final = 1.35
 MOST_UNSURE: Final = 0.06
 LEAST_OUTLINE: Final = 0.93
-MOST_PIECE: Final = 0.01  # of the product
+MOST_PIECE: Final = 0.02  # of the product
 MOST_THROUGH: Final = 0.004
 MOST_DIFFERENT: Final = 0.1
 MOST_CAST: Final = 4.0  # units of a* and b*
 MOST_LIGHT: Final = 4.0  # units of L*
 MOST_SEAM: Final = 4.0  # dE, of half of the seam
-WORST_SEAM: Final = 7.0  # dE, of its worst stretch
+WORST_SEAM: Final = 6.0  # dE, of its worst stretch
 #: Of 255 levels, that 99.9 % of the locked pixels are nearer to the photo's after decoding.
 MOST_ERROR: Final = 10
 QUALITY: Final = 95  # of a locked JPEG, with the full resolution of colours
