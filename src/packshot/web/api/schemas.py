@@ -189,10 +189,7 @@ class BulkIn(StrictModel):
         examples=["batch"],
     )
     pixel_lock: bool | None = Field(
-        None,
-        description="put the photo's own pixels over the product where that can be proven;"
-        " default: PIXEL_LOCK",
-        examples=[True],
+        None, description="put the photo's own pixels over the product; default: PIXEL_LOCK"
     )
 
     @classmethod
