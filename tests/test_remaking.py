@@ -34,6 +34,7 @@ from packshot.work import pipeline
 from packshot.work.batching import Batching
 from packshot.work.checker import checking_pixels
 from packshot.work.claims import Claim
+from packshot.work.locking import PixelLock
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)
@@ -250,6 +251,19 @@ def test_the_second_prompt_says_what_is_so_in_the_photo_and_its_cost_is_shown(
     assert Decimal(str(studio.picture["cost"])) == Decimal(str(one["cost"])) + call.cost
     metrics = studio.shop.ask("GET", "/metrics").text
     assert 'packshot_remakes{outcome="better"} 1.0' in metrics
+
+
+def test_the_pixel_lock_is_asked_for_again_and_its_record_goes_with_the_take(
+    plain: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the cut-out network is missing, which the record says."""
+    locking = PixelLock(True, Path("/nowhere/u2netp.onnx"))
+    plain.made("changed_product")
+    assert plain.picture["pixel_lock"] is None
+    monkeypatch.setattr(plain.remaker, "parts", replace(plain.remaker.parts, locking=locking))
+    plain.remake()
+    assert plain.picture["remake"]["takes"][1]["outcome"] == "better"
+    assert plain.picture["pixel_lock"]["code"] == "no_network"
 
 
 @pytest.mark.parametrize("second", [150, 120])
