@@ -259,7 +259,7 @@ def test_the_pixel_lock_is_asked_for_again_and_its_record_goes_with_the_take(
     """Here the cut-out network is missing, which the record says."""
     locking = PixelLock(True, Path("/nowhere/u2netp.onnx"))
     plain.made("changed_product")
-    assert plain.picture["pixel_lock"] is None
+    assert not plain.picture["pixel_lock"]
     monkeypatch.setattr(plain.remaker, "parts", replace(plain.remaker.parts, locking=locking))
     plain.remake()
     assert plain.picture["remake"]["takes"][1]["outcome"] == "better"

@@ -127,9 +127,8 @@ class Catalog:
     ) -> Created:
         """Create and queue a batch in one transaction, then send it to the queue.
 
-        The same idempotency key and body gives the same answer and creates nothing. Raises
-        Conflict: `idempotency_mismatch` for another body, `idempotency_running` while the first
-        request is still running.
+        The same idempotency key and body creates nothing and gives the same answer. Conflict:
+        `idempotency_mismatch` for another body, `idempotency_running` while the first one runs.
         """
         intake = Intake(FirstRound(self.wanted, lane, pixel_lock), idempotency, skip_duplicates)
         created = create_in(self.database, products, intake)
