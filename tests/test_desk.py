@@ -725,6 +725,41 @@ def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     expect(desk.page.locator(".fidelity > .verdict").first).to_have_text("Product changed")
 
 
+def test_the_page_of_a_product_saves_no_decision_on_a_picture_it_has_not_drawn(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """Another take stands since the dialog opened; the page behind it is not drawn again."""
+    [number] = shop.stock(1)
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_role("button", name="Reject", exact=True).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    make_again(shop, number)
+    with page.expect_response(f"**/desk/products/{number}"):
+        page.evaluate("dispatchEvent(new Event('online'))")  # asks at once
+    dialog.get_by_role("button", name="Reject").click()
+    expect(page.locator(".toast")).to_contain_text("Other pictures came up")
+    expect(page.locator(".fidelity").first).to_contain_text("the new picture is better")
+    assert shop.statuses([number]) == ["pending_review"]
+
+
+def test_a_check_between_the_two_steps_of_a_redo_stops_neither(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    desk = open_desk(shop.url)
+
+    def while_it_is_sent(route: Route) -> None:
+        check(shop, number, verdict="fail")
+        route.continue_()
+
+    desk.page.route("**/enhance", while_it_is_sent, times=1)
+    desk.press("Shift+R")
+    desk.page.get_by_label("What should be different?").fill("whiter")
+    desk.press("Enter")
+    until(lambda: shop.statuses([number]) == ["pending"], desk.page)
+
+
 KEYS = [*"aaaaaAArRsSuUzvbnjk[]123456789", "Enter", "Escape", "Space", "?", "Control+z"]
 ARROWS = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]
 #: The one act that takes a picture in, by mouse: these are never clicked. Its key is never pressed.

@@ -268,7 +268,7 @@ const newDoubts = (product, step) =>
 
 const madeAgain = (product, { seen }) =>
   product.images
-    .filter(({ id, sha256 }) => seen.hashes && seen.hashes[id] !== sha256)
+    .filter(({ id, sha256 }) => seen?.hashes && seen.hashes[id] !== sha256)
     .map(({ variant }) => `picture ${variant + 1} was made again, and the new one stands`);
 
 const seenOf = ({ round, images }) => ({

@@ -4,7 +4,7 @@ import { adjustmentsOf, asked } from "./adjustments.js";
 import { Away, call, isExpected } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
-import { doubtOf } from "./doubt.js";
+import { doubtOf, samePictures } from "./doubt.js";
 import { download } from "./download.js";
 import { REASONS, SMALL } from "./facts.js";
 import { aboutFidelity } from "./fidelity.js";
@@ -398,6 +398,7 @@ async function describe(picture) {
 }
 
 async function rejectPicture(picture) {
+  const seen = shown.data.product;
   const reason = h(
     "select",
     { name: "reason" },
@@ -422,7 +423,10 @@ async function rejectPicture(picture) {
       note: form.elements.note.value.trim() || undefined,
     }),
   });
-  if (given) decidePicture(picture, "rejected", given);
+  if (!given) return;
+  if (samePictures(seen, shown.data.product)) return decidePicture(picture, "rejected", given);
+  toast("Other pictures came up in the meantime, so nothing was decided.", { kind: "bad", stay: true });
+  await refresh();
 }
 
 async function redo() {
