@@ -19,6 +19,7 @@ from support.fakes import photo_bytes
 from support.shop import Shop, row
 
 from packshot.database.models import FAILED, PENDING_REVIEW, Product
+from packshot.enhancers.gemini.pixels import SENT_SIDE
 from packshot.queues.sqs import SqsQueue
 from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini
@@ -203,6 +204,15 @@ def test_one_product_stays_within_the_budget(
     within("objects written for a product", storage.asked["put"])
     within("objects read for a product", storage.asked["get"])
     within("objects asked after for a product", storage.asked["head"])
+
+
+def test_no_more_of_a_photo_is_kept_than_gemini_looks_at(shop: Shop) -> None:
+    """Nor decoded a second time for it: the smaller copy is made with the normalised one."""
+    claim = claim_one(shop, shop.services.parts)
+    photo = pipeline.normalised_photo(claim, shop.services.parts)
+    assert (photo.width, photo.height) == (SENT_SIDE, SENT_SIDE)
+    stored = pipeline.normalised_photo(claim, shop.services.parts)
+    assert stored.width == 3464
 
 
 def test_a_claim_stays_within_the_budget(shop: Shop) -> None:
