@@ -14,6 +14,7 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from packshot.testing.fake_gemini.strict import IMAGE_MODELS, read_request
 from packshot.testing.fake_gemini.writing import answer
@@ -33,6 +34,9 @@ class StandIn(ThreadingHTTPServer):
         self.answered = 0
         self._prepared: dict[bool, bytes] = {}
         self._lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing is printed: a caller that was killed does not read its answer."""
 
     def reply(self, model: str, body: bytes) -> bytes:
         wants_picture = model in IMAGE_MODELS
