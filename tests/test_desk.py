@@ -31,7 +31,7 @@ from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import PictureError
 from packshot.products.intake import NewProduct
-from packshot.products.object_keys import changes_key, variant_key
+from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.takes import Remakes, open_next, settle
 
 expect.set_options(timeout=45_000)  # as long as a busy machine may take
@@ -849,6 +849,37 @@ def test_a_verdict_that_comes_late_leaves_the_picture_out_and_marks_its_places(
         expect(frame.locator(".marks rect")).to_have_count(1)
         expect(frame.locator(".marks")).to_be_visible()
     expect(first.locator(".changes")).to_have_js_property("naturalWidth", 240)
+
+
+@pytest.mark.extra
+def test_a_locked_picture_shows_which_pixels_are_the_photos_own(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    [product_id] = shop.stock(1)
+    lock = {"locked": True, "share": 0.881, "exact": True, "worst_error": 11.0}
+    refused = {"locked": False, "code": "turned", "words": "the product was turned by 2.4°"}
+    with shop.services.database.write() as session:
+        images = session.scalars(
+            select(ProductImage)
+            .where(ProductImage.product_id == product_id)
+            .order_by(ProductImage.variant)
+        ).all()
+        key = lock_key(images[0].object_key or "")
+        shop.services.storage.put(key, picture(9, 240).data, "image/webp")
+        images[0].pixel_lock, images[1].pixel_lock = lock, refused
+    page = open_desk(shop.url).page
+    panel, stage = page.locator("#panel"), page.locator("#stage")
+    expect(panel).to_contain_text("88 % of the product: the photo's own pixels")
+    expect(panel).to_contain_text("at most 11 of 255 levels")
+    for _ in range(5):
+        page.keyboard.press("v")
+    expect(stage).to_have_attribute("data-mode", "lock")
+    mask = page.locator(".frame[data-selected] .locked")
+    expect(mask).to_be_visible()
+    expect(mask).to_have_js_property("naturalWidth", 240)
+    page.screenshot(path=tmp_path / "lock.png")
+    page.keyboard.press("2")
+    expect(panel).to_contain_text("the product was turned by 2.4°. The picture is as it was made.")
 
 
 def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Open) -> None:

@@ -89,7 +89,7 @@ def turned(degrees: float, scale: float = 1.0) -> Any:
 # -- equality ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (30, -20)])
+@pytest.mark.parametrize("shift", [(30, -20), pytest.param((0, 0), marks=pytest.mark.extra)])
 def test_where_nothing_is_resampled_every_locked_pixel_is_the_photos(
     shift: tuple[int, int],
 ) -> None:
@@ -133,6 +133,7 @@ def test_a_jpeg_keeps_the_pixels_within_the_bound_that_it_states() -> None:
     assert done.lock == pair.lock(JPEG).lock  # a killed worker's second try says the same
 
 
+@pytest.mark.extra
 def test_a_scaled_photo_lies_where_the_picture_shows_it() -> None:
     pair = Pair(turned(0, 0.83))
     put = put_over(
@@ -215,6 +216,7 @@ class Window(Pair):
         self.photo = on(PAPER, with_window(PAPER)(product()[0]), self.cover)
 
 
+EXTRA = {"stretched": pytest.mark.extra}
 PAIRS: dict[str, tuple[str, Callable[[], Pair]]] = {
     "turned by 3 degrees": ("turned", lambda: Pair(turned(3))),
     "waves": ("reshaped", lambda: Pair(shown=bent)),
@@ -230,7 +232,7 @@ PAIRS: dict[str, tuple[str, Callable[[], Pair]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", PAIRS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=EXTRA.get(k, ())) for k in PAIRS])
 def test_a_picture_that_cannot_be_locked_says_why(kind: str) -> None:
     code, make = PAIRS[kind]
     with pytest.raises(Refused) as refusal:

@@ -127,6 +127,36 @@ def test_a_models_picture_names_the_photo_and_the_answer(
     assert b"compositeWithTrainedAlgorithmicMedia" in stored(shop, number)  # the XMP is there too
 
 
+def test_a_locked_picture_says_that_the_photo_was_placed_in_it(
+    files: Files, signing: Signing
+) -> None:
+    photo = Ingredient("The seller's photo", photo_bytes(), "inputTo")
+    history = History(
+        PROVENANCE,
+        parent=Ingredient("The model's answer", photo_bytes(5), "parentOf"),
+        raw=photo,
+        model="gemini-x",
+        placed=replace(photo, relationship="componentOf"),
+    )
+    found = files.read(sign(photo_bytes(6), history, signing), "image/jpeg")
+    assert found["validation_state"] == "Trusted"
+    active = found["manifests"][found["active_manifest"]]
+    assert [each["relationship"] for each in active["ingredients"]] == [
+        "parentOf",
+        "inputTo",
+        "componentOf",
+    ]
+    [actions] = [each["data"]["actions"] for each in active["assertions"]]
+    assert [each["action"] for each in actions] == [
+        "c2pa.opened",
+        "c2pa.edited",
+        "c2pa.placed",
+        "c2pa.edited",
+    ]
+    assert "own pixels" in actions[2]["description"]
+    assert actions[2]["digitalSourceType"].endswith("/compositeWithTrainedAlgorithmicMedia")
+
+
 def test_every_export_that_changes_bytes_signs_again(shop: Shop, files: Files) -> None:
     number = make_pictures(shop, FakeEnhancer(name="gemini", made_by_ai=True))
     with shop.services.database.write() as session:
