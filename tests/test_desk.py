@@ -869,7 +869,7 @@ def test_a_locked_picture_shows_which_pixels_are_the_photos_own(
         images[0].pixel_lock, images[1].pixel_lock = lock, refused
     page = open_desk(shop.url).page
     panel, stage = page.locator("#panel"), page.locator("#stage")
-    expect(panel).to_contain_text("88 % of the product: the photo's own pixels")
+    expect(panel).to_contain_text("88 % of the product's pixels are the photo's own")
     expect(panel).to_contain_text("at most 11 of 255 levels")
     for _ in range(5):
         page.keyboard.press("v")
@@ -879,7 +879,7 @@ def test_a_locked_picture_shows_which_pixels_are_the_photos_own(
     expect(mask).to_have_js_property("naturalWidth", 240)
     page.screenshot(path=tmp_path / "lock.png")
     page.keyboard.press("2")
-    expect(panel).to_contain_text("the product was turned by 2.4°. The picture is as it was made.")
+    expect(panel).to_contain_text("The picture is as it was made: the product was turned by 2.4°.")
 
 
 def test_the_modes_the_blink_and_one_zoom_for_all(shop: DeskShop, open_desk: Open) -> None:

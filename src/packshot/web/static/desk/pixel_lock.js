@@ -11,10 +11,10 @@ export function aboutLock({ pixel_lock: lock }) {
     h(
       "span",
       { class: `badge ${lock.locked ? "good" : ""}` },
-      lock.locked ? owned(lock) : "Pixels not locked",
+      lock.locked ? "Pixels locked" : "Pixels not locked",
     ),
-    h("p", { class: "hint" }, lock.locked ? bound(lock) : `${lock.words}. The picture is as it was made.`),
-    lock.locked &&
+    h("p", { class: "hint" }, lock.locked ? bound(lock) : `The picture is as it was made: ${lock.words}.`),
+    lock.mask &&
       h(
         "p",
         { class: "hint" },
@@ -40,10 +40,8 @@ export const lockMask = ({ pixel_lock: lock }) =>
 /** Whether any of these pictures has something to show in that mode. */
 export const anyLocked = (pictures) => pictures.some(({ pixel_lock: lock }) => lock?.mask);
 
-const owned = ({ share }) => `${Math.floor(share * 100)} % of the product: the photo's own pixels`;
-
-const bound = ({ exact, worst_error: worst }) =>
-  `${exact ? "Copied pixel by pixel" : "Scaled to the picture"}; ${
+const bound = ({ share, exact, worst_error: worst }) =>
+  `${Math.floor(share * 100)} % of the product's pixels are the photo's own. ${exact ? "Copied pixel by pixel" : "Scaled to the picture"}; ${
     worst ? `saving changed them by at most ${worst} of 255 levels` : "saving changed nothing"
   }.`;
 
