@@ -267,5 +267,6 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing)[0] == "pass"
     assert used.judge(nothing | {"stretch": used.stretch_fails + 0.1})[0] == "fail"
     assert used.judge(nothing | {"missing": used.missing_warns + 0.001})[0] != "pass"
+    assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
     verdict, score = used.judge(nothing | {"letters": used.letters_fail + 0.01})
     assert verdict == "fail" and score < 0.5

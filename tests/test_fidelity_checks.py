@@ -359,7 +359,7 @@ def test_the_command_names_what_is_no_picture_and_the_share_of_decisions(tmp_pat
     assert run.output.startswith(f"Error: {text}: The file is text")
     empty = tmp_path / "empty.jpg"
     empty.touch()
-    run = CliRunner().invoke(main, ["fidelity", photo, str(empty)])
+    run = CliRunner().invoke(main, ["fidelity", str(empty), photo])
     assert run.exit_code == 1 and f"Error: {empty}: The file is empty." in run.output
     missing = CliRunner().invoke(main, ["fidelity", "nowhere.jpg", photo])
     assert missing.exit_code == 2 and "does not exist" in missing.output

@@ -36,6 +36,8 @@ def reasons_of(
     named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
     if values["stretch"] > weights.stretch_fails:
         named.insert(0, "stretch")
+    if values["patch"] > weights.patch_warns:
+        named.insert(0, "patch")
     if values["missing"] > weights.missing_warns:
         named.insert(0, "missing")
     if values["letters"] > weights.letters_fail:

@@ -55,6 +55,7 @@ class Weights:
     warn: float
     fail: float
     missing_warns: float
+    patch_warns: float
     stretch_fails: float
     letters_fail: float
 
@@ -67,7 +68,8 @@ class Weights:
         """The best verdict that these measures allow."""
         if measures["stretch"] > self.stretch_fails or measures["letters"] > self.letters_fail:
             return "fail"
-        return "warn" if measures["missing"] > self.missing_warns else "pass"
+        warned = measures["missing"] > self.missing_warns or measures["patch"] > self.patch_warns
+        return "warn" if warned else "pass"
 
     def judge(self, measures: Mapping[str, float]) -> tuple[Verdict, float]:
         """The verdict, and a score of 0..1 for a person: above 0.5 passes."""
