@@ -22,7 +22,7 @@ from packshot.cli.fidelity import write_map
 from packshot.database.models import Product, ProductImage
 from packshot.database.types import now
 from packshot.enhancers.contract import Judgement
-from packshot.errors import PictureError, SettingsError, Unavailable
+from packshot.errors import PictureError, SettingsError, Stopping, Unavailable
 from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
 from packshot.fidelity.files import Files
@@ -305,8 +305,27 @@ def test_a_place_is_free_again_however_its_process_ends(tmp_path: Path) -> None:
     two.leave()
 
 
-def test_without_a_folder_for_locks_checks_go_on(tmp_path: Path) -> None:
-    assert MachinePlaces("checks", 1, tmp_path / "nowhere").take()
+def test_without_a_folder_for_locks_checks_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = MachinePlaces("checks", 1, tmp_path / "nowhere")
+    assert places.take() and places.take()
+    assert caplog.text.count("not limited") == 1  # it is asked for every two seconds
+
+
+@only_sqlite
+def test_a_process_that_ends_leaves_its_question_to_another(desk: Desk) -> None:
+    def end() -> None:
+        raise Stopping()
+
+    doubtful = FAILED.model_copy(update={"verdict": "warn"})
+    desk.pixels.answer = lambda: Checked(doubtful, None, ((b"a",), (b"b",)))
+    desk.checker.judging = Judging(SlowJudge(end), "doubtful", desk.shop.services.database)
+    due = desk.checks.take()
+    assert due is not None
+    desk.checker.check_one(due)
+    row = desk.row()
+    assert (row.verdict, row.check_tries, row.check_due is None) == (None, 0, False)
 
 
 @pytest.mark.extra

@@ -35,6 +35,7 @@ from packshot.work.batching import Batching
 from packshot.work.checker import checking_pixels
 from packshot.work.claims import Claim
 from packshot.work.locking import PixelLock
+from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)
@@ -121,6 +122,7 @@ class Studio:
     def allow(self, retries: int) -> None:
         """As FIDELITY_RETRIES would."""
         self.remaker.most, self.checker.checks.remakes = retries, Remakes("gemini", retries)
+        self.services.batching.jobs.most = retries
 
     def set_budget(self, dollars: Decimal | None) -> None:
         """As GEMINI_DAILY_BUDGET would."""
@@ -337,6 +339,31 @@ def test_with_no_retries_a_failed_picture_is_not_made_again(
     plain.made("changed_product")
     plain.remake()
     assert plain.picture["remake"] is None and len(plain.asked()) == 1
+
+
+def test_what_waits_for_a_job_is_not_paid_for_once_it_is_switched_off(plain: Studio) -> None:
+    plain.made("changed_product", lane="batch")
+    plain.allow(0)
+    plain.run_jobs()
+    assert not any(call.cost for call in plain.calls("remake"))
+    plain.remake()
+    assert plain.words.startswith("not made again: FIDELITY") and len(plain.asked()) == 1
+
+
+def test_with_checks_off_no_take_waits_for_ever(plain: Studio) -> None:
+    plain.made("changed_product")
+    while (due := plain.remaker.takes.take()) is not None:
+        plain.remaker.make(due)
+    parts = replace(plain.services.parts, with_checks=False)
+    without = Remaker(plain.remaker.takes, parts, 0)
+    without.run()
+    remake = plain.picture["remake"]
+    assert not remake["going_on"] and "FIDELITY=off" in remake["words"]
+    assert remake["takes"][1]["outcome"] == "unchecked" and choose(plain, 2) == 200
+    plain.made("changed_product")
+    without.run()
+    wait_until(lambda: not without.is_busy)
+    assert plain.words.startswith("not made again: FIDELITY")
 
 
 def test_a_faithful_or_doubtful_picture_is_not_made_again(plain: Studio) -> None:

@@ -76,8 +76,8 @@ class Services:
     deletions: Deletions
     shop: ShopMark
     batching: Batching
+    remaker: Remaker
     checker: Checker | None = None
-    remaker: Remaker | None = None
     worker: WorkerState | None = None
 
     def health(self) -> dict[str, str | None]:
@@ -168,8 +168,8 @@ def build(settings: Settings) -> Services:
         Deletions(database, storage),
         shop,
         choose_batching(settings, ledger, parts, catalog),
-        choose_checker(settings, database, storage, stopping, enhancer),
         choose_remaker(settings, database, parts),
+        choose_checker(settings, database, storage, stopping, enhancer),
     )
 
 
@@ -188,7 +188,8 @@ def choose_raw_images(settings: Settings, storage: Storage) -> RawImages:
 def choose_batching(
     settings: Settings, ledger: DatabaseLedger, parts: Parts, catalog: Catalog
 ) -> Batching:
-    jobs = BatchJobs(parts.claims.database, ledger, settings.gemini_lane_deadline)
+    deadline, most = settings.gemini_lane_deadline, settings.retries
+    jobs = BatchJobs(parts.claims.database, ledger, deadline, most)
     return Batching(jobs, choose_batches(parts.enhancer), parts, catalog.sender.send)
 
 
@@ -211,11 +212,9 @@ def choose_checker(
     return Checker(checks, storage, checking_pixels(), files, stopping, judging, places)
 
 
-def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker | None:
-    """None with FIDELITY=off. With FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and
-    ends the takes that wait."""
-    if settings.fidelity == "off":
-        return None
+def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker:
+    """With FIDELITY=off, FIDELITY_RETRIES=0 and for free enhancers it makes nothing, and ends the
+    takes that wait."""
     claims = TakeClaims(database, settings.lease_seconds, settings.gemini_lane_deadline)
     return Remaker(claims, parts, settings.retries)
 

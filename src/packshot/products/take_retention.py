@@ -93,8 +93,8 @@ def _find(session: Session, which: ColumnElement[bool], *, to_change: bool = Fal
         .order_by(Take.product_id, Take.round, Take.variant, Take.number)
         .limit(PAGE)
     )
-    if to_change:
-        query = query.with_for_update(of=Take)
+    if to_change:  # the picture, too: nobody undoes its decision and chooses this take meanwhile
+        query = query.with_for_update(of=(Take, ProductImage))
     return [(take, namespace) for take, namespace in session.execute(query)]
 
 

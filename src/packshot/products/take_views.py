@@ -29,7 +29,7 @@ class TakeOut(BaseModel):
     number: int
     state: Literal["waiting", "made", "measured", "not_made"]
     outcome: str | None = Field(
-        description="better, not_better, decided, or the reason it was not made"
+        description="better, not_better, decided, unchecked, or the reason it was not made"
     )
     stands: bool
     facts: list[str] = Field(

@@ -42,10 +42,12 @@ REMAKE: Final = "remake"
 BETTER: Final = "better"
 NOT_BETTER: Final = "not_better"
 DECIDED: Final = "decided"
+UNCHECKED: Final = "unchecked"
 WORDS: Final = {
     BETTER: "made again: the new picture is better and was kept",
     NOT_BETTER: "made again: the new picture is no better, so the earlier one was kept",
     DECIDED: "made again, but a reviewer had already decided: the earlier picture was kept",
+    UNCHECKED: "made again, but with FIDELITY=off it is not checked: the earlier picture was kept",
 }
 #: The better of two verdicts has the higher rank; without a verdict nothing is better.
 RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}
@@ -142,6 +144,12 @@ def end(take: Take, outcome: str, why: str) -> None:
     """End a take that is not made, with the reason."""
     take.state, take.outcome, take.words = NOT_MADE, outcome, f"not made again: {why}"
     take.due_at = take.token = None
+
+
+def leave_unchecked(take: Take) -> None:
+    """Finish a take that is made and that nobody checks: its earlier picture stays."""
+    take.state, take.outcome, take.words = MEASURED, UNCHECKED, WORDS[UNCHECKED]
+    take.check_due = None
 
 
 def settle(

@@ -106,9 +106,13 @@ class Item:
 class BatchJobs:
     """Every method is one transaction."""
 
-    def __init__(self, database: Database, ledger: DatabaseLedger, deadline: float) -> None:
-        """`deadline`: seconds that a request may wait for a job, and that each job may take."""
+    def __init__(
+        self, database: Database, ledger: DatabaseLedger, deadline: float, most: int
+    ) -> None:
+        """`deadline`: seconds that a request may wait for a job, and that each job may take;
+        `most`: how often a picture may be made again."""
         self.database, self.ledger, self.deadline = database, ledger, deadline
+        self.most = most
 
     # -- a new job -------------------------------------------------------------------------------
 
@@ -272,7 +276,7 @@ class BatchJobs:
         with self.database.read() as session:
             in_order = (BatchItem.take, BatchItem.product_id, BatchItem.variant)
             rows = session.scalars(open_ones.order_by(*in_order)).all()
-            return [_item(session, row) for row in rows]
+            return [_item(session, row, self.most) for row in rows]
 
     def save_answer(
         self, job: Job, item: Item, record: CallRecord, answer: str | None
@@ -347,7 +351,7 @@ class BatchJobs:
             return [error or f"{name} is set aside" for error, name in session.execute(aside)]
 
 
-def _item(session: Session, row: BatchItem) -> Item:
+def _item(session: Session, row: BatchItem, most: int) -> Item:
     product = session.get(Product, row.product_id)
     this_round = session.get(Round, (row.product_id, row.round))
     claim, waits, brief = None, False, None
@@ -355,7 +359,7 @@ def _item(session: Session, row: BatchItem) -> Item:
         claim = claim_of(session, product, this_round)
         waits = product.status == PENDING and product.batched_at is not None
         if (take := batch_takes.take_of(session, row)) is not None:
-            waits = batch_takes.is_wanted(session, product, take)
+            waits = batch_takes.is_wanted(session, product, take, most)
             brief = batch_takes.brief_of(claim, take)
         elif row.take == 1:
             brief = claim.brief

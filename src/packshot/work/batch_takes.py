@@ -37,8 +37,10 @@ def take_of(session: Session, item: BatchItem) -> Take | None:
     return session.get(Take, (item.product_id, item.round, item.variant, item.take))
 
 
-def is_wanted(session: Session, product: Product, take: Take) -> bool:
-    """Whether nobody decided the picture yet."""
+def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool:
+    """Whether the take still waits, the settings allow it, and nobody decided the picture yet."""
+    if take.state != TO_BE_MADE or take.number > most + 1:
+        return False
     place = {"product_id": take.product_id, "round": take.round, "variant": take.variant}
     image = session.scalar(select(ProductImage).filter_by(**place))
     return image is not None and is_undecided(product, image)

@@ -10,7 +10,7 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from packshot.errors import NotFound, PackshotError, PictureError, Unavailable
+from packshot.errors import NotFound, PackshotError, PictureError, Stopping, Unavailable
 from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, Checked, not_measured
@@ -141,13 +141,21 @@ class Checker:
             except Unavailable as error:
                 self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
                 return
-        check = done.check
-        if self.judging is not None and self.judging.is_asked(done):
-            if not self.checks.keep(due, JUDGE_SECONDS):
-                return  # another process checks it by now, and asks
-            check = self.judging.after(due, done)
-        self.checks.save(due, check, has_map=done.change_map is not None)
-        _log(due, check)
+        try:
+            check = self._judged(due, done)
+        except Stopping as error:
+            self._put_back(due, 0.0, counted=False, why=error.message)
+            return
+        if check is not None:
+            self.checks.save(due, check, has_map=done.change_map is not None)
+            _log(due, check)
+
+    def _judged(self, due: DueCheck, done: Checked) -> Check | None:
+        """The check with a model's vote, if one is asked; None: another process has the picture."""
+        if self.judging is None or not self.judging.is_asked(done):
+            return done.check
+        kept = self.checks.keep(due, JUDGE_SECONDS)
+        return self.judging.after(due, done) if kept else None
 
     def _after_unexpected(self, due: DueCheck) -> None:
         if due.tries < MOST_TRIES:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, select
 from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.enhancers.contract import Brief, Difference, Judge, Judgement, Views
-from packshot.errors import PackshotError
+from packshot.errors import PackshotError, Stopping
 from packshot.fidelity.verdicts import VERDICTS, Check, Checked, Reason
 from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, agreed, differs, with_opinion
 from packshot.products.checks import DueCheck
@@ -35,7 +35,7 @@ class Judging:
         """The check with the model's vote; as it was where there is none.
 
         What keeps the model from answering (a budget, an outage) is noted and not tried again: a
-        reviewer sees the measure's own verdict.
+        reviewer sees the measure's own verdict. Raises Stopping: another process may ask.
         """
         check = done.check
         if done.views is None or not self.is_asked(done):
@@ -44,6 +44,8 @@ class Judging:
             return _without(check, "asked before, but the answer was lost")
         try:
             return with_opinion(check, self._opinion(due, done.views, check))
+        except Stopping:
+            raise
         except PackshotError as error:
             log.info("no second opinion on picture %d: %s", due.image_id, error.message)
             return _without(check, error.message)

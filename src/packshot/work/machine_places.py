@@ -23,6 +23,7 @@ class MachinePlaces:
         folder = folder or Path(tempfile.gettempdir())
         self._paths = [folder / f"{name}-{os.getuid()}-{number}.lock" for number in range(places)]
         self._place: IO[bytes] | None = None
+        self._is_warned = False
 
     def take(self) -> bool:
         """Whether this process has a place, from before or because one is free now."""
@@ -30,7 +31,9 @@ class MachinePlaces:
             try:
                 self._place = next(filter(None, map(_locked, self._paths)), None)
             except OSError as error:
-                log.warning("checks are not limited on this machine: %s", error)
+                if not self._is_warned:  # once a process, not every two seconds
+                    log.warning("checks are not limited on this machine: %s", error)
+                self._is_warned = True
                 return True
         return self._place is not None
 
