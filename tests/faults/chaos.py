@@ -13,7 +13,8 @@ from faults.warm import WarmWorker
 def kill_at_random(
     rig: Rig, kills: int, *, workers: int = 2, pauses: tuple[float, float] = (0.5, 3.0)
 ) -> None:
-    """kill -9 one of the workers again and again; at the end others finish what is left."""
+    """kill -9 one of the workers again and again; at the end others finish what is left, and what
+    is made again."""
     chance = random.Random(1)
     crew = [rig.worker(WORKER_CONCURRENCY="2") for _ in range(workers)]
     try:
@@ -22,6 +23,8 @@ def kill_at_random(
             place = chance.randrange(workers)
             crew[place] = _replaced(rig, crew[place])
         rig.wait_done(seconds=300)
+        if rig.environment.get("FIDELITY") == "on":
+            rig.until(lambda: not rig.takes_to_come(), seconds=300)
     except BaseException:
         for worker in crew:
             print(f"--- {worker.log_path}\n{worker.log()[-6000:]}")

@@ -42,6 +42,7 @@ from packshot.products.object_keys import (
     with_previews,
 )
 from packshot.products.shop import MARK
+from packshot.products.takes import GOING_ON, Remakes, open_next
 from packshot.queues.contract import Queue
 from packshot.queues.database import DatabaseQueue
 from packshot.queues.sqs import SqsQueue
@@ -68,13 +69,15 @@ class Audit:
     repeated: dict[str, int]  # product/round/variant -> times it was paid beyond the first
     deaths: int
     reasons: Counter[str] = field(default_factory=Counter)
+    takes: Counter[str] = field(default_factory=Counter)  # second ones, by what became of them
 
     def __str__(self) -> str:
         told = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
         return (
             f"{sum(self.statuses.values())} products ({told}), {self.rows} rows, "
             f"{self.objects} objects, {self.paid} paid calls of which "
-            f"{sum(self.repeated.values())} repeated, {self.deaths} deaths, faults: {self.faults}"
+            f"{sum(self.repeated.values())} repeated, {self.deaths} deaths, "
+            f"made again: {dict(self.takes)}, faults: {self.faults}"
         )
 
 
@@ -148,6 +151,19 @@ class Rig:
             assert time.monotonic() < deadline, f"not within {seconds} s: {self.statuses()}"
             time.sleep(0.05)
 
+    def fail_check(self, product_id: int) -> None:
+        """Record that the product's first picture failed its check: it is to be made again."""
+        with self.database.write() as session:
+            product = session.get_one(Product, product_id)
+            first = select(ProductImage).filter_by(product_id=product_id, variant=0)
+            image = session.scalars(first).one()
+            image.verdict, image.fidelity_score, image.fidelity = "fail", 0.1, {"reasons": []}
+            assert open_next(session, product, image, Remakes("gemini", 1)) is not None
+
+    def takes_to_come(self) -> int:
+        with self.database.read() as session:
+            return len(session.scalars(select(Take).where(Take.state.in_(GOING_ON))).all())
+
     # -- the audit -------------------------------------------------------------------------------
 
     def object_keys(self) -> set[str]:
@@ -189,6 +205,7 @@ class Rig:
             repeated={call: count - 1 for call, count in times.items() if count > 1},
             deaths=len(self.deaths),
             reasons=Counter(product.error_code or "" for product in products),
+            takes=Counter(take.outcome or take.state for take in takes if take.number > 1),
         )
 
     def paid_once(self) -> Audit:

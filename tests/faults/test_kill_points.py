@@ -14,9 +14,8 @@ from faults.chaos import kill_at_random
 from faults.killing import create_killed_at, worker_killed_at
 from faults.rig import WANTED, Rig
 from faults.warm import WarmWorker, run_worker
-from packshot.database.models import Product, ProductImage, Take
+from packshot.database.models import Product, Take
 from packshot.database.types import now
-from packshot.products.takes import GOING_ON, Remakes, open_next
 
 POINTS = (
     "after_receive",
@@ -86,17 +85,17 @@ def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) ->
         rig.wait_done(seconds=90)
         assert first.stop() == 0
     for product_id, point in zip(ids, TAKE_POINTS, strict=False):
-        open_take(rig, product_id)
+        rig.fail_check(product_id)
         killed = remaking(rig, partial(worker_killed_at, point))
         with rig.running(killed):
             rig.wait_for_death(killed)
         come_again(rig, 3600)
-    open_take(rig, ids[-1])
+    rig.fail_check(ids[-1])
     kill_in_flight(rig, f"{ids[-1]}/1/0/take2")
     come_again(rig, 0)
     last = remaking(rig)
     with rig.running(last):
-        rig.until(lambda: not going_on(rig), seconds=90)
+        rig.until(lambda: not rig.takes_to_come(), seconds=90)
         assert last.stop() == 0, last.log()
     audit = rig.audit()
     print(audit)
@@ -110,17 +109,6 @@ def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) ->
         "not_better": len(TAKE_POINTS),
         "answer_lost": 1,  # of the call in flight
     }
-
-
-def open_take(rig: Rig, product_id: int) -> None:
-    """As a failed check does."""
-    with rig.database.write() as session:
-        product = session.get_one(Product, product_id)
-        image = session.scalars(
-            select(ProductImage).filter_by(product_id=product_id, variant=0)
-        ).one()
-        image.verdict, image.fidelity_score, image.fidelity = "fail", 0.1, {"reasons": []}
-        assert open_next(session, product, image, Remakes("gemini", 1)) is not None
 
 
 def come_again(rig: Rig, seconds: float) -> None:
@@ -145,11 +133,6 @@ def kill_in_flight(rig: Rig, call: str) -> None:
         rig.wait_for_death(killed)
     rig.until(lambda: bool(rig.fake.paid(call)))
     rig.fake.latency = 0.1
-
-
-def going_on(rig: Rig) -> int:
-    with rig.database.read() as session:
-        return len(session.scalars(select(Take).where(Take.state.in_(GOING_ON))).all())
 
 
 @pytest.mark.timeout(120)
