@@ -142,6 +142,8 @@ def test_a_locked_picture_is_what_is_stored_shown_counted_and_exported(locking: 
 
 @only_sqlite
 def test_a_batch_says_whether_it_is_locked_and_a_redo_keeps_that(locking: Locking) -> None:
+    wrong = {"products": [row()], "pixel_lock": "perhaps"}
+    assert locking.shop.ask("POST", "/api/products/bulk", json=wrong).status_code == 422
     assert locking.made(pixel_lock=False)["images"][0]["pixel_lock"] is None
     locking.parts = replace(locking.parts, locking=replace(locking.parts.locking, on=False))
     assert locking.made()["images"][0]["pixel_lock"] is None

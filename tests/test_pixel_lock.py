@@ -282,7 +282,11 @@ def test_what_is_see_through_in_the_photo_is_never_called_its_own() -> None:
     [
         ("clear glass with a metal cap", True),
         ("Transparent plastic", True),
+        ("clear acrylic", True),
         ("fibreglass", False),
+        ("glass fibre", False),
+        ("acrylic knit", False),
+        ("lace-up leather", False),
         ("matte cotton", False),
         ("", False),
     ],

@@ -39,8 +39,8 @@ REFUSALS: Final = {
 LOCKED: Final = "locked"
 #: Words of materials that light passes through.
 SEE_THROUGH: Final = re.compile(
-    r"\b(glass|crystal|transparent|translucent|see-through|clear (plastic|acrylic|resin|vinyl|pvc)"
-    r"|acrylic|plexiglas+|cellophane|mesh|lace|tulle|organza|chiffon)\b",
+    r"\b(glass(?!.fib)|crystal|transparent|translucent|see-through|plexiglass?|cellophane|tulle"
+    r"|clear (plastic|acrylic|resin|vinyl|pvc)|lace(?!-| up)|organza|chiffon)\b",
     re.IGNORECASE,
 )
 
