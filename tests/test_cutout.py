@@ -18,7 +18,6 @@ from packshot.enhancers.local import (
     findings,
     outline,
     recipes,
-    trust,
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
@@ -151,11 +150,12 @@ def test_they_refuse_a_torn_one(ground: Bytes) -> None:
     assert outline.TORN in said_of(picture, truth)
 
 
-def test_they_refuse_one_that_leaves_a_light_strap_out() -> None:
+@pytest.mark.parametrize("level", [30, 240])
+def test_they_refuse_one_that_leaves_a_strap_out(level: int) -> None:
     picture, bag = scene(sheet_of_paper())
-    cv2.line(picture, (352, 200), (440, 120), (240, 240, 240), 7)
+    cv2.line(picture, (352, 200), (440, 120), (level,) * 3, 7)
     picture = as_bytes(cv2.GaussianBlur(picture, (0, 0), 0.8))
-    assert said_of(picture, bag) == (trust.FADING,)
+    assert said_of(picture, bag) == (outline.LEFT_OUT,)
 
 
 # The file's own transparency

@@ -1,5 +1,5 @@
 """What the photo says against a finished cut: an outline where the photo has no edge, and parts of
-the product left outside it, before a light backdrop that their colour does not tell them from."""
+the product left outside it before a light backdrop: laces, cables, what is as light as that."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ NOISE = 3.5  # times the border's median slope: an edge
 LEAST_EDGE, MOST_ASKED = 0.5, 1.5  # delta E over a pixel: never less; of an outline never more
 MOST_TORN, MOST_TORN_ON_PALE = 0.06, 0.02  # of the outline
 TORN = "its outline follows no edge of the photo"
+LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same at both
 DARKEST = -6.0  # L against the backdrop: beside anything darker an edge is a shadow's
+THIN, DARK = 11, 12.0  # px across, and L below both sides: a lace, a cable, a wire
 NEAR, HANGING = 9, 21  # px across: blurred with the outline; still hanging together with it
 LEAST_PIECE = 36  # px
 LEAST_PEAK = 0.87  # delta E over a pixel, somewhere in a piece: JPEG's blocks have less
@@ -47,11 +49,11 @@ def judge(rgb: Bytes, backdrop: Backdrop, product: Product) -> Judged:
     left_out = np.zeros_like(inside)
     if pale:
         sharp = (slope > edge) & (slope > SHARP * _slope(lab, 2.5))
-        left_out = _hanging(sharp & ~_in_shadow(lab, backdrop), inside, slope)
+        left_out = _hanging(sharp & (~_in_shadow(lab, backdrop) | _thin(lab)), inside, slope)
     torn = _torn(inside, slope, min(edge, MOST_ASKED))
     reasons = (
         (torn > (MOST_TORN_ON_PALE if pale else MOST_TORN), TORN),
-        (bool(left_out.any()), trust.FADING),
+        (bool(left_out.any()), LEFT_OUT),
     )
     return Judged(tuple(words for applies, words in reasons if applies), left_out)
 
@@ -81,6 +83,13 @@ def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
 def _in_shadow(lab: Floats, backdrop: Backdrop) -> Mask:
     darker = lab[..., 0] - backdrop.surface(*lab.shape[:2])[..., 0]
     return np.asarray(cv2.erode(darker, np.ones((5, 5), np.uint8)) < DARKEST)
+
+
+def _thin(lab: Floats) -> Mask:
+    """In and beside what is thin and dark: no product's shadow is."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
+    dark = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), cv2.MORPH_BLACKHAT, disc) > DARK
+    return np.asarray(cv2.dilate(dark.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
 
 
 def _around(mask: Mask, width: int) -> Mask:
