@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import colorsys
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from servers.ports import wait_until
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session
 from support.fakes import photo_bytes
 from support.shop import Shop, row
 
@@ -24,8 +27,11 @@ from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, Checked, Reason, Verdict
 from packshot.pictures.imaging import to_array
+from packshot.products import takes
 from packshot.products.object_keys import MOST_TAKES, answer_key, variant_key, with_previews
 from packshot.products.retention import Retention
+from packshot.products.review import Verdict as ByReviewer
+from packshot.products.review import decide_image
 from packshot.products.takes import Remakes
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -538,6 +544,71 @@ def test_a_redo_closes_the_round_of_a_take(plain: Studio) -> None:
 def decide(plain: Studio, status: str) -> None:
     path = f"/api/product-images/{plain.picture['id']}"
     assert plain.shop.ask("PATCH", path, json={"status": status}).status_code == 200
+
+
+@pytest.fixture
+def two(postgres_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[Studio]:
+    """On PostgreSQL, where transactions wait for each other's rows; a product of two pictures."""
+    made = Studio(postgres_url, tmp_path, gemini, enhanced_images_count=2)
+    made.start_over()
+    made.made("changed_product")
+    made.remake()
+    yield made
+    made.close()
+
+
+def remade(two: Studio) -> dict[str, Any]:
+    return next(dict(each) for each in two.product["images"] if each["remake"])
+
+
+@contextmanager
+def waiting_for_us(two: Studio, other: Callable[[], object]) -> Iterator[tuple[Session, Product]]:
+    """A transaction that has the product's row, and `other`, which waits for a row of it."""
+    thread = threading.Thread(target=other)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+    def is_held() -> bool:
+        with two.services.database.read() as session:
+            return bool(session.scalar(waiting)) or not thread.is_alive()
+
+    with two.services.database.write() as session:
+        product = session.get_one(Product, two.product_id, with_for_update=True)
+        yield session, product
+        session.flush()
+        thread.start()
+        wait_until(is_held)
+    thread.join()
+
+
+@pytest.mark.extra
+def test_no_take_is_chosen_for_a_picture_that_is_being_approved(two: Studio) -> None:
+    before, codes = remade(two), []
+    path = f"/api/product-images/{before['id']}"
+
+    def choose_the_first() -> None:
+        codes.append(two.shop.ask("PATCH", path, json={"take": 1}).status_code)
+
+    with waiting_for_us(two, choose_the_first) as (session, _):
+        approved = ByReviewer("approved", "ben")
+        decide_image(session, before["id"], approved, None, two.services.catalog.outbox)
+    assert (codes, remade(two)["sha256"]) == ([409], before["sha256"])
+
+
+@pytest.mark.extra
+def test_no_take_is_removed_that_is_being_chosen(two: Studio) -> None:
+    database = two.services.database
+    picture, retention = remade(two), Retention(database, two.services.storage, rejected_days=7)
+    with database.write() as session:
+        decided = {"status": "approved", "updated_at": now(-8 * 86_400)}
+        session.execute(update(ProductImage).values(decided))
+    with waiting_for_us(two, retention.prune) as (session, product):
+        image = session.get_one(ProductImage, picture["id"])
+        image.status = "pending"
+        session.flush()
+        takes.choose("ben", 1, session, product, image)
+    chosen = remade(two)
+    assert chosen["sha256"] == picture["remake"]["takes"][0]["sha256"]
+    assert two.shop.ask("GET", chosen["media_url"]).status_code == 200
 
 
 # -- kill -9, step by step (tests/faults kills real processes) -------------------------------------

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from packshot.database.models import Correction, Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.enhancers.contract import NOT_ANALYSED
-from packshot.errors import NotFound
 
 #: The most characters; screen readers pause or stop after about as many.
 LONGEST: Final = 125
@@ -98,14 +97,6 @@ def analyses_of(session: Session, products: Sequence[int]) -> Analyses:
         .where(Round.product_id.in_(products), Round.number == Product.round)
     )
     return {(product_id, number): analysis for product_id, number, analysis in rows}
-
-
-def find_image(session: Session, image_id: int) -> ProductImage:
-    """The picture with this id. Raises NotFound."""
-    image = session.get(ProductImage, image_id)
-    if image is None:
-        raise NotFound(f"there is no picture {image_id}")
-    return image
 
 
 def write_alt_text(

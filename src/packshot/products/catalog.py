@@ -25,7 +25,6 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import Lane
-from packshot.products.alt_text import find_image
 from packshot.products.cancelling import cancel_product
 from packshot.products.corrections import correct_product
 from packshot.products.figures import Counts, count_shop, read_counts, read_pace
@@ -46,6 +45,7 @@ from packshot.products.review import (
     check_may_redo,
     decide_image,
     get_product,
+    lock_image,
     lock_product,
     redo,
     review_product,
@@ -254,8 +254,7 @@ class Catalog:
         Raises as `decide`, and what `change` raises.
         """
         with self.database.write() as session:
-            image = find_image(session, image_id)
-            product = lock_product(session, image.product_id, if_version)
+            product, image = lock_image(session, image_id, if_version)
             change(session, product, image)
             return _view_now(session, product)
 

@@ -21,7 +21,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.errors import Conflict, NotAllowed, NotFound
-from packshot.products.alt_text import alt_text, analyses_of, find_image
+from packshot.products.alt_text import alt_text, analyses_of
 from packshot.products.batching import is_in_a_job
 from packshot.products.reasons import SUPERSEDED
 from packshot.products.views import view_of
@@ -42,8 +42,7 @@ def decide_image(
     session: Session, image_id: int, verdict: Verdict, if_version: int | None, outbox: Outbox
 ) -> Product:
     """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
-    image = find_image(session, image_id)
-    product = lock_product(session, image.product_id, if_version)
+    product, image = lock_image(session, image_id, if_version)
     _check_decidable(product)
     if image.round != product.round:
         raise Conflict(
@@ -204,6 +203,19 @@ def lock_product(session: Session, product_id: int, if_version: int | None) -> P
             state=view_of(session, product),
         )
     return product
+
+
+def lock_image(
+    session: Session, image_id: int, if_version: int | None
+) -> tuple[Product, ProductImage]:
+    """A picture with its product, which is locked first: the picture is read as it is since, not as
+    it was before another one's decision, take or removal. Raises NotFound, Conflict."""
+    product_id = session.scalar(select(ProductImage.product_id).filter_by(id=image_id))
+    product = lock_product(session, product_id, if_version) if product_id else None
+    image = session.get(ProductImage, image_id) if product else None
+    if product is None or image is None:
+        raise NotFound(f"there is no picture {image_id}")
+    return product, image
 
 
 def _check_decidable(product: Product) -> None:
