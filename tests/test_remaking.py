@@ -531,6 +531,15 @@ def test_what_a_reviewer_decided_meanwhile_is_not_replaced(plain: Studio) -> Non
     assert (two["outcome"], two["fidelity"]["verdict"]) == ("decided", "pass")
 
 
+def test_a_picture_of_a_cancelled_product_is_not_made_again(plain: Studio) -> None:
+    plain.made("changed_product")
+    with plain.services.database.write() as session:
+        session.execute(update(Product).values(status="failed", error_code="cancelled"))
+    plain.remake()
+    assert plain.words == "not made again: its product was cancelled, or failed, first"
+    assert len(plain.asked()) == 1
+
+
 def test_a_redo_closes_the_round_of_a_take(plain: Studio) -> None:
     plain.made("changed_product")
     path = f"/api/products/{plain.product_id}/enhance"

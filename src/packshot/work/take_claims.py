@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import BatchItem, Call, Product, ProductImage, Round, Take
+from packshot.database.models import FAILED, BatchItem, Call, Product, ProductImage, Round, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
@@ -137,7 +137,7 @@ class TakeClaims:
                 raise _lost(due)
             product, image = _picture_of(session, row)
             if product is None or image is None or not takes.is_undecided(product, image):
-                raise NotMadeAgain("a reviewer decided first", code="decided")
+                raise _not_needed(product)
             if _was_in_a_job(session, row):
                 raise NotMadeAgain("its batch job brought no picture", code="batch")
             if self._is_paid_for(session, row):
@@ -249,6 +249,12 @@ def _picture_of(session: Session, row: Take) -> tuple[Product | None, ProductIma
     place = {"product_id": row.product_id, "round": row.round, "variant": row.variant}
     image = session.scalar(select(ProductImage).filter_by(**place))
     return session.get(Product, row.product_id), image
+
+
+def _not_needed(product: Product | None) -> NotMadeAgain:
+    if product is not None and product.status == FAILED:
+        return NotMadeAgain("its product was cancelled, or failed, first", code="cancelled")
+    return NotMadeAgain("a reviewer decided first", code="decided")
 
 
 def _lost(due: DueTake) -> LostClaim:
