@@ -158,6 +158,7 @@ class Rig:
             first = select(ProductImage).filter_by(product_id=product_id, variant=0)
             image = session.scalars(first).one()
             image.verdict, image.fidelity_score, image.fidelity = "fail", 0.1, {"reasons": []}
+            image.check_due = None
             assert open_next(session, product, image, Remakes("gemini", 1)) is not None
 
     def takes_to_come(self) -> int:

@@ -91,6 +91,7 @@ def _first_take(session: Session, image: ProductImage) -> Take:
     """A copy of the first picture, which is current until there is a better one."""
     first = Take(**_place_of(image), number=1, state=MEASURED, opened_at=image.created_at)
     _copy(image, first)
+    first.check_due = None  # its check is over
     first.cost = spent_on(session, first, "picture")
     return first
 
