@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from zipstream import ZIP_STORED, ZipStream
 
-from packshot.errors import NotFound, PartlyUnavailable, PictureError
+from packshot.errors import NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.marketplaces.compliance import Row
 from packshot.marketplaces.names import (
     COMPLIANCE,
@@ -125,21 +125,8 @@ def _group_pieces(
         try:
             stored = _stored(image, key, storage)
             prepared = prepare(image, stored, n == 1)
-        except NotFound:
-            records.left_out.append(f"{path}: picture {image.image_id} was removed meanwhile")
-            continue
-        except PartlyUnavailable as error:
-            if error.code != OTHER_BYTES:
-                raise
-            records.left_out.append(
-                f"{path}: picture {image.image_id}: the stored file is not the one that was"
-                " approved: restore it from a backup, or redo the product"
-            )
-            continue
-        except PictureError as error:
-            if error.retryable:  # the child process ended
-                raise
-            records.left_out.append(f"{path}: picture {image.image_id}: {error.message}")
+        except PackshotError as error:
+            records.left_out.append(f"{path}: picture {image.image_id} {_why_left_out(error)}")
             continue
         _note_compliance(path, prepared.rows, records)
         fitting[n] = path, prepared.fits_as_main
@@ -155,6 +142,17 @@ def _group_pieces(
         yield from archive.all_files()
     _note_choice(fitting, records)
     _note_rows(group, by_product, records)
+
+
+def _why_left_out(error: PackshotError) -> str:
+    """What is said of a picture that can't be sent; other errors end the ZIP, and are raised."""
+    if isinstance(error, NotFound):
+        return "was removed meanwhile"
+    if isinstance(error, PartlyUnavailable) and error.code == OTHER_BYTES:
+        return "is not the file that was approved: restore it from a backup, or redo the product"
+    if isinstance(error, PictureError) and not error.retryable:  # else its child process ended
+        return f"was left out: {error.message}"
+    raise error
 
 
 def _stored(image: ApprovedImage, key: str, storage: Storage) -> bytes:
