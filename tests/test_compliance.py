@@ -622,3 +622,11 @@ def test_the_command_names_each_bad_file_and_judges_the_others(tmp_path: Path) -
     assert f"{good}: Amazon, rules of" in output
     assert "Traceback" not in output
     assert comply(good, "--preset", "amazon")[0] == 0
+
+
+def test_a_file_named_as_one_of_amazons_others_is_judged_as_one(tmp_path: Path) -> None:
+    small_in_scene = encode_array(product(2000, 0.5), 98)
+    for name in ("A1.MAIN.jpg", "A1.PT01.jpg"):
+        (tmp_path / name).write_bytes(small_in_scene)
+    assert comply(tmp_path / "A1.MAIN.jpg", "--preset", "Amazon")[0] == 1
+    assert comply(tmp_path / "A1.PT01.jpg", "--preset", "Amazon")[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -35,7 +36,7 @@ def comply(
     can't be read; the others are still measured.
 
     JPEG, PNG, WebP, AVIF, HEIC, TIFF, GIF and BMP. Each is judged as a product's main picture; with
-    --secondary as one of the others.
+    --secondary, or named as Amazon names them (.PT01.jpg), as one of the others.
     """
     if name is None:
         click.echo("\n".join(preset_names(presets_dir)))
@@ -43,9 +44,15 @@ def comply(
     if not files:
         raise click.UsageError("name the pictures to check")
     preset = _preset(name, presets_dir)
-    failed = [path for path in files if not _complies(path, preset, not secondary)]
+    mains = {path: not secondary and not _is_other(path) for path in files}
+    failed = [path for path, main in mains.items() if not _complies(path, preset, main)]
     if failed:
         raise SystemExit(1)
+
+
+def _is_other(path: Path) -> bool:
+    """Whether Amazon's code in the name says that it is not a main picture."""
+    return re.search(r"\.PT\d\d$", path.stem) is not None
 
 
 def _preset(name: str, presets_dir: Path | None) -> Preset:

@@ -198,7 +198,8 @@ def preset_titles(folder: Path | None) -> dict[str, str]:
 
 def read_preset(name: str, folder: Path | None) -> Preset:
     """Raises SettingsError, which names the file and what is wrong with it."""
-    found = _files(folder).get(name)
+    ours = _files(folder)
+    found = ours.get(name) or ours.get(name.lower())
     if found is None:
         known = ", ".join(preset_names(folder))
         raise SettingsError(f"there is no preset of that name; known are {known}")

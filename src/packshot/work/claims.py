@@ -105,6 +105,11 @@ class Claim:
         return [n for n in range(self.wanted) if n not in self.made | self.refused]
 
     @property
+    def objects(self) -> tuple[int, str, int, int]:
+        """What the keys of its objects are made of: product, namespace, rounds, variants."""
+        return self.product_id, self.namespace, self.round, self.wanted
+
+    @property
     def brief(self) -> Brief:
         """What the enhancer needs to know about the product."""
         return Brief(

@@ -218,10 +218,7 @@ class Remaker:
 
     def _leave_nothing(self, due: DueTake) -> None:
         """If the product was deleted meanwhile, remove the objects stored since then."""
-        claim = due.claim
         try:
-            self.deletions.leave_nothing(
-                claim.product_id, claim.namespace, claim.round, claim.wanted
-            )
+            self.deletions.leave_nothing(*due.claim.objects)
         except Unavailable as error:  # the sweeper removes it later
             log.warning("%s: %s", due, error.message)

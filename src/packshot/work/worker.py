@@ -193,10 +193,7 @@ class Worker:
         try:
             self._run(job)
         except LostClaim:
-            claim = job.claim
-            self.deletions.leave_nothing(
-                claim.product_id, claim.namespace, claim.round, claim.wanted
-            )
+            self.deletions.leave_nothing(*job.claim.objects)
             raise
 
     def _guard(self, job: Job, work: Callable[[], None]) -> None:

@@ -136,15 +136,15 @@ def _recipe(ground: Ground, title: str) -> Recipe:
 
 
 CUT: dict[str, Recipe] = {
-    "white": Recipe("product on pure white, filling 85 %, soft shadow", on_white.placed("white")),
-    "studio": Recipe("product on a soft grey sweep, filling 85 %", on_white.placed("studio")),
+    "white": Recipe("product on pure white, filling 86 %, soft shadow", on_white.placed("white")),
+    "studio": Recipe("product on a soft grey sweep, filling 86 %", on_white.placed("studio")),
     "tight": Recipe("product on pure white, filling 95 %", on_white.placed("tight", 0.95)),
-    "warm": Recipe("product on a pale warm sweep, filling 85 %", on_white.placed("warm")),
-    "dark": Recipe("product on a charcoal sweep, filling 85 %", on_white.placed("dark")),
+    "warm": Recipe("product on a pale warm sweep, filling 86 %", on_white.placed("warm")),
+    "dark": Recipe("product on a charcoal sweep, filling 86 %", on_white.placed("dark")),
 }
 WHITENED: dict[str, Recipe] = {
     "white": Recipe(
-        "backdrop divided to white, own shadow kept, filling 85 %", on_white.whitened("white")
+        "backdrop divided to white, own shadow kept, filling 86 %", on_white.whitened("white")
     ),
     "studio": Recipe(
         "backdrop divided out, laid on a soft grey sweep", on_white.whitened("studio")
