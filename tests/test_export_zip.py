@@ -392,7 +392,7 @@ def test_a_picture_with_other_bytes_is_named_and_keeps_no_other_back(
     assert "1 left out" in done.stderr and "A_2.jpg" in done.stderr
     with zipfile.ZipFile(target) as archive:
         assert pictures(archive) == ["A_1.jpg"]
-        assert "not the one that was approved" in archive.read("LEFT-OUT.txt").decode()
+        assert "not the file that was approved" in archive.read("LEFT-OUT.txt").decode()
 
 
 def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:

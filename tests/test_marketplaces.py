@@ -337,7 +337,7 @@ def test_a_picture_that_cant_be_made_for_a_marketplace_is_left_out(shop: Shop) -
     answer = shop.ask("GET", "/api/export?format=zip&preset=amazon")
     archive = zipfile.ZipFile(io.BytesIO(answer.get_data()))
     assert len([name for name in archive.namelist() if name.endswith(".jpg")]) == 2
-    assert f"{broken}.MAIN.jpg: picture 3: " in archive.read("LEFT-OUT.txt").decode()
+    assert f"{broken}.MAIN.jpg: picture 3 was left out: " in archive.read("LEFT-OUT.txt").decode()
 
 
 def test_the_command_measures_any_picture(tmp_path: Path) -> None:
