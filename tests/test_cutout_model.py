@@ -87,7 +87,7 @@ def test_a_genuine_copy_is_kept_whole_once(network: Path, folder: Path) -> None:
     assert (done.exit_code, (folder / NAME).read_bytes()) == (0, network.read_bytes())
     written = (folder / NAME).stat().st_mtime_ns
     again = fetch()
-    assert again.exit_code == 0 and "there already" in again.output
+    assert again.exit_code == 0 and "exists already" in again.output
     assert (folder / NAME).stat().st_mtime_ns == written
     assert [path.name for path in folder.iterdir()] == [NAME]
 

@@ -78,8 +78,9 @@ def test_expired_objects_go_and_approved_ones_stay(shop: Shop) -> None:
     assert set(with_previews(waiting_normalised)) <= left
     upload_key = view.raw_image.removeprefix("/media/")
     assert not left & set(with_previews(upload_key))
-    # The copy, the upload, the picture, each with two previews; and the picture's change map.
-    assert len(before - left) == 10
+    # The copy, the upload, the picture, each with two previews; and the picture's change map, its
+    # lock's mask, and the picture as it was made.
+    assert len(before - left) == 12
     assert shop.services.retention.prune() == type(plan)(0, 0, 0)
     assert objects(shop) == left
 
@@ -104,7 +105,7 @@ def test_it_works_on_s3(s3_shop: Shop) -> None:
     assert isinstance(s3_shop.services.storage, S3Storage)
     before = objects(s3_shop)
     s3_shop.services.retention.prune()
-    assert len(before - objects(s3_shop)) == 10
+    assert len(before - objects(s3_shop)) == 12
     s3_shop.services.deletions.delete_product(product_id)
     assert objects(s3_shop) == set()
 

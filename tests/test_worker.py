@@ -458,7 +458,7 @@ def test_a_product_that_hangs_is_tried_again_and_its_slot_replaced(
     hung.wait(10)
     (other,) = shop.create()
     until(lambda: shop.status(other) == "pending_review")
-    assert shop.catalog.product(stuck).error_code == "hung"
+    until(lambda: shop.catalog.product(stuck).error_code == "hung")
     assert "released.wait(30)" in caplog.text, "where it hangs"
     until(lambda: shop.status(stuck) == "pending_review")
     released.set()

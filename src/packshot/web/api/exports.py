@@ -256,7 +256,9 @@ def _stream(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: 
 
 
 def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes; sending a piece takes the server as long as copying some 100 KB."""
+    """The same bytes; sending a piece takes the server as long as copying some 100 KB. The first
+    one is sent at once, so that the download begins."""
+    yield next(pieces, b"")
     waiting = bytearray()
     for piece in pieces:
         waiting += piece
