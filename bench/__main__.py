@@ -2,7 +2,7 @@
 
 python -m bench                     all of them, in under ten minutes
 python -m bench waiting memory      only these
-python -m bench --share 0.3         smaller, while working on something
+python -m bench --share 1           at full size: longer runs, steadier figures
 python -m bench --markdown FILE     the table for docs/performance.md too
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--share", type=float, default=1.0, help="of the full sizes")
+    parser.add_argument("--share", type=float, default=0.3, help="of the full sizes")
     parser.add_argument("--markdown", type=Path, help="write the tables here")
     options = parser.parse_args()
     began = time.monotonic()

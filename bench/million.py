@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from sqlalchemy import text
 
 from packshot.database.engine import Database, bring_to_head
@@ -58,6 +60,6 @@ def fill(url: str, count: int) -> Database:
         for statement in statements:
             bound = {"count": count} if ":count" in statement else {}
             session.execute(text(statement), bound)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE"))
+    with closing(database.engine.raw_connection()) as connection:  # VACUUM needs no transaction
+        connection.cursor().execute("ANALYZE" if database.is_sqlite else "VACUUM ANALYZE")
     return database

@@ -6,7 +6,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -80,8 +80,8 @@ def _fill(database: Database, count: int) -> None:
     # Else the first turn pays for what the filling left in SQLite's log, and PostgreSQL plans for
     # the few rows it knew of: its autovacuum comes within a minute.
     tidy = "PRAGMA wal_checkpoint(TRUNCATE)" if database.is_sqlite else "VACUUM ANALYZE"
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(tidy)
+    with closing(database.engine.raw_connection()) as connection:  # VACUUM needs no transaction
+        connection.cursor().execute(tidy)
 
 
 def _cost(database: Database, count: int) -> float:
