@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -299,3 +300,21 @@ def test_every_reason_has_words_and_a_test() -> None:
     elsewhere = {"no_network", "no_photo_product", "no_product", "see_through", "failed"}
     here = {code for code, _ in PAIRS.values()} | {"enlarged", "not_found", "encoding", "too_large"}
     assert here | elsewhere == REFUSALS.keys()
+
+
+def see_through_photo(side: int) -> bytes:
+    """A patterned product of `side` px on nothing."""
+    pixels = np.zeros((1000, 1000, 4), np.uint8)
+    noise = np.random.default_rng(1).integers(40, 220, (side, side, 3), np.uint8)
+    pixels[200 : 200 + side, 200 : 200 + side, :3] = noise
+    pixels[200 : 200 + side, 200 : 200 + side, 3] = 255
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def test_without_a_product_in_the_photo_or_in_the_picture_nothing_is_locked(network: Path) -> None:
+    far = np.full((800, 800, 3), 240, np.uint8)
+    cv2.circle(far, (400, 400), 30, (20, 20, 160), -1)
+    for side, code in ((110, "no_photo_product"), (500, "no_product")):
+        done = locking.lock(see_through_photo(side), encode_array(far, 95), JPEG, None, network)
+        assert (done.lock.locked, done.lock.code) == (False, code)
+        assert done.finished is None
