@@ -1,6 +1,6 @@
 """How often the pixel lock is taken, by kind of picture, and why it is refused.
 
-    python bench/pixel_lock.py --pairs 200 --keep DIR     (about 2 s of one core a pair)
+    python -m bench.pixel_lock --pairs 200 --keep DIR     (about 2 s of one core a pair)
 
 Pairs are made by bench/fidelity_pairs.py from seeds, faithful and damaged ones in turn. DIR keeps
 what was measured, so that limits can be tried again at once, and a PNG of every locked pair: as it
