@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
         hide_parameters=True,  # errors are logged, and a raw image's address may be signed
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
-    pragmas = ["journal_mode=WAL", "synchronous=NORMAL"]  # see `share_syncs`
+    pragmas = ["synchronous=NORMAL"]  # see `share_syncs`
     pragmas += ["foreign_keys=ON"] if foreign_keys else []
     event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, pragmas))
     event.listen(engine, "begin", _begin_sqlite)
@@ -91,9 +92,25 @@ def sqlite_engine(url: URL, pool_size: int, foreign_keys: bool) -> Engine:
 def _prepare_sqlite(connection: Any, pragmas: list[str]) -> None:
     connection.isolation_level = None  # our code sends BEGIN: the driver's default loses updates
     cursor = connection.cursor()
+    _switch_to_log(cursor)
     for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _switch_to_log(cursor: sqlite3.Cursor) -> None:
+    """Processes that open a new file together can lock each other out here: SQLite sees that none
+    would get on, and refuses at once what it would wait for elsewhere."""
+    latest = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > latest:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
