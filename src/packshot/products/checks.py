@@ -30,7 +30,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.fidelity.verdicts import Check
-from packshot.products.takes import Remakes, is_its_picture, open_next, settle
+from packshot.products.takes import Remakes, is_its_picture, is_take, open_next, settle
 
 log = logging.getLogger("packshot.fidelity")
 Checkable: TypeAlias = type[ProductImage] | type[Take]
@@ -193,12 +193,7 @@ def _row_of(due: DueCheck) -> tuple[Checkable, ColumnElement[bool]]:
     """The table that has the picture of this check, and which row it is."""
     if due.take == 1:
         return ProductImage, ProductImage.id == due.image_id
-    return Take, and_(
-        Take.product_id == due.product_id,
-        Take.round == due.round,
-        Take.variant == due.variant,
-        Take.number == due.take,
-    )
+    return Take, is_take(due.product_id, due.round, due.variant, due.take)
 
 
 def _is_mine(due: DueCheck) -> ColumnElement[bool]:

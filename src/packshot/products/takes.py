@@ -38,6 +38,9 @@ GOING_ON: Final = (WAITING, MADE)
 #: The kind of a take's calls in the ledger.
 REMAKE: Final = "remake"
 
+#: Why a take is not made when the day's budget is spent.
+NO_BUDGET: Final = "the day's budget is spent"
+
 #: The outcomes of a take that was checked, and their words.
 BETTER: Final = "better"
 NOT_BETTER: Final = "not_better"
@@ -215,6 +218,32 @@ def is_its_picture() -> ColumnElement[bool]:
         ProductImage.round == Take.round,
         ProductImage.variant == Take.variant,
     )
+
+
+def is_take(product_id: int, round_number: int, variant: int, number: int) -> ColumnElement[bool]:
+    """The condition that selects one take."""
+    return and_(
+        Take.product_id == product_id,
+        Take.round == round_number,
+        Take.variant == variant,
+        Take.number == number,
+    )
+
+
+def is_request_for(take: Take | type[Take]) -> ColumnElement[bool]:
+    """The condition that selects a take's requests in batch jobs; of `Take`, joins them."""
+    return and_(
+        BatchItem.product_id == take.product_id,
+        BatchItem.round == take.round,
+        BatchItem.variant == take.variant,
+        BatchItem.take == take.number,
+    )
+
+
+def picture_of(session: Session, take: Take) -> ProductImage | None:
+    """The picture that this is a take of; None: it is gone."""
+    place = {"product_id": take.product_id, "round": take.round, "variant": take.variant}
+    return session.scalar(select(ProductImage).filter_by(**place))
 
 
 def takes_of(session: Session, image: ProductImage) -> Sequence[Take]:

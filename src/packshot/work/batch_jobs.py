@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
@@ -30,7 +30,7 @@ from packshot.database.types import now
 from packshot.enhancers.contract import BatchLane, Brief, CallRecord, Purchase
 from packshot.errors import LostClaim
 from packshot.products.batching import ANALYSIS, ANSWERED, LATE, LEFT, SENT, WAITING
-from packshot.products.takes import REMAKE
+from packshot.products.takes import REMAKE, is_take
 from packshot.work import batch_items, batch_takes
 from packshot.work.claims import Claim, claim_of
 from packshot.work.ledger import DatabaseLedger, call_of
@@ -388,15 +388,7 @@ def _finish(
             of_round = and_(Round.product_id == item.product_id, Round.number == item.round)
             session.execute(update(Round).where(of_round).values(answer=answer))
     if item.take > 1:
-        batch_takes.make_due(session, _is_its_take(item))
+        this = is_take(item.product_id, item.round, item.variant, item.take)
+        batch_takes.make_due(session, this)
         return []
     return [item.product_id] if batch_items.queue_again(session, item.product_id) else []
-
-
-def _is_its_take(item: Item) -> ColumnElement[bool]:
-    return and_(
-        Take.product_id == item.product_id,
-        Take.round == item.round,
-        Take.variant == item.variant,
-        Take.number == item.take,
-    )

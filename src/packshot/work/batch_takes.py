@@ -12,15 +12,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
-from packshot.database.models import BatchItem, Product, ProductImage, Take
+from packshot.database.models import BatchItem, Product, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.products.batching import OPEN, WAITING
+from packshot.products.takes import NO_BUDGET, end, is_request_for, is_undecided, picture_of
 from packshot.products.takes import WAITING as TO_BE_MADE
-from packshot.products.takes import end, is_undecided
 from packshot.work.claims import Claim
 
-BUDGET = "the day's budget is spent"
 #: It waits for a job, or for its end.
 WAITS = and_(Take.state == TO_BE_MADE, Take.due_at.is_(None))
 
@@ -41,8 +40,7 @@ def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool
     """Whether the take still waits, the settings allow it, and nobody decided the picture yet."""
     if take.state != TO_BE_MADE or take.number > most + 1:
         return False
-    place = {"product_id": take.product_id, "round": take.round, "variant": take.variant}
-    image = session.scalar(select(ProductImage).filter_by(**place))
+    image = picture_of(session, take)
     return image is not None and is_undecided(product, image)
 
 
@@ -54,13 +52,7 @@ def make_due(session: Session, condition: ColumnElement[bool]) -> int:
 
 
 def has_open_request() -> ColumnElement[bool]:
-    return exists().where(
-        BatchItem.product_id == Take.product_id,
-        BatchItem.round == Take.round,
-        BatchItem.variant == Take.variant,
-        BatchItem.take == Take.number,
-        BatchItem.state.in_(OPEN),
-    )
+    return exists().where(is_request_for(Take), BatchItem.state.in_(OPEN))
 
 
 def end_for_budget(session: Session) -> None:
@@ -71,5 +63,5 @@ def end_for_budget(session: Session) -> None:
         session.delete(item)
         product = session.get(Product, item.product_id)
         if take is not None and product is not None:
-            end(take, "budget", BUDGET)
+            end(take, "budget", NO_BUDGET)
             product.version += 1

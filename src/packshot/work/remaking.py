@@ -26,6 +26,7 @@ from packshot.errors import (
 )
 from packshot.pictures.carried import carried
 from packshot.products.deletions import Deletions
+from packshot.products.takes import NO_BUDGET
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import ImageRecord
 from packshot.work.parts import Parts
@@ -41,7 +42,6 @@ AT_ONCE: Final = 4
 #: Claims that may end with their process before the take is given up.
 MOST_TRIES: Final = 3
 PAUSE_SECONDS: Final = 20.0
-BUDGET: Final = "the day's budget is spent"
 GAVE_UP: Final = f"its process ended {MOST_TRIES} times; the log says why"
 OFF: Final = "FIDELITY, FIDELITY_RETRIES or the enhancer was changed"
 UNEXPECTED: Final = "an unexpected error: see the worker's log"
@@ -190,7 +190,7 @@ class Remaker:
 
     def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
         if error.code == "budget_reached":
-            self._end(due, NotMadeAgain(BUDGET, code="budget"))
+            self._end(due, NotMadeAgain(NO_BUDGET, code="budget"))
         elif due.is_late and not self.takes.is_paid_for(due):
             self._end(due, error)
         else:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
-from packshot.database.models import FAILED, BatchItem, Call, Product, ProductImage, Round, Take
+from packshot.database.models import FAILED, Call, Product, Round, Take
 from packshot.database.types import now
 from packshot.enhancers.contract import Brief
 from packshot.errors import LostClaim, PackshotError
@@ -135,7 +135,7 @@ class TakeClaims:
             row = session.scalar(select(Take).where(_is_mine(due)))
             if row is None:
                 raise _lost(due)
-            product, image = _picture_of(session, row)
+            product, image = session.get(Product, row.product_id), takes.picture_of(session, row)
             if product is None or image is None or not takes.is_undecided(product, image):
                 raise _not_needed(product)
             if _was_in_a_job(session, row):
@@ -216,39 +216,18 @@ class TakeClaims:
 
 
 def _is(row: Take) -> ColumnElement[bool]:
-    return and_(
-        Take.product_id == row.product_id,
-        Take.round == row.round,
-        Take.variant == row.variant,
-        Take.number == row.number,
-    )
+    return takes.is_take(row.product_id, row.round, row.variant, row.number)
 
 
 def _is_mine(due: DueTake) -> ColumnElement[bool]:
-    return and_(
-        Take.product_id == due.claim.product_id,
-        Take.round == due.claim.round,
-        Take.variant == due.variant,
-        Take.number == due.number,
-        Take.token == due.token,
-    )
+    claim = due.claim
+    this = takes.is_take(claim.product_id, claim.round, due.variant, due.number)
+    return and_(this, Take.token == due.token)
 
 
 def _was_in_a_job(session: Session, row: Take) -> bool:
     """Whether it waited for a batch job, which is over: no answer came."""
-    asked = exists().where(
-        BatchItem.product_id == row.product_id,
-        BatchItem.round == row.round,
-        BatchItem.variant == row.variant,
-        BatchItem.take == row.number,
-    )
-    return bool(session.scalar(select(asked)))
-
-
-def _picture_of(session: Session, row: Take) -> tuple[Product | None, ProductImage | None]:
-    place = {"product_id": row.product_id, "round": row.round, "variant": row.variant}
-    image = session.scalar(select(ProductImage).filter_by(**place))
-    return session.get(Product, row.product_id), image
+    return bool(session.scalar(select(exists().where(takes.is_request_for(row)))))
 
 
 def _not_needed(product: Product | None) -> NotMadeAgain:
