@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
 
-from packshot.fidelity import alignment, network, placing
+from packshot.fidelity import alignment, placing
 from packshot.fidelity.measures import without_neighbours
 from packshot.fidelity.placing import Placing
-from packshot.fidelity.sides import Mask, Side, disc, side_of, without_crumbs
+from packshot.fidelity.sides import Mask, Side, disc, likelihood_of, side_of, without_crumbs
 from packshot.pictures.arrays import Bytes, Floats, to_lab
 
 RIM: Final = 0.008  # of the product's longer side: left to the generated picture
@@ -69,9 +70,7 @@ def measure(
 ) -> Fitted | None:
     """`photo` and `picture` at work size, RGB. `full`: how many px of the finished picture lie
     along one of the whole photo, over the same at work size. None when nothing could be aligned."""
-    likely = network.likelihood(picture, network_file)
-    likely = cv2.resize(likely, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    enhanced = side_of(picture, likely)
+    enhanced = side_of(picture, likelihood_of(picture, network_file))
     return measured_sides(raw, enhanced, photo, picture, full)
 
 
@@ -154,11 +153,11 @@ class Masks:
     theirs: Mask
     doubt: Floats
 
-    @property
+    @cached_property
     def both(self) -> Mask:
         return self.ours & self.theirs
 
-    @property
+    @cached_property
     def box(self) -> tuple[int, int]:
         """Width and height of what both have."""
         rows, columns = np.flatnonzero(self.both.any(1)), np.flatnonzero(self.both.any(0))

@@ -88,8 +88,13 @@ def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
     else:
         rgb = pixels
     rgb = np.ascontiguousarray(rgb[..., :3])
+    return rgb, likelihood_of(rgb, model)
+
+
+def likelihood_of(rgb: Bytes, model: Path) -> Floats:
+    """How much each pixel is product, 0..1, as the network finds it; of the picture's size."""
     found = network.likelihood(rgb, model)
-    return rgb, np.asarray(cv2.resize(found, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(found, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def side_of(rgb: Bytes, likelihood: Floats) -> Side:
