@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from packshot.fidelity.verdicts import Reason
 from packshot.products.fidelity import FidelityOut
@@ -36,58 +36,52 @@ CHECKED: Final = FidelityOut(
     version="2026-11-28",
 )
 
+#: What the picture and its current take share.
+MADE: Final[dict[str, Any]] = {
+    "media_url": f"/media/{ENHANCED}",
+    "previews": previews(ENHANCED),
+    "prompt": "Place this phone on pure white, lit softly from the left.",
+    "model": "gemini-nano-banana-2.1",
+    "width": 1024,
+    "height": 1024,
+    "bytes": 214_683,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "fidelity": CHECKED,
+    "cost": Decimal("0.0390"),
+    "removed_at": None,
+}
 FIRST_TAKE: Final = TakeOut(
+    **MADE,
     number=1,
     state="measured",
     outcome=None,
     stands=True,
     facts=[],
-    media_url=f"/media/{ENHANCED}",
-    previews=previews(ENHANCED),
-    prompt="Place this phone on pure white, lit softly from the left.",
-    model="gemini-nano-banana-2.1",
-    width=1024,
-    height=1024,
-    bytes=214_683,
-    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    fidelity=CHECKED,
-    cost=Decimal("0.0390"),
     opened_at=READY_AT,
-    removed_at=None,
 )
 SECOND_TAKE: Final = FIRST_TAKE.model_copy(
     update={
-        **dict.fromkeys(("media_url", "prompt", "model", "width", "height", "bytes", "sha256")),
+        **dict.fromkeys(MADE),
+        "previews": {},
         "number": 2,
         "state": "waiting",
         "stands": False,
-        "fidelity": None,
-        "cost": None,
-        "previews": {},
         "facts": ['the label reads exactly "LAGOON"'],
     }
 )
 PICTURE: Final = ImageOut(
+    **MADE,
     id=456,
     product_id=123,
     image_url=f"https://kivoa.s3.ap-south-1.amazonaws.com/{ENHANCED}",
-    media_url=f"/media/{ENHANCED}",
-    previews=previews(ENHANCED),
     status="pending",
     round=1,
     variant=0,
     title="Clean white",
     alt_text="Phone, smartphone, black, glass, front view",
-    prompt="Place this phone on pure white, lit softly from the left.",
     enhancer="gemini",
-    model="gemini-nano-banana-2.1",
-    width=1024,
-    height=1024,
-    bytes=214_683,
-    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     warning=None,
     doubt='Printed text differs: "LAGOON" reads "LAGON"',
-    fidelity=CHECKED,
     pixel_lock=PixelLockOut(
         locked=False,
         code="turned",
@@ -96,8 +90,6 @@ PICTURE: Final = ImageOut(
     ),
     reason=None,
     remake=RemakeOut(going_on=True, words="being made again", takes=[FIRST_TAKE, SECOND_TAKE]),
-    cost=Decimal("0.0390"),
     created_at=READY_AT,
     updated_at=READY_AT,
-    removed_at=None,
 )
