@@ -7,8 +7,8 @@ import { image } from "./frames.js";
 import { cost } from "./words.js";
 
 /**
- * The takes that do not stand, each with its verdict, cost and prompt. `choose(number)` lets one stand; null
- * where that can't be.
+ * The takes that are not current, each with its verdict, cost and prompt. `choose(number)` makes one current;
+ * null where that can't be.
  */
 export function otherTakes({ remake }, category, choose) {
   const others = (remake?.takes ?? []).filter((take) => !take.stands && take.prompt);
@@ -28,7 +28,7 @@ function otherTake(take, category, choose) {
     ? h(
         "a",
         { href: take.media_url, target: "_blank", title: "Open the original" },
-        image(take, SMALL, `${category}, take ${take.number}, which does not stand`, { loading: "lazy" }),
+        image(take, SMALL, `${category}, take ${take.number}, not the current one`, { loading: "lazy" }),
       )
     : h("p", { class: "hint" }, "Removed to save space.");
   return h(
