@@ -375,7 +375,7 @@ class Outcome:
     trusted: bool
     flagged: bool  # shown to a reviewer with a warning
     against: tuple[str, ...]  # what the photo says against the finished cut
-    sureness: network_trust.Sureness | None  # where the network was asked
+    sureness: network_trust.MaskMeasures | None  # where the network was asked
     words: str
     iou: float
     boundary: float
@@ -405,7 +405,7 @@ def tried(case: Case, model: Path | None) -> Outcome:
     if cut is not None:
         product = edges.cut(case.rgb, cut.mask, longest=4096, extent=cut.extent)
         mask = product.in_frame(case.rgb.shape, case.rgb.shape) > 127
-        against = outline.judge(case.rgb, backdrop, product).doubts
+        against = outline.find_doubts(case.rgb, backdrop, product).doubts
     steps = (found - started, asked - found, time.process_time() - asked)
     trusted = cut is not None and cut.trusted and not against
     return Outcome(

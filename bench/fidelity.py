@@ -7,7 +7,8 @@
 
 Pairs are made by bench/fidelity_pairs.py from seeds. The score is fitted and judged by product
 (cross-validated: a family of flavours is never in both parts). What can't be compared counts as
-flagged, of the faithful too. Thresholds let 5 % of the faithful edits be flagged, floors included.
+flagged, of the faithful too. The thresholds let 5 % of the faithful edits be flagged, hard limits
+included.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench import cutout
 from packshot.fidelity import network, text
-from packshot.fidelity.sides import disc, without_crumbs
+from packshot.fidelity.sides import disc, drop_specks
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
 from packshot.pictures.imaging import to_array
 from packshot.pictures.model_file import model_path
@@ -506,7 +506,7 @@ def on_text(edit: TextEdit) -> Callable[[Bytes, Random], Damaged]:
             return None
         line = lines[int(random.integers(0, len(lines)))]
         crop, matrix = _rectified(rgba, line.quad)
-        changed = edit(crop, _letters(crop, len(text.folded(line.text))), random)
+        changed = edit(crop, _letters(crop, len(text.fold(line.text))), random)
         if changed is None:
             return None
         back = cv2.warpPerspective(
@@ -532,7 +532,7 @@ def lines_on(rgba: Bytes) -> list[text.Line]:
     if key not in _LINES:
         rgb = np.where(rgba[..., 3:] > 127, rgba[..., :3], 128).astype(np.uint8)
         found = text.lines_of(np.ascontiguousarray(rgb), (0, 0, rgb.shape[1], rgb.shape[0]))
-        _LINES[key] = [line for line in found or () if len(text.folded(line.text)) >= 4]
+        _LINES[key] = [line for line in found or () if len(text.fold(line.text)) >= 4]
     return _LINES[key]
 
 
@@ -714,7 +714,7 @@ def held_out() -> list[Product]:
             likely = network.likelihood(photo, model_path(None))
             alpha = cv2.resize(likely, photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
             alpha = as_bytes(np.clip(alpha * 3 - 1, 0, 1) * 255)
-            kept = without_crumbs(alpha > 127)
+            kept = drop_specks(alpha > 127)
             alpha[cv2.dilate(kept.astype(np.uint8), disc(5)) == 0] = 0
             found.append(Product(path.stem, "held out", _trimmed(np.dstack([photo, alpha])), photo))
     return found

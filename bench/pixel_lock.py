@@ -22,9 +22,9 @@ import numpy as np
 
 from bench import fidelity_pairs as made
 from packshot.fidelity.fitting import wilson
-from packshot.fidelity.lockable import Measured
+from packshot.fidelity.lockable import LockMeasures
 from packshot.fidelity.locking import check, lock
-from packshot.fidelity.locks import LOCKED, Locked, Refused
+from packshot.fidelity.locks import LOCKED, LockResult, Refused
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 from packshot.pictures.model_file import model_path
 
@@ -69,7 +69,7 @@ def _rows(goods: list[made.Product], number: int, turn: int, folder: Path) -> It
         }  # fmt: skip
 
 
-def _draw(path: Path, picture: bytes, found: Locked) -> None:
+def _draw(path: Path, picture: bytes, found: LockResult) -> None:
     assert found.finished is not None
     sides = [to_array(each)[..., :3] for each in (picture, found.finished.data)]
     cv2.imwrite(str(path), np.hstack(sides)[..., ::-1])
@@ -77,10 +77,10 @@ def _draw(path: Path, picture: bytes, found: Locked) -> None:
 
 def code_of(row: Row) -> str:
     """As the limits are now."""
-    if set(row["measures"]) != set(Measured.__dataclass_fields__):
+    if set(row["measures"]) != set(LockMeasures.__dataclass_fields__):
         return str(row["code"] or LOCKED)
     try:
-        check(Measured(**row["measures"]))
+        check(LockMeasures(**row["measures"]))
     except Refused as refusal:
         return refusal.code
     return LOCKED

@@ -1,4 +1,4 @@
-"""Cut-outs: found on plain and busy grounds, refused when in doubt, clean at the edge."""
+"""Cut-outs: found on plain and busy backgrounds, refused when in doubt, clean at the edge."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 CLASSICAL = Order("classical")
 
 
-def scene(ground: Bytes, *, at: tuple[int, int] = (150, 120)) -> tuple[Bytes, Mask]:
-    """A red bag with a handle and a yellow print on the ground, and its mask."""
-    drawn = np.zeros(ground.shape[:2], np.uint8)
+def scene(background: Bytes, *, at: tuple[int, int] = (150, 120)) -> tuple[Bytes, Mask]:
+    """A red bag with a handle and a yellow print on the background, and its mask."""
+    drawn = np.zeros(background.shape[:2], np.uint8)
     cv2.rectangle(drawn, at, (at[0] + 200, at[1] + 180), 255, -1)
     cv2.ellipse(drawn, (at[0] + 100, at[1]), (60, 60), 0, 180, 360, 255, 16)
-    picture = ground.copy()
+    picture = background.copy()
     picture[drawn > 0] = (170, 40, 45)
     cv2.rectangle(picture, (at[0] + 50, at[1] + 60), (at[0] + 150, at[1] + 120), (235, 200, 70), -1)
     return as_bytes(cv2.GaussianBlur(picture, (0, 0), 0.8)), drawn > 0
@@ -67,19 +67,19 @@ def overlap(small: Mask, truth: Mask) -> float:
     return float((small & fitted).sum() / (small | fitted).sum())
 
 
-@pytest.mark.parametrize("ground", [sheet_of_paper(), sheet_of_paper(60), wood()])
-def test_a_clear_product_is_cut_out(ground: Bytes) -> None:
-    picture, truth = scene(ground)
+@pytest.mark.parametrize("background", [sheet_of_paper(), sheet_of_paper(60), wood()])
+def test_a_clear_product_is_cut_out(background: Bytes) -> None:
+    picture, truth = scene(background)
     cut = found_in(picture)
     assert cut.trusted, cut.why()
     assert overlap(cut.mask, truth) > 0.93
 
 
 def test_a_hard_shadow_is_not_the_product() -> None:
-    ground = sheet_of_paper()
-    _, truth = scene(ground)
+    background = sheet_of_paper()
+    _, truth = scene(background)
     cast = np.roll(truth, (25, 40), axis=(0, 1))
-    picture, _ = scene(np.where(cast[..., None], (ground * 0.6).astype(np.uint8), ground))
+    picture, _ = scene(np.where(cast[..., None], (background * 0.6).astype(np.uint8), background))
     assert overlap(found_in(picture).mask, truth) > 0.9
 
 
@@ -91,9 +91,9 @@ def test_a_product_at_the_frames_edge_is_refused() -> None:
 
 
 def test_white_on_white_is_refused() -> None:
-    ground = sheet_of_paper(232)
-    picture = ground.copy()
-    picture[120:280, 150:350] = as_bytes(ground[120:280, 150:350] * 0.985)
+    background = sheet_of_paper(232)
+    picture = background.copy()
+    picture[120:280, 150:350] = as_bytes(background[120:280, 150:350] * 0.985)
     picture[180:200, 200:300] = (40, 60, 160)
     cut = cutout.find(picture, backdrop.measure(picture))
     assert cut is None or not cut.trusted
@@ -110,7 +110,7 @@ def test_an_empty_frame_has_nothing_to_cut(colour: int) -> None:
 
 
 def test_no_old_background_is_left_in_the_rim() -> None:
-    """A red bag from a green ground: what is not opaque must be red too."""
+    """A red bag from a green background: what is not opaque must be red too."""
     picture, truth = scene(np.full((400, 500, 3), (40, 170, 60), np.uint8))
     small = cv2.resize(truth.astype(np.uint8), (250, 200), interpolation=cv2.INTER_AREA) > 0
     product = edges.cut(picture, small, longest=2000)
@@ -134,18 +134,18 @@ def test_the_refined_edge_follows_the_photo() -> None:
 
 def said_of(picture: Bytes, mask: Mask) -> tuple[str, ...]:
     product = edges.cut(picture, mask, longest=2000)
-    return outline.judge(picture, backdrop.measure(picture), product).doubts
+    return outline.find_doubts(picture, backdrop.measure(picture), product).doubts
 
 
-@pytest.mark.parametrize("ground", [sheet_of_paper(), sheet_of_paper(60), wood()])
-def test_the_photos_edges_agree_with_a_whole_cut(ground: Bytes) -> None:
-    assert said_of(*scene(ground)) == ()
+@pytest.mark.parametrize("background", [sheet_of_paper(), sheet_of_paper(60), wood()])
+def test_the_photos_edges_agree_with_a_whole_cut(background: Bytes) -> None:
+    assert said_of(*scene(background)) == ()
 
 
-@pytest.mark.parametrize("ground", [sheet_of_paper(), wood()])
-def test_they_refuse_a_torn_one(ground: Bytes) -> None:
+@pytest.mark.parametrize("background", [sheet_of_paper(), wood()])
+def test_they_refuse_a_torn_one(background: Bytes) -> None:
     """Cut through the bag, where the photo has no edge."""
-    picture, truth = scene(ground)
+    picture, truth = scene(background)
     truth[:, :230] = False
     assert outline.TORN in said_of(picture, truth)
 
@@ -172,8 +172,8 @@ def glass() -> Bytes:
 
 
 def test_own_alpha_is_trusted_and_glass_stays_see_through() -> None:
-    found = findings.look(encode_array(glass()), CLASSICAL)
-    assert found.ground == "alpha" and found.tone.neutral
+    found = findings.measure(encode_array(glass()), CLASSICAL)
+    assert found.treatment == "alpha" and found.tone.neutral
     assert [plan.title for plan in recipes.plan(found, 3)] == ["white", "studio", "natural"]
     white, dark = (recipes.make(found, title).picture for title in ("white", "dark"))
     middle = white.shape[0] // 2
@@ -184,7 +184,7 @@ def test_own_alpha_is_trusted_and_glass_stays_see_through() -> None:
 def test_a_fully_opaque_png_is_a_photo_like_any_other() -> None:
     picture, _ = scene(sheet_of_paper())
     opaque = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-    assert findings.look(encode_array(opaque), CLASSICAL).ground == "cut"
+    assert findings.measure(encode_array(opaque), CLASSICAL).treatment == "cut"
 
 
 # The canvas
@@ -203,7 +203,7 @@ def standing(height: int = 400, width: int = 300) -> Product:
 
 
 def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
-    canvas = compose.lay(compose.prepare(standing(), 1000), compose.white(1000)).picture
+    canvas = compose.put_on(compose.prepare(standing(), 1000), compose.white(1000)).picture
     assert (canvas[:40] == 255).all() and (canvas[:, :40] == 255).all()
     below, above = canvas[935, 500].mean(), canvas[65, 500].mean()
     assert below < 225 < 250 < above
@@ -212,7 +212,7 @@ def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
 def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
     product = standing()
     alone = Product(product.colours, product.alpha, product.box, has_shadow=True)
-    canvas = compose.lay(compose.prepare(alone, 1000), compose.white(1000)).picture
+    canvas = compose.put_on(compose.prepare(alone, 1000), compose.white(1000)).picture
     assert (canvas[930:] == 255).all()
 
 
@@ -221,7 +221,7 @@ def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
 
 @pytest.mark.extra
 @pytest.mark.parametrize(
-    ("name", "ground"),
+    ("name", "treatment"),
     [
         ("box-paper-tilted", "cut"),
         ("glass-paper", "scene"),
@@ -229,9 +229,9 @@ def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
         ("perfume-tungsten", "scene"),
     ],
 )
-def test_the_samples_get_the_ground_they_allow(name: str, ground: str) -> None:
-    found = findings.look((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), CLASSICAL)
-    assert found.ground == ground, found.why
+def test_the_samples_get_the_treatment_they_allow(name: str, treatment: str) -> None:
+    found = findings.measure((SAMPLES / "photos" / f"{name}.jpg").read_bytes(), CLASSICAL)
+    assert found.treatment == treatment, found.why
 
 
 def test_the_contact_sheet_shows_what_could_be_used(tmp_path: Path) -> None:

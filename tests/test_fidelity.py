@@ -49,7 +49,7 @@ def bottle() -> RawSide:
 def check(raw: RawSide, rgb: Bytes, likely: Floats) -> Check:
     compared = comparing.compare(raw, side_of(rgb, likely), rgb)
     lines = None if raw.lines is None else len(compared.lines or ())
-    return judge(compared, lines, scoring.weights())
+    return judge(compared, lines, scoring.load_weights())
 
 
 def on_new_background(rgb: Bytes, likely: Floats) -> Bytes:
@@ -214,10 +214,10 @@ def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> N
     cv2.circle(changed, middle, 25, (230, 20, 30), -1)
     side = side_of(changed, likely)
     compared = comparing.compare(bottle, side, changed)
-    reasons = judge(compared, None, scoring.weights()).reasons
+    reasons = judge(compared, None, scoring.load_weights()).reasons
     raw, enhanced = (
         [to_array(view) for view in views]
-        for views in close_ups.shown(bottle, side, changed, compared, reasons)
+        for views in close_ups.draw(bottle, side, changed, compared, reasons)
     )
     assert [max(view.shape[:2]) for view in (*raw, *enhanced)] == [640] * 4
     assert red_share(raw[1]) == 0 and red_share(enhanced[1]) > 0.04
@@ -225,8 +225,8 @@ def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> N
     unlike = np.abs(raw[1].astype(int) - resize(enhanced[1], *raw[1].shape[1::-1]))
     assert np.median(unlike) < 12  # the same place of both
 
-    nothing = comparing.Compared("no_common_view")
-    assert [len(views) for views in close_ups.shown(bottle, side, changed, nothing, [])] == [1, 1]
+    nothing = comparing.Comparison("no_common_view")
+    assert [len(views) for views in close_ups.draw(bottle, side, changed, nothing, [])] == [1, 1]
 
 
 def red_share(rgb: Bytes) -> float:
@@ -259,7 +259,7 @@ def test_the_network_finds_the_product_with_either_runtime(
 
 
 def test_weights_follow_their_own_rules() -> None:
-    used = scoring.weights()
+    used = scoring.load_weights()
     assert 0 < used.warn < used.fail
     for knots in used.measures.values():
         assert knots.low < knots.high and min(knots.weight_low, knots.weight_high) >= 0

@@ -28,7 +28,7 @@ from packshot.fidelity.checking import MEASURED
 from packshot.fidelity.files import Files
 from packshot.fidelity.fitting import Row, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
-from packshot.fidelity.verdicts import Check, Checked, Reason
+from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
@@ -53,7 +53,7 @@ class FakePixels:
     def __init__(self) -> None:
         self.raws = 0
         self.child = False
-        self.answer: Callable[[], Checked] = lambda: Checked(FAILED, b"RIFF the map")
+        self.answer: Callable[[], CheckResult] = lambda: CheckResult(FAILED, b"RIFF the map")
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         if function is measure_raw:
@@ -135,7 +135,7 @@ def test_each_picture_is_checked_once_and_its_photo_measured_once(desk: Desk) ->
 
 @only_sqlite
 def test_a_check_that_dies_is_tried_again_and_given_up(desk: Desk) -> None:
-    def die() -> Checked:
+    def die() -> CheckResult:
         raise PictureError("the child died", code="picture_crashed", retryable=True)
 
     desk.pixels.answer = die
@@ -180,7 +180,7 @@ class SlowJudge:
 def test_no_other_process_asks_a_model_that_is_slow(desk: Desk) -> None:
     """GEMINI_TIMEOUT alone is longer than the lease of a check."""
     doubtful = FAILED.model_copy(update={"verdict": "warn"})
-    desk.pixels.answer = lambda: Checked(doubtful, None, ((b"a",), (b"b",)))
+    desk.pixels.answer = lambda: CheckResult(doubtful, None, ((b"a",), (b"b",)))
     database = desk.shop.services.database
 
     def meanwhile() -> None:
@@ -197,7 +197,7 @@ def test_no_other_process_asks_a_model_that_is_slow(desk: Desk) -> None:
 
 @only_sqlite
 def test_a_check_whose_picture_another_process_has_asks_no_model(desk: Desk) -> None:
-    desk.pixels.answer = lambda: Checked(FAILED, None, ((b"a",), (b"b",)))
+    desk.pixels.answer = lambda: CheckResult(FAILED, None, ((b"a",), (b"b",)))
     judge = SlowJudge(lambda: None)
     desk.checker.judging = Judging(judge, "all", desk.shop.services.database)
     due = desk.checks.take()
@@ -209,7 +209,7 @@ def test_a_check_whose_picture_another_process_has_asks_no_model(desk: Desk) -> 
 
 @only_sqlite
 def test_an_outage_costs_no_try(desk: Desk) -> None:
-    def away() -> Checked:
+    def away() -> CheckResult:
         raise Unavailable("the storage is away")
 
     desk.pixels.answer = away
@@ -229,7 +229,7 @@ def test_without_the_network_it_says_so_and_never_passes(desk: Desk, tmp_path: P
 
 @only_sqlite
 def test_a_removed_photo_or_a_bug_leaves_the_picture_alone(desk: Desk) -> None:
-    def bug() -> Checked:
+    def bug() -> CheckResult:
         raise ZeroDivisionError
 
     desk.pixels.answer = bug
@@ -319,7 +319,7 @@ def test_a_process_that_ends_leaves_its_question_to_another(desk: Desk) -> None:
         raise Stopping()
 
     doubtful = FAILED.model_copy(update={"verdict": "warn"})
-    desk.pixels.answer = lambda: Checked(doubtful, None, ((b"a",), (b"b",)))
+    desk.pixels.answer = lambda: CheckResult(doubtful, None, ((b"a",), (b"b",)))
     desk.checker.judging = Judging(SlowJudge(end), "doubtful", desk.shop.services.database)
     due = desk.checks.take()
     assert due is not None
@@ -428,12 +428,12 @@ def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path
     assert verdicts[:120].count("pass") >= 114 and "pass" not in verdicts[120:]
     target = tmp_path / "weights.toml"
     target.write_text(as_toml(found.weights, "of a test"))
-    read = scoring.weights(target)
+    read = scoring.load_weights(target)
     assert [read.judge(row["measures"])[0] for row in rows] == verdicts
     target.write_text(target.read_text().replace("cast = ", "green = "))  # of an earlier version
-    scoring.weights.cache_clear()
+    scoring.load_weights.cache_clear()
     with pytest.raises(SettingsError, match="another version"):
-        scoring.weights(target)
+        scoring.load_weights(target)
     (tmp_path / "broken.toml").write_text("version = 1")
     with pytest.raises(SettingsError):
-        scoring.weights(tmp_path / "broken.toml")
+        scoring.load_weights(tmp_path / "broken.toml")

@@ -203,7 +203,7 @@ def test_a_tilted_photo_is_straightened_only_when_it_is_asked() -> None:
     assert abs(upright.tilt(to_array(as_it_is[0].data))) == pytest.approx(5, abs=1)
     assert abs(upright.tilt(to_array(pictures[0].data))) < 1
     assert "straightened" not in (pictures[0].warning or "")
-    assert upright.level(mug()) is None
+    assert upright.find_rotation(mug()) is None
 
 
 def test_a_photo_is_not_straightened_where_that_would_cut_the_product() -> None:
@@ -218,6 +218,8 @@ def test_a_photo_is_not_straightened_where_that_would_cut_the_product() -> None:
 def test_a_cut_out_of_the_seller_is_straightened_whole() -> None:
     alpha = np.full((400, 300), 255, np.uint8)
     alpha[:20] = 0
-    turned = upright.Turn(8).see_through(np.dstack([np.full((400, 300, 3), 90, np.uint8), alpha]))
+    turned = upright.Rotation(8).see_through(
+        np.dstack([np.full((400, 300, 3), 90, np.uint8), alpha])
+    )
     assert (turned[..., 3] > 127).sum() == pytest.approx((alpha > 127).sum(), rel=0.002)
     assert (np.abs(turned[..., :3][turned[..., 3] > 127].astype(int) - 90) <= 2).all()

@@ -25,7 +25,7 @@ from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Brief, Photo
 from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
-from packshot.fidelity.locks import Lock, Locked, refused
+from packshot.fidelity.locks import Lock, LockResult, no_lock
 from packshot.pictures.arrays import resize
 from packshot.pictures.imaging import OutputSpec, finish_pixels, to_array
 from packshot.products.object_keys import keys_of_product, lock_key, made_key
@@ -51,15 +51,17 @@ DONE = Lock(
 )
 
 
-def locked() -> Locked:
-    return Locked(DONE, finish_pixels(PIXELS, OutputSpec()), b"as it was made", b"RIFF the mask")
+def locked() -> LockResult:
+    return LockResult(
+        DONE, finish_pixels(PIXELS, OutputSpec()), b"as it was made", b"RIFF the mask"
+    )
 
 
 class LockingPixels:
     """Stands in for the pixel children: locks as a test says, and does everything else here."""
 
     def __init__(self) -> None:
-        self.answer: Callable[[], Locked] = locked
+        self.answer: Callable[[], LockResult] = locked
         self.asked = 0
 
     def run(self, function: Callable[..., Any], *args: Any, **more: Any) -> Any:
@@ -157,15 +159,15 @@ def test_a_batch_says_whether_it_is_locked_and_a_redo_keeps_that(locking: Lockin
     assert (picture["round"], picture["pixel_lock"]["locked"]) == (2, True)
 
 
-def refusing() -> Locked:
-    return Locked(refused("turned", {"turned": 2.44}))
+def refusing() -> LockResult:
+    return LockResult(no_lock("turned", {"turned": 2.44}))
 
 
-def dying() -> Locked:
+def dying() -> LockResult:
     raise PictureError("the child died", code="picture_crashed", retryable=True)
 
 
-def broken() -> Locked:
+def broken() -> LockResult:
     raise ZeroDivisionError
 
 
@@ -179,7 +181,7 @@ def broken() -> Locked:
     ],
 )
 def test_a_picture_that_is_not_locked_stays_as_it_was_made_and_says_why(
-    locking: Locking, answer: Callable[[], Locked], code: str, words: str
+    locking: Locking, answer: Callable[[], LockResult], code: str, words: str
 ) -> None:
     plain = locking.made(pixel_lock=False)["images"][0]
     locking.pixels.answer = answer
@@ -209,7 +211,7 @@ def test_without_the_network_and_for_glass_nothing_is_tried(locking: Locking) ->
 def test_a_local_picture_is_not_locked_and_the_shop_ending_costs_no_attempt(
     locking: Locking,
 ) -> None:
-    def ending() -> Locked:
+    def ending() -> LockResult:
         raise Unavailable("this process ends")
 
     locking.enhancer.made_by_ai = False

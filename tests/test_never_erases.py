@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from support import light_products
 
 from packshot.enhancers.local import findings, recipes
-from packshot.enhancers.local.framing import Framed
+from packshot.enhancers.local.framing import FramedPicture
 from packshot.enhancers.local.order import Order
 from packshot.pictures.imaging import encode_array, to_array
 
@@ -32,7 +32,7 @@ NEARLY = 3  # levels; resampling alone moves a pixel by as much
 RIM = 3  # px of a picture of 1,000
 
 
-def erased(photo: Bytes, product: Mask, made: Framed) -> float:
+def erased(photo: Bytes, product: Mask, made: FramedPicture) -> float:
     """The share of the product's pixels in the picture that became white and were not."""
     to_picture = np.array(
         [
@@ -51,7 +51,7 @@ def erased(photo: Bytes, product: Mask, made: Framed) -> float:
 
 def worst(photo: Bytes, product: Mask, order: Order, wanted: int) -> dict[str, float]:
     """By variant: how much of the product was erased."""
-    found = findings.look(encode_array(photo), order)
+    found = findings.measure(encode_array(photo), order)
     titles = [plan.title for plan in recipes.plan(found, wanted)]
     seen = to_array(encode_array(photo))
     return {title: erased(seen, product, recipes.make(found, title)) for title in titles}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from packshot.fidelity import lockable, locking
-from packshot.fidelity.lockable import Fitted
+from packshot.fidelity.lockable import LockPlan
 from packshot.fidelity.locking import Scales, check, put_and_prove, put_over
-from packshot.fidelity.locks import REFUSALS, Locked, Refused, is_see_through, refused
+from packshot.fidelity.locks import REFUSALS, LockResult, Refused, is_see_through, no_lock
 from packshot.fidelity.sides import side_of
 from packshot.pictures.arrays import Bytes, Floats, from_lab, to_lab
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
@@ -36,8 +36,8 @@ def product() -> tuple[Bytes, Floats]:
     return rgb, np.asarray(cv2.GaussianBlur(cover, (0, 0), 1))
 
 
-def on(ground: tuple[int, int, int], rgb: Floats, cover: Floats) -> Bytes:
-    mixed = rgb * cover[..., None] + np.array(ground, np.float32) * (1 - cover[..., None])
+def on(background: tuple[int, int, int], rgb: Floats, cover: Floats) -> Bytes:
+    mixed = rgb * cover[..., None] + np.array(background, np.float32) * (1 - cover[..., None])
     return np.asarray(np.clip(mixed, 0, 255).round(), np.uint8)
 
 
@@ -60,8 +60,8 @@ class Pair:
         self.picture = change.pop("picture", lambda each: each)(on(SCENE, moved, self.there))
         assert not change
 
-    def fitted(self, full: float = 1.0) -> Fitted:
-        found = lockable.measured_sides(
+    def fitted(self, full: float = 1.0) -> LockPlan:
+        found = lockable.measure_sides(
             side_of(self.photo, self.photo_cover),
             side_of(self.picture, self.there),
             self.photo,
@@ -71,7 +71,7 @@ class Pair:
         assert found is not None
         return found
 
-    def lock(self, spec: OutputSpec) -> Locked:
+    def lock(self, spec: OutputSpec) -> LockResult:
         whole = Scales((1.0, 1.0), (1.0, 1.0))
         return put_and_prove(
             encode_array(np.dstack([self.photo, np.full((SIDE, SIDE), 255, np.uint8)])),
@@ -176,10 +176,10 @@ def other_print(rgb: Bytes) -> Bytes:
     return changed
 
 
-def with_window(ground: tuple[int, int, int]) -> Callable[[Bytes], Bytes]:
+def with_window(background: tuple[int, int, int]) -> Callable[[Bytes], Bytes]:
     def seen(rgb: Bytes) -> Bytes:
         through = rgb.copy()
-        through[160:205, 160:220] = ground
+        through[160:205, 160:220] = background
         return through
 
     return seen
@@ -239,7 +239,7 @@ def test_a_picture_that_cannot_be_locked_says_why(kind: str) -> None:
     with pytest.raises(Refused) as refusal:
         check(make().fitted().measured)
     assert refusal.value.code == code
-    assert refused(code, refusal.value.measures).words
+    assert no_lock(code, refusal.value.measures).words
 
 
 def test_an_enlarged_product_is_refused() -> None:
@@ -248,13 +248,13 @@ def test_an_enlarged_product_is_refused() -> None:
     with pytest.raises(Refused) as refusal:
         check(fitted.measured)
     assert refusal.value.code == "enlarged"
-    assert "1.5 times" in str(refused("enlarged", refusal.value.measures).words)
+    assert "1.5 times" in str(no_lock("enlarged", refusal.value.measures).words)
 
 
 def test_a_mirrored_product_is_not_found() -> None:
     pair = Pair(shown=lambda rgb: np.ascontiguousarray(rgb[:, ::-1]))
     sides = side_of(pair.photo, pair.cover), side_of(pair.picture, pair.there)
-    assert lockable.measured_sides(*sides, pair.photo, pair.picture, 1.0) is None
+    assert lockable.measure_sides(*sides, pair.photo, pair.picture, 1.0) is None
 
 
 def test_a_file_that_can_not_keep_the_pixels_is_refused() -> None:

@@ -25,7 +25,7 @@ from packshot.database.types import now
 from packshot.fidelity import facts
 from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import measure_raw
-from packshot.fidelity.verdicts import Check, Checked, Reason, Verdict
+from packshot.fidelity.verdicts import Check, CheckResult, Reason, Verdict
 from packshot.pictures.imaging import to_array
 from packshot.products import takes
 from packshot.products.object_keys import MOST_TAKES, answer_key, variant_key, with_previews
@@ -71,7 +71,7 @@ class HuePixels:
         reason = Reason(code="colour", words="the product's colour shifted", fact=FACT)
         reasons = [] if verdict == "pass" else [reason]
         score = round(1 - turned / 180, 3) * (1.0 if verdict == "pass" else 0.5)
-        return Checked(Check(verdict=verdict, score=score, reasons=reasons), b"RIFF the map")
+        return CheckResult(Check(verdict=verdict, score=score, reasons=reasons), b"RIFF the map")
 
     def is_running(self) -> bool:
         return False
@@ -762,7 +762,7 @@ def test_facts_are_of_the_photo_and_never_none() -> None:
         Reason(code="text", words="again", fact=facts.of_text("LAGOON")),
     ]
     assert facts.facts_of(reasons) == ['the label reads exactly "LAGOON"', facts.FACTS["mirrored"]]
-    assert facts.facts_of([Reason(code="unheard", words="of")]) == [facts.WHATEVER]
+    assert facts.facts_of([Reason(code="unheard", words="of")]) == [facts.FALLBACK]
 
 
 def test_a_check_that_was_overtaken_changes_nothing(plain: Studio) -> None:

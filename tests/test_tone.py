@@ -149,7 +149,7 @@ def test_a_catalogue_shot_comes_out_as_good(name: str) -> None:
     rgba = to_array(needs_shared("photos", f"{name}.png").read_bytes(), 700)
     part = rgba[..., 3:] / np.float32(255)
     shot = as_bytes(rgba[..., :3] * part + 246 * (1 - part))
-    found = findings.look(encode_array(shot), Order("off"))
+    found = findings.measure(encode_array(shot), Order("off"))
     assert found.tone.neutral
     natural = recipes.make(found, "natural").picture
     inside = cv2.erode((rgba[..., 3] > 250).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0

@@ -26,7 +26,7 @@ from packshot.enhancers.contract import (
     Picture,
     Purchase,
 )
-from packshot.enhancers.signatures import signed
+from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
@@ -294,7 +294,9 @@ class PhotoEnhancer:
         """The picture as a JPEG, as the server would store it."""
         provenance = picture.provenance()
         finished = self.pixels.run(imaging.finish, picture.data, self.output, provenance)
-        return signed(finished.data, picture, provenance, photo, self.pixels, self.signing)
+        return sign_if_made_by_ai(
+            finished.data, picture, provenance, photo, self.pixels, self.signing
+        )
 
 
 def _enhance_one(job: Job, tools: PhotoEnhancer) -> bool:

@@ -12,7 +12,7 @@ import click
 
 from packshot.cli.plain import shown
 from packshot.errors import PackshotError, PictureError
-from packshot.fidelity.verdicts import VERDICTS, Checked
+from packshot.fidelity.verdicts import VERDICTS, CheckResult
 from packshot.serving import load_environment
 from packshot.settings import load_settings
 
@@ -90,7 +90,7 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
     raise AssertionError("unreachable: numbers do not end")
 
 
-def _compare(raw: Path, enhanced: Path) -> Checked:
+def _compare(raw: Path, enhanced: Path) -> CheckResult:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
     from packshot.fidelity.files import Files
     from packshot.fidelity.jobs import check_picture, measure_raw

@@ -58,7 +58,7 @@ def contact_sheet(
 
 
 def _row(path: Path, order: Order, output: OutputSpec, wanted: int, tile: int) -> Bytes:
-    found = findings.look(normalise(path.read_bytes()).data, order)
+    found = findings.measure(normalise(path.read_bytes()).data, order)
     plans = recipes.plan(found, wanted)
     cells = [_cell(found.rgb, path.name, found.why, tile)]
     for plan in plans:

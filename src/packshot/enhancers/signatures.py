@@ -13,7 +13,7 @@ from packshot.pictures.signing import History, Ingredient, Signing, sign
 log = logging.getLogger(__name__)
 
 
-def signed(
+def sign_if_made_by_ai(
     finished: bytes,
     picture: Picture,
     provenance: Provenance,

@@ -1,4 +1,4 @@
-"""Lays the enhanced product over the photo's: features and a homography, then a gentle flow."""
+"""Aligns the enhanced product with the photo's: a homography from features, then a smooth flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_INLIERS: Final = 12
 MOST_DEGREES: Final = 40.0
 MOST_STRETCH: Final = 2.0
 MOST_SCALE: Final = 4.0
-FLOW_SMOOTH: Final = 21.0  # px; much more than a letter, so that no letter is moved to fit
+FLOW_SMOOTH: Final = 21.0  # px; much larger than a letter, so that no single letter is moved
 MOST_FLOW: Final = 12.0  # px
 
 
@@ -37,7 +37,7 @@ class Alignment:
         return len(self.source)
 
     def positions(self) -> Floats:
-        """For each pixel of the raw crop, where it lies in the enhanced crop (H x W x 2)."""
+        """The position of each pixel of the raw crop in the enhanced crop (H x W x 2)."""
         width, height = self.size
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         grid = np.dstack([x, y])
@@ -61,7 +61,7 @@ class Alignment:
 
 
 def align(raw: Side, enhanced: Side) -> Alignment | None:
-    """None when the two have no view in common: turned, blank, or another product."""
+    """None when the two show no common view: the product was turned, is blank, or is another."""
     source, target = _matches(raw, enhanced)
     if len(source) < LEAST_INLIERS:
         return None
@@ -103,7 +103,7 @@ def _is_plausible(found: Alignment, raw: Side, enhanced: Side) -> bool:
 
 
 def stretch_of(source: Floats, target: Floats) -> float:
-    """How much more one direction is enlarged than the other, in %, by the best affine map."""
+    """By how many % one direction is enlarged more than the other, in the best affine map."""
     if len(source) < 3:
         return 0.0
     both = np.column_stack([source, np.ones(len(source))])
@@ -117,30 +117,30 @@ def warp(picture: Floats, positions: Floats, border: int = cv2.BORDER_REPLICATE)
     return np.asarray(cv2.remap(picture, positions, None, cv2.INTER_LINEAR, borderMode=border))  # type: ignore[call-overload]
 
 
-def with_flow(found: Alignment, raw: Side, enhanced: Side, common: Mask) -> Alignment:
-    """What the homography leaves: dense flow that only sees the product, smoothed by texture.
+def add_flow(found: Alignment, raw: Side, enhanced: Side, common: Mask) -> Alignment:
+    """Add what the homography can't express: a dense flow, smoothed by how much texture there is.
 
-    The changed background must not be seen: it would tear the product's edge.
+    The background is hidden first, because it differs and would distort the product's edge.
     """
     positions = found.positions()
     grey_raw = cv2.cvtColor(raw.rgb, cv2.COLOR_RGB2GRAY)
     grey_enhanced = warp(cv2.cvtColor(enhanced.rgb, cv2.COLOR_RGB2GRAY), positions)
-    grey_enhanced = _same_tone(grey_enhanced, grey_raw, common)
+    grey_enhanced = _match_tone(grey_enhanced, grey_raw, common)
     hidden = ~common
     grey_raw, grey_enhanced = grey_raw.copy(), grey_enhanced.copy()
     grey_raw[hidden] = grey_enhanced[hidden] = 128
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     flow = np.clip(dis.calc(grey_raw, grey_enhanced, None), -MOST_FLOW, MOST_FLOW)
     weight = _texture(grey_raw) * cv2.erode(common.astype(np.uint8), disc(9)) + 1e-4
-    smooth = _smoothed(np.dstack([flow * weight[..., None], weight]))
+    smooth = _smooth(np.dstack([flow * weight[..., None], weight]))
     total = smooth[..., 2:]
     known = np.clip(total / 0.5, 0, 1)  # where nothing has texture, nothing is moved
     flow = (smooth[..., :2] / total * known).astype(np.float32)
     return Alignment(found.homography, found.source, found.target, found.size, flow)
 
 
-def _smoothed(values: Floats) -> Floats:
-    """By FLOW_SMOOTH px, at a quarter of the size: a tenth of the time for the same."""
+def _smooth(values: Floats) -> Floats:
+    """Blur by FLOW_SMOOTH px, at a quarter of the size: the same result in a tenth of the time."""
     height, width = values.shape[:2]
     size = (max(1, width // 4), max(1, height // 4))
     small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
@@ -148,8 +148,8 @@ def _smoothed(values: Floats) -> Floats:
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _same_tone(grey: Floats, like: Floats, where: Mask) -> Floats:
-    """The mean and deviation of the other, inside the product."""
+def _match_tone(grey: Floats, like: Floats, where: Mask) -> Floats:
+    """Give `grey` the mean and deviation that `like` has inside the product."""
     if not where.any():
         return grey
     mean, deviation = float(grey[where].mean()), float(grey[where].std()) + 1e-3

@@ -1,8 +1,8 @@
-"""The change map: the enhanced picture, paler, with what differs drawn over it.
+"""Draws the change map: the enhanced picture, paler, with the differences drawn over it.
 
-Warm: windows over their threshold. Red frames: lines that read differently. Blue: missing.
-Orange: added. Grey: parts of the product that could not be judged. Two swatches: the colour that
-the product had, and has. Only what passed a threshold is drawn.
+Warm: areas over their threshold. Red frames: lines that read differently. Blue: missing. Orange:
+added. Grey: parts of the product that could not be judged. Two swatches: the product's colour in
+the photo, and in the picture. Differences below their threshold are not drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.comparing import Compared
+from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.verdicts import Reason
 from packshot.pictures.arrays import Bytes, Floats, shrink
@@ -28,8 +28,8 @@ GREY: Final = (128, 128, 128)
 RED: Final = (220, 0, 40)
 
 
-def draw(rgb: Bytes, compared: Compared, reasons: list[Reason], weights: Weights) -> bytes:
-    """A WebP of the enhanced picture's shape, at most 1,024 px."""
+def draw(rgb: Bytes, compared: Comparison, reasons: list[Reason], weights: Weights) -> bytes:
+    """A WebP with the enhanced picture's aspect ratio, at most 1,024 px."""
     small = shrink(rgb, SIDE)
     canvas = 0.55 * small.astype(np.float32) + 0.45 * 255
     if compared.maps is not None and compared.found is not None:
@@ -40,20 +40,20 @@ def draw(rgb: Bytes, compared: Compared, reasons: list[Reason], weights: Weights
             _frame(drawn, reason.enhanced)
     if compared.maps is not None and any(reason.code == "colour" for reason in reasons):
         _swatches(drawn, compared.maps.colours)
-    return encoded(drawn)
+    return encode_webp(drawn)
 
 
-#: Reasons with a place that a frame shows better than a colour.
+#: Reasons whose place is drawn as a frame instead of a tint.
 FRAMED: Final = {"text"}
 
 
-def encoded(rgb: Bytes) -> bytes:
+def encode_webp(rgb: Bytes) -> bytes:
     image = vips().Image.new_from_array(np.ascontiguousarray(rgb), interpretation="srgb")
     data: bytes = image.webpsave_buffer(Q=QUALITY, effort=EFFORT, keep="none")
     return data
 
 
-def _paint(canvas: Floats, compared: Compared, codes: set[str], weights: Weights) -> None:
+def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weights) -> None:
     maps = compared.maps
     assert maps is not None
     matrix = _to_canvas(compared, canvas.shape[1])
@@ -71,7 +71,7 @@ def _paint(canvas: Floats, compared: Compared, codes: set[str], weights: Weights
 
 
 def _heat(values: Floats, limit: float) -> Floats:
-    """0 up to the limit, then 0.3, and more the further a window is beyond it."""
+    """0 up to the limit; above it from 0.3 to 0.8, the more the further."""
     beyond = np.clip((values - limit) / max(limit, 1e-6), 0, 1) * 0.5
     return np.asarray(np.where(values > limit, 0.3 + beyond, 0), np.float32)
 
@@ -86,7 +86,7 @@ def _tint(canvas: Floats, weight: Floats, colour: tuple[int, int, int], matrix: 
     canvas += moved * np.array(colour, np.float32)
 
 
-def _to_canvas(compared: Compared, width: int) -> Floats:
+def _to_canvas(compared: Comparison, width: int) -> Floats:
     """Raw crop px -> px of the canvas, by the homography."""
     assert compared.frames is not None and compared.found is not None
     frame = compared.frames[1]
@@ -109,7 +109,7 @@ def _frame(drawn: Bytes, shares: list[float]) -> None:
 
 
 def _swatches(drawn: Bytes, colours: tuple[Floats, Floats]) -> None:
-    """What it was and what it is, side by side in the corner."""
+    """The product's colour in the photo and in the picture, side by side in the corner."""
     side = max(24, drawn.shape[1] // 12)
     for number, colour in enumerate(colours):
         left = 12 + number * side

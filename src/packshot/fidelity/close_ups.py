@@ -1,4 +1,4 @@
-"""What a model is shown of the two pictures: the product, and the worst place enlarged."""
+"""Crops what a model sees of the two pictures: the product, and the worst place, enlarged."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.comparing import Compared, RawSide
+from packshot.fidelity.comparing import Comparison, RawSide
 from packshot.fidelity.sides import Frame, Side
 from packshot.fidelity.verdicts import Reason
 from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import encode_array, to_array
 
-LEAST_SHARE: Final = 0.2  # of the product's crop; a smaller place is shown with what is around it
+LEAST_SHARE: Final = 0.2  # of the product's crop: the smallest close-up
 AROUND: Final = 1.3  # times the place itself
-WHOLE: Final = 0.8  # of the crop: a place as large as that is shown already
+WHOLE: Final = 0.8  # of the crop: a place larger than this gets no close-up
 ENLARGED: Final = 640  # px of the longer side
 QUALITY: Final = 90
 Corners = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
 
-def shown(
-    raw: RawSide, side: Side, rgb: Bytes, compared: Compared, reasons: list[Reason]
+def draw(
+    raw: RawSide, side: Side, rgb: Bytes, compared: Comparison, reasons: list[Reason]
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """JPEGs of the photo and of the picture `rgb`: the product, and, where the two could be laid
-    over each other, the same place of both, where they differ most."""
+    """JPEGs of the photo and of the picture `rgb`: the product, and, if the two could be aligned,
+    the place where they differ most."""
     products = (encode_array(raw.side.rgb, QUALITY), encode_array(side.rgb, QUALITY))
     place = _worst_place(raw.side, compared, reasons)
     if place is None or compared.found is None:
         return (products[0],), (products[1],)
     photo = to_array(raw.picture, max(raw.side.frame.width, raw.side.frame.height))
-    ours = _enlarged(photo, raw.side.frame, _corners(place))
-    theirs = _enlarged(rgb, side.frame, compared.found.apply(_corners(place)))
+    ours = _enlarge(photo, raw.side.frame, _corners(place))
+    theirs = _enlarge(rgb, side.frame, compared.found.apply(_corners(place)))
     return (products[0], ours), (products[1], theirs)
 
 
-def _worst_place(raw: Side, compared: Compared, reasons: list[Reason]) -> Corners | None:
-    """Of the first reason that is about one place; else where the pixels differ most."""
+def _worst_place(raw: Side, compared: Comparison, reasons: list[Reason]) -> Corners | None:
+    """The place of the first reason that has one; else where the pixels differ most."""
     height, width = raw.mask.shape
     for reason in reasons:
         if reason.raw is not None:
@@ -57,7 +57,7 @@ def _in_crop(shares: list[float], frame: Frame) -> Corners:
 
 
 def _around(place: Corners, size: tuple[int, int]) -> Corners:
-    """The place with what is around it, in the crop's bounds as far as it fits."""
+    """The place with a margin around it, moved and cut to fit into the crop."""
     spans = []
     least = LEAST_SHARE * max(size)
     for low, high, end in ((place[0], place[2], size[0]), (place[1], place[3], size[1])):
@@ -73,8 +73,8 @@ def _corners(place: Corners) -> Floats:
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
-def _enlarged(rgb: Bytes, frame: Frame, corners: Floats) -> bytes:
-    """The box around the corners (px of the frame's crop), with the picture's own pixels."""
+def _enlarge(rgb: Bytes, frame: Frame, corners: Floats) -> bytes:
+    """A JPEG of the box around the corners (px of the frame's crop), from the full picture."""
     points = frame.to_picture(corners)
     low = np.clip(np.floor(points.min(axis=0)), 0, (frame.width - 2, frame.height - 2))
     high = np.clip(np.ceil(points.max(axis=0)), low + 2, (frame.width, frame.height))

@@ -1,8 +1,9 @@
-"""How far the product's colours are from the photo's, beyond what light and grading explain.
+"""Measures how far the product's colours changed, beyond what light and grading explain.
 
-The likeliest change of light and vividness is sought that makes the enhanced picture's colours of
-the photo's. What remains speaks of another colour, and so does a change that is not likely. A
-product of one colour has nothing that remains: there another shade looks like another light.
+It searches for the likeliest change of light and vividness that turns the photo's colours into the
+picture's. What no such change explains is a changed colour, and so is a change that is unlikely.
+For a product of a single colour only the second can be measured: another shade and another light
+look the same there.
 """
 
 from __future__ import annotations
@@ -15,28 +16,29 @@ import numpy as np
 from packshot.fidelity.sides import Mask
 from packshot.pictures.arrays import LUMA, Bytes, Floats, to_linear
 
-SOFTENED: Final = 2.0  # px: a misplacement of as much mixes no colours
+SOFTENED: Final = 2.0  # px of blur, so that a misalignment of 2 px compares no wrong colours
 MOST_PIXELS: Final = 8000
 LEAST_PIXELS: Final = 50
-CLIPPED: Final = (10, 245)  # of 255: a channel beyond has lost its value
+CLIPPED: Final = (10, 245)  # of 255: a channel outside this range has lost its true value
 LEAST_UNCLIPPED: Final = 0.1  # of the product; else the clipped pixels count, too
-BIN: Final = 12.0  # Lab units: pixels as alike as that are one colour
+BIN: Final = 12.0  # Lab units: pixels within one cell of this size count as one colour
 MOST_COLOURS: Final = 40
 #: Log gains of red, green and blue from daylight (D65) to tungsten light (CIE A, 2,856 K), their
-#: mean taken out: 1.48 long. What a white balance changes lies on this line.
+#: mean taken out. A white balance moves colours along this direction.
 WARM: Final = np.array([0.649, 0.104, -0.753])
-GREEN: Final = np.array([0.495, -0.810, 0.315])  # off the line, as far as it may be
-#: What a good edit does to colours, as standard deviations: along that line half of its length, off
-#: it, and the log of vividness.
+GREEN: Final = np.array([0.495, -0.810, 0.315])  # perpendicular to it: green against magenta
+#: How much a good edit changes colours, as standard deviations: along WARM, along GREEN, and the
+#: log of vividness.
 LIKELY: Final = np.array([0.7, 0.04, 0.1])
-APART: Final = 1.15  # units of a*b* that colours differ by in a good edit, as a standard deviation
+APART: Final = 1.15  # a*b* units: standard deviation of a colour's change in a good edit
 ROUNDS: Final = 5
 STEP: Final = 1e-3
 
 
 def colour_measures(raw: Bytes, other: Bytes, core: Mask) -> dict[str, float]:
-    """`colour`: a*b* units that remain; `cast`: how unlikely the change of light is, in standard
-    deviations. `other` lies over `raw` (both H x W x 3 sRGB), `core` is the product."""
+    """`colour`: the unexplained change in a*b* units; `cast`: how unlikely the change of light is,
+    in standard deviations. `other` is aligned with `raw` (both H x W x 3 sRGB); `core` is the
+    product."""
     if int(core.sum()) < LEAST_PIXELS:
         return {"colour": 0.0, "cast": 0.0}
     was, now, share = _colours(raw, other, core)
@@ -49,7 +51,8 @@ def colour_measures(raw: Bytes, other: Bytes, core: Mask) -> dict[str, float]:
 
 
 def _colours(raw: Bytes, other: Bytes, core: Mask) -> tuple[Floats, Floats, Floats]:
-    """The photo's colours (n x 3, linear light), the same pixels' now, and their shares."""
+    """The photo's main colours (n x 3, linear light), those of the same pixels in the picture, and
+    the share of pixels of each."""
     places = np.flatnonzero(core)
     places = places[:: max(1, len(places) // MOST_PIXELS)]
     exact = np.concatenate([one.reshape(-1, 3)[places] for one in (raw, other)], axis=1)
@@ -85,9 +88,9 @@ def _likeliest(was: Floats, now: Floats, share: Floats) -> Floats:
 
 
 def _unlikeness(light: Floats, was: Floats, now: Floats, share: Floats) -> Floats:
-    """In standard deviations: what each colour is off in a* and b*, then the light's own three.
+    """In standard deviations: the a* and b* error of each colour, then the three of the light.
 
-    How light a colour is does not count: light and shadow fall where they like.
+    Lightness does not count: an edit may move light and shadow.
     """
     warm, green, vivid = light * LIKELY
     lit = was * np.exp(warm * WARM + green * GREEN)

@@ -1,4 +1,4 @@
-"""Compares one enhanced picture with its photo: aligned, measured, read."""
+"""Compares one enhanced picture with its photo: aligns the two, measures them, reads the print."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ import numpy as np
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import Maps, Measures, common_mask, measure
-from packshot.fidelity.sides import Frame, Mask, Side, mirrored, prepare
+from packshot.fidelity.sides import Frame, Mask, Side, mirror, prepare
 from packshot.pictures.arrays import Bytes, Floats
 from packshot.pictures.imaging import encode_array
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask
-LEAST_VISIBLE: Final = 0.3  # of the product; a detail that shows less is not compared
-#: Common points. Mirror images have 470 and more; of products stood on their head, mirrored, up to
-#: 43 fit, by their outlines (bench/fidelity.py's pairs and the samples).
-SURELY: Final = 100
-READS_AS_WORDS: Final = 0.75
+LEAST_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is not compared
+#: Matched points that make an alignment certain. Measured on bench/fidelity.py's pairs and the
+#: samples: true mirror images match in 470 points or more; an upside-down product matches its own
+#: mirror image in at most 43, along its outline.
+SURE_INLIERS: Final = 100
+LEAST_WORD_CONFIDENCE: Final = 0.75  # of a line whose reading counts as words
 PICTURE_QUALITY: Final = 92
 
 
 @dataclass(frozen=True)
 class RawSide:
-    """What is measured once for a photo. `lines` is None where no text was read; `picture` is the
-    photo as it was measured (JPEG of at most 1,280 px)."""
+    """What is measured once for each photo. `lines` is None when no text was read; `picture` is
+    the photo at the size it was measured (a JPEG of at most 1,280 px)."""
 
     side: Side
     lines: tuple[text.Line, ...] | None
@@ -36,19 +37,19 @@ class RawSide:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """`problem` says why the two can't be compared; then there is nothing else."""
+class Comparison:
+    """`problem` says why the two can't be compared; all other fields are None then."""
 
     problem: str | None = None  # no_product, no_common_view, mirrored, little_overlap, detail_only
     measures: Measures | None = None
     maps: Maps | None = None
-    lines: tuple[text.ReadAgain, ...] | None = None
+    lines: tuple[text.SecondReading, ...] | None = None
     frames: tuple[Frame, Frame] | None = None
     found: Alignment | None = None
 
 
 def read_raw(data: bytes, network: Path, *, with_text: bool = True) -> RawSide:
-    """The photo's side. Raises PictureError; NoProduct when there is none."""
+    """Measure the photo. Raises PictureError, and NoProduct when there is no product in it."""
     side, rgb = prepare(data, network)
     lines = text.lines_of(rgb, product_box(side)) if with_text else None
     return RawSide(side, lines, encode_array(rgb, PICTURE_QUALITY))
@@ -62,35 +63,35 @@ def product_box(side: Side) -> tuple[int, int, int, int]:
     return int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom))
 
 
-def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Compared:
-    """`rgb` is the enhanced picture that `enhanced` was made of."""
+def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
+    """Compare; `rgb` is the enhanced picture that `enhanced` was made from."""
     frames = (raw.side.frame, enhanced.frame)
     found = alignment.align(raw.side, enhanced)
     if _is_mirrored(found, raw.side, enhanced):
-        return Compared("mirrored", frames=frames)
+        return Comparison("mirrored", frames=frames)
     if found is None:
-        return Compared("no_common_view", frames=frames)
+        return Comparison("no_common_view", frames=frames)
     ours, theirs, both = common_mask(raw.side, enhanced, found.positions())
     if problem := _problem(ours, theirs, both):
-        return Compared(problem, frames=frames)
-    found = alignment.with_flow(found, raw.side, enhanced, both)
+        return Comparison(problem, frames=frames)
+    found = alignment.add_flow(found, raw.side, enhanced, both)
     values, maps = measure(raw.side, enhanced, found)
     lines = None if raw.lines is None else _read_lines(raw, enhanced, found, both, rgb)
-    words = [line for line in lines or () if line.line.confidence >= READS_AS_WORDS]
+    words = [line for line in lines or () if line.line.confidence >= LEAST_WORD_CONFIDENCE]
     measures = Measures(
         **values,
         text_drop=max((line.drop for line in words), default=0.0),
         text_unlike=max((line.unlike for line in words), default=0.0),
     )
-    return Compared(None, measures, maps, lines, frames, found)
+    return Comparison(None, measures, maps, lines, frames, found)
 
 
 def _is_mirrored(found: Alignment | None, raw: Side, enhanced: Side) -> bool:
-    """Whether the two fit surely where one is mirrored, and hardly or not as they are."""
-    if found is not None and found.inliers >= SURELY:
+    """Whether the photo surely aligns with the mirrored picture, and not with the picture."""
+    if found is not None and found.inliers >= SURE_INLIERS:
         return False
-    turned = alignment.align(raw, mirrored(enhanced))
-    return turned is not None and turned.inliers >= SURELY
+    turned = alignment.align(raw, mirror(enhanced))
+    return turned is not None and turned.inliers >= SURE_INLIERS
 
 
 def _problem(ours: Mask, theirs: Mask, both: Mask) -> str | None:
@@ -104,27 +105,27 @@ def _problem(ours: Mask, theirs: Mask, both: Mask) -> str | None:
 
 def _read_lines(
     raw: RawSide, enhanced: Side, found: Alignment, both: Mask, rgb: Bytes
-) -> tuple[text.ReadAgain, ...]:
+) -> tuple[text.SecondReading, ...]:
     read = []
     for line in raw.lines or ():
         quad = raw.side.frame.to_crop(line.quad)
-        if not _inside(quad, both):
+        if not _is_on_product(quad, both):
             continue
-        again = text.read_again(rgb, line, enhanced.frame.to_picture(_moved(quad, found)))
+        again = text.read_again(rgb, line, enhanced.frame.to_picture(_map_quad(quad, found)))
         if again is not None:
             read.append(again)
     return tuple(read)
 
 
-def _inside(quad: Floats, mask: Mask) -> bool:
-    """Whether the whole line lies on the product in both pictures."""
+def _is_on_product(quad: Floats, mask: Mask) -> bool:
+    """Whether the whole line is on the product in both pictures."""
     drawn = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(drawn, quad.round().astype(np.int32), 1)
     area = int(drawn.sum())
     return area > 0 and float(mask[drawn > 0].mean()) > 0.9
 
 
-def _moved(quad: Floats, found: Alignment) -> Floats:
+def _map_quad(quad: Floats, found: Alignment) -> Floats:
     """The quad in the enhanced crop, by the homography and the flow at its middle."""
     if found.flow is None:
         return found.apply(quad)

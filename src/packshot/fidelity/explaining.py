@@ -1,4 +1,4 @@
-"""Why a verdict is what it is: reasons in a seller's words, each with its place."""
+"""Explains a verdict: reasons in a seller's words, each with its place in the picture."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import cv2
 import numpy as np
 
 from packshot.fidelity import facts
-from packshot.fidelity.comparing import Compared
+from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.measures import swatch
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.sides import Mask
-from packshot.fidelity.text import ReadAgain
+from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, Reason, Verdict
 from packshot.pictures.arrays import Floats
 
-#: A measure that adds at least this share of the score is named.
+#: A measure becomes a reason if it adds at least this share of the score.
 WORTH_NAMING: Final = 0.18
 MOST_PLACES: Final = 3  # of one kind
 Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
 
 def reasons_of(
-    compared: Compared, verdict: Verdict, weights: Weights, values: Mapping[str, float]
+    compared: Comparison, verdict: Verdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
-    """The reasons of a verdict that is not "pass", the weightiest first."""
+    """The reasons for a verdict that is not "pass", most important first."""
     if compared.problem is not None:
         return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
     if verdict == "pass":
@@ -50,7 +50,7 @@ def reasons_of(
 
 
 def _of_measure(
-    name: str, compared: Compared, weights: Weights, values: Mapping[str, float]
+    name: str, compared: Comparison, weights: Weights, values: Mapping[str, float]
 ) -> Iterator[Reason]:
     maps = compared.maps
     assert maps is not None
@@ -83,8 +83,8 @@ def _of_measure(
         yield from _places(mask, name, said, compared)
 
 
-def _text(compared: Compared) -> Iterator[Reason]:
-    """Lines that read differently; else the one that looks least like itself."""
+def _text(compared: Comparison) -> Iterator[Reason]:
+    """The lines that read differently; if none does, the line that looks most different."""
     lines = sorted(compared.lines or (), key=lambda line: line.similarity)
     differing = [line for line in lines if line.similarity < 1][:MOST_PLACES]
     for line in differing:
@@ -95,7 +95,7 @@ def _text(compared: Compared) -> Iterator[Reason]:
         yield _of_line(f'printed text looks different: "{worst.line.text}"', worst, compared)
 
 
-def _of_line(words: str, line: ReadAgain, compared: Compared) -> Reason:
+def _of_line(words: str, line: SecondReading, compared: Comparison) -> Reason:
     assert compared.frames is not None
     raw, enhanced = compared.frames
     return Reason(
@@ -112,7 +112,7 @@ def _share(quad: Floats, size: tuple[int, int]) -> list[float]:
     return [round(float(value), 4) for value in np.clip(corners, 0, 1)]
 
 
-def _places(mask: Mask, code: str, said: str, compared: Compared) -> Iterator[Reason]:
+def _places(mask: Mask, code: str, said: str, compared: Comparison) -> Iterator[Reason]:
     assert compared.maps is not None
     product = _around(compared.maps.product)
     for box in boxes_of(mask):
@@ -127,7 +127,9 @@ def boxes_of(mask: Mask) -> list[Box]:
     return [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in largest]
 
 
-def _reason(code: str, words: str, box: Box, compared: Compared, fact: str | None = None) -> Reason:
+def _reason(
+    code: str, words: str, box: Box, compared: Comparison, fact: str | None = None
+) -> Reason:
     assert compared.frames is not None and compared.found is not None
     left, top, right, bottom = box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
@@ -146,7 +148,7 @@ def _around(mask: Mask) -> Box:
 
 
 def _where(box: Box, product: Box) -> str:
-    """ "at the top left", of the product."""
+    """The place on the product in words, like "at the top left"."""
     x = ((box[0] + box[2]) / 2 - product[0]) / max(1.0, product[2] - product[0])
     y = ((box[1] + box[3]) / 2 - product[1]) / max(1.0, product[3] - product[1])
     across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""

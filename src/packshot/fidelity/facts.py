@@ -1,6 +1,6 @@
-"""What a reason says as a fact of the photo, for the prompt of the next take.
+"""Turns the reasons of a failed check into facts about the photo, for the next take's prompt.
 
-Said of the photo and not of the mistake: what a prompt names is what comes back.
+A fact describes the photo and never the mistake: image models draw what their prompt names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Final
 
 from packshot.fidelity.verdicts import Reason
 
-#: Of reasons that need no figure and no place.
+#: By reason code, for reasons that need neither a number nor a position.
 FACTS: Final = {
     "mirrored": "the product is seen as in the photo, its left side on the left: not mirrored",
     "no_common_view": "the product is seen from the side and the angle of the photo",
@@ -19,7 +19,7 @@ FACTS: Final = {
     "no_product": "the whole product is in the picture, clearly apart from its background",
     "blurred": "the product is sharp, with every detail of the photo",
 }
-WHATEVER: Final = "shape, parts, colours and print of the product are exactly those of the photo"
+FALLBACK: Final = "shape, parts, colours and print of the product are exactly those of the photo"
 MOST_FACTS: Final = 8
 
 
@@ -46,6 +46,6 @@ def of_place(code: str, where: str) -> str:
 
 
 def facts_of(reasons: Iterable[Reason]) -> list[str]:
-    """The facts behind these reasons, each once, the weightiest first; never none."""
+    """The facts behind these reasons, most important first, without repeats; never empty."""
     known = (reason.fact or FACTS.get(reason.code) for reason in reasons)
-    return list(dict.fromkeys(fact for fact in known if fact))[:MOST_FACTS] or [WHATEVER]
+    return list(dict.fromkeys(fact for fact in known if fact))[:MOST_FACTS] or [FALLBACK]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Files:
-    """The cut-out network, and the weights where they are not Packshot's own."""
+    """The cut-out network's file, and the weights file; None: the weights in the package."""
 
     network: Path
     weights: Path | None = None

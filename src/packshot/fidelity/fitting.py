@@ -15,13 +15,13 @@ from packshot.fidelity.checking import MEASURED
 
 #: One labelled pair: `faithful`, `kind`, `problem` (None, or why it can't be compared), `measures`.
 Row = dict[str, Any]
-FALSE_ALARMS: Final = 0.05  # of the faithful, that a "warn" may cost, floors included
-FAILED: Final = 0.01  # and a "fail"
-PARTS: Final = 5
-ROUNDED: Final = 1e-3  # what the digits of the file may add to a score
-#: Floors: bounds that decide alone. From a prototype's measurements on 1,063 other pairs, where
+FALSE_ALARMS: Final = 0.05  # share of the faithful that may get a "warn", hard limits included
+FAILED: Final = 0.01  # share of the faithful that may get a "fail"
+PARTS: Final = 5  # of the cross-validation
+ROUNDED: Final = 1e-3  # what rounding the numbers in the file may add to a score
+#: A measure beyond its hard limit decides, whatever the score. Chosen on 1,063 other pairs, where
 #: 99 % of the faithful stayed below a patch of 19.
-FLOORS: Final = {
+HARD_LIMITS: Final = {
     "missing_warns": 0.012,
     "patch_warns": 25.0,
     "stretch_fails": 3.0,
@@ -36,12 +36,12 @@ class Fit:
     weights: scoring.Weights
 
     def total(self, row: Row) -> float:
-        """The score, raised to what a floor demands; endless where the two can't be compared."""
+        """The score, raised where a hard limit decides; infinite when they can't be compared."""
         if row["problem"] is not None:
             return float("inf")
         score = sum(self.weights.parts(row["measures"]).values())
-        floors = {"fail": self.weights.fail, "warn": self.weights.warn, "pass": 0.0}
-        return max(score, floors[self.weights.floor(row["measures"])] + 1e-3)
+        least = {"fail": self.weights.fail, "warn": self.weights.warn, "pass": 0.0}
+        return max(score, least[self.weights.best_allowed(row["measures"])] + 1e-3)
 
     def verdict(self, row: Row) -> str:
         if row["problem"] is not None:
@@ -50,8 +50,8 @@ class Fit:
 
 
 def fit(rows: Sequence[Row]) -> Fit:
-    """Weights and limits. The limits hold for scores that rows get of fits without their family,
-    too: on its own rows a fit looks better than it is."""
+    """Fit weights and limits. The limits also hold for cross-validated scores, where a row is
+    scored by weights fitted without its family: a fit looks too good on its own rows."""
     found = _draft(rows)
     own = _scores(found, rows)
     unseen = [score for part in _parts(rows) for score in _unseen(rows, part)]
@@ -63,7 +63,8 @@ def fit(rows: Sequence[Row]) -> Fit:
 
 
 def _parts(rows: Sequence[Row]) -> list[set[int]]:
-    """Numbers of rows in each part; a family (of decisions: each row) is in one part only."""
+    """The row numbers of each part. All rows of a family are in one part; a row without a family
+    (a reviewer's decision) is a family by itself."""
     families = [row.get("family", number) for number, row in enumerate(rows)]
     names = sorted(set(families), key=str)
     order = np.random.default_rng(5).permutation(len(names))
@@ -79,15 +80,15 @@ def _unseen(rows: Sequence[Row], part: set[int]) -> list[tuple[float, float]]:
 
 
 def _scores(draft: scoring.Weights, rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """Of the faithful rows: endless in the first where a floor flags them, in the second where one
-    fails them."""
+    """Scores of the faithful rows. A hard limit makes the first infinite when it gives at least
+    "warn", the second when it gives "fail"."""
     flagged, failed = Fit(draft), Fit(replace(draft, warn=0.0))
     return [(flagged.total(row), failed.total(row)) for row in rows if row["faithful"]]
 
 
 def _draft(rows: Sequence[Row]) -> scoring.Weights:
-    """Knots from the faithful, weights by logistic regression (none negative, kinds alike), and
-    no limits yet: a floor flags whatever they will be."""
+    """Knots from the faithful rows, and weights by logistic regression: none negative, and each
+    kind of damage with the same total importance. The limits come later, in `fit`."""
     usable = [row for row in rows if row["problem"] is None]
     kept = [row for row in usable if row["faithful"]]
     knots = {}
@@ -97,21 +98,21 @@ def _draft(rows: Sequence[Row]) -> scoring.Weights:
         knots[name] = (float(low), float(max(high, low + LEAST_SPAN.get(name, 0.02))))
     features = np.array([_hinges(row, knots) for row in usable])
     labels = np.array([0.0 if row["faithful"] else 1.0 for row in usable])
-    found = _regression(features, labels, _balanced(usable))
+    found = _regression(features, labels, _balance(usable))
     measures = {
         name: scoring.Knots(*knots[name], float(found[2 * i]), float(found[2 * i + 1]))
         for i, name in enumerate(MEASURED)
     }
     never = float("inf")
-    return scoring.Weights(date.today().isoformat(), measures, never, never, **FLOORS)
+    return scoring.Weights(date.today().isoformat(), measures, never, never, **HARD_LIMITS)
 
 
-#: The least distance of a measure's two points, where nearly all of the faithful are 0.
+#: The least distance between a measure's two knots, for measures that are nearly always 0.
 LEAST_SPAN = {"missing": 0.006, "extra": 0.004, "letters": 0.1, "text_drop": 0.15}
 
 
 def _limit(totals: Sequence[float], share: float) -> float:
-    """The lowest score that at most this share of the totals is above."""
+    """The lowest score that at most `share` of the totals exceed."""
     ordered = sorted(totals)
     value = ordered[min(len(ordered) - 1, int(np.ceil(len(ordered) * (1 - share))) - 1)]
     finite = [one for one in ordered if np.isfinite(one)]
@@ -126,7 +127,7 @@ def _hinges(row: Row, knots: dict[str, tuple[float, float]]) -> list[float]:
     ]
 
 
-def _balanced(rows: Sequence[Row]) -> Any:
+def _balance(rows: Sequence[Row]) -> Any:
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
         counts["faithful" if row["faithful"] else row["kind"]] += 1
@@ -162,14 +163,14 @@ def as_toml(found: scoring.Weights, note: str) -> str:
         f'version = "{found.version}"',
         "",
         "[limits]",
-        f"warn = {found.warn:.4f}  # 5 % of the faithful score higher, floors included",
+        f"warn = {found.warn:.4f}  # 5 % of the faithful score higher, hard limits included",
         f"fail = {found.fail:.4f}  # 1 %",
         f"missing_warns = {found.missing_warns}  # share of the product",
         f"patch_warns = {found.patch_warns}  # dE",
         f"stretch_fails = {found.stretch_fails}  # %",
         f"letters_fail = {found.letters_fail}  # share of a line's letters",
         "",
-        "# Where it begins to count, where more, and the weight of either.",
+        "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",
     ]
     for name, knots in found.measures.items():

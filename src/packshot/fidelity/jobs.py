@@ -1,4 +1,4 @@
-"""The jobs of pixel children, which alone import the heavy libraries."""
+"""The jobs that pixel processes run. Imports NumPy and OpenCV only when a job starts."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from packshot.fidelity.files import Files
-from packshot.fidelity.locks import Locked
-from packshot.fidelity.verdicts import Checked, Verdict
+from packshot.fidelity.locks import LockResult
+from packshot.fidelity.verdicts import CheckResult, Verdict
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance
 
 
 def measure_raw(data: bytes, files: Files) -> bytes:
-    """What is measured once for a photo, for `check_picture`.
+    """Measure the photo once for all its pictures; pass the result to `check_picture`.
 
-    Raises NoNetwork, PictureError when it can't be decoded.
+    Raises NoNetwork, and PictureError when the photo can't be decoded.
     """
     from packshot.fidelity.checking import read_raw
 
@@ -24,20 +24,23 @@ def measure_raw(data: bytes, files: Files) -> bytes:
 
 
 def check_picture(
-    raw: bytes, data: bytes, files: Files, asked: Collection[Verdict] = ()
-) -> Checked:
-    """Check one enhanced picture against its photo's `measure_raw`. Raises as that does."""
+    raw: bytes, data: bytes, files: Files, with_views: Collection[Verdict] = ()
+) -> CheckResult:
+    """Check one enhanced picture against the result of `measure_raw`. Raises the same errors.
+
+    For the verdicts in `with_views` the result has pictures to show to a model.
+    """
     from packshot.fidelity.checking import check
 
-    return check(pickle.loads(raw), data, files, asked)  # noqa: S301 - made by measure_raw
+    return check(pickle.loads(raw), data, files, with_views)  # noqa: S301 - made by measure_raw
 
 
 def lock_pixels(
     photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
-) -> Locked:
+) -> LockResult:
     """Put the photo's own pixels over the picture's product, and finish the picture by the spec.
 
-    Raises PictureError where one of the two can't be decoded.
+    Raises PictureError when one of the two can't be decoded.
     """
     from packshot.fidelity.locking import lock
 

@@ -1,4 +1,4 @@
-"""Measures whether the photo's pixels can be put over the generated product without a trace."""
+"""Measures whether the photo's pixels can be put over the generated product without it showing."""
 
 from __future__ import annotations
 
@@ -11,55 +11,56 @@ import cv2
 import numpy as np
 
 from packshot.fidelity import alignment, placing
-from packshot.fidelity.measures import without_neighbours
+from packshot.fidelity.measures import drop_neighbours
 from packshot.fidelity.placing import Placing
-from packshot.fidelity.sides import Mask, Side, disc, likelihood_of, side_of, without_crumbs
+from packshot.fidelity.sides import Mask, Side, disc, drop_specks, likelihood_of, side_of
 from packshot.pictures.arrays import Bytes, Floats, to_lab
 
-RIM: Final = 0.008  # of the product's longer side: left to the generated picture
-FEATHER: Final = 0.012  # of it, further in: blended
-INSIDE: Final = 0.03  # of it: what lies deeper is the inside of a mask
-SOFT: Final = 0.012  # of it: only what is coarser is compared at the seam
-WINDOW: Final = 0.06  # of it, along the seam
-SLIVER: Final = 0.02  # of it, across: thinner differences of two masks are noise
-THROUGH: Final = 14.0  # dE; a background that changed by less shines through unseen
-LIKE: Final = 9.0  # dE; product that is as like the background as this may be see-through
-UNLIKE: Final = 20.0  # dE, beyond 5 px of misplacement
+# Lengths are in shares of the product's longer side.
+RIM: Final = 0.008  # from the outline inwards: stays as it was generated
+FEATHER: Final = 0.012  # from there inwards: blended
+INSIDE: Final = 0.03  # from the outline: deeper pixels are the inside of a mask
+SOFT: Final = 0.012  # finer differences than this are not compared at the seam
+WINDOW: Final = 0.06  # length of a stretch of the seam
+SLIVER: Final = 0.02  # thinner differences between two masks are noise
+THROUGH: Final = 14.0  # dE; a smaller change of the background would not show through
+LIKE: Final = 9.0  # dE; a pixel this near to the background may be see-through
+UNLIKE: Final = 20.0  # dE, beyond what 5 px of misalignment explain
 ENVELOPE: Final = 5  # px
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Of one pair; lengths in shares of the product's longer side."""
+class LockMeasures:
+    """Of one photo and picture; lengths are in shares of the product's longer side."""
 
     points: float  # common points that the alignment found
-    off: float  # 90 % of them are nearer to a place by shift and scale than this
+    off: float  # their error by shift and scale alone, 90th percentile
     turned: float  # degrees
     enlarged: float  # picture px per photo px
-    outline: float  # of both masks: what they share, of what either has
-    piece: float  # the largest piece that only one of them has, of the photo's product
-    corners: float  # that the photo and the picture share on the product
-    spread: float  # the shorter of the two sides that they cover, of the product's
-    bent: float  # 95 % of the corners are nearer to their place than this
+    outline: float  # intersection over union of the two masks
+    piece: float  # largest piece that only one mask has, in shares of the photo's product
+    corners: float  # how many corners of the product were found in both
+    spread: float  # how much of the product's width or height they cover, the smaller one
+    bent: float  # their error by shift and scale alone, 95th percentile
     unsure: float  # how much the network doubts the inside of its mask, 0..1
     seam: float  # dE, median along the seam
     seam_worst: float  # dE, of the worst stretch of it
     light: float  # L, median of the core, picture minus photo
-    cast: float  # ab, median of the core
-    through: float  # share of the core where the background changed as the product did
-    differs: float  # share of the core that looks different altogether
-    core: float  # share of the photo's product that would be its own px
+    cast: float  # a*b*, difference of the medians of the core
+    through: float  # share of the core where product and background changed alike
+    differs: float  # share of the core that looks clearly different
+    core: float  # share of the photo's product that would be locked
 
     def as_dict(self) -> dict[str, float]:
         return {each.name: round(float(getattr(self, each.name)), 5) for each in fields(self)}
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """At work size: `cover` 0..1 is how much of each pixel would be the photo's; `product` is the
-    photo's, where the picture shows it. `placing` is for photo and picture at work size."""
+class LockPlan:
+    """How the lock would be made, at work size: `cover` is the photo's share of each pixel, 0..1;
+    `product` is the photo's product in the picture; `placing` maps the photo to the picture."""
 
-    measured: Measured
+    measured: LockMeasures
     placing: Placing
     cover: Floats
     product: Mask
@@ -67,42 +68,42 @@ class Fitted:
 
 def measure(
     raw: Side, photo: Bytes, picture: Bytes, network_file: Path, full: float
-) -> Fitted | None:
-    """`photo` and `picture` at work size, RGB. `full`: how many px of the finished picture lie
-    along one of the whole photo, over the same at work size. None when nothing could be aligned."""
+) -> LockPlan | None:
+    """Measure; None when the two could not be aligned. `photo` and `picture` are RGB at work size;
+    `full` turns their scale into that of the original photo and the finished picture."""
     enhanced = side_of(picture, likelihood_of(picture, network_file))
-    return measured_sides(raw, enhanced, photo, picture, full)
+    return measure_sides(raw, enhanced, photo, picture, full)
 
 
-def measured_sides(
+def measure_sides(
     raw: Side, enhanced: Side, photo: Bytes, picture: Bytes, full: float
-) -> Fitted | None:
-    """The same, of sides that are known."""
+) -> LockPlan | None:
+    """The same, for sides that were prepared before."""
     found = alignment.align(raw, enhanced)
     if found is None:
         return None
-    source = placing.whole_points(found.source, raw.frame)
-    target = placing.whole_points(found.target, enhanced.frame)
+    source = placing.to_whole_picture(found.source, raw.frame)
+    target = placing.to_whole_picture(found.target, enhanced.frame)
     first, off = placing.fit(source, target)
     masks = _masks(raw, enhanced, first, picture.shape[:2])
     if not masks.both.any():
         return None
-    place, bent, corners = _refined(first, photo, picture, masks.both)
+    place, bent, corners = _refine(first, photo, picture, masks.both)
     depth = masks.depth
     cover = np.clip((depth / masks.size - RIM) / FEATHER, 0, 1).astype(np.float32)
-    labs = (to_lab(warped_photo(photo, place, picture.shape[:2])), to_lab(picture))
+    labs = (to_lab(warp_photo(photo, place, picture.shape[:2])), to_lab(picture))
     values = _of_masks(masks, depth) | _of_colours(labs, masks, cover)
-    measured = Measured(
+    measured = LockMeasures(
         points=float(found.inliers),
         off=float(np.percentile(off, 90)) / masks.size,
-        turned=placing.turned(source, target),
+        turned=placing.rotation(source, target),
         enlarged=place.scale * full,
         corners=float(len(corners)),
         spread=_spread(corners, masks.box),
         bent=float(np.percentile(bent, 95)) / masks.size if len(bent) else 1.0,
         **values,
     )
-    return Fitted(measured, place, cover, masks.ours)
+    return LockPlan(measured, place, cover, masks.ours)
 
 
 def _of_masks(masks: Masks, depth: Floats) -> dict[str, float]:
@@ -130,8 +131,8 @@ def _of_colours(labs: tuple[Floats, Floats], masks: Masks, cover: Floats) -> dic
     }
 
 
-def warped_photo(photo: Bytes, place: Placing, shape: tuple[int, ...]) -> Bytes:
-    """The photo where the picture shows its product; H x W x 3 of `shape`."""
+def warp_photo(photo: Bytes, place: Placing, shape: tuple[int, ...]) -> Bytes:
+    """The photo, moved so that its product is where the picture shows it; H x W x 3 of `shape`."""
     soft: Floats = photo
     if place.scale < 0.9:
         soft = cv2.GaussianBlur(photo, (0, 0), 0.45 * (1 / place.scale**2 - 1) ** 0.5)
@@ -146,8 +147,8 @@ def warped_photo(photo: Bytes, place: Placing, shape: tuple[int, ...]) -> Bytes:
 
 @dataclass(frozen=True)
 class Masks:
-    """In the picture at work size: the photo's product, the picture's, how much both are doubted
-    (0..1)."""
+    """In px of the picture at work size: the photo's product, the picture's product, and how
+    unsure the network is of either (0..1)."""
 
     ours: Mask
     theirs: Mask
@@ -159,7 +160,7 @@ class Masks:
 
     @cached_property
     def box(self) -> tuple[int, int]:
-        """Width and height of what both have."""
+        """Width and height of the area that both masks cover."""
         rows, columns = np.flatnonzero(self.both.any(1)), np.flatnonzero(self.both.any(0))
         return int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1
 
@@ -169,32 +170,32 @@ class Masks:
 
     @property
     def depth(self) -> Floats:
-        """How deep each px lies in what both have, in px."""
+        """Each px's distance from the outline of the area that both masks cover, in px."""
         padded = np.pad(self.both, 1).astype(np.uint8)
         return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1])
 
 
 def _masks(raw: Side, enhanced: Side, place: Placing, shape: tuple[int, ...]) -> Masks:
-    likely = _spread_out(raw, place, shape)
-    other = _spread_out(enhanced, Placing(1.0, 0.0, 0.0), shape)
-    ours, theirs = without_crumbs(likely > 127), without_crumbs(other > 127)
-    ours = without_neighbours(ours, theirs)
+    likely = _likelihood_in_picture(raw, place, shape)
+    other = _likelihood_in_picture(enhanced, Placing(1.0, 0.0, 0.0), shape)
+    ours, theirs = drop_specks(likely > 127), drop_specks(other > 127)
+    ours = drop_neighbours(ours, theirs)
     return Masks(ours, theirs, 1 - np.minimum(likely, other) / np.float32(255))
 
 
-def _spread_out(side: Side, place: Placing, shape: tuple[int, ...]) -> Bytes:
+def _likelihood_in_picture(side: Side, place: Placing, shape: tuple[int, ...]) -> Bytes:
     frame = side.frame
     put = Placing(frame.scale, frame.left, frame.top).then(place)
     size = (shape[1], shape[0])
     return np.asarray(cv2.warpAffine(side.likelihood, put.matrix(), size), np.uint8)
 
 
-def _refined(
+def _refine(
     first: Placing, photo: Bytes, picture: Bytes, product: Mask
 ) -> tuple[Placing, Floats, Floats]:
-    """The placing by corners of the product, how far each is off, in px, and where they are."""
-    warped = warped_photo(photo, first, picture.shape)
-    source, target = placing.tracked(warped, picture, product)
+    """A better placing by the product's corners, the error of each in px, and their positions."""
+    warped = warp_photo(photo, first, picture.shape)
+    source, target = placing.track_corners(warped, picture, product)
     if len(source) < 20:
         return first, np.zeros(0), source
     rest, off = placing.fit(source, target)
@@ -202,7 +203,7 @@ def _refined(
 
 
 def _largest(mask: Mask, size: float) -> float:
-    """The px of its largest piece that is no sliver along the outline."""
+    """The area of its largest piece, px, without slivers along the outline."""
     kernel = disc(max(3, round(SLIVER * size)) | 1)
     opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     _, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
@@ -219,7 +220,7 @@ def _spread(corners: Floats, box: tuple[int, int]) -> float:
 def _seam(
     labs: tuple[Floats, Floats], product: Mask, cover: Floats, size: float
 ) -> tuple[float, float]:
-    """dE of what is coarse in both, where they are blended: the median, and the worst stretch."""
+    """dE between the blurred photo and picture where they are blended: median, worst stretch."""
     band = (cover > 0) & (cover < 1)
     if not band.any():
         return 99.0, 99.0
@@ -240,19 +241,19 @@ def _median(lab: Floats, where: Mask) -> Floats:
 
 
 def _through(labs: tuple[Floats, Floats], product: Mask, core: Mask, size: float) -> float:
-    """Where photo and picture both show what is like their own background, which differ."""
+    """Share of the core that looks like its background in both, though the backgrounds differ."""
     near = cv2.dilate(product.astype(np.uint8), disc(max(3, round(0.02 * size)) | 1)) > 0
-    grounds = [_ground(lab, ~near) for lab in labs]
-    changed = np.linalg.norm(grounds[0] - grounds[1], axis=2) > THROUGH
+    backgrounds = [_background(lab, ~near) for lab in labs]
+    changed = np.linalg.norm(backgrounds[0] - backgrounds[1], axis=2) > THROUGH
     moved = np.linalg.norm(labs[0] - labs[1], axis=2) > THROUGH
-    like = [np.linalg.norm(a - b, axis=2) < LIKE for a, b in zip(labs, grounds, strict=True)]
+    like = [np.linalg.norm(a - b, axis=2) < LIKE for a, b in zip(labs, backgrounds, strict=True)]
     seen = (core & changed & moved & like[0] & like[1]).astype(np.uint8)
     opened = cv2.morphologyEx(seen, cv2.MORPH_OPEN, disc(max(3, round(0.008 * size)) | 1))
     return float(opened.sum()) / max(1.0, float(core.sum()))
 
 
-def _ground(lab: Floats, where: Mask) -> Floats:
-    """The background, carried on behind the product, at an eighth of the size."""
+def _background(lab: Floats, where: Mask) -> Floats:
+    """The background, continued behind the product; computed at an eighth of the size."""
     height, width = where.shape
     size = (max(1, width // 8), max(1, height // 8))
     weight = cv2.resize(where.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -263,7 +264,7 @@ def _ground(lab: Floats, where: Mask) -> Floats:
 
 
 def _differs(labs: tuple[Floats, Floats], core: Mask) -> float:
-    """Where no shift of 5 px and no common change of light explains what the picture shows."""
+    """Share of the core whose change neither a shift of 5 px nor a change of light explains."""
     if not core.any():
         return 1.0
     kernel = np.ones((ENVELOPE, ENVELOPE), np.uint8)

@@ -1,7 +1,7 @@
-"""Pixel lock: puts the photo's own pixels over the generated product, where that can be proven.
+"""Pixel lock: puts the photo's own pixels over the generated product, if measurements allow it.
 
-Only the inside of the product is replaced; its rim stays as it was generated, and both are blended
-in between. Nothing is relit or recoloured: a locked pixel is the photo's, moved and scaled.
+Only the inside of the product is replaced; its rim stays as it was generated, with a blend in
+between. Light and colour are not adapted: a locked pixel is the photo's, moved and scaled.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from packshot.fidelity import change_map, lockable
-from packshot.fidelity.lockable import Fitted, Measured
-from packshot.fidelity.locks import Lock, Locked, Refused, refused
+from packshot.fidelity.lockable import LockMeasures, LockPlan
+from packshot.fidelity.locks import Lock, LockResult, Refused, no_lock
 from packshot.fidelity.network import NoNetwork
 from packshot.fidelity.sides import WORK_SIDE, Mask, NoProduct, Side, prepare
 from packshot.pictures.arrays import Bytes, Floats, shrink
@@ -35,7 +35,7 @@ from packshot.pictures.provenance import Provenance
 LEAST_POINTS: Final = 40
 LEAST_SPREAD: Final = 0.5
 MOST_BENT: Final = 0.0035  # of the product's longer side
-MOST_TURNED: Final = 0.4  # degrees: a corner moves by as much as MOST_BENT lets it
+MOST_TURNED: Final = 0.4  # degrees; it moves a corner about as far as MOST_BENT allows
 MOST_ENLARGED: Final = 1.35
 MOST_UNSURE: Final = 0.06
 LEAST_OUTLINE: Final = 0.93
@@ -44,69 +44,69 @@ MOST_THROUGH: Final = 0.004
 MOST_DIFFERENT: Final = 0.1
 MOST_CAST: Final = 4.0  # units of a* and b*
 MOST_LIGHT: Final = 4.0  # units of L*
-MOST_SEAM: Final = 4.0  # dE, of half of the seam
+MOST_SEAM: Final = 4.0  # dE, median along the seam
 WORST_SEAM: Final = 6.0  # dE, of its worst stretch
-#: Of 255 levels, that 99.9 % of the locked pixels are nearer to the photo's after decoding.
+#: Levels of 255; in the decoded file 99.9 % of the locked values must be this near to the photo's.
 MOST_ERROR: Final = 10
 QUALITY: Final = 95  # of a locked JPEG, with the full resolution of colours
 OUTLINE: Final = (0, 90, 255)
-SHOWN_SIDE, SHOWN_QUALITY = 1600, 82  # of the picture as it was made
-SNAP: Final = 0.3  # px; what moves the product by less from whole pixels is copied px by px
-OPAQUE: Final = 250  # of 255, of a transparent photo
+BEFORE_SIDE, BEFORE_QUALITY = 1600, 82  # of the stored picture as the model made it
+SNAP: Final = 0.3  # px; a shift this near to whole pixels is rounded: nothing is resampled
+OPAQUE: Final = 250  # of 255; alpha from which on a pixel of a transparent photo is opaque
 
 
 def lock(
     photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
-) -> Locked:
-    """Lock one picture. Raises PictureError where one of the two can't be decoded."""
-    cv2.setNumThreads(1)  # the pool of children is the parallelism
+) -> LockResult:
+    """Lock one picture. Raises PictureError when one of the two can't be decoded."""
+    cv2.setNumThreads(1)  # parallel work comes from several pixel processes
     try:
-        return _locked(photo, picture, spec, provenance, network)
+        return _try_lock(photo, picture, spec, provenance, network)
     except Refused as refusal:
-        return Locked(refused(refusal.code, refusal.measures))
+        return LockResult(no_lock(refusal.code, refusal.measures))
     except NoNetwork:
-        return Locked(refused("no_network"))
+        return LockResult(no_lock("no_network"))
 
 
-def _locked(
+def _try_lock(
     photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
-) -> Locked:
+) -> LockResult:
     side, small = _photo_side(photo, network)
     made = shaped(picture, spec)
     work = shrink(made, WORK_SIDE)
     scales = Scales.of(photo, small, made, work)
-    fitted = _fitted(side, small, work, network, scales.enlarged)
+    fitted = _measure(side, small, work, network, scales.enlarged)
     return put_and_prove(photo, made, fitted, scales, spec, provenance)
 
 
 def put_and_prove(
     photo: bytes,
     made: Bytes,
-    fitted: Fitted,
+    fitted: LockPlan,
     scales: Scales,
     spec: OutputSpec,
     provenance: Provenance | None,
-) -> Locked:
+) -> LockResult:
     """Put the photo's pixels over `made`, encode it, and compare. Raises Refused."""
     check(fitted.measured)
     put = put_over(photo, made, fitted, scales)
     exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)
     finished = finish_pixels(put.pixels, exact, provenance)
-    record = proven(put, fitted, finished)
-    before = encode_array(shrink(made, SHOWN_SIDE), SHOWN_QUALITY)
-    return Locked(record, finished, before, mask_shown(put.pixels, put.core))
+    record = prove(put, fitted, finished)
+    before = encode_array(shrink(made, BEFORE_SIDE), BEFORE_QUALITY)
+    return LockResult(record, finished, before, draw_mask(put.pixels, put.core))
 
 
 @lru_cache(maxsize=1)
 def _photo_side(photo: bytes, network: Path) -> tuple[Side, Bytes]:
-    """Kept for the other pictures of the round."""
+    """Cached, because the round's other pictures have the same photo."""
     try:
         return prepare(photo, network)
     except NoProduct:
         raise Refused("no_photo_product") from None
 
 
-def _fitted(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: float) -> Fitted:
+def _measure(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: float) -> LockPlan:
     try:
         fitted = lockable.measure(side, photo, work, network, enlarged)
     except NoProduct:
@@ -116,11 +116,11 @@ def _fitted(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: floa
     return fitted
 
 
-# ---- whether it may be
+# ---- whether the picture may be locked
 
 
-def check(found: Measured) -> None:
-    """Raises Refused with the first thing that speaks against a lock."""
+def check(found: LockMeasures) -> None:
+    """Raises Refused for the first measure beyond its limit."""
     for code, holds in (
         ("unsure", found.unsure <= MOST_UNSURE),
         ("turned", found.bent <= MOST_BENT or abs(found.turned) <= MOST_TURNED),
@@ -139,12 +139,12 @@ def check(found: Measured) -> None:
             raise Refused(code, found.as_dict())
 
 
-# ---- putting it over
+# ---- putting the photo's pixels over the picture
 
 
 @dataclass(frozen=True)
 class Scales:
-    """Px across and down: of the whole photo and the finished picture, for one at work size."""
+    """Px of the original photo, and of the finished picture, per px at work size (x, y)."""
 
     photo: tuple[float, float]
     picture: tuple[float, float]
@@ -164,8 +164,8 @@ class Scales:
 
 @dataclass(frozen=True)
 class PutOver:
-    """The finished picture's pixels; where they are the photo's (`core`), and where the photo's
-    product lies; `matrix` leads there from the photo's px, counted from the corner of the first."""
+    """The finished picture's pixels; where they are locked (`core`); the photo's product in the
+    picture; and the `matrix` from photo px to picture px, both counted as in Placing."""
 
     pixels: Bytes
     core: Mask
@@ -174,30 +174,30 @@ class PutOver:
     exact: bool
 
 
-def put_over(photo: bytes, made: Bytes, fitted: Fitted, scales: Scales) -> PutOver:
-    """The photo's product over the made picture, at full size."""
+def put_over(photo: bytes, made: Bytes, fitted: LockPlan, scales: Scales) -> PutOver:
+    """Put the photo's product over the generated picture, at full size."""
     matrix = _matrix(fitted, scales)
     header = read_header(photo)
     longest = max(header.width, header.height)
     wanted = min(longest, round(longest * float(matrix[0, 0])))
     pixels = to_array(photo, wanted)
     down = (pixels.shape[1] / header.width, pixels.shape[0] / header.height)
-    whole = _whole(matrix, made.shape) if wanted == longest else None
+    whole = _whole_pixel_shift(matrix, made.shape) if wanted == longest else None
     matrix = matrix if whole is None else whole
     cover = cv2.resize(fitted.cover, made.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     product = cv2.resize(fitted.product.astype(np.uint8), made.shape[1::-1]) > 0
-    photos = _moved(
+    photos = _warp(
         pixels, matrix / np.array([[down[0], down[1], 1]]), made.shape, whole is not None
     )
     core = cover >= 0.999
-    if photos.shape[2] == 4:  # nothing that is see-through in the photo is called its own
+    if photos.shape[2] == 4:  # a transparent pixel of the photo is never locked
         core &= photos[..., 3] >= OPAQUE
         cover = cover * (photos[..., 3] >= OPAQUE)
-    done = _blended(made, np.ascontiguousarray(photos[..., :3]), cover, core)
+    done = _blend(made, np.ascontiguousarray(photos[..., :3]), cover, core)
     return PutOver(done, core, product, matrix, whole is not None)
 
 
-def _matrix(fitted: Fitted, scales: Scales) -> Floats:
+def _matrix(fitted: LockPlan, scales: Scales) -> Floats:
     place = fitted.placing
     (across, down), (wide, tall) = scales.photo, scales.picture
     return np.array(
@@ -208,8 +208,8 @@ def _matrix(fitted: Fitted, scales: Scales) -> Floats:
     )
 
 
-def _whole(matrix: Floats, shape: tuple[int, ...]) -> Floats | None:
-    """The shift by whole pixels that is nowhere further than SNAP from the matrix, if there is."""
+def _whole_pixel_shift(matrix: Floats, shape: tuple[int, ...]) -> Floats | None:
+    """A shift by whole pixels that differs from the matrix by at most SNAP, or None."""
     corners = np.array([[0, 0, 1], [shape[1], shape[0], 1]], float)
     moved = corners @ matrix.T - corners[:, :2]
     shift = moved.mean(axis=0).round()
@@ -218,7 +218,7 @@ def _whole(matrix: Floats, shape: tuple[int, ...]) -> Floats | None:
     return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], float)
 
 
-def _moved(pixels: Bytes, matrix: Floats, shape: tuple[int, ...], exact: bool) -> Bytes:
+def _warp(pixels: Bytes, matrix: Floats, shape: tuple[int, ...], exact: bool) -> Bytes:
     centred = matrix.copy()  # OpenCV counts from the middle of the first pixel
     centred[:, 2] += 0.5 * np.array([matrix[0, 0], matrix[1, 1]]) - 0.5
     how = cv2.INTER_NEAREST if exact else cv2.INTER_LANCZOS4
@@ -227,7 +227,7 @@ def _moved(pixels: Bytes, matrix: Floats, shape: tuple[int, ...], exact: bool) -
     return np.asarray(moved, np.uint8)
 
 
-def _blended(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
+def _blend(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
     done = made.copy()
     done[core] = photos[core]
     band = (cover > 0) & ~core
@@ -237,11 +237,11 @@ def _blended(made: Bytes, photos: Bytes, cover: Floats, core: Mask) -> Bytes:
     return done
 
 
-# ---- proving it
+# ---- proving that the file has the photo's pixels
 
 
-def proven(put: PutOver, fitted: Fitted, finished: Encoded) -> Lock:
-    """The record of a lock. Raises Refused where the file does not keep the pixels."""
+def prove(put: PutOver, fitted: LockPlan, finished: Encoded) -> Lock:
+    """The record of a lock. Raises Refused when the encoded file changed the pixels too much."""
     found = fitted.measured.as_dict()
     if (finished.height, finished.width) != put.core.shape or not put.core.any():
         raise Refused("too_large", found)
@@ -264,8 +264,8 @@ def proven(put: PutOver, fitted: Fitted, finished: Encoded) -> Lock:
     )
 
 
-def mask_shown(pixels: Bytes, core: Mask) -> bytes:
-    """A WebP of the picture: in colour what is the photo's own, pale and grey the rest."""
+def draw_mask(pixels: Bytes, core: Mask) -> bytes:
+    """A WebP of the picture: the locked pixels in colour, the rest pale and grey."""
     small = shrink(pixels, change_map.SIDE)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None]
     pale = 0.35 * grey.astype(np.float32) + 0.65 * 255
@@ -273,4 +273,4 @@ def mask_shown(pixels: Bytes, core: Mask) -> bytes:
     drawn = small * own[..., None] + pale * (1 - own[..., None])
     outline = cv2.morphologyEx((own > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3)))
     drawn[outline > 0] = OUTLINE
-    return change_map.encoded(np.clip(drawn, 0, 255).astype(np.uint8))
+    return change_map.encode_webp(np.clip(drawn, 0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""The pixel lock of one picture, as it is stored and shown; imports nothing heavy."""
+"""The pixel lock of one picture, as it is stored and shown. Imports neither NumPy nor OpenCV."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ REFUSALS: Final = {
     "no_photo_product": "no product was found in the photo",
     "no_product": "no product was found in the picture",
     "see_through": "the product is see-through, or has parts that are",
-    "not_found": "the product could not be laid over the photo: it was turned, has too little "
+    "not_found": "the product could not be aligned with the photo: it was turned, has too little "
     "detail, or is another product",
-    "few_points": "the product has too little detail to say exactly where it stands",
+    "few_points": "the product has too little detail to find its exact position",
     "turned": "the product was turned by {turned:.1f}°",
     "reshaped": "the product was bent, stretched or tilted",
     "enlarged": "the product is shown larger than the photo has pixels for ({enlarged:.1f} times)",
@@ -26,7 +26,7 @@ REFUSALS: Final = {
     "outline": "the outline of the product differs",
     "background_through": "the photo's background shines through the product",
     "differs": "too much of the product looks different",
-    "cast": "the photo's colour cast would show: the picture has other colours",
+    "cast": "the photo has a colour cast that would show in the picture",
     "light": "the light on the product was changed: the photo's pixels would stand out",
     "seam": "the seam would show",
     "encoding": "the file format changes the pixels by more than 10 of 255 levels",
@@ -35,7 +35,7 @@ REFUSALS: Final = {
 }
 
 
-#: In place of such a code: the picture is locked.
+#: Counted in place of such a code when the picture is locked.
 LOCKED: Final = "locked"
 #: Words of materials that light passes through.
 SEE_THROUGH: Final = re.compile(
@@ -46,34 +46,36 @@ SEE_THROUGH: Final = re.compile(
 
 
 def is_see_through(material: str) -> bool:
-    """Whether the analysis names a material that the background may shine through."""
+    """Whether the background may show through the material that the analysis names."""
     return SEE_THROUGH.search(material) is not None
 
 
 class Lock(BaseModel):
-    """`code` and `words` say why a picture is not locked; then there is nothing else but
-    `measures`, where it came so far. The photo's px times `scale`, moved by `shift` (px), lie where
-    the picture shows them. Errors are in levels of 255, over the locked px, after decoding."""
+    """If a picture is not locked, `code` and `words` say why, and only `measures` may be set too.
+
+    A photo pixel at x is shown at x * `scale` + `shift` (px). The errors are differences from the
+    photo over the locked pixels of the decoded file, in levels of 255.
+    """
 
     model_config = ConfigDict(frozen=True)
     locked: bool
     code: str | None = None
     words: str | None = None
-    share: float | None = None  # of the product's px that are the photo's own, 0..1
+    share: float | None = None  # of the product's px that are locked, 0..1
     scale: float | None = None
     shift: tuple[float, float] | None = None
-    exact: bool = False  # copied px by px: nothing was resampled
+    exact: bool = False  # every px was copied, nothing was resampled
     mean_error: float | None = None
-    most_error: float | None = None  # of 99.9 % of them
+    most_error: float | None = None  # 99.9 % of the px are within it
     worst_error: float | None = None
     mask_sha256: str | None = None  # of the locked px, one bit each, row by row
     measures: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
-class Locked:
-    """The lock, and where it succeeded the finished picture, the one that was made (a JPEG of 1,600
-    px) and the one that shows which pixels are locked (WebP)."""
+class LockResult:
+    """The lock. If it succeeded: the finished picture, the picture as the model made it (a JPEG of
+    1,600 px), and a picture that shows which pixels are locked (WebP)."""
 
     lock: Lock
     finished: Encoded | None = field(default=None, repr=False)
@@ -89,7 +91,7 @@ class Refused(Exception):
         self.code, self.measures = code, measures or {}
 
 
-def refused(code: str, measures: dict[str, float] | None = None) -> Lock:
+def no_lock(code: str, measures: dict[str, float] | None = None) -> Lock:
     found = measures or {}
     words = REFUSALS[code].format(**found)
     return Lock(locked=False, code=code, words=words, measures=found)

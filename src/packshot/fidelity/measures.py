@@ -1,4 +1,4 @@
-"""Eleven measures of how far the product in the enhanced picture is from the photo's."""
+"""Measures in eleven ways how far the enhanced product differs from the photo's."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
-from packshot.fidelity.sides import Mask, Side, disc, without_crumbs
+from packshot.fidelity.sides import Mask, Side, disc, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
-ERODED: Final = 10  # px, of a crop of 640: the edge is new in every good picture
+EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px
 WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
-STRUCTURE_FLOOR: Final = 12.0  # squared levels of L: below it there is nothing to compare
-SHADING: Final = 40.0  # px; the light may change as slowly as this
-UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
-SURE: Final = 160  # of 255, of a mask that says product, or not
-CONTACT: Final = 0.45  # length of its border with the product, over the square root of its area
-CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # of its outline
+STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
+SHADING: Final = 40.0  # px; changes of light that are smoother than this are allowed
+UNLIKE: Final = 12.0  # dE; where a part is missing, the picture looks at least this different
+SURE: Final = 160  # of 255; likelihood from which on a mask is sure of the product
+CONTACT: Final = 0.45  # a piece's border with the product, over the square root of its area
+CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # a piece's border with the product, over its outline
 STEP: Final = 18.0  # dE; beyond it the two sides of a border have different colours
 NEAR: Final = 6  # px
 BAND: Final = 8  # px
-OPENED: Final = 0.02  # of the crop: a thinner sliver is no part
+OPENED: Final = 0.02  # of the crop; thinner slivers are not parts
 
 
 @dataclass(frozen=True)
 class Measures:
-    """The higher, the less alike. 0 where nothing could be measured."""
+    """Higher means more different. 0 when nothing could be measured."""
 
-    stretch: float  # %, one direction more than the other
+    stretch: float  # %, how much more one direction is enlarged than the other
     colour: float  # a*b* units that no change of light explains
     cast: float  # how unlikely the change of light is, in standard deviations
-    patch: float  # dE of the worst window, beyond what 5 px of misplacement explain
+    patch: float  # dE of the worst window, beyond what 5 px of misalignment explain
     detail: float  # 1 - contrast-structure of the worst window
     texture: float  # 1 - contrast-structure of the 5 % worst pixels
     missing: float  # share of the product
     extra: float  # share of the product
-    text_drop: float  # log-probability a letter of the worst line
-    text_unlike: float  # 1 - correlation of the worst line
+    text_drop: float  # log-probability lost per letter, of the worst line
+    text_unlike: float  # 1 - correlation of the pixels, of the worst line
     blur: float  # log ratio of sharpness
 
     def as_dict(self) -> dict[str, float]:
@@ -68,16 +68,16 @@ class Maps:
 
 
 def common_mask(raw: Side, enhanced: Side, positions: Floats) -> tuple[Mask, Mask, Mask]:
-    """(raw product, enhanced product, both), in the raw crop. Pieces of the raw mask that the
-    enhanced mask misses wholly are neighbours, not the product."""
+    """(raw product, enhanced product, both), in the raw crop. A piece of the raw mask that is
+    entirely missing from the enhanced mask is another object beside the product."""
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
     theirs = likely > 127
-    ours = without_neighbours(without_crumbs(raw.mask), theirs)
+    ours = drop_neighbours(drop_specks(raw.mask), theirs)
     return ours, theirs, ours & theirs
 
 
-def without_neighbours(ours: Mask, theirs: Mask) -> Mask:
-    """Without the pieces that the other mask misses wholly."""
+def drop_neighbours(ours: Mask, theirs: Mask) -> Mask:
+    """`ours` without the pieces that are entirely missing from `theirs`."""
     count, labels = cv2.connectedComponents(ours.astype(np.uint8))
     for piece in range(1, count):
         if not theirs[labels == piece].any():
@@ -85,26 +85,26 @@ def without_neighbours(ours: Mask, theirs: Mask) -> Mask:
     return ours
 
 
-def eroded(mask: Mask) -> Mask:
-    """Without its edge: 10 px, less for thin things."""
+def erode_edge(mask: Mask) -> Mask:
+    """The mask without its outermost 10 px; fewer for thin products."""
     depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     deepest = float(np.percentile(depth[mask], 98)) if mask.any() else 0.0
-    return np.asarray(depth > min(ERODED, 0.35 * deepest))
+    return np.asarray(depth > min(EDGE_WIDTH, 0.35 * deepest))
 
 
 def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, float], Maps]:
-    """All but the two of text."""
+    """All measures but the two of the text."""
     positions = found.positions()
     ours, theirs, both = common_mask(raw, enhanced, positions)
     visible = _visible(positions, enhanced)
-    core = eroded(both) & visible
+    core = erode_edge(both) & visible
     sharpness = abs(float(np.linalg.det(found.linear()))) ** 0.5
-    raw_rgb = _as_sharp(raw.rgb, sharpness)
+    raw_rgb = _soften_alike(raw.rgb, sharpness)
     warped = np.asarray(np.clip(warp(enhanced.rgb, positions), 0, 255), np.uint8)
-    relit = _relit(raw_rgb, warped, core)
+    relit = _relight(raw_rgb, warped, core)
     values = colour_measures(raw_rgb, warped, core)
-    raw_lab, lab = to_lab(raw_rgb), _toned(raw_rgb, relit, core)
-    patch = _windows(_beyond(raw_lab, lab), core, WORST_WINDOW)
+    raw_lab, lab = to_lab(raw_rgb), _match_tone(raw_rgb, relit, core)
+    patch = _windows(_unexplained_difference(raw_lab, lab), core, WORST_WINDOW)
     detail_px = _unlike_structure(raw_lab[..., 0], lab[..., 0])
     detail = _windows(detail_px, core, WORST_WINDOW / 2)
     labs = (raw_lab, to_lab(relit))
@@ -127,22 +127,22 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
 
 
 def _visible(positions: Floats, enhanced: Side) -> Mask:
-    """What of the raw crop lies inside the enhanced *picture*."""
+    """The part of the raw crop that is inside the enhanced *picture*."""
     frame = enhanced.frame
     x = frame.left + positions[..., 0] * frame.scale
     y = frame.top + positions[..., 1] * frame.scale
     return np.asarray((x >= 2) & (y >= 2) & (x < frame.width - 2) & (y < frame.height - 2))
 
 
-def _as_sharp(rgb: Floats, scale: float) -> Floats:
-    """A product shown smaller has less detail: the photo is softened alike."""
+def _soften_alike(rgb: Floats, scale: float) -> Floats:
+    """Blur the photo as shrinking it by `scale` would: a smaller product has less detail."""
     if scale > 0.95:
         return np.asarray(rgb)
     return np.asarray(cv2.GaussianBlur(rgb, (0, 0), 0.45 * (1 / scale**2 - 1) ** 0.5))
 
 
 def _stretch(found: Alignment) -> float:
-    """The smaller of two estimates: of the inliers, and of the inliers after the flow."""
+    """The smaller of two estimates: from the inliers as matched, and from them after the flow."""
     first = stretch_of(found.source, found.target)
     if found.flow is None:
         return first
@@ -151,9 +151,9 @@ def _stretch(found: Alignment) -> float:
     return min(first, stretch_of(found.source, found.apply(found.source + found.flow[y, x])))
 
 
-def _relit(raw: Floats, warped: Floats, core: Mask) -> Floats:
-    """The enhanced pixels under the photo's light, as far as it changes slowly: one gain for all
-    channels, 1/2 to 2 of linear light, taken at an eighth of the size."""
+def _relight(raw: Floats, warped: Floats, core: Mask) -> Floats:
+    """The enhanced pixels under the photo's light: a gain of 1/2 to 2 in linear light, the same for
+    all channels, that changes slowly over the product; computed at an eighth of the size."""
     height, width = core.shape
     size = (max(1, width // 8), max(1, height // 8))
     weight = cv2.resize(core.astype(np.float32), size, interpolation=cv2.INTER_AREA)
@@ -176,8 +176,8 @@ def _median(rgb: Floats, where: Mask) -> Floats:
     return np.median(rgb[where], axis=0) if where.any() else np.zeros(3)
 
 
-def _toned(raw: Floats, warped: Floats, core: Mask) -> Floats:
-    """The enhanced pixels (Lab) in the raw photo's tone and light: a curve per channel, then what
+def _match_tone(raw: Floats, warped: Floats, core: Mask) -> Floats:
+    """The enhanced pixels (Lab) with the photo's tone: a curve per channel, then a correction that
     changes slowly over the product."""
     if int(core.sum()) < 50:
         return to_lab(warped)
@@ -187,7 +187,7 @@ def _toned(raw: Floats, warped: Floats, core: Mask) -> Floats:
 
 
 def _curve(channel: Floats, like: Floats, core: Mask) -> Floats:
-    """The quadratic that fits best, without its fifth of outliers."""
+    """The best quadratic from `channel` to `like`, without the worst fifth of the pixels."""
     x, y = channel[core], like[core]
     step = max(1, len(x) // 20_000)
     x, y = x[::step] / 255, y[::step] / 255
@@ -202,7 +202,7 @@ def _curve(channel: Floats, like: Floats, core: Mask) -> Floats:
 
 
 def _fit(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """The quadratic from x to y, or the line where x spans little; drawn towards the identity."""
+    """The quadratic from x to y, or a line if x spans little; regularised to the identity."""
     degree = 2 if float(np.ptp(x)) > 0.15 else 1
     powers = np.vander(x, degree + 1)
     ridge = 1e-3 * len(powers) * np.eye(degree + 1)
@@ -225,8 +225,8 @@ def _slow(difference: Floats, core: Mask) -> Floats:
 # ---- detail
 
 
-def _beyond(raw: Floats, other: Floats) -> Floats:
-    """dE beyond the lowest and highest of 5 x 5 px around, in either direction."""
+def _unexplained_difference(raw: Floats, other: Floats) -> Floats:
+    """dE beyond the lowest and highest value within 5 x 5 px of the other picture."""
     kernel = np.ones((ENVELOPE, ENVELOPE), np.uint8)
     raw, other = cv2.GaussianBlur(raw, (0, 0), 0.8), cv2.GaussianBlur(other, (0, 0), 0.8)
     total = np.zeros(raw.shape[:2], np.float32)
@@ -253,7 +253,7 @@ def _mean(values: Floats) -> Floats:
 
 
 def _windows(values: Floats, core: Mask, share: float) -> Floats:
-    """Means over windows, where at least half of a window is judged; else 0."""
+    """Means over windows; 0 where less than half of the window is in the core."""
     side = max(5, round(share * max(core.shape))) | 1
     weight = cv2.boxFilter(core.astype(np.float32), -1, (side, side))
     held = np.where(core, values, 0).astype(np.float32)
@@ -262,7 +262,7 @@ def _windows(values: Floats, core: Mask, share: float) -> Floats:
 
 
 def _blur(raw: Floats, other: Floats, core: Mask) -> float:
-    """How much less of the finest detail there is, as a log ratio; 0 where it has more."""
+    """How much of the finest detail was lost, as a log ratio; 0 if there is more of it."""
     if int(core.sum()) < 50:
         return 0.0
     energy = []
@@ -284,21 +284,24 @@ def _parts(
     unlike: Mask,
     labs: tuple[Floats, Floats],
 ) -> tuple[Mask, Mask]:
-    """Parts that one mask is fairly sure of and the other lacks, and that look different."""
+    """Parts, missing and extra: one mask is sure of them, the other lacks them, and they differ."""
     ours, theirs = masks
     likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
     missing = ours & (raw.likelihood > SURE) & (likely < 255 - SURE) & unlike
-    extra = without_crumbs(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
+    extra = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
     kernel = disc(max(5, round(OPENED * max(ours.shape))) | 1)
     both = ours & theirs
-    return _attached(missing, both, kernel, labs[0]), _attached(extra, both, kernel, labs[1])
+    return _keep_attached(missing, both, kernel, labs[0]), _keep_attached(
+        extra, both, kernel, labs[1]
+    )
 
 
-def _attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
-    """The pieces that belong to the product: masks swallow neighbours, which only touch it.
+def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
+    """The pieces that belong to the product. A mask may include a neighbouring object, but that
+    only touches the product, while a part has a long border with it.
 
-    A piece that goes on in the product's colour needs a border as long as the root of its area;
-    one in another colour (a cap, or a neighbour) three tenths of its outline.
+    A piece in the product's colour needs a border of CONTACT times the root of its area; a piece in
+    another colour (a cap, or a neighbour) must have at least 0.3 of its outline as that border.
     """
     opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
@@ -320,7 +323,7 @@ def _outline(piece: Mask) -> float:
 
 
 def _step(lab: Floats, piece: Mask, product: Mask) -> float:
-    """dE between both sides of the border, in bands of 8 px; 0 without a border."""
+    """dE between the two sides of the border, in bands of 8 px; 0 without a border."""
     band = disc(2 * BAND + 1)
     here = piece & (cv2.dilate(product.astype(np.uint8), band) > 0)
     there = product & (cv2.dilate(piece.astype(np.uint8), band) > 0)

@@ -1,4 +1,4 @@
-"""The cut-out network, run by onnxruntime where the extra brings it: a third faster than OpenCV."""
+"""Runs the cut-out network: by onnxruntime if it is installed, a third faster than by OpenCV."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from packshot.errors import PackshotError
 from packshot.pictures import cutout_network, model_file
 from packshot.pictures.arrays import Bytes, Floats
 
-#: What the network was exported for, and the weights fitted with: edges count here.
+#: px; the size the network was exported for. The fidelity weights were fitted with it, too.
 SIDE: Final = 320
 
 
 class NoNetwork(PackshotError):
-    """The cut-out network's file is not there: nothing can be measured."""
+    """The cut-out network's file is missing: nothing can be measured."""
 
 
 def likelihood(rgb: Bytes, path: Path) -> Floats:
-    """How much each pixel belongs to the product, 0..1, 320 x 320. Raises NoNetwork."""
+    """How likely each pixel belongs to the product, 0..1, 320 x 320. Raises NoNetwork."""
     session = _session(path) if find_spec("onnxruntime") else None
     if session is not None:
         data = {session.get_inputs()[0].name: cutout_network.as_input(rgb, SIDE)}
-        return cutout_network.stretched(session.run([session.get_outputs()[0].name], data)[0])
+        return cutout_network.stretch_to_full_range(
+            session.run([session.get_outputs()[0].name], data)[0]
+        )
     if cutout_network.load(path) is None:
         raise NoNetwork(model_file.missing_note(path), code="no_network")
     return cutout_network.likelihood_at(SIDE, rgb, path)
@@ -32,7 +34,7 @@ def likelihood(rgb: Bytes, path: Path) -> Floats:
 
 @lru_cache(maxsize=1)
 def _session(path: Path) -> Any:
-    """None when the file is missing or not the one expected."""
+    """None when the file is missing or is not the expected one."""
     import onnxruntime
 
     data = model_file.read_genuine(path)
@@ -45,8 +47,8 @@ ON_CPU: Any = {"providers": ["CPUExecutionProvider"]}
 
 
 def one_thread(*, arena: bool = False) -> Any:
-    """A child has one thread. With an `arena` memory is kept for the next picture: a fifth faster,
-    and 100 MB more."""
+    """Session options for a pixel process, which computes in one thread. `arena` keeps memory for
+    the next picture: a fifth faster, 100 MB more."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""Finds where the photo's product stands in the generated picture: by a shift and a scale alone."""
+"""Finds the shift and scale that map the photo's product onto the generated picture."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from packshot.pictures.arrays import Bytes, Floats
 
 CORNERS: Final = 1500
 WINDOW: Final = 21  # px, of the tracker
-BACK_AND_FORTH: Final = 0.5  # px; a corner that is not found again from the other side is dropped
+BACK_AND_FORTH: Final = 0.5  # px; a corner that tracking back misses by more is dropped
 
 
 @dataclass(frozen=True)
 class Placing:
-    """Photo -> picture: x * scale + shift, in px counted from the corner of the first pixel."""
+    """Photo px -> picture px: x * scale + shift. 0 is the outer corner of the first pixel."""
 
     scale: float
     dx: float
     dy: float
 
     def matrix(self) -> Floats:
-        """The same for OpenCV, which counts from the middle of the first pixel."""
+        """The same for OpenCV, whose 0 is the middle of the first pixel."""
         half = 0.5 * self.scale - 0.5
         return np.array([[self.scale, 0, half + self.dx], [0, self.scale, half + self.dy]])
 
@@ -40,13 +40,13 @@ class Placing:
         return np.asarray(points * self.scale + (self.dx, self.dy), np.float32)
 
 
-def whole_points(points: Floats, frame: Frame) -> Floats:
-    """Points of a crop, as OpenCV counts, in px of the picture from the corner of its first one."""
+def to_whole_picture(points: Floats, frame: Frame) -> Floats:
+    """Points of a crop in OpenCV's px -> px of the whole picture, counted as Placing does."""
     return np.asarray((points + 0.5) * frame.scale + (frame.left, frame.top), np.float32)
 
 
 def fit(source: Floats, target: Floats) -> tuple[Placing, Floats]:
-    """The shift and scale that fit best, without outliers, and how far each point is off, in px."""
+    """The best shift and scale, ignoring outliers, and the error of each point in px."""
     kept = np.ones(len(source), bool)
     found, off = Placing(1.0, 0.0, 0.0), np.zeros(len(source))
     for _ in range(5):
@@ -64,8 +64,8 @@ def _least_squares(source: Floats, target: Floats) -> Placing:
     return Placing(scale, float(dx), float(dy))
 
 
-def turned(source: Floats, target: Floats) -> float:
-    """By how many degrees the product was turned; 0 where that does not halve the misfit."""
+def rotation(source: Floats, target: Floats) -> float:
+    """The product's rotation in degrees; 0 unless it explains half of the misfit."""
     here, there = source - source.mean(axis=0), target - target.mean(axis=0)
     across = float((here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0]).sum())
     angle = np.arctan2(across, float((here * there).sum()))
@@ -75,9 +75,9 @@ def turned(source: Floats, target: Floats) -> float:
     return float(np.degrees(angle)) if explained else 0.0
 
 
-def tracked(photo: Bytes, picture: Bytes, where: Mask) -> tuple[Floats, Floats]:
-    """Corners of the placed photo (RGB, of the picture's size), and where the picture has them."""
-    grey, other = _even(photo, where), _even(picture, where)
+def track_corners(photo: Bytes, picture: Bytes, where: Mask) -> tuple[Floats, Floats]:
+    """Corners of the warped photo (RGB, of the picture's size), and where the picture has them."""
+    grey, other = _flatten_light(photo, where), _flatten_light(picture, where)
     corners = cv2.goodFeaturesToTrack(
         grey, CORNERS, 0.01, 4, mask=where.astype(np.uint8) * 255, blockSize=5
     )
@@ -92,7 +92,7 @@ def tracked(photo: Bytes, picture: Bytes, where: Mask) -> tuple[Floats, Floats]:
     return corners[good, 0] + 0.5, there[good, 0] + 0.5
 
 
-def _even(rgb: Bytes, where: Mask) -> Bytes:
+def _flatten_light(rgb: Bytes, where: Mask) -> Bytes:
     """Grey, without slow changes of light and with the same contrast all over the product."""
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     sigma = 0.03 * max(grey.shape)

@@ -1,8 +1,8 @@
-"""Turns measures into a verdict: an additive score, its thresholds, and floors.
+"""Turns measures into a verdict: a score, which is a sum, its two thresholds, and hard limits.
 
-All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure counts from the point
-that 75 % of faithful edits stay below, and more from their 97 % point; no weight is negative, so
-each measure's part of the score is its reason.
+All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure begins to count where
+75 % of the faithful edits stay below it, and counts more from their 97 % point. No weight is
+negative, so what a measure adds to the score shows how much of a reason it is.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any, Final
 from packshot.errors import SettingsError
 from packshot.fidelity.verdicts import Verdict
 
-#: A hinge counts no more than this many times the distance of its two points.
+#: A hinge grows up to this many times the distance between the two knots.
 MOST: Final = 6.0
 WEIGHTS: Final = Path(__file__).parent / "weights.toml"
 
 
 @dataclass(frozen=True)
 class Knots:
-    """Of one measure: where it begins to count (`low`), where more (`high`), and how much."""
+    """Of one measure: where it begins to count (`low`), where it counts more (`high`), and the
+    weight from each point on."""
 
     low: float
     high: float
@@ -48,7 +49,8 @@ class Knots:
 
 @dataclass(frozen=True)
 class Weights:
-    """`version` is the day they were fitted; the floors decide alone, whatever the score."""
+    """`version` is the day of the fit. A measure beyond one of the last four fields, the hard
+    limits, decides whatever the score is."""
 
     version: str
     measures: Mapping[str, Knots]
@@ -64,37 +66,37 @@ class Weights:
         parts = {name: knots.part(measures[name]) for name, knots in self.measures.items()}
         return dict(sorted(parts.items(), key=lambda one: -one[1]))
 
-    def floor(self, measures: Mapping[str, float]) -> Verdict:
-        """The best verdict that these measures allow."""
+    def best_allowed(self, measures: Mapping[str, float]) -> Verdict:
+        """The best verdict that the hard limits allow for these measures."""
         if measures["stretch"] > self.stretch_fails or measures["letters"] > self.letters_fail:
             return "fail"
         warned = measures["missing"] > self.missing_warns or measures["patch"] > self.patch_warns
         return "warn" if warned else "pass"
 
     def judge(self, measures: Mapping[str, float]) -> tuple[Verdict, float]:
-        """The verdict, and a score of 0..1 for a person: above 0.5 passes."""
+        """The verdict, and a score of 0..1 for people: above 0.5 passes."""
         total = sum(self.parts(measures).values())
-        floor = self.floor(measures)
-        if total > self.fail or floor == "fail":
-            return "fail", min(shown(self.warn - total), shown(self.warn - self.fail))
-        if total > self.warn or floor == "warn":
-            return "warn", min(shown(self.warn - total), 0.5)
-        return "pass", shown(self.warn - total)
+        best = self.best_allowed(measures)
+        if total > self.fail or best == "fail":
+            return "fail", min(to_score(self.warn - total), to_score(self.warn - self.fail))
+        if total > self.warn or best == "warn":
+            return "warn", min(to_score(self.warn - total), 0.5)
+        return "pass", to_score(self.warn - total)
 
 
-def shown(margin: float) -> float:
+def to_score(margin: float) -> float:
     return round(1 / (1 + math.exp(-max(-30.0, min(30.0, margin)))), 3)
 
 
 @lru_cache(maxsize=2)
-def weights(path: Path | None = None) -> Weights:
-    """The ones of this version of Packshot, or of a file that `fidelity report --write` wrote.
+def load_weights(path: Path | None = None) -> Weights:
+    """Packshot's own weights, or those of a file that `fidelity report --write` wrote.
 
-    Raises SettingsError when FIDELITY_WEIGHTS names no such file.
+    Raises SettingsError when FIDELITY_WEIGHTS names no usable file.
     """
     try:
         found = read_weights(tomllib.loads((path or WEIGHTS).read_text()))
-        if path is not None and set(found.measures) != set(weights().measures):
+        if path is not None and set(found.measures) != set(load_weights().measures):
             raise ValueError("it was fitted to the measures of another version; fit it again")
         return found
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,6 +104,6 @@ def weights(path: Path | None = None) -> Weights:
 
 
 def read_weights(data: Mapping[str, Any]) -> Weights:
-    """Of the file's tables."""
+    """The weights in the file's parsed TOML. Raises KeyError, ValueError or TypeError."""
     measures = {name: Knots(*numbers) for name, numbers in data["measures"].items()}
     return Weights(version=str(data["version"]), measures=measures, **data["limits"])

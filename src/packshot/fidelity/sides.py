@@ -14,18 +14,18 @@ from packshot.fidelity import network
 from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import to_array
 
-WORK_SIDE = 1280  # px of the longer side of the picture; more shows no more of what is measured
+WORK_SIDE = 1280  # px of the longer side of the picture; the measures gain nothing from more
 CROP_SIDE = 640  # px of the longer side of the product's crop
 MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
-LEAST_SIDE = 120  # px of the product's longer side; below it nothing is worth measuring
-CRUMB = 0.04  # of the largest piece; smaller pieces of a mask are not the product
+LEAST_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
+LEAST_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the crop lies in its picture, which has `width` x `height` px."""
+    """The position of the crop in its picture of `width` x `height` px."""
 
     left: float
     top: float
@@ -50,8 +50,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Side:
-    """The product's crop of one picture, how likely each pixel is product (0..255), ORB features
-    (`points` in crop px)."""
+    """One of the two pictures, cropped to its product: the pixels, how likely each of them is
+    product (0..255), and its ORB features (`points` in crop px)."""
 
     rgb: Bytes
     likelihood: Bytes
@@ -65,13 +65,13 @@ class Side:
 
 
 class NoProduct(PictureError):
-    """No product of a size worth measuring was found in the picture."""
+    """No product that is large enough to measure was found in the picture."""
 
 
 def prepare(data: bytes, model: Path) -> tuple[Side, Bytes]:
-    """The side, and the picture (at most 1,280 px) that its text is read in.
+    """The product's side, and the picture (at most 1,280 px) in which its text is read.
 
-    Raises PictureError, and NoProduct when none is found.
+    Raises PictureError, and NoProduct when no product is found.
     """
     pixels = to_array(data, WORK_SIDE)
     rgb, likelihood = _with_likelihood(pixels, model)
@@ -79,7 +79,7 @@ def prepare(data: bytes, model: Path) -> tuple[Side, Bytes]:
 
 
 def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
-    """In a transparent picture the alpha shows the product; in any other the network finds it."""
+    """The alpha of a transparent picture says where the product is; else the network does."""
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:] / np.float32(255)
         rgb = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -92,14 +92,14 @@ def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
 
 
 def likelihood_of(rgb: Bytes, model: Path) -> Floats:
-    """How much each pixel is product, 0..1, as the network finds it; of the picture's size."""
+    """How likely each pixel is product, 0..1, by the network; of the picture's size."""
     found = network.likelihood(rgb, model)
     return np.asarray(cv2.resize(found, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def side_of(rgb: Bytes, likelihood: Floats) -> Side:
-    """The crop around what the likelihood (0..1, of the picture's size) says is product."""
-    left, top, right, bottom = _box(without_crumbs(likelihood > 0.5))
+    """Crop to the product. `likelihood` is 0..1, of the picture's size. Raises NoProduct."""
+    left, top, right, bottom = _box(drop_specks(likelihood > 0.5))
     side = max(right - left, bottom - top)
     if side < LEAST_SIDE:
         raise NoProduct("no product of 120 pixels or more was found", code="no_product")
@@ -127,19 +127,19 @@ def features(rgb: Bytes, mask: Mask) -> tuple[Floats, Bytes]:
     return np.array([point.pt for point in found], np.float32), descriptors
 
 
-def mirrored(side: Side) -> Side:
-    """The side as in a mirror."""
+def mirror(side: Side) -> Side:
+    """The same side, mirrored left to right."""
     rgb = np.ascontiguousarray(side.rgb[:, ::-1])
     likelihood = np.ascontiguousarray(side.likelihood[:, ::-1])
     return Side(rgb, likelihood, side.frame, *features(rgb, likelihood > 127))
 
 
-def without_crumbs(mask: Mask) -> Mask:
+def drop_specks(mask: Mask) -> Mask:
     """The mask without pieces under 4 % of the largest."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    return np.asarray((areas >= max(1.0, CRUMB * areas.max()))[labels])
+    return np.asarray((areas >= max(1.0, LEAST_PIECE * areas.max()))[labels])
 
 
 def disc(side: int) -> NDArray[np.uint8]:

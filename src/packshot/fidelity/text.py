@@ -1,6 +1,6 @@
-"""Printed text: read once on the photo, then the same boxes in the enhanced picture.
+"""Reads printed text: first on the photo, then in the same places of the enhanced picture.
 
-PP-OCRv6 (small), whose weights come inside the wheel of RapidOCR: the extra `packshot[fidelity]`.
+By PP-OCRv6 (small), whose weights are in RapidOCR's wheel: the extra `packshot[fidelity]`.
 Its alphabet is Latin with all European accents, Chinese, Japanese and Greek.
 """
 
@@ -27,8 +27,8 @@ LEAST_CONFIDENCE_SMALL: Final = 0.98
 SMALL_PRINT: Final = 24.0  # px in the photo
 LEAST_HEIGHT: Final = 14.0  # px in the photo
 LEAST_HEIGHT_ENHANCED: Final = 15.0
-WIDER: Final = 0.04
-#: Below it (1 - correlation) a line is not read again: its letters are the photo's own.
+WIDER: Final = 0.04  # of a line's size: a second reading is tried of a box enlarged by this
+#: 1 - correlation; a line below it looks like the photo's and is not read again.
 ALIKE: Final = 0.04
 MOST_LINES: Final = 24  # the tallest; each costs 10 to 40 ms
 MOST_WIDTH: Final = 1600  # px of a line at 48 px height
@@ -37,8 +37,8 @@ LOOKALIKES: Final = str.maketrans("01l|!58", "oiiiisb")
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the photo. `quad` in picture px, clockwise from its beginning; `logp` is the
-    log-probability a letter of its own reading; `crop` 48 px high, grey."""
+    """One line of the photo. `quad` is in picture px, clockwise from the start of the line; `logp`
+    is the log-probability of its reading, per letter; `crop` is grey, 48 px high."""
 
     quad: Floats
     text: str
@@ -49,9 +49,9 @@ class Line:
 
 
 @dataclass(frozen=True)
-class ReadAgain:
-    """The same line in the enhanced picture. `similarity` 0..1 of the letters, `drop` of the
-    log-probability a letter, `unlike` is 1 - correlation of the pixels."""
+class SecondReading:
+    """The same line in the enhanced picture. `similarity` of the letters is 0..1; `drop` is how
+    much log-probability per letter was lost; `unlike` is 1 - correlation of the pixels."""
 
     line: Line
     quad: Floats  # in the enhanced picture's px
@@ -67,7 +67,7 @@ def is_available() -> bool:
 
 
 class Reader:
-    """Finds and reads lines; made once for each child."""
+    """Finds and reads lines; created once for each pixel process."""
 
     def __init__(self) -> None:
         import onnxruntime
@@ -110,7 +110,7 @@ class Reader:
         return text, confidence, np.log(np.maximum(likely, 1e-9))
 
     def log_probability(self, text: str, likely: Floats) -> float:
-        """CTC's log-probability of `text`, a letter (Graves et al., 2006)."""
+        """CTC's log-probability of `text`, per letter (Graves et al., 2006)."""
         letters = [self._index[letter] for letter in text if letter in self._index]
         if not letters:
             return 0.0
@@ -127,9 +127,9 @@ def reader() -> Reader | None:
 
 
 def lines_of(rgb: Bytes, product: tuple[int, int, int, int]) -> tuple[Line, ...] | None:
-    """The lines worth comparing inside a box (left, top, right, bottom, px); None without a reader.
+    """The lines to compare inside a box (left, top, right, bottom, px); None without a reader.
 
-    Only lines that are read with confidence, and the same at 60 % of their size.
+    Only lines that are read with confidence, and that read the same at 60 % of their size.
     """
     found = reader()
     if found is None:
@@ -145,7 +145,7 @@ def lines_of(rgb: Bytes, product: tuple[int, int, int, int]) -> tuple[Line, ...]
 def _line(found: Reader, rgb: Bytes, quad: Floats) -> Line | None:
     crop = crop_of(rgb, quad)
     text, confidence, likely = found.read(crop)
-    if not _is_certain(confidence, quad) or len(folded(text)) < 2:
+    if not _is_certain(confidence, quad) or len(fold(text)) < 2:
         return None
     if not _is_stable(found, crop, text):
         return None
@@ -165,13 +165,13 @@ def _is_stable(found: Reader, crop: Bytes, text: str) -> bool:
     coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
     again = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
     again = cv2.resize(again, crop.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return folded(found.read(np.asarray(again, np.uint8))[0]) == folded(text)
+    return fold(found.read(np.asarray(again, np.uint8))[0]) == fold(text)
 
 
 # ---- the enhanced picture
 
 
-def read_again(rgb: Bytes, line: Line, quad: Floats) -> ReadAgain | None:
+def read_again(rgb: Bytes, line: Line, quad: Floats) -> SecondReading | None:
     """Read a line of the photo where it lies in the enhanced picture (`quad`, px).
 
     None when it is too small there, or not wholly inside the picture.
@@ -185,15 +185,15 @@ def read_again(rgb: Bytes, line: Line, quad: Floats) -> ReadAgain | None:
     crop = crop_of(rgb, quad)
     unlike = unlikeness(line, crop)
     if unlike < ALIKE:
-        return ReadAgain(line, quad, line.text, 1.0, 0.0, unlike)
-    readings = [_read_as(found, line, crop), _read_as(found, line, crop_of(rgb, _widened(quad)))]
+        return SecondReading(line, quad, line.text, 1.0, 0.0, unlike)
+    readings = [_read_as(found, line, crop), _read_as(found, line, crop_of(rgb, _widen(quad)))]
     alike, _, text = max(readings, key=lambda one: one[:2])
     drop = min(-one[1] for one in readings)
-    return ReadAgain(line, quad, text, alike, max(0.0, drop), unlike)
+    return SecondReading(line, quad, text, alike, max(0.0, drop), unlike)
 
 
 def _read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]:
-    """How similar it reads, its gain of log-probability a letter (mostly below 0), and the text."""
+    """How similar it reads, its gain of log-probability per letter (mostly below 0), its text."""
     text, _, likely = found.read(crop)
     gain = found.log_probability(line.text, likely) - line.logp
     return similarity(line.text, text), gain, text
@@ -202,7 +202,7 @@ def _read_as(found: Reader, line: Line, crop: Bytes) -> tuple[float, float, str]
 def unlikeness(line: Line, other: Bytes) -> float:
     """1 - the best correlation of two crops of a line, over shifts of 3 px and scales of 3 %.
 
-    Small print is softened more: how sharply it is drawn is no change of its letters.
+    Small print is softened more, because its sharpness may change without its letters changing.
     """
     sigma = max(1.0, 0.75 * LINE_HEIGHT / line.height)
     grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)
@@ -239,20 +239,20 @@ def crop_of(rgb: Bytes, quad: Floats) -> Bytes:
 
 
 def similarity(text: str, other: str) -> float:
-    """1 - edit distance by the longer length, of what counts in both."""
-    a, b = folded(text), folded(other)
+    """1 - edit distance over the longer length, of the folded texts."""
+    a, b = fold(text), fold(other)
     longest = max(len(a), len(b))
     return 1.0 - _distance(a, b) / longest if longest else 1.0
 
 
-def folded(text: str) -> str:
-    """Letters and digits in small letters, without accents, lookalikes as one."""
+def fold(text: str) -> str:
+    """Letters and digits in lower case, without accents; lookalikes become the same letter."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in plain.translate(LOOKALIKES) if c.isalnum())
 
 
 def _distance(a: str, b: str) -> int:
-    """Levenshtein's."""
+    """The Levenshtein distance."""
     row = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
         before, row[0] = row[0], i
@@ -277,12 +277,12 @@ def _ctc(letters: Sequence[int], likely: Floats) -> float:
 
 
 def _upright(quad: Floats) -> Floats:
-    """A tall quad is text that runs upwards: turned so that it reads from left to right."""
+    """Rotate a tall quad, whose text runs upwards, so that it reads from left to right."""
     tall = _side(quad, 0, 3) >= 1.5 * _side(quad, 0, 1)
     return np.roll(quad, 1, axis=0) if tall else quad
 
 
-def _widened(quad: Floats) -> Floats:
+def _widen(quad: Floats) -> Floats:
     middle = quad.mean(axis=0)
     return np.asarray(middle + (quad - middle) * (1 + WIDER), np.float32)
 

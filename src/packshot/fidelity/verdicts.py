@@ -1,4 +1,4 @@
-"""The result of a check, as it is stored and shown; imports nothing heavy."""
+"""The result of a check, as it is stored and shown. Imports neither NumPy nor OpenCV."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 #: A picture with one of these is excluded from approval by default.
 DOUBTFUL: Final[tuple[Verdict, ...]] = ("warn", "fail", "not_comparable")
 
-#: What keeps two pictures from being compared; `mirrored` fails, the others are not comparable.
+#: Why two pictures can't be compared. `mirrored` is a "fail", the others are "not_comparable".
 PROBLEMS: Final = {
     "mirrored": "the product is mirrored",
-    "no_common_view": "the product could not be laid over the photo: it was turned, has too little "
-    "detail, or is another product",
+    "no_common_view": "the product could not be aligned with the photo: it was turned, has too "
+    "little detail, or is another product",
     "little_overlap": "what was found in the two pictures hardly overlaps",
     "detail_only": "the picture shows only a part of the product",
     "no_product": "no product was found in the picture",
@@ -25,8 +25,8 @@ PROBLEMS: Final = {
 
 
 class Reason(BaseModel):
-    """`raw` and `enhanced` are boxes in shares of the picture: left, top, right, bottom. `fact` is
-    what is so in the photo, for the prompt when the picture is made again."""
+    """`raw` and `enhanced` are boxes in shares of the picture: left, top, right, bottom. `fact`
+    says what the photo shows, for the prompt if the picture is made again."""
 
     model_config = ConfigDict(frozen=True)
     code: str
@@ -37,10 +37,11 @@ class Reason(BaseModel):
 
 
 class Check(BaseModel):
-    """`verdict` is None where nothing could be measured: `reasons` says why.
+    """`verdict` is None when nothing could be measured: `reasons` says why.
 
-    `score` 0..1, above 0.5 passes. `lines` is how many printed lines were compared; None: no text
-    was read, for want of the extra `packshot[fidelity]`. `version` is the day of the weights.
+    `score` is 0..1; above 0.5 passes. `lines` is how many printed lines were compared; None when
+    no text was read, because the extra `packshot[fidelity]` is not installed. `version` is the day
+    the weights were fitted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,13 +55,13 @@ class Check(BaseModel):
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A check with its change map (WebP), where there is one."""
+class CheckResult:
+    """A check with its change map (WebP), if there is one."""
 
     check: Check
     change_map: bytes | None = field(default=None, repr=False)
-    #: JPEGs for a model to compare, of the photo and of the picture: the product, and the worst
-    #: place enlarged, where there is one.
+    #: JPEGs of the photo and of the picture, for a model to compare: the product, and the place
+    #: that differs most, enlarged, if there is one.
     views: tuple[tuple[bytes, ...], tuple[bytes, ...]] | None = field(default=None, repr=False)
 
 

@@ -12,8 +12,8 @@ Vote = Literal["same", "changed", "unsure"]
 #: Verdicts that a model is asked about with FIDELITY_JUDGE=doubtful. A "fail" is sure enough.
 WORTH_ASKING: Final[tuple[Verdict, ...]] = ("warn", "not_comparable")
 
-#: (the measure's verdict, the model's vote) -> the verdict. What could not be laid over the photo
-#: never passes, and a model alone never overrules more than one step.
+#: (the measured verdict, the model's vote) -> the verdict. A picture that could not be aligned with
+#: the photo never passes, and a model's vote changes a verdict by at most one step.
 TABLE: Final[dict[tuple[Verdict, Vote], Verdict]] = {
     ("pass", "same"): "pass",
     ("pass", "unsure"): "pass",
@@ -31,8 +31,8 @@ TABLE: Final[dict[tuple[Verdict, Vote], Verdict]] = {
 
 
 class Opinion(BaseModel):
-    """A model's opinion on the two pictures. `calls` is how often it was asked: twice, with the
-    pictures swapped, where its first vote differed from the measure's."""
+    """A model's opinion on the two pictures. `calls` is how often it was asked: twice, the second
+    time with the pictures swapped, if its first vote contradicted the measured verdict."""
 
     model_config = ConfigDict(frozen=True)
     vote: Vote
@@ -42,20 +42,20 @@ class Opinion(BaseModel):
 
 
 def differs(verdict: Verdict, vote: Vote) -> bool:
-    """Whether the two votes differ, so that the model is asked again with the pictures swapped."""
+    """Whether the vote contradicts the measured verdict: then the model is asked a second time."""
     if vote == "unsure":
         return False
     return (vote == "same") != (verdict == "pass")
 
 
-def agreed(first: Opinion, second: Opinion) -> Opinion:
-    """Of two answers, the pictures swapped between them: what both say, else unsure."""
+def combine(first: Opinion, second: Opinion) -> Opinion:
+    """One opinion from two answers with the pictures swapped: what both say, else unsure."""
     vote: Vote = first.vote if first.vote == second.vote else "unsure"
     return first.model_copy(update={"vote": vote, "calls": first.calls + second.calls})
 
 
-def with_opinion(check: Check, opinion: Opinion) -> Check:
-    """The check after the model's vote; its reasons are added where it speaks against a pass."""
+def add_opinion(check: Check, opinion: Opinion) -> Check:
+    """The check after the model's vote; a vote "changed" adds the model's reasons."""
     if check.verdict is None:
         return check
     verdict = TABLE[check.verdict, opinion.vote]

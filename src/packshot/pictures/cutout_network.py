@@ -31,7 +31,7 @@ def likelihood_at(side: int, rgb: Bytes, path: Path) -> Floats:
     """`likelihood`, with `side` x `side` px."""
     network = load(path)
     network.setInput(as_input(rgb, side))
-    return stretched(network.forward(network.getUnconnectedOutLayersNames()[0]))
+    return stretch_to_full_range(network.forward(network.getUnconnectedOutLayersNames()[0]))
 
 
 def as_input(rgb: Bytes, side: int) -> Floats:
@@ -41,7 +41,7 @@ def as_input(rgb: Bytes, side: int) -> Floats:
     return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
 
-def stretched(answer: Floats) -> Floats:
+def stretch_to_full_range(answer: Floats) -> Floats:
     """The network's answer (1 x 1 x height x width) from 0 to 1."""
     found = np.asarray(answer[0, 0], np.float32)
     spread = float(np.ptp(found))

@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from packshot.errors import NotFound, PackshotError, PictureError, Stopping, Unavailable
 from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import check_picture, measure_raw
-from packshot.fidelity.verdicts import Check, Checked, not_measured
+from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
 from packshot.products.checks import MOST_TRIES, Checks, DueCheck
@@ -99,7 +99,7 @@ class Checker:
         except PictureError as error:
             self._after_unreadable(due, error)
         except PackshotError as error:
-            self._save(due, Checked(not_measured(error.code, error.message)))
+            self._save(due, CheckResult(not_measured(error.code, error.message)))
         except Exception:
             log.exception("unexpected error in the check of picture %d", due.image_id)
             self._after_unexpected(due)
@@ -110,20 +110,20 @@ class Checker:
         if error.retryable and due.tries < MOST_TRIES:  # the child died
             self._put_back(due, RETRY_SECONDS, counted=True, why=error.message)
         else:
-            self._save(due, Checked(not_measured("unreadable", error.message)))
+            self._save(due, CheckResult(not_measured("unreadable", error.message)))
 
-    def _measure(self, due: DueCheck) -> Checked:
+    def _measure(self, due: DueCheck) -> CheckResult:
         if due.tries > MOST_TRIES:  # each earlier try ended this process
-            return Checked(not_measured("gave_up", GAVE_UP))
+            return CheckResult(not_measured("gave_up", GAVE_UP))
         if not model_file.is_present(self.files.network):
-            return Checked(not_measured("no_network", NO_NETWORK))
+            return CheckResult(not_measured("no_network", NO_NETWORK))
         if due.object_key is None or due.namespace is None:
-            return Checked(not_measured("gone", "the picture's object is not known"))
+            return CheckResult(not_measured("gone", "the picture's object is not known"))
         try:
             data = self.storage.get(due.object_key)
             side = self._raw_side(due, normalised_key(due.namespace, due.product_id))
         except NotFound:
-            return Checked(not_measured("gone", "the photo or the picture was removed"))
+            return CheckResult(not_measured("gone", "the photo or the picture was removed"))
         asked = () if self.judging is None else self.judging.asked
         return self.pixels.run(check_picture, side, data, self.files, asked)
 
@@ -134,7 +134,7 @@ class Checker:
             self._sides[cached] = self.pixels.run(measure_raw, self.storage.get(key), self.files)
         return self._sides[cached]
 
-    def _save(self, due: DueCheck, done: Checked) -> None:
+    def _save(self, due: DueCheck, done: CheckResult) -> None:
         if done.change_map is not None and due.object_key is not None:
             try:
                 self.storage.put(changes_key(due.object_key), done.change_map, "image/webp")
@@ -150,7 +150,7 @@ class Checker:
             self.checks.save(due, check, has_map=done.change_map is not None)
             _log(due, check)
 
-    def _judged(self, due: DueCheck, done: Checked) -> Check | None:
+    def _judged(self, due: DueCheck, done: CheckResult) -> Check | None:
         """The check with a model's vote, if one is asked; None: another process has the picture."""
         if self.judging is None or not self.judging.is_asked(done):
             return done.check
@@ -161,7 +161,7 @@ class Checker:
         if due.tries < MOST_TRIES:
             self._put_back(due, RETRY_SECONDS, counted=True, why="an unexpected error")
         else:
-            self._save(due, Checked(not_measured("gave_up", GAVE_UP)))
+            self._save(due, CheckResult(not_measured("gave_up", GAVE_UP)))
 
     def _put_back(self, due: DueCheck, seconds: float, *, counted: bool, why: str) -> None:
         log.info("picture %d is checked again in %.0f s: %s", due.image_id, seconds, why)

@@ -11,8 +11,8 @@ from packshot.database.engine import Database
 from packshot.database.models import Call
 from packshot.enhancers.contract import Brief, Difference, Judge, Judgement, Views
 from packshot.errors import PackshotError, Stopping
-from packshot.fidelity.verdicts import VERDICTS, Check, Checked, Reason
-from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, agreed, differs, with_opinion
+from packshot.fidelity.verdicts import VERDICTS, Check, CheckResult, Reason
+from packshot.fidelity.votes import WORTH_ASKING, Opinion, Vote, add_opinion, combine, differs
 from packshot.products.checks import DueCheck
 
 log = logging.getLogger("packshot.fidelity")
@@ -27,11 +27,11 @@ class Judging:
         self.judge, self.database = judge, database
         self.asked = WORTH_ASKING if mode == "doubtful" else VERDICTS
 
-    def is_asked(self, done: Checked) -> bool:
+    def is_asked(self, done: CheckResult) -> bool:
         """Whether a model is asked about this check."""
         return done.views is not None and done.check.verdict in self.asked
 
-    def after(self, due: DueCheck, done: Checked) -> Check:
+    def after(self, due: DueCheck, done: CheckResult) -> Check:
         """The check with the model's vote; as it was where there is none.
 
         What keeps the model from answering (a budget, an outage) is noted and not tried again: a
@@ -43,7 +43,7 @@ class Judging:
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
         try:
-            return with_opinion(check, self._opinion(due, done.views, check))
+            return add_opinion(check, self._opinion(due, done.views, check))
         except Stopping:
             raise
         except PackshotError as error:
@@ -69,7 +69,7 @@ class Judging:
         if not differs(check.verdict, first.vote):
             return first
         second = self.judge.compare(enhanced, raw, brief, due.variant, swapped=True)
-        return agreed(first, opinion_of(second))
+        return combine(first, opinion_of(second))
 
 
 def opinion_of(said: Judgement) -> Opinion:

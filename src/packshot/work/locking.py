@@ -9,7 +9,7 @@ from pathlib import Path
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
-from packshot.fidelity.locks import Locked, is_see_through, refused
+from packshot.fidelity.locks import LockResult, is_see_through, no_lock
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
@@ -33,13 +33,13 @@ class PixelLock:
         provenance: Provenance,
         spec: OutputSpec,
         pixels: Pixels,
-    ) -> Locked:
+    ) -> LockResult:
         """Lock a picture, or say why it stays as it was made. Raises Unavailable alone, when this
         process ends."""
         if not model_file.is_present(self.network):
-            return Locked(refused("no_network"))
+            return LockResult(no_lock("no_network"))
         if is_see_through(analysis.material):
-            return Locked(refused("see_through"))
+            return LockResult(no_lock("see_through"))
         job = (photo.data, picture.data, spec, provenance, self.network)
         try:
             return pixels.run(lock_pixels, *job)
@@ -49,4 +49,4 @@ class PixelLock:
             log.warning("a picture is not locked: %s", error.message)
         except Exception:
             log.exception("unexpected error in a pixel lock")
-        return Locked(refused("failed"))
+        return LockResult(no_lock("failed"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from packshot.errors import NotFound, PictureError
-from packshot.fidelity.locks import Locked
+from packshot.fidelity.locks import LockResult
 from packshot.pictures import imaging
 from packshot.products.object_keys import lock_key, made_key, preview_key
 from packshot.storage import Storage
@@ -59,7 +59,7 @@ def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> N
         storage.put(preview_key(key, side), preview, JPEG)
 
 
-def put_maps(object_key: str, locked: Locked | None, storage: Storage) -> None:
+def put_maps(object_key: str, locked: LockResult | None, storage: Storage) -> None:
     """What shows a picture's lock: which pixels are the photo's, and how it was made."""
     if locked is not None and locked.mask is not None and locked.made is not None:
         storage.put(lock_key(object_key), locked.mask, "image/webp")

@@ -11,9 +11,9 @@ from typing import Any
 from packshot.background import in_background
 from packshot.database.types import now
 from packshot.enhancers.contract import Analysis, Photo, Picture
-from packshot.enhancers.signatures import signed
+from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
-from packshot.fidelity.locks import LOCKED, Locked
+from packshot.fidelity.locks import LOCKED, LockResult
 from packshot.pictures import imaging
 from packshot.pictures.carried import carried
 from packshot.pictures.provenance import Provenance
@@ -169,7 +169,7 @@ def lock_picture(
     picture: Picture,
     provenance: Provenance,
     parts: Parts,
-) -> Locked | None:
+) -> LockResult | None:
     """The pixel lock, where it is asked for; of pictures that a model generated alone."""
     wanted = parts.locking.on if claim.pixel_lock is None else claim.pixel_lock
     if not wanted or not picture.made_by_ai:
@@ -180,7 +180,7 @@ def lock_picture(
 
 def finish_and_sign(
     claim: Claim, photo: Photo, analysis: Analysis, picture: Picture, parts: Parts
-) -> tuple[imaging.Encoded, Locked | None]:
+) -> tuple[imaging.Encoded, LockResult | None]:
     """Our picture of the enhancer's, as it is stored, and its pixel lock where one is wanted."""
     provenance = picture.provenance()
     locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
@@ -190,11 +190,13 @@ def finish_and_sign(
         if finished is None:
             finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
         pixels, signing = parts.pixels, parts.signing
-        data = signed(finished.data, picture, provenance, photo, pixels, signing, placed)
+        data = sign_if_made_by_ai(
+            finished.data, picture, provenance, photo, pixels, signing, placed
+        )
     return replace(finished, data=data), locked
 
 
-def record_of(locked: Locked | None) -> dict[str, Any] | None:
+def record_of(locked: LockResult | None) -> dict[str, Any] | None:
     """A pixel lock as it is stored."""
     return None if locked is None else locked.lock.model_dump(mode="json")
 

@@ -22,8 +22,8 @@ class Backdrop:
     """A second-order surface in Lab over x, y in -1..1, and how well the border follows it."""
 
     terms: NDArray[np.float64]  # 6 x 3
-    spread: float  # median distance of the following border pixels, in delta E (CIE76)
-    followed: float  # share of the border that follows the surface, 0..1
+    spread: float  # median distance from the surface of the pixels that follow it, delta E (CIE76)
+    followed: float  # share of the border pixels that follow the surface, 0..1
     lightness: float  # L of the surface's mean over the border
     chroma: float  # of the same
     hue_ab: tuple[float, float]  # its a and b
@@ -36,7 +36,7 @@ class Backdrop:
 
     @property
     def light_grey(self) -> bool:
-        """Plain and light and nearly without colour: usable as a grey card.
+        """Plain, light and nearly colourless: usable as a grey card.
 
         The limits (chroma 9, L 62) are measured: a tinted sheet whitened beyond them turns the
         product towards the opposite colour.
@@ -44,13 +44,13 @@ class Backdrop:
         return self.plain and self.lightness > 62 and self.chroma < 9
 
     def surface(self, height: int, width: int, part: Part = WHOLE) -> Floats:
-        """The backdrop without the product over a part of the frame, Lab, height x width x 3."""
+        """The backdrop without the product, in a part of the frame; Lab, height x width x 3."""
         flat = _terms(height, width, part) @ self.terms
         return np.asarray(flat, np.float32).reshape(height, width, 3)
 
 
 def measure(rgb: Bytes) -> Backdrop:
-    """Fit the surface to the border by trimmed least squares (product at the border: left out)."""
+    """Fit the surface to the border by trimmed least squares, which ignore a product there."""
     lab = to_lab(shrink(rgb, FIT_SIDE))
     height, width = lab.shape[:2]
     at_border = border((height, width)).ravel()
@@ -89,7 +89,7 @@ def _terms(height: int, width: int, part: Part = WHOLE) -> NDArray[np.float64]:
 def _robust_fit(
     places: NDArray[np.float64], colours: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Start from the border's median colour, then refit to what lies near, three times."""
+    """Start with the border's median colour, then fit three times to the pixels near the fit."""
     terms = np.zeros((6, 3))
     terms[0] = np.median(colours, axis=0)
     distance = np.linalg.norm(colours - places @ terms, axis=1)

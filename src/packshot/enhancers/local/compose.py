@@ -1,4 +1,4 @@
-"""Placing a product on a canvas: white, studio grey or another backdrop, with a soft shadow."""
+"""Puts a product on a canvas: white, studio grey or another backdrop, with a soft shadow."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
 from packshot.enhancers.local.edges import Product
-from packshot.enhancers.local.framing import Framed
+from packshot.enhancers.local.framing import FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
-#: Of the canvas, the product's longer side: Amazon asks for 85 %, and measures differ by some px.
+#: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
 MAX_SIDE = 2048  # px
-GOOD_SIDE = 1000  # px; smaller products are enlarged towards it, but never more than
-MAX_ENLARGE = 1.5  # times: beyond it a picture looks soft beside its neighbours in a shop
+GOOD_SIDE = 1000  # px; a product that would need a smaller canvas is enlarged,
+MAX_ENLARGE = 1.5  # but by no more than this, as the picture would look blurred
 
 
 def canvas_side(product_side: int, fill: float = FILL) -> int:
-    """The square canvas for a product of so many pixels: its own size, 1000 px at least if that
-    needs no more than 1.5x, and 2048 px at most."""
+    """The side of the square canvas for a product of this size: at most 2048 px; at least 1000 px,
+    if the product need not be enlarged by more than 1.5."""
     own = product_side / fill
     return int(min(MAX_SIDE, max(own, min(GOOD_SIDE, own * MAX_ENLARGE))))
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A product at its size and place on a square canvas, to be laid on any background."""
+class PlacedProduct:
+    """A product at its size and place on a square canvas, ready for any background."""
 
     colours: Bytes
     alpha: NDArray[np.uint8]
-    light: NDArray[np.uint8] | None  # of the canvas: what the shadow leaves; None: it has its own
-    at: tuple[slice, slice]  # where it lies on the canvas
-    top: float  # as in Framed
+    light: NDArray[np.uint8] | None  # what the shadow leaves of the light; None: none is drawn
+    at: tuple[slice, slice]  # its place on the canvas
+    top: float  # as in FramedPicture
     left: float
     scale: float
 
 
-def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0) -> Prepared:
-    """The product sharpened, centred on a canvas of `side` px, filling `fill` of it.
+def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0) -> PlacedProduct:
+    """Sharpen the product and centre it on a canvas of `side` px, filling `fill` of it.
 
-    It gets a soft shadow, unless its own alpha brought one along. `noise` as in tone.Tone.
+    It gets a soft shadow, unless its file has drawn one. `noise` is as in tone.Tone.
     """
     top, left, bottom, right = product.box
     scale = fill * side / max(bottom - top, right - left)
-    colours, alpha = _scaled(product, scale)
+    colours, alpha = _scale_product(product, scale)
     dx = round(side / 2 - (left + right) / 2 * scale)
     dy = round(side / 2 - (top + bottom) / 2 * scale)
-    # What reaches beyond the canvas (a drawn shadow may) is cropped.
+    # A shadow in the file may be larger than the canvas: crop.
     here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
     cover = np.zeros((side, side), np.uint8)
@@ -60,7 +60,7 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
     light = None if product.has_shadow else _light(cover)
     scale *= product.scale
     sharp = tone.sharpen(np.ascontiguousarray(colours[there]), scale, noise)
-    return Prepared(
+    return PlacedProduct(
         sharp,
         np.ascontiguousarray(alpha[there]),
         light,
@@ -71,8 +71,8 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
     )
 
 
-def lay(prepared: Prepared, background: Bytes) -> Framed:
-    """The product and its shadow on a square background of the size it was prepared for."""
+def put_on(prepared: PlacedProduct, background: Bytes) -> FramedPicture:
+    """Put the product and its shadow on a square background of the prepared size."""
     light, here = prepared.light, prepared.at
     canvas = background.copy()
     if light is not None:
@@ -82,7 +82,7 @@ def lay(prepared: Prepared, background: Bytes) -> Framed:
     above = cv2.multiply(prepared.colours, weight, scale=1 / 255)
     below = cv2.multiply(np.ascontiguousarray(canvas[here]), cv2.bitwise_not(weight), scale=1 / 255)
     canvas[here] = cv2.add(above, below)
-    return Framed(canvas, prepared.top, prepared.left, prepared.scale)
+    return FramedPicture(canvas, prepared.top, prepared.left, prepared.scale)
 
 
 def _light(cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -91,8 +91,8 @@ def _light(cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def soft_shadow(cover: NDArray[np.uint8]) -> Floats:
-    """Darkness 0..1 at a quarter of the size: a faint one all around and, under what stands on a
-    base, a contact shadow. It fades to an exact 0, so that white stays 255.
+    """Darkness 0..1 at a quarter of the size: a faint shadow all around and, if the product stands
+    on a base, a contact shadow. It fades to exactly 0, so that white stays 255.
     """
     quarter = max(1, cover.shape[0] // 4)
     small = cv2.resize(cover, (quarter, quarter), interpolation=cv2.INTER_AREA)
@@ -150,18 +150,18 @@ def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
     return as_bytes(smooth + grain[..., None])
 
 
-def _scaled(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
+def _scale_product(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
     height, width = product.alpha.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     colours = resize(product.colours, *size)
     if scale > 1:  # enlarging by Lanczos makes a white line around dark print
         smooth = cv2.resize(product.colours, size, interpolation=cv2.INTER_LINEAR)
-        colours = tone.kept_from_white(colours, np.asarray(smooth, np.uint8))
+        colours = tone.keep_below_white(colours, np.asarray(smooth, np.uint8))
     return colours, resize(product.alpha, *size)
 
 
 def _contact(cover: Floats, unit: float) -> Floats:
-    """Where the outline's lowest points meet the ground, when they form a base to stand on."""
+    """The contact shadow under the lowest points of the outline, if they form a base."""
     solid = cover > 0.5
     if not solid.any():
         return np.zeros_like(cover)
@@ -178,7 +178,7 @@ def _contact(cover: Floats, unit: float) -> Floats:
 
 
 def _soften(ground: Floats, unit: float) -> Floats:
-    """The shadow of contact: dark close by, and fainter further out."""
+    """The contact shadow: dark near the ground line, fainter further away."""
     near = cv2.GaussianBlur(ground, (0, 0), sigmaX=1.2 * unit, sigmaY=0.6 * unit) * 0.55
     far = cv2.GaussianBlur(ground, (0, 0), sigmaX=4.0 * unit, sigmaY=1.6 * unit) * 0.45
     return np.asarray(np.maximum(near, far), np.float32)

@@ -1,4 +1,4 @@
-"""Finds the product: several candidate masks, and the one that its features support best."""
+"""Finds the product: computes several candidate masks and picks the most trustworthy."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from packshot.enhancers.local.grabcut import grab_cut
 from packshot.pictures.arrays import Bytes, Floats, from_lab, shrink
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
-SEEN_THROUGH = 0.25  # of a network's likelihood: from here up a hole may be a part of the product
+SEEN_THROUGH = 0.25  # a hole whose likelihood is above this may be a part of the product
 Mask = NDArray[np.bool_]
 Network = tuple[str, Callable[[Bytes], Floats]]
 
 
 @dataclass(frozen=True)
 class CutOut:
-    """The best mask found (small, work size), how far it is trusted, and why not further."""
+    """The best mask found (at work size), how far it can be trusted, and doubts about it."""
 
     mask: Mask
     method: str  # flood, lit, saliency, colour, centre, network or rembg
     confidence: float  # 0..1: the chance that it is good enough to cut by
-    doubts: tuple[str, ...]  # vetoes, in words; any of them means: do not cut
-    extent: Mask  # all that may belong to the product: wide enough to frame it by
-    threshold: float = trust.THRESHOLD  # of the confidence, to cut without asking anybody
-    fair_from: float = 2.0  # of the confidence, to show the cut to a reviewer; 2: never
+    doubts: tuple[str, ...]  # in words; any doubt means: do not cut
+    extent: Mask  # everything that may belong to the product
+    threshold: float = trust.THRESHOLD  # least confidence for a cut without a warning
+    fair_from: float = 2.0  # least confidence for a cut with a warning; 2: never
 
     @property
     def trusted(self) -> bool:
@@ -40,7 +40,7 @@ class CutOut:
 
     @property
     def fair(self) -> bool:
-        """Whether a cut by this mask is worth a reviewer's look."""
+        """Whether a cut by this mask may be shown to a reviewer, with a warning."""
         return self.confidence >= self.fair_from and not self.doubts
 
     def why(self) -> str:
@@ -52,8 +52,8 @@ class CutOut:
 def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutOut | None:
     """The most trustworthy mask; None when nothing was found.
 
-    Classical methods come first: where one of them can be trusted it is right, and the `network` (a
-    name, and a function that gives its likelihood 0..1) need not run.
+    Classical methods come first. If one of them can be trusted, the `network` (a name, and a
+    function that returns its likelihood 0..1) need not run.
     """
     small = shrink(rgb, WORK_SIDE)
     scene = trust.Scene.of(small, backdrop)
@@ -71,7 +71,7 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
 
 
 def best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
-    """The classical candidate that its features speak for most; None without any."""
+    """The most trustworthy classical candidate; None if there is none."""
     extent = _extent(masks)
     found = [
         CutOut(mask, name, trust.confidence(measured), trust.doubts(measured), extent | mask)
@@ -85,8 +85,8 @@ def from_likelihood(
 ) -> CutOut | None:
     """A network's answer, 0..1 of any size, as a cut-out; None when it found nothing.
 
-    Networks stretch their answer, so they always find something: how sharply it is drawn, and
-    what the classical candidates say, tell how far to trust it.
+    A network's answer is stretched to 0..1, so it always finds something. How far to trust it
+    depends on how sharp its outline is, and on the classical candidates.
     """
     at_size = cv2.resize(likelihood, scene.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
     drawn = _with_unsure_holes(_tidy(at_size > 0.5), at_size)
@@ -106,7 +106,7 @@ def from_likelihood(
 
 
 def _with_unsure_holes(mask: Mask, likelihood: Floats) -> Mask:
-    """The mask with those of its holes filled that the network does not clearly see through."""
+    """Fill the holes of the mask in which the network does not clearly see background."""
     holes = trust.holes_of(mask)
     _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
     pieces = range(1, int(labels.max()) + 1)
@@ -115,13 +115,13 @@ def _with_unsure_holes(mask: Mask, likelihood: Floats) -> Mask:
 
 
 def _reach(likelihood: Floats) -> Mask:
-    """Everything that a network does not rule out, but for specks."""
+    """Everything that the network does not exclude, without specks."""
     possible = likelihood > 0.1
     return possible & _components_at_least(possible, 0.002)
 
 
 def _extent(masks: dict[str, Mask]) -> Mask:
-    """What two ways agree on, and everything that differs from a plain backdrop."""
+    """What two methods agree on, and everything that differs from a plain backdrop."""
     if not masks:
         return np.zeros((1, 1), bool)
     extent = np.sum(list(masks.values()), axis=0) >= 2
@@ -132,14 +132,14 @@ def _extent(masks: dict[str, Mask]) -> Mask:
 
 
 def judge(scene: trust.Scene, masks: dict[str, Mask]) -> Iterator[tuple[str, Mask, trust.Features]]:
-    """Every candidate with its features; the others are what it can agree with."""
+    """Every candidate with its features, which compare it with the other candidates."""
     for name, mask in masks.items():
         others = [other for key, other in masks.items() if key != name]
         yield name, mask, trust.features(scene, mask, others)
 
 
 def possible_candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
-    """The candidates that are neither nothing nor nearly everything."""
+    """The candidates that are neither nearly empty nor nearly the whole frame."""
     return {name: mask for name, mask in candidates(small, scene).items() if _possible(mask)}
 
 
@@ -163,18 +163,18 @@ def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
 
 
 def flood(scene: trust.Scene, shadow: Mask) -> Mask:
-    """Everything the border's smooth surface, and the shadow on it, does not reach."""
+    """Everything that is not connected to the border through backdrop or shadow."""
     reach = trust.backdrop_reach(scene.backdrop)
     outside = trust.connected_to_edge((scene.distance < reach) | shadow)
     inside = ~outside
-    # Holes (a handle, a strap) count as backdrop only when they match it tightly and are large.
+    # A hole (in a handle, a strap) counts as backdrop only if it is large and matches closely.
     hole = (scene.distance < 0.6 * reach) & (scene.texture < trust.MOST_TEXTURE) & inside
     hole = _components_at_least(hole, 0.002)
     return _tidy(inside & ~hole)
 
 
 def _without_shadow(small: Bytes, scene: trust.Scene) -> Bytes:
-    """The picture with what looks like shadow, all the way from the border, lit like the rest."""
+    """The picture with the shadows that are connected to the border replaced by the backdrop."""
     reach = trust.backdrop_reach(scene.backdrop)
     shadow = trust.connected_to_edge((scene.distance < reach) | scene.shade | scene.soft_shadow)
     surface = from_lab(scene.backdrop.surface(*small.shape[:2]))
@@ -182,7 +182,7 @@ def _without_shadow(small: Bytes, scene: trust.Scene) -> Bytes:
 
 
 def _seed_from(salient: Floats) -> NDArray[np.uint8]:
-    """Salient parts probably product, the rest probably not, the frame's edge surely not."""
+    """GrabCut labels: salient parts probably product, the frame's edge surely background."""
     cut = max(float(salient.mean()) * 1.3, 0.12)
     seed = np.where(salient > cut, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seed[salient > max(0.75, cut)] = cv2.GC_PR_FGD
@@ -191,7 +191,7 @@ def _seed_from(salient: Floats) -> NDArray[np.uint8]:
 
 
 def _seed_unlike_border(lab: Floats, kinds: int = 6) -> NDArray[np.uint8]:
-    """Probably product where no kind of border colour (k-means) is within 3 sigma."""
+    """GrabCut labels: probably product where no cluster of border colours is within 3 sigma."""
     colours = lab[backdrops.border(lab.shape)]
     cv2.setRNGSeed(7)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
@@ -222,7 +222,7 @@ def _possible(mask: Mask) -> bool:
 
 
 def _tidy(mask: Mask) -> Mask:
-    """Drop crumbs (under 4 % of the largest piece) and close pinholes."""
+    """Drop specks (under 4 % of the largest piece) and close pinholes."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)

@@ -1,4 +1,4 @@
-"""CUTOUT=rembg: the product's mask from a network that the user installed, by rembg's sessions."""
+"""CUTOUT=rembg: finds the product with a network that the user installed, run by rembg."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def likelihood(rgb: Bytes, model: str | None = None) -> Floats:
 
 
 def mask(rgb: Bytes, model: str | None = None) -> NDArray[np.bool_]:
-    """The likelier half as a mask of the picture's own size (for the bench)."""
+    """Where the likelihood is above one half, as a mask of the picture's size (for the bench)."""
     found = (likelihood(rgb, model) * 255).astype(np.uint8)
     return resize(found, rgb.shape[1], rgb.shape[0]) > 127
 
@@ -68,7 +68,7 @@ def mask(rgb: Bytes, model: str | None = None) -> NDArray[np.bool_]:
 def _session(model: str) -> Any:
     try:
         return importlib.import_module("rembg").new_session(model)
-    except Exception as error:  # whatever onnxruntime, pooch or an import raises: it is the set-up
+    except Exception as error:  # onnxruntime, pooch or an import: in every case the setup is wrong
         raise NotConfigured(
             f"CUTOUT=rembg could not load {model} from {_home()}: {type(error).__name__}; "
             "put the weights there again, or unset CUTOUT."

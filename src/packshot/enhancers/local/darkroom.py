@@ -1,6 +1,6 @@
-"""The local enhancer's work inside a pixel child: bytes in, a plan or a picture out.
+"""The jobs of the local enhancer that pixel processes run: bytes in, a plan or a picture out.
 
-NumPy and OpenCV are imported there, at the first job: the serving process has no use for them.
+NumPy and OpenCV are imported when a job starts, so that the serving process never loads them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
     """Measure the photo and plan its variants. Raises PictureError when it can't be decoded."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.look(data, order)
+    found = findings.measure(data, order)
     return Analysis(
         product=NOT_ANALYSED,
         shape=NOT_ANALYSED,
@@ -36,6 +36,6 @@ def make(data: bytes, title: str, order: Order) -> tuple[bytes, str | None]:
     """One variant as JPEG bytes (quality 95), and a note for the reviewer."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.look(data, order)
+    found = findings.measure(data, order)
     made = recipes.make(found, title)
     return encode_array(made.picture), recipes.warning(found, title, made)

@@ -1,4 +1,4 @@
-"""Turns a small rough mask into a product with a clean soft edge: narrow band, alpha, colours."""
+"""Turns a small rough mask into a product with a clean soft edge: outline, alpha, rim colours."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from packshot.enhancers.local.grabcut import grab_cut
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 Mask = NDArray[np.bool_]
-REFINE_SIDE = 480  # px; the narrow band is decided at this size
+REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
 LARGE_CROP = 1200  # px
-PALE = 200  # of each channel: a backdrop that light parts are lost in
-WIDER = 3  # times the band, as far as it goes out to what may belong to the product too
+PALE = 200  # in each channel; light parts may be lost in a backdrop this light
+WIDER = 3  # times the band's width, outwards, where more may belong to the product
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Product:
     colours: Bytes
     alpha: NDArray[np.uint8]
     box: tuple[int, int, int, int]  # top, left, bottom, right of what is solid
-    has_shadow: bool = False  # its own alpha brought a shadow along
-    top: int = 0  # where the crop lies in its photo, and how much it was shrunk
+    has_shadow: bool = False  # the file's own alpha includes a shadow
+    top: int = 0  # the crop's place in its photo, and how much it was shrunk
     left: int = 0
     scale: float = 1.0
 
     def in_frame(self, photo: tuple[int, ...], size: tuple[int, ...]) -> NDArray[np.uint8]:
-        """The alpha where it lies in its whole photo, drawn at `size` (both height, width)."""
+        """The alpha at its place in the whole photo, drawn at `size` (both height, width)."""
         tall, wide = size[0] / photo[0], size[1] / photo[1]
         place = [[wide / self.scale, 0, self.left * wide], [0, tall / self.scale, self.top * tall]]
         smaller = max(1.0, self.scale / max(tall, wide))
@@ -75,8 +75,8 @@ def cut(
     """Cut the product out of the full photo by a small mask.
 
     `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
-    its light and colour, before the rim's colours are taken apart. `extent`, of the mask's size,
-    is what may belong to the product too: near the mask it is decided with the outline.
+    light and colour before the background is removed from the rim. `extent`, of the mask's size,
+    is everything that may belong to the product; refining the outline may include more of it.
     """
     box = box_of(mask)
     top, left, bottom, right = window(box, mask.shape, rgb.shape, MARGIN)
@@ -95,7 +95,7 @@ def cut(
 
 
 def from_alpha(rgba: Bytes, longest: int) -> Product:
-    """The seller's own transparency, trusted as it is: glass and lenses stay see-through."""
+    """Use the file's own transparency unchanged: glass and lenses stay see-through."""
     solid = solid_of(rgba[..., 3])
     top, left, bottom, right = box_of(rgba[..., 3] > 2)
     tall, wide = (a - b for a, b in zip(box_of(solid)[2:], box_of(solid)[:2], strict=True))
@@ -111,8 +111,8 @@ def from_alpha(rgba: Bytes, longest: int) -> Product:
 
 def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
     """The crop's colours at `size`, which `alpha` has."""
-    # Colours are weighted by alpha while shrinking: what hides under alpha 0 must not bleed in.
-    # In bytes, since a photo of 16 MP as floats would not fit a pixel child.
+    # Weighted by alpha, so that colours under alpha 0 do not bleed in. In bytes, because a photo
+    # of 16 MP as floats exceeds a pixel process's memory limit.
     cover = cv2.cvtColor(np.ascontiguousarray(crop[..., 3]), cv2.COLOR_GRAY2RGB)
     weighted = cv2.multiply(np.ascontiguousarray(crop[..., :3]), cover, scale=1 / 255)
     shrunk = resize(np.asarray(weighted, np.uint8), *size).astype(np.float32)
@@ -120,16 +120,16 @@ def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
 
 
 def solid_of(alpha: NDArray[np.uint8]) -> Mask:
-    """Where the picture is more there than not: the product without its drawn shadow."""
+    """Where alpha is above one half: the product without a drawn shadow."""
     solid = alpha > 127
     return solid if solid.any() else alpha > 2
 
 
 def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
-    """Decide the pixels within a narrow band around the rough outline by GrabCut, the rest is kept.
+    """Refine the mask by GrabCut in a narrow band around its outline, and only there.
 
-    `rough` is the upsampled mask, 0..1, and `wider` the same with all that may belong to it;
-    `blur` is how many pixels of the crop one of the mask's pixels spans.
+    `rough` is the upsampled mask, 0..1; `wider` is the same with all that may belong to the
+    product; `blur` is how many pixels of the crop one pixel of the small mask covers.
     """
     scale = min(1.0, REFINE_SIDE / max(crop.shape[:2]))
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
@@ -143,7 +143,7 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
     labels = np.where(start | (hull & likely), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[core > 0], labels[hull == 0] = cv2.GC_FGD, cv2.GC_BGD
     refined = grab_cut(small, labels)
-    if _iou(refined, start > 0) < 0.85:  # it diverged: the rough outline is better
+    if _iou(refined, start > 0) < 0.85:  # GrabCut diverged: the rough outline is better
         refined = start > 0
     alike = _alike(small, (grown > 0) & ~refined, start, core, hull, reach)
     refined = _pieces_of(refined | alike, refined)
@@ -153,15 +153,15 @@ def narrow_band(crop: Bytes, rough: Floats, wider: Floats, blur: float) -> Mask:
 
 
 def _pieces_of(mask: Mask, touched: Mask) -> Mask:
-    """Those pieces of the mask that `touched` has a part in: no specks beside the outline."""
+    """The pieces of the mask that overlap `touched`; drops specks beside the outline."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     return mask & np.isin(labels, labels[touched])
 
 
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
-    """Of what GrabCut refused near the outline: where product and background look alike, so that
-    its choice is chance. There the rough outline stays; before something pale, as a white rim is
-    before white paper, so does all that is near it and no shadow."""
+    """The pixels near the outline that GrabCut dropped where product and background look alike, so
+    that its choice is random. There the rough outline is kept; in front of a pale background also
+    everything near it that is no shadow, such as a white rim on white paper."""
     at = np.nonzero(refused)
     alike = np.zeros_like(refused)
     if len(at[0]):
@@ -174,10 +174,10 @@ def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, r
 
 
 def alpha_of(crop: Bytes, mask: Mask) -> Floats:
-    """Alpha 0..1, soft in a thin band along the mask's outline only.
+    """Alpha 0..1, soft only in a thin band along the mask's outline.
 
-    There it is where the pixel's colour lies between the product's just inside and the
-    background's just outside; where those two look alike, the geometry decides.
+    In the band it says where the pixel's colour is between the product's just inside and the
+    background's just outside; if those two look alike, the distance to the outline decides.
     """
     reach = max(1, round(max(mask.shape) / 700))
     byte = mask.astype(np.uint8)
@@ -198,8 +198,8 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
 
 
 def own_colours(crop: Bytes, alpha: Floats) -> Bytes:
-    """Take the old background out of the rim (blur fusion; Forte 2021), and out of what lies
-    just beyond it, since later resizing would mix that in again."""
+    """Remove the old background's colour from the rim (blur fusion; Forte 2021), and from just
+    outside of it, because resizing would mix it in again."""
     colours = crop.copy()
     around = cv2.dilate((alpha > 0).astype(np.uint8), _disc(4))
     band = np.nonzero((around > 0) & (alpha < 0.995))
@@ -219,10 +219,10 @@ def _disc(reach: int) -> NDArray[np.uint8]:
 
 
 def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp], ...]) -> Floats:
-    """Weighted mean colour in a window of `side` px around the named pixels, one row for each.
+    """Weighted mean colour in a window of `side` px around each pixel of `at`, one row each.
 
-    Worked out at half size, a quarter of a large crop's (the means are smooth), with a wide window
-    where the small one holds nothing.
+    Computed at half size, or a quarter for a large crop, because means are smooth. A wider window
+    is used where the small one has no weight.
     """
     part = 4 if max(crop.shape[:2]) > LARGE_CROP else 2
     size = (max(1, crop.shape[1] // part), max(1, crop.shape[0] // part))
@@ -260,7 +260,7 @@ def _blur_of(mask: Mask, full: tuple[int, ...], scale: float) -> float:
 
 
 def _has_shadow(alpha: NDArray[np.uint8], solid: Mask) -> bool:
-    """Faint alpha away from the solid part: the seller's file draws a shadow already."""
+    """Whether there is faint alpha away from the solid part: a shadow in the seller's file."""
     near = cv2.dilate(solid.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     faint = (alpha > 5) & ~near
     return bool(faint.sum() > 0.01 * max(1, solid.sum()))

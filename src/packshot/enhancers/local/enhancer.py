@@ -25,7 +25,7 @@ MODEL = "local-2"
 
 
 class LocalEnhancer(Enhancer):
-    """Plans and makes every variant in a pixel child; deterministic for a given photo."""
+    """Plans and makes every variant in a pixel process; a photo always gives the same pictures."""
 
     name = "local"
     parallel = False
@@ -36,7 +36,7 @@ class LocalEnhancer(Enhancer):
         self._run = run_pixels
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
-        """One child call: decode, measure, and plan `brief.wanted` variants with their reasons."""
+        """One job: decode, measure, and plan `brief.wanted` variants with their reasons."""
         order = order_of(self._settings, brief.adjustments)
         return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, order))
 
@@ -48,7 +48,7 @@ class LocalEnhancer(Enhancer):
         variant: int,
         answers: Answers = NOTHING_KEPT,
     ) -> Picture:
-        """One child call: make the planned variant. Raises EnhancerError when none was planned."""
+        """One job: make the planned variant. Raises EnhancerError when there is no plan for it."""
         if variant >= len(analysis.variants):
             raise EnhancerError(
                 f"Product {brief.product_id} has no plan for variant {variant + 1}; "
@@ -64,7 +64,7 @@ class LocalEnhancer(Enhancer):
         return Picture(data, wanted.title, wanted.prompt, MODEL, warning)
 
     def health(self) -> Health:
-        """Always able to work, but for a cut-out by rembg that is asked for and missing."""
+        """Works always, except with CUTOUT=rembg when rembg or its weights are missing."""
         method, model = self._settings.cutout, model_file.model_path(self._settings.model_dir)
         if method == "network" and not model_file.is_present(model):
             return Health(ok=True, notes=(model_file.missing_note(model),))
@@ -81,8 +81,8 @@ class LocalEnhancer(Enhancer):
 
 
 def order_of(settings: Settings, adjustments: tuple[str, ...] = ()) -> Order:
-    """What the settings and a reviewer ask of every picture; classical where the network's file is
-    missing, which `health` says."""
+    """What the settings and a reviewer ask for. Without the network's file the classical methods
+    are used, and `health` says so."""
     method, model = settings.cutout, model_file.model_path(settings.model_dir)
     if method == "network" and not model_file.is_present(model):
         method = "classical"

@@ -1,4 +1,4 @@
-"""Everything that is measured on a photo, once, and cached while its variants are made."""
+"""Measures a photo once, and caches the findings while its variants are made."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from packshot.enhancers.local import (
     upright,
 )
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.compose import Prepared
+from packshot.enhancers.local.compose import PlacedProduct
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
@@ -34,12 +34,13 @@ from packshot.pictures import cutout_network
 from packshot.pictures.arrays import Bytes, shrink
 from packshot.pictures.imaging import to_array
 
-# alpha: the file's own transparency; cut: a trusted mask; unsure: a mask that a reviewer has to
-# look at; whiten: a light plain backdrop divided away; scene: the background stays.
-Ground = Literal["alpha", "cut", "unsure", "whiten", "scene"]
-SEE_THROUGH = 250  # an alpha that never goes below this cuts nothing out
+# How the background is treated. alpha: by the file's own transparency; cut: by a trusted mask;
+# unsure: by a mask that a reviewer must check; whiten: a light plain backdrop is made white without
+# a mask; scene: the background stays.
+Treatment = Literal["alpha", "cut", "unsure", "whiten", "scene"]
+SEE_THROUGH = 250  # an alpha that is nowhere below this counts as none
 SMALL_SIDE = 1024  # px
-SMALLEST = 64  # px of the shorter side; below it there is no outline worth cutting
+SMALLEST = 64  # px of the shorter side; smaller photos are not cut out
 STEP_EV = 0.35  # of "lighter" and "darker"
 STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue lost
 
@@ -48,16 +49,16 @@ STEP_WARMTH = 0.07  # of "warmer" and "cooler": share of red gained and of blue 
 class Findings:
     """One decoded photo and what is known about it."""
 
-    rgb: Bytes  # HxWx3; a see-through picture: laid on white
-    rgba: NDArray[np.uint8] | None  # HxWx4, when the file brought its own transparency
+    rgb: Bytes  # HxWx3; a transparent picture is put on white
+    rgba: NDArray[np.uint8] | None  # HxWx4, if the file has transparency
     backdrop: Backdrop
     tone: Tone
     cut: CutOut | None
-    ground: Ground
-    why: str  # one clause: how the background is dealt with, and why so
+    treatment: Treatment
+    why: str  # one clause: how the background is treated, and why
     order: Order
-    tilted: bool = False  # it could not be straightened as asked without cutting the product
-    _prepared: dict[tuple[int, float], Prepared] = field(default_factory=dict)
+    tilted: bool = False  # straightening was asked for, but would have cut the product
+    _prepared: dict[tuple[int, float], PlacedProduct] = field(default_factory=dict)
 
     @property
     def box(self) -> Box:
@@ -66,11 +67,11 @@ class Findings:
             return edges.box_of(edges.solid_of(self.rgba[..., 3]))
         if self.cut is None:
             return (0, 0, self.rgb.shape[0], self.rgb.shape[1])
-        mask = self.cut.mask if self.ground == "cut" else self.cut.extent
+        mask = self.cut.mask if self.treatment == "cut" else self.cut.extent
         return edges.window(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
 
     @property
-    def placed(self) -> bool:
+    def has_known_place(self) -> bool:
         """Whether `box` says more than "somewhere in the frame"."""
         height, width = self.rgb.shape[:2]
         top, left, bottom, right = self.box
@@ -88,9 +89,9 @@ class Findings:
         correct = partial(tone.curves, tone=self.tone)
         return edges.cut(self.rgb, self.cut.mask, longest, correct, self.cut.extent)
 
-    def prepared(self, side: int, fill: float) -> Prepared:
-        """The product, ready to be laid on backgrounds of this size; the last one is remembered,
-        since several variants show it alike."""
+    def prepared(self, side: int, fill: float) -> PlacedProduct:
+        """The product, prepared for backgrounds of this size. The last result is cached, because
+        several variants use the same."""
         key = (side, fill)
         if key not in self._prepared:
             self._prepared.clear()
@@ -101,53 +102,53 @@ class Findings:
 _recent: dict[tuple[str, Order], Findings] = {}
 
 
-def look(data: bytes, order: Order) -> Findings:
-    """Decode and measure a photo; the last one is remembered, since its variants follow it."""
+def measure(data: bytes, order: Order) -> Findings:
+    """Decode and measure a photo; the last one is cached, because its variants come next."""
     key = (hashlib.sha256(data).hexdigest(), order)
     if key not in _recent:
-        _recent.clear()  # before decoding: two large photos need not fit side by side
-        _recent[key] = _look(data, order)
+        _recent.clear()  # before decoding, so that only one large photo is in memory
+        _recent[key] = _measure(data, order)
     return _recent[key]
 
 
-def _look(data: bytes, order: Order) -> Findings:
-    cv2.setNumThreads(1)  # the pool of children is the parallelism
+def _measure(data: bytes, order: Order) -> Findings:
+    cv2.setNumThreads(1)  # parallel work comes from several pixel processes
     pixels = to_array(data)
-    turn = upright.level(pixels) if order.asks("straighten") else None
+    turn = upright.find_rotation(pixels) if order.asks("straighten") else None
     if pixels.shape[2] == 4 and int(pixels[..., 3].min()) < SEE_THROUGH:
-        return _look_through(turn.see_through(pixels) if turn else pixels, order)
+        return _measure_transparent(turn.see_through(pixels) if turn else pixels, order)
     rgb = np.ascontiguousarray(pixels[..., :3])
-    small = shrink(rgb, SMALL_SIDE)  # what is measured is measured on this, at less cost
+    small = shrink(rgb, SMALL_SIDE)  # measuring on this is cheaper
     backdrop = backdrops.measure(small)
-    cut = _cut(small, backdrop, order)
+    cut = _find_cut(small, backdrop, order)
     tilted = turn is not None and (cut is None or not turn.keeps(cut.mask | cut.extent))
     if turn is not None and not tilted:
         rgb, small = turn.picture(rgb), turn.picture(small)
-        backdrop, cut = backdrops.measure(small), cut and _turned(cut, turn)
-    ground, why = _ground(small, backdrop, cut, order)
-    asked = _adjusted(tone.measure(rgb, backdrop, small), order)
-    found = Findings(rgb, None, backdrop, asked, cut, ground, why, order, tilted)
-    return _judged(found, small) if ground in ("cut", "unsure") else found
+        backdrop, cut = backdrops.measure(small), cut and _turn_cut(cut, turn)
+    treatment, why = _choose_treatment(small, backdrop, cut, order)
+    asked = _adjust(tone.measure(rgb, backdrop, small), order)
+    found = Findings(rgb, None, backdrop, asked, cut, treatment, why, order, tilted)
+    return _check_cut(found, small) if treatment in ("cut", "unsure") else found
 
 
-def _judged(found: Findings, small: Bytes) -> Findings:
-    """The same, unless the photo says something against the finished cut."""
+def _check_cut(found: Findings, small: Bytes) -> Findings:
+    """Check the finished cut against the photo's edges; choose another treatment if they differ."""
     assert found.cut is not None
-    said = outline.judge(found.rgb, found.backdrop, found.product)
+    said = outline.find_doubts(found.rgb, found.backdrop, found.product)
     if not said.doubts:
         return found
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     cut = replace(found.cut, doubts=said.doubts, extent=found.cut.extent | missed)
-    ground, why = _ground(small, found.backdrop, cut, found.order)
-    return replace(found, cut=cut, ground=ground, why=why)
+    treatment, why = _choose_treatment(small, found.backdrop, cut, found.order)
+    return replace(found, cut=cut, treatment=treatment, why=why)
 
 
-def _turned(cut: CutOut, turn: upright.Turn) -> CutOut:
+def _turn_cut(cut: CutOut, turn: upright.Rotation) -> CutOut:
     return replace(cut, mask=turn.mask(cut.mask), extent=turn.mask(cut.extent))
 
 
-def _cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
+def _find_cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
     if order.method == "off" or min(rgb.shape[:2]) < SMALLEST:
         return None
     return cutout.find(rgb, backdrop, _network(order))
@@ -161,18 +162,21 @@ def _network(order: Order) -> cutout.Network | None:
     return None
 
 
-def _look_through(rgba: NDArray[np.uint8], order: Order) -> Findings:
-    """A picture with its own transparency was made by hand: nothing in it needs correcting."""
+def _measure_transparent(rgba: NDArray[np.uint8], order: Order) -> Findings:
+    """Only what a reviewer asked for is corrected: a transparent picture was retouched already."""
     cover = cv2.cvtColor(np.ascontiguousarray(rgba[..., 3]), cv2.COLOR_GRAY2RGB)
     shown = cv2.multiply(np.ascontiguousarray(rgba[..., :3]), cover, scale=1 / 255)
     rgb = np.asarray(cv2.add(shown, cv2.bitwise_not(cover)), np.uint8)
     why = "the file's own transparency"
-    asked = _adjusted(Tone(), order)
+    asked = _adjust(Tone(), order)
     return Findings(rgb, rgba, backdrops.measure(rgb), asked, None, "alpha", why, order)
 
 
-def _ground(rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order) -> tuple[Ground, str]:
-    """A trusted cut-out, else one to be checked, else whitening if it is safe, else the scene."""
+def _choose_treatment(
+    rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order
+) -> tuple[Treatment, str]:
+    """A trusted cut-out, else one for a reviewer to check, else whitening if that is safe, else
+    the original scene."""
     if cut is None:
         return "scene", "background kept (no cut-out found)"
     if order.asks("keep_background"):
@@ -187,12 +191,12 @@ def _ground(rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order) ->
 
 
 def _is_pale(backdrop: Backdrop) -> bool:
-    """Whether light parts of a product look like the backdrop: an unsure cut may lose them."""
+    """Whether light parts of a product may look like the backdrop, so that a cut may lose them."""
     return backdrop.plain and backdrop.lightness > trust.LIGHT
 
 
-def _adjusted(measured: Tone, order: Order) -> Tone:
-    """The corrections with what a reviewer asked for on top."""
+def _adjust(measured: Tone, order: Order) -> Tone:
+    """The measured corrections plus what a reviewer asked for."""
     light = order.between("lighter", "darker") * STEP_EV
     warmth = order.between("warmer", "cooler") * STEP_WARMTH
     red, green, blue = measured.balance

@@ -1,4 +1,4 @@
-"""Whitening a light plain backdrop without any mask: the photo divided by its own backdrop."""
+"""Whitens a light plain backdrop without a mask: divides the photo by a model of its backdrop."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
 SAFETY_SIDE = 512  # px
 MOST_LOST = 0.001  # of the product's hull may become white
-LIGHTER = 3.0  # L above the backdrop: no backdrop
-FULL, START = 0.955, 0.86  # of the backdrop: from here white; from here pulled towards white
+LIGHTER = 3.0  # L; what is lighter than the backdrop by more than this is not the backdrop
+FULL, START = 0.955, 0.86  # shares of the backdrop: white from the first, lightened from the second
 
 
 def whiten(rgb: Bytes, backdrop: Backdrop, part: Part = WHOLE) -> Bytes:
     """Divide a part of the frame by the backdrop's surface, so that it becomes 255; shadows stay.
 
-    Dividing sRGB codes is dividing light, because the curve is nearly a power. What is within
-    4.5 % of the backdrop becomes pure white; a ramp below that leaves no contour.
+    sRGB codes can be divided like light, because their curve is nearly a power. What is within
+    4.5 % of the backdrop becomes pure white; a ramp below that avoids a visible contour.
     """
     height, width = rgb.shape[:2]
     surface = from_lab(backdrop.surface(SURFACE_SIDE, SURFACE_SIDE, part))
@@ -32,11 +32,11 @@ def whiten(rgb: Bytes, backdrop: Backdrop, part: Part = WHOLE) -> Bytes:
 
 
 def fade_to_white(rgb: Bytes, sides: Sides, share: float = 0.03) -> Bytes:
-    """Fade the named sides to white over a `share` of the longer side: no frame edge shows."""
+    """Fade the chosen sides to white over a `share` of the longer side, hiding the photo's edge."""
     reach = max(2, round(max(rgb.shape[:2]) * share))
     faded = rgb.copy()
-    for turns, named in enumerate(sides):  # a quarter turn brings the next side to the top
-        if named:
+    for turns, chosen in enumerate(sides):  # a quarter turn brings the next side to the top
+        if chosen:
             strip = np.rot90(faded, turns)[:reach]
             keep = np.arange(len(strip), dtype=np.float32)[:, None, None] / reach
             strip[:] = as_bytes(255 - (255 - strip.astype(np.float32)) * keep)
@@ -46,7 +46,7 @@ def fade_to_white(rgb: Bytes, sides: Sides, share: float = 0.03) -> Bytes:
 def _ramp(backdrop: Backdrop) -> Bytes:
     full = FULL - min(backdrop.spread, 3.5) * 0.008
     code = np.arange(256, dtype=np.float32) / 255
-    # Smooth: identity up to START, then bent to reach 1 at `full` with the slope still rising.
+    # Unchanged up to START, then rising to 1 at `full` without a kink.
     part = np.clip((code - START) / (full - START), 0, 1)
     lifted = START + (1 - START) * part
     mixed = code + (lifted - code) * part
@@ -56,8 +56,8 @@ def _ramp(backdrop: Backdrop) -> Bytes:
 def is_safe(rgb: Bytes, backdrop: Backdrop, extent: NDArray[np.bool_]) -> bool:
     """Whether nothing that may be the product would become white, judged at 512 px.
 
-    `extent` is all that may belong to it, of any size. Looked at are the hull of that, since a
-    mask loses light parts first, and whatever is lighter than the backdrop, wherever it lies.
+    `extent`, a mask of any size, is all that may belong to the product. Its convex hull is
+    checked, since masks lose light parts first, and everything lighter than the backdrop.
     """
     small = shrink(rgb, SAFETY_SIDE)
     after = whiten(small, backdrop)

@@ -1,4 +1,4 @@
-"""Windows into a photo: the part that a picture shows, in whole pixels of the photo."""
+"""Windows of a photo: the part that a picture shows, in whole pixels of the photo."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from packshot.pictures.arrays import Bytes
 
 Box = tuple[int, int, int, int]  # top, left, bottom, right; bottom and right exclusive
-SMALLEST_VIEW = 128  # px of the photo; a crop of fewer shows nothing
+SMALLEST_VIEW = 128  # px of the photo; a smaller crop shows nothing useful
 
 
 @dataclass(frozen=True)
-class Framed:
-    """A finished variant, and where it lies on its photo.
+class FramedPicture:
+    """A finished variant, and the part of the photo that it shows.
 
     The photo's point (x, y) is shown at ((x - left) * scale, (y - top) * scale).
     """
@@ -25,7 +25,7 @@ class Framed:
     scale: float
 
 
-def padded(box: Box, shape: tuple[int, ...], margin: float) -> Box:
+def pad(box: Box, shape: tuple[int, ...], margin: float) -> Box:
     """The box with a margin of its longer side, cut to the frame."""
     pad = margin * max(box[2] - box[0], box[3] - box[1])
     return (
@@ -37,13 +37,13 @@ def padded(box: Box, shape: tuple[int, ...], margin: float) -> Box:
 
 
 def widest(box: Box, shape: tuple[int, ...], ratio: float) -> Box | None:
-    """The largest window of a ratio that holds the box; None when the frame has none."""
+    """The largest window of a ratio that contains the box; None when it does not fit the frame."""
     wide = min(float(shape[1]), shape[0] * ratio)
     return _window(box, shape, wide / ratio, wide)
 
 
 def closest(box: Box, shape: tuple[int, ...], ratio: float) -> Box | None:
-    """The smallest window of a ratio that holds the box; None when the frame has none."""
+    """The smallest window of a ratio that contains the box; None when it does not fit the frame."""
     tall = max(float(box[2] - box[0]), SMALLEST_VIEW)
     wide = max(float(box[3] - box[1]), SMALLEST_VIEW)
     wide = max(wide, tall * ratio)

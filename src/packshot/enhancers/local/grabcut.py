@@ -12,10 +12,10 @@ from packshot.pictures.arrays import Bytes
 
 
 def grab_cut(picture: Bytes, seed: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The foreground mask that grows out of a seed map of cv2.GC_* labels.
+    """The foreground mask that GrabCut computes from a seed map of cv2.GC_* labels.
 
-    A picture of one colour, or a seed without product or without background, has no mixture to
-    fit: the seed itself comes back. One round of its own: a second finds no better masks.
+    If nothing can be fitted (a picture of one colour, a seed without product or background), the
+    seed is returned. One iteration: a second does not improve the masks.
     """
     labels = seed.copy()
     product, background = np.zeros((1, 65)), np.zeros((1, 65))

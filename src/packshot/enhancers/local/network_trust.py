@@ -1,4 +1,5 @@
-"""How far a network's mask can be trusted: how it was drawn, and what the classical ways say."""
+"""Measures how far a network's mask can be trusted: how sharp it is, and whether the classical
+methods agree with it."""
 
 from __future__ import annotations
 
@@ -16,21 +17,23 @@ from packshot.pictures.arrays import Floats
 Mask = NDArray[np.bool_]
 THRESHOLD = 0.76  # bench/cutout.py measures what it lets through
 FAIR = 0.6  # from here on a reviewer is shown the cut, with a warning
-SPECKS, PAIR = 0.02, 0.35  # of a mask, outside its largest piece: a pair is one product
-MOST_SHADOWED = 0.2  # of the outline, where no more than half of the mask is as dark
-LEAST_EDGE = 2.0  # delta E over a pixel; less is no edge in the photo
+# Share of a mask outside its largest piece: below the first there are only specks, above the
+# second a pair, which is one product.
+SPECKS, PAIR = 0.02, 0.35
+MOST_SHADOWED = 0.2  # of the outline
+LEAST_EDGE = 2.0  # delta E per pixel; less is no edge in the photo
 
 
 @dataclass(frozen=True)
-class Sureness:
+class MaskMeasures:
     """Of one mask at work size. Shares are of the product's area, unless they say otherwise."""
 
-    width: float  # px, at the network's own size: how wide its outline wavers
-    unsure: float  # share of in-betweens
-    elsewhere: float  # what it half believes in, well away from the mask
-    inside: float  # how much it doubts what lies well inside
+    width: float  # px at the network's size: width of the uncertain band along the outline
+    unsure: float  # share of pixels with a likelihood between 0.1 and 0.9
+    elsewhere: float  # total likelihood well away from the mask
+    inside: float  # mean doubt (1 - likelihood) well inside the mask
     faint: float  # share of the outline without an edge in the photo
-    overlap: float  # the rest: as in trust.Features
+    overlap: float  # this and the next ten are as in trust.Features
     touch: float
     area: float
     pieces: float
@@ -43,14 +46,14 @@ class Sureness:
     disputed_out: float
     fading: float
     nearest: float  # the best overlap with a classical candidate
-    accord: float  # the mean overlap with them
-    flood: float  # the best overlap with those that follow a plain backdrop; 0 without one
-    shadowed: float  # share of the outline along one piece that a hard shadow may be
+    accord: float  # the mean overlap with the classical candidates
+    flood: float  # the best overlap with "flood" or "lit", which need a plain backdrop; else 0
+    shadowed: float  # share of the outline along a piece that may be a hard shadow
 
 
 def measure(
     likelihood: Floats, scene: trust.Scene, mask: Mask, candidates: Mapping[str, Mask]
-) -> Sureness:
+) -> MaskMeasures:
     """Measure a mask, drawn from `likelihood` (0..1, of any size), in its scene."""
     at_size = cv2.resize(likelihood, mask.shape[1::-1], interpolation=cv2.INTER_AREA)
     core, far = _well_inside(at_size > 0.5), _well_inside(at_size <= 0.5)
@@ -58,16 +61,16 @@ def measure(
     likely = likelihood > 0.5
     shared = asdict(trust.features(scene, mask, list(candidates.values())))
     overlaps = {name: trust.iou(mask, other) for name, other in candidates.items()}
-    return Sureness(
-        width=between / max(1, int((likely & ~trust.shrunk(likely)).sum())),
+    return MaskMeasures(
+        width=between / max(1, int((likely & ~trust.erode(likely)).sum())),
         unsure=between / max(1, int(likely.sum())),
         elsewhere=float(at_size[far].sum() / max(1, int(mask.sum()))),
         inside=float((1 - at_size[core]).mean()) if core.any() else 1.0,
-        faint=_faint(scene.lab, mask),
+        faint=_faint_share(scene.lab, mask),
         nearest=max(overlaps.values(), default=0.0),
         accord=float(np.mean(list(overlaps.values()))) if overlaps else 0.0,
         fading=trust.fading(scene, mask, lighter=True),
-        shadowed=_shadowed(scene, mask),
+        shadowed=_shadowed_share(scene, mask),
         flood=max(overlaps.get("flood", 0.0), overlaps.get("lit", 0.0)),
         **{name: shared[name] for name in SHARED},
     )
@@ -117,8 +120,8 @@ WEIGHTS: dict[str, tuple[float, float, float]] = {
 }
 
 
-def terms(measured: Sureness) -> dict[str, float]:
-    """What the weights are for: the measures, and those of agreement where it is nearly whole."""
+def terms(measured: MaskMeasures) -> dict[str, float]:
+    """The values that WEIGHTS applies to: the measures, and stronger versions of the agreement."""
     return asdict(measured) | {
         "agreed": measured.nearest**4,
         "well_agreed": float(measured.nearest > 0.9),
@@ -127,12 +130,12 @@ def terms(measured: Sureness) -> dict[str, float]:
     }
 
 
-def confidence(measured: Sureness) -> float:
+def confidence(measured: MaskMeasures) -> float:
     """The chance, 0..1, that the mask is good enough to cut by."""
     return trust.logistic(BIAS, WEIGHTS, terms(measured))
 
 
-def doubts(measured: Sureness) -> tuple[str, ...]:
+def doubts(measured: MaskMeasures) -> tuple[str, ...]:
     """Vetoes in words: no confidence outweighs them."""
     reasons = (
         (measured.touch > 0.012, trust.EDGE),
@@ -145,19 +148,19 @@ def doubts(measured: Sureness) -> tuple[str, ...]:
 
 
 def _well_inside(mask: Mask) -> Mask:
-    """What is more than 3 px away from the mask's outline; at the frame's edge there is none."""
+    """The mask without the 3 px along its outline; the frame's edge is not an outline."""
     return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0)
 
 
-def _faint(lab: Floats, mask: Mask) -> float:
+def _faint_share(lab: Floats, mask: Mask) -> float:
     edge = trust.colour_edges(lab)
-    outline = mask & ~trust.shrunk(mask) & ~backdrops.border(mask.shape, 0.01)
+    outline = mask & ~trust.erode(mask) & ~backdrops.border(mask.shape, 0.01)
     return float((edge[outline] < LEAST_EDGE).mean()) if outline.any() else 1.0
 
 
-def _shadowed(scene: trust.Scene, mask: Mask) -> float:
-    """How much of the outline runs along the largest piece of the mask that is a plain backdrop in
-    less light; nothing where that is most of the mask: a grey product."""
+def _shadowed_share(scene: trust.Scene, mask: Mask) -> float:
+    """The share of the outline along the largest piece that looks like backdrop in shadow. 0 if
+    that piece is most of the mask: then it is a grey product."""
     if not scene.backdrop.plain:
         return 0.0
     dark = (scene.shade & mask).astype(np.uint8)
@@ -166,6 +169,6 @@ def _shadowed(scene: trust.Scene, mask: Mask) -> float:
     sizes = stats[1:, cv2.CC_STAT_AREA]
     if not len(sizes) or sizes.max() > 0.5 * mask.sum():
         return 0.0
-    piece = trust.grown(labels == 1 + int(sizes.argmax()))
-    outline = mask & ~trust.shrunk(mask)
+    piece = trust.dilate(labels == 1 + int(sizes.argmax()))
+    outline = mask & ~trust.erode(mask)
     return float((piece & outline).sum() / max(1, outline.sum()))

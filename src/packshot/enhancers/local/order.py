@@ -1,4 +1,4 @@
-"""The parameters of one call into a pixel child. Imports nothing heavy."""
+"""The parameters of one job in a pixel process. Imports neither NumPy nor OpenCV."""
 
 from __future__ import annotations
 

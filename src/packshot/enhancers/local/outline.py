@@ -1,5 +1,5 @@
-"""What the photo says against a finished cut: an outline where the photo has no edge, and parts of
-the product left outside it before a light backdrop: laces, cables, what is as light as that."""
+"""Checks a finished cut against the photo's edges. Finds outlines where the photo has no edge, and,
+in front of a light backdrop, parts that the cut left out: laces, cables, light parts."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from packshot.pictures.arrays import Bytes, Floats, shrink
 
 Mask = NDArray[np.bool_]
 SIDE = 512  # px; sizes below are at this size
-NOISE = 3.5  # times the border's median slope: an edge
-LEAST_EDGE, MOST_ASKED = 0.5, 1.5  # delta E over a pixel: never less; of an outline never more
+NOISE = 3.5  # a slope of this many times the border's median is an edge
+# Delta E per pixel: an edge's slope is at least the first; no outline needs more than the second.
+LEAST_EDGE, MOST_ASKED = 0.5, 1.5
 MOST_TORN, MOST_TORN_ON_PALE = 0.06, 0.02  # of the outline
 TORN = "its outline follows no edge of the photo"
 LEFT_OUT = "a thin or light part of it may be left out"
-SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same at both
-DARKEST = -6.0  # L against the backdrop: beside anything darker an edge is a shadow's
-THIN, DARK = 11, 12.0  # px across, and L below both sides: a lace, a cable, a wire
-NEAR, HANGING = 9, 21  # px across: blurred with the outline; still hanging together with it
+SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
+DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
+THIN, DARK = 11, 12.0  # px wide, and L darker than both sides: a lace, a cable, a wire
+NEAR, HANGING = 9, 21  # px wide: nearer is part of the outline; farther does not belong to the cut
 LEAST_PIECE = 36  # px
-LEAST_PEAK = 0.87  # delta E over a pixel, somewhere in a piece: JPEG's blocks have less
-MOST_CHROMA = 15.0  # of a backdrop that is nearly white
+LEAST_PEAK = 0.87  # delta E per pixel at a piece's strongest edge; JPEG's blocks have less
+MOST_CHROMA = 15.0  # of a backdrop that counts as nearly white
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The doubts about one cut, in words, and what it left out (at 512 px)."""
+class CutDoubts:
+    """Doubts about one cut, in words, and a mask of what it left out (at 512 px)."""
 
     doubts: tuple[str, ...]
     left_out: Mask
 
 
-def judge(rgb: Bytes, backdrop: Backdrop, product: Product) -> Judged:
+def find_doubts(rgb: Bytes, backdrop: Backdrop, product: Product) -> CutDoubts:
     """Compare a product that was cut out of a photo with the photo's edges."""
     lab = trust.smooth_lab(shrink(rgb, SIDE))
     inside = product.in_frame(rgb.shape, lab.shape) > 127
@@ -50,23 +51,23 @@ def judge(rgb: Bytes, backdrop: Backdrop, product: Product) -> Judged:
     if pale:
         sharp = (slope > edge) & (slope > SHARP * _slope(lab, 2.5))
         left_out = _hanging(sharp & (~_in_shadow(lab, backdrop) | _thin(lab)), inside, slope)
-    torn = _torn(inside, slope, min(edge, MOST_ASKED))
+    torn = _torn_share(inside, slope, min(edge, MOST_ASKED))
     reasons = (
         (torn > (MOST_TORN_ON_PALE if pale else MOST_TORN), TORN),
         (bool(left_out.any()), LEFT_OUT),
     )
-    return Judged(tuple(words for applies, words in reasons if applies), left_out)
+    return CutDoubts(tuple(words for applies, words in reasons if applies), left_out)
 
 
-def _torn(inside: Mask, slope: Floats, edge: float) -> float:
-    """The share of the outline without an edge of the photo within 2 px."""
-    outline = inside & ~trust.shrunk(inside) & ~backdrops.border(inside.shape, 0.01)
+def _torn_share(inside: Mask, slope: Floats, edge: float) -> float:
+    """The share of the outline that has no edge of the photo within 2 px."""
+    outline = inside & ~trust.erode(inside) & ~backdrops.border(inside.shape, 0.01)
     near = cv2.dilate(slope, np.ones((5, 5), np.uint8))
     return float((near[outline] < edge).mean()) if outline.any() else 1.0
 
 
 def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:
-    """Pieces with clear edges outside the cut, close to it."""
+    """Pieces with clear edges that are outside the cut but close to it."""
     outside = sharp & ~_around(inside, NEAR)
     closed = cv2.morphologyEx(outside.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, found, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
@@ -86,7 +87,7 @@ def _in_shadow(lab: Floats, backdrop: Backdrop) -> Mask:
 
 
 def _thin(lab: Floats) -> Mask:
-    """In and beside what is thin and dark: no product's shadow is."""
+    """Where something thin and dark is, and beside it; a shadow is never thin and dark."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN))
     dark = cv2.morphologyEx(np.ascontiguousarray(lab[..., 0]), cv2.MORPH_BLACKHAT, disc) > DARK
     return np.asarray(cv2.dilate(dark.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
@@ -98,7 +99,7 @@ def _around(mask: Mask, width: int) -> Mask:
 
 
 def _slope(lab: Floats, sigma: float) -> Floats:
-    """Delta E over a pixel."""
+    """The colour's change per pixel, delta E."""
     smooth = cv2.GaussianBlur(lab, (0, 0), sigma)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     return np.asarray(np.sqrt((across**2 + down**2).sum(axis=2)) / 8, np.float32)

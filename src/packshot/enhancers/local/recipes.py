@@ -1,4 +1,4 @@
-"""The variants: which ones a photo can have, in order, and how each is made."""
+"""The recipes of the local enhancer: which variants a photo can have, and how each is made."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from packshot.enhancers.contract import VariantPlan
 from packshot.enhancers.local import on_white, scenes
-from packshot.enhancers.local.findings import Findings, Ground
-from packshot.enhancers.local.framing import Framed
+from packshot.enhancers.local.findings import Findings, Treatment
+from packshot.enhancers.local.framing import FramedPicture
 
-# A detail cuts the product in two: only where a trusted mask says what it shows, and last.
-TITLES: dict[Ground, tuple[str, ...]] = {
+# By how the background is treated, best first. "detail" shows only a part of the product: it
+# comes last, and only with a trusted mask.
+TITLES: dict[Treatment, tuple[str, ...]] = {
     "alpha": (
         "white", "studio", "natural", "warm", "tight",
         "dark", "bright", "crisp", "sunny", "detail",
@@ -45,15 +46,15 @@ ASKED_TO_CUT = (
     "bright",
     "plain",
 )
-SMALL_SIDE = 600  # px; a smaller picture shows little when it is zoomed into
+SMALL_SIDE = 600  # px; a smaller picture is too small to zoom into
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Words for the record, and the function that makes it."""
+    """The words that are recorded as a variant's prompt, and the function that makes it."""
 
     words: str
-    make: Callable[[Findings], Framed]
+    make: Callable[[Findings], FramedPicture]
 
 
 def plan(findings: Findings, wanted: int) -> list[VariantPlan]:
@@ -65,51 +66,51 @@ def plan(findings: Findings, wanted: int) -> list[VariantPlan]:
 
 
 def titles(findings: Findings) -> list[str]:
-    """Every variant that makes sense for this photo, best first; what shows no more than another
-    does comes last."""
-    listed = TITLES[findings.ground]
-    if findings.ground == "unsure" and findings.order.asks("cut_out"):
+    """Every variant that makes sense for this photo, best first."""
+    listed = TITLES[findings.treatment]
+    if findings.treatment == "unsure" and findings.order.asks("cut_out"):
         listed = ASKED_TO_CUT
-    vague = () if findings.placed else ("soft", "close")
-    return [t for t in listed if t not in vague] + [t for t in listed if t in vague]
+    # Without the product's place these two look like the others.
+    last = () if findings.has_known_place else ("soft", "close")
+    return [t for t in listed if t not in last] + [t for t in listed if t in last]
 
 
-def make(findings: Findings, title: str) -> Framed:
+def make(findings: Findings, title: str) -> FramedPicture:
     """One variant, HxWx3 sRGB, its longer side at most 2048 px."""
-    return _recipe(findings.ground, title).make(findings)
+    return _recipe(findings.treatment, title).make(findings)
 
 
-def warning(findings: Findings, title: str, made: Framed) -> str | None:
+def warning(findings: Findings, title: str, made: FramedPicture) -> str | None:
     """What a reviewer should check before approving this picture, in plain words."""
-    words = [*_of_the_ground(findings, title), *_of_the_shape(findings, title, made)]
+    words = [*_warn_of_background(findings, title), *_warn_of_shape(findings, title, made)]
     if findings.tilted:
         words.append("It was not straightened: a part of the product might be cut off.")
     return " ".join(words) or None
 
 
-def _of_the_ground(findings: Findings, title: str) -> list[str]:
-    on_new_ground = title in CUT
-    if findings.ground == "unsure" and on_new_ground:
+def _warn_of_background(findings: Findings, title: str) -> list[str]:
+    on_new_background = title in CUT
+    if findings.treatment == "unsure" and on_new_background:
         return [
-            "The cut-out is not certain: compare the outline with the photo, a part of the product"
-            " may be missing or a part of the background kept."
+            "The cut-out is not certain: compare the outline with the photo. A part of the product"
+            " may be missing, or a part of the background may be left."
         ]
-    if findings.ground == "whiten" and on_new_ground:
+    if findings.treatment == "whiten" and on_new_background:
         return [
-            "The backdrop was made white without cutting the product out: parts of the product as"
-            " light as the backdrop may have been lost. Compare its light edges with the photo."
+            "The backdrop was made white without cutting the product out: parts of the product that"
+            " are as light as the backdrop may be lost. Compare its light edges with the photo."
         ]
-    if findings.ground in ("scene", "unsure") and title == "soft":
+    if findings.treatment in ("scene", "unsure") and title == "soft":
         return [
             "The background was blurred behind a rough outline: check that every part of the"
             " product is sharp."
         ]
-    if findings.ground == "scene" and not findings.order.asks("keep_background"):
+    if findings.treatment == "scene" and not findings.order.asks("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
 
 
-def _of_the_shape(findings: Findings, title: str, made: Framed) -> list[str]:
+def _warn_of_shape(findings: Findings, title: str, made: FramedPicture) -> list[str]:
     words = []
     height, width = made.picture.shape[:2]
     ratio = findings.order.ratio
@@ -124,44 +125,57 @@ def _of_the_shape(findings: Findings, title: str, made: Framed) -> list[str]:
 
 
 def _words(findings: Findings, title: str) -> str:
-    recipe = _recipe(findings.ground, title)
+    recipe = _recipe(findings.treatment, title)
     settings = "as it is" if title == "plain" else findings.tone.words()
     return f"{recipe.words}; {settings}; {findings.why}"
 
 
-def _recipe(ground: Ground, title: str) -> Recipe:
+def _recipe(treatment: Treatment, title: str) -> Recipe:
     if title in SCENES:
         return SCENES[title]
-    return (WHITENED if ground == "whiten" else CUT)[title]
+    return (WHITENED if treatment == "whiten" else CUT)[title]
 
 
 CUT: dict[str, Recipe] = {
-    "white": Recipe("product on pure white, filling 86 %, soft shadow", on_white.placed("white")),
-    "studio": Recipe("product on a soft grey sweep, filling 86 %", on_white.placed("studio")),
-    "tight": Recipe("product on pure white, filling 95 %", on_white.placed("tight", 0.95)),
-    "warm": Recipe("product on a pale warm sweep, filling 86 %", on_white.placed("warm")),
-    "dark": Recipe("product on a charcoal sweep, filling 86 %", on_white.placed("dark")),
+    "white": Recipe(
+        "product on pure white, filling 86 %, soft shadow", on_white.place_on_backdrop("white")
+    ),
+    "studio": Recipe(
+        "product on a soft grey sweep, filling 86 %", on_white.place_on_backdrop("studio")
+    ),
+    "tight": Recipe(
+        "product on pure white, filling 95 %", on_white.place_on_backdrop("tight", 0.95)
+    ),
+    "warm": Recipe(
+        "product on a pale warm sweep, filling 86 %", on_white.place_on_backdrop("warm")
+    ),
+    "dark": Recipe("product on a charcoal sweep, filling 86 %", on_white.place_on_backdrop("dark")),
 }
 WHITENED: dict[str, Recipe] = {
     "white": Recipe(
-        "backdrop divided to white, own shadow kept, filling 86 %", on_white.whitened("white")
+        "photo with its backdrop made white and its own shadow, filling 86 %",
+        on_white.whiten_backdrop("white"),
     ),
     "studio": Recipe(
-        "backdrop divided out, laid on a soft grey sweep", on_white.whitened("studio")
+        "photo with its backdrop made a soft grey sweep", on_white.whiten_backdrop("studio")
     ),
-    "tight": Recipe("backdrop divided to white, filling 95 %", on_white.whitened("tight", 0.95)),
-    "warm": Recipe("backdrop divided out, laid on a pale warm sweep", on_white.whitened("warm")),
+    "tight": Recipe(
+        "photo with its backdrop made white, filling 95 %", on_white.whiten_backdrop("tight", 0.95)
+    ),
+    "warm": Recipe(
+        "photo with its backdrop made a pale warm sweep", on_white.whiten_backdrop("warm")
+    ),
 }
 SCENES: dict[str, Recipe] = {
     "natural": Recipe("the original scene, corrected", scenes.natural),
     "soft": Recipe("the scene with its background out of focus", scenes.soft),
-    "close": Recipe("the scene cropped to all that may be the product", scenes.close),
-    "bright": Recipe("the scene, +0.35 EV brighter", scenes.adjusted(exposure=0.35)),
-    "crisp": Recipe("the scene with more local contrast", scenes.adjusted(contrast=0.25)),
-    "deep": Recipe("the scene, 0.25 EV darker", scenes.adjusted(exposure=-0.25)),
-    "sunny": Recipe("the scene in warmer light", scenes.adjusted(warmth=0.06)),
-    "fresh": Recipe("the scene in cooler light", scenes.adjusted(warmth=-0.05)),
-    "framed": Recipe("the scene on a white canvas with a margin", scenes.framed),
+    "close": Recipe("the scene cropped to everything that may be the product", scenes.close),
+    "bright": Recipe("the scene, +0.35 EV brighter", scenes.adjust(exposure=0.35)),
+    "crisp": Recipe("the scene with more local contrast", scenes.adjust(contrast=0.25)),
+    "deep": Recipe("the scene, 0.25 EV darker", scenes.adjust(exposure=-0.25)),
+    "sunny": Recipe("the scene in warmer light", scenes.adjust(warmth=0.06)),
+    "fresh": Recipe("the scene in cooler light", scenes.adjust(warmth=-0.05)),
+    "framed": Recipe("the scene on a white canvas with a margin", scenes.frame),
     "plain": Recipe("the photo upright and resized", scenes.plain),
     "detail": Recipe("a close view of the busiest part", scenes.detail),
 }

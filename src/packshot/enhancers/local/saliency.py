@@ -1,4 +1,4 @@
-"""Which parts of a photo stand out from its border: robust background detection (Zhu 2014)."""
+"""Finds the parts of a photo that stand out from its border (robust background, Zhu 2014)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def superpixels(lab: Floats, count: int) -> NDArray[np.int32]:
 
 
 def _place_seeds(gradient: Floats, step: int) -> NDArray[np.int32]:
-    """A number in each cell of the grid, where the gradient is least; 0 elsewhere."""
+    """A seed number at the point of least gradient in each grid cell; 0 elsewhere."""
     height, width = gradient.shape
     seeds = np.zeros((height, width), np.int32)
     grid = product(range(step // 2, height, step), range(step // 2, width, step))
@@ -109,7 +109,7 @@ def _background_chance(
     labels: NDArray[np.int32],
     area: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """1 - exp(-connectivity^2 / 2): how much of a region's own kind lies on the frame's edge."""
+    """1 - exp(-connectivity^2 / 2): how much of what looks like a region is at the frame's edge."""
     distance = _geodesic(colour_gap, links)
     likeness = np.exp(-(distance**2) / (2 * 7.0**2))
     at_edge = np.zeros(len(area), bool)

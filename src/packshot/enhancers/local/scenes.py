@@ -1,4 +1,4 @@
-"""Variants in the original scene: corrected, softened behind the product, framed closer."""
+"""Makes the variants that keep the original scene: corrected, blurred behind, cropped closer."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import numpy as np
 
 from packshot.enhancers.local import compose, framing, tone
 from packshot.enhancers.local.findings import Findings
-from packshot.enhancers.local.framing import Box, Framed
+from packshot.enhancers.local.framing import Box, FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, resize
 
-MARGIN = 0.04  # of the product's longer side: the least that a crop keeps around it
-CLOSE = 0.1  # the same for the closer view; more or less as a reviewer asked
+MARGIN = 0.04  # of the product's longer side: the smallest margin around it
+CLOSE = 0.1  # the same in "close"; a reviewer may ask for twice or half of it
 SOFTNESS = 0.012  # of the picture's longer side: sigma of the background's blur
-FADE = 0.015  # of the mask's longer side: how softly the blur begins
+FADE = 0.015  # of the mask's longer side: how gradually the blur begins
 
 
-def natural(findings: Findings) -> Framed:
-    """The whole scene, or as much of it as the wanted shape holds with the whole product in."""
-    return _shown(findings, _natural_window(findings))
+def natural(findings: Findings) -> FramedPicture:
+    """The whole scene, or the largest part in the wanted ratio that has the whole product."""
+    return _crop(findings, _natural_window(findings))
 
 
-def plain(findings: Findings) -> Framed:
-    """The photo upright and resized, in the wanted shape, otherwise as it came."""
+def plain(findings: Findings) -> FramedPicture:
+    """The photo upright, resized and in the wanted ratio, otherwise unchanged."""
     window = _natural_window(findings)
     scale = _scale(window)
-    return Framed(_part(findings.rgb, window, scale), window[0], window[1], scale)
+    return FramedPicture(_part(findings.rgb, window, scale), window[0], window[1], scale)
 
 
-def adjusted(
+def adjust(
     exposure: float = 0.0, contrast: float = 0.0, warmth: float = 0.0
-) -> Callable[[Findings], Framed]:
-    """The natural scene with more or less light (EV), local contrast or warmth."""
+) -> Callable[[Findings], FramedPicture]:
+    """A recipe like `natural`, with other light (EV), local contrast or warmth."""
 
-    def make(findings: Findings) -> Framed:
+    def make(findings: Findings) -> FramedPicture:
         red, green, blue = findings.tone.balance
         changed = replace(
             findings.tone,
@@ -49,38 +49,38 @@ def adjusted(
     return make
 
 
-def close(findings: Findings) -> Framed:
+def close(findings: Findings) -> FramedPicture:
     """The scene cropped to everything that may belong to the product, with a margin."""
     asked = findings.order.between("looser", "tighter")
     margin = {1: 2 * CLOSE, 0: CLOSE, -1: CLOSE / 2}[asked]
     shape = findings.rgb.shape
-    window = framing.padded(findings.box, shape, margin)
+    window = framing.pad(findings.box, shape, margin)
     if findings.order.ratio is not None:
         window = framing.closest(window, shape, findings.order.ratio) or window
-    return _shown(findings, window)
+    return _crop(findings, window)
 
 
-def soft(findings: Findings) -> Framed:
-    """The natural scene with what surely is background out of focus."""
+def soft(findings: Findings) -> FramedPicture:
+    """The natural scene with the background out of focus, as far as it is surely background."""
     window = _natural_window(findings)
     scale = _scale(window)
-    sharp = corrected(findings, window, scale)
-    keep = _forgiving(findings, window, sharp.shape)
-    blurred = _background(sharp, keep, SOFTNESS * max(sharp.shape[:2]))
+    sharp = correct(findings, window, scale)
+    keep = _sharp_area(findings, window, sharp.shape)
+    blurred = _blur_background(sharp, keep, SOFTNESS * max(sharp.shape[:2]))
     weight = cv2.merge([keep, keep, keep])
     mixed = cv2.add(
         cv2.multiply(sharp, weight, scale=1 / 255),
         cv2.multiply(blurred, cv2.bitwise_not(weight), scale=1 / 255),
     )
-    picture = tone.kept_from_white(np.asarray(mixed, np.uint8), sharp)
+    picture = tone.keep_below_white(np.asarray(mixed, np.uint8), sharp)
     picture = tone.sharpen(picture, scale, findings.tone.noise)
-    return Framed(picture, window[0], window[1], scale)
+    return FramedPicture(picture, window[0], window[1], scale)
 
 
-def framed(findings: Findings) -> Framed:
-    """The corrected scene on a white canvas of the wanted shape, with a margin."""
+def frame(findings: Findings) -> FramedPicture:
+    """The corrected scene on a white canvas of the wanted ratio, with a margin."""
     height, width = findings.rgb.shape[:2]
-    photo = _shown(findings, (0, 0, height, width))
+    photo = _crop(findings, (0, 0, height, width))
     ratio = findings.order.ratio or width / height
     rows, columns = photo.picture.shape[:2]
     wide = max(columns, rows * ratio) / 0.92
@@ -90,16 +90,16 @@ def framed(findings: Findings) -> Framed:
     top, left = ((a - b) // 2 for a, b in zip(canvas.shape[:2], scene.shape[:2], strict=True))
     canvas[top : top + scene.shape[0], left : left + scene.shape[1]] = scene
     scale = photo.scale * shrink
-    return Framed(canvas, -top / scale, -left / scale, scale)
+    return FramedPicture(canvas, -top / scale, -left / scale, scale)
 
 
-def detail(findings: Findings) -> Framed:
-    """A square of half the product's longer side where most is to be seen (print, seams)."""
-    return _shown(findings, busiest(findings))
+def detail(findings: Findings) -> FramedPicture:
+    """A square of half the product's longer side where it has most detail (print, seams)."""
+    return _crop(findings, busiest(findings))
 
 
 def busiest(findings: Findings) -> Box:
-    """Where `detail` looks."""
+    """The window of `detail`."""
     box = findings.box
     side = int(0.5 * max(box[2] - box[0], box[3] - box[1]))
     side = min(max(side, min(256, min(findings.rgb.shape[:2]))), *findings.rgb.shape[:2])
@@ -119,7 +119,7 @@ def busiest(findings: Findings) -> Box:
     return (top, left, top + side, left + side)
 
 
-def corrected(
+def correct(
     findings: Findings, window: Box, scale: float, *, neutral_exposure: bool = False
 ) -> Bytes:
     """A window of the photo at `scale`, its light and colour corrected."""
@@ -134,19 +134,19 @@ def _natural_window(findings: Findings) -> Box:
     whole frame."""
     shape, ratio = findings.rgb.shape, findings.order.ratio
     whole = (0, 0, shape[0], shape[1])
-    if ratio is None or not findings.placed:
+    if ratio is None or not findings.has_known_place:
         return whole
-    return framing.widest(framing.padded(findings.box, shape, MARGIN), shape, ratio) or whole
+    return framing.widest(framing.pad(findings.box, shape, MARGIN), shape, ratio) or whole
 
 
-def _shown(findings: Findings, window: Box) -> Framed:
+def _crop(findings: Findings, window: Box) -> FramedPicture:
     scale = _scale(window)
-    picture = tone.sharpen(corrected(findings, window, scale), scale, findings.tone.noise)
-    return Framed(picture, window[0], window[1], scale)
+    picture = tone.sharpen(correct(findings, window, scale), scale, findings.tone.noise)
+    return FramedPicture(picture, window[0], window[1], scale)
 
 
 def _scale(window: Box) -> float:
-    """Down to 2048 px; never enlarged: a crop of few pixels is a small picture."""
+    """Shrinks to 2048 px, never enlarges: a small crop becomes a small picture."""
     return min(1.0, compose.MAX_SIDE / max(window[2] - window[0], window[3] - window[1]))
 
 
@@ -156,8 +156,8 @@ def _part(rgb: Bytes, window: Box, scale: float) -> Bytes:
     return resize(part, *size)
 
 
-def _forgiving(findings: Findings, window: Box, shape: tuple[int, ...]) -> Bytes:
-    """0..255: what stays sharp, wide enough for a mask that missed the product's rim."""
+def _sharp_area(findings: Findings, window: Box, shape: tuple[int, ...]) -> Bytes:
+    """Where the picture stays sharp, 0..255: the product with a margin, as masks miss its rim."""
     height, width = findings.rgb.shape[:2]
     if findings.cut is None:
         return np.full(shape[:2], 255, np.uint8)
@@ -173,10 +173,10 @@ def _forgiving(findings: Findings, window: Box, shape: tuple[int, ...]) -> Bytes
     return np.asarray(cv2.resize(part, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _background(sharp: Bytes, keep: Bytes, sigma: float) -> Bytes:
-    """The scene blurred without the product: its colours must not glow around it.
+def _blur_background(sharp: Bytes, keep: Bytes, sigma: float) -> Bytes:
+    """Blur the scene without the product, so that its colours do not glow around it.
 
-    At a quarter of the size, where the eye sees no difference and it costs a sixteenth.
+    Computed at a quarter of the size: a sixteenth of the work, without a visible difference.
     """
     size = (max(1, sharp.shape[1] // 4), max(1, sharp.shape[0] // 4))
     small = cv2.resize(sharp, size, interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -24,10 +24,10 @@ from packshot.pictures.arrays import (
 )
 
 MEASURE_SIDE = 512  # px
-GAIN_LIMITS = (0.85, 1.18)  # of a mild guessed cast: guesses lie on one-colour scenes
+GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
 MAX_EXPOSURE = 1.5  # EV
-MAX_BLACK = 0.06  # of linear light taken off as haze
-WHITE = 250  # from here in all three channels a pixel is white to the eye
+MAX_BLACK = 0.06  # of linear light, subtracted as haze
+WHITE = 250  # from this value in all three channels a pixel looks white
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Tone:
 def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Tone:
     """Judge the whole frame, never the product alone: a black shoe is not underexposed.
 
-    `smaller` is the photo at 512 px or more, where there is one already.
+    `smaller` is the photo at 512 px or more, if the caller has one.
     """
     small = shrink(rgb if smaller is None else smaller, MEASURE_SIDE)
     balance = _white_balance(small, backdrop)
@@ -78,7 +78,7 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
 
 
 def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
-    """Correct light and colour. `scale` is the picture's size against the measured photo's."""
+    """Correct light and colour. `scale` is the picture's size over that of the measured photo."""
     corrected = curves(rgb, tone)
     noise = tone.noise * min(1.0, scale)  # area averaging by s leaves s times the noise
     noise *= 2 ** (tone.exposure * 0.45)  # lifting a byte lifts its noise, by the sRGB slope
@@ -86,11 +86,11 @@ def apply(rgb: Bytes, tone: Tone, scale: float = 1.0) -> Bytes:
         corrected = _denoise(corrected, min(noise, 12.0))
     if tone.contrast:
         corrected = _local_contrast(corrected, tone.contrast)
-    return kept_from_white(corrected, rgb)
+    return keep_below_white(corrected, rgb)
 
 
-def kept_from_white(changed: Bytes, before: Bytes) -> Bytes:
-    """Keep what was not white below white: a light product's outline would be lost on white."""
+def keep_below_white(changed: Bytes, before: Bytes) -> Bytes:
+    """Keep what was not white below white, or a light product's outline is lost on white."""
     if int(changed.max()) < WHITE:
         return changed
     newly = cv2.bitwise_and(_white(changed), cv2.bitwise_not(_white(before)))
@@ -121,7 +121,7 @@ def curves(rgb: Bytes, tone: Tone) -> Bytes:
 
 
 def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
-    """Output sharpening of luma only: stronger after shrinking, gentle after enlarging.
+    """Sharpen the luma for output: more after shrinking, less after enlarging.
 
     Differences below the noise stay as they are, and no pixel leaves the range of its
     neighbours by more than 6 bytes, so that no halo shows.
@@ -139,11 +139,11 @@ def sharpen(rgb: Bytes, scale: float, noise: float = 0.0) -> Bytes:
     low = cv2.subtract(cv2.erode(luma, kernel), 6.0)  # type: ignore[call-overload]
     high = cv2.add(cv2.dilate(luma, kernel), 6.0)  # type: ignore[call-overload]
     coded[..., 0] = cv2.min(cv2.max(wanted, low), high)
-    return kept_from_white(np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8), rgb)
+    return keep_below_white(np.asarray(cv2.cvtColor(coded, cv2.COLOR_YCrCb2RGB), np.uint8), rgb)
 
 
 def _sharpening(scale: float) -> tuple[float, float]:
-    """Amount and radius: shrinking costs sharpness, a photo at its own size has lost none."""
+    """Amount and radius: shrinking costs sharpness, an unscaled photo has lost none."""
     if scale > 1:
         return 0.35, min(scale, 2.0)
     return 0.25 + 0.3 * float(np.clip((1 - scale) / 0.4, 0, 1)), 0.8
@@ -169,7 +169,7 @@ def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, floa
 
 
 def _grey_card_strength(chroma: float, agree: bool) -> float:
-    """Full for a faint tint; fading for a coloured sheet; less when the rest disagrees."""
+    """Full for a faint tint, less for a coloured sheet, less if the other estimators disagree."""
     full, none = (9.0, 20.0) if agree else (3.0, 8.0)
     return float(np.clip((none - chroma) / (none - full), 0, 1))
 
@@ -178,8 +178,8 @@ def _common_cast(small: Bytes) -> Floats:
     """The tint of the light (logarithms of red, green, blue; mean 0) that three estimators share.
 
     Shades of grey (p=6; Finlayson and Trezzi 2004), grey edge (van de Weijer 2007) and the
-    brightest 3 %: along their mean direction the weakest of the three counts, so that a red
-    product, which fools one of them, does not count as red light.
+    brightest 3 %. Along their mean direction the weakest estimate is used, so that a red product,
+    which misleads one of them, is not taken for red light.
     """
     linear = to_linear(small)
     unclipped = linear[small.max(axis=2) < 252].astype(np.float64)
@@ -197,8 +197,8 @@ def _common_cast(small: Bytes) -> Floats:
 
 
 def _trusted_part(cast: Floats) -> Floats:
-    """Half of a mild cast, which may be the things' own colour; most of one that nothing but
-    coloured light can be."""
+    """Half of a mild cast, which may be the colour of the objects; most of a strong one, which only
+    coloured light explains."""
     size = float(np.linalg.norm(cast))
     strong = float(np.clip((size - 0.5) / 0.4, 0, 1))
     if strong == 0:
@@ -227,10 +227,10 @@ def _haze(light: Floats) -> float:
 
 
 def _exposure(light: Floats, backdrop: Backdrop) -> float:
-    """EV that brings the frame's highlights to where they belong.
+    """EV that brings the frame's highlights to the right level.
 
-    A light plain backdrop is the reference (never lifted when it is light already); otherwise
-    the brightest 1 % is, and the mean must be dark too: a lamp in the frame is no exposure.
+    The reference is a light plain backdrop, which is left alone when it is light enough; else the
+    brightest 1 %, and then a dark mean counts too, because a lamp in the frame may be bright.
     """
     top = max(float(np.percentile(light, 99)), 0.01)
     if backdrop.plain and backdrop.lightness > 45:
@@ -250,7 +250,7 @@ def _exposure_of_frame(top: float, mean: float) -> float:
 
 
 def _shoulder(value: Floats, top: float) -> Floats:
-    """Leave 0..0.7 alone and bend 0.7..top into 0.7..1, so that lifted highlights keep shape."""
+    """Leave 0..0.7 alone and compress 0.7..top into 0.7..1, to keep detail in the highlights."""
     if top <= 1.0:
         return value
     knee, room = 0.7, top - 0.7
@@ -261,7 +261,7 @@ def _shoulder(value: Floats, top: float) -> Floats:
 
 
 def _contrast(small: Bytes, backdrop: Backdrop) -> float:
-    """How much local equalisation the frame can use: none on a plain backdrop."""
+    """How much local equalisation to apply: none in front of a plain backdrop."""
     lightness = to_lab(small)[..., 0]
     spread = float(np.percentile(lightness, 95) - np.percentile(lightness, 5))
     if backdrop.plain:
@@ -270,7 +270,7 @@ def _contrast(small: Bytes, backdrop: Backdrop) -> float:
 
 
 def _local_contrast(rgb: Bytes, share: float) -> Bytes:
-    """CLAHE on luma, blended by `share` and bounded to 14 bytes of change."""
+    """CLAHE on luma, blended by `share`; no value changes by more than 14."""
     coded = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), np.uint8)
     luma = coded[..., 0]
     equal = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(6, 6)).apply(luma)
@@ -284,9 +284,9 @@ def _local_contrast(rgb: Bytes, share: float) -> Bytes:
 
 
 def _noise(rgb: Bytes) -> float:
-    """Sigma of the luma noise in bytes: Immerkaer 1996 over the flattest tenth of the blocks.
+    """Sigma of the luma noise in bytes (Immerkaer 1996), from the flattest blocks.
 
-    Never NaN (a NaN once let the denoiser wipe a label): flawless pictures give 0.
+    Never NaN, with which the denoiser once erased a label; a noiseless picture gives 0.
     """
     luma = np.asarray(cv2.cvtColor(_centre(rgb, 1024), cv2.COLOR_RGB2GRAY), np.float32)
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
@@ -300,7 +300,7 @@ def _noise(rgb: Bytes) -> float:
 
 
 def _block_means(values: Floats, usable: NDArray[np.bool_], side: int) -> Floats:
-    """Means of the side x side blocks that are usable throughout."""
+    """Means of the side x side blocks in which every pixel is usable."""
     rows, columns = values.shape[0] // side, values.shape[1] // side
     shape = (rows, side, columns, side)
     means = values[: rows * side, : columns * side].reshape(shape).mean(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""How far a cut-out can be trusted: measured features, a fitted confidence, and vetoes in words."""
+"""Measures how far a cut-out can be trusted: features, a fitted confidence, and doubts in words."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Mask = NDArray[np.bool_]
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"
-MOST_TEXTURE = 2.0  # L over a pixel: a smooth backdrop has less
-LIGHT = 70.0  # L of a backdrop that a product's light parts can be lost in
+MOST_TEXTURE = 2.0  # L per pixel; a smooth backdrop has less
+LIGHT = 70.0  # L; light parts of a product may be lost in a backdrop lighter than this
 FADING = "a light part of it may be lost"
 MOST_FADING = 0.012  # of the mask
 HOLLOW = "a light print on it looks like the backdrop"
 MOST_HOLLOW = 0.002  # of the mask
 SAME_COLOUR = 1.0  # delta E of means
-THRESHOLD = 0.85  # bench/cutout.py measures what it lets through
+THRESHOLD = 0.85  # least confidence for a cut; bench/cutout.py measures what passes
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What all candidates of one photo are judged by, at work size."""
+    """The photo at work size, with the maps by which all its candidate masks are judged."""
 
     lab: Floats
     distance: Floats  # delta E from the backdrop's surface
     texture: Floats  # local gradient of L
     soft_shadow: Mask  # the backdrop's colour, darker, without edges
-    shade: Mask  # the backdrop's colour in less light, whatever its edges: hard shadows too
+    shade: Mask  # the backdrop's colour in less light, with or without edges: hard shadows too
     salient: Floats  # 0..1
     backdrop: Backdrop
 
@@ -60,26 +60,26 @@ class Features:
 
     accord: float  # 4th power of the mean IoU with the other candidates
     least_agreement: float  # the lowest IoU with any of them
-    disputed_in: float  # largest piece that two others lack, against the rest
+    disputed_in: float  # largest piece that at least two others lack, over the rest
     disputed_out: float  # largest piece, not in shade, that two others have and this one lacks
     overlap: float  # Bhattacharyya coefficient of the colours inside and around
     ragged: float  # outline length over that of a circle of the same area
     touch: float  # share of the frame's edge that the mask covers
-    close: float  # the same for a strip wide enough to see masks that GrabCut kept off the edge
+    close: float  # the same for a wider strip, as GrabCut never labels the edge itself as product
     area: float  # share of the frame
     solidity: float  # area over its convex hull
     pieces: float  # area outside the largest piece
     thin: float  # share that an opening by 5 px removes
-    left_over: float  # clearly not the backdrop, but outside, against the mask
-    left_piece: float  # the largest piece of that
+    left_over: float  # area outside the mask that clearly is not backdrop, over the mask's area
+    left_piece: float  # the largest piece of that, over the mask's area
     salient: float  # mean saliency inside
     followed: float  # how much of the border is one smooth surface
-    fading: float  # light parts connected to the mask, but outside, against it
-    hollow: float  # holes that may be a light print as well as a light backdrop, against it
+    fading: float  # light parts connected to the mask, but outside, over the mask's area
+    hollow: float  # holes that may be a light print instead of backdrop, over the mask's area
 
 
 def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
-    """Measure one candidate; `others` are the candidates it can agree with."""
+    """Measure one candidate; `others` are the candidates to compare it with."""
     overlaps = [iou(mask, other) for other in others] or [0.0]
     votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
     sizes = _piece_sizes(mask)
@@ -98,7 +98,7 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         solidity=_solidity(mask),
         pieces=1 - max(sizes) / sum(sizes),
         thin=_thin(mask),
-        left_over=float((different & ~grown(mask)).sum() / max(1, mask.sum())),
+        left_over=float((different & ~dilate(mask)).sum() / max(1, mask.sum())),
         left_piece=_largest_piece(different, mask),
         salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
         followed=scene.backdrop.followed,
@@ -107,7 +107,7 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
     )
 
 
-# Logistic regression: weight, and the range it was fitted in (beyond it the feature says no more).
+# Logistic regression: weight, and the range it was fitted in (values are clipped to it).
 # Fitted and printed by `bench/cutout.py --fit`; "good" is IoU > 0.9, no part over 1.5 % of the
 # product lost and no more than 3 % of something else kept.
 BIAS = -3.649
@@ -132,22 +132,21 @@ def confidence(measured: Features) -> float:
 
 
 def fading(scene: Scene, mask: Mask, *, lighter: bool = False) -> float:
-    """How much of a product's light parts a cut by this mask may lose, against the mask."""
+    """The area of light parts that a cut by this mask may lose, over the mask's area."""
     return float(fading_parts(scene, mask, lighter=lighter).sum() / max(1, mask.sum()))
 
 
 def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
-    """What hangs together with the mask and is set off from a plain light backdrop by an edge, but
-    for shade: a white cap, a toe, a sole. `lighter`: only what no shadow can be.
-
-    Where the backdrop is not plain and light, nothing can be said: nothing.
+    """Parts connected to the mask that an edge separates from a plain light backdrop, without
+    shade: a white cap, a toe, a sole. `lighter`: only those lighter than the backdrop, which can't
+    be a shadow. Empty if the backdrop is not plain and light.
     """
     backdrop = scene.backdrop
     if not backdrop.plain or backdrop.lightness < LIGHT:
         return np.zeros_like(mask)
-    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~grown(mask)
+    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
     reached = connected_to_edge(smooth)
-    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~grown(mask)
+    apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~dilate(mask)
     apart &= (scene.distance > 2.0) & ~(scene.shade & (scene.distance > 4.0))
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
@@ -160,15 +159,15 @@ def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
 
 
 def holes_of(mask: Mask) -> Mask:
-    """What the mask surrounds: the backdrop behind a handle, or a print that it lost."""
+    """The holes of the mask: the backdrop seen through a handle, or a print that was lost."""
     return ~mask & ~connected_to_edge(~mask)
 
 
 def without_false_holes(scene: Scene, mask: Mask) -> Mask:
-    """The mask with those of its holes filled that do not look like the backdrop.
+    """Fill the holes of the mask that do not look like the backdrop.
 
-    On a plain backdrop a hole has its colour, or that in shade, and no edges; on any other it has
-    the colours next to the product, and no more edges than there.
+    A true hole shows a plain backdrop's colour, lit or in shade, without edges; or, if the backdrop
+    is not plain, the colours around the product, with no more edges than there.
     """
     holes = holes_of(mask)
     if not holes.any():
@@ -185,7 +184,7 @@ def without_false_holes(scene: Scene, mask: Mask) -> Mask:
 
 def _like_plain_backdrop(scene: Scene, mask: Mask, hole: Mask) -> bool:
     near = (scene.distance < backdrop_reach(scene.backdrop)) | scene.shade | scene.soft_shadow
-    inner = shrunk(hole) if shrunk(hole).any() else hole
+    inner = erode(hole) if erode(hole).any() else hole
     return bool(near[inner].mean() > 0.8 and np.median(scene.texture[inner]) < MOST_TEXTURE)
 
 
@@ -200,10 +199,10 @@ def _like_surroundings(scene: Scene, mask: Mask, hole: Mask) -> bool:
 
 
 def hollow(scene: Scene, mask: Mask) -> float:
-    """How much of a product's light prints a cut by this mask may lose, against the mask.
+    """The area of light prints that a cut by this mask may lose, over the mask's area.
 
-    Before a plain light backdrop nothing tells a white label from a hole, but that the backdrop
-    is seen through a hole in exactly the colour that it has there.
+    In front of a plain light backdrop a white label looks like a hole; only a true hole has exactly
+    the colour that the backdrop has at that place.
     """
     if not scene.backdrop.plain or scene.backdrop.lightness < LIGHT:
         return 0.0
@@ -216,14 +215,14 @@ def hollow(scene: Scene, mask: Mask) -> float:
 
 def _is_printed(hole: Mask, difference: Floats) -> bool:
     """Whether its colour differs from the backdrop's."""
-    inner = shrunk(hole) if shrunk(hole).any() else hole
+    inner = erode(hole) if erode(hole).any() else hole
     return bool(np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR)
 
 
 def with_light_parts(scene: Scene, mask: Mask) -> Mask:
-    """The mask with the light parts that it missed, closed to one piece with it."""
+    """The mask plus the light parts that it missed, joined to it."""
     parts = fading_parts(scene, mask, lighter=True)
-    if parts.sum() <= MOST_FADING * mask.sum():  # specks are shadow, mostly
+    if parts.sum() <= MOST_FADING * mask.sum():  # small ones are mostly shadow
         return mask
     outlined = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out
     closed = cv2.morphologyEx((mask | outlined).astype(np.uint8), cv2.MORPH_CLOSE, _disc(9)) > 0
@@ -234,12 +233,12 @@ def with_light_parts(scene: Scene, mask: Mask) -> Mask:
 
 
 def backdrop_reach(backdrop: Backdrop) -> float:
-    """Delta E from a backdrop's surface within which a pixel is taken for it."""
+    """The delta E from a backdrop's surface up to which a pixel counts as backdrop."""
     return max(5.0, 3.0 * backdrop.spread)
 
 
 def colour_edges(lab: Floats) -> Floats:
-    """Delta E over a pixel, the largest within one pixel around each."""
+    """The colour's change per pixel (delta E), the largest within one pixel of each."""
     smooth = cv2.GaussianBlur(lab, (0, 0), 0.8)
     across, down = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     edge = np.sqrt((across**2 + down**2).sum(axis=2)) / 4
@@ -256,7 +255,7 @@ def connected_to_edge(mask: Mask) -> Mask:
 def logistic(
     bias: float, weights: Mapping[str, tuple[float, float, float]], values: Mapping[str, float]
 ) -> float:
-    """A logistic regression, 0..1; each weight with the range its value counts in."""
+    """A logistic regression, 0..1; each value is clipped to the range beside its weight."""
     score = bias
     for name, (weight, low, high) in weights.items():
         score += weight * min(max(values[name], low), high)
@@ -264,9 +263,10 @@ def logistic(
 
 
 def doubts(measured: Features) -> tuple[str, ...]:
-    """Vetoes in words, set beyond what good masks of the bench show: no confidence outweighs them.
+    """Reasons, in words, not to cut, however high the confidence is.
 
-    They stand for what the bench has too little of: hands, shelves, worn clothes, lost parts.
+    The limits are beyond what good masks in the bench show. They cover what the bench has too few
+    of: hands, shelves, worn clothes, lost parts.
     """
     plain = measured.followed > backdrops.FOLLOWED
     reasons = (
@@ -285,7 +285,7 @@ def doubts(measured: Features) -> tuple[str, ...]:
 
 
 def _shadow_like(lab: Floats, difference: Floats) -> Mask:
-    """Darker than the backdrop by the same colour: both chroma and hue follow the light."""
+    """Where a pixel has the backdrop's colour, only darker: its chroma and hue follow the light."""
     expected = lab - difference
     ratio = lab[..., 0] / np.maximum(expected[..., 0], 1)
     # In the dark the same surface has less chroma: compare with the backdrop's, scaled.
@@ -294,10 +294,10 @@ def _shadow_like(lab: Floats, difference: Floats) -> Mask:
 
 
 def _shade(small: Bytes, backdrop: Backdrop) -> Mask:
-    """Where the light is a share of the backdrop's, the same share in red, green and blue."""
+    """Where red, green and blue are all the same share of the backdrop's light."""
     surface = to_linear(from_lab(backdrop.surface(*small.shape[:2])))
     light = to_linear(cv2.GaussianBlur(small, (0, 0), 1.0).astype(np.uint8))
-    floor = np.float32(0.004)  # of full light: below it the bytes hold no colour
+    floor = np.float32(0.004)  # of full light; darker bytes have no usable colour
     shares = np.log((light + floor) / (surface + floor))
     level = shares.mean(axis=2)
     colour = np.abs(shares - level[..., None]).max(axis=2)
@@ -309,12 +309,12 @@ def _disc(width: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
 
 
-def grown(mask: Mask) -> Mask:
-    """The mask with 2 px around it."""
+def dilate(mask: Mask) -> Mask:
+    """The mask with 2 px more around it."""
     return np.asarray(cv2.dilate(mask.astype(np.uint8), _disc(5)) > 0)
 
 
-def shrunk(mask: Mask) -> Mask:
+def erode(mask: Mask) -> Mask:
     """The mask without its outermost pixels; the frame's edge is no outline."""
     return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
 
@@ -325,7 +325,7 @@ def _thin(mask: Mask) -> float:
 
 
 def colour_overlap(lab: Floats, mask: Mask) -> float:
-    """Of the colours inside with those outside, the near surroundings counting double."""
+    """Overlap of the colours inside and outside; the surroundings count as much as all the rest."""
     bins = _bins(lab)
     around = cv2.dilate(mask.astype(np.uint8), _disc(9)).astype(bool) & ~mask
     outside = _histogram(bins[~mask])
@@ -334,17 +334,17 @@ def colour_overlap(lab: Floats, mask: Mask) -> float:
 
 
 def smooth_lab(small: Bytes) -> Floats:
-    """The colours that masks are judged by: Lab, without the noise of single pixels."""
+    """Lab, slightly blurred against pixel noise; masks are judged by these colours."""
     return np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 0.7), np.float32)
 
 
 def _outline(mask: Mask) -> int:
-    """Pixels of the outline, the frame's edge not counted."""
-    return int((mask & ~shrunk(mask) & ~backdrops.border(mask.shape, 0.01)).sum())
+    """Length of the outline in pixels, without the frame's edge."""
+    return int((mask & ~erode(mask) & ~backdrops.border(mask.shape, 0.01)).sum())
 
 
 def _bins(lab: Floats) -> NDArray[np.int64]:
-    """One number per colour cell of 10 x 10 x 10 delta E."""
+    """The number of each pixel's colour cell, of 10 x 10 x 10 delta E."""
     cells = np.clip(lab / 10 + np.array([0, 7, 7]), 0, [9, 13, 13]).astype(np.int64)
     return np.asarray(cells @ np.array([196, 14, 1]))
 
@@ -355,8 +355,8 @@ def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _largest_piece(what: Mask, but: Mask) -> float:
-    """The largest piece of `what` that lies 2 px and more away from `but`, relative to `but`."""
-    apart = what & ~grown(but)
+    """The area of the largest piece of `what` at least 2 px away from `but`, over `but`'s area."""
+    apart = what & ~dilate(but)
     sizes = _piece_sizes(apart) if apart.any() else [0]
     return min(1.0, max(sizes) / max(1, int(but.sum())))
 
