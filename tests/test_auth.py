@@ -58,6 +58,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("GET", "/api/products"): SIGNED_IN,
     ("GET", "/api/products/{product_id}"): SIGNED_IN,
     ("PATCH", "/api/products/{product_id}"): SIGNED_IN,
+    ("POST", "/api/products/corrections"): SIGNED_IN,
     ("DELETE", "/api/products/{product_id}"): {"admin", "all"},
     ("GET", "/api/products/{product_id}/history"): SIGNED_IN,
     ("GET", "/api/products/{product_id}/compliance"): SIGNED_IN,
@@ -94,6 +95,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
 BODIES: dict[tuple[str, str], Json] = {
     ("POST", "/api/products/bulk"): {"products": [row()]},
     ("POST", "/api/products/duplicates"): {"photos": [{"sha256": "0" * 64}]},
+    ("POST", "/api/products/corrections"): {"products": [{"sku": "A-1"}]},
     ("PATCH", "/api/products/{product_id}"): {"sku": "A-1"},
     ("PATCH", "/api/product-images/{image_id}"): {"status": "approved"},
     ("POST", "/api/products/{product_id}/review"): {"status": "approved"},
@@ -205,6 +207,7 @@ TABLE = re.findall(
 WISHES: dict[str, Json] = {
     "/api/products/bulk": {"products": [row()]},
     "/api/products/duplicates": {"photos": [{"sha256": "0" * 64}]},
+    "/api/products/corrections": {"products": [{"sku": "A-1"}]},
     "/api/products/{id}": {"sku": "A-1"},
     "/api/products/{id}/review": {"status": "pending"},
     "/api/products/{id}/enhance": {"instructions": "whiter"},
@@ -256,6 +259,20 @@ def test_who_may_change_what(rivals: Shop, line: tuple[str, ...]) -> None:
             assert rivals.services.catalog.product(product_id) == before, "it was changed"
         else:
             assert status in {200, 201, 415}, (secret, status)  # 415: let in, with no picture
+
+
+def test_a_key_corrects_only_its_own_products_by_their_sku(rivals: Shop) -> None:
+    product_id, _ = in_state(rivals, "approved")
+    rivals.services.catalog.correct(product_id, {"sku": "A-1"}, who="seller")
+    wish = {"products": [{"sku": "A-1", "name": "Cap"}]}
+    for secret, may in zip(CALLERS, (True, False, True, True), strict=True):
+        rivals.services.catalog.correct(product_id, {"name": None}, who="seller")
+        for query in ("?dry_run=true", ""):
+            answer = rivals.ask("POST", f"/api/products/corrections{query}", secret, json=wish)
+            [product] = answer.get_json()["data"]["products"]
+            assert bool(product["changes"]) is may
+            assert (product["refused"] is None) is may
+        assert (rivals.services.catalog.product(product_id).name == "Cap") is may
 
 
 def test_a_refused_redo_costs_nothing_and_says_why(rivals: Shop) -> None:

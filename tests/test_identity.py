@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, select, text
 from support.fakes import FakeQueue, SentCatalog
-from support.shop import Shop
+from support.shop import Shop, row
 
 from packshot.database.engine import Database
 from packshot.database.models import PENDING, Product, ProductTerm
@@ -200,6 +200,76 @@ def test_a_price_above_the_known_mrp_is_a_conflict(shop: Shop) -> None:
     answer = correct(shop, product_id, {"price": float(mrp) + 1})
     assert answer.status_code == 409
     assert answer.get_json()["type"] == "/problems/price_above_mrp"
+
+
+def test_a_discount_follows_the_prices_it_came_from(shop: Shop) -> None:
+    own, given = shop.create(
+        row(mrp=1200, price=990, discount=210), row(mrp=1200, price=990, discount=5)
+    )
+    for product_id, discount in ((own, 110), (given, 5)):
+        answer = correct(shop, product_id, {"price": 1090})
+        assert answer.get_json()["data"]["product"]["discount"] == discount
+    history = shop.ask("GET", f"/api/products/{own}/history").get_json()["data"]
+    assert history["corrections"][0]["changes"]["discount"] == ["210.00", "110.00"]
+    assert correct(shop, own, {"price": None}).get_json()["data"]["product"]["discount"] is None
+
+
+# -- by SKU, as a corrected spreadsheet says ------------------------------------------------------
+
+
+def correct_skus(shop: Shop, *facts: dict[str, Any], query: str = "", **more: Any) -> Any:
+    answer = shop.ask(
+        "POST", f"/api/products/corrections{query}", json={"products": list(facts)}, **more
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.get_json()["data"]["products"]
+
+
+def test_every_product_of_a_sku_is_corrected_and_its_pictures_stay(shop: Shop) -> None:
+    front, pictures = shop.reviewable(sku="A-1", view="front", mrp=1200, price=990)
+    [back] = shop.create(row(sku="A-1", view="back", mrp=1200, price=1090))
+    shop.services.catalog.review(front, "approved", who="ann")
+    facts = {"sku": "A-1", "price": 1090}
+    wanted = [
+        {"index": 1, "product_id": front, "view": "front", "refused": None}
+        | {"changes": {"price": ["990.00", "1090.00"]}},
+        {"index": 1, "product_id": back, "view": "back", "refused": None, "changes": {}},
+    ]
+    assert correct_skus(shop, {"sku": "NEW"}, facts, query="?dry_run=true") == wanted
+    assert shop.services.catalog.product(front).price == 990
+    assert correct_skus(shop, {"sku": "NEW"}, facts) == wanted
+    product = shop.services.catalog.product(front)
+    assert product.price == 1090
+    assert product.status == "approved"
+    assert [picture.id for picture in product.images] == pictures
+    assert len(shop.services.catalog.corrections(front)) == 1
+    assert not shop.services.catalog.corrections(back)
+    again = correct_skus(shop, facts)
+    assert not any(product["changes"] for product in again)
+    assert len(shop.services.catalog.corrections(front)) == 1
+
+
+def test_attributes_that_a_sheet_does_not_have_are_kept(shop: Shop) -> None:
+    [product_id] = shop.create(row(sku="A-1", attributes={"Colour": "red", "Size": "M"}))
+    correct_skus(shop, {"sku": "A-1", "attributes": {"Colour": "blue"}})
+    found = shop.services.catalog.product(product_id).attributes
+    assert found == {"Colour": "blue", "Size": "M"}
+    many = {f"a{n}": "x" for n in range(49)}
+    [refused] = correct_skus(shop, {"sku": "A-1", "attributes": many})
+    assert "51 attributes" in refused["refused"]
+
+
+def test_what_can_not_be_corrected_says_why_and_the_others_are(shop: Shop) -> None:
+    shop.create(row(sku="A-1", mrp=1200, price=990), row(sku="B-1", mrp=1200, price=990))
+    low, good = correct_skus(shop, {"sku": "A-1", "mrp": 900}, {"sku": "B-1", "mrp": 1100})
+    assert low["refused"].startswith("the price of product 1 would be 990.00, above its MRP of 900")
+    assert (low["changes"], good["changes"]) == ({}, {"mrp": ["1200.00", "1100.00"]})
+    assert shop.services.catalog.product(1).mrp == 1200
+
+
+def test_a_sku_is_named_once(shop: Shop) -> None:
+    body = {"products": [{"sku": "A-1", "price": 1}, {"sku": "A-1", "price": 2}]}
+    assert shop.ask("POST", "/api/products/corrections", json=body).status_code == 422
 
 
 def test_an_unknown_field_is_named(shop: Shop) -> None:

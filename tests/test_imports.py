@@ -139,9 +139,28 @@ def test_rows_that_the_bulk_call_would_refuse_are_problems(shop: Shop) -> None:
     )
     data = planned(shop, spreadsheet=sheet(text))
     wrong = {each["row"]: (each["column"], each["detail"]) for each in data["problems"]}
-    assert wrong[2] == ("price", "must not be above mrp")
+    assert wrong[2] == ("price", "100 is above the mrp of 90")
     assert wrong.keys() == {2, 3, 4}
     assert [row["sku"] for row in data["rows"]] == ["D"]
+
+
+def test_an_error_is_said_in_the_names_of_the_sheet(shop: Shop) -> None:
+    text = "SKU,M.R.P. (₹),Selling price,Image\nA,990,1090,https://shop.example/a.jpg\n"
+    data = planned(shop, spreadsheet=sheet(text), defaults=json.dumps({"category": "Caps"}))
+    [wrong] = [each for each in data["problems"] if each["level"] == "error"]
+    assert wrong["column"] == "Selling price"
+    assert wrong["detail"] == "1,090 is above the M.R.P. (₹) of 990"
+
+
+def test_the_facts_of_a_sku_are_those_of_its_own_cells(shop: Shop) -> None:
+    """Not the defaults; where rows of a SKU differ, it has no such fact."""
+    text = "SKU,Product name,MRP,Colour,Size\nA,Cap,20,red,S\nB,Hat,5,,\nA,Cap,20,red,M\n,Lid,1,,\n"
+    defaults = json.dumps({"category": "Caps", "price": "4"})
+    data = planned(shop, spreadsheet=sheet(text), photos=["A.jpg"], defaults=defaults)
+    assert data["facts"] == [
+        {"sku": "A", "mrp": "20", "name": "Cap", "attributes": {"Colour": "red"}},
+        {"sku": "B", "mrp": "5", "name": "Hat"},
+    ]
 
 
 def test_a_zip_of_photos_is_looked_into_and_files_are_read_past(shop: Shop) -> None:

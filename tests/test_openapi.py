@@ -169,6 +169,8 @@ def answers(shop: Shop) -> Iterator[tuple[str, TestResponse]]:
     shop.bulk(row(sku="A-9", **uploaded.get_json()["data"]), secret=SECRETS["all"])
     same = {"photos": [{"sha256": sha256_of(photo_bytes()), "sku": "A-9"}]}
     yield "findDuplicates", ask("POST", "/api/products/duplicates", same)
+    facts = {"products": [{"sku": "A-9", "name": "Phone"}]}
+    yield "correctSkus", ask("POST", "/api/products/corrections", facts)
     sheet = 'SKU,Type,MRP,Colour\nSKU-1042,Electronics,"45,000.00",black\n'
     files = {"spreadsheet": (io.BytesIO(sheet.encode()), "a.csv"), "photos": "SKU-1042_front.jpg"}
     yield "planImport", shop.ask("POST", "/api/imports", SECRETS["all"], data=files)

@@ -15,36 +15,69 @@ from packshot.download.fetcher import redacted
 from packshot.errors import Conflict
 from packshot.products.batching import forget
 from packshot.products.duplicates import digests_of_uploads
-from packshot.products.terms import write_terms
+from packshot.products.terms import SEARCHED, write_terms
+
+#: Field -> its values before and after.
+Changes = dict[str, list[Any]]
 
 
-def correct_product(session: Session, product: Product, who: str, given: Mapping[str, Any]) -> None:
-    """Save the fields that differ, with an entry in the audit.
+def correct_product(
+    session: Session, product: Product, who: str, given: Mapping[str, Any]
+) -> Changes:
+    """Save the fields that differ, with an entry in the audit; return them as it shows them.
 
     Raises Conflict: `price_above_mrp`, and `raw_image_fixed` for a product that has pictures or
     has not failed.
     """
-    changes = {
-        name: [_plain(name, getattr(product, name)), _plain(name, value)]
-        for name, value in given.items()
-        if getattr(product, name) != value
-    }
-    if not changes:
-        return
-    if "raw_image" in changes:
-        _replace_raw_image(session, product, given["raw_image"])
-    for name in changes:
-        setattr(product, name, given[name])
-    if product.mrp is not None and product.price is not None and product.price > product.mrp:
-        raise Conflict(
-            f"the price of product {product.id} would be above its MRP: correct both at once",
-            code="price_above_mrp",
-        )
-    if "sku" in changes:
+    values = find_changes(product, given)
+    if not values:
+        return {}
+    if "raw_image" in values:
+        _replace_raw_image(session, product, values["raw_image"])
+    changes = shown_changes(product, values)
+    for name, value in values.items():
+        setattr(product, name, value)
+    if "sku" in values:
         _forget_numbers(session, product)
     session.add(Correction(product_id=product.id, who=who, changes=changes))
-    write_terms(session, product)
+    if values.keys() & set(SEARCHED):
+        write_terms(session, product)
     product.touch()
+    return changes
+
+
+def find_changes(product: Product, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given fields that differ, with their new values. A discount that was the difference of
+    the prices follows them.
+
+    Raises Conflict (`price_above_mrp`).
+    """
+    values = {name: value for name, value in given.items() if getattr(product, name) != value}
+    mrp, price = (values.get(name, getattr(product, name)) for name in ("mrp", "price"))
+    if mrp is not None and price is not None and price > mrp:
+        raise Conflict(
+            f"the price of product {product.id} would be {price:,f}, above its MRP of {mrp:,f}:"
+            " correct both at once",
+            code="price_above_mrp",
+        )
+    follows = product.discount is not None and product.discount == _difference(
+        product.mrp, product.price
+    )
+    if follows and "discount" not in given and values.keys() & {"mrp", "price"}:
+        values["discount"] = _difference(mrp, price)
+    return values
+
+
+def _difference(mrp: Decimal | None, price: Decimal | None) -> Decimal | None:
+    return None if mrp is None or price is None else mrp - price
+
+
+def shown_changes(product: Product, values: Mapping[str, Any]) -> Changes:
+    """Each field with its value now and its new one, as the audit has them."""
+    return {
+        name: [_plain(name, getattr(product, name)), _plain(name, value)]
+        for name, value in values.items()
+    }
 
 
 def _replace_raw_image(session: Session, product: Product, raw_image: str) -> None:

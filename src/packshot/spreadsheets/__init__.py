@@ -14,6 +14,7 @@ The API's own rules (price not above mrp, which hosts may be fetched from) are t
 """
 
 from packshot.spreadsheets.archive import ArchiveLimits, PhotoArchive
+from packshot.spreadsheets.facts import facts_of
 from packshot.spreadsheets.header import ATTRIBUTE, FIELDS, LEFT_OUT, Column
 from packshot.spreadsheets.matching import (
     Ambiguous,
@@ -28,7 +29,14 @@ from packshot.spreadsheets.matching import (
 from packshot.spreadsheets.numbers import EXAMPLES, Convention, DecimalSign
 from packshot.spreadsheets.photo_files import ENDINGS
 from packshot.spreadsheets.picture_cells import path_parts
-from packshot.spreadsheets.plan import Plan, PlannedRow, Wish, plan_import
+from packshot.spreadsheets.plan import (
+    Plan,
+    PlannedRow,
+    Wish,
+    columns_by_field,
+    in_columns,
+    plan_import,
+)
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Choices, Import, ProductRow
@@ -59,6 +67,9 @@ __all__ = [
     "ProductRow",
     "Table",
     "Wish",
+    "columns_by_field",
+    "facts_of",
+    "in_columns",
     "match_photos",
     "name_photos",
     "path_parts",

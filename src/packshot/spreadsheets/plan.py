@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.header import NUMBERS
 from packshot.spreadsheets.matching import LeftOut, Match, Photos, match_photos, name_photos
 from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts
@@ -113,16 +115,29 @@ def _read(spreadsheet: bytes, wish: Wish) -> tuple[Table, Import]:
 
 def _apply_rules(found: Import, rules: Rules) -> Import:
     """The result with the problems that the rules find; their rows are no longer ready."""
-    columns = {to: name for name, to in found.mapping.items()}
+    columns = columns_by_field(found)
     rows, problems = [], list(found.problems)
     for row in found.rows:
         wrong = rules(row) if row.ready else ()
         rows.append(replace(row, ready=False) if wrong else row)
         for name, detail in wrong:
-            problem = Problem(row.row, columns.get(name, name), detail)
+            column, detail = in_columns(name, detail, columns)
+            problem = Problem(row.row, column, detail)
             problems += [problem] if problem not in problems[-len(wrong) - 1 :] else []
     problems.sort(key=lambda problem: problem.row or 0)
     return replace(found, rows=tuple(rows), problems=tuple(problems))
+
+
+def columns_by_field(found: Import) -> dict[str, str]:
+    """Field -> the column that is read as it."""
+    return {to: name for name, to in found.mapping.items()}
+
+
+def in_columns(field: str, detail: str, columns: Mapping[str, str]) -> tuple[str, str]:
+    """A field's error under the sheet's own names, also of the other amounts that it mentions."""
+    words = "|".join(NUMBERS)
+    detail = re.sub(rf"\b(?:{words})\b", lambda found: columns.get(found[0], found[0]), detail)
+    return columns.get(field, field), detail
 
 
 def _allowed(photos: Photos, rules: Rules) -> Photos:

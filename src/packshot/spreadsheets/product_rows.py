@@ -109,6 +109,7 @@ class RowReader:
             price=amounts.get("price"),
             discount=amounts.get("discount"),
             gst=amounts.get("gst"),
+            assumed=self._assumed(record),
         )
         return replace(row, attributes=self._attribute_texts(record, whole))
 
@@ -193,6 +194,12 @@ class RowReader:
         if self._layout != "plain" and not amounts.get("mrp"):
             amounts.pop("mrp", None)  # these shops write 0 when there is no other price
         return amounts
+
+    def _assumed(self, record: Record) -> frozenset[str]:
+        """The fields that the row takes from the defaults."""
+        given = {number.field for number in self._numbers if record.number in number.values}
+        names = self._default_amounts.keys() - given
+        return frozenset(names if self._has(record, "category") else {*names, "category"})
 
     def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
         texts = dict(whole)

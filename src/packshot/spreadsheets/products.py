@@ -8,6 +8,7 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, read_numbers
+from packshot.spreadsheets.facts import refuse_conflicts
 from packshot.spreadsheets.header import (
     ATTRIBUTE,
     Column,
@@ -72,7 +73,8 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
             raise SpreadsheetError(
                 f"the spreadsheet names over {MOST_PRODUCTS:,} pictures: split it"
             )
-    problems += [*_number_problems(numbers), *reader.problems]
+    rows, conflicts = refuse_conflicts(rows, {to: name for name, to in mapping.items()})
+    problems += [*_number_problems(numbers), *reader.problems, *conflicts]
     return Import(
         table.form,
         layout,

@@ -29,6 +29,7 @@ class ProductRow:
 
     It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
     the photos are found by its SKU. `ready` is False while one of its problems is not a note.
+    `assumed` are the fields that come from the defaults, not from its cells.
     """
 
     row: int
@@ -45,6 +46,7 @@ class ProductRow:
     attributes: Mapping[str, str] = field(default_factory=dict)
     path: str | None = None
     ready: bool = True
+    assumed: frozenset[str] = frozenset()
 
     def as_product(self) -> dict[str, Any]:
         """The known fields, as the bulk API accepts them; amounts as exact texts."""

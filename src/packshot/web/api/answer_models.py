@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import request
 from pydantic import Field
@@ -62,6 +62,20 @@ class BulkData(Out):
 
 class DuplicatesData(Out):
     duplicates: list[SkippedOut]
+
+
+class SkuProductOut(Out):
+    """A product of the SKU at this index, with each field's value before and after."""
+
+    index: int
+    product_id: int
+    view: str | None
+    changes: dict[str, list[Any]]
+    refused: str | None = Field(description="why it keeps its own values")
+
+
+class SkuCorrectionsData(Out):
+    products: list[SkuProductOut] = Field(description="of all SKUs; others have no product")
 
 
 class ListData(Out):
@@ -157,6 +171,10 @@ class BulkAnswer(Answer):
 
 class DuplicatesAnswer(Answer):
     data: DuplicatesData
+
+
+class SkuCorrectionsAnswer(Answer):
+    data: SkuCorrectionsData
 
 
 class ListAnswer(Answer):

@@ -39,6 +39,9 @@ from packshot.web.api.answer_models import (
     SessionAnswer,
     SessionData,
     SkippedOut,
+    SkuCorrectionsAnswer,
+    SkuCorrectionsData,
+    SkuProductOut,
     StatsAnswer,
     StatsData,
     UploadAnswer,
@@ -83,6 +86,7 @@ LOOK_FOR: Final = {
     ]
 }
 CORRECT: Final = {"name": "Phone, blue"}
+CORRECT_SKUS: Final = {"products": [{"sku": "SKU-1042", "name": "Phone, blue"}]}
 DECIDE: Final = {"status": "rejected", "reason": "edges", "note": "the strap is cut off"}
 REVIEW: Final = {"status": "approved", "image_ids": [456]}
 ENHANCE: Final = {"instructions": "a lighter background, please", "adjustments": ["tighter"]}
@@ -188,6 +192,22 @@ PRODUCT: Final = _product("Product", READY)
 CORRECTED: Final = _product(
     "Product 123 is corrected", READY.model_copy(update={"name": "Phone, blue", "version": 5})
 )
+CORRECTED_SKUS: Final = _shown(
+    SkuCorrectionsAnswer(
+        message="1 products are corrected",
+        data=SkuCorrectionsData(
+            products=[
+                SkuProductOut(
+                    index=0,
+                    product_id=123,
+                    view="front",
+                    changes={"name": ["Phone", "Phone, blue"]},
+                    refused=None,
+                )
+            ]
+        ),
+    )
+)
 COMPLIANCE: Final = _shown(
     ComplianceAnswer(
         message="Checked against Amazon",
@@ -284,6 +304,14 @@ IMPORTED: Final = _shown(
                     "view": "front",
                     "filename": "SKU-1042_front.jpg",
                     "mrp": "45000.00",
+                    "attributes": {"Colour": "black"},
+                }
+            ],
+            facts=[
+                {
+                    "sku": "SKU-1042",
+                    "mrp": "45000.00",
+                    "category": "Electronics",
                     "attributes": {"Colour": "black"},
                 }
             ],

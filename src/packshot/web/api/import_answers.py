@@ -8,7 +8,7 @@ from pydantic import Field
 
 from packshot.enhancers.contract import Lane
 from packshot.products.views import Out
-from packshot.spreadsheets import DecimalSign, Plan
+from packshot.spreadsheets import DecimalSign, Plan, facts_of
 from packshot.web.api.answer_models import Answer
 
 
@@ -78,6 +78,9 @@ class ImportData(Out):
     mapping: dict[str, str] = Field(description="column to field")
     conventions: dict[str, ConventionOut] = Field(description="of the columns of numbers")
     rows: list[dict[str, Any]] = Field(description="products in the form of the bulk call")
+    facts: list[dict[str, Any]] = Field(
+        description="what the spreadsheet itself says of each SKU, for `/api/products/corrections`"
+    )
     problems: list[ProblemOut]
     photos: PhotosOut
     lane: Lane | None = Field(description="for the bulk call, unchanged")
@@ -98,6 +101,7 @@ def import_data(plan: Plan, lane: Lane | None) -> ImportData:
             for name, each in (found.conventions if found else {}).items()
         },
         rows=[row.product.as_product() for row in plan.rows],
+        facts=facts_of(found.rows) if found else [],
         problems=[ProblemOut.model_validate(each) for each in plan.problems],
         photos=_photos(plan),
         lane=lane,

@@ -26,7 +26,7 @@ from packshot.spreadsheets import (
 )
 from packshot.web.api import examples
 from packshot.web.api.import_answers import ImportAnswer, import_data
-from packshot.web.api.schemas import NewProductIn
+from packshot.web.api.product_schemas import NewProductIn
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.multipart import Part, read_parts

@@ -14,6 +14,8 @@ from flask import Response, request
 from packshot.errors import FetchError, PackshotError
 from packshot.products.duplicates import find_differences, look_for_duplicates
 from packshot.products.intake import Created, Idempotency
+from packshot.products.sku_corrections import Corrector, preview_corrections
+from packshot.products.sku_corrections import correct_skus as correct_skus_in
 from packshot.web.api import examples
 from packshot.web.api.answer_models import (
     Answer,
@@ -30,13 +32,20 @@ from packshot.web.api.answer_models import (
     ProductData,
     RowFaultsOut,
     SkippedOut,
+    SkuCorrectionsAnswer,
+    SkuCorrectionsData,
+    SkuProductOut,
     present,
+)
+from packshot.web.api.product_schemas import (
+    CorrectionIn,
+    SkuCorrectionsIn,
+    SkuCorrectionsQuery,
 )
 from packshot.web.api.schemas import (
     Batch,
     BulkIn,
     BulkQuery,
-    CorrectionIn,
     DuplicatesIn,
     ListQuery,
     ProductQuery,
@@ -185,6 +194,32 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
         ]
     )
     return answer(DuplicatesAnswer(message="Photos that have products already", data=data))
+
+
+@bp.post("/api/products/corrections")
+@bp.input(SkuCorrectionsQuery, location="query", arg_name="query")
+@bp.input(SkuCorrectionsIn, arg_name="given", example=examples.CORRECT_SKUS)
+@bp.output(SkuCorrectionsAnswer, example=examples.CORRECTED_SKUS)
+@bp.doc(operation_id="correctSkus")
+@needs("submit", "review")
+def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Response:
+    """Correct the products of many SKUs
+
+    As a corrected spreadsheet says: each product of a SKU gets the fields that are sent, of the
+    attributes only those named; its pictures stay as they are. `dry_run=true` answers with the same
+    changes and saves none. A product is left as it is where its price would be above its MRP, or
+    where a key with only the scope `submit` did not create it: `refused` says so. Each correction
+    is recorded in the product's history; sent again, the same request changes nothing.
+    """
+    facts = [each.as_facts() for each in given.products]
+    dry_run = query.dry_run == "true"
+    run = preview_corrections if dry_run else correct_skus_in
+    corrector = Corrector(caller().name, only_submits=not caller().may("review"))
+    found = run(services().database, facts, corrector)
+    changed = sum(1 for each in found if each.changes)
+    words = "Nothing was changed" if dry_run else f"{changed} products are corrected"
+    data = SkuCorrectionsData(products=[SkuProductOut.model_validate(each) for each in found])
+    return answer(SkuCorrectionsAnswer(message=words, data=data))
 
 
 @bp.get("/api/products")

@@ -27,29 +27,22 @@ from packshot.marketplaces.names import Template
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
-from packshot.products.intake import NewProduct
 from packshot.products.lists import Filter, Order
 from packshot.products.object_keys import MOST_TAKES
 from packshot.products.reasons import Reason
 from packshot.products.views import ImageStatus, ProductStatus
-from packshot.web.requests.prefix import without_prefix
+from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
-    Attributes,
     Category,
-    FileName,
-    Money,
-    Percentage,
     ProductName,
     Sku,
     StrictModel,
-    ViewName,
     Words,
     faults_of,
 )
 from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
 
-MAX_PRODUCTS = 1_000
 #: The most products that one address can name: gunicorn takes 4,094 bytes of a request's first
 #: line.
 MOST_NAMED = 300
@@ -92,78 +85,6 @@ def _number(value: Any) -> Any:
     """A query's text as an integer; anything else is left to the later check."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
-
-
-class SellerFieldsIn(StrictModel):
-    """A product's fields that a seller can give; every field is optional."""
-
-    mrp: Money | None = Field(None, examples=[50000])
-    price: Money | None = Field(None, examples=[45000])
-    discount: Money | None = Field(None, examples=[5000])
-    gst: Percentage | None = Field(None, examples=[18])
-    sku: Sku | None = Field(None, examples=["SKU-1042"])
-    name: ProductName | None = None
-    view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
-    filename: FileName | None = None
-    attributes: Attributes | None = Field(None, description="further facts")
-
-    @field_validator("price")
-    @classmethod
-    def _not_above_mrp(cls, price: Decimal | None, info: ValidationInfo) -> Decimal | None:
-        mrp = info.data.get("mrp")
-        if price is not None and mrp is not None and price > mrp:
-            raise PydanticCustomError("price_above_mrp", "must not be above mrp")
-        return price
-
-
-RawImage = Annotated[
-    str,
-    AfterValidator(without_prefix),
-    Field(
-        min_length=1,
-        max_length=2048,
-        description="https://, http://, s3://bucket/key, or the raw_image of an upload",
-    ),
-]
-
-
-class NewProductIn(SellerFieldsIn):
-    """One product to create. With both prices, `discount` is mrp - price, and `gst`, a percentage,
-    is 0 unless given."""
-
-    category: Category = Field(examples=["Electronics"])
-    raw_image: RawImage = Field(
-        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"]
-    )
-
-    def as_new_product(self, submitted_by: str) -> NewProduct:
-        given = dict(self)
-        if self.mrp is not None and self.price is not None:
-            given["discount"] = self.mrp - self.price if self.discount is None else self.discount
-            given["gst"] = self.gst or Decimal(0)
-        return NewProduct(**given, submitted_by=submitted_by)
-
-
-class CorrectionIn(SellerFieldsIn):
-    """The fields to correct; null removes an optional field."""
-
-    category: Category | None = None
-    raw_image: RawImage | None = Field(
-        None, description="another photo for a failed product without pictures"
-    )
-
-    @field_validator("category", "raw_image")
-    @classmethod
-    def _is_there(cls, value: str | None, info: ValidationInfo) -> str:
-        if value is None:
-            raise PydanticCustomError("required", f"a product always has a {info.field_name}")
-        return value
-
-    @model_validator(mode="after")
-    def _corrects_something(self) -> Self:
-        if not self.model_fields_set:
-            raise PydanticCustomError("required", "has nothing to correct")
-        return self
 
 
 @dataclass(frozen=True)

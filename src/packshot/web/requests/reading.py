@@ -184,6 +184,12 @@ def _decimal_string(text: str) -> Decimal | None:
     return Decimal(text) if wanted and len(text) <= 40 else None
 
 
+def shown_amount(amount: Decimal) -> str:
+    """An amount for people: 1,299.50, and 45,000 without decimals."""
+    whole = amount == amount.to_integral_value()
+    return f"{amount.to_integral_value() if whole else amount:,f}"
+
+
 def percentage(value: Any) -> Decimal:
     """The rules of `money`, from 0 to 100."""
     amount = money(value)
@@ -335,7 +341,7 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
-    """Pydantic's errors in our words, never with the values in them.
+    """Pydantic's errors in our words, never with the caller's texts in them.
 
     Each place and kind once, so every bad row has an error; only a few unknown fields of each row
     are named, so that the answer stays small.

@@ -1,0 +1,91 @@
+"""What a spreadsheet says of each SKU: one row's facts, or those in which its rows agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from packshot.spreadsheets.rows import ProductRow
+from packshot.spreadsheets.table import Level, Problem
+
+#: A SKU has one price, so rows that differ in these can't both be right.
+_AMOUNTS: Final = ("mrp", "price", "discount", "gst")
+_TEXTS: Final = ("name", "category")
+
+
+def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
+    """The facts of each SKU that its own cells give, not the defaults, as the corrections' API
+    accepts them. A field in which rows of a SKU differ is left out, and so is such an attribute."""
+    found: dict[str, dict[str, Any]] = {}
+    differing: dict[str, set[str]] = {}
+    for row in rows:
+        if row.sku is None or not row.ready:
+            continue
+        known, bad = found.setdefault(row.sku, {}), differing.setdefault(row.sku, set())
+        for name, value in _given(row):
+            if known.setdefault(name, value) != value:
+                bad.add(name)
+    return [_as_facts(sku, known, differing[sku]) for sku, known in found.items()]
+
+
+def _given(row: ProductRow) -> Iterator[tuple[str, Any]]:
+    """Fields by their names, attributes by theirs after a colon."""
+    product = row.as_product()
+    for name in (*_AMOUNTS, *_TEXTS):
+        if name in product and name not in row.assumed:
+            yield name, product[name]
+    for name, text in row.attributes.items():
+        yield f":{name}", text
+
+
+def _as_facts(sku: str, known: Mapping[str, Any], differing: set[str]) -> dict[str, Any]:
+    agreed = {name: value for name, value in known.items() if name not in differing}
+    facts = {name: value for name, value in agreed.items() if name[0] != ":"}
+    attributes = {name[1:]: text for name, text in agreed.items() if name[0] == ":"}
+    return {"sku": sku} | facts | ({"attributes": attributes} if attributes else {})
+
+
+def refuse_conflicts(
+    rows: Sequence[ProductRow], columns: Mapping[str, str]
+) -> tuple[list[ProductRow], list[Problem]]:
+    """The rows without those whose SKU has another amount in another row, and a problem for each;
+    other names and categories are noted. `columns` has the column of each field."""
+    by_sku: dict[str, list[ProductRow]] = {}
+    for row in rows:
+        if row.sku is not None:
+            by_sku.setdefault(row.sku, []).append(row)
+    problems = [
+        problem
+        for of_sku in by_sku.values()
+        if of_sku[0].row != of_sku[-1].row
+        for name in (*_AMOUNTS, *_TEXTS)
+        for problem in _conflicts(of_sku, name, columns.get(name, name))
+    ]
+    bad = {problem.row for problem in problems if problem.level == "error"}
+    kept = [replace(row, ready=False) if row.row in bad else row for row in rows]
+    return kept, problems
+
+
+def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[Problem]:
+    """A problem for each row of a SKU, where they differ in this field."""
+    given = {
+        row.row: value
+        for row in rows
+        if name not in row.assumed and (value := getattr(row, name)) is not None
+    }
+    level: Level = "error" if name in _AMOUNTS else "note"
+    for number, value in given.items():
+        other = next((row for row, theirs in given.items() if theirs != value), None)
+        if other is not None:
+            detail = f"is {_shown(value)} for {rows[0].sku}, and {_shown(given[other])} in row"
+            hint = ": correct one of them" if level == "error" else ""
+            yield Problem(number, column, f"{detail} {other}{hint}", level)
+
+
+def _shown(value: Decimal | str) -> str:
+    if isinstance(value, str):
+        return value
+    whole = value == value.to_integral_value()
+    return f"{value.to_integral_value() if whole else value:,f}"

@@ -1,0 +1,139 @@
+"""A product's fields in requests: to create one, to correct one, and those of many SKUs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from packshot.products.intake import NewProduct
+from packshot.products.sku_corrections import SkuFacts
+from packshot.web.requests.prefix import without_prefix
+from packshot.web.requests.reading import (
+    MAX_JSON_BYTES,
+    Attributes,
+    Category,
+    FileName,
+    Money,
+    Percentage,
+    ProductName,
+    Sku,
+    StrictModel,
+    ViewName,
+    shown_amount,
+)
+
+MAX_PRODUCTS = 1_000
+
+
+def _not_above_mrp(price: Decimal | None, info: ValidationInfo) -> Decimal | None:
+    mrp = info.data.get("mrp")
+    if price is not None and mrp is not None and price > mrp:
+        amounts = {"price": shown_amount(price), "mrp": shown_amount(mrp)}
+        raise PydanticCustomError("price_above_mrp", "{price} is above the mrp of {mrp}", amounts)
+    return price
+
+
+class SellerFieldsIn(StrictModel):
+    """A product's fields that a seller can give; every field is optional."""
+
+    mrp: Money | None = Field(None, examples=[50000])
+    price: Money | None = Field(None, examples=[45000])
+    discount: Money | None = Field(None, examples=[5000])
+    gst: Percentage | None = Field(None, examples=[18])
+    sku: Sku | None = Field(None, examples=["SKU-1042"])
+    name: ProductName | None = None
+    view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
+    filename: FileName | None = None
+    attributes: Attributes | None = Field(None, description="further facts")
+
+    _price = field_validator("price")(_not_above_mrp)
+
+
+RawImage = Annotated[
+    str,
+    AfterValidator(without_prefix),
+    Field(
+        min_length=1,
+        max_length=2048,
+        description="https://, http://, s3://bucket/key, or the raw_image of an upload",
+    ),
+]
+
+
+class NewProductIn(SellerFieldsIn):
+    """One product to create. With both prices, `discount` is mrp - price, and `gst`, a percentage,
+    is 0 unless given."""
+
+    category: Category = Field(examples=["Electronics"])
+    raw_image: RawImage = Field(
+        examples=["https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg"]
+    )
+
+    def as_new_product(self, submitted_by: str) -> NewProduct:
+        given = dict(self)
+        if self.mrp is not None and self.price is not None:
+            given["discount"] = self.mrp - self.price if self.discount is None else self.discount
+            given["gst"] = self.gst or Decimal(0)
+        return NewProduct(**given, submitted_by=submitted_by)
+
+
+class CorrectionIn(SellerFieldsIn):
+    """The fields to correct; null removes an optional field."""
+
+    category: Category | None = None
+    raw_image: RawImage | None = Field(
+        None, description="another photo for a failed product without pictures"
+    )
+
+    @field_validator("category", "raw_image")
+    @classmethod
+    def _is_there(cls, value: str | None, info: ValidationInfo) -> str:
+        if value is None:
+            raise PydanticCustomError("required", f"a product always has a {info.field_name}")
+        return value
+
+    @model_validator(mode="after")
+    def _corrects_something(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("required", "has nothing to correct")
+        return self
+
+
+class SkuFactsIn(StrictModel):
+    """What a spreadsheet says of a SKU: the fields that are sent change in each of its products. Of
+    the attributes only those that are sent."""
+
+    sku: Sku = Field(examples=["SKU-1042"])
+    category: Category | None = None
+    name: ProductName | None = None
+    mrp: Money | None = Field(None, examples=[50000])
+    price: Money | None = Field(None, examples=[45000])
+    discount: Money | None = None
+    gst: Percentage | None = Field(None, examples=[18])
+    attributes: Attributes | None = None
+
+    _price = field_validator("price")(_not_above_mrp)
+
+    def as_facts(self) -> SkuFacts:
+        return SkuFacts(self.sku, self.model_dump(exclude={"sku"}, exclude_none=True))
+
+
+class SkuCorrectionsIn(StrictModel):
+    max_bytes: ClassVar[int] = MAX_JSON_BYTES
+    row_model: ClassVar[type[StrictModel]] = SkuFactsIn
+
+    products: list[SkuFactsIn] = Field(min_length=1, max_length=MAX_PRODUCTS)
+
+    @field_validator("products")
+    @classmethod
+    def _names_each_sku_once(cls, products: list[SkuFactsIn]) -> list[SkuFactsIn]:
+        if len({each.sku for each in products}) < len(products):
+            raise PydanticCustomError("repeated", "must name each SKU once")
+        return products
+
+
+class SkuCorrectionsQuery(StrictModel):
+    dry_run: Literal["true", "false"] = Field("false", description="`true` changes nothing")
