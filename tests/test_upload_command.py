@@ -40,7 +40,7 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     ("line", "fault"),
     [
         ("Mugs,{photo},abc,90,,", "mrp: must be a number, not 'abc'\n"),
-        ("Mugs,{photo},90,100,,", "price: must not be above mrp\n"),
+        ("Mugs,{photo},90,100,,", "price: 100 is above the mrp of 90\n"),
         ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100"),
         ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals"),
         ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
@@ -75,7 +75,7 @@ def test_a_dry_run_shows_what_it_read_and_says_each_fault_once_in_order(tmp_path
     assert lines == [
         "read products.csv row 3: SKU A1, name Cup, MRP 20, price 10",
         f"{refused} 2: no photo was given for B2",
-        f"{refused} 4: no photo was given for C3; price: must not be above mrp",
+        f"{refused} 4: no photo was given for C3; Sale price: 5 is above the mrp of 1",
         f"{refused} 5: mrp: must be a number, not 'x'; has no SKU and no photo",
         "3 products from 1 of 4 rows look good; nothing was sent.",
     ]
@@ -92,7 +92,7 @@ def test_a_dry_run_of_good_rows(tmp_path: Path) -> None:
 def test_the_options_are_checked_too() -> None:
     done = run(PHOTO, "--dry-run", "--mrp", "1", "--price", "2")
     assert done.exit_code == 1
-    assert "price: must not be above mrp" in done.output
+    assert "price: 2 is above the mrp of 1" in done.output
 
 
 def only_row(path: Path) -> Row:
@@ -307,9 +307,60 @@ def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> N
             sheet.write_text(f"sku,category,price\nA-1,Pans,{price}\n")
             outcome = run(sheet, tmp_path / "A-1.jpg", "--url", url)
         dry = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
-    words = "price differs: 2,499 is kept; PATCH /api/products/1 corrects it"
-    assert words in outcome.output
-    assert words in dry.output
+    kept = "price: 2,499 is kept, not 1,999 (packshot upload --update changes it)"
+    assert kept in outcome.output
+    assert "differs from A-1 (product 1): price 2,499 -> 1,999 (--update)" in dry.output
+    assert "1 SKU exist already: 1 product would be updated by --update" in dry.output
+
+
+def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_path: Path) -> None:
+    """Without their photos, and without the defaults; a dry run shows it and changes nothing."""
+    for name in ("A-1_front.jpg", "A-1_back.jpg", "B-2.jpg"):
+        (tmp_path / name).write_bytes(photo_bytes(side=200 + len(name)))
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sku,category,name,mrp,price\nA-1,Pans,Pan,1200,990\nB-2,Pans,Pot,900,800\n")
+    with served(shop.app) as url:
+        run(sheet, tmp_path, "--url", url)
+        sheet.write_text("sku,price,mrp,colour\nA-1,1090,,red\nB-2,950,940,\nC-3,5,,\n")
+        dry = run(sheet, "--update", "--dry-run", "--url", url)
+        before = [product.price for product in shop.services.catalog.products().products]
+        done = run(sheet, "--update", "--url", url)
+    line = "A-1 (product 1, back): price 990 -> 1,090, colour nothing -> red, discount 210 -> 110"
+    assert f"would update {line}" in dry.output
+    assert before == [800, 990, 990]
+    assert f"updated {line}" in done.output
+    assert "2 products updated" in done.output
+    assert "not updated B-2: price: 950 is above the mrp of 940" in done.output
+    assert "refused sheet.csv row 4: no photo was given for C-3" in done.output
+    assert done.exit_code == 1
+    products = shop.services.catalog.products().products
+    assert [product.price for product in products] == [800, 1090, 1090]
+    assert {product.category for product in products} == {"Pans"}
+    assert shop.services.catalog.corrections(1)[0].changes["price"] == ["990.00", "1090.00"]
+
+
+def test_two_prices_of_a_sku_are_a_conflict_with_rows_and_values(tmp_path: Path) -> None:
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
+    rows = "A-1,Cap,1200,990\nB-2,Hat,1,1\nA-1,Red cap,1200,1090\n"
+    path = listed(tmp_path, f"SKU,name,M.R.P.,Selling price\n{rows}")
+    done = run(path, tmp_path, "--dry-run")
+    refused = "would be refused products.csv row"
+    words = "for A-1, and {} in row {}: correct one of them"
+    assert f"{refused} 2: Selling price: is 990 {words.format('1,090', 4)}" in done.output
+    assert f"{refused} 4: Selling price: is 1,090 {words.format('990', 2)}" in done.output
+    assert "row 2: name: is Cap for A-1, and Red cap in row 4" in done.output
+    assert "A-1.jpg: row 2 must be corrected first" in done.output
+
+
+def test_a_photo_beside_those_that_rows_name_is_not_left_out_silently(tmp_path: Path) -> None:
+    for name in ("CAP-01.jpg", "CAP-04.jpg"):
+        (tmp_path / name).write_bytes(photo_bytes())
+    path = listed(tmp_path, "sku,category,image\nCAP-01,Caps,CAP-01.jpg\n")
+    done = run(path, "--dry-run")
+    assert "note left out CAP-04.jpg: no row names it" in done.output
+    assert (
+        "CAP-04" not in run(path, tmp_path / "CAP-04.jpg", "--dry-run").output.split("fits no")[-1]
+    )
 
 
 def test_a_used_up_limit_stops_it_with_what_was_made(sqlite_url: str, tmp_path: Path) -> None:
@@ -364,7 +415,7 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
     assert "would be refused photos/damaged.jpg: raw_image: " in done.output
     assert "2 of 3 rows look good; nothing was sent." in done.output
     assert (done.exit_code, cheap.exit_code) == (1, 1)
-    assert cheap.output.count("price: must not be above mrp") == 3
+    assert cheap.output.count("price: 2 is above the mrp of 1") == 3
     assert len(shop.services.catalog.products().products) == 1
 
 

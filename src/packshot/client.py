@@ -147,6 +147,12 @@ class Client:
         found = self._data("POST", "api/products/duplicates", body, headers={})
         return list(found["duplicates"])
 
+    def correct_skus(self, facts: Sequence[Json], *, dry_run: bool = False) -> list[Json]:
+        """Give the products of up to 1,000 SKUs the fields that `facts` have beside their sku; with
+        `dry_run` only say what would change: the `index`, `product_id` and `changes` of each."""
+        path = f"api/products/corrections?dry_run={str(dry_run).lower()}"
+        return list(self._data("POST", path, {"products": list(facts)}, headers={})["products"])
+
     def product(self, product_id: int) -> Json:
         """One product with the pictures of its current round."""
         return dict(self._data("GET", f"api/products/{product_id}")["product"])

@@ -12,14 +12,17 @@ from typing import Any
 
 import urllib3
 
+from packshot.cli.plain import counted
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import find_known
+from packshot.cli.updating import update_products
 from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
-from packshot.web.api.schemas import NewProductIn
+from packshot.spreadsheets import in_columns
+from packshot.web.api.product_schemas import NewProductIn
 from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import InvalidRequest
 
@@ -60,9 +63,29 @@ def report_known(client: Client, rows: Sequence[Row], report: Report) -> None:
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
             for place, known in find_known(client, part).items():
+                row = part[place]
                 words = f"would be skipped: product {known.product_id} has this photo already"
-                notes = (f"{part[place].source} {words} (--again)", known.difference)
+                by_sku = row.product is not None and row.product.sku  # `report_updates` says it
+                notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
                 report("; ".join(filter(None, notes)))
+
+
+def preview_updates(
+    client: Client, rows: Sequence[Row], report: Report, *, update: bool
+) -> set[str]:
+    """Show what --update would change, or what stays without it; the SKUs that have products."""
+    try:
+        found = update_products(client, rows, dry_run=True)
+    except urllib3.exceptions.HTTPError:  # `ask_server` said so
+        return set()
+    for line in found.lines():
+        report(f"would update {line}" if update else f"differs from {line} (--update)")
+    for line in found.refusals():
+        report(f"would not be updated: {line}")
+    if found.skus:
+        kept = "would be updated" if update else "would be updated by --update"
+        report(f"{counted(len(found.skus), 'SKU')} exist already: {found.summary(kept)}")
+    return found.skus
 
 
 def _sheet_problems(
@@ -143,8 +166,10 @@ def _field_errors(row: Row) -> Iterator[str]:
         check(NewProductIn, fields)
     except InvalidRequest as refused:
         for fault in refused.faults:
-            if fault.detail not in said:
-                yield f"{fault.pointer.removeprefix('/')}: {fault.detail}"
+            name = fault.pointer.removeprefix("/")
+            column, detail = in_columns(name, fault.detail, row.columns)
+            if detail not in said:
+                yield f"{column}: {detail}"
 
 
 def _picture_errors(row: Row, pixels: Pixels) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ from packshot.spreadsheets import (
     Problem,
     ProductRow,
     Wish,
+    columns_by_field,
     name_photos,
     path_parts,
     plan_import,
+    sort_files,
 )
 from packshot.spreadsheets import Photos as MatchedPhotos
 
@@ -44,7 +46,11 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Row:
-    """One product to create: where it came from, its fields, and its photo when that is a file."""
+    """One product to create: where it came from, its fields, and its photo when that is a file.
+
+    `product` is it as a spreadsheet has it, and `columns` the column of each field there.
+    `lacks_photo`: it has no other error.
+    """
 
     source: str
     fields: dict[str, Any]
@@ -52,6 +58,9 @@ class Row:
     errors: list[str] = field(default_factory=list)
     origin: str = ""  # the file of a watched folder that it belongs to
     number: int = 0  # in its spreadsheet; 0 for a photo by its name
+    product: ProductRow | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    lacks_photo: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,14 +93,31 @@ def read_rows(
         raise click.ClickException("photos can be matched with one spreadsheet at a time")
     photos = collect_photos(others)
     if tables:
-        return [
+        rows = [
             row for path in tables for row in rows_of_sheet(path, photos, defaults, chosen, report)
         ]
+        for note in _unnamed_photos(rows, photos):
+            report(note)
+        return rows
     rows = rows_of_photos(photos, defaults, chosen, report)
     if not rows:
         names = ", ".join(map(str, others))
         raise click.ClickException(f"there are no photos ({', '.join(PHOTO_ENDINGS)}) in {names}")
     return rows
+
+
+def _unnamed_photos(rows: Sequence[Row], photos: Photos) -> Iterator[str]:
+    """Note photos that lie beside those that rows name by their path, and that nothing names."""
+    given = {photo.resolve() for photo in photos.files.values() if isinstance(photo, Path)}
+    named = {row.photo.resolve() for row in rows if isinstance(row.photo, Path)}
+    for folder in sorted({photo.parent for photo in named - given if photo.parent.is_dir()}):
+        files = {file.name for file in folder.iterdir() if file.is_file()}
+        others = files - {photo.name for photo in named | given if photo.parent == folder}
+        found, _, _ = sort_files(sorted(others))
+        if found:
+            more = f" and {len(found) - NAMED_ROWS} more" if len(found) > NAMED_ROWS else ""
+            names = ", ".join(found[:NAMED_ROWS])
+            yield f"left out {names}{more}: no row names it, though it lies in {folder}"
 
 
 def is_spreadsheet(path: Path) -> bool:
@@ -148,14 +174,17 @@ def rows_of_sheet(
     rows = [_planned_row(path, planned, photos) for planned in plan.rows]
     ambiguous = _ambiguous(plan.photos, photos)
     rows += [*_bad_rows(path, found), *_unread_rows(path, found)]
+    columns = columns_by_field(found)
+    rows = [replace(row, columns=columns) for row in rows]
     return [*sorted(rows, key=lambda row: row.number), *ambiguous]
 
 
 def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
     if planned.photo:
         number = planned.product.row
-        photo = photos.files[planned.photo]
-        return Row(f"{path.name} row {number}", planned.product.as_product(), photo, number=number)
+        photo, product = photos.files[planned.photo], planned.product
+        source = f"{path.name} row {number}"
+        return Row(source, product.as_product(), photo, number=number, product=product)
     return _row(path, planned.product, [])
 
 
@@ -176,15 +205,15 @@ def _bad_rows(path: Path, found: Import) -> Iterator[Row]:
 
 def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
     source = f"{path.name} row {row.row}"
+    made = Row(source, row.as_product(), None, errors, number=row.row, product=row)
     if row.raw_image:
-        return Row(source, row.as_product(), None, errors, number=row.row)
+        return made
     if row.path:
         photo = _photo_of(path.parent, row.path)
         wrong = _why_not_read(photo)
-        found = None if wrong else photo
-        return Row(source, row.as_product(), found, [*errors, *wrong], number=row.row)
+        return replace(made, photo=None if wrong else photo, errors=[*errors, *wrong])
     missing = f"no photo was given for {row.sku}" if row.sku else "has no SKU and no photo"
-    return Row(source, row.as_product(), None, errors or [missing], number=row.row)
+    return replace(made, errors=errors or [missing], lacks_photo=not errors)
 
 
 def _photo_of(folder: Path, given: str) -> Path:

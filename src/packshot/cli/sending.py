@@ -12,8 +12,10 @@ from typing import Any
 import urllib3
 
 from packshot.cli.rows import Row, unreadable
+from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, BULK_BYTES, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
+from packshot.spreadsheets import in_columns
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -39,23 +41,19 @@ class Known:
     def of(cls, skipped: Json) -> Known:
         return cls(skipped["product_id"], skipped.get("differs") or {})
 
-    @property
-    def difference(self) -> str:
-        """`price differs: 2,499 is kept; PATCH /api/products/7 corrects it`; empty without."""
+    def difference(self, row: Row) -> str:
+        """`price: 990 is kept, not 1,090 (packshot upload --update
+        changes it)`; empty without a difference."""
         if not self.differs:
             return ""
-        kept = (
-            f"{name} differs: {_in_words(value)} is kept" for name, value in self.differs.items()
-        )
-        return f"{', '.join(kept)}; PATCH /api/products/{self.product_id} corrects it"
+        kept = (_kept(name, has, row.fields.get(name)) for name, has in self.differs.items())
+        return f"{', '.join(kept)} (packshot upload --update changes it)"
 
 
-def _in_words(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "what it has"
-    return f"{value:,}" if isinstance(value, int | float) else str(value)
+def _kept(name: str, has: Any, given: Any) -> str:
+    if name == "attributes":
+        return in_words({name: [has, {**(has or {}), **given}]}).replace(" -> ", " is kept, not ")
+    return f"{name}: {value(has)} is kept, not {value(given)}"
 
 
 @dataclass
@@ -265,7 +263,9 @@ def _with_errors(rows: Sequence[Row], errors: list[Json]) -> list[Row]:
     by_row: dict[int, list[str]] = {}
     for error in errors:
         parts = error["pointer"].split("/")
-        by_row.setdefault(int(parts[2]), []).append(f"{'/'.join(parts[3:])}: {error['detail']}")
+        index, name = int(parts[2]), "/".join(parts[3:])
+        column, detail = in_columns(name, error["detail"], rows[index].columns)
+        by_row.setdefault(index, []).append(f"{column}: {detail}")
     return [replace(rows[index], errors=reasons) for index, reasons in by_row.items()]
 
 

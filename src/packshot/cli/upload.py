@@ -16,6 +16,7 @@ from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, read_rows
 from packshot.cli.sending import Choices, Known, Sent, find_twins, reasons, send_rows
+from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
 
@@ -27,6 +28,11 @@ FIRST_ROWS = 5
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @reading
 @click.option("--again", is_flag=True, help="Make photos again that have products already.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Give products that exist the prices, names and other facts of the spreadsheet, by SKU.",
+)
 @click.option(
     "--lane",
     type=click.Choice(LANES),
@@ -47,6 +53,7 @@ def upload(
     defaults: dict[str, Any],
     sheets: Sheets,
     again: bool,
+    update: bool,
     lane: Lane | None,
     pixel_lock: bool | None,
     dry_run: bool,
@@ -60,6 +67,10 @@ def upload(
     Without one, SKU and view are read from the names. Whatever is left out is named. A photo that
     has a product of the same SKU and view already is skipped.
 
+    With --update, every product of a SKU in the spreadsheet gets its price, name and the other
+    facts that the spreadsheet has; pictures stay as they are, and no photos are needed. With
+    --dry-run it shows what would change.
+
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names: sku, name, view, category, image (an address, or a
     file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends
@@ -70,12 +81,9 @@ def upload(
     for twin in find_twins(rows):
         _note(twin, console)
     if dry_run:
-        from packshot.cli.rehearsal import ask_server, report_known
-
-        asked = ask_server(client, paths, rows, defaults, sheets, lambda n: _note(n, console))
-        if not again:
-            report_known(client, asked, lambda n: _note(n, console))
-        raise SystemExit(_report_dry_run(asked, console))
+        raise SystemExit(_rehearse(client, paths, rows, defaults, sheets, console, again, update))
+    updated = _update(client, rows, console) if update else None
+    rows = rows if updated is None else without_known(rows, updated.skus)
     sent = send(client, rows, console, Choices(again, lane, pixel_lock))
     print_skipped(sent.skipped, console)
     products = sent.products
@@ -83,11 +91,22 @@ def upload(
         products = wait_with_bar(client, [product["id"] for product in products], console)
     if as_json:
         click.echo(json.dumps(products))
-    elif sent.rows or sent.stopped is None:
+    elif sent.rows or (rows and sent.stopped is None):
         _report(sent, products, console, currency_of(client, products))
     _raise_if_stopped(sent, len(rows), console)
     failed = any(product["status"] == "failed" for product in products)
-    raise SystemExit(1 if sent.refused or failed else 0)
+    kept = updated is not None and bool(updated.refusals())
+    raise SystemExit(1 if sent.refused or failed or kept else 0)
+
+
+def _update(client: Client, rows: Sequence[Row], console: Console) -> Updated:
+    updated = update_products(client, rows, dry_run=False)
+    for line in updated.lines():
+        console.print(f"updated {shown(line)}", soft_wrap=True)
+    for line in updated.refusals():
+        console.print(f"[red]not updated[/] {shown(line)}", soft_wrap=True)
+    console.print(f"{updated.summary('updated')}.")
+    return updated
 
 
 def _raise_if_stopped(sent: Sent, rows: int, console: Console) -> None:
@@ -133,8 +152,32 @@ def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> Non
     for row, known in skipped:
         words = f"product {known.product_id} has this photo under this SKU and view"
         console.print(f"skipped {shown(row.source)}: {words} (--again)", soft_wrap=True)
-        if known.difference:
-            console.print(f"[yellow]  {shown(known.difference)}[/]", soft_wrap=True)
+        if words := known.difference(row):
+            console.print(f"[yellow]  {shown(words)}[/]", soft_wrap=True)
+
+
+def _rehearse(
+    client: Client,
+    paths: Sequence[Path],
+    rows: list[Row],
+    defaults: dict[str, Any],
+    sheets: Sheets,
+    console: Console,
+    again: bool,
+    update: bool,
+) -> int:
+    """Show what an upload would do; return the exit code."""
+    from packshot.cli.rehearsal import ask_server, preview_updates, report_known
+
+    def note(words: str) -> None:
+        _note(words, console)
+
+    asked = ask_server(client, paths, rows, defaults, sheets, note)
+    skus = preview_updates(client, rows, note, update=update)
+    asked = without_known(asked, skus) if update else asked
+    if not again:
+        report_known(client, asked, note)
+    return _report_dry_run(asked, console)
 
 
 def _report_dry_run(rows: list[Row], console: Console) -> int:

@@ -184,7 +184,7 @@ class Watcher:
             lines[row.origin].append(f"{row.source}: product {product['id']}")
         for row, known in sent.skipped:
             words = f"{row.source}: product {known.product_id} has this photo already"
-            lines[row.origin].append("; ".join(filter(None, (words, known.difference))))
+            lines[row.origin].append("; ".join(filter(None, (words, known.difference(row)))))
         for row in sent.refused:
             words = "; ".join(row.errors)
             reasons[row.origin].append(

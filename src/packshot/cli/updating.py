@@ -1,0 +1,125 @@
+"""Corrects the products that a spreadsheet's SKUs have already, or shows what would change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from packshot.cli.plain import counted
+from packshot.cli.rows import Row
+from packshot.client import ApiError, Client, Json
+from packshot.spreadsheets import facts_of
+
+#: SKUs in one request: each may have several products, all corrected in one transaction.
+SKUS: Final = 200
+
+
+@dataclass
+class Updated:
+    """The products of the SKUs, with their changes, and the SKUs whose facts were refused."""
+
+    products: list[tuple[str, Json]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @property
+    def skus(self) -> set[str]:
+        return {sku for sku, _ in self.products}
+
+    @property
+    def changed(self) -> list[tuple[str, Json]]:
+        return [one for one in self.products if one[1]["changes"]]
+
+    def lines(self) -> Iterator[str]:
+        """`CAP-01 (product 7, front): price 990 -> 1,090` for each that changes."""
+        for sku, product in self.changed:
+            yield f"{_named(sku, product)}: {in_words(product['changes'])}"
+
+    def refusals(self) -> list[str]:
+        """The same for each that keeps its values, with the reason."""
+        kept = [
+            f"{_named(sku, product)}: {product['refused']}"
+            for sku, product in self.products
+            if product["refused"]
+        ]
+        return [*kept, *self.refused]
+
+    def summary(self, done: str) -> str:
+        """`2 products updated, 1 unchanged, 1 refused`."""
+        kept = sum(1 for _, product in self.products if product["refused"])
+        same = len(self.products) - len(self.changed) - kept
+        refused = len(self.refusals())
+        more = [f"{same:,} unchanged"] if same else []
+        more += [f"{refused:,} refused"] if refused else []
+        return ", ".join([f"{counted(len(self.changed), 'product')} {done}", *more])
+
+
+def _named(sku: str, product: Json) -> str:
+    view = f", {product['view']}" if product["view"] else ""
+    return f"{sku} (product {product['product_id']}{view})"
+
+
+def update_products(client: Client, rows: Sequence[Row], *, dry_run: bool) -> Updated:
+    """Give the products of the rows' SKUs the facts of their rows; with `dry_run` change none."""
+    facts = facts_of(row.product for row in rows if row.product is not None)
+    updated = Updated()
+    for start in range(0, len(facts), SKUS):
+        _update(client, facts[start : start + SKUS], updated, dry_run)
+    return updated
+
+
+def _update(client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool) -> None:
+    """One request; where facts of it are refused, a second one without these."""
+    try:
+        products = client.correct_skus(facts, dry_run=dry_run)
+    except ApiError as error:
+        bad = dict(_refused_facts(facts, error))
+        if not bad:
+            raise
+        updated.refused += bad.values()
+        facts = [each for place, each in enumerate(facts) if place not in bad]
+        products = client.correct_skus(facts, dry_run=dry_run) if facts else []
+    updated.products += [(facts[each["index"]]["sku"], each) for each in products]
+
+
+def _refused_facts(facts: Sequence[Json], error: ApiError) -> Iterator[tuple[int, str]]:
+    for fault in error.errors:
+        match fault["pointer"].split("/")[1:]:
+            case ["products", place, *names]:
+                sku = facts[int(place)]["sku"]
+                yield int(place), f"{sku}: {'/'.join(names)}: {fault['detail']}"
+
+
+def without_known(rows: Sequence[Row], skus: set[str]) -> list[Row]:
+    """The rows without those that only lack a photo, and whose SKU has products: these are
+    corrected, and nothing is to be made."""
+    return [row for row in rows if not (row.lacks_photo and row.fields.get("sku") in skus)]
+
+
+# -- words ---------------------------------------------------------------------------------------
+
+
+def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
+    """`price 990 -> 1,090, Colour red -> blue`."""
+    lines = []
+    for name, (before, after) in changes.items():
+        if name == "attributes":
+            old, new = before or {}, after or {}
+            names = [one for one in {**old, **new} if old.get(one) != new.get(one)]
+            lines += [f"{one} {value(old.get(one))} -> {value(new.get(one))}" for one in names]
+        else:
+            lines.append(f"{name} {value(before)} -> {value(after)}")
+    return ", ".join(lines)
+
+
+def value(given: Any) -> str:
+    """`1,090` for 1090, "1090.00" and the like; a text as it is."""
+    if given is None:
+        return "nothing"
+    try:
+        amount = Decimal(str(given))
+    except InvalidOperation:
+        return str(given)
+    whole = amount == amount.to_integral_value()
+    return f"{amount.to_integral_value() if whole else amount:,f}"
