@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import missing
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
 from servers.prefix_proxy import PREFIX, prefix_proxy
 from sqlalchemy import delete, select, update
@@ -1453,6 +1454,74 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
     assert found == {("JAR-1", "front", "1299.00"), ("JAR-1", "back", "1299.00")}
 
 
+def test_a_corrected_spreadsheet_updates_products_that_exist(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """What exists and what would change is shown before anything is sent."""
+    [number] = shop.stock(1)
+    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    pictures = shop.services.catalog.product(number).images
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,category,price\nCAP-1,Caps,1090\nCAP-2,Caps,5\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed)
+    facts = page.locator(".import-facts")
+    expect(facts).to_contain_text("1 SKUs exist already")
+    expect(facts).to_contain_text("2 missing")
+    exists = page.locator(".import-list", has_text="SKUs that have products already")
+    expect(exists).to_contain_text(f"Product {number}")
+    expect(exists).to_contain_text("price 990 → 1,090")
+    expect(page.get_by_role("button", name="Make pictures of 0 products")).to_be_disabled()
+    page.get_by_label("Update 1 product that exist").check()
+    expect(facts).to_contain_text("1 missing")
+    assert shop.services.catalog.product(number).price == 990
+    page.get_by_role("button", name="Update 1 product", exact=True).click()
+    expect(page.locator(".import-list", has_text="Updated")).to_contain_text("990 → 1,090")
+    product = shop.services.catalog.product(number)
+    assert product.price == 1090
+    assert (product.category, product.images) == ("Caps", pictures)
+
+
+def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    whole = photo_bytes(7)
+    png = io.BytesIO()
+    Image.new("RGB", (400, 300), "red").save(png, "PNG")
+    webp = io.BytesIO()
+    Image.effect_noise((400, 300), 90).save(webp, "WEBP")
+    dot = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(dot, "PNG")
+    bad = {
+        "text.jpg": (b"no picture at all", "not a JPEG, PNG, WebP"),
+        "empty.jpg": (b"", "is empty"),
+        "dot.png": (dot.getvalue(), "1 × 1 pixels: at least 24"),
+        "half.jpg": (whole[: len(whole) // 2], "cut short"),
+        "half.png": (png.getvalue()[:-20], "cut short"),
+        "half.webp": (webp.getvalue()[:-200], "cut short"),
+        "broken.png": (png.getvalue().replace(b"IDAT", b"IDXX"), "damaged"),
+    }
+    good = {
+        "whole.jpg": whole,
+        "longer.jpg": whole + b"a movie of the phone" * 999,
+        "whole.png": png.getvalue(),
+        "whole.webp": webp.getvalue(),
+        "phone.heic": b"\0\0\0\x18ftypheic" + bytes(99),
+        "scan.tif": b"II*\0" + bytes(99),
+    }
+    for name, content in {**good, **{name: data for name, (data, _) in bad.items()}}.items():
+        (tmp_path / name).write_bytes(content)
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, *(tmp_path / name for name in (*good, *bad)))
+    refused = page.locator(".import-refused li")
+    expect(refused).to_have_count(len(bad))
+    for name, (_, words) in bad.items():
+        expect(refused.filter(has_text=name)).to_contain_text(words)
+    expect(page.locator(".import-facts")).to_contain_text(f"{len(good)} photos matched")
+    expect(page.get_by_role("button", name="Make pictures of the other 6")).to_be_enabled()
+    assert shop.services.catalog.products().products == []
+
+
 def test_a_zip_of_photos_without_a_spreadsheet(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -1529,8 +1598,9 @@ def test_a_thousand_files_and_two_thousand_rows_stay_usable(
     listed = tmp_path / "products.csv"
     rows = [f"S-{n},Mugs,{n}.00\n" for n in range(2_000)]
     listed.write_text("sku,category,price\n" + "".join(rows))
+    photo = photo_bytes(side=100)
     for n in range(1_000):
-        (tmp_path / f"S-{n}.jpg").write_bytes(b"\xff\xd8\xff")
+        (tmp_path / f"S-{n}.jpg").write_bytes(photo)
     page = open_desk(f"{shop.url}/upload").page
     began = time.monotonic()
     choose(page, listed, *tmp_path.glob("*.jpg"))
@@ -1600,17 +1670,17 @@ def test_the_progress_of_many_is_followed_to_the_last(shop: DeskShop, open_desk:
 
 
 @pytest.mark.extra
-def test_a_photo_that_is_no_picture_is_named_and_nothing_is_created(
+def test_a_photo_that_only_the_server_refuses_is_named_and_nothing_is_created(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"no picture at all")
+    bad = tmp_path / "bad.heic"
+    bad.write_bytes(b"\0\0\0\x18ftypheic, but not one")
     page = open_desk(f"{shop.url}/upload").page
     choose(page, bad)
+    expect(page.locator(".import-row")).to_contain_text("bad")
     page.get_by_role("button", name="Make pictures").click()
     refused = page.locator(".import-refused")
-    expect(refused).to_contain_text("bad.jpg", timeout=20_000)
-    expect(refused).to_contain_text("not a JPEG")
+    expect(refused).to_contain_text("bad.heic", timeout=20_000)
     assert shop.services.catalog.products().products == []
 
 
@@ -2026,6 +2096,34 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     desk.press("u u")
     until(lambda: set(shop.statuses(ids)) == {"pending_review"}, page)
     expect(undo).to_be_disabled()
+
+
+def test_the_products_page_edits_its_facts_and_its_history_says_so(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    facts = {"mrp": 1200, "price": 990, "discount": 210, "attributes": {"Colour": "red"}}
+    shop.services.catalog.correct(number, facts, who="ann")
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_label("Facts").get_by_role("button", name="Edit…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Price").fill("1290")
+    dialog.get_by_label("Name").fill("Red cap")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("1,290")  # above the MRP: nothing is lost
+    expect(dialog.get_by_label("Name")).to_have_value("Red cap")
+    dialog.get_by_label("Price").fill("1090")
+    dialog.get_by_label("Colour").fill("")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Facts")).to_contain_text("1,090")
+    history = page.get_by_label("History")
+    expect(history).to_contain_text("price 990 → 1,090")
+    expect(history).to_contain_text("Colour red → nothing")
+    product = shop.services.catalog.product(number)
+    assert (product.name, product.attributes) == ("Red cap", {})
+    assert product.price == 1090
+    assert product.discount == 110
+    assert [one.status for one in product.images] == ["pending"] * 3
 
 
 def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(

@@ -213,6 +213,9 @@ def _everything(product_id: int) -> dict[str, Any]:
         "decisions": [
             vars(found) | {"at": found.at.isoformat()} for found in catalog.history(product_id)
         ],
+        "corrections": [
+            vars(found) | {"at": found.at.isoformat()} for found in catalog.corrections(product_id)
+        ],
     }
 
 

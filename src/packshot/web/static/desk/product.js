@@ -13,6 +13,8 @@ import { aboutLock } from "./pixel_lock.js";
 import { at, go } from "./place.js";
 import { poll } from "./poll.js";
 import { cancel, confirmDeletion, mayHaveAnotherPhoto, remove, replacePhoto } from "./product_actions.js";
+import { analysis } from "./product_analysis.js";
+import { editFacts } from "./product_edit.js";
 import { facts, history, KINDS, views } from "./product_facts.js";
 import { wishFields } from "./questions.js";
 import { start } from "./shell.js";
@@ -72,7 +74,7 @@ function page() {
       "div",
       { class: "product-columns" },
       h("div", { class: "rounds" }, rounds(), check.element),
-      h("aside", { class: "facts" }, facts(product), history(shown.data)),
+      h("aside", { class: "facts" }, facts(product, mayEdit() && editButton()), history(shown.data)),
     ),
   ].filter(Boolean);
 }
@@ -121,6 +123,9 @@ function head(product) {
 
 const act = (words, picture, focus, run, kind = "small") =>
   button(words, { icon: picture, kind, data: { focus }, onclick: run });
+
+const mayEdit = () => mayReview() || maySubmit();
+const editButton = () => act("Edit…", "text", "edit", () => perform(editFacts));
 
 function failure(product) {
   const text = sentence(product.error ?? "nothing says why");
@@ -295,31 +300,6 @@ function pictureActions(picture) {
     offer("Reject", "cross", "rejected", () => rejectPicture(picture)),
     offer("Undo", "undo", "pending"),
   );
-}
-
-function analysis(found) {
-  const lines = Object.entries(found)
-    .filter(([name, value]) => name !== "variants" && value !== null && value !== "" && String(value) !== "")
-    .map(([name, value]) =>
-      h("div", {}, h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, readable(value))),
-    );
-  return lines.length
-    ? h(
-        "details",
-        { class: "prompt" },
-        h("summary", {}, "What the enhancer saw"),
-        h("dl", { class: "plain-facts" }, lines),
-      )
-    : null;
-}
-
-function readable(value) {
-  if (Array.isArray(value)) return value.map(readable).join(", ") || "none";
-  if (value && typeof value === "object")
-    return Object.entries(value)
-      .map(([name, part]) => `${name.replaceAll("_", " ")}: ${readable(part)}`)
-      .join(", ");
-  return String(value);
 }
 
 // -- actions ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // A product's facts, the other views of its SKU, and who decided what.
 
+import { changeWords } from "./changes.js";
 import { h, icon } from "./dom.js";
 import { reasonWords, SMALL } from "./facts.js";
 import { image, rawPicture } from "./frames.js";
@@ -52,7 +53,8 @@ function viewLink(other, product) {
 
 const when = (iso) => h("time", { datetime: iso, title: moment(iso) }, ago(iso));
 
-export function facts(product) {
+/** The seller's and our facts, with the button that edits the seller's. */
+export function facts(product, edit) {
   const lines = [
     ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
     ["Name", product.name],
@@ -84,7 +86,7 @@ export function facts(product) {
   return h(
     "section",
     { "aria-label": "Facts" },
-    h("h2", {}, "Facts"),
+    h("div", { class: "facts-head" }, h("h2", {}, "Facts"), edit),
     h(
       "dl",
       { class: "plain-facts" },
@@ -95,45 +97,50 @@ export function facts(product) {
   );
 }
 
-export function history({ decisions, product }) {
-  const list = together(decisions).map(({ pictures, ...decision }) =>
-    h(
-      "li",
-      {},
-      h("span", {
-        class: `dot ${KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status]}`,
-      }),
-      h(
-        "div",
-        {},
-        h(
-          "p",
-          {},
-          h("strong", {}, decision.who),
-          ` ${decision.status === "pending" ? "reopened" : decision.status}`,
-          ` ${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`,
-          product.round > 1 ? ` of round ${decision.round}` : "",
-        ),
-        decision.reason || decision.note
-          ? h(
-              "p",
-              { class: "hint" },
-              [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`]
-                .filter(Boolean)
-                .join(": "),
-            )
-          : null,
-        h("time", { class: "hint", datetime: decision.at, title: moment(decision.at) }, ago(decision.at)),
-      ),
-    ),
-  );
+/** Decisions and corrections, newest first. */
+export function history({ decisions, corrections, product }) {
+  const lines = [
+    ...together(decisions).map((one) => [one.at, decisionLine(one, product)]),
+    ...corrections.map((one) => [one.at, correctionLine(one)]),
+  ];
+  lines.sort(([one], [other]) => Date.parse(other) - Date.parse(one));
+  const list = lines.map(([, line]) => line);
   return h(
     "section",
     { "aria-label": "History" },
     h("h2", {}, "History"),
-    list.length ? h("ol", { class: "history" }, list) : h("p", { class: "hint" }, "No decisions yet."),
+    list.length
+      ? h("ol", { class: "history" }, list)
+      : h("p", { class: "hint" }, "No decisions or corrections yet."),
   );
 }
+
+function historyLine({ who, at }, kind, words, hint) {
+  return h(
+    "li",
+    {},
+    h("span", { class: `dot ${kind}` }),
+    h(
+      "div",
+      {},
+      h("p", {}, h("strong", {}, who), ` ${words}`),
+      hint ? h("p", { class: "hint" }, hint) : null,
+      h("time", { class: "hint", datetime: at, title: moment(at) }, ago(at)),
+    ),
+  );
+}
+
+function decisionLine({ pictures, ...decision }, product) {
+  const done = decision.status === "pending" ? "reopened" : decision.status;
+  const which = `${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`;
+  const ofRound = product.round > 1 ? ` of round ${decision.round}` : "";
+  const why = [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`];
+  const kind = KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status];
+  return historyLine(decision, kind, `${done} ${which}${ofRound}`, why.filter(Boolean).join(": "));
+}
+
+const correctionLine = (correction) =>
+  historyLine(correction, "accent", "corrected", changeWords(correction.changes));
 
 /** Pictures that were decided together are one line. */
 function together(decisions) {

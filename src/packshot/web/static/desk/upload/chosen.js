@@ -1,6 +1,7 @@
 // The files chosen so far: photos by their paths, one spreadsheet, and unusable files.
 
 import { bytes } from "../words.js";
+import { faultOf } from "./check.js";
 import { entriesOf } from "./zip.js";
 
 const SHEET = /\.(csv|tsv|tab|xlsx|xlsm|xls|xlsb|ods|numbers)$/i;
@@ -11,6 +12,9 @@ export class Chosen {
   sheet = null;
   photos = new Map();
   refused = [];
+  /** photo -> why it can't be used. */
+  faults = new Map();
+  #checked = new Set();
 
   get isEmpty() {
     return !this.sheet && !this.photos.size && !this.refused.length;
@@ -31,6 +35,20 @@ export class Chosen {
     this.sheet = null;
     this.photos.clear();
     this.refused = [];
+    this.faults.clear();
+    this.#checked.clear();
+  }
+
+  /** Look into the photos that were not looked into yet; `progress(done, total)`. */
+  async check(progress) {
+    const waiting = [...this.photos].filter(([path]) => !this.#checked.has(path));
+    for (const [place, [path, photo]] of waiting.entries()) {
+      progress(place, waiting.length);
+      this.#checked.add(path);
+      const why = await faultOf(photo);
+      if (this.photos.get(path) !== photo) return; // cleared meanwhile
+      if (why) this.faults.set(path, why);
+    }
   }
 
   #addSheet(file) {

@@ -1,17 +1,19 @@
 // The upload page: files are chosen, the plan is shown and changed, everything is sent, progress follows.
 
 import { Away, isExpected, Problem } from "../api.js";
+import { changeWords, valueWords } from "../changes.js";
 import { announce, button, h, icon } from "../dom.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
 import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
+import { changing, correctSkus, existingLine } from "./existing.js";
 import { knownRows } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
-import { askPlan, makable, newChoices } from "./plan.js";
+import { askPlan, badPhotos, makable, newChoices } from "./plan.js";
 import { preview } from "./preview.js";
 import { Progress } from "./progress.js";
 import { Sending } from "./sending.js";
@@ -23,6 +25,10 @@ const DEFAULTS = [
   ["gst", "GST %", "decimal"],
 ];
 
+/** Photos between two messages of how many were looked into. */
+const SHOWN_EVERY = 10;
+const lookedWords = (done, total) => `Looking into the photos: ${count(done)} of ${count(total)}`;
+
 const PRICES = new Set(["mrp", "price"]);
 const { currency } = document.body.dataset;
 
@@ -33,7 +39,6 @@ export class UploadPage {
   #choices = newChoices();
   #sending = new Sending();
   #plan = null;
-  #refused = [];
   #asked = 0;
   #planning = null;
   #busy = false;
@@ -42,6 +47,7 @@ export class UploadPage {
   #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
   #defaults = h("div", { class: "default-fields" });
   #body = h("div", { class: "upload-form" });
+  #looked = h("p", { class: "hint", role: "status" });
 
   constructor(place, data) {
     this.#place = place;
@@ -108,7 +114,9 @@ export class UploadPage {
     this.#form.setAttribute("aria-busy", "true");
     try {
       const plan = await askPlan(this.#chosen, this.#choices);
-      if (asked === this.#asked) this.#draw(plan);
+      if (asked !== this.#asked) return;
+      this.#draw(plan);
+      this.#look();
     } catch (error) {
       if (!isExpected(error)) throw error;
       if (asked === this.#asked) this.#drawRefusal(error);
@@ -117,24 +125,35 @@ export class UploadPage {
     }
   }
 
+  /** Look into the photos, and draw the plan again if some can't be used. */
+  async #look() {
+    const known = this.#chosen.faults.size;
+    await this.#chosen.check((done, total) => {
+      if (done && done % SHOWN_EVERY === 0) this.#looked.textContent = lookedWords(done, total);
+    });
+    this.#looked.textContent = "";
+    if (this.#chosen.faults.size > known && this.#plan && !this.#busy) this.#draw(this.#plan);
+  }
+
   #draw(plan) {
     this.#plan = plan;
-    this.#refused = [];
     const change = () => this.#replan();
     this.#body.replaceChildren(
       ...[
         mappingForm(plan, this.#choices, this.#data.fields, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
-        this.#actions(makable(plan)),
+        this.#actions(makable(plan, this.#chosen.faults)),
+        this.#looked,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
     );
-    announce(`${many(makable(plan).length, "product")} would be created`);
+    announce(`${many(makable(plan, this.#chosen.faults).length, "product")} would be created`);
   }
 
   /** The spreadsheet or a choice can't be used: show why, and let the user change it. */
   #drawRefusal(error) {
+    this.#plan = null;
     const again = button("Try again", { onclick: () => this.#replan() });
     const words = h(
       "p",
@@ -154,37 +173,47 @@ export class UploadPage {
   }
 
   #actions(rows) {
-    const left = rows.length - this.#refused.length;
-    this.#lanes.show(left);
-    const others = this.#refused.length ? "the other " : "";
+    this.#lanes.show(rows.length);
+    const updates = this.#choices.update ? changing(this.#plan.existing).length : 0;
     const submit = h(
       "button",
-      { type: "submit", class: "button primary", disabled: left === 0 },
+      { type: "submit", class: "button primary", disabled: !rows.length && !updates },
       icon("upload"),
-      h("span", {}, `Make pictures of ${others}${many(left, "product")}`),
+      h("span", {}, this.#submitWords(rows.length, updates)),
     );
     return h("div", { class: "form-actions import-actions" }, this.#ticks(), this.#clearButton(), submit);
   }
 
+  #submitWords(rows, updates) {
+    const update = `${many(updates, "product")}`;
+    if (updates && !rows) return `Update ${update}`;
+    const others = badPhotos(this.#plan, this.#chosen.faults).length ? "the other " : "";
+    return `Make pictures of ${others}${many(rows, "product")}${updates ? `, update ${update}` : ""}`;
+  }
+
   #ticks() {
+    const changes = changing(this.#plan.existing).length;
+    const update = `Update ${many(changes, "product")} that exist as the spreadsheet says; their pictures stay`;
     const again = "Make photos again that have products already; they are skipped otherwise";
     const lock = "Put the photo's own pixels over the product, where that can be proven";
     this.#choices.lock ??= this.#data.pixel_lock;
     return h(
       "div",
       { class: "ticks" },
+      changes > 0 && this.#tick("update", update, () => this.#draw(this.#plan)),
       this.#tick("again", again),
       this.#data.pixel_lock !== null && this.#tick("lock", lock),
     );
   }
 
-  #tick(name, words) {
+  #tick(name, words, changed = () => {}) {
     const tick = h("input", {
       type: "checkbox",
       name,
       checked: this.#choices[name],
       onchange: () => {
         this.#choices[name] = tick.checked;
+        changed();
       },
     });
     return h("label", { class: "tick" }, tick, h("span", {}, words));
@@ -226,8 +255,9 @@ export class UploadPage {
 
   /** Rows whose photo was refused in the first attempt are not sent in the second. */
   async #sendRows() {
-    const before = new Set(this.#refused.map((one) => one.row));
-    const rows = makable(this.#plan).filter((row) => !before.has(row.photo));
+    const rows = makable(this.#plan, this.#chosen.faults);
+    const update = this.#choices.update && changing(this.#plan.existing).length > 0;
+    const updated = update ? await correctSkus(this.#plan.facts, false) : [];
     const known = await this.#known(rows);
     const left = rows.filter((row) => !known.has(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
@@ -237,7 +267,7 @@ export class UploadPage {
       pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
     });
     made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
-    return this.#follow(made);
+    return this.#follow(made, updated);
   }
 
   /** The rows whose photos have products already, unless they are to be made again. */
@@ -263,21 +293,23 @@ export class UploadPage {
   }
 
   #drawRefused(refused) {
-    this.#refused.push(...refused.map(({ row, why }) => ({ row: row.photo, why })));
-    this.#body.querySelector(".import-sending")?.remove();
-    this.#body.querySelector(".import-refused")?.remove();
-    const list = folded("Photos that can't be used", this.#refused, refusedLine, { open: true, kind: "bad" });
-    list.classList.add("import-refused");
-    this.#body.querySelector(".import-actions").replaceWith(this.#actions(makable(this.#plan)));
-    this.#body.prepend(list);
-    const many_ = many(this.#refused.length, "photo");
+    for (const { row, why } of refused) this.#chosen.faults.set(row.photo, why);
+    this.#draw(this.#plan);
+    const many_ = many(refused.length, "photo");
     toast(`${many_} can't be used; nothing was created yet. Continue without them, or choose others.`, {
       kind: "bad",
     });
   }
 
-  #follow({ created, refused, skipped }) {
+  #follow({ created, refused, skipped }, updated) {
     const notes = [
+      folded("Updated", changing(updated), existingLine, { open: true, kind: "good" }),
+      folded(
+        "Not updated",
+        updated.filter((one) => one.refused),
+        existingLine,
+        { open: true, kind: "bad" },
+      ),
       folded(
         "Refused",
         refused,
@@ -303,13 +335,22 @@ const skippedLine = ({ row, known: { product_id, differs } }) =>
     {},
     h("strong", {}, row.photo ?? row.fields.raw_image),
     h("a", { href: at(`/products/${product_id}`) }, `Product ${product_id}`),
-    differs && h("span", { class: "warning" }, Object.entries(differs).map(kept).join("; ")),
+    differs &&
+      h(
+        "span",
+        { class: "warning" },
+        Object.entries(differs)
+          .map((one) => kept(one, row.fields))
+          .join("; "),
+      ),
   );
 
-/** "price differs: 2,499 is kept". */
-function kept([field, value]) {
-  const words = typeof value === "number" ? count(value) : typeof value === "string" ? value : "what it has";
-  return `${field} differs: ${words} is kept`;
+/** "price: 2,499 is kept, not 1,999". */
+function kept([field, value], fields) {
+  if (field === "attributes")
+    return `kept as they are: ${changeWords({ attributes: [value, { ...value, ...fields.attributes }] })}`;
+  const given = Number.isNaN(Number(fields[field])) ? fields[field] : Number(fields[field]);
+  return `${field}: ${valueWords(value)} is kept, not ${valueWords(given)}`;
 }
 
 const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

@@ -1,6 +1,7 @@
 // Asks the server for a plan of the chosen files; creates nothing.
 
 import { call } from "../api.js";
+import { correctSkus } from "./existing.js";
 
 const TIMEOUT_MS = 90_000;
 const LISTS = { rows: [], problems: [] };
@@ -13,12 +14,29 @@ export const newChoices = () => ({
   assigned: {},
   pattern: "",
   again: false,
+  update: false,
   lock: null,
 });
 
-/** `data` of `POST /api/imports`: only the names of the photos are sent. Throws Away, Problem. */
+/**
+ * `data` of `POST /api/imports`, and the products that its SKUs have already (`existing`): only the
+ * names of the photos are sent. Throws Away, Problem.
+ */
 export async function askPlan(chosen, choices) {
-  if (!chosen.sheet && !chosen.photos.size) return { ...LISTS, photos: noPhotos(), columns: [] };
+  if (!chosen.sheet && !chosen.photos.size)
+    return { ...LISTS, photos: noPhotos(), columns: [], existing: [] };
+  const plan = await askImport(chosen, choices);
+  return { ...plan, existing: await correctSkus(skusOf(plan), true) };
+}
+
+/** The facts of each SKU; of photos without a spreadsheet the SKUs alone. */
+function skusOf(plan) {
+  if (plan.facts.length) return plan.facts;
+  const skus = new Set(plan.rows.map((row) => row.sku).filter(Boolean));
+  return [...skus].map((sku) => ({ sku }));
+}
+
+async function askImport(chosen, choices) {
   const body = new FormData();
   if (chosen.sheet) body.append("spreadsheet", chosen.sheet);
   if (chosen.photos.size) body.append("photos", JSON.stringify([...chosen.photos.keys()]));
@@ -39,10 +57,16 @@ const noPhotos = () => ({
   pattern: null,
 });
 
-/** The products that can be made: `[{fields, photo, hint, number}]`, `photo` null for an address. */
-export function makable(plan) {
+/**
+ * The products that can be made: `[{fields, photo, hint, number}]`, `photo` null for an address. Photos with
+ * one of the `faults` can't be used.
+ */
+export function makable(plan, faults) {
   const photos = new Map(plan.photos.matched.map((match) => [match.index, match]));
   return plan.rows
     .map((fields, index) => ({ fields, photo: null, hint: null, ...photos.get(index) }))
-    .filter((row) => row.photo || row.fields.raw_image);
+    .filter((row) => (row.photo ? !faults.has(row.photo) : row.fields.raw_image));
 }
+
+/** The matched photos that can't be used. */
+export const badPhotos = (plan, faults) => plan.photos.matched.filter(({ photo }) => faults.has(photo));

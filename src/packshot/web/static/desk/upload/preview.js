@@ -2,17 +2,24 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
+import { changing, existingLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
-import { makable } from "./plan.js";
+import { badPhotos, makable } from "./plan.js";
 
 /** The whole preview of a plan. */
 export function preview(plan, chosen, choices, change) {
-  const rows = makable(plan);
+  const rows = makable(plan, chosen.faults);
+  const bad = badPhotos(plan, chosen.faults);
+  const missing = missingOf(plan, choices);
   const errors = plan.problems.filter((problem) => problem.level !== "note");
   const notes = plan.problems.filter((problem) => problem.level === "note");
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   return [
-    summary(plan, rows, errors, leftOut),
+    summary(plan, rows, { errors, leftOut, bad, missing }),
+    badList(bad, chosen),
+    folded("SKUs that have products already", inOrder(plan.existing), existingLine, {
+      open: changing(plan.existing).length > 0,
+    }),
     folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), {
       open: true,
@@ -21,8 +28,8 @@ export function preview(plan, chosen, choices, change) {
     folded("Assigned by you", Object.entries(choices.assigned), ([photo, row]) =>
       assignedLine(photo, row, choices, change),
     ),
-    folded("Missing photos", plan.photos.missing, missingLine, {
-      open: plan.photos.missing.length <= FEW,
+    folded("Missing photos", missing, missingLine, {
+      open: missing.length <= FEW,
       kind: "bad",
     }),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
@@ -32,12 +39,33 @@ export function preview(plan, chosen, choices, change) {
   ];
 }
 
-function summary(plan, rows, errors, leftOut) {
+/** Those that change first. */
+const inOrder = (existing) => {
+  const first = new Set([...existing.filter((one) => one.refused), ...changing(existing)]);
+  return [...first, ...existing.filter((one) => !first.has(one))];
+};
+
+/** Rows whose products are only to be corrected need no photo. */
+function missingOf(plan, choices) {
+  const known = new Set(choices.update ? plan.existing.map((one) => one.sku) : []);
+  return plan.photos.missing.filter(({ wanted }) => !known.has(wanted));
+}
+
+function badList(bad, chosen) {
+  const draw = ({ photo }) => line(photo, chosen.faults.get(photo));
+  const list = folded("Photos that can't be used", bad, draw, { open: true, kind: "bad" });
+  list?.classList.add("import-refused");
+  return list;
+}
+
+function summary(plan, rows, { errors, leftOut, bad, missing }) {
   const facts = [
     [rows.length, "products"],
-    [plan.photos.matched.length, "photos matched"],
+    [plan.photos.matched.length - bad.length, "photos matched"],
+    [bad.length, "can't be used"],
+    [new Set(plan.existing.map((one) => one.sku)).size, "SKUs exist already"],
     [plan.photos.ambiguous.length, "ambiguous"],
-    [plan.photos.missing.length, "missing"],
+    [missing.length, "missing"],
     [leftOut.length, "left out"],
     [errors.length, "to correct"],
     [plan.photos.system_files, "system files ignored"],

@@ -1,0 +1,69 @@
+// Looks into chosen photos before they are sent: what is empty, no picture, cut short or tiny is named.
+// The server decides when a photo is sent; here only what is certain counts.
+
+const SMALLEST = 24;
+const HEAD = 16;
+/** [format, where its mark is, its marks]; the browser reads the first three formats itself. */
+const KINDS = [
+  ["JPEG", 0, ["\xff\xd8\xff"]],
+  ["PNG", 0, ["\x89PNG\r\n\x1a\n"]],
+  ["WebP", 8, ["WEBP"]],
+  ["HEIC or AVIF", 4, ["ftyp"]],
+  ["TIFF", 0, ["II*\0", "II+\0", "MM\0*", "MM\0+"]],
+];
+const READ_HERE = 3;
+
+/** Why the photo can't be used; null where nothing is wrong, or this browser can't tell. */
+export async function faultOf(photo) {
+  try {
+    const file = await photo.read();
+    if (file.size === 0) return "The file is empty.";
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const head = String.fromCharCode(...bytes.subarray(0, HEAD));
+    const place = KINDS.findIndex(([, at, marks]) => marks.some((mark) => head.startsWith(mark, at)));
+    if (place < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF.";
+    if (place >= READ_HERE) return null;
+    const [kind] = KINDS[place];
+    if (isCutShort(kind, bytes)) return `The ${kind} is cut short: its end is missing.`;
+    return await faultOfPixels(file, kind);
+  } catch (error) {
+    return `It can't be read: ${error.message}.`;
+  }
+}
+
+/** Whether the mark that ends every such file is missing; what follows it does not matter. */
+function isCutShort(kind, bytes) {
+  if (kind === "WebP") return new DataView(bytes.buffer).getUint32(4, true) + 8 > bytes.length;
+  if (kind === "PNG") return !has(bytes, [0x49, 0x45, 0x4e, 0x44], 8);
+  const scan = indexOf(bytes, [0xff, 0xda], afterSegments(bytes));
+  return scan < 0 || !has(bytes, [0xff, 0xd9], scan);
+}
+
+/** Where a JPEG's first scan begins: its header may contain a preview with an end of its own. */
+function afterSegments(bytes) {
+  let at = 2;
+  while (at + 4 <= bytes.length && bytes[at] === 0xff && bytes[at + 1] !== 0xda)
+    at += bytes[at + 1] === 0xff ? 1 : 2 + bytes[at + 2] * 256 + bytes[at + 3];
+  return Math.min(at, bytes.length);
+}
+
+const has = (bytes, mark, from) => indexOf(bytes, mark, from) >= 0;
+
+function indexOf(bytes, mark, from) {
+  for (let at = bytes.indexOf(mark[0], from); at >= 0; at = bytes.indexOf(mark[0], at + 1))
+    if (mark.every((byte, place) => bytes[at + place] === byte)) return at;
+  return -1;
+}
+
+async function faultOfPixels(file, kind) {
+  let picture;
+  try {
+    picture = await createImageBitmap(file);
+  } catch {
+    return `The ${kind} is damaged: it can't be shown.`;
+  }
+  const { width, height } = picture;
+  picture.close();
+  if (Math.min(width, height) >= SMALLEST) return null;
+  return `It has ${width} × ${height} pixels: at least ${SMALLEST} on each side are needed.`;
+}
