@@ -6,7 +6,7 @@ import json
 import os
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import httpx2
 
 from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini.filling import pictures_filled_in
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
     DeadlineTransport,
@@ -96,9 +97,11 @@ class GeminiClient:
         with (
             self._own_errors(request.model, setting),
             within(self._deadline or timeout, self._stall),
+            pictures_filled_in(request.photo, *request.references) as pictures,
         ):
+            contents = _contents(request, pictures)
             answer = client.models.generate_content(
-                model=request.model, contents=_contents(request), config=_config(request, timeout)
+                model=request.model, contents=contents, config=_config(request, timeout)
             )
         raw = answer.sdk_http_response
         return self._without_key((raw.body if raw else None) or "")
@@ -197,10 +200,10 @@ def check_url(url: str) -> str:
     return url
 
 
-def _contents(request: Request) -> list[Any]:
+def _contents(request: Request, pictures: Sequence[bytes]) -> list[Any]:
+    """`pictures` are what stands for them until they are sent."""
     from google.genai import types
 
-    pictures = (request.photo, *request.references)
     parts = [types.Part.from_bytes(data=data, mime_type="image/jpeg") for data in pictures]
     return [*parts, request.words]
 

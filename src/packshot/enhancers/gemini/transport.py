@@ -21,6 +21,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2
 import httpx2
 
+from packshot.enhancers.gemini import filling
+
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 20.0  # Gemini thinks before it answers, not in the middle of it
 MAX_ANSWER_BYTES = 100_000_000  # a 4K picture with its signature is about 40 MB on the wire
@@ -113,7 +115,10 @@ class _DeadlineBackend(httpcore2.NetworkBackend):
 
 
 class DeadlineTransport(httpx2.BaseTransport):
-    """httpx2's own transport, but over sockets that know the deadline; honours HTTPS_PROXY."""
+    """httpx2's own transport, but over sockets that know the deadline; honours HTTPS_PROXY.
+
+    Pictures are filled into a request while it is sent, see `filling`.
+    """
 
     def __init__(
         self,
@@ -137,12 +142,15 @@ class DeadlineTransport(httpx2.BaseTransport):
         target = httpcore2.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
+        stream = request.stream
+        assert isinstance(stream, httpx2.SyncByteStream)
+        headers, content = filling.filled(request.headers.raw, stream)
         answer = self._pool.handle_request(
             httpcore2.Request(
                 request.method,
                 target,
-                headers=request.headers.raw,
-                content=request.stream,
+                headers=headers,
+                content=content,
                 extensions=request.extensions,
             )
         )
