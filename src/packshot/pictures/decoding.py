@@ -32,7 +32,8 @@ class Opened:
     """A picture that passed all checks before decoding."""
 
     header: Header
-    load: Callable[[int], Any] = field(repr=False)  # longest side -> libvips image, not enlarged
+    #: Longest side -> libvips image, not enlarged, upright or with its orientation.
+    load: Callable[[int], Any] = field(repr=False)
 
 
 def open_picture(data: bytes) -> Opened:
@@ -44,6 +45,19 @@ def open_picture(data: bytes) -> Opened:
 
 def load(opened: Opened, max_side: int | None = None) -> Any:
     """Decode, fit, turn upright, convert to 8-bit sRGB; shrink while decoding if possible."""
+    return _load(opened, max_side).autorot()
+
+
+def load_unturned(opened: Opened, max_side: int) -> Any:
+    """Like `load`, but it may be read several times, and still has an orientation, which `autorot`
+    and `thumbnail_image` follow: a turned copy would be in memory beside it."""
+    image = _load(opened, max_side)
+    header = opened.header
+    is_in_memory = header.mime_type == "image/jpeg" and not header.colour_managed
+    return image if is_in_memory else image.copy_memory()
+
+
+def _load(opened: Opened, max_side: int | None) -> Any:
     header = opened.header
     image = opened.load(max_side or max(header.width, header.height))
     if image.interpretation != "srgb" or image.format != "uchar":
@@ -94,7 +108,7 @@ def _open_jpeg(data: bytes) -> Opened:
         pixels = jpeg.pixels_of(unwrapped, "GRAY" if grey else "RGB", shrink)
         decoded = _with_metadata_of(image, pixels)
         if max(unwrapped.size) <= side and not header.colour_managed:
-            return decoded.autorot()  # without the copy that `thumbnail` makes to turn it
+            return decoded  # without the copy that `thumbnail` makes to turn it
         return _fit(decoded, header, side)
 
     return Opened(header, decode)
