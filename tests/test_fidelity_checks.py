@@ -30,11 +30,11 @@ from packshot.fidelity.fitting import Row, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
+from packshot.pictures.machine_places import MachinePlaces
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
 from packshot.work.judging import Judging
-from packshot.work.machine_places import MachinePlaces
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 FAILED = Check(
@@ -287,7 +287,7 @@ def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Pat
 def test_a_place_is_free_again_however_its_process_ends(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; "
-        "from packshot.work.machine_places import MachinePlaces as Places; "
+        "from packshot.pictures.machine_places import MachinePlaces as Places; "
         "places = Places('checks', 1, Path(sys.argv[1])); print(places.take(), flush=True); "
         "time.sleep(60)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from packshot.fidelity.files import Files
 from packshot.marketplaces.names import Template
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
+from packshot.pictures.machine_places import MachinePlaces
 from packshot.pictures.model_file import model_path
 from packshot.pictures.signing import Signing, read_signing
 from packshot.products.catalog import Catalog
@@ -130,7 +132,7 @@ def build(settings: Settings) -> Services:
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
     queue = choose_queue(settings, database, shop)
-    pixels = Pixels(settings.pixel_processes)
+    pixels = Pixels(settings.pixel_processes, places=pixel_places())
     patience, stopping = Patience(), threading.Event()
     ledger = choose_ledger(settings, database, patience, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)
@@ -171,6 +173,11 @@ def build(settings: Settings) -> Services:
         choose_remaker(settings, database, parts),
         choose_checker(settings, database, storage, stopping, enhancer),
     )
+
+
+def pixel_places() -> MachinePlaces:
+    """As many as there are cores, and two on a machine with one: a picture may hang."""
+    return MachinePlaces("packshot-pixels", max(2, os.cpu_count() or 1))
 
 
 def check_export_names(names: str) -> None:

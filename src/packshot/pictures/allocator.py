@@ -25,6 +25,13 @@ def give_large_blocks_back() -> None:
         mallopt(M_ARENA_MAX, ARENAS)
 
 
+def give_memory_back() -> None:
+    """Return all free memory to the system; glibc alone returns only the end of its heap."""
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
 def _glibc(function: str) -> Any:
     """glibc; None on systems without it."""
     try:

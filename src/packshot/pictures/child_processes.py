@@ -3,7 +3,7 @@
 Each child has a memory limit, low priority, no secret in its environment and one socket to its
 parent. It does one job at a time, each with a deadline, and ends after a minute without a job; a
 new child replaces one that died. This contains crashes, but is not a sandbox: the child runs as the
-same user.
+same user. With `places`, only as many children of a machine work at the same time.
 
 Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
 killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
 from packshot.errors import PackshotError, PictureError, Stopping, Unavailable
+from packshot.pictures.allocator import give_memory_back
+from packshot.pictures.machine_places import MachinePlaces
 
 T = TypeVar("T")
 
@@ -50,6 +52,11 @@ SINGLE_THREADED = {
 NICENESS = 10
 #: Seconds after which an idle child ends, which frees 60 to 100 MB; the next job starts another.
 IDLE_SECONDS = 60.0
+#: Seconds without a job after which a child returns what its last photo left free: 20 MB of 45.
+REST_SECONDS = 0.25
+#: Seconds for which a job waits for a place on this machine. More children at work than it has
+#: cores take more memory and are no faster, but one that hangs must not stop the others.
+PLACE_SECONDS = 1.0
 RETIRED = 70  # the exit code of a child that ended because it was idle
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
@@ -64,9 +71,12 @@ class Pixels:
         deadline: float = 60.0,
         idle: float = IDLE_SECONDS,
         niceness: int = NICENESS,
+        places: MachinePlaces | None = None,
+        place_seconds: float = PLACE_SECONDS,
     ) -> None:
         """`memory_mb` limits each child's address space; `deadline` is in seconds per job, `idle`
-        those after which a child without one ends."""
+        those after which a child without one ends; `places` are shared with other processes."""
+        self._places, self._place_seconds = places, place_seconds
         self._memory_mb, self._idle, self._niceness = memory_mb, idle, niceness
         self._deadline = deadline
         self._free: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
@@ -122,7 +132,7 @@ class Pixels:
                 child = self._ready(child)
                 # Not earlier: each waiting thread would have its photo in memory twice.
                 pickled = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
-                with contextlib.suppress(_Retired):
+                with contextlib.suppress(_Retired), self._place():
                     return child.ask(pickled, deadline)
         except PictureError:
             if self._closed:
@@ -130,6 +140,11 @@ class Pixels:
             raise
         finally:
             self._free.put(child)
+
+    def _place(self) -> contextlib.AbstractContextManager[None]:
+        if self._places is None:
+            return contextlib.nullcontext()
+        return self._places.taken(self._place_seconds)
 
     def _ready(self, child: _Child | None) -> _Child:
         """The child if it is alive, otherwise a new one in its place."""
@@ -241,9 +256,16 @@ def serve(descriptor: int, memory_mb: int, idle: float, niceness: int) -> None:
     threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
     socket: Connection[Any, Any] = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
-        while socket.poll(idle):
+        while _is_job_there(socket, idle):
             socket.send(_answer(socket.recv_bytes()))
         os._exit(RETIRED)
+
+
+def _is_job_there(socket: Connection[Any, Any], idle: float) -> bool:
+    """Whether a job comes within `idle` seconds."""
+    if not socket.poll(min(REST_SECONDS, idle)):
+        give_memory_back()
+    return socket.poll(idle)
 
 
 def _restrict(memory_mb: int, niceness: int) -> None:
@@ -271,6 +293,7 @@ def _die_with_parent(descriptor: int) -> NoReturn:
 def _answer(job: bytes) -> tuple[bool, object]:
     try:
         function, args = pickle.loads(job)  # noqa: S301 - our own parent wrote it
+        del job  # the photo would be in memory twice
         return True, function(*args)
     except Exception as error:
         if isinstance(error, MemoryError) or getattr(error, "code", None) == OPENCV_NO_MEMORY:

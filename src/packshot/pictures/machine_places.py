@@ -6,10 +6,15 @@ import fcntl
 import logging
 import os
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 log = logging.getLogger("packshot.worker")
+
+POLL_SECONDS: Final = 0.01  # a file lock can't be waited for with a time limit
 
 
 class MachinePlaces:
@@ -29,11 +34,9 @@ class MachinePlaces:
         """Whether this process has a place, from before or because one is free now."""
         if self._place is None:
             try:
-                self._place = next(filter(None, map(_locked, self._paths)), None)
+                self._place = self._find()
             except OSError as error:
-                if not self._is_warned:  # once a process, not every two seconds
-                    log.warning("checks are not limited on this machine: %s", error)
-                self._is_warned = True
+                self._warn(error)
                 return True
         return self._place is not None
 
@@ -42,6 +45,36 @@ class MachinePlaces:
         if self._place is not None:
             self._place.close()
             self._place = None
+
+    @contextmanager
+    def taken(self, longest: float) -> Iterator[None]:
+        """A place for the block, besides that of `take`; without one after `longest` seconds, so
+        that work that hangs delays others but does not stop them."""
+        place = self._wait(longest)
+        try:
+            yield
+        finally:
+            if place is not None:
+                place.close()
+
+    def _wait(self, longest: float) -> IO[bytes] | None:
+        ends = time.monotonic() + longest
+        try:
+            while (place := self._find()) is None and time.monotonic() < ends:
+                time.sleep(POLL_SECONDS)
+        except OSError as error:
+            self._warn(error)
+            return None
+        return place
+
+    def _find(self) -> IO[bytes] | None:
+        """The file of a free place, locked; None when all are taken."""
+        return next(filter(None, map(_locked, self._paths)), None)
+
+    def _warn(self, error: OSError) -> None:
+        if not self._is_warned:  # once a process, not every two seconds
+            log.warning("work is not limited on this machine: %s", error)
+        self._is_warned = True
 
 
 def _locked(path: Path) -> IO[bytes] | None:

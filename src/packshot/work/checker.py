@@ -16,11 +16,11 @@ from packshot.fidelity.jobs import check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.machine_places import MachinePlaces
 from packshot.products.checks import MOST_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
 from packshot.work.judging import Judging
-from packshot.work.machine_places import MachinePlaces
 
 log = logging.getLogger("packshot.fidelity")
 

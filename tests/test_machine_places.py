@@ -1,0 +1,60 @@
+"""Places on a machine: as many processes do the same work at the same time, and none for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+from packshot.pictures.child_processes import Pixels
+from packshot.pictures.machine_places import MachinePlaces
+
+
+def work(seconds: float) -> tuple[float, float]:
+    """In a child: when it began and ended."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    return began, time.monotonic()
+
+
+def test_children_of_two_processes_work_one_after_the_other(tmp_path: Path) -> None:
+    def pool() -> Pixels:
+        return Pixels(places=MachinePlaces("pixels", 1, tmp_path), place_seconds=60)
+
+    with closing(pool()) as ours, closing(pool()) as theirs, ThreadPoolExecutor(2) as threads:
+        jobs = [threads.submit(pixels.run, work, 0.3) for pixels in (ours, theirs)]
+        first, second = sorted(job.result() for job in jobs)
+    assert second[0] >= first[1]
+
+
+def test_a_place_that_does_not_become_free_is_done_without(tmp_path: Path) -> None:
+    """A picture may hang for a minute: the others must not wait for it."""
+    ours, theirs = (MachinePlaces("pixels", 1, tmp_path) for _ in range(2))
+    with theirs.taken(0):
+        began = time.monotonic()
+        with ours.taken(0.2):
+            assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_a_place_is_taken_as_soon_as_it_is_free(tmp_path: Path) -> None:
+    ours, theirs = (MachinePlaces("pixels", 1, tmp_path) for _ in range(2))
+    is_taken, may_leave = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with theirs.taken(0):
+            is_taken.set()
+            may_leave.wait()
+
+    thread = threading.Thread(target=occupy)
+    thread.start()
+    is_taken.wait()
+    threading.Timer(0.1, may_leave.set).start()
+    began = time.monotonic()
+    with ours.taken(60):
+        assert time.monotonic() - began < 30
+        assert not theirs.take()
+    thread.join()
+    assert theirs.take()
+    theirs.leave()
