@@ -75,14 +75,21 @@ $(AWS): requirements-aws.txt | $(BIN)/python
 	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
 	@touch $@
 
+# In a folder that goes at the end, however it ends: a run writes half a gigabyte.
+define pytest
+  scratch=$$(mktemp -d $(SCRATCH)/packshot-tests-XXXXXX) && chmod 755 "$$scratch" \
+    && trap 'rm -rf "$$scratch"' EXIT && trap 'exit 130' INT TERM \
+    && TMPDIR=$$scratch $(BIN)/pytest -q $(1)
+endef
+
 test: $(DEV) model chromium
 	@echo "== Running the tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 6 --dist worksteal $(TESTS)
+	@$(call pytest,-n 6 --dist worksteal $(TESTS))
 
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
 test-extra: $(DEV) $(AWS) model chromium
 	@echo "== Running the extra tests"
-	@TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 5 --dist worksteal -m "extra and not soak" $(TESTS)
+	@$(call pytest,-n 5 --dist worksteal -m "extra and not soak" $(TESTS))
 
 check: $(DEV)
 	@echo "== Format, lint, types, layers"
@@ -105,7 +112,7 @@ $(BIOME): Makefile
 
 # The long runs of docs/reliability.md; RUNS="kills --products 50" for one, smaller.
 soak: $(DEV)
-	@$(if $(RUNS),,TMPDIR=$(SCRATCH) $(BIN)/pytest -q -n 2 -m soak)
+	@$(if $(RUNS),,$(call pytest,-n 2 -m soak))
 	@PYTHONPATH=tests $(BIN)/python -m soak $(RUNS)
 
 audit:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from servers import guard
 from servers.aws import REGION, Aws, start_ministack
 from servers.postgres import Postgres
 
@@ -30,8 +31,9 @@ class Rig:
     """
 
     def __init__(self, share: float = 1.0) -> None:
+        guard.begin()
         self.share = share
-        self.folder = Path(tempfile.mkdtemp(prefix="packshot-bench-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="bench-", dir=guard.folder()))
         self.in_memory = Path(tempfile.mkdtemp(prefix="packshot-bench-", dir=IN_MEMORY))
 
     def size(self, full: int, least: int = 1) -> int:

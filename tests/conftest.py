@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from servers import guard
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.pictures import model_file
@@ -36,6 +37,7 @@ def pytest_configure() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    guard.begin()
     os.environ["FIDELITY"] = "off"  # it costs a second a picture: its own tests turn it on
 
 

@@ -214,8 +214,9 @@ def test_waiting_for_a_free_child_does_not_count_against_the_deadline(pixels: Pi
 
 def test_who_waits_too_long_for_a_free_child_is_refused_as_busy(pixels: Pixels) -> None:
     with ThreadPoolExecutor(1) as threads:
+        before = psutil.Process().children()
         long = threads.submit(pixels.run, time.sleep, 1.0)
-        while not psutil.Process().children():
+        while psutil.Process().children() == before:
             time.sleep(0.01)
         with pytest.raises(Unavailable) as refused:
             pixels.run(os.getpid, wait=0.1)

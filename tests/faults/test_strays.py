@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -133,12 +134,19 @@ def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> N
         rig.until(lambda: len(rig.fake.paid()) >= 2)
         os.killpg(skewed.pid, signal.SIGKILL)  # faketime and the worker it started
         skewed.stop(signal.SIGKILL)
+    remove_memory_of_faketime(skewed.pid)
     other = rig.worker()
     with rig.running(other):
         rig.wait_done(seconds=LEASE * 4 + 40)
         audit = rig.audit()
         assert (audit.faults, audit.statuses) == ([], {"pending_review": len(ids)})
         assert other.stop() == 0
+
+
+def remove_memory_of_faketime(pid: int) -> None:
+    """What it shares with its children, and removes unless it is killed."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        Path("/dev/shm", name).unlink(missing_ok=True)
 
 
 #: Its clock_nanosleep refuses a moment of a monotonic clock that is not faked, which is how Python

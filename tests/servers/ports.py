@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from servers import guard
+
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
 
@@ -43,7 +45,12 @@ def start(
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            env={"PATH": os.environ["PATH"], "HOME": str(log.parent), **environment},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(log.parent),
+                **guard.mark(),
+                **environment,
+            },
             cwd=log.parent,
             stdout=output,
             stderr=subprocess.STDOUT,

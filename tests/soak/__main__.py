@@ -18,6 +18,8 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from servers import guard
+
 from soak.backlog import backlog
 from soak.kills import kills
 from soak.load import load
@@ -51,6 +53,7 @@ def main() -> int:
     parser.add_argument("--backlog", type=int, default=100_000)
     parser.add_argument("--turns", type=int, default=5, help="for backlog")
     options = parser.parse_args()
+    guard.begin()
     broken: list[str] = []
     words = " ".join(sys.argv[1:])
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores: {words}")
