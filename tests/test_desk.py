@@ -2047,7 +2047,9 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     expect(page.locator(".toast.bad")).to_contain_text("was removed meanwhile")
     broken = media / str(keys[-1])
     broken.unlink()
-    broken.symlink_to(broken)  # as a disk that can't read it
+    broken.symlink_to(broken)
+    shutil.rmtree(media / ".incoming", ignore_errors=True)
+    (media / ".incoming").write_text("")  # as a disk that can't be read or written any more
     page.reload()
     page.get_by_role("button", name="Download 2 approved").click()
     page.get_by_role("dialog").get_by_role("button", name="Download").click()

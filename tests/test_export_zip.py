@@ -89,6 +89,30 @@ def test_the_spreadsheet_has_what_came_in_with_the_pictures_added(shop: Shop) ->
     assert rows[0]["name"] == "'=cmd"
 
 
+def test_one_file_that_can_not_be_read_is_left_out_and_named(shop: Shop, tmp_path: Path) -> None:
+    """As on a disk with one bad block: the other pictures come, and the ZIP is whole."""
+    bad, good = approved(shop, sku="A"), approved(shop, sku="B")
+    [picture] = shop.services.catalog.product(bad).images
+    file = shop.services.settings.media_dir / str(picture.media_url).removeprefix("/media/")
+    file.unlink()
+    file.symlink_to(file)
+    words = f"A_1.jpg: picture {picture.id} can't be read from the store"
+    archive = download(shop)
+    assert pictures(archive) == ["B_1.jpg"]
+    [left_out] = json.loads(archive.read("manifest.json"))["left_out"]
+    assert left_out.startswith(words)
+    assert left_out in archive.read("LEFT-OUT.txt").decode()
+    with served(shop.app) as url:
+        done = CliRunner().invoke(
+            main, ["export", "--format", "zip", "-o", str(tmp_path / "a.zip"), "--url", url]
+        )
+    assert done.exit_code == 0
+    assert words in done.output
+    checked = shop.ask("GET", f"/api/products/{bad}/compliance?preset=amazon").get_json()["data"]
+    assert checked["pictures"][0]["rows"][0]["rule"] == "readable"
+    assert shop.services.catalog.product(good).status == "approved"
+
+
 def test_without_a_sku_the_file_keeps_its_own_name_else_its_number(shop: Shop) -> None:
     first = approved(shop, filename="photos\\IMG_7.JPG")
     second = approved(shop)

@@ -95,7 +95,10 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
-        click.echo(f"{len(left_out)} left out, see {LEFT_OUT} in it: {left_out[0]}", err=True)
+        click.echo(f"{len(left_out):,} left out, see {LEFT_OUT} in it:", err=True)
+        more = [f"and {len(left_out) - MOST_NAMED:,} more"] if len(left_out) > MOST_NAMED else []
+        for line in [*left_out[:MOST_NAMED], *more]:
+            click.echo(f"  {line}", err=True)
 
 
 def _format_of(given: str | None, output: Path | None) -> str:

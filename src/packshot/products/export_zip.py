@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import IO, Any, Final
 
 from zipstream import ZIP_STORED, ZipStream
 
-from packshot.errors import NotFound, PackshotError, PartlyUnavailable, PictureError
+from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.marketplaces.compliance import Row
 from packshot.marketplaces.names import (
     COMPLIANCE,
@@ -29,6 +30,8 @@ from packshot.products.export import ApprovedImage, csv_line, plain
 from packshot.products.views import SellerFields
 from packshot.storage import Storage
 from packshot.storage.digests import OTHER_BYTES, check_digest, sha256_of
+
+log = logging.getLogger("packshot.export")
 
 Numbered = tuple[int, ApprovedImage]
 Described = tuple[str, str]  # a picture's path and alternative text
@@ -79,8 +82,9 @@ def zip_pieces(
 
     `ending` is of the format that `prepare` makes; None where it makes no other. Each group is the
     pictures of one SKU with their numbers. A picture that was removed meanwhile, has other bytes
-    than were approved, or can't be made as asked, is named in LEFT-OUT.txt and the manifest. Raises
-    Unavailable when the store breaks off: what was sent until then is an incomplete ZIP.
+    than were approved, can't be read or can't be made as asked, is named in LEFT-OUT.txt and the
+    manifest. Raises Unavailable when the store breaks off: what was sent until then is an
+    incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
     with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
@@ -150,6 +154,9 @@ def _why_left_out(error: PackshotError) -> str:
         return "was removed meanwhile"
     if isinstance(error, PartlyUnavailable) and error.code == OTHER_BYTES:
         return "is not the file that was approved: restore it from a backup, or redo the product"
+    if isinstance(error, FetchError):  # the store works, and only this object can't be read
+        log.error("%s: its picture is left out of an export", error.message)
+        return "can't be read from the store, and was left out: the server's log says why"
     if isinstance(error, PictureError) and not error.retryable:  # else its child process ended
         return f"was left out: {error.message}"
     raise error

@@ -13,7 +13,7 @@ from typing import Final
 from apiflask import APIBlueprint
 from flask import Response, request
 
-from packshot.errors import Conflict, NotFound, PictureError, SettingsError
+from packshot.errors import Conflict, FetchError, NotFound, PictureError, SettingsError
 from packshot.marketplaces.compliance import check, fails
 from packshot.marketplaces.names import Template
 from packshot.marketplaces.presets import Preset, read_preset
@@ -153,10 +153,13 @@ def _for_marketplace(
 
 
 def _raw_photo(key: str | None, parts: Services) -> bytes | None:
-    """The stored copy of the raw photo; None if it was removed to save space."""
+    """The stored copy of the raw photo; None if it was removed to save space or can't be read."""
     try:
         return parts.storage.get(key) if key is not None else None
     except NotFound:
+        return None
+    except FetchError as error:
+        log.error("%s: an export does without it", error.message)
         return None
 
 
@@ -232,12 +235,12 @@ def _rows(
     try:
         data = parts.storage.get((image.media_url or "").removeprefix("/media/"))
         rows = _render(preset, parts, image, data, raw_key, main).rows
-    except (NotFound, PictureError) as error:
+    except (FetchError, NotFound, PictureError) as error:
         return [_unreadable(error)]
     return [ComplianceRowOut.model_validate(row) for row in rows]
 
 
-def _unreadable(error: NotFound | PictureError) -> ComplianceRowOut:
+def _unreadable(error: FetchError | NotFound | PictureError) -> ComplianceRowOut:
     return ComplianceRowOut(
         rule="readable",
         required="a picture",
