@@ -76,6 +76,16 @@ def test_one_worker_per_serving_process(
 
 
 @pytest.mark.parametrize(
+    "command", [RUN_PY, (str(BIN / "packshot"), "serve")], ids=["run.py", "packshot-serve"]
+)
+def test_it_says_where_to_open_it(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with PackshotProcess(tmp_path, command) as server:
+        server.wait_until_serving()
+        server.wait_for_line(f'"Open http://localhost:{server.port}/ in a browser')
+        assert all(line.startswith("{") for line in server.log().splitlines())
+
+
+@pytest.mark.parametrize(
     "command",
     [
         RUN_PY,

@@ -331,7 +331,14 @@ def run_development() -> None:
     settings = prepare_process()
     reloading = get_debug_flag()
     app = create_app(with_worker=not reloading or is_running_from_reloader())
+    log.info("Open %s in a browser; Ctrl-C stops it", browser_address(settings))
     run_simple(settings.host, settings.port, app, use_reloader=reloading, threaded=True)
+
+
+def browser_address(settings: Settings) -> str:
+    """The address on this machine, also where all its addresses are served."""
+    host = "localhost" if settings.host in {"", "0.0.0.0", "::", "127.0.0.1"} else settings.host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/"
 
 
 def run_gunicorn(workers: int = 1) -> None:
@@ -350,6 +357,7 @@ def run_gunicorn(workers: int = 1) -> None:
         def load(self) -> APIFlask:
             return create_app()
 
+    log.info("Open %s in a browser; Ctrl-C stops it", browser_address(settings))
     Application().run()
 
 
