@@ -1466,13 +1466,13 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     page = open_desk(f"{shop.url}/upload").page
     choose(page, listed)
     facts = page.locator(".import-facts")
-    expect(facts).to_contain_text("1 SKUs exist already")
+    expect(facts).to_contain_text("1 SKU exists already")
     expect(facts).to_contain_text("2 missing")
     exists = page.locator(".import-list", has_text="SKUs that have products already")
     expect(exists).to_contain_text(f"Product {number}")
     expect(exists).to_contain_text("price 990 → 1,090")
     expect(page.get_by_role("button", name="Make pictures of 0 products")).to_be_disabled()
-    page.get_by_label("Update 1 product that exist").check()
+    page.get_by_label("Update 1 existing product").check()
     expect(facts).to_contain_text("1 missing")
     assert shop.services.catalog.product(number).price == 990
     page.get_by_role("button", name="Update 1 product", exact=True).click()
@@ -2126,6 +2126,27 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     assert product.price == 1090
     assert product.discount == 110
     assert [one.status for one in product.images] == ["pending"] * 3
+
+
+def test_the_desk_says_what_a_marketplace_would_refuse_before_approval(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    """Of each picture as its main one, for any may become it; the choice is remembered."""
+    shop.stock(2)
+    desk = open_desk(shop.url)
+    page = desk.page
+    expect(page.locator(".market-found .warning")).to_have_count(0)
+    page.get_by_label("Rules of").select_option("amazon")
+    warning = page.locator(".market-found .warning").first
+    expect(warning).to_contain_text("As its main picture Amazon would refuse it: border white")
+    desk.press("ArrowRight")
+    expect(page.locator(".which")).to_have_text("Picture 2 of 3")
+    expect(warning).to_contain_text("border white")
+    desk.press("a")
+    expect(left(page)).to_have_text("1 left")
+    expect(warning).to_contain_text("border white")
+    page.reload()
+    expect(warning).to_contain_text("border white")
 
 
 def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(

@@ -310,7 +310,7 @@ def test_a_corrected_price_is_not_lost_silently(shop: Shop, tmp_path: Path) -> N
     kept = "price: 2,499 is kept, not 1,999 (packshot upload --update changes it)"
     assert kept in outcome.output
     assert "differs from A-1 (product 1): price 2,499 -> 1,999 (--update)" in dry.output
-    assert "1 SKU exist already: 1 product would be updated by --update" in dry.output
+    assert "1 SKU in Packshot already: 1 product would be updated by --update" in dry.output
 
 
 def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def preview_updates(
         report(f"would not be updated: {line}")
     if found.skus:
         kept = "would be updated" if update else "would be updated by --update"
-        report(f"{counted(len(found.skus), 'SKU')} exist already: {found.summary(kept)}")
+        report(f"{counted(len(found.skus), 'SKU')} in Packshot already: {found.summary(kept)}")
     return found.skus
 
 

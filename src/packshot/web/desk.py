@@ -78,7 +78,7 @@ def review() -> Response:
     filters = Filters.read(PENDING_REVIEW)
     if filters.status not in REVIEWABLE:
         filters = replace(filters, status=PENDING_REVIEW)
-    data = _list(filters)
+    data = _list(filters) | _presets()
     data["first"] = _find_asked()
     data["last_decisions"] = _last_decisions()
     return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))

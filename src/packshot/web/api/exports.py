@@ -203,7 +203,8 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
 
     Each picture of the current round in the form of an export for this marketplace, signed if that
     is set: a row for each rule with the measurement, or the reason there is none. Only the picture
-    that exports name first has the rules for main pictures.
+    that exports name first has the rules for main pictures, unless `as_main` asks for all of them:
+    before approval each may become the first.
     """
     parts = services()
     preset = _preset(query.preset)
@@ -211,12 +212,12 @@ def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     raw_key = None
     if product.normalised is not None:
         raw_key = product.normalised.media_url.removeprefix("/media/")
-    first = find_main(parts.database, product_id)
+    first, as_main = find_main(parts.database, product_id), query.as_main == "true"
     pictures = [
         ComplianceOut(
             image_id=image.id,
             main=image.id == first,
-            rows=_rows(preset, image, raw_key, image.id == first),
+            rows=_rows(preset, image, raw_key, as_main or image.id == first),
         )
         for image in product.images
         if image.media_url is not None

@@ -259,6 +259,9 @@ def _moment(value: Any) -> Any:
 
 class ComplianceQuery(StrictModel):
     preset: PresetName = Field(description="amazon, google, shopify, ...")
+    as_main: Literal["true", "false"] = Field(
+        "false", description="`true`: the rules for main pictures for each of them"
+    )
 
 
 class ExportQuery(StrictModel):

@@ -3,6 +3,7 @@
 import { aboutPicture, aboutProduct, viewLine } from "./about.js";
 import { $, button, h, icon, key, mayReview, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
+import { MarketRules } from "./market_rules.js";
 import { count, duration, many } from "./words.js";
 
 export class Panel {
@@ -17,6 +18,7 @@ export class Panel {
     this.about = h("div", { class: "about" });
     this.viewOf = h("div", { class: "views" });
     this.picture = h("div", { class: "picture-facts" });
+    this.rules = new MarketRules();
     this.turn = this.#turn();
     this.#build(h("div", { class: "verdicts", id: "verdicts" }, this.#verdicts(), reasons.element));
   }
@@ -31,7 +33,9 @@ export class Panel {
         h("div", { id: "filters" }),
         this.about,
         this.turn,
+        this.rules.found,
         this.picture,
+        this.rules.choice,
       ),
       verdicts,
       this.#steps(),
@@ -186,6 +190,7 @@ export class Panel {
     const picture = product.images[selected];
     const all = product.images.length;
     this.turn.hidden = all < 2;
+    this.rules.show(product, picture);
     if (!picture) return this.picture.replaceChildren();
     this.which.textContent = `Picture ${selected + 1} of ${all}`;
     this.#showChoice(card.keptIds.length, all);

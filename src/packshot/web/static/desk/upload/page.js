@@ -187,13 +187,15 @@ export class UploadPage {
   #submitWords(rows, updates) {
     const update = `${many(updates, "product")}`;
     if (updates && !rows) return `Update ${update}`;
-    const others = badPhotos(this.#plan, this.#chosen.faults).length ? "the other " : "";
-    return `Make pictures of ${others}${many(rows, "product")}${updates ? `, update ${update}` : ""}`;
+    const all = many(rows, "product");
+    const others = badPhotos(this.#plan, this.#chosen.faults).length > 0;
+    const made = others ? `the other ${rows === 1 ? "product" : all}` : all;
+    return `Make pictures of ${made}${updates ? `, update ${update}` : ""}`;
   }
 
   #ticks() {
     const changes = changing(this.#plan.existing).length;
-    const update = `Update ${many(changes, "product")} that exist as the spreadsheet says; their pictures stay`;
+    const update = `Update ${many(changes, "existing product")} as the spreadsheet says; pictures stay`;
     const again = "Make photos again that have products already; they are skipped otherwise";
     const lock = "Put the photo's own pixels over the product, where that can be proven";
     this.#choices.lock ??= this.#data.pixel_lock;

@@ -59,11 +59,12 @@ function badList(bad, chosen) {
 }
 
 function summary(plan, rows, { errors, leftOut, bad, missing }) {
+  const existing = new Set(plan.existing.map((one) => one.sku)).size;
   const facts = [
     [rows.length, "products"],
     [plan.photos.matched.length - bad.length, "photos matched"],
     [bad.length, "can't be used"],
-    [new Set(plan.existing.map((one) => one.sku)).size, "SKUs exist already"],
+    [existing, existing === 1 ? "SKU exists already" : "SKUs exist already"],
     [plan.photos.ambiguous.length, "ambiguous"],
     [missing.length, "missing"],
     [leftOut.length, "left out"],

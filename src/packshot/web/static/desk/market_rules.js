@@ -1,0 +1,107 @@
+// What the chosen marketplace would say of the picture on the desk, before it is approved.
+
+import { call, isExpected } from "./api.js";
+import { h, icon, pageData } from "./dom.js";
+import { recall, remember } from "./memory.js";
+import { many, sentence } from "./words.js";
+
+/** A product that is only passed by is not measured: it takes the server some tenths of a second. */
+const REST_MS = 400;
+const TIMEOUT_MS = 120_000;
+const MOST_KEPT = 50;
+
+export class MarketRules {
+  #answers = new Map();
+  #timer = 0;
+  #shown = { product: null, picture: null };
+  #titles = new Map(pageData().presets);
+  /** What was found in the selected picture; empty where no marketplace is chosen. */
+  found = h("div", { class: "market-found", "aria-live": "polite" });
+
+  constructor() {
+    const last = recall("preset") ?? "";
+    this.select = h(
+      "select",
+      { onchange: () => this.#chosen() },
+      h("option", { value: "" }, "No marketplace's rules"),
+      [...this.#titles].map(([name, title]) => h("option", { value: name, selected: name === last }, title)),
+    );
+    this.choice = h(
+      "label",
+      { class: "filter-choice market-choice" },
+      h("span", { class: "unseen" }, "Rules of"),
+      this.select,
+    );
+  }
+
+  /** The picture that is selected on the desk; every other one of its product is measured with it. */
+  show(product, picture) {
+    this.#shown = { product, picture };
+    clearTimeout(this.#timer);
+    const asked = this.#asked();
+    const known = asked && this.#answers.get(asked);
+    if (known) return this.#draw(known);
+    this.found.replaceChildren();
+    if (asked) this.#timer = setTimeout(() => this.#ask(asked), REST_MS);
+  }
+
+  #chosen() {
+    remember("preset", this.select.value);
+    this.show(this.#shown.product, this.#shown.picture);
+  }
+
+  /** What is asked for what is shown; empty without a marketplace or a picture. */
+  #asked() {
+    const { product } = this.#shown;
+    const preset = this.select.value;
+    return preset && product?.images.length
+      ? JSON.stringify([preset, product.id, product.images.map((picture) => picture.sha256)])
+      : "";
+  }
+
+  async #ask(asked) {
+    const { id } = this.#shown.product;
+    const url = `/api/products/${id}/compliance?preset=${encodeURIComponent(this.select.value)}&as_main=true`;
+    this.found.replaceChildren(h("p", { class: "hint" }, "Measuring…"));
+    try {
+      const answer = await call("GET", url, { timeout: TIMEOUT_MS });
+      this.#keep(asked, answer.body.data);
+      if (asked === this.#asked()) this.#draw(answer.body.data);
+    } catch (error) {
+      if (!isExpected(error)) throw error;
+      if (asked === this.#asked()) this.found.replaceChildren(warning(sentence(error.message)));
+    }
+  }
+
+  #keep(asked, data) {
+    this.#answers.set(asked, data);
+    if (this.#answers.size > MOST_KEPT) this.#answers.delete(this.#answers.keys().next().value);
+  }
+
+  #draw({ pictures, title }) {
+    const rows = pictures.find((one) => one.image_id === this.#shown.picture?.id)?.rows ?? [];
+    const of = (verdict) => rows.filter((row) => row.verdict === verdict);
+    const [fails, warns, unknown] = [of("fail"), of("warn"), of("unknown")];
+    const open = unknown.length ? `, ${many(unknown.length, "rule")} not measured` : "";
+    const lines = [
+      fails.length > 0 && warning(`As its main picture ${title} would refuse it: ${listed(fails)}`, fails),
+      warns.length > 0 && warning(`${title} warns: ${listed(warns)}`, warns),
+      rows.length > 0 &&
+        !fails.length &&
+        !warns.length &&
+        h("p", { class: "hint" }, `${title}: no rule fails${open}`),
+    ];
+    this.found.replaceChildren(...lines.filter(Boolean));
+  }
+}
+
+/** "fill 0.71 (at least 0.85)". */
+const listed = (rows) => rows.map((row) => `${row.rule} ${row.measured} (${row.required})`).join("; ");
+
+const warning = (words, rows = []) =>
+  h(
+    "p",
+    { class: "warning", title: rows.map((row) => row.advice).join(" ") },
+    icon("warning"),
+    h("span", {}, words),
+  );
