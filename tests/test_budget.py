@@ -209,9 +209,9 @@ def test_one_product_stays_within_the_budget(
 def test_no_more_of_a_photo_is_kept_than_gemini_looks_at(shop: Shop) -> None:
     """Nor decoded a second time for it: the smaller copy is made with the normalised one."""
     claim = claim_one(shop, shop.services.parts)
-    photo = pipeline.normalised_photo(claim, shop.services.parts)
+    photo = pipeline.load_photo(claim, shop.services.parts)
     assert (photo.width, photo.height) == (SENT_SIDE, SENT_SIDE)
-    stored = pipeline.normalised_photo(claim, shop.services.parts)
+    stored = pipeline.load_photo(claim, shop.services.parts)
     assert stored.width == 3464
 
 

@@ -28,8 +28,8 @@ from packshot.storage import LocalStorage, S3Storage, Storage
 from packshot.storage.digests import check_digest, seal, sha256_of, unseal
 from packshot.work import pipeline
 from packshot.work.claims import Claims
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.parts import Parts
-from packshot.work.patience import Patience
 
 Change = Callable[[bytes], bytes]
 CHANGES: dict[str, Change] = {
@@ -69,7 +69,7 @@ class Shop:
             pixels=pixels,
             enhancer=self.enhancer,
             output=imaging.OutputSpec(aspect="1:1"),
-            patience=Patience(0),
+            keep_trying=KeepTrying(0),
         )
         self.catalog = Catalog(database, DatabaseQueue(database, LEASE), wanted=3)
         self.product_id = self.catalog.create([BOX]).products[0].id

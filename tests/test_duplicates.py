@@ -68,7 +68,7 @@ def normalise(shop: Shop) -> None:
     parts = shop.services.parts
     claim = parts.claims.take()
     assert isinstance(claim, Claim)
-    pipeline.normalised_photo(claim, parts)
+    pipeline.load_photo(claim, parts)
 
 
 def test_a_photo_that_has_a_product_is_skipped_and_the_product_named(shop: Shop) -> None:

@@ -30,7 +30,8 @@ from servers import photo_host
 from servers.photo_host import Conversation, PhotoHost, photo, redirect, refusal
 from support.fetching import fetch_from, refused, refused_by
 
-from packshot.download.fetcher import Fetcher, FetchLimits, check_url, is_public, redacted
+from packshot.download.addresses import check_url, is_public, redact
+from packshot.download.fetcher import Fetcher, FetchLimits
 from packshot.download.fetcher import connect as connect_for_real
 from packshot.errors import FetchError, SettingsError
 
@@ -235,7 +236,7 @@ def test_no_text_raises_anything_but_our_own_error(text: str) -> None:
         assert parsed.host.isascii()
         assert parsed.target.isascii()
         assert check_url(parsed.url) == parsed
-    assert redacted(text).isprintable()
+    assert redact(text).isprintable()
 
 
 def test_the_name_is_looked_up_once_and_the_judged_address_is_connected_to() -> None:
@@ -806,6 +807,6 @@ def test_a_signed_query_reaches_the_server_but_no_log_and_no_repr(
     ],
 )
 def test_an_address_is_shown_without_its_secrets(url: str, shown: str | None) -> None:
-    assert shown in (None, redacted(url))
-    assert "hush" not in redacted(url)
-    assert redacted(url).isprintable()
+    assert shown in (None, redact(url))
+    assert "hush" not in redact(url)
+    assert redact(url).isprintable()

@@ -30,7 +30,7 @@ from packshot.fidelity.fitting import Row, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
-from packshot.pictures.machine_places import MachinePlaces
+from packshot.pictures.machine_limit import MachineLimit
 from packshot.products.checks import MOST_TRIES, Checks
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.work.checker import Checker, checking_pixels
@@ -260,8 +260,8 @@ def test_the_most_doubtful_come_first_and_webhooks_and_exports_say_the_verdict(
 @only_sqlite
 def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Path) -> None:
     """So that four of gunicorn's processes don't need the memory of four children at once."""
-    ours, theirs = (MachinePlaces("checks", 1, tmp_path) for _ in range(2))
-    desk.checker.places = ours
+    ours, theirs = (MachineLimit("checks", 1, tmp_path) for _ in range(2))
+    desk.checker.machine_limit = ours
     services, pixels = desk.shop.services, FakePixels()
     other = Checker(
         desk.checks,
@@ -269,14 +269,14 @@ def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Pat
         pixels,  # type: ignore[arg-type]
         desk.checker.files,
         threading.Event(),
-        places=theirs,
+        machine_limit=theirs,
     )
     desk.pixels.child = True  # idle after its last check
     desk.checker.run()
     desk.set(check_due=now(), verdict=None)
     other.run()
-    assert desk.row().verdict is None  # it is not its turn
-    desk.pixels.child = False  # ended for want of work
+    assert desk.row().verdict is None  # the other process still has its child
+    desk.pixels.child = False  # ended because it was idle
     desk.checker.run()
     assert desk.row().verdict == "fail" and pixels.raws == 0
     desk.set(check_due=now(), verdict=None)
@@ -284,33 +284,33 @@ def test_processes_of_a_machine_take_turns_with_checks(desk: Desk, tmp_path: Pat
     assert desk.row().verdict == "fail" and pixels.raws == 1
 
 
-def test_a_place_is_free_again_however_its_process_ends(tmp_path: Path) -> None:
+def test_a_killed_process_no_longer_counts_against_the_limit(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; "
-        "from packshot.pictures.machine_places import MachinePlaces as Places; "
-        "places = Places('checks', 1, Path(sys.argv[1])); print(places.take(), flush=True); "
+        "from packshot.pictures.machine_limit import MachineLimit; "
+        "limit = MachineLimit('checks', 1, Path(sys.argv[1])); print(limit.acquire(), flush=True); "
         "time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    ours, two = MachinePlaces("checks", 1, tmp_path), MachinePlaces("checks", 2, tmp_path)
+    ours, two = MachineLimit("checks", 1, tmp_path), MachineLimit("checks", 2, tmp_path)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"True\n"
-        assert not ours.take()
-        assert two.take()  # the second of two places
+        assert not ours.acquire()
+        assert two.acquire()  # the second of two
         process.kill()
-    assert ours.take() and ours.take()
-    ours.leave()
-    assert ours.take()
-    ours.leave()
-    two.leave()
+    assert ours.acquire() and ours.acquire()
+    ours.release()
+    assert ours.acquire()
+    ours.release()
+    two.release()
 
 
 def test_without_a_folder_for_locks_checks_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    places = MachinePlaces("checks", 1, tmp_path / "nowhere")
-    assert places.take() and places.take()
-    assert caplog.text.count("not limited") == 1  # it is asked for every two seconds
+    limit = MachineLimit("checks", 1, tmp_path / "nowhere")
+    assert limit.acquire() and limit.acquire()
+    assert caplog.text.count("not limited") == 1  # although it is acquired every two seconds
 
 
 @only_sqlite
@@ -404,7 +404,7 @@ def test_the_report_compares_verdicts_with_decisions_and_fits_to_enough_of_them(
     told = {"status": "rejected", "reason": "text_damaged"}
     path = f"/api/product-images/{desk.image_ids[1]}"
     assert desk.shop.ask("PATCH", path, json=told).status_code == 200
-    labels = [(row["faithful"], row["kind"], row["verdict"]) for row in desk.checks.decided()]
+    labels = [(row["faithful"], row["kind"], row["verdict"]) for row in desk.checks.read_labels()]
     assert sorted(labels) == [(False, "text_damaged", "fail"), (True, "approved", "fail")]
     monkeypatch.setenv("DATABASE_URL", desk.shop.settings.database_url)
     run = CliRunner().invoke(main, ["fidelity", "report"])

@@ -89,11 +89,11 @@ def test_one_sure_difference_is_a_change_and_a_doubt_is_none() -> None:
 def test_the_same_product_is_asked_about_twice_and_then_passes(
     shop: Shop, gemini: FakeGemini
 ) -> None:
-    made = judging_of(shop).after(DUE, CheckResult(WARNED, None, ((A,), (A,))))
+    made = judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, ((A,), (A,))))
     assert made.verdict == "pass"
     assert made.judge is not None and (made.judge["calls"], made.judge["measured"]) == (2, "warn")
     assert [call.kind for call in gemini.calls] == ["judge", "judge"]
-    again = judging_of(shop).after(DUE, CheckResult(WARNED, None, ((A,), (A,))))
+    again = judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, ((A,), (A,))))
     assert again.verdict == "warn" and len(gemini.calls) == 2  # never more than once a picture
     with shop.services.database.read() as session:
         rows = session.scalars(select(Call)).all()
@@ -104,7 +104,7 @@ def test_the_same_product_is_asked_about_twice_and_then_passes(
 
 
 def test_another_colour_is_asked_about_once_and_fails(shop: Shop, gemini: FakeGemini) -> None:
-    made = judging_of(shop).after(DUE, CheckResult(WARNED, None, ((A,), (B,))))
+    made = judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, ((A,), (B,))))
     assert made.verdict == "fail"
     assert made.reasons[-1].words.startswith("a model sees a difference (colour, the middle):")
     assert len(gemini.calls) == 1
@@ -114,7 +114,7 @@ def test_the_worst_place_is_shown_enlarged_in_the_same_call(shop: Shop, gemini: 
     """Product of A, of B, place of A, of B; in the call with both swapped, all four swapped."""
     gemini.requests.clear()
     views = (A, photo_bytes(3)), (A, photo_bytes(4))
-    judging_of(shop).after(DUE, CheckResult(WARNED, None, views))
+    judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, views))
     first, second = (pictures_in(body) for body in gemini.requests)
     assert first == [A, A, photo_bytes(3), photo_bytes(4)]
     assert second == [A, A, photo_bytes(4), photo_bytes(3)]
@@ -122,7 +122,7 @@ def test_the_worst_place_is_shown_enlarged_in_the_same_call(shop: Shop, gemini: 
     assert "The third and the fourth show one place of A and the same place of B" in words[0]
     assert not re.search(r"\b(original|photo|raw|enhanced|edited|new)\b", words[0].lower())
 
-    judging_of(shop).after(replace(DUE, variant=2), CheckResult(WARNED, None, ((A,), (B,))))
+    judging_of(shop).ask_about(replace(DUE, variant=2), CheckResult(WARNED, None, ((A,), (B,))))
     assert len(pictures_in(gemini.requests[-1])) == 2  # nothing to enlarge: another view
 
 
@@ -166,14 +166,14 @@ def test_four_pictures_are_expected_to_cost_more_than_two(gemini: FakeGemini) ->
 def test_what_is_sure_or_has_no_pictures_is_not_asked_about(shop: Shop, gemini: FakeGemini) -> None:
     for verdict in ("pass", "fail"):
         sure = Check(verdict=verdict, score=0.9)
-        assert judging_of(shop).after(DUE, CheckResult(sure, None, ((A,), (B,)))) == sure
-    assert judging_of(shop).after(DUE, CheckResult(WARNED)) == WARNED
+        assert judging_of(shop).ask_about(DUE, CheckResult(sure, None, ((A,), (B,)))) == sure
+    assert judging_of(shop).ask_about(DUE, CheckResult(WARNED)) == WARNED
     assert gemini.calls == []
 
 
 def test_an_outage_leaves_the_measures_verdict_and_says_so(shop: Shop, gemini: FakeGemini) -> None:
     gemini.misbehave("overloaded", times=1, kind="judge")
-    made = judging_of(shop).after(DUE, CheckResult(WARNED, None, ((A,), (B,))))
+    made = judging_of(shop).ask_about(DUE, CheckResult(WARNED, None, ((A,), (B,))))
     assert made.verdict == "warn"
     assert made.judge is not None and made.judge["vote"] is None and made.judge["why"]
 

@@ -990,10 +990,10 @@ def test_concurrency_halves_once_per_burst_and_grows_back() -> None:
     assert pacing.limit == 1
 
     for _ in range(30):
-        pacing.succeeded()
+        pacing.note_success()
     assert pacing.limit == 7
     for _ in range(30):
-        pacing.succeeded()
+        pacing.note_success()
     assert (pacing.limit, pacing.errors) == (8, 0)
 
 

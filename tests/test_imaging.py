@@ -407,12 +407,12 @@ def test_a_small_picture_is_enlarged_to_the_least_side_but_not_blown_up() -> Non
 def test_a_smaller_copy_is_made_in_the_same_pass(bands: int) -> None:
     pixels = scene(1200, 900, bands).copy()
     pixels[600:, :200, 3:] = 0
-    made = imaging.normalise(imaging.encode_array(pixels), fitted_side=640)
-    fitted = made.fitted
+    made = imaging.normalise(imaging.encode_array(pixels), smaller_side=640)
+    fitted = made.smaller
     assert fitted is not None
     assert (fitted.mime_type, fitted.width, fitted.height) == ("image/jpeg", 640, 480)
     assert distance(as_cv2(fitted.data), as_cv2(imaging.fit(made.data, 640))) < 0.5
-    assert imaging.normalise(made.data).fitted is None
+    assert imaging.normalise(made.data).smaller is None
 
 
 GENERATED = Provenance("trainedAlgorithmicMedia", "a-model", datetime(2026, 11, 28, 21, tzinfo=UTC))

@@ -21,7 +21,7 @@ from support.gemini import MemoryLedger, here
 from support.shop import Shop, row
 
 from packshot.cli import main
-from packshot.cli.plain import shown
+from packshot.cli.plain import escape_text
 from packshot.cli.progress import table
 from packshot.client import Client
 from packshot.database.models import Call, Product, ProductImage
@@ -254,7 +254,7 @@ def test_a_terminal_is_shown_text_and_not_commands() -> None:
     for hostile in HOSTILE:
         out = io.StringIO()
         console = Console(file=out, force_terminal=True, width=400, color_system=None)
-        console.print(f"refused {shown(hostile)}")
+        console.print(f"refused {escape_text(hostile)}")
         at = {"created_at": "2026-11-26T00:00:00Z", "updated_at": "2026-11-26T00:00:01Z"}
         words = {"category": hostile, "error": hostile}
         product = {"id": 1, "status": "failed", "images": []} | at | words

@@ -27,7 +27,7 @@ from packshot.errors import PictureError, Unavailable
 from packshot.fidelity.jobs import lock_pixels
 from packshot.fidelity.locks import Lock, LockResult, no_lock
 from packshot.pictures.arrays import resize
-from packshot.pictures.imaging import OutputSpec, finish_pixels, to_array
+from packshot.pictures.imaging import OutputSpec, encode_to_spec, to_array
 from packshot.products.object_keys import keys_of_product, lock_key, made_key
 from packshot.storage.digests import sha256_of
 from packshot.testing.fake_gemini import FakeGemini
@@ -53,7 +53,7 @@ DONE = Lock(
 
 def locked() -> LockResult:
     return LockResult(
-        DONE, finish_pixels(PIXELS, OutputSpec()), b"as it was made", b"RIFF the mask"
+        DONE, encode_to_spec(PIXELS, OutputSpec()), b"as it was made", b"RIFF the mask"
     )
 
 

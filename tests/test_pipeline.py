@@ -30,8 +30,8 @@ from packshot.queues.database import DatabaseQueue
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
 from packshot.work.claims import Claims
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.parts import Parts
-from packshot.work.patience import Patience
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
 ) -> None:
     whole = shop.parts
     full = FullStorage(tmp_path / "media")
-    shop.parts = replace(whole, storage=full, patience=Patience(0))
+    shop.parts = replace(whole, storage=full, keep_trying=KeepTrying(0))
     with pytest.raises(Unavailable):
         shop.run()
     shop.die()
@@ -345,14 +345,14 @@ class AwayFor:
 )
 def test_what_is_paid_for_is_kept_while_a_part_is_away(shop: Shop, part: str, method: str) -> None:
     away = AwayFor(getattr(shop.parts, part), method, 3)
-    patience = Patience(longest=10, sleep=lambda seconds: None)
+    keep_trying = KeepTrying(longest=10, sleep=lambda seconds: None)
 
     def now_away(kind: str, variant: int | None) -> None:
         if kind == "picture" or method == "save_analysis":
             object.__setattr__(shop.parts, part, away)
 
     shop.enhancer.plan = now_away
-    shop.parts = replace(shop.parts, patience=patience)
+    shop.parts = replace(shop.parts, keep_trying=keep_trying)
     shop.run()
     assert away.left == 0
     assert set(shop.enhancer.asked.values()) == {1}
@@ -416,8 +416,8 @@ class Crowded(Pixels):
 
 def test_a_paid_picture_waits_for_room_to_be_finished(shop: Shop) -> None:
     crowded = Crowded()
-    patience = Patience(longest=10, sleep=lambda seconds: None)
-    shop.parts = replace(shop.parts, pixels=crowded, patience=patience)
+    keep_trying = KeepTrying(longest=10, sleep=lambda seconds: None)
+    shop.parts = replace(shop.parts, pixels=crowded, keep_trying=keep_trying)
     shop.run()
     crowded.close()
     assert crowded.refusals == 0

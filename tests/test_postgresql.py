@@ -23,7 +23,7 @@ from support.products import BOX
 from packshot.cli import main
 from packshot.database.engine import Database, bring_to_head, problem_with_tables
 from packshot.database.models import Product
-from packshot.database.urls import read_url, shown_url
+from packshot.database.urls import read_url, redact_url
 from packshot.errors import NotConfigured, SettingsError, Unavailable
 
 STARTS = 4
@@ -307,7 +307,9 @@ def test_an_address_with_no_or_two_meanings_is_one_sentence(url: str) -> None:
 def test_several_hosts_are_tried_in_turn(postgres: Postgres, postgres_url: str) -> None:
     read = read_url("postgresql://shop@one:5433,two/shop?target_session_attrs=read-write")
     assert read.url.query["host"] == ("one:5433", "two")
-    assert shown_url("postgresql://shop:hush@one,two/shop") == "postgresql+psycopg://shop:***@/shop"
+    assert (
+        redact_url("postgresql://shop:hush@one,two/shop") == "postgresql+psycopg://shop:***@/shop"
+    )
 
 
 def test_a_parameter_without_effect_is_noted(

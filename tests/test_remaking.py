@@ -35,7 +35,7 @@ from packshot.products.review import decide_image
 from packshot.products.takes import Remakes
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
-from packshot.testing.fake_gemini.faults import recoloured
+from packshot.testing.fake_gemini.faults import recolour
 from packshot.work import pipeline
 from packshot.work.batching import Batching
 from packshot.work.checker import checking_pixels
@@ -105,7 +105,7 @@ class Studio:
         checker, remaker = self.services.checker, self.services.remaker
         assert checker is not None and remaker is not None
         checker.pixels, checker.files = HuePixels(), Files(network)  # type: ignore[assignment]
-        checker.places = None
+        checker.machine_limit = None
         self.checker, self.remaker = checker, remaker
         self.services.storage.put("uploads/photo", PHOTO, "image/jpeg")
         self.product_id = 0
@@ -276,7 +276,7 @@ def test_the_pixel_lock_is_asked_for_again_and_its_record_goes_with_the_take(
 
 @pytest.mark.parametrize("second", [150, 120])
 def test_a_second_picture_that_is_no_better_leaves_the_first(plain: Studio, second: int) -> None:
-    plain.made(recoloured(100), recoloured(second) if second != 120 else recoloured(100))
+    plain.made(recolour(100), recolour(second) if second != 120 else recolour(100))
     first = plain.picture
     plain.remake()
     picture = plain.picture
@@ -294,7 +294,7 @@ def test_it_is_made_again_as_often_as_the_setting_says(
     plain: Studio,
 ) -> None:
     plain.allow(2)
-    plain.made(recoloured(90), recoloured(150), recoloured(70))
+    plain.made(recolour(90), recolour(150), recolour(70))
     plain.remake()
     plain.remake()
     takes = plain.picture["remake"]["takes"]
@@ -375,7 +375,7 @@ def test_with_checks_off_no_take_waits_for_ever(plain: Studio) -> None:
 def test_a_faithful_or_doubtful_picture_is_not_made_again(plain: Studio) -> None:
     plain.made()
     assert (plain.picture["fidelity"]["verdict"], plain.picture["remake"]) == ("pass", None)
-    plain.made(recoloured(34))
+    plain.made(recolour(34))
     assert (plain.picture["fidelity"]["verdict"], plain.picture["remake"]) == ("warn", None)
 
 
@@ -768,7 +768,7 @@ def test_facts_are_of_the_photo_and_never_none() -> None:
 def test_a_check_that_was_overtaken_changes_nothing(plain: Studio) -> None:
     """Its process froze, another checked the picture, and its successor stands by now."""
     plain.allow(2)
-    plain.made("changed_product", recoloured(34))
+    plain.made("changed_product", recolour(34))
     with plain.services.database.write() as session:  # as before its check
         session.execute(delete(Take))
         first = {"verdict": None, "fidelity": None, "fidelity_score": None, "check_due": now()}

@@ -23,7 +23,7 @@ from packshot.products.retention import Retention
 from packshot.storage import S3Storage
 from packshot.work.claims import Claim
 from packshot.work.parts import Parts
-from packshot.work.pipeline import normalised_photo
+from packshot.work.pipeline import load_photo
 
 DAYS = {"raw_keep_days": 30, "rejected_keep_days": 7}
 
@@ -248,10 +248,10 @@ def test_a_redo_fetches_the_photo_again_or_says_why_not(
     assert isinstance(claim, Claim)
     if own:
         with pytest.raises(FetchError, match="upload the picture again"):
-            normalised_photo(claim, parts)
+            load_photo(claim, parts)
     else:
         there = Parts(**vars(parts) | {"read_raw": lambda url: photo_bytes()})
-        normalised_photo(claim, there)
+        load_photo(claim, there)
         parts.claims.save_analysis(claim, FakeEnhancer().name, {})
         assert catalog.product(product_id).normalised is not None
     shop.close()

@@ -21,7 +21,7 @@ from servers.receiver import Receiver
 from support.fakes import photo_bytes
 
 from packshot.database.engine import Database
-from packshot.database.urls import shown_url
+from packshot.database.urls import redact_url
 from packshot.errors import SettingsError
 from packshot.settings import Settings, load_settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -68,7 +68,7 @@ def test_no_secret_is_in_an_error_about_settings(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_database_is_named_without_its_password(url: str, shown: str) -> None:
-    assert shown_url(url) == shown
+    assert redact_url(url) == shown
 
 
 def test_a_failed_statement_is_logged_without_its_values(database: Database) -> None:

@@ -25,7 +25,7 @@ from support.shop import Shop
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.rendering import Source, render
-from packshot.pictures.carried import carried, manifest_store
+from packshot.pictures.answer_metadata import manifest_store, read_metadata
 from packshot.pictures.imaging import OutputSpec, encode_array
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import (
@@ -232,11 +232,11 @@ def test_the_record_keeps_what_the_answer_carried(shop: Shop, signing: Signing) 
     make_pictures(shop, FakeEnhancer(made_by_ai=True, paint=lambda variant: answer))
     with shop.services.database.read() as session:
         kept = session.scalars(select(ProductImage.answer)).first()
-    assert kept == carried(answer)
+    assert kept == read_metadata(answer)
     assert kept["bytes"] == len(answer)
     assert b64decode(kept["c2pa"]["store"]) == manifest_store(answer)
     assert "trainedAlgorithmicMedia" in kept["xmp"]
-    assert carried(b"\xff\xd8\xff\xeb").keys() == {"sha256", "bytes", "mime_type"}
+    assert read_metadata(b"\xff\xd8\xff\xeb").keys() == {"sha256", "bytes", "mime_type"}
 
 
 def test_a_picture_whose_record_was_lost_keeps_what_its_answer_carried(shop: Shop) -> None:
@@ -254,7 +254,7 @@ def test_a_picture_whose_record_was_lost_keeps_what_its_answer_carried(shop: Sho
     pipeline.run(taken(parts.claims, number), parts)
     with shop.services.database.read() as session:
         kept = session.scalars(select(ProductImage.answer).where(ProductImage.variant == 1)).one()
-    assert kept == carried(photo_bytes(1))
+    assert kept == read_metadata(photo_bytes(1))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from packshot.storage import (
     RawBuckets,
     S3Storage,
     Storage,
-    checked,
+    check_key,
     parse_s3_url,
     read_own,
 )
@@ -161,7 +161,7 @@ BAD_KEYS = [
 def test_a_bad_key_reaches_nothing(key: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     with pytest.raises(NotFound):
-        checked(key)
+        check_key(key)
     for storage in (LocalStorage(tmp_path / "media"), UNASKED):
         with pytest.raises(NotFound):
             storage.get(key)

@@ -35,9 +35,9 @@ from packshot.serving import longest_product, watch
 from packshot.settings import Settings
 from packshot.storage import LocalStorage
 from packshot.work.claims import MAX_ATTEMPTS, Claim, Claims, Taken
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
 from packshot.work.parts import Parts
-from packshot.work.patience import Patience
 from packshot.work.run_alone import RunAlone
 from packshot.work.worker import LONGEST_TURN_SECONDS, Worker
 
@@ -477,8 +477,8 @@ def test_a_failed_attempt_is_saved_when_the_database_is_back(shop: Shop, code: s
     shop.enhancer.plan = fault
     (product_id,) = shop.create()
     claims = AwayAtTheEnd(shop.database, LEASE, wanted=1)
-    patience = Patience(sleep=lambda _: None)
-    worker = shop.worker(concurrency=1, claims=claims, patience=patience)
+    keep_trying = KeepTrying(sleep=lambda _: None)
+    worker = shop.worker(concurrency=1, claims=claims, keep_trying=keep_trying)
     worker.start()
     until(lambda: shop.catalog.product(product_id).error_code == code)
     assert shop.catalog.product(product_id).attempts == 1
@@ -631,8 +631,8 @@ def moment() -> Moment:
 def test_an_outage_is_logged_once_a_minute(
     moment: Moment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    patience = Patience(clock=moment)
-    outage, queue_outage = (Outage(moment, lambda: 0.0, patience.log_waiting) for _ in range(2))
+    keep_trying = KeepTrying(clock=moment)
+    outage, queue_outage = (Outage(moment, lambda: 0.0, keep_trying.log_waiting) for _ in range(2))
     for second in range(180):
         moment.now = 1000.0 + second
         outage.begin(Unavailable("away"))

@@ -12,9 +12,9 @@ def backoff(tries: int, chance: Chance, *, first: float = 1.0, longest: float = 
 
     `first` after one, doubled after each further one, at most `longest`; with jitter.
     """
-    return jittered(min(longest, first * 2.0 ** min(tries - 1, 30)), chance)
+    return add_jitter(min(longest, first * 2.0 ** min(tries - 1, 30)), chance)
 
 
-def jittered(seconds: float, chance: Chance) -> float:
+def add_jitter(seconds: float, chance: Chance) -> float:
     """`seconds` plus up to a quarter, so that not all who wait return at the same moment."""
     return seconds * (1 + 0.25 * chance())

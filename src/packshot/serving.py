@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from packshot import logs
 from packshot.aws import read_descriptions
 from packshot.database.engine import bring_to_head, go_back
-from packshot.database.urls import shown_url
+from packshot.database.urls import redact_url
 from packshot.env_file import plain_value, read_env_file
 from packshot.errors import PackshotError, SettingsError
 from packshot.pictures.allocator import give_large_blocks_back
@@ -423,7 +423,7 @@ def run_migrations(back_to: str | None = None) -> int:
     done. With `back_to`, change them back to an older program's revision.
     """
     settings = prepare_process()
-    where = shown_url(settings.database_url)
+    where = redact_url(settings.database_url)
     if back_to is not None:
         go_back(settings.database_url, back_to)
         print(f"The tables in {where} are back at revision {back_to}: start the older Packshot.")

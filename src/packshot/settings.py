@@ -32,7 +32,7 @@ Lane = Literal["standard", "flex", "batch"]
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 
 
-def _listed(value: Any) -> Any:
+def _split_list(value: Any) -> Any:
     """`a, b` -> ("a", "b")."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -99,10 +99,10 @@ def _currency(value: str) -> str:
     return value.upper()
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
-Buckets = Annotated[tuple[Bucket, ...], NoDecode, BeforeValidator(_listed)]
+Buckets = Annotated[tuple[Bucket, ...], NoDecode, BeforeValidator(_split_list)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
 

@@ -20,7 +20,7 @@ from packshot.fidelity.files import Files
 from packshot.marketplaces.names import Template
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
-from packshot.pictures.machine_places import MachinePlaces
+from packshot.pictures.machine_limit import MachineLimit
 from packshot.pictures.model_file import model_path
 from packshot.pictures.signing import Signing, read_signing
 from packshot.products.catalog import Catalog
@@ -37,13 +37,13 @@ from packshot.webhooks.deliveries import Webhooks
 from packshot.webhooks.outbox import Outbox
 from packshot.work.batch_jobs import BatchJobs
 from packshot.work.batching import Batching, notes_of
-from packshot.work.checker import Checker, checking_pixels, checking_places
+from packshot.work.checker import Checker, checking_pixels, limit_per_machine
 from packshot.work.claims import Claims
 from packshot.work.judging import Judging
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.ledger import DatabaseLedger
 from packshot.work.locking import PixelLock
 from packshot.work.parts import Parts
-from packshot.work.patience import Patience
 from packshot.work.raw_images import RawImages
 from packshot.work.remaking import Remaker
 from packshot.work.take_claims import TakeClaims
@@ -132,9 +132,9 @@ def build(settings: Settings) -> Services:
     storage = choose_storage(settings)
     shop = ShopMark(database, storage)
     queue = choose_queue(settings, database, shop)
-    pixels = Pixels(settings.pixel_processes, places=pixel_places())
-    patience, stopping = Patience(), threading.Event()
-    ledger = choose_ledger(settings, database, patience, stopping)
+    pixels = Pixels(settings.pixel_processes, machine_limit=limit_pixel_work())
+    keep_trying, stopping = KeepTrying(), threading.Event()
+    ledger = choose_ledger(settings, database, keep_trying, stopping)
     enhancer = choose_enhancer(settings, ledger, pixels)
     outbox = Outbox(settings.webhook_urls, settings.script_name or "")
     raw_images = choose_raw_images(settings, storage)
@@ -150,7 +150,7 @@ def build(settings: Settings) -> Services:
         reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
         locking=PixelLock(settings.pixel_lock == "on", model_path(settings.model_dir)),
         with_checks=settings.fidelity == "on",
-        patience=patience,
+        keep_trying=keep_trying,
         batches=choose_batches(enhancer) is not None,
         stopping=stopping,
     )
@@ -175,9 +175,9 @@ def build(settings: Settings) -> Services:
     )
 
 
-def pixel_places() -> MachinePlaces:
-    """As many as there are cores, and two on a machine with one: a picture may hang."""
-    return MachinePlaces("packshot-pixels", max(2, os.cpu_count() or 1))
+def limit_pixel_work() -> MachineLimit:
+    """As many jobs as the machine has cores, at least two, because one may hang."""
+    return MachineLimit("packshot-pixels", max(2, os.cpu_count() or 1))
 
 
 def check_export_names(names: str) -> None:
@@ -214,9 +214,9 @@ def choose_checker(
     judging = None
     if settings.judges != "off" and isinstance(enhancer, Judge):
         judging = Judging(enhancer, settings.judges, database)
-    places = checking_places(settings.database_url)
+    machine_limit = limit_per_machine(settings.database_url)
     checks = Checks(database, Remakes(enhancer.name, settings.retries))
-    return Checker(checks, storage, checking_pixels(), files, stopping, judging, places)
+    return Checker(checks, storage, checking_pixels(), files, stopping, judging, machine_limit)
 
 
 def choose_remaker(settings: Settings, database: Database, parts: Parts) -> Remaker:
@@ -271,12 +271,12 @@ def raw_buckets(settings: Settings) -> RawBuckets:
 
 
 def choose_ledger(
-    settings: Settings, database: Database, patience: Patience, stopping: threading.Event
+    settings: Settings, database: Database, keep_trying: KeepTrying, stopping: threading.Event
 ) -> DatabaseLedger:
     budget = settings.gemini_daily_budget
     return DatabaseLedger(
         database,
-        patience=patience,
+        keep_trying=keep_trying,
         stopping=stopping,
         rpm=settings.gemini_rpm,
         daily_budget=None if budget is None else Decimal(str(budget)),

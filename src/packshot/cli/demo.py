@@ -17,7 +17,7 @@ import click
 import urllib3
 from rich.console import Console
 
-from packshot.cli.plain import counted
+from packshot.cli.plain import pluralise
 from packshot.cli.progress import table, wait_with_bar
 from packshot.cli.rows import Row, read_rows
 from packshot.cli.upload import print_refused, send
@@ -62,7 +62,9 @@ def demo(photos: Path | None, once: bool, fresh: bool) -> None:
         with server() as url:
             client = Client(url)
             if photos is None and not once and (there := sum(client.stats()["products"].values())):
-                console.print(f"{counted(there, 'product')} kept from an earlier demo: --fresh or")
+                console.print(
+                    f"{pluralise(there, 'product')} kept from an earlier demo: --fresh or"
+                )
                 console.print("`make demo FRESH=1` starts over.")
                 all_well = True
             else:
@@ -88,7 +90,7 @@ def demo_rows(photos: Path | None) -> list[Row]:
 
 def run_through(client: Client, rows: list[Row], console: Console) -> bool:
     """Create products and wait; return whether every photo became one with its pictures."""
-    console.print(f"Uploading {counted(len(rows), 'photo')} through the API ...")
+    console.print(f"Uploading {pluralise(len(rows), 'photo')} through the API ...")
     started = time.monotonic()
     sent = send(client, rows, console)
     print_refused(sent.refused, "refused", console)
@@ -104,7 +106,7 @@ def _print_products(products: list[Json], seconds: float, console: Console) -> N
     console.print()
     console.print(table(products))
     pictures = sum(len(product["images"]) for product in products)
-    console.print(f"{counted(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
+    console.print(f"{pluralise(pictures, 'picture')} in {seconds:.1f} s.", end=" ")
     console.print("A product's seconds include its wait in the queue.")
     console.print(f"The pictures are in {HOME / 'media' / 'enhanced'}.")
 

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 
 from packshot import logs
-from packshot.cli.plain import counted, shown
+from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar
 from packshot.cli.rows import PHOTO_ENDINGS
 from packshot.enhancers.contract import (
@@ -144,7 +144,7 @@ def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
     ]
     photos = [path for path in files if path.suffix.lower() in PHOTO_ENDINGS or _is_photo(path)]
     if others := len(files) - len(photos):
-        console.print(f"{shown(str(file))}: {counted(others, 'other file')} left out")
+        console.print(f"{escape_text(str(file))}: {pluralise(others, 'other file')} left out")
     return photos
 
 
@@ -154,7 +154,7 @@ def _without_results(jobs: Sequence[Job], console: Console) -> list[Job]:
     if done := len(jobs) - len(left):
         have = "has" if done == 1 else "have"
         console.print(
-            f"{counted(done, 'photo')} {have} results already; --replace makes them again"
+            f"{pluralise(done, 'photo')} {have} results already; --replace makes them again"
         )
     return left
 
@@ -220,7 +220,7 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
     spoilt = []
 
     def notify(path: Path, words: str) -> None:
-        console.print(f"{shown(path.name)}: {shown(words)}")
+        console.print(f"{escape_text(path.name)}: {escape_text(words)}")
         if words != "done":
             spoilt.append(path)
 
@@ -258,17 +258,17 @@ def _enhance_all(
         output, signing = output_spec(settings), choose_signing(settings)
         tools = PhotoEnhancer(enhancer, brief, output, signing, pixels, replace, console)
         for note in enhancer.health().notes:
-            console.print(f"note: {shown(note)}")
+            console.print(f"note: {escape_text(note)}")
         with bar(console) as progress:
             task = progress.add_task("Photos", total=len(jobs), note="")
             for job in jobs:
-                progress.update(task, note=shown(job.photo.name))
+                progress.update(task, note=escape_text(job.photo.name))
                 failed += not _enhance_one(job, tools)
                 progress.advance(task)
     finally:
         pixels.close()
     if failed:
-        console.print(f"{counted(failed, 'photo')} of {len(jobs)} could not be enhanced.")
+        console.print(f"{pluralise(failed, 'photo')} of {len(jobs)} could not be enhanced.")
     return not failed
 
 
@@ -303,10 +303,10 @@ def _enhance_one(job: Job, tools: PhotoEnhancer) -> bool:
     try:
         written = _enhance_file(job, tools)
     except PackshotError as error:
-        tools.console.print(f"{shown(str(job.photo))}: {shown(error.message)}")
+        tools.console.print(f"{escape_text(str(job.photo))}: {escape_text(error.message)}")
         return False
     except OSError as error:
-        tools.console.print(f"{shown(str(job.photo))}: {shown(_words(error))}")
+        tools.console.print(f"{escape_text(str(job.photo))}: {escape_text(_words(error))}")
         return False
     for path in written:
         click.echo(path)
@@ -324,7 +324,7 @@ def _enhance_file(job: Job, tools: PhotoEnhancer) -> list[Path]:
         path = _path_of(picture, number, job.target, written)
         written[path] = data
         if picture.warning:
-            tools.console.print(f"{shown(path.name)}: {shown(picture.warning)}")
+            tools.console.print(f"{escape_text(path.name)}: {escape_text(picture.warning)}")
     _refuse_existing(list(written), tools.replace)
     for path, data in reversed(written.items()):  # the target last: it shows that all exist
         _write_whole(path, data)

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 
 from packshot.cli.options import connection
-from packshot.cli.plain import counted
+from packshot.cli.plain import pluralise
 from packshot.client import ApiError, Client
 
 #: The file in a ZIP that lists pictures it lacks.
@@ -120,10 +120,10 @@ def _contents(path: Path, as_format: str, pictures: int) -> str:
     """What a file contains, and its size."""
     size = readable_size(path.stat().st_size)
     if as_format == "zip":
-        return f"{counted(pictures, 'picture')}, {size}"
+        return f"{pluralise(pictures, 'picture')}, {size}"
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = sum(1 for _ in file) if as_format == "jsonl" else _rows_of_csv(file)
-    return f"{counted(rows, 'row')}, {size}"
+    return f"{pluralise(rows, 'row')}, {size}"
 
 
 def _rows_of_csv(file: Iterable[str]) -> int:
@@ -134,7 +134,7 @@ def _rows_of_csv(file: Iterable[str]) -> int:
 def readable_size(size: int) -> str:
     """`812 bytes`, `4.1 kB`, `25.0 MB`."""
     if size < 1000:
-        return counted(size, "byte")
+        return pluralise(size, "byte")
     return f"{size / 1e3:,.1f} kB" if size < 1e6 else f"{size / 1e6:,.1f} MB"
 
 
@@ -172,9 +172,9 @@ def name_failures(compliance: str) -> str:
     words = ", ".join([*named[:MOST_NAMED], *more])
     choices = [row["measured"] for row in rows if row["rule"] == CHOICE]
     hint = (
-        f" {counted(len(choices), 'product')} could have another main picture." if choices else ""
+        f" {pluralise(len(choices), 'product')} could have another main picture." if choices else ""
     )
-    number = f"{len(failed):,} of {counted(all_of_them, 'picture')} fail"
+    number = f"{len(failed):,} of {pluralise(all_of_them, 'picture')} fail"
     return f"{number}: {words}; see {COMPLIANCE} in it.{hint}"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.plain import shown
+from packshot.cli.plain import escape_text
 from packshot.errors import PackshotError, PictureError
 from packshot.fidelity.verdicts import VERDICTS, CheckResult
 from packshot.serving import load_environment
@@ -101,9 +101,9 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
     files = Files(model_path(settings.model_dir), settings.fidelity_weights)
     pixels = Pixels()
     try:
-        with _named(raw):
+        with _name_in_errors(raw):
             side = pixels.run(measure_raw, raw.read_bytes(), files)
-        with _named(enhanced):
+        with _name_in_errors(enhanced):
             done = pixels.run(check_picture, side, enhanced.read_bytes(), files)
     finally:
         pixels.close()
@@ -111,13 +111,13 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
     verdict = check.verdict or "not_comparable"
     click.echo(f"{WORDS[verdict]} (score {check.score or 0:.2f}; above 0.5 passes)")
     for reason in check.reasons:
-        click.echo(f"- {shown(reason.words)}{_place(reason.enhanced)}")
+        click.echo(f"- {escape_text(reason.words)}{_place(reason.enhanced)}")
     click.echo(text_read(check.lines))
     return done
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _name_in_errors(path: Path) -> Iterator[None]:
     """What is wrong with a picture says which of the two it is."""
     try:
         yield
@@ -165,7 +165,7 @@ def report(target: Path | None) -> None:
 
     database = Database(load_settings().database_url)
     try:
-        rows = Checks(database).decided()
+        rows = Checks(database).read_labels()
     finally:
         database.close()
     kept = [row for row in rows if row["faithful"]]

@@ -7,11 +7,11 @@ from rich.markup import escape
 from packshot.logs import one_line
 
 
-def shown(text: str) -> str:
+def escape_text(text: str) -> str:
     """The text for `console.print` and tables, with `[red]` and terminal escapes made visible."""
     return escape(one_line(text))
 
 
-def counted(number: int, noun: str) -> str:
+def pluralise(number: int, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

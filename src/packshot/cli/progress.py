@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from packshot.cli.plain import counted, shown
+from packshot.cli.plain import escape_text, pluralise
 from packshot.client import Client, Json
 
 STYLES = {"pending_review": "green", "approved": "green", "failed": "red", "rejected": "yellow"}
@@ -42,7 +42,7 @@ def wait_with_bar(client: Client, product_ids: Sequence[int], console: Console) 
                 task, completed=sum(made.values()), total=_total(totals), note=_note(product)
             )
             if settled and not console.is_terminal:
-                state = f"{product['status']}, {counted(images, 'picture')}"
+                state = f"{product['status']}, {pluralise(images, 'picture')}"
                 console.print(f"  product {product['id']}: {state}")
 
         totals: dict[int, int | None] = dict.fromkeys(product_ids)
@@ -91,12 +91,12 @@ def _cells(product: Json, columns: Sequence[str], currency: str | None) -> list[
     sku, price = product.get("sku"), product.get("price")
     cells = {
         "product": str(product["id"]),
-        "sku": shown(" ".join(filter(None, (sku, product.get("view"))))) if sku else "",
+        "sku": escape_text(" ".join(filter(None, (sku, product.get("view"))))) if sku else "",
         "price": "" if price is None else f"{price:,.2f} {currency or ''}".strip(),
-        "category": shown(product["category"]),
+        "category": escape_text(product["category"]),
         "status": f"[{style}]{status}[/]",
         "pictures": str(len(product["images"])),
         "seconds": f"{_seconds(product):.1f}",
     }
-    note = shown(product.get("error") or product.get("warning") or "")
+    note = escape_text(product.get("error") or product.get("warning") or "")
     return [*(cells[column] for column in columns), note]

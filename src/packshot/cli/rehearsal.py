@@ -12,7 +12,6 @@ from typing import Any
 
 import urllib3
 
-from packshot.cli.plain import counted
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import find_known
 from packshot.cli.updating import update_products
@@ -84,7 +83,7 @@ def preview_updates(
         report(f"would not be updated: {line}")
     if found.skus:
         kept = "would be updated" if update else "would be updated by --update"
-        report(f"{counted(len(found.skus), 'SKU')} in Packshot already: {found.summary(kept)}")
+        report(f"{pluralise(len(found.skus), 'SKU')} in Packshot already: {found.summary(kept)}")
     return found.skus
 
 
@@ -165,9 +164,9 @@ def _field_errors(row: Row) -> Iterator[str]:
     try:
         check(NewProductIn, fields)
     except InvalidRequest as refused:
-        for fault in refused.faults:
-            name = fault.pointer.removeprefix("/")
-            column, detail = in_columns(name, fault.detail, row.columns)
+        for error in refused.errors:
+            name = error.pointer.removeprefix("/")
+            column, detail = in_columns(name, error.detail, row.columns)
             if detail not in said:
                 yield f"{column}: {detail}"
 

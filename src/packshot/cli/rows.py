@@ -196,11 +196,11 @@ def _ambiguous(found: MatchedPhotos, photos: Photos) -> Iterator[Row]:
 
 def _bad_rows(path: Path, found: Import) -> Iterator[Row]:
     """Rows with errors of their own, and those that wait for the answer to a question."""
-    faults = _errors_by_row(found)
-    questions = [words for words in faults.pop(None, []) if words]
+    errors = _errors_by_row(found)
+    questions = [words for words in errors.pop(None, []) if words]
     for row in found.rows:
         if not row.ready:
-            yield _row(path, row, list(faults.get(row.row) or questions))
+            yield _row(path, row, list(errors.get(row.row) or questions))
 
 
 def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
@@ -246,14 +246,14 @@ def _unread_rows(path: Path, found: Import) -> Iterator[Row]:
 
 def _errors_by_row(found: Import) -> dict[int | None, list[str]]:
     """The errors by row; questions about a whole column are under None."""
-    faults: dict[int | None, list[str]] = defaultdict(list)
+    errors: dict[int | None, list[str]] = defaultdict(list)
     for problem in found.problems:
         words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
         if problem.level == "error":
-            faults[problem.row].append(words)
+            errors[problem.row].append(words)
         elif problem.level == "question":
-            faults[None].append(f"{words} (--decimals)")
-    return faults
+            errors[None].append(f"{words} (--decimals)")
+    return errors
 
 
 def _notes(found: Import, problems: Sequence[Problem]) -> Iterator[str]:
@@ -275,10 +275,10 @@ def _notes(found: Import, problems: Sequence[Problem]) -> Iterator[str]:
             words = f"{problem.column}: {problem.detail}" if problem.column else problem.detail
             rows[words] += [problem.row] if problem.row else []
     for words, numbers in rows.items():
-        yield f"{_named(numbers)}{words}"
+        yield f"{_list_rows(numbers)}{words}"
 
 
-def _named(numbers: Sequence[int]) -> str:
+def _list_rows(numbers: Sequence[int]) -> str:
     if not numbers:
         return ""
     shown = ", ".join(map(str, numbers[:NAMED_ROWS]))

@@ -31,14 +31,14 @@ Progress = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
-class Known:
+class ExistingProduct:
     """The product that has a row's photo; `differs`: the fields in which the row differs."""
 
     product_id: int
     differs: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, skipped: Json) -> Known:
+    def of(cls, skipped: Json) -> ExistingProduct:
         return cls(skipped["product_id"], skipped.get("differs") or {})
 
     def difference(self, row: Row) -> str:
@@ -57,11 +57,11 @@ def _kept(name: str, has: Any, given: Any) -> str:
 
 
 @dataclass
-class Sent:
+class SendResult:
     """The result for each row, in one of the three lists, unless `stopped` ended the sending."""
 
     created: list[tuple[Row, Json]] = field(default_factory=list)
-    skipped: list[tuple[Row, Known]] = field(default_factory=list)
+    skipped: list[tuple[Row, ExistingProduct]] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     stopped: Exception | None = None
 
@@ -95,13 +95,13 @@ def send_rows(
     rows: Sequence[Row],
     choices: Choices = Choices(),
     progress: Progress = lambda _: None,
-) -> Sent:
+) -> SendResult:
     """Upload the photos and create the products; rows with errors are refused.
 
     A photo that has a product of its SKU and view is skipped, unless `again`: it is not uploaded.
     An error that concerns all rows (no answer, a wrong key, a used-up limit) is `stopped`.
     """
-    sent = Sent(refused=[row for row in rows if row.errors])
+    sent = SendResult(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
     # Rows without a file in parts of their own: other rows' photos may be known or gone at a second
     # attempt, which must not change the body that `repeatable` relies on.
@@ -133,7 +133,7 @@ def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _send_part(
-    client: Client, rows: Sequence[Row], sent: Sent, choices: Choices, progress: Progress
+    client: Client, rows: Sequence[Row], sent: SendResult, choices: Choices, progress: Progress
 ) -> None:
     known = {} if choices.again else find_known(client, rows)
     for place, product in known.items():
@@ -148,7 +148,7 @@ def _send_part(
         _create(client, ready, sent, choices)
 
 
-def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
+def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct]:
     """Indexes of rows whose photos have products already, and these products.
 
     A photo that can't be read is left to the upload, and a row that the server would refuse to the
@@ -168,7 +168,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, Known]:
             raise
         return {}
     places = list(digests)
-    return {places[one["index"]]: Known.of(one) for one in found}
+    return {places[one["index"]]: ExistingProduct.of(one) for one in found}
 
 
 def find_twins(rows: Sequence[Row]) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _upload_photos(client: Client, rows: Sequence[Row], sent: Sent) -> Iterator[Row]:
+def _upload_photos(client: Client, rows: Sequence[Row], sent: SendResult) -> Iterator[Row]:
     """The rows with their uploads or errors, in order; ends at one that stops all."""
 
     def upload(row: Row) -> Row | None:
@@ -229,7 +229,7 @@ def _upload_photo(client: Client, row: Row) -> Row:
     return replace(row, fields=fields)
 
 
-def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -> None:
+def _create(client: Client, rows: Sequence[Row], sent: SendResult, choices: Choices) -> None:
     bodies = [row.fields for row in rows]
     key = _digest(json.dumps(bodies).encode()) if choices.repeatable else None
     try:
@@ -247,7 +247,7 @@ def _create(client: Client, rows: Sequence[Row], sent: Sent, choices: Choices) -
         sent.refused += _with_errors(rows, error.errors)
         return
     errors = data.get("errors") or []
-    skipped = {one["index"]: Known.of(one) for one in data.get("skipped") or ()}
+    skipped = {one["index"]: ExistingProduct.of(one) for one in data.get("skipped") or ()}
     others = skipped.keys() | {error["index"] for error in errors}
     made = [row for place, row in enumerate(rows) if place not in others]
     sent.created += zip(made, data["products"], strict=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from packshot.cli.plain import counted
 from packshot.cli.rows import Row
 from packshot.client import ApiError, Client, Json
 from packshot.spreadsheets import facts_of
@@ -52,7 +51,7 @@ class Updated:
         refused = len(self.refusals())
         more = [f"{same:,} unchanged"] if same else []
         more += [f"{refused:,} refused"] if refused else []
-        return ", ".join([f"{counted(len(self.changed), 'product')} {done}", *more])
+        return ", ".join([f"{pluralise(len(self.changed), 'product')} {done}", *more])
 
 
 def _named(sku: str, product: Json) -> str:

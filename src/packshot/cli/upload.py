@@ -11,11 +11,18 @@ import click
 from rich.console import Console
 
 from packshot.cli.options import connection
-from packshot.cli.plain import counted, shown
+from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, read_rows
-from packshot.cli.sending import Choices, Known, Sent, find_twins, reasons, send_rows
+from packshot.cli.sending import (
+    Choices,
+    ExistingProduct,
+    SendResult,
+    find_twins,
+    reasons,
+    send_rows,
+)
 from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import Client, Json
 from packshot.enhancers.contract import LANES, Lane
@@ -102,32 +109,34 @@ def upload(
 def _update(client: Client, rows: Sequence[Row], console: Console) -> Updated:
     updated = update_products(client, rows, dry_run=False)
     for line in updated.lines():
-        console.print(f"updated {shown(line)}", soft_wrap=True)
+        console.print(f"updated {escape_text(line)}", soft_wrap=True)
     for line in updated.refusals():
-        console.print(f"[red]not updated[/] {shown(line)}", soft_wrap=True)
+        console.print(f"[red]not updated[/] {escape_text(line)}", soft_wrap=True)
     console.print(f"{updated.summary('updated')}.")
     return updated
 
 
-def _raise_if_stopped(sent: Sent, rows: int, console: Console) -> None:
+def _raise_if_stopped(sent: SendResult, rows: int, console: Console) -> None:
     if sent.stopped is None:
         return
     if sent.rows:
-        console.print(f"[red]stopped:[/] not sent: {counted(rows - sent.rows, 'row')}.")
+        console.print(f"[red]stopped:[/] not sent: {pluralise(rows - sent.rows, 'row')}.")
     raise sent.stopped
 
 
 def _note(note: str, console: Console) -> None:
-    console.print(f"[yellow]note[/] {shown(note)}", soft_wrap=True)
+    console.print(f"[yellow]note[/] {escape_text(note)}", soft_wrap=True)
 
 
-def send(client: Client, rows: list[Row], console: Console, choices: Choices = Choices()) -> Sent:
+def send(
+    client: Client, rows: list[Row], console: Console, choices: Choices = Choices()
+) -> SendResult:
     """Call `send_rows` and show a bar."""
     with bar(console) as progress:
         task = progress.add_task("Uploading", total=len(rows), note="")
 
         def show(row: Row) -> None:
-            progress.update(task, advance=1, note=shown(row.source))
+            progress.update(task, advance=1, note=escape_text(row.source))
 
         return send_rows(client, rows, choices, show)
 
@@ -138,22 +147,22 @@ def currency_of(client: Client, products: Sequence[Json]) -> str | None:
     return client.stats()["currency"] if priced else None
 
 
-def _report(sent: Sent, products: list[Json], console: Console, currency: str | None) -> None:
+def _report(sent: SendResult, products: list[Json], console: Console, currency: str | None) -> None:
     if products:
         console.print(table(products, currency))
     print_refused(sent.refused, "refused", console)
-    created = counted(len(products), "product")
-    skipped = f", {counted(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
-    console.print(f"{created} created, {counted(len(sent.refused), 'row')} refused{skipped}.")
+    created = pluralise(len(products), "product")
+    skipped = f", {pluralise(len(sent.skipped), 'photo')} skipped" if sent.skipped else ""
+    console.print(f"{created} created, {pluralise(len(sent.refused), 'row')} refused{skipped}.")
 
 
-def print_skipped(skipped: Sequence[tuple[Row, Known]], console: Console) -> None:
+def print_skipped(skipped: Sequence[tuple[Row, ExistingProduct]], console: Console) -> None:
     """Print a line for each row whose photo has a product already."""
     for row, known in skipped:
         words = f"product {known.product_id} has this photo under this SKU and view"
-        console.print(f"skipped {shown(row.source)}: {words} (--again)", soft_wrap=True)
+        console.print(f"skipped {escape_text(row.source)}: {words} (--again)", soft_wrap=True)
         if words := known.difference(row):
-            console.print(f"[yellow]  {shown(words)}[/]", soft_wrap=True)
+            console.print(f"[yellow]  {escape_text(words)}[/]", soft_wrap=True)
 
 
 def _rehearse(
@@ -187,7 +196,7 @@ def _report_dry_run(rows: list[Row], console: Console) -> int:
     bad = [row for row in checked if row.errors]
     good = [row for row in checked if not row.errors]
     for source, words in list({row.source: _as_read(row) for row in good}.items())[:FIRST_ROWS]:
-        console.print(f"read {shown(source)}: {shown(words)}", soft_wrap=True)
+        console.print(f"read {escape_text(source)}: {escape_text(words)}", soft_wrap=True)
     print_refused(bad, "would be refused", console)
     console.print(f"{_share(good, checked)} look good; nothing was sent.")
     return 1 if bad else 0
@@ -203,11 +212,11 @@ def _as_read(row: Row) -> str:
 def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
     """`2 of 3 rows`; `6 products from 4 of 9 rows` where a row has several photos."""
     from_rows = len({row.source for row in good})
-    share = f"{from_rows:,} of {counted(len({row.source for row in rows}), 'row')}"
-    return share if from_rows == len(good) else f"{counted(len(good), 'product')} from {share}"
+    share = f"{from_rows:,} of {pluralise(len({row.source for row in rows}), 'row')}"
+    return share if from_rows == len(good) else f"{pluralise(len(good), 'product')} from {share}"
 
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:
     """Print a line for each row with errors: its source, and all of them."""
     for line in reasons(refused):
-        console.print(f"[red]{what}[/] {shown(line)}", soft_wrap=True)
+        console.print(f"[red]{what}[/] {escape_text(line)}", soft_wrap=True)

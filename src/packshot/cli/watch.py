@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from packshot.cli.options import connection, no_answer
-from packshot.cli.plain import shown
+from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets
-from packshot.cli.sending import Choices, Sent, send_rows
+from packshot.cli.sending import Choices, SendResult, send_rows
 from packshot.cli.watched_batch import Batch
 from packshot.cli.watched_folder import (
     DONE,
@@ -160,7 +160,7 @@ class Watcher:
             self._finish(part, self._send([row for file in part for row in file.rows]))
         self.folder.forget_plan()
 
-    def _send(self, rows: Sequence[Row]) -> Sent:
+    def _send(self, rows: Sequence[Row]) -> SendResult:
         """Send until the server has answered for every row; products made before are recognised."""
         pause, away = FIRST_PAUSE, False
         while True:
@@ -177,7 +177,7 @@ class Watcher:
             self._pause(max(pause, getattr(sent.stopped, "retry_after", None) or 0))
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _finish(self, files: Sequence[TakenFile], sent: Sent) -> None:
+    def _finish(self, files: Sequence[TakenFile], sent: SendResult) -> None:
         lines: dict[str, list[str]] = defaultdict(list)
         reasons: dict[str, list[str]] = defaultdict(list)
         for row, product in sent.created:
@@ -222,7 +222,7 @@ class Watcher:
             raise Stopped
 
     def _say(self, line: str) -> None:
-        self.console.print(shown(line))
+        self.console.print(escape_text(line))
 
 
 def _parts(files: Sequence[TakenFile]) -> Iterator[Sequence[TakenFile]]:

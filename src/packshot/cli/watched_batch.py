@@ -43,9 +43,9 @@ class Batch:
         else:
             self._read_names()
         others = [path for path in self.files if path not in tables]
-        return [self._taken(path) for path in (*others, *tables)]
+        return [self._result_for(path) for path in (*others, *tables)]
 
-    def _taken(self, path: str) -> TakenFile:
+    def _result_for(self, path: str) -> TakenFile:
         rows, errors = self.rows[path], self.errors[path]
         if not rows and not errors and path not in self.tables_with_rows:
             errors = [NOTHING]
@@ -101,7 +101,7 @@ class Batch:
         """Give each row to the file of its photo; else to the spreadsheet, which may keep none."""
         for row in rows:
             self.tables_with_rows.add(table)
-            path = found.take(row.photo) or self._named_here(row.photo)
+            path = found.take(row.photo) or self._file_named_by(row.photo)
             if path and not isinstance(row.photo, ZippedPhoto):
                 row = replace(row, photo=StillPhoto(self.folder.path / path, self.files[path]))
             elif isinstance(row.photo, Path) and not self.folder.holds(row.photo):
@@ -109,7 +109,7 @@ class Batch:
                 row = replace(row, photo=None, errors=[*row.errors, outside])
             self.rows[path or table].append(replace(row, origin=path or table))
 
-    def _named_here(self, photo: Photo | None) -> str | None:
+    def _file_named_by(self, photo: Photo | None) -> str | None:
         """The file that a row of a spreadsheet names, if it is one of these."""
         if not isinstance(photo, Path) or not photo.is_relative_to(self.folder.path):
             return None

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from packshot.cli.direct import open_services
-from packshot.cli.plain import shown
-from packshot.download.fetcher import redacted
+from packshot.cli.plain import escape_text
+from packshot.download.addresses import redact
 from packshot.webhooks.deliveries import DeliveryView
 
 SECRET_BYTES = 32
@@ -50,10 +50,10 @@ def _table(latest: list[DeliveryView]) -> Table:
         result.add_row(
             found.type,
             str(found.product_id),
-            shown(redacted(found.url)),
+            escape_text(redact(found.url)),
             found.state,
             str(found.attempts),
-            shown(found.error or ""),
+            escape_text(found.error or ""),
         )
     return result
 

@@ -39,7 +39,7 @@ def behind(rows: Connection, at_least: dict[str, int] | None = None) -> dict[str
     `at_least` has ids that are known from other sources.
     """
     found = {}
-    for table in _numbered(rows):
+    for table in _numbered_tables(rows):
         highest = max(_highest(rows, table), (at_least or {}).get(table, 0))
         if _last_given(rows, table) < highest:
             found[table] = highest
@@ -58,7 +58,7 @@ def move_ahead(rows: Connection, highest: dict[str, int]) -> None:
 
 def last_given(rows: Connection) -> dict[str, int]:
     """The last id that each table gave, for `behind` after its tables were created again."""
-    return {table: _last_given(rows, table) for table in _numbered(rows)}
+    return {table: _last_given(rows, table) for table in _numbered_tables(rows)}
 
 
 def is_given_twice(error: IntegrityError) -> bool:
@@ -70,7 +70,7 @@ def is_given_twice(error: IntegrityError) -> bool:
     return table in NUMBERED and diagnosis.constraint_name in {f"pk_{table}", f"{table}_pkey"}
 
 
-def _numbered(rows: Connection) -> list[str]:
+def _numbered_tables(rows: Connection) -> list[str]:
     """The tables that exist and number their rows."""
     if rows.dialect.name == "sqlite":
         if not _exists_in_sqlite(rows, "sqlite_sequence"):

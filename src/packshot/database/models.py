@@ -30,7 +30,7 @@ from packshot.database.base import CREATED as CREATED
 from packshot.database.base import Base as Base
 from packshot.database.batch_models import BatchItem as BatchItem
 from packshot.database.batch_models import BatchJob as BatchJob
-from packshot.database.take_models import Made as Made
+from packshot.database.take_models import PictureColumns as PictureColumns
 from packshot.database.take_models import Take as Take
 from packshot.database.types import Money, UTCDateTime, now
 from packshot.errors import Conflict
@@ -233,7 +233,7 @@ class Round(Base):
     answer: Mapped[str | None] = mapped_column(Text)
 
 
-class ProductImage(Made, Base):
+class ProductImage(PictureColumns, Base):
     """One enhanced picture. The row exists only once its object is stored.
 
     For a picture that was made again it is a copy of the current take.

@@ -13,7 +13,7 @@ from packshot.database.base import CREATED, Base
 from packshot.database.types import Money, UTCDateTime
 
 
-class Made:
+class PictureColumns:
     """The columns that a picture and its takes share: how it was made, and its fidelity.
 
     `check_due` is the time from which its fidelity may be checked, None when that is done or not
@@ -31,7 +31,7 @@ class Made:
     bytes: Mapped[int | None]
     sha256: Mapped[str | None] = mapped_column(String(64))
     warning: Mapped[str | None] = mapped_column(Text)
-    #: The metadata in the model's answer, see `pictures.carried`; only exports read it.
+    #: The metadata in the model's answer, see `pictures.answer_metadata`; only exports read it.
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     verdict: Mapped[str | None] = mapped_column(String(20))
     fidelity_score: Mapped[float | None] = mapped_column(Float)  # 0..1; above 0.5 passes
@@ -43,7 +43,7 @@ class Made:
     check_tries: Mapped[int] = mapped_column(server_default=text("0"))
 
 
-class Take(Made, Base):
+class Take(PictureColumns, Base):
     """One making of a picture whose fidelity check failed: take 1 is the first, take 2 the next.
 
     The row of the picture is a copy of the current take. `state` is "waiting" for its picture

@@ -86,7 +86,7 @@ def parse_url(text: str) -> URL:
     return read_url(text).url
 
 
-def shown_url(text: str) -> str:
+def redact_url(text: str) -> str:
     """DATABASE_URL for people: without its password, and without its query, which may hold one."""
     return parse_url(text).set(query={}).render_as_string(hide_password=True)
 

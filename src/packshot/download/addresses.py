@@ -158,7 +158,7 @@ def is_public(address: str) -> bool:
     return _is_public_4(parsed) if isinstance(parsed, IPv4Address) else _is_public_6(parsed)
 
 
-def redacted(url: str) -> str:
+def redact(url: str) -> str:
     """`url` made safe to log: no user, password, query or fragment, one printable line.
 
     Never raises; what can't be read as an address is not shown at all.

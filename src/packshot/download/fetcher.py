@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 
 from packshot.background import in_background
-from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public, redacted
+from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public
 from packshot.download.answers import Answer, NotDecoded, TooLarge, decode, normalise_location
 from packshot.download.deadlines import Deadline, Watchdog
 from packshot.download.failures import (
@@ -40,8 +40,6 @@ from packshot.download.failures import (
 )
 from packshot.download.request_headers import RequestHeaders
 from packshot.errors import FetchError
-
-__all__ = ["FetchLimits", "Fetcher", "ParsedUrl", "check_url", "is_public", "redacted"]
 
 Resolver = Callable[[str, int], Sequence[str]]
 Connector = Callable[[str, int, float], socket.socket]

@@ -25,9 +25,9 @@ from packshot.pictures.imaging import (
     Encoded,
     OutputSpec,
     encode_array,
-    finish_pixels,
+    encode_to_spec,
+    fit_to_spec,
     read_header,
-    shaped,
     to_array,
 )
 from packshot.pictures.provenance import Provenance
@@ -72,7 +72,7 @@ def _try_lock(
     photo: bytes, picture: bytes, spec: OutputSpec, provenance: Provenance | None, network: Path
 ) -> LockResult:
     side, small = _photo_side(photo, network)
-    made = shaped(picture, spec)
+    made = fit_to_spec(picture, spec)
     work = shrink(made, WORK_SIDE)
     scales = Scales.of(photo, small, made, work)
     fitted = _measure(side, small, work, network, scales.enlarged)
@@ -91,7 +91,7 @@ def put_and_prove(
     check(fitted.measured)
     put = put_over(photo, made, fitted, scales)
     exact = replace(spec, quality=max(QUALITY, spec.quality), subsample=False)
-    finished = finish_pixels(put.pixels, exact, provenance)
+    finished = encode_to_spec(put.pixels, exact, provenance)
     record = prove(put, fitted, finished)
     before = encode_array(shrink(made, BEFORE_SIDE), BEFORE_QUALITY)
     return LockResult(record, finished, before, draw_mask(put.pixels, put.core))

@@ -133,7 +133,7 @@ class Names:
         path = self._template.fill(values)
         candidates = (f"{path}{mark}{ending}" for mark in _marks(values))
         given = next(filter(self._is_free, candidates))
-        self._given.add(_folded(given))
+        self._given.add(_fold(given))
         return given
 
     def has_none_for(self, n: int) -> str | None:
@@ -144,7 +144,7 @@ class Names:
         return f"it is number {n} of its SKU, and Amazon takes {MOST_CODES}"
 
     def _is_free(self, path: str) -> bool:
-        return _folded(path) not in self._given
+        return _fold(path) not in self._given
 
 
 def _marks(values: Mapping[str, str | int]) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _marks(values: Mapping[str, str | int]) -> Iterator[str]:
     yield from (f"-{values['id']}-{number}" for number in count(2))
 
 
-def _folded(path: str) -> str:
+def _fold(path: str) -> str:
     return unicodedata.normalize("NFC", re.sub(f"[{JOINERS}]", "", path.casefold()))
 
 

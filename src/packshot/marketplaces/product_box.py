@@ -212,16 +212,16 @@ class _Outline:
 
     def _mask(self, across: slice, down: slice) -> Any:
         if self.alpha is not None:
-            return (self.alpha[down, across] > 0) & self._enlarged(self.around, across, down)
+            return (self.alpha[down, across] > 0) & self._enlarge(self.around, across, down)
         part, colour = self.rgb[down, across], self.colour
         apart = cv2.bitwise_not(cv2.inRange(part, colour - APART, colour + APART))
         steps = cv2.morphologyEx(
             _contrast(part, colour), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
         )
-        near, inside = (self._enlarged(mask, across, down) for mask in (self.around, self.core))
+        near, inside = (self._enlarge(mask, across, down) for mask in (self.around, self.core))
         return (apart > 0) & (inside | (near & (steps >= SHARP)))
 
-    def _enlarged(self, mask: Any, across: slice, down: slice) -> Any:
+    def _enlarge(self, mask: Any, across: slice, down: slice) -> Any:
         rows, columns = (
             np.arange(part.start, part.stop) * small // whole
             for part, small, whole in zip((down, across), mask.shape, self.rgb.shape, strict=False)
@@ -287,7 +287,7 @@ def _look(rgb: Any, backdrop: Backdrop) -> _View:
     may_be = near
     if backdrop.colour.min() >= SHADOWS_FROM:
         may_be = near | (neutral & (light >= DARKEST) & (light <= LIGHTEST))
-    ground = _reached(may_be & ~_edges(_contrast(small, backdrop.colour), near), near)
+    ground = _find_reached(may_be & ~_edges(_contrast(small, backdrop.colour), near), near)
     clear, faint = _parts(~ground, ~near, JPEG_BLOCK * len(small) / len(rgb))
     if backdrop.is_light:
         clear, faint = _without_reflection(clear, faint, backdrop.colour - small)
@@ -334,7 +334,7 @@ def _noise(grey: Any, near: Any) -> float:
     return float(np.median(steps) / 0.6745) if len(steps) else 0.0
 
 
-def _reached(may_be: Any, near: Any) -> Any:
+def _find_reached(may_be: Any, near: Any) -> Any:
     """What is connected with the backdrop at the border."""
     count, labels = cv2.connectedComponents(may_be.astype(np.uint8), connectivity=4)
     at_border = np.concatenate(

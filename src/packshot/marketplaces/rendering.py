@@ -38,11 +38,11 @@ def render(source: Source, spec: OutputSpec) -> tuple[bytes, Measures]:
     """
     made = finish(source.data, spec, source.provenance).data
     if source.signing is not None and source.provenance is not None:
-        made = _signed(made, source, spec, source.provenance, source.signing)
+        made = _sign(made, source, spec, source.provenance, source.signing)
     return made, measure(made, ENDINGS[spec.format], source.raw)
 
 
-def _signed(
+def _sign(
     made: bytes, source: Source, spec: OutputSpec, provenance: Provenance, signing: Signing
 ) -> bytes:
     """Signed, and made smaller again where the signature takes it over `max_bytes`; as it is where

@@ -3,7 +3,7 @@
 Each child has a memory limit, low priority, no secret in its environment and one socket to its
 parent. It does one job at a time, each with a deadline, and ends after a minute without a job; a
 new child replaces one that died. This contains crashes, but is not a sandbox: the child runs as the
-same user. With `places`, only as many children of a machine work at the same time.
+same user. With a `machine_limit`, only so many children of one machine work at the same time.
 
 Why not a library's pool: with pebble 5.2 a child killed while idle breaks the whole pool, one
 killed in the middle of its answer leaves all later jobs waiting for ever, and every child imports
@@ -31,7 +31,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from packshot.errors import PackshotError, PictureError, Stopping, Unavailable
 from packshot.pictures.allocator import give_memory_back
-from packshot.pictures.machine_places import MachinePlaces
+from packshot.pictures.machine_limit import MachineLimit
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ IDLE_SECONDS = 60.0
 REST_SECONDS = 0.25
 #: Seconds for which a job waits for a place on this machine. More children at work than it has
 #: cores take more memory and are no faster, but one that hangs must not stop the others.
-PLACE_SECONDS = 1.0
+LIMIT_SECONDS = 1.0
 RETIRED = 70  # the exit code of a child that ended because it was idle
 OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 
@@ -71,12 +71,12 @@ class Pixels:
         deadline: float = 60.0,
         idle: float = IDLE_SECONDS,
         niceness: int = NICENESS,
-        places: MachinePlaces | None = None,
-        place_seconds: float = PLACE_SECONDS,
+        machine_limit: MachineLimit | None = None,
+        limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
-        """`memory_mb` limits each child's address space; `deadline` is in seconds per job, `idle`
-        those after which a child without one ends; `places` are shared with other processes."""
-        self._places, self._place_seconds = places, place_seconds
+        """`memory_mb` limits each child's address space; `deadline` is in seconds per job. A child
+        ends after `idle` seconds without a job. `machine_limit` includes other processes' jobs."""
+        self._machine_limit, self._limit_seconds = machine_limit, limit_seconds
         self._memory_mb, self._idle, self._niceness = memory_mb, idle, niceness
         self._deadline = deadline
         self._free: queue.SimpleQueue[_Child | None] = queue.SimpleQueue()
@@ -132,7 +132,7 @@ class Pixels:
                 child = self._ready(child)
                 # Not earlier: each waiting thread would have its photo in memory twice.
                 pickled = pickle.dumps(job, protocol=pickle.HIGHEST_PROTOCOL)
-                with contextlib.suppress(_Retired), self._place():
+                with contextlib.suppress(_Retired), self._turn():
                     return child.ask(pickled, deadline)
         except PictureError:
             if self._closed:
@@ -141,10 +141,10 @@ class Pixels:
         finally:
             self._free.put(child)
 
-    def _place(self) -> contextlib.AbstractContextManager[None]:
-        if self._places is None:
+    def _turn(self) -> contextlib.AbstractContextManager[None]:
+        if self._machine_limit is None:
             return contextlib.nullcontext()
-        return self._places.taken(self._place_seconds)
+        return self._machine_limit.wait(self._limit_seconds)
 
     def _ready(self, child: _Child | None) -> _Child:
         """The child if it is alive, otherwise a new one in its place."""

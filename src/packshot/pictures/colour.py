@@ -32,11 +32,13 @@ class Transfer:
     gamma: float
     curve: tuple[float, float, float, float] | None = None  # a, b, c, d
 
-    def encoded(self) -> bytes:
+    def to_icc_tag(self) -> bytes:
         """The curve as an ICC 'para' tag (ICC.1:2022, 10.18)."""
         numbers = (self.gamma, *(self.curve or ()))
         kind = 3 if self.curve else 0
-        return struct.pack(f">4s4xHH{len(numbers)}i", b"para", kind, 0, *map(_fixed, numbers))
+        return struct.pack(
+            f">4s4xHH{len(numbers)}i", b"para", kind, 0, *map(_to_fixed_point, numbers)
+        )
 
 
 D65 = (0.3127, 0.3290)
@@ -94,12 +96,12 @@ def gamma_profile(
         transfer = None
     if primaries is None and transfer is None:
         return None
-    return _icc(primaries or SRGB, (transfer or SRGB_CURVE).encoded(), grey)
+    return _icc(primaries or SRGB, (transfer or SRGB_CURVE).to_icc_tag(), grey)
 
 
 def adobe_rgb() -> bytes:
     """The profile for photos that name Adobe RGB only in their EXIF."""
-    return _icc(ADOBE_RGB, ADOBE_GAMMA.encoded(), grey=False)
+    return _icc(ADOBE_RGB, ADOBE_GAMMA.to_icc_tag(), grey=False)
 
 
 def _like_srgb(transfer: Transfer) -> bool:
@@ -158,7 +160,7 @@ def _assemble(tags: dict[bytes, bytes], space: bytes) -> bytes:
         bytes(4),
         bytes(4),
         0,
-        *map(_fixed, (0.9642, 1.0, 0.8249)),
+        *map(_to_fixed_point, (0.9642, 1.0, 0.8249)),
         bytes(4),
     )
     return header + table + body
@@ -188,7 +190,7 @@ def _xyz(x: float, y: float) -> Matrix:
 
 
 def _xyz_tag(xyz: Matrix) -> bytes:
-    return struct.pack(">4s4x3i", b"XYZ ", *map(_fixed, xyz))
+    return struct.pack(">4s4x3i", b"XYZ ", *map(_to_fixed_point, xyz))
 
 
 def _text(words: str) -> bytes:
@@ -196,7 +198,7 @@ def _text(words: str) -> bytes:
     return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(encoded), 28) + encoded
 
 
-def _fixed(value: float) -> int:
+def _to_fixed_point(value: float) -> int:
     """The value as an s15Fixed16Number."""
     return round(float(value) * 65536)
 

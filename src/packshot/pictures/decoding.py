@@ -89,7 +89,7 @@ def _check_bytes(data: bytes) -> str:
 def _open_jpeg(data: bytes) -> Opened:
     unwrapped = jpeg.unwrap(data)
     limits.check_size(*unwrapped.size)
-    limits.check_held(unwrapped.held, *unwrapped.size, "in several scans (progressive)")
+    limits.check_held(unwrapped.bytes_held, *unwrapped.size, "in several scans (progressive)")
     image = _header_of(unwrapped.data)
     if jpeg.says_adobe_rgb(_exif(image)) and "icc-profile-data" not in image.get_fields():
         from packshot.pictures import colour
@@ -136,7 +136,7 @@ def _open_png(data: bytes) -> Opened:
     unwrapped = png.unwrap(data)
     image = _header_of(unwrapped.data)
     limits.check_size(image.width, image.height)
-    limits.check_held(unwrapped.held, image.width, image.height, "in interlaced form")
+    limits.check_held(unwrapped.bytes_held, image.width, image.height, "in interlaced form")
     header = _header("image/png", image, False, unwrapped.metadata, bool(unwrapped.profile))
 
     def decode(side: int) -> Any:
@@ -176,7 +176,7 @@ def _open_avif(data: bytes) -> Opened:
     heif.check_still(data)
     image = _header_of(data)
     limits.check_size(image.width, image.height)
-    held = heif.held_by_avif(data, image.width * image.height)
+    held = heif.bytes_held_by_avif(data, image.width * image.height)
     limits.check_held(held, image.width, image.height, "as AVIF")
     profile = None if "icc-profile-data" in image.get_fields() else heif.profile_of_avif(data)
     header = _header("image/avif", image, True, managed=bool(profile))
@@ -192,7 +192,7 @@ def _open_heic(data: bytes) -> Opened:
     found = heif.open_heic(data)
     width, height = found.size
     limits.check_size(width, height)
-    limits.check_held(heif.held_by_heic(found), width, height, "as HEIC")
+    limits.check_held(heif.bytes_held_by_heic(found), width, height, "as HEIC")
     profile = heif.profile_of_heic(found)
     header = Header(
         "image/heic",

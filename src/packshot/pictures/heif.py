@@ -95,7 +95,7 @@ def profile_of_avif(data: bytes) -> bytes | None:
 # ---- the bytes that a decoder keeps at once
 
 
-def held_by_heic(image: Any) -> int:
+def bytes_held_by_heic(image: Any) -> int:
     """The bytes of the colour planes, and of the image made from them."""
     sample = 2 if image.info["bit_depth"] > 8 else 1
     planes = 1.5 if image.info.get("chroma", 420) == 420 else 3
@@ -104,7 +104,7 @@ def held_by_heic(image: Any) -> int:
     return held
 
 
-def held_by_avif(data: bytes, pixels: int) -> int:
+def bytes_held_by_avif(data: bytes, pixels: int) -> int:
     """The bytes by the depth and the subsampling in the box av1C (AV1-ISOBMFF 2.3)."""
     at = data.find(b"av1C", 0, META_BYTES)
     flags = data[at + 6] if 0 <= at < len(data) - 6 else 0x40

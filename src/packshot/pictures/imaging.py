@@ -1,4 +1,4 @@
-"""Bytes <-> pixels: every picture Packshot takes in or gives out passes through here; no I/O."""
+"""Decodes and encodes every picture that Packshot reads or writes. No I/O."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = [
     "Header",
     "OutputSpec",
     "encode_array",
+    "encode_to_spec",
     "finish",
-    "finish_pixels",
     "fit",
+    "fit_to_spec",
+    "make_previews",
     "normalise",
-    "previews_of",
     "read_header",
-    "shaped",
     "sniff",
     "to_array",
 ]
@@ -38,24 +38,24 @@ NORMALISED_SIDE = 4096
 NORMALISED_QUALITY = 95
 PREVIEW_SIDES = (320, 1600)
 PREVIEW_QUALITY = 82
-FITTED_QUALITY = 90
-LEAST_QUALITY = 50  # below it, fewer pixels look better than stronger compression
-MAX_ENLARGEMENT = 1.5  # beyond it a picture looks soft beside its neighbours in a shop
+SMALLER_QUALITY = 90
+LEAST_QUALITY = 50  # instead of a lower quality the picture gets fewer pixels, which looks better
+MAX_ENLARGEMENT = 1.5  # a picture that is enlarged more looks blurred
 WHITE = (255, 255, 255)
-UNIFORM_WITHIN = 6  # levels: a border that differs less is one colour to the eye
+UNIFORM_WITHIN = 6  # levels; a border that varies by less looks like one colour
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A finished picture: `previews` are JPEGs by the long side they were made to fit; `fitted` is
-    the smaller copy that was asked for, see `normalise`."""
+    """An encoded picture. `previews` are JPEGs by their longest side; `smaller` is a smaller copy,
+    see `normalise`."""
 
     data: bytes = field(repr=False)
     mime_type: str
     width: int
     height: int
     previews: dict[int, bytes] = field(repr=False)
-    fitted: Encoded | None = field(repr=False, default=None)
+    smaller: Encoded | None = field(repr=False, default=None)
 
 
 Format = Literal["jpeg", "png", "webp", "avif"]
@@ -63,12 +63,12 @@ Format = Literal["jpeg", "png", "webp", "avif"]
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What a finished picture must be: data, so that a marketplace's preset is one of these.
+    """What a finished picture must look like. A marketplace's preset is one of these, too.
 
-    `aspect` as "4:5" (width:height), reached by padding; sides in pixels; `background` for padding
-    and see-through parts (None: the border's own colour, white below see-through parts; a scene,
-    whose border has no one colour, keeps its own ratio); `max_bytes` is kept by a lower quality,
-    then by fewer pixels.
+    `aspect` is like "4:5" (width:height) and reached by padding. Sides are in pixels. `background`
+    is for padding and transparent parts; None: padding has the border's colour, transparent parts
+    become white, and a scene, whose border has several colours, keeps its ratio. To stay below
+    `max_bytes`, first the quality is lowered, then the number of pixels.
     """
 
     aspect: str | None = None
@@ -81,7 +81,7 @@ class OutputSpec:
     subsample: bool = True  # a JPEG's colours have half the resolution
 
 
-# ---- bytes in
+# ---- reading
 
 
 def read_header(data: bytes) -> Header:
@@ -89,50 +89,52 @@ def read_header(data: bytes) -> Header:
     return open_picture(data).header
 
 
-def normalise(data: bytes, fitted_side: int | None = None) -> Encoded:
-    """The copy everything later reads: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
+def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
+    """The copy that all later steps read: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
-    JPEG at quality 95, or PNG when some pixel is really transparent; never more than MAX_BYTES, so
-    that it is accepted as input too. With `fitted_side`, in the same pass, `fitted`: as `fit` makes
-    of that copy; None if the copy itself is as small a JPEG. Raises PictureError.
+    JPEG at quality 95, or PNG if a pixel is transparent; at most MAX_BYTES, so that it could be
+    uploaded again. With `smaller_side` the result also has what `fit` makes of that copy, as
+    `smaller`; None if the copy itself is such a JPEG. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():
-        # Turned while it is encoded or made smaller: a turned one would be in memory beside it.
+        # Rotated while it is encoded or shrunk; otherwise a rotated copy is in memory, too.
         image = load_unturned(opened, NORMALISED_SIDE)
         upright = image.autorot()
         if image.hasalpha() and image[image.bands - 1].min() < 255:
-            image, encoded = _see_through(upright.copy_memory())
+            image, encoded = _encode_transparent(upright.copy_memory())
             upright = image
         else:
             check_lower_part(upright)
             image = _opaque(image, WHITE)
-            # Never keep more colour resolution than the photo had: 4:4:4 costs 30 % more bytes.
-            upright, encoded = _within(
+            # No more colour resolution than the photo has: 4:4:4 needs 30 % more bytes.
+            upright, encoded = _encode_within(
                 _opaque(upright, WHITE),
                 MAX_BYTES,
                 lambda image, quality: _jpeg(image, quality, opened.header.subsampled),
                 NORMALISED_QUALITY,
             )
         mime_type = sniff(encoded) or ""
-        fitted = None
+        smaller = None
         is_jpeg = mime_type == "image/jpeg"
-        if fitted_side and not (is_jpeg and max(image.width, image.height) <= fitted_side):
-            image, fitted = _fitted(image, fitted_side, opened.header.subsampled and is_jpeg)
+        if smaller_side and not (is_jpeg and max(image.width, image.height) <= smaller_side):
+            image, smaller = _make_smaller_copy(
+                image, smaller_side, opened.header.subsampled and is_jpeg
+            )
         previews = _previews(image)
-        return Encoded(encoded, mime_type, upright.width, upright.height, previews, fitted)
+        return Encoded(encoded, mime_type, upright.width, upright.height, previews, smaller)
 
 
-def _fitted(image: Any, side: int, subsample: bool) -> tuple[Any, Encoded]:
-    """The copy as pixels and encoded. Not made of a preview, which would cost up to 1 dB; previews
-    may be made of it."""
+def _make_smaller_copy(image: Any, side: int, subsample: bool) -> tuple[Any, Encoded]:
+    """Shrink the full picture, because a preview would lose up to 1 dB. Returns the pixels, from
+    which previews may be made, and the file."""
     image = _opaque(image, WHITE).thumbnail_image(side, height=side, size="down").copy_memory()
-    data = _jpeg(image, FITTED_QUALITY, subsample)
+    data = _jpeg(image, SMALLER_QUALITY, subsample)
     return image, Encoded(data, "image/jpeg", image.width, image.height, {})
 
 
-def _see_through(image: Any) -> tuple[Any, bytes]:
-    """As PNG, with fewer pixels where it would exceed MAX_BYTES: photos compress badly as PNG."""
+def _encode_transparent(image: Any) -> tuple[Any, bytes]:
+    """Encode as PNG, with fewer pixels if it exceeds MAX_BYTES: photos compress badly as PNG."""
     while len(encoded := _png(image)) > MAX_BYTES:
         share = min(0.9, 0.97 * (MAX_BYTES / len(encoded)) ** 0.5)
         side = round(max(image.width, image.height) * share)
@@ -143,7 +145,7 @@ def _see_through(image: Any) -> tuple[Any, bytes]:
 def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
     """Pixels as uint8, height x width x 3 (RGB) or 4 (RGBA, not premultiplied), sRGB, upright.
 
-    Fitted into `max_side` pixels while decoding, which is much cheaper than shrinking afterwards.
+    Shrunk to `max_side` pixels while decoding, which is much faster than shrinking afterwards.
     """
     opened = open_picture(data)
     with decoding():
@@ -152,17 +154,17 @@ def to_array(data: bytes, max_side: int | None = None) -> NDArray[Any]:
 
 
 def fit(data: bytes, max_side: int) -> bytes:
-    """A clean JPEG of the picture, at most `max_side` pixels long, made while it is decoded.
+    """A JPEG of the picture, shrunk to `max_side` pixels while it is decoded.
 
-    White below transparent parts; upright, sRGB, no metadata.
+    Upright, sRGB, no metadata; transparent parts become white.
     """
     opened = open_picture(data)
     with decoding():
         image = _opaque(load(opened, max_side), WHITE)
-        return _jpeg(image, FITTED_QUALITY, subsample=opened.header.subsampled)
+        return _jpeg(image, SMALLER_QUALITY, subsample=opened.header.subsampled)
 
 
-# ---- pixels out
+# ---- writing
 
 
 def encode_array(pixels: NDArray[Any], quality: int = 95) -> bytes:
@@ -171,52 +173,52 @@ def encode_array(pixels: NDArray[Any], quality: int = 95) -> bytes:
     return _png(image) if image.hasalpha() else _jpeg(image, quality, subsample=False)
 
 
-def previews_of(data: bytes) -> dict[int, bytes]:
-    """The previews of a stored picture, made again from its bytes."""
+def make_previews(data: bytes) -> dict[int, bytes]:
+    """Make the previews of a stored picture from its bytes."""
     opened = open_picture(data)
     with decoding():
         return _previews(load(opened, max(PREVIEW_SIDES)))
 
 
 def finish(data: bytes, spec: OutputSpec, provenance: Provenance | None = None) -> Encoded:
-    """The one last step for every picture: ratio, size, sRGB, format, previews, provenance.
+    """The last step for every picture: ratio, size, sRGB, format, previews, provenance.
 
-    The ratio is reached by padding, so that nothing of the product is ever cut off; a picture
-    without one border colour to pad with keeps its own ratio. `provenance` is written as XMP, the
-    only metadata. Raises PictureError, `picture_too_small` when it would need enlarging more than
-    1.5 times.
+    The ratio is reached by padding, which never cuts anything off the product; a picture whose
+    border has several colours keeps its ratio. `provenance` is written as XMP, the only metadata.
+    Raises PictureError, with the code `picture_too_small` if it must be enlarged more than 1.5
+    times.
     """
     with decoding():
-        return _finished(_ready(data, spec), spec, provenance)
+        return _encode_to_spec(_load_to_spec(data, spec), spec, provenance)
 
 
-def shaped(data: bytes, spec: OutputSpec) -> NDArray[Any]:
-    """The pixels that `finish` would encode: H x W x 3, sRGB."""
+def fit_to_spec(data: bytes, spec: OutputSpec) -> NDArray[Any]:
+    """The pixels that `finish` encodes: H x W x 3, sRGB."""
     with decoding():
-        pixels: NDArray[Any] = _ready(data, spec).numpy()
+        pixels: NDArray[Any] = _load_to_spec(data, spec).numpy()
         return pixels
 
 
-def finish_pixels(
+def encode_to_spec(
     pixels: NDArray[Any], spec: OutputSpec, provenance: Provenance | None = None
 ) -> Encoded:
-    """`shaped` pixels encoded as `finish` does it."""
+    """Encode the pixels of `fit_to_spec` as `finish` does."""
     image = vips().Image.new_from_array(pixels, interpretation="srgb")
     with decoding():
-        return _finished(image, spec, provenance)
+        return _encode_to_spec(image, spec, provenance)
 
 
-def _ready(data: bytes, spec: OutputSpec) -> Any:
+def _load_to_spec(data: bytes, spec: OutputSpec) -> Any:
     image = load(open_picture(data), spec.max_side).copy_memory()
-    return _shaped(_opaque(image, spec.background or WHITE), spec)
+    return _pad_to_ratio(_opaque(image, spec.background or WHITE), spec)
 
 
-def _finished(image: Any, spec: OutputSpec, provenance: Provenance | None) -> Encoded:
+def _encode_to_spec(image: Any, spec: OutputSpec, provenance: Provenance | None) -> Encoded:
     xmp = None if provenance is None else provenance.as_xmp()
-    image, encoded = _within(
+    image, encoded = _encode_within(
         image,
         spec.max_bytes or MAX_BYTES,
-        lambda image, quality: _encoded(image, spec, quality, xmp),
+        lambda image, quality: _encode(image, spec, quality, xmp),
         spec.quality,
         spec.min_side,
     )
@@ -231,8 +233,8 @@ def _opaque(image: Any, background: tuple[int, int, int]) -> Any:
     return image.flatten(background=list(background)) if image.hasalpha() else image
 
 
-def _encoded(image: Any, spec: OutputSpec, quality: int, xmp: bytes | None) -> bytes:
-    """In the spec's format; PNG has no quality: it is exact."""
+def _encode(image: Any, spec: OutputSpec, quality: int, xmp: bytes | None) -> bytes:
+    """Encode in the spec's format; PNG is lossless and ignores the quality."""
     kind = spec.format
     if kind == "jpeg":
         return _jpeg(image, quality, spec.subsample, xmp)
@@ -248,7 +250,7 @@ def _encoded(image: Any, spec: OutputSpec, quality: int, xmp: bytes | None) -> b
 
 
 def _with_xmp(image: Any, xmp: bytes | None) -> tuple[Any, str]:
-    """The image with this as its only metadata, and what its encoder is to keep."""
+    """The image with `xmp` as its only metadata, and the encoder's `keep` option."""
     if xmp is None:
         return image, "none"
     image = image.copy()
@@ -271,7 +273,7 @@ def _png(image: Any) -> bytes:
 
 
 def _previews(image: Any) -> dict[int, bytes]:
-    """From the largest down, each made of the one before."""
+    """The largest first; each smaller one is made from the one before."""
     image, previews = _opaque(image, WHITE), {}
     for side in sorted(PREVIEW_SIDES, reverse=True):
         image = image.thumbnail_image(side, height=side, size="down").copy_memory()
@@ -282,24 +284,24 @@ def _previews(image: Any) -> dict[int, bytes]:
 # ---- finishing
 
 
-def _shaped(image: Any, spec: OutputSpec) -> Any:
-    """The picture on a canvas of the wanted ratio, where one colour can fill what is missing."""
+def _pad_to_ratio(image: Any, spec: OutputSpec) -> Any:
+    """Put the picture on a canvas of the wanted ratio, if one colour can fill the rest."""
     colour, uniform = _border(image)
     if spec.aspect is None or (spec.background is None and not uniform):
-        return _scaled(image, _scale(image.width, image.height, spec))
+        return _scale_image(image, _scale_factor(image.width, image.height, spec))
     across, down = spec.aspect.split(":")
     ratio = float(across) / float(down)
     width = max(image.width, round(image.height * ratio))
     height = max(image.height, round(image.width / ratio))
-    scale = _scale(width, height, spec)
-    image = _scaled(image, scale)
+    scale = _scale_factor(width, height, spec)
+    image = _scale_image(image, scale)
     width, height = (min(spec.max_side, round(side * scale)) for side in (width, height))
     width, height = max(width, image.width), max(height, image.height)
     background = list(spec.background or colour)
     return image.gravity("centre", width, height, extend="background", background=background)
 
 
-def _scale(width: int, height: int, spec: OutputSpec) -> float:
+def _scale_factor(width: int, height: int, spec: OutputSpec) -> float:
     """The factor by which a canvas of this size has to be scaled to meet the spec."""
     scale = min(1.0, spec.max_side / max(width, height))
     if min(width, height) * scale < spec.min_side:
@@ -312,7 +314,7 @@ def _scale(width: int, height: int, spec: OutputSpec) -> float:
     return scale
 
 
-def _scaled(image: Any, scale: float) -> Any:
+def _scale_image(image: Any, scale: float) -> Any:
     return image if scale == 1.0 else image.resize(scale).copy_memory()
 
 
@@ -327,14 +329,14 @@ def _border(image: Any) -> tuple[tuple[int, ...], bool]:
     return tuple(int(value) for value in median), bool(near)
 
 
-def _within(
+def _encode_within(
     image: Any,
     max_bytes: int,
     encode: Callable[[Any, int], bytes],
     quality: int,
     min_side: int = MIN_SIDE,
 ) -> tuple[Any, bytes]:
-    """The picture encoded in at most `max_bytes`: first the quality is lowered, then the size."""
+    """Encode the picture in at most `max_bytes`: lower the quality first, then the size."""
     while True:
         for lower in _qualities(quality):
             encoded = encode(image, lower)

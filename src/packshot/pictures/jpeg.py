@@ -56,7 +56,7 @@ class Frame:
     sampling: dict[int, int]  # blocks in one MCU, by component
 
     @property
-    def held(self) -> int:
+    def bytes_held(self) -> int:
         """Bytes of all its coefficients, which a decoder of several scans keeps in memory."""
         share = sum(self.sampling.values()) / max(self.sampling.values(), default=1)
         return round(self.width * self.height * 2 * share)
@@ -68,7 +68,7 @@ class Jpeg:
 
     data: bytes = field(repr=False)
     metadata: tuple[str, ...]
-    held: int  # bytes that a decoder keeps at once: all coefficients when in several scans
+    bytes_held: int  # bytes that a decoder keeps at once: all coefficients when in several scans
     size: tuple[int, int]
 
 
@@ -91,7 +91,7 @@ def unwrap(data: bytes) -> Jpeg:
     if frame is None or not scans.count:
         raise damaged("it holds no pixels")
     scans.check()
-    held = frame.held if scans.buffered else 0
+    held = frame.bytes_held if scans.buffered else 0
     joined = b"".join([*pieces, b"\xff\xd9"])
     return Jpeg(joined, tuple(dict.fromkeys(metadata)), held, (frame.width, frame.height))
 

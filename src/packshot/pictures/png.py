@@ -27,7 +27,7 @@ class Png:
     data: bytes
     profile: bytes | None  # ICC: embedded, or made from gAMA, cHRM and cICP
     metadata: tuple[str, ...]
-    held: int  # bytes that the decoder keeps at once: all pixels when interlaced
+    bytes_held: int  # bytes that the decoder keeps at once: all pixels when interlaced
 
 
 def unwrap(data: bytes) -> Png:

@@ -33,27 +33,27 @@ def alt_text(
         return image.alt_text
     view = _view_in_words(product.view)
     space = LONGEST - len(view)
-    known = _joined([*_facts(product, analysis or {})], space)
-    return (known or _joined([_of_category(product)], space)) + view
+    known = _join([*_facts(product, analysis or {})], space)
+    return (known or _join([_of_category(product)], space)) + view
 
 
 def _facts(product: Product, analysis: Mapping[str, Any]) -> Iterator[str]:
-    seen = _seen(analysis.get("product"))
+    seen = _known_words(analysis.get("product"))
     if product.name:
         yield product.name
     elif not seen:
         yield _of_category(product)
     yield seen
-    colours = [_seen(colour) for colour in analysis.get("colours") or ()]
+    colours = [_known_words(colour) for colour in analysis.get("colours") or ()]
     yield " and ".join(list(filter(None, colours))[:COLOURS])
-    yield _seen(analysis.get("material"))
+    yield _known_words(analysis.get("material"))
 
 
 def _of_category(product: Product) -> str:
     return f"{product.category} {product.sku or ''}"
 
 
-def _seen(value: object) -> str:
+def _known_words(value: object) -> str:
     known = isinstance(value, str) and value.strip(" .").casefold() not in NOTHING_SEEN
     return str(value) if known else ""
 
@@ -67,12 +67,12 @@ def _view_in_words(view: str | None) -> str:
     return f", {words}" if "view" in words.casefold() else f", {words} view"
 
 
-def _joined(facts: Sequence[str], space: int) -> str:
+def _join(facts: Sequence[str], space: int) -> str:
     """The facts that fit, the first one cut at a word; none is repeated."""
     text = ""
     for fact in filter(None, map(_one_line, facts)):
         if not text:
-            text = _cut(fact, space)
+            text = _cut_at_word(fact, space)
         elif fact.casefold() not in text.casefold() and len(f"{text}, {fact}") <= space:
             text = f"{text}, {fact}"
     return text
@@ -83,7 +83,7 @@ def _one_line(text: str) -> str:
     return " ".join(printable.split()).rstrip(".")
 
 
-def _cut(text: str, space: int) -> str:
+def _cut_at_word(text: str, space: int) -> str:
     if len(text) <= space:
         return text
     return text[: space + 1].rpartition(" ")[0].rstrip(" ,;:-") or text[:space]

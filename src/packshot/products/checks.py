@@ -1,4 +1,4 @@
-"""Fidelity checks in the database: which pictures wait for one, and what was found."""
+"""Fidelity checks in the database: which pictures wait for a check, and the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from packshot.database.models import (
     APPROVED,
     REJECTED,
     Decision,
-    Made,
+    PictureColumns,
     Product,
     ProductImage,
     Take,
@@ -38,14 +38,14 @@ Checkable: TypeAlias = type[ProductImage] | type[Take]
 #: Seconds after which the picture of a process that died during a check is checked again.
 LEASE_SECONDS: Final = 120.0
 MOST_TRIES: Final = 3
-#: Reasons of a rejection that say that the product was changed.
+#: Reasons for a rejection which say that the picture changed the product.
 OF_THE_PRODUCT: Final = ("wrong_product", "colour", "text_damaged")
-AS_FOUND: Final = {"synchronize_session": False}
+UNSYNCHRONISED: Final = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
 class DueCheck:
-    """One picture to check; the photo it was made of is the product's normalised copy."""
+    """One picture to check against the product's normalised copy."""
 
     image_id: int
     product_id: int
@@ -58,12 +58,12 @@ class DueCheck:
     category: str
     tries: int  # this one included
     take: int = 1  # see `products.takes`
-    since: datetime | None = None  # when this take was opened; None: the first
+    since: datetime | None = None  # when this take was opened; None for the first
 
 
 class Checks:
-    """Each method is one transaction. A picture is claimed by moving `check_due` ahead, and by one
-    more try: a process whose lease is over changes nothing when another one has claimed it.
+    """Each method is one transaction. A claim moves `check_due` ahead and counts one more try, so
+    that a process whose lease is over can't change anything after another process's claim.
 
     `remakes` says which pictures are made again when their check fails; None: none.
     """
@@ -72,7 +72,7 @@ class Checks:
         self.database, self.remakes = database, remakes
 
     def take(self) -> DueCheck | None:
-        """Claim the picture that has waited longest, one that was made again before all others;
+        """Claim the picture that has waited longest, preferring pictures that were made again.
         None when none is due."""
         return self._take(Take) or self._take(ProductImage)
 
@@ -119,15 +119,15 @@ class Checks:
         values = {"check_due": now(seconds), "check_tries": table.check_tries + 1}
         with self.database.write() as session:
             moved = update(table).where(mine, condition).values(values)
-            done = session.execute(moved, execution_options=AS_FOUND)
+            done = session.execute(moved, execution_options=UNSYNCHRONISED)
             return isinstance(done, CursorResult) and done.rowcount == 1
 
-    def keep(self, due: DueCheck, seconds: float) -> bool:
-        """Lengthen the lease to `seconds` from now; False when another process has the picture."""
+    def extend_lease(self, due: DueCheck, seconds: float) -> bool:
+        """Extend the lease to `seconds` from now; False when another process has the picture."""
         table, _ = _row_of(due)
         with self.database.write() as session:
             longer = update(table).where(_is_mine(due)).values(check_due=now(seconds))
-            done = session.execute(longer, execution_options=AS_FOUND)
+            done = session.execute(longer, execution_options=UNSYNCHRONISED)
             return isinstance(done, CursorResult) and done.rowcount == 1
 
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
@@ -141,7 +141,7 @@ class Checks:
         with self.database.write() as session:
             product = session.get(Product, due.product_id, with_for_update=True)
             image = session.get(ProductImage, due.image_id)
-            made = cast(Made | None, session.scalar(select(table).where(_is_mine(due))))
+            made = cast(PictureColumns | None, session.scalar(select(table).where(_is_mine(due))))
             if product is None or image is None or made is None:  # deleted, or checked by another
                 log.info("a check of picture %d came too late", due.image_id)
                 return
@@ -153,11 +153,11 @@ class Checks:
             elif self.remakes is not None:
                 open_next(session, product, image, self.remakes)
 
-    def decided(self) -> list[dict[str, Any]]:
+    def read_labels(self) -> list[dict[str, Any]]:
         """The measured pictures that a reviewer decided, labelled for `fidelity.fitting`.
 
-        Approved ones count as faithful; of the rejected ones only those whose last reason speaks
-        of the product.
+        Approved pictures are faithful. Rejected pictures count only if the last reason says that
+        the product was changed.
         """
         latest = select(func.max(Decision.id)).group_by(Decision.image_id).scalar_subquery()
         query = (
@@ -168,20 +168,21 @@ class Checks:
         with self.database.read() as session:
             found = session.execute(query).all()
         return [
-            _labelled(check or {}, None if status == APPROVED else reason)
+            _label(check or {}, None if status == APPROVED else reason)
             for status, check, reason in found
             if status == APPROVED or (status == REJECTED and reason in OF_THE_PRODUCT)
         ]
 
     def put_back(self, due: DueCheck, seconds: float, *, counted: bool) -> None:
-        """Try again after `seconds`; `counted`: the try counts among MOST_TRIES."""
+        """Check the picture again after `seconds`. `counted` says whether this try counts towards
+        MOST_TRIES."""
         table, _ = _row_of(due)
         values: dict[str, Any] = {"check_due": now(seconds)}
         if not counted:
             values["check_tries"] = table.check_tries - 1
         with self.database.write() as session:
             waiting = update(table).where(_is_mine(due))
-            session.execute(waiting.values(values), execution_options=AS_FOUND)
+            session.execute(waiting.values(values), execution_options=UNSYNCHRONISED)
 
 
 def _of_its_take(table: Checkable) -> tuple[Any, Any]:
@@ -190,25 +191,25 @@ def _of_its_take(table: Checkable) -> tuple[Any, Any]:
 
 
 def _row_of(due: DueCheck) -> tuple[Checkable, ColumnElement[bool]]:
-    """The table that has the picture of this check, and which row it is."""
+    """The table with the picture to check, and the condition that selects its row."""
     if due.take == 1:
         return ProductImage, ProductImage.id == due.image_id
     return Take, is_take(due.product_id, due.round, due.variant, due.take)
 
 
 def _is_mine(due: DueCheck) -> ColumnElement[bool]:
-    """Its row, while it waits for this check: each claim is one more try."""
+    """The condition that this process's claim is the latest: each claim counts one more try."""
     table, row = _row_of(due)
     return and_(row, table.check_due.is_not(None), table.check_tries == due.tries)
 
 
-def _note(made: Made, check: Check, *, has_map: bool) -> None:
+def _note(made: PictureColumns, check: Check, *, has_map: bool) -> None:
     made.verdict, made.fidelity_score = check.verdict, check.score
     made.fidelity = check.model_dump(mode="json") | {"has_map": has_map}
     made.check_due = None
 
 
-def _labelled(check: dict[str, Any], reason: str | None) -> dict[str, Any]:
+def _label(check: dict[str, Any], reason: str | None) -> dict[str, Any]:
     measured = check.get("measures")
     problem = None if measured else (check.get("reasons") or [{"code": "not_measured"}])[0]["code"]
     return {

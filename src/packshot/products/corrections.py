@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import FAILED, Correction, Deletion, Product, ProductImage, Round
 from packshot.database.types import now
-from packshot.download.fetcher import redacted
+from packshot.download.addresses import redact
 from packshot.errors import Conflict
 from packshot.products.batching import forget
 from packshot.products.duplicates import digests_of_uploads
@@ -118,5 +118,5 @@ def _forget_numbers(session: Session, product: Product) -> None:
 def _plain(name: str, value: Any) -> Any:
     """A value as the audit shows it: an address without its query, which may be signed."""
     if name == "raw_image":
-        return redacted(value)
+        return redact(value)
     return str(value) if isinstance(value, Decimal) else value

@@ -1,4 +1,4 @@
-"""Approved pictures as a ZIP, made while it is sent: named files, a manifest, a spreadsheet."""
+"""Writes a ZIP of approved pictures while it is sent: named files, a manifest, a spreadsheet."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ SELLERS: Final = tuple(name for name in SellerFields.model_fields if name != "at
 
 @dataclass
 class _Records:
-    """What is written after the pictures; on disk once it is large, so that memory stays flat."""
+    """What is written after the pictures; large records are on disk, to limit memory."""
 
     manifest: IO[str]
     rows: IO[str]
     compliance: IO[str]
-    attributes: dict[str, None] = field(default_factory=dict)  # names, in the order they came
+    attributes: dict[str, None] = field(default_factory=dict)  # names, in order of appearance
     pictures: int = 0
     signed: int = 0
     left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What is sent of a picture, and how it complies; no rows where no preset was asked for."""
+class PreparedPicture:
+    """The bytes that are sent of a picture, and how they comply with a preset, if there is one."""
 
     data: bytes
     rows: Sequence[Row] = ()
-    fits_as_main: bool = True  # fails no rule that is for main pictures only
+    fits_as_main: bool = True  # passes the rules for main pictures
 
 
-#: Makes what is sent of an approved picture's bytes; the last says whether it is the main one.
-Prepare = Callable[[ApprovedImage, bytes, bool], Prepared]
+#: Turns an approved picture's bytes into the file to send; the bool: whether it is the main one.
+Prepare = Callable[[ApprovedImage, bytes, bool], PreparedPicture]
 
 
-def as_it_is(image: ApprovedImage, data: bytes, main: bool) -> Prepared:
-    return Prepared(data)
+def as_it_is(image: ApprovedImage, data: bytes, main: bool) -> PreparedPicture:
+    return PreparedPicture(data)
 
 
 def zip_pieces(
@@ -78,16 +78,16 @@ def zip_pieces(
     prepare: Prepare = as_it_is,
     ending: str | None = None,
 ) -> Iterator[bytes]:
-    """The ZIP's bytes, one picture in memory at a time, each as `prepare` makes it.
+    """The ZIP's bytes, with one picture in memory at a time; `prepare` makes each file.
 
-    `ending` is of the format that `prepare` makes; None where it makes no other. Each group is the
-    pictures of one SKU with their numbers. A picture that was removed meanwhile, has other bytes
-    than were approved, can't be read or can't be made as asked, is named in LEFT-OUT.txt and the
-    manifest. Raises Unavailable when the store breaks off: what was sent until then is an
+    `ending` is the file extension of the format that `prepare` makes; None if it keeps the format.
+    Each group is the pictures of one SKU with their numbers. A picture that was removed meanwhile,
+    differs from the approved one, can't be read or can't be prepared, is named in LEFT-OUT.txt and
+    the manifest. Raises Unavailable when the storage fails; what was sent until then is an
     incomplete ZIP.
     """
     archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
-    with _spooled() as manifest, _spooled() as rows, _spooled() as compliance:
+    with _open_spool() as manifest, _open_spool() as rows, _open_spool() as compliance:
         records = _Records(manifest, rows, compliance)
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
         for group in groups:
@@ -104,7 +104,7 @@ def zip_pieces(
         yield from archive.finalize()
 
 
-def _spooled() -> Any:
+def _open_spool() -> Any:
     return SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="")
 
 
@@ -127,7 +127,7 @@ def _group_pieces(
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         try:
-            stored = _stored(image, key, storage)
+            stored = _read_picture(image, key, storage)
             prepared = prepare(image, stored, n == 1)
         except PackshotError as error:
             records.left_out.append(f"{path}: picture {image.image_id} {_why_left_out(error)}")
@@ -135,7 +135,7 @@ def _group_pieces(
         _note_compliance(path, prepared.rows, records)
         fitting[n] = path, prepared.fits_as_main
         by_product[image.product_id].append((path, " ".join(image.alt_text.split())))
-        # Each look at all of its bytes takes as long as writing them: none is made twice.
+        # Hashing takes as long as writing, so an unchanged picture is not hashed again.
         known = image.sha256 if prepared.data is stored else None
         signed = is_signed(prepared.data)
         entry = _entry(path, image, prepared, known or sha256_of(prepared.data), signed)
@@ -149,7 +149,7 @@ def _group_pieces(
 
 
 def _why_left_out(error: PackshotError) -> str:
-    """What is said of a picture that can't be sent; other errors end the ZIP, and are raised."""
+    """The reason that a picture is left out; raises other errors, which end the ZIP."""
     if isinstance(error, NotFound):
         return "was removed meanwhile"
     if isinstance(error, PartlyUnavailable) and error.code == OTHER_BYTES:
@@ -157,12 +157,12 @@ def _why_left_out(error: PackshotError) -> str:
     if isinstance(error, FetchError):  # the store works, and only this object can't be read
         log.error("%s: its picture is left out of an export", error.message)
         return "can't be read from the store, and was left out: the server's log says why"
-    if isinstance(error, PictureError) and not error.retryable:  # else its child process ended
+    if isinstance(error, PictureError) and not error.retryable:  # retryable: its process ended
         return f"was left out: {error.message}"
     raise error
 
 
-def _stored(image: ApprovedImage, key: str, storage: Storage) -> bytes:
+def _read_picture(image: ApprovedImage, key: str, storage: Storage) -> bytes:
     data = storage.get(key)
     if image.sha256 is not None:
         check_digest(key, data, {image.sha256})
@@ -183,9 +183,11 @@ def _values(image: ApprovedImage, n: int) -> dict[str, str | int]:
     }
 
 
-def _entry(path: str, image: ApprovedImage, prepared: Prepared, sha256: str, signed: bool) -> str:
-    """`sha256` is the file's; that of the picture as it was approved is `approved_sha256`, that of
-    the seller's photo as it came `raw_sha256`."""
+def _entry(
+    path: str, image: ApprovedImage, prepared: PreparedPicture, sha256: str, signed: bool
+) -> str:
+    """A picture's entry in the manifest. `sha256` is the file's, `approved_sha256` the approved
+    picture's, `raw_sha256` the seller's photo's."""
     facts = image.model_dump(exclude={"media_url", "attributes", "filename", "sha256"})
     files: dict[str, object] = {
         "file": path,
@@ -206,7 +208,7 @@ def _entry(path: str, image: ApprovedImage, prepared: Prepared, sha256: str, sig
 
 
 def _without_store(answer: dict[str, Any]) -> dict[str, Any]:
-    """What the model's answer was and carried; its own manifest by its digest."""
+    """The model's answer and its metadata, with only the digest of its C2PA manifest."""
     c2pa = {name: value for name, value in answer.get("c2pa", {}).items() if name != "store"}
     return answer | ({"c2pa": c2pa} if c2pa else {})
 
@@ -219,9 +221,9 @@ def _note_compliance(path: str, rows: Sequence[Row], records: _Records) -> None:
 
 
 def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> None:
-    """Say it where the main picture, number 1, fails as that and another one would not.
+    """Warn if the main picture, number 1, fails the rules for it and another picture passes.
 
-    Names stay as they are: a shop's systems know the pictures by them.
+    The files keep their names, because a shop's systems know the pictures by them.
     """
     main, fits_as_main = fitting.get(1, ("", True))
     better = [path for path, fits in fitting.values() if fits]
@@ -251,8 +253,8 @@ def _note_rows(
 
 
 def _spreadsheet(records: _Records) -> Iterator[bytes]:
-    """The product's fields and the attributes that came in, and a line for each picture in the
-    last two; UTF-8 with a BOM, which Excel needs."""
+    """A row for each product: its fields, its attributes, and in the last two columns a line for
+    each picture. UTF-8 with a BOM, which Excel needs."""
     extra = list(records.attributes)
     yield b"\xef\xbb\xbf" + csv_line(["id", *SELLERS, *extra, "pictures", "alt_texts"]).encode()
     records.rows.seek(0)

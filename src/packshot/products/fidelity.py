@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from packshot.database.models import Made
+from packshot.database.models import PictureColumns
 from packshot.fidelity.verdicts import Reason, Verdict
 from packshot.fidelity.votes import Vote
 from packshot.products.object_keys import changes_key
@@ -42,7 +42,7 @@ class FidelityOut(BaseModel):
 NOT_YET = Reason(code="not_measured_yet", words="not measured yet")
 
 
-def fidelity_of(made: Made, *, removed: bool) -> FidelityOut | None:
+def fidelity_of(made: PictureColumns, *, removed: bool) -> FidelityOut | None:
     """The check's result; None for a picture that is not checked: FIDELITY=off, or made before
     checks existed."""
     found: dict[str, Any] = made.fidelity or {}

@@ -116,19 +116,19 @@ def read_counts(session: Session) -> Counts:
     return Counts(
         products=_by(session, Product.status),
         images=_by(session, ProductImage.status),
-        batched=_batched(session),
+        batched=_count_batched(session),
         spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent_by_lane(session),
         spent_today=spent_today(session),
         products_paid_for=products_paid_for(session),
         made_last_hour=_count_last_hour(session, ProductImage.created_at),
         reviewed_last_hour=_count_last_hour(session, Decision.at),
-        products_reviewed_last_hour=_reviewed_products(session),
+        products_reviewed_last_hour=_count_reviewed_products(session),
     )
 
 
 def count_shop(session: Session) -> tuple[dict[str, int], int]:
     """Products by status, and those reviewed in the last hour."""
-    return _by(session, Product.status), _reviewed_products(session)
+    return _by(session, Product.status), _count_reviewed_products(session)
 
 
 def read_figures(database: Database, lease_seconds: float) -> Figures:
@@ -167,7 +167,7 @@ def _calls(session: Session) -> tuple[dict[tuple[str, str], int], dict[str, Deci
     return dict(counts), dict(paid)
 
 
-def _batched(session: Session) -> int:
+def _count_batched(session: Session) -> int:
     waiting = and_(Product.status == PENDING, Product.batched_at.is_not(None))
     return session.scalar(select(func.count()).where(waiting)) or 0
 
@@ -181,7 +181,7 @@ def _count_last_hour(session: Session, column: Any) -> int:
     return session.scalar(select(func.count()).where(column >= now(-HOUR))) or 0
 
 
-def _reviewed_products(session: Session) -> int:
+def _count_reviewed_products(session: Session) -> int:
     products = select(func.count(Decision.product_id.distinct()))
     return session.scalar(products.where(Decision.at >= now(-HOUR))) or 0
 

@@ -77,7 +77,7 @@ def _numbers(group: list[Any]) -> Iterator[tuple[int, int]]:
     taken = {row.number for row in group}
     numbered = {row.product_id for row in group if row.number is not None}
     free = (number for number in count(1) if number not in taken)
-    replaced = _replaced(group)
+    replaced = _find_replaced(group)
     for row in sorted(group, key=_sort_key):
         approved = row.status == row.decided == APPROVED and row.of_round == row.round
         if approved and row.number is None:
@@ -88,7 +88,7 @@ def _numbers(group: list[Any]) -> Iterator[tuple[int, int]]:
             next(free)
 
 
-def _replaced(group: list[Any]) -> dict[int, list[int]]:
+def _find_replaced(group: list[Any]) -> dict[int, list[int]]:
     """By product: the numbers from its earlier rounds that its current one does not use."""
     numbered = [row for row in group if row.number is not None]
     taken_over = {(row.product_id, row.number) for row in numbered if row.of_round == row.round}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from packshot.database.models import Made
+from packshot.database.models import PictureColumns
 from packshot.fidelity.locks import Lock
 from packshot.products.media import media_url
 from packshot.products.object_keys import lock_key, made_key
@@ -18,7 +18,7 @@ class PixelLockOut(Lock):
     made: str | None = Field(None, description="the picture before the lock, at most 1,600 px")
 
 
-def pixel_lock_of(made: Made, *, removed: bool) -> PixelLockOut | None:
+def pixel_lock_of(made: PictureColumns, *, removed: bool) -> PixelLockOut | None:
     """None for a picture that no lock was asked for."""
     if made.pixel_lock is None:
         return None

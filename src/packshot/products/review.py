@@ -67,9 +67,9 @@ def review_product(
     product = lock_product(session, product_id, if_version)
     _check_decidable(product)
     images = _images(session, product)
-    chosen = _chosen(product, images, image_ids)
+    chosen = _ids_to_decide(product, images, image_ids)
     if images and not chosen and verdict.status != REJECTED:
-        raise _removed(product)
+        raise _removed_error(product)
     for image in images:
         of_image = verdict if image.id in chosen else replace(verdict, status=REJECTED)
         _decide(session, product, image, of_image)
@@ -234,7 +234,7 @@ def _images(session: Session, product: Product) -> Sequence[ProductImage]:
     ).all()
 
 
-def _chosen(
+def _ids_to_decide(
     product: Product, images: Sequence[ProductImage], image_ids: Sequence[int] | None
 ) -> set[int]:
     if image_ids is None:
@@ -252,7 +252,7 @@ def _decide(session: Session, product: Product, image: ProductImage, verdict: Ve
     if image.status == verdict.status and not _adds_something(session, image, verdict):
         return
     if image.removed_at is not None and image.status != verdict.status:
-        raise _removed(product)
+        raise _removed_error(product)
     session.add(_record_of(product, image, verdict))
     image.status = verdict.status
     image.updated_at = now()
@@ -280,7 +280,7 @@ def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> 
     return last is None or (last.reason, last.note) != (verdict.reason, verdict.note)
 
 
-def _removed(product: Product) -> Conflict:
+def _removed_error(product: Product) -> Conflict:
     return Conflict(
         f"the rejected pictures of product {product.id} were removed to save space: request a redo",
         code="removed",

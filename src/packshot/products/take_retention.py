@@ -1,5 +1,4 @@
-"""Removes the pictures of takes that are not current, as long after the decision as rejected
-ones."""
+"""Removes the pictures of takes that are not current, some days after the decision."""
 
 from __future__ import annotations
 
@@ -25,8 +24,8 @@ Found = Sequence[tuple[Take, str | None]]  # each with the namespace of its prod
 
 
 class TakeRetention:
-    """Removes them `days` after the decision on the picture; None: never. They are marked first and
-    removed after the commit, as in `Retention`."""
+    """Removes them `days` after the decision on the picture, like rejected pictures; None: never.
+    They are marked first and removed after the commit, as in `Retention`."""
 
     def __init__(self, database: Database, storage: Storage, days: int | None) -> None:
         self.database, self.storage, self.days = database, storage, days
@@ -40,9 +39,9 @@ class TakeRetention:
         return count, in_bytes or 0
 
     def prune(self) -> tuple[int, int]:
-        """Remove the pictures, first those that an interrupted run left; return what was removed
-        now."""
-        while left := self._marked():
+        """Remove the pictures, first those that an interrupted run left. Returns the number of
+        pictures that this run marked and removed, and their bytes."""
+        while left := self._find_marked():
             self._remove(left)
         count = in_bytes = 0
         while found := self._mark():
@@ -69,7 +68,7 @@ class TakeRetention:
                 take.removed_at = now()
         return found
 
-    def _marked(self) -> Found:
+    def _find_marked(self) -> Found:
         with self.database.read() as session:
             return _find(session, and_(Take.removed_at.is_not(None), Take.deleted_at.is_(None)))
 
@@ -93,7 +92,7 @@ def _find(session: Session, which: ColumnElement[bool], *, to_change: bool = Fal
         .order_by(Take.product_id, Take.round, Take.variant, Take.number)
         .limit(PAGE)
     )
-    if to_change:  # the picture, too: nobody undoes its decision and chooses this take meanwhile
+    if to_change:  # lock the picture too, so that nobody undoes its decision meanwhile
         query = query.with_for_update(of=(Take, ProductImage))
     return [(take, namespace) for take, namespace in session.execute(query)]
 

@@ -33,7 +33,7 @@ class TakeOut(BaseModel):
     )
     stands: bool
     facts: list[str] = Field(
-        description="of the photo, for its prompt: the previous take was wrong"
+        description="what the photo shows and the previous take got wrong; added to its prompt"
     )
     media_url: str | None
     previews: dict[int, str]

@@ -1,4 +1,4 @@
-"""Takes: a picture whose fidelity check failed is made again, and the better take is kept."""
+"""Takes: a picture whose fidelity check failed is made again, and the better of the two is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packshot.database.models import (
     BatchItem,
     Call,
     Correction,
-    Made,
+    PictureColumns,
     Product,
     ProductImage,
     Round,
@@ -52,22 +52,22 @@ WORDS: Final = {
     DECIDED: "made again, but a reviewer had already decided: the earlier picture was kept",
     UNCHECKED: "made again, but with FIDELITY=off it is not checked: the earlier picture was kept",
 }
-#: The better of two verdicts has the higher rank; without a verdict nothing is better.
+#: A better verdict has a higher rank; no verdict has the lowest.
 RANKS: Final = {"fail": 1, "not_comparable": 2, "warn": 3, "pass": 4}
 #: The columns that the picture's row copies from the current take.
-COPIED: Final = (*Made.__annotations__, "image_url")
+COPIED: Final = (*PictureColumns.__annotations__, "image_url")
 
 
 @dataclass(frozen=True)
 class Remakes:
-    """The pictures that are made again: this enhancer's, each at most `most` times."""
+    """Pictures of this enhancer are made again, each at most `most` times."""
 
     enhancer: str
     most: int
 
 
 def is_undecided(product: Product, image: ProductImage) -> bool:
-    """Whether the picture still waits for its reviewer."""
+    """Whether the picture still waits for a decision."""
     waits = product.status in (PENDING, PENDING_REVIEW) and product.round == image.round
     return waits and image.status == PENDING and image.removed_at is None
 
@@ -105,7 +105,7 @@ def spent_on(session: Session, take: Take, kind: str = REMAKE) -> Decimal | None
 
 
 def calls_of(take: Take, kind: str = REMAKE) -> tuple[ColumnElement[bool], ...]:
-    """The calls that made a take, which is opened after the calls of the previous one ended."""
+    """The calls that made a take: those since it was opened, as takes never overlap."""
     place = (Call.product_id == take.product_id, Call.round == take.round)
     mine = (*place, Call.variant == take.variant, Call.kind == kind)
     return mine if kind != REMAKE else (*mine, Call.sent_at >= take.opened_at)
@@ -124,7 +124,7 @@ def _next_take(image: ProductImage, number: int) -> Take:
 
 
 def _leave_to_its_lane(session: Session, take: Take) -> None:
-    """Make a take in the batch lane wait for a job; it is due when the job is over."""
+    """In the batch lane, let the take wait for a batch job instead of being due at once."""
     place = (take.product_id, take.round)
     this_round = session.get(Round, place)
     late = session.scalar(late_requests(*place).limit(1)) is not None
@@ -145,13 +145,13 @@ def _leave_to_its_lane(session: Session, take: Take) -> None:
 
 
 def end(take: Take, outcome: str, why: str) -> None:
-    """End a take that is not made, with the reason."""
+    """End a take that could not be made."""
     take.state, take.outcome, take.words = NOT_MADE, outcome, f"not made again: {why}"
     take.due_at = take.token = None
 
 
 def leave_unchecked(take: Take) -> None:
-    """Finish a take that is made and that nobody checks: its earlier picture stays."""
+    """Finish a take that will not be checked: the earlier picture stays."""
     take.state, take.outcome, take.words = MEASURED, UNCHECKED, WORDS[UNCHECKED]
     take.check_due = None
 
@@ -178,7 +178,7 @@ def settle(
 
 
 def choose(who: str, number: int, session: Session, product: Product, image: ProductImage) -> None:
-    """Make this take the current one, as a reviewer wishes. Raises NotFound, Conflict."""
+    """Make this take the current one, as a reviewer asked. Raises NotFound, Conflict."""
     takes = takes_of(session, image)
     chosen = next((take for take in takes if take.number == number), None)
     if chosen is None or chosen.object_key is None:
@@ -202,12 +202,12 @@ def choose(who: str, number: int, session: Session, product: Product, image: Pro
     product.touch()
 
 
-def is_better(new: Made, old: Made) -> bool:
+def is_better(new: PictureColumns, old: PictureColumns) -> bool:
     """Compare by verdict, then by score; the old one stays if both are equal."""
     return _rank(new) > _rank(old)
 
 
-def _rank(made: Made) -> tuple[int, float]:
+def _rank(made: PictureColumns) -> tuple[int, float]:
     return RANKS.get(made.verdict or "", 0), made.fidelity_score or 0.0
 
 
@@ -231,7 +231,7 @@ def is_take(product_id: int, round_number: int, variant: int, number: int) -> Co
 
 
 def is_request_for(take: Take | type[Take]) -> ColumnElement[bool]:
-    """The condition that selects a take's requests in batch jobs; of `Take`, joins them."""
+    """The condition that selects a take's requests in batch jobs; with `Take`, a join."""
     return and_(
         BatchItem.product_id == take.product_id,
         BatchItem.round == take.round,
@@ -241,7 +241,7 @@ def is_request_for(take: Take | type[Take]) -> ColumnElement[bool]:
 
 
 def picture_of(session: Session, take: Take) -> ProductImage | None:
-    """The picture that this is a take of; None: it is gone."""
+    """The picture that this is a take of; None if it was deleted."""
     place = {"product_id": take.product_id, "round": take.round, "variant": take.variant}
     return session.scalar(select(ProductImage).filter_by(**place))
 
@@ -256,6 +256,6 @@ def _place_of(image: ProductImage) -> dict[str, int]:
     return {"product_id": image.product_id, "round": image.round, "variant": image.variant}
 
 
-def _copy(source: Made, target: Made) -> None:
+def _copy(source: PictureColumns, target: PictureColumns) -> None:
     for name in COPIED:
         setattr(target, name, getattr(source, name))

@@ -322,7 +322,7 @@ def _product_view(
         instructions=this_round.instructions if this_round else None,
         adjustments=(this_round.adjustments if this_round else None) or [],
         spent=sum(costs.values(), Decimal(0)),
-        normalised=_normalised(product, this_round),
+        normalised=_normalised_copy(product, this_round),
         images=images,
     )
 
@@ -332,7 +332,7 @@ def _refusals(this_round: Round | None) -> str | None:
     return "; ".join(f"picture {r['variant'] + 1}: {r['detail']}" for r in refusals) or None
 
 
-def _normalised(product: Product, this_round: Round | None) -> NormalisedOut | None:
+def _normalised_copy(product: Product, this_round: Round | None) -> NormalisedOut | None:
     """The normalised copy; it exists once there is an analysis."""
     started = product.round > 1 or (this_round is not None and this_round.analysis is not None)
     if product.media_namespace is None or not started or product.raw_removed_at is not None:

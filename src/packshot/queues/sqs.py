@@ -105,7 +105,7 @@ class SqsQueue:
 
     def send(self, product_ids: Sequence[int]) -> set[int]:
         accepted: set[int] = set()
-        for batch in batched(product_ids, BATCH):
+        for batch in in_batches(product_ids, BATCH):
             try:
                 accepted |= self._send_batch(batch)
             except Unavailable as error:
@@ -197,7 +197,7 @@ class SqsQueue:
 
     def extend(self, messages: Sequence[Message], seconds: float) -> list[Message]:
         gone: list[Message] = []
-        for batch in batched([each for each in messages if each.handle], BATCH):
+        for batch in in_batches([each for each in messages if each.handle], BATCH):
             gone += self._extend_batch(batch, _visibility(seconds))
         return gone
 
@@ -218,7 +218,7 @@ class SqsQueue:
         self._delete(self.url, [each.handle for each in messages if each.handle])
 
     def _delete(self, url: str, handles: Sequence[str]) -> None:
-        for batch in batched(handles, BATCH):
+        for batch in in_batches(handles, BATCH):
             left = self._delete_batch(url, batch)
             left = self._delete_batch(url, left) if left else left
             if left:
@@ -327,7 +327,7 @@ def mark_in(body: str) -> str | None:
     return mark if isinstance(mark, str) else None
 
 
-def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 

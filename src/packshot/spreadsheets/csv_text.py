@@ -13,7 +13,7 @@ from typing import Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.formulas import unescape
-from packshot.spreadsheets.header import recognised
+from packshot.spreadsheets.header import count_recognised
 from packshot.spreadsheets.table import CellKind, Limits, Record, column_letter
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -38,7 +38,7 @@ def without_outer_quotes(text: str) -> str:
     """Undo the quotes around whole rows: `"sku,price"`."""
     lines = [line.strip() for line in text.split("\n")]
     first = next(filter(None, lines), "")
-    if not any(recognised(first.strip('"').split(one)) > 1 for one in DELIMITERS):
+    if not any(count_recognised(first.strip('"').split(one)) > 1 for one in DELIMITERS):
         return text
     if not all(_WHOLE_ROW.fullmatch(line) for line in lines if line):
         return text
@@ -56,7 +56,7 @@ def find_delimiter(text: str, preferred: str = ",") -> str:
 
 def _fit(sample: str, delimiter: str) -> tuple[int, float]:
     rows = [cells for _, cells, _ in _rows(sample, delimiter, _SAMPLE_ROWS) if any(cells)]
-    known = max((recognised(cells) for cells in rows), default=0)
+    known = max((count_recognised(cells) for cells in rows), default=0)
     widths = [len(cells) for cells in rows]
     widest = max(widths, default=1)
     evenness = widths.count(widest) / len(widths) if widths else 0.0

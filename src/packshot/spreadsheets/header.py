@@ -75,7 +75,7 @@ def field_of(name: str) -> tuple[str, int] | None:
     return found if found and found[0] in SHARED else None
 
 
-def recognised(cells: Sequence[str]) -> int:
+def count_recognised(cells: Sequence[str]) -> int:
     """The number of different product fields that the cells name."""
     return len({found[0] for cell in cells if (found := field_of(cell))})
 
@@ -95,7 +95,9 @@ def find_header(records: Sequence[Record]) -> int:
     """The index of the header among the records: the row that names most fields, the first of
     equals; without a known name the first row of several texts. Raises SpreadsheetError."""
     searched = records[:_SEARCHED_ROWS]
-    scores = [recognised(record.cells) if _may_be_header(record) else 0 for record in searched]
+    scores = [
+        count_recognised(record.cells) if _may_be_header(record) else 0 for record in searched
+    ]
     best = max(scores, default=0)
     if best:
         return scores.index(best)

@@ -85,7 +85,7 @@ def _complete_shopify(
         if key and source is not record:
             own_price = any(record.cell(place) for place in prices)
             wanted = [place for place in inherited if not (own_price and place in prices)]
-            record = _filled_from(record, source, wanted)
+            record = _fill_from(record, source, wanted)
         if key and sku is not None and not record.cell(sku):
             record = with_cell(record, sku, key)
         completed.append(record)
@@ -129,14 +129,14 @@ def _complete_woo(
     for record in records:
         parent = parents.get(record.cell(named["parent"])) if "parent" in named else None
         if parent and category is not None:
-            record = _filled_from(record, parent, [category])
+            record = _fill_from(record, parent, [category])
         if mrp is not None and price is not None and price == named.get("sale price"):
-            record = _copied(record, mrp, price)
+            record = _copy_cell(record, mrp, price)
         completed.append(record)
     return completed
 
 
-def _filled_from(record: Record, source: Record, places: Sequence[int]) -> Record:
+def _fill_from(record: Record, source: Record, places: Sequence[int]) -> Record:
     for place in places:
         if not record.cell(place) and source.cell(place):
             record = with_cell(record, place, source.cell(place))
@@ -145,7 +145,7 @@ def _filled_from(record: Record, source: Record, places: Sequence[int]) -> Recor
     return record
 
 
-def _copied(record: Record, source: int, target: int) -> Record:
+def _copy_cell(record: Record, source: int, target: int) -> Record:
     if record.cell(target) or not record.cell(source):
         return record
     kinds = {target: record.kinds[source]} if source in record.kinds else {}

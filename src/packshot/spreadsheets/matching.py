@@ -10,7 +10,7 @@ from typing import Final
 
 from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
 from packshot.spreadsheets.naming import (
-    Named,
+    NameParts,
     Pattern,
     is_no_sku,
     parse_pattern,
@@ -102,7 +102,7 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
     depth = 0 if pattern else _common_depth(photos)
     short = {photo: photo.split("/", depth)[-1] for photo in photos}
     parsed = parse_pattern(pattern or propose_pattern(list(short.values())))
-    named = [_named(photo, parsed.read(short[photo]), parsed, defaults) for photo in photos]
+    named = [_match_by_name(photo, parsed.read(short[photo]), parsed, defaults) for photo in photos]
     matched = _mark_doubles(named)
     return Photos(matched, (), (), tuple(left_out), system_files, parsed.source)
 
@@ -125,10 +125,12 @@ def _common_depth(photos: Sequence[str]) -> int:
     return depth
 
 
-def _named(photo: str, named: Named | None, pattern: Pattern, defaults: ProductRow) -> Match:
+def _match_by_name(
+    photo: str, named: NameParts | None, pattern: Pattern, defaults: ProductRow
+) -> Match:
     hint = None
     if named is None:
-        named = Named(stem_of(photo))
+        named = NameParts(stem_of(photo))
         if "{view}" not in pattern.source:
             hint = f"the name does not fit {pattern.source}"
     sku = named.sku.strip()
@@ -154,9 +156,9 @@ def match_photos(
     finder = _Finder(photos, rows)
     for photo in photos:
         if photo in assigned:
-            finder.take_assigned(photo, assigned[photo])
+            finder.assign_by_hand(photo, assigned[photo])
     for row in rows:
-        finder.take_named(row)
+        finder.assign_named(row)
     for photo in photos:
         if photo not in finder.taken:
             finder.take_by_sku(photo)
@@ -206,7 +208,7 @@ class _Finder:
 
     # -- photos that a person assigned -----------------------------------------------------------
 
-    def take_assigned(self, photo: str, number: str) -> None:
+    def assign_by_hand(self, photo: str, number: str) -> None:
         """Assign a photo; its view is the rest of its name beside the SKU, or the whole name."""
         self._by_hand.add(photo)
         row = self._row_to_serve(number)
@@ -228,10 +230,10 @@ class _Finder:
 
     # -- rows that name a file -------------------------------------------------------------------
 
-    def take_named(self, row: ProductRow) -> None:
+    def assign_named(self, row: ProductRow) -> None:
         if not row.path or self._places[id(row)] in self._served:
             return
-        candidates, hint = self._files.named(row.path, row.sku)
+        candidates, hint = self._files.find(row.path, row.sku)
         if any(photo in self._by_hand for photo in candidates):
             candidates = [photo for photo in candidates if photo not in self._by_hand]
         if len(candidates) == 1:
@@ -290,7 +292,7 @@ class _Finder:
             if view is None:  # any name is allowed in a SKU's folder
                 own = [fit for fit in self._skus.fits(stem) if fit.sku == found[0].sku]
                 view = own[0].view if own and own[0].view else below[: LONGEST["view"]]
-            return [replace(fit, view=_joined(fit.view, view)) for fit in found]
+            return [replace(fit, view=_join_view(fit.view, view)) for fit in found]
         return []
 
     def _unsure_folder(self, folders: Sequence[str]) -> list[Fit]:
@@ -344,5 +346,5 @@ class _Finder:
                 yield Missing(row.row, row.sku)
 
 
-def _joined(first: str | None, second: str) -> str:
+def _join_view(first: str | None, second: str) -> str:
     return "-".join(filter(None, (first, second)))[: LONGEST["view"]]

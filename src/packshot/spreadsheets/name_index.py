@@ -137,7 +137,7 @@ class Files:
         for photo in photos:
             self._stems[caseless(stem_of(photo))].append(photo)
 
-    def named(self, path: str, sku: str | None) -> tuple[Sequence[str], str | None]:
+    def find(self, path: str, sku: str | None) -> tuple[Sequence[str], str | None]:
         """The photos that a path in a spreadsheet means, and a hint when it differs. If several
         have its name: those whose folders agree with most of it, else those in a folder named
         `sku`."""

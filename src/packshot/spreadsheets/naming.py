@@ -54,7 +54,7 @@ def is_no_sku(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Named:
+class NameParts:
     """The SKU and view that a photo's path gives."""
 
     sku: str
@@ -68,7 +68,7 @@ class Pattern:
     source: str
     alternatives: tuple[Template, ...]
 
-    def read(self, path: str) -> Named | None:
+    def read(self, path: str) -> NameParts | None:
         """SKU and view of a photo by the first alternative that its path fits, if one does."""
         return next((named for one in self.alternatives if (named := one.read(path))), None)
 
@@ -85,7 +85,7 @@ class Template:
     def folders(self) -> int:
         return self.source.count("/")
 
-    def read(self, path: str) -> Named | None:
+    def read(self, path: str) -> NameParts | None:
         """SKU and view of a photo; None where its path does not fit."""
         *folders, _ = parts = [part for part in path.split("/") if part] or [""]
         if len(folders) < self.folders:
@@ -95,13 +95,13 @@ class Template:
         if found is None or is_no_sku(found["sku"]):
             return None
         if "view" not in found:
-            return Named(found["sku"])
+            return NameParts(found["sku"])
         view = read_view(found["view"])
         if not view and self.source.endswith("/{view}"):  # any name is allowed in a SKU's folder
             view = found["view"][:_LONGEST_VIEW]
         if view == "" and any(map(str.isalnum, found["view"])):  # only a size, as A1-1024x768
-            return Named(found["sku"])
-        return Named(found["sku"], view) if view else None
+            return NameParts(found["sku"])
+        return NameParts(found["sku"], view) if view else None
 
     def _split(self, subject: str) -> dict[str, str] | None:
         """Find each text from the right, so that a SKU may contain the pattern's own characters."""

@@ -77,10 +77,10 @@ def plan_import(wish: Wish, rules: Rules = lambda row: ()) -> Plan:
     found = _apply_rules(found, rules)
     ready = [row for row in found.rows if row.ready]
     photos = _explain(
-        _allowed(match_photos(wish.photos, ready, wish.choices.assigned), rules), found
+        _drop_refused(match_photos(wish.photos, ready, wish.choices.assigned), rules), found
     )
     problems = (*found.problems, *_sharing(found, photos))
-    return Plan(tuple(_planned(found, photos)), problems, photos, found, _samples(table, found))
+    return Plan(tuple(_plan_rows(found, photos)), problems, photos, found, _samples(table, found))
 
 
 def _plan_photos(wish: Wish, rules: Rules) -> Plan:
@@ -93,7 +93,7 @@ def _plan_photos(wish: Wish, rules: Rules) -> Plan:
         problems = (Problem(None, "category", "is required"), *problems)
     photos = name_photos(wish.photos, shared, wish.pattern)
     if not problems:
-        photos = _allowed(photos, rules)
+        photos = _drop_refused(photos, rules)
     matched = () if problems else photos.matched
     return Plan(tuple(map(_row_of, matched)), problems, photos)
 
@@ -140,7 +140,7 @@ def in_columns(field: str, detail: str, columns: Mapping[str, str]) -> tuple[str
     return columns.get(field, field), detail
 
 
-def _allowed(photos: Photos, rules: Rules) -> Photos:
+def _drop_refused(photos: Photos, rules: Rules) -> Photos:
     """The result without the matches whose file name or view the rules refuse."""
     matched, left_out = [], list(photos.left_out)
     for match in photos.matched:
@@ -164,7 +164,7 @@ def _explain(photos: Photos, found: Import) -> Photos:
     return replace(photos, left_out=tuple(left_out))
 
 
-def _planned(found: Import, photos: Photos) -> Iterator[PlannedRow]:
+def _plan_rows(found: Import, photos: Photos) -> Iterator[PlannedRow]:
     """Products with an address, with a photo and with a missing one, in the sheet's order."""
     missing = {(one.row, one.wanted) for one in photos.missing}
     rows = [_row_of(match) for match in photos.matched]

@@ -79,7 +79,7 @@ class RowReader:
         if any(record.cells[self._width :]):
             self._report(record, None, "has more cells than the header")
         row = self._product(record)
-        found = self._found_pictures(record)
+        found = self._find_pictures(record)
         if not found and not self._has(record, "sku"):
             self._report(record, None, "has no SKU and no photo")
         rows = self._with_pictures(row, found) if found else [row]
@@ -102,8 +102,8 @@ class RowReader:
         row = ProductRow(
             record.number,
             sku=self._sku(record),
-            name=self._shortened(record, "name", whole),
-            view=self._limited(record, "view"),
+            name=self._shorten(record, "name", whole),
+            view=self._limited_text(record, "view"),
             category=self._category(record, whole),
             mrp=amounts.get("mrp"),
             price=amounts.get("price"),
@@ -132,7 +132,7 @@ class RowReader:
     def _name_of(self, field: str) -> str:
         return self._texts[field].name if field in self._texts else field
 
-    def _limited(self, record: Record, field: str) -> str | None:
+    def _limited_text(self, record: Record, field: str) -> str | None:
         text = self._text(record, field)
         if len(text) > LONGEST[field]:
             detail = f"has {len(text)} characters; at most {LONGEST[field]} are allowed"
@@ -141,7 +141,7 @@ class RowReader:
         return text or None
 
     def _sku(self, record: Record) -> str | None:
-        sku = self._limited(record, "sku")
+        sku = self._limited_text(record, "sku")
         if sku is None:
             return None
         kind = record.kinds.get(self._texts["sku"].place)
@@ -160,14 +160,14 @@ class RowReader:
         return sku
 
     def _category(self, record: Record, whole: dict[str, str]) -> str | None:
-        category = self._shortened(record, "category", whole)
+        category = self._shorten(record, "category", whole)
         if not category:
             category = self._defaults.get("category") or None
         if not category:
             self._report(record, self._name_of("category"), "is required")
         return category
 
-    def _shortened(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
+    def _shorten(self, record: Record, field: str, whole: dict[str, str]) -> str | None:
         """Shorten a long text to its most exact part; keep the whole as an attribute."""
         text = self._text(record, field)
         short = deepest_category(text) if self._is_woo_category(field) else text
@@ -224,7 +224,7 @@ class RowReader:
 
     # -- pictures --------------------------------------------------------------------------------
 
-    def _found_pictures(self, record: Record) -> list[_Found]:
+    def _find_pictures(self, record: Record) -> list[_Found]:
         found: list[_Found] = []
         for column in self._pictures:
             cell, link = record.cell(column.place), record.links.get(column.place)
@@ -265,15 +265,15 @@ class RowReader:
         names = [one for one in found if one.column.name in self._names and one not in addresses]
         if addresses and len(names) == len(addresses):  # a name beside each address
             rows = [
-                replace(self._pictured(row, one, found), filename=name.picture.filename)
+                replace(self._with_picture(row, one, found), filename=name.picture.filename)
                 for one, name in zip(addresses, names, strict=True)
             ]
             found = addresses
         else:
-            rows = [self._pictured(row, one, found) for one in found]
-        return _numbered(rows, row.view) if len(rows) > 1 else rows
+            rows = [self._with_picture(row, one, found) for one in found]
+        return _give_views(rows, row.view) if len(rows) > 1 else rows
 
-    def _pictured(self, row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
+    def _with_picture(self, row: ProductRow, one: _Found, found: list[_Found]) -> ProductRow:
         columns = {other.column.name for other in found}
         view = row.view or (view_in(one.column.name) if len(columns) > 1 else None)
         if one.picture.kind == "address":
@@ -294,7 +294,7 @@ def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
     return amounts
 
 
-def _numbered(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
+def _give_views(rows: list[ProductRow], given: str | None) -> list[ProductRow]:
     """Give each of a row's pictures a view: its column's name, or its number."""
     numbered: list[ProductRow] = []
     taken: set[str] = set()

@@ -13,10 +13,10 @@ from packshot.spreadsheets.header import (
     ATTRIBUTE,
     Column,
     columns_of,
+    count_recognised,
     field_of,
     find_header,
     guess_mapping,
-    recognised,
     repeats,
     with_choices,
 )
@@ -52,12 +52,16 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     guessed = with_layout(layout, guess_mapping(columns), columns, records)
     guessed = _with_pictures_by_content(guessed, columns, records)
     mapping = with_choices(guessed, choices.mapping)
-    problems = [*table.notes, *_notes_before(table.records[:place]), *_doubled(columns, mapping)]
+    problems = [
+        *table.notes,
+        *_notes_before(table.records[:place]),
+        *_note_doubles(columns, mapping),
+    ]
     problems += _unknown(header, mapping, choices)
-    records, repeated = _without_repeated(header, records)
+    records, repeated = _drop_repeated_headers(header, records)
     problems += repeated
     records = complete(layout, mapping, columns, records)
-    records, floats = _without_float_skus(mapping, columns, records)
+    records, floats = _drop_float_skus(mapping, columns, records)
     problems += floats
     needless = without_picture(layout, mapping, columns, records)
     for number in needless:
@@ -100,7 +104,7 @@ def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
 
 def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Iterator[Problem]:
     """Notes on a sheet that may lack names, so that its first product would be lost, or SKUs."""
-    if not recognised(header.cells) and not choices.mapping:
+    if not count_recognised(header.cells) and not choices.mapping:
         detail = (
             "was read as the names of the columns, but none of them is known: if it is a product,"
             " put a row with names such as sku, category and image above it"
@@ -110,7 +114,7 @@ def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Itera
         yield Problem(None, None, "no column was read as the SKU", "note")
 
 
-def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
+def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
     """Note each second column for one field: it becomes an attribute."""
     used = {mapping[column.name]: column.name for column in columns}
     for column in columns:
@@ -121,7 +125,9 @@ def _doubled(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Pro
             yield Problem(None, column.name, detail, "note")
 
 
-def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Record], list[Problem]]:
+def _drop_repeated_headers(
+    header: Record, records: list[Record]
+) -> tuple[list[Record], list[Problem]]:
     """Drop repeated headers, as in files that were joined."""
     repeated = [record.number for record in records if repeats(header, record)]
     kept = [record for record in records if record.number not in set(repeated)]
@@ -129,7 +135,7 @@ def _without_repeated(header: Record, records: list[Record]) -> tuple[list[Recor
     return kept, [Problem(number, None, detail, "note") for number in repeated]
 
 
-def _without_float_skus(
+def _drop_float_skus(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> tuple[list[Record], list[Problem]]:
     """Read SKUs like 1042.0 as 1042 if all end so: programs that calculate write them that way."""

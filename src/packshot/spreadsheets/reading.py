@@ -19,7 +19,7 @@ from packshot.spreadsheets.table import (
     Limits,
     Problem,
     Table,
-    filled,
+    drop_empty,
     invisible_note,
     without_invisible,
 )
@@ -113,7 +113,7 @@ def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
     hint, text = split_hint(text)
     preferred = "\t" if filename.lower().endswith((".tsv", ".tab")) else ","
     delimiter = hint or find_delimiter(text, preferred)
-    records = filled(read_records(text, delimiter, limits))
+    records = drop_empty(read_records(text, delimiter, limits))
     notes = [*invisible_note(invisible), *_doubts(text, encoding)]
     between = DELIMITER_NAMES.get(delimiter, repr(delimiter))
     return Table(records, f"CSV, {encoding}, {between}", tuple(notes))

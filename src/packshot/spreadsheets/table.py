@@ -88,7 +88,7 @@ def invisible_note(count: int) -> list[Problem]:
     return [Problem(None, None, f"{characters} (such as zero-width spaces) left out", "note")]
 
 
-def filled(records: Iterable[Record]) -> tuple[Record, ...]:
+def drop_empty(records: Iterable[Record]) -> tuple[Record, ...]:
     """The records that are not empty or have a problem."""
     return tuple(record for record in records if record.problem or any(record.cells))
 

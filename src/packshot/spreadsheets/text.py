@@ -33,7 +33,7 @@ def decode(data: bytes) -> tuple[str, str]:
     that is not UTF-8 is read as Windows-1252, unless half of it is UTF-8: then a few bytes are
     broken.
     """
-    text, name = _decoded(data)
+    text, name = _decode(data)
     text = text.rstrip("\x1a")  # the end-of-file sign of old DOS programs
     if "\0" in text:
         raise SpreadsheetError(
@@ -43,7 +43,7 @@ def decode(data: bytes) -> tuple[str, str]:
     return text, name
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
+def _decode(data: bytes) -> tuple[str, str]:
     for mark, encoding, name in _MARKS:
         if data.startswith(mark):
             return _strict(data[len(mark) :], encoding, name), name

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.csv_text import too_many
-from packshot.spreadsheets.header import recognised
+from packshot.spreadsheets.header import count_recognised
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
     CellKind,
@@ -22,7 +22,7 @@ from packshot.spreadsheets.table import (
     Record,
     Table,
     column_letter,
-    filled,
+    drop_empty,
     invisible_note,
     without_invisible,
 )
@@ -94,7 +94,7 @@ def _read(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
         if count:
             records[place], invisible = replace(record, cells=cells), invisible + count
     notes = [*invisible_note(invisible), *_notes(archive, extras, others)]
-    return Table(filled(records), f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
+    return Table(drop_empty(records), f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
 
 
 def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
@@ -111,7 +111,7 @@ def _choose_sheet(sheets: Sequence[Any], limits: Limits) -> tuple[Any, list[str]
         if not any(map(any, rows)):
             continue
         if sheet.sheet_state == "visible":
-            scores.append((max(map(recognised, rows)), sheet))
+            scores.append((max(map(count_recognised, rows)), sheet))
         else:
             hidden.append(f"{sheet.title} (hidden)")
     if not scores:

@@ -1,6 +1,6 @@
 """Objects by key: a local folder, or an S3 bucket."""
 
-from packshot.storage.contract import Chunks, Storage, checked, read_own
+from packshot.storage.contract import Chunks, Storage, check_key, read_own
 from packshot.storage.local import LocalStorage
 from packshot.storage.s3 import S3Storage
 from packshot.storage.s3_addresses import parse_s3_url
@@ -12,7 +12,7 @@ __all__ = [
     "RawBuckets",
     "S3Storage",
     "Storage",
-    "checked",
+    "check_key",
     "parse_s3_url",
     "read_own",
 ]

@@ -90,7 +90,7 @@ class Storage(Protocol):
         """What works differently from what one would expect; one sentence each."""
 
 
-def checked(key: str) -> str:
+def check_key(key: str) -> str:
     """Return a valid key; raise NotFound for a traversal or any other odd key."""
     names = key.split("/")
     odd = any(not name or name.startswith(".") or not _fits(name) for name in names)
@@ -113,7 +113,7 @@ def key_below(base: str, url: str) -> str | None:
 
 def key_or_none(key: str) -> str | None:
     try:
-        return checked(key)
+        return check_key(key)
     except NotFound:
         return None
 

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import quote
 
 from packshot.errors import FetchError, NotConfigured, NotFound, Unavailable
-from packshot.storage.contract import Chunks, checked, key_below
+from packshot.storage.contract import Chunks, check_key, key_below
 
 #: A temporary file older than this was left by a process that died.
 STALE_SECONDS: Final = 24 * 3600.0
@@ -104,14 +104,14 @@ class LocalStorage:
 
     def list(self, prefix: str) -> Iterator[str]:
         below = prefix.rpartition("/")[0]
-        folder = self._root / checked(below) if below else self._root
+        folder = self._root / check_key(below) if below else self._root
         for path in sorted(folder.rglob("*")):
             key = path.relative_to(self._root).as_posix()
             if key.startswith(prefix) and not key.startswith(".") and path.is_file():
                 yield key
 
     def url(self, key: str) -> str:
-        return f"{self._public or '/media'}/{quote(checked(key))}"
+        return f"{self._public or '/media'}/{quote(check_key(key))}"
 
     def own_key(self, raw_image: str) -> str | None:
         key = key_below("/media", raw_image)
@@ -142,7 +142,7 @@ class LocalStorage:
                 path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        return self._root / checked(key)
+        return self._root / check_key(key)
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:

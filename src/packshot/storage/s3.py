@@ -23,7 +23,7 @@ from packshot.aws import (
     status_of,
 )
 from packshot.errors import Unavailable
-from packshot.storage.contract import Chunks, checked, key_below, key_or_none
+from packshot.storage.contract import Chunks, check_key, key_below, key_or_none
 from packshot.storage.s3_addresses import parse_s3_url
 from packshot.storage.s3_dialect import Ways, is_refusal
 from packshot.storage.s3_reading import S3Reader, content_md5, endpoint_of, is_amazon, s3_client
@@ -108,7 +108,7 @@ class S3Storage:
         For a store that ignores the condition, look first: a worker that lost its claim does not
         get this far, unless it froze between the two.
         """
-        checked(key)
+        check_key(key)
         if not self._is_known:
             self._try_write()
         if self._conditions.way:
@@ -137,7 +137,7 @@ class S3Storage:
         self._sums.ask(
             lambda sum_of: s3.put_object(
                 Bucket=self._bucket,
-                Key=checked(key),
+                Key=check_key(key),
                 Body=data,
                 ContentType=content_type,
                 CacheControl=self._cache_control(key),
@@ -159,14 +159,14 @@ class S3Storage:
             chunks.close()
 
     def open(self, key: str) -> Chunks:
-        return self._reader.open(checked(key))
+        return self._reader.open(check_key(key))
 
     def exists(self, key: str) -> bool:
-        return self._reader.has(checked(key))
+        return self._reader.has(check_key(key))
 
     def delete(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), DELETE_BATCH):
-            self._delete_batch([checked(key) for key in keys[start : start + DELETE_BATCH]])
+            self._delete_batch([check_key(key) for key in keys[start : start + DELETE_BATCH]])
 
     def _delete_batch(self, keys: Sequence[str]) -> None:
         with self._s3.client_for("s3:DeleteObject") as s3:
@@ -214,7 +214,7 @@ class S3Storage:
             return self._lists.ask(lambda ask: ask(s3, self._bucket, prefix, last, token))
 
     def url(self, key: str) -> str:
-        return f"{self._public or self._address()}/{quote(checked(key))}"
+        return f"{self._public or self._address()}/{quote(check_key(key))}"
 
     def _address(self) -> str:
         if self._endpoint:

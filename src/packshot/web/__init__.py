@@ -13,7 +13,7 @@ from packshot.web import desk, media, operations
 from packshot.web.api import exports, imports, openapi, products, review, sessions, uploads
 from packshot.web.requests import auth, headers, limits, problems, thread_shares
 from packshot.web.requests.endpoints import open_to_all, refuse_impossible_ids
-from packshot.web.requests.prefix import Prefixed
+from packshot.web.requests.prefix import PrefixMiddleware
 from packshot.wiring import Services
 
 __all__ = ["create_app"]
@@ -42,7 +42,7 @@ def create_app(
         app.register_blueprint(part.bp)
     openapi.configure(app)
     _add_desk(app)
-    app.wsgi_app = Prefixed(app.wsgi_app, services.settings.script_name or "")  # type: ignore[assignment, method-assign]
+    app.wsgi_app = PrefixMiddleware(app.wsgi_app, services.settings.script_name or "")  # type: ignore[assignment, method-assign]
     return app
 
 

@@ -79,7 +79,7 @@ def review() -> Response:
     if filters.status not in REVIEWABLE:
         filters = replace(filters, status=PENDING_REVIEW)
     data = _list(filters) | _presets()
-    data["first"] = _find_asked()
+    data["first"] = _find_named_product()
     data["last_decisions"] = _last_decisions()
     return _page("desk/review.html", "desk", filters, data, preload=_first_pair(data))
 
@@ -93,7 +93,7 @@ def _last_decisions() -> list[dict[str, Any]]:
     ]
 
 
-def _find_asked() -> dict[str, Any] | None:
+def _find_named_product() -> dict[str, Any] | None:
     """The product that `?product=` names: the desk begins with it."""
     number = request.args.get("product", "")
     if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
@@ -222,7 +222,7 @@ def _everything(product_id: int) -> dict[str, Any]:
 def _views_of(sku: str) -> list[dict[str, Any]]:
     """All products of the SKU, by their view."""
     found = services().catalog.products(Filter(sku=sku), limit=MOST_VIEWS).products
-    return _shown_all(sorted(found, key=lambda product: (product.view or "", product.id)))
+    return _show_all(sorted(found, key=lambda product: (product.view or "", product.id)))
 
 
 @bp.get("/upload")
@@ -288,10 +288,10 @@ def show_missing_page(error: HTTPException) -> AnyResponse | HTTPException:
 
 def _list(filters: Filters) -> dict[str, Any]:
     page = services().catalog.products(filters, limit=FIRST_PRODUCTS)
-    return {"products": _shown_all(page.products), "next_cursor": page.next_cursor}
+    return {"products": _show_all(page.products), "next_cursor": page.next_cursor}
 
 
-def _shown_all(products: Iterable[ProductView]) -> list[dict[str, Any]]:
+def _show_all(products: Iterable[ProductView]) -> list[dict[str, Any]]:
     return [_show(product) for product in products]
 
 

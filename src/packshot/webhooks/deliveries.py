@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
 from standardwebhooks import Webhook
 
-from packshot.backoff import jittered
+from packshot.backoff import add_jitter
 from packshot.database.engine import Database
 from packshot.database.models import Delivery
 from packshot.database.types import now
-from packshot.download.fetcher import redacted
+from packshot.download.addresses import redact
 from packshot.errors import FetchError
 
 log = logging.getLogger("packshot.webhooks")
@@ -130,12 +130,12 @@ class Webhooks:
         }
 
     def _note_failure(self, delivery: Delivery, error: FetchError) -> None:
-        place = redacted(delivery.url)
+        place = redact(delivery.url)
         if delivery.attempts >= len(PAUSES):
             self._note(delivery, not_before=None, error=error.message)
             log.error("gave up on %s at %s: %s", delivery.message_id, place, error.message)
             return
-        pause = jittered(PAUSES[delivery.attempts], self.chance)
+        pause = add_jitter(PAUSES[delivery.attempts], self.chance)
         pause = max(pause, error.retry_after or 0.0)
         self._note(delivery, not_before=now(pause), error=error.message)
         log.warning("%s is tried again in %.0f s: %s", delivery.message_id, pause, error.message)
@@ -160,7 +160,7 @@ class Webhooks:
         with self.database.write() as session:
             result = session.execute(
                 update(Delivery)
-                .where(Delivery.url.in_(self.urls), *_chosen(product_id, since_hours))
+                .where(Delivery.url.in_(self.urls), *_selection(product_id, since_hours))
                 .values(attempts=0, not_before=now(), delivered_at=None, error=None)
             )
             return cast("CursorResult[Any]", result).rowcount
@@ -188,7 +188,7 @@ def _view(row: Delivery) -> DeliveryView:
     )
 
 
-def _chosen(product_id: int | None, since_hours: float | None) -> Iterator[ColumnElement[bool]]:
+def _selection(product_id: int | None, since_hours: float | None) -> Iterator[ColumnElement[bool]]:
     if product_id is not None:
         yield Delivery.product_id == product_id
     if since_hours is not None:

@@ -24,7 +24,7 @@ def wait_for_jobs(claims: Claims, claim: Claim, variants: Sequence[int]) -> None
 
     The claim ends, and its attempt is not counted.
     """
-    with claims.fenced(claim) as (session, product):
+    with claims.write_claimed(claim) as (session, product):
         for variant in variants:
             session.merge(
                 BatchItem(

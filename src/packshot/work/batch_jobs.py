@@ -211,7 +211,7 @@ class BatchJobs:
 
     def move(self, job: Job, state: str, **columns: Any) -> Job:
         """Put the job into this state. Raises LostClaim."""
-        with self._fenced(job) as session:
+        with self._write_claimed(job) as session:
             row = session.get_one(BatchJob, job.id, populate_existing=True)
             row.state, row.changed_at, row.looks, row.error = state, now(), 0, None
             for name, value in columns.items():
@@ -221,12 +221,12 @@ class BatchJobs:
 
     def renew_lease(self, job: Job) -> None:
         """Extend the lease of the job. Raises LostClaim."""
-        with self._fenced(job):
+        with self._write_claimed(job):
             pass
 
     def put_back(self, job: Job, seconds: float, error: str | None = None) -> None:
         """End the lease: any process may take the job after `seconds`. Raises LostClaim."""
-        with self._fenced(job) as session:
+        with self._write_claimed(job) as session:
             session.execute(
                 update(BatchJob)
                 .where(BatchJob.id == job.id)
@@ -240,7 +240,7 @@ class BatchJobs:
             )
 
     @contextmanager
-    def _fenced(self, job: Job) -> Iterator[Session]:
+    def _write_claimed(self, job: Job) -> Iterator[Session]:
         """A write transaction that renews the lease first. Raises LostClaim."""
         mine = update(BatchJob).where(BatchJob.id == job.id, BatchJob.token == job.token)
         with self.database.write() as session:
@@ -285,7 +285,7 @@ class BatchJobs:
 
         Returns the products that it queued. Raises LostClaim.
         """
-        with self._fenced(job) as session:
+        with self._write_claimed(job) as session:
             return _finish(session, item, ANSWERED, record, answer)
 
     def leave(self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool) -> list[int]:
@@ -296,7 +296,7 @@ class BatchJobs:
         """
         record = CallRecord(outcome=outcome, lane="batch", cost=None if paid else Decimal(0))
         state = LATE if job.is_late else LEFT
-        with self._fenced(job) as session:
+        with self._write_claimed(job) as session:
             return [id_ for item in items for id_ in _finish(session, item, state, record)]
 
     def leave_all(self) -> None:

@@ -10,7 +10,7 @@ from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
 from packshot.work.batch_jobs import BatchJobs, Item, Job
 from packshot.work.parts import Parts
-from packshot.work.reference_views import stored_photo
+from packshot.work.reference_views import read_stored_photo
 
 log = logging.getLogger("packshot.batches")
 
@@ -21,7 +21,7 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
     if claim is None or item.brief is None or not item.waits:
         return None
     try:
-        photo = stored_photo(claim, parts)
+        photo = read_stored_photo(claim, parts)
         analysis = Analysis.model_validate(claim.analysis) if kind == "picture" else None
         return lane.request(photo, item.brief, analysis, item.variant)
     except (NotFound, FetchError, PartlyUnavailable, PictureError, ValueError) as error:

@@ -135,7 +135,7 @@ class Batching:
         except Unavailable as error:
             if error.code != "budget_reached":
                 raise
-            self.parts.patience.log_waiting(error)
+            self.parts.keep_trying.log_waiting(error)
             self.jobs.end_takes()
             return True
         return False

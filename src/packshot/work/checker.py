@@ -1,4 +1,4 @@
-"""Measures the fidelity of pictures that are recorded already; no product waits for it."""
+"""Checks the fidelity of recorded pictures, in the background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from packshot.fidelity.jobs import check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
 from packshot.pictures.child_processes import Pixels
-from packshot.pictures.machine_places import MachinePlaces
+from packshot.pictures.machine_limit import MachineLimit
 from packshot.products.checks import MOST_TRIES, Checks, DueCheck
 from packshot.products.object_keys import changes_key, normalised_key
 from packshot.storage import Storage
@@ -24,11 +24,11 @@ from packshot.work.judging import Judging
 
 log = logging.getLogger("packshot.fidelity")
 
-#: Below the priority of everything that makes pictures (10): the check never delays them.
+#: A lower priority than the processes that make pictures (10), so that checks don't delay them.
 NICENESS: Final = 19
 DEADLINE_SECONDS: Final = 60.0
 MEMORY_MB: Final = 1500  # of address space; docs/fidelity.md says how much is used
-#: Photos whose side is kept, about 2 MB each: a round's pictures share one.
+#: Measured photos that are cached, about 2 MB each, because a round's pictures share one.
 RAW_SIDES: Final = 8
 RETRY_SECONDS: Final = 10.0
 AWAY_SECONDS: Final = 60.0
@@ -37,19 +37,20 @@ JUDGE_SECONDS: Final = 900.0
 
 
 def checking_pixels() -> Pixels:
-    """A separate child, so that checks and pictures of products never wait for each other."""
+    """A separate pixel process, so that checks and the making of pictures never wait for each
+    other."""
     return Pixels(1, MEMORY_MB, DEADLINE_SECONDS, niceness=NICENESS)
 
 
-def checking_places(database_url: str) -> MachinePlaces:
-    """For one process per two cores of this machine: a child at work takes up to 700 MB, and each
-    of gunicorn's processes would have its own. Other installations have places of their own."""
+def limit_per_machine(database_url: str) -> MachineLimit:
+    """Let one process per two cores of this machine check: it takes up to 700 MB, and without a
+    limit each of gunicorn's processes would. Each installation has its own limit."""
     name = hashlib.sha256(database_url.encode()).hexdigest()[:16]
-    return MachinePlaces(f"packshot-checks-{name}", max(1, (os.cpu_count() or 1) // 2))
+    return MachineLimit(f"packshot-checks-{name}", max(1, (os.cpu_count() or 1) // 2))
 
 
 class Checker:
-    """Takes one picture after another until none is due, where this process has a place."""
+    """Checks one picture after another until none is due, if the machine's limit allows it."""
 
     def __init__(
         self,
@@ -59,23 +60,23 @@ class Checker:
         files: Files,
         stop: threading.Event,
         judging: Judging | None = None,
-        places: MachinePlaces | None = None,
+        machine_limit: MachineLimit | None = None,
     ) -> None:
         self.checks, self.storage, self.pixels = checks, storage, pixels
         self.files, self.stop, self.judging = files, stop, judging
-        self.places = places
+        self.machine_limit = machine_limit
         self._sides: LRUCache[tuple[int, str | None], bytes] = LRUCache(RAW_SIDES)
 
     def run(self) -> None:
-        """Check all that are due. Raises nothing but Unavailable of the database."""
-        if self.places is not None and not self.places.take():
-            return  # other processes of this machine check
+        """Check all pictures that are due. Raises Unavailable when the database is."""
+        if self.machine_limit is not None and not self.machine_limit.acquire():
+            return  # enough other processes of this machine check
         try:
             self._run()
         finally:
-            # It is kept while the child is there, which needs memory while it is idle, too.
-            if self.places is not None and not self.pixels.is_running():
-                self.places.leave()
+            # Not before the pixel process has ended, which needs memory while it is idle, too.
+            if self.machine_limit is not None and not self.pixels.is_running():
+                self.machine_limit.release()
 
     def _run(self) -> None:
         while not self.stop.is_set():
@@ -85,16 +86,16 @@ class Checker:
             self.check_one(due)
 
     def close(self) -> None:
-        """End a running check: its picture is measured later."""
+        """End a running check; its picture is checked later."""
         self.pixels.close()
-        if self.places is not None:
-            self.places.leave()
+        if self.machine_limit is not None:
+            self.machine_limit.release()
 
     def check_one(self, due: DueCheck) -> None:
-        """Check one picture, which stays unchanged whatever happens."""
+        """Check one picture; the picture itself never changes."""
         try:
             done = self._measure(due)
-        except Unavailable as error:  # the storage is away, or this process ends
+        except Unavailable as error:  # the storage can't be reached, or this process ends
             self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
         except PictureError as error:
             self._after_unreadable(due, error)
@@ -107,7 +108,7 @@ class Checker:
             self._save(due, done)
 
     def _after_unreadable(self, due: DueCheck, error: PictureError) -> None:
-        if error.retryable and due.tries < MOST_TRIES:  # the child died
+        if error.retryable and due.tries < MOST_TRIES:  # the pixel process died
             self._put_back(due, RETRY_SECONDS, counted=True, why=error.message)
         else:
             self._save(due, CheckResult(not_measured("unreadable", error.message)))
@@ -124,11 +125,11 @@ class Checker:
             side = self._raw_side(due, normalised_key(due.namespace, due.product_id))
         except NotFound:
             return CheckResult(not_measured("gone", "the photo or the picture was removed"))
-        asked = () if self.judging is None else self.judging.asked
-        return self.pixels.run(check_picture, side, data, self.files, asked)
+        with_views = () if self.judging is None else self.judging.verdicts
+        return self.pixels.run(check_picture, side, data, self.files, with_views)
 
     def _raw_side(self, due: DueCheck, key: str) -> bytes:
-        """Measured once for all pictures of a photo."""
+        """The measured photo, cached for its other pictures."""
         cached = (due.product_id, due.raw_sha256)
         if cached not in self._sides:
             self._sides[cached] = self.pixels.run(measure_raw, self.storage.get(key), self.files)
@@ -142,7 +143,7 @@ class Checker:
                 self._put_back(due, AWAY_SECONDS, counted=False, why=error.message)
                 return
         try:
-            check = self._judged(due, done)
+            check = self._ask_model(due, done)
         except Stopping as error:
             self._put_back(due, 0.0, counted=False, why=error.message)
             return
@@ -150,12 +151,12 @@ class Checker:
             self.checks.save(due, check, has_map=done.change_map is not None)
             _log(due, check)
 
-    def _judged(self, due: DueCheck, done: CheckResult) -> Check | None:
-        """The check with a model's vote, if one is asked; None: another process has the picture."""
-        if self.judging is None or not self.judging.is_asked(done):
+    def _ask_model(self, due: DueCheck, done: CheckResult) -> Check | None:
+        """Add a model's vote if it is to be asked; None when another process has the picture."""
+        if self.judging is None or not self.judging.is_wanted_for(done):
             return done.check
-        kept = self.checks.keep(due, JUDGE_SECONDS)
-        return self.judging.after(due, done) if kept else None
+        is_ours = self.checks.extend_lease(due, JUDGE_SECONDS)
+        return self.judging.ask_about(due, done) if is_ours else None
 
     def _after_unexpected(self, due: DueCheck) -> None:
         if due.tries < MOST_TRIES:

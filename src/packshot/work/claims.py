@@ -28,7 +28,7 @@ from packshot.database.types import now
 from packshot.enhancers.contract import Brief, Lane
 from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox
-from packshot.work.round_facts import batched_of, complaints_of, lane_of
+from packshot.work.round_facts import batched_variants, complaints_of, lane_of
 from packshot.work.waiting import (
     NothingToDo,
     NotNow,
@@ -59,7 +59,7 @@ class Steps:
         self._lock = threading.Lock()
 
     @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
+    def time(self, step: str) -> Iterator[None]:
         """Time a step that succeeds."""
         began = self._clock()
         yield
@@ -231,7 +231,7 @@ class Claims:
         Counting it earlier would let a picture that kills the process use up the attempts of
         products that wait beside it.
         """
-        with self.fenced(claim) as (_, product):
+        with self.write_claimed(claim) as (_, product):
             product.attempts = claim.attempts
             product.queued_at = now()  # if it kills the process, the others go first next
 
@@ -322,7 +322,7 @@ class Claims:
 
     def complete(self, claim: Claim) -> None:
         """Pass the product on to its reviewer: the claim's last write. Raises LostClaim."""
-        with self.fenced(claim) as (session, product):
+        with self.write_claimed(claim) as (session, product):
             this_round = session.get_one(Round, (claim.product_id, claim.round))
             this_round.ready_at, this_round.seconds = now(), claim.steps.seconds
             product.move(PENDING_REVIEW)
@@ -332,14 +332,14 @@ class Claims:
 
     def fail(self, claim: Claim, error: PackshotError) -> None:
         """Give the product up, with the reason a seller can act on. Raises LostClaim."""
-        with self.fenced(claim) as (session, product):
+        with self.write_claimed(claim) as (session, product):
             product.move(FAILED)
             product.error, product.error_code = error.message, error.code
             self.release(session, product)
 
     def pause(self, claim: Claim, error: PackshotError, seconds: float) -> None:
         """End a failed attempt, which stays counted; the next one comes after `seconds`."""
-        with self.fenced(claim) as (session, product):
+        with self.write_claimed(claim) as (session, product):
             product.error, product.error_code = error.message, error.code
             self.release(session, product, seconds)
 
@@ -347,7 +347,7 @@ class Claims:
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
         """Give the attempt back: the product did not cause its end. Raises LostClaim."""
-        with self.fenced(claim) as (session, product):
+        with self.write_claimed(claim) as (session, product):
             product.attempts = min(product.attempts, claim.attempts - 1)
             if error is not None:
                 product.error, product.error_code = error.message, error.code
@@ -356,8 +356,8 @@ class Claims:
     # -- helpers -----------------------------------------------------------------------------
 
     @contextmanager
-    def fenced(self, claim: Claim) -> Iterator[tuple[Session, Product]]:
-        """The claimed product, locked, in a write transaction. Raises LostClaim."""
+    def write_claimed(self, claim: Claim) -> Iterator[tuple[Session, Product]]:
+        """A write transaction with the claimed product, locked. Raises LostClaim."""
         mine = select(Product).where(*_is_mine(claim)).with_for_update()
         with self.database.write() as session:
             product = session.scalar(mine)
@@ -431,7 +431,7 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
         complaints=complaints_of(session, product, this_round),
         adjustments=tuple(this_round.adjustments or ()),
         answer=this_round.answer,
-        batched=batched_of(session, this_round),
+        batched=batched_variants(session, this_round),
     )
 
 

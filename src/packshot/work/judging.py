@@ -1,4 +1,4 @@
-"""Asks a model about doubtful checks: at most once a picture, and never in a picture's way."""
+"""Asks a model for a second opinion on doubtful checks, at most once for each picture."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ KIND: Final = "judge"  # of the calls in the ledger
 
 
 class Judging:
-    """`mode` says which checks: the doubtful ones, or all that compared anything."""
+    """`mode` says which checks get a second opinion: the doubtful ones, or all that could be
+    measured."""
 
     def __init__(self, judge: Judge, mode: Literal["doubtful", "all"], database: Database) -> None:
         self.judge, self.database = judge, database
-        self.asked = WORTH_ASKING if mode == "doubtful" else VERDICTS
+        self.verdicts = WORTH_ASKING if mode == "doubtful" else VERDICTS
 
-    def is_asked(self, done: CheckResult) -> bool:
-        """Whether a model is asked about this check."""
-        return done.views is not None and done.check.verdict in self.asked
+    def is_wanted_for(self, done: CheckResult) -> bool:
+        """Whether this check gets a second opinion."""
+        return done.views is not None and done.check.verdict in self.verdicts
 
-    def after(self, due: DueCheck, done: CheckResult) -> Check:
-        """The check with the model's vote; as it was where there is none.
+    def ask_about(self, due: DueCheck, done: CheckResult) -> Check:
+        """The check with the model's vote, or unchanged if there is none.
 
-        What keeps the model from answering (a budget, an outage) is noted and not tried again: a
-        reviewer sees the measure's own verdict. Raises Stopping: another process may ask.
+        If the model can't be asked (the budget is spent, an outage), that is noted and not tried
+        again: the reviewer sees the measured verdict. Raises Stopping; then another process asks.
         """
         check = done.check
-        if done.views is None or not self.is_asked(done):
+        if done.views is None or not self.is_wanted_for(done):
             return check
         if self._was_asked(due):
             return _without(check, "asked before, but the answer was lost")
@@ -51,7 +52,7 @@ class Judging:
             return _without(check, error.message)
 
     def _was_asked(self, due: DueCheck) -> bool:
-        """The ledger knows it, also when the process that asked was killed."""
+        """The ledger has the call, even if the process that asked was killed."""
         place = (Call.product_id == due.product_id, Call.round == due.round)
         this: tuple[ColumnElement[bool], ...]
         this = (*place, Call.variant == due.variant, Call.kind == KIND)
@@ -61,7 +62,7 @@ class Judging:
             return bool(session.scalar(select(exists().where(*this))))
 
     def _opinion(self, due: DueCheck, views: tuple[Views, Views], check: Check) -> Opinion:
-        """Asked once; and again with the pictures swapped where the two votes differ."""
+        """Ask once; if the vote contradicts the verdict, ask again with the pictures swapped."""
         assert check.verdict is not None
         raw, enhanced = views
         brief = Brief(due.product_id, due.round, due.category, wanted=1, take=due.take)
@@ -73,7 +74,7 @@ class Judging:
 
 
 def opinion_of(said: Judgement) -> Opinion:
-    """A model's words as a vote: one difference that it is sure of is a change."""
+    """Turn a model's answer into a vote: a single difference that it is sure of is a change."""
     sure = [one for one in said.differences if one.sure]
     vote: Vote = "unsure"
     if said.same_product == "no" or sure:
@@ -87,7 +88,7 @@ def opinion_of(said: Judgement) -> Opinion:
 
 
 def _fact(one: Difference) -> str:
-    """What the model saw in the photo, which is A."""
+    """What the model saw in the photo (its picture A), as a fact for the next take's prompt."""
     place = f" ({one.where})" if one.where else ""
     return f'{one.kind.split("_")[0]} of the product{place}: "{one.in_a}"'
 

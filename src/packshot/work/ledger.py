@@ -17,7 +17,7 @@ from packshot.database.types import now
 from packshot.enhancers.contract import CallRecord, Purchase
 from packshot.errors import PackshotError, RateLimited, Stopping, Unavailable
 from packshot.products.spending import spent_today
-from packshot.work.patience import Patience
+from packshot.work.keep_trying import KeepTrying
 
 log = logging.getLogger("packshot.ledger")
 
@@ -35,7 +35,7 @@ class DatabaseLedger:
         *,
         rpm: int | None = None,
         daily_budget: Decimal | None = None,
-        patience: Patience | None = None,
+        keep_trying: KeepTrying | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
         """`rpm` in requests per minute, `daily_budget` in US dollars per day (UTC); None: no limit.
@@ -44,7 +44,7 @@ class DatabaseLedger:
         """
         self.database = database
         self.rpm, self.daily_budget = rpm, daily_budget
-        self.patience = patience or Patience()
+        self.keep_trying = keep_trying or KeepTrying()
         self.stopping = stopping or threading.Event()
 
     @contextmanager
@@ -103,7 +103,7 @@ class DatabaseLedger:
     def _save_outcome(self, call_id: int, record: CallRecord) -> None:
         """Save how the call ended. An error here must not lose the paid answer."""
         try:
-            self.patience.until_done(lambda: self._complete(call_id, record))
+            self.keep_trying(lambda: self._complete(call_id, record))
         except Unavailable as error:
             log.warning("call %d stays without its outcome: %s", call_id, error.message)
 

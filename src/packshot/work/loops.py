@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from packshot.backoff import Chance, jittered
+from packshot.backoff import Chance, add_jitter
 from packshot.errors import Unavailable
 from packshot.work.outages import LONGEST_PAUSE, Outage
 from packshot.work.slots import start_thread
@@ -42,7 +42,7 @@ class Loops:
         while not over.is_set():
             self.turn_began[name] = self.clock()
             if pause := self._take_turn(name, work, every):
-                over.wait(jittered(pause, self.chance))
+                over.wait(add_jitter(pause, self.chance))
 
     def _take_turn(self, name: str, work: Callable[[], object], every: float) -> float:
         """Do the work once; return the seconds until the next turn."""

@@ -13,8 +13,8 @@ from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.signing import Signing
 from packshot.storage import Storage
 from packshot.work.claims import Claim, Claims
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.locking import PixelLock
-from packshot.work.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,17 @@ class Parts:
     signing: Signing | None = None  # the operator's certificate for C2PA
     reference_views: int = 0  # other views of a SKU that the enhancer looks at
     locking: PixelLock = field(default_factory=PixelLock)
-    with_checks: bool = False  # recorded pictures get a fidelity check
-    patience: Patience = field(default_factory=Patience)  # repeats the saving of paid answers
-    batches: bool = False  # requests that may wait go into batch jobs
+    with_checks: bool = False  # whether recorded pictures get a fidelity check
+    keep_trying: KeepTrying = field(
+        default_factory=KeepTrying
+    )  # repeats the saving of paid answers
+    batches: bool = False  # whether requests of the batch lane go into batch jobs
     stopping: threading.Event = field(
         default_factory=threading.Event
     )  # set when this process is about to end
 
-    def may_wait(self, claim: Claim, variants: Sequence[int]) -> None:
-        """Raises WaitsForBatch when some of these must still be requested in a batch job."""
+    def wait_for_batch_job(self, claim: Claim, variants: Sequence[int]) -> None:
+        """Raises WaitsForBatch if some of these variants must still be requested in a batch job."""
         if self.batches and claim.lane == "batch":
             new = [variant for variant in variants if variant not in claim.batched]
             if new:

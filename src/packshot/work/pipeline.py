@@ -1,4 +1,4 @@
-"""The way of one product from claimed to pending_review: this is what Packshot does."""
+"""Takes one product from claimed to pending_review. This is the heart of Packshot."""
 
 from __future__ import annotations
 
@@ -19,71 +19,73 @@ from packshot.work.variants import make_variants
 
 
 def run(claim: Claim, parts: Parts) -> None:
-    """Make what is missing of this product's round, then pass it to a reviewer.
+    """Make what this product's round still lacks, then pass it to a reviewer.
 
-    Every result is saved at once, so a restart only pays for what is missing. Raises ProductError,
-    Unavailable or LostClaim; what was saved until then stays.
+    Every result is saved at once, so that a restart pays only for what is missing. Raises
+    ProductError, Unavailable or LostClaim.
     """
-    photo = with_other_views(claim, normalised_photo(claim, parts), parts)
+    photo = with_other_views(claim, load_photo(claim, parts), parts)
     analysis = analyse(claim, photo, parts)
     make_variants(claim, photo, analysis, parts)
     parts.claims.complete(claim)
 
 
-def normalised_photo(claim: Claim, parts: Parts) -> Photo:
-    """The normalised copy: stored after the first fetch, read from the store from then on. After
-    the first fetch as much of it as the enhancer looks at, and no more is kept in memory."""
+def load_photo(claim: Claim, parts: Parts) -> Photo:
+    """The normalised copy: fetched and stored the first time, then read from the storage.
+
+    Right after the fetch it may be a smaller copy, of the size that the enhancer uses.
+    """
     key = normalised_key(claim.namespace, claim.product_id)
     try:
         data = parts.storage.get(key)
     except NotFound:
         return fetch_and_normalise(claim, key, parts)
-    if claim.normalised_sha256 is None:  # its worker died right after, or knew no digests
+    if claim.normalised_sha256 is None:  # the worker that stored it died before saving the digest
         save_digest(claim, data, parts)
     else:
         check_digest(key, data, {claim.normalised_sha256})
-    if claim.analysis is None:  # the worker that stored it may have died before its previews
-        put_previews(key, parts.pixels.run(imaging.previews_of, data), parts.storage)
+    if claim.analysis is None:  # the worker that stored it may have died before the previews
+        put_previews(key, parts.pixels.run(imaging.make_previews, data), parts.storage)
     header = parts.pixels.run(imaging.read_header, data)
     return Photo(data, header.mime_type, header.width, header.height)
 
 
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
-    with claim.steps.timed("fetch"):
+    with claim.steps.time("fetch"):
         raw = parts.read_raw(claim.raw_image)
-    # What is signed names the normalised copy itself.
-    fitted_side = parts.enhancer.sees_side if parts.signing is None else None
-    with claim.steps.timed("normalise"):
-        copy = parts.pixels.run(imaging.normalise, raw, fitted_side)
+    # A signature names the normalised copy itself, so it must be the one that the enhancer gets.
+    smaller_side = parts.enhancer.sees_side if parts.signing is None else None
+    with claim.steps.time("normalise"):
+        copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
     copy = store(key, copy, parts)
     save_digest(claim, copy.data, parts, raw)
-    seen = copy.fitted or copy
+    seen = copy.smaller or copy
     return Photo(seen.data, seen.mime_type, seen.width, seen.height)
 
 
 def save_digest(claim: Claim, data: bytes, parts: Parts, raw: bytes | None = None) -> None:
-    """Note the digest of the normalised copy, and of the raw image unless that is an upload: what
-    is stored of an upload is a clean copy, and the digest of its photo was noted as it came."""
+    """Save the digests of the normalised copy and of the raw image. An upload's digest was saved
+    when it arrived; what is stored of it is a cleaned copy with another digest."""
     if raw is not None and own_upload(parts.storage, claim.raw_image) is not None:
         raw = None
     parts.claims.save_digest(claim, sha256_of(data), sha256_of(raw) if raw is not None else None)
 
 
 def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
-    """The round's analysis: requested once, and saved."""
-    saved = saved_analysis(claim, parts.enhancer)
+    """The round's analysis: the saved one, or request it and save it."""
+    saved = read_saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved
-    parts.may_wait(claim, [ANALYSIS])
+    parts.wait_for_batch_job(claim, [ANALYSIS])
     parts.check_before_paying(claim)
-    with claim.steps.timed("analyse"):
+    with claim.steps.time("analyse"):
         analysis = parts.enhancer.analyse(photo, claim.brief, claim.answer)
     paid, name = analysis.model_dump(), parts.enhancer.name
-    parts.patience.until_done(lambda: parts.claims.save_analysis(claim, name, paid))
+    parts.keep_trying(lambda: parts.claims.save_analysis(claim, name, paid))
     return analysis
 
 
-def saved_analysis(claim: Claim, enhancer: Enhancer) -> Analysis | None:
+def read_saved_analysis(claim: Claim, enhancer: Enhancer) -> Analysis | None:
     """The analysis of an earlier attempt; None if another enhancer or version made it."""
     if claim.analysis is None or claim.analysed_by != enhancer.name:
         return None

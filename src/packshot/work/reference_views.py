@@ -33,7 +33,7 @@ class StoredView:
     sha256: str
 
 
-def stored_photo(claim: Claim, parts: Parts) -> Photo:
+def read_stored_photo(claim: Claim, parts: Parts) -> Photo:
     """The normalised copy as it was stored, with the other views. Raises NotFound, PictureError."""
     key = normalised_key(claim.namespace, claim.product_id)
     data = parts.storage.get(key)
@@ -48,12 +48,12 @@ def with_other_views(claim: Claim, photo: Photo, parts: Parts) -> Photo:
     """The photo with up to `parts.reference_views` other views of its SKU by the same seller."""
     if not parts.reference_views or claim.sku is None:
         return photo
-    found = stored_views(parts.claims.database, claim)
+    found = find_views(parts.claims.database, claim)
     others = (_read(each, parts) for each in found[: parts.reference_views])
     return replace(photo, others=tuple(other for other in others if other is not None))
 
 
-def stored_views(database: Database, claim: Claim) -> list[StoredView]:
+def find_views(database: Database, claim: Claim) -> list[StoredView]:
     """One product of each other view, oldest first; not of the same photo as the claimed one.
 
     Without those that failed or were rejected: they may show another product.

@@ -1,7 +1,7 @@
-"""Makes pictures again whose fidelity check failed; no product waits for it.
+"""Makes pictures again whose fidelity check failed, in the background.
 
-Nothing is paid for twice: an answer is stored as it arrives, like that of a first picture, and a
-take that was paid for but has no answer is not requested again.
+Nothing is paid for twice: an answer is stored as it arrives, as for a first picture, and a take
+that was paid for but has no answer is not requested again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from packshot import logs
 from packshot.background import in_background
-from packshot.backoff import Chance, jittered
+from packshot.backoff import Chance, add_jitter
 from packshot.enhancers.contract import Analysis, Photo, Picture
 from packshot.errors import (
     LostClaim,
@@ -24,22 +24,22 @@ from packshot.errors import (
     Stopping,
     Unavailable,
 )
-from packshot.pictures.carried import carried
+from packshot.pictures.answer_metadata import read_metadata
 from packshot.products.deletions import Deletions
 from packshot.products.takes import NO_BUDGET
 from packshot.storage.digests import sha256_of
 from packshot.work.claims import ImageRecord
 from packshot.work.parts import Parts
-from packshot.work.reference_views import stored_photo
+from packshot.work.reference_views import read_stored_photo
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 from packshot.work.take_claims import DueTake, NotMadeAgain, TakeClaims
-from packshot.work.variants import finish_and_sign, image_record, record_of
+from packshot.work.variants import finish_and_sign, image_record, lock_record
 
 log = logging.getLogger("packshot.remaking")
 
 #: Takes that one process makes at the same time.
 AT_ONCE: Final = 4
-#: Claims that may end with their process before the take is given up.
+#: How many processes may die while they make a take before it is given up.
 MOST_TRIES: Final = 3
 PAUSE_SECONDS: Final = 20.0
 GAVE_UP: Final = f"its process ended {MOST_TRIES} times; the log says why"
@@ -48,7 +48,7 @@ UNEXPECTED: Final = "an unexpected error: see the worker's log"
 
 
 class Remaker:
-    """One per process. `most` is how often a picture may be made again; 0: never."""
+    """Makes due takes; one per process. `most` is how often a picture may be made again."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Remaker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether this process is making a take, which may be paid for."""
+        """Whether this process is making a take: a paid call may be in flight."""
         with self._lock:
             return bool(self._making)
 
     def run(self) -> None:
-        """Begin as many due takes as there is room for. Raises Unavailable."""
+        """Begin due takes, up to `at_once` at the same time. Raises Unavailable."""
         if not self.parts.with_checks:
             self.takes.leave_unchecked()
         while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
@@ -98,8 +98,7 @@ class Remaker:
                 self._making.discard(due)
 
     def make(self, due: DueTake) -> None:
-        """Make one take. Whatever happens, the picture stays unchanged until the take is
-        checked."""
+        """Make one take. The picture itself does not change before the take is checked."""
         try:
             self._record(due)
         except LostClaim as error:
@@ -118,9 +117,9 @@ class Remaker:
     def _record(self, due: DueTake) -> None:
         self._check_is_wanted(due)
         answer = PaidAnswer(due.answer_key, partial(self.takes.check, due), self.parts)
-        record = self._made(due, answer)
+        record = self._make_picture(due, answer)
         answer.drop()
-        self.parts.patience.until_done(lambda: self.takes.record(due, record))
+        self.parts.keep_trying(lambda: self.takes.record(due, record))
         log.info("%s is made, and is checked next", due)
 
     def _check_is_wanted(self, due: DueTake) -> None:
@@ -129,20 +128,20 @@ class Remaker:
         if due.tries > MOST_TRIES:
             raise NotMadeAgain(GAVE_UP, code="gave_up")
 
-    def _made(self, due: DueTake, answer: PaidAnswer) -> ImageRecord:
+    def _make_picture(self, due: DueTake, answer: PaidAnswer) -> ImageRecord:
         analysis = Analysis.model_validate(due.claim.analysis)
         if self.parts.storage.exists(due.key):
-            return self._adopted(due, analysis, answer)
+            return self._adopt(due, analysis, answer)
         try:
-            photo = stored_photo(due.claim, self.parts)
+            photo = read_stored_photo(due.claim, self.parts)
         except NotFound:
             raise NotMadeAgain("its photo was removed", code="gone") from None
         if not answer.is_kept:
             self._check_before_paying(due)
         picture = self._picture(due, photo, analysis, answer)
-        return self._stored(due, photo, analysis, picture)
+        return self._store(due, photo, analysis, picture)
 
-    def _adopted(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
+    def _adopt(self, due: DueTake, analysis: Analysis, answer: PaidAnswer) -> ImageRecord:
         """Return the picture that a process stored and was killed before recording."""
         found = adopt(due.key, due.digests.keys(), self.parts)
         plan, kept = analysis.variants[due.variant], answer.take()
@@ -150,7 +149,7 @@ class Remaker:
         warning, lock = due.digests.get(digest), due.locks.get(digest)
         name = self.parts.enhancer.name
         picture = Picture(found.data, plan.title, plan.prompt, name, warning)
-        answered = carried(kept) if kept is not None else None
+        answered = read_metadata(kept) if kept is not None else None
         return image_record(due.variant, due.key, picture, found, self.parts, answered, lock)
 
     def _check_before_paying(self, due: DueTake) -> None:
@@ -171,22 +170,22 @@ class Remaker:
                 raise NotMadeAgain(error.message, code=error.code) from error
             raise
 
-    def _stored(
+    def _store(
         self, due: DueTake, photo: Photo, analysis: Analysis, picture: Picture
     ) -> ImageRecord:
         finished, locked = finish_and_sign(due.claim, photo, analysis, picture, self.parts)
-        digest, lock = sha256_of(finished.data), record_of(locked)
+        digest, lock = sha256_of(finished.data), lock_record(locked)
 
         def save() -> ImageRecord:
             self.takes.announce(due, digest, picture.warning, lock)
             put_maps(due.key, locked, self.parts.storage)
             stored = store(due.key, finished, self.parts)
-            answered = carried(picture.data) if picture.made_by_ai else None
+            answered = read_metadata(picture.data) if picture.made_by_ai else None
             return image_record(due.variant, due.key, picture, stored, self.parts, answered, lock)
 
-        return self.parts.patience.until_done(save)
+        return self.parts.keep_trying(save)
 
-    # -- takes that are not made -------------------------------------------------------------
+    # -- takes that could not be made --------------------------------------------------------
 
     def _wait_or_end(self, due: DueTake, error: Unavailable) -> None:
         if error.code == "budget_reached":
@@ -194,7 +193,7 @@ class Remaker:
         elif due.is_late and not self.takes.is_paid_for(due):
             self._end(due, error)
         else:
-            seconds = jittered(max(PAUSE_SECONDS, error.retry_after or 0.0), self.chance)
+            seconds = add_jitter(max(PAUSE_SECONDS, error.retry_after or 0.0), self.chance)
             log.info("%s is tried again in %.0f s: %s", due, seconds, error.message)
             self._after(due, lambda: self.takes.put_back(due, seconds))
 
@@ -210,10 +209,10 @@ class Remaker:
 
     def _after(self, due: DueTake, save: Callable[[], None]) -> None:
         try:
-            self.parts.patience.until_done(save)
+            self.parts.keep_trying(save)
         except LostClaim:
             self._leave_nothing(due)
-        except Unavailable as error:  # its lease ends, and another process continues
+        except Unavailable as error:  # the lease will end, and another process continues
             log.warning("%s: %s", due, error.message)
 
     def _leave_nothing(self, due: DueTake) -> None:

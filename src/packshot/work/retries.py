@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from packshot.backoff import Chance, backoff, jittered
+from packshot.backoff import Chance, add_jitter, backoff
 from packshot.errors import (
     FetchError,
     LostClaim,
@@ -21,8 +21,8 @@ from packshot.errors import (
 from packshot.queues.contract import Queue
 from packshot.work import batch_items
 from packshot.work.claims import Claims
+from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
-from packshot.work.patience import Patience
 from packshot.work.slots import Job
 from packshot.work.variants import is_given_up
 
@@ -38,9 +38,9 @@ class Retries:
     """Ends failed attempts, in the database and in the queue."""
 
     def __init__(
-        self, claims: Claims, queue: Queue, patience: Patience, outage: Outage, chance: Chance
+        self, claims: Claims, queue: Queue, keep_trying: KeepTrying, outage: Outage, chance: Chance
     ) -> None:
-        self.claims, self.queue, self.patience = claims, queue, patience
+        self.claims, self.queue, self.keep_trying = claims, queue, keep_trying
         self.outage, self.chance = outage, chance
 
     def end_attempt(self, job: Job, error: BaseException) -> None:
@@ -51,7 +51,7 @@ class Retries:
             case WaitsForBatch():
                 self._wait_for_batch(job, error)
             case PartlyUnavailable():  # no reason to pause: other products don't need it
-                self.patience.log_waiting(error)
+                self.keep_trying.log_waiting(error)
                 self._give_back(job, error, error.retry_after or 1.0)
             case RateLimited():
                 self.outage.slow_down(error)
@@ -73,21 +73,21 @@ class Retries:
 
     def _give_back(self, job: Job, error: Unavailable, seconds: float) -> None:
         """Give the attempt back, and let the product wait: it did not cause the error."""
-        seconds = jittered(seconds, self.chance)
+        seconds = add_jitter(seconds, self.chance)
         # While the database is unreachable too, wait for it: otherwise an attempt is lost.
-        self.patience.until_done(lambda: self.claims.give_back(job.claim, seconds, error))
+        self.keep_trying(lambda: self.claims.give_back(job.claim, seconds, error))
         self._delay(job, seconds)
 
     def _wait_for_batch(self, job: Job, error: WaitsForBatch) -> None:
         wait = partial(batch_items.wait_for_jobs, self.claims, job.claim, error.variants)
-        self.patience.until_done(wait)
+        self.keep_trying(wait)
         log.info("product %d waits for a batch job", job.claim.product_id)
         self.queue.done([job.message])
 
     def _retry_or_give_up(self, job: Job, error: ProductError) -> None:
         claim = job.claim
         if is_given_up(claim, error):
-            self.patience.until_done(lambda: self.claims.fail(claim, error))
+            self.keep_trying(lambda: self.claims.fail(claim, error))
             log.warning("product %d failed: %s", claim.product_id, error.message)
             self.queue.done([job.message])
             return
@@ -95,7 +95,7 @@ class Retries:
         log.info(
             "product %d is tried again in %.0f s: %s", claim.product_id, seconds, error.message
         )
-        self.patience.until_done(lambda: self.claims.pause(claim, error, seconds))
+        self.keep_trying(lambda: self.claims.pause(claim, error, seconds))
         self._delay(job, seconds)
 
     def pause_after(self, attempts: int, error: ProductError) -> float:

@@ -37,7 +37,7 @@ def lane_of(session: Session, this_round: Round, deadline: float) -> Lane:
     return "standard" if session.scalar(late.limit(1)) is not None else this_round.lane
 
 
-def batched_of(session: Session, this_round: Round) -> frozenset[int]:
+def batched_variants(session: Session, this_round: Round) -> frozenset[int]:
     """The variants of the round that were requested in a batch job."""
     if this_round.lane != "batch":
         return frozenset()

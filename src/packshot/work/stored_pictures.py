@@ -46,7 +46,7 @@ def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
     """Decode a stored picture in full: only complete ones are stored, so others are not ours."""
     try:
         header = parts.pixels.run(imaging.read_header, data)
-        previews = parts.pixels.run(imaging.previews_of, data)
+        previews = parts.pixels.run(imaging.make_previews, data)
     except PictureError as error:
         if error.retryable:  # the child process ended
             raise
@@ -106,11 +106,11 @@ class PaidAnswer:
             sealed = seal(self._key, data)
             self._parts.storage.put(self._key, sealed, "application/octet-stream")
 
-        self._parts.patience.until_done(save)
+        self._parts.keep_trying(save)
         self._in_store = True
 
     def drop(self) -> None:
         """Delete the stored answer: the finished picture replaces it, or it is unusable."""
         if self._in_store:
-            self._parts.patience.until_done(lambda: self._parts.storage.delete([self._key]))
+            self._parts.keep_trying(lambda: self._parts.storage.delete([self._key]))
             self._in_store = False

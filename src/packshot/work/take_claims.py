@@ -1,4 +1,4 @@
-"""Claims on takes: one process at a time makes one, and every write is fenced by its token."""
+"""Claims on takes: only one process makes a take, and every write checks its claim's token."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LONGEST_WAIT: Final = 3600.0
 
 
 class NotMadeAgain(PackshotError):
-    """The picture is not made again; `code` says why in a word, `message` for a reviewer."""
+    """The picture is not made again; `message` tells the reviewer why."""
 
     code = "not_made_again"
 
 
 @dataclass(frozen=True, eq=False)
 class DueTake:
-    """A claimed take: its product as a claim describes it, and the words for the enhancer."""
+    """A claimed take, with its product's data and the facts for its prompt."""
 
     claim: Claim
     variant: int
@@ -41,11 +41,10 @@ class DueTake:
     token: str
     facts: tuple[str, ...]
     tries: int  # this one included
-    is_late: bool
-    digests: dict[
-        str, str | None
-    ]  # digest of each picture that was about to be stored -> its warning
-    locks: dict[str, dict[str, Any]]  # of the same pictures -> the records of their pixel locks
+    is_late: bool  # waited longer than LONGEST_WAIT
+    #: Digest of each picture that was about to be stored -> its warning, or its pixel lock.
+    digests: dict[str, str | None]
+    locks: dict[str, dict[str, Any]]
 
     @property
     def brief(self) -> Brief:
@@ -84,11 +83,11 @@ class TakeClaims:
     # -- one process at a time ---------------------------------------------------------------
 
     def take(self) -> DueTake | None:
-        """Claim the take that has waited longest; None when none is due, which locks nothing."""
+        """Claim the take that has waited longest; None when none is due."""
         due = select(Take).where(Take.due_at <= now())
         with self.database.read() as session:
             if session.scalar(due.limit(1)) is None:
-                return None
+                return None  # without a write transaction, as usually none is due
         with self.database.write() as session:
             oldest = due.order_by(Take.due_at, Take.product_id).limit(1)
             row = session.scalar(oldest.with_for_update(skip_locked=True))
@@ -101,7 +100,7 @@ class TakeClaims:
         row.token, row.due_at, row.tries = str(uuid.uuid4()), now(self.lease_seconds), row.tries + 1
         lane = lane_of(session, this_round, self.lane_deadline)
         return DueTake(
-            # The take's own round counts, which may be closed by now.
+            # The take's own round, which may be closed by now.
             claim=replace(claim_of(session, product, this_round), round=row.round, lane=lane),
             variant=row.variant,
             number=row.number,
@@ -130,7 +129,7 @@ class TakeClaims:
     # -- paying ------------------------------------------------------------------------------
 
     def check_before_paying(self, due: DueTake) -> None:
-        """Raises LostClaim, and NotMadeAgain when it was paid for before or is not needed."""
+        """Raises LostClaim, or NotMadeAgain if the take was paid for before or is not needed."""
         with self.database.read() as session:
             row = session.scalar(select(Take).where(_is_mine(due)))
             if row is None:
@@ -153,24 +152,25 @@ class TakeClaims:
             return row is not None and self._is_paid_for(session, row)
 
     def _is_paid_for(self, session: Session, row: Take) -> bool:
-        """The calls that are, or may be, paid for: also those without an end or a known price."""
+        """Whether there is a call with a cost, or one without an end or a known price."""
         costs = or_(Call.completed_at.is_(None), Call.cost.is_(None), Call.cost > 0)
         return bool(session.scalar(select(exists().where(*takes.calls_of(row), costs))))
 
-    # -- its end ----------------------------------------------------------------------------
+    # -- results ----------------------------------------------------------------------------
 
     def announce(
         self, due: DueTake, sha256: str, warning: str | None, lock: dict[str, Any] | None = None
     ) -> None:
-        """Note a picture before it is stored: only noted ones are adopted. Raises LostClaim."""
-        with self._fenced(due) as (_, row):
+        """Note a picture's digest before storing it: only such pictures are adopted later.
+        Raises LostClaim."""
+        with self._write_claimed(due) as (_, row):
             row.digests = (row.digests or {}) | {sha256: warning}
             if lock is not None:
                 row.locks = (row.locks or {}) | {sha256: lock}
 
     def record(self, due: DueTake, image: ImageRecord) -> None:
-        """Record that its picture is stored and must be checked. Raises LostClaim."""
-        with self._fenced(due) as (session, row):
+        """Record the stored picture, which must be checked next. Raises LostClaim."""
+        with self._write_claimed(due) as (session, row):
             for name, value in vars(image).items():
                 if name != "variant":
                     setattr(row, name, value)
@@ -179,18 +179,18 @@ class TakeClaims:
 
     def end(self, due: DueTake, error: PackshotError) -> None:
         """End a take that is not made. Raises LostClaim."""
-        with self._fenced(due) as (session, row):
+        with self._write_claimed(due) as (session, row):
             takes.end(row, error.code, error.message)
             row.cost = takes.spent_on(session, row)
             session.get_one(Product, row.product_id).version += 1  # so that open pages show it
 
     def put_back(self, due: DueTake, seconds: float) -> None:
-        """Try the take again after `seconds`; it did not cause the error. Raises LostClaim."""
-        with self._fenced(due) as (_, row):
+        """Try the take again after `seconds`, without counting this try. Raises LostClaim."""
+        with self._write_claimed(due) as (_, row):
             row.token, row.due_at, row.tries = None, now(seconds), row.tries - 1
 
     def leave_unchecked(self) -> None:
-        """With FIDELITY=off, finish the takes that wait for a check."""
+        """Finish the takes that wait for a check, because FIDELITY=off."""
         made = select(Take).where(Take.state == takes.MADE).limit(1)
         while True:
             with self.database.read() as session:
@@ -205,8 +205,9 @@ class TakeClaims:
                     product.version += 1
 
     @contextmanager
-    def _fenced(self, due: DueTake) -> Iterator[tuple[Session, Take]]:
-        """The take, locked after its product, as reviewers and deletions do. Raises LostClaim."""
+    def _write_claimed(self, due: DueTake) -> Iterator[tuple[Session, Take]]:
+        """A write transaction with the claimed take. Locks the product first, as reviews and
+        deletions do, against deadlocks. Raises LostClaim."""
         with self.database.write() as session:
             product = session.get(Product, due.claim.product_id, with_for_update=True)
             row = session.scalar(select(Take).where(_is_mine(due)).with_for_update())
@@ -226,7 +227,7 @@ def _is_mine(due: DueTake) -> ColumnElement[bool]:
 
 
 def _was_in_a_job(session: Session, row: Take) -> bool:
-    """Whether it waited for a batch job, which is over: no answer came."""
+    """Whether it was requested in a batch job, which ended without an answer."""
     return bool(session.scalar(select(exists().where(takes.is_request_for(row)))))
 
 

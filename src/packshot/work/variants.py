@@ -1,4 +1,4 @@
-"""The variants of a round: each is generated, finished, stored and recorded."""
+"""Makes the variants of a round: generates, finishes, stores and records each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import EnhancerError, PictureError, ProductError, VariantRefused
 from packshot.fidelity.locks import LOCKED, LockResult
 from packshot.pictures import imaging
-from packshot.pictures.carried import carried
+from packshot.pictures.answer_metadata import read_metadata
 from packshot.pictures.provenance import Provenance
 from packshot.products.object_keys import answer_key, variant_key
 from packshot.storage.digests import sha256_of
@@ -23,10 +23,10 @@ from packshot.work.claims import MAX_ATTEMPTS, Claim, ImageRecord
 from packshot.work.parts import Parts
 from packshot.work.stored_pictures import PaidAnswer, adopt, put_maps, store
 
-#: A paid picture is not given up because one child process died while finishing it.
+#: How often finishing a paid picture is tried when its pixel process dies.
 FINISH_TRIES = 3
 
-Outcome = ProductError | None  # of one variant; None: it is recorded
+Outcome = ProductError | None  # of one variant; None: it was recorded
 
 
 def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) -> None:
@@ -36,15 +36,15 @@ def make_variants(claim: Claim, photo: Photo, analysis: Analysis, parts: Parts) 
         try:
             make_variant(claim, photo, analysis, variant, parts)
         except VariantRefused as refusal:
-            parts.patience.until_done(partial(parts.claims.record_refusal, claim, variant, refusal))
+            parts.keep_trying(partial(parts.claims.record_refusal, claim, variant, refusal))
             return refusal
         except ProductError as error:
             return error
         return None
 
-    parts.may_wait(claim, claim.missing)
+    parts.wait_for_batch_job(claim, claim.missing)
     outcomes = try_each(attempt, claim.missing, parts.enhancer.parallel)
-    judge(claim, dict(zip(claim.missing, outcomes, strict=True)), parts)
+    judge_outcomes(claim, dict(zip(claim.missing, outcomes, strict=True)), parts)
 
 
 def try_each(
@@ -58,11 +58,11 @@ def try_each(
     return [future.result() for future in futures]
 
 
-def judge(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
-    """A product keeps its other variants when one is refused; any other error ends the attempt.
+def judge_outcomes(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
+    """Raise the error that ends this attempt, if there is one.
 
-    A variant that is given up counts as refused if there are others; a product fails when it has
-    none.
+    A refused variant does not stop the others. A variant that is given up counts as refused if at
+    least one other was made. If all are refused, the product fails.
     """
     refusals = [error for error in outcomes.values() if isinstance(error, VariantRefused)]
     others = {
@@ -73,19 +73,19 @@ def judge(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) -> None:
     if claim.made or None in outcomes.values():
         for variant in [each for each in others if is_given_up(claim, others[each])]:
             given_up = partial(parts.claims.record_refusal, claim, variant, others.pop(variant))
-            parts.patience.until_done(given_up)
+            parts.keep_trying(given_up)
     if others:
         raise min(others.values(), key=lambda error: error.retryable)
     if len(claim.refused) + len(refusals) == claim.wanted:
-        raise refusals[0] if refusals else refused_before()
+        raise refusals[0] if refusals else all_refused_error()
 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
-    """Whether no further attempt would help, or enough were made without progress."""
+    """Whether a further attempt can't help, or enough attempts made no progress."""
     return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.steps.any_saved)
 
 
-def refused_before() -> VariantRefused:
+def all_refused_error() -> VariantRefused:
     return VariantRefused(
         "every picture was refused before, and would be again: use another photo, or ask for a"
         " redo with other words"
@@ -95,7 +95,7 @@ def refused_before() -> VariantRefused:
 def make_variant(
     claim: Claim, photo: Photo, analysis: Analysis, variant: int, parts: Parts
 ) -> None:
-    """Generate, finish, store, record; a paid picture that was not recorded is adopted."""
+    """Generate, finish, store, record; or adopt a picture that was stored but not recorded."""
     key = variant_key(claim.namespace, claim.product_id, claim.round, variant)
     answer = PaidAnswer(
         answer_key(claim.namespace, claim.product_id, claim.round, variant),
@@ -104,7 +104,7 @@ def make_variant(
         may_be_there=claim.analysis is not None,
     )
     try:
-        # Only a round that an earlier attempt began can have a picture without a row.
+        # A picture without a row can only be there if an earlier attempt saved the analysis.
         if claim.analysis is not None and parts.storage.exists(key):
             record = adopt_variant(claim, key, variant, analysis, answer, parts)
         else:
@@ -113,7 +113,7 @@ def make_variant(
         answer.drop()
         raise
     answer.drop()
-    parts.patience.until_done(lambda: parts.claims.record_image(claim, record))
+    parts.keep_trying(lambda: parts.claims.record_image(claim, record))
 
 
 def adopt_variant(
@@ -128,8 +128,8 @@ def adopt_variant(
     plan = analysis.variants[variant]
     warning = claim.warnings.get(sha256_of(found.data))
     picture = Picture(found.data, plan.title, plan.prompt, parts.enhancer.name, warning)
-    kept = answer.take()  # where the crash came before it was deleted
-    answered = carried(kept) if kept is not None else None
+    kept = answer.take()  # still there if the process died before deleting it
+    answered = read_metadata(kept) if kept is not None else None
     lock = claim.locks.get(sha256_of(found.data))
     return image_record(variant, key, picture, found, parts, answered, lock)
 
@@ -145,10 +145,10 @@ def generate_variant(
 ) -> ImageRecord:
     if not answer.is_kept:
         parts.check_before_paying(claim)
-    with claim.steps.timed("generate"):
+    with claim.steps.time("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
     finished, locked = finish_and_sign(claim, photo, analysis, picture, parts)
-    lock = record_of(locked)
+    lock = lock_record(locked)
 
     def save() -> imaging.Encoded:
         digest = sha256_of(finished.data)
@@ -156,9 +156,9 @@ def generate_variant(
         put_maps(key, locked, parts.storage)
         return store(key, finished, parts)
 
-    with claim.steps.timed("store"):
-        stored = parts.patience.until_done(save)
-    answered = carried(picture.data) if picture.made_by_ai else None
+    with claim.steps.time("store"):
+        stored = parts.keep_trying(save)
+    answered = read_metadata(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered, lock)
 
 
@@ -170,39 +170,39 @@ def lock_picture(
     provenance: Provenance,
     parts: Parts,
 ) -> LockResult | None:
-    """The pixel lock, where it is asked for; of pictures that a model generated alone."""
+    """Apply the pixel lock if it is wanted; only to pictures that a model generated."""
     wanted = parts.locking.on if claim.pixel_lock is None else claim.pixel_lock
     if not wanted or not picture.made_by_ai:
         return None
-    with claim.steps.timed("lock"):
+    with claim.steps.time("lock"):
         return parts.locking.run(photo, analysis, picture, provenance, parts.output, parts.pixels)
 
 
 def finish_and_sign(
     claim: Claim, photo: Photo, analysis: Analysis, picture: Picture, parts: Parts
 ) -> tuple[imaging.Encoded, LockResult | None]:
-    """Our picture of the enhancer's, as it is stored, and its pixel lock where one is wanted."""
+    """Turn the enhancer's picture into the one to store; with its pixel lock, if one is wanted."""
     provenance = picture.provenance()
     locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
-    with claim.steps.timed("finish"):
+    with claim.steps.time("finish"):
         finished = locked.finished if locked else None
-        placed = finished is not None
+        is_locked = finished is not None
         if finished is None:
-            finished = parts.patience.until_done(lambda: finish(picture, provenance, parts))
+            finished = parts.keep_trying(lambda: finish(picture, provenance, parts))
         pixels, signing = parts.pixels, parts.signing
         data = sign_if_made_by_ai(
-            finished.data, picture, provenance, photo, pixels, signing, placed
+            finished.data, picture, provenance, photo, pixels, signing, is_locked
         )
     return replace(finished, data=data), locked
 
 
-def record_of(locked: LockResult | None) -> dict[str, Any] | None:
-    """A pixel lock as it is stored."""
+def lock_record(locked: LockResult | None) -> dict[str, Any] | None:
+    """The pixel lock's record for the database."""
     return None if locked is None else locked.lock.model_dump(mode="json")
 
 
 def finish(picture: Picture, provenance: Provenance, parts: Parts) -> imaging.Encoded:
-    """The one finishing step; tried again when a child process dies: the picture is paid for."""
+    """Finish a picture; try again when the pixel process dies, because the picture is paid for."""
     for tries_left in reversed(range(FINISH_TRIES)):
         try:
             return parts.pixels.run(imaging.finish, picture.data, parts.output, provenance)

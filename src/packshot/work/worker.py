@@ -67,12 +67,12 @@ class Worker:
         self.parts, self.queue = parts, queue
         self.deletions = Deletions(parts.claims.database, parts.storage)
         self.lease_seconds = parts.claims.lease_seconds
-        self.clock, log_waiting = clock, parts.patience.log_waiting
+        self.clock, log_waiting = clock, parts.keep_trying.log_waiting
         self.outage = Outage(clock, chance, log_waiting)  # of the parts that products need
         self.queue_outage = Outage(clock, chance, log_waiting)  # of the queue and the database
         self.slots = Slots(concurrency, self._work_on)
         self.hanging = Hanging(self.slots, longest_product, clock, longest_flex)
-        self.retries = Retries(parts.claims, queue, parts.patience, self.outage, chance)
+        self.retries = Retries(parts.claims, queue, parts.keep_trying, self.outage, chance)
         self.drain = Drain(self.slots, self.retries, parts.stopping, grace, clock, remaker)
         self.run_alone = RunAlone()
         self.turns = Turns(clock)

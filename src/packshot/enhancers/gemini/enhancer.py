@@ -130,7 +130,7 @@ class GeminiEnhancer:
         kept = answers.take()
         try:
             if kept is not None:
-                return self._kept(kept, step, title)
+                return self._read_stored(kept, step, title)
             return self._calls.send(step, accept)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
@@ -190,7 +190,7 @@ class GeminiEnhancer:
         answers.keep(data)
         return picture_of(data, step, title, answer.model_version, self._run_pixels)
 
-    def _kept(self, kept: bytes, step: Step, title: str) -> Picture:
+    def _read_stored(self, kept: bytes, step: Step, title: str) -> Picture:
         """The picture that an earlier attempt stored; a batch job's answer is stored whole."""
         if not kept.startswith(b"{"):
             return picture_of(kept, step, title, None, self._run_pixels)

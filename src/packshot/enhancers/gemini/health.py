@@ -139,7 +139,7 @@ class Suspects:
         self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # failures, successes then
         self._lock = threading.Lock()
 
-    def failed(self, call: str) -> bool:
+    def note_failure(self, call: str) -> bool:
         """Note a failure. True when it failed often enough while others succeeded."""
         with self._lock:
             failures, successes = self._seen.pop(call, (0, -1))
@@ -150,7 +150,7 @@ class Suspects:
                 self._seen.popitem(last=False)
             return failures >= ENOUGH
 
-    def succeeded(self, call: str) -> None:
+    def note_success(self, call: str) -> None:
         """Note a success."""
         with self._lock:
             self._successes += 1
@@ -174,7 +174,7 @@ class WrongRequests:
                 refused.add(product_id)
             return model not in self._answered or len(refused) >= REFUSED_PRODUCTS
 
-    def succeeded(self, model: str) -> None:
+    def note_success(self, model: str) -> None:
         """Note an answer."""
         with self._lock:
             self._answered.add(model)

@@ -100,12 +100,12 @@ def _reason(answer: Answer) -> tuple[str | None, str]:
     """Why the answer ended: the block reason, else the finish reason, with Google's words."""
     feedback, candidate = answer.prompt_feedback, answer.candidate
     if feedback and feedback.block_reason:
-        return _short(feedback.block_reason), _said(feedback.block_reason_message)
+        return _short(feedback.block_reason), _after_colon(feedback.block_reason_message)
     reason = candidate.finish_reason
-    return reason and _short(reason), _said(candidate.finish_message)
+    return reason and _short(reason), _after_colon(candidate.finish_message)
 
 
-def _said(message: str | None) -> str:
+def _after_colon(message: str | None) -> str:
     return f": {_short(message).rstrip('.')}" if message else ""
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from packshot.backoff import backoff, jittered
+from packshot.backoff import add_jitter, backoff
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 HANGING_SECONDS = 30.0  # a request that takes longer no longer delays others
@@ -86,11 +86,11 @@ class Pace:
                 except RateLimited as error:
                     seconds = error.retry_after or self._longest_wait
                     if seconds > self._longest_wait:
-                        error.retry_after = self.jittered(seconds)
+                        error.retry_after = self.add_jitter(seconds)
                         raise
                 self._sleep(seconds)
 
-    def succeeded(self) -> None:
+    def note_success(self) -> None:
         """Note an answer: reset the errors, raise the limit a little."""
         with self._changed:
             self._errors = 0
@@ -114,9 +114,9 @@ class Pace:
         """2, 4, 8 ... at most 60 seconds."""
         return backoff(errors, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
 
-    def jittered(self, seconds: float) -> float:
+    def add_jitter(self, seconds: float) -> float:
         """A little more than `seconds`, so that waiting threads don't all return at once."""
-        return jittered(seconds, self._random)
+        return add_jitter(seconds, self._random)
 
     def pause(self, model: str | None, seconds: float, error: Unavailable) -> None:
         """Send no request to `model` (None: to any model) for `seconds`."""
@@ -135,7 +135,7 @@ class Pace:
                 return
             left = pause.until - self._clock()
             if left > self._longest_wait:
-                raise again(pause.error, self.jittered(left))
+                raise again(pause.error, self.add_jitter(left))
             self._sleep(max(left, 0.0))
 
     def _pause_for(self, model: str) -> Pause | None:
@@ -150,7 +150,7 @@ class Pace:
                 raise RateLimited(
                     f"{self.limit} requests to Gemini may run at once at the moment, and "
                     f"that many are running ({model}).",
-                    retry_after=self.jittered(self._longest_wait),
+                    retry_after=self.add_jitter(self._longest_wait),
                 )
             began = self._clock()
             self._in_flight.append(began)

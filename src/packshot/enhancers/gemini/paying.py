@@ -131,15 +131,17 @@ class PaidCalls:
             if step.request.lane == "flex" and error.code == "gemini_bad_request":
                 raise _NotServed(error.message, code="flex_refused") from None
             raise self._wrong_request(error, step, began) from None
-        self._wrong_requests.succeeded(model)
-        self._paces[step.request.lane].succeeded()
-        self._suspects.succeeded(step.request.call)
+        self._wrong_requests.note_success(model)
+        self._paces[step.request.lane].note_success()
+        self._suspects.note_success(step.request.call)
         self._standing.note_success(model, began)
         return answer
 
     def _after_error(self, error: Unavailable, step: Step, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
-        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.failed(step.request.call):
+        if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.note_failure(
+            step.request.call
+        ):
             return EnhancerError(
                 f"Gemini fails repeatedly for {step.subject}, while other requests succeed: "
                 f"{error.message}",
@@ -153,7 +155,7 @@ class PaidCalls:
             errors = LASTING_FIRST + self._standing.in_a_row(model, began)
             pace.single_file()
         seconds = error.retry_after or pace.backoff(errors)
-        error.retry_after = pace.jittered(seconds)
+        error.retry_after = pace.add_jitter(seconds)
         if errors >= LASTING_ERRORS and not (too_fast and step.request.lane == "flex"):
             self._standing.note_problem(error, model, began)
         if lasting or isinstance(error, RateLimited) or errors > 1:

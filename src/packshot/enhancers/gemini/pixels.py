@@ -31,7 +31,7 @@ LEAST_PRODUCT = 0.01  # of the photo; with less, no product was found: the whole
 
 
 @dataclass(frozen=True)
-class Inspected:
+class Inspection:
     """The picture that came back, compared with the photo that was sent."""
 
     width: int
@@ -46,15 +46,15 @@ def shrink(data: bytes) -> bytes:
     return imaging.fit(data, SENT_SIDE)
 
 
-def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> Inspected:
+def inspect(picture: bytes, sent: bytes, references: Sequence[bytes] = ()) -> Inspection:
     """Decode what Gemini made and compare it with what it was given. Raises PictureError."""
     header = imaging.read_header(picture)
     width, height = header.width, header.height
     if any(_is_same(*_difference_to(other, picture, header)) for other in references):
-        return Inspected(width, height, copied=True)
+        return Inspection(width, height, copied=True)
     mean, largest = _difference_to(sent, picture, header)
     copied = _is_same(mean, largest)
-    return Inspected(width, height, copied, not copied and mean < SIMILAR_MEAN)
+    return Inspection(width, height, copied, not copied and mean < SIMILAR_MEAN)
 
 
 def _is_same(mean: float, largest: float) -> bool:

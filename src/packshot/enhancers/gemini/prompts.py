@@ -95,10 +95,10 @@ def analysis_words(
 ) -> str:
     """The user's part of an analysis; `remark` says what was wrong with the previous answer,
     `views` what the pictures behind the photo show."""
-    words = _ANALYSIS.format(wanted=brief.wanted, data=quoted({"category": brief.category}))
+    words = _ANALYSIS.format(wanted=brief.wanted, data=quote({"category": brief.category}))
     words += _about(_ANALYSIS_VIEWS, views)
     if wishes := brief.wishes:
-        words += _REDO.format(wishes=quoted(wishes))
+        words += _REDO.format(wishes=quote(wishes))
     words += _complaints(brief)
     if remark:
         words += f"\n\nYour last answer could not be used: {remark}. Answer again, in full."
@@ -111,13 +111,13 @@ def picture_words(
     """The words of one picture: its scene, what stays, the reviewer's wishes on a redo, the facts
     that the previous take got wrong; `views` are what the pictures behind the photo show."""
     words = _PICTURE.format(
-        scene=analysis.variants[variant].prompt, inventory=quoted(_inventory(analysis, brief))
+        scene=analysis.variants[variant].prompt, inventory=quote(_inventory(analysis, brief))
     )
     words += _about(_PICTURE_VIEWS, views)
     if wishes := brief.wishes:
         words += (
             "\n\nA reviewer's wishes for this picture (follow them unless they would change the "
-            f"product): {quoted(wishes)}"
+            f"product): {quote(wishes)}"
         )
     return words + _complaints(brief) + _facts(brief)
 
@@ -128,20 +128,20 @@ def version_of(brief: Brief) -> str:
 
 
 def _facts(brief: Brief) -> str:
-    return _FACTS.format(facts=quoted(brief.facts)) if brief.facts else ""
+    return _FACTS.format(facts=quote(brief.facts)) if brief.facts else ""
 
 
 def _about(words: str, views: Sequence[str | None]) -> str:
     """The words that tell a request's pictures apart; empty when there is only the photo."""
-    named = quoted([view or "another side" for view in views])
+    named = quote([view or "another side" for view in views])
     return words.format(count=len(views), views=named) if views else ""
 
 
 def _complaints(brief: Brief) -> str:
-    return _COMPLAINTS.format(complaints=quoted(brief.complaints)) if brief.complaints else ""
+    return _COMPLAINTS.format(complaints=quote(brief.complaints)) if brief.complaints else ""
 
 
-def quoted(value: object) -> str:
+def quote(value: object) -> str:
     """The value as JSON on one line: its content can't leave the quotes."""
     return json.dumps(value, ensure_ascii=False)
 
@@ -176,7 +176,7 @@ def read_analysis(text: str, wanted: int) -> Analysis:
     variants = _usable(analysis.variants, wanted)
     if not clean(analysis.product, MAX_WORDS):
         raise BadAnalysis("`product` is empty")
-    return _sized(analysis, variants)
+    return _limit_lengths(analysis, variants)
 
 
 def _usable(variants: Sequence[VariantPlan], wanted: int) -> list[VariantPlan]:
@@ -204,7 +204,7 @@ def _tidy(plan: VariantPlan) -> VariantPlan:
     return VariantPlan(title=clean(plan.title, MAX_TITLE), prompt=clean(plan.prompt, MAX_PROMPT))
 
 
-def _sized(analysis: Analysis, variants: list[VariantPlan]) -> Analysis:
+def _limit_lengths(analysis: Analysis, variants: list[VariantPlan]) -> Analysis:
     fields: dict[str, object] = {}
     for name, value in analysis.model_dump(exclude={"variants"}).items():
         if isinstance(value, list):

@@ -9,7 +9,7 @@ from packshot.enhancers.gemini import outcomes as outcomes
 from packshot.enhancers.gemini import prompts
 from packshot.enhancers.gemini.answers import Answer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
-from packshot.enhancers.gemini.pixels import Inspected, inspect
+from packshot.enhancers.gemini.pixels import Inspection, inspect
 from packshot.enhancers.gemini.sizes import nominal_side
 from packshot.enhancers.gemini.steps import Step
 from packshot.errors import EnhancerError, PictureError
@@ -69,7 +69,7 @@ def picture_of(
     )
 
 
-def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspection:
     seen = _decode(data, step, run_pixels)
     if seen.copied:
         raise EnhancerError(
@@ -84,7 +84,7 @@ def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
     return seen
 
 
-def _decode(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
+def _decode(data: bytes, step: Step, run_pixels: RunPixels) -> Inspection:
     """Decode the picture; when a child process dies, try again, for the picture is paid for."""
     for tries_left in reversed(range(LOOK_TRIES)):
         try:
@@ -96,21 +96,21 @@ def _decode(data: bytes, step: Step, run_pixels: RunPixels) -> Inspected:
                 f"Gemini returned no usable picture as {step.subject}: {error.message}",
                 code=error.code if error.retryable else "no_picture",
             ) from None
-        assert isinstance(seen, Inspected)
+        assert isinstance(seen, Inspection)
         return seen
     raise AssertionError("unreachable")
 
 
-def _plausible(seen: Inspected) -> bool:
+def _plausible(seen: Inspection) -> bool:
     short, long = sorted((seen.width, seen.height))
     return short >= LEAST_SIDE and long <= MOST_ASPECT * short
 
 
-def _warning(seen: Inspected, request: Request) -> str | None:
+def _warning(seen: Inspection, request: Request) -> str | None:
     """A warning for the reviewer: Gemini sometimes ignores the size or the ratio (the finishing
     step then pads the picture), or hardly changes anything."""
     remarks = []
-    if ignored := _ignored(seen, request):
+    if ignored := _find_ignored(seen, request):
         asked = " and ".join(ignored)
         remarks.append(
             f"Gemini made {seen.width} x {seen.height} pixels where {asked} was asked for."
@@ -120,7 +120,7 @@ def _warning(seen: Inspected, request: Request) -> str | None:
     return " ".join(remarks) or None
 
 
-def _ignored(seen: Inspected, request: Request) -> list[str]:
+def _find_ignored(seen: Inspection, request: Request) -> list[str]:
     """Which of the requested ratio and size the picture lacks."""
     assert request.aspect is not None and request.size is not None
     across, down = (int(each) for each in request.aspect.split(":"))

@@ -47,7 +47,7 @@ def within(seconds: float, stall: float = STALL_SECONDS) -> Iterator[None]:
         _clock.ends = None
 
 
-def _left(timeout: float | None, late: type[Exception]) -> float:
+def _seconds_left(timeout: float | None, late: type[Exception]) -> float:
     """Seconds this thread may still wait: `timeout`, or what is left of the call if less."""
     ends: float | None = getattr(_clock, "ends", None)
     if ends is None:
@@ -65,7 +65,7 @@ class _DeadlineStream(httpcore2.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        left = _left(timeout, httpcore2.ReadTimeout)
+        left = _seconds_left(timeout, httpcore2.ReadTimeout)
         stall = _clock.stall if getattr(_clock, "answering", False) else left
         try:
             data = self._stream.read(max_bytes, min(left, stall))
@@ -80,7 +80,7 @@ class _DeadlineStream(httpcore2.NetworkStream):
         view = memoryview(buffer)
         for start in range(0, len(view), 65_536):
             piece = bytes(view[start : start + 65_536])
-            self._stream.write(piece, _left(timeout, httpcore2.WriteTimeout))
+            self._stream.write(piece, _seconds_left(timeout, httpcore2.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -88,7 +88,7 @@ class _DeadlineStream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        left = _left(timeout, httpcore2.ConnectTimeout)
+        left = _seconds_left(timeout, httpcore2.ConnectTimeout)
         return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
@@ -109,7 +109,7 @@ class _DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        left = min(CONNECT_SECONDS, _left(timeout, httpcore2.ConnectTimeout))
+        left = min(CONNECT_SECONDS, _seconds_left(timeout, httpcore2.ConnectTimeout))
         stream = self._backend.connect_tcp(host, port, left, local_address, socket_options)
         return _DeadlineStream(stream)
 

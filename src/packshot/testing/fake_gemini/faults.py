@@ -214,7 +214,7 @@ STATUS_FAULTS = {
 # --- Answers that are a success to HTTP ----------------------------------------------------------
 
 
-def _spoiled(change: Callable[[Good, Asked], Any]) -> Fault:
+def _spoil(change: Callable[[Good, Asked], Any]) -> Fault:
     """A fault that changes a copy of the good answer."""
 
     def spoil(good: Good, asked: Asked) -> Reply:
@@ -238,7 +238,7 @@ def _finish(reason: str, message: str | None = None) -> Fault:
         good["usageMetadata"].pop("candidatesTokensDetails", None)
         good["usageMetadata"]["candidatesTokenCount"] = 0
 
-    return _spoiled(change)
+    return _spoil(change)
 
 
 def _blocked(good: Good, asked: Asked) -> None:
@@ -267,7 +267,7 @@ def _lighter(photo: bytes) -> bytes:
     return encode(np.clip(pixels.round(), 0, 255).astype(np.uint8))
 
 
-def recoloured(degrees: float) -> Fault:
+def recolour(degrees: float) -> Fault:
     """An unfaithful picture: the good one with every hue turned by that angle."""
 
     def change(good: Good, asked: Asked) -> None:
@@ -279,7 +279,7 @@ def recoloured(degrees: float) -> Fault:
         turned = encode(np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), np.uint8))
         blob["data"] = base64.b64encode(turned).decode()
 
-    return _spoiled(change)
+    return _spoil(change)
 
 
 def _instead(make: Callable[[Asked], dict[str, Any]]) -> Fault:
@@ -288,7 +288,7 @@ def _instead(make: Callable[[Asked], dict[str, Any]]) -> Fault:
     def change(good: Good, asked: Asked) -> None:
         _parts(good)[:] = [make(asked)]
 
-    return _spoiled(change)
+    return _spoil(change)
 
 
 def _thoughts_first(good: Good, asked: Asked) -> None:
@@ -320,7 +320,7 @@ def _analysis_text(change: Callable[[str], str]) -> Fault:
             if "text" in part:
                 part["text"] = change(part["text"])
 
-    return _spoiled(spoil)
+    return _spoil(spoil)
 
 
 def _fewer_variants(text: str) -> str:
@@ -358,24 +358,24 @@ UNABLE = "Unable to show the generated image. The image is not in line with the 
 ANSWER_FAULTS = {
     **{f"finish_{reason}": _finish(reason) for reason in REASONS},
     "finish_IMAGE_SAFETY": _finish("IMAGE_SAFETY", UNABLE),
-    "blocked_prompt": _spoiled(_blocked),
-    "no_candidates": _spoiled(lambda good, asked: good.pop("candidates") and None),
+    "blocked_prompt": _spoil(_blocked),
+    "no_candidates": _spoil(lambda good, asked: good.pop("candidates") and None),
     "empty_200": _body(b""),
     "list_200": _body(b"[]"),
     "string_200": _body(b'"x"'),
     "text_only": _instead(lambda asked: {"text": "Here is your picture! Shall I change it?"}),
-    "thoughts_first": _spoiled(_thoughts_first),
-    "thoughts_last": _spoiled(_thoughts_last),
-    "thoughts_only": _spoiled(_thoughts_only),
+    "thoughts_first": _spoil(_thoughts_first),
+    "thoughts_last": _spoil(_thoughts_last),
+    "thoughts_only": _spoil(_thoughts_only),
     "bad_base64": _instead(lambda asked: {"inlineData": {"mimeType": "image/jpeg", "data": "#!"}}),
     "no_picture_bytes": _instead(lambda asked: _blob(b"this is no picture")),
     "copied_input": _instead(lambda asked: _blob(asked.photo or b"")),
     "hardly_changed": _instead(lambda asked: _blob(_lighter(asked.photo or b""))),
-    "changed_product": recoloured(120),
+    "changed_product": recolour(120),
     "tiny_picture": _instead(lambda asked: _blob(_flat(64, 64))),
     "wrong_ratio": _instead(lambda asked: _blob(_flat(1408, 768))),
-    "continuation": _spoiled(_continuation),
-    "unknown_finish": _spoiled(_unknown_finish),
+    "continuation": _spoil(_continuation),
+    "unknown_finish": _spoil(_unknown_finish),
     "analysis_prose": _analysis_text(lambda text: "A red shoe on a table."),
     "analysis_cut": _analysis_text(lambda text: text[: len(text) // 2]),
     "analysis_fenced": _analysis_text(lambda text: f"```json\n{text}\n```"),

@@ -30,7 +30,7 @@ def decode(photo: bytes) -> Pixels | None:
 def paint(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> bytes:
     """A JPEG of about side x side pixels in that ratio, with the photo's product in the scene."""
     width, height = canvas_size(aspect, side)
-    product, alpha = _placed(_lit(photo, scene), _mask(photo), width, height)
+    product, alpha = _place(_lit(photo, scene), _mask(photo), width, height)
     stage = _stage(scene, alpha)
     picture = np.asarray(cv2.blendLinear(stage, product, 1 - alpha, alpha), np.uint8)
     _caption(picture, scene.title)
@@ -60,7 +60,7 @@ def _mask(photo: Pixels) -> Floats:
     distance = np.linalg.norm(lab - np.median(border, axis=0), axis=2)
     grey = np.clip(distance * 3, 0, 255).astype(np.uint8)
     _, binary = cv2.threshold(cv2.GaussianBlur(grey, (5, 5), 0), 0, 255, cv2.THRESH_OTSU)
-    mask = _filled(np.asarray(binary, np.uint8))
+    mask = _fill_outlines(np.asarray(binary, np.uint8))
     rim = np.concatenate([mask[0], mask[:, 0], mask[:, -1]]).mean() / 255
     mask = np.asarray(cv2.erode(mask, np.ones((3, 3), np.uint8)), np.uint8)  # no halo
     if rim > 0.1 or not 0.03 < float(mask.mean()) / 255 < 0.85:
@@ -71,7 +71,7 @@ def _mask(photo: Pixels) -> Floats:
     return np.multiply(whole, 1 / 255, dtype=np.float32)
 
 
-def _filled(binary: Pixels) -> Pixels:
+def _fill_outlines(binary: Pixels) -> Pixels:
     """The larger pieces of a mask, without holes."""
     closed = cv2.morphologyEx(binary, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
@@ -81,7 +81,7 @@ def _filled(binary: Pixels) -> Pixels:
     return mask
 
 
-def _placed(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Pixels, Floats]:
+def _place(photo: Pixels, mask: Floats, width: int, height: int) -> tuple[Pixels, Floats]:
     """The product and its mask, centred on an empty canvas, a little below the middle."""
     rows, columns = np.where(mask > 0.5)
     top, bottom = int(rows.min()), int(rows.max()) + 1

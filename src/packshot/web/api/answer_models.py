@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from flask import request
 from pydantic import Field
 
-from packshot.download.fetcher import redacted
+from packshot.download.addresses import redact
 from packshot.products.amounts import AmountOut
 from packshot.products.views import (
     CorrectionOut,
@@ -212,7 +212,7 @@ def present(view: ProductView) -> ProductOut:
     submitted it sees it, and an admin does not need it. Without API_KEYS there is only one user.
     """
     if caller().via != "local" and caller().name != view.submitted_by:
-        view = view.model_copy(update={"raw_image": redacted(view.raw_image)})
+        view = view.model_copy(update={"raw_image": redact(view.raw_image)})
     return _with_prefix(ProductOut.model_validate(dict(view)))
 
 

@@ -163,27 +163,27 @@ SENT_BACK: Final = _decided("rejected").model_copy(
 # -- what is answered ----------------------------------------------------------------------------
 
 
-def _shown(answer: Answer | ReadyAnswer) -> Json:
+def _dump(answer: Answer | ReadyAnswer) -> Json:
     return answer.model_dump(mode="json")
 
 
 def _product(message: str, product: ProductOut) -> Json:
-    return _shown(ProductAnswer(message=message, data=ProductData(product=product)))
+    return _dump(ProductAnswer(message=message, data=ProductData(product=product)))
 
 
-CREATED: Final = _shown(
+CREATED: Final = _dump(
     BulkAnswer(
         message="Successfully created 1 products and queued for processing",
         data=BulkData(created=1, total=1, products=[WAITING]),
     )
 )
-DUPLICATES: Final = _shown(
+DUPLICATES: Final = _dump(
     DuplicatesAnswer(
         message="Photos that have products already",
         data=DuplicatesData(duplicates=[SkippedOut(index=0, product_id=123)]),
     )
 )
-LISTED: Final = _shown(
+LISTED: Final = _dump(
     ListAnswer(
         message="Products, newest first", data=ListData(products=[READY], next_cursor="MTIz")
     )
@@ -192,7 +192,7 @@ PRODUCT: Final = _product("Product", READY)
 CORRECTED: Final = _product(
     "Product 123 is corrected", READY.model_copy(update={"name": "Phone, blue", "version": 5})
 )
-CORRECTED_SKUS: Final = _shown(
+CORRECTED_SKUS: Final = _dump(
     SkuCorrectionsAnswer(
         message="1 products are corrected",
         data=SkuCorrectionsData(
@@ -208,7 +208,7 @@ CORRECTED_SKUS: Final = _shown(
         ),
     )
 )
-COMPLIANCE: Final = _shown(
+COMPLIANCE: Final = _dump(
     ComplianceAnswer(
         message="Checked against Amazon",
         data=ComplianceData(
@@ -235,8 +235,8 @@ COMPLIANCE: Final = _shown(
         ),
     )
 )
-DELETED: Final = _shown(Answer(message="Product 123 and its pictures are deleted"))
-HISTORY: Final = _shown(
+DELETED: Final = _dump(Answer(message="Product 123 and its pictures are deleted"))
+HISTORY: Final = _dump(
     HistoryAnswer(
         message="Decisions, newest first",
         data=HistoryData(
@@ -276,13 +276,13 @@ CANCELLED: Final = _product(
         }
     ),
 )
-UPLOADED: Final = _shown(
+UPLOADED: Final = _dump(
     UploadAnswer(
         message="Picture uploaded",
         data=UploadData(raw_image="/media/uploads/2f7b1c9e-8d54-4a39-9c41-7f3a5e6d0b12"),
     )
 )
-IMPORTED: Final = _shown(
+IMPORTED: Final = _dump(
     ImportAnswer(
         message="Nothing was created",
         data=ImportData(
@@ -330,7 +330,7 @@ IMPORTED: Final = _shown(
         ),
     )
 )
-STATS: Final = _shown(
+STATS: Final = _dump(
     StatsAnswer(
         message="Counts",
         data=StatsData(
@@ -358,14 +358,14 @@ STATS: Final = _shown(
         ),
     )
 )
-SESSION: Final = _shown(
+SESSION: Final = _dump(
     SessionAnswer(message="Signed in as asha", data=SessionData(name="asha", scopes=["review"]))
 )
-ALIVE: Final = _shown(ReadyAnswer(ok=True))
+ALIVE: Final = _dump(ReadyAnswer(ok=True))
 _PARTS: Final = dict.fromkeys(("database", "queue", "storage", "enhancer", "worker"), "ok")
-WORKING: Final = _shown(ReadyAnswer(ok=True, parts=_PARTS, notes=[]))
+WORKING: Final = _dump(ReadyAnswer(ok=True, parts=_PARTS, notes=[]))
 _NO_BUCKET: Final = {"storage": "the S3 bucket kivoa does not exist: check S3_BUCKET"}
-NOT_WORKING: Final = _shown(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, notes=[]))
+NOT_WORKING: Final = _dump(ReadyAnswer(ok=False, parts=_PARTS | _NO_BUCKET, notes=[]))
 
 # -- what is answered as text --------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from packshot.products.export import (
     count_approved,
     write_lines,
 )
-from packshot.products.export_zip import Prepared, zip_pieces
+from packshot.products.export_zip import PreparedPicture, zip_pieces
 from packshot.products.numbers import find_main
 from packshot.products.shop_files import write_shop_file
 from packshot.products.views import ImageOut
@@ -44,7 +44,7 @@ from packshot.web.api.schemas import ComplianceQuery, ExportQuery
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, conditional, needs, refuses
 from packshot.web.requests.prefix import under_prefix
-from packshot.web.requests.refusals import Fault, InvalidRequest
+from packshot.web.requests.refusals import FieldError, InvalidRequest
 from packshot.web.requests.thread_shares import as_download
 from packshot.wiring import Services
 
@@ -139,12 +139,12 @@ def _preset(name: str) -> Preset:
     try:
         return read_preset(name, services().settings.presets_dir)
     except SettingsError as error:
-        raise InvalidRequest([Fault("/query/preset", "not_allowed", error.message)]) from None
+        raise InvalidRequest([FieldError("/query/preset", "not_allowed", error.message)]) from None
 
 
 def _for_marketplace(
     preset: Preset, parts: Services, image: ApprovedImage, data: bytes, main: bool
-) -> Prepared:
+) -> PreparedPicture:
     prepared = _render(preset, parts, image, data, image.raw_key, main)
     is_to_be_signed = parts.parts.signing is not None and image.enhancer == "gemini"
     if is_to_be_signed and not is_signed(prepared.data):
@@ -170,7 +170,7 @@ def _render(
     data: bytes,
     raw_key: str | None,
     main: bool,
-) -> Prepared:
+) -> PreparedPicture:
     """The picture in the marketplace's form, signed, and its measurement. A picture that a model
     generated stays marked."""
     signing = parts.parts.signing if image.enhancer == "gemini" else None
@@ -190,7 +190,7 @@ def _render(
             raise
         made, measures = parts.pixels.run(render, replace(source, signing=None), preset.render.spec)
     fits_as_main = not fails(check(measures, preset))
-    return Prepared(made, check(measures, preset, main), fits_as_main)
+    return PreparedPicture(made, check(measures, preset, main), fits_as_main)
 
 
 @bp.get("/api/products/<int:product_id>/compliance")

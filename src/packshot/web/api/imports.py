@@ -31,7 +31,7 @@ from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import answer, blueprint, needs, refuses
 from packshot.web.requests.multipart import Part, read_parts
 from packshot.web.requests.reading import check
-from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
+from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
 #: Bytes of the whole body. Photos are skipped, but a ZIP is read: of a larger one, send the names.
@@ -69,7 +69,7 @@ def plan() -> Response:
     or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised. `lane` is
     returned unchanged, for the bulk call.
     """
-    with thread_shares().uploads.held("uploading"):
+    with thread_shares().uploads.occupy("uploading"):
         wish, archive, lane = _read_wish()
         try:
             found = services().pixels.run(
@@ -102,10 +102,12 @@ def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
     photos = [part for part in parts if part.name == "photos"]
     unknown = fields.keys() - set(_KNOWN)
     if unknown:
-        raise InvalidRequest([Fault("", "unknown_field", f"known fields are {', '.join(_KNOWN)}")])
+        raise InvalidRequest(
+            [FieldError("", "unknown_field", f"known fields are {', '.join(_KNOWN)}")]
+        )
     if "spreadsheet" not in fields and not photos:
         detail = "send a spreadsheet, photos or both"
-        raise InvalidRequest([Fault("/spreadsheet", "required", detail)])
+        raise InvalidRequest([FieldError("/spreadsheet", "required", detail)])
     sheet = fields.get("spreadsheet")
     chosen: dict[str, Any] = {name: _texts(fields.get(name)) for name in _CHOICES}
     wish = Wish(
@@ -124,7 +126,7 @@ def _lane(part: Part | None) -> Lane | None:
         return _LANE.validate_python(_text(part)) if part is not None else None
     except ValidationError:
         detail = f"must be one of {', '.join(LANES)}"
-        raise InvalidRequest([Fault("/lane", "literal_error", detail)]) from None
+        raise InvalidRequest([FieldError("/lane", "literal_error", detail)]) from None
 
 
 _CHOICES: Final = ("mapping", "conventions", "defaults", "assigned")
@@ -162,7 +164,7 @@ def _names_of(part: Part) -> Iterable[str]:
         return _NAMES.validate_json(text)
     except ValidationError:
         detail = "must be a photo's name, or a JSON list of names"
-        raise InvalidRequest([Fault("/photos", "not_a_list", detail)]) from None
+        raise InvalidRequest([FieldError("/photos", "not_a_list", detail)]) from None
 
 
 def _texts(part: Part | None) -> Mapping[str, str]:
@@ -172,14 +174,14 @@ def _texts(part: Part | None) -> Mapping[str, str]:
         return _TEXTS.validate_json(_text(part))
     except ValidationError:
         detail = "must be a JSON object of strings"
-        raise InvalidRequest([Fault(f"/{part.name}", "not_an_object", detail)]) from None
+        raise InvalidRequest([FieldError(f"/{part.name}", "not_an_object", detail)]) from None
 
 
 def _text(part: Part) -> str:
     try:
         return part.data.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidRequest([Fault(f"/{part.name}", "not_text", "must be UTF-8")]) from None
+        raise InvalidRequest([FieldError(f"/{part.name}", "not_text", "must be UTF-8")]) from None
 
 
 # -- in the child process ------------------------------------------------------------------------
@@ -218,7 +220,7 @@ def wrong_fields(row: ProductRow) -> list[tuple[str, str]]:
     try:
         check(NewProductIn, given)
     except InvalidRequest as refused:
-        return [(fault.pointer.removeprefix("/"), fault.detail) for fault in refused.faults]
+        return [(error.pointer.removeprefix("/"), error.detail) for error in refused.errors]
     return []
 
 

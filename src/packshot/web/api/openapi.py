@@ -28,7 +28,7 @@ from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests import problems
 from packshot.web.requests.endpoints import REFUSALS, SCOPES, needs
 from packshot.web.requests.headers import DOCS_POLICY
-from packshot.web.requests.refusals import MEANINGS, Fault
+from packshot.web.requests.refusals import MEANINGS, FieldError
 
 Json = dict[str, Any]
 SWAGGER_UI: Final = Path(swagger_ui_bundle.swagger_ui_path)
@@ -239,7 +239,7 @@ def _last(name: str) -> str:
 
 
 def _problem_schema() -> Json:
-    fault = {
+    error = {
         "type": "object",
         "properties": {name: {"type": "string"} for name in ("pointer", "code", "detail")},
         "required": ["pointer", "code", "detail"],
@@ -255,7 +255,7 @@ def _problem_schema() -> Json:
             "instance": {"type": "string", "description": "The request's id, as in the log"},
             "success": {"const": False},
             "message": text,
-            "errors": {"type": "array", "items": fault},
+            "errors": {"type": "array", "items": error},
             "data": {"type": "object", "description": "With 412: the current state"},
         },
         "required": ["type", "title", "status", "detail", "success", "message", "errors"],
@@ -273,12 +273,12 @@ def _problem_response(codes: Iterable[str]) -> Json:
 
 def _refusal(code: str) -> Json:
     status, words = MEANINGS[code]
-    faults = [Fault("/products/3/price", "price_above_mrp", "1,090 is above the mrp of 990")]
+    errors = [FieldError("/products/3/price", "price_above_mrp", "1,090 is above the mrp of 990")]
     problem = problems.Problem(
         status,
         code,
         words,
-        faults if code == "invalid_request" else [],
+        errors if code == "invalid_request" else [],
         extra={"data": examples.PRODUCT["data"]} if code == "stale" else {},
     )
     return {"summary": words, "value": problem.body("3e0c9f52-61b7-4c8a-9a0f-5d7e2b41c6d8")}

@@ -62,7 +62,7 @@ from packshot.web.requests.endpoints import (
 )
 from packshot.web.requests.limits import charge_products
 from packshot.web.requests.prefix import under_prefix
-from packshot.web.requests.refusals import Fault, InvalidRequest, malformed, pointer
+from packshot.web.requests.refusals import FieldError, InvalidRequest, malformed, pointer
 
 bp: APIBlueprint = blueprint("products", "Products")
 IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')
@@ -84,24 +84,24 @@ def create_products(query: BulkQuery, batch: Batch) -> Response:
     for a photo that has a product with the same SKU and view: `skipped` names it and the fields in
     which the row differs (`differs`), which the product keeps.
     """
-    total = len(batch.rows) + len({row_of(fault) for fault in batch.faults})
+    total = len(batch.rows) + len({row_of(field_error) for field_error in batch.field_errors})
     batch = _with_good_addresses(batch)
-    if batch.faults and (query.on_error == "fail" or not batch.rows):
-        raise InvalidRequest(batch.faults)
-    return _created(_create(batch, query, total), batch, query, total)
+    if batch.field_errors and (query.on_error == "fail" or not batch.rows):
+        raise InvalidRequest(batch.field_errors)
+    return _created_response(_create(batch, query, total), batch, query, total)
 
 
 def _with_good_addresses(batch: Batch) -> Batch:
-    rows, faults = dict(batch.rows), list(batch.faults)
+    rows, field_errors = dict(batch.rows), list(batch.field_errors)
     for index, row in batch.rows.items():
         try:
             services().raw_images.check(row.raw_image)
         except FetchError as error:
             place = pointer(("products", index, "raw_image"))
-            faults.append(Fault(place, error.code, error.message))
+            field_errors.append(FieldError(place, error.code, error.message))
             del rows[index]
-    in_order = sorted(faults, key=lambda fault: row_of(fault) or 0)
-    return replace(batch, rows=rows, faults=in_order)
+    in_order = sorted(field_errors, key=lambda field_error: row_of(field_error) or 0)
+    return replace(batch, rows=rows, field_errors=in_order)
 
 
 def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
@@ -134,14 +134,14 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
     match = IDEMPOTENCY_KEY.fullmatch(header)
     if match is None:
         raise malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
-    meant = (*vars(query).values(), total, batch.rows, batch.faults, batch.lane)
+    meant = (*vars(query).values(), total, batch.rows, batch.field_errors, batch.lane)
     if batch.pixel_lock is not None:
         meant += (batch.pixel_lock,)
     fingerprint = hashlib.sha256(repr(meant).encode()).hexdigest()
     return Idempotency(caller().name, match["key"], fingerprint)
 
 
-def _created(created: Created, batch: Batch, query: BulkQuery, total: int) -> Response:
+def _created_response(created: Created, batch: Batch, query: BulkQuery, total: int) -> Response:
     many, indexes = len(created.products), list(batch.rows)
     rows = [vars(row) for row in batch.rows.values()]
     differences = find_differences(services().database, created.skipped, rows)
@@ -158,16 +158,16 @@ def _created(created: Created, batch: Batch, query: BulkQuery, total: int) -> Re
             created=many,
             total=total,
             products=[present(product) for product in created.products],
-            errors=list(_by_row(batch.faults)) or None,
+            errors=list(_by_row(batch.field_errors)) or None,
             skipped=skipped if query.on_duplicate == "skip" else None,
         ),
     )
     return answer(body, 201, {"Location": under_prefix(f"/api/products?batch={created.batch_id}")})
 
 
-def _by_row(faults: list[Fault]) -> Iterator[RowFaultsOut]:
-    for index, of_row in groupby(faults, key=row_of):
-        errors = [FaultOut.model_validate(fault) for fault in of_row]
+def _by_row(field_errors: list[FieldError]) -> Iterator[RowFaultsOut]:
+    for index, of_row in groupby(field_errors, key=row_of):
+        errors = [FaultOut.model_validate(field_error) for field_error in of_row]
         yield RowFaultsOut(index=index or 0, errors=errors)
 
 
@@ -289,7 +289,7 @@ def _check_address(raw_image: str) -> None:
     try:
         services().raw_images.check(raw_image)
     except FetchError as error:
-        raise InvalidRequest([Fault("/raw_image", error.code, error.message)]) from error
+        raise InvalidRequest([FieldError("/raw_image", error.code, error.message)]) from error
 
 
 @bp.delete(ONE)

@@ -39,9 +39,9 @@ from packshot.web.requests.reading import (
     Sku,
     StrictModel,
     Words,
-    faults_of,
+    field_errors_of,
 )
-from packshot.web.requests.refusals import Fault, InvalidRequest, Refused
+from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 
 #: The most products that one address can name: gunicorn takes 4,094 bytes of a request's first
 #: line.
@@ -92,7 +92,7 @@ class Batch:
     """The good rows of a bulk request by their index, and the errors of the bad ones."""
 
     rows: dict[int, NewProductIn]
-    faults: list[Fault]
+    field_errors: list[FieldError]
     lane: Lane | None = None
     pixel_lock: bool | None = None
 
@@ -121,13 +121,13 @@ class BulkIn(StrictModel):
             good = cls.model_validate(data)
             return Batch(dict(enumerate(good.products)), [], good.lane, good.pixel_lock)
         except ValidationError as error:
-            faults = faults_of(error, cls)
-        bad = {row_of(fault) for fault in faults}
+            field_errors = field_errors_of(error, cls)
+        bad = {row_of(field_error) for field_error in field_errors}
         if None in bad:
-            raise InvalidRequest(faults)
+            raise InvalidRequest(field_errors)
         sound = [index for index in range(len(data["products"])) if index not in bad]
         rows = {index: NewProductIn.model_validate(data["products"][index]) for index in sound}
-        return Batch(rows, faults, data.get("lane"), data.get("pixel_lock"))
+        return Batch(rows, field_errors, data.get("lane"), data.get("pixel_lock"))
 
 
 def _check_count(data: Any) -> None:
@@ -136,9 +136,9 @@ def _check_count(data: Any) -> None:
         raise Refused("too_large", f"at most {MAX_PRODUCTS:,} products fit in one request")
 
 
-def row_of(fault: Fault) -> int | None:
+def row_of(field_error: FieldError) -> int | None:
     """The index in /products/{index}/...; None for an error outside the rows."""
-    match fault.pointer.split("/")[1:]:
+    match field_error.pointer.split("/")[1:]:
         case ["products", index, *_]:
             return int(index)
         case _:

@@ -42,7 +42,7 @@ def upload_picture() -> Response:
     A multipart body with the picture in `file`. The answer's `raw_image` goes into a product.
     Packshot stores a clean copy: upright, sRGB, without metadata, at most 4,096 px.
     """
-    with thread_shares().uploads.held("uploading"):
+    with thread_shares().uploads.occupy("uploading"):
         raw_image = _upload()
     body = UploadAnswer(message="Picture uploaded", data=UploadData(raw_image=raw_image))
     return answer(body, 201, {"Location": raw_image})

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from packshot.web.requests.reading import read_pieces
-from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed
+from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed
 
 #: Characters; RFC 2046, section 5.1.1, allows 70, but some clients (Werkzeug's) send a few more.
 MAX_BOUNDARY: Final = 100
@@ -59,7 +59,9 @@ def read_file(request: Request, name: str, limit: int) -> bytes:
     files = [part for part in read_parts(request, limit, keep) if part.filename is not None]
     file = next((part for part in files if part.name == name), None)
     if file is None:
-        raise InvalidRequest([Fault(f"/{name}", "required", "is required: the picture's bytes")])
+        raise InvalidRequest(
+            [FieldError(f"/{name}", "required", "is required: the picture's bytes")]
+        )
     return file.data
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-class Prefixed:
+class PrefixMiddleware:
     """WSGI middleware that sets SCRIPT_NAME, so that every address begins with the prefix.
 
     The operator's SCRIPT_NAME may be at the beginning of the path or taken off by the proxy. An
@@ -29,7 +29,7 @@ class Prefixed:
         if self.prefix and not environ.get("SCRIPT_NAME"):
             self._take_off(environ)
         elif not environ.get("SCRIPT_NAME"):
-            environ["SCRIPT_NAME"] = _forwarded(environ)
+            environ["SCRIPT_NAME"] = _forwarded_prefix(environ)
         return self.app(environ, start)
 
     def _take_off(self, environ: WSGIEnvironment) -> None:
@@ -39,7 +39,7 @@ class Prefixed:
             environ["PATH_INFO"] = path.removeprefix(self.prefix) or "/"
 
 
-def _forwarded(environ: WSGIEnvironment) -> str:
+def _forwarded_prefix(environ: WSGIEnvironment) -> str:
     """The prefix that the nearest proxy states; "" if it is not trusted or states none."""
     given = environ.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip().rstrip("/")
     if not PREFIX.fullmatch(given) or not is_trusted_proxy(environ.get("REMOTE_ADDR") or ""):

@@ -22,7 +22,7 @@ from packshot.errors import (
 from packshot.products.views import ProductView
 from packshot.web.api.answer_models import present
 from packshot.web.requests.prefix import under_prefix
-from packshot.web.requests.refusals import MEANINGS, Fault, InvalidRequest, Refused
+from packshot.web.requests.refusals import MEANINGS, FieldError, InvalidRequest, Refused
 
 log = logging.getLogger("packshot.web")
 
@@ -49,7 +49,7 @@ class Problem:
     status: int
     code: str
     detail: str
-    faults: list[Fault] = field(default_factory=list)
+    errors: list[FieldError] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ class Problem:
             "instance": f"urn:uuid:{request_id}",
             "success": False,
             "message": self.detail,
-            "errors": [asdict(fault) for fault in self.faults],
+            "errors": [asdict(error) for error in self.errors],
             **self.extra,
         }
 
@@ -92,7 +92,7 @@ def _of_ours(error: PackshotError) -> Problem:
             return _of_conflict(error)
         case PictureError():
             return Problem(
-                422, "bad_picture", error.message, [Fault("", error.code, error.message)]
+                422, "bad_picture", error.message, [FieldError("", error.code, error.message)]
             )
         case Unavailable():
             return _of_unavailable(error)
@@ -124,9 +124,9 @@ def _of_unavailable(error: Unavailable) -> Problem:
 
 
 def _of_values(error: InvalidRequest) -> Problem:
-    many = len(error.faults)
+    many = len(error.errors)
     detail = f"{many} values are missing or wrong" if many > 1 else "a value is missing or wrong"
-    return Problem(422, "invalid_request", f"{detail}; nothing was changed", error.faults)
+    return Problem(422, "invalid_request", f"{detail}; nothing was changed", error.errors)
 
 
 def _of_refusal(error: Refused) -> Problem:

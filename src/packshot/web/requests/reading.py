@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from packshot.web.requests.refusals import Fault, InvalidRequest, Refused, malformed, pointer
+from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed, pointer
 
 #: Bytes of the largest batch of 1,000 products, and of any other body (2,000 escaped characters are
 #: 24 KB).
@@ -337,17 +337,19 @@ def check(model: type[BaseModel], data: Any, prefix: str = "") -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InvalidRequest(faults_of(error, model, prefix)) from None
+        raise InvalidRequest(field_errors_of(error, model, prefix)) from None
 
 
-def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Fault]:
+def field_errors_of(
+    error: ValidationError, model: type[BaseModel], prefix: str = ""
+) -> list[FieldError]:
     """Pydantic's errors in our words, never with the caller's texts in them.
 
     Each place and kind once, so every bad row has an error; only a few unknown fields of each row
     are named, so that the answer stays small.
     """
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    listed: dict[tuple[str, str], list[Fault]] = {}
+    listed: dict[tuple[str, str], list[FieldError]] = {}
     for details in found:
         code = CODES.get(details["type"], details["type"])
         # The pointer names the object: an unknown field's name is input.
@@ -355,8 +357,8 @@ def faults_of(error: ValidationError, model: type[BaseModel], prefix: str = "") 
         key = prefix + pointer(place), code
         of_place = listed.setdefault(key, [])
         if len(of_place) < (MAX_UNKNOWN_NAMED if code == "unknown_field" else 1):
-            of_place.append(Fault(*key, _detail(details, code, model)))
-    return [fault for of_place in listed.values() for fault in of_place]
+            of_place.append(FieldError(*key, _detail(details, code, model)))
+    return [error for of_place in listed.values() for error in of_place]
 
 
 def _detail(details: ErrorDetails, code: str, model: type[BaseModel]) -> str:

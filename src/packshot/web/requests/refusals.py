@@ -88,7 +88,7 @@ def malformed(detail: str) -> Refused:
 
 
 @dataclass(frozen=True)
-class Fault:
+class FieldError:
     """One error: where (a JSON pointer, RFC 6901), a stable code, a sentence."""
 
     pointer: str
@@ -99,9 +99,9 @@ class Fault:
 class InvalidRequest(Exception):
     """The request was understood, and some of its values are missing or wrong: 422."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = list(faults)
-        super().__init__(f"{len(self.faults)} values are missing or wrong")
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        self.errors = list(errors)
+        super().__init__(f"{len(self.errors)} values are missing or wrong")
 
 
 def pointer(location: Iterable[int | str]) -> str:

@@ -75,7 +75,7 @@ class ThreadShare:
         self._places.release()
 
     @contextmanager
-    def held(self, doing: str) -> Iterator[None]:
+    def occupy(self, doing: str) -> Iterator[None]:
         """Occupy a place, or refuse with 503 and Retry-After. `doing` is for the message."""
         if not self.take():
             raise busy(doing)

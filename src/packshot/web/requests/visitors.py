@@ -30,10 +30,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def visitors() -> dict[str, int]:
     """The addresses that this request counts for, each with its multiple of a client's limit."""
-    return counted_for(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
+    return count_for(request.remote_addr or "", request.headers.get("X-Forwarded-For"))
 
 
-def counted_for(peer: str, forwarded: str | None) -> dict[str, int]:
+def count_for(peer: str, forwarded: str | None) -> dict[str, int]:
     """The client's address, and the peer's too where X-Forwarded-For may be the client's own.
 
     A proxy on this machine is trusted without being named, as gunicorn does. But it may pass on
@@ -61,9 +61,9 @@ def _behind_proxies(peer: str, entries: Iterable[str]) -> Address | None:
     """Each proxy appends its client to X-Forwarded-For (`entries`, the last first), so the client
     is the last that is not a trusted proxy; earlier entries can be forged. Where all peers are
     trusted ("*") it is the last entry."""
-    address = _parsed(peer)
+    address = _parse(peer)
     for entry in entries:
-        said = _parsed(entry)
+        said = _parse(entry)
         if said is None or not _is_proxy(address):
             break
         address = said
@@ -72,7 +72,7 @@ def _behind_proxies(peer: str, entries: Iterable[str]) -> Address | None:
     return address
 
 
-def _parsed(text: str) -> Address | None:
+def _parse(text: str) -> Address | None:
     """An address as proxies write it, with or without a port: 192.0.2.1:80, [2001:db8::1]:80."""
     text = text.strip()
     if text.startswith("["):
@@ -92,7 +92,7 @@ def _proxies() -> list[str]:
 
 def is_trusted_proxy(peer: str) -> bool:
     """Whether this peer's address is one of FORWARDED_ALLOW_IPS."""
-    return _is_proxy(_parsed(peer))
+    return _is_proxy(_parse(peer))
 
 
 def _is_proxy(address: Address | None) -> bool:

@@ -1,4 +1,4 @@
-"""The metadata in a model's answer: its C2PA manifest and XMP, unchanged."""
+"""Reads the metadata in a model's answer: its C2PA manifest and XMP, unchanged."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import MANIFEST_STORE
 
 APP11: Final = 0xEB
-#: Google's manifests have about 10 KB; of a larger one only the digest is kept.
+#: Google's manifests have about 10 KB; only the digest is kept of a manifest larger than this.
 MOST_KEPT: Final = 100_000
 _XMP: Final = re.compile(rb"<x:xmpmeta.{0,65000}?</x:xmpmeta>", re.DOTALL)
 
 
-def carried(data: bytes) -> dict[str, Any]:
+def read_metadata(data: bytes) -> dict[str, Any]:
     """`sha256`, `bytes` and `mime_type` of the answer; `c2pa` (`sha256`, `bytes` and, in base64,
     the manifest `store`) and `xmp`, if it has them."""
     found: dict[str, Any] = {
@@ -49,8 +49,8 @@ def manifest_store(data: bytes) -> bytes | None:
 
 
 def _boxes_of_jpeg(data: bytes) -> bytes:
-    """The contents of its APP11 segments: each part of a box repeats the box's length and type
-    (ISO 19566-5, D.2)."""
+    """The boxes in its APP11 segments. A box may be split into parts, each of which repeats the
+    box's length and type (ISO 19566-5, D.2)."""
     parts: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
     for segment in segments(data):
         body = data[segment.body : segment.end]

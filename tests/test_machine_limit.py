@@ -1,4 +1,4 @@
-"""Places on a machine: as many processes do the same work at the same time, and none for ever."""
+"""Only so many processes of a machine work at the same time, and none makes others wait forever."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from packshot.pictures.child_processes import Pixels
-from packshot.pictures.machine_places import MachinePlaces
+from packshot.pictures.machine_limit import MachineLimit
 
 
 def work(seconds: float) -> tuple[float, float]:
@@ -21,7 +21,7 @@ def work(seconds: float) -> tuple[float, float]:
 
 def test_children_of_two_processes_work_one_after_the_other(tmp_path: Path) -> None:
     def pool() -> Pixels:
-        return Pixels(places=MachinePlaces("pixels", 1, tmp_path), place_seconds=60)
+        return Pixels(machine_limit=MachineLimit("pixels", 1, tmp_path), limit_seconds=60)
 
     with closing(pool()) as ours, closing(pool()) as theirs, ThreadPoolExecutor(2) as threads:
         jobs = [threads.submit(pixels.run, work, 0.3) for pixels in (ours, theirs)]
@@ -29,21 +29,21 @@ def test_children_of_two_processes_work_one_after_the_other(tmp_path: Path) -> N
     assert second[0] >= first[1]
 
 
-def test_a_place_that_does_not_become_free_is_done_without(tmp_path: Path) -> None:
+def test_work_begins_anyway_when_another_process_never_ends(tmp_path: Path) -> None:
     """A picture may hang for a minute: the others must not wait for it."""
-    ours, theirs = (MachinePlaces("pixels", 1, tmp_path) for _ in range(2))
-    with theirs.taken(0):
+    ours, theirs = (MachineLimit("pixels", 1, tmp_path) for _ in range(2))
+    with theirs.wait(0):
         began = time.monotonic()
-        with ours.taken(0.2):
+        with ours.wait(0.2):
             assert 0.2 <= time.monotonic() - began < 5
 
 
-def test_a_place_is_taken_as_soon_as_it_is_free(tmp_path: Path) -> None:
-    ours, theirs = (MachinePlaces("pixels", 1, tmp_path) for _ in range(2))
+def test_work_begins_as_soon_as_another_process_ends(tmp_path: Path) -> None:
+    ours, theirs = (MachineLimit("pixels", 1, tmp_path) for _ in range(2))
     is_taken, may_leave = threading.Event(), threading.Event()
 
     def occupy() -> None:
-        with theirs.taken(0):
+        with theirs.wait(0):
             is_taken.set()
             may_leave.wait()
 
@@ -52,9 +52,9 @@ def test_a_place_is_taken_as_soon_as_it_is_free(tmp_path: Path) -> None:
     is_taken.wait()
     threading.Timer(0.1, may_leave.set).start()
     began = time.monotonic()
-    with ours.taken(60):
+    with ours.wait(60):
         assert time.monotonic() - began < 30
-        assert not theirs.take()
+        assert not theirs.acquire()
     thread.join()
-    assert theirs.take()
-    theirs.leave()
+    assert theirs.acquire()
+    theirs.release()

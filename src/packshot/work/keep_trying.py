@@ -11,7 +11,7 @@ from typing import TypeVar
 from packshot.backoff import Chance, backoff
 from packshot.errors import Unavailable
 
-log = logging.getLogger("packshot.patience")
+log = logging.getLogger("packshot.keep_trying")
 T = TypeVar("T")
 
 #: Less than the time after which a product counts as hanging (hanging.LONGEST_PRODUCT_SECONDS).
@@ -21,9 +21,9 @@ LONGEST_PAUSE = 4.0
 LOG_EVERY_SECONDS = 60.0
 
 
-class Patience:
-    """Waits for an unreachable part. The waiting thread keeps its slot of the worker, so nothing
-    more is paid for in the meantime."""
+class KeepTrying:
+    """`keep_trying(call)` repeats a call while a part is unreachable. The thread keeps its slot of
+    the worker while it waits, so that nothing more is paid for in the meantime."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Patience:
         self.longest, self.clock, self.sleep, self.chance = longest, clock, sleep, chance
         self._logged_at = float("-inf")
 
-    def until_done(self, call: Callable[[], T]) -> T:
+    def __call__(self, call: Callable[[], T]) -> T:
         """Repeat `call()` until it succeeds; raises its Unavailable after `longest` seconds.
 
         It must be safe to repeat: an answer may have been lost after the work was done.
