@@ -382,7 +382,7 @@ def test_a_picture_that_amazon_has_no_code_for_is_named_and_left_out(shop: Shop)
         session.execute(update(ProductImage).where(ProductImage.variant == 1).values(number=10))
     archive = download(shop, "&names={sku}.{code}")
     assert pictures(archive) == ["A.MAIN.jpg"]
-    assert b"number 10 of its SKU, and Amazon takes 9" in archive.read("LEFT-OUT.txt")
+    assert b"number 10 of its SKU, and Amazon accepts only 9" in archive.read("LEFT-OUT.txt")
 
 
 def test_packshots_own_csv_is_read_back_as_it_was(shop: Shop) -> None:

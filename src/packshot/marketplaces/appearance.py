@@ -1,4 +1,4 @@
-"""Measures what is to be seen in a picture: background, product, shadow, frame; pixels, no I/O."""
+"""Measures what a picture shows: background, product, shadow, frame. Works on pixels, no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from packshot.marketplaces.frames import has_frame
 from packshot.marketplaces.product_box import (
     LIGHT,
     Box,
-    Found,
+    FoundProduct,
     find_backdrop,
     find_product,
     share_of,
@@ -37,10 +37,10 @@ class Appearance:
 
 
 def look_at(file: PictureFile) -> tuple[Appearance, dict[str, str]]:
-    """And why what is None was not measured."""
+    """The measures, and for each that is None the reason."""
     if file.pixels is None:
         return Appearance(), dict.fromkeys(vars(Appearance()), file.reason)
-    cv2.setNumThreads(1)  # the pool of children is the parallelism
+    cv2.setNumThreads(1)  # parallel work comes from several pixel processes
     rgb, alpha = _on_white(file.pixels)
     backdrop = find_backdrop(rgb)
     red, green, blue = cv2.split(backdrop.border[None])
@@ -62,7 +62,7 @@ def _in_a_word(seen: bool) -> str:
     return "yes" if seen else "no"
 
 
-def _reasons(found: Found) -> dict[str, str]:
+def _reasons(found: FoundProduct) -> dict[str, str]:
     reasons = {}
     if found.box is None:
         reasons = dict.fromkeys(("fill", "edge_contact"), found.reason)
@@ -72,7 +72,7 @@ def _reasons(found: Found) -> dict[str, str]:
 
 
 def _on_white(pixels: Any) -> tuple[Any, Any]:
-    """What a shop's page shows of a picture, and its transparency; None where it has none."""
+    """The picture as a white page shows it, and its alpha; None if it is opaque."""
     if pixels.shape[2] == 3:
         return np.ascontiguousarray(pixels), None
     rgb, alpha = np.ascontiguousarray(pixels[..., :3]), np.ascontiguousarray(pixels[..., 3])

@@ -11,7 +11,7 @@ from packshot.marketplaces.presets import Preset, Rule, Verdict
 
 @dataclass(frozen=True)
 class Row:
-    """One rule: what is required, what was measured, and what to do where they disagree."""
+    """One rule: what is required, what was measured, and what to do if that is not enough."""
 
     rule: str
     required: str
@@ -23,8 +23,8 @@ class Row:
 
 
 def check(measures: Measures, preset: Preset, main: bool = True) -> list[Row]:
-    """A row for each rule of the preset, in its order; without those for a main picture only where
-    it is another one of the product."""
+    """A row for each rule of the preset, in its order. With `main` false, the rules for main
+    pictures are skipped."""
     return [_row(rule, measures) for rule in preset.rules if main or rule.only is None]
 
 
@@ -58,7 +58,7 @@ def _verdict(rule: Rule, measured: float | str | None) -> Verdict:
 
 
 def _in_words(measured: float | str | None, reason: str) -> str:
-    """Numbers with as many digits as a limit may be missed by."""
+    """Numbers get up to six decimals, so that a value just beyond a limit doesn't look equal."""
     if measured is None:
         return f"can't be measured: {reason}" if reason else "can't be measured"
     if isinstance(measured, str):

@@ -1,7 +1,7 @@
-"""Reads a picture's file in any format that a marketplace takes: its facts, then its pixels.
+"""Reads a picture file in any format that a marketplace accepts: first its facts, then its pixels.
 
-GIF and BMP, in which Packshot takes no photos, are read here. What is beyond the limits of decoding
-still has its facts.
+This includes GIF and BMP, which Packshot does not accept as photos. A picture beyond the decoding
+limits has facts, but no pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from packshot.pictures.imaging import read_header, to_array
 from packshot.pictures.kinds import BMP, recognise
 from packshot.pictures.vips import decoding, vips
 
-#: Codes of pictures that are whole, but are not decoded.
+#: Error codes of pictures that are intact but beyond the limits, so that they are not decoded.
 NOT_DECODED: Final = frozenset(
     [
         "picture_too_large",
@@ -32,7 +32,7 @@ NOT_DECODED: Final = frozenset(
 )
 #: sRGB in the description of a profile (ICC.1:2022, 9.2.41), as ASCII and as UTF-16.
 SRGB: Final = (b"sRGB", "sRGB".encode("utf-16-be"))
-#: IPTC's property in XMP, as an attribute or an element; C2PA's begins with a small letter.
+#: IPTC's property in XMP, as attribute or element; C2PA's is spelled digitalSourceType.
 _SOURCE_TYPE: Final = re.compile(
     rb":DigitalSourceType(?:>|\s*=\s*[\"']|\s+rdf:resource\s*=\s*[\"'])\s*"
     rb"https?://cv\.iptc\.org/newscodes/digitalsourcetype/([A-Za-z]{1,60})"
@@ -41,7 +41,7 @@ _SOURCE_TYPE: Final = re.compile(
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file says of its picture before it is decoded; width and height as displayed."""
+    """What the file's header says about the picture; width and height as displayed."""
 
     width: int
     height: int
@@ -52,11 +52,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class PictureFile:
-    """`pixels` are uint8, height x width x 3 or 4; None for the `reason` why they can't be had."""
+    """`pixels` are uint8, height x width x 3 or 4; None if not decoded, for the given `reason`."""
 
     kind: str  # jpeg, png, ...
     facts: Facts
-    profile: str  # srgb where a browser takes it for that, or other
+    profile: str  # srgb, if browsers treat it as that; or other
     source_type: str  # IPTC's DigitalSourceType in its XMP, or none
     is_animated: bool
     pixels: Any = field(repr=False)
@@ -64,7 +64,7 @@ class PictureFile:
 
 
 def read_file(data: bytes) -> PictureFile:
-    """Raises PictureError for what is no picture, or a damaged one."""
+    """Raises PictureError if the data is not a picture, or a damaged one."""
     kind = kind_of(data)
     facts = FACTS.get(kind, _facts_of_vips)(data)
     managed, pixels, reason, code = facts.icc is not None, None, "", ""
@@ -137,7 +137,7 @@ def _facts_of_vips(data: bytes) -> Facts:
 
 
 def _facts_of_png(data: bytes) -> Facts:
-    """Of the chunks alone: its texts may unpack to gigabytes in a decoder."""
+    """Reads only the chunks, because a decoder would unpack its texts, perhaps to gigabytes."""
     try:
         width, height, depth, colour = unpack_from(">IIBB", data, 16)
     except error:
@@ -157,8 +157,8 @@ def _facts_of_heic(data: bytes) -> Facts:
 
 
 def _facts_of_bmp(data: bytes) -> Facts:
-    """No kind of bitmap has more than 8 bits per channel. The height is negative where rows are
-    stored from the top; OS/2's header, of 12 bytes, has shorter numbers."""
+    """No BMP has more than 8 bits per channel. The height is negative if rows are stored from top
+    to bottom. OS/2's header, of 12 bytes, has shorter numbers."""
     try:
         [length] = unpack_from("<I", data, 14)
         width, height = unpack_from("<HH" if length == 12 else "<ii", data, 18)
@@ -174,7 +174,7 @@ FACTS: Final[dict[str, Callable[[bytes], Facts]]] = {
 }
 
 
-# ---- pixels of the formats that Packshot takes no photos in
+# ---- pixels of formats that Packshot does not accept as photos
 
 
 def _pixels_of_gif(data: bytes) -> Any:
@@ -191,7 +191,7 @@ def _pixels_of_bmp(data: bytes) -> Any:
 
     facts = _facts_of_bmp(data)
     limits.check_size(facts.width, facts.height)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # it says so by None
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # None reports the error
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise limits.damaged()

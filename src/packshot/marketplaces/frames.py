@@ -10,42 +10,44 @@ import numpy as np
 
 from packshot.marketplaces.product_box import LIGHT
 
-#: Pixels this near (of 255) have one colour.
+#: Pixels whose channels differ by at most this (of 255) have the same colour.
 ALIKE: Final = 12
 #: The colours of two sides of a frame differ by at most this.
 SIDES_ALIKE: Final = 24
 #: A frame's line has one colour along this share of its length.
 ALONG: Final = 0.93
-#: Beside a frame at most this share of the line has the frame's colour.
+#: Just inside a frame at most this share of a line has the frame's colour.
 LEFT_OVER: Final = 0.1
-#: Each line is looked at without its ends, where a frame may be rounded; bars have none.
+#: This share is left out at both ends of each line, because frames may have rounded corners.
 ENDS: Final = 0.12
-#: A ring ends, and a line inside the edge lies, within this share of the shorter side; ...
+# Depths, as shares of the shorter side:
+#: the most that a ring may be deep, and where an inner line is searched;
 DEEPEST: Final = 0.08
-#: ... one side of a ring may be as deep as this; ...
+#: the most that one side of a ring may be deep;
 DEEPEST_SIDE: Final = 0.25
-#: ... a line is at most this thick; bars end within this share.
+#: the most that an inner line may be thick;
 THICKEST: Final = 0.03
+#: the most that bars may be deep.
 DEEPEST_BAR: Final = 0.4
-#: JPEG blurs a step over so many lines, ...
+#: JPEG blurs an edge over this many lines.
 BLURRED: Final = 3
-#: ... and makes noise, lines along an edge too, within so many.
+#: JPEG's noise beside an edge reaches this many lines.
 NOISY: Final = 8
-#: About so many pixels of each line are looked at.
+#: About this many pixels of each line are compared.
 SAMPLES: Final = 200
-#: A scene has this standard deviation along a line, in levels.
+#: The least standard deviation along a line of a scene, in levels.
 BUSY: Final = 12
-#: A coloured frame's channels differ by this.
+#: The channels of a coloured frame differ by more than this.
 COLOURED: Final = 20
 
 
 @dataclass(frozen=True)
 class _Band:
-    """One colour along a whole side down to a depth, and beside it, at once, something else."""
+    """A band of one colour along a whole side, with a sharp inner edge."""
 
     colour: Any
     depth: int
-    inside: Any  # the line beside it, as (n, 3)
+    inside: Any  # the line just inside it, as (n, 3)
 
     @property
     def is_like_a_backdrop(self) -> bool:
@@ -62,10 +64,10 @@ class _Band:
 
 
 def has_frame(rgb: Any) -> bool:
-    """Whether it has a ring, a line inside its edge, or bars on two opposite sides.
+    """Whether the picture has a ring, a line inside its edge, or bars on two opposite sides.
 
-    A light margin is a product's, unless a second light backdrop begins inside it, or a scene lies
-    between two of them.
+    A light margin is normal for a product. It counts only if another light backdrop begins inside
+    it, or if a scene is between two margins.
     """
     turned = rgb.swapaxes(0, 1)
     sides = [_lines(each) for each in (rgb, rgb[::-1], turned, turned[::-1])]
@@ -82,7 +84,7 @@ def has_frame(rgb: Any) -> bool:
 
 
 def _lines(pixels: Any) -> Any:
-    """From the first side inwards, as (depth, samples, 3)."""
+    """The lines from the first side inwards, as (depth, samples, 3)."""
     depth, length = round(DEEPEST_BAR * pixels.shape[0]), pixels.shape[1]
     return pixels[: max(2, depth), :: max(1, length // SAMPLES)].astype(np.int16)
 
@@ -93,7 +95,7 @@ def _without_ends(lines: Any) -> Any:
 
 
 def _is_near(pixels: Any, colour: Any) -> Any:
-    """Channel by channel: NumPy takes ten times as long to reduce an axis of three."""
+    """Which pixels have the colour. By channel, as NumPy reduces an axis of three slowly."""
     red, green, blue = (
         abs(pixels[..., channel] - colour[..., channel]) <= ALIKE for channel in range(3)
     )
@@ -125,7 +127,7 @@ def _band(lines: Any) -> _Band | None:
 
 
 def _is_sharp(lines: Any) -> bool:
-    """Whether they change within a few lines; a shadow around a product does so slowly."""
+    """Whether the colour changes within a few lines; in a shadow it changes slowly."""
     changes = abs(lines[BLURRED:] - lines[:-BLURRED]).mean(axis=1)
     return bool(changes.size and changes.max() > ALIKE)
 
@@ -146,8 +148,8 @@ def _are_alike(bands: Sequence[_Band]) -> bool:
 
 
 def _are_bars(bands: Sequence[_Band | None], others: Sequence[Any]) -> bool:
-    """On two opposite sides; between light ones has to be another backdrop, or a scene up to both
-    of the other sides."""
+    """Whether two opposite sides have bars. Light bars count only with another backdrop between
+    them, or with a scene that reaches both other sides."""
     found = [band for band in bands if band is not None]
     if len(found) < 2 or not _are_alike(found):
         return False
@@ -158,7 +160,7 @@ def _are_bars(bands: Sequence[_Band | None], others: Sequence[Any]) -> bool:
 
 
 def _has_inner_line(lines: Any, shortest: int) -> bool:
-    """A line of one colour near the side, with something else before and behind it."""
+    """Whether there is a line of one colour near the side, with other colours on both sides."""
     deepest, thickest = round(DEEPEST * shortest), round(THICKEST * shortest) + 1
     colours = np.median(lines[:deepest], axis=1)
     whole = _is_near(lines[:deepest], colours[:, None]).mean(axis=1) >= ALONG
@@ -178,14 +180,13 @@ def _has_inner_line(lines: Any, shortest: int) -> bool:
 
 
 def _ends_on(backdrop: Any, behind: Any, thickest: int) -> bool:
-    """The backdrop comes again behind the line, and stays: beside a product's outline is JPEG's
-    noise."""
+    """Whether the backdrop continues behind the line, which it does not at a product's outline."""
     again = _is_near(behind, backdrop).mean(axis=1) >= 0.5
     return bool(again[:thickest].any() and again[-NOISY:].all())
 
 
 def _ends_on_a_scene(whole: Any, behind: Any, colour: Any) -> bool:
-    """In a scene no line has one colour, on either side of the frame's."""
+    """Whether a scene begins behind the line: there the next lines have more than one colour."""
     ends = np.flatnonzero(~whole)
     if not len(ends):
         return False

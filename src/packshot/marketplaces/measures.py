@@ -1,6 +1,6 @@
-"""Measures the properties of a picture that marketplaces have rules about; no I/O.
+"""Measures the properties of a picture that marketplaces have rules about. No I/O.
 
-Light to import: what is measured goes back from the child process that holds the pixels.
+Imports NumPy and OpenCV only inside a pixel process, which returns these measures.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Two pictures have one shape when their sides' ratios differ by at most this share.
+#: Two pictures have the same shape if their aspect ratios differ by at most this share.
 SAME_SHAPE: Final = 0.02
 ENDINGS: Final = {
     "jpeg": ("jpg", "jpeg", "jpe", "jfif"),
@@ -17,14 +17,14 @@ ENDINGS: Final = {
     "heic": ("heic", "heif"),
     "bmp": ("bmp", "dib"),
 }
-NO_RAW: Final = "the seller's photo is not at hand"
-OTHER_SHAPE: Final = "the picture has not the shape of the seller's photo"
+NO_RAW: Final = "the seller's photo is not available"
+OTHER_SHAPE: Final = "the picture's shape differs from the seller's photo"
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Numbers as fractions or pixels, not rounded, words in lower case; None where it can't be
-    measured, for the reason in `unmeasured`."""
+    """Numbers are unrounded fractions or pixels, words are in lower case. None means that it can't
+    be measured, for the reason in `unmeasured`."""
 
     longest_side: int
     shortest_side: int
@@ -39,17 +39,17 @@ class Measures:
     bit_depth: int  # per channel
     border_white: float | None
     border_light: float | None
-    fill: float | None  # of the longer side of the picture that the product takes
+    fill: float | None  # share of the width or height that the product takes, the larger one
     edge_contact: str | None
     frame: str | None
     edge_shadow: str | None
     source_type: str  # the IPTC DigitalSourceType, or none
-    enlargement: float | None  # its longest side by that of a raw photo of the same shape
+    enlargement: float | None  # its longest side over that of a raw photo of the same shape
     unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) -> Measures:
-    """Measure a picture as it would be uploaded; `raw` is the photo that it was made of.
+    """Measure a picture file; `raw` is the photo that it was made from.
 
     Raises PictureError when it can't be read.
     """
@@ -82,7 +82,7 @@ def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) ->
 
 
 def _enlargement(width: int, height: int, raw: bytes) -> float | None:
-    """None where the shapes differ: a crop and a margin can't be told apart by the sizes."""
+    """None if the shapes differ: sizes alone don't tell whether it was cropped or padded."""
     from packshot.pictures.imaging import read_header
 
     header = read_header(raw)

@@ -1,4 +1,4 @@
-"""The names of exported pictures: a template filled in, safe on every file system, never twice."""
+"""Names exported pictures by a template: safe on every file system, and no name is used twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final
 DEFAULT: Final = "{sku}_{n}"
 FIELDS: Final = ("sku", "n", "view", "name", "id", "title", "category", "code")
 LONGEST_TEMPLATE: Final = 200
-#: Bytes of UTF-8 of one name: 255 are allowed everywhere; the rest is for a number and an ending.
+#: Bytes of UTF-8 of one name: 255 are allowed everywhere; the rest is for a number and extension.
 LONGEST_NAME: Final = 200
 #: Not allowed in names by Windows, and the separators of paths
 #: (learn.microsoft.com/windows/win32/fileio/naming-a-file).
@@ -31,7 +31,7 @@ LEFT_OUT: Final = "LEFT-OUT.txt"
 _OWN: Final = frozenset(each.casefold() for each in (MANIFEST, SPREADSHEET, COMPLIANCE, LEFT_OUT))
 #: Zero width: they choose the form of the letters around them (Unicode 16, section 23.2).
 JOINERS: Final = "\u200c\u200d"
-#: MAIN and PT01 to PT08: Amazon takes no more pictures of a SKU (seller central JV4FNMT7563SF5F).
+#: MAIN and PT01 to PT08: Amazon accepts no more pictures of a SKU (seller central JV4FNMT7563SF5F).
 MOST_CODES: Final = 9
 #: With a name of LONGEST_NAME bytes each, a path stays below the 4,096 bytes of Linux.
 MOST_FOLDERS: Final = 5
@@ -54,7 +54,7 @@ class Template:
             parsed = list(string.Formatter().parse(text))
         except ValueError:
             raise ValueError(
-                "has a brace that is not closed or opened; a field is written {sku}"
+                "has a brace without its partner; fields are written like {sku}"
             ) from None
         pieces = tuple(
             (literal, field, _digits(field, form, conversion))
@@ -73,13 +73,13 @@ class Template:
         if literals.startswith("/") or any(part in ("", ".", "..") for part in literals.split("/")):
             raise ValueError("must name folders inside the ZIP, as in {sku}/{n}")
         if ending := _ENDING.search(text):
-            raise ValueError(f"must not end with {ending[0]}: the ending of the format is added")
+            raise ValueError(f"must not end with {ending[0]}: the file extension is added")
         if literals.count("/") > MOST_FOLDERS:
-            raise ValueError(f"must have at most {MOST_FOLDERS} folders, one in another")
+            raise ValueError(f"must have at most {MOST_FOLDERS} nested folders")
         return cls(pieces)
 
     def fill(self, values: Mapping[str, str | int]) -> str:
-        """A path without its ending; each part can be a file's or a folder's name anywhere."""
+        """A path without its extension; each part is a valid file name on every system."""
         text = "".join(
             literal + (_value(values[field], digits) if field else "")
             for literal, field, digits in self.pieces
@@ -114,7 +114,7 @@ def _safe(part: str) -> str:
 
 
 def _safe_character(before: str, c: str) -> str:
-    """Nothing for what can't be seen, except for joiners inside a word: Indic scripts need them."""
+    """Drop invisible characters, except joiners inside a word, which Indic scripts need."""
     if c in JOINERS and before > "\x7f" and unicodedata.category(before)[0] in "LM":
         return c
     return "" if unicodedata.category(c)[0] == "C" else _FORBIDDEN.sub("-", c)
@@ -128,8 +128,8 @@ class Names:
         self._given: set[str] = set()
 
     def give(self, values: Mapping[str, str | int], ending: str) -> str:
-        """The template's path. Where another picture already has it, the number within the SKU is
-        added (JAR-9_2), or the product's id where that is taken too or the first of a SKU."""
+        """The template's path. If another picture has it already, the number within the SKU is
+        added (JAR-9_2); if that is taken too, or is 1, the product's id."""
         path = self._template.fill(values)
         candidates = (f"{path}{mark}{ending}" for mark in _marks(values))
         given = next(filter(self._is_free, candidates))
@@ -137,18 +137,18 @@ class Names:
         return given
 
     def has_none_for(self, n: int) -> str | None:
-        """Why the n-th picture of a SKU can't be named, if so."""
+        """Why the n-th picture of a SKU can't get a name; None if it can."""
         coded = any(field == "code" for _, field, _ in self._template.pieces)
         if not coded or n <= MOST_CODES:
             return None
-        return f"it is number {n} of its SKU, and Amazon takes {MOST_CODES}"
+        return f"it is number {n} of its SKU, and Amazon accepts only {MOST_CODES}"
 
     def _is_free(self, path: str) -> bool:
         return _fold(path) not in self._given
 
 
 def _marks(values: Mapping[str, str | int]) -> Iterator[str]:
-    """What is added to a name, one after the other, until it is free; there is no end."""
+    """Suffixes to try one after the other until a name is free; endless."""
     yield ""
     if int(values.get("n", 1)) > 1:
         yield f"_{values['n']}"

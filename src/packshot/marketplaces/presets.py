@@ -1,4 +1,4 @@
-"""Presets: one dated TOML file for each marketplace, ours and a shop's own."""
+"""Reads presets: a dated TOML file for each marketplace, from the package or the shop's folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Measure = Literal[
     "enlargement",
 ]
 
-#: Those that are words; the others are numbers.
+#: Measures whose values are words; the others are numbers.
 WORDS: Final = frozenset(
     [
         *("format", "ending", "animation", "profile", "colour_mode"),
@@ -98,8 +98,8 @@ def _names(text: str) -> str:
 
 
 class Rule(_Strict):
-    """One rule: `least` and `most` bound a number, `allowed` lists words; `severity` is what a
-    picture outside them gets. `advice` says what to do then. `only`: not asked of the others."""
+    """One rule: `least` and `most` limit a number, `allowed` lists words. A picture that breaks it
+    gets `severity` as its verdict, and `advice`. `only`: the rule is for main pictures."""
 
     measure: Measure
     only: Literal["main"] | None = None
@@ -137,7 +137,7 @@ class Rule(_Strict):
 
 
 class Render(_Strict):
-    """How the picture for this marketplace is made; never enlarged."""
+    """How pictures for this marketplace are made; they are never enlarged."""
 
     aspect: Annotated[str, AfterValidator(_ratio)] | None = None
     max_side: int = Field(2048, ge=100, le=10_000)
@@ -164,7 +164,7 @@ class Render(_Strict):
 
 
 class Preset(_Strict):
-    """The rules of a marketplace as they were read on a day."""
+    """The rules of a marketplace, as published on the day `checked`."""
 
     title: str
     checked: date
@@ -181,12 +181,12 @@ OURS: Final = files("packshot.marketplaces") / "presets"
 
 
 def preset_names(folder: Path | None) -> list[str]:
-    """Ours and those in the shop's own folder, which replace ours of the same name."""
+    """The names of all presets. A file in the shop's folder replaces ours of the same name."""
     return sorted(_files(folder))
 
 
 def preset_titles(folder: Path | None) -> dict[str, str]:
-    """Titles by name; the name itself for one of the shop's own that can't be read."""
+    """Titles by name; for a preset that can't be read its name is the title."""
     titles = dict.fromkeys(preset_names(folder), "")
     for name in titles:
         try:
@@ -197,7 +197,7 @@ def preset_titles(folder: Path | None) -> dict[str, str]:
 
 
 def read_preset(name: str, folder: Path | None) -> Preset:
-    """Raises SettingsError, which names the file and what is wrong with it."""
+    """Raises SettingsError with the file and what is wrong with it."""
     ours = _files(folder)
     found = ours.get(name) or ours.get(name.lower())
     if found is None:
@@ -213,7 +213,7 @@ def read_preset(name: str, folder: Path | None) -> Preset:
 
 
 def _files(folder: Path | None) -> dict[str, Traversable]:
-    """The presets' files by their names; those of the shop's own folder replace ours."""
+    """The preset files by name; a file in the shop's folder replaces ours."""
     entries: list[Traversable] = [*OURS.iterdir()]
     if folder is not None:
         entries += sorted(folder.glob("*.toml"))

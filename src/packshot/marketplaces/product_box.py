@@ -1,9 +1,9 @@
-"""Finds the product on a plain backdrop, without its shadow and reflection; pixels, no I/O.
+"""Finds the product on a plain backdrop, without its shadow and reflection. No I/O.
 
-A soft shadow and a vignette change the backdrop's light, not its colour, and have no edge. So what
-is of the backdrop's colour and can be reached from the border without crossing an edge is backdrop,
-and the rest is the product. That is decided on a small copy; the box is then measured in the
-picture's own pixels.
+A soft shadow or a vignette changes the backdrop's light, not its colour, and has no edge. So all
+pixels of the backdrop's colour that can be reached from the border without crossing an edge are
+background; the rest is the product. This is decided on a small copy; the box is then measured at
+full size.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ import numpy as np
 
 from packshot.marketplaces.reflections import find_reflection
 
-#: A pixel this far (of 255) from the backdrop's colour is not backdrop; JPEG noise stays below.
+#: A pixel more than this (of 255) from the backdrop's colour is not backdrop. JPEG noise is less.
 APART: Final = 12
-#: The border looked at: this share of the shorter side, at least one pixel.
+#: The width of the border, as a share of the shorter side; at least one pixel.
 BORDER: Final = 0.01
-#: A backdrop has one colour when this share of the border is near its median.
+#: The backdrop is plain if this share of the border is near its median colour.
 ONE_COLOUR: Final = 0.9
-#: A product at the edge, or a shadow, is looked for on a light backdrop that has at least this
-#: share of the border.
+#: The same for a light backdrop: the rest of the border may be product or shadow.
 MOSTLY: Final = 0.5
 #: "Light", by the darkest channel.
 LIGHT: Final = 200
@@ -31,70 +30,74 @@ LIGHT: Final = 200
 SPECKS: Final = 0.002
 #: The longest side of the small copy, in pixels.
 SMALL: Final = 512
-#: A shadow keeps at least this share of the backdrop's light ...
+# Shadows and vignettes:
+#: A shadow has at least this share of the backdrop's light,
 DARKEST: Final = 0.25
-#: ... and its colour, within this share.
+#: and the backdrop's colour within this share.
 TINT: Final = 0.08
-#: Lighter than the backdrop's median by at most this share: the middle of a vignette.
+#: The middle of a vignette has at most this many times the light of the backdrop's median.
 LIGHTEST: Final = 1.3
-#: Shadows are looked for on backdrops of at least this level: a darker one's noise is like them.
+#: Shadows are only recognised on backdrops of at least this level; darker ones have similar noise.
 SHADOWS_FROM: Final = 100
-#: Along the sides of the product the picture itself is looked at, so many small pixels deep.
+# Edges:
+#: At full size the outline is measured in strips of this many pixels of the small copy.
 STRIP: Final = 10
-#: An edge makes at least this share of its step within two pixels; a soft shadow needs more.
+#: An edge makes at least this share of its step within two pixels; a soft shadow makes less.
 STEEP: Final = 0.45
-#: Beside a stronger edge, which hides that, a step of so many levels is one on the other side.
+#: Beside a stronger edge the share is this, if the step has at least CLEAR levels.
 STEEP_BESIDE: Final = 0.6
 CLEAR: Final = 20
-#: An edge has made its whole step within so many pixels.
+#: The whole step of an edge is measured within this many pixels.
 REACH: Final = 9
-#: A pixel of a sharp outline differs by this many levels from one beside it.
+#: Neighbouring pixels at a sharp outline differ by at least this many levels.
 SHARP: Final = 10
-#: The least step of an edge, in levels ...
+#: The least step of an edge, in levels,
 LEAST_STEP: Final = 1.6
-#: ... and in standard deviations of the backdrop's noise.
+#: and in standard deviations of the backdrop's noise.
 OVER_NOISE: Final = 4.0
-#: A speck of dust is at most this share of the longer side ...
+# Dust and faint outlines:
+#: The most that dust is long, as a share of the longer side,
 DUST: Final = 0.02
-#: ... and of the product's area.
+#: and large, as a share of the product's area.
 OF_PRODUCT: Final = 0.005
-#: A faint outline is at least this long, as a share of the longer side.
+#: The least length of a faint outline, as a share of the longer side.
 FAINT: Final = 0.03
-#: It is larger than what is clearly the product by this share, and by more than one of the blocks
-#: in which JPEG makes noise of its own.
+#: A faint outline counts if it reaches further than the product by more than this share of the
+#: longer side, and by more than one of JPEG's blocks, whose noise may be around the product.
 BEYOND: Final = 0.015
 JPEG_BLOCK: Final = 16
-#: In a shadow at the edge the border is darker than the backdrop by this many levels.
+# Shadows that reach the edge of the picture:
+#: There the border is darker than the backdrop by at least this many levels,
 SHADED: Final = 5
-#: It is longer than this share of a side ...
+#: over more than this share of a side,
 SHORTEST_SHADOW: Final = 0.012
-#: ... and ends in steps of at most this share of light.
+#: and fades out in steps of at most this share of light.
 FADING: Final = 0.03
-#: A vignette, unlike a shadow, is lighter by this share of light ...
+#: A vignette differs from a shadow: INWARDS (a share of the shorter side) from the edge it is
+#: lighter by at least VIGNETTE (a share of light).
 VIGNETTE: Final = 0.005
-#: ... this share of the shorter side further in.
 INWARDS: Final = 0.06
-#: A hard shadow keeps this share of light ...
+#: A hard shadow has at least this share of the backdrop's light,
 HARD_SHADOW: Final = 0.55
-#: ... and its levels have at most this standard deviation.
+#: and its levels have at most this standard deviation.
 FLAT: Final = 8
-#: Beside a hard shadow the product has at least this share of the picture.
+#: The product beside a hard shadow covers at least this share of the picture.
 LEAST_REST: Final = 0.01
-#: Alpha of what can be seen at all, of what is solid, and of a shadow at most.
+#: Least alpha of a visible pixel, and of a solid one; the most alpha of a shadow.
 SEEN: Final = 8
 SOLID: Final = 128
 SHADOW_ALPHA: Final = 230
 
 NOT_PLAIN: Final = "the background is not plain"
 NOTHING: Final = "nothing stands out from the background"
-AS_LIGHT: Final = "parts of the picture can hardly be told from the background"
+AS_LIGHT: Final = "parts of the picture hardly differ from the background"
 #: Left, top, right and bottom.
 Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Backdrop:
-    """The colour of the border and whether the picture has one plain backdrop."""
+    """The border's pixels and median colour, and whether the picture has one plain backdrop."""
 
     colour: Any
     border: Any
@@ -106,8 +109,9 @@ class Backdrop:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The product's box, or why there is none; `edge_shadow` is None on no light backdrop."""
+class FoundProduct:
+    """The product's box, or the reason why there is none. `edge_shadow` is None unless the backdrop
+    is light."""
 
     box: Box | None
     edge_shadow: bool | None
@@ -133,36 +137,36 @@ def share_of(mask: Any) -> float:
     return float(np.count_nonzero(mask) / mask.size)
 
 
-def find_product(rgb: Any, alpha: Any, backdrop: Backdrop) -> Found:
-    """In a see-through picture (`alpha` is not None) what is solid; else what is no backdrop."""
+def find_product(rgb: Any, alpha: Any, backdrop: Backdrop) -> FoundProduct:
+    """Find the product: in a transparent picture (with `alpha`) by alpha, else by the backdrop."""
     if alpha is not None and float((border_of(alpha[..., None]) < SOLID).mean()) >= MOSTLY:
         return _in_transparency(rgb, alpha)
     if not backdrop.is_plain:
-        return Found(None, None, NOT_PLAIN)
+        return FoundProduct(None, None, NOT_PLAIN)
     return _on_backdrop(rgb, backdrop)
 
 
-def _on_backdrop(rgb: Any, backdrop: Backdrop) -> Found:
-    view = _look(rgb, backdrop)
-    shadow = _has_edge_shadow(view) if backdrop.is_light else None
-    box = _Outline(view.product, rgb, backdrop.colour).box()
-    if view.faint is not None and (box is None or _reaches_beyond(view, box, rgb)):
-        return Found(None, shadow, AS_LIGHT)
-    return Found(box, shadow, "" if box else NOTHING)
+def _on_backdrop(rgb: Any, backdrop: Backdrop) -> FoundProduct:
+    masks = _make_masks(rgb, backdrop)
+    shadow = _has_edge_shadow(masks) if backdrop.is_light else None
+    box = _Outline(masks.product, rgb, backdrop.colour).box()
+    if masks.faint is not None and (box is None or _reaches_beyond(masks, box, rgb)):
+        return FoundProduct(None, shadow, AS_LIGHT)
+    return FoundProduct(box, shadow, "" if box else NOTHING)
 
 
-def _in_transparency(rgb: Any, alpha: Any) -> Found:
-    """What is solid; on white it is seen which of it is a shadow that came with the cut-out."""
-    view = _look(rgb, Backdrop(np.full(3, 255.0), border_of(rgb), is_plain=True))
-    small = _shrunk(alpha)
+def _in_transparency(rgb: Any, alpha: Any) -> FoundProduct:
+    """The solid pixels, without a shadow that was drawn into the cut-out."""
+    masks = _make_masks(rgb, Backdrop(np.full(3, 255.0), border_of(rgb), is_plain=True))
+    small = _shrink(alpha)
     solid = SOLID if float((small >= SOLID).mean()) > DUST**2 else SEEN
-    product = (small >= solid) & ~(view.ground & (small < SHADOW_ALPHA))
+    product = (small >= solid) & ~(masks.ground & (small < SHADOW_ALPHA))
     mask, _ = _parts(product, product, block=0)
     box = _Outline(mask, rgb, alpha=cv2.inRange(alpha, solid, 255)).box()
-    return Found(box, _has_edge_shadow(view), "" if box else NOTHING)
+    return FoundProduct(box, _has_edge_shadow(masks), "" if box else NOTHING)
 
 
-def _shrunk(pixels: Any) -> Any:
+def _shrink(pixels: Any) -> Any:
     height, width = pixels.shape[:2]
     scale = SMALL / max(width, height)
     if scale >= 1:
@@ -172,10 +176,10 @@ def _shrunk(pixels: Any) -> Any:
 
 
 class _Outline:
-    """The product in the picture's own pixels: where its outline is sharp, to the pixel.
+    """Measures the product's box at full size, exact to the pixel where its outline is sharp.
 
-    `product` is a mask on the small copy; of a see-through picture the mask of its solid pixels
-    decides, of others the difference from the backdrop's colour.
+    `product` is a mask on the small copy. In a transparent picture `alpha` decides which pixels are
+    product, in others their difference from the backdrop's `colour`.
     """
 
     def __init__(self, product: Any, rgb: Any, colour: Any = None, alpha: Any = None) -> None:
@@ -184,7 +188,7 @@ class _Outline:
         self.rgb, self.colour, self.alpha = rgb, colour, alpha
 
     def box(self) -> Box | None:
-        """Looks first only at strips along the sides, which is much quicker."""
+        """Measures only strips along the sides, if possible, which is much faster."""
         rough = _box(self.around, 0)
         if rough is None:
             return None
@@ -200,7 +204,7 @@ class _Outline:
             self._lines(slice(max(0, right - deep), right), everywhere[1], 0),
             self._lines(everywhere[0], slice(max(0, bottom - deep), bottom), 1),
         )
-        if not all(len(side) for side in sides):  # ends in a fine point
+        if not all(len(side) for side in sides):  # a side ends in a fine point
             return _box(self._mask(*everywhere))
         return int(sides[0][0]), int(sides[1][0]), int(sides[2][-1]) + 1, int(sides[3][-1]) + 1
 
@@ -230,14 +234,15 @@ class _Outline:
 
 
 def _contrast(rgb: Any, colour: Any) -> Any:
-    """The channel of each pixel in which it differs most from a light, or a dark backdrop."""
+    """Each pixel's darkest channel on a light backdrop, its lightest on a dark one."""
     red, green, blue = cv2.split(rgb)
     which = cv2.min if colour.mean() >= 128 else cv2.max
     return which(which(red, green), blue)
 
 
 def _box(mask: Any, specks: float = SPECKS) -> Box | None:
-    """Around what is not zero; a line needs more than this share of it."""
+    """The box around the mask. Rows and columns with no more than this share of pixels are specks
+    and don't count."""
     height, width = mask.shape
     rows = np.flatnonzero(np.count_nonzero(mask, axis=1) > specks * width)
     columns = np.flatnonzero(np.count_nonzero(mask, axis=0) > specks * height)
@@ -246,10 +251,10 @@ def _box(mask: Any, specks: float = SPECKS) -> Box | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _reaches_beyond(view: _View, box: Box, rgb: Any) -> bool:
-    """Whether outlines that hardly show are clearly farther out than the box."""
-    scale = max(rgb.shape) / max(view.ground.shape)
-    left, top, right, bottom = (side * scale for side in view.faint or (0, 0, 0, 0))
+def _reaches_beyond(masks: _Masks, box: Box, rgb: Any) -> bool:
+    """Whether the faint outlines reach clearly beyond the box."""
+    scale = max(rgb.shape) / max(masks.ground.shape)
+    left, top, right, bottom = (side * scale for side in masks.faint or (0, 0, 0, 0))
     allowed = max(JPEG_BLOCK, BEYOND * max(rgb.shape))
     beyond = box[0] - left, box[1] - top, right - box[2], bottom - box[3]
     return bool(max(beyond) > allowed)
@@ -259,11 +264,11 @@ def _reaches_beyond(view: _View, box: Box, rgb: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _View:
-    """Masks on the small copy: the `product` without dust; the `ground`, shadows included.
+class _Masks:
+    """Masks on the small copy: the `product` without dust; the `ground`: backdrop and shadows.
 
-    `light` is each pixel's share of the backdrop's, `neutral` says where it has the backdrop's
-    colour, and `faint` is the box of all outlines, those that hardly show too.
+    `light` is each pixel's light over the backdrop's; `neutral`: it has the backdrop's colour;
+    `faint` is the box of all outlines, including faint ones.
     """
 
     product: Any
@@ -273,8 +278,8 @@ class _View:
     faint: Box | None
 
 
-def _look(rgb: Any, backdrop: Backdrop) -> _View:
-    small = _shrunk(rgb)
+def _make_masks(rgb: Any, backdrop: Backdrop) -> _Masks:
+    small = _shrink(rgb)
     channels = [
         cv2.multiply(channel, 1 / max(level, 1), dtype=cv2.CV_32F)
         for channel, level in zip(cv2.split(small), backdrop.colour.tolist(), strict=True)
@@ -291,7 +296,7 @@ def _look(rgb: Any, backdrop: Backdrop) -> _View:
     clear, faint = _parts(~ground, ~near, JPEG_BLOCK * len(small) / len(rgb))
     if backdrop.is_light:
         clear, faint = _without_reflection(clear, faint, backdrop.colour - small)
-    return _View(clear, ground, light, neutral, faint)
+    return _Masks(clear, ground, light, neutral, faint)
 
 
 def _without_reflection(product: Any, faint: Box | None, contrast: Any) -> tuple[Any, Box | None]:
@@ -308,7 +313,7 @@ def _without_reflection(product: Any, faint: Box | None, contrast: Any) -> tuple
 
 
 def _edges(channel: Any, near: Any) -> Any:
-    """Where most of a step in brightness is made within two pixels."""
+    """Where brightness changes by most of a step within two pixels."""
     grey = cv2.blur(channel.astype(np.float32), (3, 3))
     least = max(LEAST_STEP, OVER_NOISE * _noise(grey, near))
     found = np.zeros(grey.shape, bool)
@@ -321,7 +326,7 @@ def _edges(channel: Any, near: Any) -> Any:
 
 
 def _range(grey: Any, axis: int, before: int, behind: int) -> Any:
-    """The difference of the lightest and the darkest within so many pixels before and behind."""
+    """The lightest minus the darkest value, `before` pixels before to `behind` pixels behind."""
     line = np.ones(1 + before + behind, np.uint8)
     square, anchor = (line[:, None], (0, before)) if axis == 0 else (line[None], (before, 0))
     lightest, darkest = (change(grey, square, anchor=anchor) for change in (cv2.dilate, cv2.erode))
@@ -329,13 +334,13 @@ def _range(grey: Any, axis: int, before: int, behind: int) -> Any:
 
 
 def _noise(grey: Any, near: Any) -> float:
-    """Of the backdrop, as a standard deviation, by the median difference of neighbours."""
+    """Standard deviation of the backdrop's noise, from the median difference of neighbours."""
     steps = cv2.absdiff(grey[:, 1:], grey[:, :-1])[near[:, 1:]]
     return float(np.median(steps) / 0.6745) if len(steps) else 0.0
 
 
 def _find_reached(may_be: Any, near: Any) -> Any:
-    """What is connected with the backdrop at the border."""
+    """Everything that is connected with the backdrop at the border."""
     count, labels = cv2.connectedComponents(may_be.astype(np.uint8), connectivity=4)
     at_border = np.concatenate(
         [line[seen] for line, seen in zip(_lines(labels), _lines(may_be & near), strict=True)]
@@ -346,14 +351,14 @@ def _find_reached(may_be: Any, near: Any) -> Any:
 
 
 def _lines(pixels: Any, depth: int = 0) -> tuple[Any, ...]:
-    """Those of the four sides, at this depth."""
+    """The lines of the four sides, at this depth."""
     behind = -1 - depth
     return pixels[depth], pixels[behind], pixels[:, depth], pixels[:, behind]
 
 
 def _parts(parts: Any, apart: Any, block: float) -> tuple[Any, Box | None]:
-    """The product, of the parts that clearly stand out, without dust; and the box of all outlines,
-    faint ones too; None where there is none. `block` is the width of JPEG's noise around dust."""
+    """The product: the parts that clearly differ, without dust. And the box of all outlines,
+    including faint ones, or None. `block` is the width of JPEG's noise around dust."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(parts.astype(np.uint8))
     areas, extents = np.bincount(labels[apart & parts], minlength=count), stats[:, 2:4].max(axis=1)
     areas[0] = 0
@@ -376,24 +381,24 @@ def _around(stats: Any) -> Box | None:
 # ---- shadows at the edge
 
 
-def _has_edge_shadow(view: _View) -> bool:
-    """A soft shadow that runs out of the frame, or a hard one: grey, light and flat."""
-    shadow = view.ground & view.neutral & (view.light < 1 - SHADED / 255)
+def _has_edge_shadow(masks: _Masks) -> bool:
+    """Whether a soft or a hard (grey, light, flat) shadow reaches the picture's edge."""
+    shadow = masks.ground & masks.neutral & (masks.light < 1 - SHADED / 255)
     inwards = round(INWARDS * min(shadow.shape))
     sides = zip(
-        *(_lines(each) for each in (shadow, view.ground, view.light)),
-        _lines(view.light, inwards),
+        *(_lines(each) for each in (shadow, masks.ground, masks.light)),
+        _lines(masks.light, inwards),
         strict=True,
     )
     return any(
         _has_soft_shadow(shaded & (within <= light + VIGNETTE), ground, light)
         for shaded, ground, light, within in sides
-    ) or _has_hard_shadow(view)
+    ) or _has_hard_shadow(masks)
 
 
 def _has_soft_shadow(shaded: Any, ground: Any, light: Any) -> bool:
-    """On a line of the border: long enough, and fading into the backdrop at one of its ends, which
-    a part of a product does not."""
+    """Whether a line of the border has a dark stretch that is long enough and fades into the
+    backdrop at one end, which a product does not."""
     ends = np.flatnonzero(np.diff(np.pad(shaded, 1).astype(np.int8))).reshape(-1, 2)
     for start, stop in ends[np.ptp(ends, axis=1) > SHORTEST_SHADOW * len(shaded)]:
         for inside, beyond in ((start, start - 1), (stop - 1, stop)):
@@ -403,10 +408,10 @@ def _has_soft_shadow(shaded: Any, ground: Any, light: Any) -> bool:
     return False
 
 
-def _has_hard_shadow(view: _View) -> bool:
-    """What is one flat light grey and much smaller than the rest, which is the product."""
-    product = view.product > 0
-    grey = product & view.neutral & (view.light >= HARD_SHADOW) & (view.light <= 1 - APART / 255)
+def _has_hard_shadow(masks: _Masks) -> bool:
+    """Whether a flat light grey area at the edge is smaller than the rest, which is the product."""
+    product = masks.product > 0
+    grey = product & masks.neutral & (masks.light >= HARD_SHADOW) & (masks.light <= 1 - APART / 255)
     if not any(line.any() for line in _lines(grey)):
         return False
     _, labels, stats, _ = cv2.connectedComponentsWithStats(grey.astype(np.uint8))
@@ -416,7 +421,7 @@ def _has_hard_shadow(view: _View) -> bool:
         if not number or rest < max(area, LEAST_REST * product.size):
             continue
         length = sum(np.count_nonzero(line == number) for line in _lines(labels))
-        is_flat = view.light[labels == number].std() <= FLAT / 255
+        is_flat = masks.light[labels == number].std() <= FLAT / 255
         if is_flat and length > SPECKS * 2 * sum(labels.shape):
             return True
     return False

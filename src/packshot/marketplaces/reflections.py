@@ -1,4 +1,4 @@
-"""Finds where a product's reflection in a glossy ground begins; pixels, no I/O."""
+"""Finds where a product's reflection in a glossy surface begins. Works on pixels, no I/O."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-#: The height of the copy that is looked at, in pixels.
+#: The height of the copy that is searched, in pixels.
 HEIGHT: Final = 160
-#: A reflection is as similar to what it mirrors as this (their normalised product) ...
+# What makes rows a reflection:
+#: They correlate with the mirrored rows above them by at least this much.
 SIMILAR: Final = 0.9
-#: ... has at first at most this share of its contrast, ...
+#: At their beginning (in STEP rows, and in the first third) they have at most this share of the
+#: contrast of the rows above.
 FIRST: Final = 0.75
-#: (in this many rows, and in its first third) ...
 STEP: Final = 3
-#: ... in its last third at most this share of that in its first third, ...
+#: In the last third they have at most this share of the contrast in the first third.
 FADED: Final = 0.6
-#: ... and at least this share of the product's height.
+#: They have at least this share of the product's height.
 SHORTEST: Final = 0.04
 
 
 def find_reflection(contrast: Any) -> float | None:
-    """Where the reflection begins, as a share of the height of `contrast`: height x width x 3, by
-    which the product's box differs from its backdrop. None where there is none."""
+    """Where the reflection begins, as a share of the height; None if there is no reflection.
+
+    `contrast` (height x width x 3) is the difference of the product's box from its backdrop.
+    """
     rows = min(HEIGHT, len(contrast))
     width = max(1, round(contrast.shape[1] * rows / len(contrast)))
     pixels = cv2.resize(contrast, (width, rows), interpolation=cv2.INTER_AREA)
@@ -36,7 +39,7 @@ def find_reflection(contrast: Any) -> float | None:
 
 
 def _similarity(pixels: Any, start: int) -> float:
-    """Of the rows from `start` on with those before, mirrored; 0 where they do not fade."""
+    """How similar the rows from `start` on are to the mirrored rows above; 0 unless they fade."""
     below = pixels[start:].reshape(len(pixels) - start, -1)
     above = pixels[:start][::-1][: len(below)].reshape(len(below), -1)
     strength = (above * above).sum(axis=1)

@@ -1,4 +1,4 @@
-"""The picture for a marketplace: made by the finishing step, then measured as it will be sent."""
+"""Makes the picture for a marketplace by the finishing step, and measures the file to be sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packshot.pictures.imaging import Format, OutputSpec, finish
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import History, Ingredient, Signing, sign
 
-#: The ending of files in each format.
+#: The file extension of each format.
 ENDINGS: Final[dict[Format, str]] = {
     "jpeg": ".jpg",
     "png": ".png",
@@ -22,8 +22,8 @@ ENDINGS: Final[dict[Format, str]] = {
 
 @dataclass(frozen=True)
 class Source:
-    """An approved picture and where it came from. `raw` is the raw photo, for measuring
-    enlargement and as an ingredient of a signature; `signing` signs what is made of it."""
+    """An approved picture with its origin. `raw` is the raw photo, for measuring enlargement and as
+    an ingredient of the signature; `signing` is the certificate to sign with."""
 
     data: bytes = field(repr=False)
     provenance: Provenance | None = None
@@ -32,9 +32,9 @@ class Source:
 
 
 def render(source: Source, spec: OutputSpec) -> tuple[bytes, Measures]:
-    """The same bytes for the same input, unless it is signed: a signature is never the same.
+    """Make the file and measure it. Without a signature the same input gives the same bytes.
 
-    Raises PictureError. For a child process: it holds pixels.
+    Runs in a pixel process, because it decodes pictures. Raises PictureError.
     """
     made = finish(source.data, spec, source.provenance).data
     if source.signing is not None and source.provenance is not None:
@@ -45,8 +45,8 @@ def render(source: Source, spec: OutputSpec) -> tuple[bytes, Measures]:
 def _sign(
     made: bytes, source: Source, spec: OutputSpec, provenance: Provenance, signing: Signing
 ) -> bytes:
-    """Signed, and made smaller again where the signature takes it over `max_bytes`; as it is where
-    it can't be signed."""
+    """Sign the file; if that exceeds `max_bytes`, make the picture smaller first. Returns the file
+    unsigned if it can't be signed."""
     raw = source.raw and Ingredient("The seller's photo", source.raw, "inputTo")
     history = History(
         provenance,
