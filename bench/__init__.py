@@ -1,4 +1,4 @@
-"""The benchmarks: Packshot beside other tools, measured in the same run."""
+"""Benchmarks: compare Packshot with other tools in the same run."""
 
 from __future__ import annotations
 

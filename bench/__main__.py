@@ -1,4 +1,4 @@
-"""Runs the benchmarks and prints one table of what was measured, with the aim beside it.
+"""Runs the benchmarks and prints a table of the results with their aims.
 
 python -m bench                     all of them, in under ten minutes
 python -m bench waiting memory      only these
@@ -31,7 +31,7 @@ from bench.rig import Rig
 from bench.table import Line, as_markdown, show
 
 BENCHMARKS = {
-    "script": ("The whole way, beside the specification taken literally", script.run),
+    "script": ("All of it, beside the specification followed literally", script.run),
     "waiting": ("Waiting: 2 s calls, 64 in flight", waiting.run),
     "api": ("The API", api.run),
     "in_and_out": ("A catalogue in and out", in_and_out.run),

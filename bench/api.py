@@ -2,9 +2,9 @@
 
     python -m bench api
 
-Bulk requests of 1,000 products go over a socket to gunicorn with one process; the bare insert is
-SQLAlchemy Core, the same rows into `products` alone, in this process, on the same kind of database.
-Databases are in memory, so that the ratio is not that of two fsyncs.
+Bulk requests of 1,000 products go over a socket to gunicorn with one process. The bare insert uses
+SQLAlchemy Core in this process: the same rows, only the table `products`, the same database.
+The databases are in memory, because otherwise the disk's fsync would hide the difference.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def run(rig: Rig) -> list[Line]:
 
 
 def databases(rig: Rig) -> dict[str, str]:
-    """A fresh one of each."""
+    """A new database of each kind."""
     lite = rig.in_memory / f"{time.monotonic_ns()}.db"
     return {"SQLite": f"sqlite:///{lite}", "PostgreSQL": rig.postgres.url(rig.postgres.create())}
 
@@ -125,7 +125,7 @@ def latency(rig: Rig) -> list[Line]:
 
 
 def looks_at_one(web: PackshotProcess, count: int, *, not_queued: bool) -> list[float]:
-    """Milliseconds to look at one product, again and again."""
+    """Milliseconds of repeated requests for one product."""
     if not_queued:
         web.call("POST", "/api/products/bulk", {"products": [ROW]})
         web.wait_for_line("failed")  # x.example does not exist: the worker stays idle

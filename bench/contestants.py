@@ -2,10 +2,10 @@
 
     python -m bench.contestants plain --items 500 --sleep 0
 
-Each runs in a separate process on a separate queue, filled before the clock starts, prints one
-JSON line and exits when the last item is done. An item's work is to sleep, the same for all: what
-differs is the handling around it. The clock runs from the start of the first item's work to the end
-of the last one's; CPU time is this process's in between.
+Each runs in a separate process on a separate queue that is filled first. It prints one JSON line
+and exits when the last item is done. The work on an item is a sleep of the same length for all;
+only the handling around it differs. Time and CPU time are measured from the start of the first
+item's work to the end of the last one's.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@
         rembg beside it: pip install "packshot[rembg]", and put <name>.onnx into the folder first,
         from https://github.com/danielgatis/rembg/releases, tag v0.0.0
 
-Pictures: the project's rendered samples (samples/photos with samples/masks), the see-through PNGs
-of ../shared/photos (their alpha is the truth) and drawn products, laid on plain, textured and
+Pictures: the project's rendered samples (samples/photos with samples/masks), the transparent PNGs
+of ../shared/photos (their alpha is the truth) and drawn products, put on plain, textured and
 cluttered backgrounds with shadows, colour casts, noise and JPEG. All from fixed seeds.
 """
 
@@ -57,11 +57,11 @@ class Case:
 
 
 def shared_products() -> dict[str, Bytes]:
-    """The see-through PNGs, without what only is a drawn shadow."""
+    """The transparent PNGs, without drawn shadows."""
     found = {}
     for path in sorted(SHARED.glob("s*.png")):
         pixels = to_array(path.read_bytes(), 1000)
-        # The wine's alpha holds a dense drawn shadow: no truth.
+        # The wine's alpha includes a dense drawn shadow, so it is not the truth.
         if pixels.shape[2] == 4 and path.stem != "so_wine-red":
             found[path.stem] = _without_shadow(pixels)
     return found
@@ -77,7 +77,7 @@ def _without_shadow(rgba: Bytes) -> Bytes:
 
 
 def drawn_products(count: int = 40) -> dict[str, Bytes]:
-    """Simple things of one to four parts, shaded, some printed: shapes the PNGs don't have."""
+    """Simple shaded objects of one to four parts, some with print: shapes the PNGs don't have."""
     return {f"drawn-{seed:02d}": _draw(np.random.default_rng(1000 + seed)) for seed in range(count)}
 
 
@@ -218,7 +218,7 @@ _TEXTURES = (_wood, _cloth, _stone, _carpet, _tiles, _crumple)
 
 
 def cluttered(random: np.random.Generator, height: int, width: int) -> Floats:
-    """Part of a real photo, now and then out of focus; without photos: a table full of things."""
+    """Part of a real photo, sometimes out of focus; without photos a table full of objects."""
     photos = [path for path in sorted(SHARED.glob("*")) if path.name in _SCENES]
     if not photos or random.random() < 0.35:
         return _full_table(random, height, width)
@@ -271,7 +271,7 @@ BACKGROUNDS = {"plain": plain, "textured": textured, "cluttered": cluttered}
 
 
 def compose_case(name: str, source: str, product: Bytes, kind: str, seed: int) -> Case:
-    """The product on a background of the kind, lit, shadowed, tinted, noisy and compressed."""
+    """The product on such a background, with light, shadow, tint, noise and compression."""
     random = np.random.default_rng(seed)
     height, width = (SIDE, SIDE) if random.random() < 0.4 else (SIDE * 3 // 4, SIDE)
     scene = BACKGROUNDS[kind](random, height, width)
@@ -294,7 +294,7 @@ def compose_case(name: str, source: str, product: Bytes, kind: str, seed: int) -
 
 
 def _shadow(random: np.random.Generator, cover: Floats) -> Floats:
-    """A soft one, a hard cast one, or none; darkness 0..1."""
+    """A soft shadow, a hard one, or none; darkness 0..1."""
     kind, side = random.random(), cover.shape[1]
     if kind < 0.25:
         return np.zeros_like(cover)
@@ -316,7 +316,7 @@ def _photographed(random: np.random.Generator, picture: Floats) -> Bytes:
 
 
 def rendered_samples() -> Iterator[Case]:
-    """The project's own renders: real light transport, their masks from the renderer."""
+    """The project's ray-traced samples, with masks from the renderer."""
     for path in sorted((SAMPLES / "photos").glob("*.jpg")):
         mask = SAMPLES / "masks" / f"{path.stem}.png"
         if mask.exists():
@@ -369,12 +369,12 @@ def cases(each: int) -> Iterator[Case]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one case: the finished cut-out at full size, or a refusal."""
+    """The result of one case: the finished cut-out at full size, or a refusal."""
 
     case: Case
     trusted: bool
     flagged: bool  # shown to a reviewer with a warning
-    against: tuple[str, ...]  # what the photo says against the finished cut
+    against: tuple[str, ...]  # doubts that the photo's edges raise about the finished cut
     sureness: network_trust.MaskMeasures | None  # where the network was asked
     words: str
     iou: float
@@ -385,7 +385,7 @@ class Outcome:
 
 
 def tried(case: Case, model: Path | None) -> Outcome:
-    """The way the enhancer goes: backdrop, best mask, and the refined edge."""
+    """Work as the enhancer does: backdrop, best mask, refined edge."""
     started = time.process_time()
     backdrop = backdrops.measure(case.rgb)
     scene = trust.Scene.of(shrink(case.rgb, cutout.WORK_SIDE), backdrop)
@@ -424,7 +424,7 @@ def tried(case: Case, model: Path | None) -> Outcome:
 
 
 def cross_validated(outcomes: list[Outcome], real: Judged | None, folds: int = 12) -> list[Outcome]:
-    """The same, each network mask judged by a confidence that was fitted without its product."""
+    """The same outcomes, each network mask judged by a confidence fitted without its product."""
     asked = [number for number, one in enumerate(outcomes) if one.sureness is not None]
     values, good, weight = _rows([outcomes[number] for number in asked])
     products = np.array([outcomes[number].case.product for number in asked])
@@ -642,7 +642,7 @@ class Fit:
 
 
 def fitted(values: Floats, good: Mask, weight: Floats, ridge: float = 2.0) -> Fit:
-    """Newton's method, 25 rounds, with a ridge that keeps kindred features from fighting."""
+    """Newton's method, 25 rounds, with a ridge against opposite weights of similar features."""
     low, high = np.percentile(values, 1, axis=0), np.percentile(values, 99, axis=0)
     clipped = np.clip(values, low, high)
     mean, spread = clipped.mean(axis=0), clipped.std(axis=0) + 1e-6
@@ -657,7 +657,7 @@ def fitted(values: Floats, good: Mask, weight: Floats, ridge: float = 2.0) -> Fi
 
 
 def fit(samples: list[Sample]) -> None:
-    """Print what a cross-validation by product lets through, then the table for trust.py."""
+    """Print what passes in a cross-validation by product, then the table for trust.py."""
     names = list(trust.WEIGHTS)
     values = np.array([[getattr(s.features, name) for name in names] for s in samples])
     good = np.array([s.good for s in samples])

@@ -1,12 +1,12 @@
-"""How fast the desk is: products decided by pressed keys, and the time from key to paint.
+"""How fast the desk is: products decided per minute by keys, and the time from key to paint.
 
     python -m bench desk
 
-First 300 products, as fast as keys can be pressed: how many a minute. Then 100, one every 300 ms,
-which is faster than anybody works: how long from key to paint. Two clocks measure that. Event
-Timing is Chromium's: from the key's time stamp to the paint after it, in steps of 8 ms; it reports
-nothing below 16 ms. The page's own clock stops in the first task after the frame that shows the
-next product, so it is too long on a busy page.
+First, keys are pressed for 300 products as fast as possible: how many a minute? Then for 100
+products one every 300 ms, faster than anybody works: how long from key to paint? Two clocks
+measure that. Chromium's Event Timing counts from the key's time stamp to the next paint, in steps
+of 8 ms; it reports nothing below 16 ms. The page's own clock stops in the first task after the
+frame that shows the next product, which is too late on a busy page.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ WATCH = """() => {
 
 @dataclass
 class Review:
-    """One batch decided: seconds until decided and saved, milliseconds from key to paint."""
+    """The results of one batch: seconds until decided and saved, milliseconds from key to paint."""
 
     products: int
     decided: float = 0.0

@@ -1,14 +1,13 @@
 """How well the fidelity check tells a changed product from a faithful edit, by kind.
 
     python -m bench.fidelity              the report (half an hour of one core; --pairs 300: less)
-    python -m bench.fidelity --again      with the pairs and masks of the last run: a quarter
-    python -m bench.fidelity --fit        besides, write src/packshot/fidelity/weights.toml
-    python -m bench.fidelity --time       only what a check of the samples costs (half a minute)
+    python -m bench.fidelity --again      use the pairs and masks of the last run (a quarter of it)
+    python -m bench.fidelity --fit        also write src/packshot/fidelity/weights.toml
+    python -m bench.fidelity --time       only time checks of the samples (half a minute)
 
-Pairs are made by bench/fidelity_pairs.py from seeds. The score is fitted and judged by product
-(cross-validated: a family of flavours is never in both parts). What can't be compared counts as
-flagged, of the faithful too. The thresholds let 5 % of the faithful edits be flagged, hard limits
-included.
+Pairs are made by bench/fidelity_pairs.py from seeds. Fitting is cross-validated by product: a
+family of flavours is never in both parts. A pair that can't be compared counts as flagged, even if
+it is faithful. The thresholds let 5 % of the faithful edits be flagged, hard limits included.
 """
 
 from __future__ import annotations
@@ -46,14 +45,14 @@ FOLDS = 10
 
 @dataclass(frozen=True)
 class Kept:
-    """All pairs of one raw photo with the masks found, so that measuring again is cheap."""
+    """All pairs of one raw photo with their masks, stored so that measuring again is fast."""
 
     raw: comparing.RawSide | None
     pairs: list[tuple[Row, bytes, Any]]  # row, enhanced picture, likelihood
 
 
 def collect(wanted: int, folder: Path, *, held_out: bool) -> list[Row]:
-    """Rows of measured pairs. What the folder has already is not made or measured again."""
+    """Rows of measured pairs; those that the folder has already are not measured again."""
     goods = made.held_out() if held_out else made.products(DRAWN)
     done = folder / ("held_out.jsonl" if held_out else "rows.jsonl")
     rows = [json.loads(line) for line in done.read_text().splitlines()] if done.exists() else []
@@ -128,7 +127,7 @@ def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Ro
 @dataclass(frozen=True)
 class Judged:
     row: Row
-    total: float  # above the threshold of its own fold's fit: 0 is the limit
+    total: float  # score minus the "warn" threshold of its fold's fit
     verdict: str
 
 
@@ -210,7 +209,7 @@ def _bootstrap(judged: Sequence[Judged], turns: int = 200) -> str:
 
 
 def time_samples() -> None:
-    """CPU seconds of whole checks, as a child makes them: decoding, measuring, the change map."""
+    """CPU seconds of whole checks as in a pixel process: decode, measure, draw the change map."""
     files, photos, pictures = Files(model_path(None)), [], []
     for number, good in enumerate(made.products(0)):
         if good.source == "samples":

@@ -1,8 +1,8 @@
-"""Labelled pairs for bench/fidelity.py: a raw photo, and an edit that kept the product or not.
+"""Makes labelled pairs for bench/fidelity.py: a raw photo, and a faithful or a damaging edit of it.
 
-Products: the rendered samples (samples/photos with their masks), the see-through PNGs of
+Products: the rendered samples (samples/photos with their masks), the transparent PNGs of
 ../shared/photos, and drawn packages with printed labels. Everything comes from seeds. Half of the
-damaged pairs also went through every faithful edit at once ("combo").
+damaged pairs also got every faithful edit at once ("combo").
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAITHFUL = (
     "background", "relight", "white balance", "moved", "redrawn", "perspective", "graded", "jpeg",
     "tone", "combo",
 )  # fmt: skip
-#: Photos without a truth, cut by the network: nothing is fitted on them.
+#: Photos without a known mask, cut out by the network. Nothing is fitted on them.
 HELD_OUT = (
     "sy_books.jpg", "sy_mugs.jpg", "sy_caps_cap_04.jpg", "f_coffee.png",
     "g_Arla-Standard-Milk_003.jpg", "g_Bravo-Apple-Juice_003.jpg",
@@ -179,7 +179,7 @@ def _print(colour: Floats, family: Random, own: Random, rows: tuple[int, int], i
 def _write(
     colour: Floats, word: str, place: tuple[int, int], size: float, weight: int, ink: Floats
 ) -> None:
-    """Centred, made narrower where it would not fit."""
+    """Write a centred line, compressed if it is too wide."""
     width, y = place
     face = cv2.FontFace("sans")
     drawn = np.zeros((int(size * 1.8), int(size * len(word)) + 40, 3), np.uint8)
@@ -258,7 +258,7 @@ def _placed(
 
 
 def enhance(rgba: Bytes, kind: str, random: Random) -> bytes:
-    """A good new picture of the cut-out: new background, shadow, and the edit of this kind."""
+    """A faithful picture of the cut-out: new background, shadow, and the edit of this kind."""
     every = kind == "combo"
     pixels = rgba
     if kind == "redrawn" or (every and random.random() < 0.8):
@@ -310,7 +310,7 @@ def _recoloured(rgba: Bytes, rgb: Floats) -> Bytes:
 
 
 def _redrawn(rgba: Bytes, random: Random) -> Bytes:
-    """As a model draws it again: fewer pixels, sharpened, lines that wobble under a pixel."""
+    """Imitate a model's redrawing: fewer pixels, sharpened, lines displaced by under a pixel."""
     height, width = rgba.shape[:2]
     share = random.uniform(0.5, 0.7)
     small = resize(rgba, max(8, int(width * share)), max(8, int(height * share)))
@@ -358,7 +358,7 @@ def _graded(rgba: Bytes, random: Random, *, strong: bool) -> Bytes:
     return np.dstack([from_lab(lab), rgba[..., 3]])
 
 
-# ---- damage; each returns the changed cut-out and a size, or None where it can't be done
+# ---- damage; each returns the changed cut-out and a size, or None if it can't be done
 
 Damaged = tuple[Bytes, float] | None
 
@@ -391,7 +391,7 @@ def mirror(rgba: Bytes, random: Random) -> Damaged:
 
 
 def melt(rgba: Bytes, random: Random) -> Damaged:
-    """Every line flows: displaced by 8 px and more, over some 30 px."""
+    """Distort every line: displacements of 8 px and more that vary over about 30 px."""
     side = max(rgba.shape[:2])
     waves = [
         wave * side * random.uniform(0.009, 0.016)
@@ -407,7 +407,7 @@ def blurred(rgba: Bytes, random: Random) -> Damaged:
 
 
 def texture(rgba: Bytes, random: Random) -> Damaged:
-    """Another surface on a third of the product: stripes, weave or grain; or its own smoothed."""
+    """Change the surface on a third of the product: stripes, weave, grain, or smoothed."""
     height, width = rgba.shape[:2]
     blob = cv2.GaussianBlur(
         random.normal(0, 1, (height, width)).astype(np.float32), (0, 0), max(height, width) * 0.12
@@ -583,7 +583,7 @@ def erased(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes
 
 
 def typo(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes | None:
-    """One letter becomes another one of the line."""
+    """Replace one letter by another one of the line."""
     for _ in range(12):
         a, b = (letters[int(i)] for i in random.choice(len(letters), 2, replace=False))
         wide = a[1] - a[0]
@@ -597,7 +597,7 @@ def typo(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes |
 
 
 def swapped(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes | None:
-    """Two neighbours change places."""
+    """Swap two neighbouring letters."""
     first = int(random.integers(0, len(letters) - 1))
     a, b = letters[first], letters[first + 1]
     left = crop[:, a[0] : a[1]].copy()
@@ -609,7 +609,7 @@ def swapped(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Byte
 
 
 def word(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes | None:
-    """Other letters: all of them in another order."""
+    """Another word: all letters in another order."""
     order = random.permutation(len(letters))
     if (order == np.arange(len(order))).mean() > 0.4:
         order = order[::-1]
@@ -622,7 +622,7 @@ def word(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes |
 
 
 def garbled(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes | None:
-    """As models write: half of the letters are turned, halved or stretched."""
+    """Garble as models do: half of the letters are turned, halved or stretched."""
     changed = crop.copy()
     for left, right in letters:
         if random.random() < 0.6:
@@ -639,7 +639,7 @@ def garbled(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Byte
 
 
 def half_melted(crop: Bytes, letters: list[tuple[int, int]], random: Random) -> Bytes | None:
-    """Half of the line flows."""
+    """Distort half of the line."""
     height, width = crop.shape[:2]
     waves = _waves(random, (height, width), height * 0.12)
     start = random.uniform(0.2, 0.5)
@@ -670,7 +670,7 @@ DAMAGES: dict[str, Callable[[Bytes, Random], Damaged]] = {
 def pairs_of(
     product: Product, cut: Bytes, others: list[Product], random: Random, faithful: int, damages: int
 ) -> Iterator[Pair]:
-    """Pairs of one raw photo: so many faithful kinds and so many damages, chosen by chance."""
+    """Pairs of one raw photo: the given numbers of random faithful edits and random damages."""
     for kind in random.permutation(FAITHFUL)[:faithful]:
         yield Pair(product, str(kind), True, kind == "combo", enhance(cut, str(kind), random))
     names = [*DAMAGES, "other product", "other flavour"]
@@ -705,7 +705,7 @@ def _damaged(
 
 
 def held_out() -> list[Product]:
-    """Photos without a truth, their product cut out by the network (its errors are noise)."""
+    """Photos without a known mask, cut out by the network, whose errors are noise here."""
     found = []
     for name in HELD_OUT:
         path = cutout.SHARED / name

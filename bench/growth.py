@@ -1,9 +1,9 @@
-"""How the pace grows with processes, and with many views of few SKUs.
+"""How products per second grow with processes, and with many views of few SKUs.
 
     python -m bench growth
 
-The whole way on ministack, PostgreSQL and Gemini's stand-in at 2 s a call, as in `bench.script`,
-with small photos. How it keeps its pace with 100,000 waiting: `make soak RUNS=backlog`.
+All of Packshot on ministack, PostgreSQL and the fake Gemini at 2 s a call, as in `bench.script`,
+with small photos. `make soak RUNS=backlog` measures the same with 100,000 products waiting.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def run(rig: Rig) -> list[Line]:
 
 
 def pace_of(rig: Rig, case: Case, processes: int, skus: int) -> float:
-    """Products a second, without the first ones."""
+    """Products a second, after the first ones."""
     with stand_in(case.latency) as gemini:
         contest = Contest(rig, gunicorn(processes), gemini, case)
         process = contest.start()

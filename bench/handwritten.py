@@ -1,4 +1,4 @@
-"""The document taken literally: what a developer writes in an afternoon, for `bench.script`.
+"""The specification followed literally: what a developer writes in an afternoon (`bench.script`).
 
     gunicorn -w 4 "bench.handwritten:create_app()"
 

@@ -2,8 +2,8 @@
 
     python -m bench in_and_out
 
-One gunicorn process on SQLite and a local folder, on the disk. Beside each stands what it can't be
-faster than: the pixel check alone for uploads, the same files written or zipped bare.
+One gunicorn process on SQLite and a local folder, on the disk. Each is compared with its lower
+limit: uploads with the pixel check alone, and files that are simply written or zipped.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def preview(client: Client, rows: int) -> Line:
 
 
 def uploads(client: Client, rig: Rig) -> list[Line]:
-    """Photos of 12 MP one after another, beside the pixel check of as many, and bare writes."""
+    """Photos of 12 MP one after another, beside only their pixel checks, and simple writes."""
     count = rig.size(UPLOADS, 4)
     photo = pixels.make_photo(*pixels.PHOTOS["12 MP"])
     path = rig.folder / "photo.jpg"
@@ -164,7 +164,7 @@ def zipped(client: Client, folder: Path, count: int) -> list[Line]:
 
 
 def fitted(client: Client, count: int) -> list[Line]:
-    """A ZIP for a marketplace, beside one pixel child that makes the same pictures."""
+    """A ZIP for a marketplace, beside one pixel process that makes the same pictures."""
     ids = ",".join(str(n) for n in range(1, count + 1))
     began = time.monotonic()
     size = sum(len(piece) for piece in client.export("zip", preset="amazon", products=ids))

@@ -1,6 +1,6 @@
-"""The money of each lane: products through real workers at the fake Gemini, both ledgers' sums.
+"""What each lane costs: real workers at the fake Gemini; compares both ledgers' sums.
 
-`python bench/lanes.py [PRODUCTS] [KILLS]`: workers are killed (SIGKILL) so often in each lane.
+`python bench/lanes.py [PRODUCTS] [KILLS]`: KILLS workers are killed (SIGKILL) in each lane.
 """
 
 from __future__ import annotations

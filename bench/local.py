@@ -1,4 +1,4 @@
-"""The local enhancer beside rembg with the same network, and a whole catalogue at all cores.
+"""The local enhancer beside rembg with the same network, and a whole catalogue on all cores.
 
     python -m bench local                the table of docs/performance.md, with a catalogue of 500
     python -m bench.local --photos 40    a smaller catalogue
@@ -95,7 +95,7 @@ def beside_rembg(photos: Sequence[Path], one: Cost) -> list[Line]:
 
 
 def catalogue(photos: Sequence[Path], count: int) -> list[Line]:
-    """Every photo to three finished pictures, in one pixel child for each core."""
+    """Make three finished pictures of each photo, in one pixel process for each core."""
     cores = os.cpu_count() or 1
     data = [path.read_bytes() for path in photos]
     pixels = Pixels(processes=cores)

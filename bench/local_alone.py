@@ -1,4 +1,4 @@
-"""One contestant of bench/local.py, in a process of its own: prints its cost as JSON.
+"""Runs one contestant of bench/local.py alone and prints its cost as JSON.
 
     python -m bench.local_alone three|one|rembg PHOTO...
 
@@ -86,7 +86,7 @@ def main(name: str, *photos: str) -> None:
 
 
 def peak_megabytes() -> float:
-    """Of this program alone: ru_maxrss would count the process that started it too."""
+    """The peak of this program; ru_maxrss would include the process that started it."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

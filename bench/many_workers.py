@@ -121,5 +121,5 @@ def verdict(
 
 
 def not_each(ids: Collection[int], counted: Mapping[int, int], wanted: int) -> int:
-    """How many products were not counted exactly this often."""
+    """How many products do not have exactly this count."""
     return sum(counted.get(id_, 0) != wanted for id_ in ids) + len(counted.keys() - set(ids))

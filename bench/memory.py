@@ -1,4 +1,4 @@
-"""Memory of one serving process with its pixel child, under large photos and under many.
+"""Memory of one serving process with its pixel process, with large photos and with many.
 
     python -m bench memory
 

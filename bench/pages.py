@@ -97,7 +97,7 @@ def largest_paint(browser: Browser, url: str) -> float:
 
 
 def store_pictures(database: Database, folder: Path) -> int:
-    """Give what is shown first its pictures, of 1,600 px; return one product's id."""
+    """Store pictures of 1,600 px for the products shown first; return one product's id."""
     storage = LocalStorage(folder)
     waiting = select(Product.id).where(Product.status == PENDING_REVIEW).order_by(Product.id)
     with database.read() as session:

@@ -1,10 +1,10 @@
-"""How often the pixel lock is taken, by kind of picture, and why it is refused.
+"""How often pictures can be locked, by kind, and why the others can't.
 
     python -m bench.pixel_lock --pairs 200 --keep DIR     (about 2 s of one core a pair)
 
-Pairs are made by bench/fidelity_pairs.py from seeds, faithful and damaged ones in turn. DIR keeps
-what was measured, so that limits can be tried again at once, and a PNG of every locked pair: as it
-was made beside the locked one.
+Pairs are made by bench/fidelity_pairs.py from seeds, half of them damaged. DIR keeps the measures,
+so that other limits can be tried quickly, and a PNG of every locked pair: the picture before and
+after the lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EACH = 2  # faithful pairs of a photo, and as many damaged ones
 
 
 def collect(wanted: int, folder: Path) -> list[Row]:
-    """Rows of locked pairs; what the folder has already is not made again."""
+    """Rows of pairs; those that the folder has already are not made again."""
     done = folder / "locks.jsonl"
     rows = [json.loads(line) for line in done.read_text().splitlines()] if done.exists() else []
     known = {row["raw"] for row in rows}
@@ -76,7 +76,7 @@ def _draw(path: Path, picture: bytes, found: LockResult) -> None:
 
 
 def code_of(row: Row) -> str:
-    """As the limits are now."""
+    """The result by the current limits, which may have changed since the pair was measured."""
     if set(row["measures"]) != set(LockMeasures.__dataclass_fields__):
         return str(row["code"] or LOCKED)
     try:

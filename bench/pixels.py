@@ -103,7 +103,7 @@ def opencv() -> Work:
 
 
 def pillow_tuned() -> Work:
-    """Shrink on load, then turn the small picture: the better way, after some reading."""
+    """Shrink while loading, then rotate the small picture: what careful code does."""
     from PIL import Image, ImageOps
 
     def work(photo: bytes) -> bytes:
@@ -115,7 +115,7 @@ def pillow_tuned() -> Work:
 
 
 def pillow_plain() -> Work:
-    """The order most code has: upright first, then small."""
+    """Rotate first, then shrink: what most code does."""
     from PIL import Image, ImageOps
 
     def work(photo: bytes) -> bytes:

@@ -1,7 +1,6 @@
-"""Packshot's worker around work that only sleeps: its real queue, claims, database and pipeline.
+"""Packshot's worker with its real queue, claims, database and pipeline, but work that only sleeps.
 
-It makes one new product after another: analysis, one picture, their records. Pictures are a few
-bytes, objects are kept in memory.
+Each product gets an analysis and one picture. Pictures are a few bytes, objects are in memory.
 """
 
 from __future__ import annotations
@@ -156,7 +155,7 @@ def rows(count: int) -> list[NewProduct]:
 def services_for(
     work: Work, database_url: str, queue_url: str | None
 ) -> tuple[Worker, Callable[[], int]]:
-    """A worker over `work.items` products that wait, and how many of them are finished."""
+    """A worker with `work.items` waiting products, and a function that counts finished ones."""
     # Log lines are formatted as in production, and thrown away.
     logging.basicConfig(level=logging.INFO, filename=os.environ.get("BENCH_LOG", os.devnull))
     logging.getLogger("botocore").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Where a product's CPU time goes: the whole pipeline with one variant, calls that answer at once.
+"""Profiles a product's CPU time: the whole pipeline with one variant and calls without latency.
 
     python -m bench.profile
 

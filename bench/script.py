@@ -1,4 +1,4 @@
-"""Packshot beside the specification taken literally (bench/handwritten.py), the whole way.
+"""Packshot beside the specification followed literally (bench/handwritten.py): all of it.
 
     python -m bench script
     python -m bench.script --latency 10 --photo small      one row of it
@@ -43,12 +43,12 @@ HANDWRITTEN = (
     "bench.handwritten:create_app()",
 )
 PROGRAMS = {"Packshot": gunicorn(4), "handwritten": HANDWRITTEN}
-VISIBLE_AGAIN = 30  # seconds after which SQS gives a killed process's messages out again
+VISIBLE_AGAIN = 30  # seconds after which SQS delivers a killed process's messages again
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One program's way through all products."""
+    """The results of one program."""
 
     seconds: float
     cpu_ms: float  # each product
@@ -69,7 +69,7 @@ def run(rig: Rig) -> list[Line]:
     lines = []
     for name, latency in (("12 MP", 2.0), ("small", 2.0), ("12 MP", 10.0)):
         case = case_of(name, latency, rig.size(200, 16))
-        # It makes one product at a time in each process: few of them show its pace.
+        # The script makes one product at a time in each process, so a few products are enough.
         few = Case(case.photo, case.ending, latency, max(4, round(case.count / 5 * 2.0 / latency)))
         ours, theirs = measure(rig, "Packshot", case), measure(rig, "handwritten", few)
         lines += compared(f"{name}, {latency:.0f} s calls", ours, theirs, case.count, few.count)
@@ -123,7 +123,7 @@ def small_png() -> bytes:
 
 @contextmanager
 def stand_in(latency: float) -> Iterator[str]:
-    """Gemini's address; in a separate process, so that its CPU is nobody's."""
+    """Start a stand-in for Gemini in a separate process, whose CPU is not counted; its address."""
     command = [sys.executable, "-m", "bench.stand_in", "--latency", str(latency)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -140,7 +140,7 @@ def answered(url: str) -> int:
 
 
 class Contest:
-    """One program with fresh servers' parts: queue, bucket, database, stand-in."""
+    """One program with a new queue, bucket, database and stand-in."""
 
     def __init__(
         self, rig: Rig, command: Sequence[str], gemini: str, case: Case, lease: int = 300
@@ -170,7 +170,7 @@ class Contest:
         return process
 
     def create(self, process: PackshotProcess, count: int, skus: int = 0) -> None:
-        """`count` products; of `skus` SKUs, each with as many views, unless that is 0."""
+        """Create `count` products, spread evenly over `skus` SKUs; 0: without SKUs."""
         row = {"category": "Shoes", "raw_image": self.raw_image, "mrp": 5, "price": 4}
         rows = [row | _view_of(n, skus) for n in range(count)]
         status, answer = process.call("POST", "/api/products/bulk", {"products": rows})
@@ -185,7 +185,7 @@ class Contest:
         return int(found or 0)
 
     def wait(self, count: int, seconds: float) -> None:
-        """Until `count` are ready, or for that long."""
+        """Wait until `count` products are ready, or for so many seconds."""
         deadline = time.monotonic() + seconds
         while self.ready() < count and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -212,7 +212,7 @@ def measure(rig: Rig, name: str, case: Case) -> Ran:
 
 
 def killed(rig: Rig) -> list[Line]:
-    """Each program is killed at about half of its products, and started again."""
+    """Kill each program after about half of its products, and start it again."""
     lines = []
     for name, count in (("Packshot", 64), ("handwritten", 16)):
         case = case_of("small", 1.0, count)

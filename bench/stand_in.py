@@ -1,10 +1,10 @@
-"""Gemini's protocol with answers prepared beforehand, so that it takes little of the machine.
+"""Speaks Gemini's protocol with prepared answers, so that it needs little CPU.
 
     python -m bench.stand_in --latency 2
 
-The fake Gemini paints every picture anew, which takes more CPU than the programs that are
-compared. This one lets it answer the first request of each kind, keeps the bytes, and gives them
-to all that follow after `latency` seconds. GET /calls tells how many were answered.
+The fake Gemini paints every picture again, which takes more CPU than the programs that are
+compared. This server lets it answer the first request of each kind, keeps the bytes, and sends
+them to all further requests after `latency` seconds. GET /calls has the number of answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The work of one item, which sleeps, and the stopwatch over all of them."""
+"""Work that only sleeps, and a stopwatch for all items of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Ran:
-    """`doubled` are items whose work was done more than once; `saved` those whose end was saved."""
+    """`doubled`: items that were worked on more than once; `saved`: items whose end was saved."""
 
     seconds: float
     cpu_ms_each: float
@@ -27,7 +27,7 @@ class Ran:
 
 
 class Work:
-    """The item's work, and the stopwatch."""
+    """Works on an item by sleeping, and measures all items."""
 
     def __init__(self, items: int, sleep: float, slots: int) -> None:
         self.items, self.sleep, self.slots = items, sleep, slots

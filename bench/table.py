@@ -1,4 +1,4 @@
-"""The table of ratios: what was measured, and the aim beside it."""
+"""Prints the table of results, with the aim beside each."""
 
 from __future__ import annotations
 

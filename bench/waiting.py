@@ -1,4 +1,4 @@
-"""How well the waiting is used: an enhancer that sleeps 2 s, 64 products in flight in one process.
+"""How near to the ideal many slow calls run: an enhancer that sleeps 2 s, 64 products in flight.
 
     python -m bench waiting
 

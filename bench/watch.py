@@ -1,4 +1,4 @@
-"""What gunicorn's processes and their children take: CPU, and memory as PSS.
+"""Measures CPU and memory (PSS) of gunicorn's processes and their children.
 
 A page that several processes share counts for each in part (PSS).
 """
@@ -13,10 +13,10 @@ import psutil
 
 
 class Watch:
-    """CPU seconds and the most memory (MB) of a gunicorn from now on, looked at `every` so many
-    seconds: a look at many processes takes time itself.
+    """CPU seconds and peak memory (MB) of a gunicorn from now on. It looks only `every` so many
+    seconds, because that takes CPU itself.
 
-    Without `with_master` its master is left out, which only supervises.
+    `with_master` includes gunicorn's master process, which only supervises.
     """
 
     def __init__(self, pid: int, *, with_master: bool = False, every: float = 0.05) -> None:
@@ -29,7 +29,7 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> float:
-        """The most memory so far."""
+        """Stop; returns the peak of memory so far."""
         time.sleep(0.2)
         self._stopped.set()
         self._thread.join()
