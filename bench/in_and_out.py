@@ -179,5 +179,5 @@ def fitted(client: Client, count: int) -> list[Line]:
         finished = seconds(began)
     return [
         Line(f"ZIP of {count} for Amazon", count / ours, "/s"),
-        Line("a pixel child finishing as many", count / finished, "/s"),
+        Line("a pixel process finishing as many", count / finished, "/s"),
     ]

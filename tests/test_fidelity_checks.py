@@ -48,7 +48,7 @@ FAILED = Check(
 
 
 class FakePixels:
-    """Stands in for the pixel child: counts what is asked, and answers or raises."""
+    """Stands in for the pixel process: counts what is asked, and answers or raises."""
 
     def __init__(self) -> None:
         self.raws = 0

@@ -58,7 +58,7 @@ def locked() -> LockResult:
 
 
 class LockingPixels:
-    """Stands in for the pixel children: locks as a test says, and does everything else here."""
+    """Stands in for the pixel processes: locks as a test says, and does everything else here."""
 
     def __init__(self) -> None:
         self.answer: Callable[[], LockResult] = locked

@@ -1,4 +1,4 @@
-"""The pixel children: what crashes, hangs or is killed in one stays in it."""
+"""The pixel processes: what crashes, hangs or is killed in one stays in it."""
 
 from __future__ import annotations
 

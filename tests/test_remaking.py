@@ -1,4 +1,4 @@
-"""A picture whose check failed is made again: paid once, in the budget; the better one stands."""
+"""A picture whose check failed is made again: paid once, in the budget; the better one is kept."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def hue_of(data: bytes) -> float:
 
 
 class HuePixels:
-    """Stands in for the pixel child of checks: a product of another hue was changed."""
+    """Stands in for the pixel process of checks: a product of another hue was changed."""
 
     def __init__(self) -> None:
         self.checked = 0
@@ -200,7 +200,7 @@ def studio(database_url: str, tmp_path: Path, gemini: FakeGemini) -> Iterator[St
 def shared(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, gemini: FakeGemini
 ) -> Iterator[Studio]:
-    """One shop for all tests: each starts a pixel child, which takes a second."""
+    """One shop for all tests: each starts a pixel process, which takes a second."""
     folder = tmp_path_factory.mktemp("studio")
     made = Studio(f"sqlite:///{shutil.copy(sqlite_template, folder)}", folder, gemini)
     yield made
@@ -214,7 +214,7 @@ def plain(shared: Studio) -> Iterator[Studio]:
     shared.start_over()
 
 
-# -- the better one stands -------------------------------------------------------------------------
+# -- the better one is kept ------------------------------------------------------------------------
 
 
 def test_a_faithful_second_picture_stands_and_both_are_recorded(studio: Studio) -> None:

@@ -78,7 +78,7 @@ def _fire(run: Load, rig: Rig, url: str, pid: int, options: argparse.Namespace) 
 
 
 def _memory(pid: int) -> float:
-    """Megabytes of the serving processes (the pixel children come and go with the work)."""
+    """Megabytes of the serving processes (the pixel processes come and go with the work)."""
     family = [psutil.Process(pid), *psutil.Process(pid).children()]
     return sum(each.memory_info().rss for each in family) / 2**20
 

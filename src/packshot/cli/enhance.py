@@ -353,7 +353,7 @@ def file_name(title: str, number: int) -> str:
 
 
 def beside(pictures: Sequence[bytes]) -> bytes:
-    """The pictures in one row of equal height, as a JPEG. Runs in a pixel child."""
+    """The pictures in one row of equal height, as a JPEG. Runs in a pixel process."""
     import cv2
     import numpy as np
 

@@ -48,7 +48,7 @@ FIRST_ROWS = 5
 @click.option(
     "--pixel-lock/--no-pixel-lock",
     default=None,
-    help="Put the photo's own pixels over the product where that can be proven, or never."
+    help="Put the photo's own pixels over the product if measurements allow it, or never."
     " Default: the server's.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what the server would accept; create nothing.")

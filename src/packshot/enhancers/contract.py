@@ -337,5 +337,5 @@ class Enhancer(Protocol):
         ...
 
 
-# Runs a module-level function in a pixel child process: run(function, *args) -> result.
+# Runs a module-level function in a pixel process: run(function, *args) -> result.
 RunPixels = Callable[..., object]

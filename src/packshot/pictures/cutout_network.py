@@ -1,7 +1,7 @@
 """CUTOUT=network: how much each pixel belongs to the product, by U-2-Net's small network.
 
 Qin et al., "U-2-Net: Going deeper with nested U-structure for salient object detection" (2020);
-weights u2netp, run by OpenCV alone. Used in pixel children only: it adds about 230 MB there.
+weights u2netp, run by OpenCV alone. Used in pixel processes only: it adds about 230 MB there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pixel work around a call to Gemini; every function here runs in a pixel child process.
+"""The pixel work around a call to Gemini; every function here runs in a pixel process.
 
 Only such a process imports NumPy: the serving process does not need it.
 """

@@ -197,7 +197,7 @@ export class UploadPage {
     const changes = changing(this.#plan.existing).length;
     const update = `Update ${many(changes, "existing product")} as the spreadsheet says; pictures stay`;
     const again = "Make photos again that have products already; they are skipped otherwise";
-    const lock = "Put the photo's own pixels over the product, where that can be proven";
+    const lock = "Put the photo's own pixels over the product, if measurements allow it";
     this.#choices.lock ??= this.#data.pixel_lock;
     return h(
       "div",
