@@ -50,6 +50,7 @@ from packshot.errors import (
 )
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.kinds import sniff
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import quota_minute
@@ -1217,7 +1218,7 @@ def test_recorded_words_first_then_a_png(make: Make) -> None:
         made = bench.generate()
 
     assert player.asked == 2
-    assert imaging.sniff(made.data) == "image/png"
+    assert sniff(made.data) == "image/png"
     assert bench.ledger.outcomes == ["no_picture", "ok"]
 
 

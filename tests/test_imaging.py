@@ -26,6 +26,8 @@ from packshot.errors import PictureError
 from packshot.pictures import imaging, jpeg
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import Encoded, OutputSpec
+from packshot.pictures.kinds import sniff
+from packshot.pictures.limits import MAX_BYTES
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.vips import vips
 
@@ -72,7 +74,7 @@ def refusal(data: bytes) -> str:
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
 def test_the_three_formats_are_known_by_content_and_come_out_clean(kind: str) -> None:
     data = pyvips_image(scene()).write_to_buffer(f".{kind}", Q=95)
-    assert imaging.sniff(data) == f"image/{kind}"
+    assert sniff(data) == f"image/{kind}"
     copy = imaging.normalise(data)
     assert (copy.mime_type, copy.width, copy.height) == ("image/jpeg", 300, 200)
     assert distance(as_cv2(copy.data), scene()) < 3
@@ -83,13 +85,13 @@ def test_the_three_formats_are_known_by_content_and_come_out_clean(kind: str) ->
     "data", [b"GIF89a" + bytes(50), b"<svg/>", b"%!PS-Adobe", b"II+\x00" + bytes(50), b"\xff"]
 )
 def test_all_else_is_not_a_picture(data: bytes) -> None:
-    assert imaging.sniff(data) is None
+    assert sniff(data) is None
     assert refusal(data) == "not_a_picture"
 
 
 def test_empty_and_oversized_files_are_refused_by_their_length() -> None:
     assert refusal(b"") == "picture_empty"
-    assert refusal(b"\xff\xd8\xff" + bytes(imaging.MAX_BYTES)) == "picture_too_large"
+    assert refusal(b"\xff\xd8\xff" + bytes(MAX_BYTES)) == "picture_too_large"
 
 
 def png_of_size(width: int, height: int) -> bytes:
@@ -342,7 +344,7 @@ def test_an_array_is_fitted_into_its_side(width: int, height: int, side: int) ->
 def test_arrays_survive_the_way_out_and_back(bands: int) -> None:
     pixels = scene(bands=bands)
     data = imaging.encode_array(pixels)
-    assert imaging.sniff(data) == {3: "image/jpeg", 4: "image/png"}[bands]
+    assert sniff(data) == {3: "image/jpeg", 4: "image/png"}[bands]
     assert distance(imaging.to_array(data), pixels) < (2 if bands == 3 else 0.001)
 
 

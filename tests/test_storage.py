@@ -28,7 +28,7 @@ from packshot.errors import (
     RateLimited,
     Unavailable,
 )
-from packshot.pictures.imaging import MAX_BYTES
+from packshot.pictures.limits import MAX_BYTES
 from packshot.storage import (
     LocalStorage,
     RawBuckets,

@@ -14,6 +14,7 @@ from packshot.enhancers.contract import Brief
 from packshot.errors import NotFound
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.decoding import Header
 from packshot.queues.contract import Message
 from packshot.storage import LocalStorage
 from packshot.work import pipeline
@@ -149,7 +150,7 @@ class Instant(Pixels):
         if function is imaging.make_previews:
             return cast(T, {})
         if function is imaging.read_header:
-            return cast(T, imaging.Header("image/jpeg", 1, 1, False, False, False, ()))
+            return cast(T, Header("image/jpeg", 1, 1, False, False, False, ()))
         return cast(T, imaging.Encoded(cast(bytes, args[0]), "image/jpeg", 1, 1, {}))
 
 

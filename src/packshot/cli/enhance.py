@@ -30,6 +30,7 @@ from packshot.enhancers.signatures import sign_if_made_by_ai
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
 from packshot.pictures.child_processes import Pixels
+from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import Signing
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
@@ -170,7 +171,7 @@ def _refuse_existing(paths: Sequence[Path], replace: bool) -> None:
 def _is_photo(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return imaging.sniff(file.read(64)) is not None
+            return sniff(file.read(64)) is not None
     except OSError:
         return False
 

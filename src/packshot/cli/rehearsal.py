@@ -12,6 +12,7 @@ from typing import Any
 
 import urllib3
 
+from packshot.cli.plain import pluralise
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import find_known
 from packshot.cli.updating import update_products

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
 from packshot.client import ApiError, Client, Json
 from packshot.spreadsheets import facts_of

@@ -17,19 +17,12 @@ from packshot.pictures.imaging import (
     encode_array,
     finish,
     normalise,
-    sniff,
     to_array,
 )
 
 GAP, CAPTION = 10, 48  # px
 BACKGROUND = 232  # grey around the pictures, so that white canvases show their edge
 INK = (40, 40, 40)
-
-
-def photos_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, by content, in name order."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return [path for path in files if sniff(path.read_bytes())]
 
 
 def contact_sheet(

@@ -106,10 +106,6 @@ def _share(line: Any, colour: Any) -> float:
     return float(_is_near(line, colour).mean())
 
 
-def _has_one_colour(line: Any) -> bool:
-    return _share(line, np.median(line, axis=0)) >= ALONG
-
-
 def _band(lines: Any) -> _Band | None:
     colour = np.median(lines[0], axis=0)
     if _share(lines[0], colour) < ALONG:

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import Final
 
-DEFAULT: Final = "{sku}_{n}"
 FIELDS: Final = ("sku", "n", "view", "name", "id", "title", "category", "code")
 LONGEST_TEMPLATE: Final = 200
 #: Bytes of UTF-8 of one name: 255 are allowed everywhere; the rest is for a number and extension.

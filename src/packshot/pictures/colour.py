@@ -45,7 +45,6 @@ D65 = (0.3127, 0.3290)
 SRGB = Primaries(*D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 ADOBE_RGB = Primaries(*D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 SRGB_CURVE = Transfer(2.4, (1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
-BT709_CURVE = Transfer(1 / 0.45, (1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081))
 ADOBE_GAMMA = Transfer(563 / 256)
 
 #: By code point of ITU-T H.273, tables 2 and 3, as cICP and nclx state them.

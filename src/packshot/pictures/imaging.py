@@ -17,23 +17,6 @@ from packshot.pictures.vips import decoding, vips
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "MAX_BYTES",
-    "Encoded",
-    "Header",
-    "OutputSpec",
-    "encode_array",
-    "encode_to_spec",
-    "finish",
-    "fit",
-    "fit_to_spec",
-    "make_previews",
-    "normalise",
-    "read_header",
-    "sniff",
-    "to_array",
-]
-
 NORMALISED_SIDE = 4096
 NORMALISED_QUALITY = 95
 PREVIEW_SIDES = (320, 1600)

@@ -16,7 +16,6 @@ from packshot.products.export import ApprovedImage, csv_line
 from packshot.storage import Storage
 
 ShopFormat = Literal["shopify", "woocommerce"]
-SHOP_FORMATS: Final[tuple[ShopFormat, ...]] = ("shopify", "woocommerce")
 Group = Sequence[tuple[int, ApprovedImage]]
 #: Names and values of Shopify's variants, repeated unchanged: without them an import would
 #: take every SKU of a product for the same variant.

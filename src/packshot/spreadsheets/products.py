@@ -70,13 +70,7 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     records = [record for record in records if record.number not in needless]
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
-    rows: list[ProductRow] = []
-    for record in records:
-        rows += reader.read(record)
-        if len(rows) > MOST_PRODUCTS:
-            raise SpreadsheetError(
-                f"the spreadsheet names over {MOST_PRODUCTS:,} pictures: split it"
-            )
+    rows = _read_rows(reader, records)
     rows, conflicts = refuse_conflicts(rows, {to: name for name, to in mapping.items()})
     problems += [*_number_problems(numbers), *reader.problems, *conflicts]
     return Import(
@@ -88,6 +82,17 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
         tuple(rows),
         tuple(sorted(problems, key=lambda problem: problem.row or 0)),
     )
+
+
+def _read_rows(reader: RowReader, records: Sequence[Record]) -> list[ProductRow]:
+    rows: list[ProductRow] = []
+    for record in records:
+        rows += reader.read(record)
+        if len(rows) > MOST_PRODUCTS:
+            raise SpreadsheetError(
+                f"the spreadsheet names over {MOST_PRODUCTS:,} pictures: split it"
+            )
+    return rows
 
 
 def _number_problems(numbers: Sequence[NumberColumn]) -> Iterator[Problem]:

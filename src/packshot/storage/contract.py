@@ -7,7 +7,7 @@ from typing import BinaryIO, Final, Protocol
 from urllib.parse import unquote
 
 from packshot.errors import FetchError, NotFound
-from packshot.pictures.imaging import MAX_BYTES
+from packshot.pictures.limits import MAX_BYTES
 
 #: S3's limit, in bytes of UTF-8:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html

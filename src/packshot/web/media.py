@@ -12,7 +12,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from packshot.errors import FetchError, NotFound
-from packshot.pictures.imaging import sniff
+from packshot.pictures.kinds import sniff
 from packshot.storage import Chunks
 from packshot.web.requests.context import services
 from packshot.web.requests.endpoints import blueprint, needs

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import httpcore2
 import httpx2
 
-from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.client import (
     API_VERSION,
     CUT,

@@ -16,7 +16,7 @@ import httpcore2
 import httpx2
 
 from packshot.enhancers.contract import Lane
-from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.filling import pictures_filled_in
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,

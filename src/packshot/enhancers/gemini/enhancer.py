@@ -23,7 +23,7 @@ from packshot.enhancers.contract import (
     RunPixels,
     Views,
 )
-from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import Answer
 from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
@@ -176,7 +176,9 @@ class GeminiEnhancer:
     ) -> Judgement:
         """See `Judge`: one call, never repeated."""
         step = self._steps.judgement(a, b, brief, variant, swapped=swapped)
-        return self._calls.send(step, partial(judgement_in, step=step))
+        return self._calls.send(
+            step, partial(judgement_in, subject=step.subject, model=step.request.model)
+        )
 
     # --- One call of each kind ------------------------------------------------------------------
 

@@ -7,18 +7,14 @@ model is not told which picture is the original.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from packshot.enhancers.contract import Difference, Judgement
-from packshot.enhancers.gemini import outcomes as outcomes
-from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini import outcomes, prompts
 from packshot.enhancers.gemini.answers import Answer
 from packshot.errors import EnhancerError
-
-if TYPE_CHECKING:
-    from packshot.enhancers.gemini.steps import Step
 
 MOST_DIFFERENCES: Final = 8
 MOST_WORDS: Final = 120  # of one field
@@ -75,15 +71,16 @@ def schema() -> dict[str, Any]:
     return _Comparison.model_json_schema()
 
 
-def judgement_in(answer: Answer, step: Step) -> Judgement:
-    """The opinion in an answer. Raises EnhancerError when it is not in the requested form."""
+def judgement_in(answer: Answer, subject: str, model: str) -> Judgement:
+    """The opinion in an answer. `subject` is for messages; `model` was asked, if the answer names
+    none. Raises EnhancerError when the answer is not in the requested form."""
     if not answer.text:
-        raise outcomes.nothing_usable(answer, step.subject, "judgement")
+        raise outcomes.nothing_usable(answer, subject, "judgement")
     try:
         found = _Comparison.model_validate_json(prompts.without_fence(answer.text))
     except ValidationError:
         raise EnhancerError(
-            f"Gemini's answer for {step.subject} is not the JSON that was asked for.",
+            f"Gemini's answer for {subject} is not the JSON that was asked for.",
             code="bad_judgement",
         ) from None
     listed = [_plain(one) for one in found.differences[:MOST_DIFFERENCES]]
@@ -94,7 +91,7 @@ def judgement_in(answer: Answer, step: Step) -> Judgement:
         same_product=found.same_product,
         same_view=found.same_view,
         differences=tuple(listed),
-        model=answer.model_version or step.request.model,
+        model=answer.model_version or model,
     )
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
-from packshot.enhancers.gemini import outcomes as outcomes
+from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import Answer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Standing, Suspects, WrongRequests

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from packshot.pictures import imaging
+from packshot.pictures.decoding import Header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,11 +62,11 @@ def _is_same(mean: float, largest: float) -> bool:
     return mean < SAME_MEAN and largest <= SAME_LARGEST
 
 
-def _difference_to(sent: bytes, picture: bytes, header: imaging.Header) -> tuple[float, float]:
+def _difference_to(sent: bytes, picture: bytes, header: Header) -> tuple[float, float]:
     return (0.0, 0.0) if picture == sent else _difference(picture, sent, header)
 
 
-def _difference(picture: bytes, sent: bytes, header: imaging.Header) -> tuple[float, float]:
+def _difference(picture: bytes, sent: bytes, header: Header) -> tuple[float, float]:
     """Mean and largest difference in levels. The mean is that of the whole or of the product's own
     area, whichever is more: relighting a product on white leaves most of the frame unchanged."""
     side = min(READ_SIDE, _longest(header), _longest(imaging.read_header(sent)))
@@ -89,7 +90,7 @@ def _product_area(photo: NDArray[np.float32]) -> NDArray[np.bool_]:
     return area if area.mean() >= LEAST_PRODUCT else np.ones_like(area)
 
 
-def _longest(header: imaging.Header) -> int:
+def _longest(header: Header) -> int:
     return max(header.width, header.height)
 
 

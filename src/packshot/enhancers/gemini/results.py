@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from packshot.enhancers.contract import Analysis, Picture, RunPixels
-from packshot.enhancers.gemini import outcomes as outcomes
-from packshot.enhancers.gemini import prompts
+from packshot.enhancers.gemini import outcomes, prompts
 from packshot.enhancers.gemini.answers import Answer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.pixels import Inspection, inspect

@@ -10,6 +10,7 @@ from flask import Response, request
 
 from packshot.errors import PackshotError
 from packshot.pictures import imaging
+from packshot.pictures.limits import MAX_BYTES
 from packshot.products.duplicates import note_upload
 from packshot.products.object_keys import preview_key, upload_key
 from packshot.storage.digests import sha256_of
@@ -26,7 +27,7 @@ from packshot.web.requests.thread_shares import thread_shares
 MULTIPART_BYTES: Final = 64 * 1024
 #: Seconds to wait for a pixel process; the worker of this process uses them too.
 WAIT_SECONDS: Final = 20.0
-MAX_BODY: Final = imaging.MAX_BYTES + MULTIPART_BYTES
+MAX_BODY: Final = MAX_BYTES + MULTIPART_BYTES
 
 bp: APIBlueprint = blueprint("uploads", "Uploads")
 
