@@ -96,12 +96,12 @@ def _check_choices(found: Sequence[NumberColumn], chosen: Mapping[str, DecimalSi
 
 
 def _take_apart(column: NumberColumn, records: Sequence[Record]) -> None:
-    place = column.column.place
+    index = column.column.index
     for record in records:
-        text = record.cell(place)
+        text = record.cell(index)
         if not text or record.problem:
             continue
-        kind = record.kinds.get(place)
+        kind = record.kinds.get(index)
         if is_nothing(text):
             column.note(record.number, f"{text} is read as no amount")
         elif kind == "error":

@@ -101,11 +101,11 @@ def _utf_8(raw: bytes) -> str | None:
 
 
 def _unicode_path(extra: bytes) -> str | None:
-    place = 0
-    while place + 4 <= len(extra):
-        kind = int.from_bytes(extra[place : place + 2], "little")
-        size = int.from_bytes(extra[place + 2 : place + 4], "little")
+    position = 0
+    while position + 4 <= len(extra):
+        kind = int.from_bytes(extra[position : position + 2], "little")
+        size = int.from_bytes(extra[position + 2 : position + 4], "little")
         if kind == _UNICODE_PATH and size > 5:
-            return _utf_8(extra[place + 9 : place + 4 + size])
-        place += 4 + size
+            return _utf_8(extra[position + 9 : position + 4 + size])
+        position += 4 + size
     return None

@@ -82,7 +82,7 @@ def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
 def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
     """The cells that hold a formula's error, which Excel writes into a CSV as text."""
     return {
-        place: "error" for place, cell in enumerate(cells) if cell[:1] == "#" and cell in _ERRORS
+        index: "error" for index, cell in enumerate(cells) if cell[:1] == "#" and cell in _ERRORS
     }
 
 
@@ -93,9 +93,9 @@ def _check(number: int, cells: list[str], limits: Limits) -> None:
         )
     longest = limits.cell_characters
     if sum(map(len, cells)) > longest:
-        for place, cell in enumerate(cells):
+        for index, cell in enumerate(cells):
             if len(cell) > longest:
-                where = f"row {number}, column {column_letter(place)}"
+                where = f"row {number}, column {column_letter(index)}"
                 raise SpreadsheetError(f"{where}: the cell has more than {longest:,} characters")
 
 
@@ -130,7 +130,7 @@ class _Reader:
         self._place = 0
         self._line_end = 0
         self._last_close = self._find_last_close()
-        #: No quote before this place closes a cell that opens on an earlier line.
+        #: No quote before this position closes a cell that opens on an earlier line.
         self._none_before = 0
 
     @property
@@ -209,21 +209,21 @@ class _Reader:
         odd = (run.end() - run.start()) % 2 == 1
         return odd and self._ends_cell(self._skip_spaces(run.end()))
 
-    def _ends_cell(self, place: int) -> bool:
-        return self._text[place : place + 1] in ("", "\n", self._delimiter)
+    def _ends_cell(self, position: int) -> bool:
+        return self._text[position : position + 1] in ("", "\n", self._delimiter)
 
     def _opens_another(self, run: re.Match[str]) -> bool:
         if run.end() - run.start() > 1 or run.start() <= self._line_end:
             return False
         return self._text[run.start() - 1] in (self._delimiter, "\n")
 
-    def _skip_spaces(self, place: int) -> int:
-        while self._text[place : place + 1] == " ":
-            place += 1
-        return place
+    def _skip_spaces(self, position: int) -> int:
+        while self._text[position : position + 1] == " ":
+            position += 1
+        return position
 
-    def _newline_after(self, place: int) -> int:
-        end = self._text.find("\n", place)
+    def _newline_after(self, position: int) -> int:
+        end = self._text.find("\n", position)
         return len(self._text) if end < 0 else end
 
     def _find_last_close(self) -> int:

@@ -48,7 +48,7 @@ _SEARCHED_ROWS: Final = 30
 class Column:
     """One column: its index from 0, its letter, and a name that no other column has."""
 
-    place: int
+    index: int
     letter: str
     name: str
 
@@ -102,9 +102,9 @@ def find_header(records: Sequence[Record]) -> int:
     if best:
         return scores.index(best)
     widest = max((sum(map(bool, record.cells)) for record in searched), default=0)
-    for place, record in enumerate(searched):
+    for index, record in enumerate(searched):
         if sum(map(bool, record.cells)) == widest and _may_be_header(record):
-            return place
+            return index
     if not records:
         raise SpreadsheetError("the spreadsheet is empty")
     raise SpreadsheetError(
@@ -125,17 +125,17 @@ def columns_of(header: Record, records: Sequence[Record]) -> list[Column]:
     """The columns that have a name or content. One without a name gets its letter, a repeated name
     gets a number: `image`, `image (2)`."""
     width = max([len(header.cells), *(len(record.cells) for record in records)])
-    used = {place for record in records for place, cell in enumerate(record.cells) if cell}
+    used = {index for record in records for index, cell in enumerate(record.cells) if cell}
     columns: list[Column] = []
     names: set[str] = set()
-    for place in range(width):
-        text = " ".join(header.cell(place).split())
-        if text or (place in used and place < len(header.cells)):
+    for index in range(width):
+        text = " ".join(header.cell(index).split())
+        if text or (index in used and index < len(header.cells)):
             if len(text) > _LONGEST_COLUMN:
                 text = text[: _LONGEST_COLUMN - 1] + "…"
-            name = _unique(text or f"column {column_letter(place)}", names)
+            name = _unique(text or f"column {column_letter(index)}", names)
             names.add(name)
-            columns.append(Column(place, column_letter(place), name))
+            columns.append(Column(index, column_letter(index), name))
     return columns
 
 

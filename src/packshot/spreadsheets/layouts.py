@@ -39,7 +39,7 @@ def with_layout(
     if "sku" not in mapping.values():
         mapping = mapping | {by_name["handle"].name: "sku"}
     own_type = by_name.get("type")
-    if own_type and any(record.cell(own_type.place) for record in records):
+    if own_type and any(record.cell(own_type.index) for record in records):
         # The shop's own word; "Product Category" is a path of Shopify's taxonomy.
         mapping = {name: ATTRIBUTE if to == "category" else to for name, to in mapping.items()}
         mapping[own_type.name] = "category"
@@ -58,7 +58,7 @@ def complete(
 
 
 def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int | None:
-    return next((column.place for column in columns if is_it(column)), None)
+    return next((column.index for column in columns if is_it(column)), None)
 
 
 def _complete_shopify(
@@ -71,20 +71,20 @@ def _complete_shopify(
     if handle is None:
         return records
     inherited = [
-        column.place
+        column.index
         for column in columns
         if mapping[column.name] not in _PICTURES
         and not (mapping[column.name] == ATTRIBUTE and _OWN.fullmatch(plain_name(column.name)))
     ]
-    prices = {column.place for column in columns if mapping[column.name] in NUMBERS}
+    prices = {column.index for column in columns if mapping[column.name] in NUMBERS}
     first: dict[str, Record] = {}
     completed = []
     for record in records:
         key = record.cell(handle)
         source = first.setdefault(key, record)
         if key and source is not record:
-            own_price = any(record.cell(place) for place in prices)
-            wanted = [place for place in inherited if not (own_price and place in prices)]
+            own_price = any(record.cell(index) for index in prices)
+            wanted = [index for index in inherited if not (own_price and index in prices)]
             record = _fill_from(record, source, wanted)
         if key and sku is not None and not record.cell(sku):
             record = with_cell(record, sku, key)
@@ -99,9 +99,9 @@ def without_picture(
     handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
     if layout != "Shopify" or handle is None:
         return set()
-    places = [column.place for column in columns if mapping[column.name] in SHARED]
+    indexes = [column.index for column in columns if mapping[column.name] in SHARED]
     pictured = {
-        record.number: any(record.cell(place) or place in record.links for place in places)
+        record.number: any(record.cell(index) or index in record.links for index in indexes)
         for record in records
     }
     handles = {record.cell(handle) for record in records if pictured[record.number]}
@@ -117,9 +117,9 @@ def _complete_woo(
 ) -> list[Record]:
     """Complete WooCommerce's rows: without a sale a product costs its regular price; a variation is
     in its parent's categories."""
-    named = {plain_name(column.name): column.place for column in columns}
-    places = {mapping[column.name]: column.place for column in columns}
-    mrp, price, category = (places.get(field) for field in ("mrp", "price", "category"))
+    named = {plain_name(column.name): column.index for column in columns}
+    indexes = {mapping[column.name]: column.index for column in columns}
+    mrp, price, category = (indexes.get(field) for field in ("mrp", "price", "category"))
     parents: dict[str, Record] = {}
     for record in records:
         for field, prefix in (("id", "id:"), ("sku", "")):
@@ -136,12 +136,12 @@ def _complete_woo(
     return completed
 
 
-def _fill_from(record: Record, source: Record, places: Sequence[int]) -> Record:
-    for place in places:
-        if not record.cell(place) and source.cell(place):
-            record = with_cell(record, place, source.cell(place))
-            if place in source.kinds:
-                record = replace(record, kinds={**record.kinds, place: source.kinds[place]})
+def _fill_from(record: Record, source: Record, indexes: Sequence[int]) -> Record:
+    for index in indexes:
+        if not record.cell(index) and source.cell(index):
+            record = with_cell(record, index, source.cell(index))
+            if index in source.kinds:
+                record = replace(record, kinds={**record.kinds, index: source.kinds[index]})
     return record
 
 
@@ -153,9 +153,9 @@ def _copy_cell(record: Record, source: int, target: int) -> Record:
     return replace(copied, kinds={**record.kinds, **kinds})
 
 
-def with_cell(record: Record, place: int, text: str) -> Record:
-    cells = [*record.cells, *[""] * (place + 1 - len(record.cells))]
-    cells[place] = text
+def with_cell(record: Record, index: int, text: str) -> Record:
+    cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
+    cells[index] = text
     return replace(record, cells=tuple(cells))
 
 

@@ -196,7 +196,7 @@ class _Finder:
         self._served: set[int] = set()
         self._by_sku: dict[str, list[ProductRow]] = defaultdict(list)
         self._by_number: dict[str, list[ProductRow]] = defaultdict(list)
-        self._places = {id(row): place for place, row in enumerate(rows)}
+        self._indexes = {id(row): index for index, row in enumerate(rows)}
         for row in rows:
             self._by_number[str(row.row)].append(row)
             if row.sku:
@@ -225,13 +225,13 @@ class _Finder:
     def _row_to_serve(self, number: str) -> ProductRow | None:
         """The first of a row's products that has no photo yet."""
         rows = self._by_number.get(number, [])
-        waiting = [row for row in rows if self._places[id(row)] not in self._served]
+        waiting = [row for row in rows if self._indexes[id(row)] not in self._served]
         return next(iter(waiting or rows), None)
 
     # -- rows that name a file -------------------------------------------------------------------
 
     def assign_named(self, row: ProductRow) -> None:
-        if not row.path or self._places[id(row)] in self._served:
+        if not row.path or self._indexes[id(row)] in self._served:
             return
         candidates, hint = self._files.find(row.path, row.sku)
         if any(photo in self._by_hand for photo in candidates):
@@ -239,7 +239,7 @@ class _Finder:
         if len(candidates) == 1:
             self._take(candidates[0], row, row.view, hint)
         elif candidates:
-            self._served.add(self._places[id(row)])
+            self._served.add(self._indexes[id(row)])
             self._doubt(row, candidates)
 
     def _doubt(self, row: ProductRow, candidates: Sequence[str]) -> None:
@@ -255,7 +255,7 @@ class _Finder:
 
     def _take(self, photo: str, row: ProductRow, view: str | None, hint: str | None) -> None:
         self.taken.add(photo)
-        self._served.add(self._places[id(row)])
+        self._served.add(self._indexes[id(row)])
         filename = photo.rsplit("/", 1)[-1]
         product = replace(row, raw_image=None, path=photo, filename=filename, view=view)
         self.matched.append(Match(photo, product, hint))
@@ -334,10 +334,10 @@ class _Finder:
     # -- rows without a photo --------------------------------------------------------------------
 
     def missing(self) -> Iterator[Missing]:
-        served_skus = {self._rows[place].sku for place in self._served}
+        served_skus = {self._rows[index].sku for index in self._served}
         listed: set[str] = set()
-        for place, row in enumerate(self._rows):
-            if row.raw_image or place in self._served:
+        for index, row in enumerate(self._rows):
+            if row.raw_image or index in self._served:
                 continue
             if row.path:
                 yield Missing(row.row, row.path)

@@ -95,9 +95,9 @@ class Skus:
 
     def inside(self, name: str) -> Sequence[str]:
         """SKUs that follow other words in the name: front_S1, IMG_S1_2."""
-        for place, sign in enumerate(name):
+        for position, sign in enumerate(name):
             if sign in SEPARATORS:
-                found = [fit.sku for fit in self.fits(name[place + 1 :]) if fit.view is not None]
+                found = [fit.sku for fit in self.fits(name[position + 1 :]) if fit.view is not None]
                 if found:
                     return found
         return ()

@@ -196,7 +196,7 @@ def _samples(table: Table, found: Import) -> dict[str, tuple[str, ...]]:
     records = [record for record in table.records if record.number in numbers]
     return {
         column.name: tuple(
-            text[:_SAMPLE_CHARACTERS] for record in records if (text := record.cell(column.place))
+            text[:_SAMPLE_CHARACTERS] for record in records if (text := record.cell(column.index))
         )[:_SAMPLES]
         for column in found.columns
     }

@@ -86,7 +86,7 @@ class RowReader:
         return [replace(one, ready=not self._bad) for one in rows]
 
     def _has(self, record: Record, field: str) -> bool:
-        return field in self._texts and bool(record.cell(self._texts[field].place))
+        return field in self._texts and bool(record.cell(self._texts[field].index))
 
     def _report(
         self, record: Record, column: str | None, detail: str, level: Level = "error"
@@ -115,8 +115,8 @@ class RowReader:
 
     def _text(self, record: Record, field: str) -> str:
         column = self._texts.get(field)
-        text = record.cell(column.place) if column else ""
-        if column and record.kinds.get(column.place) == "error":
+        text = record.cell(column.index) if column else ""
+        if column and record.kinds.get(column.index) == "error":
             self._report(record, column.name, error_words(text))
             return ""
         if match := _TEXT_FORMULA.fullmatch(
@@ -144,7 +144,7 @@ class RowReader:
         sku = self._limited_text(record, "sku")
         if sku is None:
             return None
-        kind = record.kinds.get(self._texts["sku"].place)
+        kind = record.kinds.get(self._texts["sku"].index)
         detail = None
         if kind == "date":
             detail = "is a date that the program made from a SKU: format the column as text"
@@ -204,7 +204,7 @@ class RowReader:
     def _attribute_texts(self, record: Record, whole: Mapping[str, str]) -> dict[str, str]:
         texts = dict(whole)
         for column in self._attributes:
-            if text := record.cell(column.place):
+            if text := record.cell(column.index):
                 texts[column.name] = text
         kept: dict[str, str] = {}
         size = 0
@@ -227,8 +227,8 @@ class RowReader:
     def _find_pictures(self, record: Record) -> list[_Found]:
         found: list[_Found] = []
         for column in self._pictures:
-            cell, link = record.cell(column.place), record.links.get(column.place)
-            if record.kinds.get(column.place) == "error" and not link:
+            cell, link = record.cell(column.index), record.links.get(column.index)
+            if record.kinds.get(column.index) == "error" and not link:
                 self._report(record, column.name, error_words(cell))
                 continue
             if is_nothing(cell) and not link:

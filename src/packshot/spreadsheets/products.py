@@ -45,8 +45,8 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     headers do not count.
     """
     choices = choices or Choices()
-    place = find_header(table.records)
-    header, records = table.records[place], list(table.records[place + 1 :])
+    index = find_header(table.records)
+    header, records = table.records[index], list(table.records[index + 1 :])
     columns = columns_of(header, records)
     layout = layout_of(columns)
     guessed = with_layout(layout, guess_mapping(columns), columns, records)
@@ -54,7 +54,7 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     mapping = with_choices(guessed, choices.mapping)
     problems = [
         *table.notes,
-        *_notes_before(table.records[:place]),
+        *_notes_before(table.records[:index]),
         *_note_doubles(columns, mapping),
     ]
     problems += _unknown(header, mapping, choices)
@@ -145,11 +145,11 @@ def _drop_float_skus(
 ) -> tuple[list[Record], list[Problem]]:
     """Read SKUs like 1042.0 as 1042 if all end so: programs that calculate write them that way."""
     column = next((one for one in columns if mapping[one.name] == "sku"), None)
-    skus = [sku for record in records if column and (sku := record.cell(column.place))]
+    skus = [sku for record in records if column and (sku := record.cell(column.index))]
     if not column or not skus or not all(map(_FLOAT.fullmatch, skus)):
         return records, []
-    place = column.place
-    without = [with_cell(one, place, one.cell(place).removesuffix(".0")) for one in records]
+    index = column.index
+    without = [with_cell(one, index, one.cell(index).removesuffix(".0")) for one in records]
     detail = "every SKU ends with .0, which is left out"
     return without, [Problem(None, column.name, detail, "note")]
 
@@ -171,7 +171,7 @@ def _with_pictures_by_content(
 
 
 def _mostly_names_pictures(column: Column, records: Sequence[Record]) -> bool:
-    texts = [text for record in records[:200] if (text := record.cell(column.place))]
+    texts = [text for record in records[:200] if (text := record.cell(column.index))]
     return sum(map(_names_a_picture, texts)) * 2 > len(texts)
 
 

@@ -15,7 +15,7 @@ _SIGNS: Final = (b"<f", b":f>", b":f ", b"yperlink", b"mergeCell")
 _HIDDEN_ROW: Final = re.compile(rb'<(?:\w+:)?row\b[^<>]{0,400}?\bhidden="(?:1|true)"')
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
-Place = tuple[int, int]
+Coordinates = tuple[int, int]
 
 
 @dataclass
@@ -23,9 +23,9 @@ class SheetExtras:
     """The extras by row (from 1) and column (from 0)."""
 
     #: Where a click on the cell leads, or the address in its HYPERLINK or IMAGE formula.
-    links: dict[Place, str] = field(default_factory=dict)
+    links: dict[Coordinates, str] = field(default_factory=dict)
     #: Formulas without a stored value, because no program calculated them.
-    uncalculated: dict[Place, str] = field(default_factory=dict)
+    uncalculated: dict[Coordinates, str] = field(default_factory=dict)
     #: Column, first and last row of cells merged over several rows.
     merged: list[tuple[int, int, int]] = field(default_factory=list)
     #: Rows that a filter or a person has hidden.
@@ -61,39 +61,39 @@ def _take(element: Any, extras: SheetExtras, targets: dict[str, str]) -> None:
         element.clear()
     elif tag == "hyperlink":
         target = targets.get(element.get(_RELATION, ""), "")
-        for place in _places(element.get("ref", "")):
+        for coordinates in _cells_of(element.get("ref", "")):
             if "://" in target:
-                extras.links.setdefault(place, target)
+                extras.links.setdefault(coordinates, target)
     elif tag == "mergeCell":
         _take_merged(element.get("ref", ""), extras)
 
 
 def _take_cell(cell: Any, extras: SheetExtras) -> None:
     children = {child.tag.rpartition("}")[2]: child for child in cell}
-    place = _place(cell.get("r", ""))
-    if place is None or "f" not in children:
+    coordinates = _coordinates_of(cell.get("r", ""))
+    if coordinates is None or "f" not in children:
         return
     formula = children["f"].text or ""
     if match := _FORMULA_LINK.match(formula):
-        extras.links[place] = match[1]
+        extras.links[coordinates] = match[1]
     elif not (children["v"].text if "v" in children else "is" in children):
-        extras.uncalculated[place] = f"={formula}"
+        extras.uncalculated[coordinates] = f"={formula}"
 
 
 def _take_merged(reference: str, extras: SheetExtras) -> None:
     first, _, last = reference.partition(":")
-    start, end = _place(first), _place(last)
+    start, end = _coordinates_of(first), _coordinates_of(last)
     if start and end and end[0] > start[0] and end[1] == start[1]:
         extras.merged.append((start[1], start[0], end[0]))
 
 
-def _places(reference: str) -> Iterator[Place]:
+def _cells_of(reference: str) -> Iterator[Coordinates]:
     """The first cell of a range: links over more cells are links of one picture."""
-    if (place := _place(reference.partition(":")[0])) is not None:
-        yield place
+    if (coordinates := _coordinates_of(reference.partition(":")[0])) is not None:
+        yield coordinates
 
 
-def _place(reference: str) -> Place | None:
+def _coordinates_of(reference: str) -> Coordinates | None:
     match = _REFERENCE.fullmatch(reference.replace("$", ""))
     if not match:
         return None

@@ -54,8 +54,8 @@ class Record:
     links: Mapping[int, str] = field(default_factory=dict)
     problem: str | None = None
 
-    def cell(self, place: int) -> str:
-        return self.cells[place] if place < len(self.cells) else ""
+    def cell(self, index: int) -> str:
+        return self.cells[index] if index < len(self.cells) else ""
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ def drop_empty(records: Iterable[Record]) -> tuple[Record, ...]:
     return tuple(record for record in records if record.problem or any(record.cells))
 
 
-def column_letter(place: int) -> str:
+def column_letter(index: int) -> str:
     """0 -> A, 26 -> AA: as a spreadsheet program names a column."""
     letters = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters

@@ -89,10 +89,10 @@ def _read(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
     records = list(_records(sheet, extras, limits))
     records = _with_merged(records, extras, limits)
     invisible = 0
-    for place, record in enumerate(records):
+    for index, record in enumerate(records):
         cells, count = _visible(record.cells)
         if count:
-            records[place], invisible = replace(record, cells=cells), invisible + count
+            records[index], invisible = replace(record, cells=cells), invisible + count
     notes = [*invisible_note(invisible), *_notes(archive, extras, others)]
     return Table(drop_empty(records), f"Excel workbook, sheet {sheet.title!r}", tuple(notes))
 
@@ -158,16 +158,16 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: Limits) -> Recor
     cells: list[str] = []
     kinds: dict[int, CellKind] = {}
     links: dict[int, str] = {}
-    for place, cell in enumerate(row):
-        formula = extras.uncalculated.get((number, place))
+    for index, cell in enumerate(row):
+        formula = extras.uncalculated.get((number, index))
         text, kind = _text_of(cell)
         if formula:
             text, kind = formula, "error"
         cells.append(text.strip())
         if kind:
-            kinds[place] = kind
-        if link := extras.links.get((number, place)):
-            links[place] = link
+            kinds[index] = kind
+        if link := extras.links.get((number, index)):
+            links[index] = link
     while cells and not cells[-1] and len(cells) - 1 not in links:
         cells.pop()
     if not cells:
@@ -212,22 +212,22 @@ def _number_text(value: float, style: str) -> str:
 
 def _with_merged(records: list[Record], extras: SheetExtras, limits: Limits) -> list[Record]:
     """Each row under a merged cell gets its value: one SKU beside several pictures."""
-    places = {record.number: place for place, record in enumerate(records)}
+    indexes = {record.number: index for index, record in enumerate(records)}
     filled_cells = 0
     for column, first, last in extras.merged:
         filled_cells += last - first
         if filled_cells > limits.cells:
             raise too_many(limits)
-        if first not in places:
+        if first not in indexes:
             continue
-        value = records[places[first]].cell(column)
+        value = records[indexes[first]].cell(column)
         for number in range(first + 1, last + 1):
-            if number in places and value:
-                records[places[number]] = _with_cell(records[places[number]], column, value)
+            if number in indexes and value:
+                records[indexes[number]] = _with_cell(records[indexes[number]], column, value)
     return records
 
 
-def _with_cell(record: Record, place: int, value: str) -> Record:
-    cells = [*record.cells, *[""] * (place + 1 - len(record.cells))]
-    cells[place] = cells[place] or value
+def _with_cell(record: Record, index: int, value: str) -> Record:
+    cells = [*record.cells, *[""] * (index + 1 - len(record.cells))]
+    cells[index] = cells[index] or value
     return replace(record, cells=tuple(cells))
