@@ -74,7 +74,7 @@ def make_by_hand(url: str, status: str) -> None:
     engine.dispose()
 
 
-def test_the_rows_are_kept_and_the_columns_are_as_ours(shop: Shop) -> None:
+def test_rows_are_kept_and_columns_match_the_models(shop: Shop) -> None:
     with shop.services.database.read() as session:
         seven, eight = session.execute(text("SELECT * FROM products ORDER BY id")).mappings()
     assert (seven["id"], seven["shelf"], seven["status"]) == (7, "B4", "pending")

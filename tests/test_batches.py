@@ -388,7 +388,7 @@ def test_a_refusal_for_safety_is_one_in_a_job_too(shop: Shop) -> None:
 @pytest.mark.parametrize("fault", ["text_only", "analysis_prose"])
 @pytest.mark.extra
 @only_sqlite
-def test_an_answer_that_is_of_no_use_is_asked_for_again_at_once(shop: Shop, fault: str) -> None:
+def test_an_unusable_answer_is_requested_again_at_once(shop: Shop, fault: str) -> None:
     [product_id] = shop.create(1)
     place = "analysis" if fault == "analysis_prose" else "0"
     shop.fake.misbehave(fault, call=f"{product_id}/1/{place}")
@@ -407,7 +407,7 @@ def test_lines_that_come_twice_are_saved_once(shop: Shop) -> None:
 
 
 @only_sqlite
-def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
+def test_missing_lines_are_requested_one_by_one(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("lines_missing", times=2)
     shop.finish(turns=20)
@@ -417,7 +417,7 @@ def test_lines_that_are_missing_are_asked_for_one_by_one(shop: Shop) -> None:
 
 
 @only_sqlite
-def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
+def test_answers_that_google_deleted_are_logged_and_requested_one_by_one(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.create(1)
@@ -431,7 +431,7 @@ def test_answers_that_are_no_longer_kept_are_named_and_asked_for_one_by_one(
 
 @pytest.mark.extra
 @only_sqlite
-def test_a_download_that_breaks_off_goes_on_with_what_is_not_saved(shop: Shop) -> None:
+def test_an_interrupted_download_continues_with_the_unsaved_answers(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("download_cut", times=2)
     shop.finish()
@@ -460,7 +460,7 @@ def test_a_job_that_fails_says_why_and_its_products_go_on(
 
 
 @only_sqlite
-def test_past_its_deadline_a_job_is_cancelled_and_what_is_missing_is_asked_for(shop: Shop) -> None:
+def test_a_late_job_is_cancelled_and_its_missing_answers_are_requested(shop: Shop) -> None:
     shop.create(2)
     shop.work()
     shop.fake.batches.misbehave("stuck")
@@ -480,7 +480,7 @@ def test_past_its_deadline_a_job_is_cancelled_and_what_is_missing_is_asked_for(s
 
 @pytest.mark.extra
 @only_sqlite
-def test_what_got_into_no_job_by_its_deadline_goes_on_without(make: Make) -> None:
+def test_requests_in_no_job_by_their_deadline_continue_as_standard(make: Make) -> None:
     shop = make(gemini_lane_deadline=100)
     shop.create(1)
     shop.work()
@@ -555,7 +555,7 @@ def test_a_job_that_was_surely_not_created_is_created_again(shop: Shop) -> None:
 
 
 @only_sqlite
-def test_two_jobs_of_one_name_are_set_aside_and_named(
+def test_two_jobs_of_one_name_are_suspended_and_reported(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.create(1)
@@ -577,7 +577,7 @@ def test_two_jobs_of_one_name_are_set_aside_and_named(
 
 @pytest.mark.extra
 @only_sqlite
-def test_a_model_that_takes_no_jobs_is_asked_one_by_one(shop: Shop) -> None:
+def test_a_model_without_jobs_gets_single_requests(shop: Shop) -> None:
     shop.create(2)
     shop.fake.batches.misbehave("create_refused", times=2)
     shop.finish()
@@ -667,7 +667,7 @@ def test_the_answers_of_a_deleted_product_are_stored_nowhere(shop: Shop) -> None
 
 @pytest.mark.extra
 @only_sqlite
-def test_without_gemini_what_waits_for_jobs_goes_on_without(shop: Shop) -> None:
+def test_without_gemini_products_stop_waiting_for_jobs(shop: Shop) -> None:
     shop.create(1)
     shop.work()
     assert shop.statuses() == {"pending": 1}
@@ -888,7 +888,7 @@ def test_one_old_product_takes_no_other_to_the_full_price(make: Make) -> None:
 
 
 @only_sqlite
-def test_what_only_the_budget_holds_back_never_goes_on_at_the_full_price(make: Make) -> None:
+def test_requests_that_wait_for_the_budget_never_continue_at_the_full_price(make: Make) -> None:
     shop = make(gemini_daily_budget=0.006, gemini_reference_views=0, gemini_lane_deadline=1000)
     shop.create(3)
     shop.work()

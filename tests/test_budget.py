@@ -206,7 +206,7 @@ def test_one_product_stays_within_the_budget(
     within("objects asked after for a product", storage.asked["head"])
 
 
-def test_no_more_of_a_photo_is_kept_than_gemini_looks_at(shop: Shop) -> None:
+def test_only_the_copy_that_gemini_uses_stays_in_memory(shop: Shop) -> None:
     """Nor decoded a second time for it: the smaller copy is made with the normalised one."""
     claim = claim_one(shop, shop.services.parts)
     photo = pipeline.load_photo(claim, shop.services.parts)

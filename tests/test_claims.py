@@ -149,7 +149,7 @@ def test_the_heartbeat_corrects_a_lease_after_a_clock_jump(
     claims.complete(claim)
 
 
-def test_a_heartbeat_keeps_it(claims: Claims, product_id: int) -> None:
+def test_a_heartbeat_keeps_the_claim(claims: Claims, product_id: int) -> None:
     claim = taken(claims, product_id)
     set_product(claims.database, lease_until=now(1))
     assert claims.renew([claim]) == []

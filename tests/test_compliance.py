@@ -414,7 +414,7 @@ def at_the_edge(colour: tuple[int, ...], start: int = 100) -> Any:
         (255 - product(400, 0.5), None, "none"),  # on black
     ],
 )
-def test_a_shadow_at_the_edge_is_told_from_a_product(
+def test_a_shadow_at_the_edge_is_distinguished_from_a_product(
     pixels: Any, shadow: str | None, contact: str
 ) -> None:
     found = seen(pixels)

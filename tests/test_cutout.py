@@ -138,12 +138,12 @@ def said_of(picture: Bytes, mask: Mask) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("background", [sheet_of_paper(), sheet_of_paper(60), wood()])
-def test_the_photos_edges_agree_with_a_whole_cut(background: Bytes) -> None:
+def test_the_photos_edges_raise_no_doubts_about_a_whole_cut(background: Bytes) -> None:
     assert said_of(*scene(background)) == ()
 
 
 @pytest.mark.parametrize("background", [sheet_of_paper(), wood()])
-def test_they_refuse_a_torn_one(background: Bytes) -> None:
+def test_a_cut_along_no_edges_is_refused(background: Bytes) -> None:
     """Cut through the bag, where the photo has no edge."""
     picture, truth = scene(background)
     truth[:, :230] = False

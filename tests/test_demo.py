@@ -94,7 +94,7 @@ def test_a_bad_port_is_reported_in_one_line(photos: Path) -> None:
     assert output.splitlines()[-1] == "Error: PORT must be a number from 0 to 65535, not 'abc'"
 
 
-def test_knobs_of_the_shell_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_the_shell_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "WORKER_ENABLED": "false",  # it would wait forever
         "RAW_IMAGE_HOSTS": "shop.example",

@@ -231,7 +231,7 @@ def test_a_key_is_not_lost_and_only_counts_for_what_was_seen(
     until(lambda: shop.statuses(ids) == ["approved"] * 53, page)
 
 
-def test_more_products_are_asked_for_no_sooner_than_the_server_wants_and_when_signed_in(
+def test_more_products_are_requested_when_the_server_allows_it_and_after_signing_in(
     guarded_shop: DeskShop, open_desk: Open
 ) -> None:
     guarded_shop.stock(53, kinds=1)  # three more than come with the page
@@ -275,7 +275,7 @@ def test_undo_takes_back_what_was_saved(shop: DeskShop, open_desk: Open) -> None
 
 
 @pytest.mark.extra
-def test_undo_of_what_was_not_sent_yet_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
+def test_undoing_an_unsent_decision_sends_nothing(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(6)
     desk = open_desk(shop.url)
     expect(left(desk.page)).to_have_text("6 left")
@@ -445,7 +445,7 @@ def test_what_is_being_made_shortens_before_the_menu_does(shop: DeskShop, open_d
     assert max(cut) <= 0
 
 
-def test_where_no_words_are_read_the_first_choice_has_the_focus(
+def test_if_the_enhancer_reads_no_words_the_first_choice_has_the_focus(
     shop: DeskShop, open_desk: Open
 ) -> None:
     shop.stock(1)
@@ -456,7 +456,7 @@ def test_where_no_words_are_read_the_first_choice_has_the_focus(
     expect(desk.page.get_by_label("Lighter")).to_be_focused()
 
 
-def test_a_redo_without_words_asks_for_what_is_ticked_one_of_each_pair(
+def test_a_redo_without_words_sends_the_ticked_choices_one_of_each_pair(
     shop: DeskShop, open_desk: Open
 ) -> None:
     [number] = shop.stock(1)
@@ -1172,7 +1172,7 @@ def test_a_proxy_without_packshot_is_recognised(shop: DeskShop, open_desk: Open)
 
 @pytest.mark.extra
 @pytest.mark.parametrize(("path", "status"), [("/", 500), ("/grid", 503), ("/failed", 503)])
-def test_a_list_that_fails_is_asked_for_again(
+def test_a_list_that_fails_is_requested_again(
     shop: DeskShop, open_desk: Open, path: str, status: int
 ) -> None:
     ids = shop.stock(2)
@@ -1914,7 +1914,7 @@ def test_every_button_announces_its_key_to_assistive_technology(
 
 
 @pytest.mark.extra
-def test_the_next_product_comes_only_when_asked_for(shop: DeskShop, open_desk: Open) -> None:
+def test_the_next_product_comes_only_on_request(shop: DeskShop, open_desk: Open) -> None:
     ids = shop.stock(2)
     desk = open_desk(shop.url)
     desk.press("?")

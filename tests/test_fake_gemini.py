@@ -223,7 +223,7 @@ def test_a_picture_shows_the_product_in_the_scene(fake: FakeGemini) -> None:
 
 
 @pytest.mark.parametrize("aspect", ["1:1", "4:5", "21:9", "8:1"])
-def test_a_picture_has_the_ratio_asked_for(aspect: str) -> None:
+def test_a_picture_has_the_requested_ratio(aspect: str) -> None:
     width, height = canvas_size(aspect, 1024)
     across, down = (int(each) for each in aspect.split(":"))
 

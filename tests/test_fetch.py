@@ -220,7 +220,7 @@ def test_an_address_that_is_wrong_by_its_text_alone(url: str, code: str) -> None
         ("http://[2606:4700:4700:0::1111]/", "2606:4700:4700::1111", 80, "/"),
     ],
 )
-def test_an_address_as_it_will_be_asked_for(
+def test_an_address_in_the_form_of_the_request(
     url: str, host: str, port: int, target: str | None
 ) -> None:
     parsed = check_url(url)

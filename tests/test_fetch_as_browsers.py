@@ -86,7 +86,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("name", ENCODED)
-def test_what_was_compressed_though_not_asked_for_is_unpacked(name: str) -> None:
+def test_an_answer_compressed_without_being_asked_is_unpacked(name: str) -> None:
     page = photo(ENCODED[name], headers={"Content-Encoding": name})
     with PhotoHost({"/a.jpg": page}) as host:
         assert fetch_from(host, "/a.jpg") == PICTURE
@@ -129,7 +129,7 @@ def test_a_location_is_read_as_browsers_read_it(location: str, asked: str) -> No
         assert host.requests[-1].target == asked
 
 
-def test_a_location_in_latin_1_is_asked_for_byte_by_byte() -> None:
+def test_a_location_in_latin_1_is_requested_byte_by_byte() -> None:
     page = raw(b"HTTP/1.1 302 Found\r\nLocation: /gr\xf6\xdfe.jpg\r\n\r\n")
     with PhotoHost({"/1": page, "/gr%F6%DFe.jpg": PICTURE}) as host:
         assert fetch_from(host, "/1") == PICTURE

@@ -163,7 +163,9 @@ def test_four_pictures_are_expected_to_cost_more_than_two(gemini: FakeGemini) ->
     assert four - two == 2 * 1100 * price.input / 1_000_000
 
 
-def test_what_is_sure_or_has_no_pictures_is_not_asked_about(shop: Shop, gemini: FakeGemini) -> None:
+def test_sure_checks_and_those_without_pictures_get_no_second_opinion(
+    shop: Shop, gemini: FakeGemini
+) -> None:
     for verdict in ("pass", "fail"):
         sure = Check(verdict=verdict, score=0.9)
         assert judging_of(shop).ask_about(DUE, CheckResult(sure, None, ((A,), (B,)))) == sure

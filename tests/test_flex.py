@@ -124,7 +124,7 @@ def test_a_call_is_booked_at_the_price_of_the_tier_that_the_answer_names(
 # -- what the tier refuses -------------------------------------------------------------------------
 
 
-def test_a_model_that_refuses_the_tier_is_asked_as_standard_from_then_on_and_that_is_said_once(
+def test_a_model_that_refuses_the_tier_is_called_as_standard_with_one_note(
     fake: FakeGemini, ledger: MemoryLedger, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     enhancer = make()
@@ -140,7 +140,7 @@ def test_a_model_that_refuses_the_tier_is_asked_as_standard_from_then_on_and_tha
     assert enhancer.health().ok
 
 
-def test_a_refusal_that_does_not_name_the_tier_is_found_out_by_asking_as_standard(
+def test_a_refusal_that_does_not_name_the_tier_is_found_by_a_standard_call(
     fake: FakeGemini, ledger: MemoryLedger, make: Make
 ) -> None:
     enhancer = make()
@@ -177,7 +177,7 @@ def test_what_is_shed_makes_only_its_product_wait(fake: FakeGemini, make: Make, 
     enhancer.analyse(PHOTO, replace(BRIEF, lane="standard"))  # no pause for the others
 
 
-def test_a_call_that_took_too_long_is_asked_as_standard(
+def test_a_call_that_took_too_long_is_repeated_as_standard(
     fake: FakeGemini, ledger: MemoryLedger, make: Make
 ) -> None:
     enhancer = make()
@@ -189,7 +189,7 @@ def test_a_call_that_took_too_long_is_asked_as_standard(
 # -- what agrees with its deadline -----------------------------------------------------------------
 
 
-def test_past_its_deadline_a_round_is_asked_for_as_standard(database: Database) -> None:
+def test_past_its_deadline_a_round_continues_as_standard(database: Database) -> None:
     claims = Claims(database, LEASE, 1, lane_deadline=100)
     queue = DatabaseQueue(database, LEASE)
     [product] = Catalog(database, queue, 1).create([BOX], lane="flex").products
@@ -227,5 +227,5 @@ def test_a_grace_time_that_ends_flex_calls_is_noted(make: Make) -> None:
     assert not noted()
 
 
-def test_a_budget_can_be_kept_in_every_lane(make: Make) -> None:
+def test_every_lane_stays_within_the_budget(make: Make) -> None:
     assert make(gemini_lane="flex", gemini_daily_budget=1.0, grace_seconds=2000).model == FLASH

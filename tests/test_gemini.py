@@ -435,7 +435,7 @@ def test_one_bad_answer_is_made_good_by_asking_once_more(bench: Bench, fault: st
     assert bench.ledger.outcomes[1] == "ok"
 
 
-def test_a_bad_analysis_is_asked_for_again_with_what_was_wrong(bench: Bench) -> None:
+def test_a_bad_analysis_is_requested_again_with_what_was_wrong(bench: Bench) -> None:
     bench.fake.misbehave("analysis_few")
 
     assert len(bench.analyse().variants) == 3
@@ -690,7 +690,7 @@ def test_an_answer_that_stops_in_the_middle_is_given_up_soon(
     assert time.monotonic() - began < 5
 
 
-def test_a_request_that_hangs_keeps_no_other_one_waiting() -> None:
+def test_a_request_that_hangs_does_not_delay_others() -> None:
     clock = Clock()
     pacing = pace(clock, cap=3, longest_wait=0.01)
     pacing.single_file()
@@ -1087,7 +1087,7 @@ def test_an_unknown_model_costs_nothing_known_and_says_so(make: Make) -> None:
         {"gemini_image_model": "gemini-3.1-flash-lite-image", "enhanced_image_size": "4K"},
     ],
 )
-def test_a_budget_that_cannot_be_kept_stops_the_start(make: Make, chosen: dict[str, Any]) -> None:
+def test_a_budget_without_known_prices_stops_the_start(make: Make, chosen: dict[str, Any]) -> None:
     make(**chosen)
     with pytest.raises(SettingsError, match=r"GEMINI_DAILY_BUDGET=5 can't be kept: .*no price"):
         make(gemini_daily_budget=5, **chosen)

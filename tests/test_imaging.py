@@ -426,7 +426,7 @@ def noise() -> bytes:
 
 
 @pytest.mark.parametrize("limit", [300_000, 100_000, 30_000])
-def test_a_byte_limit_is_kept(limit: int) -> None:
+def test_a_byte_limit_is_respected(limit: int) -> None:
     free = imaging.finish(noise(), OutputSpec())
     assert len(free.data) > limit
     assert len(imaging.finish(noise(), OutputSpec(max_bytes=limit)).data) <= limit

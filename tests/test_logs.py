@@ -76,7 +76,7 @@ def test_a_change_is_one_line_with_the_requests_id(
     assert "such" not in about[-1]["message"]
 
 
-def test_for_people_the_documents_lines_stand_alone(stream: io.StringIO) -> None:
+def test_for_people_the_documents_lines_have_no_extras(stream: io.StringIO) -> None:
     logs.configure(stream, as_format="text")
     with logs.about(product_id=7):
         logging.getLogger("packshot.worker").info("Successfully processed product 7")

@@ -305,7 +305,7 @@ def keep_raw_photo(shop: Shop, product_id: int, side: int) -> None:
 
 
 @pytest.mark.parametrize(("side", "verdict"), [(999, "warn"), (1000, "pass"), (None, "unknown")])
-def test_a_picture_larger_than_the_raw_photo_is_told(
+def test_a_picture_larger_than_the_raw_photo_is_noted(
     shop: Shop, side: int | None, verdict: str
 ) -> None:
     product_id, _ = with_pictures(shop)
@@ -450,14 +450,14 @@ def test_the_first_picture_of_a_sku_is_the_main_one(shop: Shop) -> None:
     assert find_main(database, back) == first
 
 
-def test_a_products_compliance_is_asked_for_by_preset(shop: Shop) -> None:
+def test_a_products_compliance_is_requested_by_preset(shop: Shop) -> None:
     product_id, image_ids = with_pictures(shop)
     answer = shop.ask("GET", f"/api/products/{product_id}/compliance?preset=walmart").get_json()
     assert [each["image_id"] for each in answer["data"]["pictures"]] == image_ids
     assert all(row["required"] for each in answer["data"]["pictures"] for row in each["rows"])
 
 
-def test_a_picture_that_is_gone_is_a_row_and_no_other_ones_trouble(shop: Shop) -> None:
+def test_a_missing_picture_is_a_row_and_does_not_affect_others(shop: Shop) -> None:
     product_id, _ = with_pictures(shop)
     image = shop.services.catalog.product(product_id).images[0]
     shop.services.storage.delete([str(image.media_url).removeprefix("/media/")])

@@ -201,7 +201,7 @@ def wide(photo: Bytes, product: Mask) -> tuple[Bytes, Mask]:
         for change in (turned, small, wide)
     ],
 )
-def test_it_keeps_them_askew_small_and_wide_too(
+def test_no_part_is_lost_when_the_product_is_askew_small_or_wide(
     name: str, change: Callable[[Bytes, Mask], tuple[Bytes, Mask]], network: Path
 ) -> None:
     photo, product = change(*COMPOSITES[name]())

@@ -123,7 +123,7 @@ def test_what_could_be_several_is_ambiguous(photo: str, skus: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize("photo", ["A1 (Blue)/1.jpg", "A1-blue/front.jpg", "A1 Blue/x/y.jpg"])
-def test_a_folder_that_goes_on_after_the_sku_is_asked_about(photo: str) -> None:
+def test_a_folder_that_continues_after_the_sku_is_a_question(photo: str) -> None:
     [one] = match_photos([photo], rows("A1", "B1")).ambiguous
     assert (one.skus, "its folder begins with a SKU" in one.why) == (("A1",), True)
 
@@ -470,7 +470,7 @@ def test_a_sku_with_a_slash_is_a_folder_and_a_name() -> None:
     assert [left.file for left in found.left_out] == ["AB/14.jpg"]
 
 
-def test_a_number_that_lost_its_zeros_is_asked_about() -> None:
+def test_a_number_that_lost_its_zeros_is_a_question() -> None:
     rows = [ProductRow(2, sku="00123"), ProductRow(3, sku="77"), ProductRow(4, sku="500")]
     found = match_photos(["123.jpg", "0077_2.jpg", "500.jpg", "123A.jpg", "9.jpg"], rows)
     assert [(one.photo, one.skus) for one in found.ambiguous] == [
@@ -481,7 +481,7 @@ def test_a_number_that_lost_its_zeros_is_asked_about() -> None:
     assert [left.file for left in found.left_out] == ["123A.jpg", "9.jpg"]
 
 
-def test_a_sku_behind_other_words_is_asked_about() -> None:
+def test_a_sku_behind_other_words_is_a_question() -> None:
     rows = [ProductRow(2, sku="S1"), ProductRow(3, sku="front")]
     found = match_photos(["IMG_S1.jpg", "new-S1_2.jpg", "xS1.jpg", "front.jpg"], rows)
     assert [(one.photo, one.skus) for one in found.ambiguous] == [

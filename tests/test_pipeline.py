@@ -133,7 +133,7 @@ def test_a_paid_answer_outlives_a_crash_before_its_picture_is_stored(
     assert shop.objects("answers/") == []
 
 
-def test_who_lost_the_product_keeps_no_answer_of_it(shop: Shop) -> None:
+def test_a_worker_that_lost_the_product_stores_no_answer(shop: Shop) -> None:
     shop.enhancer.plan = lambda kind, variant: None if variant is None else stolen(shop)
     with pytest.raises(LostClaim):
         shop.run()
@@ -343,7 +343,9 @@ class AwayFor:
         ("storage", "put"),
     ],
 )
-def test_what_is_paid_for_is_kept_while_a_part_is_away(shop: Shop, part: str, method: str) -> None:
+def test_paid_answers_are_kept_while_a_part_is_unreachable(
+    shop: Shop, part: str, method: str
+) -> None:
     away = AwayFor(getattr(shop.parts, part), method, 3)
     keep_trying = KeepTrying(longest=10, sleep=lambda seconds: None)
 

@@ -135,7 +135,7 @@ def test_a_jpeg_keeps_the_pixels_within_the_bound_that_it_states() -> None:
 
 
 @pytest.mark.extra
-def test_a_scaled_photo_lies_where_the_picture_shows_it() -> None:
+def test_a_scaled_photo_is_moved_to_where_the_picture_shows_it() -> None:
     pair = Pair(turned(0, 0.83))
     put = put_over(
         encode_array(pair.photo, 100), pair.picture, pair.fitted(), Scales((1.0, 1.0), (1.0, 1.0))

@@ -69,7 +69,7 @@ def test_four_starts_at_once_behind_a_pooler(pooled_url: str) -> None:
     assert bring_to_head(pooled_url) == []
 
 
-def test_work_goes_on_where_each_transaction_gets_another_connection(pooled_url: str) -> None:
+def test_it_works_when_each_transaction_gets_another_connection(pooled_url: str) -> None:
     """More threads than connections, and the same statements often enough to be prepared."""
     bring_to_head(pooled_url)
     database = Database(pooled_url, pool_size=STARTS)

@@ -53,7 +53,7 @@ def addresses(body: Any) -> set[str]:
     return {body} if isinstance(body, str) and body.startswith("/") else set()
 
 
-def test_every_address_in_an_answer_can_be_asked_for(shop: DeskShop, url: str) -> None:
+def test_every_address_in_an_answer_can_be_requested(shop: DeskShop, url: str) -> None:
     [number] = shop.stock(1)
     for path in (f"/api/products/{number}?rounds=all", "/api/products", f"/desk/products/{number}"):
         found = addresses(json.loads(ask("GET", url + path).data))
@@ -173,7 +173,7 @@ def test_the_last_of_several_prefixes_is_the_nearest_proxys(shop: DeskShop) -> N
     assert found.headers["Location"] == f"{PREFIX}/sign-in"
 
 
-def test_a_prefix_never_changes_which_path_is_asked_for(shop: DeskShop) -> None:
+def test_a_prefix_never_changes_which_path_is_served(shop: DeskShop) -> None:
     """A proxy's rules for paths would be worth nothing otherwise."""
     for path in ("/x/metrics", "/x/api/products"):
         found = shop.app.test_client().get(path, headers=HEADERS | {"X-Forwarded-Prefix": "/x"})

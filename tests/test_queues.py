@@ -135,7 +135,7 @@ def test_what_was_sent_is_leased_at_most_limit_at_a_time(bench: Bench) -> None:
     assert set(ids_of(first)) <= set(ids)
 
 
-def test_more_may_be_asked_for_than_the_queue_gives_at_once(bench: Bench) -> None:
+def test_a_lease_may_ask_for_more_than_the_queue_gives_at_once(bench: Bench) -> None:
     ids = bench.put(3)
     assert set(ids_of(bench.queue.lease(64))) <= set(ids)
 
@@ -182,7 +182,7 @@ def test_what_a_dead_worker_claimed_comes_back_when_its_lease_ends(bench: Bench)
     assert ids_of(lease_all(bench.queue, 1)) == ids_of(held)
 
 
-def test_what_is_done_is_gone(bench: Bench) -> None:
+def test_a_message_that_is_done_is_deleted(bench: Bench) -> None:
     bench.put(2)
     leased = lease_all(bench.queue, 2)
     bench.finish(leased)
@@ -247,7 +247,7 @@ def test_the_oldest_come_first(database: Database, queue: DatabaseQueue) -> None
     assert 99 < (queue.depth().oldest_seconds or 0) < 110
 
 
-def test_it_says_when_the_database_is_away_and_goes_on_when_it_is_back(
+def test_it_reports_an_unreachable_database_and_continues_afterwards(
     postgres: Postgres, postgres_url: str
 ) -> None:
     with TcpProxy(postgres.socket) as proxy:
@@ -450,9 +450,7 @@ def test_an_extension_is_never_longer_than_sqs_allows(sqs: SqsQueue) -> None:
     assert sqs.extend(sqs.lease(1), 50_000) == []
 
 
-def test_the_documents_queue_url_works_as_it_stands(
-    monkeypatch: pytest.MonkeyPatch, aws: Aws
-) -> None:
+def test_the_documents_queue_url_works_unchanged(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
     aws.sqs.create_queue(QueueName="product-image-processing")
     sqs = SqsQueue(URL, "us-east-1", LEASE, wait_seconds=1)
     assert sqs.send([123]) == {123}

@@ -243,7 +243,7 @@ class Clock:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_a_bucket_that_is_away_is_asked_once_for_each_pause_and_others_are_read() -> None:
+def test_an_unreachable_bucket_is_tried_once_for_each_pause_and_others_are_read() -> None:
     clock = Clock()
     answers = {"/away/": s3_error("ExpiredToken", 400), "/fine/": PICTURE}
     with CannedAws(NO_SUCH_KEY, by_path=answers) as server:

@@ -137,7 +137,7 @@ def test_only_good_views_of_the_same_seller_are_carried(shop: Shop) -> None:
     assert found[0].key == normalised_key(str(product.media_namespace), good)
 
 
-def test_a_view_that_is_gone_is_left_out(shop: Shop) -> None:
+def test_a_missing_view_is_left_out(shop: Shop) -> None:
     first = normalise(shop, 1, view="front")
     with shop.services.database.read() as session:
         product = session.get_one(Product, first)

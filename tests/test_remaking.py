@@ -217,7 +217,7 @@ def plain(shared: Studio) -> Iterator[Studio]:
 # -- the better one is kept ------------------------------------------------------------------------
 
 
-def test_a_faithful_second_picture_stands_and_both_are_recorded(studio: Studio) -> None:
+def test_a_faithful_second_picture_becomes_current_and_both_are_recorded(studio: Studio) -> None:
     product_id = studio.made("changed_product")
     first = studio.picture
     assert first["fidelity"]["verdict"] == "fail"
@@ -261,7 +261,7 @@ def test_the_second_prompt_says_what_is_so_in_the_photo_and_its_cost_is_shown(
     assert 'packshot_remakes{outcome="better"} 1.0' in metrics
 
 
-def test_the_pixel_lock_is_asked_for_again_and_its_record_goes_with_the_take(
+def test_a_take_is_locked_too_and_has_its_own_record(
     plain: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here the cut-out network is missing, which the record says."""
@@ -403,7 +403,7 @@ def test_a_refusal_leaves_the_picture_and_says_what_gemini_said(plain: Studio) -
     assert len(plain.asked()) == 2
 
 
-def test_an_overloaded_gemini_is_asked_again_and_a_paid_call_that_broke_is_not(
+def test_an_overloaded_gemini_is_asked_again_but_not_after_a_paid_call_broke(
     plain: Studio,
 ) -> None:
     plain.made("changed_product", "overloaded")
@@ -496,7 +496,7 @@ def test_what_a_reviewer_decided_first_is_not_made_again(plain: Studio, status: 
     assert plain.words == "not made again: a reviewer decided first" and len(plain.asked()) == 1
 
 
-def test_a_reviewer_can_let_the_other_take_stand(plain: Studio) -> None:
+def test_a_reviewer_can_make_the_other_take_current(plain: Studio) -> None:
     plain.made("changed_product")
     assert choose(plain, 1) == 409  # it is being made again
     plain.remake()
@@ -725,7 +725,7 @@ def test_deleting_the_product_removes_every_take(plain: Studio) -> None:
         assert session.scalars(select(Take)).all() == []
 
 
-def test_a_take_that_does_not_stand_is_removed_like_a_rejected_picture(
+def test_a_take_that_is_not_current_is_removed_like_a_rejected_picture(
     plain: Studio,
 ) -> None:
     retention = Retention(plain.services.database, plain.services.storage, rejected_days=7)
@@ -747,7 +747,7 @@ def test_a_take_that_does_not_stand_is_removed_like_a_rejected_picture(
     assert not [key for key in plain.objects() if key.startswith("enhanced/")]
 
 
-def test_every_take_that_a_setting_allows_has_keys_of_its_own() -> None:
+def test_every_take_that_a_setting_allows_has_its_own_keys() -> None:
     most = Settings.model_fields["fidelity_retries"].metadata[1].le
     assert most + 1 == MOST_TAKES
     place = ("0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80", 1, 1, 0)

@@ -150,7 +150,7 @@ def test_what_a_crash_left_is_removed_by_the_next_run(shop: Shop) -> None:
     assert not [key for key in objects(shop) if f"/{product_id}/" in key]
 
 
-def test_what_is_gone_is_not_deleted_again(shop: Shop) -> None:
+def test_a_deleted_object_is_not_deleted_again(shop: Shop) -> None:
     """Otherwise every night would ask the store about everything that was ever removed."""
     product_id, _, normalised = with_photo(shop)
     review(shop, product_id, "rejected")

@@ -132,7 +132,7 @@ def test_only_what_the_queue_took_counts_as_sent_again(catalog: Catalog, queue: 
     assert catalog.sender.resend() == 2
 
 
-def test_what_a_process_may_be_sending_yet_is_left_to_it(
+def test_a_product_that_a_process_may_still_be_sending_is_left_to_it(
     catalog: Catalog, queue: SlowQueue
 ) -> None:
     catalog.create([BOX])

@@ -161,7 +161,7 @@ def test_another_shops_storage_is_noticed_until_each_has_its_own(
     assert (tmp_path / "media" / MARK).read_text() == theirs.id()
 
 
-def test_a_shop_that_has_gone_is_not_reported(database: Database, tmp_path: Path) -> None:
+def test_a_shop_that_is_no_longer_seen_is_not_reported(database: Database, tmp_path: Path) -> None:
     mark = mark_of(database, tmp_path)
     mark.found_in_queue("another")
     assert len(mark.notes()) == 1

@@ -478,7 +478,7 @@ def test_what_is_no_amount_is_reported(cell: str, detail: str) -> None:
     assert len([row for row in found.rows if row.ready]) == 2
 
 
-def test_what_stays_ambiguous_is_asked_and_can_be_answered() -> None:
+def test_ambiguous_numbers_are_a_question_that_can_be_answered() -> None:
     found = amounts("1,299", "15", "2,500")
     asked = "1,299 can be 1299 or 1.299: say which is the decimal sign"
     assert reported(found) == [(2, "price", f"{asked} (2 rows wait for this)")]
@@ -491,7 +491,7 @@ def test_what_stays_ambiguous_is_asked_and_can_be_answered() -> None:
     assert reported(other) == [(2, "price", "must have at most two decimals")]
 
 
-def test_a_column_of_both_kinds_is_asked() -> None:
+def test_a_column_of_both_kinds_is_a_question() -> None:
     found = amounts("1.299,00", "1,299.00")
     ((row, _, detail),) = reported(found)
     assert row == 2

@@ -131,7 +131,7 @@ def test_a_graded_sheet_becomes_pure_white_and_the_product_stays() -> None:
 
 
 @pytest.mark.parametrize("sheet", [(90, 120, 200), (60, 60, 60), (240, 200, 90)])
-def test_a_tinted_or_dark_sheet_is_never_divided_away(sheet: tuple[int, int, int]) -> None:
+def test_a_tinted_or_dark_sheet_is_never_whitened(sheet: tuple[int, int, int]) -> None:
     photo = still_life()
     photo[(photo == 232).all(axis=2)] = sheet
     assert not backdrop.measure(photo).light_grey

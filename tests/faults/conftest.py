@@ -60,7 +60,7 @@ TWINS = (
     "test_a_part_of_the_cloud_goes_away_and_comes_back[storage-hang]",
     "test_a_rolling_restart_of_four_processes_loses_no_request",
     "test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice[cloud]",
-    "test_a_worker_killed_beside_its_work_loses_nothing[cloud]",
+    "test_a_worker_killed_during_its_background_tasks_loses_nothing[cloud]",
     "test_killed_processes_of_gunicorn_lose_no_product",
     "test_a_worker_frozen_longer_than_its_lease_changes_nothing[cloud]",
     "test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing[defaults]",

@@ -157,7 +157,7 @@ def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: R
 
 
 @pytest.mark.timeout(120)
-def test_a_worker_killed_beside_its_work_loses_nothing(rig: Rig) -> None:
+def test_a_worker_killed_during_its_background_tasks_loses_nothing(rig: Rig) -> None:
     """In its heartbeat; where there is SQS also while it sends again, and while it deletes."""
     rig.fake.latency = (
         0.6  # so that even a fast machine sends a heartbeat while a product is claimed

@@ -1,4 +1,4 @@
-"""Signs what a generative model made, with what it was made of."""
+"""Signs pictures that a generative model made; the signature names what they were made from."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def sign_if_made_by_ai(
     signing: Signing | None,
     locked: bool = False,
 ) -> bytes:
-    """The finished picture signed, where the operator has a certificate and a model made it;
-    `locked`: with the photo's own pixels over its product.
+    """Sign the finished picture if a model made it and the operator has a certificate. `locked`:
+    the photo's own pixels are put over its product.
 
-    A picture that can't be signed is kept without: it is paid for, and exports say so.
+    A picture that can't be signed is kept unsigned, because it is paid for; exports say so.
     """
     if signing is None or not picture.made_by_ai:
         return finished

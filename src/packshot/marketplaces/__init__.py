@@ -1,1 +1,1 @@
-"""The rules of marketplaces as dated data, what a picture measures, and where the two disagree."""
+"""The rules of marketplaces as dated data, what a picture measures, and which rules it breaks."""

@@ -1,1 +1,1 @@
-"""Bytes <-> pixels: checking, normalising, finishing, in child processes."""
+"""Pictures: checks, normalises, finishes and signs them, in child processes."""

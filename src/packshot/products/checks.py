@@ -131,7 +131,7 @@ class Checks:
             return isinstance(done, CursorResult) and done.rowcount == 1
 
     def save(self, due: DueCheck, check: Check, *, has_map: bool) -> None:
-        """Record a check, and what follows from it: another take, or which one stands; nothing if
+        """Record a check and its consequence (another take, or which take is current); nothing if
         another process has the picture by now.
 
         The product's version changes, so that open pages show it. Its row is locked first, as

@@ -80,7 +80,7 @@ class Filter:
             query = query.where(has_doubt() if self.doubt == "yes" else ~has_doubt())
         if self.reason is None:
             return query
-        return query.where(exists().where(_stands_rejected(), Decision.reason == self.reason))
+        return query.where(exists().where(_is_rejection_in_force(), Decision.reason == self.reason))
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _search(
     return page, _write_cursor(found[limit - 1][1], page[-1].id) if more else None
 
 
-def _stands_rejected() -> ColumnElement[bool]:
+def _is_rejection_in_force() -> ColumnElement[bool]:
     """The condition that a decision rejects a picture of the current round, and still counts."""
     return and_(
         Decision.product_id == Product.id,
@@ -241,7 +241,9 @@ def _is_superseded() -> ColumnElement[bool]:
 
 
 def _reasons(session: Session, chosen: Filter) -> Iterator[tuple[str, int]]:
-    counts = select(Decision.reason, func.count(Product.id.distinct())).where(_stands_rejected())
+    counts = select(Decision.reason, func.count(Product.id.distinct())).where(
+        _is_rejection_in_force()
+    )
     rows = session.execute(replace(chosen, reason=None).narrow(counts).group_by(Decision.reason))
     return ((reason, count) for reason, count in rows if reason is not None)
 

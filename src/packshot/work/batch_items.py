@@ -66,7 +66,7 @@ def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
 
 
 def leave_waiting(session: Session, seconds: float) -> None:
-    """Leave requests that waited for a job for `seconds` to single calls."""
+    """Make requests that waited `seconds` for a job by single calls instead."""
     late = (BatchItem.state == WAITING, BatchItem.asked_at <= now(-seconds))
     session.execute(update(BatchItem).where(*late).values(state=LATE))
 

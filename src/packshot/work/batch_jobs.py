@@ -323,7 +323,7 @@ class BatchJobs:
             return queued
 
     def end_takes(self) -> None:
-        """The day's budget is spent: pictures that were to be made again in a job are not."""
+        """End the takes that wait for a job, because the day's budget is spent."""
         with self.database.write() as session:
             batch_takes.end_for_budget(session)
 

@@ -1,4 +1,4 @@
-"""Takes in batch jobs: a picture of that lane is made again as it was made first.
+"""Takes in batch jobs: a picture of the batch lane is made again in a batch job, too.
 
 Its take waits without being due; when its request is over, it is due, and the remaker finds its
 answer, or none.
@@ -20,17 +20,17 @@ from packshot.products.takes import NO_BUDGET, end, is_request_for, is_undecided
 from packshot.products.takes import WAITING as TO_BE_MADE
 from packshot.work.claims import Claim
 
-#: It waits for a job, or for its end.
+#: The take waits for a batch job to begin or to end.
 WAITS = and_(Take.state == TO_BE_MADE, Take.due_at.is_(None))
 
 
 def brief_of(claim: Claim, take: Take) -> Brief:
-    """What the enhancer is told about this take of the claimed product."""
+    """The request to the enhancer for this take of the claimed product."""
     return replace(claim.brief, take=take.number, facts=tuple(take.facts or ()))
 
 
 def take_of(session: Session, item: BatchItem) -> Take | None:
-    """The take that a request is for; None: it is for a first picture, or its product is gone."""
+    """The take of a request; None if it is for a first picture, or the product was deleted."""
     if item.take == 1:
         return None
     return session.get(Take, (item.product_id, item.round, item.variant, item.take))
@@ -56,7 +56,7 @@ def has_open_request() -> ColumnElement[bool]:
 
 
 def end_for_budget(session: Session) -> None:
-    """The budget is spent: what waits for a job to be made again is not."""
+    """End the takes that wait for a batch job, because the day's budget is spent."""
     waiting = select(BatchItem).where(BatchItem.state == WAITING, BatchItem.take > 1)
     for item in session.scalars(waiting).all():
         take = take_of(session, item)

@@ -1,4 +1,5 @@
-"""Pixel lock: the step between a generated picture and its finishing; it never costs a picture."""
+"""The step between generating and finishing a picture: the pixel lock. If it fails, the picture is
+finished without it."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ log = logging.getLogger("packshot.fidelity")
 
 @dataclass(frozen=True)
 class PixelLock:
-    """Whether pictures are locked where their batch does not say, and the network's file."""
+    """`on`: pictures are locked unless their batch says otherwise; `network` is the cut-out
+    network's file."""
 
     on: bool = False
     network: Path = field(default_factory=lambda: model_file.model_path(None))
@@ -34,8 +36,7 @@ class PixelLock:
         spec: OutputSpec,
         pixels: Pixels,
     ) -> LockResult:
-        """Lock a picture, or say why it stays as it was made. Raises Unavailable alone, when this
-        process ends."""
+        """Lock a picture, or say why not. Raises Unavailable when this process ends."""
         if not model_file.is_present(self.network):
             return LockResult(no_lock("no_network"))
         if is_see_through(analysis.material):
