@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
 from packshot.enhancers.local.order import Order
 from packshot.enhancers.local.tone import Tone
-from packshot.pictures.arrays import LINEAR, as_bytes, to_lab, to_linear, to_srgb
+from packshot.pictures.arrays import LINEAR, WARM, as_bytes, to_lab, to_linear, to_srgb
 from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]
@@ -75,6 +75,30 @@ def test_one_colour_everywhere_does_not_count_as_light() -> None:
     wood[100:200, 150:250] = (235, 235, 232)  # white china in neutral light
     gains = measured(wood).balance
     assert all(0.94 < gain < 1.06 for gain in gains)
+
+
+def on_gingham(tint: tuple[float, float, float]) -> Bytes:
+    """Things of many colours in a light of this tint."""
+    random = np.random.default_rng(8)
+    tiles = as_bytes(random.uniform(60, 215, (12, 16, 1)) + random.normal(0, 12, (12, 16, 3)))
+    return in_light(np.asarray(tiles.repeat(25, 0).repeat(25, 1), np.uint8), *tint)
+
+
+@pytest.mark.parametrize("tint", [(1.0, 0.72, 0.28), (1.0, 0.95, 0.5), (0.6, 1.0, 0.7)])
+def test_what_no_lamp_gives_is_left_to_the_things(tint: tuple[float, float, float]) -> None:
+    """A white balance goes from daylight to tungsten light; the check of fidelity takes a step off
+    that line for another product's colour."""
+    gains = np.log(measured(on_gingham(tint)).balance)
+    gains -= gains.mean()
+    off = gains - (gains @ WARM) * WARM
+    assert np.linalg.norm(off) < 0.07, off
+
+
+def test_grey_paper_in_poor_light_becomes_as_light_as_paper() -> None:
+    dull = in_light(still_life(), 0.7, 0.7, 0.7)
+    bright = tone.apply(dull, measured(dull))
+    assert dull[10, 10].mean() < 205 and bright[10, 10].mean() > 222
+    assert (bright >= tone.WHITE).all(axis=2).mean() < 0.001
 
 
 def test_the_noise_of_a_flawless_picture_is_zero_not_nan() -> None:

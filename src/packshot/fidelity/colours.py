@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from packshot.fidelity.sides import Mask
-from packshot.pictures.arrays import LUMA, Bytes, Floats, to_linear
+from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, to_linear
 
 SOFTENED: Final = 2.0  # px of blur, so that a misalignment of 2 px compares no wrong colours
 MOST_PIXELS: Final = 8000
@@ -23,10 +23,7 @@ CLIPPED: Final = (10, 245)  # of 255: a channel outside this range has lost its 
 LEAST_UNCLIPPED: Final = 0.1  # of the product; else the clipped pixels count, too
 BIN: Final = 12.0  # Lab units: pixels within one cell of this size count as one colour
 MOST_COLOURS: Final = 40
-#: Log gains of red, green and blue from daylight (D65) to tungsten light (CIE A, 2,856 K), their
-#: mean taken out. A white balance moves colours along this direction.
-WARM: Final = np.array([0.649, 0.104, -0.753])
-GREEN: Final = np.array([0.495, -0.810, 0.315])  # perpendicular to it: green against magenta
+GREEN: Final = np.array([0.495, -0.810, 0.315])  # perpendicular to WARM: green against magenta
 #: How much a good edit changes colours, as standard deviations: along WARM, along GREEN, and the
 #: log of vividness.
 LIKELY: Final = np.array([0.7, 0.04, 0.1])

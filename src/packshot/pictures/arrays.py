@@ -18,6 +18,9 @@ LINEAR: Floats = np.where(
 ).astype(np.float32)
 # Rec. 709 weights of linear red, green and blue.
 LUMA: Floats = np.array([0.2126, 0.7152, 0.0722], np.float32)
+# Log gains of linear red, green and blue from daylight (D65) to tungsten light (CIE A, 2,856 K),
+# their mean taken out. A white balance moves colours along this direction; its length is 1.
+WARM: Floats = np.array([0.649, 0.104, -0.753])
 
 
 def to_linear(rgb: Bytes) -> Floats:

@@ -13,6 +13,7 @@ from packshot.enhancers.local.backdrop import Backdrop
 from packshot.pictures.arrays import (
     LINEAR,
     LUMA,
+    WARM,
     Bytes,
     Floats,
     as_bytes,
@@ -25,7 +26,9 @@ from packshot.pictures.arrays import (
 
 MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
+MOST_GREEN = 0.06  # norm of the log gains across the line from daylight to tungsten light
 MAX_EXPOSURE = 1.5  # EV
+PAPER = 0.8  # linear light of a plain light backdrop: paper in good light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
 WHITE = 250  # from this value in all three channels a pixel looks white
 
@@ -160,12 +163,22 @@ def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, floa
         logs = card * _grey_card_strength(backdrop.chroma, agree)
     else:
         logs = _trusted_part(cast)
-    gains = np.exp(-logs)
+    gains = np.exp(-_of_light(logs))
     gains = gains / float(np.dot(gains, LUMA))
     if np.abs(np.log(gains)).max() < 0.03:
         return (1.0, 1.0, 1.0)
     red, green, blue = (round(float(gain), 3) for gain in gains)
     return (red, green, blue)
+
+
+def _of_light(tint: Floats) -> Floats:
+    """The part of a tint that light can have: any step from daylight to tungsten light, and little
+    green or magenta. The rest is the colour of the things themselves."""
+    warm = WARM / float(np.linalg.norm(WARM))
+    along = float(tint @ warm) * warm
+    off = tint - along
+    size = float(np.linalg.norm(off))
+    return np.asarray(along + off * min(1.0, MOST_GREEN / max(size, 1e-6)), np.float32)
 
 
 def _grey_card_strength(chroma: float, agree: bool) -> float:
@@ -235,7 +248,7 @@ def _exposure(light: Floats, backdrop: Backdrop) -> float:
     top = max(float(np.percentile(light, 99)), 0.01)
     if backdrop.plain and backdrop.lightness > 45:
         reference = float(np.percentile(light, 80))
-        wanted = np.log2(0.72 / max(reference, 0.01)) if reference < 0.55 else 0.0
+        wanted = np.log2(PAPER / max(reference, 0.01))
         headroom = np.log2(1.05 / top)
     else:
         wanted = _exposure_of_frame(top, float(light.mean()))
