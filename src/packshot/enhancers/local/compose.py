@@ -18,6 +18,8 @@ from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
 MAX_SIDE = 2048  # px
+FADE = 0.15  # of the picture's side: over this length a cut shadow fades out
+FAINT, SOLID = 2, 250  # alpha: up to the first there is nothing, from the second the product
 GOOD_SIDE = 1000  # px; a product that would need a smaller canvas is enlarged,
 MAX_ENLARGE = 1.5  # but by no more than this, as the picture would look blurred
 
@@ -55,20 +57,35 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
     # A shadow in the file may be larger than the canvas: crop.
     here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
+    alpha = _fade_cut_shadow(alpha[there])
     cover = np.zeros((side, side), np.uint8)
-    cover[here] = alpha[there]
+    cover[here] = alpha
     light = None if product.has_shadow else _light(cover)
     scale *= product.scale
     sharp = tone.sharpen(np.ascontiguousarray(colours[there]), scale, noise)
     return PlacedProduct(
         sharp,
-        np.ascontiguousarray(alpha[there]),
+        alpha,
         light,
         here,
         product.top - dy / scale,
         product.left - dx / scale,
         scale,
     )
+
+
+def _fade_cut_shadow(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Fade out a shadow in the file towards a side where the file's frame or the canvas cuts it, so
+    that no line shows there. A solid product that reaches a side stays as it is."""
+    faded = alpha.copy()
+    for turns in range(4):  # a quarter turn brings the next side to the top
+        turned = np.rot90(faded, turns)
+        reach = max(1, round(FADE * len(turned)))
+        strip = turned[:reach]
+        if FAINT < int(strip[0].max()) < SOLID:
+            keep = np.linspace(0, 1, len(strip), dtype=np.float32)[:, None]
+            strip[:] = np.where(strip < SOLID, as_bytes(strip * keep), strip)
+    return np.ascontiguousarray(faded)
 
 
 def put_on(prepared: PlacedProduct, background: Bytes) -> FramedPicture:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.grabcut import grab_cut
+from packshot.enhancers.local.standing import with_base
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 Mask = NDArray[np.bool_]
@@ -17,6 +18,7 @@ REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
 LARGE_CROP = 1200  # px
+SAME, LIGHT = 7.0, 160  # per channel: a pixel this near a backdrop this light belongs to it
 PALE = 200  # in each channel; light parts may be lost in a backdrop this light
 WIDER = 3  # times the band's width, outwards, where more may belong to the product
 
@@ -88,7 +90,8 @@ def cut(
     at = (top, left, bottom, right)
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
-    alpha = alpha_of(crop, narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale)))
+    near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
+    alpha = alpha_of(crop, with_base(crop, near))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
     return Product(colours, as_bytes(alpha * 255), solid, top=top, left=left, scale=scale)
@@ -161,7 +164,8 @@ def _pieces_of(mask: Mask, touched: Mask) -> Mask:
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
     """The pixels near the outline that GrabCut dropped where product and background look alike, so
     that its choice is random. There the rough outline is kept; in front of a pale background also
-    everything near it that is no shadow, such as a white rim on white paper."""
+    everything near it that is no shadow, such as a white rim on white paper. What clearly is the
+    background itself is left out."""
     at = np.nonzero(refused)
     alike = np.zeros_like(refused)
     if len(at[0]):
@@ -170,7 +174,18 @@ def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, r
         near = ((inner - outer) ** 2).sum(axis=1) < DIFFERENT
         pale = np.maximum(outer, PALE).min(axis=1)
         alike[at] = near & ((start[at] > 0) | (crop[at].min(axis=1) >= pale))
+        alike &= ~_backdrop(crop, at, outer, hull)
     return alike
+
+
+def _backdrop(crop: Bytes, at: tuple[NDArray[np.intp], ...], outer: Floats, hull: Bytes) -> Mask:
+    """Those of the pixels `at` that have the colour of a light backdrop (`outer`, one for each) and
+    are connected to it: its noise would make the outline ragged."""
+    off = cv2.GaussianBlur(crop, (0, 0), 1.0)[at].astype(np.float32) - outer
+    flat = np.zeros(hull.shape, bool)
+    flat[at] = (np.abs(off).max(axis=1) < SAME) & (outer.min(axis=1) >= LIGHT)
+    outside = hull == 0
+    return _pieces_of(flat | outside, outside)
 
 
 def alpha_of(crop: Bytes, mask: Mask) -> Floats:
@@ -179,7 +194,7 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
     In the band it says where the pixel's colour is between the product's just inside and the
     background's just outside; if those two look alike, the distance to the outline decides.
     """
-    reach = max(1, round(max(mask.shape) / 700))
+    reach = max(2, round(max(mask.shape) / 450))
     byte = mask.astype(np.uint8)
     core, hull = cv2.erode(byte, _disc(reach)), cv2.dilate(byte, _disc(reach))
     alpha = core.astype(np.float32)
@@ -193,7 +208,8 @@ def alpha_of(crop: Bytes, mask: Mask) -> Floats:
     soft = cv2.GaussianBlur(byte.astype(np.float32), (0, 0), 0.6 * reach + 0.3)[band]
     sure = np.clip((length - ALIKE) / (DIFFERENT - ALIKE), 0, 1)
     mixed = sure * np.clip(along, 0, 1) + (1 - sure) * soft
-    alpha[band] = np.clip(mixed, np.clip(soft * 1.6 - 0.6, 0, 1), np.clip(soft * 1.6, 0, 1))
+    least = (1 - 0.8 * sure) * np.clip(soft * 1.6 - 0.6, 0, 1)
+    alpha[band] = np.clip(mixed, least, np.clip(soft * 1.6, 0, 1))
     return np.asarray(cv2.GaussianBlur(alpha, (0, 0), 0.5), np.float32)
 
 

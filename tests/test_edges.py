@@ -1,0 +1,120 @@
+"""The outline of a finished cut: smooth before a pale backdrop, whole at the ground, no fringe."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from packshot.enhancers.local import compose, edges
+from packshot.enhancers.local.edges import Product
+from packshot.pictures.arrays import as_bytes
+
+Bytes = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+def small(mask: Mask, side: int = 256) -> Mask:
+    """A mask as the network draws it."""
+    scale = side / max(mask.shape)
+    size = (round(mask.shape[1] * scale), round(mask.shape[0] * scale))
+    return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
+
+
+def whole(product: Product, shape: tuple[int, ...]) -> Mask:
+    return product.in_frame(shape, shape[:2]) > 127
+
+
+def capped_bottle() -> tuple[Bytes, Mask]:
+    """Dark green with a white cap, on paper with a grain."""
+    random, truth = np.random.default_rng(4), np.zeros((900, 700), np.uint8)
+    photo = np.full((900, 700, 3), (203, 204, 200), np.float32)
+    cv2.rectangle(truth, (250, 300), (450, 800), 255, -1)
+    photo[truth > 0] = (22, 70, 48)
+    cap = np.zeros_like(truth)
+    cv2.ellipse(cap, (350, 160), (80, 20), 0, 0, 360, 255, -1)
+    cv2.rectangle(cap, (270, 160), (430, 310), 255, -1)
+    photo[cap > 0] = (232, 231, 229)
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.2) + random.normal(0, 2.0, photo.shape)
+    return as_bytes(soft), (truth | cap) > 0
+
+
+def test_a_white_cap_before_pale_paper_is_not_ragged() -> None:
+    photo, truth = capped_bottle()
+    rough = cv2.dilate(truth.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    made = whole(edges.cut(photo, small(np.asarray(rough)), longest=2000), truth.shape)
+    beyond = made & ~(cv2.dilate(truth.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    assert beyond.sum() < 0.001 * truth.sum(), beyond.sum() / truth.sum()
+    assert (truth & ~made).sum() < 0.01 * truth.sum()
+
+
+def wooden_floor() -> NDArray[np.float32]:
+    random = np.random.default_rng(6)
+    grain = cv2.GaussianBlur(random.normal(0, 60, (600, 900)), (0, 0), sigmaX=40, sigmaY=3)
+    return np.asarray(np.array([120, 74, 44]) + np.asarray(grain)[..., None] * 2.5, np.float32)
+
+
+def shoe(tread: int) -> tuple[Bytes, Mask, Mask]:
+    """A white sole, with a brown tread of so many pixels, on a floor nearly of its colour: photo,
+    the whole, and the tread."""
+    photo, whole_mask = wooden_floor(), np.zeros((600, 900), np.uint8)
+    cv2.rectangle(whole_mask, (150, 150), (750, 400), 255, -1)
+    photo[whole_mask > 0] = (190, 50, 40)
+    photo[330:401, 150:751] = (236, 230, 212)
+    lower = np.zeros_like(whole_mask)
+    if tread:
+        lower[401 : 401 + tread, 150:751] = 255
+        photo[lower > 0] = (156, 108, 58)
+    end = 401 + tread
+    photo[end : end + 6, 150:751] *= 0.4
+    photo[end + 6 : end + 14, 150:751] *= 0.75
+    soft = cv2.GaussianBlur(photo, (0, 0), 1.0)
+    return as_bytes(soft), (whole_mask | lower) > 0, lower > 0
+
+
+def test_a_tread_of_the_floors_colour_stays_on_the_shoe() -> None:
+    photo, truth, tread = shoe(12)
+    made = whole(edges.cut(photo, small(truth & ~tread), longest=2000), truth.shape)
+    assert (made & tread).sum() > 0.8 * tread.sum()
+    below = made & ~(cv2.dilate(truth.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    assert below.sum() < 0.002 * truth.sum()
+
+
+def test_nothing_of_the_floor_is_taken_for_a_tread() -> None:
+    photo, truth, _ = shoe(0)
+    made = whole(edges.cut(photo, small(truth), longest=2000), truth.shape)
+    below = made & ~(cv2.dilate(truth.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0)
+    assert below.sum() < 0.001 * truth.sum()
+
+
+@pytest.mark.parametrize("blur", [1.0, 2.0])
+def test_a_soft_edge_brings_no_line_of_the_old_ground(blur: float) -> None:
+    """A white dish from dark wood, put on white: nothing brown is left around it."""
+    photo, truth = wooden_floor(), np.zeros((600, 900), np.uint8)
+    cv2.ellipse(truth, (450, 300), (300, 200), 0, 0, 360, 255, -1)
+    photo[truth > 0] = (238, 237, 234)
+    soft = as_bytes(cv2.GaussianBlur(photo, (0, 0), blur))
+    product = edges.cut(soft, small(truth > 0), longest=2000)
+    alpha = product.alpha[..., None] / 255
+    on_white = product.colours * alpha + 255 * (1 - alpha)
+    assert (on_white.min(axis=2) < 205).sum() < 0.0002 * truth.size
+
+
+def test_a_shadow_that_the_frame_cuts_fades_out() -> None:
+    """A seller's file whose drawn shadow ends at the file's right edge."""
+    rgba = np.zeros((400, 400, 4), np.uint8)
+    rgba[100:300, 100:250] = (180, 40, 40, 255)
+    rgba[285:305, 250:400, 3] = 90
+    product = edges.from_alpha(rgba, longest=1700)
+    assert product.has_shadow
+    made = compose.put_on(compose.prepare(product, 800), compose.white(800)).picture
+    steps = np.abs(np.diff(made.astype(int).min(axis=2), axis=1))
+    assert steps[:, -120:].max() <= 6
+
+
+def test_a_product_that_the_frame_cuts_stays_whole() -> None:
+    rgba = np.zeros((400, 400, 4), np.uint8)
+    rgba[100:300, 100:400] = (180, 40, 40, 255)
+    made = compose.prepare(edges.from_alpha(rgba, longest=1700), 800)
+    assert (made.alpha > 250).mean() > 0.98
