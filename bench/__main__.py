@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench import (
     api,
+    catalogue,
     desk,
     growth,
     in_and_out,
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "growth": ("How it grows", growth.run),
     "pixels": ("Pixels", pixel_ratios.run),
     "local": ("The local enhancer", local.run),
+    "catalogue": ("A catalogue with the local enhancer", catalogue.run),
     "memory": ("Memory", memory.run),
     "start": ("Start-up", start.run),
     "many_workers": ("Many workers", many_workers.run),

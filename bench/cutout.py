@@ -1,14 +1,13 @@
 """How good the cut-outs are: IoU, boundary F, acceptance and time, on pictures whose mask is known.
 
-    python bench/cutout.py                 the report (about 8 minutes of one core)
-    python bench/cutout.py --classical     the same without the network
+    python bench/cutout.py --real FOLDER   all of it (about 10 minutes of one core): the report,
+        cross-validated too, the network's weights fitted again, and rembg beside it if installed
+    python bench/cutout.py                 the same without the photos judged by eye (see READY)
+    python bench/cutout.py --classical     the report without the network
     python bench/cutout.py --fit           fit the classical confidence again, print its weights
-    python bench/cutout.py --fit-network   the network's
-    python bench/cutout.py --real FOLDER   any of these with the photos judged by eye (see READY)
     python bench/cutout.py --each 2    fewer pictures of each product and kind
-    U2NET_HOME=folder python bench/cutout.py --rembg u2netp
-        rembg beside it: pip install "packshot[rembg]", and put <name>.onnx into the folder first,
-        from https://github.com/danielgatis/rembg/releases, tag v0.0.0
+
+rembg: pip install "packshot[rembg]"; it runs the same network's file.
 
 Pictures: the project's rendered samples (samples/photos with samples/masks), the transparent PNGs
 of ../shared/photos (their alpha is the truth) and drawn products, put on plain, textured and
@@ -18,9 +17,15 @@ cluttered backgrounds with shadows, colour casts, noise and JPEG. All from fixed
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -423,7 +428,12 @@ def tried(case: Case, model: Path | None) -> Outcome:
     )
 
 
-def cross_validated(outcomes: list[Outcome], real: Judged | None, folds: int = 12) -> list[Outcome]:
+def cross_validated(
+    outcomes: list[Outcome],
+    real: Judged | None,
+    folds: int = 12,
+    threshold: float = network_trust.THRESHOLD,
+) -> list[Outcome]:
     """The same outcomes, each network mask judged by a confidence fitted without its product."""
     asked = [number for number, one in enumerate(outcomes) if one.sureness is not None]
     values, good, weight = _rows([outcomes[number] for number in asked])
@@ -436,13 +446,21 @@ def cross_validated(outcomes: list[Outcome], real: Judged | None, folds: int = 1
         others = with_real((values[~held], good[~held], weight[~held]), real)
         chance = fitted(*others, ridge=RIDGE).chance(values[held])
         for number, sure in zip(np.array(asked)[held], chance, strict=True):
-            judged[number] = _judged_again(outcomes[number], float(sure))
+            judged[number] = _judged_again(outcomes[number], float(sure), threshold)
     return judged
+
+
+def _at_threshold(outcomes: list[Outcome], real: Judged | None, threshold: float) -> str:
+    judged = cross_validated(outcomes, real, threshold=threshold)
+    return _row(
+        f"cross-validated, cut from {threshold}", [o for o in judged if o.case.kind != "nothing"]
+    )
 
 
 Judged = tuple[Floats, Mask, Floats]  # rows of terms, whether each mask is good, its weight
 WEIGHTS = {"photos": 1.5, "samples": 2.0, "real": 0.5}  # of a picture in a fit; others 1
 RIDGE = 4.0  # of the fit of the network's confidence
+THRESHOLDS = (0.7, 0.74, 0.76, 0.78, 0.8, 0.85, 0.9)  # that the report compares
 
 
 def _rows(outcomes: list[Outcome]) -> Judged:
@@ -461,10 +479,10 @@ def with_real(judged: Judged, real: Judged | None) -> Judged:
     return values, good, weight
 
 
-def _judged_again(outcome: Outcome, sure: float) -> Outcome:
+def _judged_again(outcome: Outcome, sure: float, threshold: float) -> Outcome:
     assert outcome.sureness is not None
     allowed = not network_trust.doubts(outcome.sureness) and not outcome.against
-    trusted = allowed and sure >= network_trust.THRESHOLD
+    trusted = allowed and sure >= threshold
     flagged = allowed and not trusted and sure >= network_trust.FAIR
     return replace(outcome, trusted=trusted, flagged=flagged)
 
@@ -757,13 +775,18 @@ def real_photos(folder: Path) -> Iterator[tuple[str, Bytes, bool]]:
                 yield path.name, np.ascontiguousarray(pixels), ready
 
 
-def judged_real(folder: Path, model: Path) -> Judged:
+def judged_real(folder: Path, model: Path, pool: Executor) -> Judged:
     """The network's masks of the judged photos."""
-    tries = [
-        (tried(Case(name, "real", name, "real", rgb, _none(rgb)), model), ready)
+    photos = [
+        (Case(name, "real", name, "real", rgb, _none(rgb)), ready)
         for name, rgb, ready in real_photos(folder)
     ]
-    asked = [(one, ready) for one, ready in tries if one.sureness is not None]
+    tries = pool.map(partial(tried, model=model), [case for case, _ in photos])
+    asked = [
+        (one, ready)
+        for one, (_, ready) in zip(tries, photos, strict=True)
+        if one.sureness is not None
+    ]
     values, _, weight = _rows([one for one, _ in asked])
     return values, np.array([ready for _, ready in asked]), weight
 
@@ -782,35 +805,45 @@ def _print_weights(final: Fit, names: list[str]) -> None:
         print(f'    "{name}": ({", ".join(f"{number:.3f}" for number in numbers)}),')
 
 
+def rembg_beside(every: list[Case], model: Path) -> None:
+    """rembg with the same weights, where it is installed."""
+    if importlib.util.find_spec("rembg") is None:
+        print("\nrembg is not installed: nothing beside it.")
+        return
+    with tempfile.TemporaryDirectory() as home:
+        shutil.copy(model, home)
+        os.environ |= {"U2NET_HOME": home, "MODEL_CHECKSUM_DISABLED": "1"}
+        rembg_report(every, "u2netp")
+
+
 def main() -> None:
     """Read the arguments, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--each", type=int, default=3, help="pictures of each product and kind")
     parser.add_argument("--classical", action="store_true", help="without the network")
     parser.add_argument("--fit", action="store_true", help="fit the classical confidence")
-    parser.add_argument("--fit-network", action="store_true", help="fit the network's confidence")
     parser.add_argument("--real", type=Path, help="a folder of the photos judged by eye")
-    parser.add_argument("--rembg", metavar="MODEL", help="measure rembg with this model too")
     asked = parser.parse_args()
-    cv2.setNumThreads(1)
-    if asked.fit:
-        fit([sample for case in cases(asked.each) for sample in samples_of(case)])
-        return
     model = model_file.model_path(None)
-    if not asked.classical and not model_file.is_present(model):
+    if not asked.classical and not asked.fit and not model_file.is_present(model):
         parser.error(model_file.missing_note(model))
     every = list(cases(asked.each))
-    outcomes = [tried(case, None if asked.classical else model) for case in every]
-    real = judged_real(asked.real, model) if asked.real else None
-    if asked.fit_network:
-        fit_network(outcomes, real)
-        return
+    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        if asked.fit:
+            fit([sample for samples in pool.map(samples_of, every) for sample in samples])
+            return
+        outcomes = list(pool.map(partial(tried, model=None if asked.classical else model), every))
+        real = judged_real(asked.real, model, pool) if asked.real else None
     report(outcomes)
-    if not asked.classical:
-        print("\nCross-validated by product:\n")
-        report(cross_validated(outcomes, real))
-    if asked.rembg:
-        rembg_report(every, asked.rembg)
+    if asked.classical:
+        return
+    print("\nCross-validated by product:\n")
+    report(cross_validated(outcomes, real))
+    for threshold in THRESHOLDS:
+        print(_at_threshold(outcomes, real, threshold))
+    print("\nFitted to all of them, for network_trust.py:\n")
+    fit_network(outcomes, real)
+    rembg_beside(every, model)
 
 
 if __name__ == "__main__":

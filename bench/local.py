@@ -1,7 +1,6 @@
-"""The local enhancer beside rembg with the same network, and a whole catalogue on all cores.
+"""The local enhancer beside rembg with the same network.
 
-    python -m bench local                the table of docs/performance.md, with a catalogue of 500
-    python -m bench.local --photos 40    a smaller catalogue
+    python -m bench local                the table of docs/performance.md
     REMBG_PYTHON=venv/bin/python ...     rembg beside it: a Python with `pip install "rembg[cpu]"`
 
 12 MP JPEGs, enlarged from samples/photos with a sensor's grain. Each contestant runs in a separate
@@ -12,18 +11,14 @@ each as the server finishes it, with previews. Memory is the process's peak.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -31,15 +26,13 @@ import numpy as np
 
 from bench import ROOT
 from bench.rig import Rig
-from bench.table import Line, show
-from packshot.enhancers.local import darkroom
+from bench.table import Line
 from packshot.enhancers.local.order import Order
 from packshot.pictures import imaging, model_file
-from packshot.pictures.child_processes import SINGLE_THREADED, Pixels
+from packshot.pictures.child_processes import SINGLE_THREADED
 
 NAMES = ("mug-oak", "bottle-paper", "shoe-pair-floor", "headphones-cluttered", "box-paper-tilted")
 SIDES = (4000, 3000)
-OUTPUT = imaging.OutputSpec(aspect="1:1")
 ORDER = Order("network", model_file.model_path(None), 1.0)
 ONE_CORE = 1.5  # s of CPU for three variants
 
@@ -60,7 +53,7 @@ def run(rig: Rig) -> list[Line]:
              "less", "CPU of one core"),
         Line("its memory at most", three.megabytes, "MB", 700, "less"),
     ]  # fmt: skip
-    return lines + beside_rembg(photos, one) + catalogue(photos, rig.size(500, 10))
+    return lines + beside_rembg(photos, one)
 
 
 def make_photos(folder: Path) -> list[Path]:
@@ -94,34 +87,6 @@ def beside_rembg(photos: Sequence[Path], one: Cost) -> list[Line]:
     ]  # fmt: skip
 
 
-def catalogue(photos: Sequence[Path], count: int) -> list[Line]:
-    """Make three finished pictures of each photo, in one pixel process for each core."""
-    cores = os.cpu_count() or 1
-    data = [path.read_bytes() for path in photos]
-    pixels = Pixels(processes=cores)
-    try:
-        with ThreadPoolExecutor(cores) as pool:
-            list(pool.map(partial(enhanced_in, pixels), data[:1] * cores))  # start and warm up
-            began = time.monotonic()
-            list(
-                pool.map(partial(enhanced_in, pixels), (data[n % len(data)] for n in range(count)))
-            )
-            seconds = time.monotonic() - began
-    finally:
-        pixels.close()
-    note = f"{seconds:.0f} s in all, {count / seconds * 3600:,.0f} photos an hour"
-    return [Line(f"a catalogue of {count} photos, {cores} cores", seconds / count, "s", note=note)]
-
-
-def enhanced_in(pixels: Pixels, data: bytes) -> None:
-    """What the server does with a photo, without its storage."""
-    copy = pixels.run(imaging.normalise, data)
-    plans = pixels.run(darkroom.analyse, copy.data, 3, ORDER).variants
-    for plan in plans:
-        made, _ = pixels.run(darkroom.make, copy.data, plan.title, ORDER)
-        pixels.run(imaging.finish, made, OUTPUT)
-
-
 # ---- one contestant, in a separate process
 
 
@@ -137,14 +102,3 @@ def measured(
         text=True,
     )
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photos", type=int, default=500, help="of the catalogue")
-    with Rig(parser.parse_args().photos / 500) as rig:
-        show("The local enhancer", run(rig))
-
-
-if __name__ == "__main__":
-    main()
