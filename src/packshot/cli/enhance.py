@@ -101,16 +101,16 @@ def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job
     photos = list(reversed(found.values()))
     if not photos:
         raise click.ClickException(f"there are no photos in {', '.join(map(str, files))}")
-    jobs = _place(photos, files, out)
+    jobs = _assign_targets(photos, files, out)
     if used := [job.target for job in jobs if job.target.resolve() in found]:
         raise click.ClickException(f"{used[0]} is one of the photos: name another --out")
     return jobs
 
 
-def _place(
+def _assign_targets(
     photos: Sequence[tuple[Path, Path]], files: Sequence[Path], out: Path | None
 ) -> list[Job]:
-    """Photos, each with the argument that named it, and with the path of its results."""
+    """Give each photo its target. `photos` are pairs: a photo, and the argument that named it."""
     if len(files) == 1 and not files[0].is_dir():
         default = files[0].with_name(f"{files[0].stem}-enhanced.jpg")
         return [Job(files[0], _one_target(out, default))]
@@ -218,12 +218,12 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
     from packshot.enhancers.sheet import contact_sheet
     from packshot.wiring import output_spec
 
-    spoilt = []
+    unusable = []
 
     def notify(path: Path, words: str) -> None:
         console.print(f"{escape_text(path.name)}: {escape_text(words)}")
         if words != "done":
-            spoilt.append(path)
+            unusable.append(path)
 
     data = contact_sheet(
         [job.photo for job in jobs if job.photo != target],
@@ -235,7 +235,7 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
     target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, data)
     click.echo(target)
-    return not spoilt
+    return not unusable
 
 
 def _enhance_all(

@@ -118,7 +118,7 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
 
 @contextmanager
 def _name_in_errors(path: Path) -> Iterator[None]:
-    """What is wrong with a picture says which of the two it is."""
+    """Put the file's name before an error, because there are two files."""
     try:
         yield
     except PictureError as error:

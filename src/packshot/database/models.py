@@ -99,8 +99,9 @@ class Product(Base):
     media_namespace: Mapped[str | None] = mapped_column(String(36))
     raw_sha256: Mapped[str | None] = mapped_column(String(64))  # of the uploaded bytes
     normalised_sha256: Mapped[str | None] = mapped_column(String(64))  # of the stored copy
-    raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
-    raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
+    #: The photo's removal has two times: when it was marked, and when its objects were deleted.
+    raw_removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    raw_deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     def move(self, status: str) -> None:
         """Set this status, which it may have already. Raises Conflict for a forbidden move."""
@@ -180,14 +181,13 @@ LONGEST_PAUSE: Final = 24 * 3600
 
 
 def lease_is_free(lease_seconds: float) -> ColumnElement[bool]:
-    """The condition that the product is not claimed, or its lease has ended or ends absurdly
-    late."""
+    """The condition that the product is not claimed, or its lease has ended or is absurdly long."""
     absurd = Product.lease_until > now(ABSURD_LEASES * lease_seconds)
     return or_(Product.lease_until.is_(None), Product.lease_until <= now(), absurd)
 
 
 def is_due() -> ColumnElement[bool]:
-    """The product's pause is over."""
+    """The condition that the product's pause is over."""
     absurd = Product.not_before > now(LONGEST_PAUSE + 60)
     return or_(Product.not_before.is_(None), Product.not_before <= now(), absurd)
 
@@ -252,8 +252,8 @@ class ProductImage(PictureColumns, Base):
     variant: Mapped[int] = mapped_column(server_default=text("0"))
     number: Mapped[int | None]  # among its SKU's, see `products.numbers`
     alt_text: Mapped[str | None] = mapped_column(String(125))  # a reviewer's own
-    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
-    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
+    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # see Product.raw_removed_at
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         UniqueConstraint("product_id", "round", "variant"),
@@ -295,7 +295,8 @@ class Call(Base):
     __tablename__ = "calls"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    product_id: Mapped[int] = mapped_column(index=True)  # kept when the product is deleted: money
+    #: Not a foreign key: a deleted product's costs still count.
+    product_id: Mapped[int] = mapped_column(index=True)
     round: Mapped[int]
     variant: Mapped[int | None]
     kind: Mapped[str] = mapped_column(String(20))  # analysis | picture | remake | judge

@@ -75,8 +75,8 @@ class Take(PictureColumns, Base):
     locks: Mapped[dict[str, dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     image_url: Mapped[str | None] = mapped_column(Text)
     cost: Mapped[Decimal | None] = mapped_column(Money(12, 6))  # US dollars, without its check
-    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # marked, then
-    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # its objects are gone
+    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # see Product.raw_removed_at
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
         Index("ix_takes_due_at", "due_at"),

@@ -29,8 +29,8 @@ Row = TypeVar("Row")
 DAY: Final = 86_400
 #: Rows marked in one transaction.
 PAGE: Final = 200
-#: Without reloading the rows in memory.
-AS_FOUND: Final = {"synchronize_session": False}
+#: Don't update the rows that are in memory, too.
+UNSYNCHRONISED: Final = {"synchronize_session": False}
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Retention:
                 marked.values(
                     raw_removed_at=now(), raw_deleted_at=None, version=Product.version + 1
                 ),
-                execution_options=AS_FOUND,
+                execution_options=UNSYNCHRONISED,
             )
         return products
 
@@ -134,7 +134,7 @@ class Retention:
                 .with_for_update()
             ).all()
             marked = update(ProductImage).where(ProductImage.id.in_([each.id for each in images]))
-            session.execute(marked.values(removed_at=now()), execution_options=AS_FOUND)
+            session.execute(marked.values(removed_at=now()), execution_options=UNSYNCHRONISED)
             changed = update(Product).where(Product.id.in_({each.product_id for each in images}))
             session.execute(changed.values(version=Product.version + 1))
         return images
@@ -197,7 +197,7 @@ class Retention:
 
     def _note(self, deleted: Update) -> None:
         with self.database.write() as session:
-            session.execute(deleted, execution_options=AS_FOUND)
+            session.execute(deleted, execution_options=UNSYNCHRONISED)
 
     def _remove(self, keys: Sequence[str]) -> None:
         self.storage.delete([each for key in keys for each in with_previews(key)])

@@ -208,8 +208,8 @@ def lock_product(session: Session, product_id: int, if_version: int | None) -> P
 def lock_image(
     session: Session, image_id: int, if_version: int | None
 ) -> tuple[Product, ProductImage]:
-    """A picture with its product, which is locked first: the picture is read as it is since, not as
-    it was before another one's decision, take or removal. Raises NotFound, Conflict."""
+    """A picture with its product. The product is locked before the picture is read, so that no
+    decision, take or removal can change the picture afterwards. Raises NotFound, Conflict."""
     product_id = session.scalar(select(ProductImage.product_id).filter_by(id=image_id))
     product = lock_product(session, product_id, if_version) if product_id else None
     image = session.get(ProductImage, image_id) if product else None

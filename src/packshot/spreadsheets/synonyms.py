@@ -1,7 +1,7 @@
-"""The names that shops give to a product's fields, the surest first: facts, no code.
+"""The names that shops give to a product's fields, the most certain first. Only data.
 
 From Shopify's, WooCommerce's, Magento's, Amazon's and Google's templates and public import threads;
-written as `header.plain_name` makes them: lower case, one space between words, no signs.
+in the form of `header.plain_name`: lower case, one space between words, no punctuation.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ LONGEST_PRODUCT_SECONDS = 900.0
 
 
 class Hanging:
-    """Finds jobs that take longer than `longest_product` seconds, `longest_flex` in that lane."""
+    """Finds jobs that take longer than `longest_product` seconds, or `longest_flex` in the flex
+    lane."""
 
     def __init__(
         self,

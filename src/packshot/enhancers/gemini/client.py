@@ -17,7 +17,7 @@ import httpx2
 
 from packshot.enhancers.contract import Lane
 from packshot.enhancers.gemini import outcomes
-from packshot.enhancers.gemini.filling import pictures_filled_in
+from packshot.enhancers.gemini.filling import with_placeholders
 from packshot.enhancers.gemini.transport import (
     STALL_SECONDS,
     DeadlineTransport,
@@ -69,11 +69,10 @@ class GeminiClient:
         stall: float = STALL_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`timeout` (seconds) is sent to Google, `flex_timeout` for calls of that lane (the same,
-        if None); `deadline` (what was sent, if None) ends a call here, and so does a pause of
-        `stall` seconds in an answer; `tls` has the trusted certificates (None: the machine's).
-
-        Raises SettingsError for a malformed key or address.
+        """Times are in seconds. Google gets `timeout` with each call, or `flex_timeout` in the flex
+        lane (None: the same). Here a call ends after `deadline` (None: the time that Google got),
+        or when an answer pauses for `stall`. `tls` has the trusted certificates (None: the
+        machine's). Raises SettingsError for a malformed key or address.
         """
         self._api_key = check_key(api_key)
         self._base_url = check_url(base_url or DEFAULT_BASE_URL)
@@ -97,7 +96,7 @@ class GeminiClient:
         with (
             self._own_errors(request.model, setting),
             within(self._deadline or timeout, self._stall),
-            pictures_filled_in(request.photo, *request.references) as pictures,
+            with_placeholders(request.photo, *request.references) as pictures,
         ):
             contents = _contents(request, pictures)
             answer = client.models.generate_content(
@@ -201,7 +200,7 @@ def check_url(url: str) -> str:
 
 
 def _contents(request: Request, pictures: Sequence[bytes]) -> list[Any]:
-    """`pictures` are what stands for them until they are sent."""
+    """The request's parts. `pictures` are placeholders for the pictures, see `filling`."""
     from google.genai import types
 
     parts = [types.Part.from_bytes(data=data, mime_type="image/jpeg") for data in pictures]

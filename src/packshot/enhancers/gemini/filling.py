@@ -1,8 +1,8 @@
-"""Fills pictures into a request while it is sent.
+"""Puts pictures into a request while it is sent.
 
-Google's SDK would keep each picture four times until the answer comes: as bytes, as base64, and
-in two forms of the whole request. With 24 calls in flight that is 60 MB, and 5 ms of CPU a call.
-So the SDK is given a few bytes for each picture, and the transport sends it in their place.
+Google's SDK keeps each picture four times until the answer comes: as bytes, as base64, and in two
+forms of the whole request. With 24 calls in flight that is 60 MB, and 5 ms of CPU a call. So the
+SDK gets a short placeholder for each picture, and the transport replaces it by the picture.
 """
 
 from __future__ import annotations
@@ -19,35 +19,39 @@ _sending = threading.local()
 
 
 @contextmanager
-def pictures_filled_in(*pictures: bytes) -> Iterator[Sequence[bytes]]:
-    """What this thread gives the SDK for each picture; in the block, `filled` puts it there."""
-    stand_ins = [uuid.uuid4().bytes for _ in pictures]
-    _sending.pictures = {_base64(each): one for each, one in zip(stand_ins, pictures, strict=True)}
+def with_placeholders(*pictures: bytes) -> Iterator[Sequence[bytes]]:
+    """A placeholder for each picture; requests that this thread sends in the block get the pictures
+    in their place, by `fill_in`."""
+    placeholders = [uuid.uuid4().bytes for _ in pictures]
+    _sending.pictures = {
+        _base64(each): one for each, one in zip(placeholders, pictures, strict=True)
+    }
     try:
-        yield stand_ins
+        yield placeholders
     finally:
         _sending.pictures = {}
 
 
-def filled(
+def fill_in(
     headers: list[tuple[bytes, bytes]], body: Iterable[bytes]
 ) -> tuple[list[tuple[bytes, bytes]], Iterable[bytes]]:
-    """A request's headers and body as they are sent: with this thread's pictures."""
+    """The headers and the body to send: placeholders of this thread replaced by the pictures."""
     pictures: dict[bytes, bytes] = getattr(_sending, "pictures", {})
     if not pictures:
         return headers, body
-    whole = Filled(b"".join(body), pictures)
+    whole = FilledBody(b"".join(body), pictures)
     length = (b"Content-Length", str(whole.length).encode())
     return [each for each in headers if each[0].lower() != b"content-length"] + [length], whole
 
 
-class Filled:
-    """The body; it may be read several times, and is never in memory as a whole."""
+class FilledBody:
+    """A request's body with its pictures. It can be read several times, and is never in memory as a
+    whole."""
 
     def __init__(self, body: bytes, pictures: dict[bytes, bytes]) -> None:
         self._pieces: list[tuple[bytes, bytes]] = []  # some JSON, and the picture after it
-        for stand_in, picture in pictures.items():
-            before, found, body = body.partition(stand_in)
+        for placeholder, picture in pictures.items():
+            before, found, body = body.partition(placeholder)
             if not found:
                 raise ValueError("Google's SDK sends pictures in another form than base64")
             self._pieces.append((before, picture))

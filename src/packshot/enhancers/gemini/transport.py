@@ -144,7 +144,7 @@ class DeadlineTransport(httpx2.BaseTransport):
         )
         stream = request.stream
         assert isinstance(stream, httpx2.SyncByteStream)
-        headers, content = filling.filled(request.headers.raw, stream)
+        headers, content = filling.fill_in(request.headers.raw, stream)
         answer = self._pool.handle_request(
             httpcore2.Request(
                 request.method,

@@ -162,7 +162,7 @@ class BulkQuery(StrictModel):
         "fail", description="`skip` creates the good rows and lists the bad ones"
     )
     on_duplicate: Literal["create", "skip"] = Field(
-        "create", description="`skip`: nothing if the SKU and view have the photo already"
+        "create", description="`skip` skips a photo that the SKU and view have already"
     )
 
 

@@ -1,4 +1,4 @@
-// Looks into chosen photos before they are sent: what is empty, no picture, cut short or tiny is named.
+// Checks chosen photos before they are sent: finds those that are empty, not a picture, cut short or tiny.
 // The server decides when a photo is sent; here only what is certain counts.
 
 const SMALLEST = 24;

@@ -39,7 +39,7 @@ export class Chosen {
     this.#checked.clear();
   }
 
-  /** Look into the photos that were not looked into yet; `progress(done, total)`. */
+  /** Check the photos that were not checked yet; `progress(done, total)`. */
   async check(progress) {
     const waiting = [...this.photos].filter(([path]) => !this.#checked.has(path));
     for (const [place, [path, photo]] of waiting.entries()) {

@@ -25,9 +25,9 @@ const DEFAULTS = [
   ["gst", "GST %", "decimal"],
 ];
 
-/** Photos between two messages of how many were looked into. */
+/** How many photos are checked between two messages. */
 const SHOWN_EVERY = 10;
-const lookedWords = (done, total) => `Looking into the photos: ${count(done)} of ${count(total)}`;
+const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
 
 const PRICES = new Set(["mrp", "price"]);
 const { currency } = document.body.dataset;
@@ -125,7 +125,7 @@ export class UploadPage {
     }
   }
 
-  /** Look into the photos, and draw the plan again if some can't be used. */
+  /** Check the photos, and draw the plan again if some can't be used. */
   async #look() {
     const known = this.#chosen.faults.size;
     await this.#chosen.check((done, total) => {
