@@ -2155,7 +2155,7 @@ def test_the_products_page_has_alt_texts_and_a_marketplaces_rules(
     [number] = shop.stock(1)
     page = open_desk(f"{shop.url}/products/{number}").page
     page.get_by_role("button", name="Edit…").first.click()
-    page.get_by_label("What is to be seen").fill("A red box on white")
+    page.get_by_label("What the picture shows").fill("A red box on white")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".alt-text").first).to_contain_text("A red box on white")
     [product] = shop.services.catalog.products().products

@@ -280,7 +280,7 @@ function pictureFacts(picture) {
   return facts.filter(Boolean).join(" · ");
 }
 
-/** The alternative text, and the way to another one: it goes out with every export. */
+/** The alternative text, which every export contains, and the button to change it. */
 function altText(picture, current) {
   return h(
     "p",
@@ -365,7 +365,7 @@ async function describe(picture) {
       h(
         "label",
         { class: "field" },
-        h("span", {}, "What is to be seen, in at most 125 characters"),
+        h("span", {}, "What the picture shows, in at most 125 characters"),
         h("textarea", { name: "words", rows: 3, maxlength: 125, autofocus: true, value: picture.alt_text }),
       ),
       h("p", { class: "hint" }, "Empty: from the name, the view and what the enhancer saw."),
