@@ -575,6 +575,21 @@ def test_two_jobs_of_one_name_are_suspended_and_reported(
     shop.audit(products=1)
 
 
+@only_sqlite
+def test_a_job_that_was_created_twice_unseen_is_named_and_cancelled(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Google may list a job later than it is created again."""
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("twins")
+    shop.finish()
+    double = shop.fake.batches.jobs[1]
+    assert f"beside {shop.fake.batches.jobs[0].name}: {double.name}; it is cancelled" in caplog.text
+    assert double.state == "CANCELLED"
+    shop.audit(products=1)
+
+
 @pytest.mark.extra
 @only_sqlite
 def test_a_model_without_jobs_gets_single_requests(shop: Shop) -> None:
