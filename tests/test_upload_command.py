@@ -41,8 +41,8 @@ def listed(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     [
         ("Mugs,{photo},abc,90,,", "mrp: must be a number, not 'abc'\n"),
         ("Mugs,{photo},90,100,,", "price: 100 is above the mrp of 90\n"),
-        ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100"),
-        ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals"),
+        ("Mugs,{photo},100,90,,500", "gst: must be from 0 to 100, not 500\n"),
+        ("Mugs,{photo},100.0012,90,,", "mrp: must have at most two decimals, not 100.0012\n"),
         ("Mugs,{photo},100.001,90,,", "mrp: 100.001 can be 100001 or 100.001: say which is"),
         ("Mugs,,100,90,,", "has no SKU and no photo\n"),
         ('"Mugs,{photo},100,90,,', "a quote opens a cell in this row and is never closed"),

@@ -97,7 +97,7 @@ def test_a_number_needs_no_convention_and_a_text_beside_it_does() -> None:
     ]
     found = imported(workbook(HEADER, *rows))
     assert [str(row.price) for row in found.rows] == ["1.299", "12", "1.5"]
-    assert reported(found) == [(2, "price", "must have at most two decimals")]
+    assert reported(found) == [(2, "price", "must have at most two decimals, not 1.299")]
 
 
 def test_percentages() -> None:

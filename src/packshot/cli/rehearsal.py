@@ -161,14 +161,14 @@ def _field_errors(row: Row) -> Iterator[str]:
         row.errors
     )  # or its errors already say that it has none
     fields = row.fields | {"raw_image": UPLOADED} if has_photo else row.fields
-    said = {error.partition(": ")[2] for error in row.errors}  # perhaps under a column's name
+    said = {error.partition(": ")[0] for error in row.errors}  # a column has one error
     try:
         check(NewProductIn, fields)
     except InvalidRequest as refused:
         for error in refused.errors:
             name = error.pointer.removeprefix("/")
             column, detail = in_columns(name, error.detail, row.columns)
-            if detail not in said:
+            if column not in said:
                 yield f"{column}: {detail}"
 
 

@@ -198,7 +198,8 @@ def _report_dry_run(rows: list[Row], console: Console) -> int:
     for source, words in list({row.source: _as_read(row) for row in good}.items())[:FIRST_ROWS]:
         console.print(f"read {escape_text(source)}: {escape_text(words)}", soft_wrap=True)
     print_refused(bad, "would be refused", console)
-    console.print(f"{_share(good, checked)} look good; nothing was sent.")
+    share = f"{_share(good, checked)} look good; " if checked else ""
+    console.print(f"{share}nothing was sent.")
     return 1 if bad else 0
 
 

@@ -30,6 +30,7 @@ from packshot.spreadsheets.table import Problem, Record
 _MOST: Final = Decimal("9999999999.99")
 #: Flipkart writes `GST_18`, invoices `GST @ 18%`.
 _TAX_WORDS: Final = re.compile(r"^(?:[CISU]?GST|VAT|TAX|MWST\.?)[\s_:@=-]*(?=\d)", re.IGNORECASE)
+_LONGEST_DETAIL: Final = 120
 _OPEN: Final = "every number can be read in two ways"
 
 
@@ -127,7 +128,7 @@ def _take_number(column: NumberColumn, row: int, text: str) -> None:
         return
     if text.endswith("%") and column.field != "gst":
         column.values.pop(row)
-        column.report(row, "must be an amount, not a percentage")
+        column.report(row, f"must be an amount, not the percentage {text}")
 
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
@@ -139,7 +140,7 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
         column.report(row, str(error))
         return
     if amount.percent and column.field != "gst":
-        column.report(row, "must be an amount, not a percentage")
+        column.report(row, f"must be an amount, not the percentage {text}")
         return
     column.cells[row] = amount
 
@@ -210,9 +211,9 @@ def _ask(column: NumberColumn) -> None:
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:
     most = Decimal(100) if column.field == "gst" else _MOST
     if not 0 <= value <= most:
-        column.report(row, f"must be from 0 to {most}")
+        column.report(row, f"must be from 0 to {most}, not {value:f}"[:_LONGEST_DETAIL])
     elif value != value.quantize(Decimal("0.01")):
-        column.report(row, "must have at most two decimals")
+        column.report(row, f"must have at most two decimals, not {value:f}"[:_LONGEST_DETAIL])
 
 
 def _note_currencies(column: NumberColumn) -> None:
