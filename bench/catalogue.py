@@ -4,10 +4,10 @@
     python -m bench.catalogue --photos 40    fewer
 
 gunicorn with one process, worker and pixel child for each core, SQLite and a local folder, as
-`packshot serve` makes them; the check of fidelity is off. The photos are samples/photos enlarged,
-each another part of one in another light, so that no two are alike. From the request that creates
-the products to the last picture stored: three variants a photo, finished, with previews. CPU and
-memory (PSS) are those of all its processes.
+`packshot serve` starts them, without fidelity checks. The photos are enlarged from samples/photos;
+each is a different part of one, lighter or darker, so that no two are alike. The time is from the
+request that creates the products until the last picture is stored: three variants of each photo,
+with previews. CPU and memory (PSS) are those of all processes together.
 """
 
 from __future__ import annotations
@@ -70,22 +70,22 @@ def make(client: Client, names: list[str]) -> None:
 
 
 def make_photos(folder: Path, count: int) -> list[Path]:
-    """So many different 12 MP photos of the project's samples."""
+    """`count` different 12 MP photos, made of the project's samples."""
     with ProcessPoolExecutor() as pool:
         sources = sorted((ROOT / "samples" / "photos").glob("*.jpg"))
         of_each = [range(start, count, len(sources)) for start in range(len(sources))]
-        made = pool.map(partial(_variations, folder), sources, of_each)
+        made = pool.map(partial(_make_variations, folder), sources, of_each)
         return [path for paths in made for path in paths]
 
 
-def _variations(folder: Path, source: Path, numbers: range) -> list[Path]:
+def _make_variations(folder: Path, source: Path, numbers: range) -> list[Path]:
     cv2.setNumThreads(1)
     pixels = imaging.to_array(source.read_bytes())[..., :3]
     size = (LONGER, SHORTER) if pixels.shape[1] >= pixels.shape[0] else (SHORTER, LONGER)
-    return list(_varied(folder, np.asarray(cv2.resize(pixels, size), np.uint8), numbers))
+    return list(_vary(folder, np.asarray(cv2.resize(pixels, size), np.uint8), numbers))
 
 
-def _varied(folder: Path, large: Bytes, numbers: range) -> Iterator[Path]:
+def _vary(folder: Path, large: Bytes, numbers: range) -> Iterator[Path]:
     for number in numbers:
         random = np.random.default_rng(number)
         rows, columns = (int(n * random.uniform(LEAST_PART, 1)) for n in large.shape[:2])

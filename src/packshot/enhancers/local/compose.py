@@ -18,8 +18,8 @@ from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
 MAX_SIDE = 2048  # px
-FADE = 0.15  # of the picture's side: over this length a cut shadow fades out
-FAINT, SOLID = 2, 250  # alpha: up to the first there is nothing, from the second the product
+FADE = 0.15  # of the picture's side: the length over which a shadow fades that the frame cuts off
+FAINT, SOLID = 2, 250  # alpha: nothing up to the first, the product from the second, else shadow
 GOOD_SIDE = 1000  # px; a product that would need a smaller canvas is enlarged,
 MAX_ENLARGE = 1.5  # but by no more than this, as the picture would look blurred
 
@@ -75,7 +75,7 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
 
 
 def _fade_cut_shadow(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Fade out a shadow in the file towards a side where the file's frame or the canvas cuts it, so
+    """Fade a shadow out towards each side where the photo's frame or the canvas cuts it off, so
     that no line shows there. A solid product that reaches a side stays as it is."""
     faded = alpha.copy()
     for turns in range(4):  # a quarter turn brings the next side to the top

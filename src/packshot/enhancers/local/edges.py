@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.grabcut import grab_cut
-from packshot.enhancers.local.standing import with_base
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 Mask = NDArray[np.bool_]
@@ -18,7 +18,7 @@ REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart
 LARGE_CROP = 1200  # px
-SAME, LIGHT = 7.0, 160  # per channel: a pixel this near a backdrop this light belongs to it
+SAME, LIGHT = 7.0, 160  # levels: a pixel this close to a backdrop at least this light belongs to it
 PALE = 200  # in each channel; light parts may be lost in a backdrop this light
 WIDER = 3  # times the band's width, outwards, where more may belong to the product
 
@@ -91,7 +91,7 @@ def cut(
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
-    alpha = alpha_of(crop, with_base(crop, near))
+    alpha = alpha_of(crop, add_base_strip(crop, near))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
     return Product(colours, as_bytes(alpha * 255), solid, top=top, left=left, scale=scale)
@@ -180,7 +180,7 @@ def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, r
 
 def _backdrop(crop: Bytes, at: tuple[NDArray[np.intp], ...], outer: Floats, hull: Bytes) -> Mask:
     """Those of the pixels `at` that have the colour of a light backdrop (`outer`, one for each) and
-    are connected to it: its noise would make the outline ragged."""
+    are connected to it: as part of the product, its noise would make the outline ragged."""
     off = cv2.GaussianBlur(crop, (0, 0), 1.0)[at].astype(np.float32) - outer
     flat = np.zeros(hull.shape, bool)
     flat[at] = (np.abs(off).max(axis=1) < SAME) & (outer.min(axis=1) >= LIGHT)

@@ -26,7 +26,7 @@ from packshot.pictures.arrays import (
 
 MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
-MOST_GREEN = 0.06  # norm of the log gains across the line from daylight to tungsten light
+MOST_GREEN = 0.06  # log gain of green or magenta, at most, that light is believed to have
 MAX_EXPOSURE = 1.5  # EV
 PAPER = 0.8  # linear light of a plain light backdrop: paper in good light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
@@ -163,7 +163,7 @@ def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, floa
         logs = card * _grey_card_strength(backdrop.chroma, agree)
     else:
         logs = _trusted_part(cast)
-    gains = np.exp(-_of_light(logs))
+    gains = np.exp(-_part_of_light(logs))
     gains = gains / float(np.dot(gains, LUMA))
     if np.abs(np.log(gains)).max() < 0.03:
         return (1.0, 1.0, 1.0)
@@ -171,7 +171,7 @@ def _white_balance(small: Bytes, backdrop: Backdrop) -> tuple[float, float, floa
     return (red, green, blue)
 
 
-def _of_light(tint: Floats) -> Floats:
+def _part_of_light(tint: Floats) -> Floats:
     """The part of a tint that light can have: any step from daylight to tungsten light, and little
     green or magenta. The rest is the colour of the things themselves."""
     warm = WARM / float(np.linalg.norm(WARM))
