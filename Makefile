@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 APP := $(VENV)/.app-installed
 DEV := $(VENV)/.dev-installed
+COMPILED := $(VENV)/.tests-compiled
 READS := $(VENV)/.fidelity-installed
 BENCH := .venv-bench/.installed
 AWS := .venv-aws/.installed
@@ -75,6 +76,13 @@ $(AWS): requirements-aws.txt | $(BIN)/python
 	@$(BIN)/pip --python .venv-aws/bin/python install --quiet -r requirements-aws.txt
 	@touch $@
 
+# Each of the tests' processes would compile every file it imports: two do it first, half of the tests each.
+$(COMPILED): $(DEV)
+	@echo "== Compiling the tests (once)"
+	@$(BIN)/pytest -qq --collect-only tests/test_[a-k]*.py >/dev/null & \
+	  $(BIN)/pytest -qq --collect-only tests/faults tests/test_[l-z]*.py >/dev/null; wait
+	@touch $@
+
 # In a folder that goes at the end, however it ends: a run writes half a gigabyte.
 define pytest
   scratch=$$(mktemp -d $(SCRATCH)/packshot-tests-XXXXXX) && chmod 755 "$$scratch" \
@@ -82,12 +90,12 @@ define pytest
     && TMPDIR=$$scratch $(BIN)/pytest -q $(1)
 endef
 
-test: $(DEV) model chromium
+test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
 	@$(call pytest,-n 6 --dist worksteal $(TESTS))
 
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
-test-extra: $(DEV) $(AWS) model chromium
+test-extra: $(DEV) $(COMPILED) $(AWS) model chromium
 	@echo "== Running the extra tests"
 	@$(call pytest,-n 5 --dist worksteal -m "extra and not soak" $(TESTS))
 

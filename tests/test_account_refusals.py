@@ -22,7 +22,6 @@ def products(process: PackshotProcess) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("fault", "kind", "word"),
     [

@@ -274,7 +274,6 @@ def faithful(photo: Pixels, scene: Scene, aspect: str | None, side: int) -> byte
 
 
 @pytest.mark.extra
-@pytest.mark.timeout(300)
 @only_sqlite
 def test_a_batch_of_gemini_is_locked_by_the_real_children(
     database_url: str, tmp_path: Path, network: Path

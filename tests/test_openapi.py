@@ -286,7 +286,6 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "41
 
 
 @pytest.mark.extra
-@pytest.mark.timeout(120)
 def test_schemathesis_finds_nothing(shop: Shop, tmp_path: Path) -> None:
     """All its checks and phases, over a socket; some hundreds of requests."""
     for _ in range(3):

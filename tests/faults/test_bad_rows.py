@@ -127,7 +127,6 @@ def create(rig: Rig, addresses: list[str]) -> list[int]:
     return [each.id for each in rig.catalog().create(rows).products]
 
 
-@pytest.mark.timeout(120)
 def test_bad_rows_of_every_kind_delay_no_other_product(on_defaults: Rig) -> None:
     bad = [address(n) for n in range(2) for address, _ in KINDS.values()]
     with CannedAws(NO_SUCH_KEY, by_path=S3_ANSWERS) as s3:
@@ -137,7 +136,6 @@ def test_bad_rows_of_every_kind_delay_no_other_product(on_defaults: Rig) -> None
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", KINDS)
 def test_bad_rows_of_one_kind_delay_no_other_product(kind: str, on_defaults: Rig) -> None:
     address, ending = KINDS[kind]

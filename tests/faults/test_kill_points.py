@@ -36,7 +36,6 @@ POINTS = (
 BESIDE_A_CALL = ("after_answer", "after_picture", "after_upload", "after_record")
 
 
-@pytest.mark.timeout(180)
 def test_a_worker_killed_at_each_step_loses_nothing_and_pays_nothing_twice(rig: Rig) -> None:
     """One worker after the other is killed at its step; the last one finishes what they left."""
     ids = rig.create(len(POINTS))
@@ -76,7 +75,6 @@ TAKE_POINTS = (
 
 
 @pytest.mark.extra
-@pytest.mark.timeout(240)
 def test_a_worker_killed_at_each_step_of_a_take_pays_for_none_twice(rig: Rig) -> None:
     """Each has a take of its own to die with; the last one finishes what they left."""
     ids = rig.create(len(TAKE_POINTS) + 1)
@@ -135,7 +133,6 @@ def kill_in_flight(rig: Rig, call: str) -> None:
     rig.fake.latency = 0.1
 
 
-@pytest.mark.timeout(120)
 def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: Rig) -> None:
     """The products of the second and third one are waiting, and are finished like any others."""
     for point, made in [("before_commit", 0), ("before_send", 2), ("before_mark", 2)]:
@@ -156,7 +153,6 @@ def test_a_request_killed_before_its_commit_made_nothing_and_after_it_all(rig: R
         assert last.stop() == 0
 
 
-@pytest.mark.timeout(120)
 def test_a_worker_killed_during_its_background_tasks_loses_nothing(rig: Rig) -> None:
     """In its heartbeat; where there is SQS also while it sends again, and while it deletes."""
     rig.fake.latency = (
@@ -180,7 +176,6 @@ def test_a_worker_killed_during_its_background_tasks_loses_nothing(rig: Rig) -> 
         assert last.stop() == 0
 
 
-@pytest.mark.timeout(240)
 def test_workers_killed_at_random_lose_nothing_and_pay_only_what_was_in_flight(rig: Rig) -> None:
     """The long one, over 200 products, is in tests/soak."""
     ids = rig.create(20)

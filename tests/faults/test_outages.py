@@ -47,7 +47,6 @@ def assert_all_is_well(rig: Rig, products: int) -> None:
     assert audit.rows == products * WANTED
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("part", "mode"),
     [
@@ -83,7 +82,6 @@ def test_a_part_of_the_cloud_goes_away_and_comes_back(on_cloud: Rig, part: str, 
         assert "Traceback" not in web.log()
 
 
-@pytest.mark.timeout(240)
 def test_postgresql_is_restarted(on_cloud: Rig, postgres: Postgres) -> None:
     rig = on_cloud
     worker = rig.worker(LEASE_SECONDS="6", WORKER_CONCURRENCY="4")
@@ -98,7 +96,6 @@ def test_postgresql_is_restarted(on_cloud: Rig, postgres: Postgres) -> None:
         assert "Traceback" not in worker.log()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("seconds", [BUSY_SECONDS + 2, 35])
 def test_sqlite_is_locked_by_another_program(on_defaults: Rig, seconds: int) -> None:
     """For longer than a writer waits."""
@@ -118,7 +115,6 @@ def test_sqlite_is_locked_by_another_program(on_defaults: Rig, seconds: int) -> 
         assert "Traceback" not in worker.log()
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", ["quota_minute", "overloaded", "reset", "hang", "quota_day"])
 def test_gemini_goes_away_and_comes_back(on_defaults: Rig, fault: str) -> None:
     rig = on_defaults
@@ -154,7 +150,6 @@ def return_to_now(rig: Rig) -> None:
         session.execute(update(Product).values(not_before=None))
 
 
-@pytest.mark.timeout(120)
 def test_the_photos_host_goes_away_and_comes_back(on_defaults: Rig) -> None:
     rig = on_defaults
     photo = rig.host.pages["/photo.jpg"]

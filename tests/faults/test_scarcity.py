@@ -19,7 +19,6 @@ from faults.rig import LEASE, WANTED, Rig
 from packshot.work.claims import MAX_ATTEMPTS
 
 
-@pytest.mark.timeout(240)
 def test_a_picture_that_kills_the_process_fails_and_delays_no_other(rig: Rig) -> None:
     """Each worker that touches it dies; a supervisor starts the next one."""
     rig.host.pages["/deadly.jpg"] = rig.host.pages["/photo.jpg"]
@@ -46,7 +45,6 @@ def test_a_picture_that_kills_the_process_fails_and_delays_no_other(rig: Rig) ->
         assert audit.statuses == {"pending_review": 5, "failed": 1}
 
 
-@pytest.mark.timeout(120)
 def test_a_product_that_hangs_delays_no_other(on_defaults: Rig) -> None:
     rig = on_defaults
     rig.host.pages["/hangs.jpg"] = hang()
@@ -89,7 +87,6 @@ def pictures(media: Path) -> list[Path]:
     return [p for p in media.rglob("*") if p.is_file() and hidden.isdisjoint(p.parts)]
 
 
-@pytest.mark.timeout(180)
 def test_a_full_disk_shows_no_half_picture_and_costs_no_second_payment(on_defaults: Rig) -> None:
     rig = on_defaults
     with small_disk(rig.folder) as disk:
@@ -110,7 +107,6 @@ def test_a_full_disk_shows_no_half_picture_and_costs_no_second_payment(on_defaul
             assert worker.stop() == 0
 
 
-@pytest.mark.timeout(180)
 def test_a_read_only_folder_is_named_and_recovered_from(on_defaults: Rig) -> None:
     rig = on_defaults
     with small_disk(rig.folder) as disk:
@@ -151,7 +147,6 @@ def worker_says(rig: Rig, worker, words: str) -> None:  # type: ignore[no-untype
 # -- file descriptors ------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(180)
 def test_without_file_descriptors_it_waits_and_recovers(rig: Rig) -> None:
     worker = rig.worker(WORKER_CONCURRENCY="4")
     with rig.running(worker):
@@ -171,7 +166,6 @@ def test_without_file_descriptors_it_waits_and_recovers(rig: Rig) -> None:
         assert worker.stop() == 0
 
 
-@pytest.mark.timeout(120)
 def test_sigterm_gives_back_what_can_not_finish_in_time(rig: Rig) -> None:
     rig.fake.misbehave("hang", times=2)
     (product_id,) = rig.create()

@@ -52,7 +52,6 @@ class Customer:
         self.thread.join()
 
 
-@pytest.mark.timeout(240)
 def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) -> None:
     """SIGUSR2 starts a second gunicorn on the same socket; once it serves, the first one goes."""
     rig = on_defaults
@@ -82,7 +81,6 @@ def test_a_rolling_restart_of_four_processes_loses_no_request(on_defaults: Rig) 
                 master.wait(30)
 
 
-@pytest.mark.timeout(180)
 def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -> None:
     web = rig.web(workers=2, WORKER_CONCURRENCY="2", LEASE_SECONDS="60")
     with rig.running(web):
@@ -101,7 +99,6 @@ def test_sigterm_under_load_finishes_what_runs_and_takes_nothing_new(rig: Rig) -
         assert rig.paid_once().statuses["failed"] == 0
 
 
-@pytest.mark.timeout(120)
 def test_killed_processes_of_gunicorn_lose_no_product(on_defaults: Rig) -> None:
     """The master starts another one; killed itself, its processes finish what they have and end."""
     rig = on_defaults
@@ -133,7 +130,6 @@ def test_killed_processes_of_gunicorn_lose_no_product(on_defaults: Rig) -> None:
 
 
 @pytest.mark.extra
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("processes", "most", "requests"), [(1, 2, 2), (2, 3, 9)])
 def test_processes_that_gunicorn_recycles_lose_nothing(
     on_defaults: Rig, processes: int, most: int, requests: int

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -316,7 +315,6 @@ def run(open_parts: OpenParts, examples: int) -> None:
     )
 
 
-@pytest.mark.timeout(240)
 def test_histories_on_the_defaults(sqlite_template: Path) -> None:
     @contextmanager
     def parts() -> Iterator[Parts]:
@@ -330,7 +328,6 @@ def test_histories_on_the_defaults(sqlite_template: Path) -> None:
     run(parts, examples=20)
 
 
-@pytest.mark.timeout(240)
 def test_histories_on_postgresql_and_sqs(
     postgres: Postgres, postgres_template: str, aws: Aws
 ) -> None:

@@ -39,7 +39,6 @@ def shower(rig: Rig, bodies: list[str]) -> None:
         rig.aws.sqs.send_message(QueueUrl=rig.queue.url, MessageBody=body)
 
 
-@pytest.mark.timeout(180)
 def test_messages_tripled_shuffled_and_strange(on_cloud: Rig) -> None:
     rig = on_cloud
     ids = rig.create(8)
@@ -61,7 +60,6 @@ def test_messages_tripled_shuffled_and_strange(on_cloud: Rig) -> None:
         assert all(worker.stop() == 0 for worker in crew)
 
 
-@pytest.mark.timeout(120)
 def test_messages_lost_in_the_queue_are_sent_again(on_cloud: Rig) -> None:
     rig = on_cloud
     ids = rig.create(3)
@@ -96,7 +94,6 @@ def freeze(rig: Rig, worker: WarmWorker) -> None:
     raise AssertionError("it writes all the time")
 
 
-@pytest.mark.timeout(180)
 def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None:
     rig.fake.latency = 1.0
     ids = rig.create(2)
@@ -120,7 +117,6 @@ def test_a_worker_frozen_longer_than_its_lease_changes_nothing(rig: Rig) -> None
         assert frozen.stop() == 0
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])
 def test_a_worker_whose_clock_is_an_hour_off_is_killed(rig: Rig, jump: str) -> None:
     """On SQLite the lease is then an hour off too; on PostgreSQL the server's clock counts."""
@@ -158,7 +154,6 @@ runpy.run_module("src.worker", run_name="__main__")
 """
 
 
-@pytest.mark.timeout(120)
 def test_a_clock_that_jumps_an_hour_during_a_lease_changes_nothing(rig: Rig) -> None:
     """Forth and back, while products are claimed; where the server's clock counts, with another
     worker beside it, which would take over what looks abandoned."""
@@ -195,7 +190,6 @@ def faketime_library() -> str:
     return subprocess.run(show, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.mark.timeout(120)
 def test_an_old_claim_of_a_dead_process_is_taken_over(rig: Rig) -> None:
     ids = rig.create(2)
     with rig.database.write() as session:
