@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from servers import guard
+from servers.packshot_process import database_at_head
 
 from packshot.database.engine import Database, bring_to_head
 from packshot.pictures import model_file
@@ -116,10 +117,8 @@ def postgres_template(postgres: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sqlite") / "head.db"
-    bring_to_head(f"sqlite:///{path}")
-    return path
+def sqlite_template() -> Path:
+    return database_at_head()
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ def test_what_is_started_by_hand_starts(command: str, aws: Aws, tmp_path: Path) 
     local = command.replace("-w 4 -b 0.0.0.0:5000", "-w 1 -b 127.0.0.1:{port}")
     words = [str(BIN / word) if (BIN / word).exists() else word for word in shlex.split(local)]
     environment = aws.environment | {"AWS_REGION": "us-east-1"}
-    with PackshotProcess(tmp_path, words, environment) as process:
+    with PackshotProcess(tmp_path, words, environment, empty=True) as process:
         assert process.process is not None
         if "scripts/" in command:
             assert process.process.wait(60) == 0, process.log()

@@ -20,7 +20,7 @@ SAMPLES = sorted((ROOT / "samples" / "photos").glob("*.jpg"))
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProcess]:
-    with PackshotProcess(tmp_path_factory.mktemp("journey"), gunicorn(1)) as server:
+    with PackshotProcess(tmp_path_factory.mktemp("journey"), gunicorn(1), empty=True) as server:
         server.wait_until_serving()
         yield server
 

@@ -64,7 +64,7 @@ FOREIGN_CONF = ("-c", "tests/servers/foreign_gunicorn_conf.py")
 def test_one_worker_per_serving_process(
     tmp_path: Path, command: tuple[str, ...], workers: int
 ) -> None:
-    with PackshotProcess(tmp_path, command) as server:
+    with PackshotProcess(tmp_path, command, empty=True) as server:
         server.wait_until_serving()
         server.wait_for_line(STARTED, workers)
         time.sleep(0.3)

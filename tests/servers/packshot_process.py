@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import urllib3
 
+from packshot.database.engine import bring_to_head
+from servers import guard
 from servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,12 +28,22 @@ BIN = Path(sys.executable).parent
 class PackshotProcess:
     """`command` with `{port}` filled in, run from the checkout on a separate database.
 
+    The database has its tables already, unless it is to be `empty`: to make them takes as long as
+    to start.
     Its output goes to `log`. Leaving the block stops it with SIGTERM; `stop()` gives the exit code.
     """
 
     def __init__(
-        self, folder: Path, command: Sequence[str], environment: dict[str, str] | None = None
+        self,
+        folder: Path,
+        command: Sequence[str],
+        environment: dict[str, str] | None = None,
+        *,
+        empty: bool = False,
     ) -> None:
+        database = folder / "packshot.db"
+        if not (empty or database.exists() or "DATABASE_URL" in (environment or {})):
+            shutil.copy(database_at_head(), database)
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -38,7 +52,7 @@ class PackshotProcess:
         self.environment = (
             clean_environment()
             | {
-                "DATABASE_URL": f"sqlite:///{folder}/packshot.db",
+                "DATABASE_URL": f"sqlite:///{database}",
                 "MEDIA_DIR": str(folder / "media"),
                 "PORT": str(self.port),
             }
@@ -116,6 +130,14 @@ class PackshotProcess:
         sent = {"Content-Type": "application/json"} | headers
         response = self.http.request(method, self.url + path, body=data, headers=sent)
         return response.status, json.loads(response.data or b"null")
+
+
+@cache
+def database_at_head() -> Path:
+    """A SQLite file with all tables and no row, to copy."""
+    path = guard.folder() / "head.db"
+    bring_to_head(f"sqlite:///{path}")
+    return path
 
 
 def clean_environment() -> dict[str, str]:
