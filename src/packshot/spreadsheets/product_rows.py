@@ -83,7 +83,7 @@ class RowReader:
         if not found and not self._has(record, "sku"):
             self._report(record, None, "has no SKU and no photo")
         rows = self._with_pictures(row, found) if found else [row]
-        return [replace(one, ready=not self._bad) for one in rows]
+        return [replace(one, ready=False) for one in rows] if self._bad else rows
 
     def _has(self, record: Record, field: str) -> bool:
         return field in self._texts and bool(record.cell(self._texts[field].index))
@@ -99,7 +99,7 @@ class RowReader:
     def _product(self, record: Record) -> ProductRow:
         whole: dict[str, str] = {}
         amounts = self._amounts(record)
-        row = ProductRow(
+        return ProductRow(
             record.number,
             sku=self._sku(record),
             name=self._shorten(record, "name", whole),
@@ -110,8 +110,8 @@ class RowReader:
             discount=amounts.get("discount"),
             gst=amounts.get("gst"),
             assumed=self._assumed(record),
+            attributes=self._attribute_texts(record, whole),
         )
-        return replace(row, attributes=self._attribute_texts(record, whole))
 
     def _text(self, record: Record, field: str) -> str:
         column = self._texts.get(field)

@@ -230,7 +230,7 @@ def plain_text(value: Any, longest: int, allowed_controls: str = "") -> str:
             {"most": MAX_MARKS},
         )
     text = unicodedata.normalize("NFC", value).strip(" \t\n" if allowed_controls else " ")
-    if any(_is_hidden(character, allowed_controls) for character in text):
+    if _has_hidden(text, allowed_controls):
         raise PydanticCustomError(
             "hidden_character", "must not have control, invisible or direction-changing characters"
         )
@@ -247,12 +247,20 @@ def _bad_length(longest: int) -> PydanticCustomError:
 
 def _most_marks(text: str) -> int:
     """The longest row of combining marks; invisible format characters do not end a row."""
+    if text.isascii():
+        return 0
     most = row = 0
     for character in text:
         category = unicodedata.category(character)
         row = row + 1 if category[0] == "M" else row if category == "Cf" else 0
         most = max(most, row)
     return most
+
+
+def _has_hidden(text: str, allowed: str) -> bool:
+    if text.isascii() and text.isprintable():  # at once: character by character takes 20 times this
+        return False
+    return any(_is_hidden(character, allowed) for character in text)
 
 
 def _is_hidden(character: str, allowed: str) -> bool:
