@@ -105,7 +105,10 @@ def _value(value: str | int, digits: int) -> str:
 
 def _safe(part: str) -> str:
     text = unicodedata.normalize("NFC", part)
-    text = "".join(_safe_character(text[i - 1 : i], c) for i, c in enumerate(text))
+    if text.isascii() and text.isprintable():
+        text = _FORBIDDEN.sub("-", text)
+    else:
+        text = "".join(_safe_character(text[i - 1 : i], c) for i, c in enumerate(text))
     text = re.sub(r"\s+", " ", text).strip(" .").rstrip("_- .") or "picture"
     if text.partition(".")[0].rstrip().casefold() in _DEVICES or text.casefold() in _OWN:
         text = f"_{text}"

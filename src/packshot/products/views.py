@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -196,8 +197,12 @@ class RoundOut(Out):
 
 def columns_of(row: Base, answer: type[BaseModel]) -> dict[str, Any]:
     """The row's columns that have the same name in the answer, with their values."""
-    names = answer.model_fields.keys() & row.__table__.columns.keys()
-    return {name: getattr(row, name) for name in names}
+    return {name: getattr(row, name) for name in _shared_names(type(row), answer)}
+
+
+@cache
+def _shared_names(row: type[Base], answer: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(answer.model_fields.keys() & row.__table__.columns.keys())
 
 
 def view_of(session: Session, product: Product, all_rounds: bool = False) -> ProductView:

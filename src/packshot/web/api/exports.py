@@ -263,14 +263,16 @@ def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same bytes; sending a piece takes the server as long as copying some 100 KB. The first
     one is sent at once, so that the download begins."""
     yield next(pieces, b"")
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     for piece in pieces:
-        waiting += piece
-        if len(waiting) >= LARGE_PIECE:
-            yield bytes(waiting)
-            waiting.clear()
+        waiting.append(piece)
+        size += len(piece)
+        if size >= LARGE_PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
     if waiting:
-        yield bytes(waiting)
+        yield b"".join(waiting)
 
 
 def _together(lines: Iterator[str]) -> Iterator[str]:
