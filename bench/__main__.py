@@ -53,7 +53,7 @@ def main() -> None:
         prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--share", type=float, default=0.3, help="of the full sizes")
+    parser.add_argument("--share", type=float, default=0.2, help="of the full sizes")
     parser.add_argument("--markdown", type=Path, help="write the tables here")
     options = parser.parse_args()
     began = time.monotonic()
@@ -62,8 +62,10 @@ def main() -> None:
     with Rig(options.share) as rig:
         for name in options.names or BENCHMARKS:
             title, run = BENCHMARKS[name]
+            since = time.monotonic()
             tables.append((title, run(rig)))
             show(*tables[-1])
+            print(f"  ({time.monotonic() - since:.0f} s)")
     print(f"\n{time.monotonic() - began:.0f} s in all")
     if options.markdown:
         texts = [as_markdown(title, lines) for title, lines in tables]

@@ -17,7 +17,7 @@ from bench.script import Case, Contest, case_of, stand_in
 from bench.table import Line
 
 LATENCY = 2.0
-WARM_UP = 16  # the first products of a process start its child and import the SDK
+WARM_UP = 8  # the first products of a process start its child and import the SDK
 SLOTS = 8
 
 

@@ -48,7 +48,7 @@ def run(rig: Rig) -> list[Line]:
     with PackshotProcess(folder, gunicorn(1), environment) as web:
         web.wait_until_serving()
         client = Client(web.url)
-        lines = [preview(client, rig.size(ROWS, 100)), *uploads(client, rig)]
+        lines = [preview(client, ROWS), *uploads(client, rig)]
         count = rig.size(PICTURES, 100)
         approve(Database(environment["DATABASE_URL"]), folder / "media", client, count)
         return lines + zipped(client, folder, count) + fitted(client, rig.size(FITTED, 10))

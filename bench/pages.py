@@ -44,7 +44,7 @@ def run(rig: Rig) -> list[Line]:
     path = find_chromium()
     if path is None:
         raise SystemExit("Chromium is not installed: make chromium")
-    count, folder = rig.size(PRODUCTS, 2000), rig.folder / "pages"
+    count, folder = PRODUCTS, rig.folder / "pages"
     folder.mkdir()
     url = f"sqlite:///{folder}/packshot.db"
     database = fill(url, count)
