@@ -26,7 +26,7 @@ from flask import Flask, jsonify, request
 from google import genai
 from google.genai import types
 from PIL import Image, ImageOps
-from sqlalchemy import ForeignKey, Numeric, String, create_engine
+from sqlalchemy import ForeignKey, Numeric, String, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 log = logging.getLogger("handwritten")
@@ -65,7 +65,9 @@ class Shop:
 
     def __init__(self) -> None:
         self.engine = create_engine(os.environ["DATABASE_URL"])
-        Base.metadata.create_all(self.engine)
+        with self.engine.begin() as connection:  # of four processes one creates the tables
+            connection.execute(text("SELECT pg_advisory_xact_lock(1)"))
+            Base.metadata.create_all(connection)
         self.sqs: Any = boto3.client("sqs", region_name="us-east-1")
         self.s3: Any = boto3.client("s3", region_name="us-east-1")
         self.queue = os.environ["SQS_QUEUE_URL"]
