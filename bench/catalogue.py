@@ -1,7 +1,7 @@
-"""A catalogue of 500 different 12 MP photos through the real program with the local enhancer.
+"""A catalogue of different 12 MP photos through the real program with the local enhancer.
 
-    python -m bench catalogue --share 1      all 500
-    python -m bench.catalogue --photos 40    fewer
+    python -m bench catalogue --share 1      125 photos
+    python -m bench.catalogue --photos 500   all 500
 
 gunicorn with one process, worker and pixel child for each core, SQLite and a local folder, as
 `packshot serve` starts them, without fidelity checks. The photos are enlarged from samples/photos;
@@ -32,7 +32,7 @@ from packshot.client import Client
 from packshot.pictures import imaging
 from packshot.pictures.arrays import Bytes
 
-PHOTOS = 500
+PHOTOS = 125
 LONGER, SHORTER = 4000, 3000  # px
 LEAST_PART = 0.9  # of the photo's sides that a crop keeps
 LIGHT = 0.25  # EV, up or down
@@ -102,7 +102,7 @@ def _vary(folder: Path, large: Bytes, numbers: range) -> Iterator[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--photos", type=int, default=PHOTOS)
+    parser.add_argument("--photos", type=int, default=500)
     with Rig(parser.parse_args().photos / PHOTOS) as rig:
         show("A catalogue with the local enhancer", run(rig))
 

@@ -31,7 +31,7 @@ from packshot.database.models import (
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import LANES
-from packshot.products.spending import products_paid_for, spent_by_lane, spent_today
+from packshot.products.spending import read_spending, spent_today
 from packshot.products.takes import GOING_ON
 
 HOUR: Final = 3600
@@ -113,13 +113,14 @@ class Figures(Counts):
 
 
 def read_counts(session: Session) -> Counts:
+    spent, paid_for = read_spending(session)
     return Counts(
         products=_by(session, Product.status),
         images=_by(session, ProductImage.status),
         batched=_count_batched(session),
-        spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent_by_lane(session),
+        spent_by_lane=dict.fromkeys(LANES, Decimal(0)) | spent,
         spent_today=spent_today(session),
-        products_paid_for=products_paid_for(session),
+        products_paid_for=paid_for,
         made_last_hour=_count_last_hour(session, ProductImage.created_at),
         reviewed_last_hour=_count_last_hour(session, Decision.at),
         products_reviewed_last_hour=_count_reviewed_products(session),

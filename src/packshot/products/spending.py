@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from packshot.database.models import Call
 from packshot.database.types import now
 
 
-def spent_by_lane(session: Session) -> dict[str, Decimal]:
-    """US dollars so far in each lane that was used; calls in flight at their expected cost.
+def read_spending(session: Session) -> tuple[dict[str, Decimal], int]:
+    """US dollars so far in each lane that was used, calls in flight at their expected cost; and the
+    products that were paid for, counting redone ones again: each round has one analysis.
 
-    Grouped in the order of an index: any other order takes SQLite twice as long.
+    All from one pass over an index, in its order: any other order takes SQLite twice as long, and
+    so does FILTER instead of CASE. Distinct products would take seconds at a million.
     """
-    rows = select(Call.lane, func.coalesce(func.sum(Call.cost), 0))
+    paid = func.count(case((Call.cost > 0, 1)))
+    rows = select(Call.kind, Call.lane, func.coalesce(func.sum(Call.cost), 0), paid)
     spent: dict[str, Decimal] = defaultdict(Decimal)
-    for lane, cost in session.execute(rows.group_by(Call.kind, Call.outcome, Call.lane)):
+    products = 0
+    for kind, lane, cost, count in session.execute(
+        rows.group_by(Call.kind, Call.outcome, Call.lane)
+    ):
         spent[lane] += Decimal(str(cost))
-    return dict(spent)
+        products += count if kind == "analysis" else 0
+    return dict(spent), products
 
 
 def spent_today(session: Session) -> Decimal:
@@ -30,12 +37,3 @@ def spent_today(session: Session) -> Decimal:
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     spent = select(func.coalesce(func.sum(Call.cost), 0)).where(Call.sent_at >= midnight)
     return Decimal(str(session.scalar(spent)))
-
-
-def products_paid_for(session: Session) -> int:
-    """Products that were paid for, counting redone ones again: each round has one analysis.
-
-    An index alone answers this; distinct products would take seconds at a million.
-    """
-    analyses = select(func.count()).where(Call.kind == "analysis", Call.cost > 0)
-    return session.scalar(analyses) or 0
