@@ -29,7 +29,7 @@ from packshot.cli.watched_folder import (
     LOCK,
     LONGEST_WAIT,
     PLAN,
-    Stillness,
+    SettledFiles,
     TakenFile,
     WatchedFolder,
 )
@@ -195,7 +195,7 @@ def test_a_file_that_can_not_be_read_is_said(url: str, inbox: Path) -> None:
 
 def test_a_file_is_taken_when_nothing_changes_any_more() -> None:
     now = 0.0
-    still = Stillness(5, lambda: now)
+    still = SettledFiles(5, lambda: now)
     growing = {"a.jpg": (1, 1, 1)}
     assert still.take(growing) == {}
     now = 4.0
@@ -209,7 +209,7 @@ def test_a_file_is_taken_when_nothing_changes_any_more() -> None:
 
 def test_one_that_never_ends_keeps_others_waiting_for_a_while_only() -> None:
     now = 0
-    still = Stillness(5, lambda: now)
+    still = SettledFiles(5, lambda: now)
     for now in range(int(LONGEST_WAIT) + 5):
         assert still.take({"a.jpg": (1, 1, 1), "b.jpg": (now, now, 2)}) == {}
     now += 1

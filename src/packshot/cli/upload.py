@@ -80,7 +80,7 @@ def upload(
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
     Its columns are recognised by their names: sku, name, view, category, image (an address, or a
-    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Ends
+    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Exits
     with 1 when a row was refused or a product failed.
     """
     console = Console(stderr=as_json)

@@ -25,7 +25,7 @@ from packshot.cli.watched_folder import (
     DONE,
     FAILED,
     LOCK,
-    Stillness,
+    SettledFiles,
     TakenFile,
     WatchedFolder,
 )
@@ -115,7 +115,7 @@ class Watcher:
         self.folder, self.client, self.console = folder, client, console
         self.defaults, self.sheets = defaults, sheets
         self.failed = 0
-        self._stillness = Stillness(settle, time.monotonic)
+        self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
         self._stuck: dict[str, object] = {}  # files that could not be moved, in their state then
         client.sleep = self._pause
@@ -133,7 +133,7 @@ class Watcher:
         try:
             self._work(self.folder.read_plan())
             while self._look() or not once:
-                self._pause(min(LOOK_SECONDS, self._stillness.seconds))
+                self._pause(min(LOOK_SECONDS, self._settled.seconds))
         except Stopped:
             self._say("stopped; the next start continues with the rest")
 
@@ -145,7 +145,7 @@ class Watcher:
             self._say(f"the folder can't be read: {error.strerror}")
             return True
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
-        if ready := self._stillness.take(left):
+        if ready := self._settled.take(left):
             batch = Batch(self.folder, ready, self.defaults, self.sheets, self._say)
             planned = batch.plan()
             self.folder.save_plan(planned)

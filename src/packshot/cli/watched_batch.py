@@ -12,7 +12,7 @@ import click
 
 from packshot.cli.photos import ZIP, Photos, ZippedPhoto, add_archive
 from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photos, rows_of_sheet
-from packshot.cli.watched_folder import Stamp, StillPhoto, TakenFile, WatchedFolder
+from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import Photo
 
 NOTHING = "nothing can be made of it"
@@ -84,7 +84,7 @@ class Batch:
         found = Collected()
         for path in paths:
             if not path.lower().endswith(ZIP):
-                found.add(path, path, StillPhoto(self.folder.path / path, self.files[path]))
+                found.add(path, path, UnchangedPhoto(self.folder.path / path, self.files[path]))
                 continue
             inside = Photos()
             try:
@@ -103,7 +103,7 @@ class Batch:
             self.tables_with_rows.add(table)
             path = found.take(row.photo) or self._file_named_by(row.photo)
             if path and not isinstance(row.photo, ZippedPhoto):
-                row = replace(row, photo=StillPhoto(self.folder.path / path, self.files[path]))
+                row = replace(row, photo=UnchangedPhoto(self.folder.path / path, self.files[path]))
             elif isinstance(row.photo, Path) and not self.folder.holds(row.photo):
                 outside = f"raw_image: {row.photo} is outside the watched folder"
                 row = replace(row, photo=None, errors=[*row.errors, outside])

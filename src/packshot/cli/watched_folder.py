@@ -1,8 +1,8 @@
 """A watched folder: which files stopped growing, their plan, and where they are moved.
 
-Everything survives a kill: a file is moved only after its products are known to exist, and what a
-batch was planned as is written down before anything of it is sent. (The SKU in a photo's name is
-read by looking at all names of a batch: after a kill the rest alone might be read otherwise.)
+Everything survives a kill: a file is moved only after its products are known to exist, and the
+plan of a batch is saved before any part of it is sent. (Which part of a photo's name is the SKU
+depends on all names of a batch: without the plan, those left after a kill could get other SKUs.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from packshot.spreadsheets.photo_files import UNFINISHED, ending_of, is_system_f
 
 DONE: Final = "done"
 FAILED: Final = "failed"
-#: The plan of the batch in hand; hidden, as the lock is.
+#: The plan of the batch that is being sent; hidden, as the lock is.
 PLAN: Final = ".packshot-watch.json"
 LOCK: Final = ".packshot-watch.lock"
 #: Files that stopped growing wait this many seconds for those that are still arriving beside them:
@@ -50,7 +50,7 @@ class TakenFile:
 
 
 @dataclass(frozen=True)
-class StillPhoto:
+class UnchangedPhoto:
     """A photo that must be read as it was taken. Reading it raises OSError if it changed."""
 
     path: Path
@@ -77,8 +77,8 @@ def stamp_of(stat: os.stat_result) -> Stamp:
 
 
 @dataclass
-class Stillness:
-    """Which files have not changed for `seconds`, by the clock of this machine alone."""
+class SettledFiles:
+    """Finds the files that have not changed for `seconds`, by the clock of this machine alone."""
 
     seconds: float
     clock: Callable[[], float]
@@ -171,7 +171,7 @@ class WatchedFolder:
             if each["photo"] is not None and archive is not None:
                 photo = ZippedPhoto(archive, each["photo"])
             elif each["photo"] == str(self.path / path):
-                photo = StillPhoto(self.path / path, stamp)
+                photo = UnchangedPhoto(self.path / path, stamp)
             elif each["photo"] is not None:  # a spreadsheet names a file that is not of the batch
                 photo = Path(each["photo"])
             rows.append(Row(each["source"], each["fields"], photo, each["errors"], path))
@@ -199,7 +199,9 @@ class WatchedFolder:
         target = self.path / where / path
         target.parent.mkdir(parents=True, exist_ok=True)
         number, stem = 2, target.stem
-        while target.exists() or (reasons is not None and _says_else(_beside(target), reasons)):
+        while target.exists() or (
+            reasons is not None and _has_other_text(_beside(target), reasons)
+        ):
             target = target.with_name(f"{stem} ({number}){target.suffix}")
             number += 1
         return target
@@ -210,7 +212,7 @@ def _beside(target: Path) -> Path:
     return target.with_name(f"{target.name}.txt")
 
 
-def _says_else(place: Path, words: bytes) -> bool:
+def _has_other_text(place: Path, words: bytes) -> bool:
     """A watch that was killed may have written the same words already."""
     return place.exists() and not (place.is_file() and place.read_bytes() == words)
 

@@ -1,7 +1,7 @@
 """Takes in batch jobs: a picture of the batch lane is made again in a batch job, too.
 
-Its take waits without being due; when its request is over, it is due, and the remaker finds its
-answer, or none.
+The take is not due while its request waits in a job. When the job has ended, the take is due, and
+the remaker finds the job's answer, or that there is none.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from packshot.enhancers.gemini.answers import Answer
 from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
 from packshot.enhancers.gemini.client import GeminiClient
-from packshot.enhancers.gemini.health import Standing
+from packshot.enhancers.gemini.health import Problems
 from packshot.enhancers.gemini.judge import judgement_in
 from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
@@ -79,7 +79,7 @@ class GeminiEnhancer:
         today: Callable[[], date] = today_utc,
     ) -> None:
         self._settings, self._run_pixels, self._today = settings, run_pixels, today
-        self._standing = Standing(clock)
+        self._problems = Problems(clock)
         self.model = self._current("GEMINI_MODEL", settings.gemini_model)
         self.image_model = self._current("GEMINI_IMAGE_MODEL", settings.gemini_image_model)
         self._check_prices()
@@ -93,7 +93,7 @@ class GeminiEnhancer:
             connections=2 * cap + 1,  # each lane has its own calls
         )
         pace = partial(Pace, cap, clock=clock, sleep=sleep, random=random)
-        self._calls = PaidCalls(self._client, ledger, pace, self._standing, today)
+        self._calls = PaidCalls(self._client, ledger, pace, self._problems, today)
         of_each = 1 + settings.gemini_reference_views
         photos = Photos(run_pixels, keep=settings.concurrency * of_each + 8)
         self._steps = Steps(settings, photos, self.model, self.image_model)
@@ -142,9 +142,9 @@ class GeminiEnhancer:
         """What the last calls showed. When that is old, it is checked again in the background: a
         process without a worker makes no calls.
         """
-        if self._standing.is_stale():
+        if self._problems.is_stale():
             threading.Thread(target=self.check, name="packshot-gemini-check", daemon=True).start()
-        return self._standing.health()
+        return self._problems.health()
 
     # --- Beyond the contract -------------------------------------------------------------------
 
@@ -152,17 +152,17 @@ class GeminiEnhancer:
         """Ask Google (free) whether key and models are valid; `health()` shows the result."""
         served = [self._is_served(model) for model in (self.model, self.image_model)]
         if all(served):
-            self._standing.note_check()
-        return self._standing.health()
+            self._problems.note_check()
+        return self._problems.health()
 
     def _is_served(self, model: str) -> bool:
         try:
             self._client.check(model)
         except Unavailable as error:
-            self._standing.note_problem(error, model)
+            self._problems.note_problem(error, model)
             return False
         except PackshotError as error:
-            self._standing.note_problem(NotConfigured(error.message, code=error.code), model)
+            self._problems.note_problem(NotConfigured(error.message, code=error.code), model)
             return False
         return True
 
@@ -206,13 +206,13 @@ class GeminiEnhancer:
         """The model that is called; a retired name is replaced, and that is noted."""
         model, note = current_name(setting, named, self._today())
         if note:
-            self._standing.note(note)
+            self._problems.note(note)
         return model
 
     def _check_grace(self) -> None:
         grace, flex = self._settings.grace_seconds, self._settings.gemini_flex_timeout
         if self._settings.gemini_lane == "flex" and grace < flex:
-            self._standing.note(
+            self._problems.note(
                 f"GRACE_SECONDS={grace:g} is less than GEMINI_FLEX_TIMEOUT={flex:g}: a stop ends"
                 " calls of the flex lane that are paid for. Set it to at least that, and"
                 " let what stops this process (systemd, Docker) wait longer."
@@ -233,7 +233,7 @@ class GeminiEnhancer:
                     f"GEMINI_DAILY_BUDGET={self._settings.gemini_daily_budget:g} can't be kept: "
                     f"{unknown}. Use a model that has one, or unset the budget."
                 )
-            self._standing.note(f"{unknown}: such calls are counted without cost.")
+            self._problems.note(f"{unknown}: such calls are counted without cost.")
 
 
 def _key(settings: Settings) -> str:

@@ -18,8 +18,8 @@ REMEMBERED = 1000
 FRESH_SECONDS = 60.0  # older findings are checked again, where that is free
 LONGEST_PAUSE = 60.0  # before a call is tried again, unless the error names a longer one
 MARGIN_SECONDS = 120.0  # a problem is over when no call ran into it for this long after its pause
-# Problems that the free request for a model shows to be over; it says nothing about a quota,
-# billing, the budget or overload.
+# Problems that are over when Google answers the free request that `GeminiClient.check` sends. Its
+# answer says nothing about a quota, billing, the budget or overload.
 CHECKED = frozenset({"gemini_unreachable", "bad_key", "unknown_model", "gemini_redirect"})
 # These concern every model; all others are over when the model that had them succeeds.
 ANY_MODEL = frozenset({"gemini_unreachable", "budget_reached"})
@@ -30,12 +30,12 @@ log = logging.getLogger("packshot.gemini")
 @dataclass(frozen=True)
 class _Problem:
     error: Unavailable
-    seen: float  # when a call last ran into it, by Standing's clock, like `until`
+    seen: float  # when a call last ran into it, by Problems's clock, like `until`
     until: float  # when it ends without a success, as in an idle process
     in_a_row: int
 
 
-class Standing:
+class Problems:
     """The present problem of each model, and notes that stay. Safe to use from many threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,21 +57,21 @@ class Standing:
             present = {each.error.code for each in self._present()}
             moment = self._clock()
             until = moment + max(error.retry_after or 0.0, LONGEST_PAUSE) + MARGIN_SECONDS
-            count = self._next_in_a_row(model, began)
+            count = self._count_with_next(model, began)
             self._problems[model] = _Problem(error, moment, until, count)
             self._known_at = moment
         if error.code not in present:
             log.warning("%s", error.message)
 
-    def in_a_row(self, model: str, began: float) -> int:
-        """How many problems in a row `model` has with one more, in a call that began at `began`.
+    def count_in_a_row(self, model: str, began: float) -> int:
+        """How many problems in a row `model` has, with the one of a call that began at `began`.
 
         A call that began before the last problem was seen belongs to the same burst.
         """
         with self._lock:
-            return self._next_in_a_row(model, began)
+            return self._count_with_next(model, began)
 
-    def _next_in_a_row(self, model: str | None, began: float | None) -> int:
+    def _count_with_next(self, model: str | None, began: float | None) -> int:
         before = self._problems.get(model)
         if before is None:
             return 1

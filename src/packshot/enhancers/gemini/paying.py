@@ -14,7 +14,7 @@ from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes
 from packshot.enhancers.gemini.answers import Answer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
-from packshot.enhancers.gemini.health import Standing, Suspects, WrongRequests
+from packshot.enhancers.gemini.health import Problems, Suspects, WrongRequests
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.prices import expected_cost, price_of
 from packshot.enhancers.gemini.steps import Step
@@ -42,13 +42,13 @@ class PaidCalls:
         client: GeminiClient,
         ledger: Ledger,
         pace: Callable[[], Pace],
-        standing: Standing,
+        problems: Problems,
         today: Callable[[], date],
     ) -> None:
         """Each lane gets a pace of its own: what Google drops in one says nothing about another."""
         self._client, self._ledger = client, ledger
         self._paces: dict[Lane, Pace] = {lane: pace() for lane in ("standard", "flex")}
-        self._standing, self._today = standing, today
+        self._problems, self._today = problems, today
         self._not_in_flex: set[str] = set()  # models
         self._suspects = Suspects()
         self._wrong_requests = WrongRequests()
@@ -77,7 +77,7 @@ class PaidCalls:
 
     def _remember(self, model: str, error: _NotServed) -> None:
         self._not_in_flex.add(model)
-        self._standing.note(
+        self._problems.note(
             f"{model} is not served in the flex lane ({error.message}): it is called as standard,"
             " at the full price, until this process ends."
         )
@@ -95,7 +95,7 @@ class PaidCalls:
             return stack.enter_context(self._ledger.call(purchase_of(step, self._today())))
         except Unavailable as error:
             if error.code == "budget_reached":
-                self._standing.note_problem(error)
+                self._problems.note_problem(error)
             raise
 
     def _request(
@@ -134,7 +134,7 @@ class PaidCalls:
         self._wrong_requests.note_success(model)
         self._paces[step.request.lane].note_success()
         self._suspects.note_success(step.request.call)
-        self._standing.note_success(model, began)
+        self._problems.note_success(model, began)
         return answer
 
     def _after_error(self, error: Unavailable, step: Step, began: float) -> PackshotError:
@@ -152,12 +152,12 @@ class PaidCalls:
         errors = pace.note_error(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
         if lasting:
-            errors = LASTING_FIRST + self._standing.in_a_row(model, began)
+            errors = LASTING_FIRST + self._problems.count_in_a_row(model, began)
             pace.single_file()
         seconds = error.retry_after or pace.backoff(errors)
         error.retry_after = pace.add_jitter(seconds)
         if errors >= LASTING_ERRORS and not (too_fast and step.request.lane == "flex"):
-            self._standing.note_problem(error, model, began)
+            self._problems.note_problem(error, model, began)
         if lasting or isinstance(error, RateLimited) or errors > 1:
             pace.pause(None if lasting else model, seconds, error)
         return error

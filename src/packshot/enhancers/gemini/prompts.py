@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from packshot.enhancers.contract import Analysis, Brief, VariantPlan
 
-#: Change it when you change any of these prompts: the figures count verdicts by it.
+#: Change it when you change any of these prompts: the statistics count decisions per version.
 VERSION = "2026-11-28"
 MAX_TITLE = 80
 MAX_PROMPT = 2000
