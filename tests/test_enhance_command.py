@@ -155,11 +155,12 @@ def test_what_can_not_be_used_is_named_and_the_rest_is_made() -> None:
     Path("photos/broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     Path("photos/empty.png").write_bytes(b"")
     Path("photos/notes.txt").write_text("not a photo")
+    Path("photos/tin.changes.webp").write_bytes(photo_bytes(3))  # of `packshot fidelity`
     done = enhance("photos", "--out", "made")
     assert done.exit_code == 1
     assert "photos/broken.jpg: The picture is damaged" in done.stderr
     assert "photos/empty.png: The file is empty" in done.stderr
-    assert "1 other file left out" in done.stderr
+    assert "2 other files left out" in done.stderr
     assert "2 photos of 4 could not be enhanced" in done.stderr
     assert len([name for name in names(Path("made")) if "natural" in name]) == 2
 

@@ -363,8 +363,8 @@ def child_peak_mb(pid: int) -> float:
 
 def test_a_change_map_takes_no_name_of_another_file(tmp_path: Path) -> None:
     enhanced = tmp_path / "mug.jpg"
-    assert write_map(b"1", enhanced, None) == tmp_path / "mug-changes.webp"
-    assert write_map(b"2", enhanced, None) == tmp_path / "mug-changes-2.webp"
+    assert write_map(b"1", enhanced, None) == tmp_path / "mug.changes.webp"
+    assert write_map(b"2", enhanced, None) == tmp_path / "mug.changes-2.webp"
     assert write_map(b"3", enhanced, tmp_path / "map.webp") == tmp_path / "map.webp"
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"3", b"2", b"1"]
 

@@ -140,6 +140,7 @@ def test_many_photos_assigned_by_hand_cost_little() -> None:
 def test_every_file_has_its_place() -> None:
     files = ["A1.jpg", "IMG_0001.jpg", "notes.txt", "clip.mov", "._A1.jpg", "Thumbs.db"]
     files += [".DS_Store", "a/desktop.ini", "__MACOSX/a/._b.jpg", "raw.CR3", "old.gif", "p.xlsx"]
+    files += ["A1.changes.webp", "a/B2.changes-2.webp"]  # as `packshot fidelity` writes them
     found = match_photos(files, rows("A1", "B2"))
     assert matched(found) == {"A1.jpg": ("A1", None)}
     assert [(one.row, one.wanted) for one in found.missing] == [(3, "B2")]
@@ -150,6 +151,8 @@ def test_every_file_has_its_place() -> None:
         "raw.CR3": "is a camera's raw file: export it as JPEG",
         "old.gif": "is a GIF picture: save it as JPEG or PNG",
         "p.xlsx": "is a spreadsheet",
+        "A1.changes.webp": "is a change map of packshot fidelity",
+        "a/B2.changes-2.webp": "is a change map of packshot fidelity",
     }
     assert found.system_files == 5
 

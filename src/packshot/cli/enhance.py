@@ -34,6 +34,7 @@ from packshot.pictures.kinds import sniff
 from packshot.pictures.signing import Signing
 from packshot.serving import load_environment
 from packshot.settings import Settings, load_settings
+from packshot.spreadsheets.photo_files import is_change_map
 
 SHEET_HEIGHT = 720
 OWN_FOLDER = "enhanced"  # the default folder of results, inside a folder of photos
@@ -143,7 +144,7 @@ def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
         and OWN_FOLDER not in path.relative_to(file).parts[:-1]
         and (results is None or results not in path.resolve().parents)
     ]
-    photos = [path for path in files if path.suffix.lower() in PHOTO_ENDINGS or _is_photo(path)]
+    photos = [path for path in files if _is_photo(path)]
     if others := len(files) - len(photos):
         console.print(f"{escape_text(str(file))}: {pluralise(others, 'other file')} left out")
     return photos
@@ -169,6 +170,10 @@ def _refuse_existing(paths: Sequence[Path], replace: bool) -> None:
 
 
 def _is_photo(path: Path) -> bool:
+    if is_change_map(path.name):
+        return False
+    if path.suffix.lower() in PHOTO_ENDINGS:
+        return True
     try:
         with path.open("rb") as file:
             return sniff(file.read(64)) is not None

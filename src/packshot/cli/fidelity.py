@@ -15,6 +15,7 @@ from packshot.errors import PackshotError, PictureError
 from packshot.fidelity.verdicts import VERDICTS, CheckResult
 from packshot.serving import load_environment
 from packshot.settings import load_settings
+from packshot.spreadsheets.photo_files import CHANGES
 
 WORDS = {
     "pass": "PASS: no change to the product was found",
@@ -55,8 +56,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("raw", type=FILE)
 @click.argument("enhanced", type=FILE)
 @click.option("--map", "target", type=click.Path(dir_okay=False, path_type=Path),
-              help="Where the change map goes; default: ENHANCED-changes.webp, or -2 where"
-              " that is taken.")  # fmt: skip
+              help="Where the change map goes; default: ENHANCED.changes.webp, with -2 where that"
+              " is taken. An upload leaves such files out.")  # fmt: skip
 @click.option("--no-map", is_flag=True, help="Write no change map.")
 def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> None:
     """Compare two pictures; needs no server. Exits with 0 for a pass, with 1 for anything else.
@@ -83,7 +84,7 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
         return target
     for number in count(1):
         suffix = f"-{number}" if number > 1 else ""
-        path = enhanced.with_name(f"{enhanced.stem}-changes{suffix}.webp")
+        path = enhanced.with_name(f"{enhanced.stem}.{CHANGES}{suffix}.webp")
         with suppress(FileExistsError), path.open("xb") as file:
             file.write(data)
             return path

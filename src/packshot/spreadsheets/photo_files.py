@@ -11,6 +11,10 @@ ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
     *(".tif", ".tiff"),
 )
+#: How `packshot fidelity` ends the name of a change map, which lies beside its picture; a number may
+#: follow "changes".
+CHANGES: Final = "changes"
+_CHANGE_MAP: Final = re.compile(rf"\.{CHANGES}(-\d+)?\.webp$", re.IGNORECASE)
 #: Names that programs give to a file they are still writing.
 UNFINISHED: Final = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".download")
 _SYSTEM_NAMES: Final = frozenset(
@@ -71,6 +75,8 @@ def why_not_a_photo(path: str) -> str | None:
 
     A name without an ending may be one: phones and browsers save such files.
     """
+    if is_change_map(path):
+        return "is a change map of packshot fidelity"
     ending = ending_of(path)
     if not ending or ending in ENDINGS:
         return None
@@ -78,6 +84,11 @@ def why_not_a_photo(path: str) -> str | None:
         return _OTHERS[ending]
     kind = (mimetypes.guess_type(f"x{ending}")[0] or "application").partition("/")[0]
     return _KINDS.get(kind, "is not a photo")
+
+
+def is_change_map(path: str) -> bool:
+    """Whether `packshot fidelity` wrote the file."""
+    return _CHANGE_MAP.search(path) is not None
 
 
 def ending_of(path: str) -> str:
