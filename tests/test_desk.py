@@ -31,6 +31,8 @@ from packshot.cli.export import name_failures
 from packshot.database.models import Product, ProductImage, Round
 from packshot.database.types import now
 from packshot.errors import PictureError
+from packshot.fidelity.verdicts import Check, Reason
+from packshot.products.checks import Checks
 from packshot.products.intake import NewProduct
 from packshot.products.object_keys import changes_key, lock_key, variant_key
 from packshot.products.takes import Remakes, open_next, settle
@@ -643,7 +645,7 @@ def check(shop: DeskShop, product_id: int, **found: Any) -> None:
     """As `Checks.save` records it: the product's version is raised, and nobody decided."""
     with shop.services.database.write() as session:
         mine = update(ProductImage).where(ProductImage.product_id == product_id)
-        session.execute(mine.values(check_due=None, fidelity={"reasons": []}, **found))
+        session.execute(mine.values(check_due=None, fidelity={"reasons": [], **found}, **found))
         version = {"version": Product.version + 1}
         session.execute(update(Product).where(Product.id == product_id).values(version))
 
@@ -682,6 +684,128 @@ def test_a_check_that_ends_meanwhile_is_nobodys_decision(shop: DeskShop, open_de
     until(lambda: shop.statuses([failed]) == ["rejected"], desk.page)
 
 
+def find_later(shop: DeskShop, product_id: int) -> None:
+    """A check of its first picture ends, which was approved already."""
+    first = shop.services.catalog.product(product_id).images[0].id
+    with shop.services.database.write() as session:
+        session.execute(
+            update(ProductImage).where(ProductImage.id == first).values(check_due=now())
+        )
+    checks = Checks(shop.services.database)
+    due = checks.take()
+    assert due is not None
+    missing_part = Reason(code="missing", words="a part is missing")
+    checks.save(due, Check(verdict="fail", score=0.1, reasons=[missing_part]), has_map=False)
+
+
+def test_what_a_check_finds_after_the_approval_is_said_and_answered(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    kept, sent_back, fine = shop.stock(3, pictures=2)
+    approve(shop, [kept, sent_back, fine])
+    page = open_desk(f"{shop.url}/grid").page
+    expect(page.locator(".chip.found-later")).to_have_count(0)
+    for number in (kept, sent_back):
+        find_later(shop, number)
+    link = page.locator(".chip.found-later")
+    expect(link).to_contain_text("Approved, but the check found a change: 2")
+    link.click()
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(2)
+    expect(tiles.first).to_contain_text("Approved, but the check found a change")
+    page.goto(f"{shop.url}/grid?status=approved")
+    page.get_by_role("button", name="Download 3 approved").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 pictures in it were approved before the check ended")
+    dialog.get_by_role("link", name="Look first").click()
+    expect(tiles).to_have_count(2)
+    page.goto(f"{shop.url}/products/{kept}")
+    card = page.locator(".picture-card").nth(1)
+    expect(card).to_contain_text("It was approved before its check ended")
+    card.get_by_role("button", name="Keep it approved").click()
+    expect(card).not_to_contain_text("It was approved before its check ended")
+    page.goto(f"{shop.url}/products/{sent_back}")
+    card.get_by_role("button", name="Reject", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Reject").click()
+    expect(card.locator(".badge").first).to_have_text("Rejected")
+    assert shop.services.catalog.facets().doubts["after_approval"] == 0
+
+
+def test_the_grid_keeps_nothing_approved_that_was_found_later_without_a_look(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    approve(shop, [number])
+    find_later(shop, number)
+    desk = open_desk(f"{shop.url}/grid?status=approved")
+    expect(desk.page.locator(".tile")).to_contain_text("the check found a change")
+    desk.press("Control+a a")
+    expect(desk.page.locator(".toast")).to_contain_text("1 product has a warning: look at it")
+    assert shop.services.catalog.facets().doubts["after_approval"] == 1
+
+
+def test_the_page_of_a_product_says_what_else_is_to_be_decided(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    page = open_desk(f"{shop.url}/products/{number}").page
+    still = page.get_by_label("Still to decide")
+    expect(page.locator(".picture-card")).to_have_count(4)
+    expect(still).to_have_count(0)
+    page.get_by_role("button", name="Approve", exact=True).first.click()
+    expect(still).to_contain_text(
+        "1 picture is approved, but not the product: 2 pictures are undecided."
+    )
+    expect(still).to_contain_text("exported once every picture is decided")
+    still.get_by_role("button", name="Reject the other 2").click()
+    expect(page.locator(".product-heading .badge")).to_have_text("Approved")
+    expect(still).to_have_count(0)
+    assert statuses_of(shop, number) == ["approved", "rejected", "rejected"]
+
+
+def test_a_picture_with_a_warning_is_not_called_unchanged(shop: DeskShop, open_desk: Open) -> None:
+    [warned] = shop.stock(1, warning="The cut-out is not certain: compare it with the raw photo")
+    [clear] = shop.stock(1)
+    for number in (warned, clear):
+        check(shop, number, verdict="pass")
+    page = open_desk(f"{shop.url}/products/{warned}").page
+    expect(page.locator(".verdict").first).to_have_text("No change found where compared")
+    page.goto(f"{shop.url}/products/{clear}")
+    expect(page.locator(".verdict").first).to_have_text("No change found")
+
+
+def test_a_message_that_says_the_same_again_stacks_nothing(shop: DeskShop, open_desk: Open) -> None:
+    shop.stock(1, warning="The cut-out is not certain")
+    desk = open_desk(shop.url)
+    expect(left(desk.page)).to_have_text("1 left")
+    desk.page.evaluate(
+        "for (const key of ['a', 'a', 'a'])"
+        " document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
+    )
+    expect(desk.page.locator(".toast")).to_have_count(1)
+    expect(desk.page.locator(".toast")).to_contain_text("All its pictures are left out")
+
+
+def test_a_key_that_comes_before_the_page_listens_is_not_lost_silently(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    shop.stock(2)
+    desk = open_desk("about:blank")
+    held: list[Route] = []
+    desk.page.route("**/desk/grid.js", lambda route: held.append(route))
+    desk.page.goto(f"{shop.url}/grid", wait_until="commit")
+    until(lambda: bool(held), desk.page)
+    desk.page.wait_for_function("document.getElementById('data')")
+    desk.press("Control+a")
+    held[0].continue_()
+    expect(desk.page.locator(".toast")).to_contain_text("still loading when you pressed Ctrl+A")
+    desk.press("Control+a")
+    expect(desk.page.locator(".chosen")).to_have_text("2 chosen")
+    desk.page.goto(f"{shop.url}/grid?status=all")
+    desk.press("Control+a")
+    expect(desk.page.locator(".toast")).to_contain_text("choose To review, Approved or Rejected")
+
+
 def make_again(shop: DeskShop, product_id: int) -> None:
     """As the check of a better second take records it: another picture stands under the same id."""
     with shop.services.database.write() as session:
@@ -713,7 +837,7 @@ def test_a_picture_that_was_made_again_is_new_to_its_reviewer(
     until(lambda: shop.statuses([first]) == ["approved"], desk.page)
     desk.press("a")  # of the picture before
     toast = desk.page.locator(".toast", has_text="A check found something")
-    expect(toast).to_contain_text("picture 1 was made again, and the new one stands")
+    expect(toast).to_contain_text("picture 1 was made again and is another one now: look at it")
     assert shop.statuses([again]) == ["pending_review"]
     desk.page.goto(f"{shop.url}/products/{again}")
     desk.page.get_by_text("The other take", exact=True).click()

@@ -241,13 +241,15 @@ class Client:
         as_format: str = "csv",
         *,
         counted: Callable[[int], None] | None = None,
+        found: Callable[[int], None] | None = None,
         **filters: str,
     ) -> Iterator[bytes]:
         """The approved pictures as `csv`, `jsonl`, `zip`, `shopify` or `woocommerce`, piece by
         piece.
 
         `counted` gets the number of pictures that a ZIP will have, before its first piece. A ZIP
-        that is cut off raises an error of urllib3.
+        that is cut off raises an error of urllib3. `found` gets the number of pictures that were
+        approved before their fidelity check found a change.
 
         Filters: category, batch, sku, products, since; names for a ZIP, see docs/api.md.
         """
@@ -255,6 +257,8 @@ class Client:
         response = self._send("GET", f"api/export?{query}", preload_content=False)
         if counted is not None:
             counted(int(response.headers.get("Packshot-Pictures", 0)))
+        if found is not None:
+            found(int(response.headers.get("Packshot-Found-After-Approval", 0)))
         try:
             yield from response.stream(65_536)
         finally:

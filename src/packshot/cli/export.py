@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import click
 from rich.console import Console
@@ -69,15 +70,18 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     """
     as_format = _format_of(as_format, output)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    later = LaterFindings(client.url)
     if output is None:
-        for piece in client.export(as_format, **filters):
+        for piece in client.export(as_format, found=later.note, **filters):
             click.echo(piece, nl=False)
+        later.tell()
         return
     since = given["since"]
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         with Bar() as bar, unfinished.open("wb") as file:
-            for piece in client.export(as_format, counted=bar.expect, **filters):
+            pieces = client.export(as_format, counted=bar.expect, found=later.note, **filters)
+            for piece in pieces:
                 file.write(bar.count(piece))
         left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
         words = _contents(unfinished, as_format, bar.expected)
@@ -92,6 +96,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     finally:
         unfinished.unlink(missing_ok=True)
     click.echo(f"Wrote {output}: {words}.")
+    later.tell()
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
@@ -99,6 +104,26 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         more = [f"and {len(left_out) - MOST_NAMED:,} more"] if len(left_out) > MOST_NAMED else []
         for line in [*left_out[:MOST_NAMED], *more]:
             click.echo(f"  {line}", err=True)
+
+
+class LaterFindings:
+    """The exported pictures that were approved before their fidelity check found a change."""
+
+    def __init__(self, url: str) -> None:
+        self.pictures = 0
+        self.grid = urljoin(url, "grid?status=all&doubt=after_approval")
+
+    def note(self, pictures: int) -> None:
+        self.pictures = pictures
+
+    def tell(self) -> None:
+        if self.pictures:
+            were = "was" if self.pictures == 1 else "were"
+            click.echo(
+                f"{counted(self.pictures, 'picture')} in it {were} approved before the fidelity"
+                f" check ended, and it found a change. Look at what it found: {self.grid}",
+                err=True,
+            )
 
 
 def _format_of(given: str | None, output: Path | None) -> str:

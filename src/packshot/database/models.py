@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    false,
     or_,
     select,
     text,
@@ -252,6 +253,8 @@ class ProductImage(PictureColumns, Base):
     variant: Mapped[int] = mapped_column(server_default=text("0"))
     number: Mapped[int | None]  # among its SKU's, see `products.numbers`
     alt_text: Mapped[str | None] = mapped_column(String(125))  # a reviewer's own
+    #: A check that ended after the approval found a change, and nobody has decided again since.
+    found_after_approval: Mapped[bool] = mapped_column(server_default=false())
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # see Product.raw_removed_at
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -263,6 +266,13 @@ class ProductImage(PictureColumns, Base):
         # Counted from the index alone.
         Index("ix_product_images_verdict", "verdict", "enhancer", "prompt_version"),
         Index("ix_product_images_lock_code", "lock_code"),
+        Index(
+            "ix_product_images_found_after_approval",
+            "product_id",
+            "round",
+            sqlite_where=text("found_after_approval"),
+            postgresql_where=text("found_after_approval"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -29,7 +29,7 @@ from packshot.database.models import (
     Take,
 )
 from packshot.database.types import now
-from packshot.fidelity.verdicts import Check
+from packshot.fidelity.verdicts import DOUBTFUL, Check
 from packshot.products.takes import Remakes, is_its_picture, is_take, open_next, settle
 
 log = logging.getLogger("packshot.fidelity")
@@ -147,6 +147,8 @@ class Checks:
                 return
             product.version += 1
             _note(made, check, has_map=has_map)
+            if made is image and image.status == APPROVED and check.verdict in DOUBTFUL:
+                image.found_after_approval = True
             session.flush()
             if isinstance(made, Take):
                 settle(session, product, image, made, self.remakes)

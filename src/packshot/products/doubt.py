@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, or_, select, tuple_
 
 from packshot.database.models import Product, ProductImage
 from packshot.fidelity.verdicts import DOUBTFUL
@@ -44,6 +44,14 @@ def _doubtful() -> ColumnElement[bool]:
 def has_doubt() -> ColumnElement[bool]:
     """The condition that at least one picture of the product is doubtful."""
     return exists().where(_doubtful())
+
+
+def was_found_after_approval() -> ColumnElement[bool]:
+    """The condition that a check found something in a picture of the product that was approved
+    before the check ended. The index on such pictures answers it: there are few."""
+    found = select(ProductImage.product_id, ProductImage.round)
+    found = found.where(ProductImage.found_after_approval)
+    return tuple_(Product.id, Product.round).in_(found)
 
 
 def count_doubtful() -> Subquery:

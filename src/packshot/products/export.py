@@ -70,6 +70,7 @@ class ApprovedImage(SellerFields):
     own_pixels: float | None  # share of the product's
     approved_by: str | None
     approved_at: datetime | None
+    found_after_approval: bool  # a check that ended after the approval found a change
     number: int | None = Field(None, exclude=True)
     raw_key: str | None = Field(None, exclude=True)  # of the stored copy of the raw photo
     pixel_lock: dict[str, Any] | None = Field(None, exclude=True)  # its record
@@ -129,6 +130,13 @@ def count_approved(database: Database, chosen: Selection = ALL) -> int:
     query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
     with database.read() as session:
         return session.scalar(query) or 0
+
+
+def count_found_after_approval(database: Database, chosen: Selection = ALL) -> int:
+    """How many of them were approved before their check found a change."""
+    query = chosen.narrow(select(func.count()).select_from(Product).join(ProductImage))
+    with database.read() as session:
+        return session.scalar(query.where(ProductImage.found_after_approval)) or 0
 
 
 def approved_images(database: Database, chosen: Selection = ALL) -> Iterator[ApprovedImage]:

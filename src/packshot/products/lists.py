@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,10 +31,11 @@ from packshot.database.models import (
     Round,
 )
 from packshot.errors import Conflict
-from packshot.products.doubt import count_doubtful, has_doubt
+from packshot.products.doubt import count_doubtful, has_doubt, was_found_after_approval
 from packshot.products.terms import LAST, begins_with
 
 Order = Literal["doubt", "sku"]
+Doubt = Literal["yes", "no", "after_approval"]
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
 #: The most categories in a filter: the largest ones.
@@ -48,7 +49,8 @@ class Filter:
     """Which products to list; None does not filter.
 
     `reason`: a picture of the current round is rejected for it. `q`: the SKU, name or file name
-    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it is doubtful.
+    begins with it. `enhancer` made the current round; `doubt`: whether a picture of it is doubtful,
+    or was found to be so after it was approved.
     `order`: None is newest first.
     """
 
@@ -59,7 +61,7 @@ class Filter:
     q: str | None = None
     reason: str | None = None
     enhancer: str | None = None
-    doubt: Literal["yes", "no"] | None = None
+    doubt: Doubt | None = None
     order: Order | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
@@ -77,10 +79,18 @@ class Filter:
         if self.enhancer is not None:
             query = query.where(exists().where(_current_round(), Round.enhancer == self.enhancer))
         if self.doubt is not None:
-            query = query.where(has_doubt() if self.doubt == "yes" else ~has_doubt())
+            query = query.where(DOUBTS[self.doubt]())
         if self.reason is None:
             return query
         return query.where(exists().where(_is_rejection_in_force(), Decision.reason == self.reason))
+
+
+#: What each choice of the filter `doubt` asks for.
+DOUBTS: Final[dict[Doubt, Callable[[], ColumnElement[bool]]]] = {
+    "yes": has_doubt,
+    "no": lambda: ~has_doubt(),
+    "after_approval": was_found_after_approval,
+}
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,14 @@ class Facets:
     """Counts of products by status, category and reason, each within the other filters.
 
     `reasons` counts decided products only; `statuses` ignores the reason filter, because a reason
-    belongs to one status.
+    belongs to one status, and so does "after_approval" of `doubts`.
     """
 
     statuses: dict[str, int]
     categories: dict[str, int]
     reasons: dict[str, int]
     enhancers: dict[str, int]
-    doubts: dict[str, int]  # "yes" and "no"
+    doubts: dict[str, int]  # "yes", "no" and "after_approval"
     batches: dict[str, int]
 
 
@@ -135,7 +145,9 @@ def _count_doubts(session: Session, chosen: Filter) -> dict[str, int]:
         select(func.count(case((has_doubt(), 1))), func.count()).select_from(Product)
     )
     doubtful, all_of_them = session.execute(counts).one()
-    return {"yes": doubtful, "no": all_of_them - doubtful}
+    later = replace(chosen, doubt="after_approval", status=None, reason=None)
+    found = session.scalar(later.narrow(select(func.count()).select_from(Product)))
+    return {"yes": doubtful, "no": all_of_them - doubtful, "after_approval": found or 0}
 
 
 def _count_batches(session: Session, chosen: Filter) -> Sequence[Row[str, int]]:

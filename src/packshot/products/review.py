@@ -255,6 +255,7 @@ def _decide(session: Session, product: Product, image: ProductImage, verdict: Ve
         raise _removed_error(product)
     session.add(_record_of(product, image, verdict))
     image.status = verdict.status
+    image.found_after_approval = False
     image.updated_at = now()
 
 
@@ -271,7 +272,9 @@ def _record_of(product: Product, image: ProductImage, verdict: Verdict) -> Decis
 
 
 def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> bool:
-    """Whether a repeated decision adds or changes its reason or note."""
+    """Whether a repeated decision says more: a reason, a note, or that a later finding was seen."""
+    if image.found_after_approval:
+        return True
     if verdict.reason is None and verdict.note is None:
         return False
     last = session.scalars(

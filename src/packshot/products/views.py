@@ -73,6 +73,9 @@ class ImageOut(Out):
     sha256: str | None
     warning: str | None
     doubt: str | None = Field(description="why approval excludes it by default; null: it does not")
+    found_after_approval: bool = Field(
+        False, description="it is approved, and a check that ended later found what `doubt` says"
+    )
     fidelity: FidelityOut | None = Field(description="null if it is not to be checked")
     pixel_lock: PixelLockOut | None = Field(description="null where no pixel lock was asked for")
     reason: str | None = Field(description="why it is rejected, if a reason was given")

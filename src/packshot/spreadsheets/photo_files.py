@@ -11,8 +11,7 @@ ENDINGS: Final = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"),
     *(".tif", ".tiff"),
 )
-#: How `packshot fidelity` ends the name of a change map, which lies beside its picture; a number may
-#: follow "changes".
+#: `packshot fidelity` ends the name of a change map with this, perhaps with a number: see below.
 CHANGES: Final = "changes"
 _CHANGE_MAP: Final = re.compile(rf"\.{CHANGES}(-\d+)?\.webp$", re.IGNORECASE)
 #: Names that programs give to a file they are still writing.

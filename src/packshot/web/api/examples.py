@@ -386,6 +386,7 @@ _APPROVED: Final = ApprovedImage(
     own_pixels=0.8812,
     approved_by="asha",
     approved_at=DECIDED_AT,
+    found_after_approval=False,
 )
 CSV: Final = "".join(write_lines(iter([_APPROVED]), "csv"))
 JSON_LINES: Final = "".join(write_lines(iter([_APPROVED]), "jsonl"))

@@ -27,6 +27,7 @@ from packshot.products.export import (
     approved_groups,
     approved_images,
     count_approved,
+    count_found_after_approval,
     write_lines,
 )
 from packshot.products.export_zip import PreparedPicture, zip_pieces
@@ -52,6 +53,8 @@ log = logging.getLogger("packshot.web")
 
 #: The header with the number of pictures in a ZIP, for a progress bar.
 PICTURES: Final = "Packshot-Pictures"
+#: The header with the number of pictures whose check found a change after they were approved.
+FOUND_AFTER_APPROVAL: Final = "Packshot-Found-After-Approval"
 #: Lines sent as one piece.
 TOGETHER: Final = 100
 LARGE_PIECE: Final = 262_144  # bytes of a ZIP that are sent at once
@@ -77,9 +80,18 @@ def export_approved(query: ExportQuery) -> Response:
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
     own names, `manifest.json` and `products.csv`. If something fails meanwhile, it ends early, so
     that it can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
-    with the public addresses of the pictures.
+    with the public addresses of the pictures. The header `Packshot-Found-After-Approval` is the
+    number of pictures that were approved before their fidelity check found a change: look at them
+    (`GET /api/products?doubt=after_approval`). `HEAD` asks for it alone.
     """
     chosen = query.as_selection()
+    response = _export(chosen, query)
+    found = count_found_after_approval(services().database, chosen)
+    response.headers[FOUND_AFTER_APPROVAL] = str(found)
+    return response
+
+
+def _export(chosen: Selection, query: ExportQuery) -> Response:
     if query.format == "zip":
         ending = "zip" if query.preset is None else f"{query.preset}.zip"
         response = _stream(_in_large_pieces(_zip(chosen, query)), "application/zip", ending)

@@ -27,7 +27,7 @@ from packshot.marketplaces.names import Template
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
-from packshot.products.lists import Filter, Order
+from packshot.products.lists import Doubt, Filter, Order
 from packshot.products.object_keys import MOST_TAKES
 from packshot.products.reasons import Reason
 from packshot.products.views import ImageStatus, ProductStatus
@@ -210,10 +210,10 @@ class ListQuery(StrictModel):
         Field(description="which enhancer made the current round: local or gemini"),
     ] = None
     doubt: Annotated[
-        Literal["yes", "no"] | None,
+        Doubt | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", "yes", "no"]}),
-        Field(description="whether a picture of the current round has a warning"),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(Doubt)]}),
+        Field(description="has the round a warning, or one whose check ended after its approval"),
     ] = None
     order: Annotated[
         Order | None,

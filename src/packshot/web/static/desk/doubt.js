@@ -3,9 +3,16 @@
 /** Why a picture is doubtful, in words; null when nothing speaks against it. The server has the rule. */
 export const doubtOf = (picture) => picture.doubt ?? null;
 
-/** The pictures of a product that are doubtful and not approved. */
+/** Whether a reviewer approved it after the doubt was known. */
+const isApproved = ({ status, found_after_approval }) => status === "approved" && !found_after_approval;
+
+/** The pictures of a product that are doubtful, and that nobody approved knowing that. */
 export const doubtful = (product) =>
-  product.images.filter((picture) => doubtOf(picture) && picture.status !== "approved");
+  product.images.filter((picture) => doubtOf(picture) && !isApproved(picture));
+
+/** The pictures that were approved before their check ended, and in which it found something. */
+export const foundAfterApproval = (product) =>
+  product.images.filter((picture) => picture.found_after_approval && picture.round === product.round);
 
 /** Whether a picture still waits for its fidelity check, or is made again after one. */
 export const isBeingChecked = ({ fidelity, remake }) =>
@@ -20,12 +27,12 @@ export const samePictures = (before, now) =>
 
 /**
  * The ids of the pictures that Approve includes by default: none that was rejected or removed, unless the
- * whole product was rejected and is reviewed again; and no doubtful one, unless it is approved already.
+ * whole product was rejected and is reviewed again; and no doubtful one, unless it was approved as such.
  */
 export function keepable(product) {
   const there = product.images.filter((picture) => !picture.removed_at);
   const standing = there.filter((picture) => picture.status !== "rejected");
   return (standing.length ? standing : there)
-    .filter((picture) => picture.status === "approved" || !doubtOf(picture))
+    .filter((picture) => isApproved(picture) || !doubtOf(picture))
     .map((picture) => picture.id);
 }

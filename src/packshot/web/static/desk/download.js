@@ -2,7 +2,7 @@
 
 import { Away, Problem } from "./api.js";
 import { ask } from "./dialog.js";
-import { h, pageData } from "./dom.js";
+import { h, icon, pageData } from "./dom.js";
 import { recall, remember } from "./memory.js";
 import { at } from "./place.js";
 import { toast } from "./toast.js";
@@ -25,15 +25,31 @@ const { presets } = pageData();
 
 /** Ask how, and download. `chosen` is {products, batch, category, sku}; `words` says what that is. */
 export async function download(chosen, words) {
-  const wanted = await askHow(words);
+  const wanted = await askHow(words, await foundWords(queryOf(chosen)));
   if (!wanted) return;
   remember("preset", wanted.preset);
-  const given = Object.entries({ ...chosen, ...wanted }).filter(([, value]) => value);
-  const query = given.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2C", ",")}`);
-  await new Download(`/api/export?${query.join("&")}`, wanted).run();
+  await new Download(`/api/export?${queryOf({ ...chosen, ...wanted })}`, wanted).run();
 }
 
-async function askHow(words) {
+function queryOf(values) {
+  const given = Object.entries(values).filter(([, value]) => value);
+  return given
+    .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2C", ",")}`)
+    .join("&");
+}
+
+/** Says how many pictures were approved before their check found a change; null where none was. */
+async function foundWords(query) {
+  const answer = await fetch(at(`/api/export?format=jsonl&${query}`), { method: "HEAD", cache: "no-store" });
+  const n = Number(answer.headers.get("Packshot-Found-After-Approval"));
+  if (!n) return null;
+  const were = n === 1 ? "was" : "were";
+  const words = `${many(n, "picture")} in it ${were} approved before the check ended, and it found a change. `;
+  const look = h("a", { href: at("/grid?status=all&doubt=after_approval") }, "Look first");
+  return h("p", { class: "warning" }, icon("warning"), h("span", {}, words, look));
+}
+
+async function askHow(words, found) {
   const last = recall("preset") ?? "";
   const preset = h(
     "select",
@@ -51,6 +67,7 @@ async function askHow(words) {
     title: "Download approved",
     body: [
       h("p", {}, words),
+      found,
       h("label", { class: "field" }, h("span", {}, "File"), format),
       presetField,
       h("p", { class: "hint" }, "A ZIP has the pictures under your names, products.csv and manifest.json."),

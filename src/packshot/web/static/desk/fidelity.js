@@ -6,7 +6,7 @@ import { doubtOf } from "./doubt.js";
 const SVG = "http://www.w3.org/2000/svg";
 /** Verdict -> what the badge says, and its kind. */
 const WORDS = {
-  pass: ["Product unchanged", "good"],
+  pass: ["No change found", "good"],
   warn: ["Product: look closely", "warn"],
   fail: ["Product changed", "bad"],
   not_comparable: ["Product not comparable", "warn"],
@@ -15,11 +15,15 @@ const WORDS = {
 /** Reasons about the whole product: a frame around all of it says nothing. */
 const WHOLE = new Set(["colour", "stretched", "blurred"]);
 
+/** Where the picture has a warning already, a pass does not speak against it. */
+const WARNED = ["No change found where compared", ""];
+
 /** The badge of a picture's verdict; null where none is to come. */
-export function verdictBadge({ fidelity }) {
+export function verdictBadge({ fidelity, warning }) {
   if (!fidelity) return null;
   const reason = fidelity.reasons[0]?.words;
-  const [words, kind] = WORDS[fidelity.verdict] ?? [
+  const found = fidelity.verdict === "pass" && warning ? WARNED : WORDS[fidelity.verdict];
+  const [words, kind] = found ?? [
     reason === "not measured yet" ? "Product being checked" : "Product not measured",
     "",
   ];

@@ -11,8 +11,16 @@ const ORDERS = [
   ["doubt", "Most doubtful first"],
   ["sku", "By SKU"],
 ];
-const doubtCounts = (counts) => ["yes", "no"].map((value) => [value, counts[value] ?? 0]);
-const doubtWords = (value) => (value === "yes" ? "With a warning" : "Without a warning");
+const DOUBTS = {
+  yes: "With a warning",
+  no: "Without a warning",
+  after_approval: "Approved, but the check found a change",
+};
+const doubtCounts = (counts) =>
+  Object.keys(DOUBTS)
+    .map((value) => [value, counts[value] ?? 0])
+    .filter(([value, n]) => n || value !== "after_approval");
+const doubtWords = (value) => DOUBTS[value] ?? value;
 const enhancerWords = (name) => ({ local: "Local enhancer", gemini: "Gemini" })[name] ?? name;
 const batchWords = (id) => `Batch ${id.slice(0, 8)}`;
 
@@ -44,6 +52,7 @@ export class Filters {
         "div",
         { class: "filters" },
         this.tabs.length ? this.#tabs(state) : null,
+        this.#foundLater(state),
         this.#choice("category", "Category", "All categories", Object.entries(state.categories)),
         this.#reason(state),
         this.#more(state),
@@ -57,7 +66,7 @@ export class Filters {
   #more(state) {
     const offer = (name, label, all, counts, words) =>
       (counts.length || this.filters[name]) && this.#choice(name, label, all, counts, words);
-    const doubts = state.doubts.yes ? doubtCounts(state.doubts) : [];
+    const doubts = state.doubts.yes || state.doubts.after_approval ? doubtCounts(state.doubts) : [];
     const choices = [
       offer("doubt", "Doubt", "With or without warnings", doubts, doubtWords),
       offer("enhancer", "Enhancer", "Any enhancer", Object.entries(state.enhancers), enhancerWords),
@@ -72,6 +81,19 @@ export class Filters {
       { class: "more-filters", open },
       h("summary", {}, "Filters and order"),
       h("div", {}, choices),
+    );
+  }
+
+  /** A link to the products that were approved before their check found a change. */
+  #foundLater(state) {
+    const n = state.doubts?.after_approval;
+    if (!n || this.filters.doubt === "after_approval") return null;
+    const href = at(`/grid${this.#link({ doubt: "after_approval", status: "all", reason: "" })}`);
+    return h(
+      "a",
+      { class: "chip found-later", href },
+      icon("warning"),
+      `${doubtWords("after_approval")}: ${count(n)}`,
     );
   }
 

@@ -93,7 +93,15 @@ async function stateChanged(state) {
 // -- the bar and its keys -----------------------------------------------------------------------------
 
 const act = (run) => press(() => run());
-const chooseAll = () => tiles.chooseAll();
+
+function chooseAll() {
+  if (!mayReview()) return toast("You may look at these products, but not decide on them.");
+  if (!decidable)
+    return toast("These are in several states: choose To review, Approved or Rejected, then all of them.");
+  tiles.chooseAll();
+  if (!tiles.chosen.length) toast("There is no product here to choose.");
+}
+
 const chooseNone = () => tiles.chooseNone();
 const undo = () => undoing.undo();
 const chosenWords = h("p", { class: "chosen" }, "None chosen");

@@ -96,6 +96,18 @@ addEventListener("keydown", (event) => {
   if (!event.repeat || entry.repeats) entry.run({ number: Number(name) });
 });
 
+/** The shortcut that was pressed last before the page listened (early_keys.js), as it is shown; or null. */
+export function pressedTooEarly() {
+  const { earlyKeys: early } = window;
+  if (!early) return null;
+  removeEventListener("keydown", early.note);
+  const event = early.key;
+  early.key = null;
+  if (!event?.key) return null;
+  const entry = find(nameOf(event));
+  return entry && (shortcuts.on || event.ctrlKey || event.metaKey) ? entry.shown : null;
+}
+
 addEventListener("keyup", (event) => {
   if (event.key === undefined) return;
   const name = event.key === " " ? "Space" : event.key;

@@ -269,7 +269,7 @@ const newDoubts = (product, step) =>
 const madeAgain = (product, { seen }) =>
   product.images
     .filter(({ id, sha256 }) => seen?.hashes && seen.hashes[id] !== sha256)
-    .map(({ variant }) => `picture ${variant + 1} was made again, and the new one stands`);
+    .map(({ variant }) => `picture ${variant + 1} was made again and is another one now: look at it`);
 
 const seenOf = ({ round, images }) => ({
   round,

@@ -19,6 +19,7 @@ import { facts, history, KINDS, views } from "./product_facts.js";
 import { wishFields } from "./questions.js";
 import { start } from "./shell.js";
 import { ShopCheck } from "./shop_check.js";
+import { foundLater, openPictures, stillOpen } from "./still_open.js";
 import { otherTakes } from "./takes.js";
 import { toast } from "./toast.js";
 import {
@@ -69,6 +70,7 @@ function page() {
     head(product),
     product.status === "failed" ? failure(product) : null,
     product.status === "pending" ? progress(product) : null,
+    stillOpen(product, mayReview() ? (ids) => decide("approved", { image_ids: ids }) : null),
     views(product, shown.data.siblings),
     h(
       "div",
@@ -249,6 +251,7 @@ function card(picture, current) {
       doubtOf(picture)
         ? h("p", { class: "warning" }, icon("warning"), h("span", {}, doubtOf(picture)))
         : null,
+      foundLater(picture, reviewable ? () => decidePicture(picture, "approved") : null),
       aboutFidelity(picture),
       aboutLock(picture),
       picture.fidelity?.change_map &&
@@ -312,6 +315,7 @@ async function change(method, url, body) {
     toast(words(error), { kind: "bad", stay: error.status === 412 });
   }
   await refresh();
+  announce(openPictures(shown.data.product) ?? "");
 }
 
 function words(error) {
@@ -355,7 +359,7 @@ async function deleteIt() {
 
 const decidePicture = (picture, status, more = {}) =>
   change("PATCH", `/api/product-images/${picture.id}`, { status, ...more });
-const decide = (status) => change("POST", `/api/products/${id}/review`, { status });
+const decide = (status, more = {}) => change("POST", `/api/products/${id}/review`, { status, ...more });
 const retry = () => change("POST", `/api/products/${id}/enhance`, {});
 
 async function describe(picture) {

@@ -3,7 +3,7 @@
 import { Away, actAs, call, connection, isExpected, session } from "./api.js";
 import { ask } from "./dialog.js";
 import { $, announce, h, key } from "./dom.js";
-import { known, listen, switches } from "./keys.js";
+import { known, listen, pressedTooEarly, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { at, go } from "./place.js";
@@ -27,6 +27,7 @@ export function start(data, changed = () => {}) {
   shell.reviewer = data.caller;
   actAs(shell.reviewer);
   show(state);
+  setTimeout(sayTooEarly); // the page adds its shortcuts first
   outbox.restore(data.caller);
   const asking = poll(
     () => `/desk/state?${new URLSearchParams(data.filters)}`,
@@ -38,6 +39,13 @@ export function start(data, changed = () => {}) {
     () => (state.shop.pending ? BUSY_MS : IDLE_MS),
   );
   return asking;
+}
+
+function sayTooEarly() {
+  const key = pressedTooEarly();
+  if (!key) return;
+  getSelection().removeAllRanges(); // Ctrl+A chose all text
+  toast(`The page was still loading when you pressed ${key}, so nothing was done. Press it again.`);
 }
 
 function show(state) {

@@ -1,7 +1,7 @@
 // One product in the grid: its pictures, its name, whether it is chosen and what was decided.
 
 import { h, icon } from "./dom.js";
-import { doubtOf, samePictures } from "./doubt.js";
+import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
 import { reasonWords, SMALL } from "./facts.js";
 import { image } from "./frames.js";
 import { at } from "./place.js";
@@ -63,8 +63,10 @@ export class Tile {
     const { product } = this;
     const warned = product.images.some(doubtOf) || product.warning;
     const status = product.status === this.#listed && !this.waiting ? null : words;
+    const found = foundAfterApproval(product).length;
     this.facts.replaceChildren(
       tileName(product),
+      ...(found ? [h("span", { class: "tile-found badge bad" }, foundLater(found))] : []),
       h(
         "span",
         { class: "tile-end" },
@@ -93,6 +95,8 @@ export class Tile {
     this.#showFacts(words ?? verdict(this.product));
   }
 }
+
+const foundLater = (n) => `Approved, but the check found a change${n > 1 ? `: ${n}` : ""}`;
 
 /** The SKU, name or category; then the view, the number, and why it is rejected. */
 function tileName(product) {

@@ -4,8 +4,13 @@ import { $, h, icon } from "./dom.js";
 
 const STAY_MS = 6_000;
 
-/** Show a message; with `actions` [[words, run]] or `stay` it stays until the user acts. */
+/**
+ * Show a message; with `actions` [[words, run]] or `stay` it stays until the user acts. One that says the
+ * same as an earlier one takes its place, unless it is about something else that can be undone.
+ */
 export function toast(text, { kind = "", actions = [], stay = actions.length > 0, title = null } = {}) {
+  const own = typeof text !== "string" || actions.some(([words]) => words === "Undo");
+  const said = own ? "" : `${title ?? ""}\n${text}`;
   const close = () => box.remove();
   const box = h(
     "div",
@@ -35,6 +40,8 @@ export function toast(text, { kind = "", actions = [], stay = actions.length > 0
       ),
     ),
   );
+  box.dataset.said = said;
+  if (said) for (const other of [...$("toasts").children]) if (other.dataset.said === said) other.remove();
   $("toasts").append(box);
   while ($("toasts").children.length > 4) $("toasts").firstElementChild.remove();
   if (!stay) setTimeout(close, STAY_MS);
