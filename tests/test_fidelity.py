@@ -5,6 +5,7 @@ The samples' own masks stand in for the cut-out network here; bench/fidelity.py 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -78,7 +79,23 @@ def test_another_colour_is_named_with_both_shades(bottle: RawSide) -> None:
     photo, likely = sample("bottle-paper")
     found = check(bottle, on_new_background(shifted_hue(photo), likely), likely)
     assert found.verdict in ("warn", "fail")
-    assert any("colour shifted: #" in reason.words for reason in found.reasons)
+    assert any("colour shifted, most" in reason.words for reason in found.reasons)
+
+
+def test_a_colour_is_quoted_where_it_shifted_most(bottle: RawSide) -> None:
+    """Averages of the whole bottle would read as two equal greys."""
+    photo, likely = sample("bottle-paper")
+    rows = np.flatnonzero((likely > 0.5).any(axis=1))
+    foot = rows[-1] - int(0.16 * (rows[-1] - rows[0]))
+    changed = photo.copy()
+    changed[foot:] = shifted_hue(photo)[foot:]
+    found = check(bottle, on_new_background(changed, likely), likely)
+    [words] = [reason.words for reason in found.reasons if reason.code == "colour"]
+    said = re.search(r"most at the bottom[ a-z]*: (#\w+) is now (#\w+), (\w+)$", words)
+    assert said is not None, words
+    was, now = (to_lab(np.uint8([[list(bytes.fromhex(said[n][1:]))]]))[0, 0] for n in (1, 2))
+    assert np.linalg.norm((now - was)[1:]) > 12
+    assert said[3] in ("redder", "bluer")
 
 
 def test_a_changed_word_is_quoted_with_its_place_in_both(bottle: RawSide) -> None:
@@ -205,6 +222,61 @@ def test_a_missing_part_is_placed(bottle: RawSide) -> None:
     assert "a part is missing at the top" in [reason.words for reason in found.reasons]
 
 
+def without_cap(likely: Floats, share: float = 0.12) -> Floats:
+    rows = np.flatnonzero((likely > 0.5).any(axis=1))
+    cut = likely.copy()
+    cut[: rows[0] + int(share * (rows[-1] - rows[0]))] = 0
+    return cut
+
+
+def test_a_cap_as_light_as_the_backdrop_is_missed_when_it_is_gone(bottle: RawSide) -> None:
+    photo, likely = sample("bottle-paper")
+    cut = without_cap(likely)
+    cap = np.median(photo[(likely > 0.9) & (cut == 0)], axis=0)
+    gone = np.asarray(photo * cut[..., None] + cap * (1 - cut[..., None]), np.uint8)
+    found = check(bottle, gone, cut)
+    assert found.verdict == "fail"
+    assert found.measures["missing"] > 0.05
+    assert "a part is missing at the top" in [reason.words for reason in found.reasons]
+
+
+def test_a_part_that_is_there_is_not_missed_because_the_network_did_not_see_it(
+    bottle: RawSide,
+) -> None:
+    photo, likely = sample("bottle-paper")
+    shown = np.asarray(photo * likely[..., None] + 140 * (1 - likely[..., None]), np.uint8)
+    found = check(bottle, shown, without_cap(likely))
+    assert (found.verdict, found.reasons) == ("pass", [])
+
+
+def test_what_the_picture_does_not_show_is_said_and_never_passes(bottle: RawSide) -> None:
+    """The picture ends below the cap: nothing differs in what is left."""
+    photo, likely = sample("bottle-paper")
+    shown = on_new_background(photo, likely)
+    rows = np.flatnonzero((likely > 0.5).any(axis=1))
+    top = rows[0] + int(0.12 * (rows[-1] - rows[0]))
+    found = check(bottle, np.ascontiguousarray(shown[top:]), np.ascontiguousarray(likely[top:]))
+    assert found.verdict == "warn"
+    [said] = [reason for reason in found.reasons if reason.code == "unjudged"]
+    assert re.fullmatch(r"\d+ % of the product could not be judged: at the top", said.words)
+    assert found.measures["unjudged"] > 0.05
+    assert found.judged is not None and 0.6 < found.judged < 0.9
+
+
+def test_a_neighbour_that_is_gone_is_said_but_is_no_missing_part() -> None:
+    photo, likely = sample("bottle-paper")
+    crowded, swallowed = photo.copy(), likely.copy()
+    rows, columns = (np.flatnonzero((likely > 0.5).any(axis=axis)) for axis in (1, 0))
+    low, right = int(np.percentile(rows, 80)), int(columns[-1])
+    box = np.s_[low : low + 90, right - 2 : right + 110]
+    crowded[box], swallowed[box] = (40, 60, 160), 1
+    raw = RawSide(side_of(crowded, swallowed), None, encode_array(crowded))
+    found = check(raw, on_new_background(photo, likely), likely)
+    assert found.verdict == "pass"
+    [said] = found.reasons
+    assert said.code == "beside" and "left out, perhaps another object" in said.words
+
+
 def test_a_model_is_shown_the_worst_place_of_both_enlarged(bottle: RawSide) -> None:
     """A red dot on the label: the place is cut out of both pictures, and it alone has the dot."""
     photo, likely = sample("bottle-paper")
@@ -267,6 +339,8 @@ def test_weights_follow_their_own_rules() -> None:
     assert used.judge(nothing)[0] == "pass"
     assert used.judge(nothing | {"stretch": used.stretch_fails + 0.1})[0] == "fail"
     assert used.judge(nothing | {"missing": used.missing_warns + 0.001})[0] != "pass"
+    assert used.judge(nothing | {"missing": used.missing_fails + 0.001})[0] == "fail"
+    assert used.judge(nothing | {"unjudged": used.unjudged_warns + 0.001})[0] == "warn"
     assert used.judge(nothing | {"patch": used.patch_warns + 0.1})[0] != "pass"
     verdict, score = used.judge(nothing | {"letters": used.letters_fail + 0.01})
     assert verdict == "fail" and score < 0.5

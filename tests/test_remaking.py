@@ -45,7 +45,7 @@ from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)
-FACT = facts.of_colour("#C03020")
+FACT = facts.of_colour("#C03020", "in the middle")
 
 
 def hue_of(data: bytes) -> float:

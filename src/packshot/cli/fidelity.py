@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -18,7 +19,7 @@ from packshot.settings import load_settings
 from packshot.spreadsheets.photo_files import CHANGES
 
 WORDS = {
-    "pass": "PASS: no change to the product was found",
+    "pass": "PASS: no change was found in what could be compared",
     "warn": "WARN: check it closely",
     "fail": "FAIL: the product was changed",
     "not_comparable": "NOT COMPARABLE: the two could not be aligned",
@@ -113,6 +114,11 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
     click.echo(f"{WORDS[verdict]} (score {check.score or 0:.2f}; above 0.5 passes)")
     for reason in check.reasons:
         click.echo(f"- {escape_text(reason.words)}{_place(reason.enhanced)}")
+    if check.judged is not None:
+        click.echo(
+            f"{math.floor(100 * check.judged)} % of the product was compared pixel by pixel; of its"
+            " edge and thin parts only the outline was."
+        )
     click.echo(text_read(check.lines))
     return done
 

@@ -39,7 +39,7 @@ def draw(rgb: Bytes, compared: Comparison, reasons: list[Reason], weights: Weigh
         if reason.enhanced is not None and reason.code in FRAMED:
             _frame(drawn, reason.enhanced)
     if compared.maps is not None and any(reason.code == "colour" for reason in reasons):
-        _swatches(drawn, compared.maps.colours)
+        _swatches(drawn, (compared.maps.colours.was, compared.maps.colours.now))
     return encode_webp(drawn)
 
 
@@ -57,7 +57,7 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
     maps = compared.maps
     assert maps is not None
     matrix = _to_canvas(compared, canvas.shape[1])
-    unjudged = maps.product & ~maps.judged & ~maps.missing & ~maps.extra
+    unjudged = maps.product & ~maps.judged & ~maps.parts.missing & ~maps.parts.extra
     _tint(canvas, unjudged.astype(np.float32) * 0.35, GREY, matrix)
     heat = np.zeros(maps.patch.shape, np.float32)
     for code, values in (("patch", maps.patch), ("detail", maps.detail)):
@@ -65,7 +65,8 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
             knots = weights.measures[code]
             heat = np.maximum(heat, _heat(values, knots.high if code in codes else knots.low))
     _tint(canvas, heat, WARM, matrix)
-    for code, mask, colour in (("missing", maps.missing, BLUE), ("extra", maps.extra, ORANGE)):
+    parts = (("missing", maps.parts.missing, BLUE), ("extra", maps.parts.extra, ORANGE))
+    for code, mask, colour in parts:
         if code in codes:
             _tint(canvas, mask.astype(np.float32) * 0.75, colour, matrix)
 

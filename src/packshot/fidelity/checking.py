@@ -19,10 +19,12 @@ MEASURED: Final = (*NAMES, "letters")
 
 
 def values_of(compared: Comparison) -> dict[str, float]:
-    """All measures by name; `letters` is the share of letters that differ in the worst line."""
-    assert compared.measures is not None
+    """All measures by name; `letters` is the share of letters that differ in the worst line. The
+    last one, `unjudged`, only has a hard limit."""
+    assert compared.measures is not None and compared.maps is not None
     worst = min((line.similarity for line in compared.lines or ()), default=1.0)
-    return compared.measures.as_dict() | {"letters": round(1 - worst, 4)}
+    more = {"letters": round(1 - worst, 4), "unjudged": round(compared.maps.shares.unjudged, 4)}
+    return compared.measures.as_dict() | more
 
 
 def read_raw(data: bytes, files: Files) -> RawSide | None:
@@ -65,6 +67,7 @@ def judge(compared: Comparison, lines: int | None, weights: Weights) -> Check:
         score=score,
         reasons=reasons_of(compared, verdict, weights, values),
         measures=values,
+        judged=None if compared.maps is None else round(compared.maps.shares.judged, 3),
         lines=lines,
         version=weights.version,
     )

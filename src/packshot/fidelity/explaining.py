@@ -10,15 +10,18 @@ import numpy as np
 
 from packshot.fidelity import facts
 from packshot.fidelity.comparing import Comparison
-from packshot.fidelity.measures import swatch
+from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.sides import Mask
 from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, Reason, Verdict
-from packshot.pictures.arrays import Floats
+from packshot.pictures.arrays import Floats, to_lab
 
 #: A measure becomes a reason if it adds at least this share of the score.
 WORTH_NAMING: Final = 0.18
+SEEN: Final = 2.0  # units of a* or b* that a person sees side by side
+UNJUDGED: Final = "of the product could not be judged"
+BESIDE: Final = "of the photo's product was left out, perhaps another object"
 MOST_PLACES: Final = 3  # of one kind
 Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the raw crop
 
@@ -26,11 +29,12 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the r
 def reasons_of(
     compared: Comparison, verdict: Verdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
-    """The reasons for a verdict that is not "pass", most important first."""
+    """The reasons for a verdict, most important first; of "pass" only what could not be judged."""
     if compared.problem is not None:
         return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
+    unjudged = list(_unjudged(compared, weights))
     if verdict == "pass":
-        return []
+        return unjudged
     parts = weights.parts(values)
     total = sum(parts.values())
     named = [name for name, part in parts.items() if part > 0 and part >= WORTH_NAMING * total]
@@ -46,7 +50,22 @@ def reasons_of(
     for name in named:
         for reason in _of_measure(name, compared, weights, values):
             found.setdefault((reason.code, reason.words), reason)
-    return list(found.values())
+    return [*found.values(), *unjudged]
+
+
+def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:
+    """The parts of the product that nobody can tell about, and what may be another object."""
+    maps = compared.maps
+    assert maps is not None
+    parts, shares = maps.parts, maps.shares
+    for code, mask, share, said in (
+        ("unjudged", parts.unjudged, shares.unjudged, UNJUDGED),
+        ("beside", parts.beside, shares.beside, BESIDE),
+    ):
+        if share > weights.unjudged_warns:
+            [place, *_] = boxes_of(mask)
+            where = _where(place, _around(maps.product))
+            yield _reason(code, f"{100 * share:.0f} % {said}: {where}", place, compared)
 
 
 def _of_measure(
@@ -58,13 +77,11 @@ def _of_measure(
         yield from _text(compared)
     elif name == "stretch":
         words = f"the proportions changed by {values['stretch']:.0f} %"
-        product = _around(maps.product & ~maps.extra)
+        product = _around(maps.product & ~maps.parts.extra)
         fact = facts.of_proportions((product[2] - product[0]) / max(1, product[3] - product[1]))
         yield _reason("stretched", words, _around(maps.product), compared, fact)
     elif name in ("colour", "cast"):
-        was, now = (swatch(colour) for colour in maps.colours)
-        words = f"the product's colour shifted: {was} is now {now}"
-        yield _reason("colour", words, _around(maps.product), compared, facts.of_colour(was))
+        yield _colour(compared)
     elif name == "blur":
         words = "the product is less sharp than in the photo"
         yield _reason("blurred", words, _around(maps.product), compared)
@@ -73,7 +90,7 @@ def _of_measure(
         mask = mask if mask.any() else maps.product
         yield from _places(mask, name, "texture or shape differs", compared)
     elif name in ("missing", "extra"):
-        mask = maps.missing if name == "missing" else maps.extra
+        mask = maps.parts.missing if name == "missing" else maps.parts.extra
         said = "a part is missing" if name == "missing" else "something was added"
         yield from _places(mask, name, said, compared)
     else:
@@ -81,6 +98,30 @@ def _of_measure(
         mask = heat > max(weights.measures[name].high, 0.6 * float(heat.max()))
         said = "something differs" if name == "patch" else "a detail differs"
         yield from _places(mask, name, said, compared)
+
+
+def _colour(compared: Comparison) -> Reason:
+    """The colour where it shifted most: means over the product may look alike."""
+    assert compared.maps is not None
+    colours, product = compared.maps.colours, _around(compared.maps.product)
+    (x, y), half = colours.at, colours.side / 2
+    where = _where((x - half, y - half, x + half, y + half), product)
+    was, now = swatch(colours.was), swatch(colours.now)
+    words = f"the product's colour shifted, most {where}: {was} is now {now}"
+    if tinge := _tinge(colours):
+        words += f", {tinge}"
+    return _reason("colour", words, product, compared, facts.of_colour(was, where))
+
+
+def _tinge(colours: Colours) -> str:
+    """In which direction a colour shifted, as a seller says it; "" where it hardly did."""
+    was, now = to_lab(np.array([[colours.was, colours.now]]).round().astype(np.uint8))[0]
+    _, a, b = now - was
+    if max(abs(a), abs(b)) < SEEN:
+        return ""
+    if abs(a) >= abs(b):
+        return "redder" if a > 0 else "greener"
+    return "yellower" if b > 0 else "bluer"
 
 
 def _text(compared: Comparison) -> Iterator[Reason]:

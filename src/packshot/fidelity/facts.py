@@ -17,6 +17,7 @@ FACTS: Final = {
     "little_overlap": "the product is seen whole, from the side of the photo",
     "detail_only": "the whole product is in the picture",
     "no_product": "the whole product is in the picture, clearly apart from its background",
+    "unjudged": "the whole product is in the picture, clearly apart from its background",
     "blurred": "the product is sharp, with every detail of the photo",
 }
 FALLBACK: Final = "shape, parts, colours and print of the product are exactly those of the photo"
@@ -32,8 +33,8 @@ def of_proportions(ratio: float) -> str:
     return f"the product's width:height stays {ratio:.2f}"
 
 
-def of_colour(was: str) -> str:
-    return f"the product's colour stays {was}; only the light may change"
+def of_colour(was: str, where: str) -> str:
+    return f"the product's colour {where} stays {was}; only the light may change"
 
 
 def of_place(code: str, where: str) -> str:

@@ -26,6 +26,8 @@ HARD_LIMITS: Final = {
     "patch_warns": 25.0,
     "stretch_fails": 3.0,
     "letters_fail": 0.2,
+    "missing_fails": scoring.MISSING_FAILS,
+    "unjudged_warns": scoring.UNJUDGED_WARNS,
 }
 
 
@@ -169,6 +171,8 @@ def as_toml(found: scoring.Weights, note: str) -> str:
         f"patch_warns = {found.patch_warns}  # dE",
         f"stretch_fails = {found.stretch_fails}  # %",
         f"letters_fail = {found.letters_fail}  # share of a line's letters",
+        f"missing_fails = {found.missing_fails}  # share of the product",
+        f"unjudged_warns = {found.unjudged_warns}  # share of the product",
         "",
         "# Where a measure begins to count, where it counts more, and the two weights.",
         "[measures]",

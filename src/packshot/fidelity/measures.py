@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
-from packshot.fidelity.sides import Mask, Side, disc, drop_specks
+from packshot.fidelity.parts import Parts, Pictures, find_parts
+from packshot.fidelity.sides import Mask, Side, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
@@ -20,14 +21,6 @@ WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
 SHADING: Final = 40.0  # px; changes of light that are smoother than this are allowed
-UNLIKE: Final = 12.0  # dE; where a part is missing, the picture looks at least this different
-SURE: Final = 160  # of 255; likelihood from which on a mask is sure of the product
-CONTACT: Final = 0.45  # a piece's border with the product, over the square root of its area
-CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # a piece's border with the product, over its outline
-STEP: Final = 18.0  # dE; beyond it the two sides of a border have different colours
-NEAR: Final = 6  # px
-BAND: Final = 8  # px
-OPENED: Final = 0.02  # of the crop; thinner slivers are not parts
 
 
 @dataclass(frozen=True)
@@ -54,17 +47,38 @@ NAMES: Final = tuple(each.name for each in fields(Measures))
 
 
 @dataclass(frozen=True)
+class Colours:
+    """Median sRGB where a* and b* differ most, in the photo and in the picture; `at` is the middle
+    of that window of `side` px, x and y."""
+
+    was: Floats
+    now: Floats
+    at: tuple[int, int]
+    side: int
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of the product in the photo: what was compared pixel by pixel, and which parts nobody can
+    tell about; `beside` as `Parts` means it."""
+
+    judged: float
+    unjudged: float
+    beside: float
+
+
+@dataclass(frozen=True)
 class Maps:
     """Per pixel of the raw crop; `patch` in dE and `detail` 0..2 as window means."""
 
     patch: Floats
     detail: Floats
-    missing: Mask
-    extra: Mask
+    parts: Parts
     judged: Mask
     product: Mask  # in either of the two
     positions: Floats
-    colours: tuple[Floats, Floats]  # median sRGB of the raw product, and of the enhanced
+    colours: Colours
+    shares: Shares
 
 
 def common_mask(raw: Side, enhanced: Side, positions: Floats) -> tuple[Mask, Mask, Mask]:
@@ -107,9 +121,9 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
     patch = _windows(_unexplained_difference(raw_lab, lab), core, WORST_WINDOW)
     detail_px = _unlike_structure(raw_lab[..., 0], lab[..., 0])
     detail = _windows(detail_px, core, WORST_WINDOW / 2)
-    labs = (raw_lab, to_lab(relit))
-    unlike = (np.linalg.norm(labs[0] - labs[1], axis=2) > UNLIKE) & visible
-    missing, extra = _parts(raw, enhanced, positions, (ours, theirs), unlike, labs)
+    pictures = Pictures(raw_lab, to_lab(relit), to_lab(warped), visible)
+    parts = find_parts(raw, enhanced, positions, (ours, theirs), pictures)
+    shares = _shares(ours, core, parts)
     area = max(1.0, float(ours.sum()))
     inside = bool(core.any())
     values |= {
@@ -117,13 +131,19 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
         "patch": float(patch.max()) if inside else 0.0,
         "detail": float(detail.max()) if inside else 0.0,
         "texture": float(np.percentile(detail_px[core], 95)) if inside else 0.0,
-        "missing": float(missing.sum()) / area,
-        "extra": float(extra.sum()) / area,
+        "missing": float(parts.missing.sum()) / area,
+        "extra": float(parts.extra.sum()) / area,
         "blur": _blur(raw_lab[..., 0], lab[..., 0], core),
     }
-    colours = (_median(raw.rgb, core), _median(warped, core))
-    product = ours | theirs
-    return values, Maps(patch, detail, missing, extra, core, product, positions, colours)
+    colours = _most_shifted(raw.rgb, warped, core)
+    return values, Maps(patch, detail, parts, core, ours | theirs, positions, colours, shares)
+
+
+def _shares(ours: Mask, core: Mask, parts: Parts) -> Shares:
+    area = max(1.0, float(ours.sum()))
+    compared = (core | parts.missing) & ours
+    unjudged, beside = float(parts.unjudged.sum()), float(parts.beside.sum())
+    return Shares(float(compared.sum()) / area, unjudged / area, beside / area)
 
 
 def _visible(positions: Floats, enhanced: Side) -> Mask:
@@ -170,6 +190,21 @@ def _relight(raw: Floats, warped: Floats, core: Mask) -> Floats:
 
 
 # ---- colour and tone
+
+
+def _most_shifted(raw: Floats, warped: Floats, core: Mask) -> Colours:
+    """The colours where a person sees the largest shift."""
+    soft = [
+        to_lab(np.asarray(cv2.GaussianBlur(rgb, (0, 0), 2.0), np.uint8)) for rgb in (raw, warped)
+    ]
+    shift = np.linalg.norm((soft[1] - soft[0])[..., 1:], axis=2)
+    windows = _windows(shift, core, WORST_WINDOW)
+    y, x = (int(place) for place in np.unravel_index(int(windows.argmax()), windows.shape))
+    side = _window_side(core, WORST_WINDOW)
+    window = np.zeros_like(core)
+    window[max(0, y - side // 2) : y + side // 2 + 1, max(0, x - side // 2) : x + side // 2 + 1] = 1
+    was, now = (_median(rgb, window & core) for rgb in (raw, warped))
+    return Colours(was, now, (x, y), side)
 
 
 def _median(rgb: Floats, where: Mask) -> Floats:
@@ -254,11 +289,15 @@ def _mean(values: Floats) -> Floats:
 
 def _windows(values: Floats, core: Mask, share: float) -> Floats:
     """Means over windows; 0 where less than half of the window is in the core."""
-    side = max(5, round(share * max(core.shape))) | 1
+    side = _window_side(core, share)
     weight = cv2.boxFilter(core.astype(np.float32), -1, (side, side))
     held = np.where(core, values, 0).astype(np.float32)
     mean = cv2.boxFilter(held, -1, (side, side)) / np.maximum(weight, 1e-3)
     return np.where(core & (weight > 0.5), mean, 0)
+
+
+def _window_side(core: Mask, share: float) -> int:
+    return max(5, round(share * max(core.shape))) | 1
 
 
 def _blur(raw: Floats, other: Floats, core: Mask) -> float:
@@ -271,65 +310,6 @@ def _blur(raw: Floats, other: Floats, core: Mask) -> float:
         strongest = np.abs(fine[core])
         energy.append(float(np.percentile(strongest, 95)) + 0.15)
     return max(0.0, float(np.log(energy[0] / energy[1])))
-
-
-# ---- parts
-
-
-def _parts(
-    raw: Side,
-    enhanced: Side,
-    positions: Floats,
-    masks: tuple[Mask, Mask],
-    unlike: Mask,
-    labs: tuple[Floats, Floats],
-) -> tuple[Mask, Mask]:
-    """Parts, missing and extra: one mask is sure of them, the other lacks them, and they differ."""
-    ours, theirs = masks
-    likely = warp(enhanced.likelihood, positions, cv2.BORDER_CONSTANT)
-    missing = ours & (raw.likelihood > SURE) & (likely < 255 - SURE) & unlike
-    extra = drop_specks(theirs) & (likely > SURE) & (raw.likelihood < 255 - SURE) & unlike
-    kernel = disc(max(5, round(OPENED * max(ours.shape))) | 1)
-    both = ours & theirs
-    return _keep_attached(missing, both, kernel, labs[0]), _keep_attached(
-        extra, both, kernel, labs[1]
-    )
-
-
-def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
-    """The pieces that belong to the product. A mask may include a neighbouring object, but that
-    only touches the product, while a part has a long border with it.
-
-    A piece in the product's colour needs a border of CONTACT times the root of its area; a piece in
-    another colour (a cap, or a neighbour) must have at least 0.3 of its outline as that border.
-    """
-    opened = cv2.morphologyEx(part.astype(np.uint8), cv2.MORPH_OPEN, kernel)
-    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
-    kept = np.zeros(count, bool)
-    for number in range(1, count):
-        piece = labels == number
-        contact = float((near & piece).sum()) / NEAR
-        least = CONTACT * float(stats[number, cv2.CC_STAT_AREA]) ** 0.5
-        if _step(lab, piece, product) > STEP:
-            least = max(least, CONTACT_OF_ANOTHER_COLOUR * _outline(piece))
-        kept[number] = contact > least
-    return np.asarray(kept[labels])
-
-
-def _outline(piece: Mask) -> float:
-    contours = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return float(sum(cv2.arcLength(one, True) for one in contours[0]))
-
-
-def _step(lab: Floats, piece: Mask, product: Mask) -> float:
-    """dE between the two sides of the border, in bands of 8 px; 0 without a border."""
-    band = disc(2 * BAND + 1)
-    here = piece & (cv2.dilate(product.astype(np.uint8), band) > 0)
-    there = product & (cv2.dilate(piece.astype(np.uint8), band) > 0)
-    if not (here.any() and there.any()):
-        return 0.0
-    return float(np.linalg.norm(np.median(lab[here], axis=0) - np.median(lab[there], axis=0)))
 
 
 def swatch(rgb: Floats) -> str:

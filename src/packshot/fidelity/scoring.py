@@ -20,6 +20,9 @@ from packshot.fidelity.verdicts import Verdict
 
 #: A hinge grows up to this many times the distance between the two knots.
 MOST: Final = 6.0
+#: Hard limits: shares of the product.
+MISSING_FAILS: Final = 0.05
+UNJUDGED_WARNS: Final = 0.02
 WEIGHTS: Final = Path(__file__).parent / "weights.toml"
 
 
@@ -49,7 +52,7 @@ class Knots:
 
 @dataclass(frozen=True)
 class Weights:
-    """`version` is the day of the fit. A measure beyond one of the last four fields, the hard
+    """`version` is the day of the fit. A measure beyond one of the last six fields, the hard
     limits, decides whatever the score is."""
 
     version: str
@@ -60,6 +63,9 @@ class Weights:
     patch_warns: float
     stretch_fails: float
     letters_fail: float
+    # Files that were fitted before these limits existed name none.
+    missing_fails: float = MISSING_FAILS
+    unjudged_warns: float = UNJUDGED_WARNS
 
     def parts(self, measures: Mapping[str, float]) -> dict[str, float]:
         """What each measure adds to the score, largest first."""
@@ -68,10 +74,17 @@ class Weights:
 
     def best_allowed(self, measures: Mapping[str, float]) -> Verdict:
         """The best verdict that the hard limits allow for these measures."""
-        if measures["stretch"] > self.stretch_fails or measures["letters"] > self.letters_fail:
-            return "fail"
-        warned = measures["missing"] > self.missing_warns or measures["patch"] > self.patch_warns
-        return "warn" if warned else "pass"
+        failed = (
+            measures["stretch"] > self.stretch_fails
+            or measures["letters"] > self.letters_fail
+            or measures["missing"] > self.missing_fails
+        )
+        warned = (
+            measures["missing"] > self.missing_warns
+            or measures["patch"] > self.patch_warns
+            or measures.get("unjudged", 0.0) > self.unjudged_warns
+        )
+        return "fail" if failed else "warn" if warned else "pass"
 
     def judge(self, measures: Mapping[str, float]) -> tuple[Verdict, float]:
         """The verdict, and a score of 0..1 for people: above 0.5 passes."""

@@ -39,9 +39,10 @@ class Reason(BaseModel):
 class Check(BaseModel):
     """`verdict` is None when nothing could be measured: `reasons` says why.
 
-    `score` is 0..1; above 0.5 passes. `lines` is how many printed lines were compared; None when
-    no text was read, because the extra `packshot[fidelity]` is not installed. `version` is the day
-    the weights were fitted.
+    `score` is 0..1; above 0.5 passes. `judged` is the share of the product that was compared pixel
+    by pixel; of the rest, its edge and thin parts, only the outline was. `lines` is how many
+    printed lines were compared; None when no text was read, because the extra `packshot[fidelity]`
+    is not installed. `version` is the day the weights were fitted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +50,7 @@ class Check(BaseModel):
     score: float | None = None
     reasons: list[Reason] = []
     measures: dict[str, float] = {}
+    judged: float | None = None
     lines: int | None = None
     version: str = ""
     judge: dict[str, object] | None = None  # a model's opinion, see `fidelity.votes`

@@ -66,6 +66,7 @@ class ApprovedImage(SellerFields):
     raw_sha256: str | None
     verdict: str | None
     fidelity_score: float | None
+    judged: float | None  # share of the product that the fidelity check compared pixel by pixel
     lock_code: str | None  # "locked", or why the product's pixels are not the photo's own
     own_pixels: float | None  # share of the product's
     approved_by: str | None
@@ -240,6 +241,7 @@ def _row(
         **both,
         image_id=image.id,
         own_pixels=(image.pixel_lock or {}).get("share"),
+        judged=(image.fidelity or {}).get("judged"),
         media_url=media_url(image.object_key) if image.object_key else None,
         raw_key=_raw_key(product),
         approved_by=approval.who if approval else None,

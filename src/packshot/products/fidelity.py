@@ -33,6 +33,9 @@ class FidelityOut(BaseModel):
     score: float | None = Field(description="0 to 1; above 0.5 passes")
     reasons: list[Reason]
     measures: dict[str, float]
+    judged: float | None = Field(
+        description="share of the product compared pixel by pixel; of the rest only the outline was"
+    )
     lines: int | None = Field(description="printed lines compared; null: no text was read")
     change_map: str | None = Field(description="the picture with the differences drawn over it")
     judge: JudgeOut | None = Field(description="a model's second opinion, if it was asked")
@@ -54,6 +57,7 @@ def fidelity_of(made: PictureColumns, *, removed: bool) -> FidelityOut | None:
         score=found.get("score"),
         reasons=found.get("reasons") or ([] if found else [NOT_YET]),
         measures=found.get("measures") or {},
+        judged=found.get("judged"),
         lines=found.get("lines"),
         change_map=f"/media/{changes_key(made.object_key or '')}" if shown else None,
         judge=found.get("judge"),

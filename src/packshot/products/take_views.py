@@ -31,7 +31,7 @@ class TakeOut(BaseModel):
     outcome: str | None = Field(
         description="better, not_better, decided, unchecked, or the reason it was not made"
     )
-    stands: bool
+    stands: bool = Field(description="it is the one that is shown and exported")
     facts: list[str] = Field(
         description="what the photo shows and the previous take got wrong; added to its prompt"
     )

@@ -30,6 +30,7 @@ CHECKED: Final = FidelityOut(
         )
     ],
     measures={"stretch": 0.12, "letters": 0.1667},
+    judged=0.86,
     lines=3,
     change_map=f"/media/{changes_key(ENHANCED)}",
     judge=None,

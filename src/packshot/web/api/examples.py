@@ -382,6 +382,7 @@ _APPROVED: Final = ApprovedImage(
     raw_sha256=WAITING.raw_sha256,
     verdict="pass",
     fidelity_score=0.871,
+    judged=0.86,
     lock_code="locked",
     own_pixels=0.8812,
     approved_by="asha",

@@ -47,15 +47,21 @@ export function aboutFidelity(picture) {
   const { fidelity } = picture;
   if (!fidelity) return null;
   const reasons = doubtOf(picture) ? [] : fidelity.reasons.map(({ words }) => h("li", {}, words));
-  const lines = textRead(fidelity);
+  const compared = [shareCompared(fidelity), textRead(fidelity)].filter(Boolean).join(" ");
   return h(
     "div",
     { class: "fidelity" },
     verdictBadge(picture),
     reasons.length > 0 && h("ul", {}, reasons),
-    lines && h("p", { class: "hint" }, lines),
+    compared && h("p", { class: "hint" }, compared),
     remakeLine(picture),
   );
+}
+
+/** A pass is about what was looked at. */
+function shareCompared({ judged }) {
+  if (typeof judged !== "number") return null;
+  return `${Math.floor(judged * 100)}% of the product compared; of its edge and thin parts only the outline.`;
 }
 
 function textRead({ verdict, lines }) {
