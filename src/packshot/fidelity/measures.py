@@ -297,7 +297,7 @@ def _windows(values: Floats, core: Mask, share: float) -> Floats:
 
 
 def _window_side(core: Mask, share: float) -> int:
-    return max(5, round(share * max(core.shape))) | 1
+    return max(5, round(share * int(max(core.shape)))) | 1
 
 
 def _blur(raw: Floats, other: Floats, core: Mask) -> float:

@@ -30,6 +30,8 @@ AROUND: Final = 15  # px, in which the background around a piece is looked at
 APART: Final = 4.0  # dE; a piece that is nearer to its background is not to be seen
 EDGE: Final = 1.2  # dE a px: a visible border
 BORDERED: Final = 0.15  # of a piece's border; less is no border
+RIM: Final = 7  # px: masks differ as much around the product
+SEATED: Final = 0.7  # of a cap's width; it touches the product as wide
 CENTRED: Final = 0.12  # of the product's width: as far from its axis as a cap may be
 
 
@@ -80,7 +82,8 @@ def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str |
     """What became of a piece that only the photo's mask has; None where the picture shows it."""
     ours, theirs = masks
     both = ours & theirs
-    belongs = _is_attached(piece, both, seen.raw) or _is_on_axis(piece, both)
+    whole = _whole(piece, ours & ~theirs)
+    belongs = _is_attached(piece, both, seen.raw) or _is_on_axis(whole, both)
     if float(seen.visible[piece].mean()) < 0.5:
         return "unjudged" if belongs else "beside"
     apart = _apart_from_background(piece, ours | theirs, seen)
@@ -120,25 +123,27 @@ def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
     least = CONTACT * float(piece.sum()) ** 0.5
     if _step(lab, piece, product) > STEP:
         least = max(least, CONTACT_OF_ANOTHER_COLOUR * _outline(piece))
-    return contact > least
+    return bool(contact > least)
+
+
+def _whole(piece: Mask, lost: Mask) -> Mask:
+    """All that is connected with the piece and was lost with it, but for the product's rim."""
+    return next((one for one in _pieces(lost, disc(RIM)) if (one & piece).any()), piece)
 
 
 def _is_on_axis(piece: Mask, product: Mask) -> bool:
-    """Whether it touches an end of the product, in its middle, as a cap or a foot does."""
+    """Whether it sits in the middle of an end of the product, as a cap or a foot does: centred, no
+    wider than the product, and touching it nearly as wide as it is."""
     near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
-    if not (near & piece).any():
-        return False
+    contact = float((near & piece).sum()) / NEAR
     for axis in (0, 1):
         across, along = _span(piece, axis), _span(piece, 1 - axis)
         width, length = _span(product, axis), _span(product, 1 - axis)
         middle = (along[0] + along[1]) / 2
         outside = middle < length[0] or middle > length[1]
-        off = abs(sum(across) - sum(width)) / 2
-        if (
-            outside
-            and off < CENTRED * (width[1] - width[0])
-            and across[1] - across[0] <= (width[1] - width[0])
-        ):
+        wide, widest = across[1] - across[0], width[1] - width[0]
+        centred = abs(sum(across) - sum(width)) / 2 < CENTRED * widest
+        if outside and centred and wide <= widest and contact > SEATED * wide:
             return True
     return False
 

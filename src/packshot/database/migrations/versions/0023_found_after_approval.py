@@ -12,10 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    column = sa.Column(
-        "found_after_approval", sa.Boolean(), nullable=False, server_default=sa.false()
+    op.add_column(
+        "product_images",
+        sa.Column("found_after_approval", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
-    op.add_column("product_images", column)
     op.create_index(
         "ix_product_images_found_after_approval",
         "product_images",
