@@ -120,7 +120,7 @@ class LaterFindings:
         if self.pictures:
             were = "was" if self.pictures == 1 else "were"
             click.echo(
-                f"{counted(self.pictures, 'picture')} in it {were} approved before the fidelity"
+                f"{pluralise(self.pictures, 'picture')} in it {were} approved before the fidelity"
                 f" check ended, and it found a change. Look at what it found: {self.grid}",
                 err=True,
             )
