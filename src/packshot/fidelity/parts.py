@@ -32,7 +32,7 @@ EDGE: Final = 1.2  # dE a px: a visible border
 BORDERED: Final = 0.15  # of a piece's border; less is no border
 RIM: Final = 7  # px: masks differ as much around the product
 SEATED: Final = 0.7  # of a cap's width; it touches the product as wide
-CENTRED: Final = 0.12  # of the product's width: as far from its axis as a cap may be
+CENTRED: Final = 0.12  # of the product's width: as far from its middle a cap may sit
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,11 @@ class Parts:
 
 
 def find_parts(
-    raw: Side, enhanced: Side, positions: Floats, masks: tuple[Mask, Mask], seen: Pictures
+    raw: Side,
+    enhanced: Side,
+    positions: Floats,
+    masks: tuple[Mask, Mask],
+    seen: Pictures,
 ) -> Parts:
     """`masks` are the product in the photo, and in the picture."""
     ours, theirs = masks
@@ -82,12 +86,14 @@ def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str |
     """What became of a piece that only the photo's mask has; None where the picture shows it."""
     ours, theirs = masks
     both = ours & theirs
-    whole = _whole(piece, ours & ~theirs)
-    belongs = _is_attached(piece, both, seen.raw) or _is_on_axis(whole, both)
-    if float(seen.visible[piece].mean()) < 0.5:
+    alike = float(np.median(np.linalg.norm(seen.raw - seen.relit, axis=2)[piece])) <= UNLIKE
+    is_seen = float(seen.visible[piece].mean()) > 0.5
+    # What is seen to be unlike was weighed as a missing part already, and its border was too short.
+    attached = (alike or not is_seen) and _is_attached(piece, both, seen.raw)
+    belongs = attached or _is_cap(_whole(piece, ours & ~theirs), both)
+    if not is_seen:
         return "unjudged" if belongs else "beside"
     apart = _apart_from_background(piece, ours | theirs, seen)
-    alike = float(np.median(np.linalg.norm(seen.raw - seen.relit, axis=2)[piece])) <= UNLIKE
     if alike and apart > APART:
         return None
     if not belongs:
@@ -131,25 +137,21 @@ def _whole(piece: Mask, lost: Mask) -> Mask:
     return next((one for one in _pieces(lost, disc(RIM)) if (one & piece).any()), piece)
 
 
-def _is_on_axis(piece: Mask, product: Mask) -> bool:
-    """Whether it sits in the middle of an end of the product, as a cap or a foot does: centred, no
-    wider than the product, and touching it nearly as wide as it is."""
+def _is_cap(piece: Mask, product: Mask) -> bool:
+    """Whether it sits on the product as a cap does: in the middle of its top, no wider than it, and
+    touching it nearly as wide as it is."""
     near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
     contact = float((near & piece).sum()) / NEAR
-    for axis in (0, 1):
-        across, along = _span(piece, axis), _span(piece, 1 - axis)
-        width, length = _span(product, axis), _span(product, 1 - axis)
-        middle = (along[0] + along[1]) / 2
-        outside = middle < length[0] or middle > length[1]
-        wide, widest = across[1] - across[0], width[1] - width[0]
-        centred = abs(sum(across) - sum(width)) / 2 < CENTRED * widest
-        if outside and centred and wide <= widest and contact > SEATED * wide:
-            return True
-    return False
+    (left, right), (top, bottom) = _span(piece, 0), _span(piece, 1)
+    (first, last), (highest, _) = _span(product, 0), _span(product, 1)
+    wide, widest = right - left, last - first
+    centred = abs(left + right - first - last) / 2 < CENTRED * widest
+    above = (top + bottom) / 2 < highest
+    return above and centred and wide <= widest and contact > SEATED * wide
 
 
 def _span(mask: Mask, axis: int) -> tuple[int, int]:
-    """The first and last row (of axis 1: column) that the mask has."""
+    """The first and last column (of axis 1: row) that the mask has."""
     places = np.flatnonzero(mask.any(axis=axis))
     return (int(places[0]), int(places[-1])) if len(places) else (0, 0)
 
