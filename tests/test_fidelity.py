@@ -93,7 +93,9 @@ def test_a_colour_is_quoted_where_it_shifted_most(bottle: RawSide) -> None:
     [words] = [reason.words for reason in found.reasons if reason.code == "colour"]
     said = re.search(r"most at the bottom[ a-z]*: (#\w+) is now (#\w+), (\w+)$", words)
     assert said is not None, words
-    was, now = (to_lab(np.uint8([[list(bytes.fromhex(said[n][1:]))]]))[0, 0] for n in (1, 2))
+    was, now = (
+        to_lab(np.array([[list(bytes.fromhex(said[n][1:]))]], np.uint8))[0, 0] for n in (1, 2)
+    )
     assert np.linalg.norm((now - was)[1:]) > 12
     assert said[3] in ("redder", "bluer")
 
