@@ -88,8 +88,9 @@ def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str |
     both = ours & theirs
     alike = float(np.median(np.linalg.norm(seen.raw - seen.relit, axis=2)[piece])) <= UNLIKE
     is_seen = float(seen.visible[piece].mean()) > 0.5
-    # What is seen to be unlike was weighed as a missing part already, and its border was too short.
-    attached = (alike or not is_seen) and _is_attached(piece, both, seen.raw)
+    # What is unlike and of another colour was weighed as a missing part: its border was too short.
+    weighed = is_seen and not alike and _step(seen.raw, piece, both) > STEP
+    attached = not weighed and _is_attached(piece, both, seen.raw)
     belongs = attached or _is_cap(_whole(piece, ours & ~theirs), both)
     if not is_seen:
         return "unjudged" if belongs else "beside"
