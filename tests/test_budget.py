@@ -203,7 +203,7 @@ def test_one_product_stays_within_the_budget(
     check_purposes(seen[before_the_run:], OF_A_PRODUCT)
     within("objects written for a product", storage.asked["put"])
     within("objects read for a product", storage.asked["get"])
-    within("objects asked after for a product", storage.asked["head"])
+    within("existence checks of objects for a product", storage.asked["head"])
 
 
 def test_only_the_copy_that_gemini_uses_stays_in_memory(shop: Shop) -> None:
