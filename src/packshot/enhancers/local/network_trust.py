@@ -91,7 +91,7 @@ SHARED = (
 )
 
 # Logistic regression as in trust.py: weight, and the range it was fitted in. Fitted and printed by
-# `bench/cutout.py --fit-network`, on its pictures and on real photos that were judged by eye.
+# `bench/cutout.py --real FOLDER`, on its pictures and on real photos that were judged by eye.
 BIAS = -1.345
 WEIGHTS: dict[str, tuple[float, float, float]] = {
     "width": (-0.166, 1.127, 18.257),
