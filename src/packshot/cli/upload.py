@@ -101,9 +101,12 @@ def upload(
     elif sent.rows or (rows and sent.stopped is None):
         _report(sent, products, console, currency_of(client, products))
     _raise_if_stopped(sent, len(rows), console)
-    failed = any(product["status"] == "failed" for product in products)
-    kept = updated is not None and bool(updated.refusals())
-    raise SystemExit(1 if sent.refused or failed or kept else 0)
+    is_update_refused = updated is not None and bool(updated.refusals())
+    raise SystemExit(1 if sent.refused or _has_failed(products) or is_update_refused else 0)
+
+
+def _has_failed(products: Sequence[Json]) -> bool:
+    return any(product["status"] == "failed" for product in products)
 
 
 def _update(client: Client, rows: Sequence[Row], console: Console) -> Updated:

@@ -26,6 +26,7 @@ from packshot.errors import (
     Unanswered,
     Unavailable,
 )
+from packshot.work.batch_doubles import cancel_doubles
 from packshot.work.batch_jobs import (
     ASIDE,
     CANCELLING,
@@ -267,7 +268,7 @@ class Batching:
         if status.results and status.ended:
             state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
             ended = self.jobs.move(job, state, results=status.results)
-            self._cancel_doubles(job)
+            cancel_doubles(self.lane, job)
             return ended
         if status.state == "SUCCEEDED" and job.looks < LOOKS:
             return self._wait(job, "it has ended, but does not name its answers yet")
@@ -281,24 +282,6 @@ class Batching:
             self.lane.cancel(status.name)
             return self.jobs.move(job, CANCELLING)
         return self._wait(job)
-
-    def _cancel_doubles(self, job: Job) -> None:
-        """Name jobs of the same name, which are paid for too: a list may show a job so late that it
-        was created again. Nothing waits for their answers."""
-        try:
-            for other in self.lane.find(job.display_name):
-                if other.name == job.name:
-                    continue
-                words = "has ended" if other.ended else "is cancelled"
-                log.error(
-                    "Gemini has a second job of the name %s beside %s: %s; it %s, and what it"
-                    " answered is paid for but not in the ledger",
-                    *(job.display_name, job.name, other.name, words),
-                )
-                if not other.ended:
-                    self.lane.cancel(other.name)
-        except PackshotError as error:
-            log.warning("doubles of %s were not looked for: %s", job.display_name, error.message)
 
     def _collect(self, job: Job) -> Job | None:
         """Save each answer as it came; a product's next attempt makes the picture from it."""
