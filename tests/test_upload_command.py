@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -15,7 +16,7 @@ from servers.loopback import served
 from servers.packshot_process import ROOT
 from servers.ports import free_port
 from support.fakes import photo_bytes
-from support.shop import API_KEYS, SECRETS, Shop
+from support.shop import API_KEYS, SECRETS, Shop, row
 
 from packshot.cli.rows import PHOTO_ENDINGS, Row, Sheets, read_rows
 from packshot.cli.sending import find_twins
@@ -337,6 +338,58 @@ def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_pat
     assert [product.price for product in products] == [800, 1090, 1090]
     assert {product.category for product in products} == {"Pans"}
     assert shop.services.catalog.corrections(1)[0].changes["price"] == ["990.00", "1090.00"]
+
+
+def updated(shop: Shop, sheet: Path, text: str) -> Result:
+    """The result of an update by a spreadsheet with these rows."""
+    sheet.write_text(text)
+    with served(shop.app) as url:
+        return run(sheet, "--update", "--url", url)
+
+
+def test_an_update_shows_texts_of_digits_as_they_are(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-1", attributes={"EAN": "0042", "Fit": "sNaN"}))
+    done = updated(shop, tmp_path / "sheet.csv", "sku,EAN,Fit\nA-1,42,nan\n")
+    assert "updated A-1 (product 1): EAN 0042 -> 42, Fit sNaN -> nan" in done.output
+
+
+def test_an_attribute_in_which_rows_of_a_sku_differ_is_not_updated(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """Also where only one of the rows would get the photos of the SKU."""
+    shop.create(row(sku="A-1", attributes={"Side": "left"}))
+    text = "sku,view,Side,Size\nA-1,front,left,M\nA-1,back,right,\n"
+    done = updated(shop, tmp_path / "sheet.csv", text.replace("left", "inside"))
+    assert "updated A-1 (product 1): Size nothing -> M" in done.output
+    assert shop.services.catalog.product(1).attributes == {"Side": "left", "Size": "M"}
+
+
+def test_long_texts_in_any_script_are_updated_in_parts(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-149"))
+    about = "\u0905" * 2_600  # 7,800 bytes, and twice as many as JSON in ASCII
+    lines = "".join(f"A-{number},{about}\n" for number in range(150))
+    done = updated(shop, tmp_path / "sheet.csv", f"sku,About\n{lines}")
+    assert "1 product updated" in done.output
+    assert shop.services.catalog.product(1).attributes == {"About": about}
+
+
+def test_an_update_that_breaks_off_says_what_it_changed(shop: Shop, tmp_path: Path) -> None:
+    shop.create(row(sku="A-0", price=990))
+    asked: list[str] = []
+
+    def breaking_off(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        if asked.count("/api/products/corrections") > 1:
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"gone"]
+        return shop.app(environ, start_response)
+
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sku,price\n" + "".join(f"A-{number},1090\n" for number in range(201)))
+    with served(breaking_off) as url:
+        done = run(sheet, "--update", "--url", url)
+    assert "updated A-0 (product 1): price 990 -> 1,090" in done.output
+    assert done.exit_code != 0
 
 
 def test_two_prices_of_a_sku_are_a_conflict_with_rows_and_values(tmp_path: Path) -> None:

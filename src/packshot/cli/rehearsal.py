@@ -15,7 +15,7 @@ import urllib3
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import UPLOADED, Report, Row, Sheets, is_spreadsheet, unreadable
 from packshot.cli.sending import find_known
-from packshot.cli.updating import update_products
+from packshot.cli.updating import Updated, update_products
 from packshot.client import BATCH, Client, Json
 from packshot.download.addresses import check_url
 from packshot.errors import FetchError, PictureError
@@ -74,8 +74,9 @@ def preview_updates(
     client: Client, rows: Sequence[Row], report: Report, *, update: bool
 ) -> set[str]:
     """Show what --update would change, or what stays without it; the SKUs that have products."""
+    found = Updated()
     try:
-        found = update_products(client, rows, dry_run=True)
+        update_products(client, rows, found, dry_run=True)
     except urllib3.exceptions.HTTPError:  # `ask_server` said so
         return set()
     for line in found.lines():

@@ -48,8 +48,7 @@ Report = Callable[[str], None]
 class Row:
     """One product to create: where it came from, its fields, and its photo when that is a file.
 
-    `product` is it as a spreadsheet has it, and `columns` the column of each field there.
-    `lacks_photo`: it has no other error.
+    `product` is it as its spreadsheet, `sheet`, has it. `lacks_photo`: it has no other error.
     """
 
     source: str
@@ -59,8 +58,13 @@ class Row:
     origin: str = ""  # the file of a watched folder that it belongs to
     number: int = 0  # in its spreadsheet; 0 for a photo by its name
     product: ProductRow | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    sheet: Import | None = field(default=None, repr=False, compare=False)
     lacks_photo: bool = False
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The column of each field in its spreadsheet."""
+        return {} if self.sheet is None else columns_by_field(self.sheet)
 
 
 @dataclass(frozen=True)
@@ -174,8 +178,7 @@ def rows_of_sheet(
     rows = [_planned_row(path, planned, photos) for planned in plan.rows]
     ambiguous = _ambiguous(plan.photos, photos)
     rows += [*_bad_rows(path, found), *_unread_rows(path, found)]
-    columns = columns_by_field(found)
-    rows = [replace(row, columns=columns) for row in rows]
+    rows = [replace(row, sheet=found) for row in rows]
     return [*sorted(rows, key=lambda row: row.number), *ambiguous]
 
 

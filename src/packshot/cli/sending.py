@@ -11,9 +11,10 @@ from typing import Any
 
 import urllib3
 
+from packshot.cli.parts import split
 from packshot.cli.rows import Row, unreadable
 from packshot.cli.updating import in_words, value
-from packshot.client import BATCH, BULK_BYTES, ApiError, Client, Json
+from packshot.client import BATCH, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 from packshot.spreadsheets import in_columns
 
@@ -53,7 +54,7 @@ class ExistingProduct:
 def _kept(name: str, has: Any, given: Any) -> str:
     if name == "attributes":
         return in_words({name: [has, {**(has or {}), **given}]}).replace(" -> ", " is kept, not ")
-    return f"{name}: {value(has)} is kept, not {value(given)}"
+    return f"{name}: {value(name, has)} is kept, not {value(name, given)}"
 
 
 @dataclass
@@ -118,18 +119,7 @@ def send_rows(
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Split the rows into parts that each fit into one request."""
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        needed = len(json.dumps(row.fields)) + ROOM_FOR_UPLOAD
-        if part and (len(part) == BATCH or size + needed > BULK_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += needed
-    if part:
-        yield part
+    return split(rows, BATCH, lambda row: len(json.dumps(row.fields)) + ROOM_FOR_UPLOAD)
 
 
 def _send_part(

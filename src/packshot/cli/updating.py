@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from packshot.cli.parts import split
 from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
 from packshot.client import ApiError, Client, Json
@@ -14,6 +16,10 @@ from packshot.spreadsheets import facts_of
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
 SKUS: Final = 200
+#: Bytes of a request beside its SKUs' facts, shared among them.
+ROOM: Final = 10
+#: Fields that are shown as amounts.
+AMOUNTS: Final = ("mrp", "price", "discount", "gst")
 
 
 @dataclass
@@ -60,13 +66,18 @@ def _named(sku: str, product: Json) -> str:
     return f"{sku} (product {product['product_id']}{view})"
 
 
-def update_products(client: Client, rows: Sequence[Row], *, dry_run: bool) -> Updated:
-    """Give the products of the rows' SKUs the facts of their rows; with `dry_run` change none."""
-    facts = facts_of(row.product for row in rows if row.product is not None)
-    updated = Updated()
-    for start in range(0, len(facts), SKUS):
-        _update(client, facts[start : start + SKUS], updated, dry_run)
-    return updated
+def update_products(
+    client: Client, rows: Sequence[Row], updated: Updated, *, dry_run: bool
+) -> None:
+    """Give the products of the rows' SKUs the facts of their spreadsheets; with `dry_run` change
+    none. `updated` has what was done, also where an error ends this.
+
+    Rows that make no product count too: an attribute in which a SKU's rows differ is none of it.
+    """
+    sheets = {id(row.sheet): row.sheet for row in rows if row.sheet is not None}
+    facts = facts_of(product for sheet in sheets.values() for product in sheet.rows)
+    for part in split(facts, SKUS, lambda each: len(json.dumps(each)) + ROOM):
+        _update(client, part, updated, dry_run)
 
 
 def _update(client: Client, facts: Sequence[Json], updated: Updated, dry_run: bool) -> None:
@@ -107,19 +118,23 @@ def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
         if name == "attributes":
             old, new = before or {}, after or {}
             names = [one for one in {**old, **new} if old.get(one) != new.get(one)]
-            lines += [f"{one} {value(old.get(one))} -> {value(new.get(one))}" for one in names]
+            lines += [f"{one} {_text(old.get(one))} -> {_text(new.get(one))}" for one in names]
         else:
-            lines.append(f"{name} {value(before)} -> {value(after)}")
+            lines.append(f"{name} {value(name, before)} -> {value(name, after)}")
     return ", ".join(lines)
 
 
-def value(given: Any) -> str:
-    """`1,090` for 1090, "1090.00" and the like; a text as it is."""
-    if given is None:
-        return "nothing"
+def value(name: str, given: Any) -> str:
+    """`1,090` for an amount of 1090 or "1090.00"; another field's text as it is."""
     try:
-        amount = Decimal(str(given))
+        amount = Decimal(str(given)) if name in AMOUNTS else None
     except InvalidOperation:
-        return str(given)
+        amount = None
+    if amount is None:
+        return _text(given)
     whole = amount == amount.to_integral_value()
     return f"{amount.to_integral_value() if whole else amount:,f}"
+
+
+def _text(given: Any) -> str:
+    return "nothing" if given is None else str(given)

@@ -110,12 +110,16 @@ def _has_failed(products: Sequence[Json]) -> bool:
 
 
 def _update(client: Client, rows: Sequence[Row], console: Console) -> Updated:
-    updated = update_products(client, rows, dry_run=False)
-    for line in updated.lines():
-        console.print(f"updated {escape_text(line)}", soft_wrap=True)
-    for line in updated.refusals():
-        console.print(f"[red]not updated[/] {escape_text(line)}", soft_wrap=True)
-    console.print(f"{updated.summary('updated')}.")
+    """Update and print what was updated, also where an error ended it."""
+    updated = Updated()
+    try:
+        update_products(client, rows, updated, dry_run=False)
+    finally:
+        for line in updated.lines():
+            console.print(f"updated {escape_text(line)}", soft_wrap=True)
+        for line in updated.refusals():
+            console.print(f"[red]not updated[/] {escape_text(line)}", soft_wrap=True)
+        console.print(f"{updated.summary('updated')}.")
     return updated
 
 
