@@ -5,7 +5,10 @@ import { button, h } from "./dom.js";
 const hasTextField = (element) =>
   element.querySelector("input:not([type=checkbox]), select, textarea") !== null;
 
-/** Ask something; resolves with what `answer(form)` gives, or null when it was closed. */
+/**
+ * Ask something; resolves with what `answer(form)` gives, or null when it was closed. What is false or null in
+ * `body` is left out.
+ */
 export function ask({
   title,
   body = [],
@@ -27,7 +30,15 @@ export function ask({
         { class: "dialog-actions" },
         no && button(no, { onclick: () => dialog.close() }),
         yes &&
-          h("button", { type: "submit", class: `button ${kind}`, autofocus: !body.some(hasTextField) }, yes),
+          h(
+            "button",
+            {
+              type: "submit",
+              class: `button ${kind}`,
+              autofocus: !body.some((part) => part && hasTextField(part)),
+            },
+            yes,
+          ),
       ),
     );
     const dialog = h("dialog", { class: wide ? "wide-dialog" : null, "aria-label": title }, form);

@@ -13,6 +13,7 @@ import { bytes, count, many } from "./words.js";
 export const MOST_NAMED = 300;
 /** What is received goes into a Blob, which a browser keeps on disk, once it is this large. */
 const TOGETHER = 16e6;
+const COUNT_MS = 10_000;
 const FORMATS = [
   ["zip", "ZIP of the pictures"],
   ["csv", "CSV, a line for each picture"],
@@ -40,8 +41,11 @@ function queryOf(values) {
 
 /** Says how many pictures were approved before their check found a change; null where none was. */
 async function foundWords(query) {
-  const answer = await fetch(at(`/api/export?format=jsonl&${query}`), { method: "HEAD", cache: "no-store" });
-  const n = Number(answer.headers.get("Packshot-Found-After-Approval"));
+  const url = at(`/api/export?format=jsonl&${query}`);
+  const signal = AbortSignal.timeout(COUNT_MS);
+  // The download itself says what is wrong.
+  const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal }).catch(() => null);
+  const n = Number(answer?.headers.get("Packshot-Found-After-Approval"));
   if (!n) return null;
   const were = n === 1 ? "was" : "were";
   const words = `${many(n, "picture")} in it ${were} approved before the check ended, and it found a change. `;

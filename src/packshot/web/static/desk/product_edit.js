@@ -64,7 +64,7 @@ function askFacts(product, given, refusal) {
         { class: "hint" },
         "Its pictures stay as they are. Alternative texts that are made from the name follow it.",
       ),
-    ].filter(Boolean),
+    ],
     yes: "Save",
     answer: (form) => Object.fromEntries(new FormData(form)),
   });
