@@ -1607,6 +1607,51 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     assert (product.category, product.images) == ("Caps", pictures)
 
 
+def test_an_update_begins_once_the_photos_are_accepted(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    """A photo that the server refuses stops all of it; the report has what every attempt did."""
+    [number] = shop.stock(1)
+    shop.services.catalog.correct(number, {"sku": "CAP-1", "mrp": 1200, "price": 990}, who="ann")
+    (tmp_path / "CAP-2.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    (tmp_path / "CAP-3.jpg").write_bytes(photo_bytes(3))
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,price\nCAP-1,1090\nCAP-2,5\nCAP-3,5\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed, tmp_path / "CAP-2.heic", tmp_path / "CAP-3.jpg")
+    page.get_by_label("Update 1 existing product").check()
+    page.get_by_role("button", name="Make pictures of 2 products, update 1 product").click()
+    expect(page.locator(".toast")).to_contain_text("can't be used; nothing was created yet")
+    assert shop.services.catalog.product(number).price == 990
+    page.route("**/api/products/bulk*", lambda route: route.abort(), times=1)
+    again = page.get_by_role("button", name="Make pictures of the other product, update 1 product")
+    again.click()
+    expect(page.locator(".toast").last).to_contain_text("try again")
+    assert shop.services.catalog.product(number).price == 1090
+    again.click()
+    expect(page.locator(".import-list", has_text="Updated")).to_contain_text("990 → 1,090")
+
+
+def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    one, other = shop.stock(2)
+    shop.services.catalog.correct(one, {"sku": "CAP-1", "price": 300}, who="ann")
+    shop.services.catalog.correct(other, {"sku": "CAP-2", "price": 300}, who="ann")
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,view,price,mrp\nCAP-1,front,500,\nCAP-1,back,,400\nCAP-2,,200,\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed)
+    exists = page.locator(".import-list", has_text="SKUs that have products already")
+    expect(exists).to_contain_text("price: 500 is above the mrp of 400")
+    expect(exists).to_contain_text("price 300 → 200")
+    page.get_by_label("Update 1 existing product").check()
+    page.get_by_role("button", name="Update 1 product", exact=True).click()
+    expect(page.locator(".import-list", has_text="Not updated")).to_contain_text(f"Product {one}")
+    prices = [shop.services.catalog.product(number).price for number in (one, other)]
+    assert prices == [300, 200]
+
+
 def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
     shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:
@@ -2144,6 +2189,18 @@ def test_what_is_approved_is_downloaded_all_or_chosen(
     assert "compliance.csv" in saved.namelist()
     page.goto(f"{shop.url}/grid?status=all&q=x")
     expect(page.get_by_role("button", name="Download approved")).to_be_disabled()
+
+
+def test_a_download_is_offered_also_where_nothing_could_be_counted_first(
+    shop: DeskShop, open_desk: Open
+) -> None:
+    [number] = shop.stock(1)
+    approve(shop, [number])
+    page = open_desk(f"{shop.url}/grid?status=all").page
+    page.route("**/api/export*", lambda route: route.abort())
+    page.get_by_role("button", name="Download 1 approved").click()
+    page.get_by_role("dialog").get_by_role("button", name="Download").click()
+    expect(page.locator(".toast")).to_contain_text("Packshot can't be reached. Nothing was saved.")
 
 
 def downloaded(page: Page, folder: Path) -> zipfile.ZipFile:

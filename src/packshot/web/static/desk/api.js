@@ -23,6 +23,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = body?.type?.split("/").pop() ?? "unknown";
     this.product = body?.data?.product ?? null;
+    this.errors = body?.errors ?? [];
     this.retryAfter = retryAfter;
   }
 

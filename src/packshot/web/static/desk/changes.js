@@ -2,6 +2,7 @@
 
 import { count } from "./words.js";
 
+const AMOUNTS = new Set(["mrp", "price", "discount", "gst"]);
 const NAMES = { sku: "SKU", mrp: "MRP", gst: "GST", raw_image: "photo" };
 
 /** "price 990 → 1,090; Colour red → blue": of the attributes those that differ. */
@@ -15,14 +16,13 @@ export const changeWords = (changes) =>
 const attributeLines = (before, after) =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter((name) => before[name] !== after[name])
-    .map((name) => line(name, before[name], after[name]));
+    .map((name) => `${name} ${text(before[name])} → ${text(after[name])}`);
 
 const line = (field, before, after) =>
-  `${NAMES[field] ?? field} ${valueWords(before)} → ${valueWords(after)}`;
+  `${NAMES[field] ?? field} ${valueWords(field, before)} → ${valueWords(field, after)}`;
 
-/** A value as people write it: 1,090 for 1090 and "1090.00". */
-export function valueWords(value) {
-  if (value === null || value === undefined) return "nothing";
-  const isAmount = typeof value === "number" || /^-?\d+\.\d\d$/.test(value);
-  return isAmount ? count(Number(value)) : String(value);
-}
+const text = (value) => String(value ?? "nothing");
+
+/** A field's value as people write it: an amount of "1090.00" is 1,090. */
+export const valueWords = (field, value) =>
+  AMOUNTS.has(field) && value !== null && Number.isFinite(Number(value)) ? count(Number(value)) : text(value);

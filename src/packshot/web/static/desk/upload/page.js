@@ -42,6 +42,8 @@ export class UploadPage {
   #asked = 0;
   #planning = null;
   #busy = false;
+  /** Product id -> how it was corrected, by every attempt to send. */
+  #updated = new Map();
   #drop;
   #lanes;
   #form = h("form", { class: "upload-form", hidden: true, novalidate: true });
@@ -258,18 +260,31 @@ export class UploadPage {
   /** Rows whose photo was refused in the first attempt are not sent in the second. */
   async #sendRows() {
     const rows = makable(this.#plan, this.#chosen.faults);
-    const update = this.#choices.update && changing(this.#plan.existing).length > 0;
-    const updated = update ? await correctSkus(this.#plan.facts, false) : [];
     const known = await this.#known(rows);
     const left = rows.filter((row) => !known.has(row));
     const refused = await this.#sending.uploadAll(left, this.#chosen.photos, this.#uploadBar(left));
     if (refused.length) return this.#drawRefused(refused);
+    await this.#updateExisting();
     const made = await this.#sending.create(left, this.#choices.again, {
       lane: this.#lanes.value,
       pixel_lock: this.#choices.lock === this.#data.pixel_lock ? null : this.#choices.lock,
     });
     made.skipped.push(...[...known].map(([row, one]) => ({ row, known: one })));
-    return this.#follow(made, updated);
+    return this.#follow(made, [...this.#updated.values()]);
+  }
+
+  /** Sent again, a correction changes nothing: what it changed before is kept for the report. */
+  async #updateExisting() {
+    if (!this.#choices.update || !changing(this.#plan.existing).length) return;
+    const found = [];
+    try {
+      await correctSkus(this.#plan.facts, false, found);
+    } finally {
+      for (const one of found) {
+        const changes = changing([one]).length ? one.changes : this.#updated.get(one.product_id)?.changes;
+        this.#updated.set(one.product_id, { ...one, changes: changes ?? {} });
+      }
+    }
   }
 
   /** The rows whose photos have products already, unless they are to be made again. */
@@ -351,8 +366,7 @@ const skippedLine = ({ row, known: { product_id, differs } }) =>
 function kept([field, value], fields) {
   if (field === "attributes")
     return `kept as they are: ${changeWords({ attributes: [value, { ...value, ...fields.attributes }] })}`;
-  const given = Number.isNaN(Number(fields[field])) ? fields[field] : Number(fields[field]);
-  return `${field}: ${valueWords(value)} is kept, not ${valueWords(given)}`;
+  return `${field}: ${valueWords(field, value)} is kept, not ${valueWords(field, fields[field])}`;
 }
 
 const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));
