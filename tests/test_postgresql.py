@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 from conftest import missing
 from servers.packshot_process import ROOT
 from servers.pgbouncer import PROGRAM, pgbouncer
-from servers.postgres import Postgres
+from servers.postgres import OTHERS_OUT, Postgres
 from sqlalchemy import insert, text
 from support.products import BOX
 
@@ -27,6 +28,10 @@ from packshot.database.urls import read_url, redact_url
 from packshot.errors import NotConfigured, SettingsError, Unavailable
 
 STARTS = 4
+STATES = """
+SELECT state FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 SECRET = "p@ss/w:rd#1?x=y%zz&"
 
 
@@ -104,6 +109,30 @@ def test_nothing_is_left_on_a_shared_connection(pooled_url: str) -> None:
     port = pooled_url.rpartition(":")[2]
     with psycopg.connect(f"postgresql://127.0.0.1:{port}", prepare_threshold=None) as other:
         assert other.execute(left).fetchone() == (0, 0, "0")
+
+
+def test_pooled_connections_that_the_server_closed_are_replaced(
+    postgres: Postgres, postgres_name: str, postgres_url: str
+) -> None:
+    """The transaction begins when a connection leaves the pool: no statement runs on a dead one."""
+    with closing(Database(postgres_url, pool_size=2)) as database:
+        for _ in range(3):
+            with database.read_rows() as first, database.read_rows() as second:
+                for each in (first, second):
+                    assert each.scalar(text("SHOW timezone")) == "UTC"
+            with postgres.connect(postgres_name) as operator:
+                assert len(operator.execute(OTHERS_OUT).fetchall()) == 2
+
+
+def test_a_connection_without_statements_leaves_no_transaction_open(
+    postgres: Postgres, postgres_name: str, postgres_url: str
+) -> None:
+    with closing(Database(postgres_url, pool_size=1)) as database:
+        for _ in range(2):  # a new connection, then the same from the pool
+            with database.read_rows():
+                pass
+        with postgres.connect(postgres_name) as operator:
+            assert operator.execute(STATES).fetchall() == [("idle",)]
 
 
 # -- rights and encodings --------------------------------------------------------------------------
