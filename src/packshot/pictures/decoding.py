@@ -53,7 +53,8 @@ def load_unturned(opened: Opened, max_side: int) -> Any:
     and `thumbnail_image` follow: a turned copy would be in memory beside it."""
     image = _load(opened, max_side)
     header = opened.header
-    is_in_memory = header.mime_type == "image/jpeg" and not header.colour_managed
+    is_shrunk = max(header.width, header.height) > max_side
+    is_in_memory = header.mime_type == "image/jpeg" and not (header.colour_managed or is_shrunk)
     return image if is_in_memory else image.copy_memory()
 
 
