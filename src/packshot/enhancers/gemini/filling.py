@@ -1,8 +1,8 @@
 """Puts pictures into a request while it is sent.
 
 Google's SDK keeps each picture four times until the answer comes: as bytes, as base64, and in two
-forms of the whole request. With 24 calls in flight that is 60 MB, and 5 ms of CPU a call. So the
-SDK gets a short placeholder for each picture, and the transport replaces it by the picture.
+forms of the whole request. So the SDK gets a short placeholder for each picture, and the transport
+replaces it by the picture.
 """
 
 from __future__ import annotations
