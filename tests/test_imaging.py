@@ -211,9 +211,15 @@ def test_every_orientation_is_turned_upright(orientation: int) -> None:
     data = tagged.jpegsave_buffer(Q=95)
     header = imaging.read_header(data)
     assert (header.width, header.height) == (300, 200)
-    copy = imaging.normalise(data)
+    copy = imaging.normalise(data, smaller_side=150)
     assert distance(as_cv2(copy.data), scene()) < 3
-    assert imaging.to_array(data, 150).shape == (100, 150, 3)
+    half = imaging.to_array(data, 150)
+    assert half.shape == (100, 150, 3)
+    assert copy.smaller is not None
+    for smaller in (copy.smaller.data, *copy.previews.values()):
+        assert distance(as_cv2(smaller), as_cv2(imaging.fit(copy.data, 150))) < 5
+    for preview in imaging.normalise(data).previews.values():
+        assert distance(as_cv2(preview), scene()) < 5
 
 
 def test_a_phone_photo_on_its_side_is_turned_upright() -> None:
