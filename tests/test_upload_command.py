@@ -326,6 +326,7 @@ def test_an_update_corrects_products_that_exist_by_their_sku(shop: Shop, tmp_pat
         dry = run(sheet, "--update", "--dry-run", "--url", url)
         before = [product.price for product in shop.services.catalog.products().products]
         done = run(sheet, "--update", "--url", url)
+    assert dry.exit_code == 1, "a row would be refused"
     line = "A-1 (product 1, back): price 990 -> 1,090, colour nothing -> red, discount 210 -> 110"
     assert f"would update {line}" in dry.output
     assert before == [800, 990, 990]
@@ -390,6 +391,46 @@ def test_an_update_that_breaks_off_says_what_it_changed(shop: Shop, tmp_path: Pa
         done = run(sheet, "--update", "--url", url)
     assert "updated A-0 (product 1): price 990 -> 1,090" in done.output
     assert done.exit_code != 0
+
+
+def test_a_dry_run_exits_with_1_for_a_refused_update_alone(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "A-1.jpg").write_bytes(photo_bytes())
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("sku,category,mrp,price\nA-1,Pans,1200,990\n")
+    with served(shop.app) as url:
+        run(sheet, tmp_path / "A-1.jpg", "--url", url)
+        sheet.write_text("sku,price\nA-1,1300\n")
+        update = run(sheet, "--update", "--dry-run", "--url", url)
+        sheet.write_text("sku,category,price\nA-1,Pans,1300\n")
+        create = run(sheet, tmp_path / "A-1.jpg", "--dry-run", "--url", url)
+    assert "would not be updated: A-1 (product 1): the price of" in update.output
+    assert update.exit_code == 1
+    assert "--update would refuse A-1 (product 1): the price of" in create.output
+    assert "would not be updated" not in create.output
+    assert create.exit_code == 0
+
+
+def test_a_dry_run_counts_the_new_and_the_existing(shop: Shop, tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"A-{number}.jpg").write_bytes(photo_bytes(side=200 + number))
+    sheet = tmp_path / "sheet.csv"
+    rows = "".join(f"A-{number},Pans\n" for number in range(7))
+    sheet.write_text(f"sku,category\n{rows}")
+    with served(shop.app) as url:
+        first = [tmp_path / f"A-{number}.jpg" for number in range(3)]
+        run(*first, "--category", "Pans", "--url", url)
+        done = run(sheet, tmp_path, "--dry-run", "--url", url)
+    assert "and 2 more." in done.output
+    look = "7 of 7 rows look good: 4 new, 3 exist already and are skipped; nothing was sent."
+    assert look in done.output
+
+
+def test_a_dry_run_names_the_photos_of_refused_rows(tmp_path: Path) -> None:
+    """As the Upload page does."""
+    (tmp_path / "A-1.jpg").write_bytes(PHOTO.read_bytes())
+    sheet = listed(tmp_path, "sku,category,mrp,price\nA-1,Pans,5,8\n")
+    done = run(sheet, tmp_path / "A-1.jpg", "--dry-run")
+    assert "left out A-1.jpg: row 2 must be corrected first" in done.output
 
 
 def test_two_prices_of_a_sku_are_a_conflict_with_rows_and_values(tmp_path: Path) -> None:
@@ -466,7 +507,8 @@ def test_a_dry_run_of_photos_asks_the_server_too(shop: Shop, tmp_path: Path) -> 
     words = "photos/A-1_front.jpg would be skipped: product 1 has this photo already"
     assert words in done.output
     assert "would be refused photos/damaged.jpg: raw_image: " in done.output
-    assert "2 of 3 rows look good; nothing was sent." in done.output
+    look = "2 of 3 rows look good: 1 new, 1 exists already and is skipped"
+    assert f"{look}; nothing was sent." in done.output
     assert (done.exit_code, cheap.exit_code) == (1, 1)
     assert cheap.output.count("price: 2 is above the mrp of 1") == 3
     assert len(shop.services.catalog.products().products) == 1

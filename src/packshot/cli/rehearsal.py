@@ -56,37 +56,40 @@ def ask_server(
     ]
 
 
-def report_known(client: Client, rows: Sequence[Row], report: Report) -> None:
-    """Name the photos that have products already: they would be skipped."""
-    good = [row for row in rows if not row.errors]
+def report_known(client: Client, rows: Sequence[Row], report: Report) -> set[int]:
+    """Name the photos that have products already, for they would be skipped; their indexes."""
+    good = [place for place, row in enumerate(rows) if not row.errors]
+    skipped: set[int] = set()
     with suppress(urllib3.exceptions.HTTPError):  # `ask_server` said so
         for start in range(0, len(good), BATCH):
             part = good[start : start + BATCH]
-            for place, known in find_known(client, part).items():
-                row = part[place]
+            for place, known in find_known(client, [rows[each] for each in part]).items():
+                row = rows[part[place]]
+                skipped.add(part[place])
                 words = f"would be skipped: product {known.product_id} has this photo already"
                 by_sku = row.product is not None and row.product.sku  # `report_updates` says it
                 notes = (f"{row.source} {words} (--again)", "" if by_sku else known.difference(row))
                 report("; ".join(filter(None, notes)))
+    return skipped
 
 
 def preview_updates(
     client: Client, rows: Sequence[Row], report: Report, *, update: bool
-) -> set[str]:
-    """Show what --update would change, or what stays without it; the SKUs that have products."""
+) -> Updated:
+    """Show what --update would change, or what stays without it."""
     found = Updated()
     try:
         update_products(client, rows, found, dry_run=True)
     except urllib3.exceptions.HTTPError:  # `ask_server` said so
-        return set()
+        return found
     for line in found.lines():
         report(f"would update {line}" if update else f"differs from {line} (--update)")
     for line in found.refusals():
-        report(f"would not be updated: {line}")
+        report(f"would not be updated: {line}" if update else f"--update would refuse {line}")
     if found.skus:
         kept = "would be updated" if update else "would be updated by --update"
         report(f"{pluralise(len(found.skus), 'SKU')} in Packshot already: {found.summary(kept)}")
-    return found.skus
+    return found
 
 
 def _sheet_problems(

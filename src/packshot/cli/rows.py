@@ -289,5 +289,10 @@ def _list_rows(numbers: Sequence[int]) -> str:
     return f"row{'s' * (len(numbers) > 1)} {shown}{more}: "
 
 
+def is_of_photo(error: str) -> bool:
+    """Whether a row's error is its photo's own."""
+    return error.startswith("raw_image: ")
+
+
 def unreadable(photo: object, error: OSError) -> str:
     return f"raw_image: can't read {photo}: {error.strerror}"

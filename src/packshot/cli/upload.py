@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from packshot.cli.options import connection
 from packshot.cli.plain import escape_text, pluralise
 from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
-from packshot.cli.rows import Row, Sheets, read_rows
+from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows
 from packshot.cli.sending import (
     Choices,
     ExistingProduct,
@@ -189,25 +189,36 @@ def _rehearse(
         _note(words, console)
 
     asked = ask_server(client, paths, rows, defaults, sheets, note)
-    skus = preview_updates(client, rows, note, update=update)
-    asked = without_known(asked, skus) if update else asked
-    if not again:
-        report_known(client, asked, note)
-    return _report_dry_run(asked, console)
+    updated = preview_updates(client, rows, note, update=update)
+    asked = without_known(asked, updated.skus) if update else asked
+    known = set() if again else report_known(client, asked, note)
+    is_update_refused = update and bool(updated.refusals())
+    return 1 if _report_dry_run(asked, known, console) or is_update_refused else 0
 
 
-def _report_dry_run(rows: list[Row], console: Console) -> int:
+def _report_dry_run(rows: list[Row], known: Collection[int], console: Console) -> list[Row]:
+    """Print how the rows are read, by their indexes those that have products; those refused."""
     from packshot.cli.rehearsal import check_offline
 
     checked = check_offline(rows)
     bad = [row for row in checked if row.errors]
     good = [row for row in checked if not row.errors]
-    for source, words in list({row.source: _as_read(row) for row in good}.items())[:FIRST_ROWS]:
+    read = {row.source: _as_read(row) for row in good}
+    for source, words in list(read.items())[:FIRST_ROWS]:
         console.print(f"read {escape_text(source)}: {escape_text(words)}", soft_wrap=True)
+    if len(read) > FIRST_ROWS:
+        console.print(f"and {len(read) - FIRST_ROWS:,} more.")
     print_refused(bad, "would be refused", console)
-    share = f"{_share(good, checked)} look good; " if checked else ""
+    skipped = sum(1 for place in known if not checked[place].errors)
+    exist = f": {_new_and_known(len(good) - skipped, skipped)}" if skipped else ""
+    share = f"{_share(good, checked)} look good{exist}; " if checked else ""
     console.print(f"{share}nothing was sent.")
-    return 1 if bad else 0
+    return bad
+
+
+def _new_and_known(new: int, known: int) -> str:
+    exist = "exists already and is skipped" if known == 1 else "exist already and are skipped"
+    return f"{new:,} new, {known:,} {exist}"
 
 
 def _as_read(row: Row) -> str:
@@ -225,6 +236,10 @@ def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
 
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:
-    """Print a line for each row with errors: its source, and all of them."""
+    """Print a line for each row with errors: its source, and all of them; then their photos."""
     for line in reasons(refused):
         console.print(f"[red]{what}[/] {escape_text(line)}", soft_wrap=True)
+    for row in refused:
+        if row.photo and row.number and not any(map(is_of_photo, row.errors)):
+            words = f"left out {row.photo.name}: row {row.number} must be corrected first"
+            console.print(escape_text(words), soft_wrap=True)
