@@ -1602,6 +1602,8 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     assert shop.services.catalog.product(number).price == 990
     page.get_by_role("button", name="Update 1 product", exact=True).click()
     expect(page.locator(".import-list", has_text="Updated")).to_contain_text("990 → 1,090")
+    behind = page.locator(".import-list", has_text="Missing photos")
+    expect(behind).to_contain_text("no photo was given for CAP-2")
     product = shop.services.catalog.product(number)
     assert product.price == 1090
     assert (product.category, product.images) == ("Caps", pictures)
@@ -1650,6 +1652,39 @@ def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     expect(page.locator(".import-list", has_text="Not updated")).to_contain_text(f"Product {one}")
     prices = [shop.services.catalog.product(number).price for number in (one, other)]
     assert prices == [300, 200]
+
+
+def test_photos_that_have_products_are_counted_before_anything_is_sent(
+    shop: DeskShop, open_desk: Open, tmp_path: Path
+) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"CAP-{number}.jpg").write_bytes(photo_bytes(number))
+    listed = tmp_path / "products.csv"
+    listed.write_text("sku,category\nCAP-1,Caps\nCAP-2,Caps\nCAP-3,Caps\nCAP-4,Caps\n")
+    page = open_desk(f"{shop.url}/upload").page
+    choose(page, listed, tmp_path / "CAP-1.jpg", tmp_path / "CAP-2.jpg")
+    page.get_by_role("button", name="Make pictures of 2 products").click()
+    expect(page.locator(".making-words")).to_contain_text("2 products")
+    behind = page.locator(".import-list", has_text="Missing photos")
+    expect(behind).to_contain_text("no photo was given for CAP-4")
+
+    page.goto(f"{shop.url}/upload")
+    choose(page, listed, *(tmp_path / f"CAP-{number}.jpg" for number in (1, 2, 3)))
+    facts = page.locator(".import-facts")
+    expect(facts).to_contain_text("1 new")
+    expect(facts).to_contain_text("2 exist already and are skipped")
+    expect(page.get_by_role("button", name="Make pictures of 1 new product")).to_be_enabled()
+    page.get_by_label("Make photos again").check()
+    expect(page.get_by_role("button", name="Make pictures of 3 products")).to_be_enabled()
+    page.get_by_label("Make photos again").uncheck()
+
+    page.get_by_role("button", name="Make pictures of 1 new product").click()
+    expect(page.locator(".making-words")).to_contain_text("1 product")
+    page.goto(f"{shop.url}/upload")
+    choose(page, listed, *(tmp_path / f"CAP-{number}.jpg" for number in (1, 2, 3)))
+    expect(facts).to_contain_text("3 exist already and are skipped")
+    expect(page.get_by_role("button", name="Make pictures of 0 new products")).to_be_disabled()
+    assert len(shop.services.catalog.products().products) == 3
 
 
 def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(

@@ -1,8 +1,9 @@
 // A correction in words: each field, its value before and after.
 
-import { count } from "./words.js";
+import { count, plainMoney } from "./words.js";
 
-const AMOUNTS = new Set(["mrp", "price", "discount", "gst"]);
+/** How each amount is written. */
+const AMOUNTS = { mrp: plainMoney, price: plainMoney, discount: plainMoney, gst: count };
 const NAMES = { sku: "SKU", mrp: "MRP", gst: "GST", raw_image: "photo" };
 
 /** "price 990 → 1,090; Colour red → blue": of the attributes those that differ. */
@@ -25,4 +26,6 @@ const text = (value) => String(value ?? "nothing");
 
 /** A field's value as people write it: an amount of "1090.00" is 1,090. */
 export const valueWords = (field, value) =>
-  AMOUNTS.has(field) && value !== null && Number.isFinite(Number(value)) ? count(Number(value)) : text(value);
+  AMOUNTS[field] && value !== null && Number.isFinite(Number(value))
+    ? AMOUNTS[field](Number(value))
+    : text(value);

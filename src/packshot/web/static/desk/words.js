@@ -23,9 +23,10 @@ const IN_CURRENCY = {
   currency: CURRENCY,
   ...TWO_DECIMALS,
 };
+const bare = new Intl.NumberFormat("en", { ...TWO_DECIMALS, trailingZeroDisplay: "stripIfInteger" });
 const amount = CURRENCY
   ? new Intl.NumberFormat("en", { ...IN_CURRENCY, trailingZeroDisplay: "stripIfInteger" })
-  : new Intl.NumberFormat("en", { ...TWO_DECIMALS, trailingZeroDisplay: "stripIfInteger" });
+  : bare;
 const dollars = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 3 });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -33,6 +34,8 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 export const count = (value) => number.format(value);
 /** A price, in the shop's currency where CURRENCY says which. */
 export const money = (value) => (value === null ? "" : amount.format(value));
+/** A price without its currency, as exact: 89.50, 90. */
+export const plainMoney = (value) => bare.format(value);
 export const percent = (value) => (value === null ? "" : `${decimal.format(value)}%`);
 const SIMULATED = "simulated" in document.body.dataset;
 export const cost = (value) =>

@@ -1,7 +1,7 @@
 // The products that a spreadsheet's SKUs have already: what would change, and the corrections.
 
 import { call } from "../api.js";
-import { changeWords } from "../changes.js";
+import { changeWords, valueWords } from "../changes.js";
 import { h } from "../dom.js";
 import { at } from "../place.js";
 
@@ -62,4 +62,28 @@ export function existingLine({ sku, view, product_id, changes, refused }) {
     h("a", { href: at(`/products/${product_id}`), target: "_blank" }, `Product ${product_id}`),
     h("span", { class: refused ? "warning" : null }, words || "The same as in the spreadsheet"),
   );
+}
+
+/** A photo that has a product already, and what differs from its row. */
+export const skippedLine = ({ row, known: { product_id, differs } }) =>
+  h(
+    "li",
+    {},
+    h("strong", {}, row.photo ?? row.fields.raw_image),
+    h("a", { href: at(`/products/${product_id}`) }, `Product ${product_id}`),
+    differs &&
+      h(
+        "span",
+        { class: "warning" },
+        Object.entries(differs)
+          .map((one) => kept(one, row.fields))
+          .join("; "),
+      ),
+  );
+
+/** "price: 2,499 is kept, not 1,999". */
+function kept([field, value], fields) {
+  if (field === "attributes")
+    return `kept as they are: ${changeWords({ attributes: [value, { ...value, ...fields.attributes }] })}`;
+  return `${field}: ${valueWords(field, value)} is kept, not ${valueWords(field, fields[field])}`;
 }

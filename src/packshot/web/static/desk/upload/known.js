@@ -3,6 +3,8 @@
 import { call } from "../api.js";
 
 const IN_ONE_REQUEST = 1_000;
+/** photo -> its SHA-256: a photo is read once, however often its plan changes. */
+const digests = new WeakMap();
 
 /**
  * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty where the browser can't
@@ -27,6 +29,11 @@ export async function knownRows(rows, photos, show) {
 
 /** A photo that can't be read is left to the upload, which says why. */
 async function digestOf(photo) {
+  if (!digests.has(photo)) digests.set(photo, await hash(photo));
+  return digests.get(photo);
+}
+
+async function hash(photo) {
   try {
     const bytes = await (await photo.read()).arrayBuffer();
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

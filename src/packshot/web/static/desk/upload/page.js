@@ -1,20 +1,19 @@
 // The upload page: files are chosen, the plan is shown and changed, everything is sent, progress follows.
 
 import { Away, isExpected, Problem } from "../api.js";
-import { changeWords, valueWords } from "../changes.js";
 import { announce, button, h, icon } from "../dom.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
 import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
-import { changing, correctSkus, existingLine } from "./existing.js";
+import { changing, correctSkus, existingLine, skippedLine } from "./existing.js";
 import { knownRows } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
-import { askPlan, badPhotos, makable, newChoices } from "./plan.js";
-import { preview } from "./preview.js";
+import { askPlan, badPhotos, makable, newChoices, toMake, toSkip } from "./plan.js";
+import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
 import { Sending } from "./sending.js";
 
@@ -135,6 +134,20 @@ export class UploadPage {
     });
     this.#looked.textContent = "";
     if (this.#chosen.faults.size > known && this.#plan && !this.#busy) this.#draw(this.#plan);
+    await this.#findKnown(this.#plan);
+  }
+
+  /** Draw the plan again if photos of it have products already. Where the server doesn't say, sending asks again. */
+  async #findKnown(plan) {
+    if (!plan) return;
+    const found = await knownRows(makable(plan, this.#chosen.faults), this.#chosen.photos, () => {}).catch(
+      (error) => {
+        if (!isExpected(error)) throw error;
+        return new Map();
+      },
+    );
+    plan.known = new Map([...found].map(([row, one]) => [row.photo, one]));
+    if (plan.known.size && plan === this.#plan && !this.#busy) this.#draw(plan);
   }
 
   #draw(plan) {
@@ -145,12 +158,15 @@ export class UploadPage {
         mappingForm(plan, this.#choices, this.#data.fields, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
-        this.#actions(makable(plan, this.#chosen.faults)),
+        this.#actions(toMake(plan, this.#chosen.faults, this.#choices)),
         this.#looked,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
     );
-    announce(`${many(makable(plan, this.#chosen.faults).length, "product")} would be created`);
+    const made = toMake(plan, this.#chosen.faults, this.#choices).length;
+    const skipped = toSkip(plan, this.#chosen.faults, this.#choices).length;
+    const skips = skipped ? `, ${count(skipped)} ${skipWords(skipped)}` : "";
+    announce(`${many(made, "product")} would be created${skips}`);
   }
 
   /** The spreadsheet or a choice can't be used: show why, and let the user change it. */
@@ -189,9 +205,10 @@ export class UploadPage {
   #submitWords(rows, updates) {
     const update = `${many(updates, "product")}`;
     if (updates && !rows) return `Update ${update}`;
-    const all = many(rows, "product");
+    const isSome = toSkip(this.#plan, this.#chosen.faults, this.#choices).length > 0;
+    const all = many(rows, isSome ? "new product" : "product");
     const others = badPhotos(this.#plan, this.#chosen.faults).length > 0;
-    const made = others ? `the other ${rows === 1 ? "product" : all}` : all;
+    const made = others && !isSome ? `the other ${rows === 1 ? "product" : all}` : all;
     return `Make pictures of ${made}${updates ? `, update ${update}` : ""}`;
   }
 
@@ -205,7 +222,7 @@ export class UploadPage {
       "div",
       { class: "ticks" },
       changes > 0 && this.#tick("update", update, () => this.#draw(this.#plan)),
-      this.#tick("again", again),
+      this.#tick("again", again, () => this.#draw(this.#plan)),
       this.#data.pixel_lock !== null && this.#tick("lock", lock),
     );
   }
@@ -334,9 +351,10 @@ export class UploadPage {
         { open: true, kind: "bad" },
       ),
       folded("Skipped: they have products already", skipped, skippedLine, { open: !created.length }),
+      ...leftBehind(this.#plan, this.#chosen, this.#choices),
     ].filter(Boolean);
     this.#chosen.clear();
-    announce(`${many(created.length, "product")} created. Their pictures are being made.`);
+    announce(createdWords(created.length, skipped.length));
     if (created.length) {
       const batches = [...new Set(created.map((product) => product.batch_id))];
       new Progress(batches).start(this.#place, created, notes);
@@ -346,27 +364,9 @@ export class UploadPage {
   }
 }
 
-const skippedLine = ({ row, known: { product_id, differs } }) =>
-  h(
-    "li",
-    {},
-    h("strong", {}, row.photo ?? row.fields.raw_image),
-    h("a", { href: at(`/products/${product_id}`) }, `Product ${product_id}`),
-    differs &&
-      h(
-        "span",
-        { class: "warning" },
-        Object.entries(differs)
-          .map((one) => kept(one, row.fields))
-          .join("; "),
-      ),
-  );
-
-/** "price: 2,499 is kept, not 1,999". */
-function kept([field, value], fields) {
-  if (field === "attributes")
-    return `kept as they are: ${changeWords({ attributes: [value, { ...value, ...fields.attributes }] })}`;
-  return `${field}: ${valueWords(field, value)} is kept, not ${valueWords(field, fields[field])}`;
+function createdWords(created, skipped) {
+  const skips = skipped ? `, ${count(skipped)} ${skipWords(skipped)}` : "";
+  return `${many(created, "product")} created${skips}.${created ? " Their pictures are being made." : ""}`;
 }
 
 const refusedLine = ({ row, why }) => h("li", {}, h("strong", {}, row), h("span", {}, why));

@@ -68,5 +68,18 @@ export function makable(plan, faults) {
     .filter((row) => (row.photo ? !faults.has(row.photo) : row.fields.raw_image));
 }
 
+/** The products that would be made: without those `known`, which have products already, unless made `again`. */
+export function toMake(plan, faults, { again }) {
+  const rows = makable(plan, faults);
+  return again ? rows : rows.filter(({ photo }) => !plan.known?.has(photo));
+}
+
+/** `[{row, known}]` of the products that would be skipped. */
+export function toSkip(plan, faults, { again }) {
+  if (again || !plan.known) return [];
+  const rows = makable(plan, faults).filter(({ photo }) => plan.known.has(photo));
+  return rows.map((row) => ({ row, known: plan.known.get(row.photo) }));
+}
+
 /** The matched photos that can't be used. */
 export const badPhotos = (plan, faults) => plan.photos.matched.filter(({ photo }) => faults.has(photo));

@@ -2,24 +2,26 @@
 
 import { button, h, icon } from "../dom.js";
 import { count, many, money } from "../words.js";
-import { changing, existingLine } from "./existing.js";
+import { changing, existingLine, skippedLine } from "./existing.js";
 import { folded, longList } from "./lists.js";
-import { badPhotos, makable } from "./plan.js";
+import { badPhotos, toMake, toSkip } from "./plan.js";
 
 /** The whole preview of a plan. */
 export function preview(plan, chosen, choices, change) {
-  const rows = makable(plan, chosen.faults);
+  const rows = toMake(plan, chosen.faults, choices);
+  const skipped = toSkip(plan, chosen.faults, choices);
   const bad = badPhotos(plan, chosen.faults);
   const missing = missingOf(plan, choices);
-  const errors = plan.problems.filter((problem) => problem.level !== "note");
+  const errors = errorsOf(plan);
   const notes = plan.problems.filter((problem) => problem.level === "note");
   const leftOut = [...chosen.refused, ...plan.photos.left_out];
   return [
-    summary(plan, rows, { errors, leftOut, bad, missing }),
+    summary(plan, rows, { errors, leftOut, bad, missing, skipped }),
     badList(bad, chosen),
     folded("SKUs that have products already", inOrder(plan.existing), existingLine, {
       open: changing(plan.existing).length > 0,
     }),
+    folded("Skipped: they have products already", skipped, skippedLine),
     folded("To correct or to answer", errors, problemLine, { open: true, kind: "bad" }),
     folded("Ambiguous photos", plan.photos.ambiguous, (one) => ambiguousLine(one, choices, change), {
       open: true,
@@ -38,6 +40,23 @@ export function preview(plan, chosen, choices, change) {
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
   ];
 }
+
+/** What the preview named and nothing was made of: it is shown once more with the result. */
+export function leftBehind(plan, chosen, choices) {
+  const bad = { open: true, kind: "bad" };
+  return [
+    badList(badPhotos(plan, chosen.faults), chosen),
+    folded("To correct or to answer", errorsOf(plan), problemLine, bad),
+    folded("Ambiguous photos", plan.photos.ambiguous, ({ photo, why }) => line(photo, why), bad),
+    folded("Missing photos", missingOf(plan, choices), missingLine, bad),
+    folded("Left out", [...chosen.refused, ...plan.photos.left_out], (one) => line(one.file, one.why)),
+  ];
+}
+
+/** "exist already and are skipped". */
+export const skipWords = (n) => (n === 1 ? "exists already and is skipped" : "exist already and are skipped");
+
+const errorsOf = (plan) => plan.problems.filter((problem) => problem.level !== "note");
 
 /** Those that change first. */
 const inOrder = (existing) => {
@@ -58,11 +77,12 @@ function badList(bad, chosen) {
   return list;
 }
 
-function summary(plan, rows, { errors, leftOut, bad, missing }) {
+function summary(plan, rows, { errors, leftOut, bad, missing, skipped }) {
   const existing = new Set(plan.existing.map((one) => one.sku)).size;
   const facts = [
-    [rows.length, "products"],
+    [rows.length, skipped.length ? "new" : "products"],
     [plan.photos.matched.length - bad.length, "photos matched"],
+    [skipped.length, skipWords(skipped.length)],
     [bad.length, "can't be used"],
     [existing, existing === 1 ? "SKU exists already" : "SKUs exist already"],
     [plan.photos.ambiguous.length, "ambiguous"],
