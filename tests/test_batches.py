@@ -590,6 +590,21 @@ def test_a_job_that_was_created_twice_unseen_is_named_and_cancelled(
     shop.audit(products=1)
 
 
+@only_sqlite
+def test_the_double_of_a_failed_job_is_cancelled_before_its_requests_are_sent_again(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.create(1)
+    shop.work()
+    shop.fake.batches.misbehave("twins")
+    shop.fake.batches.misbehave("failed")
+    shop.finish()
+    first, double = shop.fake.batches.jobs[:2]
+    assert f"{first.display_name} ended as FAILED" in caplog.text
+    assert f"beside {first.name}: {double.name}; it is cancelled" in caplog.text
+    assert double.state == "CANCELLED"
+
+
 @pytest.mark.extra
 @only_sqlite
 def test_a_model_without_jobs_gets_single_requests(shop: Shop) -> None:

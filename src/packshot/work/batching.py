@@ -276,6 +276,7 @@ class Batching:
             words = status.error or "no reason given"
             log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
             paid = status.state == "SUCCEEDED"
+            cancel_doubles(self.lane, job)  # before its requests are sent again
             return self._give_up(job, f"batch_{status.state.lower()}", paid=paid)
         if job.is_late and job.state == RUNNING:
             log.warning("batch job %s is past its deadline: it is cancelled", job.display_name)
