@@ -224,11 +224,8 @@ class Batching:
         return self._wait(self.jobs.move(job, RUNNING, name=status.name))
 
     def _handle_refusal(self, job: Job, error: PackshotError) -> Job | None:
-        log.warning(
-            "batch job %s is refused; its requests are sent one by one at the full price: %s",
-            job.display_name,
-            error.message,
-        )
+        words = "batch job %s is refused; its requests are sent one by one at the full price: %s"
+        log.warning(words, job.display_name, error.message)
         return self._give_up(job, error.code, paid=False)
 
     def _find(self, job: Job) -> Job | None:
