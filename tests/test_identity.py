@@ -110,8 +110,8 @@ def test_a_page_of_a_search_reads_an_index_however_many_match(
         terms = [term for id_, sku in made for term in terms_of(id_, {"sku": sku})]
         session.execute(insert(ProductTerm), terms)
     if not database.is_sqlite:
-        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as bare:
-            bare.execute(text("ANALYZE"))
+        with database.write() as session:
+            session.execute(text("ANALYZE"))
     steps: list[str] = []
 
     def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
