@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -118,3 +120,37 @@ def test_a_product_that_the_frame_cuts_stays_whole() -> None:
     rgba[100:300, 100:400] = (180, 40, 40, 255)
     made = compose.prepare(edges.from_alpha(rgba, longest=1700), 800)
     assert (made.alpha > 250).mean() > 0.98
+
+
+def tinted_lens() -> Bytes:
+    """A seller's file of a round blue lens, a little see-through, in a solid frame with a smooth
+    outline, and a wide faint shadow below and to the right of it, larger than the canvas."""
+    lens, frame = np.zeros((600, 600), np.uint8), np.zeros((600, 600), np.uint8)
+    cv2.circle(lens, (200, 160), 90, 244, -1)
+    cv2.circle(frame, (200, 160), 100, 255, 14)
+    frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), 0.8), np.uint8)
+    shadow = np.zeros((600, 600), np.float32)
+    shadow[200:600, 200:600] = 60
+    alpha = np.maximum(np.maximum(lens, frame), cv2.GaussianBlur(shadow, (0, 0), 20).astype("u1"))
+    blue = np.where((frame > 0)[..., None], (150, 150, 155), (60, 90, 210)) * (alpha > 0)[..., None]
+    blue[(lens == 0) & (frame == 0)] = 0
+    return np.dstack([blue, alpha]).astype(np.uint8)
+
+
+def test_a_see_through_lens_and_a_smooth_outline_stay_as_the_file_has_them() -> None:
+    product = edges.from_alpha(tinted_lens(), longest=1700)
+    assert product.has_shadow
+    placed = compose.prepare(product, 800)
+    made, lens = placed.alpha, np.pi * (90 * placed.scale) ** 2
+    assert np.isin(made, range(240, 249)).sum() > 0.97 * lens
+    untouched = compose.prepare(replace(product, has_shadow=False), 800).alpha
+    outline = (untouched > 80) & (untouched < 240)  # the shadow is fainter
+    assert outline.sum() > 1000
+    assert np.abs(made[outline].astype(int) - untouched[outline]).max() <= 8
+
+
+def test_a_shadow_larger_than_the_canvas_leaves_the_rim_white() -> None:
+    product = edges.from_alpha(tinted_lens(), longest=1700)
+    made = compose.put_on(compose.prepare(product, 800), compose.white(800)).picture
+    for turns in range(4):
+        assert np.rot90(made, turns)[:8].min() == 255

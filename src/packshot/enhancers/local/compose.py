@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
-from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.edges import Product, box_of, solid_of
 from packshot.enhancers.local.framing import FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
 MAX_SIDE = 2048  # px
-FADE = 0.15  # of the picture's side: the length over which a shadow fades that the frame cuts off
-FAINT, SOLID = 2, 250  # alpha: nothing up to the first, the product from the second, else shadow
+FADE = 0.15  # of the canvas's side: at most so far from a side a shadow begins to fade out,
+CLEAR = (
+    0.012  # so far from it nothing is left of it: a marketplace measures whether the rim is white
+)
 GOOD_SIDE = 1000  # px; a product that would need a smaller canvas is enlarged,
 MAX_ENLARGE = 1.5  # but by no more than this, as the picture would look blurred
 
@@ -57,7 +59,9 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
     # A shadow in the file may be larger than the canvas: crop.
     here = np.s_[max(0, dy) : dy + alpha.shape[0], max(0, dx) : dx + alpha.shape[1]]
     there = np.s_[max(0, -dy) : side - dy, max(0, -dx) : side - dx]
-    alpha = _fade_cut_shadow(alpha[there])
+    alpha = np.ascontiguousarray(alpha[there])
+    if product.has_shadow:
+        alpha = _fade_shadow(alpha, side)
     cover = np.zeros((side, side), np.uint8)
     cover[here] = alpha
     light = None if product.has_shadow else _light(cover)
@@ -74,18 +78,21 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
     )
 
 
-def _fade_cut_shadow(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Fade a shadow out towards each side where the photo's frame or the canvas cuts it off, so
-    that no line shows there. A solid product that reaches a side stays as it is."""
+def _fade_shadow(alpha: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Fade the shadow of a file out towards each side, so that no line shows where the photo's
+    frame or the canvas cuts it off. Only outside the product's box: the product, its see-through
+    parts and its smooth outline stay as they are."""
     faded = alpha.copy()
-    for turns in range(4):  # a quarter turn brings the next side to the top
-        turned = np.rot90(faded, turns)
-        reach = max(1, round(FADE * len(turned)))
-        strip = turned[:reach]
-        if FAINT < int(strip[0].max()) < SOLID:
-            keep = np.linspace(0, 1, len(strip), dtype=np.float32)[:, None]
-            strip[:] = np.where(strip < SOLID, as_bytes(strip * keep), strip)
-    return np.ascontiguousarray(faded)
+    top, left, bottom, right = box_of(solid_of(alpha))
+    height, width = alpha.shape
+    clear = round(CLEAR * side)
+    for turns, gap in enumerate((top, width - right, height - bottom, left)):
+        reach = min(round(FADE * side), gap)
+        if reach > clear:  # else there is no shadow on this side, only the product's outline
+            strip = np.rot90(faded, turns)[:reach]  # a quarter turn brings the next side to the top
+            keep = (np.arange(reach, dtype=np.float32)[:, None] - clear) / (reach - clear)
+            strip[:] = as_bytes(strip * np.maximum(keep, 0))
+    return faded
 
 
 def put_on(prepared: PlacedProduct, background: Bytes) -> FramedPicture:
