@@ -8,11 +8,10 @@ settings, in one message with its BEGIN.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
-from sqlalchemy.exc import InvalidatePoolError
 
 from packshot.database.failures import as_unavailable
 from packshot.database.urls import DatabaseUrl
@@ -38,7 +37,7 @@ def postgresql_engine(database: DatabaseUrl, pool_size: int, *, limits: bool = T
         pool_size=pool_size,
         max_overflow=5,
         pool_timeout=LOCK_SECONDS,
-        pool_use_lifo=True,  # few connections, each in use again and again
+        pool_pre_ping=True,
         pool_recycle=1800,
         hide_parameters=True,
         use_native_hstore=False,
@@ -50,8 +49,7 @@ def postgresql_engine(database: DatabaseUrl, pool_size: int, *, limits: bool = T
         },
     )
     begin = _begin(database.schema, limits)
-    event.listen(engine, "checkout", partial(_begin_where_it_works, begin))
-    event.listen(engine, "begin", partial(_run_begin, begin))
+    event.listen(engine, "begin", lambda connection: _run_begin(connection, begin))
     event.listen(engine, "handle_error", _leave_standby)
     return engine
 
@@ -74,27 +72,10 @@ def _begin(schema: str | None, limits: bool) -> str:
     )
 
 
-def _begin_where_it_works(begin: str, driver: Any, record: Any, _: object) -> None:
-    """Begin the first transaction of a connection that comes out of the pool; one that the server
-    has closed is replaced. SQLAlchemy's "pre-ping" would ask before, with one more request."""
-    import psycopg
-
-    is_new = not record.info.setdefault("was_used", False)
-    record.info["was_used"] = True
-    if is_new:
-        return
-    try:
-        driver.execute(begin)
-    except psycopg.OperationalError as error:
-        raise InvalidatePoolError() from error
-
-
-def _run_begin(begin: str, connection: Connection) -> None:
+def _run_begin(connection: Connection, begin: str) -> None:
     import psycopg
 
     driver: Any = connection.connection.driver_connection
-    if driver.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-        return  # begun when the connection came out of the pool
     try:
         driver.execute(begin)
     except psycopg.Error as error:
