@@ -24,6 +24,7 @@ FILLED_IN = {
 }
 READ_A_BODY = (
     ("POST", "/api/products/bulk"),
+    ("POST", "/api/products/corrections"),
     ("POST", "/api/products/bulk?on_error=skip"),
     ("POST", "/api/products/bulk?on_duplicate=skip"),
     ("POST", "/api/products/duplicates"),

