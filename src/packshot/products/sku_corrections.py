@@ -71,10 +71,12 @@ def correct_skus(
         def correct(product: Product, given: Mapping[str, Any]) -> Changes:
             return correct_product(session, product, corrector.who, given)
 
-        ids = [product.id for product in _products(session, facts)]
+        ids = {product.id for product in _products(session, facts)}
         lock_in_order(session.connection(), ids)
         session.expire_all()
-        return list(_each(_products(session, facts), facts, corrector, correct))
+        # A product that was created meanwhile has no lock, and is as new as the facts.
+        locked = [product for product in _products(session, facts) if product.id in ids]
+        return list(_each(locked, facts, corrector, correct))
 
 
 def _products(session: Session, facts: Sequence[SkuFacts]) -> Sequence[Product]:
