@@ -2345,6 +2345,26 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
     assert [one.status for one in product.images] == ["pending"] * 3
 
 
+def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -> None:
+    [number] = shop.stock(1)
+    shop.services.catalog.correct(number, {"price": 990}, who="ann")
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_label("Facts").get_by_role("button", name="Edit…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Price").fill("89.505")
+    dialog.get_by_label("Name").fill("Red cap")
+    dialog.get_by_role("button", name="Save").click()
+    price = dialog.get_by_label("Price")
+    expect(price).to_have_attribute("aria-invalid", "true")
+    expect(price).to_be_focused()
+    expect(price).to_have_accessible_description(re.compile("two decimals"))
+    expect(dialog).not_to_contain_text("a value is missing or wrong")
+    price.fill("89,50")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("History")).to_contain_text("price 990 → 89.50")
+    assert shop.services.catalog.product(number).price == Decimal("89.50")
+
+
 def test_the_desk_says_what_a_marketplace_would_refuse_before_approval(
     shop: DeskShop, open_desk: Open
 ) -> None:

@@ -23,7 +23,7 @@ const LONGEST_ATTRIBUTE = 8_192;
 /** Ask for other facts until they are saved or the dialog is closed. Throws Away, Problem (412). */
 export async function editFacts(product) {
   let given = texts(product);
-  for (let refusal = null; ; ) {
+  for (let refusal = NOTHING_REFUSED; ; ) {
     given = await askFacts(product, given, refusal);
     if (!given) return;
     const body = changes(product, given);
@@ -33,10 +33,26 @@ export async function editFacts(product) {
       return;
     } catch (error) {
       if (!isExpected(error) || ![409, 422].includes(error.status)) throw error;
-      refusal = error.message;
+      refusal = refusalOf(error, given);
     }
   }
 }
+
+const NOTHING_REFUSED = { words: null, fields: {} };
+
+/** What is wrong: `fields`, each by its name in the form, or else `words` about all. */
+function refusalOf({ message, errors }, given) {
+  const fields = Object.fromEntries(errors.map(({ pointer, detail }) => [nameOf(pointer), detail]));
+  const areAllShown = errors.length > 0 && Object.keys(fields).every((name) => name in given);
+  return { words: areAllShown ? null : message, fields };
+}
+
+/** "/price" is price, "/attributes/Care~1wash" is :Care/wash. */
+const nameOf = (pointer) =>
+  pointer
+    .replace(/^\/(attributes\/)?/, (start) => (start.length > 1 ? ":" : ""))
+    .replaceAll("~1", "/")
+    .replaceAll("~0", "~");
 
 /** The facts as texts: a field by its name, an attribute by its name after a colon. */
 function texts(product) {
@@ -50,13 +66,13 @@ function askFacts(product, given, refusal) {
     title: `Edit product ${product.id}`,
     wide: true,
     body: [
-      refusal && h("p", { class: "row-error", role: "alert" }, icon("warning"), h("span", {}, refusal)),
+      refusal.words && wrong(refusal.words),
       h(
         "div",
         { class: "fact-fields" },
-        FIELDS.map(([name, words, most]) => input(name, words, given[name], most)),
+        FIELDS.map(([name, words, most]) => input(name, words, given[name], most, refusal)),
         Object.keys(product.attributes ?? {}).map((name) =>
-          input(`:${name}`, name, given[`:${name}`], LONGEST_ATTRIBUTE),
+          input(`:${name}`, name, given[`:${name}`], LONGEST_ATTRIBUTE, refusal),
         ),
       ),
       h(
@@ -70,12 +86,31 @@ function askFacts(product, given, refusal) {
   });
 }
 
-/** A text of several lines keeps them. */
-function input(name, words, value, most) {
+const wrong = (words, id = null) =>
+  h("span", { class: "row-error", role: "alert", id }, icon("warning"), h("span", {}, words));
+
+/** A text of several lines keeps them. The first refused field gets the focus. */
+function input(name, words, value, most, { fields }) {
   const tag = value.includes("\n") ? "textarea" : "input";
   const kind = most ? { maxlength: most } : { inputmode: "decimal" };
-  const field = h(tag, { name, value, required: name === "category", autocomplete: "off", ...kind });
-  return h("label", { class: "field" }, h("span", {}, words), field);
+  const props = { name, value, required: name === "category", autocomplete: "off", ...kind };
+  if (!(name in fields)) return h("label", { class: "field" }, h("span", {}, words), h(tag, props));
+  const id = `wrong-${name}`;
+  const field = h(tag, { ...props, autofocus: true, "aria-invalid": "true", "aria-describedby": id });
+  return h(
+    "div",
+    { class: "field" },
+    h("label", { class: "field" }, h("span", {}, words), field),
+    wrong(fields[name], id),
+  );
+}
+
+const AMOUNTS = new Set(FIELDS.filter(([, , most]) => !most).map(([name]) => name));
+
+/** A comma before the last one or two digits of an amount is its decimal sign, as in a spreadsheet. */
+function givenValue(name, text) {
+  const value = text.trim();
+  return (AMOUNTS.has(name) && /^\d+,\d\d?$/.test(value) ? value.replace(",", ".") : value) || null;
 }
 
 /** What differs, for the correction; an empty text removes a field. */
@@ -83,7 +118,8 @@ function changes(product, given) {
   const before = texts(product);
   const differing = Object.keys(before).filter((name) => given[name].trim() !== before[name].trim());
   const body = {};
-  for (const name of differing.filter((one) => !one.startsWith(":"))) body[name] = given[name].trim() || null;
+  for (const name of differing.filter((one) => !one.startsWith(":")))
+    body[name] = givenValue(name, given[name]);
   if (differing.some((name) => name.startsWith(":"))) {
     const kept = Object.keys(product.attributes).filter((name) => given[`:${name}`].trim());
     body.attributes = Object.fromEntries(kept.map((name) => [name, given[`:${name}`]]));
