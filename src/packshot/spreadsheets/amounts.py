@@ -194,6 +194,7 @@ def _read(column: NumberColumn) -> None:
         _check(column, row, value)
     _note_currencies(column)
     _note_fractions(column)
+    _note_zeros(column)
 
 
 def _ask(column: NumberColumn) -> None:
@@ -223,8 +224,24 @@ def _note_currencies(column: NumberColumn) -> None:
 
 
 def _note_fractions(column: NumberColumn) -> None:
-    """Read 0.18 as 18 %: a workbook gives a cell without its percent format."""
-    values = [value for value in column.values.values() if value]
-    if column.field == "gst" and values and all(value < 1 for value in values):
-        detail = f"{values[0]} is read as {values[0]} %: write {values[0] * 100:f} if you mean that"
-        column.note(None, detail.replace(".00 if", " if"))
+    """Ask about 0.18, which may be 18 %: a workbook gives such a cell without its percent format."""
+    if column.field != "gst":
+        return
+    rates = sum(1 for value in column.values.values() if value)
+    fractions = {row: value for row, value in column.values.items() if 0 < value < 1}
+    for row in _rows_to_note(list(fractions), rates):
+        value = fractions[row or next(iter(fractions))]
+        detail = f"{value} is read as {value} %: write {value * 100:f} if you mean that"
+        column.note(row, detail.replace(".00 if", " if"))
+
+
+def _note_zeros(column: NumberColumn) -> None:
+    """Nothing is sold for 0: shops' exports write it where there is no price."""
+    zeros = [row for row, value in column.values.items() if not value]
+    for row in _rows_to_note(zeros, len(column.values)) if column.field in ("mrp", "price") else ():
+        column.note(row, f"is 0, which is kept as the {column.field}: leave it empty for none")
+
+
+def _rows_to_note(rows: Sequence[int], of: int) -> Sequence[int | None]:
+    """Each row for a note of its own; None, for one note about the column, if all of several."""
+    return [None] if len(rows) == of > 1 else rows

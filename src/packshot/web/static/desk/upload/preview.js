@@ -35,7 +35,7 @@ export function preview(plan, chosen, choices, change) {
       kind: "bad",
     }),
     folded("Left out", leftOut, (one) => line(one.file, one.why), { open: leftOut.length <= FEW }),
-    folded("Good to know", notes, problemLine),
+    folded("Good to know", notes, problemLine, { open: notes.length <= FEW }),
     rows.length > 0 && h("h2", { class: "import-title" }, many(rows.length, "product")),
     ...(rows.length ? longList(rows, (row) => productLine(row, chosen), { class: "import-rows" }) : []),
   ];
