@@ -180,6 +180,15 @@ def test_what_can_not_be_done_is_reported_in_one_line(words: tuple[str, ...], sa
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize("words", [("photos", "--sheet"), ("photos/tin.jpg",)])
+def test_a_name_of_another_format_is_refused(words: tuple[str, ...]) -> None:
+    """The file is a JPEG."""
+    done = enhance(*words, "--out", "shown.png")
+    assert done.exit_code == 1
+    assert "shown.png: what it shows is written as a JPEG: name it shown.jpg" in done.stderr
+    assert not Path("shown.png").exists()
+
+
 def test_a_sheet_shows_what_the_server_would_finish() -> None:
     done = enhance("photos", "--sheet", "--out", "made")
     assert (done.exit_code, done.stdout) == (0, "made/sheet.jpg\n")

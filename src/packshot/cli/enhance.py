@@ -37,6 +37,7 @@ from packshot.settings import Settings, load_settings
 from packshot.spreadsheets.photo_files import is_change_map
 
 SHEET_HEIGHT = 720
+JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif")
 OWN_FOLDER = "enhanced"  # the default folder of results, inside a folder of photos
 
 
@@ -55,7 +56,7 @@ class Job:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A folder, or a file for one photo; default: beside the photo, `enhanced` in a folder.",
+    help="A folder, or a .jpg for one photo or sheet; default: beside the photo, `enhanced` in a folder.",
 )
 @click.option("--category", default="product", show_default=True, help="The product's category.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
@@ -209,10 +210,18 @@ def _folder_of(photo: Path, given: Path, out: Path | None) -> Path:
 
 
 def _one_target(out: Path | None, default: Path) -> Path:
-    """The file that `--out` names, or one in the folder that it names (no ending)."""
+    """The file that `--out` names, or one in the folder that it names (no ending).
+
+    Raises ClickException for a file that would not be a JPEG by its name.
+    """
     if out is None:
         return default
-    return out / default.name if out.is_dir() or not out.suffix else out
+    if out.is_dir() or not out.suffix:
+        return out / default.name
+    if out.suffix.lower() not in JPEG_ENDINGS:
+        name = out.with_suffix(".jpg").name
+        raise click.ClickException(f"{out}: what it shows is written as a JPEG: name it {name}")
+    return out
 
 
 # ---- the work
