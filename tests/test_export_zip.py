@@ -429,6 +429,7 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
         wrong = CliRunner().invoke(main, [*without, "--names", "{skuu}", "--since", "x"])
         unknown = CliRunner().invoke(main, [*without, "--preset", "amazn"])
         done = CliRunner().invoke(main, [*without, "--names", "{sku}"])
+        again = CliRunner().invoke(main, [*without, "--names", "{sku}"])
         nothing = CliRunner().invoke(main, [*common, "--sku", "none", "-o", str(tmp_path / "n")])
         since = ["--since", "2099-01-01T00:00:00Z", "-o", str(tmp_path / "night.zip")]
         quiet = CliRunner().invoke(main, [*common, *since])
@@ -437,7 +438,10 @@ def test_the_command_writes_a_whole_zip(shop: Shop, tmp_path: Path) -> None:
     assert "\nsince: " in wrong.output
     assert "\npreset: " in unknown.output
     assert "amazon" in unknown.output
+    assert "nothing was changed" not in unknown.output
     assert f"Wrote {target}: 1 picture, " in done.output
+    assert "it replaced the earlier file" not in done.output
+    assert "; it replaced the earlier file." in again.output
     assert done.exit_code == 0, done.output
     assert pictures(zipfile.ZipFile(target)) == ["A.jpg"]
     assert quiet.exit_code == 0, quiet.output

@@ -66,7 +66,7 @@ MOST_NAMED: Final = 5
 def export(as_format: str | None, output: Path | None, client: Client, **given: str | None) -> None:
     """Write one line for each approved picture, or a ZIP of them under the shop's own names.
 
-    The file appears only when it is complete.
+    The file appears only when it is complete, and replaces an earlier one of its name.
     """
     as_format = _format_of(as_format, output)
     filters: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -85,6 +85,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
                 file.write(bar.count(piece))
         left_out, failures = _read_notes(unfinished) if as_format == "zip" else ([], "")
         words = _contents(unfinished, as_format, bar.expected)
+        earlier = "; it replaced the earlier file" if output.exists() else ""
         unfinished.replace(output)
     except ApiError as error:
         if error.code != "nothing_approved" or not since:
@@ -95,7 +96,7 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
         raise click.ClickException(f"{output} can't be written: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    click.echo(f"Wrote {output}: {words}.")
+    click.echo(f"Wrote {output}: {words}{earlier}.")
     later.tell()
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)

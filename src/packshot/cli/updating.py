@@ -125,7 +125,7 @@ def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
 
 
 def value(name: str, given: Any) -> str:
-    """`1,090` for an amount of 1090 or "1090.00"; another field's text as it is."""
+    """`1,090` for an amount of 1090 or "1090.00", `89.50` for 89.5; another field's text as it is."""
     try:
         amount = Decimal(str(given)) if name in AMOUNTS else None
     except InvalidOperation:
@@ -133,7 +133,9 @@ def value(name: str, given: Any) -> str:
     if amount is None:
         return _text(given)
     whole = amount == amount.to_integral_value()
-    return f"{amount.to_integral_value() if whole else amount:,f}"
+    if whole or name == "gst":
+        return f"{amount.to_integral_value() if whole else amount:,f}"
+    return f"{amount:,.2f}"
 
 
 def _text(given: Any) -> str:

@@ -8,7 +8,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from packshot.errors import (
@@ -126,7 +126,9 @@ def _of_unavailable(error: Unavailable) -> Problem:
 def _of_values(error: InvalidRequest) -> Problem:
     many = len(error.errors)
     detail = f"{many} values are missing or wrong" if many > 1 else "a value is missing or wrong"
-    return Problem(422, "invalid_request", f"{detail}; nothing was changed", error.errors)
+    if request.method not in ("GET", "HEAD"):
+        detail += "; nothing was changed"
+    return Problem(422, "invalid_request", detail, error.errors)
 
 
 def _of_refusal(error: Refused) -> Problem:
