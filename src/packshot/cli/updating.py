@@ -125,7 +125,7 @@ def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
 
 
 def value(name: str, given: Any) -> str:
-    """`1,090` for an amount of 1090 or "1090.00", `89.50` for 89.5; another field's text as it is."""
+    """`1,090` for an amount of "1090.00", `89.50` for 89.5; another field's text as it is."""
     try:
         amount = Decimal(str(given)) if name in AMOUNTS else None
     except InvalidOperation:

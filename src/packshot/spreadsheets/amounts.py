@@ -224,7 +224,7 @@ def _note_currencies(column: NumberColumn) -> None:
 
 
 def _note_fractions(column: NumberColumn) -> None:
-    """Ask about 0.18, which may be 18 %: a workbook gives such a cell without its percent format."""
+    """Ask about 0.18: a workbook gives a cell of 18 % without its percent format."""
     if column.field != "gst":
         return
     rates = sum(1 for value in column.values.values() if value)
