@@ -56,7 +56,8 @@ class Job:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A folder, or a .jpg for one photo or sheet; default: beside the photo, `enhanced` in a folder.",
+    help="A folder, or a .jpg for one photo or a sheet;"
+    " default: beside the photo, `enhanced` in a folder.",
 )
 @click.option("--category", default="product", show_default=True, help="The product's category.")
 @click.option("--sheet", is_flag=True, help="One contact sheet of all photos instead.")
