@@ -150,6 +150,25 @@ def test_a_cut_along_no_edges_is_refused(background: Bytes) -> None:
     assert outline.TORN in said_of(picture, truth)
 
 
+def checked_cloth(shape: tuple[int, ...]) -> Bytes:
+    """Blue and white checks, as on a tablecloth."""
+    y, x = np.indices(shape[:2]) // 14 % 2
+    colours = np.array([(238, 240, 244), (120, 150, 200), (50, 85, 150)])
+    return as_bytes(cv2.GaussianBlur(colours[y + x].astype(np.float32), (0, 0), 1.0))
+
+
+@pytest.mark.parametrize(("kept", "doubts"), [(0, ()), (14, (outline.MIXED,))])
+def test_a_cut_that_keeps_a_rim_of_the_tablecloth_is_refused(
+    kept: int, doubts: tuple[str, ...]
+) -> None:
+    picture, truth = checked_cloth((400, 500)), np.zeros((400, 500), np.uint8)
+    cv2.rectangle(truth, (180, 80), (320, 320), 1, -1)
+    picture[truth > 0] = (150, 90, 60)
+    mask = truth.copy()
+    mask[80:321, 180 - kept : 321 + kept] = 1
+    assert said_of(picture, mask > 0) == doubts
+
+
 @pytest.mark.parametrize("level", [30, 240])
 def test_they_refuse_one_that_leaves_a_strap_out(level: int) -> None:
     picture, bag = scene(sheet_of_paper())

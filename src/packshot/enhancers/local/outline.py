@@ -1,5 +1,5 @@
-"""Checks a finished cut against the photo's edges. Finds outlines where the photo has no edge, and,
-in front of a light backdrop, parts that the cut left out: laces, cables, light parts."""
+"""Checks a finished cut against the photo. Finds outlines where the photo has no edge, background
+along the outline, and, before a light backdrop, parts left out: laces, cables, light parts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ NOISE = 3.5  # a slope of this many times the border's median is an edge
 LEAST_EDGE, MOST_ASKED = 0.5, 1.5
 MOST_TORN, MOST_TORN_ON_PALE = 0.06, 0.02  # of the outline
 TORN = "its outline follows no edge of the photo"
+MOST_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
+MIXED = "it has the background's colours along its outline"
+BAND = 0.08  # of the root of the product's area: as deep its own and the background's colours begin
+COMMON, MORE = 0.01, 4  # of the pixels around it have this colour, and so many times those inside
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's
@@ -55,6 +59,7 @@ def find_doubts(rgb: Bytes, backdrop: Backdrop, product: Product) -> CutDoubts:
     reasons = (
         (torn > (MOST_TORN_ON_PALE if pale else MOST_TORN), TORN),
         (bool(left_out.any()), LEFT_OUT),
+        (not backdrop.plain and _mixed_share(lab, inside) > MOST_MIXED, MIXED),
     )
     return CutDoubts(tuple(words for applies, words in reasons if applies), left_out)
 
@@ -64,6 +69,22 @@ def _torn_share(inside: Mask, slope: Floats, edge: float) -> float:
     outline = inside & ~trust.erode(inside) & ~backdrops.border(inside.shape, 0.01)
     near = cv2.dilate(slope, np.ones((5, 5), np.uint8))
     return float((near[outline] < edge).mean()) if outline.any() else 1.0
+
+
+def _mixed_share(lab: Floats, inside: Mask) -> float:
+    """The share of the band just inside the outline in pieces whose colours are common around the
+    product and rare in its middle: a cloth seen through glass or left beside it."""
+    width = 2 * int(BAND * np.sqrt(inside.sum())) + 1
+    core = ~_around(~inside, width)
+    around = _around(inside, width) & ~trust.dilate(inside)
+    if not core.any() or not around.any():
+        return 0.0
+    cells = trust.colour_cells(lab)
+    outer, own = trust.histogram(cells[around])[cells], trust.histogram(cells[core])[cells]
+    foreign = ((outer > COMMON) & (outer > MORE * own) & inside & ~core).astype(np.uint8)
+    pieces = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    band = ~_around(~inside, 5) & _around(~inside, 9)
+    return float(pieces[band].mean()) if band.any() else 0.0
 
 
 def _hanging(sharp: Mask, inside: Mask, slope: Floats) -> Mask:

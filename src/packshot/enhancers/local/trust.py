@@ -192,8 +192,8 @@ def _like_surroundings(scene: Scene, mask: Mask, hole: Mask) -> bool:
     around = (cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0) & ~mask & ~holes_of(mask)
     if not around.any():
         return False
-    bins = _bins(scene.lab)
-    shared = float(np.sqrt(_histogram(bins[hole]) * _histogram(bins[around])).sum())
+    bins = colour_cells(scene.lab)
+    shared = float(np.sqrt(histogram(bins[hole]) * histogram(bins[around])).sum())
     busier = float(scene.texture[hole].mean()) > 2 * float(scene.texture[around].mean()) + 1
     return shared > 0.3 and not busier
 
@@ -326,11 +326,11 @@ def _thin(mask: Mask) -> float:
 
 def colour_overlap(lab: Floats, mask: Mask) -> float:
     """Overlap of the colours inside and outside; the surroundings count as much as all the rest."""
-    bins = _bins(lab)
+    bins = colour_cells(lab)
     around = cv2.dilate(mask.astype(np.uint8), _disc(9)).astype(bool) & ~mask
-    outside = _histogram(bins[~mask])
-    near = _histogram(bins[around]) if around.any() else outside
-    return float(np.sqrt(_histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())
+    outside = histogram(bins[~mask])
+    near = histogram(bins[around]) if around.any() else outside
+    return float(np.sqrt(histogram(bins[mask]) * (0.5 * outside + 0.5 * near)).sum())
 
 
 def smooth_lab(small: Bytes) -> Floats:
@@ -343,13 +343,13 @@ def _outline(mask: Mask) -> int:
     return int((mask & ~erode(mask) & ~backdrops.border(mask.shape, 0.01)).sum())
 
 
-def _bins(lab: Floats) -> NDArray[np.int64]:
+def colour_cells(lab: Floats) -> NDArray[np.int64]:
     """The number of each pixel's colour cell, of 10 x 10 x 10 delta E."""
     cells = np.clip(lab / 10 + np.array([0, 7, 7]), 0, [9, 13, 13]).astype(np.int64)
     return np.asarray(cells @ np.array([196, 14, 1]))
 
 
-def _histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
+def histogram(bins: NDArray[np.int64]) -> NDArray[np.float64]:
     counts = np.bincount(bins, minlength=1960).astype(np.float64)
     return np.asarray(counts / max(1.0, counts.sum()))
 
