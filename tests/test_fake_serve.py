@@ -27,7 +27,7 @@ def test_the_gemini_path_is_shown_without_a_key_and_kept_apart(tmp_path: Path) -
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(photo_bytes())
     real = {"ENHANCER": "local", "ENHANCED_IMAGES_COUNT": "2"}
-    with PackshotProcess(tmp_path, COMMAND, real) as server:
+    with PackshotProcess(tmp_path, COMMAND, real, empty=True) as server:
         server.wait_until_serving()
         client = Client(server.url)
         row = {"category": "Shoes", "raw_image": client.upload(photo), "mrp": 2, "price": 1}
