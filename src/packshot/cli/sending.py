@@ -17,6 +17,7 @@ from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 from packshot.spreadsheets import in_columns
+from packshot.spreadsheets.header import NUMBERS
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
@@ -25,7 +26,7 @@ ROOM_FOR_UPLOAD = 300
 IDENTITY = ("sku", "view", "name", "filename", "category")
 
 #: The other fields of a row that are compared with the product that has its photo.
-COMPARED = ("mrp", "price", "discount", "gst", "attributes")
+COMPARED = (*NUMBERS, "attributes")
 
 #: Called for each row whose photo was checked or uploaded.
 Progress = Callable[[Row], None]

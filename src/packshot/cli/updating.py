@@ -13,13 +13,13 @@ from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
 from packshot.client import ApiError, Client, Json
 from packshot.spreadsheets import facts_of
+from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.numbers import shown_amount
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
 SKUS: Final = 200
 #: Bytes of a request beside its SKUs' facts, shared among them.
 ROOM: Final = 10
-#: Fields that are shown as amounts.
-AMOUNTS: Final = ("mrp", "price", "discount", "gst")
 
 
 @dataclass
@@ -126,16 +126,13 @@ def in_words(changes: Mapping[str, Sequence[Any]]) -> str:
 
 def value(name: str, given: Any) -> str:
     """`1,090` for an amount of "1090.00", `89.50` for 89.5; another field's text as it is."""
-    try:
-        amount = Decimal(str(given)) if name in AMOUNTS else None
-    except InvalidOperation:
-        amount = None
-    if amount is None:
+    if name not in NUMBERS:
         return _text(given)
-    whole = amount == amount.to_integral_value()
-    if whole or name == "gst":
-        return f"{amount.to_integral_value() if whole else amount:,f}"
-    return f"{amount:,.2f}"
+    try:
+        amount = Decimal(str(given))
+        return shown_amount(amount if name == "gst" else round(amount, 2))
+    except InvalidOperation:
+        return _text(given)
 
 
 def _text(given: Any) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow
 from packshot.spreadsheets.table import Level, Problem
 
-#: A SKU has one price, so rows that differ in these can't both be right.
-_AMOUNTS: Final = ("mrp", "price", "discount", "gst")
 _TEXTS: Final = ("name", "category")
 
 
@@ -33,7 +33,7 @@ def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
 def _given(row: ProductRow) -> Iterator[tuple[str, Any]]:
     """Fields by their names, attributes by theirs after a colon."""
     product = row.as_product()
-    for name in (*_AMOUNTS, *_TEXTS):
+    for name in (*NUMBERS, *_TEXTS):
         if name in product and name not in row.assumed:
             yield name, product[name]
     for name, text in row.attributes.items():
@@ -60,7 +60,7 @@ def refuse_conflicts(
         problem
         for of_sku in by_sku.values()
         if of_sku[0].row != of_sku[-1].row
-        for name in (*_AMOUNTS, *_TEXTS)
+        for name in (*NUMBERS, *_TEXTS)
         for problem in _conflicts(of_sku, name, columns.get(name, name))
     ]
     bad = {problem.row for problem in problems if problem.level == "error"}
@@ -75,7 +75,8 @@ def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[P
         for row in rows
         if name not in row.assumed and (value := getattr(row, name)) is not None
     }
-    level: Level = "error" if name in _AMOUNTS else "note"
+    # A SKU has one price: rows that differ in it can't both be right.
+    level: Level = "error" if name in NUMBERS else "note"
     for number, value in given.items():
         other = next((row for row, theirs in given.items() if theirs != value), None)
         if other is not None:
@@ -85,7 +86,4 @@ def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[P
 
 
 def _shown(value: Decimal | str) -> str:
-    if isinstance(value, str):
-        return value
-    whole = value == value.to_integral_value()
-    return f"{value.to_integral_value() if whole else value:,f}"
+    return value if isinstance(value, str) else shown_amount(value)

@@ -1,4 +1,5 @@
-"""Reads numbers as shops write them, with one convention per column: exact, never guessed."""
+"""Reads numbers as shops write them, with one convention per column: exact, never guessed; and
+writes them for people."""
 
 from __future__ import annotations
 
@@ -202,3 +203,9 @@ def both_readings(digits: str) -> tuple[str, str]:
     """What an open number can mean: ("1299", "1.299")."""
     signs = re.compile(r"[.,]")
     return signs.sub("", digits), signs.sub(".", digits)
+
+
+def shown_amount(amount: Decimal) -> str:
+    """An amount for people: 1,299.50, and 45,000 without decimals."""
+    whole = amount == amount.to_integral_value()
+    return f"{amount.to_integral_value() if whole else amount:,f}"

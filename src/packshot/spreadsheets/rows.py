@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.spreadsheets.header import Column
+from packshot.spreadsheets.header import NUMBERS, Column
 from packshot.spreadsheets.numbers import Convention, DecimalSign
 from packshot.spreadsheets.table import Problem
 
@@ -51,9 +51,8 @@ class ProductRow:
     def as_product(self) -> dict[str, Any]:
         """The known fields, as the bulk API accepts them; amounts as exact texts."""
         texts = ("category", "raw_image", "sku", "name", "view", "filename")
-        amounts = ("mrp", "price", "discount", "gst")
         product: dict[str, Any] = {name: getattr(self, name) for name in texts}
-        product |= {name: _plain(getattr(self, name)) for name in amounts}
+        product |= {name: _plain(getattr(self, name)) for name in NUMBERS}
         product["attributes"] = dict(self.attributes)
         return {name: value for name, value in product.items() if value}
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from packshot.products.intake import NewProduct
 from packshot.products.sku_corrections import SkuFacts
+from packshot.spreadsheets.numbers import shown_amount
 from packshot.web.requests.prefix import without_prefix
 from packshot.web.requests.reading import (
     MAX_JSON_BYTES,
@@ -22,7 +23,6 @@ from packshot.web.requests.reading import (
     Sku,
     StrictModel,
     ViewName,
-    shown_amount,
 )
 
 MAX_PRODUCTS = 1_000

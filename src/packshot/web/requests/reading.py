@@ -184,12 +184,6 @@ def _decimal_string(text: str) -> Decimal | None:
     return Decimal(text) if wanted and len(text) <= 40 else None
 
 
-def shown_amount(amount: Decimal) -> str:
-    """An amount for people: 1,299.50, and 45,000 without decimals."""
-    whole = amount == amount.to_integral_value()
-    return f"{amount.to_integral_value() if whole else amount:,f}"
-
-
 def percentage(value: Any) -> Decimal:
     """The rules of `money`, from 0 to 100."""
     amount = money(value)
