@@ -125,12 +125,16 @@ def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
     A piece that goes on in the product's colour needs a border as long as the root of its area;
     one in another colour (a cap, or a neighbour) three tenths of its outline.
     """
-    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
-    contact = float((near & piece).sum()) / NEAR
     least = CONTACT * float(piece.sum()) ** 0.5
     if _step(lab, piece, product) > STEP:
         least = max(least, CONTACT_OF_ANOTHER_COLOUR * _outline(piece))
-    return bool(contact > least)
+    return bool(_contact(piece, product) > least)
+
+
+def _contact(piece: Mask, product: Mask) -> float:
+    """The length of their border in pixels: what of the piece is near the product, by its width."""
+    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
+    return float((near & piece).sum()) / NEAR
 
 
 def _whole(piece: Mask, lost: Mask) -> Mask:
@@ -141,14 +145,12 @@ def _whole(piece: Mask, lost: Mask) -> Mask:
 def _is_cap(piece: Mask, product: Mask) -> bool:
     """Whether it sits on the product as a cap does: in the middle of its top, no wider than it, and
     touching it nearly as wide as it is."""
-    near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
-    contact = float((near & piece).sum()) / NEAR
     (left, right), (top, bottom) = _span(piece, 0), _span(piece, 1)
     (first, last), (highest, _) = _span(product, 0), _span(product, 1)
     wide, widest = right - left, last - first
     centred = abs(left + right - first - last) / 2 < CENTRED * widest
     above = (top + bottom) / 2 < highest
-    return above and centred and wide <= widest and contact > SEATED * wide
+    return above and centred and wide <= widest and _contact(piece, product) > SEATED * wide
 
 
 def _span(mask: Mask, axis: int) -> tuple[int, int]:
