@@ -114,7 +114,7 @@ def test_nothing_is_left_on_a_shared_connection(pooled_url: str) -> None:
 def test_pooled_connections_that_the_server_closed_are_replaced(
     postgres: Postgres, postgres_name: str, postgres_url: str
 ) -> None:
-    """The transaction begins when a connection leaves the pool: no statement runs on a dead one."""
+    """No statement of ours runs on a dead one."""
     with closing(Database(postgres_url, pool_size=2)) as database:
         for _ in range(3):
             with database.read_rows() as first, database.read_rows() as second:
