@@ -143,12 +143,14 @@ bench: $(BENCH) model
 	@.venv-bench/bin/python -m bench $(BENCH_ARGS)
 
 # The browser tests need Chromium, those of a wrong clock faketime, those of a pooler PgBouncer:
-# found, or installed through apt when root. Chromium's headless shell costs the tests the least; where apt has none, the whole Chromium.
+# found, or installed through apt when root. Chromium's headless shell costs the tests the least;
+# where apt has none, the whole Chromium. Debian's PgBouncer lies where a user's PATH may not look.
 chromium:
 	@missing=""; \
 	command -v chromium-headless-shell >/dev/null || command -v google-chrome >/dev/null \
 	  || missing="chromium-headless-shell fonts-liberation"; \
 	command -v faketime >/dev/null || missing="$$missing faketime"; \
+	PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing="$$missing pgbouncer"; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  echo "== Installing $$missing for the tests (once)"; \
 	  install="apt-get install -y -qq --no-install-recommends"; export DEBIAN_FRONTEND=noninteractive; \
