@@ -153,18 +153,18 @@ export class UploadPage {
   #draw(plan) {
     this.#plan = plan;
     const change = () => this.#replan();
+    const made = toMake(plan, this.#chosen.faults, this.#choices).length;
+    const skipped = toSkip(plan, this.#chosen.faults, this.#choices).length;
     this.#body.replaceChildren(
       ...[
         mappingForm(plan, this.#choices, this.#data.fields, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
-        this.#actions(toMake(plan, this.#chosen.faults, this.#choices)),
+        this.#actions(made, skipped),
         this.#looked,
         ...preview(plan, this.#chosen, this.#choices, change),
       ].filter(Boolean),
     );
-    const made = toMake(plan, this.#chosen.faults, this.#choices).length;
-    const skipped = toSkip(plan, this.#chosen.faults, this.#choices).length;
     const skips = skipped ? `, ${count(skipped)} ${skipWords(skipped)}` : "";
     announce(`${many(made, "product")} would be created${skips}`);
   }
@@ -190,26 +190,26 @@ export class UploadPage {
     );
   }
 
-  #actions(rows) {
-    this.#lanes.show(rows.length);
+  /** The buttons for `made` products; `skipped` ones exist already. */
+  #actions(made, skipped) {
+    this.#lanes.show(made);
     const updates = this.#choices.update ? changing(this.#plan.existing).length : 0;
     const submit = h(
       "button",
-      { type: "submit", class: "button primary", disabled: !rows.length && !updates },
+      { type: "submit", class: "button primary", disabled: !made && !updates },
       icon("upload"),
-      h("span", {}, this.#submitWords(rows.length, updates)),
+      h("span", {}, this.#submitWords(made, skipped, updates)),
     );
     return h("div", { class: "form-actions import-actions" }, this.#ticks(), this.#clearButton(), submit);
   }
 
-  #submitWords(rows, updates) {
-    const update = `${many(updates, "product")}`;
-    if (updates && !rows) return `Update ${update}`;
-    const isSome = toSkip(this.#plan, this.#chosen.faults, this.#choices).length > 0;
-    const all = many(rows, isSome ? "new product" : "product");
+  #submitWords(made, skipped, updates) {
+    const update = many(updates, "product");
+    if (updates && !made) return `Update ${update}`;
+    const all = many(made, skipped ? "new product" : "product");
     const others = badPhotos(this.#plan, this.#chosen.faults).length > 0;
-    const made = others && !isSome ? `the other ${rows === 1 ? "product" : all}` : all;
-    return `Make pictures of ${made}${updates ? `, update ${update}` : ""}`;
+    const products = others && !skipped ? `the other ${made === 1 ? "product" : all}` : all;
+    return `Make pictures of ${products}${updates ? `, update ${update}` : ""}`;
   }
 
   #ticks() {
