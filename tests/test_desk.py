@@ -20,7 +20,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import missing
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, Route, expect
 from servers.prefix_proxy import PREFIX, prefix_proxy
 from sqlalchemy import delete, select, update
 from support.chromium import chromium, find_chromium
@@ -1539,6 +1539,12 @@ def choose(page: Page, *files: Path) -> None:
     page.get_by_label("Photos, a ZIP or a spreadsheet").set_input_files(list(files))
 
 
+def click_when_ready(button: Locator) -> None:
+    """Wait for the plan of the chosen files as long as for anything else: a click alone waits 10 s."""
+    expect(button).to_be_enabled()
+    button.click()
+
+
 def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) -> None:
     """A spreadsheet, its photos, and what the page says of them before anything is sent."""
     names = ("JAR-1_front.jpg", "JAR-1_back.jpg", "other.jpg", "JAR-1_odd.jpg")
@@ -1569,7 +1575,7 @@ def test_from_upload_to_done(shop: DeskShop, open_desk: Open, tmp_path: Path) ->
         page.get_by_label("Numbers of cost are written").select_option("point")
         expect(page.locator(".import-row")).to_contain_text(["JAR-1 · front", "JAR-1 · back"])
         expect(page.locator(".import-row").first).to_contain_text("1,299")
-        page.get_by_role("button", name="Make pictures of 2 products").click()
+        click_when_ready(page.get_by_role("button", name="Make pictures of 2 products"))
         expect(page.locator(".making-words")).to_contain_text("Done: 6 pictures", timeout=30_000)
         expect(page.locator(".slot img")).to_have_count(8)
         page.get_by_role("link", name="Review them").click()
@@ -1597,7 +1603,9 @@ def test_a_corrected_spreadsheet_updates_products_that_exist(
     expect(exists).to_contain_text(f"Product {number}")
     expect(exists).to_contain_text("price 990 → 1,090")
     expect(page.get_by_role("button", name="Make pictures of 0 products")).to_be_disabled()
-    page.get_by_label("Update 1 existing product").check()
+    update = page.get_by_label("Update 1 existing product")
+    expect(update).to_be_enabled()
+    update.check()
     expect(facts).to_contain_text("1 missing")
     assert shop.services.catalog.product(number).price == 990
     page.get_by_role("button", name="Update 1 product", exact=True).click()
@@ -1621,8 +1629,12 @@ def test_an_update_begins_once_the_photos_are_accepted(
     listed.write_text("sku,price\nCAP-1,1090\nCAP-2,5\nCAP-3,5\n")
     page = open_desk(f"{shop.url}/upload").page
     choose(page, listed, tmp_path / "CAP-2.heic", tmp_path / "CAP-3.jpg")
-    page.get_by_label("Update 1 existing product").check()
-    page.get_by_role("button", name="Make pictures of 2 products, update 1 product").click()
+    update = page.get_by_label("Update 1 existing product")
+    expect(update).to_be_enabled()
+    update.check()
+    click_when_ready(
+        page.get_by_role("button", name="Make pictures of 2 products, update 1 product")
+    )
     expect(page.locator(".toast")).to_contain_text("can't be used; nothing was created yet")
     assert shop.services.catalog.product(number).price == 990
     page.route("**/api/products/bulk*", lambda route: route.abort(), times=1)
@@ -1647,7 +1659,9 @@ def test_a_sku_that_contradicts_itself_does_not_stop_the_others(
     exists = page.locator(".import-list", has_text="SKUs that have products already")
     expect(exists).to_contain_text("price: 500 is above the mrp of 400")
     expect(exists).to_contain_text("price 300 → 200")
-    page.get_by_label("Update 1 existing product").check()
+    update = page.get_by_label("Update 1 existing product")
+    expect(update).to_be_enabled()
+    update.check()
     page.get_by_role("button", name="Update 1 product", exact=True).click()
     expect(page.locator(".import-list", has_text="Not updated")).to_contain_text(f"Product {one}")
     prices = [shop.services.catalog.product(number).price for number in (one, other)]
@@ -1663,7 +1677,7 @@ def test_photos_that_have_products_are_counted_before_anything_is_sent(
     listed.write_text("sku,category\nCAP-1,Caps\nCAP-2,Caps\nCAP-3,Caps\nCAP-4,Caps\n")
     page = open_desk(f"{shop.url}/upload").page
     choose(page, listed, tmp_path / "CAP-1.jpg", tmp_path / "CAP-2.jpg")
-    page.get_by_role("button", name="Make pictures of 2 products").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 2 products"))
     expect(page.locator(".making-words")).to_contain_text("2 products")
     behind = page.locator(".import-list", has_text="Missing photos")
     expect(behind).to_contain_text("no photo was given for CAP-4")
@@ -1678,7 +1692,7 @@ def test_photos_that_have_products_are_counted_before_anything_is_sent(
     expect(page.get_by_role("button", name="Make pictures of 3 products")).to_be_enabled()
     page.get_by_label("Make photos again").uncheck()
 
-    page.get_by_role("button", name="Make pictures of 1 new product").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 1 new product"))
     expect(page.locator(".making-words")).to_contain_text("1 product")
     page.goto(f"{shop.url}/upload")
     choose(page, listed, *(tmp_path / f"CAP-{number}.jpg" for number in (1, 2, 3)))
@@ -1740,7 +1754,7 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     expect(page.locator(".import-list")).to_contain_text("notes.txt")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator(".defaults").get_by_label("Category").fill("Books")
-    page.get_by_role("button", name="Make pictures of 1 product").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     [product] = shop.services.catalog.products().products
     assert (product.sku, product.view, product.category) == ("Bücher-1", "2", "Books")
@@ -1754,7 +1768,7 @@ def test_a_zip_of_photos_without_a_spreadsheet(
     assert page.evaluate(NAMES_IN_A_ZIP, [*map(list, (dos, field))]) == ["Größe.jpg", "कप.jpg"]
     assert page.evaluate(CHOSEN_UNDER_ONE_PATH) == [1, ["A/1.jpg"]]
     assert page.evaluate(PRICES_IN_YEN) == ["¥1,299", "¥1,299.50", "5%", "299.50", "299"]
-    page.get_by_role("button", name="Make pictures of 1 product").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
     expect(page.locator(".making-words")).to_contain_text("0 of 3 pictures made")
     assert len(shop.services.catalog.products().products) == 2
 
@@ -1826,7 +1840,7 @@ def test_long_descriptions_are_created_in_several_requests(
     listed.write_text("sku,category,image,Body (HTML)\n" + "".join(rows))
     page = open_desk(f"{shop.url}/upload").page
     choose(page, listed)
-    page.get_by_role("button", name="Make pictures of 400 products").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures of 400 products"))
     words = page.locator(".making-words")
     expect(words).to_contain_text("of 400 products ready", timeout=60_000)
 
@@ -1850,7 +1864,7 @@ def test_an_upload_waits_for_its_turn_at_a_busy_server(
     page = open_desk(f"{shop.url}/upload").page
     page.route("**/api/uploads", not_yet)
     choose(page, photo)
-    page.get_by_role("button", name="Make pictures").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures"))
     words = page.locator(".making-words")
     expect(words).to_contain_text("Waiting for its turn")
     expect(words).to_contain_text("pictures made", timeout=20_000)
@@ -1882,7 +1896,7 @@ def test_a_photo_that_only_the_server_refuses_is_named_and_nothing_is_created(
     page = open_desk(f"{shop.url}/upload").page
     choose(page, bad)
     expect(page.locator(".import-row")).to_contain_text("bad")
-    page.get_by_role("button", name="Make pictures").click()
+    click_when_ready(page.get_by_role("button", name="Make pictures"))
     refused = page.locator(".import-refused")
     expect(refused).to_contain_text("bad.heic", timeout=20_000)
     assert shop.services.catalog.products().products == []
@@ -2184,7 +2198,7 @@ def test_the_desk_works_under_a_proxys_path(
             expect(page).to_have_url(re.compile(rf"{PREFIX}/{words.lower()}"))
         choose(page, photo)
         page.locator(".defaults").get_by_label("Category").fill("Mugs")
-        page.get_by_role("button", name="Make pictures of 1 product").click()
+        click_when_ready(page.get_by_role("button", name="Make pictures of 1 product"))
         expect(page).to_have_url(re.compile(rf"{PREFIX}/upload\?batch="))
         expect(page.locator(".slot.raw img")).to_be_visible()
         page.locator(".making-name a").click()
@@ -2316,14 +2330,20 @@ def test_the_grid_undoes_what_was_decided_before_a_reload(shop: DeskShop, open_d
     expect(undo).to_be_disabled()
 
 
+def open_editor(shop: DeskShop, open_desk: Open, number: int) -> Page:
+    """The page of a product, with the dialog that edits its facts."""
+    page = open_desk(f"{shop.url}/products/{number}").page
+    page.get_by_label("Facts").get_by_role("button", name="Edit…").click()
+    return page
+
+
 def test_the_products_page_edits_its_facts_and_its_history_says_so(
     shop: DeskShop, open_desk: Open
 ) -> None:
     [number] = shop.stock(1)
     facts = {"mrp": 1200, "price": 990, "discount": 210, "attributes": {"Colour": "red"}}
     shop.services.catalog.correct(number, facts, who="ann")
-    page = open_desk(f"{shop.url}/products/{number}").page
-    page.get_by_label("Facts").get_by_role("button", name="Edit…").click()
+    page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Price").fill("1290")
     dialog.get_by_label("Name").fill("Red cap")
@@ -2347,8 +2367,7 @@ def test_the_products_page_edits_its_facts_and_its_history_says_so(
 def test_a_wrong_amount_is_shown_at_its_field(shop: DeskShop, open_desk: Open) -> None:
     [number] = shop.stock(1)
     shop.services.catalog.correct(number, {"price": 990}, who="ann")
-    page = open_desk(f"{shop.url}/products/{number}").page
-    page.get_by_label("Facts").get_by_role("button", name="Edit…").click()
+    page = open_editor(shop, open_desk, number)
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Price").fill("89.505")
     dialog.get_by_label("Name").fill("Red cap")
