@@ -1540,7 +1540,7 @@ def choose(page: Page, *files: Path) -> None:
 
 
 def click_when_ready(button: Locator) -> None:
-    """Wait for the plan of the chosen files as long as for anything else: a click alone waits 10 s."""
+    """Wait for the plan of the chosen files like any expectation: a click alone waits 10 s."""
     expect(button).to_be_enabled()
     button.click()
 
