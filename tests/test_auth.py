@@ -77,7 +77,7 @@ WHO_MAY: dict[tuple[str, str], set[str | None]] = {
     ("GET", "/session"): SIGNED_IN,
     ("POST", "/session"): ANYBODY,
     ("DELETE", "/session"): ANYBODY,
-    ("GET", "/static/{filename}"): ANYBODY,
+    ("GET", "/static/{version}/{filename}"): ANYBODY,
     ("GET", "/sku/{sku}"): SIGNED_IN,
     ("GET", "/healthz"): ANYBODY,
     ("GET", "/readyz"): ANYBODY,
@@ -131,6 +131,7 @@ def filled_in(shop: Shop, path: str) -> str:
         key=str(image.media_url).removeprefix("/media/"),
         name="swagger-ui.css",
         code="stale",
+        version="any",
         filename="docs.js",
         sku="A-1",
     )
@@ -443,7 +444,7 @@ def test_this_machine_is_served(home: Shop, address: str, host: str) -> None:
     ],
 )
 def test_everyone_else_gets_a_401_that_explains_keys(home: Shop, address: str, host: str) -> None:
-    for path in ("/api/products", "/openapi.json", "/static/docs.js", "/nothing", "/session"):
+    for path in ("/api/products", "/openapi.json", "/static/any/docs.js", "/nothing", "/session"):
         response = ask_from(home, address, host, path)
         assert response.status_code == 401, path
         assert "set API_KEYS=name:secret" in response.get_json()["message"]

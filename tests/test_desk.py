@@ -1786,13 +1786,13 @@ def without_flag(name: bytes, utf_8: str | None = None) -> bytes:
 
 
 NAMES_IN_A_ZIP = """async (zips) => {
-  const { entriesOf } = await import("/static/desk/upload/zip.js");
+  const { entriesOf } = await import("/static/any/desk/upload/zip.js");
   const read = (bytes) => entriesOf(new File([new Uint8Array(bytes)], "a.zip"));
   return (await Promise.all(zips.map(read))).flat().map((entry) => entry.path);
 }"""
 #: Three files of one size under one path: another, and the first again from another folder.
 CHOSEN_UNDER_ONE_PATH = """async () => {
-  const { Chosen } = await import("/static/desk/upload/chosen.js");
+  const { Chosen } = await import("/static/any/desk/upload/chosen.js");
   const chosen = new Chosen();
   const file = (text, lastModified) => new File([text], "1.jpg", { lastModified });
   const at = (...given) => ({ path: "A/1.jpg", file: file(...given) });
@@ -1802,9 +1802,9 @@ CHOSEN_UNDER_ONE_PATH = """async () => {
 #: How a shop with CURRENCY=JPY sees prices: none is rounded, a percentage has no currency.
 PRICES_IN_YEN = """async () => {
   document.body.dataset.currency = "JPY";
-  const { money, percent } = await import("/static/desk/words.js?in-yen");
+  const { money, percent } = await import("/static/any/desk/words.js?in-yen");
   document.body.dataset.currency = "";
-  const plain = await import("/static/desk/words.js?without");
+  const plain = await import("/static/any/desk/words.js?without");
   return [money(1299), money(1299.5), percent(5), plain.money(299.5), plain.money(299)];
 }"""
 

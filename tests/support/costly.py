@@ -150,7 +150,7 @@ REQUESTS: dict[str, Callable[[], Request]] = {
     ),
     "headers: Accept": lambda: in_header("Accept", "a/b;q=0.1,"),
     "headers: Cookie": lambda: in_header("Cookie", "a; "),
-    "headers: If-None-Match": lambda: in_header("If-None-Match", ",", "/static/desk/api.js"),
+    "headers: If-None-Match": lambda: in_header("If-None-Match", ",", "/static/any/desk/api.js"),
 }
 
 

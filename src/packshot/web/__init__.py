@@ -9,10 +9,10 @@ from apiflask import APIFlask
 
 import packshot
 from packshot.keys import Keys
-from packshot.web import desk, media, operations
+from packshot.web import desk, media, operations, static_files
 from packshot.web.api import exports, imports, openapi, products, review, sessions, uploads
 from packshot.web.requests import auth, headers, limits, problems, thread_shares
-from packshot.web.requests.endpoints import open_to_all, refuse_impossible_ids
+from packshot.web.requests.endpoints import refuse_impossible_ids
 from packshot.web.requests.prefix import PrefixMiddleware
 from packshot.wiring import Services
 
@@ -25,7 +25,12 @@ def create_app(
     """The application on these services. `clock` gives Unix time; `threads` is how many request
     threads the server has in this process, None if it starts as many as it needs."""
     app = APIFlask(
-        __name__, title="Packshot", version=packshot.__version__, spec_path=None, docs_path=None
+        __name__,
+        title="Packshot",
+        version=packshot.__version__,
+        spec_path=None,
+        docs_path=None,
+        static_folder=None,  # type: ignore[arg-type]  # Flask takes it; static_files.py serves them
     )
     app.extensions["packshot"] = services
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -41,12 +46,7 @@ def create_app(
     for part in (products, review, exports, uploads, imports, media, sessions, operations):
         app.register_blueprint(part.bp)
     openapi.configure(app)
-    _add_desk(app)
+    static_files.register(app)
+    app.register_blueprint(desk.bp)
     app.wsgi_app = PrefixMiddleware(app.wsgi_app, services.settings.script_name or "")  # type: ignore[assignment, method-assign]
     return app
-
-
-def _add_desk(app: APIFlask) -> None:
-    """Add the desk's pages; its static files need no key, because the sign-in page loads them."""
-    app.view_functions["static"] = open_to_all(app.view_functions["static"])
-    app.register_blueprint(desk.bp)
