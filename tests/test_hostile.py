@@ -19,6 +19,7 @@ FILLED_IN = {
     "key": "uploads/x",
     "name": "swagger-ui.css",
     "code": "stale",
+    "version": "any",
     "filename": "docs.js",
     "sku": "A-1",
 }
