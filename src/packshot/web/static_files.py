@@ -15,28 +15,6 @@ FOLDER: Final = Path(__file__).parent / "static"
 KEPT: Final = 365 * 86_400
 
 
-def register(app: Flask) -> None:
-    """Serve the files at `/static/VERSION/...`, to everyone: the sign-in page loads them."""
-    current = fingerprint(FOLDER)
-
-    @open_to_all
-    def static(version: str, filename: str) -> Response:
-        """A page of another version is open, or came from a host with another one: it gets the
-        file of this version, and must ask again."""
-        if version != current or app.debug:
-            return send_from_directory(FOLDER, filename)  # no-cache
-        response = send_from_directory(FOLDER, filename, max_age=KEPT)
-        response.cache_control.immutable = True
-        return response
-
-    def add_version(endpoint: str, values: dict[str, object]) -> None:
-        if endpoint == "static":
-            values.setdefault("version", current)
-
-    app.add_url_rule("/static/<version>/<path:filename>", "static", static)
-    app.url_defaults(add_version)
-
-
 def fingerprint(folder: Path) -> str:
     """16 hex digits that differ when a file's name or content does."""
     digest = hashlib.sha256()
@@ -44,3 +22,27 @@ def fingerprint(folder: Path) -> str:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+VERSION: Final = fingerprint(FOLDER)
+
+
+def register(app: Flask) -> None:
+    """Serve the files at `/static/VERSION/...`, to everyone: the sign-in page loads them."""
+
+    @open_to_all
+    def static(version: str, filename: str) -> Response:
+        """A page of another version is open, or came from a host with another one: it gets the
+        file of this version, and must ask again."""
+        if version != VERSION or app.debug:
+            return send_from_directory(FOLDER, filename)  # no-cache
+        response = send_from_directory(FOLDER, filename, max_age=KEPT)
+        response.cache_control.immutable = True
+        return response
+
+    def add_version(endpoint: str, values: dict[str, object]) -> None:
+        if endpoint == "static":
+            values.setdefault("version", VERSION)
+
+    app.add_url_rule("/static/<version>/<path:filename>", "static", static)
+    app.url_defaults(add_version)
