@@ -17,11 +17,12 @@ import pytest
 import urllib3
 from servers.loopback import served
 from servers.packshot_process import PackshotProcess, gunicorn
+from servers.ports import wait_until
 from support.fakes import photo_bytes
 from support.shop import Shop
 
 from packshot.client import Client
-from packshot.web.requests.thread_shares import ThreadShare, ThreadShares
+from packshot.web.requests.thread_shares import REST_SECONDS, ThreadShare, ThreadShares
 
 #: Of gunicorn's 16 threads each slow kind may use a quarter.
 QUARTER = 4
@@ -115,9 +116,12 @@ def wait_until_free(server: PackshotProcess) -> None:
 def test_bodies_that_never_arrive_use_their_share_and_no_more(
     server: PackshotProcess, connect: Connect, begun: str
 ) -> None:
+    """Others are answered at once, but for the moment in which the crowd comes and is refused."""
     wait_until_free(server)
+    crowd = [connect(begun) for _ in range(CROWD)]
+    time.sleep(REST_SECONDS)
+    wait_until(lambda: server.call("GET", "/api/stats")[0] == 200, seconds=2)
     with quick_meanwhile(server, "/healthz", "/api/stats"):
-        crowd = [connect(begun) for _ in range(CROWD)]
         answers = Counter(
             status_of(each, 5 if n >= CROWD / 2 else 0.5) for n, each in enumerate(crowd)
         )
