@@ -199,7 +199,7 @@ def make(database_url: str, tmp_path: Path, fake: FakeGemini) -> Iterator[Make]:
         pixels = Here()
         object.__setattr__(services.parts, "pixels", pixels)
         services.enhancer._run_pixels = here  # type: ignore[attr-defined]
-        services.enhancer._steps._photos._run_pixels = here  # type: ignore[attr-defined]
+        services.enhancer._requests._photos._run_pixels = here  # type: ignore[attr-defined]
         made.append(Shop(services, fake))
         return made[-1]
 

@@ -67,7 +67,7 @@ def busy_day(shop: Shop) -> None:
     claims, catalog = shop.services.parts.claims, shop.services.catalog
     claim = taken(shop, ready)
     for step, seconds in {"fetch": [0.2], "generate": [1.0, 2.0, 9.0]}.items():
-        claim.steps.seconds[step] = seconds
+        claim.progress.seconds[step] = seconds
     claims.complete(claim)
     claims.fail(taken(shop, failed), FetchError("404", code="not_found"))
     taken(shop, held)
@@ -168,7 +168,7 @@ def test_the_pipeline_times_its_steps(sqlite_url: str, tmp_path: Path) -> None:
     replaced = {"read_raw": lambda url: photo_bytes(), "enhancer": FakeEnhancer()}
     pipeline.run(claim, Parts(**vars(shop.services.parts) | replaced))
     steps = {"fetch", "normalise", "analyse", "generate", "finish", "store"}
-    assert claim.steps.seconds.keys() == steps
+    assert claim.progress.seconds.keys() == steps
     found = scrape(shop)
     assert {found["packshot_step_runs", step] for step in steps} == {1.0}
     shop.close()

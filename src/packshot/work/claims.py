@@ -49,7 +49,7 @@ KILLED = (
 )
 
 
-class Steps:
+class Progress:
     """What a claim has saved, and how long each step took, in seconds; threads may share it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -98,7 +98,7 @@ class Claim:
     lane: Lane = "standard"  # of requests made now; standard once the lane's deadline is past
     answer: str | None = None  # Gemini's, with the analysis, from a batch job
     batched: frozenset[int] = frozenset()  # variants that were requested in a batch job
-    steps: Steps = field(default_factory=Steps, compare=False)
+    progress: Progress = field(default_factory=Progress, compare=False)
 
     @property
     def missing(self) -> list[int]:
@@ -324,7 +324,7 @@ class Claims:
         """Pass the product on to its reviewer: the claim's last write. Raises LostClaim."""
         with self.write_claimed(claim) as (session, product):
             this_round = session.get_one(Round, (claim.product_id, claim.round))
-            this_round.ready_at, this_round.seconds = now(), claim.steps.seconds
+            this_round.ready_at, this_round.seconds = now(), claim.progress.seconds
             product.move(PENDING_REVIEW)
             product.error = product.error_code = None
             product.attempts = 0
@@ -389,7 +389,7 @@ class Claims:
             updated_at=now(),
         ) as rows:
             yield rows
-        claim.steps.any_saved = True
+        claim.progress.any_saved = True
 
     def release(self, session: Session, product: Product, seconds: float = 0.0) -> None:
         """End the claim; the product may be claimed again after `seconds`."""

@@ -51,11 +51,11 @@ def load_photo(claim: Claim, parts: Parts) -> Photo:
 
 
 def fetch_and_normalise(claim: Claim, key: str, parts: Parts) -> Photo:
-    with claim.steps.time("fetch"):
+    with claim.progress.time("fetch"):
         raw = parts.read_raw(claim.raw_image)
     # A signature names the normalised copy itself, so it must be the one that the enhancer gets.
     smaller_side = parts.enhancer.sees_side if parts.signing is None else None
-    with claim.steps.time("normalise"):
+    with claim.progress.time("normalise"):
         copy = parts.pixels.run(imaging.normalise, raw, smaller_side)
     copy = store(key, copy, parts)
     save_digest(claim, copy.data, parts, raw)
@@ -78,7 +78,7 @@ def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
         return saved
     parts.wait_for_batch_job(claim, [ANALYSIS])
     parts.check_before_paying(claim)
-    with claim.steps.time("analyse"):
+    with claim.progress.time("analyse"):
         analysis = parts.enhancer.analyse(photo, claim.brief, claim.answer)
     paid, name = analysis.model_dump(), parts.enhancer.name
     parts.keep_trying(lambda: parts.claims.save_analysis(claim, name, paid))

@@ -82,7 +82,7 @@ def judge_outcomes(claim: Claim, outcomes: Mapping[int, Outcome], parts: Parts) 
 
 def is_given_up(claim: Claim, error: ProductError) -> bool:
     """Whether a further attempt can't help, or enough attempts made no progress."""
-    return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.steps.any_saved)
+    return not error.retryable or (claim.attempts >= MAX_ATTEMPTS and not claim.progress.any_saved)
 
 
 def all_refused_error() -> VariantRefused:
@@ -145,7 +145,7 @@ def generate_variant(
 ) -> ImageRecord:
     if not answer.is_kept:
         parts.check_before_paying(claim)
-    with claim.steps.time("generate"):
+    with claim.progress.time("generate"):
         picture = parts.enhancer.generate(photo, analysis, claim.brief, variant, answer)
     finished, locked = finish_and_sign(claim, photo, analysis, picture, parts)
     lock = lock_record(locked)
@@ -156,7 +156,7 @@ def generate_variant(
         put_maps(key, locked, parts.storage)
         return store(key, finished, parts)
 
-    with claim.steps.time("store"):
+    with claim.progress.time("store"):
         stored = parts.keep_trying(save)
     answered = read_metadata(picture.data) if picture.made_by_ai else None
     return image_record(variant, key, picture, stored, parts, answered, lock)
@@ -174,7 +174,7 @@ def lock_picture(
     wanted = parts.locking.on if claim.pixel_lock is None else claim.pixel_lock
     if not wanted or not picture.made_by_ai:
         return None
-    with claim.steps.time("lock"):
+    with claim.progress.time("lock"):
         return parts.locking.run(photo, analysis, picture, provenance, parts.output, parts.pixels)
 
 
@@ -184,7 +184,7 @@ def finish_and_sign(
     """Turn the enhancer's picture into the one to store; with its pixel lock, if one is wanted."""
     provenance = picture.provenance()
     locked = lock_picture(claim, photo, analysis, picture, provenance, parts)
-    with claim.steps.time("finish"):
+    with claim.progress.time("finish"):
         finished = locked.finished if locked else None
         is_locked = finished is not None
         if finished is None:

@@ -26,10 +26,10 @@ from packshot.enhancers.contract import (
 from packshot.enhancers.gemini.answers import read_answer
 from packshot.enhancers.gemini.batch_client import MAX_PAGES, BatchClient, Json
 from packshot.enhancers.gemini.client import Request
+from packshot.enhancers.gemini.paid_requests import PaidRequest, PaidRequests
 from packshot.enhancers.gemini.paying import book
 from packshot.enhancers.gemini.prices import expected_cost
 from packshot.enhancers.gemini.prompts import clean
-from packshot.enhancers.gemini.steps import Step, Steps
 from packshot.errors import EnhancerError, NotFound, RateLimited, Unanswered, Unavailable
 
 #: Errors after which the request may have been carried out.
@@ -49,26 +49,30 @@ ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"})
 class GeminiBatches:
     """See `BatchLane`."""
 
-    def __init__(self, client: BatchClient, steps: Steps, today: Callable[[], date]) -> None:
-        self._client, self._steps, self._today = client, steps, today
+    def __init__(
+        self, client: BatchClient, requests: PaidRequests, today: Callable[[], date]
+    ) -> None:
+        self._client, self._requests, self._today = client, requests, today
 
     def model_of(self, kind: str) -> str:
-        return self._steps.model if kind == "analysis" else self._steps.image_model
+        return self._requests.model if kind == "analysis" else self._requests.image_model
 
     def expected(self, kind: str) -> Decimal | None:
-        size = self._steps.size if kind == "picture" else None
-        model, views = self.model_of(kind), self._steps.most_references
+        size = self._requests.size if kind == "picture" else None
+        model, views = self.model_of(kind), self._requests.most_references
         return expected_cost(kind, model, size, self._today(), "batch", views)
 
     def request(self, photo: Photo, brief: Brief, analysis: Analysis | None, variant: int) -> bytes:
-        step = self._step(photo, brief, analysis, variant)
-        line = {"key": step.request.call, "request": rest_body(step.request)}
+        paid = self._paid_request(photo, brief, analysis, variant)
+        line = {"key": paid.request.call, "request": rest_body(paid.request)}
         return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
-    def _step(self, photo: Photo, brief: Brief, analysis: Analysis | None, variant: int) -> Step:
+    def _paid_request(
+        self, photo: Photo, brief: Brief, analysis: Analysis | None, variant: int
+    ) -> PaidRequest:
         if analysis is None:
-            return self._steps.analysis(photo, brief)
-        return self._steps.picture(photo, analysis, brief, variant)
+            return self._requests.analysis(photo, brief)
+        return self._requests.picture(photo, analysis, brief, variant)
 
     def upload(self, display_name: str, requests: BinaryIO, sent: Callable[[], object]) -> str:
         found = self._client.upload(display_name, requests, "application/jsonl", sent)

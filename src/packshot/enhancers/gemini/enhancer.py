@@ -32,6 +32,7 @@ from packshot.enhancers.gemini.health import Problems
 from packshot.enhancers.gemini.judge import judgement_in
 from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
+from packshot.enhancers.gemini.paid_requests import PaidRequest, PaidRequests
 from packshot.enhancers.gemini.paying import PaidCalls
 from packshot.enhancers.gemini.photos import Photos
 from packshot.enhancers.gemini.pixels import SENT_SIDE
@@ -42,7 +43,6 @@ from packshot.enhancers.gemini.results import (
     picture_of,
     read_whole_answer,
 )
-from packshot.enhancers.gemini.steps import Step, Steps
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -96,9 +96,9 @@ class GeminiEnhancer:
         self._calls = PaidCalls(self._client, ledger, pace, self._problems, today)
         of_each = 1 + settings.gemini_reference_views
         photos = Photos(run_pixels, keep=settings.concurrency * of_each + 8)
-        self._steps = Steps(settings, photos, self.model, self.image_model)
+        self._requests = PaidRequests(settings, photos, self.model, self.image_model)
         rest = BatchClient(_key(settings), settings.google_gemini_base_url)
-        self.batches = GeminiBatches(rest, self._steps, today)
+        self.batches = GeminiBatches(rest, self._requests, today)
 
     # --- The contract ---------------------------------------------------------------------------
 
@@ -106,8 +106,8 @@ class GeminiEnhancer:
         """Read the photo, plan `brief.wanted` pictures; after an unusable answer, ask once more."""
         try:
             if answer is not None:
-                step = self._steps.analysis(photo, brief)
-                return analysis_in(read_whole_answer(answer, step), step)
+                paid = self._requests.analysis(photo, brief)
+                return analysis_in(read_whole_answer(answer, paid), paid)
             return self._analyse_once(photo, brief, None)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
@@ -124,19 +124,19 @@ class GeminiEnhancer:
         answers: Answers = NOTHING_KEPT,
     ) -> Picture:
         """Make one picture from the original photo; after an answer without one, ask once more."""
-        step = self._steps.picture(photo, analysis, brief, variant)
+        paid = self._requests.picture(photo, analysis, brief, variant)
         title = analysis.variants[variant].title
-        accept = partial(self._picture, step=step, title=title, answers=answers)
+        accept = partial(self._picture, paid=paid, title=title, answers=answers)
         kept = answers.take()
         try:
             if kept is not None:
-                return self._read_stored(kept, step, title)
-            return self._calls.send(step, accept)
+                return self._read_stored(kept, paid, title)
+            return self._calls.send(paid, accept)
         except EnhancerError as error:
             if error.code not in outcomes.ONCE_MORE:
                 raise
             log.info("%s Asking again.", error.message)
-            return self._calls.send(step, accept)
+            return self._calls.send(paid, accept)
 
     def health(self) -> Health:
         """What the last calls showed. When that is old, it is checked again in the background: a
@@ -175,30 +175,32 @@ class GeminiEnhancer:
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
     ) -> Judgement:
         """See `Judge`: one call, never repeated."""
-        step = self._steps.judgement(a, b, brief, variant, swapped=swapped)
+        paid = self._requests.judgement(a, b, brief, variant, swapped=swapped)
         return self._calls.send(
-            step, partial(judgement_in, subject=step.subject, model=step.request.model)
+            paid, partial(judgement_in, subject=paid.subject, model=paid.request.model)
         )
 
     # --- One call of each kind ------------------------------------------------------------------
 
     def _analyse_once(self, photo: Photo, brief: Brief, remark: str | None) -> Analysis:
-        step = self._steps.analysis(photo, brief, remark)
-        return self._calls.send(step, partial(analysis_in, step=step))
+        paid = self._requests.analysis(photo, brief, remark)
+        return self._calls.send(paid, partial(analysis_in, paid=paid))
 
-    def _picture(self, answer: Answer, *, step: Step, title: str, answers: Answers) -> Picture:
+    def _picture(
+        self, answer: Answer, *, paid: PaidRequest, title: str, answers: Answers
+    ) -> Picture:
         """The picture in an answer, stored as it came, if it can be shown."""
-        data = picture_data_in(answer, step)
+        data = picture_data_in(answer, paid)
         answers.keep(data)
-        return picture_of(data, step, title, answer.model_version, self._run_pixels)
+        return picture_of(data, paid, title, answer.model_version, self._run_pixels)
 
-    def _read_stored(self, kept: bytes, step: Step, title: str) -> Picture:
+    def _read_stored(self, kept: bytes, paid: PaidRequest, title: str) -> Picture:
         """The picture that an earlier attempt stored; a batch job's answer is stored whole."""
         if not kept.startswith(b"{"):
-            return picture_of(kept, step, title, None, self._run_pixels)
-        answer = read_whole_answer(kept.decode(), step)
-        data = picture_data_in(answer, step)
-        return picture_of(data, step, title, answer.model_version, self._run_pixels)
+            return picture_of(kept, paid, title, None, self._run_pixels)
+        answer = read_whole_answer(kept.decode(), paid)
+        data = picture_data_in(answer, paid)
+        return picture_of(data, paid, title, answer.model_version, self._run_pixels)
 
     # --- At the start ---------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from packshot.enhancers.gemini.answers import Answer, NotJson, Tokens, read_answ
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Problems, Suspects, WrongRequests
 from packshot.enhancers.gemini.pace import Pace
+from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.prices import expected_cost, price_of
-from packshot.enhancers.gemini.steps import Step
 from packshot.errors import (
     EnhancerError,
     NotConfigured,
@@ -53,26 +53,26 @@ class PaidCalls:
         self._suspects = Suspects()
         self._wrong_requests = WrongRequests()
 
-    def send(self, step: Step, accept: Callable[[Answer], T]) -> T:
+    def send(self, paid: PaidRequest, accept: Callable[[Answer], T]) -> T:
         """Wait for a slot, record the call, send it, and return what `accept` makes of the answer.
 
         Raises Unavailable and its kinds, EnhancerError or VariantRefused. If a model does not serve
-        the step's lane, or did not finish there, the call is sent as standard.
+        the request's lane, or did not finish there, the call is sent as standard.
         """
-        if step.request.lane != "flex" or step.request.model in self._not_in_flex:
-            return self._send(in_standard(step), accept)
+        if paid.request.lane != "flex" or paid.request.model in self._not_in_flex:
+            return self._send(in_standard(paid), accept)
         try:
-            return self._send(step, accept)
+            return self._send(paid, accept)
         except _NotServed as error:
             if error.is_certain:
-                self._remember(step.request.model, error)
-            result = self._send(in_standard(step), accept)
-            self._remember(step.request.model, error)  # the request itself was valid
+                self._remember(paid.request.model, error)
+            result = self._send(in_standard(paid), accept)
+            self._remember(paid.request.model, error)  # the request itself was valid
             return result
         except Unavailable as error:
             if error.code == "gemini_timeout":
                 log.info("%s Sending it again as standard.", error.message)
-                return self._send(in_standard(step), accept)
+                return self._send(in_standard(paid), accept)
             raise _only_this_product(error) if error.code in outcomes.TOO_FAST else error from None
 
     def _remember(self, model: str, error: _NotServed) -> None:
@@ -82,30 +82,30 @@ class PaidCalls:
             " at the full price, until this process ends."
         )
 
-    def _send(self, step: Step, accept: Callable[[Answer], T]) -> T:
-        pace = self._paces[step.request.lane]
+    def _send(self, paid: PaidRequest, accept: Callable[[Answer], T]) -> T:
+        pace = self._paces[paid.request.lane]
         with ExitStack() as stack:
-            began = stack.enter_context(pace.slot(step.request.model))
-            record = pace.admit(lambda: self._record(step, stack))
-            return self._request(step, record, began, accept)
+            began = stack.enter_context(pace.slot(paid.request.model))
+            record = pace.admit(lambda: self._record(paid, stack))
+            return self._request(paid, record, began, accept)
 
-    def _record(self, step: Step, stack: ExitStack) -> CallRecord:
+    def _record(self, paid: PaidRequest, stack: ExitStack) -> CallRecord:
         """The call's row in the ledger, at its expected cost."""
         try:
-            return stack.enter_context(self._ledger.call(purchase_of(step, self._today())))
+            return stack.enter_context(self._ledger.call(purchase_of(paid, self._today())))
         except Unavailable as error:
             if error.code == "budget_reached":
                 self._problems.note_problem(error)
             raise
 
     def _request(
-        self, step: Step, record: CallRecord, began: float, accept: Callable[[Answer], T]
+        self, paid: PaidRequest, record: CallRecord, began: float, accept: Callable[[Answer], T]
     ) -> T:
         answer = None
         try:
-            answer = self._answer(step, began)
-            book(record, step.request.model, answer, self._today())
-            refused = outcomes.refusal(answer, step.subject)
+            answer = self._answer(paid, began)
+            book(record, paid.request.model, answer, self._today())
+            refused = outcomes.refusal(answer, paid.subject)
             if refused is not None:
                 raise refused
             result = accept(answer)
@@ -117,37 +117,37 @@ class PaidCalls:
         record.outcome = "ok"
         return result
 
-    def _answer(self, step: Step, began: float) -> Answer:
-        model = step.request.model
+    def _answer(self, paid: PaidRequest, began: float) -> Answer:
+        model = paid.request.model
         try:
-            answer = read_answer(self._client.generate(step.request))
+            answer = read_answer(self._client.generate(paid.request))
             if answer.error is not None:
                 raise outcomes.of_status(answer.error.code or 500, answer.error.model_dump(), model)
         except NotJson:
-            raise self._after_error(outcomes.garbled(model), step, began) from None
+            raise self._after_error(outcomes.garbled(model), paid, began) from None
         except Unavailable as error:
-            raise self._after_error(error, step, began) from None
+            raise self._after_error(error, paid, began) from None
         except EnhancerError as error:
-            if step.request.lane == "flex" and error.code == "gemini_bad_request":
+            if paid.request.lane == "flex" and error.code == "gemini_bad_request":
                 raise _NotServed(error.message, code="flex_refused") from None
-            raise self._wrong_request(error, step, began) from None
+            raise self._wrong_request(error, paid, began) from None
         self._wrong_requests.note_success(model)
-        self._paces[step.request.lane].note_success()
-        self._suspects.note_success(step.request.call)
+        self._paces[paid.request.lane].note_success()
+        self._suspects.note_success(paid.request.call)
         self._problems.note_success(model, began)
         return answer
 
-    def _after_error(self, error: Unavailable, step: Step, began: float) -> PackshotError:
+    def _after_error(self, error: Unavailable, paid: PaidRequest, began: float) -> PackshotError:
         """Slow down or pause after an error, and say how long to wait."""
         if error.code in outcomes.MAY_BE_THE_PRODUCT and self._suspects.note_failure(
-            step.request.call
+            paid.request.call
         ):
             return EnhancerError(
-                f"Gemini fails repeatedly for {step.subject}, while other requests succeed: "
+                f"Gemini fails repeatedly for {paid.subject}, while other requests succeed: "
                 f"{error.message}",
                 code=error.code,
             )
-        model, pace = step.request.model, self._paces[step.request.lane]
+        model, pace = paid.request.model, self._paces[paid.request.lane]
         too_fast = error.code in outcomes.TOO_FAST
         errors = pace.note_error(began, slow_down=too_fast)
         lasting = error.code in outcomes.LASTING
@@ -156,18 +156,20 @@ class PaidCalls:
             pace.single_file()
         seconds = error.retry_after or pace.backoff(errors)
         error.retry_after = pace.add_jitter(seconds)
-        if errors >= LASTING_ERRORS and not (too_fast and step.request.lane == "flex"):
+        if errors >= LASTING_ERRORS and not (too_fast and paid.request.lane == "flex"):
             self._problems.note_problem(error, model, began)
         if lasting or isinstance(error, RateLimited) or errors > 1:
             pace.pause(None if lasting else model, seconds, error)
         return error
 
-    def _wrong_request(self, error: EnhancerError, step: Step, began: float) -> PackshotError:
+    def _wrong_request(
+        self, error: EnhancerError, paid: PaidRequest, began: float
+    ) -> PackshotError:
         """The error for a rejected request: the product or the settings are the cause."""
-        about = f"{error.message} It is about {step.subject}: "
+        about = f"{error.message} It is about {paid.subject}: "
         if error.code == "gemini_bad_photo":
             return EnhancerError(f"{about}use another photo.", code=error.code, retryable=False)
-        if not self._wrong_requests.is_general(step.request.model, step.brief.product_id):
+        if not self._wrong_requests.is_general(paid.request.model, paid.brief.product_id):
             return EnhancerError(
                 f"{about}other requests to this model succeeded before it. Use another photo, or "
                 "ask for a redo with other words.",
@@ -179,7 +181,7 @@ class PaidCalls:
             "GEMINI_IMAGE_MODEL, ENHANCED_IMAGE_SIZE and ENHANCED_IMAGE_ASPECT.",
             code=error.code,
         )
-        return self._after_error(wrong, step, began)
+        return self._after_error(wrong, paid, began)
 
 
 class _NotServed(EnhancerError):
@@ -190,11 +192,11 @@ class _NotServed(EnhancerError):
         return outcomes.is_about_the_tier(self.message)
 
 
-def in_standard(step: Step) -> Step:
-    """The same step in the standard lane, at the full price."""
-    if step.request.lane == "standard":
-        return step
-    return replace(step, request=replace(step.request, lane="standard"))
+def in_standard(paid: PaidRequest) -> PaidRequest:
+    """The same request in the standard lane, at the full price."""
+    if paid.request.lane == "standard":
+        return paid
+    return replace(paid, request=replace(paid.request, lane="standard"))
 
 
 def _only_this_product(error: Unavailable) -> PartlyUnavailable:
@@ -202,11 +204,11 @@ def _only_this_product(error: Unavailable) -> PartlyUnavailable:
     return PartlyUnavailable(error.message, code=error.code, retry_after=error.retry_after)
 
 
-def purchase_of(step: Step, on: date) -> Purchase:
-    """The purchase of a step, at its expected cost on that day."""
-    request, others = step.request, len(step.request.references)
-    expected = expected_cost(step.kind, request.model, request.size, on, request.lane, others)
-    return Purchase(step.kind, request.model, step.brief, step.variant, expected, request.lane)
+def purchase_of(paid: PaidRequest, on: date) -> Purchase:
+    """The purchase of a paid, at its expected cost on that day."""
+    request, others = paid.request, len(paid.request.references)
+    expected = expected_cost(paid.kind, request.model, request.size, on, request.lane, others)
+    return Purchase(paid.kind, request.model, paid.brief, paid.variant, expected, request.lane)
 
 
 def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:

@@ -8,9 +8,9 @@ from packshot.enhancers.contract import Analysis, Picture, RunPixels
 from packshot.enhancers.gemini import outcomes, prompts
 from packshot.enhancers.gemini.answers import Answer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
+from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.pixels import Inspection, inspect
 from packshot.enhancers.gemini.sizes import nominal_side
-from packshot.enhancers.gemini.steps import Step
 from packshot.errors import EnhancerError, PictureError
 
 LEAST_SIDE = 256  # pixels; the smallest size Gemini offers has 512
@@ -19,80 +19,80 @@ MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
 
 
-def read_whole_answer(body: str, step: Step) -> Answer:
+def read_whole_answer(body: str, paid: PaidRequest) -> Answer:
     """Parse an answer that was stored whole. Raises VariantRefused when it is a refusal."""
     answer = read_answer(body)
-    refused = outcomes.refusal(answer, step.subject)
+    refused = outcomes.refusal(answer, paid.subject)
     if refused is not None:
         raise refused
     return answer
 
 
-def analysis_in(answer: Answer, step: Step) -> Analysis:
+def analysis_in(answer: Answer, paid: PaidRequest) -> Analysis:
     """The analysis in an answer. Raises EnhancerError when there is none that can be used."""
     if not answer.text:
-        raise outcomes.nothing_usable(answer, step.subject, "analysis")
+        raise outcomes.nothing_usable(answer, paid.subject, "analysis")
     try:
-        return prompts.read_analysis(answer.text, step.brief.wanted)
+        return prompts.read_analysis(answer.text, paid.brief.wanted)
     except prompts.BadAnalysis as error:
         raise EnhancerError(
-            f"Gemini's answer for {step.subject} is not the JSON that was asked for: {error}.",
+            f"Gemini's answer for {paid.subject} is not the JSON that was asked for: {error}.",
             code="bad_analysis",
         ) from error
 
 
-def picture_data_in(answer: Answer, step: Step) -> bytes:
+def picture_data_in(answer: Answer, paid: PaidRequest) -> bytes:
     """The bytes of the picture in an answer. Raises EnhancerError when there is none."""
     blob = answer.picture
     if blob is None:
-        raise outcomes.nothing_usable(answer, step.subject, "picture")
+        raise outcomes.nothing_usable(answer, paid.subject, "picture")
     data = picture_bytes(blob)
     if data is None:
-        raise EnhancerError(f"Gemini's data for {step.subject} is not base64.", code="no_picture")
+        raise EnhancerError(f"Gemini's data for {paid.subject} is not base64.", code="no_picture")
     return data
 
 
 def picture_of(
-    data: bytes, step: Step, title: str, model: str | None, run_pixels: RunPixels
+    data: bytes, paid: PaidRequest, title: str, model: str | None, run_pixels: RunPixels
 ) -> Picture:
     """The picture, if it can be shown. Raises EnhancerError if not."""
-    inspected = _inspect(data, step, run_pixels)
+    inspected = _inspect(data, paid, run_pixels)
     return Picture(
         data=data,
         title=title,
-        prompt=step.request.words,
-        model=model or step.request.model,
-        warning=_warning(inspected, step.request),
+        prompt=paid.request.words,
+        model=model or paid.request.model,
+        warning=_warning(inspected, paid.request),
         made_by_ai=True,
-        prompt_version=prompts.version_of(step.brief),
+        prompt_version=prompts.version_of(paid.brief),
     )
 
 
-def _inspect(data: bytes, step: Step, run_pixels: RunPixels) -> Inspection:
-    seen = _decode(data, step, run_pixels)
+def _inspect(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection:
+    seen = _decode(data, paid, run_pixels)
     if seen.copied:
         raise EnhancerError(
-            f"Gemini returned an input photo as {step.subject}.", code="copied_input"
+            f"Gemini returned an input photo as {paid.subject}.", code="copied_input"
         )
     if not _plausible(seen):
         raise EnhancerError(
-            f"Gemini gave {seen.width} x {seen.height} pixels as {step.subject}, "
+            f"Gemini gave {seen.width} x {seen.height} pixels as {paid.subject}, "
             "which is not a product picture.",
             code="implausible_size",
         )
     return seen
 
 
-def _decode(data: bytes, step: Step, run_pixels: RunPixels) -> Inspection:
+def _decode(data: bytes, paid: PaidRequest, run_pixels: RunPixels) -> Inspection:
     """Decode the picture; when a child process dies, try again, for the picture is paid for."""
     for tries_left in reversed(range(LOOK_TRIES)):
         try:
-            seen = run_pixels(inspect, data, step.request.photo, step.request.references)
+            seen = run_pixels(inspect, data, paid.request.photo, paid.request.references)
         except PictureError as error:
             if error.retryable and tries_left:
                 continue
             raise EnhancerError(
-                f"Gemini returned no usable picture as {step.subject}: {error.message}",
+                f"Gemini returned no usable picture as {paid.subject}: {error.message}",
                 code=error.code if error.retryable else "no_picture",
             ) from None
         assert isinstance(seen, Inspection)

@@ -20,10 +20,10 @@ export async function faultOf(photo) {
     if (file.size === 0) return "The file is empty.";
     const bytes = new Uint8Array(await file.arrayBuffer());
     const head = String.fromCharCode(...bytes.subarray(0, HEAD));
-    const place = KINDS.findIndex(([, at, marks]) => marks.some((mark) => head.startsWith(mark, at)));
-    if (place < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF.";
-    if (place >= READ_HERE) return null;
-    const [kind] = KINDS[place];
+    const index = KINDS.findIndex(([, at, marks]) => marks.some((mark) => head.startsWith(mark, at)));
+    if (index < 0) return "It is not a JPEG, PNG, WebP, HEIC, AVIF or TIFF.";
+    if (index >= READ_HERE) return null;
+    const [kind] = KINDS[index];
     if (isCutShort(kind, bytes)) return `The ${kind} is cut short: its end is missing.`;
     return await faultOfPixels(file, kind);
   } catch (error) {

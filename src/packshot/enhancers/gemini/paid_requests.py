@@ -1,4 +1,4 @@
-"""Builds the request of each step for Gemini."""
+"""Builds the paid requests to Gemini."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_REFERENCE_BYTES = 6_000_000
 
 
 @dataclass(frozen=True)
-class Step:
+class PaidRequest:
     """One paid request, and who it is for."""
 
     kind: str  # "analysis", "picture", "remake" or "judge"
@@ -26,8 +26,8 @@ class Step:
     subject: str  # for messages: "picture 2 of product 12"
 
 
-class Steps:
-    """Builds the request of each step from the photo, the analysis and the settings."""
+class PaidRequests:
+    """Builds the paid requests from the photo, the analysis and the settings."""
 
     def __init__(self, settings: Settings, photos: Photos, model: str, image_model: str) -> None:
         self._settings, self._photos = settings, photos
@@ -35,8 +35,8 @@ class Steps:
         self.size = settings.enhanced_image_size
         self.most_references = settings.gemini_reference_views
 
-    def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> Step:
-        """The step that reads the photo; `remark` says what was wrong with the previous answer."""
+    def analysis(self, photo: Photo, brief: Brief, remark: str | None = None) -> PaidRequest:
+        """The request that reads the photo; `remark` says what was wrong with the last answer."""
         views, references = self._references(photo)
         request = Request(
             model=self.model,
@@ -48,10 +48,12 @@ class Steps:
             schema=prompts.analysis_schema(brief.wanted),
             lane=brief.lane,
         )
-        return Step("analysis", request, brief, None, f"the analysis of product {brief.product_id}")
+        return PaidRequest(
+            "analysis", request, brief, None, f"the analysis of product {brief.product_id}"
+        )
 
-    def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> Step:
-        """The step that makes one picture from the original photo; another take is a `remake`."""
+    def picture(self, photo: Photo, analysis: Analysis, brief: Brief, variant: int) -> PaidRequest:
+        """The request that makes a picture from the original photo; another take is a `remake`."""
         views, references = self._references(photo)
         request = Request(
             model=self.image_model,
@@ -65,12 +67,12 @@ class Steps:
         )
         subject = f"picture {variant + 1} of product {brief.product_id}"
         kind = "picture" if brief.take == 1 else "remake"
-        return Step(kind, request, brief, variant, subject)
+        return PaidRequest(kind, request, brief, variant, subject)
 
     def judgement(
         self, a: Views, b: Views, brief: Brief, variant: int, *, swapped: bool = False
-    ) -> Step:
-        """The step that compares two pictures of one product; each order is a call of its own."""
+    ) -> PaidRequest:
+        """The request that compares two pictures of a product; each order is a call of its own."""
         order = "swapped" if swapped else "judge"
         pictures = tuple(view for both in zip(a, b, strict=True) for view in both)
         request = Request(
@@ -83,7 +85,7 @@ class Steps:
             schema=judge.schema(),
         )
         subject = f"the comparison of picture {variant + 1} of product {brief.product_id}"
-        return Step("judge", request, brief, variant, subject)
+        return PaidRequest("judge", request, brief, variant, subject)
 
     def _references(self, photo: Photo) -> tuple[list[str | None], tuple[bytes, ...]]:
         """The other views that fit into a request, after their names."""
