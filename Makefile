@@ -92,7 +92,7 @@ endef
 
 test: $(DEV) $(COMPILED) model chromium
 	@echo "== Running the tests"
-	@$(call pytest,-n 5 --dist worksteal $(TESTS))
+	@$(call pytest,-n 6 --dist worksteal $(TESTS))
 
 # The tests above on PostgreSQL too, and rarer cases: what does not fit into five minutes.
 test-extra: $(DEV) $(COMPILED) $(AWS) model chromium

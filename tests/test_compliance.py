@@ -26,6 +26,8 @@ from packshot.marketplaces.presets import Rule, preset_names, read_preset
 from packshot.pictures.imaging import OutputSpec, encode_array, finish
 from packshot.pictures.provenance import Provenance
 
+#: The other presets, with rules of the same kinds, run with `make test-extra`.
+IN_EVERY_RUN = ("amazon", "myntra", "shopify")
 OURS = {name: read_preset(name, None) for name in preset_names(None)}
 RED = (180, 30, 40)
 KINDS = ("jpeg", "png", "webp", "avif", "heic", "tiff", "gif", "bmp")
@@ -246,7 +248,10 @@ def measured(data: bytes, ending: str, raw: bytes | None) -> Measures:
     return measure(data, ending, raw)
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.extra) for name in OURS],
+)
 def test_each_rule_passes_and_is_broken_just_so(name: str) -> None:
     preset = OURS[name]
     for place, rule in enumerate(preset.rules):

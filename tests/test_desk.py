@@ -2177,6 +2177,7 @@ def test_an_address_that_is_not_there_is_a_page_or_a_problem(
 # -- under a proxy's path --------------------------------------------------------------------------
 
 
+@pytest.mark.extra
 def test_the_desk_works_under_a_proxys_path(
     guarded_shop: DeskShop, open_desk: Open, tmp_path: Path
 ) -> None:

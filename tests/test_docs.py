@@ -86,7 +86,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackshotProces
     [
         "README.md",
         "docs/api.md",
-        "docs/catalogue.md",
+        pytest.param("docs/catalogue.md", marks=pytest.mark.extra),
         pytest.param("docs/operate.md", marks=pytest.mark.extra),
     ],
 )
@@ -96,6 +96,7 @@ def test_the_commands_of_a_page_run(page: str, process: PackshotProcess) -> None
     bash(script.replace("var/", ""), beside_samples(process), own_environment(process))
 
 
+@pytest.mark.extra
 def test_the_python_example_runs(process: PackshotProcess) -> None:
     [example] = blocks("docs/api.md", "python run")
     folder, script = beside_samples(process), example.replace("http://localhost:5000", process.url)

@@ -230,6 +230,7 @@ def test_a_keyword_in_latin_1_is_no_matter() -> None:
     assert far(shown(png_with(png(), latin)), scene()) <= 2
 
 
+@pytest.mark.extra
 def test_a_see_through_photo_never_outgrows_the_limit() -> None:
     """What is stored must be taken again by everything that reads it."""
     noise = numpy.random.default_rng(2).integers(0, 256, (2500, 2500, 4), dtype=numpy.uint8)

@@ -66,6 +66,7 @@ def migrate(url: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.extra
 def test_four_starts_at_once_behind_a_pooler(pooled_url: str) -> None:
     running = [migrate(pooled_url) for _ in range(STARTS)]
     said = [process.communicate(timeout=60) for process in running]

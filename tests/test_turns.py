@@ -69,7 +69,7 @@ def running(shop: Shop, hosts: tuple[PhotoHost, PhotoHost]) -> Iterator[Worker]:
 
 
 @pytest.mark.parametrize("second_key", ["bob", "ann"])
-@pytest.mark.parametrize("queue", ["database", "sqs"])
+@pytest.mark.parametrize("queue", ["database", pytest.param("sqs", marks=pytest.mark.extra)])
 def test_a_host_that_drips_delays_no_other_products(
     queue: str,
     second_key: str,

@@ -102,6 +102,7 @@ def test_the_way_back_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     shop.close()
 
 
+@pytest.mark.extra
 def test_the_command_goes_back(sqlite_url: str, tmp_path: Path) -> None:
     def migrate(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

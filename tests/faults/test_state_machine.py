@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -328,6 +329,7 @@ def test_histories_on_the_defaults(sqlite_template: Path) -> None:
     run(parts, examples=20)
 
 
+@pytest.mark.extra
 def test_histories_on_postgresql_and_sqs(
     postgres: Postgres, postgres_template: str, aws: Aws
 ) -> None:
