@@ -1738,6 +1738,12 @@ def test_what_is_wrong_with_a_photo_is_shown_before_it_is_sent(
         expect(refused.filter(has_text=name)).to_contain_text(words)
     expect(page.locator(".import-facts")).to_contain_text(f"{len(good)} photos matched")
     expect(page.get_by_role("button", name="Make pictures of the other 6")).to_be_enabled()
+    repaired = tmp_path / "repaired" / "half.jpg"
+    repaired.parent.mkdir()
+    repaired.write_bytes(photo_bytes(8))
+    choose(page, repaired)
+    expect(refused).to_have_count(len(bad) - 1)
+    expect(page.locator(".import-facts")).to_contain_text(f"{len(good) + 1} photos matched")
     assert shop.services.catalog.products().products == []
 
 

@@ -67,10 +67,18 @@ export class Chosen {
 
   async #addPhoto(photo) {
     const known = this.photos.get(photo.path);
-    if (known && !(await areSame(known, photo)))
+    const same = known && (await areSame(known, photo));
+    if (known && !same && !this.faults.has(photo.path))
       this.#refuse(photo.path, "another file with this name was chosen before");
     else if (photo.size > MAX_BYTES) this.#refuse(photo.path, `is ${bytes(photo.size)} large: at most 20 MB`);
-    else if (!known) this.photos.set(photo.path, photo);
+    else if (!same) this.#take(photo);
+  }
+
+  /** A photo that could not be used is replaced by a better one of its name. */
+  #take(photo) {
+    this.photos.set(photo.path, photo);
+    this.faults.delete(photo.path);
+    this.#checked.delete(photo.path);
   }
 
   #refuse(file, why) {
