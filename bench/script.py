@@ -73,7 +73,7 @@ def run(rig: Rig) -> list[Line]:
     lines = []
     for name, latency in (("12 MP", 2.0), ("small", 2.0), ("12 MP", 10.0)):
         long = latency > 2
-        case = case_of(name, latency, SLOTS if long else rig.size(200, 16), 0 if long else 8)
+        case = case_of(name, latency, SLOTS if long else rig.size(200, 2 * SLOTS), 0 if long else 8)
         # The script makes one product at a time in each process, so a few products are enough.
         few = replace(case, count=4 if long else max(8, case.count // 5), warm_up=case.warm_up // 2)
         ours, theirs = measure(rig, "Packshot", case), measure(rig, "handwritten", few)

@@ -16,7 +16,7 @@ AIM = 97.0
 
 
 def run(rig: Rig) -> list[Line]:
-    items = SLOTS * rig.size(8, 2)
+    items = SLOTS * rig.size(8, 8)
     lines = []
     for name, queue in (("packshot-database", "embedded queue"), ("packshot-sqs", "SQS")):
         ran = contest(rig, name, items)
