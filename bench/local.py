@@ -27,13 +27,13 @@ import numpy as np
 from bench import ROOT
 from bench.rig import Rig
 from bench.table import Line
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures import imaging, model_file
 from packshot.pictures.child_processes import SINGLE_THREADED
 
 NAMES = ("mug-oak", "bottle-paper", "shoe-pair-floor", "headphones-cluttered", "box-paper-tilted")
 SIDES = (4000, 3000)
-ORDER = Order("network", model_file.model_path(None), 1.0)
+OPTIONS = PictureOptions("network", model_file.model_path(None), 1.0)
 ONE_CORE = 1.5  # s of CPU for three variants
 
 
@@ -77,7 +77,7 @@ def beside_rembg(photos: Sequence[Path], one: Cost) -> list[Line]:
     if python is None:
         return [Line("one finished picture, from bytes to bytes", one.seconds, "s", note=note)]
     with tempfile.TemporaryDirectory() as home:
-        shutil.copy(ORDER.model, home)
+        shutil.copy(OPTIONS.model, home)
         theirs = measured("rembg", photos, python, U2NET_HOME=home, MODEL_CHECKSUM_DISABLED="1")
     note += f"; rembg {theirs.seconds:.2f} s, {theirs.megabytes:.0f} MB"
     return [

@@ -20,14 +20,14 @@ SIDE = 2048
 def three() -> Callable[[bytes], None]:
     """The enhancer alone: a photo as the server hands it over, analysed and three variants made."""
     from packshot.enhancers.local import darkroom
-    from packshot.enhancers.local.order import Order
+    from packshot.enhancers.local.options import PictureOptions
     from packshot.pictures import model_file
 
-    order = Order("network", model_file.model_path(None), 1.0)
+    options = PictureOptions("network", model_file.model_path(None), 1.0)
 
     def work(data: bytes) -> None:
-        for plan in darkroom.analyse(data, 3, order).variants:
-            darkroom.make(data, plan.title, order)
+        for plan in darkroom.analyse(data, 3, options).variants:
+            darkroom.make(data, plan.title, options)
 
     return work
 
@@ -35,16 +35,16 @@ def three() -> Callable[[bytes], None]:
 def one() -> Callable[[bytes], None]:
     """From the photo's bytes to one finished picture with its previews."""
     from packshot.enhancers.local import darkroom
-    from packshot.enhancers.local.order import Order
+    from packshot.enhancers.local.options import PictureOptions
     from packshot.pictures import imaging, model_file
 
-    order = Order("network", model_file.model_path(None), 1.0)
+    options = PictureOptions("network", model_file.model_path(None), 1.0)
     output = imaging.OutputSpec(aspect="1:1")
 
     def work(data: bytes) -> None:
         copy = imaging.normalise(data).data
-        title = darkroom.analyse(copy, 1, order).variants[0].title
-        imaging.finish(darkroom.make(copy, title, order)[0], output)
+        title = darkroom.analyse(copy, 1, options).variants[0].title
+        imaging.finish(darkroom.make(copy, title, options)[0], output)
 
     return work
 

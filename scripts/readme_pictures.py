@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.sheet import contact_sheet
 from packshot.pictures import model_file
 from packshot.pictures.imaging import OutputSpec
@@ -27,7 +27,9 @@ def main() -> None:
     if not model_file.is_present(model):
         raise SystemExit(model_file.missing_note(model))
     photos = [PHOTOS / f"{name}.jpg" for name in SHOWN]
-    sheet = contact_sheet(photos, Order("network", model, 1.0), OutputSpec(aspect="1:1"), tile=280)
+    sheet = contact_sheet(
+        photos, PictureOptions("network", model, 1.0), OutputSpec(aspect="1:1"), tile=280
+    )
     (ROOT / "docs" / "images" / "before-after.jpg").write_bytes(sheet)
 
 

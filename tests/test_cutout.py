@@ -21,7 +21,7 @@ from packshot.enhancers.local import (
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
 from packshot.pictures.arrays import as_bytes
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
@@ -29,7 +29,7 @@ from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
-CLASSICAL = Order("classical")
+CLASSICAL = PictureOptions("classical")
 
 
 def scene(background: Bytes, *, at: tuple[int, int] = (150, 120)) -> tuple[Bytes, Mask]:

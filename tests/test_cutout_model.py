@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from packshot.cli import main
-from packshot.enhancers.local.enhancer import LocalEnhancer, order_of
+from packshot.enhancers.local.enhancer import LocalEnhancer, options_of
 from packshot.pictures import model_file
 from packshot.settings import Settings
 
@@ -108,7 +108,7 @@ def test_a_folder_that_can_not_be_written_is_named(network: Path, folder: Path) 
 def test_without_the_file_the_classical_way_is_taken_and_said(folder: Path) -> None:
     settings = Settings()
     assert settings.cutout == "network"
-    assert order_of(settings).method == "classical"
+    assert options_of(settings).method == "classical"
     health = LocalEnhancer(settings, lambda function, *args: function(*args)).health()
     assert health.ok
     [note] = health.notes

@@ -18,7 +18,7 @@ from support import light_products
 
 from packshot.enhancers.local import findings, recipes
 from packshot.enhancers.local.framing import FramedPicture
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]
@@ -49,16 +49,20 @@ def erased(photo: Bytes, product: Mask, made: FramedPicture) -> float:
     return float(newly.sum() / max(1, inside.sum()))
 
 
-def worst(photo: Bytes, product: Mask, order: Order, wanted: int) -> dict[str, float]:
+def worst(photo: Bytes, product: Mask, options: PictureOptions, wanted: int) -> dict[str, float]:
     """By variant: how much of the product was erased."""
-    found = findings.measure(encode_array(photo), order)
+    found = findings.measure(encode_array(photo), options)
     titles = [plan.title for plan in recipes.plan(found, wanted)]
     seen = to_array(encode_array(photo))
     return {title: erased(seen, product, recipes.make(found, title)) for title in titles}
 
 
-def order_of(method: str, network: Path) -> Order:
-    return Order("network", network, 1.0) if method == "network" else Order("classical", ratio=1.0)
+def options_of(method: str, network: Path) -> PictureOptions:
+    return (
+        PictureOptions("network", network, 1.0)
+        if method == "network"
+        else PictureOptions("classical", ratio=1.0)
+    )
 
 
 def sample(name: str, side: int) -> tuple[Bytes, Mask]:
@@ -209,7 +213,7 @@ def test_no_part_is_lost_when_the_product_is_askew_small_or_wide(
     name: str, change: Callable[[Bytes, Mask], tuple[Bytes, Mask]], network: Path
 ) -> None:
     photo, product = change(*COMPOSITES[name]())
-    lost = worst(photo, product, Order("network", network, 1.0), 10)
+    lost = worst(photo, product, PictureOptions("network", network, 1.0), 10)
     assert max(lost.values()) <= MOST, lost
 
 
@@ -229,8 +233,8 @@ def test_a_light_product_on_a_light_backdrop_keeps_all_its_parts(
     name: str, method: str, network: Path
 ) -> None:
     photo, product = COMPOSITES[name]()
-    order = order_of(method, network)
-    lost = worst(photo, product, order, 3)
+    options = options_of(method, network)
+    lost = worst(photo, product, options, 3)
     assert max(lost.values()) <= MOST, lost
 
 
@@ -264,7 +268,7 @@ def test_thin_shiny_and_white_products_keep_all_their_parts(
     photo, product = light_products.compose(
         name, angle=angle, wall=wall, lighter=lighter, seed=seed
     )
-    lost = worst(photo, product, Order("network", network, 1.0), 3)
+    lost = worst(photo, product, PictureOptions("network", network, 1.0), 3)
     assert max(lost.values()) <= MOST, lost
 
 
@@ -277,14 +281,14 @@ def test_they_keep_them_at_any_angle_and_in_any_light(name: str, network: Path) 
     photo, product = light_products.compose(
         name, angle=angle, wall=wall, lighter=lighter, seed=seed
     )
-    lost = worst(photo, product, Order("network", network, 1.0), 3)
+    lost = worst(photo, product, PictureOptions("network", network, 1.0), 3)
     assert max(lost.values()) <= MOST, lost
 
 
 @pytest.mark.parametrize("name", ["bottle-paper", "sneaker-paper-offcentre"])
 def test_the_samples_that_once_lost_their_light_parts(name: str, network: Path) -> None:
     photo, product = sample(name, 900)
-    lost = worst(photo, product, Order("network", network, 1.0), 3)
+    lost = worst(photo, product, PictureOptions("network", network, 1.0), 3)
     assert max(lost.values()) <= MOST, lost
 
 
@@ -293,7 +297,7 @@ def test_the_samples_that_once_lost_their_light_parts(name: str, network: Path) 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_variant_of_a_sample_erases_a_part(name: str, method: str, network: Path) -> None:
     photo, product = sample(name, 1200)
-    order = order_of(method, network)
-    lost = worst(photo, product, order, 10)
+    options = options_of(method, network)
+    lost = worst(photo, product, options, 10)
     # What is seen through glass may take the new background.
     assert max(lost.values()) <= (2 * MOST if name in GLASS else MOST), lost

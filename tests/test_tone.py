@@ -9,7 +9,7 @@ from conftest import needs_shared
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop, findings, flatfield, recipes, tone
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures.arrays import LINEAR, WARM, as_bytes, to_lab, to_linear, to_srgb
 from packshot.pictures.imaging import encode_array, to_array
@@ -173,7 +173,7 @@ def test_a_catalogue_shot_comes_out_as_good(name: str) -> None:
     rgba = to_array(needs_shared("photos", f"{name}.png").read_bytes(), 700)
     part = rgba[..., 3:] / np.float32(255)
     shot = as_bytes(rgba[..., :3] * part + 246 * (1 - part))
-    found = findings.measure(encode_array(shot), Order("off"))
+    found = findings.measure(encode_array(shot), PictureOptions("off"))
     assert found.tone.neutral
     natural = recipes.make(found, "natural").picture
     inside = cv2.erode((rgba[..., 3] > 250).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0

@@ -229,7 +229,7 @@ def _one_target(out: Path | None, default: Path) -> Path:
 
 
 def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Console) -> bool:
-    from packshot.enhancers.local.enhancer import order_of
+    from packshot.enhancers.local.enhancer import options_of
     from packshot.enhancers.sheet import contact_sheet
     from packshot.wiring import output_spec
 
@@ -242,7 +242,7 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
 
     data = contact_sheet(
         [job.photo for job in jobs if job.photo != target],
-        order_of(settings),
+        options_of(settings),
         output_spec(settings),
         settings.enhanced_images_count,
         notify=notify,

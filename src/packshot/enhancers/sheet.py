@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from packshot.enhancers.local import findings, recipes
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
 from packshot.pictures.arrays import Bytes, resize
 from packshot.pictures.imaging import (
@@ -27,7 +27,7 @@ INK = (40, 40, 40)
 
 def contact_sheet(
     photos: Iterable[Path],
-    order: Order,
+    options: PictureOptions,
     output: OutputSpec,
     wanted: int = 3,
     tile: int = 320,
@@ -41,7 +41,7 @@ def contact_sheet(
     rows = []
     for path in photos:
         try:
-            rows.append(_row(path, order, output, wanted, tile))
+            rows.append(_row(path, options, output, wanted, tile))
             notify(path, "done")
         except (PictureError, OSError) as error:
             notify(path, getattr(error, "message", None) or str(error))
@@ -50,8 +50,8 @@ def contact_sheet(
     return encode_array(np.vstack(rows), quality=88)
 
 
-def _row(path: Path, order: Order, output: OutputSpec, wanted: int, tile: int) -> Bytes:
-    found = findings.measure(normalise(path.read_bytes()).data, order)
+def _row(path: Path, options: PictureOptions, output: OutputSpec, wanted: int, tile: int) -> Bytes:
+    found = findings.measure(normalise(path.read_bytes()).data, options)
     plans = recipes.plan(found, wanted)
     cells = [_cell(found.rgb, path.name, found.why, tile)]
     for plan in plans:

@@ -34,7 +34,7 @@ from packshot.errors import Conflict
 from packshot.products.doubt import count_doubtful, has_doubt, was_found_after_approval
 from packshot.products.terms import LAST, begins_with
 
-Order = Literal["doubt", "sku"]
+ListOrder = Literal["doubt", "sku"]
 Doubt = Literal["yes", "no", "after_approval"]
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
@@ -62,7 +62,7 @@ class Filter:
     reason: str | None = None
     enhancer: str | None = None
     doubt: Doubt | None = None
-    order: Order | None = None
+    order: ListOrder | None = None
 
     def narrow(self, query: Chosen) -> Chosen:
         """Keep only the products of `query` that match."""
@@ -177,7 +177,7 @@ def list_products(
 
 
 def _in_order(
-    session: Session, chosen: Filter, order: Order, limit: int, cursor: str | None
+    session: Session, chosen: Filter, order: ListOrder, limit: int, cursor: str | None
 ) -> tuple[Sequence[Product], str | None]:
     """Sort by doubt, the most doubtful first, or by SKU (products without one last); then by
     age."""

@@ -30,9 +30,9 @@ from packshot.errors import LostClaim, PackshotError
 from packshot.webhooks.outbox import Outbox
 from packshot.work.round_facts import batched_variants, complaints_of, lane_of
 from packshot.work.waiting import (
+    KeyOrder,
     NothingToDo,
     NotNow,
-    Order,
     oldest_of,
     waiting_keys,
     why_none,
@@ -174,7 +174,7 @@ class Claims:
     # -- take --------------------------------------------------------------------------------
 
     def take(
-        self, order: Order = list, named: int | None = None, busy: Collection[int] = ()
+        self, order: KeyOrder = list, named: int | None = None, busy: Collection[int] = ()
     ) -> Taken:
         """Claim the next product: the one that waits longest, of the key whose turn it is.
 

@@ -14,7 +14,7 @@ from packshot.database.models import PENDING, Product, is_waiting_for_work
 from packshot.database.types import now
 
 Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
-Order: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
+KeyOrder: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
 
 #: The number of oldest products whose next time is checked when none can be claimed.
 LOOK_AHEAD = 100

@@ -11,14 +11,14 @@ from packshot.enhancers.contract import NOT_ANALYSED, Analysis
 from packshot.pictures.imaging import encode_array
 
 if TYPE_CHECKING:
-    from packshot.enhancers.local.order import Order
+    from packshot.enhancers.local.options import PictureOptions
 
 
-def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
+def analyse(data: bytes, wanted: int, options: PictureOptions) -> Analysis:
     """Measure the photo and plan its variants. Raises PictureError when it can't be decoded."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.measure(data, order)
+    found = findings.measure(data, options)
     return Analysis(
         product=NOT_ANALYSED,
         shape=NOT_ANALYSED,
@@ -32,10 +32,10 @@ def analyse(data: bytes, wanted: int, order: Order) -> Analysis:
     )
 
 
-def make(data: bytes, title: str, order: Order) -> tuple[bytes, str | None]:
+def make(data: bytes, title: str, options: PictureOptions) -> tuple[bytes, str | None]:
     """One variant as JPEG bytes (quality 95), and a note for the reviewer."""
     from packshot.enhancers.local import findings, recipes
 
-    found = findings.measure(data, order)
+    found = findings.measure(data, options)
     made = recipes.make(found, title)
     return encode_array(made.picture), recipes.warning(found, title, made)

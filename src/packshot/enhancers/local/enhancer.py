@@ -16,7 +16,7 @@ from packshot.enhancers.contract import (
     RunPixels,
 )
 from packshot.enhancers.local import darkroom
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import EnhancerError
 from packshot.pictures import model_file
 from packshot.settings import Settings
@@ -37,8 +37,8 @@ class LocalEnhancer(Enhancer):
 
     def analyse(self, photo: Photo, brief: Brief, answer: str | None = None) -> Analysis:
         """One job: decode, measure, and plan `brief.wanted` variants with their reasons."""
-        order = order_of(self._settings, brief.adjustments)
-        return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, order))
+        options = options_of(self._settings, brief.adjustments)
+        return cast(Analysis, self._run(darkroom.analyse, photo.data, brief.wanted, options))
 
     def generate(
         self,
@@ -56,10 +56,10 @@ class LocalEnhancer(Enhancer):
                 retryable=False,
             )
         wanted = analysis.variants[variant]
-        order = order_of(self._settings, brief.adjustments)
+        options = options_of(self._settings, brief.adjustments)
         data, warning = cast(
             tuple[bytes, str | None],
-            self._run(darkroom.make, photo.data, wanted.title, order),
+            self._run(darkroom.make, photo.data, wanted.title, options),
         )
         return Picture(data, wanted.title, wanted.prompt, MODEL, warning)
 
@@ -80,11 +80,11 @@ class LocalEnhancer(Enhancer):
         return self.health()
 
 
-def order_of(settings: Settings, adjustments: tuple[str, ...] = ()) -> Order:
+def options_of(settings: Settings, adjustments: tuple[str, ...] = ()) -> PictureOptions:
     """What the settings and a reviewer ask for. Without the network's file the classical methods
     are used, and `health` says so."""
     method, model = settings.cutout, model_file.model_path(settings.model_dir)
     if method == "network" and not model_file.is_present(model):
         method = "classical"
     across, down = settings.enhanced_image_aspect.split(":")
-    return Order(method, model, int(across) / int(down), adjustments)
+    return PictureOptions(method, model, int(across) / int(down), adjustments)

@@ -28,7 +28,7 @@ from packshot.enhancers.local.compose import PlacedProduct
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
 from packshot.enhancers.local.framing import Box
-from packshot.enhancers.local.order import Order
+from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
 from packshot.pictures import cutout_network
 from packshot.pictures.arrays import Bytes, shrink
@@ -56,7 +56,7 @@ class Findings:
     cut: CutOut | None
     treatment: Treatment
     why: str  # one clause: how the background is treated, and why
-    order: Order
+    options: PictureOptions
     tilted: bool = False  # straightening was asked for, but would have cut the product
     _prepared: dict[tuple[int, float], PlacedProduct] = field(default_factory=dict)
 
@@ -99,35 +99,35 @@ class Findings:
         return self._prepared[key]
 
 
-_recent: dict[tuple[str, Order], Findings] = {}
+_recent: dict[tuple[str, PictureOptions], Findings] = {}
 
 
-def measure(data: bytes, order: Order) -> Findings:
+def measure(data: bytes, options: PictureOptions) -> Findings:
     """Decode and measure a photo; the last one is cached, because its variants come next."""
-    key = (hashlib.sha256(data).hexdigest(), order)
+    key = (hashlib.sha256(data).hexdigest(), options)
     if key not in _recent:
         _recent.clear()  # before decoding, so that only one large photo is in memory
-        _recent[key] = _measure(data, order)
+        _recent[key] = _measure(data, options)
     return _recent[key]
 
 
-def _measure(data: bytes, order: Order) -> Findings:
+def _measure(data: bytes, options: PictureOptions) -> Findings:
     cv2.setNumThreads(1)  # parallel work comes from several pixel processes
     pixels = to_array(data)
-    turn = upright.find_rotation(pixels) if order.asks("straighten") else None
+    turn = upright.find_rotation(pixels) if options.has_adjustment("straighten") else None
     if pixels.shape[2] == 4 and int(pixels[..., 3].min()) < SEE_THROUGH:
-        return _measure_transparent(turn.see_through(pixels) if turn else pixels, order)
+        return _measure_transparent(turn.see_through(pixels) if turn else pixels, options)
     rgb = np.ascontiguousarray(pixels[..., :3])
     small = shrink(rgb, SMALL_SIDE)  # measuring on this is cheaper
     backdrop = backdrops.measure(small)
-    cut = _find_cut(small, backdrop, order)
+    cut = _find_cut(small, backdrop, options)
     tilted = turn is not None and (cut is None or not turn.keeps(cut.mask | cut.extent))
     if turn is not None and not tilted:
         rgb, small = turn.picture(rgb), turn.picture(small)
         backdrop, cut = backdrops.measure(small), cut and _turn_cut(cut, turn)
-    treatment, why = _choose_treatment(small, backdrop, cut, order)
-    asked = _adjust(tone.measure(rgb, backdrop, small), order)
-    found = Findings(rgb, None, backdrop, asked, cut, treatment, why, order, tilted)
+    treatment, why = _choose_treatment(small, backdrop, cut, options)
+    asked = _adjust(tone.measure(rgb, backdrop, small), options)
+    found = Findings(rgb, None, backdrop, asked, cut, treatment, why, options, tilted)
     return _check_cut(found, small) if treatment in ("cut", "unsure") else found
 
 
@@ -140,7 +140,7 @@ def _check_cut(found: Findings, small: Bytes) -> Findings:
     size = found.cut.mask.shape[1::-1]
     missed = cv2.resize(said.left_out.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
     cut = replace(found.cut, doubts=said.doubts, extent=found.cut.extent | missed)
-    treatment, why = _choose_treatment(small, found.backdrop, cut, found.order)
+    treatment, why = _choose_treatment(small, found.backdrop, cut, found.options)
     return replace(found, cut=cut, treatment=treatment, why=why)
 
 
@@ -148,42 +148,42 @@ def _turn_cut(cut: CutOut, turn: upright.Rotation) -> CutOut:
     return replace(cut, mask=turn.mask(cut.mask), extent=turn.mask(cut.extent))
 
 
-def _find_cut(rgb: Bytes, backdrop: Backdrop, order: Order) -> CutOut | None:
-    if order.method == "off" or min(rgb.shape[:2]) < SMALLEST:
+def _find_cut(rgb: Bytes, backdrop: Backdrop, options: PictureOptions) -> CutOut | None:
+    if options.method == "off" or min(rgb.shape[:2]) < SMALLEST:
         return None
-    return cutout.find(rgb, backdrop, _network(order))
+    return cutout.find(rgb, backdrop, _network(options))
 
 
-def _network(order: Order) -> cutout.Network | None:
-    if order.method == "rembg":
+def _network(options: PictureOptions) -> cutout.Network | None:
+    if options.method == "rembg":
         return "rembg", cutout_rembg.likelihood
-    if order.method == "network" and cutout_network.load(order.model) is not None:
-        return "network", partial(cutout_network.likelihood, path=order.model)
+    if options.method == "network" and cutout_network.load(options.model) is not None:
+        return "network", partial(cutout_network.likelihood, path=options.model)
     return None
 
 
-def _measure_transparent(rgba: NDArray[np.uint8], order: Order) -> Findings:
+def _measure_transparent(rgba: NDArray[np.uint8], options: PictureOptions) -> Findings:
     """Only what a reviewer asked for is corrected: a transparent picture was retouched already."""
     cover = cv2.cvtColor(np.ascontiguousarray(rgba[..., 3]), cv2.COLOR_GRAY2RGB)
     shown = cv2.multiply(np.ascontiguousarray(rgba[..., :3]), cover, scale=1 / 255)
     rgb = np.asarray(cv2.add(shown, cv2.bitwise_not(cover)), np.uint8)
     why = "the file's own transparency"
-    asked = _adjust(Tone(), order)
-    return Findings(rgb, rgba, backdrops.measure(rgb), asked, None, "alpha", why, order)
+    asked = _adjust(Tone(), options)
+    return Findings(rgb, rgba, backdrops.measure(rgb), asked, None, "alpha", why, options)
 
 
 def _choose_treatment(
-    rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, order: Order
+    rgb: Bytes, backdrop: Backdrop, cut: CutOut | None, options: PictureOptions
 ) -> tuple[Treatment, str]:
     """A trusted cut-out, else one for a reviewer to check, else whitening if that is safe, else
     the original scene."""
     if cut is None:
         return "scene", "background kept (no cut-out found)"
-    if order.asks("keep_background"):
+    if options.has_adjustment("keep_background"):
         return "scene", f"background kept as asked ({cut.why()})"
     if cut.trusted:
         return "cut", cut.why()
-    if order.asks("cut_out") or (cut.fair and not _is_pale(backdrop)):
+    if options.has_adjustment("cut_out") or (cut.fair and not _is_pale(backdrop)):
         return "unsure", f"cut out to be checked ({cut.why()})"
     if backdrop.light_grey and flatfield.is_safe(rgb, backdrop, cut.extent):
         return "whiten", f"backdrop whitened without a mask ({cut.why()})"
@@ -195,10 +195,10 @@ def _is_pale(backdrop: Backdrop) -> bool:
     return backdrop.plain and backdrop.lightness > trust.LIGHT
 
 
-def _adjust(measured: Tone, order: Order) -> Tone:
+def _adjust(measured: Tone, options: PictureOptions) -> Tone:
     """The measured corrections plus what a reviewer asked for."""
-    light = order.between("lighter", "darker") * STEP_EV
-    warmth = order.between("warmer", "cooler") * STEP_WARMTH
+    light = options.direction("lighter", "darker") * STEP_EV
+    warmth = options.direction("warmer", "cooler") * STEP_WARMTH
     red, green, blue = measured.balance
     balance = (round(red * (1 + warmth), 3), green, round(blue * (1 - warmth), 3))
     return replace(measured, exposure=round(measured.exposure + light, 2), balance=balance)

@@ -47,7 +47,7 @@ def whiten_backdrop(title: str, fill: float = compose.FILL) -> Callable[[Finding
 
 
 def _fill(findings: Findings, fill: float) -> float:
-    asked = findings.order.between("tighter", "looser")
+    asked = findings.options.direction("tighter", "looser")
     return min(FULLEST, fill * {1: TIGHTER, 0: 1.0, -1: LOOSER}[asked])
 
 

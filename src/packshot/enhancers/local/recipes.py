@@ -68,7 +68,7 @@ def plan(findings: Findings, wanted: int) -> list[VariantPlan]:
 def titles(findings: Findings) -> list[str]:
     """Every variant that makes sense for this photo, best first."""
     listed = TITLES[findings.treatment]
-    if findings.treatment == "unsure" and findings.order.asks("cut_out"):
+    if findings.treatment == "unsure" and findings.options.has_adjustment("cut_out"):
         listed = ASKED_TO_CUT
     # Without the product's place these two look like the others.
     last = () if findings.has_known_place else ("soft", "close")
@@ -105,7 +105,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
             "The background was blurred behind a rough outline: check that every part of the"
             " product is sharp."
         ]
-    if findings.treatment == "scene" and not findings.order.asks("keep_background"):
+    if findings.treatment == "scene" and not findings.options.has_adjustment("keep_background"):
         return ["The background was kept: the product could not be told apart from it for certain."]
     return []
 
@@ -113,7 +113,7 @@ def _warn_of_background(findings: Findings, title: str) -> list[str]:
 def _warn_of_shape(findings: Findings, title: str, made: FramedPicture) -> list[str]:
     words = []
     height, width = made.picture.shape[:2]
-    ratio = findings.order.ratio
+    ratio = findings.options.ratio
     square = title in CUT or title == "framed"
     if ratio is not None and not square and abs(width / height / ratio - 1) > 0.02:
         words.append(

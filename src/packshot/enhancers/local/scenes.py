@@ -51,12 +51,12 @@ def adjust(
 
 def close(findings: Findings) -> FramedPicture:
     """The scene cropped to everything that may belong to the product, with a margin."""
-    asked = findings.order.between("looser", "tighter")
+    asked = findings.options.direction("looser", "tighter")
     margin = {1: 2 * CLOSE, 0: CLOSE, -1: CLOSE / 2}[asked]
     shape = findings.rgb.shape
     window = framing.pad(findings.box, shape, margin)
-    if findings.order.ratio is not None:
-        window = framing.closest(window, shape, findings.order.ratio) or window
+    if findings.options.ratio is not None:
+        window = framing.closest(window, shape, findings.options.ratio) or window
     return _crop(findings, window)
 
 
@@ -81,7 +81,7 @@ def frame(findings: Findings) -> FramedPicture:
     """The corrected scene on a white canvas of the wanted ratio, with a margin."""
     height, width = findings.rgb.shape[:2]
     photo = _crop(findings, (0, 0, height, width))
-    ratio = findings.order.ratio or width / height
+    ratio = findings.options.ratio or width / height
     rows, columns = photo.picture.shape[:2]
     wide = max(columns, rows * ratio) / 0.92
     shrink = min(1.0, compose.MAX_SIDE / max(wide, wide / ratio))
@@ -132,7 +132,7 @@ def correct(
 def _natural_window(findings: Findings) -> Box:
     """The largest window of the wanted ratio with the whole product and a margin in it, else the
     whole frame."""
-    shape, ratio = findings.rgb.shape, findings.order.ratio
+    shape, ratio = findings.rgb.shape, findings.options.ratio
     whole = (0, 0, shape[0], shape[1])
     if ratio is None or not findings.has_known_place:
         return whole

@@ -27,7 +27,7 @@ from packshot.marketplaces.names import Template
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
-from packshot.products.lists import Doubt, Filter, Order
+from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MOST_TAKES
 from packshot.products.reasons import Reason
 from packshot.products.views import ImageStatus, ProductStatus
@@ -216,9 +216,9 @@ class ListQuery(StrictModel):
         Field(description="has the round a warning, or one whose check ended after its approval"),
     ] = None
     order: Annotated[
-        Order | None,
+        ListOrder | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", *get_args(Order)]}),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(ListOrder)]}),
         Field(description="`doubt`: most warnings first; `sku`; newest first when unset"),
     ] = None
     limit: Annotated[Annotated[int, Field(ge=1, le=200)], BeforeValidator(_number)] = 50

@@ -1,4 +1,4 @@
-"""The parameters of one job in a pixel process. Imports neither NumPy nor OpenCV."""
+"""The options of one picture, for a pixel process. Imports neither NumPy nor OpenCV."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Method = Literal["network", "classical", "rembg", "off"]
 
 
 @dataclass(frozen=True)
-class Order:
+class PictureOptions:
     """How to cut out, what shape the picture should have, and what a reviewer asked for."""
 
     method: Method = "classical"
@@ -18,10 +18,10 @@ class Order:
     ratio: float | None = None  # width over height of the finished picture; None: the photo's
     adjustments: tuple[str, ...] = ()  # of contract.ADJUSTMENTS
 
-    def asks(self, adjustment: str) -> bool:
+    def has_adjustment(self, adjustment: str) -> bool:
         """Whether the reviewer asked for this adjustment."""
         return adjustment in self.adjustments
 
-    def between(self, more: str, less: str) -> int:
+    def direction(self, more: str, less: str) -> int:
         """1, -1 or 0: which of two opposite adjustments was asked for."""
-        return int(self.asks(more)) - int(self.asks(less))
+        return int(self.has_adjustment(more)) - int(self.has_adjustment(less))
