@@ -25,13 +25,12 @@ from packshot.database.types import now
 from packshot.fidelity import facts
 from packshot.fidelity.files import Files
 from packshot.fidelity.jobs import measure_raw
-from packshot.fidelity.verdicts import Check, CheckResult, Reason, Verdict
+from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
 from packshot.pictures.imaging import to_array
 from packshot.products import takes
 from packshot.products.object_keys import MOST_TAKES, answer_key, variant_key, with_previews
 from packshot.products.retention import Retention
-from packshot.products.review import Verdict as ByReviewer
-from packshot.products.review import decide_image
+from packshot.products.review import NewDecision, decide_image
 from packshot.products.takes import Remakes
 from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
@@ -67,7 +66,7 @@ class HuePixels:
             return args[0]
         self.checked += 1
         turned = abs((hue_of(args[0]) - hue_of(args[1]) + 180) % 360 - 180)
-        verdict: Verdict = "pass" if turned < 25 else "warn" if turned < 45 else "fail"
+        verdict: FidelityVerdict = "pass" if turned < 25 else "warn" if turned < 45 else "fail"
         reason = Reason(code="colour", words="the product's colour shifted", fact=FACT)
         reasons = [] if verdict == "pass" else [reason]
         score = round(1 - turned / 180, 3) * (1.0 if verdict == "pass" else 0.5)
@@ -599,7 +598,7 @@ def test_no_take_is_chosen_for_a_picture_that_is_being_approved(two: Studio) -> 
         codes.append(two.shop.ask("PATCH", path, json={"take": 1}).status_code)
 
     with waiting_for_us(two, choose_the_first) as (session, _):
-        approved = ByReviewer("approved", "ben")
+        approved = NewDecision("approved", "ben")
         decide_image(session, before["id"], approved, None, two.services.catalog.outbox)
     assert (codes, remade(two)["sha256"]) == ([409], before["sha256"])
 

@@ -12,7 +12,7 @@ from packshot.fidelity.files import Files
 from packshot.fidelity.measures import NAMES
 from packshot.fidelity.scoring import Weights, load_weights
 from packshot.fidelity.sides import NoProduct, prepare
-from packshot.fidelity.verdicts import PROBLEMS, Check, CheckResult, Reason, Verdict
+from packshot.fidelity.verdicts import PROBLEMS, Check, CheckResult, FidelityVerdict, Reason
 
 #: The measures that add to the score.
 MEASURED: Final = (*NAMES, "letters")
@@ -36,7 +36,10 @@ def read_raw(data: bytes, files: Files) -> RawSide | None:
 
 
 def check(
-    raw: RawSide | None, data: bytes, files: Files, with_views: Collection[Verdict | None] = ()
+    raw: RawSide | None,
+    data: bytes,
+    files: Files,
+    with_views: Collection[FidelityVerdict | None] = (),
 ) -> CheckResult:
     """Check one enhanced picture. For the verdicts in `with_views` the result has pictures to show
     to a model. Raises NoNetwork, and PictureError when the picture can't be decoded."""
@@ -58,7 +61,7 @@ def check(
 def judge(compared: Comparison, lines: int | None, weights: Weights) -> Check:
     """Turn what was measured into a verdict with its reasons."""
     values = {} if compared.measures is None else values_of(compared)
-    verdict: Verdict = "fail" if compared.problem == "mirrored" else "not_comparable"
+    verdict: FidelityVerdict = "fail" if compared.problem == "mirrored" else "not_comparable"
     score = 0.0
     if compared.problem is None:
         verdict, score = weights.judge(values)

@@ -14,7 +14,7 @@ from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
 from packshot.fidelity.sides import Mask
 from packshot.fidelity.text import SecondReading
-from packshot.fidelity.verdicts import PROBLEMS, Reason, Verdict
+from packshot.fidelity.verdicts import PROBLEMS, FidelityVerdict, Reason
 from packshot.pictures.arrays import Floats, to_lab
 
 #: A measure becomes a reason if it adds at least this share of the score.
@@ -27,7 +27,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the r
 
 
 def reasons_of(
-    compared: Comparison, verdict: Verdict, weights: Weights, values: Mapping[str, float]
+    compared: Comparison, verdict: FidelityVerdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
     """The reasons for a verdict, most important first; of "pass" only what could not be judged."""
     if compared.problem is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packshot.fidelity.files import Files
 from packshot.fidelity.locks import LockResult
-from packshot.fidelity.verdicts import CheckResult, Verdict
+from packshot.fidelity.verdicts import CheckResult, FidelityVerdict
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance
 
@@ -24,7 +24,7 @@ def measure_raw(data: bytes, files: Files) -> bytes:
 
 
 def check_picture(
-    raw: bytes, data: bytes, files: Files, with_views: Collection[Verdict] = ()
+    raw: bytes, data: bytes, files: Files, with_views: Collection[FidelityVerdict] = ()
 ) -> CheckResult:
     """Check one enhanced picture against the result of `measure_raw`. Raises the same errors.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
-from packshot.fidelity.parts import Parts, Pictures, find_parts
+from packshot.fidelity.parts import PartMasks, Pictures, find_parts
 from packshot.fidelity.sides import Mask, Side, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
@@ -60,7 +60,7 @@ class Colours:
 @dataclass(frozen=True)
 class Shares:
     """Of the product in the photo: what was compared pixel by pixel, and which parts nobody can
-    tell about; `beside` as `Parts` means it."""
+    tell about; `beside` as `PartMasks` means it."""
 
     judged: float
     unjudged: float
@@ -73,7 +73,7 @@ class Maps:
 
     patch: Floats
     detail: Floats
-    parts: Parts
+    parts: PartMasks
     judged: Mask
     product: Mask  # in either of the two
     positions: Floats
@@ -139,7 +139,7 @@ def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, floa
     return values, Maps(patch, detail, parts, core, ours | theirs, positions, colours, shares)
 
 
-def _shares(ours: Mask, core: Mask, parts: Parts) -> Shares:
+def _shares(ours: Mask, core: Mask, parts: PartMasks) -> Shares:
     area = max(1.0, float(ours.sum()))
     compared = (core | parts.missing) & ours
     unjudged, beside = float(parts.unjudged.sum()), float(parts.beside.sum())

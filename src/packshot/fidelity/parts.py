@@ -47,7 +47,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Parts:
+class PartMasks:
     """Masks. `unjudged` is product of which the picture shows something else or nothing certain;
     `beside` as well, but it is more likely another object that touches the product."""
 
@@ -63,7 +63,7 @@ def find_parts(
     positions: Floats,
     masks: tuple[Mask, Mask],
     seen: Pictures,
-) -> Parts:
+) -> PartMasks:
     """`masks` are the product in the photo, and in the picture."""
     ours, theirs = masks
     both = ours & theirs
@@ -79,7 +79,7 @@ def find_parts(
         kind = _judge_piece(piece, masks, seen)
         if kind is not None:
             {"missing": missing, "unjudged": unjudged, "beside": beside}[kind][piece] = True
-    return Parts(missing, extra, unjudged, beside)
+    return PartMasks(missing, extra, unjudged, beside)
 
 
 def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from packshot.errors import SettingsError
-from packshot.fidelity.verdicts import Verdict
+from packshot.fidelity.verdicts import FidelityVerdict
 
 #: A hinge grows up to this many times the distance between the two knots.
 MOST: Final = 6.0
@@ -72,7 +72,7 @@ class Weights:
         parts = {name: knots.part(measures[name]) for name, knots in self.measures.items()}
         return dict(sorted(parts.items(), key=lambda one: -one[1]))
 
-    def best_allowed(self, measures: Mapping[str, float]) -> Verdict:
+    def best_allowed(self, measures: Mapping[str, float]) -> FidelityVerdict:
         """The best verdict that the hard limits allow for these measures."""
         failed = (
             measures["stretch"] > self.stretch_fails
@@ -86,7 +86,7 @@ class Weights:
         )
         return "fail" if failed else "warn" if warned else "pass"
 
-    def judge(self, measures: Mapping[str, float]) -> tuple[Verdict, float]:
+    def judge(self, measures: Mapping[str, float]) -> tuple[FidelityVerdict, float]:
         """The verdict, and a score of 0..1 for people: above 0.5 passes."""
         total = sum(self.parts(measures).values())
         best = self.best_allowed(measures)

@@ -7,10 +7,10 @@ from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-Verdict = Literal["pass", "warn", "fail", "not_comparable"]
-VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+FidelityVerdict = Literal["pass", "warn", "fail", "not_comparable"]
+VERDICTS: Final[tuple[FidelityVerdict, ...]] = get_args(FidelityVerdict)
 #: A picture with one of these is excluded from approval by default.
-DOUBTFUL: Final[tuple[Verdict, ...]] = ("warn", "fail", "not_comparable")
+DOUBTFUL: Final[tuple[FidelityVerdict, ...]] = ("warn", "fail", "not_comparable")
 
 #: Why two pictures can't be compared. `mirrored` is a "fail", the others are "not_comparable".
 PROBLEMS: Final = {
@@ -46,7 +46,7 @@ class Check(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True)
-    verdict: Verdict | None
+    verdict: FidelityVerdict | None
     score: float | None = None
     reasons: list[Reason] = []
     measures: dict[str, float] = {}

@@ -6,15 +6,15 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from packshot.fidelity.verdicts import Check, Reason, Verdict
+from packshot.fidelity.verdicts import Check, FidelityVerdict, Reason
 
 Vote = Literal["same", "changed", "unsure"]
 #: Verdicts that a model is asked about with FIDELITY_JUDGE=doubtful. A "fail" is sure enough.
-WORTH_ASKING: Final[tuple[Verdict, ...]] = ("warn", "not_comparable")
+WORTH_ASKING: Final[tuple[FidelityVerdict, ...]] = ("warn", "not_comparable")
 
 #: (the measured verdict, the model's vote) -> the verdict. A picture that could not be aligned with
 #: the photo never passes, and a model's vote changes a verdict by at most one step.
-TABLE: Final[dict[tuple[Verdict, Vote], Verdict]] = {
+TABLE: Final[dict[tuple[FidelityVerdict, Vote], FidelityVerdict]] = {
     ("pass", "same"): "pass",
     ("pass", "unsure"): "pass",
     ("pass", "changed"): "warn",
@@ -41,7 +41,7 @@ class Opinion(BaseModel):
     calls: int = 1
 
 
-def differs(verdict: Verdict, vote: Vote) -> bool:
+def differs(verdict: FidelityVerdict, vote: Vote) -> bool:
     """Whether the vote contradicts the measured verdict: then the model is asked a second time."""
     if vote == "unsure":
         return False

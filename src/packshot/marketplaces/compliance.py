@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packshot.marketplaces.measures import Measures
-from packshot.marketplaces.presets import Preset, Rule, Verdict
+from packshot.marketplaces.presets import Preset, Rule, RuleVerdict
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Row:
     rule: str
     required: str
     measured: str
-    verdict: Verdict
+    verdict: RuleVerdict
     advice: str
     source: str
     confidence: str
@@ -47,7 +47,7 @@ def _row(rule: Rule, measures: Measures) -> Row:
     )
 
 
-def _verdict(rule: Rule, measured: float | str | None) -> Verdict:
+def _verdict(rule: Rule, measured: float | str | None) -> RuleVerdict:
     if measured is None:
         return "unknown"
     if isinstance(measured, str):

@@ -16,7 +16,7 @@ from packshot.errors import SettingsError
 from packshot.marketplaces.names import Template
 from packshot.pictures.imaging import Format, OutputSpec
 
-Verdict = Literal["pass", "warn", "fail", "unknown"]
+RuleVerdict = Literal["pass", "warn", "fail", "unknown"]
 #: What can be measured, see `measures.Measures`.
 Measure = Literal[
     "longest_side",

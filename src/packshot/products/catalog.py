@@ -40,7 +40,7 @@ from packshot.products.intake import (
 from packshot.products.last_decisions import last_decisions
 from packshot.products.lists import Facets, Filter, count_facets, list_products
 from packshot.products.review import (
-    Verdict,
+    NewDecision,
     check_is_own,
     check_may_redo,
     decide_image,
@@ -237,9 +237,9 @@ class Catalog:
         if_version: int | None = None,
     ) -> ProductView:
         """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
-        verdict = Verdict(status, who, reason, note)
+        decision = NewDecision(status, who, reason, note)
         with self.database.write() as session:
-            product = decide_image(session, image_id, verdict, if_version, self.outbox)
+            product = decide_image(session, image_id, decision, if_version, self.outbox)
             return _view_now(session, product)
 
     def change_image(
@@ -270,10 +270,10 @@ class Catalog:
         if_version: int | None = None,
     ) -> ProductView:
         """Decide on a whole product: approving approves the named pictures and rejects the rest."""
-        verdict = Verdict(status, who, reason, note)
+        decision = NewDecision(status, who, reason, note)
         with self.database.write() as session:
             product = review_product(
-                session, product_id, verdict, image_ids, if_version, self.outbox
+                session, product_id, decision, image_ids, if_version, self.outbox
             )
             return _view_now(session, product)
 

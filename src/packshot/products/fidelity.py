@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from packshot.database.models import PictureColumns
-from packshot.fidelity.verdicts import Reason, Verdict
+from packshot.fidelity.verdicts import FidelityVerdict, Reason
 from packshot.fidelity.votes import Vote
 from packshot.products.object_keys import changes_key
 
@@ -18,7 +18,7 @@ class JudgeOut(BaseModel):
     differed."""
 
     vote: Vote | None
-    measured: Verdict | None = None
+    measured: FidelityVerdict | None = None
     model: str | None = None
     calls: int | None = None
     why: str | None = None
@@ -29,7 +29,7 @@ class FidelityOut(BaseModel):
     or when it can't be: `reasons` says which. Boxes are left, top, right and bottom in shares of
     the picture."""
 
-    verdict: Verdict | None
+    verdict: FidelityVerdict | None
     score: float | None = Field(description="0 to 1; above 0.5 passes")
     reasons: list[Reason]
     measures: dict[str, float]

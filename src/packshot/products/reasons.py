@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Reason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
+RejectionReason = Literal["wrong_product", "colour", "text_damaged", "edges", "background", "other"]
 
 #: The words for each reason, in the order of their numbers at the desk.
-REASON_WORDS: Final[dict[Reason, str]] = {
+REASON_WORDS: Final[dict[RejectionReason, str]] = {
     "wrong_product": "Wrong product",
     "colour": "Colour",
     "text_damaged": "Text damaged",

@@ -29,7 +29,7 @@ from packshot.webhooks.outbox import Outbox
 
 
 @dataclass(frozen=True)
-class Verdict:
+class NewDecision:
     """A decision on a picture or a product, with its author and reason."""
 
     status: str
@@ -39,7 +39,7 @@ class Verdict:
 
 
 def decide_image(
-    session: Session, image_id: int, verdict: Verdict, if_version: int | None, outbox: Outbox
+    session: Session, image_id: int, decision: NewDecision, if_version: int | None, outbox: Outbox
 ) -> Product:
     """Decide on one picture, or undo the decision (`pending`). Raises NotFound, Conflict."""
     product, image = lock_image(session, image_id, if_version)
@@ -50,7 +50,7 @@ def decide_image(
             f" product {product.id} is at round {product.round}",
             code="round_closed",
         )
-    _decide(session, product, image, verdict)
+    _decide(session, product, image, decision)
     _settle(session, product, outbox)
     return product
 
@@ -58,7 +58,7 @@ def decide_image(
 def review_product(
     session: Session,
     product_id: int,
-    verdict: Verdict,
+    decision: NewDecision,
     image_ids: Sequence[int] | None,
     if_version: int | None,
     outbox: Outbox,
@@ -68,10 +68,10 @@ def review_product(
     _check_decidable(product)
     images = _images(session, product)
     chosen = _ids_to_decide(product, images, image_ids)
-    if images and not chosen and verdict.status != REJECTED:
+    if images and not chosen and decision.status != REJECTED:
         raise _removed_error(product)
     for image in images:
-        of_image = verdict if image.id in chosen else replace(verdict, status=REJECTED)
+        of_image = decision if image.id in chosen else replace(decision, status=REJECTED)
         _decide(session, product, image, of_image)
     _settle(session, product, outbox)
     return product
@@ -146,7 +146,7 @@ def _open_round_if_none(session: Session, product: Product, wanted: int) -> None
 
 
 def _close_round(session: Session, product: Product, who: str) -> None:
-    superseded = Verdict(REJECTED, who, SUPERSEDED)
+    superseded = NewDecision(REJECTED, who, SUPERSEDED)
     for image in _images(session, product):
         if image.status == PENDING:
             _decide(session, product, image, superseded)
@@ -248,39 +248,39 @@ def _ids_to_decide(
     return set(image_ids)
 
 
-def _decide(session: Session, product: Product, image: ProductImage, verdict: Verdict) -> None:
-    if image.status == verdict.status and not _adds_something(session, image, verdict):
+def _decide(session: Session, product: Product, image: ProductImage, decision: NewDecision) -> None:
+    if image.status == decision.status and not _adds_something(session, image, decision):
         return
-    if image.removed_at is not None and image.status != verdict.status:
+    if image.removed_at is not None and image.status != decision.status:
         raise _removed_error(product)
-    session.add(_record_of(product, image, verdict))
-    image.status = verdict.status
+    session.add(_record_of(product, image, decision))
+    image.status = decision.status
     image.found_after_approval = False
     image.updated_at = now()
 
 
-def _record_of(product: Product, image: ProductImage, verdict: Verdict) -> Decision:
+def _record_of(product: Product, image: ProductImage, decision: NewDecision) -> Decision:
     return Decision(
         product_id=product.id,
         image_id=image.id,
-        status=verdict.status,
+        status=decision.status,
         previous=image.status,
-        reason=verdict.reason,
-        note=verdict.note,
-        who=verdict.who,
+        reason=decision.reason,
+        note=decision.note,
+        who=decision.who,
     )
 
 
-def _adds_something(session: Session, image: ProductImage, verdict: Verdict) -> bool:
+def _adds_something(session: Session, image: ProductImage, decision: NewDecision) -> bool:
     """Whether a repeated decision says more: a reason, a note, or that a later finding was seen."""
     if image.found_after_approval:
         return True
-    if verdict.reason is None and verdict.note is None:
+    if decision.reason is None and decision.note is None:
         return False
     last = session.scalars(
         select(Decision).where(Decision.image_id == image.id).order_by(Decision.id.desc()).limit(1)
     ).first()
-    return last is None or (last.reason, last.note) != (verdict.reason, verdict.note)
+    return last is None or (last.reason, last.note) != (decision.reason, decision.note)
 
 
 def _removed_error(product: Product) -> Conflict:

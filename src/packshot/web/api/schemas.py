@@ -29,7 +29,7 @@ from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
 from packshot.products.lists import Doubt, Filter, ListOrder
 from packshot.products.object_keys import MOST_TAKES
-from packshot.products.reasons import Reason
+from packshot.products.reasons import RejectionReason
 from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
 from packshot.web.requests.reading import (
@@ -198,9 +198,9 @@ class ListQuery(StrictModel):
         Field(description="the beginning of a SKU, a name or a file name, in any case"),
     ] = None
     reason: Annotated[
-        Reason | None,
+        RejectionReason | None,
         BeforeValidator(_unset),
-        WithJsonSchema({"type": "string", "enum": ["", *get_args(Reason)]}),
+        WithJsonSchema({"type": "string", "enum": ["", *get_args(RejectionReason)]}),
         Field(description="products with a picture that is rejected for this reason"),
     ] = None
     enhancer: Annotated[
@@ -321,7 +321,7 @@ class ImageChangeIn(StrictModel):
     take to use of a picture that was made again."""
 
     status: ImageStatus | None = None
-    reason: Reason | None = None
+    reason: RejectionReason | None = None
     note: Words | None = None
     alt_text: AltText | None = None
     take: int | None = Field(None, ge=1, le=MOST_TAKES)
@@ -346,7 +346,7 @@ class ReviewIn(StrictModel):
 
     status: ImageStatus
     image_ids: list[Id] | None = Field(None, min_length=1, max_length=100)
-    reason: Reason | None = None
+    reason: RejectionReason | None = None
     note: Words | None = None
 
     @field_validator("image_ids")
