@@ -159,7 +159,7 @@ def test_a_scene_that_fits_no_other_shape_keeps_its_own_and_says_so() -> None:
     _, pictures = run(wide, 1)
     natural = to_array(pictures[0].data)
     assert natural.shape[1] / natural.shape[0] == pytest.approx(900 / 400, rel=0.01)
-    assert "keeps the photo's own shape" in (pictures[0].warning or "")
+    assert "keeps the photo's aspect ratio" in (pictures[0].warning or "")
 
 
 @pytest.mark.parametrize(

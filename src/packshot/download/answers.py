@@ -115,9 +115,8 @@ class TooLarge(ValueError):
 def decode(body: bytes, encodings: str, limit: int) -> bytes:
     """`body` without the Content-Encodings that a header lists, at most `limit` bytes long.
 
-    A name that is no encoding (aws-chunked, utf-8, binary, none ...) was left on the object by the
-    program that stored it and changes nothing; nor does one that the bytes contradict. Raises
-    NotDecoded and TooLarge.
+    Unknown encodings, and encodings that the bytes contradict, are ignored: programs that store
+    objects leave names such as aws-chunked, utf-8, binary or none. Raises NotDecoded and TooLarge.
     """
     names = [name.strip().lower() for name in encodings.split(",")]
     for name in reversed(names):

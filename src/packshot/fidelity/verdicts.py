@@ -40,9 +40,9 @@ class Check(BaseModel):
     """`verdict` is None when nothing could be measured: `reasons` says why.
 
     `score` is 0..1; above 0.5 passes. `judged` is the share of the product that was compared pixel
-    by pixel; of the rest, its edge and thin parts, only the outline was. `lines` is how many
-    printed lines were compared; None when no text was read, because the extra `packshot[fidelity]`
-    is not installed. `version` is the day the weights were fitted.
+    by pixel; for edges and thin parts only the outline was compared. `lines` is how many printed
+    lines were compared; None when no text was read, because the extra `packshot[fidelity]` is not
+    installed. `version` is the day the weights were fitted.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -16,76 +16,80 @@ import numpy as np
 
 from packshot.marketplaces.reflections import find_reflection
 
-#: A pixel more than this (of 255) from the backdrop's colour is not backdrop. JPEG noise is less.
+#: A pixel that differs from the backdrop's colour by more than this (of 255) is not backdrop.
+#: JPEG noise differs by less.
 APART: Final = 12
 #: The width of the border, as a share of the shorter side; at least one pixel.
 BORDER: Final = 0.01
 #: The backdrop is plain if this share of the border is near its median colour.
 ONE_COLOUR: Final = 0.9
-#: The same for a light backdrop: the rest of the border may be product or shadow.
+#: For a light backdrop this share is enough: the rest of the border may be product or shadow.
 MOSTLY: Final = 0.5
-#: "Light", by the darkest channel.
+#: A backdrop is light if its darkest channel has at least this level.
 LIGHT: Final = 200
-#: Rows and columns of specks: fewer pixels than this share of a line are not the product.
+#: A row or column with no more than this share of product pixels shows only specks.
 SPECKS: Final = 0.002
 #: The longest side of the small copy, in pixels.
 SMALL: Final = 512
 # Shadows and vignettes:
-#: A shadow has at least this share of the backdrop's light,
+#: A shadow has at least this share of the backdrop's light.
 DARKEST: Final = 0.25
-#: and the backdrop's colour within this share.
+#: In a shadow, the channels' shares of the backdrop's light differ by at most this.
 TINT: Final = 0.08
 #: The middle of a vignette has at most this many times the light of the backdrop's median.
 LIGHTEST: Final = 1.3
-#: Shadows are only recognised on backdrops of at least this level; darker ones have similar noise.
+#: Shadows are only recognised on backdrops of at least this level; noise looks like a shadow on
+#: darker ones.
 SHADOWS_FROM: Final = 100
 # Edges:
 #: At full size the outline is measured in strips of this many pixels of the small copy.
 STRIP: Final = 10
-#: An edge makes at least this share of its step within two pixels; a soft shadow makes less.
+#: Within two pixels an edge makes at least this share of its step; a soft shadow makes less.
 STEEP: Final = 0.45
-#: Beside a stronger edge the share is this, if the step has at least CLEAR levels.
+#: Beside a stronger edge this share is needed, and a step of at least CLEAR levels.
 STEEP_BESIDE: Final = 0.6
 CLEAR: Final = 20
 #: The whole step of an edge is measured within this many pixels.
 REACH: Final = 9
 #: Neighbouring pixels at a sharp outline differ by at least this many levels.
 SHARP: Final = 10
-#: The least step of an edge, in levels,
+#: The step of an edge has at least this many levels.
 LEAST_STEP: Final = 1.6
-#: and in standard deviations of the backdrop's noise.
+#: The step of an edge is at least this many standard deviations of the backdrop's noise.
 OVER_NOISE: Final = 4.0
 # Dust and faint outlines:
-#: The most that dust is long, as a share of the longer side,
+#: Dust is at most this long, as a share of the longer side.
 DUST: Final = 0.02
-#: and large, as a share of the product's area.
+#: Dust is at most this large, as a share of the product's area.
 OF_PRODUCT: Final = 0.005
-#: The least length of a faint outline, as a share of the longer side.
+#: A faint outline is longer than this, as a share of the longer side.
 FAINT: Final = 0.03
 #: A faint outline counts if it reaches further than the product by more than this share of the
 #: longer side, and by more than one of JPEG's blocks, whose noise may be around the product.
 BEYOND: Final = 0.015
 JPEG_BLOCK: Final = 16
 # Shadows that reach the edge of the picture:
-#: There the border is darker than the backdrop by at least this many levels,
+#: There the border is darker than the backdrop by at least this many levels.
 SHADED: Final = 5
-#: over more than this share of a side,
+#: Such a shadow is longer than this share of a side.
 SHORTEST_SHADOW: Final = 0.012
-#: and fades out in steps of at most this share of light.
+#: At its end such a shadow and the backdrop beside it differ by at most this share of light.
 FADING: Final = 0.03
 #: A vignette differs from a shadow: INWARDS (a share of the shorter side) from the edge it is
-#: lighter by at least VIGNETTE (a share of light).
+#: lighter by more than VIGNETTE (a share of light).
 VIGNETTE: Final = 0.005
 INWARDS: Final = 0.06
-#: A hard shadow has at least this share of the backdrop's light,
+#: A hard shadow has at least this share of the backdrop's light.
 HARD_SHADOW: Final = 0.55
-#: and its levels have at most this standard deviation.
+#: The levels of a hard shadow have at most this standard deviation.
 FLAT: Final = 8
 #: The product beside a hard shadow covers at least this share of the picture.
 LEAST_REST: Final = 0.01
-#: Least alpha of a visible pixel, and of a solid one; the most alpha of a shadow.
+#: A visible pixel has at least this alpha.
 SEEN: Final = 8
+#: A solid pixel has at least this alpha.
 SOLID: Final = 128
+#: A shadow has less than this alpha.
 SHADOW_ALPHA: Final = 230
 
 NOT_PLAIN: Final = "the background is not plain"

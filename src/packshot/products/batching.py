@@ -9,13 +9,12 @@ from sqlalchemy.orm import Session
 
 from packshot.database.models import BatchItem, Product
 
-#: States of an item: it waits for a job, is in one, has its answer, or is left to single calls;
-#: when its time was over, the rest of its round is left to them, too.
-WAITING: Final = "waiting"
-SENT: Final = "sent"
+# States of an item:
+WAITING: Final = "waiting"  # for a job
+SENT: Final = "sent"  # in a job
 ANSWERED: Final = "answered"
-LEFT: Final = "left"
-LATE: Final = "late"
+LEFT: Final = "left"  # it continues as a single call
+LATE: Final = "late"  # its deadline passed; the whole round continues as single calls
 #: States of an item that is still needed.
 OPEN: Final = (WAITING, SENT)
 #: The number of an analysis among the variants.
@@ -23,7 +22,7 @@ ANALYSIS: Final = -1
 
 
 def late_requests(product_id: int, round_number: int) -> Select[int]:
-    """Requests of first pictures whose time was over: the round's lane is standard since."""
+    """Late requests of first pictures: since then the round's lane is standard."""
     return select(BatchItem.round).where(
         BatchItem.product_id == product_id,
         BatchItem.round == round_number,

@@ -71,7 +71,7 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Intake:
-    """How a batch is created; `skip_duplicates` skips products whose photo has one already."""
+    """How a batch is created; `skip_duplicates` skips photos that already have a product."""
 
     first: FirstRound
     idempotency: Idempotency | None = None

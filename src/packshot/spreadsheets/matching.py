@@ -64,8 +64,9 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Photos:
-    """The result for every given file. `pattern` is the one by which SKU and view were read without
-    a spreadsheet, else None; `system_files` counts what operating systems leave in folders."""
+    """The result for every given file. Without a spreadsheet, `pattern` is how SKU and view were
+    read from the names, else None; `system_files` counts what operating systems leave in folders.
+    """
 
     matched: tuple[Match, ...] = ()
     ambiguous: tuple[Ambiguous, ...] = ()
@@ -93,8 +94,8 @@ def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
 
 
 def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None = None) -> Photos:
-    """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or by the one
-    that most names fit. A name that does not fit is a SKU as a whole.
+    """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or by the
+    pattern that fits the most names. A name that does not fit is a SKU as a whole.
 
     `defaults` has the fields that all products share. Raises SpreadsheetError for a bad pattern.
     """
@@ -108,8 +109,8 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
 
 
 def _common_depth(photos: Sequence[str]) -> int:
-    """The number of outer folders, which all photos share, that are not a SKU: no photo lies
-    directly in one with only a view as its name."""
+    """How many leading folders all photos share, up to one that directly contains a photo named
+    only by its view: that folder is the SKU."""
     folders = [photo.split("/")[:-1] for photo in photos]
     names = [read_view(stem_of(photo)) for photo in photos]
     depth = 0

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from packshot.enhancers.contract import Analysis, Brief, VariantPlan
 
 #: Change it when you change any of these prompts: the statistics count decisions per version.
-VERSION = "2026-11-28"
+VERSION = "2026-11-29"
 MAX_TITLE = 80
 MAX_PROMPT = 2000
 MAX_WORDS = 500  # of one field of the inventory
@@ -41,7 +41,7 @@ where, or "" when there is none. Never guess at what the photo does not show.
 `variants`: exactly {wanted} different enhanced pictures of this product. `title`: two to five \
 words. `prompt`: two to four full sentences that describe one scene suiting the category: the \
 surface, the backdrop, the light (such as a large softbox from the left), the camera angle, and \
-how the photo's faults are mended. Describe what is to be seen, in photographic language, not \
+how the photo's faults are fixed. Describe what is to be seen, in photographic language, not \
 keywords. The first one is a clean studio picture on a plain light backdrop. Never ask for \
 another product, more of it, people holding it, or new text, badges, prices or watermarks. Never \
 change the product itself.

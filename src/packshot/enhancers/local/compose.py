@@ -18,12 +18,14 @@ from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 #: The product's longer side in shares of the canvas. Amazon wants 85 %; 86 leaves some tolerance.
 FILL = 0.86
 MAX_SIDE = 2048  # px
-FADE = 0.15  # of the canvas's side: at most so far from a side a shadow begins to fade out,
-CLEAR = (
-    0.012  # so far from it nothing is left of it: a marketplace measures whether the rim is white
-)
-GOOD_SIDE = 1000  # px; a product that would need a smaller canvas is enlarged,
-MAX_ENLARGE = 1.5  # but by no more than this, as the picture would look blurred
+#: A shadow begins to fade at most this far from the canvas's edge, in shares of its side.
+FADE = 0.15
+#: Within this share of the side from the edge no shadow is left: marketplaces measure the rim.
+CLEAR = 0.012
+#: A product whose canvas would be smaller than this is enlarged, in px.
+GOOD_SIDE = 1000
+#: A product is enlarged at most this many times, because the picture would look blurred.
+MAX_ENLARGE = 1.5
 
 
 def canvas_side(product_side: int, fill: float = FILL) -> int:
@@ -49,7 +51,7 @@ class PlacedProduct:
 def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0) -> PlacedProduct:
     """Sharpen the product and centre it on a canvas of `side` px, filling `fill` of it.
 
-    It gets a soft shadow, unless its file has drawn one. `noise` is as in tone.Tone.
+    It gets a soft shadow unless the file already contains one. `noise` is as in tone.Tone.
     """
     top, left, bottom, right = product.box
     scale = fill * side / max(bottom - top, right - left)

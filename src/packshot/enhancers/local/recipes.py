@@ -117,7 +117,8 @@ def _warn_of_shape(findings: Findings, title: str, made: FramedPicture) -> list[
     square = title in CUT or title == "framed"
     if ratio is not None and not square and abs(width / height / ratio - 1) > 0.02:
         words.append(
-            "It keeps the photo's own shape: in the wanted one a part of the product would be cut."
+            "It keeps the photo's aspect ratio: the requested one would cut off part of the"
+            " product."
         )
     if max(height, width) < SMALL_SIDE:
         words.append(f"It is small ({width} x {height} pixels), as the photo is.")

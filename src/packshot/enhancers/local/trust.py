@@ -56,7 +56,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class Features:
-    """Of one mask, at work size. All but `ragged` are shares, 0..1 or a little more."""
+    """Measurements of one mask at work size; all except `ragged` are shares, 0..1 or a little
+    more."""
 
     accord: float  # 4th power of the mean IoU with the other candidates
     least_agreement: float  # the lowest IoU with any of them
@@ -272,9 +273,9 @@ def doubts(measured: Features) -> tuple[str, ...]:
     reasons = (
         (measured.touch > 0.005 or measured.close > 0.02, EDGE),
         (measured.pieces > 0.03, PIECES),
-        (measured.overlap > 0.2, "the background has its colours too"),
+        (measured.overlap > 0.2, "the background has the product's colours"),
         (plain and measured.left_piece > 0.005, "a part of it would be lost"),
-        (measured.disputed_out > 0.02, "other ways find more of it"),
+        (measured.disputed_out > 0.02, "other methods find more of the product"),
         (measured.thin > 0.02, "parts of it are too thin"),
         (measured.salient < 0.5, "it does not stand out"),
         (measured.area < 0.02, SMALL),

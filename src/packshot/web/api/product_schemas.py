@@ -103,8 +103,8 @@ class CorrectionIn(SellerFieldsIn):
 
 
 class SkuFactsIn(StrictModel):
-    """What a spreadsheet says of a SKU: the fields that are sent change in each of its products. Of
-    the attributes only those that are sent."""
+    """What a spreadsheet says of a SKU: the fields that are sent change in each of its products.
+    Attributes that are not sent stay."""
 
     sku: Sku = Field(examples=["SKU-1042"])
     category: Category | None = None
