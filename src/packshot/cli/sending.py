@@ -17,16 +17,14 @@ from packshot.cli.updating import in_words, value
 from packshot.client import BATCH, ApiError, Client, Json
 from packshot.enhancers.contract import Lane
 from packshot.spreadsheets import in_columns
-from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.fields import PRODUCT_FIELDS
 
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
 ROOM_FOR_UPLOAD = 300
-#: The fields that decide, besides its bytes, whether a photo has a product already.
-IDENTITY = ("sku", "view", "name", "filename", "category")
-
-#: The other fields of a row that are compared with the product that has its photo.
-COMPARED = (*NUMBERS, "attributes")
+#: What is sent of a row to find the product that has its photo: what identifies a product, and what
+#: may differ.
+COMPARED = (*(name for name in PRODUCT_FIELDS if name != "raw_image"), "attributes")
 
 #: Called for each row whose photo was checked or uploaded.
 Progress = Callable[[Row], None]
@@ -147,7 +145,7 @@ def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct
     """
     digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
     photos = [
-        {"sha256": digest} | {name: rows[place].fields.get(name) for name in (*IDENTITY, *COMPARED)}
+        {"sha256": digest} | {name: rows[place].fields.get(name) for name in COMPARED}
         for place, digest in digests.items()
     ]
     if not photos:

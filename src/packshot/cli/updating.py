@@ -13,7 +13,7 @@ from packshot.cli.plain import pluralise
 from packshot.cli.rows import Row
 from packshot.client import ApiError, Client, Json
 from packshot.spreadsheets import facts_of
-from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.fields import NUMBERS, PERCENTAGES
 from packshot.spreadsheets.numbers import shown_amount
 
 #: SKUs in one request: each may have several products, all corrected in one transaction.
@@ -130,7 +130,7 @@ def value(name: str, given: Any) -> str:
         return _text(given)
     try:
         amount = Decimal(str(given))
-        return shown_amount(amount if name == "gst" else round(amount, 2))
+        return shown_amount(amount if name in PERCENTAGES else round(amount, 2))
     except InvalidOperation:
         return _text(given)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from packshot.database.engine import Database
 from packshot.database.models import FAILED, Product, Upload
 from packshot.products.object_keys import name_of_answer
+from packshot.spreadsheets.fields import OF_SKU
 
 DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
 Key = tuple[str, ...]
@@ -130,7 +131,7 @@ def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
 
 
 #: The fields in which a row may differ from the product that has its photo.
-COMPARED: Final = ("category", "name", "mrp", "price", "discount", "gst", "attributes")
+COMPARED: Final = (*OF_SKU, "attributes")
 
 
 def find_differences(

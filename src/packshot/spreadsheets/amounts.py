@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.header import MONEY, NUMBERS, Column
+from packshot.spreadsheets.fields import MONEY, NUMBERS, PERCENTAGES
+from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.numbers import (
     SIGNS,
     Amount,
@@ -46,6 +47,10 @@ class NumberColumn:
     problems: list[Problem] = made_by(default_factory=list)
 
     @property
+    def is_percentage(self) -> bool:
+        return self.field in PERCENTAGES
+
+    @property
     def bad_rows(self) -> set[int]:
         """Rows whose amount can't be used yet."""
         undecided = self._open_rows() if self.convention.sign is None else set()
@@ -56,7 +61,7 @@ class NumberColumn:
         return {row for row, amount in self.cells.items() if self.evidence(amount) != "none"}
 
     def evidence(self, amount: Amount) -> str:
-        return evidence(amount.digits, percent=self.field == "gst" or amount.percent)
+        return evidence(amount.digits, percent=self.is_percentage or amount.percent)
 
     def report(self, row: int | None, detail: str) -> None:
         self.problems.append(Problem(row, self.column.name, detail))
@@ -126,20 +131,20 @@ def _take_number(column: NumberColumn, row: int, text: str) -> None:
     except InvalidOperation:
         column.report(row, "must be a number")
         return
-    if text.endswith("%") and column.field != "gst":
+    if text.endswith("%") and not column.is_percentage:
         column.values.pop(row)
         column.report(row, f"must be an amount, not the percentage {text}")
 
 
 def _take_text(column: NumberColumn, row: int, text: str) -> None:
-    if column.field == "gst":
+    if column.is_percentage:
         text = _TAX_WORDS.sub("", text)
     try:
         amount = take_apart(text)
     except NotANumber as error:
         column.report(row, str(error))
         return
-    if amount.percent and column.field != "gst":
+    if amount.percent and not column.is_percentage:
         column.report(row, f"must be an amount, not the percentage {text}")
         return
     column.cells[row] = amount
@@ -148,7 +153,7 @@ def _take_text(column: NumberColumn, row: int, text: str) -> None:
 def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
     if column.values and not column.cells:
         return Convention("point", "the workbook's own numbers")
-    found = decide(list(column.cells.values()), percent=column.field == "gst")
+    found = decide(list(column.cells.values()), percent=column.is_percentage)
     return replace(found, sign=chosen, reason="chosen") if chosen else found
 
 
@@ -210,7 +215,7 @@ def _ask(column: NumberColumn) -> None:
 
 
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:
-    most = Decimal(100) if column.field == "gst" else _MOST
+    most = Decimal(100) if column.is_percentage else _MOST
     if not 0 <= value <= most:
         column.report(row, f"must be from 0 to {most}, not {value:f}"[:_LONGEST_DETAIL])
     elif value != value.quantize(Decimal("0.01")):
@@ -225,7 +230,7 @@ def _note_currencies(column: NumberColumn) -> None:
 
 def _note_fractions(column: NumberColumn) -> None:
     """Ask about 0.18: a workbook gives a cell of 18 % without its percent format."""
-    if column.field != "gst":
+    if not column.is_percentage:
         return
     rates = sum(1 for value in column.values.values() if value)
     fractions = {row: value for row, value in column.values.items() if 0 < value < 1}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.fields import NUMBERS, OF_SKU
 from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow
 from packshot.spreadsheets.table import Level, Problem
-
-_TEXTS: Final = ("name", "category")
 
 
 def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
@@ -33,7 +31,7 @@ def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
 def _given(row: ProductRow) -> Iterator[tuple[str, Any]]:
     """Fields by their names, attributes by theirs after a colon."""
     product = row.as_product()
-    for name in (*NUMBERS, *_TEXTS):
+    for name in OF_SKU:
         if name in product and name not in row.assumed:
             yield name, product[name]
     for name, text in row.attributes.items():
@@ -60,7 +58,7 @@ def refuse_conflicts(
         problem
         for of_sku in by_sku.values()
         if of_sku[0].row != of_sku[-1].row
-        for name in (*NUMBERS, *_TEXTS)
+        for name in OF_SKU
         for problem in _conflicts(of_sku, name, columns.get(name, name))
     ]
     bad = {problem.row for problem in problems if problem.level == "error"}

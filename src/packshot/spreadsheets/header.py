@@ -10,25 +10,20 @@ from functools import lru_cache
 from typing import Final
 
 from packshot.errors import SpreadsheetError
+from packshot.spreadsheets.fields import PRODUCT_FIELDS, SHARED
 from packshot.spreadsheets.photo_files import ENDINGS, ending_of
-from packshot.spreadsheets.synonyms import NAMES
 from packshot.spreadsheets.table import Record, column_letter
 
 #: What a column can be mapped onto: a field of a product, its attributes, or nothing.
-PRODUCT_FIELDS: Final = tuple(NAMES)
 ATTRIBUTE: Final = "attribute"
 LEFT_OUT: Final = "left_out"
 FIELDS: Final = (*PRODUCT_FIELDS, ATTRIBUTE, LEFT_OUT)
-#: Fields that several columns may fill: each picture is a view of its own.
-SHARED: Final = frozenset({"raw_image", "filename"})
-MONEY: Final = ("mrp", "price", "discount")
-NUMBERS: Final = (*MONEY, "gst")
 
 #: Fields by a column's name without its spaces, so that `imageurl` is `image url`.
 _RANKS: Final = {
     name.replace(" ", ""): (field, rank)
-    for field, names in NAMES.items()
-    for rank, name in enumerate(names)
+    for field, known in PRODUCT_FIELDS.items()
+    for rank, name in enumerate(known.columns)
 }
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CURRENCY: Final = re.compile(

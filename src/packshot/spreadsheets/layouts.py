@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from packshot.spreadsheets.header import ATTRIBUTE, NUMBERS, SHARED, Column, plain_name
+from packshot.spreadsheets.fields import NUMBERS, SHARED
+from packshot.spreadsheets.header import ATTRIBUTE, Column, plain_name
 from packshot.spreadsheets.table import Record
 
 Layout = Literal["plain", "Shopify", "WooCommerce"]

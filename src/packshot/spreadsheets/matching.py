@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from packshot.spreadsheets.fields import LONGEST
 from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
 from packshot.spreadsheets.naming import (
     NameParts,
@@ -19,7 +20,7 @@ from packshot.spreadsheets.naming import (
 from packshot.spreadsheets.photo_files import is_system_file, stem_of, why_not_a_photo
 from packshot.spreadsheets.photo_views import SEPARATORS, read_view
 from packshot.spreadsheets.picture_cells import path_parts
-from packshot.spreadsheets.rows import LONGEST, LONGEST_PATH, NO_ROW, ProductRow
+from packshot.spreadsheets.rows import LONGEST_PATH, NO_ROW, ProductRow
 
 #: The characters of a name in which a SKU is looked for after other words.
 LONGEST_NAME: Final = 120

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets.header import NUMBERS
+from packshot.spreadsheets.fields import NUMBERS
 from packshot.spreadsheets.matching import LeftOut, Match, Photos, match_photos, name_photos
 from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts

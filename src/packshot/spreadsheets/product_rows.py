@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.amounts import NumberColumn, error_words
-from packshot.spreadsheets.header import ATTRIBUTE, NUMBERS, SHARED, Column
+from packshot.spreadsheets.fields import LONGEST, NUMBERS, SHARED, TEXTS
+from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
 from packshot.spreadsheets.numbers import is_nothing
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import Picture, read_pictures
 from packshot.spreadsheets.rows import (
-    LONGEST,
     LONGEST_PATH,
     MOST_ATTRIBUTE_BYTES,
     MOST_ATTRIBUTES,
@@ -24,6 +24,8 @@ from packshot.spreadsheets.rows import (
 )
 from packshot.spreadsheets.table import Level, Problem, Record
 
+#: Texts that only their length limits.
+_PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 #: `5-1` becomes `05-Jan` or `Jan-05` in a file that Excel saved as CSV.
@@ -98,19 +100,18 @@ class RowReader:
 
     def _product(self, record: Record) -> ProductRow:
         whole: dict[str, str] = {}
-        amounts = self._amounts(record)
+        numbers: dict[str, Any] = dict(self._amounts(record))
+        sku, name = self._sku(record), self._shorten(record, "name", whole)
+        texts: dict[str, Any] = {one: self._limited_text(record, one) for one in _PLAIN_TEXTS}
         return ProductRow(
             record.number,
-            sku=self._sku(record),
-            name=self._shorten(record, "name", whole),
-            view=self._limited_text(record, "view"),
+            sku=sku,
+            name=name,
             category=self._category(record, whole),
-            mrp=amounts.get("mrp"),
-            price=amounts.get("price"),
-            discount=amounts.get("discount"),
-            gst=amounts.get("gst"),
             assumed=self._assumed(record),
             attributes=self._attribute_texts(record, whole),
+            **texts,
+            **numbers,
         )
 
     def _text(self, record: Record, field: str) -> str:

@@ -7,24 +7,23 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
-from packshot.spreadsheets.header import NUMBERS, Column
+from packshot.spreadsheets.fields import NUMBERS, TEXTS, Fields
+from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.numbers import Convention, DecimalSign
 from packshot.spreadsheets.table import Problem
 
-#: Most characters of a product's texts; most attributes, and most bytes of all their names and
-#: texts in UTF-8.
-LONGEST: Final = {"sku": 100, "name": 200, "view": 40, "category": 100, "filename": 255}
 #: The most products of one spreadsheet: rows may name many pictures each.
 MOST_PRODUCTS: Final = 50_000
 LONGEST_PATH: Final = 1_024
+#: Most attributes of a product, and most bytes of all their names and texts in UTF-8.
 MOST_ATTRIBUTES: Final = 50
+MOST_ATTRIBUTE_BYTES: Final = 8_192
 #: In `Choices.assigned`: the photo belongs to no row.
 NO_ROW: Final = "0"
-MOST_ATTRIBUTE_BYTES: Final = 8_192
 
 
 @dataclass(frozen=True)
-class ProductRow:
+class ProductRow(Fields):
     """One product of the row `row`; a row that names several pictures becomes several products.
 
     It has a `raw_image` (an address), or a `path` (the file that its cell names), or neither: then
@@ -33,16 +32,6 @@ class ProductRow:
     """
 
     row: int
-    category: str | None = None
-    raw_image: str | None = None
-    sku: str | None = None
-    name: str | None = None
-    view: str | None = None
-    filename: str | None = None
-    mrp: Decimal | None = None
-    price: Decimal | None = None
-    discount: Decimal | None = None
-    gst: Decimal | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     path: str | None = None
     ready: bool = True
@@ -50,8 +39,7 @@ class ProductRow:
 
     def as_product(self) -> dict[str, Any]:
         """The known fields, as the bulk API accepts them; amounts as exact texts."""
-        texts = ("category", "raw_image", "sku", "name", "view", "filename")
-        product: dict[str, Any] = {name: getattr(self, name) for name in texts}
+        product: dict[str, Any] = {name: getattr(self, name) for name in TEXTS}
         product |= {name: _plain(getattr(self, name)) for name in NUMBERS}
         product["attributes"] = dict(self.attributes)
         return {name: value for name, value in product.items() if value}

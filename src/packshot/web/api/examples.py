@@ -12,6 +12,7 @@ from typing import Any, Final
 from packshot.products.export import ApprovedImage, write_lines
 from packshot.products.media import previews
 from packshot.products.views import (
+    AT_FIRST,
     CorrectionOut,
     DecisionOut,
     NormalisedOut,
@@ -98,37 +99,20 @@ DECIDED_AT: Final = datetime(2026, 11, 23, 10, 5, tzinfo=UTC)
 BATCH: Final = "0b9f8a52-7c1e-4f0e-9d55-3d2a1c6b7e80"
 NORMALISED: Final = "normalised/123/1d2c3b4a-0f9e-5d8c-b7a6-95847362514f"
 
-WAITING: Final = ProductOut(
-    id=123,
-    category="Electronics",
-    raw_image="https://kivoa.s3.ap-south-1.amazonaws.com/raw/phone.jpg",
-    raw_sha256=None,
-    sku="SKU-1042",
-    name=None,
-    view="front",
-    filename=None,
-    attributes=None,
-    mrp=Decimal(50000),
-    price=Decimal(45000),
-    discount=Decimal(5000),
-    gst=Decimal(18),
-    status="pending",
-    created_at=CREATED_AT,
-    updated_at=CREATED_AT,
-    version=1,
-    batch_id=BATCH,
-    round=1,
-    wanted=1,
-    lane="standard",
-    pixel_lock=None,
-    batched_at=None,
-    attempts=0,
-    warning=None,
-    instructions=None,
-    adjustments=[],
-    spent=Decimal(0),
-    normalised=None,
-    images=[],
+WAITING: Final = ProductOut.model_validate(
+    dict.fromkeys(SellerFields.model_fields)
+    | CREATE["products"][0]
+    | AT_FIRST
+    | {
+        "id": 123,
+        "raw_sha256": None,
+        "created_at": CREATED_AT,
+        "updated_at": CREATED_AT,
+        "batch_id": BATCH,
+        "wanted": 1,
+        "lane": "standard",
+        "pixel_lock": None,
+    }
 )
 READY: Final = WAITING.model_copy(
     update={

@@ -36,20 +36,25 @@ def _not_above_mrp(price: Decimal | None, info: ValidationInfo) -> Decimal | Non
     return price
 
 
-class SellerFieldsIn(StrictModel):
-    """A product's fields that a seller can give; every field is optional."""
+class FactsIn(StrictModel):
+    """What is the same for all products of a SKU; every field is optional."""
 
+    name: ProductName | None = None
     mrp: Money | None = Field(None, examples=[50000])
     price: Money | None = Field(None, examples=[45000])
     discount: Money | None = Field(None, examples=[5000])
     gst: Percentage | None = Field(None, examples=[18])
-    sku: Sku | None = Field(None, examples=["SKU-1042"])
-    name: ProductName | None = None
-    view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
-    filename: FileName | None = None
     attributes: Attributes | None = Field(None, description="further facts")
 
     _price = field_validator("price")(_not_above_mrp)
+
+
+class SellerFieldsIn(FactsIn):
+    """A product's fields that a seller can give; every field is optional."""
+
+    sku: Sku | None = Field(None, examples=["SKU-1042"])
+    view: ViewName | None = Field(None, description="which side of the SKU: front, 2, ...")
+    filename: FileName | None = None
 
 
 RawImage = Annotated[
@@ -102,20 +107,12 @@ class CorrectionIn(SellerFieldsIn):
         return self
 
 
-class SkuFactsIn(StrictModel):
+class SkuFactsIn(FactsIn):
     """What a spreadsheet says of a SKU: the fields that are sent change in each of its products.
     Attributes that are not sent stay."""
 
     sku: Sku = Field(examples=["SKU-1042"])
     category: Category | None = None
-    name: ProductName | None = None
-    mrp: Money | None = Field(None, examples=[50000])
-    price: Money | None = Field(None, examples=[45000])
-    discount: Money | None = None
-    gst: Percentage | None = Field(None, examples=[18])
-    attributes: Attributes | None = None
-
-    _price = field_validator("price")(_not_above_mrp)
 
     def as_facts(self) -> SkuFacts:
         return SkuFacts(self.sku, self.model_dump(exclude={"sku"}, exclude_none=True))

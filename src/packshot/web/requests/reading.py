@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from packshot.spreadsheets.fields import LONGEST
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, malformed, pointer
 
 #: Bytes of the largest batch of 1,000 products, and of any other body (2,000 escaped characters are
@@ -268,7 +269,7 @@ def category(value: Any) -> str:
     return plain_text(value, 100)
 
 
-def _text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJsonSchema]:
+def text_type(longest: int, allowed: str = "") -> tuple[BeforeValidator, WithJsonSchema]:
     """A type for strings of 1 to `longest` characters, in one line or in several."""
     controls = r"\u0000-\u0008\u000b-\u001f" if allowed else r"\u0000-\u001f"
     schema = {"type": "string", "minLength": 1, "maxLength": longest}
@@ -311,12 +312,12 @@ def _attributes_too_large() -> PydanticCustomError:
     )
 
 
-Category = Annotated[str, *_text_type(100)]
-Sku = Annotated[str, *_text_type(100)]
-ProductName = Annotated[str, *_text_type(200)]
-ViewName = Annotated[str, *_text_type(40)]
-FileName = Annotated[str, *_text_type(255)]
-Words = Annotated[str, *_text_type(2000, "\n\t")]
+Category = Annotated[str, *text_type(LONGEST["category"])]
+Sku = Annotated[str, *text_type(LONGEST["sku"])]
+ProductName = Annotated[str, *text_type(LONGEST["name"])]
+ViewName = Annotated[str, *text_type(LONGEST["view"])]
+FileName = Annotated[str, *text_type(LONGEST["filename"])]
+Words = Annotated[str, *text_type(2000, "\n\t")]
 Attributes = Annotated[
     dict[str, str],
     BeforeValidator(attributes),
