@@ -716,7 +716,7 @@ def test_what_a_check_finds_after_the_approval_is_said_and_answered(
     page.goto(f"{shop.url}/grid?status=approved")
     page.get_by_role("button", name="Download 3 approved").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("2 pictures in it were approved before the check ended")
+    expect(dialog).to_contain_text("2 pictures in it were approved before their check finished")
     dialog.get_by_role("link", name="Look first").click()
     expect(tiles).to_have_count(2)
     page.goto(f"{shop.url}/products/{kept}")
@@ -2290,7 +2290,7 @@ def test_a_download_that_is_not_whole_says_so_and_what_was_left_out(
     page.reload()
     page.get_by_role("button", name="Download 2 approved").click()
     page.get_by_role("dialog").get_by_role("button", name="Download").click()
-    expect(page.locator(".toast.bad")).to_contain_text("broke off")
+    expect(page.locator(".toast.bad")).to_contain_text("was interrupted")
     expect(page.locator(".toast.bad")).to_contain_text("Nothing was saved")
 
 

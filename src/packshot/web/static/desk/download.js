@@ -12,7 +12,7 @@ import { bytes, count, many } from "./words.js";
 /** Products that one address can name. */
 export const MOST_NAMED = 300;
 /** What is received goes into a Blob, which a browser keeps on disk, once it is this large. */
-const TOGETHER = 16e6;
+const BLOB_BYTES = 16e6;
 const COUNT_MS = 10_000;
 const FORMATS = [
   ["zip", "ZIP of the pictures"],
@@ -47,8 +47,8 @@ async function foundWords(query) {
   const answer = await fetch(url, { method: "HEAD", cache: "no-store", signal }).catch(() => null);
   const n = Number(answer?.headers.get("Packshot-Found-After-Approval"));
   if (!n) return null;
-  const were = n === 1 ? "was" : "were";
-  const words = `${many(n, "picture")} in it ${were} approved before the check ended, and it found a change. `;
+  const approved = n === 1 ? "was approved before its" : "were approved before their";
+  const words = `${many(n, "picture")} in it ${approved} check finished, which then found a change. `;
   const look = h("a", { href: at("/grid?status=all&doubt=after_approval") }, "Look first");
   return h("p", { class: "warning" }, icon("warning"), h("span", {}, words, look));
 }
@@ -140,7 +140,7 @@ class Download {
       }
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Away("The download broke off: the server's log says why");
+      throw new Away("The download was interrupted. The server's log says why");
     }
     return new Blob([...this.#parts, ...this.#pending], { type: answer.headers.get("Content-Type") });
   }
@@ -148,7 +148,7 @@ class Download {
   #take(piece, all) {
     this.#received += piece.length;
     this.#pending.push(piece);
-    if (this.#pending.reduce((sum, one) => sum + one.length, 0) > TOGETHER) {
+    if (this.#pending.reduce((sum, one) => sum + one.length, 0) > BLOB_BYTES) {
       this.#parts.push(new Blob(this.#pending));
       this.#pending = [];
     }
@@ -182,7 +182,7 @@ class Download {
       entries = await entriesOf(new File([file], this.name));
     } catch (error) {
       if (/too large/.test(error.message)) return nothing;
-      throw new Away("The download broke off: the server's log says why");
+      throw new Away("The download was interrupted. The server's log says why");
     }
     const left = (await textOf(entries, "LEFT-OUT.txt")).trim();
     const failing = failuresOf(await textOf(entries, "compliance.csv"));

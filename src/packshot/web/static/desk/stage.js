@@ -129,7 +129,7 @@ export class Stage {
     this.blinkButton.setAttribute("aria-pressed", String(on));
   }
 
-  /** The edge is a place in the frame; the clip is of the scaled photo, so the zoom is undone. */
+  /** Convert the wipe's position in the frame to the zoomed photo. */
   #placeWipe() {
     const { scale, x } = this.#zoom;
     const at = Number(this.wipe.value) / 100;
@@ -144,7 +144,7 @@ export class Stage {
 
   // -- zoom --------------------------------------------------------------------------------------------
 
-  /** To `scale`, keeping the point (x, y) of the frame, 0 to 1, where it is. */
+  /** Zoom to `scale`; the point (x, y) of the frame, 0 to 1, stays in place. */
   zoomTo(scale, x = 0.5, y = 0.5) {
     const before = this.#zoom;
     const next = Math.min(MAX_ZOOM, Math.max(1, scale));
@@ -162,7 +162,7 @@ export class Stage {
   /** Toggle between the whole picture and full size. */
   toggleZoom(x, y) {
     if (this.isZoomed) this.zoomTo(1);
-    else this.zoomTo(this.#ownPixels(), x, y);
+    else this.zoomTo(this.#fullSizeScale(), x, y);
     announce(this.isZoomed ? `Zoomed to ${Math.round(this.#zoom.scale * 10) / 10} times` : "Whole picture");
   }
 
@@ -176,7 +176,7 @@ export class Stage {
     this.pan(dx * PAN_STEP, dy * PAN_STEP);
   }
 
-  #ownPixels() {
+  #fullSizeScale() {
     const picture = this.#card?.product.images[this.#card.selected];
     const view = this.#card?.pictures[this.#card.selected]?.querySelector(".view");
     if (!picture?.width || !view) return 2;
