@@ -576,7 +576,7 @@ def test_two_jobs_of_one_name_are_suspended_and_reported(
 
 
 @only_sqlite
-def test_a_job_that_was_created_twice_unseen_is_named_and_cancelled(
+def test_a_job_that_was_created_twice_is_logged_and_cancelled(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Google may list a job later than it is created again."""
@@ -584,14 +584,16 @@ def test_a_job_that_was_created_twice_unseen_is_named_and_cancelled(
     shop.work()
     shop.fake.batches.misbehave("twins")
     shop.finish()
-    double = shop.fake.batches.jobs[1]
-    assert f"beside {shop.fake.batches.jobs[0].name}: {double.name}; it is cancelled" in caplog.text
-    assert double.state == "CANCELLED"
+    duplicate = shop.fake.batches.jobs[1]
+    assert (
+        f"beside {shop.fake.batches.jobs[0].name}: {duplicate.name}; it is cancelled" in caplog.text
+    )
+    assert duplicate.state == "CANCELLED"
     shop.audit(products=1)
 
 
 @only_sqlite
-def test_the_double_of_a_failed_job_is_cancelled_before_its_requests_are_sent_again(
+def test_the_duplicate_of_a_failed_job_is_cancelled_before_its_requests_are_sent_again(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.create(1)
@@ -599,10 +601,10 @@ def test_the_double_of_a_failed_job_is_cancelled_before_its_requests_are_sent_ag
     shop.fake.batches.misbehave("twins")
     shop.fake.batches.misbehave("failed")
     shop.finish()
-    first, double = shop.fake.batches.jobs[:2]
+    first, duplicate = shop.fake.batches.jobs[:2]
     assert f"{first.display_name} ended as FAILED" in caplog.text
-    assert f"beside {first.name}: {double.name}; it is cancelled" in caplog.text
-    assert double.state == "CANCELLED"
+    assert f"beside {first.name}: {duplicate.name}; it is cancelled" in caplog.text
+    assert duplicate.state == "CANCELLED"
 
 
 @pytest.mark.extra
@@ -716,7 +718,7 @@ def test_a_copy_of_the_database_leaves_the_jobs_to_the_original(shop: Shop) -> N
     shop.batching.turn()
     assert shop.jobs() == [("analysis", "running")]
     files = dict(shop.fake.batches.files)
-    shop.batching.jobs.leave_all()
+    shop.batching.jobs.end_all()
     shop.finish()
     assert shop.fake.batches.files == files
     assert shop.outcomes()["standard", "ok"] == 1
@@ -1142,7 +1144,7 @@ def test_a_process_that_lost_its_job_writes_nothing_more(shop: Shop) -> None:
     for write in (
         lambda: jobs.move(frozen, batch_jobs.RUNNING),
         lambda: jobs.put_back(frozen, 0.0),
-        lambda: jobs.leave(frozen, [], "x", paid=True),
+        lambda: jobs.hand_to_single_calls(frozen, [], "x", paid=True),
     ):
         with pytest.raises(LostClaim):
             write()

@@ -232,7 +232,9 @@ def test_a_worker_that_lost_its_product_to_another_removes_nothing(shop: Shop) -
     assert isinstance(claim, Claim)
     store(shop, normalised_key(claim.namespace, product_id))
     before = objects(shop)
-    shop.services.deletions.leave_nothing(product_id, claim.namespace, claim.round, claim.wanted)
+    shop.services.deletions.delete_late_objects(
+        product_id, claim.namespace, claim.round, claim.wanted
+    )
     assert objects(shop) == before
 
 
@@ -264,7 +266,7 @@ def test_what_a_killed_worker_stored_late_is_removed(shop: Shop) -> None:
     assert deletions(shop) == 0
 
 
-def test_a_worker_sweeps(shop: Shop) -> None:
+def test_a_worker_deletes_late_objects(shop: Shop) -> None:
     upload(shop)
     delete(shop, create(shop, f"/media/{KEY}"))
     upload(shop)

@@ -25,5 +25,5 @@ def restored(is_copy: bool) -> None:
         following = continue_ids(services.database, services.storage)
         click.echo(f"The next product gets the id {following}.")
         if is_copy:
-            services.batching.jobs.leave_all()
+            services.batching.jobs.end_all()
             click.echo(f"This database has the new shop id {services.shop.become_another()}.")

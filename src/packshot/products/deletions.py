@@ -54,9 +54,9 @@ ENCODED: Final = ("%3", "%6", "%2d", "%2D", "%4", "%25")
 class Deletions:
     """Deletes the rows first, in one transaction that also records which objects to remove.
 
-    From then on a worker that still works on the product saves nothing, and removes what it stored
-    when it notices (`leave_nothing`). A killed worker can't, so `sweep` removes the objects again
-    until no worker can store one any more.
+    From then on a worker that still works on the product saves nothing, and deletes what it stored
+    when it notices (`delete_late_objects`). A killed worker can't, so `sweep` removes the objects
+    again until no worker can store one any more.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -136,7 +136,9 @@ class Deletions:
             again = update(Deletion).where(this)
             session.execute(again.values(removals=deletion.removals + 1, not_before=later))
 
-    def leave_nothing(self, product_id: int, namespace: str, rounds: int, variants: int) -> None:
+    def delete_late_objects(
+        self, product_id: int, namespace: str, rounds: int, variants: int
+    ) -> None:
         """Remove what a worker stored for a product it lost, if the product was deleted.
 
         A product that another worker took over has the same namespace and keeps its objects.

@@ -85,7 +85,7 @@ def open_next(
     if not takes:
         session.add(_first_take(session, image))
     following = _next_take(image, made + 1)
-    _leave_to_its_lane(session, following)
+    _wait_in_batch_lane(session, following)
     session.add(following)
     return following
 
@@ -123,7 +123,7 @@ def _next_take(image: ProductImage, number: int) -> Take:
     )
 
 
-def _leave_to_its_lane(session: Session, take: Take) -> None:
+def _wait_in_batch_lane(session: Session, take: Take) -> None:
     """In the batch lane, let the take wait for a batch job instead of being due at once."""
     place = (take.product_id, take.round)
     this_round = session.get(Round, place)
@@ -150,8 +150,8 @@ def end(take: Take, outcome: str, why: str) -> None:
     take.due_at = take.token = None
 
 
-def leave_unchecked(take: Take) -> None:
-    """Finish a take that will not be checked: the earlier picture stays."""
+def skip_check(take: Take) -> None:
+    """Finish a take without a check: the earlier picture stays."""
     take.state, take.outcome, take.words = MEASURED, UNCHECKED, WORDS[UNCHECKED]
     take.check_due = None
 

@@ -1,8 +1,8 @@
 """Requests of products in batch jobs.
 
 A product that waits for a job is not claimed: it leaves the queue, and returns when none of its
-items is open. A job's answers are saved like the answer that a killed worker leaves: the product's
-next attempt finds them.
+items is open. A job's answers are saved like those of a killed worker: the product's next attempt
+finds them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def queue_forgotten(session: Session, limit: int = 1000) -> list[int]:
     return [id_ for id_ in session.scalars(idle).all() if queue_again(session, id_)]
 
 
-def leave_waiting(session: Session, seconds: float) -> None:
+def hand_late_to_single_calls(session: Session, seconds: float) -> None:
     """Make requests that waited `seconds` for a job by single calls instead."""
     late = (BatchItem.state == WAITING, BatchItem.asked_at <= now(-seconds))
     session.execute(update(BatchItem).where(*late).values(state=LATE))

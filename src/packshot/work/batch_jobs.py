@@ -288,8 +288,10 @@ class BatchJobs:
         with self._write_claimed(job) as session:
             return _finish(session, item, ANSWERED, record, answer)
 
-    def leave(self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool) -> list[int]:
-        """Leave requests to single calls: this job does not answer them.
+    def hand_to_single_calls(
+        self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool
+    ) -> list[int]:
+        """End requests that this job does not answer: single calls repeat them.
 
         Unless they certainly cost nothing, they count at their expected cost. Returns the products
         that it queued. Raises LostClaim.
@@ -299,9 +301,12 @@ class BatchJobs:
         with self._write_claimed(job) as session:
             return [id_ for item in items for id_ in _finish(session, item, state, record)]
 
-    def leave_all(self) -> None:
-        """Leave the jobs to the original of this copied database, and their requests to single
-        calls: both would fetch the answers, and the first to do so deletes the files."""
+    def end_all(self) -> None:
+        """End all jobs in this copy of a database, and hand their requests to single calls.
+
+        The original continues the jobs: both would fetch the answers, and the first to do so
+        deletes the files.
+        """
         with self.database.write() as session:
             sent = update(BatchItem).where(BatchItem.state == SENT)
             session.execute(sent.values(state=LEFT))
@@ -310,14 +315,14 @@ class BatchJobs:
 
     # -- products that no longer wait ----------------------------------------------------------
 
-    def queue_forgotten(self, leave_after: float | None) -> list[int]:
-        """Queue products whose jobs are over, or that waited for one for `leave_after` seconds
+    def queue_forgotten(self, wait_at_most: float | None) -> list[int]:
+        """Queue products whose jobs are over, or that waited for one for `wait_at_most` seconds
         (None: any time)."""
         if not self._has_waiting_products():
             return []
         with self.database.write() as session:
-            if leave_after is not None:
-                batch_items.leave_waiting(session, leave_after)
+            if wait_at_most is not None:
+                batch_items.hand_late_to_single_calls(session, wait_at_most)
             queued = batch_items.queue_forgotten(session)  # products are locked before takes
             batch_takes.make_due(session, ~batch_takes.has_open_request())
             return queued

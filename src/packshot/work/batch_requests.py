@@ -32,18 +32,18 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
 def save_result(
     jobs: BatchJobs, job: Job, item: Item, result: JobResult, lane: BatchLane, parts: Parts
 ) -> list[int]:
-    """Save an answer as it came, or leave its request to a single call; return the products that
+    """Save an answer as it came, or hand its request to a single call; return the products that
     this queued. Raises LostClaim."""
     if result.answer is None:
         log.info("%s of batch job %s: %s", result.key, job.display_name, result.error)
-        return jobs.leave(job, [item], "batch_error", paid=False)
+        return jobs.hand_to_single_calls(job, [item], "batch_error", paid=False)
     try:
         return _save_answer(jobs, job, item, result.answer, lane, parts)
     except PackshotError:  # of the service, the storage or the database, or the lease is lost
         raise
     except Exception:
         log.exception("%s of batch job %s can't be saved", result.key, job.display_name)
-        return jobs.leave(job, [item], "unexpected", paid=True)
+        return jobs.hand_to_single_calls(job, [item], "unexpected", paid=True)
 
 
 def _save_answer(

@@ -26,7 +26,7 @@ from packshot.errors import (
     Unanswered,
     Unavailable,
 )
-from packshot.work.batch_doubles import cancel_doubles
+from packshot.work.batch_duplicates import cancel_duplicates
 from packshot.work.batch_jobs import (
     ASIDE,
     CANCELLING,
@@ -97,11 +97,12 @@ class Batching:
     def turn(self) -> None:
         """Make jobs of waiting requests, and take each job that is due as far as it goes."""
         if self._lane is None:
-            self._notify(self.jobs.queue_forgotten(leave_after=0.0))
+            self._notify(self.jobs.queue_forgotten(wait_at_most=0.0))
             self._end_late_jobs()
             return
-        held = [self._gather(kind) for kind in ("analysis", "picture")]
-        self._notify(self.jobs.queue_forgotten(None if any(held) else self.jobs.deadline))
+        over_budget = [self._gather(kind) for kind in ("analysis", "picture")]
+        wait_at_most = None if any(over_budget) else self.jobs.deadline
+        self._notify(self.jobs.queue_forgotten(wait_at_most))
         for job in self._due():
             self._work_on(job)
 
@@ -121,14 +122,17 @@ class Batching:
         """Give up late jobs: without a lane, their answers can't be requested."""
         for job in self._due():
             if job.is_late:
-                self._notify(self.jobs.leave(job, self.jobs.items(job), "batch_late", paid=True))
+                self._notify(
+                    self.jobs.hand_to_single_calls(
+                        job, self.jobs.items(job), "batch_late", paid=True
+                    )
+                )
                 self.jobs.move(job, DONE)
             else:
                 self.jobs.put_back(job, LONGEST_LOOK)
 
     def _gather(self, kind: str) -> bool:
-        """Make jobs of this kind; return whether the budget holds requests back, as it would single
-        calls."""
+        """Make jobs of this kind; True if the daily budget blocks these requests."""
         try:
             while not self.stopping.is_set():
                 if not self.jobs.gather(kind, self.lane, self.gather_seconds):
@@ -185,7 +189,9 @@ class Batching:
                 line = request_of(item, job.kind, self.lane, self.parts)
                 renew()
                 if line is None:
-                    self._notify(self.jobs.leave(job, [item], "not_sent", paid=False))
+                    self._notify(
+                        self.jobs.hand_to_single_calls(job, [item], "not_sent", paid=False)
+                    )
                 else:
                     count += file.write(line) > 0
             if not count:
@@ -265,7 +271,7 @@ class Batching:
         if status.results and status.ended:
             state = COLLECTING if status.state == "SUCCEEDED" else SALVAGING
             ended = self.jobs.move(job, state, results=status.results)
-            cancel_doubles(self.lane, job)
+            cancel_duplicates(self.lane, job)
             return ended
         if status.state == "SUCCEEDED" and job.looks < LOOKS:
             return self._wait(job, "it has ended, but does not name its answers yet")
@@ -273,7 +279,7 @@ class Batching:
             words = status.error or "no reason given"
             log.warning("batch job %s ended as %s: %s", job.display_name, status.state, words)
             paid = status.state == "SUCCEEDED"
-            cancel_doubles(self.lane, job)  # before its requests are sent again
+            cancel_duplicates(self.lane, job)  # before its requests are sent again
             return self._give_up(job, f"batch_{status.state.lower()}", paid=paid)
         if job.is_late and job.state == RUNNING:
             log.warning("batch job %s is past its deadline: it is cancelled", job.display_name)
@@ -303,8 +309,8 @@ class Batching:
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
     def _give_up(self, job: Job, outcome: str, *, paid: bool) -> Job | None:
-        """End the job, and leave its requests without an answer to single calls."""
-        self._notify(self.jobs.leave(job, self.jobs.items(job), outcome, paid=paid))
+        """End the job, and hand its unanswered requests to single calls."""
+        self._notify(self.jobs.hand_to_single_calls(job, self.jobs.items(job), outcome, paid=paid))
         self.jobs.move(job, DONE)
         _delete(self.lane, job.file, job.results)
         return None

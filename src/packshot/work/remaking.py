@@ -74,7 +74,7 @@ class Remaker:
     def run(self) -> None:
         """Begin due takes, up to `at_once` at the same time. Raises Unavailable."""
         if not self.parts.with_checks:
-            self.takes.leave_unchecked()
+            self.takes.skip_checks()
         while not self.parts.stopping.is_set() and len(self._making) < self.at_once:
             due = self.takes.take()
             if due is None:
@@ -103,7 +103,7 @@ class Remaker:
             self._record(due)
         except LostClaim as error:
             log.info("%s", error.message)
-            self._leave_nothing(due)
+            self._delete_late_objects(due)
         except Stopping:
             self._after(due, lambda: self.takes.put_back(due, 0.0))
         except Unavailable as error:
@@ -211,13 +211,13 @@ class Remaker:
         try:
             self.parts.keep_trying(save)
         except LostClaim:
-            self._leave_nothing(due)
+            self._delete_late_objects(due)
         except Unavailable as error:  # the lease will end, and another process continues
             log.warning("%s: %s", due, error.message)
 
-    def _leave_nothing(self, due: DueTake) -> None:
+    def _delete_late_objects(self, due: DueTake) -> None:
         """If the product was deleted meanwhile, remove the objects stored since then."""
         try:
-            self.deletions.leave_nothing(*due.claim.objects)
-        except Unavailable as error:  # the sweeper removes it later
+            self.deletions.delete_late_objects(*due.claim.objects)
+        except Unavailable as error:  # the next sweep removes them
             log.warning("%s: %s", due, error.message)

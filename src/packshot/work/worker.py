@@ -185,15 +185,15 @@ class Worker:
 
     def _work_on(self, job: Job) -> None:
         with logs.about(product_id=job.claim.product_id):
-            self._guard(job, lambda: self._run_leaving_nothing(job))
+            self._guard(job, lambda: self._run_and_clean_up(job))
         self.turns.end(job.claim)
 
-    def _run_leaving_nothing(self, job: Job) -> None:
+    def _run_and_clean_up(self, job: Job) -> None:
         """Run a job; if the product was deleted meanwhile, remove the objects stored since then."""
         try:
             self._run(job)
         except LostClaim:
-            self.deletions.leave_nothing(*job.claim.objects)
+            self.deletions.delete_late_objects(*job.claim.objects)
             raise
 
     def _guard(self, job: Job, work: Callable[[], None]) -> None:

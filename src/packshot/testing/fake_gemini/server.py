@@ -274,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve_batches("DELETE")
 
     def do_POST(self) -> None:
-        """generateContent, batches, uploads, and orders at /fake/misbehave and /fake/behave."""
+        """generateContent, batches, uploads, and commands at /fake/misbehave and /fake/behave."""
         raw = self._raw_body()
         if owns(self.path):
             return self._serve_batches("POST", raw)

@@ -1,4 +1,4 @@
-"""Batch jobs that exist twice at Google, since a list showed the first one too late."""
+"""Duplicates of batch jobs at Google."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from packshot.work.batch_jobs import Job
 log = logging.getLogger("packshot.batches")
 
 
-def cancel_doubles(lane: BatchLane, job: Job) -> None:
-    """Name jobs of the same name, which are paid for too: a list may show a job so late that it
-    was created again. Nothing waits for their answers."""
+def cancel_duplicates(lane: BatchLane, job: Job) -> None:
+    """Log and cancel duplicates of this job.
+
+    It showed up late in Google's list, so it was created twice; the duplicate is paid for, and
+    nobody uses its answers.
+    """
     try:
         for other in lane.find(job.display_name):
             if other.name == job.name:
@@ -27,4 +30,4 @@ def cancel_doubles(lane: BatchLane, job: Job) -> None:
             if not other.ended:
                 lane.cancel(other.name)
     except PackshotError as error:
-        log.warning("doubles of %s were not looked for: %s", job.display_name, error.message)
+        log.warning("can't look for duplicates of %s: %s", job.display_name, error.message)
