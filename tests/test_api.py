@@ -348,7 +348,7 @@ def test_a_lone_surrogate_is_refused(shop: Shop) -> None:
     assert faults(post(shop, raw)).keys() == {"/products/0/category"}
 
 
-def test_category_is_composed(shop: Shop) -> None:
+def test_a_category_is_stored_in_nfc(shop: Shop) -> None:
     body = shop.bulk(row(category=" Cafe\u0301 ")).get_json()
     assert body["data"]["products"][0]["category"] == "Caf\u00e9"
 

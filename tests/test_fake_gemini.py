@@ -121,7 +121,7 @@ def test_what_google_refuses_is_refused(
     assert fake.calls == []
 
 
-def test_doors_and_deadlines(fake: FakeGemini) -> None:
+def test_bad_keys_and_short_deadlines_are_refused(fake: FakeGemini) -> None:
     fake.key = "right"
     assert ask(fake, ANALYSIS, body(), x_goog_api_key="")[0] == 403
     status, answer = ask(fake, ANALYSIS, body(), x_goog_api_key="wrong")

@@ -160,7 +160,7 @@ def wanting(name: str, value: str) -> Behaviour:
     return answer
 
 
-def test_everything_is_acceptable() -> None:
+def test_downloads_accept_any_type() -> None:
     with PhotoHost({"/a.jpg": PICTURE}) as host:
         fetch_from(host, "/a.jpg")
         assert host.requests[0].headers["accept"].endswith("*/*")

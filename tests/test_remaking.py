@@ -44,7 +44,7 @@ from packshot.work.remaking import Remaker
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 PHOTO = photo_bytes(3, side=300)
-FACT = facts.of_colour("#C03020", "in the middle")
+FACT = facts.describe_colour("#C03020", "in the middle")
 
 
 def hue_of(data: bytes) -> float:
@@ -757,9 +757,9 @@ def test_every_take_that_a_setting_allows_has_its_own_keys() -> None:
 
 def test_facts_are_of_the_photo_and_never_none() -> None:
     reasons = [
-        Reason(code="text", words="differs", fact=facts.of_text("LAGOON")),
+        Reason(code="text", words="differs", fact=facts.describe_text("LAGOON")),
         Reason(code="mirrored", words="the product is mirrored"),
-        Reason(code="text", words="again", fact=facts.of_text("LAGOON")),
+        Reason(code="text", words="again", fact=facts.describe_text("LAGOON")),
     ]
     assert facts.facts_of(reasons) == ['the label reads exactly "LAGOON"', facts.FACTS["mirrored"]]
     assert facts.facts_of([Reason(code="unheard", words="of")]) == [facts.FALLBACK]

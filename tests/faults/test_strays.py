@@ -39,7 +39,7 @@ def shower(rig: Rig, bodies: list[str]) -> None:
         rig.aws.sqs.send_message(QueueUrl=rig.queue.url, MessageBody=body)
 
 
-def test_messages_tripled_shuffled_and_strange(on_cloud: Rig) -> None:
+def test_duplicate_and_foreign_messages_are_harmless(on_cloud: Rig) -> None:
     rig = on_cloud
     ids = rig.create(8)
     gone = rig.create(1)

@@ -78,7 +78,9 @@ def _of_measure(
     elif name == "stretch":
         words = f"the proportions changed by {values['stretch']:.0f} %"
         product = _around(maps.product & ~maps.parts.extra)
-        fact = facts.of_proportions((product[2] - product[0]) / max(1, product[3] - product[1]))
+        fact = facts.describe_proportions(
+            (product[2] - product[0]) / max(1, product[3] - product[1])
+        )
         yield _reason("stretched", words, _around(maps.product), compared, fact)
     elif name in ("colour", "cast"):
         yield _colour(compared)
@@ -110,7 +112,7 @@ def _colour(compared: Comparison) -> Reason:
     words = f"the product's colour shifted, most {where}: {was} is now {now}"
     if tinge := _tinge(colours):
         words += f", {tinge}"
-    return _reason("colour", words, product, compared, facts.of_colour(was, where))
+    return _reason("colour", words, product, compared, facts.describe_colour(was, where))
 
 
 def _tinge(colours: Colours) -> str:
@@ -142,7 +144,7 @@ def _of_line(words: str, line: SecondReading, compared: Comparison) -> Reason:
     return Reason(
         code="text",
         words=words,
-        fact=facts.of_text(line.line.text),
+        fact=facts.describe_text(line.line.text),
         raw=_share(line.line.quad, (raw.width, raw.height)),
         enhanced=_share(line.quad, (enhanced.width, enhanced.height)),
     )
@@ -158,7 +160,7 @@ def _places(mask: Mask, code: str, said: str, compared: Comparison) -> Iterator[
     product = _around(compared.maps.product)
     for box in boxes_of(mask):
         where = _where(box, product)
-        yield _reason(code, f"{said} {where}", box, compared, facts.of_place(code, where))
+        yield _reason(code, f"{said} {where}", box, compared, facts.describe_place(code, where))
 
 
 def boxes_of(mask: Mask) -> list[Box]:

@@ -24,20 +24,20 @@ FALLBACK: Final = "shape, parts, colours and print of the product are exactly th
 MOST_FACTS: Final = 8
 
 
-def of_text(line: str) -> str:
+def describe_text(line: str) -> str:
     return f'the label reads exactly "{line}"'
 
 
-def of_proportions(ratio: float) -> str:
+def describe_proportions(ratio: float) -> str:
     """`ratio` is width over height."""
     return f"the product's width:height stays {ratio:.2f}"
 
 
-def of_colour(was: str, where: str) -> str:
+def describe_colour(was: str, where: str) -> str:
     return f"the product's colour {where} stays {was}; only the light may change"
 
 
-def of_place(code: str, where: str) -> str:
+def describe_place(code: str, where: str) -> str:
     """`where` is "at the top left" or "in the middle"."""
     if code == "missing":
         return f"what the photo shows {where} is part of the product"

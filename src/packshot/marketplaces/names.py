@@ -138,7 +138,7 @@ class Names:
         self._given.add(_fold(given))
         return given
 
-    def has_none_for(self, n: int) -> str | None:
+    def reason_without_name(self, n: int) -> str | None:
         """Why the n-th picture of a SKU can't get a name; None if it can."""
         coded = any(field == "code" for _, field, _ in self._template.pieces)
         if not coded or n <= MOST_CODES:

@@ -347,15 +347,18 @@ def _find_reached(may_be: Any, near: Any) -> Any:
     """Everything that is connected with the backdrop at the border."""
     count, labels = cv2.connectedComponents(may_be.astype(np.uint8), connectivity=4)
     at_border = np.concatenate(
-        [line[seen] for line, seen in zip(_lines(labels), _lines(may_be & near), strict=True)]
+        [
+            line[seen]
+            for line, seen in zip(_side_lines(labels), _side_lines(may_be & near), strict=True)
+        ]
     )
     reached = np.zeros(count, bool)
     reached[at_border] = True
     return reached[labels]
 
 
-def _lines(pixels: Any, depth: int = 0) -> tuple[Any, ...]:
-    """The lines of the four sides, at this depth."""
+def _side_lines(pixels: Any, depth: int = 0) -> tuple[Any, ...]:
+    """The row or column of pixels `depth` px inside each side."""
     behind = -1 - depth
     return pixels[depth], pixels[behind], pixels[:, depth], pixels[:, behind]
 
@@ -390,8 +393,8 @@ def _has_edge_shadow(masks: _Masks) -> bool:
     shadow = masks.ground & masks.neutral & (masks.light < 1 - SHADED / 255)
     inwards = round(INWARDS * min(shadow.shape))
     sides = zip(
-        *(_lines(each) for each in (shadow, masks.ground, masks.light)),
-        _lines(masks.light, inwards),
+        *(_side_lines(each) for each in (shadow, masks.ground, masks.light)),
+        _side_lines(masks.light, inwards),
         strict=True,
     )
     return any(
@@ -416,15 +419,15 @@ def _has_hard_shadow(masks: _Masks) -> bool:
     """Whether a flat light grey area at the edge is smaller than the rest, which is the product."""
     product = masks.product > 0
     grey = product & masks.neutral & (masks.light >= HARD_SHADOW) & (masks.light <= 1 - APART / 255)
-    if not any(line.any() for line in _lines(grey)):
+    if not any(line.any() for line in _side_lines(grey)):
         return False
     _, labels, stats, _ = cv2.connectedComponentsWithStats(grey.astype(np.uint8))
-    for number in np.unique(np.concatenate(_lines(labels))):
+    for number in np.unique(np.concatenate(_side_lines(labels))):
         area = stats[number, cv2.CC_STAT_AREA]
         rest = np.count_nonzero(product) - area
         if not number or rest < max(area, LEAST_REST * product.size):
             continue
-        length = sum(np.count_nonzero(line == number) for line in _lines(labels))
+        length = sum(np.count_nonzero(line == number) for line in _side_lines(labels))
         is_flat = masks.light[labels == number].std() <= FLAT / 255
         if is_flat and length > SPECKS * 2 * sum(labels.shape):
             return True

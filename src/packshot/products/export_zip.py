@@ -123,7 +123,7 @@ def _group_pieces(
         key = (image.media_url or "").removeprefix("/media/")
         path = names.give(_values(image, n), ending or PurePosixPath(key).suffix or ".jpg")
         by_product.setdefault(image.product_id, [])
-        if reason := names.has_none_for(n):
+        if reason := names.reason_without_name(n):
             records.left_out.append(f"{path}: picture {image.image_id} was left out: {reason}")
             continue
         try:

@@ -195,7 +195,7 @@ class _Finder:
         self.ambiguous: list[Ambiguous] = []
         self.left_out: list[LeftOut] = []
         self._rows = rows
-        self._served: set[int] = set()
+        self._with_photo: set[int] = set()
         self._by_sku: dict[str, list[ProductRow]] = defaultdict(list)
         self._by_number: dict[str, list[ProductRow]] = defaultdict(list)
         self._indexes = {id(row): index for index, row in enumerate(rows)}
@@ -213,7 +213,7 @@ class _Finder:
     def assign_by_hand(self, photo: str, number: str) -> None:
         """Assign a photo; its view is the rest of its name beside the SKU, or the whole name."""
         self._by_hand.add(photo)
-        row = self._row_to_serve(number)
+        row = self._row_without_photo(number)
         if row is None:
             self.taken.add(photo)
             why = "was left out by hand" if number == NO_ROW else f"there is no row {number} for it"
@@ -224,16 +224,16 @@ class _Finder:
         view = row.view if row.path else rest[: LONGEST["view"]] or row.view
         self._take(photo, row, view, "assigned by hand")
 
-    def _row_to_serve(self, number: str) -> ProductRow | None:
+    def _row_without_photo(self, number: str) -> ProductRow | None:
         """The first of a row's products that has no photo yet."""
         rows = self._by_number.get(number, [])
-        waiting = [row for row in rows if self._indexes[id(row)] not in self._served]
+        waiting = [row for row in rows if self._indexes[id(row)] not in self._with_photo]
         return next(iter(waiting or rows), None)
 
     # -- rows that name a file -------------------------------------------------------------------
 
     def assign_named(self, row: ProductRow) -> None:
-        if not row.path or self._indexes[id(row)] in self._served:
+        if not row.path or self._indexes[id(row)] in self._with_photo:
             return
         candidates, hint = self._files.find(row.path, row.sku)
         if any(photo in self._by_hand for photo in candidates):
@@ -241,7 +241,7 @@ class _Finder:
         if len(candidates) == 1:
             self._take(candidates[0], row, row.view, hint)
         elif candidates:
-            self._served.add(self._indexes[id(row)])
+            self._with_photo.add(self._indexes[id(row)])
             self._doubt(row, candidates)
 
     def _doubt(self, row: ProductRow, candidates: Sequence[str]) -> None:
@@ -257,7 +257,7 @@ class _Finder:
 
     def _take(self, photo: str, row: ProductRow, view: str | None, hint: str | None) -> None:
         self.taken.add(photo)
-        self._served.add(self._indexes[id(row)])
+        self._with_photo.add(self._indexes[id(row)])
         filename = photo.rsplit("/", 1)[-1]
         product = replace(row, raw_image=None, path=photo, filename=filename, view=view)
         self.matched.append(Match(photo, product, hint))
@@ -336,14 +336,14 @@ class _Finder:
     # -- rows without a photo --------------------------------------------------------------------
 
     def missing(self) -> Iterator[Missing]:
-        served_skus = {self._rows[index].sku for index in self._served}
+        skus_with_photo = {self._rows[index].sku for index in self._with_photo}
         listed: set[str] = set()
         for index, row in enumerate(self._rows):
-            if row.raw_image or index in self._served:
+            if row.raw_image or index in self._with_photo:
                 continue
             if row.path:
                 yield Missing(row.row, row.path)
-            elif row.sku and row.sku not in served_skus and row.sku not in listed:
+            elif row.sku and row.sku not in skus_with_photo and row.sku not in listed:
                 listed.add(row.sku)
                 yield Missing(row.row, row.sku)
 

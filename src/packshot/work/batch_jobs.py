@@ -1,4 +1,5 @@
-"""The rows of batch jobs: one process at a time works on a job, and every write is fenced.
+"""The rows of batch jobs: one process at a time works on a job, and every write checks
+its lease.
 
 A job's row exists before the service knows of it; its display name is its identity there.
 """

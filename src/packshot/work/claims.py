@@ -151,7 +151,7 @@ class ImageRecord:
 
 
 class Claims:
-    """Takes, renews and ends claims; every write is fenced by the claim's token.
+    """Takes, renews and ends claims; every write checks the claim's token.
 
     Each method is one transaction.
     """
@@ -251,7 +251,8 @@ class Claims:
             ]
 
     def check(self, claim: Claim) -> None:
-        """Raises LostClaim when the claim is gone; for what a transaction can't fence."""
+        """Raises LostClaim if the claim is gone. For work outside the database: paid calls, stored
+        objects."""
         with self.database.read_rows() as rows:
             if rows.scalar(select(PRODUCTS.c.id).where(*_is_mine(claim))) is None:
                 raise _lost(claim)
@@ -436,7 +437,7 @@ def claim_of(session: Session, product: Product, this_round: Round) -> Claim:
 
 
 def _is_mine(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    """The fence of every write: the product still has the claim's token."""
+    """The condition of every write: the product still has the claim's token."""
     return PRODUCTS.c.id == claim.product_id, PRODUCTS.c.token == claim.token
 
 

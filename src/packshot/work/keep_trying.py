@@ -14,7 +14,7 @@ from packshot.errors import Unavailable
 log = logging.getLogger("packshot.keep_trying")
 T = TypeVar("T")
 
-#: Less than the time after which a product counts as hanging (hanging.LONGEST_PRODUCT_SECONDS).
+#: Must be less than hanging.LONGEST_PRODUCT_SECONDS.
 LONGEST_SECONDS = 600.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 4.0

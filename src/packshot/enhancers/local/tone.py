@@ -26,7 +26,7 @@ from packshot.pictures.arrays import (
 
 MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
-MOST_GREEN = 0.06  # log gain of green or magenta, at most, that light is believed to have
+MOST_GREEN = 0.06  # largest green or magenta log gain attributed to the light
 MAX_EXPOSURE = 1.5  # EV
 PAPER = 0.8  # linear light of a plain light backdrop: paper in good light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
@@ -117,7 +117,7 @@ def curves(rgb: Bytes, tone: Tone) -> Bytes:
     for gain in tone.balance:
         lifted = (LINEAR - tone.black) / (1 - tone.black) * gain * 2**tone.exposure
         curve = as_bytes(to_srgb(_shoulder(np.maximum(lifted, 0), float(lifted[-1]))))
-        curve[:WHITE] = np.minimum(curve[:WHITE], WHITE - 1)  # see kept_from_white
+        curve[:WHITE] = np.minimum(curve[:WHITE], WHITE - 1)  # see keep_below_white
         tables.append(curve)
     table = np.stack(tables, axis=1).reshape(1, 256, 3)
     return np.asarray(cv2.LUT(rgb, table), np.uint8)

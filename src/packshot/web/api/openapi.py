@@ -26,7 +26,7 @@ from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
 from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests import problems
-from packshot.web.requests.endpoints import REFUSALS, SCOPES, needs
+from packshot.web.requests.endpoints import ACCESS, REFUSALS, Access, needs
 from packshot.web.requests.headers import DOCS_POLICY
 from packshot.web.requests.refusals import MEANINGS, FieldError
 
@@ -116,19 +116,20 @@ def _operations(app: APIFlask) -> list[tuple[str, str, Any]]:
 
 
 def _finish(operation: Json, view: Any, problem_responses: Json) -> None:
-    scopes, refusals = getattr(view, SCOPES, ("admin",)), set(getattr(view, REFUSALS, ()))
+    access: Access = getattr(view, ACCESS, ("admin",))
+    refusals = set(getattr(view, REFUSALS, ()))
     _finish_request(operation, refusals)
-    if scopes == "probe":
+    if access == "probe":
         _finish_probe(operation)
         return
-    refusals |= _refusals_of(operation, scopes)
+    refusals |= _refusals_of(operation, access)
     problem_responses.update(_finish_responses(operation, refusals))
-    if scopes == "open":
+    if access == "open":
         return
     operation["security"] = [{"bearer": []}, {"header": []}]
-    if scopes:
+    if access:
         said = operation.get("description", "")
-        operation["description"] = f"{said}\n\nScope: {' or '.join(scopes)}.".strip()
+        operation["description"] = f"{said}\n\nScope: {' or '.join(access)}.".strip()
 
 
 def _finish_request(operation: Json, own_refusals: set[str]) -> None:
@@ -191,11 +192,11 @@ def _text(example: str | None) -> Json:
     return plain if example is None else plain | {"example": example}
 
 
-def _refusals_of(operation: Json, scopes: Any) -> set[str]:
+def _refusals_of(operation: Json, access: Access) -> set[str]:
     """The error codes that any view may answer to a request of this kind."""
     codes = {"malformed", "unauthorized", "too_many_requests", "headers_too_large"}
     codes |= {"busy", "unavailable"}
-    codes |= {"forbidden"} if scopes != "open" else set()
+    codes |= {"forbidden"} if access != "open" else set()
     places = {parameter["in"] for parameter in operation["parameters"]}
     codes |= {"not_found"} if "path" in places else set()
     codes |= {"invalid_request"} if "query" in places else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
 from flask import Flask, current_app, g, redirect, request, url_for
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from packshot.keys import ALL_SCOPES, Keys
 from packshot.web.api.sessions import session_caller
 from packshot.web.requests.context import Caller
-from packshot.web.requests.endpoints import SCOPES
+from packshot.web.requests.endpoints import ACCESS, Access
 from packshot.web.requests.refusals import Refused
 from packshot.web.requests.visitors import Gate, gate, visitors
 
@@ -33,9 +33,8 @@ FORWARDING: Final = (
     "Fastly-Client-Ip",
 )
 FORWARDING_FAMILIES: Final = ("x-forwarded", "x-original-")
-#: The caller that a desk page was made for: an old page never decides in the name of a later
-#: caller.
-MEANT: Final = "X-Packshot-Caller"
+#: The caller who opened the desk page. Refuses a request from a page that another caller opened.
+PAGE_CALLER: Final = "X-Packshot-Caller"
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:[0-9]{1,5})?")
 
 NO_KEYS: Final = (
@@ -64,33 +63,34 @@ def keys() -> Keys:
 
 
 def _authenticate() -> Response | None:
-    mark = _mark()
-    if mark == "probe":
+    access = _required_access()
+    if access == "probe":
         return None
     _check_same_site()
     g.caller = identify()
-    if g.caller is None or not _is_meant(g.caller):
-        return _refuse_stranger(mark)
-    if mark != "open" and not g.caller.may(*mark):
-        raise Refused("forbidden", f"this needs a key with the scope {' or '.join(mark)}")
+    if g.caller is None or not _opened_page(g.caller):
+        return _refuse_stranger(access)
+    if access != "open" and not g.caller.may(*access):
+        raise Refused("forbidden", f"this needs a key with the scope {' or '.join(access)}")
     return None
 
 
-def _is_meant(who: Caller) -> bool:
-    return unquote(request.headers.get(MEANT, who.name)) == who.name
+def _opened_page(who: Caller) -> bool:
+    return unquote(request.headers.get(PAGE_CALLER, who.name)) == who.name
 
 
-def _mark() -> Any:
+def _required_access() -> Access:
     if request.endpoint is None:
         return ()  # an unknown address: any signed-in caller gets the 404
     view = current_app.view_functions[request.endpoint]
-    return getattr(view, SCOPES, ("admin",))
+    access: Access = getattr(view, ACCESS, ("admin",))
+    return access
 
 
-def _refuse_stranger(mark: object) -> Response | None:
+def _refuse_stranger(access: Access) -> Response | None:
     if not keys():
         raise Refused("unauthorized", NO_KEYS)
-    if mark == "open":
+    if access == "open":
         return None
     if _is_page() and "desk.sign_in" in current_app.view_functions:
         return redirect(url_for("desk.sign_in"), 303)

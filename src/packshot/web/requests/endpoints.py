@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
@@ -19,7 +19,9 @@ from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests.reading import MAX_SMALL_JSON_BYTES, check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
-SCOPES, REFUSALS = "packshot_scopes", "packshot_refusals"
+#: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
+Access: TypeAlias = Literal["probe", "open"] | tuple[Scope, ...]
+ACCESS, REFUSALS = "packshot_access", "packshot_refusals"
 ETAG = re.compile(r'(W/)?"(?P<version>[0-9]{1,9})"')
 
 
@@ -64,7 +66,7 @@ def needs(*scopes: Scope) -> Callable[[View], View]:
     """Allow callers with one of these scopes to call a view; without any, everyone signed in."""
 
     def mark(view: View) -> View:
-        setattr(view, SCOPES, scopes)
+        setattr(view, ACCESS, scopes)
         return view
 
     return mark
@@ -82,13 +84,13 @@ def refuses(*codes: str) -> Callable[[View], View]:
 
 def open_to_all(view: View) -> View:
     """Require no key: for the sign-in page and its files. Without API_KEYS, still loopback only."""
-    setattr(view, SCOPES, "open")
+    setattr(view, ACCESS, "open")
     return view
 
 
 def probe(view: View) -> View:
     """Answer anyone, from anywhere: the view must show only public facts."""
-    setattr(view, SCOPES, "probe")
+    setattr(view, ACCESS, "probe")
     return view
 
 
