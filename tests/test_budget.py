@@ -25,6 +25,7 @@ from packshot.storage import LocalStorage
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
 from packshot.work.claims import Claim
+from packshot.work.normalised_copy import load_photo
 from packshot.work.parts import Parts
 from packshot.work.worker import Worker
 
@@ -209,9 +210,9 @@ def test_one_product_stays_within_the_budget(
 def test_only_the_copy_that_gemini_uses_stays_in_memory(shop: Shop) -> None:
     """Nor decoded a second time for it: the smaller copy is made with the normalised one."""
     claim = claim_one(shop, shop.services.parts)
-    photo = pipeline.load_photo(claim, shop.services.parts)
+    photo = load_photo(claim, shop.services.parts)
     assert (photo.width, photo.height) == (SENT_SIDE, SENT_SIDE)
-    stored = pipeline.load_photo(claim, shop.services.parts)
+    stored = load_photo(claim, shop.services.parts)
     assert stored.width == 3464
 
 

@@ -19,8 +19,8 @@ from support.shop import Json, Shop, row
 from packshot.database.models import Upload
 from packshot.products.duplicates import note_upload
 from packshot.products.intake import NewProduct
-from packshot.work import pipeline
 from packshot.work.claims import Claim
+from packshot.work.normalised_copy import load_photo
 
 PHOTO, OTHER = photo_bytes(), photo_bytes(side=300)
 
@@ -68,7 +68,7 @@ def normalise(shop: Shop) -> None:
     parts = shop.services.parts
     claim = parts.claims.take()
     assert isinstance(claim, Claim)
-    pipeline.load_photo(claim, parts)
+    load_photo(claim, parts)
 
 
 def test_a_photo_that_has_a_product_is_skipped_and_the_product_named(shop: Shop) -> None:

@@ -25,6 +25,7 @@ from packshot.settings import Settings
 from packshot.testing.fake_gemini import FakeGemini
 from packshot.work import pipeline
 from packshot.work.claims import Claim
+from packshot.work.normalised_copy import load_photo
 from packshot.work.reference_views import find_views, with_other_views
 
 WANTED = 2
@@ -72,7 +73,7 @@ def normalise(shop: Shop, seed: int, **fields: Any) -> int:
     """A product whose normalised copy is stored, and that waits no more."""
     product_id = add(shop, seed, **fields)
     claim = take(shop)
-    pipeline.load_photo(claim, shop.services.parts)
+    load_photo(claim, shop.services.parts)
     change(shop, product_id, status="pending_review", token=None)
     return product_id
 
@@ -129,7 +130,7 @@ def test_only_good_views_of_the_same_seller_are_carried(shop: Shop) -> None:
     normalise(shop, 9, view="same photo", submitted_by="ana")
     add(shop, 9, view="back", submitted_by="ana")
     claim = take(shop)
-    pipeline.load_photo(claim, shop.services.parts)
+    load_photo(claim, shop.services.parts)
     found = find_views(shop.services.database, claim)
     assert [view.view for view in found] == ["front"]
     with shop.services.database.read() as session:
