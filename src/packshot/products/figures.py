@@ -27,12 +27,12 @@ from packshot.database.models import (
     ProductImage,
     Round,
     Take,
-    lease_is_free,
 )
 from packshot.database.types import now
 from packshot.enhancers.contract import LANES
 from packshot.products.spending import read_spending, spent_today
 from packshot.products.takes import GOING_ON
+from packshot.queues.database import read_depth
 
 HOUR: Final = 3600
 #: The most rounds read for the times of the last hour, latest first.
@@ -135,6 +135,7 @@ def count_shop(session: Session) -> tuple[dict[str, int], int]:
 def read_figures(database: Database, lease_seconds: float) -> Figures:
     """Read all figures. Raises Unavailable."""
     with database.read() as session:
+        depth = read_depth(session, lease_seconds)
         calls, paid = _calls(session)
         steps, ready = _times(session)
         return Figures(
@@ -144,7 +145,9 @@ def read_figures(database: Database, lease_seconds: float) -> Figures:
             calls=calls,
             paid=paid,
             batch_jobs=_by(session, BatchJob.state),
-            **_queue(session, lease_seconds),
+            waiting=depth.waiting,
+            in_flight=depth.in_flight,
+            oldest_seconds=depth.oldest_seconds or 0.0,
             first_pass=_first_pass(session),
             steps=steps,
             ready=ready,
@@ -203,17 +206,6 @@ def read_pace(session: Session) -> float | None:
     if len(run) < RUN_FEWEST or run[0] == run[-1]:
         return None
     return round(60 * (len(run) - 1) / (run[0] - run[-1]).total_seconds(), 2)
-
-
-def _queue(session: Session, lease_seconds: float) -> dict[str, Any]:
-    """Count the rows, which are right with either queue."""
-    free = lease_is_free(lease_seconds)
-    waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
-    oldest = func.min(Product.queued_at).filter(free)
-    counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
-    waiting, claimed, since, moment = session.execute(counts.where(waits)).one()
-    age = max(0.0, (moment - since).total_seconds()) if since else 0.0
-    return {"waiting": waiting, "in_flight": claimed, "oldest_seconds": age}
 
 
 def _first_pass(session: Session) -> float | None:

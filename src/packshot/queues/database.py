@@ -6,12 +6,24 @@ import threading
 from collections.abc import Sequence
 
 from sqlalchemy import Select, and_, func, not_, select
+from sqlalchemy.orm import Session
 
 from packshot.database.engine import Database
 from packshot.database.models import PENDING, Product, is_waiting_for_work, lease_is_free
 from packshot.database.types import now
 from packshot.errors import Unavailable
 from packshot.queues.contract import Depth, Message
+
+
+def read_depth(session: Session, lease_seconds: float) -> Depth:
+    """Count the products that wait or are claimed: right with either queue."""
+    free = lease_is_free(lease_seconds)
+    waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
+    oldest = func.min(Product.queued_at).filter(free)
+    counts = select(func.count().filter(free), func.count().filter(not_(free)), oldest, now())
+    waiting, claimed, since, moment = session.execute(counts.where(waits)).one()
+    age = max(0.0, (moment - since).total_seconds()) if since else None
+    return Depth(waiting=waiting, in_flight=claimed, dead=None, oldest_seconds=age)
 
 
 class DatabaseQueue:
@@ -58,18 +70,8 @@ class DatabaseQueue:
         return None
 
     def depth(self) -> Depth:
-        free = lease_is_free(self._lease_seconds)
-        waiting = and_(Product.status == PENDING, Product.queued_at.is_not(None))
-        counts = select(
-            func.count().filter(free),
-            func.count().filter(not_(free)),
-            func.min(Product.queued_at).filter(free),
-            now(),
-        ).where(waiting)
         with self._database.read() as session:
-            free_count, claimed, oldest, at = session.execute(counts).one()
-        age = max(0.0, (at - oldest).total_seconds()) if oldest else None
-        return Depth(waiting=free_count, in_flight=claimed, dead=None, oldest_seconds=age)
+            return read_depth(session, self._lease_seconds)
 
     def health(self) -> str | None:
         try:
