@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -71,7 +72,8 @@ def make(client: Client, names: list[str]) -> None:
 
 def make_photos(folder: Path, count: int) -> list[Path]:
     """`count` different 12 MP photos, made of the project's samples."""
-    with ProcessPoolExecutor() as pool:
+    # Spawned: in a forked process libvips waits for threads that were not forked with it.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         sources = sorted((ROOT / "samples" / "photos").glob("*.jpg"))
         of_each = [range(start, count, len(sources)) for start in range(len(sources))]
         made = pool.map(partial(_make_variations, folder), sources, of_each)

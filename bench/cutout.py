@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -828,7 +829,9 @@ def main() -> None:
     if not asked.classical and not asked.fit and not model_file.is_present(model):
         parser.error(model_file.missing_note(model))
     every = list(cases(asked.each))
-    with ProcessPoolExecutor(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Spawned: OpenCV and libvips have threads by now, whose locks a forked process would keep.
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(None, spawned, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         if asked.fit:
             fit([sample for samples in pool.map(samples_of, every) for sample in samples])
             return
