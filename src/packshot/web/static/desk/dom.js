@@ -63,6 +63,7 @@ export const pageData = () => JSON.parse($("data").textContent);
 export const mayReview = () => "mayReview" in document.body.dataset;
 export const mayDelete = () => "mayDelete" in document.body.dataset;
 export const maySubmit = () => "maySubmit" in document.body.dataset;
+export const mayEdit = () => mayReview() || maySubmit();
 
 /** Announce something to screen readers. */
 export function announce(text) {

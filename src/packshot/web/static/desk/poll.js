@@ -5,48 +5,57 @@ import { call, isExpected } from "./api.js";
 const LONGEST_MS = 30_000;
 
 /**
- * Ask `url()` every `every()` ms and hand each new answer to `changed`; hand it over again if
+ * Asks `url()` every `every()` ms and hands each new answer to `changed`; hands it over again if
  * `changed` was refused a request. Pauses while the page is hidden, slows down while Packshot is
- * unreachable. `now()` asks at once.
+ * unreachable.
  */
-export function poll(url, changed, every) {
-  let etag = "";
-  let asked = "";
-  let failures = 0;
-  let timer = 0;
-  let running = false;
+export class Poll {
+  #url;
+  #changed;
+  #every;
+  #etag = "";
+  #asked = "";
+  #failures = 0;
+  #timer = 0;
+  #running = false;
 
-  async function ask() {
-    clearTimeout(timer);
-    if (running || document.hidden) return;
-    running = true;
+  constructor(url, changed, every) {
+    this.#url = url;
+    this.#changed = changed;
+    this.#every = every;
+    document.addEventListener("visibilitychange", () => this.now());
+    addEventListener("online", () => this.now());
+    this.#timer = setTimeout(() => this.now(), every());
+  }
+
+  /** Ask at once. */
+  async now() {
+    clearTimeout(this.#timer);
+    if (this.#running || document.hidden) return;
+    this.#running = true;
     try {
-      await once();
+      await this.#ask();
     } finally {
-      running = false;
-      timer = setTimeout(ask, Math.min(LONGEST_MS, every() * 2 ** failures));
+      this.#running = false;
+      const pause = Math.min(LONGEST_MS, this.#every() * 2 ** this.#failures);
+      this.#timer = setTimeout(() => this.now(), pause);
     }
   }
 
-  async function once() {
-    const address = url();
-    if (address !== asked) etag = "";
-    asked = address;
+  async #ask() {
+    const address = this.#url();
+    if (address !== this.#asked) this.#etag = "";
+    this.#asked = address;
     try {
-      const answer = await call("GET", address, { etag });
-      failures = 0;
+      const answer = await call("GET", address, { etag: this.#etag });
+      this.#failures = 0;
       if (answer.status === 304) return;
-      etag = answer.etag;
-      await changed(answer.body);
+      this.#etag = answer.etag;
+      await this.#changed(answer.body);
     } catch (error) {
       if (!isExpected(error)) throw error;
-      etag = ""; // what could not be shown is passed again
-      failures = Math.min(failures + 1, 5);
+      this.#etag = ""; // what could not be shown is passed again
+      this.#failures = Math.min(this.#failures + 1, 5);
     }
   }
-
-  document.addEventListener("visibilitychange", ask);
-  addEventListener("online", ask);
-  timer = setTimeout(ask, every());
-  return { now: ask };
 }

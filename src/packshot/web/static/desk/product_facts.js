@@ -55,34 +55,7 @@ const when = (iso) => h("time", { datetime: iso, title: moment(iso) }, ago(iso))
 
 /** The seller's and our facts, with the button that edits the seller's. */
 export function facts(product, edit) {
-  const lines = [
-    ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
-    ["Name", product.name],
-    ["View", product.view],
-    ["File", product.filename],
-    ["Category", product.category],
-    ...Object.entries(product.attributes ?? {}),
-    ["Price", money(product.price)],
-    ["MRP", money(product.mrp)],
-    ["Discount", money(product.discount)],
-    ["GST", percent(product.gst)],
-    ["Spent", cost(product.spent)],
-    product.lane !== "standard" && ["Lane", product.lane],
-    product.pixel_lock !== null && ["Pixel lock", product.pixel_lock ? "on" : "off"],
-    product.batched_at && ["In a batch job since", ago(product.batched_at)],
-    ["Pictures", count(product.images.length)],
-    ["Created", when(product.created_at)],
-    ["Changed", when(product.updated_at)],
-    product.batch_id && [
-      "Batch",
-      h(
-        "a",
-        { href: at(`/grid?status=${product.status}&batch=${product.batch_id}`) },
-        product.batch_id.slice(0, 8),
-      ),
-    ],
-    ["Raw image", h("span", { class: "address" }, product.raw_image)],
-  ];
+  const lines = [...sellersFacts(product), ...ourFacts(product)].filter((line) => line?.[1]);
   return h(
     "section",
     { "aria-label": "Facts" },
@@ -90,12 +63,38 @@ export function facts(product, edit) {
     h(
       "dl",
       { class: "plain-facts" },
-      lines
-        .filter((line) => line?.[1])
-        .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+      lines.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
     ),
   );
 }
+
+const sellersFacts = (product) => [
+  ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
+  ["Name", product.name],
+  ["View", product.view],
+  ["File", product.filename],
+  ["Category", product.category],
+  ...Object.entries(product.attributes ?? {}),
+  ["Price", money(product.price)],
+  ["MRP", money(product.mrp)],
+  ["Discount", money(product.discount)],
+  ["GST", percent(product.gst)],
+];
+
+const ourFacts = (product) => [
+  ["Spent", cost(product.spent)],
+  product.lane !== "standard" && ["Lane", product.lane],
+  product.pixel_lock !== null && ["Pixel lock", product.pixel_lock ? "on" : "off"],
+  product.batched_at && ["In a batch job since", ago(product.batched_at)],
+  ["Pictures", count(product.images.length)],
+  ["Created", when(product.created_at)],
+  ["Changed", when(product.updated_at)],
+  product.batch_id && ["Batch", batchLink(product)],
+  ["Raw image", h("span", { class: "address" }, product.raw_image)],
+];
+
+const batchLink = ({ status, batch_id: batch }) =>
+  h("a", { href: at(`/grid?status=${status}&batch=${batch}`) }, batch.slice(0, 8));
 
 /** Decisions and corrections, newest first. */
 export function history({ decisions, corrections, product }) {

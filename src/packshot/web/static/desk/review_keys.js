@@ -87,47 +87,50 @@ function listenToLooks({ stage }) {
 }
 
 function listenToMoves(desk, when) {
-  const { stage } = desk;
-  const arrow = (dx, dy) => {
-    if (stage.isZoomed) stage.panStep(dx, dy);
+  listen("Move", [...pictureMoves(desk, when), ...arrowMoves(desk), ...productMoves(desk)]);
+}
+
+const pictureMoves = (desk, when) => [
+  {
+    keys: NUMBERS,
+    shown: "1 – 9",
+    words: "The picture with this number",
+    run: ({ number }) => desk.select(number - 1),
+    when,
+  },
+  {
+    keys: ["["],
+    shown: "[ ]",
+    words: "Previous, next picture, also when zoomed",
+    run: () => desk.turn(-1),
+    repeats: true,
+  },
+  { keys: ["]"], shown: "", words: "", run: () => desk.turn(1), repeats: true },
+];
+
+function arrowMoves(desk) {
+  const move = (dx, dy) => () => {
+    if (desk.stage.isZoomed) desk.stage.panStep(dx, dy);
     else if (dx) desk.turn(dx);
     else desk.step(dy);
   };
-  const again = { repeats: true };
-  listen("Move", [
-    {
-      keys: NUMBERS,
-      shown: "1 – 9",
-      words: "The picture with this number",
-      run: ({ number }) => desk.select(number - 1),
-      when,
-    },
-    {
-      keys: ["["],
-      shown: "[ ]",
-      words: "Previous, next picture, also when zoomed",
-      run: () => desk.turn(-1),
-      ...again,
-    },
-    { keys: ["]"], shown: "", words: "", run: () => desk.turn(1), ...again },
-    {
-      keys: ["ArrowLeft"],
-      shown: "← →",
-      words: "Previous, next picture; pan when zoomed",
-      run: () => arrow(-1, 0),
-      ...again,
-    },
-    { keys: ["ArrowRight"], shown: "", words: "", run: () => arrow(1, 0), ...again },
-    { keys: ["ArrowUp"], shown: "", words: "", run: () => arrow(0, -1), ...again },
-    { keys: ["ArrowDown"], shown: "", words: "", run: () => arrow(0, 1), ...again },
-    { keys: ["k"], shown: "K or ↑", words: "Previous product", run: () => desk.step(-1), ...again },
-    { keys: ["j"], shown: "J or ↓", words: "Next product", run: () => desk.step(1), ...again },
-    { keys: ["n"], shown: "N", words: "Next view of the same SKU", run: () => desk.nextView() },
-    {
-      keys: ["g"],
-      shown: "G",
-      words: "Grid",
-      run: () => go(`/grid?${new URLSearchParams(desk.data.filters)}`),
-    },
-  ]);
+  const words = "Previous, next picture; pan when zoomed";
+  return [
+    { keys: ["ArrowLeft"], shown: "← →", words, run: move(-1, 0), repeats: true },
+    { keys: ["ArrowRight"], shown: "", words: "", run: move(1, 0), repeats: true },
+    { keys: ["ArrowUp"], shown: "", words: "", run: move(0, -1), repeats: true },
+    { keys: ["ArrowDown"], shown: "", words: "", run: move(0, 1), repeats: true },
+  ];
 }
+
+const productMoves = (desk) => [
+  { keys: ["k"], shown: "K or ↑", words: "Previous product", run: () => desk.step(-1), repeats: true },
+  { keys: ["j"], shown: "J or ↓", words: "Next product", run: () => desk.step(1), repeats: true },
+  { keys: ["n"], shown: "N", words: "Next view of the same SKU", run: () => desk.nextView() },
+  {
+    keys: ["g"],
+    shown: "G",
+    words: "Grid",
+    run: () => go(`/grid?${new URLSearchParams(desk.data.filters)}`),
+  },
+];

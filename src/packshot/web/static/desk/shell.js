@@ -7,7 +7,7 @@ import { known, listen, pressedTooEarly, switches } from "./keys.js";
 import { remember } from "./memory.js";
 import { outbox } from "./outbox.js";
 import { at, go } from "./place.js";
-import { poll } from "./poll.js";
+import { Poll } from "./poll.js";
 import { endWords, paceWords } from "./run.js";
 import { toast } from "./toast.js";
 import { count, many, sentence } from "./words.js";
@@ -29,7 +29,7 @@ export function start(data, changed = () => {}) {
   show(state);
   setTimeout(sayTooEarly); // the page adds its shortcuts first
   outbox.restore(data.caller);
-  const asking = poll(
+  const asking = new Poll(
     () => `/desk/state?${new URLSearchParams(data.filters)}`,
     (fresh) => {
       state = fresh;

@@ -230,24 +230,18 @@ export class Stage {
     return best;
   }
 
+  #drawModes() {
+    const one = ([mode, words, picture]) => {
+      const onclick = press(() => this.setMode(mode));
+      const props = { type: "button", data: { mode }, title: words, onclick };
+      return h("button", props, icon(picture), h("span", {}, words));
+    };
+    const props = { class: "segments", role: "group", "aria-label": "Compare as" };
+    return h("div", props, MODES.map(one));
+  }
+
   #drawTools() {
-    this.modes = h(
-      "div",
-      { class: "segments", role: "group", "aria-label": "Compare as" },
-      MODES.map(([mode, words, picture]) =>
-        h(
-          "button",
-          {
-            type: "button",
-            data: { mode },
-            title: words,
-            onclick: press(() => this.setMode(mode)),
-          },
-          icon(picture),
-          h("span", {}, words),
-        ),
-      ),
-    );
+    this.modes = this.#drawModes();
     this.blinkButton = button("Raw", {
       icon: "blink",
       key: "Space",

@@ -3,7 +3,7 @@
 import { isExpected, products as list } from "../api.js";
 import { announce, h } from "../dom.js";
 import { at } from "../place.js";
-import { poll } from "../poll.js";
+import { Poll } from "../poll.js";
 import { toast } from "../toast.js";
 import { count, duration, many } from "../words.js";
 import { isDone, making, wantedOf } from "./making.js";
@@ -75,7 +75,7 @@ export class Progress {
     const query = new URLSearchParams(this.#batches.map((batch) => ["batch", batch]));
     history.replaceState(null, "", at(`/upload?${query}`));
     this.#show(created);
-    poll(
+    new Poll(
       () => `/api/products?${new URLSearchParams(this.#pages.next())}`,
       (body) => this.#take(body.data),
       () => FOLLOW_MS,

@@ -1,0 +1,171 @@
+// A product's rounds, with a card for each of their pictures.
+
+import { actionButton } from "./action_button.js";
+import { asked } from "./adjustments.js";
+import { h, icon, mayReview } from "./dom.js";
+import { doubtOf } from "./doubt.js";
+import { SMALL } from "./facts.js";
+import { aboutFidelity } from "./fidelity.js";
+import { address, image, rawPicture, sourceSet } from "./frames.js";
+import { aboutLock } from "./pixel_lock.js";
+import { analysis } from "./product_analysis.js";
+import { KINDS } from "./product_facts.js";
+import { foundLater } from "./still_open.js";
+import { otherTakes } from "./takes.js";
+import { ago, bytes, cost, moment, PICTURE_STATUS } from "./words.js";
+
+const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
+
+/** All rounds of the product. `page` is the ProductPage, which carries out the actions. */
+export function roundCards({ product, rounds }, page) {
+  const shown = rounds.length ? rounds : [{ number: product.round, instructions: null }];
+  return shown.map((round) => roundCard(round, product, page));
+}
+
+function roundCard(round, product, page) {
+  const pictures = product.images.filter((picture) => picture.round === round.number);
+  const current = round.number === product.round;
+  return h(
+    "section",
+    { class: "round", "aria-label": `Round ${round.number}` },
+    roundHead(round, current),
+    ...wishes(round),
+    current && product.warning && warning(product.warning),
+    h(
+      "ul",
+      { class: "pictures" },
+      current && rawPicture(product) && rawCard(product),
+      pictures.map((picture) => pictureCard(picture, product, page)),
+    ),
+    !pictures.length && h("p", { class: "hint" }, "No pictures yet."),
+    round.analysis && analysis(round.analysis),
+  );
+}
+
+const roundHead = ({ number, enhancer }, current) =>
+  h(
+    "div",
+    { class: "round-head" },
+    h("h2", {}, `Round ${number}`),
+    current ? h("span", { class: "badge accent" }, "Current") : h("span", { class: "badge" }, "Closed"),
+    enhancer && h("span", { class: "hint" }, MADE_BY[enhancer] ?? `Made by ${enhancer}`),
+  );
+
+/** Who asked for the round, and for what. */
+const wishes = ({ asked_by: who, opened_at: since, adjustments, instructions }) => [
+  who &&
+    h(
+      "p",
+      { class: "hint" },
+      `Asked for by ${who} `,
+      h("time", { datetime: since, title: moment(since) }, ago(since)),
+    ),
+  adjustments?.length > 0 && h("p", { class: "words" }, asked(adjustments)),
+  instructions && h("p", { class: "words" }, `“${instructions}”`),
+];
+
+const warning = (words) => h("p", { class: "warning" }, icon("warning"), h("span", {}, words));
+
+function rawCard(product) {
+  const picture = rawPicture(product);
+  return h(
+    "li",
+    { class: "picture-card" },
+    zoomable(picture, `${product.category}, raw photo`),
+    h("div", { class: "picture-text" }, h("p", { class: "picture-name" }, h("strong", {}, "Raw photo"))),
+  );
+}
+
+function zoomable(picture, alt) {
+  const original = address(picture, "original");
+  if (!original) return h("div", { class: "picture-box" }, image(null));
+  return h(
+    "a",
+    { class: "picture-box", href: original, target: "_blank", title: "Open the original" },
+    image(picture, SMALL, alt, {
+      srcset: sourceSet(picture),
+      sizes: `${SMALL}px`,
+      loading: "lazy",
+    }),
+  );
+}
+
+function pictureCard(picture, product, page) {
+  const title = picture.title || `Picture ${picture.variant + 1}`;
+  const current = picture.round === product.round;
+  const decidable = current && mayReview() && !["pending", "failed"].includes(product.status);
+  return h(
+    "li",
+    { class: "picture-card" },
+    zoomable(picture, `${product.category}, enhanced: ${title}`),
+    h(
+      "div",
+      { class: "picture-text" },
+      pictureName(picture, title),
+      ...checks(picture, decidable ? () => page.decidePicture(picture, "approved") : null),
+      h("p", { class: "hint" }, pictureFacts(picture)),
+      otherTakes(
+        picture,
+        product.category,
+        decidable && picture.status === "pending" ? (take) => page.chooseTake(picture, take) : null,
+      ),
+      altText(picture, current && mayReview() ? () => page.describe(picture) : null),
+      picture.prompt &&
+        h("details", { class: "prompt" }, h("summary", {}, "Prompt"), h("p", {}, picture.prompt)),
+      decidable && decisions(picture, page),
+    ),
+  );
+}
+
+function pictureName({ status }, title) {
+  const kind = KINDS[status === "pending" ? "pending_review" : status];
+  return h(
+    "p",
+    { class: "picture-name" },
+    h("strong", {}, title),
+    h("span", { class: `badge ${kind}` }, PICTURE_STATUS[status]),
+  );
+}
+
+/** What the checks found. */
+function checks(picture, approve) {
+  const map = picture.fidelity?.change_map;
+  return [
+    doubtOf(picture) && warning(doubtOf(picture)),
+    foundLater(picture, approve),
+    aboutFidelity(picture),
+    aboutLock(picture),
+    map && h("a", { class: "hint", href: map, target: "_blank" }, "Change map"),
+  ];
+}
+
+function pictureFacts(picture) {
+  const facts = [
+    picture.width && `${picture.width} × ${picture.height}`,
+    picture.bytes && bytes(picture.bytes),
+    picture.model ?? picture.enhancer,
+    cost(picture.cost),
+  ];
+  return facts.filter(Boolean).join(" · ");
+}
+
+/** The alternative text, which every export contains, and the button to change it. */
+const altText = (picture, edit) =>
+  h(
+    "p",
+    { class: "alt-text" },
+    h("span", {}, h("span", { class: "hint" }, "Alt text: "), picture.alt_text),
+    edit && actionButton("Edit…", "text", `alt-${picture.id}`, edit),
+  );
+
+function decisions(picture, page) {
+  const offer = (words, name, status, run = () => page.decidePicture(picture, status)) =>
+    picture.status !== status && actionButton(words, name, `${status}-${picture.id}`, run);
+  return h(
+    "div",
+    { class: "picture-actions" },
+    offer("Approve", "check", "approved"),
+    offer("Reject", "cross", "rejected", () => page.rejectPicture(picture)),
+    offer("Undo", "undo", "pending"),
+  );
+}
