@@ -15,6 +15,11 @@ def backoff(tries: int, chance: Chance, *, first: float = 1.0, longest: float = 
     return add_jitter(min(longest, first * 2.0 ** min(tries - 1, 30)), chance)
 
 
+def no_jitter() -> float:
+    """For `chance`, where nobody else waits or jitter is added later."""
+    return 0.0
+
+
 def add_jitter(seconds: float, chance: Chance) -> float:
     """`seconds` plus up to a quarter, so that not all who wait return at the same moment."""
     return seconds * (1 + 0.25 * chance())

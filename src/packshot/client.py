@@ -14,6 +14,8 @@ from urllib.parse import urlencode, urljoin
 
 import urllib3
 
+from packshot.backoff import backoff, no_jitter
+
 Json = dict[str, Any]
 PLAIN = urllib3.Retry(retry_after_max=10**9)  # reads Retry-After, seconds or a date
 #: Answers after which the same request may be sent again.
@@ -276,7 +278,7 @@ class Client:
         tries, busy_for = 0, 0.0
         while True:
             tries += 1
-            pause = 0.25 * 2**tries
+            pause = backoff(tries, no_jitter, first=0.5, longest=math.inf)
             try:
                 response = self.http.request(method, urljoin(self.url, path), **request)
             except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from packshot.backoff import backoff, no_jitter
 from packshot.database.engine import Database
 from packshot.database.models import (
     PENDING,
@@ -132,9 +134,10 @@ class Deletions:
             if deletion.removals + 1 >= REMOVALS:
                 session.execute(delete(Deletion).where(this))
                 return
-            later = now(FIRST_PAUSE * 2**deletion.removals)
+            removals = deletion.removals + 1
+            later = now(backoff(removals, no_jitter, first=FIRST_PAUSE, longest=math.inf))
             again = update(Deletion).where(this)
-            session.execute(again.values(removals=deletion.removals + 1, not_before=later))
+            session.execute(again.values(removals=removals, not_before=later))
 
     def delete_late_objects(
         self, product_id: int, namespace: str, rounds: int, variants: int

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from packshot.aws import Connection, Resource
+from packshot.backoff import backoff, no_jitter
 from packshot.errors import NotConfigured, Unavailable
 from packshot.queues.contract import Depth, Message
 from packshot.queues.dead_letters import DeadLetters
@@ -160,7 +161,7 @@ class SqsQueue:
                 ours.append(raw)
                 continue
             receives = int(raw.get("Attributes", {}).get(RECEIVES, 1))
-            pause = min(2 ** min(receives, 16), STRANGER_SECONDS)
+            pause = backoff(receives, no_jitter, first=2.0, longest=STRANGER_SECONDS)
             try:
                 self.extend([Message(0, raw["ReceiptHandle"])], pause)
                 self._stranger(other or "")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from packshot.enhancers.contract import Health
 from packshot.errors import Unavailable
@@ -136,7 +138,8 @@ class Suspects:
 
     def __init__(self) -> None:
         self._successes = 0
-        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()  # failures, successes then
+        #: The failures of a call, and how many calls had succeeded by then.
+        self._seen: LRUCache[str, tuple[int, int]] = LRUCache(REMEMBERED)
         self._lock = threading.Lock()
 
     def note_failure(self, call: str) -> bool:
@@ -146,8 +149,6 @@ class Suspects:
             if successes != self._successes:
                 failures += 1
             self._seen[call] = failures, self._successes
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
             return failures >= ENOUGH
 
     def note_success(self, call: str) -> None:

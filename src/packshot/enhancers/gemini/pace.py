@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from packshot.backoff import add_jitter, backoff
+from packshot.backoff import add_jitter, backoff, no_jitter
 from packshot.errors import NotConfigured, RateLimited, Unavailable
 
 HANGING_SECONDS = 30.0  # a request that takes longer no longer delays others
@@ -112,7 +112,7 @@ class Pace:
 
     def backoff(self, errors: int) -> float:
         """2, 4, 8 ... at most 60 seconds."""
-        return backoff(errors, lambda: 0.0, first=2.0, longest=LONGEST_BACKOFF)
+        return backoff(errors, no_jitter, first=2.0, longest=LONGEST_BACKOFF)
 
     def add_jitter(self, seconds: float) -> float:
         """A little more than `seconds`, so that waiting threads don't all return at once."""
