@@ -72,13 +72,13 @@ def _paint(canvas: Floats, compared: Comparison, codes: set[str], weights: Weigh
 
 
 def _heat(values: Floats, limit: float) -> Floats:
-    """0 up to the limit; above it from 0.3 to 0.8, the more the further."""
+    """0 up to the limit; beyond it 0.3 to 0.8, growing with the distance."""
     beyond = np.clip((values - limit) / max(limit, 1e-6), 0, 1) * 0.5
     return np.asarray(np.where(values > limit, 0.3 + beyond, 0), np.float32)
 
 
 def _tint(canvas: Floats, weight: Floats, colour: tuple[int, int, int], matrix: Floats) -> None:
-    """Lay a colour over the canvas; `weight` (0..1) is of the raw crop."""
+    """Lay a colour over the canvas; `weight` (0..1) has the raw crop's size."""
     if not weight.any():
         return
     size = (canvas.shape[1], canvas.shape[0])

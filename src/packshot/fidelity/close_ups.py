@@ -1,4 +1,4 @@
-"""Crops what a model sees of the two pictures: the product, and the worst place, enlarged."""
+"""Makes the crops that a model compares: the product, and the worst place, enlarged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packshot.pictures.arrays import Bytes, Floats, resize
 from packshot.pictures.imaging import encode_array, to_array
 
 LEAST_SHARE: Final = 0.2  # of the product's crop: the smallest close-up
-AROUND: Final = 1.3  # times the place itself
+AROUND: Final = 1.3  # how many times larger than its place a close-up is
 WHOLE: Final = 0.8  # of the crop: a place larger than this gets no close-up
 ENLARGED: Final = 640  # px of the longer side
 QUALITY: Final = 90

@@ -74,7 +74,7 @@ def _colours(raw: Bytes, other: Bytes, core: Mask) -> tuple[Floats, Floats, Floa
 
 
 def _likeliest(was: Floats, now: Floats, share: Floats) -> Floats:
-    """The change of light (in units of LIKELY's three) that explains most, by Gauss-Newton."""
+    """The change of light that explains most (three numbers, in units of LIKELY): Gauss-Newton."""
     light = np.zeros(len(LIKELY))
     for _ in range(ROUNDS):
         here = _unlikeness(light, was, now, share)
@@ -85,7 +85,7 @@ def _likeliest(was: Floats, now: Floats, share: Floats) -> Floats:
 
 
 def _unlikeness(light: Floats, was: Floats, now: Floats, share: Floats) -> Floats:
-    """In standard deviations: the a* and b* error of each colour, then the three of the light.
+    """In standard deviations: the a* and b* error of each colour, then the light's numbers.
 
     Lightness does not count: an edit may move light and shadow.
     """

@@ -22,7 +22,7 @@ LEAST_VISIBLE: Final = 0.3  # of the product; a picture of a smaller detail is n
 #: samples: true mirror images match in 470 points or more; an upside-down product matches its own
 #: mirror image in at most 43, along its outline.
 SURE_INLIERS: Final = 100
-LEAST_WORD_CONFIDENCE: Final = 0.75  # of a line whose reading counts as words
+LEAST_WORD_CONFIDENCE: Final = 0.75  # of a line's reading; less certain lines do not count as text
 PICTURE_QUALITY: Final = 92
 
 

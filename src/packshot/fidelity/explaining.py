@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom; px of the r
 def reasons_of(
     compared: Comparison, verdict: FidelityVerdict, weights: Weights, values: Mapping[str, float]
 ) -> list[Reason]:
-    """The reasons for a verdict, most important first; of "pass" only what could not be judged."""
+    """The reasons for a verdict, most important first; for "pass" only what could not be judged."""
     if compared.problem is not None:
         return [Reason(code=compared.problem, words=PROBLEMS[compared.problem])]
     unjudged = list(_unjudged(compared, weights))
@@ -54,7 +54,7 @@ def reasons_of(
 
 
 def _unjudged(compared: Comparison, weights: Weights) -> Iterator[Reason]:
-    """The parts of the product that nobody can tell about, and what may be another object."""
+    """The parts of the product that could not be judged, and what may be another object."""
     maps = compared.maps
     assert maps is not None
     parts, shares = maps.parts, maps.shares
@@ -103,7 +103,7 @@ def _of_measure(
 
 
 def _colour(compared: Comparison) -> Reason:
-    """The colour where it shifted most: means over the product may look alike."""
+    """Name the colour where it shifted most: the means over the product may look alike."""
     assert compared.maps is not None
     colours, product = compared.maps.colours, _around(compared.maps.product)
     (x, y), half = colours.at, colours.side / 2
@@ -116,7 +116,7 @@ def _colour(compared: Comparison) -> Reason:
 
 
 def _tinge(colours: Colours) -> str:
-    """In which direction a colour shifted, as a seller says it; "" where it hardly did."""
+    """The direction in which a colour shifted, in a seller's words; "" if it hardly did."""
     was, now = to_lab(np.array([[colours.was, colours.now]]).round().astype(np.uint8))[0]
     _, a, b = now - was
     if max(abs(a), abs(b)) < SEEN:

@@ -15,12 +15,12 @@ from packshot.fidelity.checking import MEASURED
 
 #: One labelled pair: `faithful`, `kind`, `problem` (None, or why it can't be compared), `measures`.
 Row = dict[str, Any]
-FALSE_ALARMS: Final = 0.05  # share of the faithful that may get a "warn", hard limits included
-FAILED: Final = 0.01  # share of the faithful that may get a "fail"
+FALSE_ALARMS: Final = 0.05  # share of faithful pairs that may get a "warn", hard limits included
+FAILED: Final = 0.01  # share of faithful pairs that may get a "fail"
 PARTS: Final = 5  # of the cross-validation
 ROUNDED: Final = 1e-3  # what rounding the numbers in the file may add to a score
 #: A measure beyond its hard limit decides, whatever the score. Chosen on 1,063 other pairs, where
-#: 99 % of the faithful stayed below a patch of 19.
+#: 99 % of the faithful pairs stayed below a patch of 19.
 HARD_LIMITS: Final = {
     "missing_warns": 0.012,
     "patch_warns": 25.0,

@@ -31,17 +31,18 @@ ENVELOPE: Final = 5  # px
 
 @dataclass(frozen=True)
 class LockMeasures:
-    """Of one photo and picture; lengths are in shares of the product's longer side."""
+    """What was measured on a photo and its picture; lengths are in shares of the product's longer
+    side."""
 
     points: float  # common points that the alignment found
-    off: float  # their error by shift and scale alone, 90th percentile
+    off: float  # the points' error after a shift and a scale, 90th percentile
     turned: float  # degrees
     enlarged: float  # picture px per photo px
     outline: float  # intersection over union of the two masks
     piece: float  # largest piece that only one mask has, in shares of the photo's product
     corners: float  # how many corners of the product were found in both
-    spread: float  # how much of the product's width or height they cover, the smaller one
-    bent: float  # their error by shift and scale alone, 95th percentile
+    spread: float  # the share of the product's width or height that they cover, the smaller one
+    bent: float  # the corners' error after a shift and a scale, 95th percentile
     unsure: float  # how much the network doubts the inside of its mask, 0..1
     seam: float  # dE, median along the seam
     seam_worst: float  # dE, of the worst stretch of it
@@ -69,7 +70,7 @@ class LockPlan:
 def measure(
     raw: Side, photo: Bytes, picture: Bytes, network_file: Path, full: float
 ) -> LockPlan | None:
-    """Measure; None when the two could not be aligned. `photo` and `picture` are RGB at work size;
+    """None when the two could not be aligned. `photo` and `picture` are RGB at work size;
     `full` turns their scale into that of the original photo and the finished picture."""
     enhanced = side_of(picture, likelihood_of(picture, network_file))
     return measure_sides(raw, enhanced, photo, picture, full)
@@ -78,7 +79,7 @@ def measure(
 def measure_sides(
     raw: Side, enhanced: Side, photo: Bytes, picture: Bytes, full: float
 ) -> LockPlan | None:
-    """The same, for sides that were prepared before."""
+    """The same as `measure`, for sides that are already prepared."""
     found = alignment.align(raw, enhanced)
     if found is None:
         return None

@@ -35,7 +35,7 @@ REFUSALS: Final = {
 }
 
 
-#: Counted in place of such a code when the picture is locked.
+#: Counted instead of a refusal's code when the picture is locked.
 LOCKED: Final = "locked"
 #: Words of materials that light passes through.
 SEE_THROUGH: Final = re.compile(

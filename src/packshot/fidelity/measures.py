@@ -16,7 +16,7 @@ from packshot.fidelity.sides import Mask, Side, drop_specks
 from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
-ENVELOPE: Final = 5  # px
+ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored
 WORST_WINDOW: Final = 0.04  # of the crop, for colour; half of it for detail
 STRUCTURE_SIGMA: Final = 3.0
 STRUCTURE_FLOOR: Final = 12.0  # squared levels of L; flatter areas have no structure to compare
@@ -59,8 +59,8 @@ class Colours:
 
 @dataclass(frozen=True)
 class Shares:
-    """Of the product in the photo: what was compared pixel by pixel, and which parts nobody can
-    tell about; `beside` as `PartMasks` means it."""
+    """Shares of the photo's product: `judged` was compared pixel by pixel; for the other two see
+    `PartMasks`."""
 
     judged: float
     unjudged: float
@@ -107,7 +107,7 @@ def erode_edge(mask: Mask) -> Mask:
 
 
 def measure(raw: Side, enhanced: Side, found: Alignment) -> tuple[dict[str, float], Maps]:
-    """All measures but the two of the text."""
+    """All measures except the two of printed text."""
     positions = found.positions()
     ours, theirs, both = common_mask(raw, enhanced, positions)
     visible = _visible(positions, enhanced)
@@ -162,7 +162,7 @@ def _soften_alike(rgb: Floats, scale: float) -> Floats:
 
 
 def _stretch(found: Alignment) -> float:
-    """The smaller of two estimates: from the inliers as matched, and from them after the flow."""
+    """The smaller of two estimates: from the matched points, and from them after the flow."""
     first = stretch_of(found.source, found.target)
     if found.flow is None:
         return first

@@ -1,8 +1,8 @@
-"""Parts of the product that the picture lost or added, and those that nobody can tell about.
+"""Finds parts of the product that the picture lost or added, and parts that can't be judged.
 
 The cut-out network finds the product in both pictures. Where only one of them shows product, a part
-was lost or added, or the network was wrong: it swallows neighbours, and misses a light part before
-a light background.
+was lost or added, or the network was wrong: it takes neighbouring objects for product, and misses a
+light part on a light background.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from packshot.fidelity.alignment import warp
 from packshot.fidelity.sides import Mask, Side, disc, drop_specks
 from packshot.pictures.arrays import Floats
 
-UNLIKE: Final = 12.0  # dE; a missing part is unlike what lies in its place now
-SURE: Final = 160  # of 255, of a mask that says product, or not
-CONTACT: Final = 0.45  # length of its border with the product, over the square root of its area
-CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # of its outline
+UNLIKE: Final = 12.0  # dE; a missing part differs more from what is in its place now
+SURE: Final = 160  # of 255; above it a pixel is surely product, below 255 - SURE surely not
+CONTACT: Final = 0.45  # least border of a part with the product, over the root of its area
+CONTACT_OF_ANOTHER_COLOUR: Final = 0.3  # least border of such a part, over its outline
 STEP: Final = 18.0  # dE; beyond it the two sides of a border have different colours
-NEAR: Final = 6  # px
-BAND: Final = 8  # px
-OPENED: Final = 0.02  # of the crop: a thinner sliver is no part
-AROUND: Final = 15  # px, in which the background around a piece is looked at
-APART: Final = 4.0  # dE; a piece that is nearer to its background is not to be seen
-EDGE: Final = 1.2  # dE a px: a visible border
-BORDERED: Final = 0.15  # of a piece's border; less is no border
-RIM: Final = 7  # px: masks differ as much around the product
-SEATED: Final = 0.7  # of a cap's width; it touches the product as wide
-CENTRED: Final = 0.12  # of the product's width: as far from its middle a cap may sit
+NEAR: Final = 6  # px; what is this near to the product touches it
+BAND: Final = 8  # px; the width on each side of a border where colours are compared
+OPENED: Final = 0.02  # of the crop; a thinner sliver is not a part
+AROUND: Final = 15  # px around a piece where its background is measured
+APART: Final = 4.0  # dE; a piece that differs less from its background is invisible
+EDGE: Final = 1.2  # dE per px; a visible border is steeper
+BORDERED: Final = 0.15  # of a piece's border; if less of it is visible, there is no border
+RIM: Final = 7  # px by which two masks of the same product may differ along its outline
+SEATED: Final = 0.7  # of a cap's width, at least, touches the product
+CENTRED: Final = 0.12  # of the product's width; a cap is less far from the product's middle
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Both crops in Lab, one over the other: the photo, the picture under the photo's light, and as
-    it is. `visible` is what of the photo's crop is inside the picture."""
+    """Both crops in Lab, aligned: the photo, the picture under the photo's light, and the picture
+    as it is. `visible` is the part of the photo's crop that is inside the picture."""
 
     raw: Floats
     relit: Floats
@@ -48,8 +48,8 @@ class Pictures:
 
 @dataclass(frozen=True)
 class PartMasks:
-    """Masks. `unjudged` is product of which the picture shows something else or nothing certain;
-    `beside` as well, but it is more likely another object that touches the product."""
+    """Masks. `unjudged` is product that was neither found in the picture nor is certainly missing;
+    `beside` likewise, but it is more likely another object that touches the product."""
 
     missing: Mask
     extra: Mask
@@ -83,12 +83,12 @@ def find_parts(
 
 
 def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str | None:
-    """What became of a piece that only the photo's mask has; None where the picture shows it."""
+    """What became of a piece that only the photo's mask has; None if the picture shows it."""
     ours, theirs = masks
     both = ours & theirs
     alike = float(np.median(np.linalg.norm(seen.raw - seen.relit, axis=2)[piece])) <= UNLIKE
     is_seen = float(seen.visible[piece].mean()) > 0.5
-    # What is unlike and of another colour was weighed as a missing part: its border was too short.
+    # An unlike piece of another colour was tested as a missing part before: too short a border.
     weighed = is_seen and not alike and _step(seen.raw, piece, both) > STEP
     attached = not weighed and _is_attached(piece, both, seen.raw)
     belongs = attached or _is_cap(_whole(piece, ours & ~theirs), both)
@@ -104,7 +104,7 @@ def _judge_piece(piece: Mask, masks: tuple[Mask, Mask], seen: Pictures) -> str |
 
 
 def _keep_attached(part: Mask, product: Mask, kernel: NDArray[np.uint8], lab: Floats) -> Mask:
-    """The pieces that belong to the product: masks swallow neighbours, which only touch it."""
+    """The pieces that belong to the product: masks also contain neighbours, which only touch it."""
     kept = np.zeros_like(part)
     for piece in _pieces(part, kernel):
         if _is_attached(piece, product, lab):
@@ -120,10 +120,10 @@ def _pieces(part: Mask, kernel: NDArray[np.uint8]) -> list[Mask]:
 
 
 def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
-    """Whether the border with the product is as long as that of a part.
+    """Whether its border with the product is long enough for a part.
 
-    A piece that goes on in the product's colour needs a border as long as the root of its area;
-    one in another colour (a cap, or a neighbour) three tenths of its outline.
+    The border must be longer than 0.45 times the square root of the piece's area. That of a piece
+    of another colour (a cap, or a neighbour) must also be three tenths of its outline.
     """
     least = CONTACT * float(piece.sum()) ** 0.5
     if _step(lab, piece, product) > STEP:
@@ -132,19 +132,19 @@ def _is_attached(piece: Mask, product: Mask, lab: Floats) -> bool:
 
 
 def _contact(piece: Mask, product: Mask) -> float:
-    """The length of their border in pixels: what of the piece is near the product, by its width."""
+    """The length of their border in pixels: the piece's area near the product, over its width."""
     near = cv2.dilate(product.astype(np.uint8), disc(2 * NEAR + 1)) > 0
     return float((near & piece).sum()) / NEAR
 
 
 def _whole(piece: Mask, lost: Mask) -> Mask:
-    """All that is connected with the piece and was lost with it, but for the product's rim."""
+    """Everything lost that is connected to the piece, without the product's rim."""
     return next((one for one in _pieces(lost, disc(RIM)) if (one & piece).any()), piece)
 
 
 def _is_cap(piece: Mask, product: Mask) -> bool:
-    """Whether it sits on the product as a cap does: in the middle of its top, no wider than it, and
-    touching it nearly as wide as it is."""
+    """Whether the piece sits on the product like a cap: in the middle of its top, no wider than the
+    product, and touching it with most of its own width."""
     (left, right), (top, bottom) = _span(piece, 0), _span(piece, 1)
     (first, last), (highest, _) = _span(product, 0), _span(product, 1)
     wide, widest = right - left, last - first
@@ -154,13 +154,13 @@ def _is_cap(piece: Mask, product: Mask) -> bool:
 
 
 def _span(mask: Mask, axis: int) -> tuple[int, int]:
-    """The first and last column (of axis 1: row) that the mask has."""
+    """The first and last column of the mask (row, if `axis` is 1)."""
     places = np.flatnonzero(mask.any(axis=axis))
     return (int(places[0]), int(places[-1])) if len(places) else (0, 0)
 
 
 def _apart_from_background(piece: Mask, product: Mask, seen: Pictures) -> float:
-    """dE between the picture's pixels in its place and those around it; 0 where none are around."""
+    """dE between the picture's pixels in the piece's place and those around it, 0 without these."""
     bits = piece.astype(np.uint8)
     around = cv2.dilate(bits, disc(2 * AROUND + 1)) > 0
     around &= cv2.dilate((piece | product).astype(np.uint8), disc(2 * NEAR + 1)) == 0
@@ -172,7 +172,7 @@ def _apart_from_background(piece: Mask, product: Mask, seen: Pictures) -> float:
 
 
 def _bordered(piece: Mask, product: Mask, lab: Floats) -> float:
-    """The share of its border, but for that with the product, at which the picture has an edge."""
+    """The share of its outline, except along the product, where the picture has an edge."""
     bits, band = piece.astype(np.uint8), disc(2 * NEAR + 1)
     border = (cv2.dilate(bits, band) > 0) & (cv2.erode(bits, band) == 0)
     border &= cv2.dilate(product.astype(np.uint8), band) == 0

@@ -13,7 +13,7 @@ from packshot.pictures.arrays import Bytes, Floats
 
 CORNERS: Final = 1500
 WINDOW: Final = 21  # px, of the tracker
-BACK_AND_FORTH: Final = 0.5  # px; a corner that tracking back misses by more is dropped
+BACK_AND_FORTH: Final = 0.5  # px; corners that are tracked back less exactly are dropped
 
 
 @dataclass(frozen=True)

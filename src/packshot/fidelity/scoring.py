@@ -1,8 +1,8 @@
 """Turns measures into a verdict: a score, which is a sum, its two thresholds, and hard limits.
 
-All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure begins to count where
-75 % of the faithful edits stay below it, and counts more from their 97 % point. No weight is
-negative, so what a measure adds to the score shows how much of a reason it is.
+All numbers are data: `weights.toml`, written by bench/fidelity.py. A measure has two points, below
+which 75 % and 97 % of faithful edits stay: it counts from the first on, and counts more from the
+second. No weight is negative, so what a measure adds shows how much it contributed to the score.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ WEIGHTS: Final = Path(__file__).parent / "weights.toml"
 
 @dataclass(frozen=True)
 class Knots:
-    """Of one measure: where it begins to count (`low`), where it counts more (`high`), and the
-    weight from each point on."""
+    """A measure's two points: where it begins to count (`low`) and where it counts more (`high`),
+    with the weight from each on."""
 
     low: float
     high: float

@@ -79,7 +79,7 @@ def prepare(data: bytes, model: Path) -> tuple[Side, Bytes]:
 
 
 def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
-    """The alpha of a transparent picture says where the product is; else the network does."""
+    """The alpha of a transparent picture says where the product is; otherwise the network does."""
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:] / np.float32(255)
         rgb = (pixels[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
@@ -92,7 +92,7 @@ def _with_likelihood(pixels: Bytes, model: Path) -> tuple[Bytes, Floats]:
 
 
 def likelihood_of(rgb: Bytes, model: Path) -> Floats:
-    """How likely each pixel is product, 0..1, by the network; of the picture's size."""
+    """The network's likelihood (0..1) that each pixel is product, at the picture's size."""
     found = network.likelihood(rgb, model)
     return np.asarray(cv2.resize(found, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR))
 

@@ -45,7 +45,7 @@ def is_wanted(session: Session, product: Product, take: Take, most: int) -> bool
 
 
 def make_due(session: Session, condition: ColumnElement[bool]) -> int:
-    """Let the remaker go on with takes that waited for jobs; returns how many."""
+    """Let the remaker continue with takes that waited for jobs; returns how many."""
     waiting = update(Take).where(WAITS, condition).values(due_at=now())
     done: Any = session.execute(waiting, execution_options={"synchronize_session": False})
     return int(done.rowcount)

@@ -43,8 +43,8 @@ def checking_pixels() -> Pixels:
 
 
 def limit_per_machine(database_url: str) -> MachineLimit:
-    """Let one process per two cores of this machine check: it takes up to 700 MB, and without a
-    limit each of gunicorn's processes would. Each installation has its own limit."""
+    """Let one process per two cores of this machine check at the same time: a check takes up to
+    700 MB, and every process of gunicorn checks. Each installation has its own limit."""
     name = hashlib.sha256(database_url.encode()).hexdigest()[:16]
     return MachineLimit(f"packshot-checks-{name}", max(1, (os.cpu_count() or 1) // 2))
 
@@ -68,13 +68,13 @@ class Checker:
         self._sides: LRUCache[tuple[int, str | None], bytes] = LRUCache(RAW_SIDES)
 
     def run(self) -> None:
-        """Check all pictures that are due. Raises Unavailable when the database is."""
+        """Check all pictures that are due. Raises Unavailable when the database is unreachable."""
         if self.machine_limit is not None and not self.machine_limit.acquire():
-            return  # enough other processes of this machine check
+            return  # enough other processes of this machine are checking
         try:
             self._run()
         finally:
-            # Not before the pixel process has ended, which needs memory while it is idle, too.
+            # Only once the pixel process has ended: it needs memory even while it is idle.
             if self.machine_limit is not None and not self.pixels.is_running():
                 self.machine_limit.release()
 
@@ -152,7 +152,7 @@ class Checker:
             _log(due, check)
 
     def _ask_model(self, due: DueCheck, done: CheckResult) -> Check | None:
-        """Add a model's vote if it is to be asked; None when another process has the picture."""
+        """Add a model's vote if one is wanted; None when another process has taken the picture."""
         if self.judging is None or not self.judging.is_wanted_for(done):
             return done.check
         is_ours = self.checks.extend_lease(due, JUDGE_SECONDS)

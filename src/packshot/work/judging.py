@@ -52,11 +52,11 @@ class Judging:
             return _without(check, error.message)
 
     def _was_asked(self, due: DueCheck) -> bool:
-        """The ledger has the call, even if the process that asked was killed."""
+        """Whether the ledger has the call: it is there even if the process was killed."""
         place = (Call.product_id == due.product_id, Call.round == due.round)
         this: tuple[ColumnElement[bool], ...]
         this = (*place, Call.variant == due.variant, Call.kind == KIND)
-        if due.since is not None:  # a take is another picture
+        if due.since is not None:  # earlier calls were about another take
             this = (*this, Call.sent_at >= due.since)
         with self.database.read() as session:
             return bool(session.scalar(select(exists().where(*this))))

@@ -26,7 +26,7 @@ def run(claim: Claim, parts: Parts) -> None:
 
 
 def analyse(claim: Claim, photo: Photo, parts: Parts) -> Analysis:
-    """The round's analysis: the saved one, or request it and save it."""
+    """The round's saved analysis; if there is none, request one and save it."""
     saved = read_saved_analysis(claim, parts.enhancer)
     if saved is not None:
         return saved

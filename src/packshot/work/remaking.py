@@ -160,7 +160,7 @@ class Remaker:
     def _picture(
         self, due: DueTake, photo: Photo, analysis: Analysis, answer: PaidAnswer
     ) -> Picture:
-        """Raises NotMadeAgain for an error after which nobody knows whether it was paid for."""
+        """Raises NotMadeAgain for an error that leaves open whether the picture was paid for."""
         try:
             return self.parts.enhancer.generate(photo, analysis, due.brief, due.variant, answer)
         except Stopping:

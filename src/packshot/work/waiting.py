@@ -14,11 +14,11 @@ from packshot.database.models import PENDING, Product, is_waiting_for_work
 from packshot.database.types import now
 
 Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
-KeyOrder: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # the key whose turn it is first
+KeyOrder: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # sorts keys by whose turn it is
 
-#: The number of oldest products whose next time is checked when none can be claimed.
+#: How many of the oldest products are searched for the next due time when none can be claimed.
 LOOK_AHEAD = 100
-SOONEST = 1.0  # seconds
+SOONEST = 1.0  # seconds until the next look, at least
 IS_QUEUED = (Product.status == PENDING, Product.queued_at.is_not(None))
 
 

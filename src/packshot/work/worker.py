@@ -35,12 +35,13 @@ from packshot.work.waiting import NothingToDo, NotNow
 log = logging.getLogger("packshot.worker")
 
 GRACE_SECONDS: Final = 25.0
-#: Seconds after which the receiver or the heartbeat hangs: everything they wait for has a limit.
+#: Seconds after which the receiver or the heartbeat counts as hanging: whatever it waits for has
+#: a shorter limit.
 LONGEST_TURN_SECONDS: Final = 180.0
 
 
 class Worker:
-    """One per process: a receiver, `concurrency` slots, a heartbeat and a re-sender.
+    """One per process: a receiver, `concurrency` slots, a heartbeat and the loops of `Upkeep`.
 
     `start()` returns at once. After `begin_stop()` it receives nothing, begins no paid call, lets
     running products finish within `grace` seconds and gives the rest back; `stop()` waits for
@@ -118,11 +119,11 @@ class Worker:
         return [*self.loops.threads.values(), *self.slots.threads]
 
     def begin_stop(self) -> None:
-        """Receive nothing more. Safe to call from a signal handler, and twice."""
+        """Receive nothing more. Safe to call from a signal handler, and more than once."""
         self.drain.begin()
 
     def stop(self, grace: float | None = None) -> bool:
-        """Begin to stop, unless that was done before, and wait for the end, which has a limit."""
+        """Begin to stop, unless it did already, and wait for the end within the grace time."""
         if grace is not None:
             self.drain.grace = grace
         self.begin_stop()
@@ -166,7 +167,7 @@ class Worker:
         """Claim the next product and give it to a slot; False when none is due.
 
         A message says that a product waits; the database says which one is next. The message is
-        deleted with that product, which may not be the one it names.
+        deleted when that product ends, even if it names another one.
         """
         if self.parts.stopping.is_set():
             self.queue.extend([message], 0)
