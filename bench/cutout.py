@@ -78,8 +78,7 @@ def _without_shadow(rgba: Bytes) -> Bytes:
     near = cv2.dilate(solid, np.ones((5, 5), np.uint8)) > 0
     rgba = rgba.copy()
     rgba[..., 3][~near] = 0
-    top, left, bottom, right = edges.box_of(near)
-    return rgba[top:bottom, left:right]
+    return edges.box_of(near).crop(rgba)
 
 
 def drawn_products(count: int = 40) -> dict[str, Bytes]:
@@ -105,8 +104,7 @@ def _draw(random: np.random.Generator, side: int = 700) -> Bytes:
     grain = cv2.GaussianBlur(random.normal(0, 1, (side, side)).astype(np.float32), (0, 0), 2) * 8
     colour = colour * light[..., None] + grain[..., None] * random.uniform(0, 2)
     rgba = np.dstack([as_bytes(colour.astype(np.float32)), cv2.GaussianBlur(alpha, (0, 0), 0.9)])
-    top, left, bottom, right = edges.box_of(rgba[..., 3] > 2)
-    return np.ascontiguousarray(rgba[top:bottom, left:right])
+    return np.ascontiguousarray(edges.box_of(rgba[..., 3] > 2).crop(rgba))
 
 
 def _one_part(shape: NDArray[np.uint8], random: np.random.Generator, *, first: bool) -> None:

@@ -21,6 +21,7 @@ from packshot.enhancers.local import (
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
 from packshot.pictures.arrays import as_bytes
@@ -123,9 +124,9 @@ def test_no_old_background_is_left_in_the_rim() -> None:
 def test_the_refined_edge_follows_the_photo() -> None:
     picture, truth = scene(sheet_of_paper())
     rough = cv2.resize(truth.astype(np.uint8), (125, 100), interpolation=cv2.INTER_NEAREST) > 0
-    at = edges.window(edges.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
+    at = edges.scale_box(edges.box_of(rough), rough.shape, picture.shape, edges.MARGIN)
     alpha = edges.cut(picture, rough, longest=2000).alpha > 127
-    wanted = truth[at[0] : at[2], at[1] : at[3]]
+    wanted = truth[at.top : at.bottom, at.left : at.right]
     assert (alpha & wanted).sum() / (alpha | wanted).sum() > 0.975
 
 
@@ -218,7 +219,7 @@ def test_small_products_are_enlarged_by_half_at_most(pixels: int, side: int) -> 
 
 def standing(height: int = 400, width: int = 300) -> Product:
     colours = np.full((height, width, 3), (200, 30, 30), np.uint8)
-    return Product(colours, np.full((height, width), 255, np.uint8), (0, 0, height, width))
+    return Product(colours, np.full((height, width), 255, np.uint8), Box(0, 0, width, height))
 
 
 def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:

@@ -13,8 +13,8 @@ FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
 FOLLOWED = 0.86  # share of the border that must follow a surface to call the backdrop plain
 
-Part = tuple[float, float, float, float]  # top, left, bottom, right as shares of the frame
-WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
+RelativeBox = tuple[float, float, float, float]  # left, top, right, bottom: shares of the frame
+WHOLE: RelativeBox = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Backdrop:
         """
         return self.plain and self.lightness > 62 and self.chroma < 9
 
-    def surface(self, height: int, width: int, part: Part = WHOLE) -> Floats:
+    def surface(self, height: int, width: int, part: RelativeBox = WHOLE) -> Floats:
         """The backdrop without the product, in a part of the frame; Lab, height x width x 3."""
         flat = _terms(height, width, part) @ self.terms
         return np.asarray(flat, np.float32).reshape(height, width, 3)
@@ -79,8 +79,8 @@ def border(shape: tuple[int, ...], share: float = BORDER) -> NDArray[np.bool_]:
     return mask
 
 
-def _terms(height: int, width: int, part: Part = WHOLE) -> NDArray[np.float64]:
-    top, left, bottom, right = (2 * share - 1 for share in part)
+def _terms(height: int, width: int, part: RelativeBox = WHOLE) -> NDArray[np.float64]:
+    left, top, right, bottom = (2 * share - 1 for share in part)
     y, x = np.mgrid[top : bottom : height * 1j, left : right : width * 1j]
     x, y = x.ravel(), y.ravel()
     return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)

@@ -53,8 +53,8 @@ def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0)
 
     It gets a soft shadow unless the file already contains one. `noise` is as in tone.Tone.
     """
-    top, left, bottom, right = product.box
-    scale = fill * side / max(bottom - top, right - left)
+    left, top, right, bottom = product.box
+    scale = fill * side / product.box.longer
     colours, alpha = _scale_product(product, scale)
     dx = round(side / 2 - (left + right) / 2 * scale)
     dy = round(side / 2 - (top + bottom) / 2 * scale)
@@ -85,7 +85,7 @@ def _fade_shadow(alpha: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     frame or the canvas cuts it off. Only outside the product's box: the product, its see-through
     parts and its smooth outline stay as they are."""
     faded = alpha.copy()
-    top, left, bottom, right = box_of(solid_of(alpha))
+    left, top, right, bottom = box_of(solid_of(alpha))
     height, width = alpha.shape
     clear = round(CLEAR * side)
     for turns, gap in enumerate((top, width - right, height - bottom, left)):

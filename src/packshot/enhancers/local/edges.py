@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local.base_strip import add_base_strip
+from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.grabcut import grab_cut
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
@@ -29,7 +30,7 @@ class Product:
 
     colours: Bytes
     alpha: NDArray[np.uint8]
-    box: tuple[int, int, int, int]  # top, left, bottom, right of what is solid
+    box: Box  # of what is solid
     has_shadow: bool = False  # the file's own alpha includes a shadow
     top: int = 0  # the crop's place in its photo, and how much it was shrunk
     left: int = 0
@@ -45,25 +46,23 @@ class Product:
         return np.asarray(placed, np.uint8)
 
 
-def box_of(mask: Mask) -> tuple[int, int, int, int]:
-    """Top, left, bottom, right (exclusive) of the mask; the whole frame when it is empty."""
+def box_of(mask: Mask) -> Box:
+    """The box around the mask; the whole frame when it is empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
-        return (0, 0, mask.shape[0], mask.shape[1])
-    return (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+        return Box(0, 0, mask.shape[1], mask.shape[0])
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def window(
-    box: tuple[int, int, int, int], of: tuple[int, ...], to: tuple[int, ...], margin: float
-) -> tuple[int, int, int, int]:
+def scale_box(box: Box, of: tuple[int, ...], to: tuple[int, ...], margin: float) -> Box:
     """The box, found at size `of`, with a margin, at size `to` (both height, width)."""
-    pad = margin * max(box[2] - box[0], box[3] - box[1])
+    pad = margin * box.longer
     tall, wide = to[0] / of[0], to[1] / of[1]
-    return (
-        max(0, int((box[0] - pad) * tall)),
-        max(0, int((box[1] - pad) * wide)),
-        min(to[0], int(np.ceil((box[2] + pad) * tall))),
-        min(to[1], int(np.ceil((box[3] + pad) * wide))),
+    return Box(
+        max(0, int((box.left - pad) * wide)),
+        max(0, int((box.top - pad) * tall)),
+        min(to[1], int(np.ceil((box.right + pad) * wide))),
+        min(to[0], int(np.ceil((box.bottom + pad) * tall))),
     )
 
 
@@ -80,36 +79,33 @@ def cut(
     light and colour before the background is removed from the rim. `extent`, of the mask's size,
     is everything that may belong to the product; refining the outline may include more of it.
     """
-    box = box_of(mask)
-    top, left, bottom, right = window(box, mask.shape, rgb.shape, MARGIN)
-    crop = rgb[top:bottom, left:right]
+    at = scale_box(box_of(mask), mask.shape, rgb.shape, MARGIN)
+    crop = at.crop(rgb)
     limit = longest * (1 + 2 * MARGIN)
     scale = min(1.0, limit / max(crop.shape[:2]))
     crop = resize(crop, max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     crop = correct(crop)
-    at = (top, left, bottom, right)
     rough = _rough_at(mask, at, rgb.shape, crop.shape)
     wider = rough if extent is None else _rough_at(extent | mask, at, rgb.shape, crop.shape)
     near = narrow_band(crop, rough, wider, _blur_of(mask, rgb.shape, scale))
     alpha = alpha_of(crop, add_base_strip(crop, near))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
-    return Product(colours, as_bytes(alpha * 255), solid, top=top, left=left, scale=scale)
+    return Product(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)
 
 
 def from_alpha(rgba: Bytes, longest: int) -> Product:
     """Use the file's own transparency unchanged: glass and lenses stay see-through."""
     solid = solid_of(rgba[..., 3])
-    top, left, bottom, right = box_of(rgba[..., 3] > 2)
-    tall, wide = (a - b for a, b in zip(box_of(solid)[2:], box_of(solid)[:2], strict=True))
-    scale = min(1.0, longest / max(tall, wide, 1))
-    crop = rgba[top:bottom, left:right]
+    at = box_of(rgba[..., 3] > 2)
+    scale = min(1.0, longest / max(box_of(solid).longer, 1))
+    crop = at.crop(rgba)
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     alpha = resize(np.ascontiguousarray(crop[..., 3]), *size)
     solid_small = solid_of(alpha)
     shadow = _has_shadow(alpha, solid_small)
     colours = _shrink_colours(crop, alpha, size)
-    return Product(colours, alpha, box_of(solid_small), shadow, top, left, scale)
+    return Product(colours, alpha, box_of(solid_small), shadow, at.top, at.left, scale)
 
 
 def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
@@ -255,15 +251,13 @@ def _mean_near(crop: Bytes, weight: Floats, side: int, at: tuple[NDArray[np.intp
     return np.asarray(total / np.maximum(mass, 1e-6), np.float32)
 
 
-def _rough_at(
-    mask: Mask, at: tuple[int, int, int, int], full: tuple[int, ...], shape: tuple[int, ...]
-) -> Floats:
-    """The window `at` of the small mask, upsampled smoothly to `shape`."""
+def _rough_at(mask: Mask, at: Box, full: tuple[int, ...], shape: tuple[int, ...]) -> Floats:
+    """The part `at` of the small mask, upsampled smoothly to `shape`."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
     tall, wide = mask.shape[0] / full[0], mask.shape[1] / full[1]
-    scale_x, scale_y = (at[3] - at[1]) * wide / shape[1], (at[2] - at[0]) * tall / shape[0]
-    across = (scale_x, 0, at[1] * wide + 0.5 * scale_x - 0.5)
-    down = (0, scale_y, at[0] * tall + 0.5 * scale_y - 0.5)
+    scale_x, scale_y = at.width * wide / shape[1], at.height * tall / shape[0]
+    across = (scale_x, 0, at.left * wide + 0.5 * scale_x - 0.5)
+    down = (0, scale_y, at.top * tall + 0.5 * scale_y - 0.5)
     matrix = np.array([across, down], np.float32)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (shape[1], shape[0])

@@ -66,16 +66,15 @@ class Findings:
         if self.rgba is not None:
             return edges.box_of(edges.solid_of(self.rgba[..., 3]))
         if self.cut is None:
-            return (0, 0, self.rgb.shape[0], self.rgb.shape[1])
+            return Box(0, 0, self.rgb.shape[1], self.rgb.shape[0])
         mask = self.cut.mask if self.treatment == "cut" else self.cut.extent
-        return edges.window(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
+        return edges.scale_box(edges.box_of(mask), mask.shape, self.rgb.shape, 0.0)
 
     @property
     def has_known_place(self) -> bool:
         """Whether `box` says more than "somewhere in the frame"."""
         height, width = self.rgb.shape[:2]
-        top, left, bottom, right = self.box
-        return bool((bottom - top) * (right - left) < 0.85 * height * width)
+        return bool(self.box.height * self.box.width < 0.85 * height * width)
 
     @cached_property
     def product(self) -> Product:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.enhancers.local.backdrop import WHOLE, Backdrop, Part
+from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
 from packshot.enhancers.local.tone import WHITE
 from packshot.pictures.arrays import Bytes, as_bytes, from_lab, shrink, to_lab
 
@@ -18,7 +18,7 @@ LIGHTER = 3.0  # L; what is lighter than the backdrop by more than this is not t
 FULL, START = 0.955, 0.86  # shares of the backdrop: white from the first, lightened from the second
 
 
-def whiten(rgb: Bytes, backdrop: Backdrop, part: Part = WHOLE) -> Bytes:
+def whiten(rgb: Bytes, backdrop: Backdrop, part: RelativeBox = WHOLE) -> Bytes:
     """Divide a part of the frame by the backdrop's surface, so that it becomes 255; shadows stay.
 
     sRGB codes can be divided like light, because their curve is nearly a power. What is within

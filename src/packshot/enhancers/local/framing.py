@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from packshot.pictures.arrays import Bytes
 
-Box = tuple[int, int, int, int]  # top, left, bottom, right; bottom and right exclusive
 SMALLEST_VIEW = 128  # px of the photo; a smaller crop shows nothing useful
+
+
+class Box(NamedTuple):
+    """In pixels; right and bottom are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def longer(self) -> int:
+        return max(self.width, self.height)
+
+    def crop(self, pixels: Bytes) -> Bytes:
+        return pixels[self.top : self.bottom, self.left : self.right]
 
 
 @dataclass(frozen=True)
@@ -27,12 +51,12 @@ class FramedPicture:
 
 def pad(box: Box, shape: tuple[int, ...], margin: float) -> Box:
     """The box with a margin of its longer side, cut to the frame."""
-    pad = margin * max(box[2] - box[0], box[3] - box[1])
-    return (
-        max(0, int(box[0] - pad)),
-        max(0, int(box[1] - pad)),
-        min(shape[0], int(np.ceil(box[2] + pad))),
-        min(shape[1], int(np.ceil(box[3] + pad))),
+    pad = margin * box.longer
+    return Box(
+        max(0, int(box.left - pad)),
+        max(0, int(box.top - pad)),
+        min(shape[1], int(np.ceil(box.right + pad))),
+        min(shape[0], int(np.ceil(box.bottom + pad))),
     )
 
 
@@ -44,8 +68,8 @@ def widest(box: Box, shape: tuple[int, ...], ratio: float) -> Box | None:
 
 def closest(box: Box, shape: tuple[int, ...], ratio: float) -> Box | None:
     """The smallest window of a ratio that contains the box; None when it does not fit the frame."""
-    tall = max(float(box[2] - box[0]), SMALLEST_VIEW)
-    wide = max(float(box[3] - box[1]), SMALLEST_VIEW)
+    tall = max(float(box.height), SMALLEST_VIEW)
+    wide = max(float(box.width), SMALLEST_VIEW)
     wide = max(wide, tall * ratio)
     return _window(box, shape, wide / ratio, wide)
 
@@ -55,8 +79,8 @@ def _window(box: Box, shape: tuple[int, ...], tall: float, wide: float) -> Box |
     rows, columns = round(tall), round(wide)
     if rows > shape[0] or columns > shape[1]:
         return None
-    if rows < box[2] - box[0] or columns < box[3] - box[1]:
+    if rows < box.height or columns < box.width:
         return None
-    top = int(np.clip((box[0] + box[2] - rows) // 2, 0, shape[0] - rows))
-    left = int(np.clip((box[1] + box[3] - columns) // 2, 0, shape[1] - columns))
-    return (top, left, top + rows, left + columns)
+    top = int(np.clip((box.top + box.bottom - rows) // 2, 0, shape[0] - rows))
+    left = int(np.clip((box.left + box.right - columns) // 2, 0, shape[1] - columns))
+    return Box(left, top, left + columns, top + rows)

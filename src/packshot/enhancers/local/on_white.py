@@ -22,9 +22,8 @@ def place_on_backdrop(
     """A recipe that puts the cut-out product on a backdrop of compose.BACKDROPS."""
 
     def make(findings: Findings) -> FramedPicture:
-        top, left, bottom, right = findings.product.box
         part = _fill(findings, fill)
-        side = compose.canvas_side(max(bottom - top, right - left), part)
+        side = compose.canvas_side(findings.product.box.longer, part)
         return compose.put_on(findings.prepared(side, part), compose.BACKDROPS[title](side))
 
     return make
@@ -60,28 +59,30 @@ def _frame_on_white(findings: Findings, fill: float) -> FramedPicture:
     box = findings.box
     if any(_touching(box, height, width)):
         scale = min(1.0, compose.MAX_SIDE / max(height, width))
-        return FramedPicture(_whiten_window(findings, (0, 0, height, width), scale), 0, 0, scale)
-    longer = max(box[2] - box[0], box[3] - box[1])
-    side = compose.canvas_side(longer, fill)
-    scale = fill * side / longer
+        whole = Box(0, 0, width, height)
+        return FramedPicture(_whiten_window(findings, whole, scale), 0, 0, scale)
+    side = compose.canvas_side(box.longer, fill)
+    scale = fill * side / box.longer
     reach = side / scale / 2
-    y, x = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    window = (round(y - reach), round(x - reach), round(y + reach), round(x + reach))
-    inside = (max(0, window[0]), max(0, window[1]), min(height, window[2]), min(width, window[3]))
-    sides = (inside[0] == 0, inside[3] == width, inside[2] == height, inside[1] == 0)
+    y, x = (box.top + box.bottom) / 2, (box.left + box.right) / 2
+    left, top, right, bottom = (
+        round(edge) for edge in (x - reach, y - reach, x + reach, y + reach)
+    )
+    inside = Box(max(0, left), max(0, top), min(width, right), min(height, bottom))
+    sides = (inside.top == 0, inside.right == width, inside.bottom == height, inside.left == 0)
     photo = flatfield.fade_to_white(_whiten_window(findings, inside, scale), sides)
     canvas = compose.white(side)
-    top, left = round((inside[0] - window[0]) * scale), round((inside[1] - window[1]) * scale)
-    photo = photo[: side - top, : side - left]
-    canvas[top : top + photo.shape[0], left : left + photo.shape[1]] = photo
-    return FramedPicture(canvas, window[0], window[1], scale)
+    down, across = round((inside.top - top) * scale), round((inside.left - left) * scale)
+    photo = photo[: side - down, : side - across]
+    canvas[down : down + photo.shape[0], across : across + photo.shape[1]] = photo
+    return FramedPicture(canvas, top, left, scale)
 
 
 def _whiten_window(findings: Findings, window: Box, scale: float) -> Bytes:
     """A window of the photo with its backdrop made white."""
     height, width = findings.rgb.shape[:2]
-    top, left, bottom, right = window
-    part = (top / height, left / width, bottom / height, right / width)
+    left, top, right, bottom = window
+    part = (left / width, top / height, right / width, bottom / height)
     # Dividing by the backdrop corrects exposure and white balance already.
     corrected = scenes.correct(findings, window, scale, neutral_exposure=True)
     return flatfield.whiten(corrected, findings.backdrop, part)
@@ -89,4 +90,9 @@ def _whiten_window(findings: Findings, window: Box, scale: float) -> Bytes:
 
 def _touching(box: Box, height: int, width: int) -> tuple[bool, bool, bool, bool]:
     slack = 0.006 * max(height, width)
-    return (box[0] <= slack, box[3] >= width - slack, box[2] >= height - slack, box[1] <= slack)
+    return (
+        box.top <= slack,
+        box.right >= width - slack,
+        box.bottom >= height - slack,
+        box.left <= slack,
+    )

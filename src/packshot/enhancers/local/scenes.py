@@ -28,7 +28,7 @@ def plain(findings: Findings) -> FramedPicture:
     """The photo upright, resized and in the wanted ratio, otherwise unchanged."""
     window = _natural_window(findings)
     scale = _scale(window)
-    return FramedPicture(_part(findings.rgb, window, scale), window[0], window[1], scale)
+    return FramedPicture(_part(findings.rgb, window, scale), window.top, window.left, scale)
 
 
 def adjust(
@@ -74,13 +74,13 @@ def soft(findings: Findings) -> FramedPicture:
     )
     picture = tone.keep_below_white(np.asarray(mixed, np.uint8), sharp)
     picture = tone.sharpen(picture, scale, findings.tone.noise)
-    return FramedPicture(picture, window[0], window[1], scale)
+    return FramedPicture(picture, window.top, window.left, scale)
 
 
 def frame(findings: Findings) -> FramedPicture:
     """The corrected scene on a white canvas of the wanted ratio, with a margin."""
     height, width = findings.rgb.shape[:2]
-    photo = _crop(findings, (0, 0, height, width))
+    photo = _crop(findings, Box(0, 0, width, height))
     ratio = findings.options.ratio or width / height
     rows, columns = photo.picture.shape[:2]
     wide = max(columns, rows * ratio) / 0.92
@@ -101,9 +101,9 @@ def detail(findings: Findings) -> FramedPicture:
 def busiest(findings: Findings) -> Box:
     """The window of `detail`."""
     box = findings.box
-    side = int(0.5 * max(box[2] - box[0], box[3] - box[1]))
+    side = int(0.5 * box.longer)
     side = min(max(side, min(256, min(findings.rgb.shape[:2]))), *findings.rgb.shape[:2])
-    part = findings.rgb[box[0] : box[2], box[1] : box[3]]
+    part = box.crop(findings.rgb)
     scale = min(1.0, 320 / max(part.shape[:2]))
     small = resize(part, max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -114,9 +114,9 @@ def busiest(findings: Findings) -> Box:
     score *= _towards_middle(*score.shape)  # the rim is half backdrop
     y, x = np.unravel_index(int(score.argmax()), score.shape)
     height, width = findings.rgb.shape[:2]
-    top = int(np.clip(box[0] + y / scale - side / 2, 0, height - side))
-    left = int(np.clip(box[1] + x / scale - side / 2, 0, width - side))
-    return (top, left, top + side, left + side)
+    top = int(np.clip(box.top + y / scale - side / 2, 0, height - side))
+    left = int(np.clip(box.left + x / scale - side / 2, 0, width - side))
+    return Box(left, top, left + side, top + side)
 
 
 def correct(
@@ -133,7 +133,7 @@ def _natural_window(findings: Findings) -> Box:
     """The largest window of the wanted ratio with the whole product and a margin in it, else the
     whole frame."""
     shape, ratio = findings.rgb.shape, findings.options.ratio
-    whole = (0, 0, shape[0], shape[1])
+    whole = Box(0, 0, shape[1], shape[0])
     if ratio is None or not findings.has_known_place:
         return whole
     return framing.widest(framing.pad(findings.box, shape, MARGIN), shape, ratio) or whole
@@ -142,16 +142,16 @@ def _natural_window(findings: Findings) -> Box:
 def _crop(findings: Findings, window: Box) -> FramedPicture:
     scale = _scale(window)
     picture = tone.sharpen(correct(findings, window, scale), scale, findings.tone.noise)
-    return FramedPicture(picture, window[0], window[1], scale)
+    return FramedPicture(picture, window.top, window.left, scale)
 
 
 def _scale(window: Box) -> float:
     """Shrinks to 2048 px, never enlarges: a small crop becomes a small picture."""
-    return min(1.0, compose.MAX_SIDE / max(window[2] - window[0], window[3] - window[1]))
+    return min(1.0, compose.MAX_SIDE / window.longer)
 
 
 def _part(rgb: Bytes, window: Box, scale: float) -> Bytes:
-    part = rgb[window[0] : window[2], window[1] : window[3]]
+    part = window.crop(rgb)
     size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
     return resize(part, *size)
 
@@ -167,8 +167,9 @@ def _sharp_area(findings: Findings, window: Box, shape: tuple[int, ...]) -> Byte
     grown = cv2.dilate(extent, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     faded = cv2.GaussianBlur(grown, (0, 0), unit)
     tall, wide = extent.shape[0] / height, extent.shape[1] / width
-    rows = slice(int(window[0] * tall), max(int(window[0] * tall) + 1, round(window[2] * tall)))
-    columns = slice(int(window[1] * wide), max(int(window[1] * wide) + 1, round(window[3] * wide)))
+    top, left = int(window.top * tall), int(window.left * wide)
+    rows = slice(top, max(top + 1, round(window.bottom * tall)))
+    columns = slice(left, max(left + 1, round(window.right * wide)))
     part = np.ascontiguousarray(faded[rows, columns])
     return np.asarray(cv2.resize(part, shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
