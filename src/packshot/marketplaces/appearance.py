@@ -19,7 +19,7 @@ from packshot.marketplaces.product_box import (
     share_of,
 )
 
-#: "White", by the darkest channel.
+#: A pixel is white if its darkest channel has this level.
 WHITE: Final = 255
 NOT_LIGHT: Final = "the background is not plain and light"
 

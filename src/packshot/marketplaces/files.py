@@ -56,7 +56,7 @@ class PictureFile:
 
     kind: str  # jpeg, png, ...
     facts: Facts
-    profile: str  # srgb, if browsers treat it as that; or other
+    profile: str  # srgb, if browsers treat it as such; or other
     source_type: str  # IPTC's DigitalSourceType in its XMP, or none
     is_animated: bool
     pixels: Any = field(repr=False)
@@ -64,7 +64,7 @@ class PictureFile:
 
 
 def read_file(data: bytes) -> PictureFile:
-    """Raises PictureError if the data is not a picture, or a damaged one."""
+    """Raises PictureError if the data is not a picture, or is damaged."""
     kind = kind_of(data)
     facts = FACTS.get(kind, _facts_of_vips)(data)
     managed, pixels, reason, code = facts.icc is not None, None, "", ""
@@ -191,7 +191,7 @@ def _pixels_of_bmp(data: bytes) -> Any:
 
     facts = _facts_of_bmp(data)
     limits.check_size(facts.width, facts.height)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # None reports the error
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # None says it
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         raise limits.damaged()

@@ -21,13 +21,13 @@ LEFT_OVER: Final = 0.1
 #: This share is left out at both ends of each line, because frames may have rounded corners.
 ENDS: Final = 0.12
 # Depths, as shares of the shorter side:
-#: the most that a ring may be deep, and where an inner line is searched;
+#: Three sides of a ring are at most this deep. An inner line is also searched up to this depth.
 DEEPEST: Final = 0.08
-#: the most that one side of a ring may be deep;
+#: The fourth side of a ring is at most this deep.
 DEEPEST_SIDE: Final = 0.25
-#: the most that an inner line may be thick;
+#: An inner line is at most this thick.
 THICKEST: Final = 0.03
-#: the most that bars may be deep.
+#: A bar is at most this deep.
 DEEPEST_BAR: Final = 0.4
 #: JPEG blurs an edge over this many lines.
 BLURRED: Final = 3
@@ -95,7 +95,7 @@ def _without_ends(lines: Any) -> Any:
 
 
 def _is_near(pixels: Any, colour: Any) -> Any:
-    """Which pixels have the colour. By channel, as NumPy reduces an axis of three slowly."""
+    """Which pixels have the colour. By channel: NumPy is slow at reducing an axis of three."""
     red, green, blue = (
         abs(pixels[..., channel] - colour[..., channel]) <= ALIKE for channel in range(3)
     )

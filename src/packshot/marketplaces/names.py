@@ -22,13 +22,13 @@ _DEVICES: Final = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in (*range(10), "\u00b9", "\u00b2", "\u00b3")}
 )
-#: What a ZIP has beside its pictures: no folder may have such a name.
+#: Files that a ZIP has beside its pictures: no picture or folder may have such a name.
 MANIFEST: Final = "manifest.json"
 SPREADSHEET: Final = "products.csv"
 COMPLIANCE: Final = "compliance.csv"
 LEFT_OUT: Final = "LEFT-OUT.txt"
 _OWN: Final = frozenset(each.casefold() for each in (MANIFEST, SPREADSHEET, COMPLIANCE, LEFT_OUT))
-#: Zero width: they choose the form of the letters around them (Unicode 16, section 23.2).
+#: Invisible characters that choose the form of the letters around them (Unicode 16, section 23.2).
 JOINERS: Final = "\u200c\u200d"
 #: MAIN and PT01 to PT08: Amazon accepts no more pictures of a SKU (seller central JV4FNMT7563SF5F).
 MOST_CODES: Final = 9
@@ -99,7 +99,7 @@ def _digits(field: str | None, form: str | None, conversion: str | None) -> int:
 
 
 def _value(value: str | int, digits: int) -> str:
-    """A value as a part of a path: its slashes are replaced, so it makes no folder."""
+    """A value as a part of a path: its slashes are replaced, so that it makes no folder."""
     return f"{value:0{digits}}" if isinstance(value, int) else _FORBIDDEN.sub("-", value)
 
 

@@ -181,7 +181,7 @@ OURS: Final = files("packshot.marketplaces") / "presets"
 
 
 def preset_names(folder: Path | None) -> list[str]:
-    """The names of all presets. A file in the shop's folder replaces ours of the same name."""
+    """The names of all presets. A file in the shop's folder replaces Packshot's of that name."""
     return sorted(_files(folder))
 
 
@@ -213,7 +213,7 @@ def read_preset(name: str, folder: Path | None) -> Preset:
 
 
 def _files(folder: Path | None) -> dict[str, Traversable]:
-    """The preset files by name; a file in the shop's folder replaces ours."""
+    """The preset files by name; a file in the shop's folder replaces Packshot's."""
     entries: list[Traversable] = [*OURS.iterdir()]
     if folder is not None:
         entries += sorted(folder.glob("*.toml"))

@@ -9,16 +9,15 @@ import numpy as np
 
 #: The height of the copy that is searched, in pixels.
 HEIGHT: Final = 160
-# What makes rows a reflection:
-#: They correlate with the mirrored rows above them by at least this much.
+#: A reflection correlates with the mirrored rows above it by at least this much.
 SIMILAR: Final = 0.9
-#: At their beginning (in STEP rows, and in the first third) they have at most this share of the
-#: contrast of the rows above.
+#: In its first STEP rows, and in its first third, a reflection has at most this share of the
+#: contrast of the mirrored rows above.
 FIRST: Final = 0.75
 STEP: Final = 3
-#: In the last third they have at most this share of the contrast in the first third.
+#: In its last third a reflection has at most this share of the contrast in its first third.
 FADED: Final = 0.6
-#: They have at least this share of the product's height.
+#: A reflection has at least this share of the product's height.
 SHORTEST: Final = 0.04
 
 

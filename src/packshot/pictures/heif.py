@@ -10,7 +10,7 @@ from packshot.pictures.limits import check_frames, damaged
 
 SEQUENCES = (b"avis", b"msf1", b"hevc", b"hevx", b"hevm", b"hevs")
 META_BYTES = 1_000_000  # the boxes that describe the images come first
-#: Bytes per pixel by (more than 8 bits, 4:2:0), measured: its decoder keeps several copies.
+#: Bytes per pixel by (more than 8 bits, 4:2:0), measured: the decoder keeps several copies.
 AVIF_BYTES = {(False, True): 14, (False, False): 17, (True, True): 16, (True, False): 22}
 _NCLX = re.compile(rb"colrnclx(..)(..)", re.DOTALL)
 
@@ -51,7 +51,7 @@ def _check_names(data: bytes) -> None:
 
 
 def pixels_of(image: Any) -> Any:
-    """uint8 or uint16, height x width (x channels); its turning boxes are applied already."""
+    """uint8 or uint16, height x width (x channels); the file's rotation is applied already."""
     import numpy
 
     try:
@@ -71,7 +71,7 @@ def check_still(data: bytes) -> None:
 
 
 def profile_of_heic(image: Any) -> bytes | None:
-    """The primary image's ICC profile, embedded or for its codes; None for sRGB."""
+    """The primary image's ICC profile, embedded or made for its colour codes; None for sRGB."""
     from packshot.pictures import colour
 
     codes = image.info.get("nclx_profile")
@@ -105,7 +105,7 @@ def bytes_held_by_heic(image: Any) -> int:
 
 
 def bytes_held_by_avif(data: bytes, pixels: int) -> int:
-    """The bytes by the depth and the subsampling in the box av1C (AV1-ISOBMFF 2.3)."""
+    """The bytes, from depth and subsampling in the box av1C (AV1-ISOBMFF 2.3)."""
     at = data.find(b"av1C", 0, META_BYTES)
     flags = data[at + 6] if 0 <= at < len(data) - 6 else 0x40
     return pixels * AVIF_BYTES[bool(flags & 0x40), flags & 0x0C == 0x0C]

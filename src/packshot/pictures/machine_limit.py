@@ -18,7 +18,7 @@ POLL_SECONDS: Final = 0.01  # a file lock can't be waited for with a time limit
 
 
 class MachineLimit:
-    """Lets at most `most` processes of this machine and user that use the same `name` work.
+    """Lets at most `most` processes of this machine and user work at a time under one `name`.
 
     Each working process locks a file in `folder` (None: the temp folder). The kernel unlocks it
     when the process ends, however it ends. If no such file can be made, nothing is limited.
@@ -31,7 +31,7 @@ class MachineLimit:
         self._is_warned = False
 
     def acquire(self) -> bool:
-        """Whether this process may work: it may already, or fewer than `most` others do."""
+        """Whether this process may work: it has a lock already, or fewer than `most` others do."""
         if self._locked is None:
             try:
                 self._locked = self._lock_any()

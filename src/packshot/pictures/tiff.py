@@ -96,7 +96,7 @@ def check_layout(image: Any) -> None:
 
 
 def check_tiles(directory: Directory) -> None:
-    """Check the size of tiles, of which decoding keeps two rows. Strips are read line by line."""
+    """Check the size of tiles: decoding keeps two rows of them. Strips are read line by line."""
     first = {tag: values[0] for tag, values in directory.items()}
     width, height = first.get(Tag.WIDTH, 0), first.get(Tag.HEIGHT, 0)
     sample = max(first.get(Tag.BITS, 8), 8) // 8 * first.get(Tag.SAMPLES, 1)

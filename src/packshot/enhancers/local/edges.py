@@ -21,7 +21,7 @@ ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49
 LARGE_CROP = 1200  # px
 SAME, LIGHT = 7.0, 160  # levels: a pixel this close to a backdrop at least this light belongs to it
 PALE = 200  # in each channel; light parts may be lost in a backdrop this light
-WIDER = 3  # times the band's width, outwards, where more may belong to the product
+WIDER = 3  # times as wide outwards is the band where more may belong to the product
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def from_alpha(rgba: Bytes, longest: int) -> Product:
 
 
 def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:
-    """The crop's colours at `size`, which `alpha` has."""
+    """The crop's colours at `size`, the size of `alpha`."""
     # Weighted by alpha, so that colours under alpha 0 do not bleed in. In bytes, because a photo
     # of 16 MP as floats exceeds a pixel process's memory limit.
     cover = cv2.cvtColor(np.ascontiguousarray(crop[..., 3]), cv2.COLOR_GRAY2RGB)
@@ -159,8 +159,8 @@ def _pieces_of(mask: Mask, touched: Mask) -> Mask:
 
 def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, reach: int) -> Mask:
     """The pixels near the outline that GrabCut dropped where product and background look alike, so
-    that its choice is random. There the rough outline is kept; in front of a pale background also
-    everything near it that is no shadow, such as a white rim on white paper. What clearly is the
+    that its choice is random. There the rough outline is kept. In front of a pale background, so is
+    everything near it that is not a shadow, such as a white rim on white paper. What clearly is the
     background itself is left out."""
     at = np.nonzero(refused)
     alike = np.zeros_like(refused)
@@ -176,7 +176,7 @@ def _alike(crop: Bytes, refused: Mask, start: Bytes, core: Bytes, hull: Bytes, r
 
 def _backdrop(crop: Bytes, at: tuple[NDArray[np.intp], ...], outer: Floats, hull: Bytes) -> Mask:
     """Those of the pixels `at` that have the colour of a light backdrop (`outer`, one for each) and
-    are connected to it: as part of the product, its noise would make the outline ragged."""
+    are connected to it. If they counted as product, noise would make the outline ragged."""
     off = cv2.GaussianBlur(crop, (0, 0), 1.0)[at].astype(np.float32) - outer
     flat = np.zeros(hull.shape, bool)
     flat[at] = (np.abs(off).max(axis=1) < SAME) & (outer.min(axis=1) >= LIGHT)

@@ -34,11 +34,11 @@ from packshot.pictures import cutout_network
 from packshot.pictures.arrays import Bytes, shrink
 from packshot.pictures.imaging import to_array
 
-# How the background is treated. alpha: by the file's own transparency; cut: by a trusted mask;
-# unsure: by a mask that a reviewer must check; whiten: a light plain backdrop is made white without
-# a mask; scene: the background stays.
+# How the background is treated. alpha: removed by the file's own transparency; cut: removed by a
+# trusted mask; unsure: removed by a mask that a reviewer must check; whiten: a light plain backdrop
+# is made white without a mask; scene: the background stays.
 Treatment = Literal["alpha", "cut", "unsure", "whiten", "scene"]
-SEE_THROUGH = 250  # an alpha that is nowhere below this counts as none
+SEE_THROUGH = 250  # a file whose alpha is nowhere below this counts as opaque
 SMALL_SIDE = 1024  # px
 SMALLEST = 64  # px of the shorter side; smaller photos are not cut out
 STEP_EV = 0.35  # of "lighter" and "darker"
@@ -78,7 +78,7 @@ class Findings:
 
     @cached_property
     def product(self) -> Product:
-        """The product alone with its light and colour corrected; for grounds with a mask only."""
+        """The product alone with its light and colour corrected. Needs transparency or a mask."""
         longest = round(compose.MAX_SIDE * compose.FILL)
         if self.rgba is not None:
             product = edges.from_alpha(self.rgba, longest)

@@ -15,18 +15,18 @@ from packshot.enhancers.local import trust
 from packshot.pictures.arrays import Floats
 
 Mask = NDArray[np.bool_]
-THRESHOLD = 0.76  # bench/cutout.py measures what it lets through
-FAIR = 0.6  # from here on a reviewer is shown the cut, with a warning
+THRESHOLD = 0.76  # least confidence for a cut; bench/cutout.py measures what passes
+FAIR = 0.6  # least confidence for a cut that a reviewer sees with a warning
 # Share of a mask outside its largest piece: below the first there are only specks, above the
 # second a pair, which is one product.
 SPECKS, PAIR = 0.02, 0.35
 MOST_SHADOWED = 0.2  # of the outline
-LEAST_EDGE = 2.0  # delta E per pixel; less is no edge in the photo
+LEAST_EDGE = 2.0  # delta E per pixel; less is not an edge in the photo
 
 
 @dataclass(frozen=True)
 class MaskMeasures:
-    """Of one mask at work size. Shares are of the product's area, unless they say otherwise."""
+    """Measurements of one mask at work size. Shares are of the product's area, unless noted."""
 
     width: float  # px at the network's size: width of the uncertain band along the outline
     unsure: float  # share of pixels with a likelihood between 0.1 and 0.9
@@ -136,7 +136,7 @@ def confidence(measured: MaskMeasures) -> float:
 
 
 def doubts(measured: MaskMeasures) -> tuple[str, ...]:
-    """Vetoes in words: no confidence outweighs them."""
+    """Reasons, in words, not to cut, however high the confidence is."""
     reasons = (
         (measured.touch > 0.012, trust.EDGE),
         (measured.area < 0.02, trust.SMALL),

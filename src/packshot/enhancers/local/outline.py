@@ -1,5 +1,8 @@
-"""Checks a finished cut against the photo. Finds outlines where the photo has no edge, background
-along the outline, and, before a light backdrop, parts left out: laces, cables, light parts."""
+"""Checks a finished cut against the photo.
+
+Finds outlines where the photo has no edge, background along the outline, and, on a light backdrop,
+parts that were left out: laces, cables, light parts.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,12 @@ MOST_TORN, MOST_TORN_ON_PALE = 0.06, 0.02  # of the outline
 TORN = "its outline follows no edge of the photo"
 MOST_MIXED = 0.15  # of the band just inside the outline; good cuts have up to 0.05
 MIXED = "it has the background's colours along its outline"
-BAND = 0.08  # of the root of the product's area: as deep its own and the background's colours begin
-COMMON, MORE = 0.01, 4  # of the pixels around it have this colour, and so many times those inside
+#: Deeper than this inside the product, colours are its own; within this outside, they are the
+#: background's. In square roots of the product's area.
+BAND = 0.08
+#: A colour is the background's if more than COMMON of the pixels around the product have it, and
+#: it is more than MORE times as common there as inside.
+COMMON, MORE = 0.01, 4
 LEFT_OUT = "a thin or light part of it may be left out"
 SHARP = 1.3  # times the slope at a coarser scale; a soft shadow has the same slope at both
 DARKEST = -6.0  # L relative to the backdrop; an edge beside anything darker may be a shadow's

@@ -10,8 +10,8 @@ from packshot.enhancers.local import on_white, scenes
 from packshot.enhancers.local.findings import Findings, Treatment
 from packshot.enhancers.local.framing import FramedPicture
 
-# By how the background is treated, best first. "detail" shows only a part of the product: it
-# comes last, and only with a trusted mask.
+# The variants for each treatment of the background, best first. "detail" shows only a part of the
+# product: it comes last, and only with a trusted mask.
 TITLES: dict[Treatment, tuple[str, ...]] = {
     "alpha": (
         "white", "studio", "natural", "warm", "tight",

@@ -28,7 +28,7 @@ MEASURE_SIDE = 512  # px
 GAIN_LIMITS = (0.85, 1.18)  # for a mild cast, whose estimate is wrong in one-colour scenes
 MOST_GREEN = 0.06  # largest green or magenta log gain attributed to the light
 MAX_EXPOSURE = 1.5  # EV
-PAPER = 0.8  # linear light of a plain light backdrop: paper in good light
+PAPER = 0.8  # linear light that a plain light backdrop is brought to: paper in good light
 MAX_BLACK = 0.06  # of linear light, subtracted as haze
 WHITE = 250  # from this value in all three channels a pixel looks white
 
@@ -72,7 +72,7 @@ def measure(rgb: Bytes, backdrop: Backdrop, smaller: Bytes | None = None) -> Ton
     small = shrink(rgb if smaller is None else smaller, MEASURE_SIDE)
     balance = _white_balance(small, backdrop)
     light = luminance(small) * float(np.dot(LUMA, balance))
-    black = 0.0 if backdrop.plain else _haze(light)  # a white shirt on white has no dark either
+    black = 0.0 if backdrop.plain else _haze(light)  # nothing is dark in a white shirt on white
     exposure = _exposure((light - black) / (1 - black), backdrop)
     noise = _noise(rgb)
     contrast = _contrast(small, backdrop)
@@ -182,7 +182,8 @@ def _part_of_light(tint: Floats) -> Floats:
 
 
 def _grey_card_strength(chroma: float, agree: bool) -> float:
-    """Full for a faint tint, less for a coloured sheet, less if the other estimators disagree."""
+    """How much of the backdrop's tint is corrected: all if it is faint, less of a coloured sheet,
+    and less if the other estimators disagree."""
     full, none = (9.0, 20.0) if agree else (3.0, 8.0)
     return float(np.clip((none - chroma) / (none - full), 0, 1))
 
@@ -242,8 +243,8 @@ def _haze(light: Floats) -> float:
 def _exposure(light: Floats, backdrop: Backdrop) -> float:
     """EV that brings the frame's highlights to the right level.
 
-    The reference is a light plain backdrop, which is left alone when it is light enough; else the
-    brightest 1 %, and then a dark mean counts too, because a lamp in the frame may be bright.
+    The reference is a light plain backdrop, which is left alone when it is light enough. Without
+    one it is the brightest 1 %; then a dark mean counts too, because a lamp may be in the frame.
     """
     top = max(float(np.percentile(light, 99)), 0.01)
     if backdrop.plain and backdrop.lightness > 45:
@@ -299,7 +300,7 @@ def _local_contrast(rgb: Bytes, share: float) -> Bytes:
 def _noise(rgb: Bytes) -> float:
     """Sigma of the luma noise in bytes (Immerkaer 1996), from the flattest blocks.
 
-    Never NaN, with which the denoiser once erased a label; a noiseless picture gives 0.
+    Never NaN, because NaN once made the denoiser erase a label; a noiseless picture gives 0.
     """
     luma = np.asarray(cv2.cvtColor(_centre(rgb, 1024), cv2.COLOR_RGB2GRAY), np.float32)
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
