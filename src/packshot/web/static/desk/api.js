@@ -49,15 +49,15 @@ export const connection = new (class extends EventTarget {
 addEventListener("offline", () => connection.tell(false));
 addEventListener("online", () => connection.tell(true));
 
-const page = { reviewer: null };
+/** Dispatches `ended` when a request found nobody signed in, and `started` when somebody is again. */
+export const session = new (class extends EventTarget {
+  /** Who this page belongs to, as a header: a request under another caller's session is refused (401). */
+  caller = null;
 
-/** Who this page belongs to: a request under another caller's session is refused (401). */
-export function actAs(name) {
-  page.reviewer = encodeURIComponent(name);
-}
-
-/** Dispatched when a request found nobody signed in, and when somebody is again. */
-export const session = new EventTarget();
+  actAs(name) {
+    this.caller = encodeURIComponent(name);
+  }
+})();
 
 /** One request: `{status, etag, body}`. `version` goes into If-Match. Throws Away, Problem. */
 export async function call(
@@ -76,7 +76,7 @@ export async function call(
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
   }
-  if (page.reviewer !== null && url !== "/session") request.headers["X-Packshot-Caller"] = page.reviewer;
+  if (session.caller !== null && url !== "/session") request.headers["X-Packshot-Caller"] = session.caller;
   if (version !== undefined) request.headers["If-Match"] = `"${version}"`;
   if (etag) request.headers["If-None-Match"] = etag;
   return read(await send(url, request, timeout));

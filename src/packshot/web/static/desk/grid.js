@@ -8,11 +8,11 @@ import { keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
 import { GridUndo } from "./grid_undo.js";
-import { listen } from "./keys.js";
 import { outbox, reviewStep } from "./outbox.js";
 import { Pages } from "./pages.js";
 import { go } from "./place.js";
 import { start } from "./shell.js";
+import { shortcuts } from "./shortcuts.js";
 import { Tiles } from "./tiles.js";
 import { toast } from "./toast.js";
 import { count, foundWords, many, STATUS, verdict } from "./words.js";
@@ -148,11 +148,11 @@ if (decidable)
   );
 else for (const element of [$("selection"), document.querySelector(".heading .hint")]) element.hidden = true;
 
-listen("Choose", [
+shortcuts.add("Choose", [
   { keys: ["ctrl+a"], shown: "Ctrl+A", words: "Choose all that are shown", run: chooseAll },
   { keys: ["Escape"], shown: "Esc", words: "Choose none", run: chooseNone },
 ]);
-listen("Decide", [
+shortcuts.add("Decide", [
   { keys: ["a"], shown: "A", words: "Approve the chosen ones", run: () => decideChosen("approved") },
   { keys: ["r"], shown: "R", words: "Reject the chosen ones", run: () => decideChosen("rejected") },
   { keys: ["u", "ctrl+z"], shown: "U or Ctrl+Z", words: "Undo", run: undo },

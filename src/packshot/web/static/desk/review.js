@@ -7,7 +7,6 @@ import { Elsewhere } from "./elsewhere.js";
 import { Filling } from "./filling.js";
 import { Filters } from "./filters.js";
 import { Card } from "./frames.js";
-import { Switch } from "./keys.js";
 import { Moment } from "./moment.js";
 import { nothing } from "./nothing.js";
 import { Pace } from "./pace.js";
@@ -18,6 +17,7 @@ import { Reasons } from "./reasons.js";
 import { listenOnDesk } from "./review_keys.js";
 import { start } from "./shell.js";
 import { Stage } from "./stage.js";
+import { Switch } from "./switch.js";
 import { Undoing } from "./undoing.js";
 import { Views } from "./views.js";
 

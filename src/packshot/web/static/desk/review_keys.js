@@ -1,8 +1,8 @@
 // The keys of the desk; each does what its label says.
 
 import { REASONS } from "./facts.js";
-import { listen } from "./keys.js";
 import { go } from "./place.js";
+import { shortcuts } from "./shortcuts.js";
 
 const NUMBERS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -17,7 +17,7 @@ export function listenOnDesk(desk) {
 /** These keys work only while the reasons are open. */
 function listenToReasons(reasons, when) {
   const most = REASONS.length;
-  listen("Why rejected, after R", [
+  shortcuts.add("Why rejected, after R", [
     {
       keys: NUMBERS,
       shown: `1 – ${most}`,
@@ -38,7 +38,7 @@ function listenToReasons(reasons, when) {
 
 function listenToDecisions(desk, when) {
   const { deciding } = desk;
-  listen("Decide", [
+  shortcuts.add("Decide", [
     {
       keys: ["a"],
       shown: "A",
@@ -62,7 +62,7 @@ function listenToDecisions(desk, when) {
 }
 
 function listenToLooks({ stage }) {
-  listen("Look", [
+  shortcuts.add("Look", [
     {
       keys: ["Space"],
       shown: "Space",
@@ -87,7 +87,7 @@ function listenToLooks({ stage }) {
 }
 
 function listenToMoves(desk, when) {
-  listen("Move", [...pictureMoves(desk, when), ...arrowMoves(desk), ...productMoves(desk)]);
+  shortcuts.add("Move", [...pictureMoves(desk, when), ...arrowMoves(desk), ...productMoves(desk)]);
 }
 
 const pictureMoves = (desk, when) => [

@@ -3,36 +3,38 @@
 import { call } from "../api.js";
 
 const IN_ONE_REQUEST = 1_000;
-/** photo -> its SHA-256: a photo is read once, however often its plan changes. */
-const digests = new WeakMap();
+export class KnownPhotos {
+  /** photo -> its SHA-256: a photo is read once, however often its plan changes. */
+  #digests = new WeakMap();
 
-/**
- * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty where the browser can't
- * hash (it does on https and on this machine only): then the server finds them once they are
- * uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
- */
-export async function knownRows(rows, photos, show) {
-  const known = new Map();
-  if (!crypto.subtle) return known;
-  const hashed = [];
-  for (const row of rows.filter((one) => one.photo)) {
-    const sha256 = await digestOf(photos.get(row.photo));
-    if (sha256) hashed.push({ row, sha256 });
-    show(row);
+  /**
+   * `Map` row -> `{product_id, differs}` of the product that has its photo under the same SKU and view. Empty
+   * where the browser can't hash (it does on https and on this machine only): then the server finds them once
+   * they are uploaded. `show(row)` is called for each checked photo. Throws Away, Problem.
+   */
+  async find(rows, photos, show = () => {}) {
+    const known = new Map();
+    if (!crypto.subtle) return known;
+    const hashed = [];
+    for (const row of rows.filter((one) => one.photo)) {
+      const sha256 = await this.#digestOf(photos.get(row.photo));
+      if (sha256) hashed.push({ row, sha256 });
+      show(row);
+    }
+    for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
+      const part = hashed.slice(from, from + IN_ONE_REQUEST);
+      for (const one of await ask(part)) known.set(part[one.index].row, one);
+    }
+    return known;
   }
-  for (let from = 0; from < hashed.length; from += IN_ONE_REQUEST) {
-    const part = hashed.slice(from, from + IN_ONE_REQUEST);
-    for (const one of await ask(part)) known.set(part[one.index].row, one);
+
+  async #digestOf(photo) {
+    if (!this.#digests.has(photo)) this.#digests.set(photo, await hash(photo));
+    return this.#digests.get(photo);
   }
-  return known;
 }
 
-/** A photo that can't be read is left to the upload, which says why. */
-async function digestOf(photo) {
-  if (!digests.has(photo)) digests.set(photo, await hash(photo));
-  return digests.get(photo);
-}
-
+/** Null for a photo that can't be read: the upload says why. */
 async function hash(photo) {
   try {
     const bytes = await (await photo.read()).arrayBuffer();

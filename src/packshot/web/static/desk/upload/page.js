@@ -8,7 +8,7 @@ import { count, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
 import { changing, correctSkus, existingLine, skippedLine } from "./existing.js";
-import { knownRows } from "./known.js";
+import { KnownPhotos } from "./known.js";
 import { LaneChoice } from "./lane.js";
 import { folded } from "./lists.js";
 import { mappingForm, patternField } from "./mapping.js";
@@ -36,6 +36,7 @@ export class UploadPage {
   #data;
   #chosen = new Chosen();
   #choices = newChoices();
+  #knownPhotos = new KnownPhotos();
   #sending = new Sending();
   #plan = null;
   #asked = 0;
@@ -140,12 +141,11 @@ export class UploadPage {
   /** Draw the plan again if photos of it have products already. Where the server doesn't say, sending asks again. */
   async #findKnown(plan) {
     if (!plan) return;
-    const found = await knownRows(makable(plan, this.#chosen.faults), this.#chosen.photos, () => {}).catch(
-      (error) => {
-        if (!isExpected(error)) throw error;
-        return new Map();
-      },
-    );
+    const rows = makable(plan, this.#chosen.faults);
+    const found = await this.#knownPhotos.find(rows, this.#chosen.photos).catch((error) => {
+      if (!isExpected(error)) throw error;
+      return new Map();
+    });
     plan.known = new Map([...found].map(([row, one]) => [row.photo, one]));
     if (plan.known.size && plan === this.#plan && !this.#busy) this.#draw(plan);
   }
@@ -308,7 +308,9 @@ export class UploadPage {
   #known(rows) {
     if (this.#choices.again) return new Map();
     const show = this.#uploadBar(rows);
-    return knownRows(rows, this.#chosen.photos, (row) => show(row, "Looking for photos that were made", 1));
+    return this.#knownPhotos.find(rows, this.#chosen.photos, (row) =>
+      show(row, "Looking for photos that were made", 1),
+    );
   }
 
   #uploadBar(rows) {

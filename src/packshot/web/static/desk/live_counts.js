@@ -1,0 +1,32 @@
+// The live counts at the top of every page: products by status, and what the worker does.
+
+import { $, h } from "./dom.js";
+import { endWords, paceWords } from "./run.js";
+import { count, many } from "./words.js";
+
+export function showCounts(state) {
+  for (const place of document.querySelectorAll("[data-count]")) {
+    const n = state.shop[place.dataset.count] ?? 0;
+    place.hidden = n === 0;
+    place.textContent = count(n);
+  }
+  const parts = pulse(state);
+  $("pulse").replaceChildren(...parts);
+  const words = parts.map((part) => part.textContent).filter(Boolean);
+  $("pulse").title = [...words, `${many(state.reviewed_last_hour, "product")} decided in the last hour`].join(
+    " · ",
+  );
+}
+
+function pulse(state) {
+  const parts = [];
+  if (state.worker)
+    parts.push(h("span", { class: "dot bad" }), h("span", { title: state.worker }, "The worker needs help"));
+  else if (state.shop.pending)
+    parts.push(h("span", { class: "dot live" }), h("span", {}, `${count(state.shop.pending)} to make`));
+  if (state.shop.pending && state.pace)
+    parts.push(h("span", { class: "rate" }, `${paceWords(state.pace)}, ${endWords(state)}`));
+  if (state.reviewed_last_hour)
+    parts.push(h("span", { class: "rate" }, `${count(state.reviewed_last_hour)} decided/h`));
+  return parts;
+}
