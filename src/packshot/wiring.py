@@ -139,20 +139,9 @@ def build(settings: Settings) -> Services:
     outbox = Outbox(settings.webhook_urls, settings.script_name or "")
     raw_images = choose_raw_images(settings, storage)
     wanted, lease = settings.enhanced_images_count, settings.lease_seconds
-    parts = Parts(
-        claims=Claims(database, lease, wanted, outbox, settings.gemini_lane_deadline),
-        read_raw=raw_images.read,
-        storage=storage,
-        pixels=pixels,
-        enhancer=enhancer,
-        output=output_spec(settings),
-        signing=choose_signing(settings),
-        reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
-        locking=PixelLock(settings.pixel_lock == "on", model_path(settings.model_dir)),
-        with_checks=settings.fidelity == "on",
-        keep_trying=keep_trying,
-        batches=choose_batches(enhancer) is not None,
-        stopping=stopping,
+    claims = Claims(database, lease, wanted, outbox, settings.gemini_lane_deadline)
+    parts = connect_parts(
+        settings, claims, raw_images, storage, pixels, enhancer, keep_trying, stopping
     )
     catalog = Catalog(database, queue, wanted, lease, outbox)
     return Services(
@@ -172,6 +161,34 @@ def build(settings: Settings) -> Services:
         choose_batching(settings, ledger, parts, catalog),
         choose_remaker(settings, database, parts),
         choose_checker(settings, database, storage, stopping, enhancer),
+    )
+
+
+def connect_parts(
+    settings: Settings,
+    claims: Claims,
+    raw_images: RawImages,
+    storage: Storage,
+    pixels: Pixels,
+    enhancer: Enhancer,
+    keep_trying: KeepTrying,
+    stopping: threading.Event,
+) -> Parts:
+    """What the pipeline works with."""
+    return Parts(
+        claims=claims,
+        read_raw=raw_images.read,
+        storage=storage,
+        pixels=pixels,
+        enhancer=enhancer,
+        output=output_spec(settings),
+        signing=choose_signing(settings),
+        reference_views=settings.gemini_reference_views if enhancer.name == "gemini" else 0,
+        locking=PixelLock(settings.pixel_lock == "on", model_path(settings.model_dir)),
+        with_checks=settings.fidelity == "on",
+        keep_trying=keep_trying,
+        batches=choose_batches(enhancer) is not None,
+        stopping=stopping,
     )
 
 

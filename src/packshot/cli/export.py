@@ -6,7 +6,7 @@ import csv
 import io
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -101,10 +101,14 @@ def export(as_format: str | None, output: Path | None, client: Client, **given: 
     if failures:
         click.echo(f"{given['preset']}: {failures}", err=True)
     if left_out:
-        click.echo(f"{len(left_out):,} left out, see {LEFT_OUT} in it:", err=True)
-        more = [f"and {len(left_out) - MOST_NAMED:,} more"] if len(left_out) > MOST_NAMED else []
-        for line in [*left_out[:MOST_NAMED], *more]:
-            click.echo(f"  {line}", err=True)
+        _name_left_out(left_out)
+
+
+def _name_left_out(left_out: Sequence[str]) -> None:
+    click.echo(f"{len(left_out):,} left out, see {LEFT_OUT} in it:", err=True)
+    more = [f"and {len(left_out) - MOST_NAMED:,} more"] if len(left_out) > MOST_NAMED else []
+    for line in [*left_out[:MOST_NAMED], *more]:
+        click.echo(f"  {line}", err=True)
 
 
 class LaterFindings:

@@ -25,7 +25,7 @@ from packshot.cli.sending import (
 )
 from packshot.cli.updating import Updated, update_products, without_known
 from packshot.client import Client, Json
-from packshot.enhancers.contract import LANES, Lane
+from packshot.enhancers.contract import LANES
 
 #: The most rows that a dry run shows.
 FIRST_ROWS = 5
@@ -59,14 +59,12 @@ def upload(
     paths: tuple[Path, ...],
     defaults: dict[str, Any],
     sheets: Sheets,
-    again: bool,
     update: bool,
-    lane: Lane | None,
-    pixel_lock: bool | None,
     dry_run: bool,
     wait: bool,
     as_json: bool,
     client: Client,
+    **choices: Any,
 ) -> None:
     """Upload PATHS (photos, folders or ZIPs of photos, a spreadsheet) and create their products.
 
@@ -79,19 +77,34 @@ def upload(
     --dry-run it shows what would change.
 
     A spreadsheet is a CSV of any kind or an .xlsx file, also as Shopify and WooCommerce export it.
-    Its columns are recognised by their names: sku, name, view, category, image (an address, or a
-    file beside the spreadsheet), mrp, price, discount, gst; others are kept as attributes. Exits
-    with 1 when a row was refused or a product failed.
+    Its columns are recognised by their names, or said with --column; a picture is an address, or a
+    file beside the spreadsheet; unknown columns are kept as attributes. Exits with 1 when a row was
+    refused or a product failed.
     """
     console = Console(stderr=as_json)
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     for twin in find_twins(rows):
         _note(twin, console)
+    chosen = Choices(**choices)
     if dry_run:
+        again = chosen.again
         raise SystemExit(_rehearse(client, paths, rows, defaults, sheets, console, again, update))
+    raise SystemExit(_upload(client, rows, console, chosen, update, wait, as_json))
+
+
+def _upload(
+    client: Client,
+    rows: list[Row],
+    console: Console,
+    choices: Choices,
+    update: bool,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Send the rows and print the result; return the exit code."""
     updated = _update(client, rows, console) if update else None
     rows = rows if updated is None else without_known(rows, updated.skus)
-    sent = send(client, rows, console, Choices(again, lane, pixel_lock))
+    sent = send(client, rows, console, choices)
     print_skipped(sent.skipped, console)
     products = sent.products
     if wait and products:
@@ -102,7 +115,7 @@ def upload(
         _report(sent, products, console, currency_of(client, products))
     _raise_if_stopped(sent, len(rows), console)
     is_update_refused = updated is not None and bool(updated.refusals())
-    raise SystemExit(1 if sent.refused or _has_failed(products) or is_update_refused else 0)
+    return 1 if sent.refused or _has_failed(products) or is_update_refused else 0
 
 
 def _has_failed(products: Sequence[Json]) -> bool:

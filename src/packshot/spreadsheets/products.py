@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from packshot.errors import SpreadsheetError
@@ -52,27 +52,19 @@ def read_products(table: Table, choices: Choices | None = None) -> Import:
     guessed = with_layout(layout, guess_mapping(columns), columns, records)
     guessed = _with_pictures_by_content(guessed, columns, records)
     mapping = with_choices(guessed, choices.mapping)
-    problems = [
-        *table.notes,
-        *_notes_before(table.records[:index]),
-        *_note_doubles(columns, mapping),
-    ]
-    problems += _unknown(header, mapping, choices)
     records, repeated = _drop_repeated_headers(header, records)
-    problems += repeated
     records = complete(layout, mapping, columns, records)
     records, floats = _drop_float_skus(mapping, columns, records)
-    problems += floats
-    needless = without_picture(layout, mapping, columns, records)
-    for number in needless:
-        detail = "has no picture of its own, so nothing is made for it"
-        problems.append(Problem(number, None, detail, "note"))
-    records = [record for record in records if record.number not in needless]
+    records, needless = _drop_needless(records, without_picture(layout, mapping, columns, records))
     numbers = read_numbers(columns, mapping, records, choices.conventions)
     reader = RowReader(columns, mapping, layout, numbers, choices.defaults, len(header.cells))
     rows = _read_rows(reader, records)
     rows, conflicts = refuse_conflicts(rows, {to: name for name, to in mapping.items()})
-    problems += [*_number_problems(numbers), *reader.problems, *conflicts]
+    problems = [
+        *(*table.notes, *_notes_before(table.records[:index]), *_note_doubles(columns, mapping)),
+        *(*_unknown(header, mapping, choices), *repeated, *floats, *needless),
+        *(*_number_problems(numbers), *reader.problems, *conflicts),
+    ]
     return Import(
         table.form,
         layout,
@@ -152,6 +144,14 @@ def _drop_float_skus(
     without = [with_cell(one, index, one.cell(index).removesuffix(".0")) for one in records]
     detail = "every SKU ends with .0, which is left out"
     return without, [Problem(None, column.name, detail, "note")]
+
+
+def _drop_needless(
+    records: list[Record], needless: Collection[int]
+) -> tuple[list[Record], list[Problem]]:
+    kept = [record for record in records if record.number not in needless]
+    detail = "has no picture of its own, so nothing is made for it"
+    return kept, [Problem(number, None, detail, "note") for number in needless]
 
 
 def _with_pictures_by_content(

@@ -227,18 +227,10 @@ class BatchJobs:
 
     def put_back(self, job: Job, seconds: float, error: str | None = None) -> None:
         """End the lease: any process may take the job after `seconds`. Raises LostClaim."""
+        this = update(BatchJob).where(BatchJob.id == job.id)
+        free = {"token": None, "lease_until": None, "not_before": now(seconds)}
         with self._write_claimed(job) as session:
-            session.execute(
-                update(BatchJob)
-                .where(BatchJob.id == job.id)
-                .values(
-                    token=None,
-                    lease_until=None,
-                    not_before=now(seconds),
-                    looks=BatchJob.looks + 1,
-                    error=error,
-                )
-            )
+            session.execute(this.values(**free, looks=BatchJob.looks + 1, error=error))
 
     @contextmanager
     def _write_claimed(self, job: Job) -> Iterator[Session]:

@@ -122,11 +122,8 @@ class Batching:
         """Give up late jobs: without a lane, their answers can't be requested."""
         for job in self._due():
             if job.is_late:
-                self._notify(
-                    self.jobs.hand_to_single_calls(
-                        job, self.jobs.items(job), "batch_late", paid=True
-                    )
-                )
+                left = self.jobs.items(job)
+                self._notify(self.jobs.hand_to_single_calls(job, left, "batch_late", paid=True))
                 self.jobs.move(job, DONE)
             else:
                 self.jobs.put_back(job, LONGEST_LOOK)
@@ -189,9 +186,8 @@ class Batching:
                 line = request_of(item, job.kind, self.lane, self.parts)
                 renew()
                 if line is None:
-                    self._notify(
-                        self.jobs.hand_to_single_calls(job, [item], "not_sent", paid=False)
-                    )
+                    left = self.jobs.hand_to_single_calls(job, [item], "not_sent", paid=False)
+                    self._notify(left)
                 else:
                     count += file.write(line) > 0
             if not count:
@@ -203,7 +199,10 @@ class Batching:
         """Create the job. The state comes first: after a crash, another process looks for it."""
         items = self.jobs.items(job)
         if not items or not all(item.waits for item in items):
-            return self._gather_again(job)
+            # Products were cancelled since the upload: make the file again without them.
+            again = self.jobs.move(job, GATHERED, file=None)
+            _delete(self.lane, job.file)
+            return again
         creating = self.jobs.move(job, CREATING)
         try:
             status = self.lane.create(job.model, job.display_name, job.file or "")
@@ -218,12 +217,6 @@ class Batching:
             self.jobs.move(creating, UPLOADED, looks=job.looks)
             raise
         return self._note_created(creating, status)
-
-    def _gather_again(self, job: Job) -> Job | None:
-        """Leave out products that were cancelled since the upload: make the file again."""
-        again = self.jobs.move(job, GATHERED, file=None)
-        _delete(self.lane, job.file)
-        return again
 
     def _note_created(self, job: Job, status: JobStatus) -> Job | None:
         log.info("batch job %s is %s at Gemini", job.display_name, status.name)
