@@ -22,7 +22,7 @@ SLOTS = 8
 
 
 def run(rig: Rig) -> list[Line]:
-    case = case_of("small", LATENCY, rig.size(192, 32))
+    case = case_of("small", LATENCY, rig.size(160, 32))
     lines, alone = [], 0.0
     for processes in (1, 2, 4):
         pace = pace_of(rig, case, processes, 0)
