@@ -30,8 +30,8 @@ from bench import fidelity_pairs as made
 from packshot.errors import PackshotError
 from packshot.fidelity import checking, comparing, network, scoring
 from packshot.fidelity.checking import values_of
-from packshot.fidelity.files import Files
-from packshot.fidelity.fitting import Row, as_toml, fit, wilson
+from packshot.fidelity.files import FidelityFiles
+from packshot.fidelity.fitting import LabelledRow, as_toml, fit, wilson
 from packshot.fidelity.sides import WORK_SIDE, side_of
 from packshot.pictures.imaging import encode_array, to_array
 from packshot.pictures.model_file import model_path
@@ -48,10 +48,10 @@ class Kept:
     """All pairs of one raw photo with their masks, stored so that measuring again is fast."""
 
     raw: comparing.RawSide | None
-    pairs: list[tuple[Row, bytes, Any]]  # row, enhanced picture, likelihood
+    pairs: list[tuple[LabelledRow, bytes, Any]]  # row, enhanced picture, likelihood
 
 
-def collect(wanted: int, folder: Path, *, held_out: bool) -> list[Row]:
+def collect(wanted: int, folder: Path, *, held_out: bool) -> list[LabelledRow]:
     """Rows of measured pairs; those that the folder has already are not measured again."""
     goods = made.held_out() if held_out else made.products(DRAWN)
     done = folder / ("held_out.jsonl" if held_out else "rows.jsonl")
@@ -101,12 +101,12 @@ def _make(goods: list[made.Product], number: int, random: np.random.Generator) -
     return Kept(raw, pairs)
 
 
-def _rows(kept: Kept) -> Iterator[Row]:
+def _rows(kept: Kept) -> Iterator[LabelledRow]:
     for row, enhanced, likely in kept.pairs:
         yield row | _compared(kept.raw, enhanced, likely)
 
 
-def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Row:
+def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> LabelledRow:
     rgb = to_array(enhanced, WORK_SIDE)
     try:
         if raw is None:
@@ -115,7 +115,7 @@ def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Ro
         compared = comparing.compare(raw, side, rgb)
     except PackshotError:
         return {"problem": "no_product"}
-    row: Row = {"problem": compared.problem}
+    row: LabelledRow = {"problem": compared.problem}
     if compared.measures is not None:
         row |= {"measures": values_of(compared), "lines": len(compared.lines or ())}
     return row
@@ -126,12 +126,12 @@ def _compared(raw: comparing.RawSide | None, enhanced: bytes, likely: Any) -> Ro
 
 @dataclass(frozen=True)
 class Judged:
-    row: Row
+    row: LabelledRow
     total: float  # score minus the "warn" threshold of its fold's fit
     verdict: str
 
 
-def cross_validated(rows: Sequence[Row]) -> list[Judged]:
+def cross_validated(rows: Sequence[LabelledRow]) -> list[Judged]:
     families = sorted({row["family"] for row in rows})
     order = np.random.default_rng(3).permutation(len(families))
     fold_of = {families[int(index)]: place % FOLDS for place, index in enumerate(order)}
@@ -210,7 +210,7 @@ def _bootstrap(judged: Sequence[Judged], turns: int = 200) -> str:
 
 def time_samples() -> None:
     """CPU seconds of whole checks as in a pixel process: decode, measure, draw the change map."""
-    files, photos, pictures = Files(model_path(None)), [], []
+    files, photos, pictures = FidelityFiles(model_path(None)), [], []
     for number, good in enumerate(made.products(0)):
         if good.source == "samples":
             random = np.random.default_rng([number, 91])

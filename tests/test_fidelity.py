@@ -19,7 +19,7 @@ from packshot.fidelity import close_ups, comparing, scoring
 from packshot.fidelity.checking import judge
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.comparing import RawSide
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.network import SIDE, NoNetwork, likelihood
 from packshot.fidelity.sides import prepare, side_of
 from packshot.fidelity.text import lines_of
@@ -311,7 +311,7 @@ def red_share(rgb: Bytes) -> float:
 def test_a_see_through_picture_is_its_own_mask() -> None:
     """And without the network's file nothing else can be measured."""
     photo, likely = sample("mug-oak")
-    nowhere = Files(Path("/nowhere/u2netp.onnx"))
+    nowhere = FidelityFiles(Path("/nowhere/u2netp.onnx"))
     cut_out = encode_array(np.dstack([photo, (likely * 255).astype(np.uint8)]))
     side, _ = prepare(cut_out, nowhere.network)
     assert 0.3 < side.mask.mean() < 0.9

@@ -25,8 +25,8 @@ from packshot.enhancers.contract import Judgement
 from packshot.errors import PictureError, SettingsError, Stopping, Unavailable
 from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
-from packshot.fidelity.files import Files
-from packshot.fidelity.fitting import Row, as_toml, fit
+from packshot.fidelity.files import FidelityFiles
+from packshot.fidelity.fitting import LabelledRow, as_toml, fit
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, Reason
 from packshot.pictures.imaging import encode_array, to_array
@@ -82,7 +82,7 @@ class Desk:
             self.checks,
             shop.services.storage,
             self.pixels,  # type: ignore[arg-type]
-            Files(network),
+            FidelityFiles(network),
             threading.Event(),
         )
         self.set(check_due=now())
@@ -343,7 +343,7 @@ def test_a_real_child_measures_a_photo_within_its_memory(
     for place, data in enumerate(pictures):
         storage.put(desk.row(place).object_key or "", data, "image/jpeg")
     pixels = checking_pixels()
-    checker = Checker(desk.checks, storage, pixels, Files(network), threading.Event())
+    checker = Checker(desk.checks, storage, pixels, FidelityFiles(network), threading.Event())
     checker.run()
     most = max(child_peak_mb(child.pid) for child in psutil.Process().children())
     checker.close()
@@ -415,7 +415,7 @@ def test_the_report_compares_verdicts_with_decisions_and_fits_to_enough_of_them(
 
 def test_a_fit_to_decisions_tells_them_apart_and_can_be_read_back(tmp_path: Path) -> None:
     chance = np.random.default_rng(4)
-    rows: list[Row] = []
+    rows: list[LabelledRow] = []
     for number in range(160):
         faithful = number < 120
         measures = {name: float(abs(chance.normal(0, 0.003))) for name in MEASURED}

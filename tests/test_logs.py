@@ -93,7 +93,7 @@ def test_the_development_servers_lines_have_no_colours(stream: io.StringIO) -> N
 
 
 @pytest.mark.parametrize("as_format", ["json", "text"])
-def test_all_log_lines_have_the_same_form(stream: io.StringIO, as_format: logs.Format) -> None:
+def test_all_log_lines_have_the_same_form(stream: io.StringIO, as_format: logs.LogFormat) -> None:
     """A new line or a terminal's escape in a path or an error stays inside its line."""
     logs.configure(stream, as_format=as_format)
     log = logging.getLogger("packshot.web")

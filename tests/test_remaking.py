@@ -23,7 +23,7 @@ from support.shop import Shop, row
 from packshot.database.models import Call, Product, ProductImage, Take
 from packshot.database.types import now
 from packshot.fidelity import facts
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.jobs import measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, FidelityVerdict, Reason
 from packshot.pictures.imaging import to_array
@@ -103,7 +103,7 @@ class Studio:
             file.truncate(4_574_861)
         checker, remaker = self.services.checker, self.services.remaker
         assert checker is not None and remaker is not None
-        checker.pixels, checker.files = HuePixels(), Files(network)  # type: ignore[assignment]
+        checker.pixels, checker.files = HuePixels(), FidelityFiles(network)  # type: ignore[assignment]
         checker.machine_limit = None
         self.checker, self.remaker = checker, remaker
         self.services.storage.put("uploads/photo", PHOTO, "image/jpeg")
@@ -312,7 +312,7 @@ def test_the_real_check_fails_the_first_and_passes_the_second(
     studio.start_over()
     photo = (SAMPLES / "photos/bottle-paper.jpg").read_bytes()
     studio.services.storage.put("uploads/photo", photo, "image/jpeg")
-    studio.checker.pixels, studio.checker.files = checking_pixels(), Files(network)
+    studio.checker.pixels, studio.checker.files = checking_pixels(), FidelityFiles(network)
     studio.made("changed_product", "hardly_changed")
     first = studio.picture
     assert (first["fidelity"]["verdict"], first["remake"]["going_on"]) == ("fail", True)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets import Choices, Import, Limits, Problem, read_products, read_table
+from packshot.spreadsheets import Import, ImportChoices, Limits, Problem, read_products, read_table
 from packshot.spreadsheets.formulas import unescape
 
 CASES = Path("/work/shared/cases/csv")
@@ -24,7 +24,7 @@ HTTPS = HTTP.replace("http:", "https:")
 
 def imported(data: str | bytes, name: str = "products.csv", **choices: Any) -> Import:
     raw = data.encode() if isinstance(data, str) else data
-    return read_products(read_table(raw, name), Choices(**choices))
+    return read_products(read_table(raw, name), ImportChoices(**choices))
 
 
 def products(found: Import) -> list[tuple[int, dict[str, Any]]]:

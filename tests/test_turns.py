@@ -27,7 +27,7 @@ from packshot.errors import FetchError, PartlyUnavailable
 from packshot.serving import make_worker
 from packshot.work.claims import Claim, Claims
 from packshot.work.turns import Turns
-from packshot.work.waiting import Key
+from packshot.work.waiting import KeyName
 from packshot.work.worker import Worker
 
 LEASE = 60.0
@@ -110,7 +110,7 @@ def all_made(shop: Shop, ids: list[int]) -> bool:
 # -- whose turn it is ------------------------------------------------------------------------------
 
 
-def claimed(turns: Turns, key: Key, token: str) -> Claim:
+def claimed(turns: Turns, key: KeyName, token: str) -> Claim:
     claim = Claim(
         1,
         token,
@@ -134,7 +134,7 @@ def claimed(turns: Turns, key: Key, token: str) -> Claim:
 
 def test_keys_take_turns_by_the_time_that_their_products_take(clock: Clock) -> None:
     """One key's products take 30 s, the other's 1 s: each gets half of the only slot's time."""
-    turns, seconds = Turns(clock), dict[Key, float]({"ann": 30.0, "bob": 1.0})
+    turns, seconds = Turns(clock), dict[KeyName, float]({"ann": 30.0, "bob": 1.0})
     used = dict.fromkeys(seconds, 0.0)
     for number in range(200):
         key = turns.order(["ann", "bob"])[0]

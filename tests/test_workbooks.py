@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets import Choices, Import, Limits, read_products, read_table
+from packshot.spreadsheets import Import, ImportChoices, Limits, read_products, read_table
 
 HEADER = ("sku", "category", "image", "price")
 
@@ -52,7 +52,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 
 def imported(data: bytes, **choices: Any) -> Import:
-    return read_products(read_table(data, "products.xlsx"), Choices(**choices))
+    return read_products(read_table(data, "products.xlsx"), ImportChoices(**choices))
 
 
 def reported(found: Import, *levels: str) -> list[tuple[int | None, str | None, str]]:
@@ -310,7 +310,7 @@ def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
     other = book.create_sheet("Old")
     other.append(("sku", "price"))
     other.sheet_state = "hidden"
-    found = read_products(read_table(saved(book), "a.xlsx"), Choices())
+    found = read_products(read_table(saved(book), "a.xlsx"), ImportChoices())
     assert [row.sku for row in found.rows] == ["A", "B"]
     notes = [problem.detail for problem in found.problems]
     assert "other sheets were not read: 'Old (hidden)'" in notes

@@ -12,19 +12,19 @@ from typing import Any, Final, Literal, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-Format = Literal["auto", "json", "text"]
-Fields = dict[str, str | int]
+LogFormat = Literal["auto", "json", "text"]
+LogFields = dict[str, str | int]
 NOISY = ("botocore", "boto3", "urllib3", "httpx2", "httpcore2", "google_genai", "alembic", "pyvips")
 
 _STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 _VALUES: Final = re.compile(r"^(DETAIL|CONTEXT):.*?\n(?=\[SQL:|\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 #: The request or product that this thread works on.
-_about: ContextVar[Fields | None] = ContextVar("about", default=None)
+_about: ContextVar[LogFields | None] = ContextVar("about", default=None)
 
 
 def configure(
-    stream: TextIO | None = None, level: int = logging.INFO, as_format: Format = "auto"
+    stream: TextIO | None = None, level: int = logging.INFO, as_format: LogFormat = "auto"
 ) -> None:
     """Send all log lines to `stream` (standard error). May be called again."""
     stream = stream or sys.stderr

@@ -16,7 +16,7 @@ from packshot.download.host_shares import HostShares
 from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
 from packshot.errors import PackshotError, SettingsError
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.marketplaces.names import Template
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
@@ -227,7 +227,7 @@ def choose_checker(
     """None with FIDELITY=off. The enhancer gives a second opinion if it can judge."""
     if settings.fidelity == "off":
         return None
-    files = Files(model_path(settings.model_dir), settings.fidelity_weights)
+    files = FidelityFiles(model_path(settings.model_dir), settings.fidelity_weights)
     judging = None
     if settings.judges != "off" and isinstance(enhancer, Judge):
         judging = Judging(enhancer, settings.judges, database)

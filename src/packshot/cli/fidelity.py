@@ -27,7 +27,7 @@ WORDS = {
 assert set(WORDS) == set(VERDICTS)
 
 
-class Group(click.Group):
+class CompareByDefault(click.Group):
     """`packshot fidelity RAW ENHANCED` is short for `packshot fidelity compare RAW ENHANCED`."""
 
     def resolve_command(
@@ -42,7 +42,7 @@ class Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=Group, invoke_without_command=False)
+@click.group(cls=CompareByDefault, invoke_without_command=False)
 def fidelity() -> None:
     """Measure whether the product is unchanged: packshot fidelity RAW ENHANCED.
 
@@ -94,13 +94,13 @@ def write_map(data: bytes, enhanced: Path, target: Path | None) -> Path:
 
 def _compare(raw: Path, enhanced: Path) -> CheckResult:
     # Loads the pixel libraries, which `packshot --help` need not wait for.
-    from packshot.fidelity.files import Files
+    from packshot.fidelity.files import FidelityFiles
     from packshot.fidelity.jobs import check_picture, measure_raw
     from packshot.pictures.child_processes import Pixels
     from packshot.pictures.model_file import model_path
 
     settings = load_settings()
-    files = Files(model_path(settings.model_dir), settings.fidelity_weights)
+    files = FidelityFiles(model_path(settings.model_dir), settings.fidelity_weights)
     pixels = Pixels()
     try:
         with _name_in_errors(raw):

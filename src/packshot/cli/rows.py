@@ -18,9 +18,9 @@ from packshot.spreadsheets import (
     ATTRIBUTE,
     ENDINGS,
     LEFT_OUT,
-    Choices,
     DecimalSign,
     Import,
+    ImportChoices,
     PlannedRow,
     Problem,
     ProductRow,
@@ -163,7 +163,7 @@ def rows_of_sheet(
     Raises ClickException where it can't be read as a spreadsheet of products.
     """
     category = {"category": defaults["category"]} if defaults.get("category") else {}
-    choices = Choices(sheets.mapping, defaults=category)
+    choices = ImportChoices(sheets.mapping, defaults=category)
     names = list(photos.files)
     try:
         wish = Wish(path.read_bytes(), path.name, names, choices, sheets.decimals)

@@ -27,7 +27,7 @@ ROOM_FOR_UPLOAD = 300
 COMPARED = (*(name for name in PRODUCT_FIELDS if name != "raw_image"), "attributes")
 
 #: Called for each row whose photo was checked or uploaded.
-Progress = Callable[[Row], None]
+RowCallback = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class SendResult:
 
 
 @dataclass(frozen=True)
-class Choices:
+class SendOptions:
     """`again` makes photos again that have products already; without `lane` or `pixel_lock` the
     server's are used.
 
@@ -93,8 +93,8 @@ class Choices:
 def send_rows(
     client: Client,
     rows: Sequence[Row],
-    choices: Choices = Choices(),
-    progress: Progress = lambda _: None,
+    choices: SendOptions = SendOptions(),
+    progress: RowCallback = lambda _: None,
 ) -> SendResult:
     """Upload the photos and create the products; rows with errors are refused.
 
@@ -122,7 +122,11 @@ def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _send_part(
-    client: Client, rows: Sequence[Row], sent: SendResult, choices: Choices, progress: Progress
+    client: Client,
+    rows: Sequence[Row],
+    sent: SendResult,
+    choices: SendOptions,
+    progress: RowCallback,
 ) -> None:
     known = {} if choices.again else find_known(client, rows)
     for place, product in known.items():
@@ -218,7 +222,7 @@ def _upload_photo(client: Client, row: Row) -> Row:
     return replace(row, fields=fields)
 
 
-def _create(client: Client, rows: Sequence[Row], sent: SendResult, choices: Choices) -> None:
+def _create(client: Client, rows: Sequence[Row], sent: SendResult, choices: SendOptions) -> None:
     bodies = [row.fields for row in rows]
     key = _digest(json.dumps(bodies).encode()) if choices.repeatable else None
     try:

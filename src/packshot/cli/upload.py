@@ -16,8 +16,8 @@ from packshot.cli.progress import bar, table, wait_with_bar
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets, is_of_photo, read_rows
 from packshot.cli.sending import (
-    Choices,
     ExistingProduct,
+    SendOptions,
     SendResult,
     find_twins,
     reasons,
@@ -85,7 +85,7 @@ def upload(
     rows = read_rows(paths, defaults, sheets, lambda note: _note(note, console))
     for twin in find_twins(rows):
         _note(twin, console)
-    chosen = Choices(**choices)
+    chosen = SendOptions(**choices)
     if dry_run:
         again = chosen.again
         raise SystemExit(_rehearse(client, paths, rows, defaults, sheets, console, again, update))
@@ -96,7 +96,7 @@ def _upload(
     client: Client,
     rows: list[Row],
     console: Console,
-    choices: Choices,
+    choices: SendOptions,
     update: bool,
     wait: bool,
     as_json: bool,
@@ -149,7 +149,7 @@ def _note(note: str, console: Console) -> None:
 
 
 def send(
-    client: Client, rows: list[Row], console: Console, choices: Choices = Choices()
+    client: Client, rows: list[Row], console: Console, choices: SendOptions = SendOptions()
 ) -> SendResult:
     """Call `send_rows` and show a bar."""
     with bar(console) as progress:

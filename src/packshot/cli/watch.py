@@ -19,8 +19,8 @@ from packshot.cli.options import connection, no_answer
 from packshot.cli.plain import escape_text
 from packshot.cli.reading import reading
 from packshot.cli.rows import Row, Sheets
-from packshot.cli.sending import Choices, SendResult, send_rows
-from packshot.cli.watched_batch import Batch
+from packshot.cli.sending import SendOptions, SendResult, send_rows
+from packshot.cli.watched_batch import WatchedBatch
 from packshot.cli.watched_folder import (
     DONE,
     FAILED,
@@ -111,7 +111,7 @@ class Watcher:
         console: Console,
         lane: Lane | None = None,
     ) -> None:
-        self._choices = Choices(lane=lane, repeatable=True)
+        self._choices = SendOptions(lane=lane, repeatable=True)
         self.folder, self.client, self.console = folder, client, console
         self.defaults, self.sheets = defaults, sheets
         self.failed = 0
@@ -146,7 +146,7 @@ class Watcher:
             return True
         left = {path: at for path, at in files.items() if self._stuck.get(path) != at}
         if ready := self._settled.take(left):
-            batch = Batch(self.folder, ready, self.defaults, self.sheets, self._say)
+            batch = WatchedBatch(self.folder, ready, self.defaults, self.sheets, self._say)
             planned = batch.plan()
             self.folder.save_plan(planned)
             self._work(planned)

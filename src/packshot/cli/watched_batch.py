@@ -19,7 +19,7 @@ NOTHING = "nothing can be made of it"
 
 
 @dataclass
-class Batch:
+class WatchedBatch:
     """Files that are looked at together, and what was found for each so far."""
 
     folder: WatchedFolder

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from packshot.errors import Unavailable
 
 #: Device and inode: the file that a path leads to, whatever its content.
-Identity: TypeAlias = tuple[int, int]
+FileIdentity: TypeAlias = tuple[int, int]
 
 
 class OpenFile:
@@ -21,7 +21,7 @@ class OpenFile:
     def __init__(self, path: str) -> None:
         self.path = Path(path).absolute()
         self.log = Path(f"{os.path.realpath(path)}-wal")  # SQLite follows links too
-        self._opened: Identity | None = None
+        self._opened: FileIdentity | None = None
         self._has_log = True
 
     def note_opened(self) -> None:
@@ -56,7 +56,7 @@ class OpenFile:
         )
 
 
-def _identity(path: Path) -> Identity | None:
+def _identity(path: Path) -> FileIdentity | None:
     try:
         found = path.stat()
     except OSError:

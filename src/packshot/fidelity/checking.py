@@ -8,7 +8,7 @@ from typing import Final
 from packshot.fidelity import change_map, close_ups, comparing
 from packshot.fidelity.comparing import Comparison, RawSide
 from packshot.fidelity.explaining import reasons_of
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.measures import NAMES
 from packshot.fidelity.scoring import Weights, load_weights
 from packshot.fidelity.sides import NoProduct, prepare
@@ -27,7 +27,7 @@ def values_of(compared: Comparison) -> dict[str, float]:
     return compared.measures.as_dict() | more
 
 
-def read_raw(data: bytes, files: Files) -> RawSide | None:
+def read_raw(data: bytes, files: FidelityFiles) -> RawSide | None:
     """Measure the photo; None when no product was found in it."""
     try:
         return comparing.read_raw(data, files.network)
@@ -38,7 +38,7 @@ def read_raw(data: bytes, files: Files) -> RawSide | None:
 def check(
     raw: RawSide | None,
     data: bytes,
-    files: Files,
+    files: FidelityFiles,
     with_views: Collection[FidelityVerdict | None] = (),
 ) -> CheckResult:
     """Check one enhanced picture. For the verdicts in `with_views` the result has pictures to show

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Files:
+class FidelityFiles:
     """The cut-out network's file, and the weights file; None: the weights in the package."""
 
     network: Path

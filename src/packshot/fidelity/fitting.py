@@ -14,7 +14,7 @@ from packshot.fidelity import scoring
 from packshot.fidelity.checking import MEASURED
 
 #: One labelled pair: `faithful`, `kind`, `problem` (None, or why it can't be compared), `measures`.
-Row = dict[str, Any]
+LabelledRow = dict[str, Any]
 FALSE_ALARMS: Final = 0.05  # share of faithful pairs that may get a "warn", hard limits included
 FAILED: Final = 0.01  # share of faithful pairs that may get a "fail"
 PARTS: Final = 5  # of the cross-validation
@@ -32,12 +32,12 @@ HARD_LIMITS: Final = {
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedWeights:
     """Weights, with the score and verdict that they give to a row."""
 
     weights: scoring.Weights
 
-    def total(self, row: Row) -> float:
+    def total(self, row: LabelledRow) -> float:
         """The score, raised where a hard limit decides; infinite when they can't be compared."""
         if row["problem"] is not None:
             return float("inf")
@@ -45,13 +45,13 @@ class Fit:
         least = {"fail": self.weights.fail, "warn": self.weights.warn, "pass": 0.0}
         return max(score, least[self.weights.best_allowed(row["measures"])] + 1e-3)
 
-    def verdict(self, row: Row) -> str:
+    def verdict(self, row: LabelledRow) -> str:
         if row["problem"] is not None:
             return "fail" if row["problem"] == "mirrored" else "not_comparable"
         return self.weights.judge(row["measures"])[0]
 
 
-def fit(rows: Sequence[Row]) -> Fit:
+def fit(rows: Sequence[LabelledRow]) -> FittedWeights:
     """Fit weights and limits. The limits also hold for cross-validated scores, where a row is
     scored by weights fitted without its family: a fit looks too good on its own rows."""
     found = _draft(rows)
@@ -61,10 +61,10 @@ def fit(rows: Sequence[Row]) -> Fit:
         max(_limit([score[place] for score in scores], share) for scores in (own, unseen)) + ROUNDED
         for place, share in enumerate((FALSE_ALARMS, FAILED))
     )
-    return Fit(replace(found, warn=warn, fail=max(fail, warn + 0.5)))
+    return FittedWeights(replace(found, warn=warn, fail=max(fail, warn + 0.5)))
 
 
-def _parts(rows: Sequence[Row]) -> list[set[int]]:
+def _parts(rows: Sequence[LabelledRow]) -> list[set[int]]:
     """The row numbers of each part. All rows of a family are in one part; a row without a family
     (a reviewer's decision) is a family by itself."""
     families = [row.get("family", number) for number, row in enumerate(rows)]
@@ -75,20 +75,20 @@ def _parts(rows: Sequence[Row]) -> list[set[int]]:
     return [part for part in parts if part]
 
 
-def _unseen(rows: Sequence[Row], part: set[int]) -> list[tuple[float, float]]:
+def _unseen(rows: Sequence[LabelledRow], part: set[int]) -> list[tuple[float, float]]:
     """The part's scores by weights fitted to the other parts."""
     draft = _draft([row for number, row in enumerate(rows) if number not in part])
     return _scores(draft, [rows[number] for number in sorted(part)])
 
 
-def _scores(draft: scoring.Weights, rows: Sequence[Row]) -> list[tuple[float, float]]:
+def _scores(draft: scoring.Weights, rows: Sequence[LabelledRow]) -> list[tuple[float, float]]:
     """Scores of the faithful rows. A hard limit makes the first infinite when it gives at least
     "warn", the second when it gives "fail"."""
-    flagged, failed = Fit(draft), Fit(replace(draft, warn=0.0))
+    flagged, failed = FittedWeights(draft), FittedWeights(replace(draft, warn=0.0))
     return [(flagged.total(row), failed.total(row)) for row in rows if row["faithful"]]
 
 
-def _draft(rows: Sequence[Row]) -> scoring.Weights:
+def _draft(rows: Sequence[LabelledRow]) -> scoring.Weights:
     """Knots from the faithful rows, and weights by logistic regression: none negative, and each
     kind of damage with the same total importance. The limits come later, in `fit`."""
     usable = [row for row in rows if row["problem"] is None]
@@ -121,7 +121,7 @@ def _limit(totals: Sequence[float], share: float) -> float:
     return value if np.isfinite(value) else finite[-1]
 
 
-def _hinges(row: Row, knots: dict[str, tuple[float, float]]) -> list[float]:
+def _hinges(row: LabelledRow, knots: dict[str, tuple[float, float]]) -> list[float]:
     return [
         hinge
         for name, (low, high) in knots.items()
@@ -129,7 +129,7 @@ def _hinges(row: Row, knots: dict[str, tuple[float, float]]) -> list[float]:
     ]
 
 
-def _balance(rows: Sequence[Row]) -> Any:
+def _balance(rows: Sequence[LabelledRow]) -> Any:
     counts: dict[str, int] = defaultdict(int)
     for row in rows:
         counts["faithful" if row["faithful"] else row["kind"]] += 1

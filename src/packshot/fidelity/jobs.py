@@ -6,14 +6,14 @@ import pickle
 from collections.abc import Collection
 from pathlib import Path
 
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.locks import LockResult
 from packshot.fidelity.verdicts import CheckResult, FidelityVerdict
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.provenance import Provenance
 
 
-def measure_raw(data: bytes, files: Files) -> bytes:
+def measure_raw(data: bytes, files: FidelityFiles) -> bytes:
     """Measure the photo once for all its pictures; pass the result to `check_picture`.
 
     Raises NoNetwork, and PictureError when the photo can't be decoded.
@@ -24,7 +24,7 @@ def measure_raw(data: bytes, files: Files) -> bytes:
 
 
 def check_picture(
-    raw: bytes, data: bytes, files: Files, with_views: Collection[FidelityVerdict] = ()
+    raw: bytes, data: bytes, files: FidelityFiles, with_views: Collection[FidelityVerdict] = ()
 ) -> CheckResult:
     """Check one enhanced picture against the result of `measure_raw`. Raises the same errors.
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from packshot.errors import SettingsError
 from packshot.marketplaces.names import Template
-from packshot.pictures.imaging import Format, OutputSpec
+from packshot.pictures.imaging import OutputSpec, PictureFormat
 
 RuleVerdict = Literal["pass", "warn", "fail", "unknown"]
 #: What can be measured, see `measures.Measures`.
@@ -141,7 +141,7 @@ class Render(_Strict):
 
     aspect: Annotated[str, AfterValidator(_ratio)] | None = None
     max_side: int = Field(2048, ge=100, le=10_000)
-    format: Format = "jpeg"
+    format: PictureFormat = "jpeg"
     quality: int = Field(90, ge=50, le=100)
     background: tuple[int, int, int] | None = None
     max_bytes: int | None = Field(None, ge=50_000)

@@ -7,12 +7,12 @@ from typing import Final
 
 from packshot.errors import PictureError
 from packshot.marketplaces.measures import Measures, measure
-from packshot.pictures.imaging import Format, OutputSpec, finish
+from packshot.pictures.imaging import OutputSpec, PictureFormat, finish
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import History, Ingredient, Signing, sign
 
 #: The file extension of each format.
-ENDINGS: Final[dict[Format, str]] = {
+ENDINGS: Final[dict[PictureFormat, str]] = {
     "jpeg": ".jpg",
     "png": ".png",
     "webp": ".webp",

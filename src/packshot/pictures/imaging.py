@@ -41,7 +41,7 @@ class Encoded:
     smaller: Encoded | None = field(repr=False, default=None)
 
 
-Format = Literal["jpeg", "png", "webp", "avif"]
+PictureFormat = Literal["jpeg", "png", "webp", "avif"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class OutputSpec:
     background: tuple[int, int, int] | None = None
     max_bytes: int | None = None
     min_side: int = MIN_SIDE
-    format: Format = "jpeg"
+    format: PictureFormat = "jpeg"
     subsample: bool = True  # a JPEG's colours have half the resolution
 
 

@@ -46,7 +46,7 @@ class Segment(NamedTuple):
 
 
 @dataclass
-class Frame:
+class FrameHeader:
     """The contents of the SOF segment."""
 
     marker: int
@@ -115,17 +115,19 @@ def segments(data: bytes) -> Iterator[Segment]:
     raise too_many_parts("JPEG", MOST_SEGMENTS)
 
 
-def _frame(marker: int, body: bytes) -> Frame:
+def _frame(marker: int, body: bytes) -> FrameHeader:
     if len(body) < 6 or len(body) < 6 + 3 * body[5]:
         raise damaged("its header is cut short")
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     parts = [body[at : at + 3] for at in range(6, 6 + 3 * body[5], 3)]
-    frame = Frame(marker, body[0], height, width, {p[0]: (p[1] >> 4) * (p[1] & 15) for p in parts})
+    frame = FrameHeader(
+        marker, body[0], height, width, {p[0]: (p[1] >> 4) * (p[1] & 15) for p in parts}
+    )
     _check_kind(frame)
     return frame
 
 
-def _check_kind(frame: Frame) -> None:
+def _check_kind(frame: FrameHeader) -> None:
     if frame.marker in (0xC9, 0xCA):
         raise unsupported("The JPEG is arithmetic-coded")
     if frame.marker not in (0xC0, 0xC1, 0xC2):
@@ -163,7 +165,7 @@ class Scans:
         self._pixels = 0
         self._seen: dict[int, int] = {}
 
-    def expect(self, frame: Frame) -> None:
+    def expect(self, frame: FrameHeader) -> None:
         self._progressive = frame.marker in PROGRESSIVE
         self._pixels = frame.width * frame.height
         self._seen = dict.fromkeys(frame.sampling, 0)

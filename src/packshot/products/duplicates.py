@@ -19,7 +19,7 @@ from packshot.products.object_keys import name_of_answer
 from packshot.spreadsheets.fields import OF_SKU
 
 DUPLICATES_LOCK: Final = 0x74776963  # PostgreSQL advisory lock: "twic"
-Key = tuple[str, ...]
+DuplicateKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Identity:
     filename: str | None = None
     category: str | None = None
 
-    def signs(self) -> Iterator[Key]:
+    def signs(self) -> Iterator[DuplicateKey]:
         """The keys of the photo: products that share one are the same."""
         view = (self.view or "").casefold()
         if self.sku is not None:
-            group: Key = ("sku", self.sku)
+            group: DuplicateKey = ("sku", self.sku)
         elif self.name or self.filename:
             group = ("names", self.name or "", self.filename or "", self.category or "")
         else:
@@ -106,7 +106,7 @@ def lock_duplicates(session: Session) -> None:
 
 def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, int]:
     """Index in `photos` -> the id of the oldest product, not failed, with the same photo."""
-    known: dict[Key, int] = {}
+    known: dict[DuplicateKey, int] = {}
     for product_id, identity in (*_by_digest(session, photos), *_by_address(session, photos)):
         for key in identity.signs():
             known[key] = min(known.get(key, product_id), product_id)
@@ -119,7 +119,7 @@ def find_duplicates(session: Session, photos: Sequence[Identity]) -> dict[int, i
 
 def find_repeated(photos: Sequence[Identity]) -> dict[int, int]:
     """Index -> the first index with the same photo, for those that are not the first."""
-    first: dict[Key, int] = {}
+    first: dict[DuplicateKey, int] = {}
     repeated: dict[int, int] = {}
     for index, photo in enumerate(photos):
         before = [first[key] for key in photo.signs() if key in first]

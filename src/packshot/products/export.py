@@ -31,8 +31,8 @@ from packshot.products.views import SellerFields, columns_of
 from packshot.spreadsheets.formulas import escape
 
 Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
-Format = Literal["csv", "jsonl"]
-CONTENT_TYPES: Final[dict[Format, str]] = {
+ExportFormat = Literal["csv", "jsonl"]
+CONTENT_TYPES: Final[dict[ExportFormat, str]] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/x-ndjson",
 }
@@ -255,7 +255,7 @@ def _raw_key(product: Product) -> str | None:
     return normalised_key(product.media_namespace, product.id)
 
 
-def write_lines(rows: Iterator[ApprovedImage], as_format: Format) -> Iterator[str]:
+def write_lines(rows: Iterator[ApprovedImage], as_format: ExportFormat) -> Iterator[str]:
     """The rows as text, one line each; CSV begins with its header."""
     if as_format == "csv":
         yield csv_line(COLUMNS)

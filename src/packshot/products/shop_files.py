@@ -16,7 +16,7 @@ from packshot.products.export import ApprovedImage, csv_line
 from packshot.storage import Storage
 
 ShopFormat = Literal["shopify", "woocommerce"]
-Group = Sequence[tuple[int, ApprovedImage]]
+SkuPictures = Sequence[tuple[int, ApprovedImage]]
 #: Names and values of Shopify's variants, repeated unchanged: without them an import would
 #: take every SKU of a product for the same variant.
 OPTION_NAMES: Final = ("Option1 Name", "Option2 Name", "Option3 Name")
@@ -27,11 +27,11 @@ SHOPIFY: Final = (
     *("Image Src", "Image Position", "Image Alt Text"),
 )
 WOOCOMMERCE: Final = ("SKU", "Name", "Images")
-Row = dict[str, object]
+CsvRow = dict[str, object]
 
 
 def write_shop_file(
-    groups: Iterable[Group], as_format: ShopFormat, storage: Storage
+    groups: Iterable[SkuPictures], as_format: ShopFormat, storage: Storage
 ) -> Iterator[str]:
     """The file's lines. Everything is read before the first one, so that errors come first.
 
@@ -45,7 +45,7 @@ def write_shop_file(
     return (csv_line(cells, for_people=False) for cells in _table(columns, rows))
 
 
-def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[Sequence[object]]:
+def _table(columns: Sequence[str], rows: Iterable[CsvRow]) -> Iterator[Sequence[object]]:
     yield columns
     for row in rows:
         yield [row.get(column) for column in columns]
@@ -82,7 +82,7 @@ def _own_name(image: ApprovedImage) -> str:
 # ---- WooCommerce
 
 
-def _woocommerce_row(group: Group, storage: Storage) -> Row:
+def _woocommerce_row(group: SkuPictures, storage: Storage) -> CsvRow:
     """One product; a comma in an address is percent-encoded, so commas only separate."""
     first = group[0][1]
     addresses = [public_address(image, storage).replace(",", "%2C") for _, image in group]
@@ -98,10 +98,10 @@ class _Listing:
     """One Shopify product, whose variants are SKUs."""
 
     title: str
-    groups: list[Group] = field(default_factory=list)
+    groups: list[SkuPictures] = field(default_factory=list)
 
 
-def _shopify(groups: Iterable[Group], storage: Storage) -> tuple[Sequence[str], list[Row]]:
+def _shopify(groups: Iterable[SkuPictures], storage: Storage) -> tuple[Sequence[str], list[CsvRow]]:
     listings: dict[str, _Listing] = {}
     own_handles: set[str] = set()
     for group in groups:
@@ -127,7 +127,7 @@ def _shopify(groups: Iterable[Group], storage: Storage) -> tuple[Sequence[str], 
     return (*SHOPIFY, *options, *more), rows
 
 
-def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
+def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[CsvRow]:
     """A row for each picture; the first of the product and of each variant has more columns."""
     names = {
         name: value
@@ -136,14 +136,14 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
         if (value := _attribute(group, name))
     }
     before = 0
-    first_row: Row = {"Title": listing.title, **names}
+    first_row: CsvRow = {"Title": listing.title, **names}
     for group in listing.groups:
         values = {name: value for name in OPTION_VALUES if (value := _attribute(group, name))}
         first = group[0][1]
-        variant: Row = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
+        variant: CsvRow = {"Variant SKU": first.sku, VARIANT_IMAGE: public_address(first, storage)}
         if before and not values:  # without options this is no second variant, but more pictures
             variant = {}
-        more: Row = first_row | variant | values
+        more: CsvRow = first_row | variant | values
         for n, image in group:
             yield {
                 "Handle": handle,
@@ -155,7 +155,7 @@ def _listing(handle: str, listing: _Listing, storage: Storage) -> Iterator[Row]:
         before += group[-1][0]
 
 
-def _attribute(group: Group, name: str) -> str | None:
+def _attribute(group: SkuPictures, name: str) -> str | None:
     """The value of a column in the shop's own file, whatever the case of its name."""
     for _, image in group:
         for given, value in (image.attributes or {}).items():

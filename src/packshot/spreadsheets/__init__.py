@@ -39,7 +39,7 @@ from packshot.spreadsheets.plan import (
 )
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
-from packshot.spreadsheets.rows import Choices, Import, ProductRow
+from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import Limits, Problem, Table
 
 __all__ = [
@@ -50,11 +50,11 @@ __all__ = [
     "LEFT_OUT",
     "Ambiguous",
     "ArchiveLimits",
-    "Choices",
     "Column",
     "Convention",
     "DecimalSign",
     "Import",
+    "ImportChoices",
     "LeftOut",
     "Limits",
     "Match",

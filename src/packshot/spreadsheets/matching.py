@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from packshot.spreadsheets.fields import LONGEST
-from packshot.spreadsheets.name_index import DEEPEST, Files, Fit, Skus, caseless
+from packshot.spreadsheets.name_index import DEEPEST, Fit, PhotoIndex, Skus, caseless
 from packshot.spreadsheets.naming import (
     NameParts,
     Pattern,
@@ -204,7 +204,7 @@ class _Finder:
             if row.sku:
                 self._by_sku[row.sku].append(row)
         self._skus = Skus(self._by_sku)
-        self._files = Files(photos)
+        self._files = PhotoIndex(photos)
         self._doubted: set[int] = set()
         self._by_hand: set[str] = set()
 

@@ -116,7 +116,7 @@ def _cuts(name: str, longest: int) -> Iterator[int]:
             yield cut
 
 
-class Files:
+class PhotoIndex:
     """Photos by their names and by the folders they are in."""
 
     def __init__(self, photos: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
-from packshot.spreadsheets.rows import Choices, Import, ProductRow
+from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import Problem, Table
 
 #: The most cells of a column to show as examples, and characters of each.
@@ -36,7 +36,7 @@ class Wish:
     spreadsheet: bytes | None = None
     filename: str = ""
     photos: Sequence[str] = ()
-    choices: Choices = field(default_factory=Choices)
+    choices: ImportChoices = field(default_factory=ImportChoices)
     decimals: DecimalSign | None = None
     pattern: str | None = None
 

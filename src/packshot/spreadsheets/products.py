@@ -31,20 +31,20 @@ from packshot.spreadsheets.photo_files import ENDINGS, ending_of
 from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
-from packshot.spreadsheets.rows import MOST_PRODUCTS, Choices, Import, ProductRow
+from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
 from packshot.spreadsheets.table import Problem, Record, Table
 
 _FLOAT: Final = re.compile(r"\d+\.0")
 
 
-def read_products(table: Table, choices: Choices | None = None) -> Import:
+def read_products(table: Table, choices: ImportChoices | None = None) -> Import:
     """Every product of the table. Raises SpreadsheetError for a table without a header or
     products, and for a choice that names what does not exist.
 
     Each row that is not empty becomes products or has a problem; blank rows and repeated
     headers do not count.
     """
-    choices = choices or Choices()
+    choices = choices or ImportChoices()
     index = find_header(table.records)
     header, records = table.records[index], list(table.records[index + 1 :])
     columns = columns_of(header, records)
@@ -99,7 +99,7 @@ def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
         yield Problem(record.number, None, detail, "note")
 
 
-def _unknown(header: Record, mapping: dict[str, str], choices: Choices) -> Iterator[Problem]:
+def _unknown(header: Record, mapping: dict[str, str], choices: ImportChoices) -> Iterator[Problem]:
     """Notes on a sheet that may lack names, so that its first product would be lost, or SKUs."""
     if not count_recognised(header.cells) and not choices.mapping:
         detail = (

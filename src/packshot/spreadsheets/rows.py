@@ -50,7 +50,7 @@ def _plain(amount: Decimal | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Choices:
+class ImportChoices:
     """What the user decided: column name -> field, column name -> decimal sign, the values of
     fields that a row leaves empty, and photo -> number of its row, or `NO_ROW` to leave it out."""
 

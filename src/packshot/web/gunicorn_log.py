@@ -16,6 +16,6 @@ class GunicornLog(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         wanted = os.environ.get("LOG_FORMAT") or "auto"
-        logs.configure(as_format=cast("logs.Format", wanted))
+        logs.configure(as_format=cast("logs.LogFormat", wanted))
         self.error_log.handlers.clear()
         self.error_log.propagate = True

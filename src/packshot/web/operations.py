@@ -22,12 +22,12 @@ from packshot.web.requests.endpoints import blueprint, needs, probe
 READY_SECONDS: Final = 5.0
 bp: APIBlueprint = blueprint("operations", "Operations")
 
-Health = dict[str, str | None]
+Readiness = dict[str, str | None]
 
 
-def register(app: Flask, ask: Callable[[], Health], clock: Callable[[], float]) -> None:
+def register(app: Flask, ask: Callable[[], Readiness], clock: Callable[[], float]) -> None:
     """Cache the result of `ask` for five seconds; probes during a call wait for its result."""
-    cache: TTLCache[Any, Health] = TTLCache(1, READY_SECONDS, timer=clock)
+    cache: TTLCache[Any, Readiness] = TTLCache(1, READY_SECONDS, timer=clock)
     app.extensions["packshot_readiness"] = cached(cache, condition=threading.Condition())(ask)
 
 
@@ -49,7 +49,7 @@ def readyz() -> Response:
 
     Callers who are signed in see the problems; others only the status.
     """
-    report: Health = current_app.extensions["packshot_readiness"]()
+    report: Readiness = current_app.extensions["packshot_readiness"]()
     body = ReadyAnswer(ok=not any(report.values()))
     if identify() is not None:
         body.parts = {part: problem or "ok" for part, problem in report.items()}

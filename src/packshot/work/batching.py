@@ -122,8 +122,8 @@ class Batching:
         """Give up late jobs: without a lane, their answers can't be requested."""
         for job in self._due():
             if job.is_late:
-                left = self.jobs.items(job)
-                self._notify(self.jobs.hand_to_single_calls(job, left, "batch_late", paid=True))
+                items = self.jobs.items(job)
+                self._notify(self.jobs.hand_to_single_calls(job, items, "batch_late", paid=True))
                 self.jobs.move(job, DONE)
             else:
                 self.jobs.put_back(job, LONGEST_LOOK)
@@ -186,8 +186,8 @@ class Batching:
                 line = request_of(item, job.kind, self.lane, self.parts)
                 renew()
                 if line is None:
-                    left = self.jobs.hand_to_single_calls(job, [item], "not_sent", paid=False)
-                    self._notify(left)
+                    queued = self.jobs.hand_to_single_calls(job, [item], "not_sent", paid=False)
+                    self._notify(queued)
                 else:
                     count += file.write(line) > 0
             if not count:

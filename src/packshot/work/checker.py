@@ -11,7 +11,7 @@ from typing import Final
 from cachetools import LRUCache
 
 from packshot.errors import NotFound, PackshotError, PictureError, Stopping, Unavailable
-from packshot.fidelity.files import Files
+from packshot.fidelity.files import FidelityFiles
 from packshot.fidelity.jobs import check_picture, measure_raw
 from packshot.fidelity.verdicts import Check, CheckResult, not_measured
 from packshot.pictures import model_file
@@ -57,7 +57,7 @@ class Checker:
         checks: Checks,
         storage: Storage,
         pixels: Pixels,
-        files: Files,
+        files: FidelityFiles,
         stop: threading.Event,
         judging: Judging | None = None,
         machine_limit: MachineLimit | None = None,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from packshot.work.claims import Claim
-from packshot.work.waiting import Key
+from packshot.work.waiting import KeyName
 
 
 class Turns:
@@ -19,12 +19,12 @@ class Turns:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._used: dict[Key, float] = {}  # seconds of slots that ended products used
-        self._running: dict[str, tuple[Key, float]] = {}  # token -> key, and when it began
+        self._used: dict[KeyName, float] = {}  # seconds of slots that ended products used
+        self._running: dict[str, tuple[KeyName, float]] = {}  # token -> key, and when it began
         self._least = 0.0  # seconds used by the key that was served last
         self._lock = threading.Lock()
 
-    def order(self, keys: Sequence[Key]) -> list[Key]:
+    def order(self, keys: Sequence[KeyName]) -> list[KeyName]:
         """These keys, the next one first."""
         with self._lock:
             return sorted(keys, key=self._seconds)
@@ -42,7 +42,7 @@ class Turns:
             key, began = self._running.pop(claim.token, (claim.submitted_by, self._clock()))
             self._used[key] = self._used.get(key, 0.0) + self._clock() - began
 
-    def _seconds(self, key: Key) -> float:
+    def _seconds(self, key: KeyName) -> float:
         """The seconds used so far, plus one for each running product, so that it counts at once."""
         running = [began for of_key, began in self._running.values() if of_key == key]
         at_work = sum(1.0 + self._clock() - began for began in running)

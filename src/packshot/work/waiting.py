@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from packshot.database.models import PENDING, Product, is_waiting_for_work
 from packshot.database.types import now
 
-Key: TypeAlias = str | None  # the name of the key that a product was submitted with, if any
-KeyOrder: TypeAlias = Callable[[Sequence[Key]], Sequence[Key]]  # sorts keys by whose turn it is
+KeyName: TypeAlias = str | None  # of the key that a product was submitted with, if any
+KeyOrder: TypeAlias = Callable[
+    [Sequence[KeyName]], Sequence[KeyName]
+]  # sorts keys by whose turn it is
 
 #: How many of the oldest products are searched for the next due time when none can be claimed.
 LOOK_AHEAD = 100
@@ -34,7 +36,7 @@ class NothingToDo:
     """No product waits for work: the message can be deleted."""
 
 
-def waiting_keys(session: Session) -> Sequence[Key]:
+def waiting_keys(session: Session) -> Sequence[KeyName]:
     """The keys of all pending products; one index lookup for each key."""
     return session.scalars(_waiting_keys()).all()
 
@@ -51,7 +53,7 @@ def _waiting_keys() -> CompoundSelect[Any]:
     return without.union_all(named)
 
 
-def oldest_of(key: Key, lease_seconds: float, busy: Collection[int] = ()) -> Select[Any]:
+def oldest_of(key: KeyName, lease_seconds: float, busy: Collection[int] = ()) -> Select[Any]:
     """The product of this key that has waited longest and is not one of `busy`, locked."""
     waiting = is_waiting_for_work(lease_seconds)
     of_key = Product.submitted_by.is_(None) if key is None else Product.submitted_by == key

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
 from packshot.spreadsheets import (
-    Choices,
+    ImportChoices,
     Limits,
     PhotoArchive,
     Plan,
@@ -114,7 +114,7 @@ def _read_wish() -> tuple[Wish, bytes | None, Lane | None]:
         spreadsheet=sheet.data if sheet else None,
         filename=(sheet and sheet.filename) or "",
         photos=list(_names(photos)),
-        choices=Choices(**chosen),
+        choices=ImportChoices(**chosen),
         pattern=_text(fields["pattern"]) if "pattern" in fields else None,
     )
     archive = next((part.data for part in photos if _is_zip(part.filename)), None)

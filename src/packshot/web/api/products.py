@@ -43,9 +43,9 @@ from packshot.web.api.product_schemas import (
     SkuCorrectionsQuery,
 )
 from packshot.web.api.schemas import (
-    Batch,
     BulkIn,
     BulkQuery,
+    CheckedRows,
     DuplicatesIn,
     ListQuery,
     ProductQuery,
@@ -76,7 +76,7 @@ ONE = "/api/products/<int:product_id>"
 @bp.doc(operation_id="createProducts")
 @needs("submit")
 @refuses("idempotency_running", "idempotency_mismatch")
-def create_products(query: BulkQuery, batch: Batch) -> Response:
+def create_products(query: BulkQuery, batch: CheckedRows) -> Response:
     """Create products and queue them
 
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
@@ -91,7 +91,7 @@ def create_products(query: BulkQuery, batch: Batch) -> Response:
     return _created_response(_create(batch, query, total), batch, query, total)
 
 
-def _with_good_addresses(batch: Batch) -> Batch:
+def _with_good_addresses(batch: CheckedRows) -> CheckedRows:
     rows, field_errors = dict(batch.rows), list(batch.field_errors)
     for index, row in batch.rows.items():
         try:
@@ -104,7 +104,7 @@ def _with_good_addresses(batch: Batch) -> Batch:
     return replace(batch, rows=rows, field_errors=in_order)
 
 
-def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
+def _create(batch: CheckedRows, query: BulkQuery, total: int) -> Created:
     catalog = services().catalog
     idempotency = _idempotency(batch, query, total)
     known = idempotency is not None and catalog.was_answered(idempotency)
@@ -126,7 +126,7 @@ def _create(batch: Batch, query: BulkQuery, total: int) -> Created:
     return created
 
 
-def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | None:
+def _idempotency(batch: CheckedRows, query: BulkQuery, total: int) -> Idempotency | None:
     """The Idempotency-Key: by the IETF's draft a quoted string; bare ones are accepted too."""
     header = request.headers.get("Idempotency-Key")
     if header is None:
@@ -141,7 +141,9 @@ def _idempotency(batch: Batch, query: BulkQuery, total: int) -> Idempotency | No
     return Idempotency(caller().name, match["key"], fingerprint)
 
 
-def _created_response(created: Created, batch: Batch, query: BulkQuery, total: int) -> Response:
+def _created_response(
+    created: Created, batch: CheckedRows, query: BulkQuery, total: int
+) -> Response:
     many, indexes = len(created.products), list(batch.rows)
     rows = [vars(row) for row in batch.rows.values()]
     differences = find_differences(services().database, created.skipped, rows)

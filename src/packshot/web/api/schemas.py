@@ -88,7 +88,7 @@ def _number(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Batch:
+class CheckedRows:
     """The good rows of a bulk request by their index, and the errors of the bad ones."""
 
     rows: dict[int, NewProductIn]
@@ -114,12 +114,12 @@ class BulkIn(StrictModel):
     )
 
     @classmethod
-    def read(cls, data: Any) -> Batch:
+    def read(cls, data: Any) -> CheckedRows:
         """Check every row by itself. Raises InvalidRequest for an error outside the rows."""
         _check_count(data)
         try:
             good = cls.model_validate(data)
-            return Batch(dict(enumerate(good.products)), [], good.lane, good.pixel_lock)
+            return CheckedRows(dict(enumerate(good.products)), [], good.lane, good.pixel_lock)
         except ValidationError as error:
             field_errors = field_errors_of(error, cls)
         bad = {row_of(field_error) for field_error in field_errors}
@@ -127,7 +127,7 @@ class BulkIn(StrictModel):
             raise InvalidRequest(field_errors)
         sound = [index for index in range(len(data["products"])) if index not in bad]
         rows = {index: NewProductIn.model_validate(data["products"][index]) for index in sound}
-        return Batch(rows, field_errors, data.get("lane"), data.get("pixel_lock"))
+        return CheckedRows(rows, field_errors, data.get("lane"), data.get("pixel_lock"))
 
 
 def _check_count(data: Any) -> None:
