@@ -43,7 +43,14 @@ def test_no_test_module_imports_another() -> None:
     assert [path for path in files if pattern.search(path.read_text())] == []
 
 
-def test_no_file_class_or_function_outgrows_its_reader() -> None:
+def test_no_file_outgrows_its_reader() -> None:
+    suffixes = {".py", ".js", ".css", ".html"}
+    files = [path for path in (ROOT / "src").rglob("*") if path.suffix in suffixes]
+    assert {path.suffix for path in files} == suffixes
+    assert [path.name for path in files if len(path.read_text().splitlines()) > 450] == []
+
+
+def test_no_class_or_function_outgrows_its_reader() -> None:
     files = {path: path.read_text() for path in (ROOT / "src").rglob("*.py")}
     lengths = [
         (path.name, each.name, type(each), (each.end_lineno or 0) - each.lineno + 1)
@@ -53,7 +60,6 @@ def test_no_file_class_or_function_outgrows_its_reader() -> None:
         if isinstance(each, ast.ClassDef | ast.FunctionDef)
     ]
     most = {("worker.py", "Worker"): 200}
-    assert [path.name for path, text in files.items() if len(text.splitlines()) > 450] == []
     assert [
         (file, name, length)
         for file, name, kind, length in lengths
@@ -68,7 +74,6 @@ def test_no_page_keeps_its_state_in_loose_variables() -> None:
     assert len(scripts) > 20
     assert [path.name for path in scripts if loose.search(path.read_text())] == []
     assert [path.name for path in scripts if _changed(path.read_text())] == []
-    assert [path.name for path in scripts if len(path.read_text().splitlines()) > 450] == []
 
 
 def _changed(script: str) -> list[str]:
@@ -91,7 +96,7 @@ def test_no_function_of_the_desk_outgrows_its_reader() -> None:
         for line, length in _functions(path.read_text().splitlines())
     ]
     assert len(lengths) > 500
-    assert [found for found in lengths if found[2] > 40] == []
+    assert [found for found in lengths if found[2] > 39] == []
 
 
 def _functions(lines: list[str]) -> Iterator[tuple[str, int]]:
