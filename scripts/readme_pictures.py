@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from packshot.enhancers.local.options import PictureOptions
-from packshot.enhancers.sheet import contact_sheet
+from packshot.enhancers.local.sheet import contact_sheet
 from packshot.pictures import model_file
 from packshot.pictures.imaging import OutputSpec
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.enhancers import sheet
 from packshot.enhancers.local import (
     backdrop,
     compose,
@@ -18,6 +17,7 @@ from packshot.enhancers.local import (
     findings,
     outline,
     recipes,
+    sheet,
 )
 from packshot.enhancers.local.cutout import CutOut
 from packshot.enhancers.local.edges import Product

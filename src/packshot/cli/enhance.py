@@ -230,7 +230,7 @@ def _one_target(out: Path | None, default: Path) -> Path:
 
 def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Console) -> bool:
     from packshot.enhancers.local.enhancer import options_of
-    from packshot.enhancers.sheet import contact_sheet
+    from packshot.enhancers.local.sheet import contact_sheet
     from packshot.wiring import output_spec
 
     unusable = []

@@ -27,12 +27,13 @@ from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
 from packshot.settings import Settings
 from packshot.spreadsheets import ENDINGS, FIELDS
-from packshot.web.api.answer_models import present
-from packshot.web.api.schemas import MAX_ID, ListQuery
+from packshot.web.api.schemas import ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
 from packshot.web.requests.endpoints import conditional, needs, open_to_all
 from packshot.web.requests.problems import answer_http_error
+from packshot.web.requests.reading import MAX_ID
+from packshot.web.requests.visibility import present
 
 #: Products that come with a page; others are requested when they are needed.
 FIRST_PRODUCTS: Final = 50

@@ -8,9 +8,9 @@ from packshot.products.views import ProductView
 from packshot.web.api.answer_models import (
     ProductAnswer,
     ProductData,
-    present,
 )
 from packshot.web.requests.endpoints import answer
+from packshot.web.requests.visibility import present
 
 
 def product_answer(view: ProductView, message: str) -> Response:

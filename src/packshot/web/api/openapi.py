@@ -24,10 +24,10 @@ from flask import (
 from packshot.enhancers.contract import LANES
 from packshot.pictures.kinds import ACCEPTED_WORDS
 from packshot.web.api import examples
-from packshot.web.api.schemas import MAX_ID
 from packshot.web.requests import problems
 from packshot.web.requests.endpoints import ACCESS, REFUSALS, Access, needs
 from packshot.web.requests.headers import DOCS_POLICY
+from packshot.web.requests.reading import MAX_ID
 from packshot.web.requests.refusals import MEANINGS, FieldError
 
 Json = dict[str, Any]

@@ -35,7 +35,6 @@ from packshot.web.api.answer_models import (
     SkuCorrectionsAnswer,
     SkuCorrectionsData,
     SkuProductOut,
-    present,
 )
 from packshot.web.api.product_schemas import (
     CorrectionIn,
@@ -63,6 +62,7 @@ from packshot.web.requests.endpoints import (
 from packshot.web.requests.limits import charge_products
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import FieldError, InvalidRequest, malformed, pointer
+from packshot.web.requests.visibility import present
 
 bp: APIBlueprint = blueprint("products", "Products")
 IDEMPOTENCY_KEY = re.compile(r'(?P<quote>"?)(?P<key>[!#-~]{1,255})(?P=quote)')

@@ -33,6 +33,7 @@ from packshot.products.reasons import RejectionReason
 from packshot.products.views import ImageStatus, ProductStatus
 from packshot.web.api.product_schemas import MAX_PRODUCTS, NewProductIn, SellerFieldsIn
 from packshot.web.requests.reading import (
+    MAX_ID,
     MAX_JSON_BYTES,
     Category,
     ProductName,
@@ -47,7 +48,6 @@ from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 #: line.
 MOST_NAMED = 300
 #: The largest of PostgreSQL's INTEGER.
-MAX_ID = 2**31 - 1
 
 Adjustment = Literal[
     "lighter",

@@ -12,10 +12,10 @@ from flask import Flask, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from packshot.keys import ALL_SCOPES, Keys
-from packshot.web.api.sessions import session_caller
 from packshot.web.requests.context import Caller
 from packshot.web.requests.endpoints import ACCESS, Access
 from packshot.web.requests.refusals import Refused
+from packshot.web.requests.sessions import session_caller
 from packshot.web.requests.visitors import Gate, gate, visitors
 
 SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}

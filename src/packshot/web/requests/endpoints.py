@@ -11,12 +11,11 @@ from apiflask import APIBlueprint
 from apiflask.schema_adapters import registry
 from apiflask.schema_adapters.pydantic import PydanticAdapter
 from flask import Request, Response, request
+from pydantic import BaseModel
 
 from packshot.errors import NotFound
 from packshot.keys import Scope
-from packshot.web.api.answer_models import Answer
-from packshot.web.api.schemas import MAX_ID
-from packshot.web.requests.reading import MAX_SMALL_JSON_BYTES, check, read_json
+from packshot.web.requests.reading import MAX_ID, MAX_SMALL_JSON_BYTES, check, read_json
 
 View = TypeVar("View", bound=Callable[..., Any])
 #: Who may call a view: anyone, anyone without a key, or callers with one of these scopes.
@@ -94,7 +93,9 @@ def probe(view: View) -> View:
     return view
 
 
-def answer(body: Answer, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def answer(
+    body: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """A success as JSON, as its model defines it."""
     return Response(body.model_dump_json(), status, headers, mimetype="application/json")
 

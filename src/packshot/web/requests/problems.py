@@ -20,9 +20,9 @@ from packshot.errors import (
     Unavailable,
 )
 from packshot.products.views import ProductView
-from packshot.web.api.answer_models import present
 from packshot.web.requests.prefix import under_prefix
 from packshot.web.requests.refusals import MEANINGS, FieldError, InvalidRequest, Refused
+from packshot.web.requests.visibility import present
 
 log = logging.getLogger("packshot.web")
 

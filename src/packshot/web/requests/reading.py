@@ -39,6 +39,7 @@ MAX_FIELDS: Final = 50
 MAX_UNKNOWN_NAMED: Final = 5
 MAX_NAME_SHOWN: Final = 60
 #: NUMERIC(12,2).
+MAX_ID: Final = 2**31 - 1
 MAX_MONEY: Final = Decimal("9999999999.99")
 CENT: Final = Decimal("0.01")
 #: Code points that one composed character is made of at most (Unicode 15: U+1F82 and the like).
