@@ -16,14 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import packshot.testing.fake_gemini.strict as strict
 from packshot.testing.fake_gemini.faults import Reply, reply_of
-from packshot.testing.fake_gemini.strict import (
-    Asked,
-    Refused,
-    check_model,
-    known,
-    read_request,
-)
+from packshot.testing.fake_gemini.strict import Refused
 
 UPLOAD: Final = re.compile(r".*/upload/v1beta/files(?:/(?P<id>\w+))?(?:\?.*)?")
 FILE: Final = re.compile(r".*/v1beta/files/(?P<id>[\w-]+)(?P<verb>:download)?(?:\?(?P<query>.*))?")
@@ -56,7 +51,7 @@ PAGE: Final = 3  # jobs on a page of the list: pages must be followed
 
 Json = dict[str, Any]
 #: Answers one request of a job: its line of the results; None keeps the line out.
-Work = Callable[[str, Asked], Json]
+Work = Callable[[str, strict.Asked], Json]
 
 
 def owns(path: str) -> bool:
@@ -129,8 +124,8 @@ class Batches:
         if headers.get("x-goog-upload-command") != "start":
             raise _invalid("X-Goog-Upload-Command must be start.")
         described = _object(body)
-        known(described, {"file"}, "")
-        known(described.get("file") or {}, {"display_name", "displayName", "name"}, "file")
+        strict.known(described, {"file"}, "")
+        strict.known(described.get("file") or {}, {"display_name", "displayName", "name"}, "file")
         mime_type = headers.get("x-goog-upload-header-content-type", "")
         size = int(headers.get("x-goog-upload-header-content-length", "0"))
         if not mime_type or not size:
@@ -220,11 +215,11 @@ class Batches:
             raise Refused(429, "RESOURCE_EXHAUSTED", "Too many batch jobs.")
         if self._happens("create_refused"):
             raise _invalid(f"models/{model} is not supported for batchGenerateContent.")
-        check_model(model)
-        known(body, {"batch"}, "")
+        strict.check_model(model)
+        strict.known(body, {"batch"}, "")
         batch = body.get("batch")
-        known(batch, {"displayName", "inputConfig", "priority"}, "batch")
-        known(batch.get("inputConfig"), {"fileName"}, "batch.input_config")
+        strict.known(batch, {"displayName", "inputConfig", "priority"}, "batch")
+        strict.known(batch.get("inputConfig"), {"fileName"}, "batch.input_config")
         if not batch.get("displayName"):
             raise _invalid("batch.display_name is required.")
         with self._lock:
@@ -312,7 +307,7 @@ class Batches:
 
     def _line(self, model: str, key: str, request: Json) -> Json:
         try:
-            return {"key": key} | self._work(key, read_request(model, request))
+            return {"key": key} | self._work(key, strict.read_request(model, request))
         except Refused as refused:
             error = refused.body["error"]
             return {"key": key, "error": {"code": 3, "message": error["message"]}}
@@ -352,7 +347,7 @@ def _operation(job: Job) -> Json:
 def _request(line: bytes) -> tuple[str, Json]:
     """One line: `{"key": ..., "request": a raw REST body in camelCase}`."""
     found = _object(line)
-    known(found, {"key", "request"}, "")
+    strict.known(found, {"key", "request"}, "")
     request = found.get("request")
     if not isinstance(found.get("key"), str) or not isinstance(request, dict):
         raise _invalid("A line needs a key and a request.")

@@ -17,20 +17,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+import packshot.testing.fake_gemini.strict as strict
 from packshot.testing.fake_gemini.batches import LIFE_FAULTS, Batches, owns
 from packshot.testing.fake_gemini.faults import FAULTS, Fault, Reply, reply_of, reply_of_refusal
 from packshot.testing.fake_gemini.painting import Painter, paint
-from packshot.testing.fake_gemini.strict import (
-    ANALYSIS_MODELS,
-    IMAGE_MODELS,
-    Asked,
-    Refused,
-    check_deadline,
-    check_key,
-    check_model,
-    check_tier,
-    read_request,
-)
 from packshot.testing.fake_gemini.writing import PaidCall, answer, used
 
 ROUTE = re.compile(r".*/(?:v1|v1beta)/models(?:/(?P<model>[^:/?]+)(?P<verb>:\w+)?)?(?:\?.*)?")
@@ -74,7 +64,7 @@ class FakeGemini:
         painter: Painter = paint,
         tls: ssl.SSLContext | None = None,
         chances: dict[str, float] | None = None,
-        flex_models: Collection[str] = ANALYSIS_MODELS,
+        flex_models: Collection[str] = strict.ANALYSIS_MODELS,
         seed: int = 0,
     ) -> None:
         self.latency, self.key, self.side, self.painter = latency, key, side, painter
@@ -184,7 +174,7 @@ class FakeGemini:
         with self._lock:
             self.in_flight -= 1
 
-    def work_on(self, key: str, asked: Asked) -> dict[str, Any]:
+    def work_on(self, key: str, asked: strict.Asked) -> dict[str, Any]:
         """Answer one request of a job: the rest of its line in the results."""
         kind, began = "picture" if asked.wants_picture else "analysis", time.time()
         name, fault = self.fault_for(kind, key) or (None, None)
@@ -275,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._check_access()
             self._reply(_models(self._route().group("model")))
-        except Refused as refused:
+        except strict.Refused as refused:
             self._reply(reply_of_refusal(refused))
         return None
 
@@ -306,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._check_access()  # otherwise the upload's address is its permission
             batches, url = self.gemini.batches, self.gemini.url
             self._reply(batches.reply(method, self.path, headers, raw, url))
-        except Refused as refused:
+        except strict.Refused as refused:
             self._reply(reply_of_refusal(refused))
 
     def _generate(self, body: Any) -> None:
@@ -314,13 +304,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_access()
             found = self._route()
             if found.group("verb") != ":generateContent":
-                raise Refused(404, "NOT_FOUND", "no such method")
-            asked = read_request(str(found.group("model")), body)
-        except Refused as refused:
+                raise strict.Refused(404, "NOT_FOUND", "no such method")
+            asked = strict.read_request(str(found.group("model")), body)
+        except strict.Refused as refused:
             return self._reply(reply_of_refusal(refused))
         return self._serve(asked)
 
-    def _serve(self, asked: Asked) -> None:
+    def _serve(self, asked: strict.Asked) -> None:
         began, kind = time.time(), asked.kind
         call = self.headers.get("x-packshot-call", "")
         name, fault = self.gemini.fault_for(kind, call) or (None, None)
@@ -332,21 +322,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.gemini.write_down(replace(paid, lane=asked.tier, **tokens))
         self._reply(reply)
 
-    def _answer(self, asked: Asked, fault: Fault | None) -> tuple[Reply, dict[str, Any]]:
+    def _answer(self, asked: strict.Asked, fault: Fault | None) -> tuple[Reply, dict[str, Any]]:
         try:
-            check_tier(asked, self.gemini.flex_models)
+            strict.check_tier(asked, self.gemini.flex_models)
             return _work(asked, fault, self.gemini)
-        except Refused as refused:
+        except strict.Refused as refused:
             return reply_of_refusal(refused), {}
 
     def _check_access(self) -> None:
-        check_key(self.headers.get("x-goog-api-key"), self.gemini.key)
-        check_deadline(self.headers.get("x-server-timeout"))
+        strict.check_key(self.headers.get("x-goog-api-key"), self.gemini.key)
+        strict.check_deadline(self.headers.get("x-server-timeout"))
 
     def _route(self) -> re.Match[str]:
         found = ROUTE.fullmatch(self.path)
         if found is None:
-            raise Refused(404, "NOT_FOUND", f"no such path: {self.path}")
+            raise strict.Refused(404, "NOT_FOUND", f"no such path: {self.path}")
         return found
 
     def _raw_body(self) -> bytes:
@@ -423,7 +413,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
 
-def _work(asked: Asked, fault: Fault | None, gemini: FakeGemini) -> tuple[Reply, dict[str, Any]]:
+def _work(
+    asked: strict.Asked, fault: Fault | None, gemini: FakeGemini
+) -> tuple[Reply, dict[str, Any]]:
     """The reply, and the tokens it is paid for."""
     good = answer(asked, gemini.side, gemini.painter) if fault is None or fault.works else {}
     reply = reply_of(good) if fault is None else fault.spoil(good, asked)
@@ -440,9 +432,9 @@ def _json_in(raw: bytes) -> Any:
 def _models(name: str | None) -> Reply:
     """models.get, or models.list without a name."""
     if name:
-        check_model(name)
+        strict.check_model(name)
         return reply_of(_model(name))
-    every = ANALYSIS_MODELS + IMAGE_MODELS
+    every = strict.ANALYSIS_MODELS + strict.IMAGE_MODELS
     return reply_of({"models": [_model(each) for each in every]})
 
 
