@@ -42,7 +42,7 @@ from packshot.wiring import Services, build
 from packshot.work import batch_jobs, batching, pipeline
 from packshot.work.batching import Batching, notes_of
 from packshot.work.claims import Claim
-from packshot.work.slots import Job as Work
+from packshot.work.slots import ProductJob
 from packshot.work.worker import Worker
 
 WANTED = 2
@@ -100,7 +100,7 @@ class Shop:
         """Work on every product that is due; returns on how many."""
         claims, count = self.services.parts.claims, 0
         while isinstance(claim := claims.take(), Claim):
-            job = Work(Message(claim.product_id), claim)
+            job = ProductJob(Message(claim.product_id), claim)
             try:
                 pipeline.run(claim, self.services.parts)
             except Exception as error:

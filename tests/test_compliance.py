@@ -21,7 +21,7 @@ from support.pictures import HEIC
 from packshot.cli import main
 from packshot.errors import PictureError
 from packshot.marketplaces.compliance import check
-from packshot.marketplaces.measures import Measures, measure
+from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import Rule, preset_names, read_preset
 from packshot.pictures.imaging import OutputSpec, encode_array, finish
 from packshot.pictures.provenance import Provenance
@@ -244,7 +244,7 @@ def pictures_for(rule: Rule) -> Iterator[tuple[Sent, bool]]:
 
 
 @cache
-def measured(data: bytes, ending: str, raw: bytes | None) -> Measures:
+def measured(data: bytes, ending: str, raw: bytes | None) -> PictureMeasures:
     return measure(data, ending, raw)
 
 
@@ -277,7 +277,7 @@ def shadowed(ends: int, depth: float = 0.5, side: int = 400, colour: tuple[int, 
     return pixels
 
 
-def seen(pixels: Any, quality: int = 92) -> Measures:
+def seen(pixels: Any, quality: int = 92) -> PictureMeasures:
     return measure(encode_array(np.clip(np.rint(pixels), 0, 255).astype(np.uint8), quality))
 
 

@@ -28,7 +28,7 @@ from packshot.client import Client
 from packshot.database.engine import bring_to_head, go_back
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
-from packshot.marketplaces.names import Names, Template, amazon_code
+from packshot.marketplaces.names import NameTemplate, UniqueNames, amazon_code
 from packshot.products.export import approved_groups
 from packshot.settings import Settings
 from packshot.spreadsheets import read_table
@@ -309,7 +309,7 @@ BAD_TEMPLATES = """plain|{sku|sku}|{price}|{sku.x}|{sku[0]}|{sku!r}|{n:99999999}
 @pytest.mark.parametrize("names", ["", "x" * 201, *BAD_TEMPLATES])
 def test_a_bad_template_is_refused_before_anything_is_made(names: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has)"):
-        Template.parse(names)
+        NameTemplate.parse(names)
 
 
 def test_a_bad_template_in_the_settings_stops_the_start(sqlite_url: str) -> None:
@@ -332,7 +332,7 @@ ANY_TEXT = st.text(max_size=300)
     st.sampled_from(["{sku}", "{sku}/{name}_{n:02}", "{name} {view}"]),
 )
 def test_every_name_is_safe_and_given_once(texts: list[tuple[str, str]], template: str) -> None:
-    names = Names(Template.parse(template))
+    names = UniqueNames(NameTemplate.parse(template))
     given_names = []
     for n, (sku, name) in enumerate(texts, 1):
         values: dict[str, str | int] = {"sku": sku, "n": n, "name": name, "view": name, "id": "7"}
@@ -350,7 +350,7 @@ def test_every_name_is_safe_and_given_once(texts: list[tuple[str, str]], templat
 
 @pytest.mark.parametrize("name", ["CON", "com\u00b9", "CONIN$", "nul .x", "LPT0.txt"])
 def test_a_name_that_is_a_device_of_windows_is_changed(name: str) -> None:
-    given = Template.parse("{sku}").fill({"sku": name})
+    given = NameTemplate.parse("{sku}").fill({"sku": name})
     assert given.startswith("_")
 
 
@@ -359,7 +359,7 @@ def test_amazons_codes() -> None:
 
 
 def test_a_name_keeps_the_joiners_that_its_script_needs() -> None:
-    names = Names(Template.parse("{name}"))
+    names = UniqueNames(NameTemplate.parse("{name}"))
     hindi = "\u0930\u094d\u200d\u092f"
     assert names.give({"name": hindi, "id": "1"}, ".jpg") == f"{hindi}.jpg"
     assert names.give({"name": hindi.replace("\u200d", ""), "id": "2"}, ".jpg").endswith("-2.jpg")
@@ -367,7 +367,7 @@ def test_a_name_keeps_the_joiners_that_its_script_needs() -> None:
 
 
 def test_pictures_of_one_name_are_counted_within_their_sku() -> None:
-    names = Names(Template.parse("{sku}"))
+    names = UniqueNames(NameTemplate.parse("{sku}"))
     values: list[dict[str, str | int]] = [
         {"sku": sku, "n": n, "id": "7"} for sku, n in (("J", 1), ("J", 2), ("J", 3), ("j", 1))
     ]

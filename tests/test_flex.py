@@ -32,7 +32,7 @@ from packshot.testing.fake_gemini import FakeGemini
 from packshot.testing.fake_gemini.faults import Fault, Reply, reply_of
 from packshot.work.claims import Claims
 from packshot.work.hanging import Hanging
-from packshot.work.slots import Job, Slots
+from packshot.work.slots import ProductJob, Slots
 
 TODAY = date(2026, 11, 28)
 BRIEF = Brief(product_id=12, round=1, category="Shoes", wanted=1, lane="flex")
@@ -212,7 +212,9 @@ def test_a_product_of_the_flex_lane_hangs_only_after_all_its_calls_could_have_en
     queue, claims = DatabaseQueue(database, LEASE), Claims(database, LEASE, 1)
     for lane, expected in (("standard", True), ("flex", False)):
         [product] = Catalog(database, queue, 1).create([BOX], lane=lane).products  # type: ignore[arg-type]
-        job = Job(Message(product.id), taken(claims, product.id), threading.current_thread(), 0.0)
+        job = ProductJob(
+            Message(product.id), taken(claims, product.id), threading.current_thread(), 0.0
+        )
         clock[0] = longest[0] + 1
         assert hanging.hangs(job) is expected
 

@@ -25,7 +25,7 @@ from packshot.cli.export import CHOICE, name_failures
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
 from packshot.marketplaces.compliance import Row, check
-from packshot.marketplaces.measures import Measures, measure
+from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import Source, render
 from packshot.pictures.imaging import encode_array
@@ -50,7 +50,7 @@ def picture(width: int = 1000, height: int = 1000, fill: float = 0.9) -> Any:
     return pixels
 
 
-def measured(pixels: Any, ending: str = ".jpg") -> Measures:
+def measured(pixels: Any, ending: str = ".jpg") -> PictureMeasures:
     return measure(encode_array(pixels, 98), ending)
 
 

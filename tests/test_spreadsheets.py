@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets import Import, ImportChoices, Limits, Problem, read_products, read_table
+from packshot.spreadsheets import (
+    Import,
+    ImportChoices,
+    SheetLimits,
+    SheetProblem,
+    read_products,
+    read_table,
+)
 from packshot.spreadsheets.formulas import unescape
 
 CASES = Path("/work/shared/cases/csv")
@@ -293,7 +300,7 @@ def test_no_text_is_lost(text: str) -> None:
 )
 def test_hostile_quotes_cost_linear_time(text: str) -> None:
     start = time.process_time()
-    limits = Limits(rows=10**9, columns=10**9, cells=10**9, cell_characters=10**9)
+    limits = SheetLimits(rows=10**9, columns=10**9, cells=10**9, cell_characters=10**9)
     read_table(b"sku,name\n" + text.encode(), "a.csv", limits)
     assert time.process_time() - start < 5
 
@@ -301,14 +308,18 @@ def test_hostile_quotes_cost_linear_time(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "limits", "message"),
     [
-        ("sku\n" + "a\n" * 20, Limits(bytes=10), "larger than 10 bytes"),
-        ("sku\n" + "a\n" * 20, Limits(rows=10), "more than 10 rows"),
-        ("sku,b\n" + "a,b\n" * 20, Limits(cells=10), "more than .* or 10 cells"),
-        ("sku\na,b,c,d\n", Limits(columns=3), "row 2 has 4 cells; at most 3"),
-        ("sku\nabcdef\n", Limits(cell_characters=5), "row 2, column A: the cell has more than 5"),
+        ("sku\n" + "a\n" * 20, SheetLimits(bytes=10), "larger than 10 bytes"),
+        ("sku\n" + "a\n" * 20, SheetLimits(rows=10), "more than 10 rows"),
+        ("sku,b\n" + "a,b\n" * 20, SheetLimits(cells=10), "more than .* or 10 cells"),
+        ("sku\na,b,c,d\n", SheetLimits(columns=3), "row 2 has 4 cells; at most 3"),
+        (
+            "sku\nabcdef\n",
+            SheetLimits(cell_characters=5),
+            "row 2, column A: the cell has more than 5",
+        ),
     ],
 )
-def test_limits(text: str, limits: Limits, message: str) -> None:
+def test_limits(text: str, limits: SheetLimits, message: str) -> None:
     with pytest.raises(SpreadsheetError, match=message):
         read_table(text.encode(), "a.csv", limits)
 
@@ -769,7 +780,7 @@ def test_every_input_is_read_or_refused_with_a_message(data: bytes, header: byte
 def test_problems_are_in_the_order_of_rows() -> None:
     found = imported("sku,category,price\n,Cups,x\nB,,1\n,Cups,y\n")
     assert [problem.row for problem in found.problems] == [2, 2, 3, 4, 4]
-    assert all(isinstance(problem, Problem) for problem in found.problems)
+    assert all(isinstance(problem, SheetProblem) for problem in found.problems)
 
 
 # -- what people and programs leave in cells -------------------------------------------------------

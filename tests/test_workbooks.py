@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from packshot.errors import SpreadsheetError
-from packshot.spreadsheets import Import, ImportChoices, Limits, read_products, read_table
+from packshot.spreadsheets import Import, ImportChoices, SheetLimits, read_products, read_table
 
 HEADER = ("sku", "category", "image", "price")
 
@@ -297,7 +297,7 @@ def test_what_would_take_long_to_parse_is_refused_at_once(sheet: str) -> None:
 def test_too_many_rows() -> None:
     data = workbook(HEADER, *[("A", "Cups", "a.jpg", 1)] * 30)
     with pytest.raises(SpreadsheetError, match="more than 20 rows"):
-        read_table(data, "a.xlsx", Limits(rows=20))
+        read_table(data, "a.xlsx", SheetLimits(rows=20))
 
 
 def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:

@@ -99,7 +99,7 @@ def _currency(value: str) -> str:
     return value.upper()
 
 
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 ApiKeys = Annotated[tuple[ApiKey, ...], NoDecode, BeforeValidator(read_keys)]
 Bucket = Annotated[str, AfterValidator(_bucket_name)]
 Buckets = Annotated[tuple[Bucket, ...], NoDecode, BeforeValidator(_split_list)]
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
 
     # Access, and what may be fetched
     api_keys: ApiKeys = ()  # hashes: the secrets are dropped here
-    raw_image_hosts: Names = ()
+    raw_image_hosts: NameList = ()
     fetch_user_agent: str | None = None
     fetch_headers: SecretStr | None = None  # `host Name: value | host Name: value`
     rate_limit_per_minute: int = Field(3000, ge=0)  # per key, all processes together; 0: no limit
@@ -184,9 +184,9 @@ class Settings(BaseSettings):
     rejected_keep_days: int | None = Field(None, ge=1)
 
     # Webhooks
-    webhook_urls: Names = ()
+    webhook_urls: NameList = ()
     webhook_secret: SecretStr | None = None
-    webhook_hosts: Names = ()
+    webhook_hosts: NameList = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from packshot.download.request_headers import RequestHeaders
 from packshot.enhancers.contract import BatchLane, Enhancer, Judge, Ledger
 from packshot.errors import PackshotError, SettingsError
 from packshot.fidelity.files import FidelityFiles
-from packshot.marketplaces.names import Template
+from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.child_processes import Pixels
 from packshot.pictures.imaging import OutputSpec
 from packshot.pictures.machine_limit import MachineLimit
@@ -199,7 +199,7 @@ def limit_pixel_work() -> MachineLimit:
 
 def check_export_names(names: str) -> None:
     try:
-        Template.parse(names)
+        NameTemplate.parse(names)
     except ValueError as error:
         raise SettingsError(f"EXPORT_NAMES={names}: {error}") from None
 

@@ -42,7 +42,7 @@ OWN_FOLDER = "enhanced"  # the default folder of results, inside a folder of pho
 
 
 @dataclass(frozen=True)
-class Job:
+class PhotoJob:
     """One photo, and the file that shows it beside its variants, which are written next to it."""
 
     photo: Path
@@ -94,7 +94,7 @@ def enhance(
 # ---- photos, and the paths of their results
 
 
-def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job]:
+def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[PhotoJob]:
     """Every photo with its target; no two photos share one, and none is a target."""
     found = {
         photo.resolve(): (photo, file)
@@ -112,11 +112,11 @@ def _jobs(files: Sequence[Path], out: Path | None, console: Console) -> list[Job
 
 def _assign_targets(
     photos: Sequence[tuple[Path, Path]], files: Sequence[Path], out: Path | None
-) -> list[Job]:
+) -> list[PhotoJob]:
     """Give each photo its target. `photos` are pairs: a photo, and the argument that named it."""
     if len(files) == 1 and not files[0].is_dir():
         default = files[0].with_name(f"{files[0].stem}-enhanced.jpg")
-        return [Job(files[0], _one_target(out, default))]
+        return [PhotoJob(files[0], _one_target(out, default))]
     if out is not None and out.exists() and not out.is_dir():
         raise click.ClickException(f"{out} is a file: several photos need a folder")
     folders = [_folder_of(photo, file, out) for photo, file in photos]
@@ -124,7 +124,7 @@ def _assign_targets(
         [folder / photo.name for folder, (photo, _) in zip(folders, photos, strict=True)]
     )
     return [
-        Job(photo, folder / f"{name}-enhanced.jpg")
+        PhotoJob(photo, folder / f"{name}-enhanced.jpg")
         for (photo, _), folder, name in zip(photos, folders, names, strict=True)
     ]
 
@@ -152,7 +152,7 @@ def _photos_of(file: Path, out: Path | None, console: Console) -> list[Path]:
     return photos
 
 
-def _without_results(jobs: Sequence[Job], console: Console) -> list[Job]:
+def _without_results(jobs: Sequence[PhotoJob], console: Console) -> list[PhotoJob]:
     """The photos without results: this continues an interrupted run."""
     left = [job for job in jobs if not job.target.exists()]
     if done := len(jobs) - len(left):
@@ -228,7 +228,7 @@ def _one_target(out: Path | None, default: Path) -> Path:
 # ---- the work
 
 
-def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Console) -> bool:
+def _sheet(jobs: Sequence[PhotoJob], target: Path, settings: Settings, console: Console) -> bool:
     from packshot.enhancers.local.enhancer import options_of
     from packshot.enhancers.local.sheet import contact_sheet
     from packshot.wiring import output_spec
@@ -254,7 +254,7 @@ def _sheet(jobs: Sequence[Job], target: Path, settings: Settings, console: Conso
 
 
 def _enhance_all(
-    jobs: Sequence[Job], category: str, settings: Settings, replace: bool, console: Console
+    jobs: Sequence[PhotoJob], category: str, settings: Settings, replace: bool, console: Console
 ) -> bool:
     """Enhance photo after photo; a failure is printed, and the next photo follows.
 
@@ -315,7 +315,7 @@ class PhotoEnhancer:
         )
 
 
-def _enhance_one(job: Job, tools: PhotoEnhancer) -> bool:
+def _enhance_one(job: PhotoJob, tools: PhotoEnhancer) -> bool:
     try:
         written = _enhance_file(job, tools)
     except PackshotError as error:
@@ -329,7 +329,7 @@ def _enhance_one(job: Job, tools: PhotoEnhancer) -> bool:
     return True
 
 
-def _enhance_file(job: Job, tools: PhotoEnhancer) -> list[Path]:
+def _enhance_file(job: PhotoJob, tools: PhotoEnhancer) -> list[Path]:
     """Write all pictures of one photo; return their paths."""
     copy = tools.pixels.run(imaging.normalise, job.photo.read_bytes())
     photo = Photo(copy.data, copy.mime_type, copy.width, copy.height)

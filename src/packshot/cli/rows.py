@@ -22,8 +22,8 @@ from packshot.spreadsheets import (
     Import,
     ImportChoices,
     PlannedRow,
-    Problem,
     ProductRow,
+    SheetProblem,
     Wish,
     columns_by_field,
     name_photos,
@@ -259,7 +259,7 @@ def _errors_by_row(found: Import) -> dict[int | None, list[str]]:
     return errors
 
 
-def _notes(found: Import, problems: Sequence[Problem]) -> Iterator[str]:
+def _notes(found: Import, problems: Sequence[SheetProblem]) -> Iterator[str]:
     """Report how columns were read if their names don't say it, and each kind of note once, with
     its first rows."""
     renamed = [

@@ -11,7 +11,7 @@ import numpy as np
 
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
-from packshot.fidelity.measures import Maps, Measures, common_mask, measure
+from packshot.fidelity.measures import FidelityMeasures, Maps, common_mask, measure
 from packshot.fidelity.sides import Frame, Mask, Side, mirror, prepare
 from packshot.pictures.arrays import Bytes, Floats
 from packshot.pictures.imaging import encode_array
@@ -41,7 +41,7 @@ class Comparison:
     """`problem` says why the two can't be compared; all other fields are None then."""
 
     problem: str | None = None  # no_product, no_common_view, mirrored, little_overlap, detail_only
-    measures: Measures | None = None
+    measures: FidelityMeasures | None = None
     maps: Maps | None = None
     lines: tuple[text.SecondReading, ...] | None = None
     frames: tuple[Frame, Frame] | None = None
@@ -78,7 +78,7 @@ def compare(raw: RawSide, enhanced: Side, rgb: Bytes) -> Comparison:
     values, maps = measure(raw.side, enhanced, found)
     lines = None if raw.lines is None else _read_lines(raw, enhanced, found, both, rgb)
     words = [line for line in lines or () if line.line.confidence >= LEAST_WORD_CONFIDENCE]
-    measures = Measures(
+    measures = FidelityMeasures(
         **values,
         text_drop=max((line.drop for line in words), default=0.0),
         text_unlike=max((line.unlike for line in words), default=0.0),

@@ -24,7 +24,7 @@ SHADING: Final = 40.0  # px; changes of light that are smoother than this are al
 
 
 @dataclass(frozen=True)
-class Measures:
+class FidelityMeasures:
     """Higher means more different. 0 when nothing could be measured."""
 
     stretch: float  # %, how much more one direction is enlarged than the other
@@ -43,7 +43,7 @@ class Measures:
         return {each.name: round(getattr(self, each.name), 5) for each in fields(self)}
 
 
-NAMES: Final = tuple(each.name for each in fields(Measures))
+NAMES: Final = tuple(each.name for each in fields(FidelityMeasures))
 
 
 @dataclass(frozen=True)

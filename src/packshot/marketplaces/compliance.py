@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from packshot.marketplaces.measures import Measures
+from packshot.marketplaces.measures import PictureMeasures
 from packshot.marketplaces.presets import Preset, Rule, RuleVerdict
 
 
@@ -22,7 +22,7 @@ class Row:
     confidence: str
 
 
-def check(measures: Measures, preset: Preset, main: bool = True) -> list[Row]:
+def check(measures: PictureMeasures, preset: Preset, main: bool = True) -> list[Row]:
     """A row for each rule of the preset, in its order. With `main` false, the rules for main
     pictures are skipped."""
     return [_row(rule, measures) for rule in preset.rules if main or rule.only is None]
@@ -33,7 +33,7 @@ def fails(rows: Sequence[Row]) -> bool:
     return any(row.verdict == "fail" for row in rows)
 
 
-def _row(rule: Rule, measures: Measures) -> Row:
+def _row(rule: Rule, measures: PictureMeasures) -> Row:
     measured: float | str | None = getattr(measures, rule.measure)
     verdict = _verdict(rule, measured)
     return Row(

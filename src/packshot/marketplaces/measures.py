@@ -22,7 +22,7 @@ OTHER_SHAPE: Final = "the picture's shape differs from the seller's photo"
 
 
 @dataclass(frozen=True)
-class Measures:
+class PictureMeasures:
     """Numbers are unrounded fractions or pixels, words are in lower case. None means that it can't
     be measured, for the reason in `unmeasured`."""
 
@@ -48,7 +48,7 @@ class Measures:
     unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) -> Measures:
+def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) -> PictureMeasures:
     """Measure a picture file; `raw` is the photo that it was made from.
 
     Raises PictureError when it can't be read.
@@ -62,7 +62,7 @@ def measure(data: bytes, ending: str | None = None, raw: bytes | None = None) ->
     enlargement = None if raw is None else _enlargement(width, height, raw)
     if enlargement is None:
         unmeasured["enlargement"] = NO_RAW if raw is None else OTHER_SHAPE
-    return Measures(
+    return PictureMeasures(
         longest_side=max(width, height),
         shortest_side=min(width, height),
         megapixels=width * height / 1e6,

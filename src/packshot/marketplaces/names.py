@@ -39,13 +39,13 @@ _NUMBER_FORMAT: Final = re.compile(r"0[1-9]")
 
 
 @dataclass(frozen=True)
-class Template:
+class NameTemplate:
     """A name as literal text and fields: (text, field or None, digits) piece by piece."""
 
     pieces: tuple[tuple[str, str | None, int], ...]
 
     @classmethod
-    def parse(cls, text: str) -> Template:
+    def parse(cls, text: str) -> NameTemplate:
         """Read `{sku}/{n:02}`; nothing in it is evaluated. Raises ValueError with a sentence."""
         if not 1 <= len(text) <= LONGEST_TEMPLATE:
             raise ValueError(f"must have 1 to {LONGEST_TEMPLATE} characters")
@@ -122,10 +122,10 @@ def _safe_character(before: str, c: str) -> str:
     return "" if unicodedata.category(c)[0] == "C" else _FORBIDDEN.sub("-", c)
 
 
-class Names:
+class UniqueNames:
     """The paths used so far; two that differ only in case or Unicode form count as equal."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: NameTemplate) -> None:
         self._template = template
         self._given: set[str] = set()
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from packshot.errors import SettingsError
-from packshot.marketplaces.names import Template
+from packshot.marketplaces.names import NameTemplate
 from packshot.pictures.imaging import OutputSpec, PictureFormat
 
 RuleVerdict = Literal["pass", "warn", "fail", "unknown"]
@@ -93,7 +93,7 @@ def _source_type(text: str) -> str:
 
 
 def _names(text: str) -> str:
-    Template.parse(text)
+    NameTemplate.parse(text)
     return text
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from packshot.errors import PictureError
-from packshot.marketplaces.measures import Measures, measure
+from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.pictures.imaging import OutputSpec, PictureFormat, finish
 from packshot.pictures.provenance import Provenance
 from packshot.pictures.signing import History, Ingredient, Signing, sign
@@ -31,7 +31,7 @@ class Source:
     signing: Signing | None = None
 
 
-def render(source: Source, spec: OutputSpec) -> tuple[bytes, Measures]:
+def render(source: Source, spec: OutputSpec) -> tuple[bytes, PictureMeasures]:
     """Make the file and measure it. Without a signature the same input gives the same bytes.
 
     Runs in a pixel process, because it decodes pictures. Raises PictureError.

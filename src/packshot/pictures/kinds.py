@@ -15,7 +15,7 @@ TEXT_BYTES = 65_536  # the part of a text that is examined
 
 
 @dataclass(frozen=True)
-class Kind:
+class FileKind:
     """`words` name it with its article ("a web page (HTML)"); `advice` says what to do instead."""
 
     words: str
@@ -23,58 +23,64 @@ class Kind:
     advice: str = ""
 
 
-JPEG = Kind("a JPEG picture", "image/jpeg")
-PNG = Kind("a PNG picture", "image/png")
-WEBP = Kind("a WebP picture", "image/webp")
-HEIC = Kind("a HEIC picture", "image/heic")
-AVIF = Kind("an AVIF picture", "image/avif")
-TIFF = Kind("a TIFF picture", "image/tiff")
-BMP = Kind("a BMP picture", advice=EXPORT)
-VIDEO = Kind("a video", advice="send a still picture")
-UNKNOWN = Kind("not a picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
+JPEG = FileKind("a JPEG picture", "image/jpeg")
+PNG = FileKind("a PNG picture", "image/png")
+WEBP = FileKind("a WebP picture", "image/webp")
+HEIC = FileKind("a HEIC picture", "image/heic")
+AVIF = FileKind("an AVIF picture", "image/avif")
+TIFF = FileKind("a TIFF picture", "image/tiff")
+BMP = FileKind("a BMP picture", advice=EXPORT)
+VIDEO = FileKind("a video", advice="send a still picture")
+UNKNOWN = FileKind("not a picture of a known kind", advice=f"send {ACCEPTED_WORDS}")
 
 #: Kinds by their first bytes.
 SIGNATURES = (
     (b"\xff\xd8\xff", JPEG),
     (b"\x89PNG\r\n\x1a\n", PNG),
-    (b"FUJIFILMCCD-RAW", Kind("a RAW photo (Fujifilm RAF)", advice=EXPORT)),
-    (b"FOVb", Kind("a RAW photo (Sigma X3F)", advice=EXPORT)),
-    (b"IIRO", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
-    (b"IIRS", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
-    (b"MMOR", Kind("a RAW photo (Olympus ORF)", advice=EXPORT)),
-    (b"IIU\0", Kind("a RAW photo (Panasonic RW2)", advice=EXPORT)),
-    (b"\0MRM", Kind("a RAW photo (Minolta MRW)", advice=EXPORT)),
-    (b"II+\0", Kind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
-    (b"MM\0+", Kind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
-    (b"8BPS", Kind("a Photoshop document (PSD)", advice=EXPORT)),
-    (b"gimp xcf", Kind("a GIMP document (XCF)", advice=EXPORT)),
-    (b"%PDF-", Kind("a PDF document", advice=EXPORT)),
-    (b"%!PS", Kind("a PostScript document", advice=EXPORT)),
-    (b"\xc5\xd0\xd3\xc6", Kind("a PostScript document", advice=EXPORT)),
-    (b"\xff\x0a", Kind("a JPEG XL picture", advice=EXPORT)),
-    (b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", advice=EXPORT)),
-    (b"\0\0\0\x0cjP  ", Kind("a JPEG 2000 picture", advice=EXPORT)),
-    (b"\xff\x4f\xff\x51", Kind("a JPEG 2000 picture", advice=EXPORT)),
-    (b"\0\0\1\0", Kind("an icon (ICO)", advice=EXPORT)),
+    (b"FUJIFILMCCD-RAW", FileKind("a RAW photo (Fujifilm RAF)", advice=EXPORT)),
+    (b"FOVb", FileKind("a RAW photo (Sigma X3F)", advice=EXPORT)),
+    (b"IIRO", FileKind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"IIRS", FileKind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"MMOR", FileKind("a RAW photo (Olympus ORF)", advice=EXPORT)),
+    (b"IIU\0", FileKind("a RAW photo (Panasonic RW2)", advice=EXPORT)),
+    (b"\0MRM", FileKind("a RAW photo (Minolta MRW)", advice=EXPORT)),
+    (b"II+\0", FileKind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
+    (b"MM\0+", FileKind("a BigTIFF picture", advice="save it as an ordinary TIFF or a JPEG")),
+    (b"8BPS", FileKind("a Photoshop document (PSD)", advice=EXPORT)),
+    (b"gimp xcf", FileKind("a GIMP document (XCF)", advice=EXPORT)),
+    (b"%PDF-", FileKind("a PDF document", advice=EXPORT)),
+    (b"%!PS", FileKind("a PostScript document", advice=EXPORT)),
+    (b"\xc5\xd0\xd3\xc6", FileKind("a PostScript document", advice=EXPORT)),
+    (b"\xff\x0a", FileKind("a JPEG XL picture", advice=EXPORT)),
+    (b"\0\0\0\x0cJXL ", FileKind("a JPEG XL picture", advice=EXPORT)),
+    (b"\0\0\0\x0cjP  ", FileKind("a JPEG 2000 picture", advice=EXPORT)),
+    (b"\xff\x4f\xff\x51", FileKind("a JPEG 2000 picture", advice=EXPORT)),
+    (b"\0\0\1\0", FileKind("an icon (ICO)", advice=EXPORT)),
     (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska, WebM
     (b"FLV\1", VIDEO),
     (b"\0\0\1\xba", VIDEO),
     (b"\0\0\1\xb3", VIDEO),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", VIDEO),  # Windows Media
-    (b"ID3\2", Kind("a sound file", advice="send a picture")),
-    (b"ID3\3", Kind("a sound file", advice="send a picture")),
-    (b"ID3\4", Kind("a sound file", advice="send a picture")),
-    (b"PK\3\4", Kind("a ZIP archive", advice="unpack it and send the pictures")),
-    (b"PK\5\6", Kind("an empty ZIP archive", advice="send the pictures")),
-    (b"Rar!", Kind("a RAR archive", advice="unpack it and send the pictures")),
-    (b"7z\xbc\xaf\x27\x1c", Kind("a 7-Zip archive", advice="unpack it and send the pictures")),
-    (b"\x1f\x8b", Kind("a gzip archive", advice="unpack it and send the pictures")),
-    (b"\xd0\xcf\x11\xe0", Kind("an Office document or Windows' thumbnail cache", advice=EXPORT)),
-    (b"\0\5\x16\7", Kind("a sidecar file of macOS (AppleDouble)", advice="send the photo itself")),
-    (b"\0\5\x16\0", Kind("a sidecar file of macOS", advice="send the photo itself")),
-    (b"bplist", Kind("a sidecar file of macOS or iOS", advice="send the photo itself")),
-    (b"MZ\x90", Kind("a Windows program", advice="send a picture")),
-    (b"\x7fELF", Kind("a program", advice="send a picture")),
+    (b"ID3\2", FileKind("a sound file", advice="send a picture")),
+    (b"ID3\3", FileKind("a sound file", advice="send a picture")),
+    (b"ID3\4", FileKind("a sound file", advice="send a picture")),
+    (b"PK\3\4", FileKind("a ZIP archive", advice="unpack it and send the pictures")),
+    (b"PK\5\6", FileKind("an empty ZIP archive", advice="send the pictures")),
+    (b"Rar!", FileKind("a RAR archive", advice="unpack it and send the pictures")),
+    (b"7z\xbc\xaf\x27\x1c", FileKind("a 7-Zip archive", advice="unpack it and send the pictures")),
+    (b"\x1f\x8b", FileKind("a gzip archive", advice="unpack it and send the pictures")),
+    (
+        b"\xd0\xcf\x11\xe0",
+        FileKind("an Office document or Windows' thumbnail cache", advice=EXPORT),
+    ),
+    (
+        b"\0\5\x16\7",
+        FileKind("a sidecar file of macOS (AppleDouble)", advice="send the photo itself"),
+    ),
+    (b"\0\5\x16\0", FileKind("a sidecar file of macOS", advice="send the photo itself")),
+    (b"bplist", FileKind("a sidecar file of macOS or iOS", advice="send the photo itself")),
+    (b"MZ\x90", FileKind("a Windows program", advice="send a picture")),
+    (b"\x7fELF", FileKind("a program", advice="send a picture")),
 )
 
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -82,16 +88,16 @@ RAW_COMPRESSIONS = {32767: "Sony ARW", 34713: "Nikon NEF", 65535: "Pentax PEF", 
 RAW_MAKERS = {b"NIKON": "Nikon NEF", b"SONY": "Sony ARW", b"PENTAX": "Pentax PEF"}
 
 
-def recognise(data: bytes) -> Kind:
+def recognise(data: bytes) -> FileKind:
     """What the bytes are, by content alone: names and declared types are ignored."""
     if not data:
-        return Kind("an empty file", advice="send it again")
+        return FileKind("an empty file", advice="send it again")
     for signature, kind in SIGNATURES:
         if data.startswith(signature):
             return _archive(data) if kind.words == "a ZIP archive" else kind
     if data[:6] in (b"GIF87a", b"GIF89a"):
         animated = data.count(b"\x21\xf9\x04") > 1
-        return Kind("an animated picture (GIF)" if animated else "a GIF picture", advice=EXPORT)
+        return FileKind("an animated picture (GIF)" if animated else "a GIF picture", advice=EXPORT)
     if data[:2] == b"BM" and data[6:10] == bytes(4):
         return BMP
     if data[:4] == b"RIFF":
@@ -110,24 +116,24 @@ def sniff(data: bytes) -> str | None:
     return recognise(data).mime_type
 
 
-def _archive(data: bytes) -> Kind:
+def _archive(data: bytes) -> FileKind:
     if b"[Content_Types].xml" in data[:4096]:
-        return Kind("an Office document", advice="send the pictures themselves")
-    return Kind("a ZIP archive", advice="unpack it and send the pictures")
+        return FileKind("an Office document", advice="send the pictures themselves")
+    return FileKind("a ZIP archive", advice="unpack it and send the pictures")
 
 
-def _riff(data: bytes) -> Kind:
+def _riff(data: bytes) -> FileKind:
     if data[8:12] == b"WEBP":
         return WEBP
     return VIDEO if data[8:12] == b"AVI " else UNKNOWN
 
 
-def _iso(data: bytes) -> Kind:
+def _iso(data: bytes) -> FileKind:
     """The kind of an ISO base media file, by its brands: picture, video or RAW photo."""
     size = min(max(int.from_bytes(data[:4], "big"), 12), 256)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
     if data[8:12] == b"crx ":
-        return Kind("a RAW photo (Canon CR3)", advice=EXPORT)
+        return FileKind("a RAW photo (Canon CR3)", advice=EXPORT)
     if brands & {b"avif", b"avis"}:
         return AVIF
     if brands & HEIF_BRANDS:
@@ -137,10 +143,10 @@ def _iso(data: bytes) -> Kind:
     return VIDEO
 
 
-def _tiff(data: bytes) -> Kind:
+def _tiff(data: bytes) -> FileKind:
     """The kind of a TIFF, or of a RAW format that is built like it."""
     raw = "Canon CR2" if data[8:10] == b"CR" else _raw_maker(data)
-    return TIFF if raw is None else Kind(f"a RAW photo ({raw})", advice=EXPORT)
+    return TIFF if raw is None else FileKind(f"a RAW photo ({raw})", advice=EXPORT)
 
 
 def _raw_maker(data: bytes) -> str | None:
@@ -160,9 +166,9 @@ def _raw_maker(data: bytes) -> str | None:
     return (names[0] if names else "of a camera") if preview_first else None
 
 
-def _text(data: bytes) -> Kind:
+def _text(data: bytes) -> FileKind:
     if not data.strip(b"\0"):
-        return Kind("nothing but zero bytes", advice="send it again")
+        return FileKind("nothing but zero bytes", advice="send it again")
     start = data[:TEXT_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = start.lower()
     if lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--")) or (
@@ -170,23 +176,23 @@ def _text(data: bytes) -> Kind:
     ):
         return _page(lower)
     if lower.startswith(b"<svg") or (lower.startswith(b"<") and b"<svg" in lower[:4096]):
-        return Kind("an SVG drawing", advice=EXPORT)
+        return FileKind("an SVG drawing", advice=EXPORT)
     if lower.startswith((b"<?xml", b"<error")):
-        return Kind("an XML document", advice=LINK)
+        return FileKind("an XML document", advice=LINK)
     if start[:1] in (b"{", b"[") and _is_json(data):
-        return Kind("JSON data", advice=LINK)
+        return FileKind("JSON data", advice=LINK)
     if re.match(rb"data:image/[\w.+-]+;base64,", start):
-        return Kind("a picture written as text (base64)", advice="send the picture itself")
+        return FileKind("a picture written as text (base64)", advice="send the picture itself")
     if _is_readable(start):
-        return Kind("text", advice="send a picture")
+        return FileKind("text", advice="send a picture")
     return UNKNOWN
 
 
-def _page(lower: bytes) -> Kind:
+def _page(lower: bytes) -> FileKind:
     """The kind of a web page; a private link leads to one that asks for a password."""
     if re.search(rb"type\s*=\s*[\"']?password|<title>[^<]*(sign in|log ?in)", lower):
-        return Kind("a login page (HTML)", advice="the address has to be readable by everybody")
-    return Kind("a web page (HTML)", advice=LINK)
+        return FileKind("a login page (HTML)", advice="the address has to be readable by everybody")
+    return FileKind("a web page (HTML)", advice=LINK)
 
 
 def _is_json(data: bytes) -> bool:

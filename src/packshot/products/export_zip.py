@@ -20,8 +20,8 @@ from packshot.marketplaces.names import (
     LEFT_OUT,
     MANIFEST,
     SPREADSHEET,
-    Names,
-    Template,
+    NameTemplate,
+    UniqueNames,
     amazon_code,
     own_stem,
 )
@@ -72,7 +72,7 @@ def as_it_is(image: ApprovedImage, data: bytes, main: bool) -> PreparedPicture:
 
 def zip_pieces(
     groups: Iterator[Sequence[Numbered]],
-    template: Template,
+    template: NameTemplate,
     storage: Storage,
     made: datetime,
     prepare: Prepare = as_it_is,
@@ -86,7 +86,7 @@ def zip_pieces(
     the manifest. Raises Unavailable when the storage fails; what was sent until then is an
     incomplete ZIP.
     """
-    archive, names = ZipStream(compress_type=ZIP_STORED), Names(template)
+    archive, names = ZipStream(compress_type=ZIP_STORED), UniqueNames(template)
     with _open_spool() as manifest, _open_spool() as rows, _open_spool() as compliance:
         records = _Records(manifest, rows, compliance)
         manifest.write(json.dumps({"made": plain(made)})[:-1] + ', "pictures": [')
@@ -111,7 +111,7 @@ def _open_spool() -> Any:
 def _group_pieces(
     archive: ZipStream,
     group: Sequence[Numbered],
-    names: Names,
+    names: UniqueNames,
     storage: Storage,
     records: _Records,
     prepare: Prepare,

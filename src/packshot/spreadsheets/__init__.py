@@ -40,7 +40,7 @@ from packshot.spreadsheets.plan import (
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
-from packshot.spreadsheets.table import Limits, Problem, Table
+from packshot.spreadsheets.table import SheetLimits, SheetProblem, Table
 
 __all__ = [
     "ATTRIBUTE",
@@ -56,15 +56,15 @@ __all__ = [
     "Import",
     "ImportChoices",
     "LeftOut",
-    "Limits",
     "Match",
     "Missing",
     "PhotoArchive",
     "Photos",
     "Plan",
     "PlannedRow",
-    "Problem",
     "ProductRow",
+    "SheetLimits",
+    "SheetProblem",
     "Table",
     "Wish",
     "columns_by_field",

@@ -25,7 +25,7 @@ from packshot.spreadsheets.numbers import (
     read_amount,
     take_apart,
 )
-from packshot.spreadsheets.table import Problem, Record
+from packshot.spreadsheets.table import Record, SheetProblem
 
 #: NUMERIC(12,2), as in the tables.
 _MOST: Final = Decimal("9999999999.99")
@@ -44,7 +44,7 @@ class NumberColumn:
     convention: Convention = made_by(default_factory=lambda: Convention("point", ""))
     cells: dict[int, Amount] = made_by(default_factory=dict)
     values: dict[int, Decimal] = made_by(default_factory=dict)
-    problems: list[Problem] = made_by(default_factory=list)
+    problems: list[SheetProblem] = made_by(default_factory=list)
 
     @property
     def is_percentage(self) -> bool:
@@ -64,10 +64,10 @@ class NumberColumn:
         return evidence(amount.digits, percent=self.is_percentage or amount.percent)
 
     def report(self, row: int | None, detail: str) -> None:
-        self.problems.append(Problem(row, self.column.name, detail))
+        self.problems.append(SheetProblem(row, self.column.name, detail))
 
     def note(self, row: int | None, detail: str) -> None:
-        self.problems.append(Problem(row, self.column.name, detail, "note"))
+        self.problems.append(SheetProblem(row, self.column.name, detail, "note"))
 
 
 def read_numbers(
@@ -211,7 +211,7 @@ def _ask(column: NumberColumn) -> None:
         which = f"{column.convention.reason}, as {amount.digits} shows"
     more = f" ({rows:,} rows wait for this)" if rows > 1 else ""
     detail = f"{which}: say which is the decimal sign{more}"
-    column.problems.append(Problem(row, column.column.name, detail, "question"))
+    column.problems.append(SheetProblem(row, column.column.name, detail, "question"))
 
 
 def _check(column: NumberColumn, row: int, value: Decimal) -> None:

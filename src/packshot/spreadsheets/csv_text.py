@@ -14,7 +14,7 @@ from typing import Final
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.formulas import unescape
 from packshot.spreadsheets.header import count_recognised
-from packshot.spreadsheets.table import CellKind, Limits, Record, column_letter
+from packshot.spreadsheets.table import CellKind, Record, SheetLimits, column_letter
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 DELIMITER_NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
@@ -63,7 +63,7 @@ def _fit(sample: str, delimiter: str) -> tuple[int, float]:
     return known, evenness * (widest - 1)
 
 
-def read_records(text: str, delimiter: str, limits: Limits) -> Iterator[Record]:
+def read_records(text: str, delimiter: str, limits: SheetLimits) -> Iterator[Record]:
     """Every row of the text (newlines are LF), even blank ones, numbered as in a spreadsheet
     program: a row with line breaks in a quoted cell counts once. Raises SpreadsheetError beyond a
     limit.
@@ -86,7 +86,7 @@ def _kinds(cells: tuple[str, ...]) -> dict[int, CellKind]:
     }
 
 
-def _check(number: int, cells: list[str], limits: Limits) -> None:
+def _check(number: int, cells: list[str], limits: SheetLimits) -> None:
     if len(cells) > limits.columns and any(cells[limits.columns :]):
         raise SpreadsheetError(
             f"row {number} has {len(cells):,} cells; at most {limits.columns} can be read"
@@ -99,7 +99,7 @@ def _check(number: int, cells: list[str], limits: Limits) -> None:
                 raise SpreadsheetError(f"{where}: the cell has more than {longest:,} characters")
 
 
-def too_many(limits: Limits) -> SpreadsheetError:
+def too_many(limits: SheetLimits) -> SpreadsheetError:
     return SpreadsheetError(
         f"the spreadsheet has more than {limits.rows:,} rows or {limits.cells:,} cells:"
         " split it, or delete rows and columns that are empty but formatted"

@@ -10,7 +10,7 @@ from typing import Any
 from packshot.spreadsheets.fields import NUMBERS, OF_SKU
 from packshot.spreadsheets.numbers import shown_amount
 from packshot.spreadsheets.rows import ProductRow
-from packshot.spreadsheets.table import Level, Problem
+from packshot.spreadsheets.table import Level, SheetProblem
 
 
 def facts_of(rows: Iterable[ProductRow]) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def _as_facts(sku: str, known: Mapping[str, Any], differing: set[str]) -> dict[s
 
 def refuse_conflicts(
     rows: Sequence[ProductRow], columns: Mapping[str, str]
-) -> tuple[list[ProductRow], list[Problem]]:
+) -> tuple[list[ProductRow], list[SheetProblem]]:
     """The rows without those whose SKU has another amount in another row, and a problem for each;
     other names and categories are noted. `columns` has the column of each field."""
     by_sku: dict[str, list[ProductRow]] = {}
@@ -66,7 +66,7 @@ def refuse_conflicts(
     return kept, problems
 
 
-def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[Problem]:
+def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[SheetProblem]:
     """A problem for each row of a SKU, where they differ in this field."""
     given = {
         row.row: value
@@ -80,7 +80,7 @@ def _conflicts(rows: Sequence[ProductRow], name: str, column: str) -> Iterator[P
         if other is not None:
             detail = f"is {_shown(value)} for {rows[0].sku}, and {_shown(given[other])} in row"
             hint = ": correct one of them" if level == "error" else ""
-            yield Problem(number, column, f"{detail} {other}{hint}", level)
+            yield SheetProblem(number, column, f"{detail} {other}{hint}", level)
 
 
 def _shown(value: Decimal | str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-Kind = Literal["text", "money", "percentage"]
+FieldKind = Literal["text", "money", "percentage"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ProductField:
     each picture is a view of its own."""
 
     label: str  # on the pages
-    kind: Kind
+    kind: FieldKind
     longest: int | None  # characters of a text
     columns: tuple[str, ...]
     of_sku: bool
@@ -36,7 +36,7 @@ def _text(
     return field(default=None, metadata={"field": found})
 
 
-def _number(label: str, kind: Kind, *columns: str) -> Any:
+def _number(label: str, kind: FieldKind, *columns: str) -> Any:
     found = ProductField(label, kind, None, columns, of_sku=True, shared=False)
     return field(default=None, metadata={"field": found})
 

@@ -66,7 +66,7 @@ class Pattern:
     """The pattern that the user sees and changes, and its alternatives in order."""
 
     source: str
-    alternatives: tuple[Template, ...]
+    alternatives: tuple[Alternative, ...]
 
     def read(self, path: str) -> NameParts | None:
         """SKU and view of a photo by the first alternative that its path fits, if one does."""
@@ -74,7 +74,7 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Template:
+class Alternative:
     """`holes` alternate with `texts`: text, hole, text, hole, ..., text."""
 
     source: str
@@ -123,10 +123,10 @@ def parse_pattern(source: str) -> Pattern:
     """Raises SpreadsheetError, which says what a pattern may contain."""
     if len(source) > _LONGEST:
         raise SpreadsheetError(f"the pattern of names has more than {_LONGEST} characters")
-    return Pattern(source.strip(), tuple(_template(part.strip()) for part in source.split(_OR)))
+    return Pattern(source.strip(), tuple(_alternative(part.strip()) for part in source.split(_OR)))
 
 
-def _template(source: str) -> Template:
+def _alternative(source: str) -> Alternative:
     texts, holes = [""], []
     rest = source
     while rest:
@@ -148,7 +148,7 @@ def _template(source: str) -> Template:
         raise SpreadsheetError(
             "the pattern of names needs a sign between two parts, such as {sku}_{view}"
         )
-    return Template(source, tuple(texts), tuple(holes))
+    return Alternative(source, tuple(texts), tuple(holes))
 
 
 def propose_pattern(paths: Sequence[str]) -> str:
@@ -164,9 +164,9 @@ def propose_pattern(paths: Sequence[str]) -> str:
     in_folders = [path for path in paths if "/" in path]
     if _are_folders_skus(in_folders):
         proposed.append(_FOLDER)
-    proposed += [source for source in _SURE if any(map(_template(source).read, paths))]
+    proposed += [source for source in _SURE if any(map(_alternative(source).read, paths))]
     for source in _UNSURE:
-        found = [named for path in paths if (named := _template(source).read(path))]
+        found = [named for path in paths if (named := _alternative(source).read(path))]
         sure = [one for one in found if one.sku in stems or not _is_number(one.view)]
         if 2 * len(sure) > len(found):
             proposed.append(source)

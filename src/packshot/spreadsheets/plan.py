@@ -15,7 +15,7 @@ from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import read_products
 from packshot.spreadsheets.reading import read_table
 from packshot.spreadsheets.rows import Import, ImportChoices, ProductRow
-from packshot.spreadsheets.table import Problem, Table
+from packshot.spreadsheets.table import SheetProblem, Table
 
 #: The most cells of a column to show as examples, and characters of each.
 _SAMPLES: Final = 3
@@ -63,7 +63,7 @@ class Plan:
     """
 
     rows: tuple[PlannedRow, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[SheetProblem, ...]
     photos: Photos
     found: Import | None = None
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -88,9 +88,9 @@ def _plan_photos(wish: Wish, rules: Rules) -> Plan:
     category = defaults.get("category") or None
     amounts: dict[str, Any] = read_amounts(defaults)
     shared = ProductRow(0, category=category, **amounts)
-    problems = tuple(Problem(None, *wrong) for wrong in rules(shared))
+    problems = tuple(SheetProblem(None, *wrong) for wrong in rules(shared))
     if not category:
-        problems = (Problem(None, "category", "is required"), *problems)
+        problems = (SheetProblem(None, "category", "is required"), *problems)
     photos = name_photos(wish.photos, shared, wish.pattern)
     if not problems:
         photos = _drop_refused(photos, rules)
@@ -122,7 +122,7 @@ def _apply_rules(found: Import, rules: Rules) -> Import:
         rows.append(replace(row, ready=False) if wrong else row)
         for name, detail in wrong:
             column, detail = in_columns(name, detail, columns)
-            problem = Problem(row.row, column, detail)
+            problem = SheetProblem(row.row, column, detail)
             problems += [problem] if problem not in problems[-len(wrong) - 1 :] else []
     problems.sort(key=lambda problem: problem.row or 0)
     return replace(found, rows=tuple(rows), problems=tuple(problems))
@@ -176,7 +176,7 @@ def _plan_rows(found: Import, photos: Photos) -> Iterator[PlannedRow]:
     yield from sorted(rows, key=lambda planned: planned.product.row)
 
 
-def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
+def _sharing(found: Import, photos: Photos) -> Iterator[SheetProblem]:
     """Rows whose photos all went to another row with their SKU: they create nothing."""
     missing = {row.row for row in photos.missing}
     named = missing | {match.product.row for match in photos.matched}
@@ -188,7 +188,7 @@ def _sharing(found: Import, photos: Photos) -> Iterator[Problem]:
             continue
         if row.sku in skus:
             detail = "another row with this SKU gets its photos: nothing is made for this one"
-            yield Problem(row.row, None, detail, "note")
+            yield SheetProblem(row.row, None, detail, "note")
 
 
 def _samples(table: Table, found: Import) -> dict[str, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from packshot.spreadsheets.rows import (
     MOST_ATTRIBUTES,
     ProductRow,
 )
-from packshot.spreadsheets.table import Level, Problem, Record
+from packshot.spreadsheets.table import Level, Record, SheetProblem
 
 #: Texts that only their length limits.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
@@ -59,7 +59,7 @@ class RowReader:
         defaults: Mapping[str, str],
         width: int,
     ) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[SheetProblem] = []
         self._layout = layout
         self._numbers = numbers
         self._bad_amounts = [(number, number.bad_rows) for number in numbers]
@@ -94,7 +94,7 @@ class RowReader:
         self, record: Record, column: str | None, detail: str, level: Level = "error"
     ) -> None:
         self._bad = self._bad or level == "error"
-        self.problems.append(Problem(record.number, column, detail, level))
+        self.problems.append(SheetProblem(record.number, column, detail, level))
 
     # -- texts and amounts -----------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from packshot.spreadsheets.photo_views import view_in
 from packshot.spreadsheets.picture_cells import UPLOADED
 from packshot.spreadsheets.product_rows import RowReader
 from packshot.spreadsheets.rows import MOST_PRODUCTS, Import, ImportChoices, ProductRow
-from packshot.spreadsheets.table import Problem, Record, Table
+from packshot.spreadsheets.table import Record, SheetProblem, Table
 
 _FLOAT: Final = re.compile(r"\d+\.0")
 
@@ -87,31 +87,33 @@ def _read_rows(reader: RowReader, records: Sequence[Record]) -> list[ProductRow]
     return rows
 
 
-def _number_problems(numbers: Sequence[NumberColumn]) -> Iterator[Problem]:
+def _number_problems(numbers: Sequence[NumberColumn]) -> Iterator[SheetProblem]:
     for number in numbers:
         yield from number.problems
 
 
-def _notes_before(records: Sequence[Record]) -> Iterator[Problem]:
+def _notes_before(records: Sequence[Record]) -> Iterator[SheetProblem]:
     for record in records:
         words = " ".join(filter(None, record.cells))[:60]
         detail = f"is above the names of the columns and is left out: {words}"
-        yield Problem(record.number, None, detail, "note")
+        yield SheetProblem(record.number, None, detail, "note")
 
 
-def _unknown(header: Record, mapping: dict[str, str], choices: ImportChoices) -> Iterator[Problem]:
+def _unknown(
+    header: Record, mapping: dict[str, str], choices: ImportChoices
+) -> Iterator[SheetProblem]:
     """Notes on a sheet that may lack names, so that its first product would be lost, or SKUs."""
     if not count_recognised(header.cells) and not choices.mapping:
         detail = (
             "was read as the names of the columns, but none of them is known: if it is a product,"
             " put a row with names such as sku, category and image above it"
         )
-        yield Problem(header.number, None, detail, "note")
+        yield SheetProblem(header.number, None, detail, "note")
     elif "sku" not in mapping.values():
-        yield Problem(None, None, "no column was read as the SKU", "note")
+        yield SheetProblem(None, None, "no column was read as the SKU", "note")
 
 
-def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[Problem]:
+def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterator[SheetProblem]:
     """Note each second column for one field: it becomes an attribute."""
     used = {mapping[column.name]: column.name for column in columns}
     for column in columns:
@@ -119,22 +121,22 @@ def _note_doubles(columns: Sequence[Column], mapping: dict[str, str]) -> Iterato
         base = column.name.rpartition(" (")[0]
         if found and mapping[column.name] == ATTRIBUTE and used.get(found[0]) == base:
             detail = f"a second column has the name {base}: it is kept as an attribute"
-            yield Problem(None, column.name, detail, "note")
+            yield SheetProblem(None, column.name, detail, "note")
 
 
 def _drop_repeated_headers(
     header: Record, records: list[Record]
-) -> tuple[list[Record], list[Problem]]:
+) -> tuple[list[Record], list[SheetProblem]]:
     """Drop repeated headers, as in files that were joined."""
     repeated = [record.number for record in records if repeats(header, record)]
     kept = [record for record in records if record.number not in set(repeated)]
     detail = "repeats the names of the columns and is left out"
-    return kept, [Problem(number, None, detail, "note") for number in repeated]
+    return kept, [SheetProblem(number, None, detail, "note") for number in repeated]
 
 
 def _drop_float_skus(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
-) -> tuple[list[Record], list[Problem]]:
+) -> tuple[list[Record], list[SheetProblem]]:
     """Read SKUs like 1042.0 as 1042 if all end so: programs that calculate write them that way."""
     column = next((one for one in columns if mapping[one.name] == "sku"), None)
     skus = [sku for record in records if column and (sku := record.cell(column.index))]
@@ -143,15 +145,15 @@ def _drop_float_skus(
     index = column.index
     without = [with_cell(one, index, one.cell(index).removesuffix(".0")) for one in records]
     detail = "every SKU ends with .0, which is left out"
-    return without, [Problem(None, column.name, detail, "note")]
+    return without, [SheetProblem(None, column.name, detail, "note")]
 
 
 def _drop_needless(
     records: list[Record], needless: Collection[int]
-) -> tuple[list[Record], list[Problem]]:
+) -> tuple[list[Record], list[SheetProblem]]:
     kept = [record for record in records if record.number not in needless]
     detail = "has no picture of its own, so nothing is made for it"
-    return kept, [Problem(number, None, detail, "note") for number in needless]
+    return kept, [SheetProblem(number, None, detail, "note") for number in needless]
 
 
 def _with_pictures_by_content(

@@ -16,8 +16,8 @@ from packshot.spreadsheets.csv_text import (
     without_outer_quotes,
 )
 from packshot.spreadsheets.table import (
-    Limits,
-    Problem,
+    SheetLimits,
+    SheetProblem,
     Table,
     drop_empty,
     invisible_note,
@@ -60,13 +60,13 @@ _ACCENTED: Final = re.compile(r"[^\W\x00-\x7f]\w{0,20}|\w{1,20}[^\x00-\x7f]\w{0,
 _ENTRIES: Final = 5_000
 
 
-def read_table(data: bytes, filename: str, limits: Limits | None = None) -> Table:
+def read_table(data: bytes, filename: str, limits: SheetLimits | None = None) -> Table:
     """The rows of a CSV, TSV or .xlsx file that are not empty.
 
     `filename` only settles what the content leaves open (tabs for .tsv). Raises SpreadsheetError
     for another kind of file, one that is damaged, and one beyond the limits.
     """
-    limits = limits or Limits()
+    limits = limits or SheetLimits()
     if not data.strip():
         raise SpreadsheetError("the file is empty")
     if len(data) > limits.bytes:
@@ -79,7 +79,7 @@ def read_table(data: bytes, filename: str, limits: Limits | None = None) -> Tabl
     return _read_csv(data, filename, limits)
 
 
-def _read_zip(data: bytes, limits: Limits) -> Table:
+def _read_zip(data: bytes, limits: SheetLimits) -> Table:
     from packshot.spreadsheets.workbook import read_workbook  # openpyxl takes 0.2 s to import
 
     archive = open_zip(io.BytesIO(data), _ENTRIES)
@@ -106,7 +106,7 @@ def _refuse_others(data: bytes) -> None:
             raise SpreadsheetError(f"the file {what}: {_SAVE_AS}")
 
 
-def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
+def _read_csv(data: bytes, filename: str, limits: SheetLimits) -> Table:
     text, encoding = decode(data)
     text, invisible = without_invisible(one_newline(text))
     text = without_outer_quotes(text)
@@ -119,7 +119,7 @@ def _read_csv(data: bytes, filename: str, limits: Limits) -> Table:
     return Table(records, f"CSV, {encoding}, {between}", tuple(notes))
 
 
-def _doubts(text: str, encoding: str) -> list[Problem]:
+def _doubts(text: str, encoding: str) -> list[SheetProblem]:
     """Notes on what a person should check, because a program can't be sure."""
     doubts = []
     if encoding == "Windows-1252":
@@ -127,8 +127,8 @@ def _doubts(text: str, encoding: str) -> list[Problem]:
         detail = (
             f"the file is not in UTF-8 and was read as Windows-1252: check its accents ({shown})"
         )
-        doubts.append(Problem(None, None, detail, "note"))
+        doubts.append(SheetProblem(None, None, detail, "note"))
     if "\ufffd" in text:
         detail = "the file holds \ufffd: characters were lost when it was written"
-        doubts.append(Problem(None, None, detail, "note"))
+        doubts.append(SheetProblem(None, None, detail, "note"))
     return doubts

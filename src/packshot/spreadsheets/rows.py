@@ -10,7 +10,7 @@ from typing import Any, Final
 from packshot.spreadsheets.fields import NUMBERS, TEXTS, Fields
 from packshot.spreadsheets.header import Column
 from packshot.spreadsheets.numbers import Convention, DecimalSign
-from packshot.spreadsheets.table import Problem
+from packshot.spreadsheets.table import SheetProblem
 
 #: The most products of one spreadsheet: rows may name many pictures each.
 MOST_PRODUCTS: Final = 50_000
@@ -71,4 +71,4 @@ class Import:
     mapping: Mapping[str, str]
     conventions: Mapping[str, Convention]
     rows: tuple[ProductRow, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[SheetProblem, ...]

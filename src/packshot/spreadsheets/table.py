@@ -15,7 +15,7 @@ CellKind = Literal["number", "date", "error"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class SheetLimits:
     """The most that is read of one spreadsheet; a larger one is refused before it is parsed."""
 
     bytes: int = 20_000_000
@@ -33,7 +33,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SheetProblem:
     """A note for a person. `row` is the number the spreadsheet program shows, `column` the
     header's name; each None where the problem is not one row's or one column's."""
 
@@ -67,7 +67,7 @@ class Table:
 
     records: tuple[Record, ...]
     form: str
-    notes: tuple[Problem, ...] = ()
+    notes: tuple[SheetProblem, ...] = ()
 
 
 #: Invisible characters that come with text copied from web pages: zero-width space, word joiner,
@@ -81,11 +81,11 @@ def without_invisible(text: str) -> tuple[str, int]:
     return INVISIBLE.subn("", text)
 
 
-def invisible_note(count: int) -> list[Problem]:
+def invisible_note(count: int) -> list[SheetProblem]:
     if not count:
         return []
     characters = "1 invisible character" if count == 1 else f"{count:,} invisible characters"
-    return [Problem(None, None, f"{characters} (such as zero-width spaces) left out", "note")]
+    return [SheetProblem(None, None, f"{characters} (such as zero-width spaces) left out", "note")]
 
 
 def drop_empty(records: Iterable[Record]) -> tuple[Record, ...]:

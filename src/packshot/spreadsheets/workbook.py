@@ -17,9 +17,9 @@ from packshot.spreadsheets.header import count_recognised
 from packshot.spreadsheets.sheet_extras import SheetExtras, read_extras
 from packshot.spreadsheets.table import (
     CellKind,
-    Limits,
-    Problem,
     Record,
+    SheetLimits,
+    SheetProblem,
     Table,
     column_letter,
     drop_empty,
@@ -34,7 +34,7 @@ _SEARCHED_ROWS: Final = 30
 _DAMAGED: Final = "the workbook is damaged: open it in a spreadsheet program and save it again"
 
 
-def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
+def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     """`archive` is `data` opened as a ZIP. Raises SpreadsheetError."""
     _check_size(archive, limits)
     try:
@@ -45,7 +45,7 @@ def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Tabl
         raise SpreadsheetError(_DAMAGED) from None
 
 
-def _check_size(archive: zipfile.ZipFile, limits: Limits) -> None:
+def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:
     """Before anything is unpacked; Python unpacks no more of a part than its stated size.
 
     Pictures are never read. As a part under another name could be a picture, only parts that do not
@@ -79,7 +79,7 @@ def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
     return text.count(b"<") + (text.count(b"<", after) * 30 if after >= 0 else 0)
 
 
-def _read(data: bytes, archive: zipfile.ZipFile, limits: Limits) -> Table:
+def _read(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) -> Table:
     from openpyxl import load_workbook  # takes 0.2 s
 
     book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
@@ -102,7 +102,7 @@ def _visible(cells: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
     return tuple(cell.strip() for cell, _ in cleaned), sum(count for _, count in cleaned)
 
 
-def _choose_sheet(sheets: Sequence[Any], limits: Limits) -> tuple[Any, list[str]]:
+def _choose_sheet(sheets: Sequence[Any], limits: SheetLimits) -> tuple[Any, list[str]]:
     """The visible sheet whose first rows name most fields, and the names of others with cells."""
     scores: list[tuple[int, Any]] = []
     hidden: list[str] = []
@@ -120,24 +120,26 @@ def _choose_sheet(sheets: Sequence[Any], limits: Limits) -> tuple[Any, list[str]
     return best, [*(sheet.title for _, sheet in scores if sheet is not best), *hidden]
 
 
-def _notes(archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]) -> Iterator[Problem]:
+def _notes(
+    archive: zipfile.ZipFile, extras: SheetExtras, others: list[str]
+) -> Iterator[SheetProblem]:
     if others:
         names = ", ".join(repr(name) for name in others[:10])
-        yield Problem(None, None, f"other sheets were not read: {names}", "note")
+        yield SheetProblem(None, None, f"other sheets were not read: {names}", "note")
     pictures = sum(name.startswith(_MEDIA) for name in archive.namelist())
     if pictures:
         detail = f"{pictures} pictures inside the workbook were not read: give them as files"
-        yield Problem(None, None, detail, "note")
+        yield SheetProblem(None, None, detail, "note")
     if extras.hidden_rows:
         detail = f"{extras.hidden_rows:,} hidden rows are read as the others are"
-        yield Problem(None, None, detail, "note")
+        yield SheetProblem(None, None, detail, "note")
     if extras.merged:
         detail = "cells merged over several rows count for each of these rows"
-        yield Problem(None, None, detail, "note")
+        yield SheetProblem(None, None, detail, "note")
 
 
 def _records(
-    sheet: Any, extras: SheetExtras, limits: Limits, few: bool = False
+    sheet: Any, extras: SheetExtras, limits: SheetLimits, few: bool = False
 ) -> Iterator[Record]:
     """The rows that hold something. `few`: only the first, to find the header."""
     sheet.reset_dimensions()  # what a file states is often wrong, and rows would be padded to it
@@ -154,7 +156,7 @@ def _records(
             return
 
 
-def _record(number: int, row: Any, extras: SheetExtras, limits: Limits) -> Record | None:
+def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> Record | None:
     cells: list[str] = []
     kinds: dict[int, CellKind] = {}
     links: dict[int, str] = {}
@@ -210,7 +212,7 @@ def _number_text(value: float, style: str) -> str:
     return text + ("%" if percent else "")
 
 
-def _with_merged(records: list[Record], extras: SheetExtras, limits: Limits) -> list[Record]:
+def _with_merged(records: list[Record], extras: SheetExtras, limits: SheetLimits) -> list[Record]:
     """Each row under a merged cell gets its value: one SKU beside several pictures."""
     indexes = {record.number: index for index, record in enumerate(records)}
     filled_cells = 0

@@ -6,12 +6,12 @@ import logging
 
 from packshot.enhancers.contract import BatchLane
 from packshot.errors import PackshotError
-from packshot.work.batch_jobs import Job
+from packshot.work.batch_jobs import LeasedJob
 
 log = logging.getLogger("packshot.batches")
 
 
-def cancel_duplicates(lane: BatchLane, job: Job) -> None:
+def cancel_duplicates(lane: BatchLane, job: LeasedJob) -> None:
     """Log and cancel duplicates of this job.
 
     It showed up late in Google's list, so it was created twice; the duplicate is paid for, and

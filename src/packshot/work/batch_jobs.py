@@ -64,7 +64,7 @@ DONE: Final = "done"
 
 
 @dataclass(frozen=True)
-class Job:
+class LeasedJob:
     """A job leased by this process."""
 
     id: int
@@ -190,7 +190,7 @@ class BatchJobs:
 
     # -- one process at a time -------------------------------------------------------------------
 
-    def take(self, but: Collection[int] = ()) -> Job | None:
+    def take(self, but: Collection[int] = ()) -> LeasedJob | None:
         """Lease the job that has been due for longest and is not one of `but`, or return None.
 
         While nothing is due, this takes no lock.
@@ -210,7 +210,7 @@ class BatchJobs:
             session.flush()
             return self._read(session, job)
 
-    def move(self, job: Job, state: str, **columns: Any) -> Job:
+    def move(self, job: LeasedJob, state: str, **columns: Any) -> LeasedJob:
         """Put the job into this state. Raises LostClaim."""
         with self._write_claimed(job) as session:
             row = session.get_one(BatchJob, job.id, populate_existing=True)
@@ -220,12 +220,12 @@ class BatchJobs:
             session.flush()
             return self._read(session, row)
 
-    def renew_lease(self, job: Job) -> None:
+    def renew_lease(self, job: LeasedJob) -> None:
         """Extend the lease of the job. Raises LostClaim."""
         with self._write_claimed(job):
             pass
 
-    def put_back(self, job: Job, seconds: float, error: str | None = None) -> None:
+    def put_back(self, job: LeasedJob, seconds: float, error: str | None = None) -> None:
         """End the lease: any process may take the job after `seconds`. Raises LostClaim."""
         this = update(BatchJob).where(BatchJob.id == job.id)
         free = {"token": None, "lease_until": None, "not_before": now(seconds)}
@@ -233,7 +233,7 @@ class BatchJobs:
             session.execute(this.values(**free, looks=BatchJob.looks + 1, error=error))
 
     @contextmanager
-    def _write_claimed(self, job: Job) -> Iterator[Session]:
+    def _write_claimed(self, job: LeasedJob) -> Iterator[Session]:
         """A write transaction that renews the lease first. Raises LostClaim."""
         mine = update(BatchJob).where(BatchJob.id == job.id, BatchJob.token == job.token)
         with self.database.write() as session:
@@ -242,10 +242,10 @@ class BatchJobs:
                 raise LostClaim(f"batch job {job.id} was taken over by another process")
             yield session
 
-    def _read(self, session: Session, row: BatchJob) -> Job:
+    def _read(self, session: Session, row: BatchJob) -> LeasedJob:
         session.refresh(row)
         moment = session.execute(select(now())).scalar_one()
-        return Job(
+        return LeasedJob(
             id=row.id,
             token=row.token or "",
             kind=row.kind,
@@ -263,7 +263,7 @@ class BatchJobs:
 
     # -- its requests ----------------------------------------------------------------------------
 
-    def items(self, job: Job) -> list[Item]:
+    def items(self, job: LeasedJob) -> list[Item]:
         """The requests of the job that have no answer yet."""
         open_ones = select(BatchItem).where(BatchItem.job_id == job.id, BatchItem.state == SENT)
         with self.database.read() as session:
@@ -272,7 +272,7 @@ class BatchJobs:
             return [_item(session, row, self.most) for row in rows]
 
     def save_answer(
-        self, job: Job, item: Item, record: CallRecord, answer: str | None
+        self, job: LeasedJob, item: Item, record: CallRecord, answer: str | None
     ) -> list[int]:
         """Record that its answer is saved: a picture's as an object, an analysis here, as `answer`.
 
@@ -282,7 +282,7 @@ class BatchJobs:
             return _finish(session, item, ANSWERED, record, answer)
 
     def hand_to_single_calls(
-        self, job: Job, items: Sequence[Item], outcome: str, *, paid: bool
+        self, job: LeasedJob, items: Sequence[Item], outcome: str, *, paid: bool
     ) -> list[int]:
         """End requests that this job does not answer: single calls repeat them.
 

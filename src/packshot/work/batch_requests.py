@@ -8,7 +8,7 @@ from packshot.enhancers.contract import Analysis, BatchLane, CallRecord, JobResu
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
 from packshot.products.object_keys import answer_key
 from packshot.storage.digests import seal
-from packshot.work.batch_jobs import BatchJobs, Item, Job
+from packshot.work.batch_jobs import BatchJobs, Item, LeasedJob
 from packshot.work.parts import Parts
 from packshot.work.reference_views import read_stored_photo
 
@@ -30,7 +30,7 @@ def request_of(item: Item, kind: str, lane: BatchLane, parts: Parts) -> bytes | 
 
 
 def save_result(
-    jobs: BatchJobs, job: Job, item: Item, result: JobResult, lane: BatchLane, parts: Parts
+    jobs: BatchJobs, job: LeasedJob, item: Item, result: JobResult, lane: BatchLane, parts: Parts
 ) -> list[int]:
     """Save an answer as it came, or hand its request to a single call; return the products that
     this queued. Raises LostClaim."""
@@ -47,7 +47,7 @@ def save_result(
 
 
 def _save_answer(
-    jobs: BatchJobs, job: Job, item: Item, answer: str, lane: BatchLane, parts: Parts
+    jobs: BatchJobs, job: LeasedJob, item: Item, answer: str, lane: BatchLane, parts: Parts
 ) -> list[int]:
     record = CallRecord(outcome="ok", lane="batch")
     lane.book(record, job.model, answer)

@@ -38,7 +38,7 @@ from packshot.work.batch_jobs import (
     SALVAGING,
     UPLOADED,
     BatchJobs,
-    Job,
+    LeasedJob,
 )
 from packshot.work.batch_requests import request_of, save_result
 from packshot.work.parts import Parts
@@ -83,7 +83,7 @@ class Batching:
         self.gather_seconds, self.first_look = gather_seconds, first_look
         self.surely_not_created, self.chance = surely_not_created, chance
         self.stopping: threading.Event = parts.stopping
-        self.steps: dict[str, Callable[[Job], Job | None]] = {
+        self.steps: dict[str, Callable[[LeasedJob], LeasedJob | None]] = {
             GATHERED: self._upload,
             UPLOADED: self._create,
             CREATING: self._find,
@@ -106,7 +106,7 @@ class Batching:
         for job in self._due():
             self._work_on(job)
 
-    def _due(self) -> Iterator[Job]:
+    def _due(self) -> Iterator[LeasedJob]:
         """Yield each job that is due, once."""
         seen: list[int] = []
         while not self.stopping.is_set() and (job := self.jobs.take(seen)) is not None:
@@ -142,10 +142,10 @@ class Batching:
             return True
         return False
 
-    def _work_on(self, job: Job) -> None:
+    def _work_on(self, job: LeasedJob) -> None:
         """Take the job from step to step until it has to wait."""
         try:
-            at: Job | None = job
+            at: LeasedJob | None = job
             while at is not None and not self.stopping.is_set():
                 job = at
                 at = self._step(at)
@@ -160,7 +160,7 @@ class Batching:
                 retry_after = getattr(error, "retry_after", None) or 0.0
                 self.jobs.put_back(job, max(retry_after, self._pause(job)), error.message)
 
-    def _step(self, job: Job) -> Job | None:
+    def _step(self, job: LeasedJob) -> LeasedJob | None:
         """Take one step; return None when the job has to wait, or is over."""
         if job.is_late and job.state in {GATHERED, UPLOADED}:
             return self._give_up(job, "batch_late", paid=False)
@@ -170,16 +170,16 @@ class Batching:
             return self._give_up(job, "batch_late", paid=True)
         return self.steps[job.state](job)
 
-    def _wait(self, job: Job, error: str | None = None) -> Job | None:
+    def _wait(self, job: LeasedJob, error: str | None = None) -> LeasedJob | None:
         self.jobs.put_back(job, self._pause(job), error)
         return None
 
-    def _pause(self, job: Job) -> float:
+    def _pause(self, job: LeasedJob) -> float:
         return backoff(job.looks + 1, self.chance, first=self.first_look, longest=LONGEST_LOOK)
 
     # -- to the service --------------------------------------------------------------------------
 
-    def _upload(self, job: Job) -> Job | None:
+    def _upload(self, job: LeasedJob) -> LeasedJob | None:
         renew, count = partial(self.jobs.renew_lease, job), 0
         with tempfile.TemporaryFile() as file:
             for item in self.jobs.items(job):
@@ -195,7 +195,7 @@ class Batching:
             name = self.lane.upload(job.display_name, file, renew)
         return self.jobs.move(job, UPLOADED, file=name)
 
-    def _create(self, job: Job) -> Job | None:
+    def _create(self, job: LeasedJob) -> LeasedJob | None:
         """Create the job. The state comes first: after a crash, another process looks for it."""
         items = self.jobs.items(job)
         if not items or not all(item.waits for item in items):
@@ -218,16 +218,16 @@ class Batching:
             raise
         return self._note_created(creating, status)
 
-    def _note_created(self, job: Job, status: JobStatus) -> Job | None:
+    def _note_created(self, job: LeasedJob, status: JobStatus) -> LeasedJob | None:
         log.info("batch job %s is %s at Gemini", job.display_name, status.name)
         return self._wait(self.jobs.move(job, RUNNING, name=status.name))
 
-    def _handle_refusal(self, job: Job, error: PackshotError) -> Job | None:
+    def _handle_refusal(self, job: LeasedJob, error: PackshotError) -> LeasedJob | None:
         words = "batch job %s is refused; its requests are sent one by one at the full price: %s"
         log.warning(words, job.display_name, error.message)
         return self._give_up(job, error.code, paid=False)
 
-    def _find(self, job: Job) -> Job | None:
+    def _find(self, job: LeasedJob) -> LeasedJob | None:
         """Find by its name a job that may have been created; never make a second one."""
         found = self.lane.find(job.display_name)
         if len(found) == 1:
@@ -241,7 +241,7 @@ class Batching:
             return self.jobs.move(job, UPLOADED)
         return self._wait(job, f"batch job {job.display_name} is in no list of Gemini's")
 
-    def _set_aside(self, job: Job, found: Sequence[JobStatus]) -> Job | None:
+    def _set_aside(self, job: LeasedJob, found: Sequence[JobStatus]) -> LeasedJob | None:
         names = ", ".join(each.name for each in found)
         words = f"Gemini has {len(found)} jobs of the name {job.display_name}: {names}"
         if job.is_late:
@@ -253,7 +253,7 @@ class Batching:
 
     # -- from the service ------------------------------------------------------------------------
 
-    def _poll(self, job: Job) -> Job | None:
+    def _poll(self, job: LeasedJob) -> LeasedJob | None:
         try:
             status = self.lane.look(job.name or "")
         except NotFound as error:
@@ -280,7 +280,7 @@ class Batching:
             return self.jobs.move(job, CANCELLING)
         return self._wait(job)
 
-    def _collect(self, job: Job) -> Job | None:
+    def _collect(self, job: LeasedJob) -> LeasedJob | None:
         """Save each answer as it came; a product's next attempt makes the picture from it."""
         items = {item.key: item for item in self.jobs.items(job)}
         try:
@@ -301,7 +301,7 @@ class Batching:
             log.warning("batch job %s has no answer to %d requests", job.display_name, len(items))
         return self._give_up(job, "batch_missing", paid=job.state == COLLECTING)
 
-    def _give_up(self, job: Job, outcome: str, *, paid: bool) -> Job | None:
+    def _give_up(self, job: LeasedJob, outcome: str, *, paid: bool) -> LeasedJob | None:
         """End the job, and hand its unanswered requests to single calls."""
         self._notify(self.jobs.hand_to_single_calls(job, self.jobs.items(job), outcome, paid=paid))
         self.jobs.move(job, DONE)

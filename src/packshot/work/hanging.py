@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from packshot.errors import ProductError
-from packshot.work.slots import Job, Slots
+from packshot.work.slots import ProductJob, Slots
 
 log = logging.getLogger("packshot.worker")
 
@@ -29,16 +29,16 @@ class Hanging:
         self.longest_flex = longest_product if longest_flex is None else longest_flex
         self.clock = clock
 
-    def sort(self) -> tuple[list[Job], list[Job]]:
+    def sort(self) -> tuple[list[ProductJob], list[ProductJob]]:
         """The jobs that are running, and those that hang."""
         jobs = self.slots.current()
         hanging = [job for job in jobs if self.hangs(job)]
         return [job for job in jobs if job not in hanging], hanging
 
-    def hangs(self, job: Job) -> bool:
+    def hangs(self, job: ProductJob) -> bool:
         return self.clock() - job.began > self.longest(job)
 
-    def longest(self, job: Job) -> float:
+    def longest(self, job: ProductJob) -> float:
         """Seconds that a job may take before it counts as hanging."""
         return self.longest_flex if job.claim.lane == "flex" else self.longest_product
 
@@ -50,7 +50,9 @@ class Hanging:
             return None
         return f"{count} products hang, as many as there are slots: restart"
 
-    def replace(self, job: Job, try_again: Callable[[Job, ProductError], None]) -> None:
+    def replace(
+        self, job: ProductJob, try_again: Callable[[ProductJob, ProductError], None]
+    ) -> None:
         """Free the job's slot, and let another slot end its attempt with `try_again`."""
         where = self.slots.replace(job)
         if where is None:

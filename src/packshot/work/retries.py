@@ -23,7 +23,7 @@ from packshot.work import batch_items
 from packshot.work.claims import Claims
 from packshot.work.keep_trying import KeepTrying
 from packshot.work.outages import Outage
-from packshot.work.slots import Job
+from packshot.work.slots import ProductJob
 from packshot.work.variants import is_given_up
 
 log = logging.getLogger("packshot.worker")
@@ -43,7 +43,7 @@ class Retries:
         self.claims, self.queue, self.keep_trying = claims, queue, keep_trying
         self.outage, self.chance = outage, chance
 
-    def end_attempt(self, job: Job, error: BaseException) -> None:
+    def end_attempt(self, job: ProductJob, error: BaseException) -> None:
         """End a failed attempt. Raises LostClaim, and Unavailable when the queue is unreachable."""
         match error:
             case Stopping():
@@ -64,27 +64,27 @@ class Retries:
             case _:
                 self._retry_or_give_up(job, _unexpected(job, error))
 
-    def give_back_all(self, jobs: Sequence[Job]) -> None:
+    def give_back_all(self, jobs: Sequence[ProductJob]) -> None:
         """Give back what this process can't finish before it ends: the attempts do not count."""
         for job in jobs:
             with suppress(LostClaim):
                 self.claims.give_back(job.claim)
         self.queue.extend([job.message for job in jobs], 0)
 
-    def _give_back(self, job: Job, error: Unavailable, seconds: float) -> None:
+    def _give_back(self, job: ProductJob, error: Unavailable, seconds: float) -> None:
         """Give the attempt back, and let the product wait: it did not cause the error."""
         seconds = add_jitter(seconds, self.chance)
         # While the database is unreachable too, wait for it: otherwise an attempt is lost.
         self.keep_trying(lambda: self.claims.give_back(job.claim, seconds, error))
         self._delay(job, seconds)
 
-    def _wait_for_batch(self, job: Job, error: WaitsForBatch) -> None:
+    def _wait_for_batch(self, job: ProductJob, error: WaitsForBatch) -> None:
         wait = partial(batch_items.wait_for_jobs, self.claims, job.claim, error.variants)
         self.keep_trying(wait)
         log.info("product %d waits for a batch job", job.claim.product_id)
         self.queue.done([job.message])
 
-    def _retry_or_give_up(self, job: Job, error: ProductError) -> None:
+    def _retry_or_give_up(self, job: ProductJob, error: ProductError) -> None:
         claim = job.claim
         if is_given_up(claim, error):
             self.keep_trying(lambda: self.claims.fail(claim, error))
@@ -106,11 +106,11 @@ class Retries:
         asked = min(error.retry_after or 0.0, LONGEST_MESSAGE_DELAY)
         return max(seconds * FETCH_PAUSES, asked)
 
-    def _delay(self, job: Job, seconds: float) -> None:
+    def _delay(self, job: ProductJob, seconds: float) -> None:
         self.queue.extend([job.message], min(seconds, LONGEST_MESSAGE_DELAY))
 
 
-def _unexpected(job: Job, error: BaseException) -> ProductError:
+def _unexpected(job: ProductJob, error: BaseException) -> ProductError:
     log.error("unexpected error in product %d", job.claim.product_id, exc_info=error)
     return ProductError(
         f"an unexpected error ({type(error).__name__}): see the worker's log",

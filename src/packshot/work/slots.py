@@ -16,7 +16,7 @@ from packshot.work.claims import Claim
 
 
 @dataclass(eq=False)
-class Job:
+class ProductJob:
     """A claimed product, and the message that this process received for it."""
 
     message: Message
@@ -28,10 +28,10 @@ class Job:
 class Slots:
     """`count` threads, and which of them are idle. `work` must not raise."""
 
-    def __init__(self, count: int, work: Callable[[Job], None]) -> None:
+    def __init__(self, count: int, work: Callable[[ProductJob], None]) -> None:
         self.count = count
         self.threads: list[threading.Thread] = []
-        self.jobs: set[Job] = set()  # started and not yet finished
+        self.jobs: set[ProductJob] = set()  # started and not yet finished
         self.abandoned: set[threading.Thread] = set()  # hanging, and replaced by others
         self._work = work
         self._idle = threading.Semaphore(count)
@@ -54,7 +54,7 @@ class Slots:
         for _ in range(count):
             self._idle.release()
 
-    def give(self, job: Job) -> None:
+    def give(self, job: ProductJob) -> None:
         """Give this job to one of the taken slots."""
         with self._lock:
             self.jobs.add(job)
@@ -64,7 +64,7 @@ class Slots:
         """Let the next free slot run this before its next product."""
         self._tasks.put(task)
 
-    def current(self) -> list[Job]:
+    def current(self) -> list[ProductJob]:
         with self._lock:
             return list(self.jobs)
 
@@ -72,13 +72,13 @@ class Slots:
         """The ids of the products in the slots."""
         return [job.claim.product_id for job in self.current()]
 
-    def take_all(self) -> list[Job]:
+    def take_all(self) -> list[ProductJob]:
         """Take all jobs out of the slots."""
         with self._lock:
             jobs, self.jobs = list(self.jobs), set()
         return jobs
 
-    def replace(self, job: Job) -> str | None:
+    def replace(self, job: ProductJob) -> str | None:
         """Free the slot of a job that hangs: another thread takes its place.
 
         Returns where the job hangs; None when it has just ended, or when as many threads hang as
@@ -109,7 +109,7 @@ class Slots:
                 self.abandoned.discard(me)
                 return
 
-    def _work_on(self, job: Job) -> None:
+    def _work_on(self, job: ProductJob) -> None:
         job.thread = threading.current_thread()
         try:
             self._work(job)

@@ -27,7 +27,7 @@ from packshot.work.parts import Parts
 from packshot.work.remaking import Remaker
 from packshot.work.retries import LONGEST_MESSAGE_DELAY, Retries
 from packshot.work.run_alone import RunAlone
-from packshot.work.slots import Job, Slots, start_thread
+from packshot.work.slots import ProductJob, Slots, start_thread
 from packshot.work.turns import Turns
 from packshot.work.upkeep import RENEWALS, Upkeep
 from packshot.work.waiting import NothingToDo, NotNow
@@ -180,16 +180,16 @@ class Worker:
         else:
             log.info("Received message for product_id: %d", taken.product_id)
             self.turns.begin(taken)
-            self.slots.give(Job(message, taken))
+            self.slots.give(ProductJob(message, taken))
             return True
         return False
 
-    def _work_on(self, job: Job) -> None:
+    def _work_on(self, job: ProductJob) -> None:
         with logs.about(product_id=job.claim.product_id):
             self._guard(job, lambda: self._run_and_clean_up(job))
         self.turns.end(job.claim)
 
-    def _run_and_clean_up(self, job: Job) -> None:
+    def _run_and_clean_up(self, job: ProductJob) -> None:
         """Run a job; if the product was deleted meanwhile, remove the objects stored since then."""
         try:
             self._run(job)
@@ -197,7 +197,7 @@ class Worker:
             self.deletions.delete_late_objects(*job.claim.objects)
             raise
 
-    def _guard(self, job: Job, work: Callable[[], None]) -> None:
+    def _guard(self, job: ProductJob, work: Callable[[], None]) -> None:
         """Run `work`; whatever happens to one product, its slot continues."""
         try:
             work()
@@ -208,7 +208,7 @@ class Worker:
         except BaseException:
             log.exception("unexpected error in product %d", job.claim.product_id)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ProductJob) -> None:
         try:
             with self.run_alone.enter(alone=job.claim.alone):
                 job.began = self.clock()
@@ -232,7 +232,7 @@ class Worker:
         for job in hanging:
             self.hanging.replace(job, self._retry_hung)
 
-    def _retry_hung(self, job: Job, error: PackshotError) -> None:
+    def _retry_hung(self, job: ProductJob, error: PackshotError) -> None:
         self.turns.end(job.claim)
         self._guard(job, lambda: self.retries.end_attempt(job, error))
 

@@ -68,7 +68,7 @@ class File:
 
 
 @dataclass
-class Job:
+class FakeJob:
     name: str
     model: str
     display_name: str
@@ -88,7 +88,7 @@ class Batches:
         self.delay = 0.0
         self.answered_before_cancel = 0
         self.files: dict[str, File] = {}
-        self.jobs: list[Job] = []
+        self.jobs: list[FakeJob] = []
         self.asked: Counter[str] = Counter()  # "create", "list", "look", "cancel", "download", ...
         self._work = work
         self._orders: Counter[str] = Counter()
@@ -238,8 +238,8 @@ class Batches:
             raise _invalid(f"Unsupported MIME type {file.mime_type}: use JSONL.")
         return [_request(line) for line in file.data.splitlines() if line.strip()]
 
-    def _add(self, model: str, display_name: str, requests: list[tuple[str, Json]]) -> Job:
-        job = Job(
+    def _add(self, model: str, display_name: str, requests: list[tuple[str, Json]]) -> FakeJob:
+        job = FakeJob(
             f"batches/b{next(self._ids)}", model, display_name, requests, time.time() + self.delay
         )
         ways = ("stuck", "failed", "expired", "output_early")
@@ -273,13 +273,13 @@ class Batches:
                 self._progress(job)
             return reply_of(_operation(job))
 
-    def _job(self, name: str) -> Job:
+    def _job(self, name: str) -> FakeJob:
         found = next((job for job in self.jobs if job.name == name), None)
         if found is None:
             raise _missing("batch")
         return found
 
-    def _progress(self, job: Job) -> None:
+    def _progress(self, job: FakeJob) -> None:
         if "stuck" in job.faults:
             return
         if "output_early" in job.faults and job.state == "PENDING":
@@ -293,7 +293,7 @@ class Batches:
             job.state = "SUCCEEDED"
             self._answer(job, len(job.requests))
 
-    def _answer(self, job: Job, count: int) -> None:
+    def _answer(self, job: FakeJob, count: int) -> None:
         """Work on the first `count` requests: from now on they cost money."""
         lines = [self._line(job.model, *each) for each in job.requests[:count]]
         if lines and self._happens("lines_missing"):
@@ -323,7 +323,7 @@ class Batches:
             return reply_of({})
 
 
-def _operation(job: Job) -> Json:
+def _operation(job: FakeJob) -> Json:
     done = job.state not in {"PENDING", "RUNNING"}
     metadata: Json = {
         "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch",

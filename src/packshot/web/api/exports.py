@@ -15,7 +15,7 @@ from flask import Response, request
 
 from packshot.errors import Conflict, FetchError, NotFound, PictureError, SettingsError
 from packshot.marketplaces.compliance import check, fails
-from packshot.marketplaces.names import Template
+from packshot.marketplaces.names import NameTemplate
 from packshot.marketplaces.presets import Preset, read_preset
 from packshot.marketplaces.rendering import ENDINGS, Source, render
 from packshot.pictures.provenance import EDITED, Provenance
@@ -126,7 +126,7 @@ def _zip(chosen: Selection, query: ExportQuery) -> Iterator[bytes]:
     preset = _preset(query.preset) if query.preset is not None else None
     groups = _groups(chosen)
     own_names = preset.render.names if preset is not None else None
-    template = Template.parse(query.names or own_names or parts.settings.export_names)
+    template = NameTemplate.parse(query.names or own_names or parts.settings.export_names)
     if preset is None:
         return zip_pieces(groups, template, parts.storage, datetime.now(UTC))
     prepare = partial(_for_marketplace, preset, parts)

@@ -16,11 +16,11 @@ from packshot.enhancers.contract import LANES, Lane
 from packshot.errors import FetchError, PictureError, SpreadsheetError
 from packshot.spreadsheets import (
     ImportChoices,
-    Limits,
     PhotoArchive,
     Plan,
-    Problem,
     ProductRow,
+    SheetLimits,
+    SheetProblem,
     Wish,
     plan_import,
 )
@@ -37,7 +37,7 @@ from packshot.web.requests.thread_shares import thread_shares
 #: Bytes of the whole body. Photos are skipped, but a ZIP is read: of a larger one, send the names.
 MAX_BODY: Final = 64_000_000
 MAX_ZIP: Final = 50_000_000
-MAX_SPREADSHEET: Final = Limits().bytes
+MAX_SPREADSHEET: Final = SheetLimits().bytes
 #: Bytes of one photo's name, and of a JSON list of all names.
 MAX_NAMES: Final = 20_000
 MAX_NAMES_BYTES: Final = 8_000_000
@@ -248,15 +248,15 @@ def _with_currency(found: Plan) -> Plan:
                 detail = (
                     f"the sheet's prices are in {named[0]}, but are shown in {shown} (CURRENCY)"
                 )
-            note = Problem(None, column, detail, "note")
+            note = SheetProblem(None, column, detail, "note")
             return replace(found, problems=(note, *found.problems))
     return found
 
 
-def _address_problem(row: ProductRow) -> Problem | None:
+def _address_problem(row: ProductRow) -> SheetProblem | None:
     if row.raw_image:
         try:
             services().raw_images.check(row.raw_image)
         except FetchError as error:
-            return Problem(row.row, "raw_image", error.message)
+            return SheetProblem(row.row, "raw_image", error.message)
     return None

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from packshot.database.models import PRODUCT_STATUSES
 from packshot.enhancers.contract import ADJUSTMENTS, Lane
-from packshot.marketplaces.names import Template
+from packshot.marketplaces.names import NameTemplate
 from packshot.products.alt_text import LONGEST as LONGEST_ALT_TEXT
 from packshot.products.duplicates import Identity
 from packshot.products.export import Selection
@@ -232,7 +232,7 @@ class ListQuery(StrictModel):
 
 def _template(value: Any) -> Any:
     try:
-        Template.parse(str(value))
+        NameTemplate.parse(str(value))
     except ValueError as error:
         raise PydanticCustomError("bad_template", "{reason}", {"reason": str(error)}) from None
     return value

@@ -57,7 +57,7 @@ class Window:
         return max(1, math.ceil(self.starts_at + self.seconds - moment))
 
 
-class Limits:
+class RequestLimits:
     """Counters with a limit. `clock` gives Unix time."""
 
     def __init__(self, database: Database, settings: Settings, clock: Callable[[], float]) -> None:
@@ -146,12 +146,12 @@ def register(
     app: Flask, database: Database, settings: Settings, clock: Callable[[], float]
 ) -> None:
     """Count requests. Register it after `auth`, which identifies the caller."""
-    app.extensions["packshot_limits"] = Limits(database, settings, clock)
+    app.extensions["packshot_limits"] = RequestLimits(database, settings, clock)
     app.before_request(_count_request)
 
 
-def _limits() -> Limits:
-    return cast("Limits", current_app.extensions["packshot_limits"])
+def _limits() -> RequestLimits:
+    return cast("RequestLimits", current_app.extensions["packshot_limits"])
 
 
 def _is_limited(who: Caller | None) -> bool:
