@@ -185,7 +185,7 @@ def test_a_name_of_another_format_is_refused(words: tuple[str, ...]) -> None:
     """The file is a JPEG."""
     done = enhance(*words, "--out", "shown.png")
     assert done.exit_code == 1
-    assert "shown.png: what it shows is written as a JPEG: name it shown.jpg" in done.stderr
+    assert "shown.png: the picture is written as a JPEG: name it shown.jpg" in done.stderr
     assert not Path("shown.png").exists()
 
 

@@ -314,4 +314,4 @@ def test_hidden_sheets_are_named_and_hidden_rows_counted() -> None:
     assert [row.sku for row in found.rows] == ["A", "B"]
     notes = [problem.detail for problem in found.problems]
     assert "other sheets were not read: 'Old (hidden)'" in notes
-    assert "1 hidden rows are read as the others are" in notes
+    assert "1 hidden rows are read like the others" in notes

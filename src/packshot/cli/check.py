@@ -42,7 +42,7 @@ def check(as_json: bool) -> None:
 
 
 def try_all() -> tuple[dict[str, str | None], list[str]]:
-    """Each part's problem and notes: its settings, and what works in an unexpected way."""
+    """Each part's problem; and notes: the settings used, and what works in an unexpected way."""
     which = f"these are the settings of this shell and of {Path.cwd() / '.env'}; no server is asked"
     try:
         load_environment()
@@ -59,8 +59,8 @@ def try_all() -> tuple[dict[str, str | None], list[str]]:
 
 
 def find_missing(settings: Settings) -> dict[str, str | None]:
-    """The parts whose file or folder does not exist yet, with the problem: a try would create
-    it."""
+    """The parts whose file or folder does not exist yet, with the problem: trying it would
+    create it."""
     missing: dict[str, str | None] = {}
     url = read_url(settings.database_url).url
     file = url.database if url.get_backend_name() == "sqlite" else None

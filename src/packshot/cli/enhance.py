@@ -184,8 +184,8 @@ def _is_photo(path: Path) -> bool:
 
 
 def _names(photos: Sequence[Path]) -> list[str]:
-    """The photos' names, with their ending or also a number if two would be the same in one folder,
-    even on a disk that ignores case."""
+    """The photos' names. If two would be the same in one folder (ignoring case, as some disks do),
+    their ending is added, and a number if that is not enough."""
     stems = Counter(_alike(photo.parent, photo.stem) for photo in photos)
     names, taken = [], set[tuple[Path, str]]()
     for photo in photos:
@@ -221,7 +221,7 @@ def _one_target(out: Path | None, default: Path) -> Path:
         return out / default.name
     if out.suffix.lower() not in JPEG_ENDINGS:
         name = out.with_suffix(".jpg").name
-        raise click.ClickException(f"{out}: what it shows is written as a JPEG: name it {name}")
+        raise click.ClickException(f"{out}: the picture is written as a JPEG: name it {name}")
     return out
 
 

@@ -30,8 +30,8 @@ def estimate(products: str, on_day: datetime | None, as_json: bool) -> None:
     """Price PRODUCTS: a number, a folder of photos or a products.csv, with the models configured.
 
     US dollars from the dated price table that ships with Packshot; retries and redone rounds are
-    not counted. The figures are for GEMINI_LANE; below them are those of all lanes, also before
-    there is a key. Each further view of a SKU costs a little more: Gemini looks at the earlier
+    not counted. The figures are for GEMINI_LANE; below them are those of all lanes, even without
+    a key. Each further view of a SKU costs a little more: Gemini looks at the earlier
     ones, too. SQS and S3 are at the list prices of us-east-1.
     """
     load_environment()

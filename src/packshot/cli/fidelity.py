@@ -58,7 +58,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("enhanced", type=FILE)
 @click.option("--map", "target", type=click.Path(dir_okay=False, path_type=Path),
               help="Where the change map goes; default: ENHANCED.changes.webp, with -2 where that"
-              " is taken. An upload leaves such files out.")  # fmt: skip
+              " is taken. An upload skips such files.")  # fmt: skip
 @click.option("--no-map", is_flag=True, help="Write no change map.")
 def compare(raw: Path, enhanced: Path, target: Path | None, no_map: bool) -> None:
     """Compare two pictures; needs no server. Exits with 0 for a pass, with 1 for anything else.
@@ -116,8 +116,8 @@ def _compare(raw: Path, enhanced: Path) -> CheckResult:
         click.echo(f"- {escape_text(reason.words)}{_place(reason.enhanced)}")
     if check.judged is not None:
         click.echo(
-            f"{math.floor(100 * check.judged)} % of the product was compared pixel by pixel; of its"
-            " edge and thin parts only the outline was."
+            f"{math.floor(100 * check.judged)} % of the product was compared pixel by pixel; for"
+            " edges and thin parts only the outline was compared."
         )
     click.echo(text_read(check.lines))
     return done
@@ -163,8 +163,8 @@ LEAST_REJECTED = 30  # for a reason that concerns the product
 def report(target: Path | None) -> None:
     """Compare the verdicts with what reviewers decided.
 
-    Approved pictures count as unchanged; of the rejected ones those whose reason is the product,
-    its colour or its text.
+    Approved pictures count as unchanged. Rejected pictures count as changed if the reason is the
+    product, its colour or its text.
     """
     load_environment()
     from packshot.database.engine import Database

@@ -48,7 +48,8 @@ Report = Callable[[str], None]
 class Row:
     """One product to create: where it came from, its fields, and its photo when that is a file.
 
-    `product` is it as its spreadsheet, `sheet`, has it. `lacks_photo`: it has no other error.
+    `product` is what its spreadsheet, `sheet`, says. `lacks_photo`: its only error is that it has
+    no photo.
     """
 
     source: str
@@ -56,7 +57,7 @@ class Row:
     photo: Photo | None
     errors: list[str] = field(default_factory=list)
     origin: str = ""  # the file of a watched folder that it belongs to
-    number: int = 0  # in its spreadsheet; 0 for a photo by its name
+    number: int = 0  # in its spreadsheet; 0 for a photo without one
     product: ProductRow | None = None
     sheet: Import | None = field(default=None, repr=False, compare=False)
     lacks_photo: bool = False
@@ -70,7 +71,7 @@ class Row:
 @dataclass(frozen=True)
 class Sheets:
     """How to read spreadsheets (column name -> field, decimal sign), and photos' names without one
-    (the pattern). None leaves a choice to the reader."""
+    (the pattern). None: Packshot chooses."""
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     decimals: DecimalSign | None = None
@@ -111,7 +112,7 @@ def read_rows(
 
 
 def _unnamed_photos(rows: Sequence[Row], photos: Photos) -> Iterator[str]:
-    """Note photos that lie beside those that rows name by their path, and that nothing names."""
+    """Note photos that no row names, in folders from which rows name photos by their path."""
     given = {photo.resolve() for photo in photos.files.values() if isinstance(photo, Path)}
     named = {row.photo.resolve() for row in rows if isinstance(row.photo, Path)}
     for folder in sorted({photo.parent for photo in named - given if photo.parent.is_dir()}):
@@ -131,7 +132,7 @@ def is_spreadsheet(path: Path) -> bool:
 def rows_of_photos(
     photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
-    """One row per photo, its SKU and view from its name; other files are added to `photos`."""
+    """One row per photo, its SKU and view from its name; adds others to `photos.left_out`."""
     try:
         found = name_photos(list(photos.files), ProductRow(0), sheets.pattern)
     except SpreadsheetError as error:
@@ -158,7 +159,7 @@ def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None
 def rows_of_sheet(
     path: Path, photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
-    """The rows of a spreadsheet with the photos that fit them; the others are added to `photos`.
+    """The rows of a spreadsheet with the photos that fit them; adds others to `photos.left_out`.
 
     Raises ClickException where it can't be read as a spreadsheet of products.
     """
@@ -220,7 +221,7 @@ def _row(path: Path, row: ProductRow, errors: list[str]) -> Row:
 
 
 def _photo_of(folder: Path, given: str) -> Path:
-    """The file that a row names: at its path, else beside the spreadsheet, for a path of another
+    """The file that a row names: at its path, or beside the spreadsheet, because a path of another
     machine does not exist here."""
     parts = path_parts(given)
     for photo in (folder / given, folder.joinpath(*parts), folder / parts[-1]):
@@ -231,7 +232,7 @@ def _photo_of(folder: Path, given: str) -> Path:
 
 def _why_not_read(photo: Path) -> list[str]:
     """The error of a file that must not be read: a spreadsheet may name anything on this machine,
-    also what is endless or too large. A missing file is reported when it is read."""
+    even something endless or too large. A missing file is reported when it is read."""
     if is_endless(photo):
         return [f"raw_image: {photo} is not an ordinary file"]
     if photo.exists() and photo.stat().st_size > MAX_BYTES:

@@ -22,8 +22,8 @@ from packshot.spreadsheets.fields import PRODUCT_FIELDS
 UPLOADS_AT_ONCE = 4
 #: Bytes reserved for a row's `raw_image` that is not known yet.
 ROOM_FOR_UPLOAD = 300
-#: What is sent of a row to find the product that has its photo: what identifies a product, and what
-#: may differ.
+#: The fields of a row that are sent to find the product that has its photo: those that identify a
+#: product, and those that may differ.
 COMPARED = (*(name for name in PRODUCT_FIELDS if name != "raw_image"), "attributes")
 
 #: Called for each row whose photo was checked or uploaded.
@@ -103,8 +103,8 @@ def send_rows(
     """
     sent = SendResult(refused=[row for row in rows if row.errors])
     good = [row for row in rows if not row.errors]
-    # Rows without a file in parts of their own: other rows' photos may be known or gone at a second
-    # attempt, which must not change the body that `repeatable` relies on.
+    # Rows without a file are sent in parts of their own: at a second attempt other rows' photos may
+    # be known or gone, but `repeatable` needs the same body.
     addresses = [row for row in good if row.photo is None]
     files = [row for row in good if row.photo is not None]
     for part in (*_parts(files), *_parts(addresses)):
@@ -144,8 +144,8 @@ def _send_part(
 def find_known(client: Client, rows: Sequence[Row]) -> dict[int, ExistingProduct]:
     """Indexes of rows whose photos have products already, and these products.
 
-    A photo that can't be read is left to the upload, and a row that the server would refuse to the
-    bulk call, which say why.
+    Photos that can't be read, and rows that the server would refuse, are not looked for: the upload
+    and the bulk call report them.
     """
     digests = {place: digest for place, row in enumerate(rows) if (digest := _digest_of(row))}
     photos = [
@@ -195,7 +195,7 @@ def _digest(data: bytes) -> str:
 
 
 def _upload_photos(client: Client, rows: Sequence[Row], sent: SendResult) -> Iterator[Row]:
-    """The rows with their uploads or errors, in order; ends at one that stops all."""
+    """The rows with their uploads or errors, in order; ends at an error that concerns all rows."""
 
     def upload(row: Row) -> Row | None:
         try:

@@ -69,8 +69,8 @@ def upload(
     """Upload PATHS (photos, folders or ZIPs of photos, a spreadsheet) and create their products.
 
     With a spreadsheet, photos are matched with its rows by their names: SKU_2.jpg, SKU/front.jpg.
-    Without one, SKU and view are read from the names. Whatever is left out is named. A photo that
-    has a product of the same SKU and view already is skipped.
+    Without one, SKU and view are read from the names. Files that are left out are named. A
+    photo that already has a product of the same SKU and view is skipped.
 
     With --update, every product of a SKU in the spreadsheet gets its price, name and the other
     facts that the spreadsheet has; pictures stay as they are, and no photos are needed. With
@@ -210,7 +210,8 @@ def _rehearse(
 
 
 def _report_dry_run(rows: list[Row], known: Collection[int], console: Console) -> list[Row]:
-    """Print how the rows are read, by their indexes those that have products; those refused."""
+    """Print how the rows are read; return those that would be refused. `known` has the indexes of
+    rows that have products."""
     from packshot.cli.rehearsal import check_offline
 
     checked = check_offline(rows)
@@ -249,7 +250,7 @@ def _share(good: Sequence[Row], rows: Sequence[Row]) -> str:
 
 
 def print_refused(refused: list[Row], what: str, console: Console) -> None:
-    """Print a line for each row with errors: its source, and all of them; then their photos."""
+    """Print a line for each row with errors, then one for each photo that is left out with it."""
     for line in reasons(refused):
         console.print(f"[red]{what}[/] {escape_text(line)}", soft_wrap=True)
     for row in refused:

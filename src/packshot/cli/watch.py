@@ -71,8 +71,8 @@ def watch(
 
     A file is used once it has stopped growing, and read as by `packshot upload`: photos by their
     names, also in subfolders and ZIPs, or matched with a spreadsheet that comes with them, which
-    may name photos of FOLDER only. A photo that already has a product with its SKU and view makes
-    no other one. Files that can't be used go to failed/, with the reason in a text beside each.
+    may name photos of FOLDER only. A photo that already has a product with its SKU and view is
+    not used again. Files that can't be used go to failed/, with the reason in a text beside each.
     Hidden files and unfinished downloads are left alone.
 
     It may be killed at any time: started again, it loses nothing and makes nothing twice. While the
@@ -117,7 +117,7 @@ class Watcher:
         self.failed = 0
         self._settled = SettledFiles(settle, time.monotonic)
         self._stop = threading.Event()
-        self._stuck: dict[str, object] = {}  # files that could not be moved, in their state then
+        self._stuck: dict[str, object] = {}  # files that could not be moved, and their stamps
         client.sleep = self._pause
 
     def ask_to_stop(self, *_: object) -> None:

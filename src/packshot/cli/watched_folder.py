@@ -124,7 +124,7 @@ class WatchedFolder:
             )
 
     def holds(self, photo: Path) -> bool:
-        """Whether a file is in the folder, also behind links: a spreadsheet may name any other."""
+        """Whether a file is in the folder, with links followed: a spreadsheet may name any file."""
         return photo.resolve().is_relative_to(self.path.resolve())
 
     def stamp(self, path: str) -> Stamp | None:

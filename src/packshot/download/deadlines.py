@@ -28,13 +28,13 @@ class Deadline:
 class Watchdog:
     """Shuts the connection down when time is up.
 
-    A read timeout starts again with every byte, so it never ends a server that sends one byte now
+    A read timeout starts again with every byte, so it never stops a server that sends one byte now
     and then (measured: httpx, requests and urllib3).
     """
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self.fired = False
-        # A copy, as TLS takes the original's descriptor away; it is still the same connection.
+        # A copy, because TLS detaches the original's descriptor; the connection is the same.
         try:
             self._sock = sock.dup()
         except OSError as error:

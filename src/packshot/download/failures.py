@@ -33,7 +33,7 @@ NOT_DOWNLOADED = "the picture could not be downloaded: "
 _LONGEST_RETRY_AFTER = 3600  # seconds: a host's header can't make a product wait for a year
 _TLS_RECORD = ("\x15\x03", "\x16\x03")  # an alert or a handshake of TLS 1.0 or later
 # This process or machine ran out of a resource; the host is not the cause. Not EADDRNOTAVAIL: a
-# machine without IPv6 reports that for an IPv6 address, and one whose ports to one host are all in
+# machine reports that if it has no IPv6 for an IPv6 address, or if its ports to one host are all in
 # use.
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # Errors for an IPv6 address on a machine without IPv6, or without an IPv6 route.

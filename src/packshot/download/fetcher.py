@@ -359,7 +359,7 @@ class _CheckedConnection(HTTPConnection):
 
 
 class _CheckedTlsConnection(_CheckedConnection, HTTPSConnection):
-    """HTTPS over such a socket, for the host's name."""
+    """HTTPS over a connected socket; the certificate must be for the host's name."""
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from packshot.errors import FetchError, PartlyUnavailable
 
 #: A download that takes longer (seconds) is slow, and so is its host.
 QUICK_SECONDS = 5.0
-#: Seconds that a product waits when its host has its share.
+#: Seconds that a product waits when its host has used up its share.
 BUSY_SECONDS = 30.0
 #: Seconds for which a host is known to be slow after a slow download.
 SLOW_SECONDS = 600.0
@@ -29,11 +29,11 @@ class Downloader(Protocol):
 
 
 class HostShares:
-    """Limits slow downloads: one host's to half of the slots, those of all hosts to three quarters.
+    """Limits slow downloads: one host's to half of the slots, all hosts' to three quarters.
 
-    There is no limit for quick downloads. When a host has its share, another download from it that
-    turns out to be slow is aborted: its product waits, and no attempt is counted. With a single
-    slot, a host is paused after a slow download for as long as that took.
+    There is no limit for quick downloads. When a host has used up its share, a further download
+    that turns out to be slow is aborted: its product waits, and no attempt is counted. With a
+    single slot, a host is paused after a slow download for as long as that took.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class HostShares:
 
     @contextmanager
     def _enter(self, host: str) -> Iterator[bool]:
-        """Yield whether the download may be slow: then it holds one of the host's slots."""
+        """Yield whether the download may be slow: if so, it takes one of the host's slots."""
         with self._lock:
             may_be_slow = self._has_share_left(host)
             if not may_be_slow and self._slow_until.get(host, 0.0) > self._clock():

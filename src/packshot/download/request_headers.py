@@ -11,7 +11,7 @@ from packshot.errors import SettingsError
 
 USER_AGENT: Final = "Packshot (product picture download)"
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, a token
-#: What the connection itself needs; a wrong one would make every answer unreadable.
+#: Headers that the connection itself sets; a wrong one would make every answer unreadable.
 _OURS: Final = {
     "accept-encoding",
     "connection",

@@ -55,7 +55,7 @@ class Queue(Protocol):
         """Hide these for `seconds` from now; 0 gives them back. Return those that are gone."""
 
     def done(self, messages: Sequence[Message]) -> None:
-        """Delete these messages. One that is already gone is no error."""
+        """Delete these messages. One that is already gone is not an error."""
 
     def depth(self) -> Depth:
         """How full the queue is."""

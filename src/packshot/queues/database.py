@@ -16,7 +16,7 @@ from packshot.queues.contract import Depth, Message
 
 
 def read_depth(session: Session, lease_seconds: float) -> Depth:
-    """Count the products that wait or are claimed: right with either queue."""
+    """Count the products that wait or are claimed: correct with either queue."""
     free = lease_is_free(lease_seconds)
     waits = and_(Product.status == PENDING, Product.queued_at.is_not(None))
     oldest = func.min(Product.queued_at).filter(free)

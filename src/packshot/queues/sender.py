@@ -20,11 +20,11 @@ from packshot.queues.contract import Queue
 
 log = logging.getLogger("packshot.sender")
 
-#: Products sent before they are marked as sent: ten requests to SQS, one transaction.
+#: Products that are sent, then marked as sent, together: ten requests to SQS, one transaction.
 AT_ONCE: Final = 100
 #: Seconds that an ending process keeps sending; a worker sends the rest.
 LAST_SECONDS: Final = 3.0
-#: Seconds of pause after the queue refused a product; the re-sender sends it later.
+#: Seconds of pause after the queue refused a product; `resend` sends it later.
 PAUSE_SECONDS: Final = 15.0
 #: A product younger than this may still be sent by the process that created it.
 UNSENT_SECONDS: Final = 30.0
@@ -81,14 +81,14 @@ class Sender:
             atexit.register(self.close)
 
     def flush(self) -> None:
-        """Wait until all products are sent or left to the re-sender, at most LAST_SECONDS."""
+        """Wait until all products are sent or left to `resend`, at most LAST_SECONDS."""
         with self._lock:
             thread = self._thread
         if thread is not None:
             thread.join(LAST_SECONDS)
 
     def close(self) -> None:
-        """At the end of the process: the re-sender sends what takes longer than LAST_SECONDS."""
+        """At the end of the process: what takes longer than LAST_SECONDS is left to `resend`."""
         atexit.unregister(self.close)
         self.flush()
         with self._lock:
@@ -97,7 +97,7 @@ class Sender:
     def _work(self) -> None:
         while ids := self._next():
             if self.clock() < self._paused_until:
-                continue  # left to the re-sender
+                continue  # left to `resend`
             try:
                 self._send(ids)
             except BaseException:
@@ -135,7 +135,7 @@ class Sender:
     def resend(self) -> int:
         """Send again products that wait for work but were never sent, or whose message was lost.
 
-        Only as many count as lost as messages are missing from the queue: in a long backlog most
+        At most as many count as lost as the queue has messages too few: in a long backlog most
         messages are old, and sending them again would only make it longer. Stray and duplicate
         messages could hide lost ones for ever, so after some hours a product is sent again in any
         case. Raises Unavailable.

@@ -60,9 +60,9 @@ SET_UP: Final = "run python scripts/setup_sqs_queue.py --update"
 class SqsQueue:
     """A Standard queue at SQS; received messages stay invisible for `lease_seconds`.
 
-    `wait_seconds` is the long poll of one `lease`. A running poll is never interrupted: an aborted
-    poll may still receive a message, hidden for a whole lease. The queue's own wait attribute is
-    ignored. An answer may come `answer_seconds` later than that. Messages are marked with the id
+    `wait_seconds` is the long poll of one `lease`; the answer may come `answer_seconds` later. The
+    queue's own wait attribute is ignored. A running poll is never interrupted: an aborted poll may
+    still receive a message, hidden for a whole lease. Messages are marked with the id
     that `shop` returns. A message with another mark is returned unchanged, and `stranger` is called
     with the mark; a message without one counts as this shop's.
     """
@@ -93,7 +93,7 @@ class SqsQueue:
             sqs_client, region, endpoint_url, read_timeout=wait_seconds + answer_seconds, attempts=1
         )
         others = partial(sqs_client, region, endpoint_url, pool=threads)
-        # Short: a request may be waiting, and messages that are not sent now are sent later.
+        # Short timeouts: a request may be waiting, and what is not sent now is sent later.
         sender = partial(
             sqs_client, region, endpoint_url, read_timeout=3.0, attempts=2, pool=threads
         )

@@ -125,7 +125,7 @@ def error_words(text: str) -> str:
 
 
 def _take_number(column: NumberColumn, row: int, text: str) -> None:
-    """Read a number that a workbook gives as one: it needs no convention."""
+    """Read a number that the workbook stores as a number: it needs no convention."""
     try:
         column.values[row] = Decimal(text.removesuffix("%"))
     except InvalidOperation:
@@ -158,7 +158,7 @@ def _convention(column: NumberColumn, chosen: DecimalSign | None) -> Convention:
 
 
 def _settle_by_neighbours(found: Sequence[NumberColumn]) -> None:
-    """Read an open column by the other columns' convention, for a file has one, and note it."""
+    """Read an open column by the other columns' convention, because a file has one; note it."""
     money = [column for column in found if column.field in MONEY]
     sure = {
         column.convention.sign: column.column.name
@@ -229,7 +229,7 @@ def _note_currencies(column: NumberColumn) -> None:
 
 
 def _note_fractions(column: NumberColumn) -> None:
-    """Ask about 0.18: a workbook gives a cell of 18 % without its percent format."""
+    """Note rates such as 0.18, which may mean 18 %: a workbook's cell may lack its format."""
     if not column.is_percentage:
         return
     rates = sum(1 for value in column.values.values() if value)
@@ -248,5 +248,5 @@ def _note_zeros(column: NumberColumn) -> None:
 
 
 def _rows_to_note(rows: Sequence[int], of: int) -> Sequence[int | None]:
-    """Each row for a note of its own; None, for one note about the column, if all of several."""
+    """The rows that get a note each; if that is all of several, None: one note on the column."""
     return [None] if len(rows) == of > 1 else rows

@@ -29,7 +29,7 @@ _QUOTES: Final = re.compile('"+')
 
 
 def split_hint(text: str) -> tuple[str | None, str]:
-    """Excel's first line `sep=;`, which it does not show as a row, and the text after it."""
+    """The delimiter in Excel's first line `sep=;`, which is not a row, and the text after it."""
     match = _HINT.match(text)
     return (match["delimiter"], text[match.end() :]) if match else (None, text)
 

@@ -65,8 +65,8 @@ def _place_of(columns: Sequence[Column], is_it: Callable[[Column], bool]) -> int
 def _complete_shopify(
     mapping: Mapping[str, str], columns: Sequence[Column], records: list[Record]
 ) -> list[Record]:
-    """Complete Shopify's rows: one with only a handle and a picture adds a picture to the handle's
-    first row; without any SKU the handle is the SKU."""
+    """Complete Shopify's rows: a row with only a handle and a picture adds the picture to the
+    handle's first row; without any SKU the handle is the SKU."""
     handle = _place_of(columns, lambda column: plain_name(column.name) == "handle")
     sku = _place_of(columns, lambda column: mapping[column.name] == "sku")
     if handle is None:

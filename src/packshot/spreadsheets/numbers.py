@@ -1,5 +1,5 @@
-"""Reads numbers as shops write them, with one convention per column: exact, never guessed; and
-writes them for people."""
+"""Reads numbers as shops write them, exactly and by one convention per column, and writes them for
+people."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Convention:
-    """How a column's numbers are read. `sign` is None while a person must say it.
+    """How a column's numbers are read. `sign` is None until a person chooses it.
 
     `reason` is for that person; `currencies` are those found in the column.
     """
@@ -106,7 +106,7 @@ def take_apart(text: str) -> Amount:
 
 
 def _in_ascii_digits(text: str) -> str:
-    """Replace full-width, Hindi and Arabic digits, no-break and thin spaces by the plain ones."""
+    """Replace full-width, Hindi and Arabic digits, no-break and thin spaces with plain ones."""
     if text.isascii():
         return text.strip()
     text = unicodedata.normalize("NFKC", text.translate(_LOOKALIKES)).translate(_LOOKALIKES)
@@ -130,7 +130,8 @@ def _without_dash(text: str) -> str:
 
 
 def _without_currency(text: str) -> tuple[str, str | None]:
-    """The currency, which `$12.99 USD` names on both sides. Raises NotANumber if they differ."""
+    """The text without its currency, and the currency. `$12.99 USD` names it on both sides: raises
+    NotANumber if the two differ."""
     before = _BEFORE.match(text)
     rest = text[before.end() :] if before else text
     after = re.search(_AFTER.pattern + r"\Z", rest, re.IGNORECASE)

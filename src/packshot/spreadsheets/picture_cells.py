@@ -26,11 +26,12 @@ _BETWEEN_NAMES: Final = "|".join(
 )
 _DRIVE: Final = re.compile(r"[a-z]:\Z", re.IGNORECASE)
 _STARTS_ADDRESS: Final = rf"(?:[a-z][a-z0-9+.-]{{1,9}}://|//[\w.-]+\.\w|{UPLOADED}|www\.)"
-#: Between two pictures: a line break; spaces, pipes, commas or semicolons before an address ...
+#: Between two pictures is a line break, or spaces, pipes, commas or semicolons before an address.
 _BETWEEN_ADDRESSES: Final = re.compile(
     rf"\n|(?<![\s,;|])[\s,;|]++(?={_STARTS_ADDRESS})", re.IGNORECASE
 )
-#: ... or spaces or one of these signs after a picture's ending. Another comma is part of the name.
+#: Spaces or one of these signs after a picture's ending also separate. Other commas are part of a
+#: name.
 _AFTER_ENDING: Final = re.compile(
     "|".join(rf"(?<={re.escape(ending)})\s*+[,;|]\s*+" for ending in ENDINGS)
     + f"|{_BETWEEN_NAMES}",
@@ -45,7 +46,8 @@ _HOST: Final = re.compile(
     r"(?P<port>:\d{1,5})?",
     re.IGNORECASE,
 )
-#: Top levels longer than a country's two letters that shops use; a folder may have a dot, too.
+#: Top-level domains that shops use, besides a country's two letters. Anything else after a dot may
+#: be part of a folder's name.
 _TOPS: Final = frozenset(
     (
         *("com", "net", "org", "info", "biz", "shop", "store", "app", "dev", "cloud", "online"),
@@ -72,7 +74,7 @@ class Picture:
 def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
     """Every picture of a cell, in its order; `link` is where a click on the cell leads.
 
-    At most `MOST`, and then one whose error says that there are more.
+    At most `MOST`, followed by one whose error says that there are more.
     """
     found = [_picture(text) for text in _split(_without_brackets(_without_formula(cell)))]
     if link and not any(picture.kind == "address" for picture in found):
@@ -92,7 +94,7 @@ def _without_formula(cell: str) -> str:
 
 
 def _without_brackets(cell: str) -> str:
-    """Write a program's list of pictures, `["https://a", "https://b"]`, one a line."""
+    """Write a program's list of pictures, `["https://a", "https://b"]`, one per line."""
     if cell[:1] != "[" or cell[-1:] != "]":
         return cell
     inner = cell[1:-1].strip()

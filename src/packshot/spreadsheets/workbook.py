@@ -46,10 +46,10 @@ def read_workbook(data: bytes, archive: zipfile.ZipFile, limits: SheetLimits) ->
 
 
 def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:
-    """Before anything is unpacked; Python unpacks no more of a part than its stated size.
+    """Check sizes before anything is unpacked: Python unpacks no more than a part's stated size.
 
-    Pictures are never read. As a part under another name could be a picture, only parts that do not
-    compress, as pictures don't, count as one.
+    Pictures are not counted, because they are never read. Any part could have a picture's name, so
+    only parts that hardly compress, as pictures do, count as pictures.
     """
     unpacked = sum(
         part.file_size
@@ -67,8 +67,8 @@ def _check_size(archive: zipfile.ZipFile, limits: SheetLimits) -> None:
 
 
 def _tags(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> int:
-    """What parsing the part will cost, in tags of XML. What stands after a sheet's cells (merged
-    cells, links, rules) takes openpyxl thirty times as long."""
+    """The cost of parsing a part, in XML tags. Tags after a sheet's cells (merged cells, links,
+    rules) count thirty times, because openpyxl takes that much longer for them."""
     if part.file_size < _SMALL:
         return 0
     try:
@@ -131,7 +131,7 @@ def _notes(
         detail = f"{pictures} pictures inside the workbook were not read: give them as files"
         yield SheetProblem(None, None, detail, "note")
     if extras.hidden_rows:
-        detail = f"{extras.hidden_rows:,} hidden rows are read as the others are"
+        detail = f"{extras.hidden_rows:,} hidden rows are read like the others"
         yield SheetProblem(None, None, detail, "note")
     if extras.merged:
         detail = "cells merged over several rows count for each of these rows"
@@ -142,7 +142,7 @@ def _records(
     sheet: Any, extras: SheetExtras, limits: SheetLimits, few: bool = False
 ) -> Iterator[Record]:
     """The rows that hold something. `few`: only the first, to find the header."""
-    sheet.reset_dimensions()  # what a file states is often wrong, and rows would be padded to it
+    sheet.reset_dimensions()  # the file's own size is often wrong, and rows would be padded to it
     read = cells_seen = 0
     for number, row in enumerate(sheet.iter_rows(), start=1):
         cells_seen += len(row)
@@ -181,7 +181,7 @@ def _record(number: int, row: Any, extras: SheetExtras, limits: SheetLimits) -> 
 
 
 def _text_of(cell: Any) -> tuple[str, CellKind | None]:
-    """A cell's value as its program shows it, without what formats only decorate."""
+    """A cell's value as a spreadsheet program shows it, without the format's decoration."""
     value = cell.value
     if value is None:
         return "", None

@@ -54,7 +54,7 @@ class Storage(Protocol):
         """Store an object completely or not at all; replaces an existing one."""
 
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
-        """Store an object completely or not at all, unless there is one; then return False."""
+        """Store an object completely or not at all, unless one exists; then return False."""
 
     def get(self, key: str) -> bytes:
         """An object's content, see `open`."""
@@ -69,7 +69,7 @@ class Storage(Protocol):
         """
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove these objects. A missing one is no error."""
+        """Remove these objects. A missing one is not an error."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, in order."""

@@ -146,7 +146,7 @@ class LocalStorage:
 
     @contextmanager
     def _reading(self, key: str) -> Iterator[None]:
-        """A read error as ours; it concerns only this object when the folder works."""
+        """Turns a read error into Packshot's: FetchError if the folder works otherwise."""
         try:
             with self._translate_errors(key):
                 yield
@@ -164,7 +164,7 @@ class LocalStorage:
 
     @contextmanager
     def _translate_errors(self, key: str | None = None) -> Iterator[None]:
-        """Turns the system's errors into ours; with a `key`, a missing file is NotFound."""
+        """Turns the system's errors into Packshot's; with a `key`, a missing file is NotFound."""
         try:
             yield
         except (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:

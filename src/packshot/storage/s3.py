@@ -41,7 +41,7 @@ SHOWN: Final = "enhanced/"
 #: Seconds between two test writes of `health` while the last one worked.
 WRITE_EVERY_SECONDS: Final = 300.0
 PRECONDITION_FAILED: Final = 412
-#: What it means for the operator when a compatible store lacks a part of the protocol.
+#: Notes for the operator about what a compatible store lacks of the protocol.
 ONLY_MD5: Final = "it accepts no SHA-256 checksums: objects are sent with Content-MD5 instead"
 NO_SUMS: Final = (
     "it accepts no checksums: objects are sent without, and a change on the way is only"
@@ -105,8 +105,8 @@ class S3Storage:
     def put_new(self, key: str, data: bytes, content_type: str) -> bool:
         """Put an object by a conditional write (AmazonS3/latest/userguide/conditional-writes.html).
 
-        For a store that ignores the condition, look first: a worker that lost its claim does not
-        get this far, unless it froze between the two.
+        If the store ignores the condition, check first whether the object exists. A worker that
+        lost its claim does not get this far, unless it froze just before.
         """
         check_key(key)
         if not self._is_known:

@@ -78,11 +78,11 @@ def export_approved(query: ExportQuery) -> Response:
 
     The approved pictures of approved products' current rounds. In CSV, text that a spreadsheet
     would run as a formula has an apostrophe before it. A ZIP contains the pictures under the shop's
-    own names, `manifest.json` and `products.csv`. If something fails meanwhile, it ends early, so
-    that it can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
+    own names, `manifest.json` and `products.csv`. If something fails on the way, it ends early
+    and can't be opened. `shopify` and `woocommerce` are files for the importers of these shops,
     with the public addresses of the pictures. The header `Packshot-Found-After-Approval` is the
     number of pictures that were approved before their fidelity check found a change: look at them
-    (`GET /api/products?doubt=after_approval`). `HEAD` asks for it alone.
+    (`GET /api/products?doubt=after_approval`). `HEAD` returns it alone.
     """
     chosen = query.as_selection()
     response = _export(chosen, query)
@@ -213,10 +213,10 @@ def _render(
 def check_compliance(product_id: int, query: ComplianceQuery) -> Response:
     """Check a product's pictures against a marketplace's rules
 
-    Each picture of the current round in the form of an export for this marketplace, signed if that
-    is set: a row for each rule with the measurement, or the reason there is none. Only the picture
-    that exports name first has the rules for main pictures, unless `as_main` asks for all of them:
-    before approval each may become the first.
+    Measures each picture of the current round as an export for this marketplace would contain it,
+    signed if a certificate is set. Each rule has a row with the measurement, or the reason why
+    there is none. Rules for main pictures apply only to the picture that exports name first, or
+    with `as_main` to every picture: before approval any of them may become the first.
     """
     parts = services()
     preset = _preset(query.preset)
@@ -272,8 +272,8 @@ def _stream(pieces: Iterator[str] | Iterator[bytes], content_type: str, ending: 
 
 
 def _in_large_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes; sending a piece takes the server as long as copying some 100 KB. The first
-    one is sent at once, so that the download begins."""
+    """The same bytes in larger pieces: sending one costs as much as copying some 100 KB. The first
+    piece is sent at once, so that the download begins."""
     yield next(pieces, b"")
     waiting: list[bytes] = []
     size = 0

@@ -34,7 +34,7 @@ from packshot.web.requests.reading import check
 from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused
 from packshot.web.requests.thread_shares import thread_shares
 
-#: Bytes of the whole body. Photos are skipped, but a ZIP is read: of a larger one, send the names.
+#: Bytes of the whole body. Photos are skipped, but a ZIP is read: for a larger one, send the names.
 MAX_BODY: Final = 64_000_000
 MAX_ZIP: Final = 50_000_000
 MAX_SPREADSHEET: Final = SheetLimits().bytes
@@ -63,11 +63,11 @@ bp: APIBlueprint = blueprint("imports", "Imports")
 def plan() -> Response:
     """Plan products from a spreadsheet and photos; nothing is created
 
-    `rows` go into the bulk call unchanged; if `photos.matched` names one by its `index`, put the
-    upload's `raw_image` into it first. If there are many photos, send only their names (a JSON
-    list): their bytes are not needed. `mapping` (column to field), `conventions` (column to `point`
-    or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised. `lane` is
-    returned unchanged, for the bulk call.
+    Send `rows` to the bulk call as they are. If `photos.matched` names a row by its `index`, first
+    put the upload's `raw_image` into that row. If there are many photos, send only their names (a
+    JSON list): their bytes are not needed. `mapping` (column to field), `conventions` (column to
+    `point` or `comma`), `assigned` (photo to its row) and `pattern` change what was recognised.
+    `lane` is returned unchanged, for the bulk call.
     """
     with thread_shares().uploads.occupy("uploading"):
         wish, archive, lane = _read_wish()

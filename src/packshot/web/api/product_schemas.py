@@ -69,8 +69,8 @@ RawImage = Annotated[
 
 
 class NewProductIn(SellerFieldsIn):
-    """One product to create. With both prices, `discount` is mrp - price, and `gst`, a percentage,
-    is 0 unless given."""
+    """One product to create. If both prices are given, `discount` defaults to mrp - price, and
+    `gst`, a percentage, to 0."""
 
     category: Category = Field(examples=["Electronics"])
     raw_image: RawImage = Field(

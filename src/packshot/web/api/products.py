@@ -81,8 +81,8 @@ def create_products(query: BulkQuery, batch: CheckedRows) -> Response:
 
     Answers at once; the pictures are made in the background. With an `Idempotency-Key` the same
     request can be sent again without creating anything twice. `on_duplicate=skip` creates nothing
-    for a photo that has a product with the same SKU and view: `skipped` names it and the fields in
-    which the row differs (`differs`), which the product keeps.
+    for a photo that has a product with the same SKU and view: `skipped` names the
+    product; where the row has other values, `differs` has those that the product keeps.
     """
     total = len(batch.rows) + len({row_of(field_error) for field_error in batch.field_errors})
     batch = _with_good_addresses(batch)
@@ -181,7 +181,7 @@ def _by_row(field_errors: list[FieldError]) -> Iterator[RowFaultsOut]:
 def find_duplicates(photos: DuplicatesIn) -> Response:
     """Find the products that photos have already
 
-    So that no photo is uploaded only to be skipped. Give the SHA-256 of each photo's bytes, with
+    Saves uploading photos that would be skipped. Give the SHA-256 of each photo's bytes, with
     its SKU (or else the names and the category) and view. Failed products don't count. `differs`
     has the fields in which the row differs, with the product's values.
     """
@@ -207,11 +207,11 @@ def find_duplicates(photos: DuplicatesIn) -> Response:
 def correct_skus(query: SkuCorrectionsQuery, given: SkuCorrectionsIn) -> Response:
     """Correct the products of many SKUs
 
-    As a corrected spreadsheet says: each product of a SKU gets the fields that are sent, of the
-    attributes only those named; its pictures stay as they are. `dry_run=true` answers with the same
-    changes and saves none. A product is left as it is where its price would be above its MRP, or
-    where a key with only the scope `submit` did not create it: `refused` says so. Each correction
-    is recorded in the product's history; sent again, the same request changes nothing.
+    For a corrected spreadsheet: each product of a SKU gets the fields that are sent. Attributes
+    that are not sent stay, and so do the pictures. `dry_run=true` answers with the same changes and
+    saves none. A product does not change if its price would be above its MRP, or if a key with only
+    the scope `submit` did not create it: `refused` says so. Each correction is recorded in the
+    product's history; sent again, the same request changes nothing.
     """
     facts = [each.as_facts() for each in given.products]
     dry_run = query.dry_run == "true"
@@ -265,10 +265,10 @@ def get_product(product_id: int, query: ProductQuery) -> Response:
 def correct_product(product_id: int, correction: CorrectionIn) -> Response:
     """Correct the fields of a product
 
-    Only the fields that are sent change; null removes an optional one. `raw_image` changes only
-    while the product is failed and has no pictures; `enhance` tries it then. Each correction is
-    recorded in the product's history. A key with only the scope `submit` corrects products it
-    created itself. `If-Match` is optional: 412 with the current state when it is stale.
+    Only the fields that are sent change; null removes an optional one. `raw_image` can change
+    only while the product is failed and has no pictures; `enhance` then tries the new one. Each
+    correction is recorded in the product's history. A key with only the scope `submit` corrects
+    products it created itself. `If-Match` is optional: 412 with the current state when it is stale.
     """
     if correction.raw_image is not None:
         _check_address(correction.raw_image)

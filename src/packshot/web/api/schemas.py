@@ -162,7 +162,7 @@ class BulkQuery(StrictModel):
         "fail", description="`skip` creates the good rows and lists the bad ones"
     )
     on_duplicate: Literal["create", "skip"] = Field(
-        "create", description="`skip` skips a photo that the SKU and view have already"
+        "create", description="`skip` skips photos that the same SKU and view already have"
     )
 
 
@@ -195,7 +195,7 @@ class ListQuery(StrictModel):
         ProductName | None,
         BeforeValidator(_unset),
         _text(r"^.{0,200}$"),
-        Field(description="the beginning of a SKU, a name or a file name, in any case"),
+        Field(description="the beginning of a SKU, a name or a file name, ignoring case"),
     ] = None
     reason: Annotated[
         RejectionReason | None,
@@ -213,7 +213,7 @@ class ListQuery(StrictModel):
         Doubt | None,
         BeforeValidator(_unset),
         WithJsonSchema({"type": "string", "enum": ["", *get_args(Doubt)]}),
-        Field(description="has the round a warning, or one whose check ended after its approval"),
+        Field(description="rounds with a warning, or with a change found after approval"),
     ] = None
     order: Annotated[
         ListOrder | None,
@@ -260,7 +260,7 @@ def _moment(value: Any) -> Any:
 class ComplianceQuery(StrictModel):
     preset: PresetName = Field(description="amazon, google, shopify, ...")
     as_main: Literal["true", "false"] = Field(
-        "false", description="`true`: the rules for main pictures for each of them"
+        "false", description="`true`: check every picture against the rules for main pictures"
     )
 
 
@@ -291,7 +291,7 @@ class ExportQuery(StrictModel):
     ] = None
 
     preset: PresetName | None = Field(
-        None, description="a marketplace: its size, ratio and rules; a compliance.csv in the ZIP"
+        None, description="a marketplace, whose size, ratio and rules apply; adds a compliance.csv"
     )
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ from packshot.web.requests.thread_shares import thread_shares
 
 #: Boundaries, part headers and a few small fields around the picture.
 MULTIPART_BYTES: Final = 64 * 1024
-#: Seconds to wait for a pixel process; the worker of this process uses them too.
+#: Seconds to wait for a pixel process, which the worker in this process uses, too.
 WAIT_SECONDS: Final = 20.0
 MAX_BODY: Final = MAX_BYTES + MULTIPART_BYTES
 

@@ -61,7 +61,7 @@ export function aboutFidelity(picture) {
 /** A pass is about what was looked at. */
 function shareCompared({ judged }) {
   if (typeof judged !== "number") return null;
-  return `${Math.floor(judged * 100)}% of the product compared; of its edge and thin parts only the outline.`;
+  return `${Math.floor(judged * 100)}% of the product compared; for edges and thin parts only the outline.`;
 }
 
 function textRead({ verdict, lines }) {
