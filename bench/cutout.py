@@ -392,17 +392,17 @@ def tried(case: Case, model: Path | None) -> Outcome:
     """Work as the enhancer does: backdrop, best mask, refined edge."""
     started = time.process_time()
     backdrop = backdrops.measure(case.rgb)
-    scene = trust.Scene.of(shrink(case.rgb, cutout.WORK_SIDE), backdrop)
-    masks = cutout.possible_candidates(shrink(case.rgb, cutout.WORK_SIDE), scene)
-    cut = cutout.best_classical(scene, masks)
+    maps = trust.PhotoMaps.of(shrink(case.rgb, cutout.WORK_SIDE), backdrop)
+    masks = cutout.possible_candidates(shrink(case.rgb, cutout.WORK_SIDE), maps)
+    cut = cutout.best_classical(maps, masks)
     found = time.process_time()
     sureness = None
     if model is not None and not (cut is not None and cut.trusted):
         likelihood = cutout_network.likelihood(case.rgb, model)
-        drawn = cutout.from_likelihood(likelihood, scene, masks, "network")
+        drawn = cutout.from_likelihood(likelihood, maps, masks, "network")
         if drawn is not None:
             cut = drawn
-            sureness = network_trust.measure(likelihood, scene, cut.mask, masks)
+            sureness = network_trust.measure(likelihood, maps, cut.mask, masks)
     asked = time.process_time()
     mask = _none(case.rgb)
     against: tuple[str, ...] = ()
@@ -615,7 +615,7 @@ class Sample:
 def samples_of(case: Case) -> list[Sample]:
     """All candidates of a case."""
     small = shrink(case.rgb, cutout.WORK_SIDE)
-    scene = trust.Scene.of(small, backdrops.measure(case.rgb))
+    maps = trust.PhotoMaps.of(small, backdrops.measure(case.rgb))
     size = small.shape[1::-1]
     truth = resize((case.truth * 255).astype(np.uint8), *size) > 127
     weight = {"photos": 1.5, "samples": 3.0}.get(case.source, 1.0)
@@ -629,7 +629,7 @@ def samples_of(case: Case) -> list[Sample]:
             _good(mask, truth),
             weight,
         )
-        for _, mask, features in cutout.judge(scene, cutout.possible_candidates(small, scene))
+        for _, mask, features in cutout.judge(maps, cutout.possible_candidates(small, maps))
     ]
 
 

@@ -24,7 +24,7 @@ from bench import fidelity_pairs as made
 from packshot.fidelity.fitting import wilson
 from packshot.fidelity.lockable import LockMeasures
 from packshot.fidelity.locking import check, lock
-from packshot.fidelity.locks import LOCKED, LockResult, Refused
+from packshot.fidelity.locks import LOCKED, LockRefused, LockResult
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 from packshot.pictures.model_file import model_path
 
@@ -81,7 +81,7 @@ def code_of(row: Row) -> str:
         return str(row["code"] or LOCKED)
     try:
         check(LockMeasures(**row["measures"]))
-    except Refused as refusal:
+    except LockRefused as refusal:
         return refusal.code
     return LOCKED
 

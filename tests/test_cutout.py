@@ -20,7 +20,7 @@ from packshot.enhancers.local import (
     sheet,
 )
 from packshot.enhancers.local.cutout import CutOut
-from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
@@ -217,9 +217,9 @@ def test_small_products_are_enlarged_by_half_at_most(pixels: int, side: int) -> 
     assert compose.canvas_side(pixels) == side
 
 
-def standing(height: int = 400, width: int = 300) -> Product:
+def standing(height: int = 400, width: int = 300) -> CutProduct:
     colours = np.full((height, width, 3), (200, 30, 30), np.uint8)
-    return Product(colours, np.full((height, width), 255, np.uint8), Box(0, 0, width, height))
+    return CutProduct(colours, np.full((height, width), 255, np.uint8), Box(0, 0, width, height))
 
 
 def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
@@ -231,7 +231,7 @@ def test_the_shadow_falls_below_and_fades_to_exact_white() -> None:
 
 def test_a_picture_that_brings_its_shadow_gets_no_second_one() -> None:
     product = standing()
-    alone = Product(product.colours, product.alpha, product.box, has_shadow=True)
+    alone = CutProduct(product.colours, product.alpha, product.box, has_shadow=True)
     canvas = compose.put_on(compose.prepare(alone, 1000), compose.white(1000)).picture
     assert (canvas[930:] == 255).all()
 

@@ -116,9 +116,9 @@ def disc_of(softness: float, side: int = 256) -> NDArray[np.float32]:
 
 def judged(likelihood: NDArray[np.float32], picture: NDArray[np.uint8]) -> CutOut | None:
     small = shrink(picture, cutout.WORK_SIDE)
-    scene = trust.Scene.of(small, backdrop.measure(picture))
-    masks = cutout.possible_candidates(small, scene)
-    return cutout.from_likelihood(likelihood, scene, masks, "rembg")
+    maps = trust.PhotoMaps.of(small, backdrop.measure(picture))
+    masks = cutout.possible_candidates(small, maps)
+    return cutout.from_likelihood(likelihood, maps, masks, "rembg")
 
 
 @pytest.mark.parametrize(("softness", "trusted"), [(2, True), (60, False)])

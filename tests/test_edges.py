@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import compose, edges
-from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.edges import CutProduct
 from packshot.pictures.arrays import as_bytes
 
 Bytes = NDArray[np.uint8]
@@ -24,7 +24,7 @@ def small(mask: Mask, side: int = 256) -> Mask:
     return np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5)
 
 
-def whole(product: Product, shape: tuple[int, ...]) -> Mask:
+def whole(product: CutProduct, shape: tuple[int, ...]) -> Mask:
     return product.in_frame(shape, shape[:2]) > 127
 
 

@@ -570,10 +570,10 @@ def test_a_refusal_is_looked_at_again_after_growing_pauses(bench: Bench) -> None
 )
 def test_a_400_about_one_products_content_stays_that_products(bench: Bench, message: str) -> None:
     from packshot.testing.fake_gemini.faults import Fault, reply_of_refusal
-    from packshot.testing.fake_gemini.strict import Refused
+    from packshot.testing.fake_gemini.strict import ErrorAnswer
 
     bench.generate()
-    reply = reply_of_refusal(Refused(400, "INVALID_ARGUMENT", message))
+    reply = reply_of_refusal(ErrorAnswer(400, "INVALID_ARGUMENT", message))
     bench.fake.misbehave(Fault(lambda good, asked: reply, works=False), call="12/1/1")
     with pytest.raises(EnhancerError) as caught:
         bench.generate(1)

@@ -24,7 +24,7 @@ from packshot.cli import main
 from packshot.cli.export import CHOICE, name_failures
 from packshot.database.models import Product, ProductImage
 from packshot.errors import SettingsError
-from packshot.marketplaces.compliance import Row, check
+from packshot.marketplaces.compliance import RuleResult, check
 from packshot.marketplaces.measures import PictureMeasures, measure
 from packshot.marketplaces.presets import preset_names, preset_titles, read_preset
 from packshot.marketplaces.rendering import Source, render
@@ -157,7 +157,7 @@ def test_the_profile_is_read_and_not_only_looked_for() -> None:
     assert {row.verdict for row in profile_rows(with_profile("jpg", "p3"))} == {"warn"}
 
 
-def profile_rows(data: bytes) -> list[Row]:
+def profile_rows(data: bytes) -> list[RuleResult]:
     found = check(measure(data), read_preset("amazon", None))
     return [row for row in found if row.rule == "profile"]
 

@@ -16,8 +16,8 @@ from packshot.errors import SpreadsheetError
 from packshot.spreadsheets import (
     ArchiveLimits,
     LeftOut,
+    MatchedPhotos,
     PhotoArchive,
-    Photos,
     ProductRow,
     match_photos,
     name_photos,
@@ -30,7 +30,7 @@ def rows(*skus: str) -> list[ProductRow]:
     return [ProductRow(row, category="Cups", sku=sku) for row, sku in enumerate(skus, start=2)]
 
 
-def matched(photos: Photos) -> dict[str, tuple[str | None, str | None]]:
+def matched(photos: MatchedPhotos) -> dict[str, tuple[str | None, str | None]]:
     return {one.photo: (one.product.sku, one.product.view) for one in photos.matched}
 
 

@@ -14,7 +14,7 @@ import pytest
 from packshot.fidelity import lockable, locking
 from packshot.fidelity.lockable import LockPlan
 from packshot.fidelity.locking import Scales, check, put_and_prove, put_over
-from packshot.fidelity.locks import REFUSALS, LockResult, Refused, is_see_through, no_lock
+from packshot.fidelity.locks import REFUSALS, LockRefused, LockResult, is_see_through, no_lock
 from packshot.fidelity.sides import side_of
 from packshot.pictures.arrays import Bytes, Floats, from_lab, to_lab
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
@@ -236,7 +236,7 @@ PAIRS: dict[str, tuple[str, Callable[[], Pair]]] = {
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=EXTRA.get(k, ())) for k in PAIRS])
 def test_a_picture_that_cannot_be_locked_says_why(kind: str) -> None:
     code, make = PAIRS[kind]
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LockRefused) as refusal:
         check(make().fitted().measured)
     assert refusal.value.code == code
     assert no_lock(code, refusal.value.measures).words
@@ -245,7 +245,7 @@ def test_a_picture_that_cannot_be_locked_says_why(kind: str) -> None:
 def test_an_enlarged_product_is_refused() -> None:
     """The photo has fewer pixels than the finished picture shows it with."""
     fitted = Pair().fitted(full=1.5)
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(LockRefused) as refusal:
         check(fitted.measured)
     assert refusal.value.code == "enlarged"
     assert "1.5 times" in str(no_lock("enlarged", refusal.value.measures).words)
@@ -262,7 +262,7 @@ def test_a_file_that_can_not_keep_the_pixels_is_refused() -> None:
     whole = pair.lock(JPEG).finished
     assert whole is not None
     for limit, code in ((len(whole.data) // 2, "encoding"), (8_000, "too_large")):
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(LockRefused) as refusal:
             pair.lock(replace(JPEG, max_bytes=limit, min_side=100))
         assert refusal.value.code == code
 

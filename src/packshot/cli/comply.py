@@ -11,7 +11,7 @@ from rich.table import Table
 
 from packshot.cli.photos import is_endless
 from packshot.errors import PackshotError
-from packshot.marketplaces.compliance import Row, check, fails
+from packshot.marketplaces.compliance import RuleResult, check, fails
 from packshot.marketplaces.presets import Preset, preset_names, read_preset
 
 #: A bitmap of 50 megapixels has 150 MB.
@@ -89,7 +89,7 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _show(path: Path, preset: Preset, rows: list[Row]) -> None:
+def _show(path: Path, preset: Preset, rows: list[RuleResult]) -> None:
     click.echo(f"{path}: {preset.title}, rules of {preset.checked}")
     table = Table()
     for heading in ("", "rule", "required", "measured", "what to do"):

@@ -39,7 +39,7 @@ class ZippedPhoto:
 
 
 @dataclass
-class Photos:
+class PhotoFiles:
     """Files by the names they are matched by, perhaps not all photos. `left_out` are in ZIPs."""
 
     files: dict[str, Photo] = field(default_factory=dict)
@@ -63,9 +63,9 @@ def is_endless(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def collect_photos(paths: Sequence[Path]) -> Photos:
+def collect_photos(paths: Sequence[Path]) -> PhotoFiles:
     """Every file of the paths. Raises ClickException for a damaged ZIP."""
-    found = Photos()
+    found = PhotoFiles()
     for path in paths:
         if path.is_dir():
             for name, file in _files_of(path):
@@ -85,7 +85,7 @@ def _files_of(folder: Path) -> Iterator[tuple[str, Path]]:
             yield f"{top}/{path.relative_to(folder).as_posix()}", path
 
 
-def add_archive(path: Path, found: Photos) -> None:
+def add_archive(path: Path, found: PhotoFiles) -> None:
     """A ZIP's photos by their paths in it. Raises ClickException for a damaged ZIP."""
     archive = open_archive(path)
     for photo in archive.photos:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.photos import Photos, collect_photos, is_endless
+from packshot.cli.photos import PhotoFiles, collect_photos, is_endless
 from packshot.client import Photo
 from packshot.errors import SpreadsheetError
 from packshot.pictures.limits import MAX_BYTES
@@ -21,6 +21,7 @@ from packshot.spreadsheets import (
     DecimalSign,
     Import,
     ImportChoices,
+    MatchedPhotos,
     PlannedRow,
     ProductRow,
     SheetProblem,
@@ -31,7 +32,6 @@ from packshot.spreadsheets import (
     plan_import,
     sort_files,
 )
-from packshot.spreadsheets import Photos as MatchedPhotos
 
 PHOTO_ENDINGS = ENDINGS
 #: Files that are read as spreadsheets, or refused as spreadsheets with a message.
@@ -111,7 +111,7 @@ def read_rows(
     return rows
 
 
-def _unnamed_photos(rows: Sequence[Row], photos: Photos) -> Iterator[str]:
+def _unnamed_photos(rows: Sequence[Row], photos: PhotoFiles) -> Iterator[str]:
     """Note photos that no row names, in folders from which rows name photos by their path."""
     given = {photo.resolve() for photo in photos.files.values() if isinstance(photo, Path)}
     named = {row.photo.resolve() for row in rows if isinstance(row.photo, Path)}
@@ -130,7 +130,7 @@ def is_spreadsheet(path: Path) -> bool:
 
 
 def rows_of_photos(
-    photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
+    photos: PhotoFiles, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
     """One row per photo, its SKU and view from its name; adds others to `photos.left_out`."""
     try:
@@ -144,7 +144,7 @@ def rows_of_photos(
     ]
 
 
-def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None:
+def _report_photos(found: MatchedPhotos, photos: PhotoFiles, report: Report) -> None:
     """Report every file that does not become a product, with the reason."""
     photos.left_out += found.left_out
     for match in found.matched:
@@ -157,7 +157,7 @@ def _report_photos(found: MatchedPhotos, photos: Photos, report: Report) -> None
 
 
 def rows_of_sheet(
-    path: Path, photos: Photos, defaults: dict[str, Any], sheets: Sheets, report: Report
+    path: Path, photos: PhotoFiles, defaults: dict[str, Any], sheets: Sheets, report: Report
 ) -> list[Row]:
     """The rows of a spreadsheet with the photos that fit them; adds others to `photos.left_out`.
 
@@ -183,7 +183,7 @@ def rows_of_sheet(
     return [*sorted(rows, key=lambda row: row.number), *ambiguous]
 
 
-def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
+def _planned_row(path: Path, planned: PlannedRow, photos: PhotoFiles) -> Row:
     if planned.photo:
         number = planned.product.row
         photo, product = photos.files[planned.photo], planned.product
@@ -192,7 +192,7 @@ def _planned_row(path: Path, planned: PlannedRow, photos: Photos) -> Row:
     return _row(path, planned.product, [])
 
 
-def _ambiguous(found: MatchedPhotos, photos: Photos) -> Iterator[Row]:
+def _ambiguous(found: MatchedPhotos, photos: PhotoFiles) -> Iterator[Row]:
     for one in found.ambiguous:
         skus = f" ({', '.join(one.skus)})" if one.skus else ""
         yield Row(one.photo, {}, photos.files[one.photo], [f"is ambiguous: {one.why}{skus}"])

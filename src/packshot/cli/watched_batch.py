@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from packshot.cli.photos import ZIP, Photos, ZippedPhoto, add_archive
+from packshot.cli.photos import ZIP, PhotoFiles, ZippedPhoto, add_archive
 from packshot.cli.rows import Report, Row, Sheets, is_spreadsheet, rows_of_photos, rows_of_sheet
 from packshot.cli.watched_folder import Stamp, TakenFile, UnchangedPhoto, WatchedFolder
 from packshot.client import Photo
@@ -86,7 +86,7 @@ class WatchedBatch:
             if not path.lower().endswith(ZIP):
                 found.add(path, path, UnchangedPhoto(self.folder.path / path, self.files[path]))
                 continue
-            inside = Photos()
+            inside = PhotoFiles()
             try:
                 add_archive(self.folder.path / path, inside)
             except (click.ClickException, OSError) as error:
@@ -131,7 +131,7 @@ class Collected:
     """Photos by the names they are matched by, without those that were taken; `files` says in which
     file of the folder each is. `why` is a reason that holds for all that are left."""
 
-    photos: Photos = field(default_factory=Photos)
+    photos: PhotoFiles = field(default_factory=PhotoFiles)
     files: dict[str, str] = field(default_factory=dict)
     why: str | None = None
     _names: dict[int, str] = field(default_factory=dict)

@@ -30,7 +30,7 @@ _CONTROLS = "".join(map(chr, range(0x21)))  # with the space
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF|II\*\0|MM\0\*|....ftyp", re.DOTALL)
 
 
-class Answer(http.client.HTTPResponse):
+class HttpAnswer(http.client.HTTPResponse):
     """http.client's response, but with any number of informational answers before it and of headers
     within it."""
 

@@ -23,7 +23,7 @@ from urllib3.response import BaseHTTPResponse
 
 from packshot.background import in_background
 from packshot.download.addresses import ParsedUrl, allow_list, check_url, is_public
-from packshot.download.answers import Answer, NotDecoded, TooLarge, decode, normalise_location
+from packshot.download.answers import HttpAnswer, NotDecoded, TooLarge, decode, normalise_location
 from packshot.download.deadlines import Deadline, Watchdog
 from packshot.download.failures import (
     NOT_DOWNLOADED,
@@ -347,7 +347,7 @@ class _CheckedConnection(HTTPConnection):
 
     connected: socket.socket
     target: str
-    response_class = Answer
+    response_class = HttpAnswer
 
     def _new_conn(self) -> socket.socket:
         return self.connected

@@ -17,7 +17,7 @@ import numpy as np
 
 from packshot.fidelity import change_map, lockable
 from packshot.fidelity.lockable import LockMeasures, LockPlan
-from packshot.fidelity.locks import Lock, LockResult, Refused, no_lock
+from packshot.fidelity.locks import Lock, LockRefused, LockResult, no_lock
 from packshot.fidelity.network import NoNetwork
 from packshot.fidelity.sides import WORK_SIDE, Mask, NoProduct, Side, prepare
 from packshot.pictures.arrays import Bytes, Floats, shrink
@@ -62,7 +62,7 @@ def lock(
     cv2.setNumThreads(1)  # parallel work comes from several pixel processes
     try:
         return _try_lock(photo, picture, spec, provenance, network)
-    except Refused as refusal:
+    except LockRefused as refusal:
         return LockResult(no_lock(refusal.code, refusal.measures))
     except NoNetwork:
         return LockResult(no_lock("no_network"))
@@ -103,16 +103,16 @@ def _photo_side(photo: bytes, network: Path) -> tuple[Side, Bytes]:
     try:
         return prepare(photo, network)
     except NoProduct:
-        raise Refused("no_photo_product") from None
+        raise LockRefused("no_photo_product") from None
 
 
 def _measure(side: Side, photo: Bytes, work: Bytes, network: Path, enlarged: float) -> LockPlan:
     try:
         fitted = lockable.measure(side, photo, work, network, enlarged)
     except NoProduct:
-        raise Refused("no_product") from None
+        raise LockRefused("no_product") from None
     if fitted is None:
-        raise Refused("not_found")
+        raise LockRefused("not_found")
     return fitted
 
 
@@ -136,7 +136,7 @@ def check(found: LockMeasures) -> None:
         ("seam", found.seam <= MOST_SEAM and found.seam_worst <= WORST_SEAM),
     ):
         if not holds:
-            raise Refused(code, found.as_dict())
+            raise LockRefused(code, found.as_dict())
 
 
 # ---- putting the photo's pixels over the picture
@@ -244,12 +244,12 @@ def prove(put: PutOver, fitted: LockPlan, finished: Encoded) -> Lock:
     """The record of a lock. Raises Refused when the encoded file changed the pixels too much."""
     found = fitted.measured.as_dict()
     if (finished.height, finished.width) != put.core.shape or not put.core.any():
-        raise Refused("too_large", found)
+        raise LockRefused("too_large", found)
     decoded = to_array(finished.data)
     error = np.abs(decoded[put.core].astype(np.int16) - put.pixels[put.core])
     most = float(np.percentile(error, 99.9))
     if most > MOST_ERROR:
-        raise Refused("encoding", found)
+        raise LockRefused("encoding", found)
     return Lock(
         locked=True,
         share=round(float(put.core.sum()) / float(put.product.sum()), 4),

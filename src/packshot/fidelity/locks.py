@@ -83,7 +83,7 @@ class LockResult:
     mask: bytes | None = field(default=None, repr=False)
 
 
-class Refused(Exception):
+class LockRefused(Exception):
     """The photo's pixels can't be put over this picture; `code` is one of REFUSALS."""
 
     def __init__(self, code: str, measures: dict[str, float] | None = None) -> None:

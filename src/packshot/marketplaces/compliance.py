@@ -10,7 +10,7 @@ from packshot.marketplaces.presets import Preset, Rule, RuleVerdict
 
 
 @dataclass(frozen=True)
-class Row:
+class RuleResult:
     """One rule: what is required, what was measured, and what to do if that is not enough."""
 
     rule: str
@@ -22,21 +22,21 @@ class Row:
     confidence: str
 
 
-def check(measures: PictureMeasures, preset: Preset, main: bool = True) -> list[Row]:
+def check(measures: PictureMeasures, preset: Preset, main: bool = True) -> list[RuleResult]:
     """A row for each rule of the preset, in its order. With `main` false, the rules for main
     pictures are skipped."""
     return [_row(rule, measures) for rule in preset.rules if main or rule.only is None]
 
 
-def fails(rows: Sequence[Row]) -> bool:
+def fails(rows: Sequence[RuleResult]) -> bool:
     """Whether the marketplace would refuse the picture."""
     return any(row.verdict == "fail" for row in rows)
 
 
-def _row(rule: Rule, measures: PictureMeasures) -> Row:
+def _row(rule: Rule, measures: PictureMeasures) -> RuleResult:
     measured: float | str | None = getattr(measures, rule.measure)
     verdict = _verdict(rule, measured)
-    return Row(
+    return RuleResult(
         rule=rule.measure.replace("_", " "),
         required=rule.required,
         measured=_in_words(measured, measures.unmeasured.get(rule.measure, "")),

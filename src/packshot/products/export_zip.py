@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 from zipstream import ZIP_STORED, ZipStream
 
 from packshot.errors import FetchError, NotFound, PackshotError, PartlyUnavailable, PictureError
-from packshot.marketplaces.compliance import Row
+from packshot.marketplaces.compliance import RuleResult
 from packshot.marketplaces.names import (
     COMPLIANCE,
     LEFT_OUT,
@@ -58,7 +58,7 @@ class PreparedPicture:
     """The bytes that are sent of a picture, and how they comply with a preset, if there is one."""
 
     data: bytes
-    rows: Sequence[Row] = ()
+    rows: Sequence[RuleResult] = ()
     fits_as_main: bool = True  # passes the rules for main pictures
 
 
@@ -213,7 +213,7 @@ def _without_store(answer: dict[str, Any]) -> dict[str, Any]:
     return answer | ({"c2pa": c2pa} if c2pa else {})
 
 
-def _note_compliance(path: str, rows: Sequence[Row], records: _Records) -> None:
+def _note_compliance(path: str, rows: Sequence[RuleResult], records: _Records) -> None:
     for row in rows:
         if not records.compliance.tell():
             records.compliance.write(csv_line(["file", *vars(row)]))
@@ -229,7 +229,7 @@ def _note_choice(fitting: Mapping[int, tuple[str, bool]], records: _Records) -> 
     better = [path for path, fits in fitting.values() if fits]
     if fits_as_main or not better:
         return
-    row = Row(
+    row = RuleResult(
         rule="choice of main picture",
         required="one that passes as main picture",
         measured=f"{main} fails; {better[0]} passes",

@@ -64,7 +64,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Photos:
+class MatchedPhotos:
     """The result for every given file. Without a spreadsheet, `pattern` is how SKU and view were
     read from the names, else None; `system_files` counts what operating systems leave in folders.
     """
@@ -94,7 +94,9 @@ def sort_files(files: Iterable[str]) -> tuple[list[str], list[LeftOut], int]:
     return photos, left_out, system_files
 
 
-def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None = None) -> Photos:
+def name_photos(
+    files: Sequence[str], defaults: ProductRow, pattern: str | None = None
+) -> MatchedPhotos:
     """Without a spreadsheet: one product per photo, its SKU and view by the pattern, or by the
     pattern that fits the most names. A name that does not fit is a SKU as a whole.
 
@@ -106,7 +108,7 @@ def name_photos(files: Sequence[str], defaults: ProductRow, pattern: str | None 
     parsed = parse_pattern(pattern or propose_pattern(list(short.values())))
     named = [_match_by_name(photo, parsed.read(short[photo]), parsed, defaults) for photo in photos]
     matched = _mark_doubles(named)
-    return Photos(matched, (), (), tuple(left_out), system_files, parsed.source)
+    return MatchedPhotos(matched, (), (), tuple(left_out), system_files, parsed.source)
 
 
 def _common_depth(photos: Sequence[str]) -> int:
@@ -147,7 +149,7 @@ def _match_by_name(
 
 def match_photos(
     files: Sequence[str], rows: Sequence[ProductRow], assigned: Mapping[str, str] = NOBODY_ASSIGNED
-) -> Photos:
+) -> MatchedPhotos:
     """With a spreadsheet: each photo goes to the row that it is assigned to, else to the row that
     names its file, else to the row of its SKU, the longest that its name or folder begins with.
 
@@ -164,7 +166,7 @@ def match_photos(
     for photo in photos:
         if photo not in finder.taken:
             finder.take_by_sku(photo)
-    return Photos(
+    return MatchedPhotos(
         _mark_doubles(finder.matched),
         tuple(finder.ambiguous),
         tuple(finder.missing()),

@@ -57,7 +57,7 @@ _TOPS: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Picture:
+class CellPicture:
     """One picture that a cell names. An address can be sent as raw_image; a file's `value` is its
     path as the cell gives it, with forward slashes. `note` and `error` go to the user."""
 
@@ -71,7 +71,7 @@ class Picture:
         return self.value.rsplit("/", 1)[-1]
 
 
-def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
+def read_pictures(cell: str, link: str | None = None) -> list[CellPicture]:
     """Every picture of a cell, in its order; `link` is where a click on the cell leads.
 
     At most `MOST`, followed by one whose error says that there are more.
@@ -80,7 +80,7 @@ def read_pictures(cell: str, link: str | None = None) -> list[Picture]:
     if link and not any(picture.kind == "address" for picture in found):
         return [_picture(link)]
     if len(found) > MOST:
-        return [*found[:MOST], Picture("file", "", error=f"names more than {MOST} pictures")]
+        return [*found[:MOST], CellPicture("file", "", error=f"names more than {MOST} pictures")]
     return found
 
 
@@ -117,11 +117,11 @@ def _names(text: str) -> list[str]:
     return [piece for part in text.split("|") for piece in _AFTER_ENDING.split(part)]
 
 
-def _picture(text: str) -> Picture:
+def _picture(text: str) -> CellPicture:
     if text[:5].casefold() == "data:":
-        return Picture("address", "", error="contains the picture itself: give it as a photo")
+        return CellPicture("address", "", error="contains the picture itself: give it as a photo")
     if text.startswith(UPLOADED):
-        return Picture("address", text)
+        return CellPicture("address", text)
     if text[:8].casefold() == "file:///":
         return _file(text[8:])
     if text.startswith("//") and "." in text.split("/")[2]:
@@ -134,7 +134,7 @@ def _picture(text: str) -> Picture:
     return _without_scheme(text)
 
 
-def _without_scheme(text: str) -> Picture:
+def _without_scheme(text: str) -> CellPicture:
     host, slash, _ = text.partition("/")
     if slash and _is_host(host) and "\\" not in host:
         picture = _address("https://" + text)
@@ -153,7 +153,7 @@ def _is_host(text: str) -> bool:
     return len(top) == 2 or top in _TOPS
 
 
-def _address(text: str) -> Picture:
+def _address(text: str) -> CellPicture:
     bare = _WORDS_BEHIND.sub("", text)
     bare = bare if ending_of(bare) in ENDINGS else text
     plain = bare.replace("&amp;", "&")
@@ -164,14 +164,14 @@ def _address(text: str) -> Picture:
     if plain != bare:
         note = "&amp; in it is read as &"
     link = direct(spaceless)
-    return Picture("address", link.address, link.note or note, link.error)
+    return CellPicture("address", link.address, link.note or note, link.error)
 
 
-def _file(text: str) -> Picture:
+def _file(text: str) -> CellPicture:
     path = text.replace("\\", "/")
     if not path_parts(path):
-        return Picture("file", "", error="names no picture")
-    return Picture("file", path)
+        return CellPicture("file", "", error="names no picture")
+    return CellPicture("file", path)
 
 
 def path_parts(path: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from packshot.errors import SpreadsheetError
 from packshot.spreadsheets.fields import NUMBERS
-from packshot.spreadsheets.matching import LeftOut, Match, Photos, match_photos, name_photos
+from packshot.spreadsheets.matching import LeftOut, Match, MatchedPhotos, match_photos, name_photos
 from packshot.spreadsheets.numbers import DecimalSign
 from packshot.spreadsheets.product_rows import read_amounts
 from packshot.spreadsheets.products import read_products
@@ -64,7 +64,7 @@ class Plan:
 
     rows: tuple[PlannedRow, ...]
     problems: tuple[SheetProblem, ...]
-    photos: Photos
+    photos: MatchedPhotos
     found: Import | None = None
     samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -140,7 +140,7 @@ def in_columns(field: str, detail: str, columns: Mapping[str, str]) -> tuple[str
     return columns.get(field, field), detail
 
 
-def _drop_refused(photos: Photos, rules: Rules) -> Photos:
+def _drop_refused(photos: MatchedPhotos, rules: Rules) -> MatchedPhotos:
     """The result without the matches whose file name or view the rules refuse."""
     matched, left_out = [], list(photos.left_out)
     for match in photos.matched:
@@ -152,7 +152,7 @@ def _drop_refused(photos: Photos, rules: Rules) -> Photos:
     return replace(photos, matched=tuple(matched), left_out=tuple(left_out))
 
 
-def _explain(photos: Photos, found: Import) -> Photos:
+def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
     """Explain photos of a row that has an error: they fit no ready row, and the reason names it."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]
@@ -164,7 +164,7 @@ def _explain(photos: Photos, found: Import) -> Photos:
     return replace(photos, left_out=tuple(left_out))
 
 
-def _plan_rows(found: Import, photos: Photos) -> Iterator[PlannedRow]:
+def _plan_rows(found: Import, photos: MatchedPhotos) -> Iterator[PlannedRow]:
     """Products with an address, with a photo and with a missing one, in the sheet's order."""
     missing = {(one.row, one.wanted) for one in photos.missing}
     rows = [_row_of(match) for match in photos.matched]
@@ -176,7 +176,7 @@ def _plan_rows(found: Import, photos: Photos) -> Iterator[PlannedRow]:
     yield from sorted(rows, key=lambda planned: planned.product.row)
 
 
-def _sharing(found: Import, photos: Photos) -> Iterator[SheetProblem]:
+def _sharing(found: Import, photos: MatchedPhotos) -> Iterator[SheetProblem]:
     """Rows whose photos all went to another row with their SKU: they create nothing."""
     missing = {row.row for row in photos.missing}
     named = missing | {match.product.row for match in photos.matched}

@@ -15,7 +15,7 @@ from packshot.spreadsheets.header import ATTRIBUTE, Column
 from packshot.spreadsheets.layouts import Layout, deepest_category
 from packshot.spreadsheets.numbers import is_nothing
 from packshot.spreadsheets.photo_views import view_in
-from packshot.spreadsheets.picture_cells import Picture, read_pictures
+from packshot.spreadsheets.picture_cells import CellPicture, read_pictures
 from packshot.spreadsheets.rows import (
     LONGEST_PATH,
     MOST_ATTRIBUTE_BYTES,
@@ -44,7 +44,7 @@ class _Found:
     """A picture, and the column that names it."""
 
     column: Column
-    picture: Picture
+    picture: CellPicture
 
 
 class RowReader:
@@ -239,7 +239,7 @@ class RowReader:
             found += [_Found(column, one) for one in pictures if self._is_good(record, column, one)]
         return list(self._without_doubles(record, found))
 
-    def _is_good(self, record: Record, column: Column, picture: Picture) -> bool:
+    def _is_good(self, record: Record, column: Column, picture: CellPicture) -> bool:
         error = picture.error
         too_long = len(picture.filename) > LONGEST["filename"] or len(picture.value) > LONGEST_PATH
         if picture.kind == "file" and too_long:

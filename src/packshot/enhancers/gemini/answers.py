@@ -86,7 +86,7 @@ class ErrorBody(_Lenient):
     details: list[dict[str, Any]] | None = None
 
 
-class Answer(_Lenient):
+class GeminiAnswer(_Lenient):
     """One answer. Everything may be missing: an empty answer is a success to HTTP."""
 
     candidates: list[Candidate] | None = None
@@ -132,19 +132,19 @@ class NotJson(ValueError):
     """The body is not JSON: cut short, or a proxy's page."""
 
 
-def read_answer(body: str) -> Answer:
+def read_answer(body: str) -> GeminiAnswer:
     """Parse a body. An empty body, a list or a bare string is an answer without content.
 
     Raises NotJson when it is not JSON at all.
     """
     if not body.strip():
-        return Answer()
+        return GeminiAnswer()
     try:
-        return Answer.model_validate_json(body)
+        return GeminiAnswer.model_validate_json(body)
     except ValidationError as error:
         if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)):
             raise NotJson from None
-        return Answer()
+        return GeminiAnswer()
 
 
 def picture_bytes(blob: Blob) -> bytes | None:
@@ -156,7 +156,7 @@ def picture_bytes(blob: Blob) -> bytes | None:
         return None
 
 
-def tokens_of(answer: Answer) -> Tokens:
+def tokens_of(answer: GeminiAnswer) -> Tokens:
     """Tokens billed: pictures apart from words; without details a picture takes all of them."""
     usage = answer.usage_metadata or Usage()
     made = usage.candidates_token_count or 0

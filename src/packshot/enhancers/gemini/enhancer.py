@@ -24,7 +24,7 @@ from packshot.enhancers.contract import (
     Views,
 )
 from packshot.enhancers.gemini import outcomes
-from packshot.enhancers.gemini.answers import Answer
+from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.enhancers.gemini.batch_client import BatchClient
 from packshot.enhancers.gemini.batches import GeminiBatches
 from packshot.enhancers.gemini.client import GeminiClient
@@ -34,7 +34,7 @@ from packshot.enhancers.gemini.models import current_name
 from packshot.enhancers.gemini.pace import Pace
 from packshot.enhancers.gemini.paid_requests import PaidRequest, PaidRequests
 from packshot.enhancers.gemini.paying import PaidCalls
-from packshot.enhancers.gemini.photos import Photos
+from packshot.enhancers.gemini.photos import ShrunkPhotos
 from packshot.enhancers.gemini.pixels import SENT_SIDE
 from packshot.enhancers.gemini.prices import expected_cost
 from packshot.enhancers.gemini.results import (
@@ -95,7 +95,7 @@ class GeminiEnhancer:
         pace = partial(Pace, cap, clock=clock, sleep=sleep, random=random)
         self._calls = PaidCalls(self._client, ledger, pace, self._problems, today)
         of_each = 1 + settings.gemini_reference_views
-        photos = Photos(run_pixels, keep=settings.concurrency * of_each + 8)
+        photos = ShrunkPhotos(run_pixels, keep=settings.concurrency * of_each + 8)
         self._requests = PaidRequests(settings, photos, self.model, self.image_model)
         rest = BatchClient(_key(settings), settings.google_gemini_base_url)
         self.batches = GeminiBatches(rest, self._requests, today)
@@ -187,7 +187,7 @@ class GeminiEnhancer:
         return self._calls.send(paid, partial(analysis_in, paid=paid))
 
     def _picture(
-        self, answer: Answer, *, paid: PaidRequest, title: str, answers: Answers
+        self, answer: GeminiAnswer, *, paid: PaidRequest, title: str, answers: Answers
     ) -> Picture:
         """The picture in an answer, stored as it came, if it can be shown."""
         data = picture_data_in(answer, paid)

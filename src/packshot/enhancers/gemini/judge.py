@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from packshot.enhancers.contract import Difference, Judgement
 from packshot.enhancers.gemini import outcomes, prompts
-from packshot.enhancers.gemini.answers import Answer
+from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.errors import EnhancerError
 
 MOST_DIFFERENCES: Final = 8
@@ -71,7 +71,7 @@ def schema() -> dict[str, Any]:
     return _Comparison.model_json_schema()
 
 
-def judgement_in(answer: Answer, subject: str, model: str) -> Judgement:
+def judgement_in(answer: GeminiAnswer, subject: str, model: str) -> Judgement:
     """The opinion in an answer. `subject` is for messages; `model` was asked, if the answer names
     none. Raises EnhancerError when the answer is not in the requested form."""
     if not answer.text:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from packshot.enhancers.gemini import account
-from packshot.enhancers.gemini.answers import Answer
+from packshot.enhancers.gemini.answers import GeminiAnswer
 from packshot.enhancers.gemini.prompts import clean
 from packshot.errors import (
     EnhancerError,
@@ -68,7 +68,7 @@ UNBILLED = LASTING | {
 # --- Answers -------------------------------------------------------------------------------------
 
 
-def refusal(answer: Answer, subject: str) -> VariantRefused | None:
+def refusal(answer: GeminiAnswer, subject: str) -> VariantRefused | None:
     """The refusal in an answer, if it holds one. `subject` names product and picture."""
     reason, said = _reason(answer)
     if reason in RECITATION:
@@ -86,7 +86,7 @@ def refusal(answer: Answer, subject: str) -> VariantRefused | None:
     return None
 
 
-def nothing_usable(answer: Answer, subject: str, wanted: str) -> EnhancerError:
+def nothing_usable(answer: GeminiAnswer, subject: str, wanted: str) -> EnhancerError:
     """The error for an answer without `wanted`: it says what came instead."""
     reason, said = _reason(answer)
     came = f"only words ({_short(answer.text)!r})" if answer.text else "nothing"
@@ -96,7 +96,7 @@ def nothing_usable(answer: Answer, subject: str, wanted: str) -> EnhancerError:
     )
 
 
-def _reason(answer: Answer) -> tuple[str | None, str]:
+def _reason(answer: GeminiAnswer) -> tuple[str | None, str]:
     """Why the answer ended: the block reason, else the finish reason, with Google's words."""
     feedback, candidate = answer.prompt_feedback, answer.candidate
     if feedback and feedback.block_reason:

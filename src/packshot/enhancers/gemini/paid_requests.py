@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from packshot.enhancers.contract import Analysis, Brief, Photo, Views
 from packshot.enhancers.gemini import judge, prompts
 from packshot.enhancers.gemini.client import Request
-from packshot.enhancers.gemini.photos import Photos
+from packshot.enhancers.gemini.photos import ShrunkPhotos
 from packshot.settings import Settings
 
 #: The most bytes of all other views in one request. Google takes 100 MB (its changelog of
@@ -29,7 +29,9 @@ class PaidRequest:
 class PaidRequests:
     """Builds the paid requests from the photo, the analysis and the settings."""
 
-    def __init__(self, settings: Settings, photos: Photos, model: str, image_model: str) -> None:
+    def __init__(
+        self, settings: Settings, photos: ShrunkPhotos, model: str, image_model: str
+    ) -> None:
         self._settings, self._photos = settings, photos
         self.model, self.image_model = model, image_model
         self.size = settings.enhanced_image_size

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from packshot.enhancers.contract import CallRecord, Lane, Ledger, Purchase
 from packshot.enhancers.gemini import outcomes
-from packshot.enhancers.gemini.answers import Answer, NotJson, Tokens, read_answer, tokens_of
+from packshot.enhancers.gemini.answers import GeminiAnswer, NotJson, Tokens, read_answer, tokens_of
 from packshot.enhancers.gemini.client import GeminiClient
 from packshot.enhancers.gemini.health import Problems, Suspects, WrongRequests
 from packshot.enhancers.gemini.pace import Pace
@@ -53,7 +53,7 @@ class PaidCalls:
         self._suspects = Suspects()
         self._wrong_requests = WrongRequests()
 
-    def send(self, paid: PaidRequest, accept: Callable[[Answer], T]) -> T:
+    def send(self, paid: PaidRequest, accept: Callable[[GeminiAnswer], T]) -> T:
         """Wait for a slot, record the call, send it, and return what `accept` makes of the answer.
 
         Raises Unavailable and its kinds, EnhancerError or VariantRefused. If a model does not serve
@@ -82,7 +82,7 @@ class PaidCalls:
             " at the full price, until this process ends."
         )
 
-    def _send(self, paid: PaidRequest, accept: Callable[[Answer], T]) -> T:
+    def _send(self, paid: PaidRequest, accept: Callable[[GeminiAnswer], T]) -> T:
         pace = self._paces[paid.request.lane]
         with ExitStack() as stack:
             began = stack.enter_context(pace.slot(paid.request.model))
@@ -99,7 +99,11 @@ class PaidCalls:
             raise
 
     def _request(
-        self, paid: PaidRequest, record: CallRecord, began: float, accept: Callable[[Answer], T]
+        self,
+        paid: PaidRequest,
+        record: CallRecord,
+        began: float,
+        accept: Callable[[GeminiAnswer], T],
     ) -> T:
         answer = None
         try:
@@ -117,7 +121,7 @@ class PaidCalls:
         record.outcome = "ok"
         return result
 
-    def _answer(self, paid: PaidRequest, began: float) -> Answer:
+    def _answer(self, paid: PaidRequest, began: float) -> GeminiAnswer:
         model = paid.request.model
         try:
             answer = read_answer(self._client.generate(paid.request))
@@ -211,7 +215,7 @@ def purchase_of(paid: PaidRequest, on: date) -> Purchase:
     return Purchase(paid.kind, request.model, paid.brief, paid.variant, expected, request.lane)
 
 
-def book(record: CallRecord, model: str, answer: Answer, on: date) -> None:
+def book(record: CallRecord, model: str, answer: GeminiAnswer, on: date) -> None:
     """Note what a call of `model` used and cost; the model that answered may be another one.
 
     An answer that does not say what it used counts at its expected cost.

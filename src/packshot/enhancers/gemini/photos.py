@@ -12,7 +12,7 @@ from packshot.enhancers.contract import Photo, RunPixels
 from packshot.enhancers.gemini.pixels import SENT_SIDE, shrink
 
 
-class Photos:
+class ShrunkPhotos:
     """Shrinks each photo once, not once per variant: the last few results are kept."""
 
     def __init__(self, run_pixels: RunPixels, keep: int) -> None:

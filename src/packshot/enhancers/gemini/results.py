@@ -6,7 +6,7 @@ import math
 
 from packshot.enhancers.contract import Analysis, Picture, RunPixels
 from packshot.enhancers.gemini import outcomes, prompts
-from packshot.enhancers.gemini.answers import Answer, picture_bytes, read_answer
+from packshot.enhancers.gemini.answers import GeminiAnswer, picture_bytes, read_answer
 from packshot.enhancers.gemini.client import Request
 from packshot.enhancers.gemini.paid_requests import PaidRequest
 from packshot.enhancers.gemini.pixels import Inspection, inspect
@@ -19,7 +19,7 @@ MOST_ASPECT = 8.5  # Gemini's longest ratio is 8:1
 LOOK_TRIES = 3
 
 
-def read_whole_answer(body: str, paid: PaidRequest) -> Answer:
+def read_whole_answer(body: str, paid: PaidRequest) -> GeminiAnswer:
     """Parse an answer that was stored whole. Raises VariantRefused when it is a refusal."""
     answer = read_answer(body)
     refused = outcomes.refusal(answer, paid.subject)
@@ -28,7 +28,7 @@ def read_whole_answer(body: str, paid: PaidRequest) -> Answer:
     return answer
 
 
-def analysis_in(answer: Answer, paid: PaidRequest) -> Analysis:
+def analysis_in(answer: GeminiAnswer, paid: PaidRequest) -> Analysis:
     """The analysis in an answer. Raises EnhancerError when there is none that can be used."""
     if not answer.text:
         raise outcomes.nothing_usable(answer, paid.subject, "analysis")
@@ -41,7 +41,7 @@ def analysis_in(answer: Answer, paid: PaidRequest) -> Analysis:
         ) from error
 
 
-def picture_data_in(answer: Answer, paid: PaidRequest) -> bytes:
+def picture_data_in(answer: GeminiAnswer, paid: PaidRequest) -> bytes:
     """The bytes of the picture in an answer. Raises EnhancerError when there is none."""
     blob = answer.picture
     if blob is None:

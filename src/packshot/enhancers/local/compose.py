@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.enhancers.local import tone
-from packshot.enhancers.local.edges import Product, box_of, solid_of
+from packshot.enhancers.local.edges import CutProduct, box_of, solid_of
 from packshot.enhancers.local.framing import FramedPicture
 from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
 
@@ -48,7 +48,9 @@ class PlacedProduct:
     scale: float
 
 
-def prepare(product: Product, side: int, fill: float = FILL, noise: float = 0.0) -> PlacedProduct:
+def prepare(
+    product: CutProduct, side: int, fill: float = FILL, noise: float = 0.0
+) -> PlacedProduct:
     """Sharpen the product and centre it on a canvas of `side` px, filling `fill` of it.
 
     It gets a soft shadow unless the file already contains one. `noise` is as in tone.Tone.
@@ -176,7 +178,7 @@ def _sweep(side: int, light: Floats, deep: Floats) -> Bytes:
     return as_bytes(smooth + grain[..., None])
 
 
-def _scale_product(product: Product, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
+def _scale_product(product: CutProduct, scale: float) -> tuple[Bytes, NDArray[np.uint8]]:
     height, width = product.alpha.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     colours = resize(product.colours, *size)

@@ -56,13 +56,13 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     function that returns its likelihood 0..1) need not run.
     """
     small = shrink(rgb, WORK_SIDE)
-    scene = trust.Scene.of(small, backdrop)
-    masks = possible_candidates(small, scene)
-    classical = best_classical(scene, masks)
+    maps = trust.PhotoMaps.of(small, backdrop)
+    masks = possible_candidates(small, maps)
+    classical = best_classical(maps, masks)
     if network is None or (classical is not None and classical.trusted):
         return classical
     name, likelihood = network
-    found = from_likelihood(likelihood(rgb), scene, masks, name)
+    found = from_likelihood(likelihood(rgb), maps, masks, name)
     if found is None or classical is None:
         return found or classical
     if found.trusted or found.fair:
@@ -70,30 +70,30 @@ def find(rgb: Bytes, backdrop: Backdrop, network: Network | None = None) -> CutO
     return replace(found, extent=found.extent | classical.extent)
 
 
-def best_classical(scene: trust.Scene, masks: dict[str, Mask]) -> CutOut | None:
+def best_classical(maps: trust.PhotoMaps, masks: dict[str, Mask]) -> CutOut | None:
     """The most trustworthy classical candidate; None if there is none."""
     extent = _extent(masks)
     found = [
         CutOut(mask, name, trust.confidence(measured), trust.doubts(measured), extent | mask)
-        for name, mask, measured in judge(scene, masks)
+        for name, mask, measured in judge(maps, masks)
     ]
     return max(found, key=lambda cut: (cut.trusted, cut.confidence), default=None)
 
 
 def from_likelihood(
-    likelihood: Floats, scene: trust.Scene, candidates: dict[str, Mask], name: str
+    likelihood: Floats, maps: trust.PhotoMaps, candidates: dict[str, Mask], name: str
 ) -> CutOut | None:
     """A network's answer, 0..1 of any size, as a cut-out; None when it found nothing.
 
     A network's answer is stretched to 0..1, so it always finds something. How far to trust it
     depends on how sharp its outline is, and on the classical candidates.
     """
-    at_size = cv2.resize(likelihood, scene.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
+    at_size = cv2.resize(likelihood, maps.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
     drawn = _with_unsure_holes(_tidy(at_size > 0.5), at_size)
-    mask = trust.with_light_parts(scene, drawn)
+    mask = trust.with_light_parts(maps, drawn)
     if not _possible(mask):
         return None
-    measured = network_trust.measure(likelihood, scene, mask, candidates)
+    measured = network_trust.measure(likelihood, maps, mask, candidates)
     return CutOut(
         mask,
         name,
@@ -131,54 +131,56 @@ def _extent(masks: dict[str, Mask]) -> Mask:
     return np.asarray(extent)
 
 
-def judge(scene: trust.Scene, masks: dict[str, Mask]) -> Iterator[tuple[str, Mask, trust.Features]]:
+def judge(
+    maps: trust.PhotoMaps, masks: dict[str, Mask]
+) -> Iterator[tuple[str, Mask, trust.Features]]:
     """Every candidate with its features, which compare it with the other candidates."""
     for name, mask in masks.items():
         others = [other for key, other in masks.items() if key != name]
-        yield name, mask, trust.features(scene, mask, others)
+        yield name, mask, trust.features(maps, mask, others)
 
 
-def possible_candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
+def possible_candidates(small: Bytes, maps: trust.PhotoMaps) -> dict[str, Mask]:
     """The candidates that are neither nearly empty nor nearly the whole frame."""
-    return {name: mask for name, mask in candidates(small, scene).items() if _possible(mask)}
+    return {name: mask for name, mask in candidates(small, maps).items() if _possible(mask)}
 
 
-def candidates(small: Bytes, scene: trust.Scene) -> dict[str, Mask]:
+def candidates(small: Bytes, maps: trust.PhotoMaps) -> dict[str, Mask]:
     """Every mask this photo suggests, by method; all of the work size."""
     masks = {}
     relit = small
-    if scene.backdrop.followed > 0.5:
-        masks["flood"] = flood(scene, scene.soft_shadow)
-        masks["lit"] = flood(scene, scene.soft_shadow | scene.shade)
-        relit = _without_shadow(small, scene)
-    salient = scene.salient
+    if maps.backdrop.followed > 0.5:
+        masks["flood"] = flood(maps, maps.soft_shadow)
+        masks["lit"] = flood(maps, maps.soft_shadow | maps.shade)
+        relit = _without_shadow(small, maps)
+    salient = maps.salient
     for name, picture, seed in (
         ("saliency", small, _seed_from(salient)),
-        ("colour", relit, _seed_unlike_border(scene.lab)),
+        ("colour", relit, _seed_unlike_border(maps.lab)),
         ("centre", relit, _seed_from(salient * _centre_prior(*salient.shape[:2]))),
     ):
         grown = _tidy(grab_cut(picture, seed))
-        masks[name] = trust.without_false_holes(scene, grown)
+        masks[name] = trust.without_false_holes(maps, grown)
     return masks
 
 
-def flood(scene: trust.Scene, shadow: Mask) -> Mask:
+def flood(maps: trust.PhotoMaps, shadow: Mask) -> Mask:
     """Everything that is not connected to the border through backdrop or shadow."""
-    reach = trust.backdrop_reach(scene.backdrop)
-    outside = trust.connected_to_edge((scene.distance < reach) | shadow)
+    reach = trust.backdrop_reach(maps.backdrop)
+    outside = trust.connected_to_edge((maps.distance < reach) | shadow)
     inside = ~outside
     # A hole (in a handle, a strap) counts as backdrop only if it is large and matches closely.
-    hole = (scene.distance < 0.6 * reach) & (scene.texture < trust.MOST_TEXTURE) & inside
+    hole = (maps.distance < 0.6 * reach) & (maps.texture < trust.MOST_TEXTURE) & inside
     hole = _components_at_least(hole, 0.002)
     return _tidy(inside & ~hole)
 
 
-def _without_shadow(small: Bytes, scene: trust.Scene) -> Bytes:
+def _without_shadow(small: Bytes, maps: trust.PhotoMaps) -> Bytes:
     """The picture with the shadows that are connected to the border replaced by the backdrop."""
-    reach = trust.backdrop_reach(scene.backdrop)
-    shadow = trust.connected_to_edge((scene.distance < reach) | scene.shade | scene.soft_shadow)
-    surface = from_lab(scene.backdrop.surface(*small.shape[:2]))
-    return np.where((shadow & (scene.distance >= reach))[..., None], surface, small)
+    reach = trust.backdrop_reach(maps.backdrop)
+    shadow = trust.connected_to_edge((maps.distance < reach) | maps.shade | maps.soft_shadow)
+    surface = from_lab(maps.backdrop.surface(*small.shape[:2]))
+    return np.where((shadow & (maps.distance >= reach))[..., None], surface, small)
 
 
 def _seed_from(salient: Floats) -> NDArray[np.uint8]:

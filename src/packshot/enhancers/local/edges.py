@@ -25,7 +25,7 @@ WIDER = 3  # times as wide outwards is the band where more may belong to the pro
 
 
 @dataclass(frozen=True)
-class Product:
+class CutProduct:
     """The product alone: `colours` HxWx3 without old background in its rim, `alpha` HxW."""
 
     colours: Bytes
@@ -72,7 +72,7 @@ def cut(
     longest: int,
     correct: Callable[[Bytes], Bytes] = lambda crop: crop,
     extent: Mask | None = None,
-) -> Product:
+) -> CutProduct:
     """Cut the product out of the full photo by a small mask.
 
     `longest` limits the product's longer side in pixels; nothing is enlarged. `correct` changes
@@ -91,10 +91,10 @@ def cut(
     alpha = alpha_of(crop, add_base_strip(crop, near))
     colours = own_colours(crop, alpha)
     solid = box_of(alpha > 0.5)
-    return Product(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)
+    return CutProduct(colours, as_bytes(alpha * 255), solid, top=at.top, left=at.left, scale=scale)
 
 
-def from_alpha(rgba: Bytes, longest: int) -> Product:
+def from_alpha(rgba: Bytes, longest: int) -> CutProduct:
     """Use the file's own transparency unchanged: glass and lenses stay see-through."""
     solid = solid_of(rgba[..., 3])
     at = box_of(rgba[..., 3] > 2)
@@ -105,7 +105,7 @@ def from_alpha(rgba: Bytes, longest: int) -> Product:
     solid_small = solid_of(alpha)
     shadow = _has_shadow(alpha, solid_small)
     colours = _shrink_colours(crop, alpha, size)
-    return Product(colours, alpha, box_of(solid_small), shadow, at.top, at.left, scale)
+    return CutProduct(colours, alpha, box_of(solid_small), shadow, at.top, at.left, scale)
 
 
 def _shrink_colours(crop: Bytes, alpha: Bytes, size: tuple[int, int]) -> Bytes:

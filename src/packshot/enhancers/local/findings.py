@@ -26,7 +26,7 @@ from packshot.enhancers.local import (
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.compose import PlacedProduct
 from packshot.enhancers.local.cutout import CutOut
-from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.enhancers.local.tone import Tone
@@ -77,7 +77,7 @@ class Findings:
         return bool(self.box.height * self.box.width < 0.85 * height * width)
 
     @cached_property
-    def product(self) -> Product:
+    def product(self) -> CutProduct:
         """The product alone with its light and colour corrected. Needs transparency or a mask."""
         longest = round(compose.MAX_SIDE * compose.FILL)
         if self.rgba is not None:

@@ -52,25 +52,25 @@ class MaskMeasures:
 
 
 def measure(
-    likelihood: Floats, scene: trust.Scene, mask: Mask, candidates: Mapping[str, Mask]
+    likelihood: Floats, maps: trust.PhotoMaps, mask: Mask, candidates: Mapping[str, Mask]
 ) -> MaskMeasures:
-    """Measure a mask, drawn from `likelihood` (0..1, of any size), in its scene."""
+    """Measure a mask, drawn from `likelihood` (0..1, of any size), in the maps of its photo."""
     at_size = cv2.resize(likelihood, mask.shape[1::-1], interpolation=cv2.INTER_AREA)
     core, far = _well_inside(at_size > 0.5), _well_inside(at_size <= 0.5)
     between = int(((likelihood > 0.1) & (likelihood < 0.9)).sum())
     likely = likelihood > 0.5
-    shared = asdict(trust.features(scene, mask, list(candidates.values())))
+    shared = asdict(trust.features(maps, mask, list(candidates.values())))
     overlaps = {name: trust.iou(mask, other) for name, other in candidates.items()}
     return MaskMeasures(
         width=between / max(1, int((likely & ~trust.erode(likely)).sum())),
         unsure=between / max(1, int(likely.sum())),
         elsewhere=float(at_size[far].sum() / max(1, int(mask.sum()))),
         inside=float((1 - at_size[core]).mean()) if core.any() else 1.0,
-        faint=_faint_share(scene.lab, mask),
+        faint=_faint_share(maps.lab, mask),
         nearest=max(overlaps.values(), default=0.0),
         accord=float(np.mean(list(overlaps.values()))) if overlaps else 0.0,
-        fading=trust.fading(scene, mask, lighter=True),
-        shadowed=_shadowed_share(scene, mask),
+        fading=trust.fading(maps, mask, lighter=True),
+        shadowed=_shadowed_share(maps, mask),
         flood=max(overlaps.get("flood", 0.0), overlaps.get("lit", 0.0)),
         **{name: shared[name] for name in SHARED},
     )
@@ -158,12 +158,12 @@ def _faint_share(lab: Floats, mask: Mask) -> float:
     return float((edge[outline] < LEAST_EDGE).mean()) if outline.any() else 1.0
 
 
-def _shadowed_share(scene: trust.Scene, mask: Mask) -> float:
+def _shadowed_share(maps: trust.PhotoMaps, mask: Mask) -> float:
     """The share of the outline along the largest piece that looks like backdrop in shadow. 0 if
     that piece is most of the mask: then it is a grey product."""
-    if not scene.backdrop.plain:
+    if not maps.backdrop.plain:
         return 0.0
-    dark = (scene.shade & mask).astype(np.uint8)
+    dark = (maps.shade & mask).astype(np.uint8)
     opened = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=8)
     sizes = stats[1:, cv2.CC_STAT_AREA]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
-from packshot.enhancers.local.edges import Product
+from packshot.enhancers.local.edges import CutProduct
 from packshot.pictures.arrays import Bytes, Floats, shrink
 
 Mask = NDArray[np.bool_]
@@ -51,7 +51,7 @@ class CutDoubts:
     left_out: Mask
 
 
-def find_doubts(rgb: Bytes, backdrop: Backdrop, product: Product) -> CutDoubts:
+def find_doubts(rgb: Bytes, backdrop: Backdrop, product: CutProduct) -> CutDoubts:
     """Compare a product that was cut out of a photo with the photo's edges."""
     lab = trust.smooth_lab(shrink(rgb, SIDE))
     inside = product.in_frame(rgb.shape, lab.shape) > 127

@@ -29,7 +29,7 @@ THRESHOLD = 0.85  # least confidence for a cut; bench/cutout.py measures what pa
 
 
 @dataclass(frozen=True)
-class Scene:
+class PhotoMaps:
     """The photo at work size, with the maps by which all its candidate masks are judged."""
 
     lab: Floats
@@ -41,7 +41,7 @@ class Scene:
     backdrop: Backdrop
 
     @classmethod
-    def of(cls, small: Bytes, backdrop: Backdrop) -> Scene:
+    def of(cls, small: Bytes, backdrop: Backdrop) -> PhotoMaps:
         """Measure a small picture against its backdrop."""
         lab = smooth_lab(small)
         difference = lab - backdrop.surface(*lab.shape[:2])
@@ -79,19 +79,19 @@ class Features:
     hollow: float  # holes that may be a light print instead of backdrop, over the mask's area
 
 
-def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
+def features(maps: PhotoMaps, mask: Mask, others: Sequence[Mask]) -> Features:
     """Measure one candidate; `others` are the candidates to compare it with."""
     overlaps = [iou(mask, other) for other in others] or [0.0]
     votes = np.sum(others, axis=0) if len(others) else np.zeros(mask.shape, int)
     sizes = _piece_sizes(mask)
-    shade = scene.shade | scene.soft_shadow
-    different = (scene.distance > max(12.0, 4.0 * scene.backdrop.spread)) & ~shade
+    shade = maps.shade | maps.soft_shadow
+    different = (maps.distance > max(12.0, 4.0 * maps.backdrop.spread)) & ~shade
     return Features(
         accord=float(np.mean(overlaps)) ** 4,
         least_agreement=min(overlaps),
         disputed_in=_largest_piece(mask & (votes <= len(others) - 2), mask & (votes >= 2)),
         disputed_out=_largest_piece((votes >= 2) & ~shade, mask),
-        overlap=colour_overlap(scene.lab, mask),
+        overlap=colour_overlap(maps.lab, mask),
         ragged=_outline(mask) / (2 * float(np.sqrt(np.pi * max(1, mask.sum())))),
         touch=float(mask[backdrops.border(mask.shape, 0.008)].mean()),
         close=float(mask[backdrops.border(mask.shape, 0.022)].mean()),
@@ -101,10 +101,10 @@ def features(scene: Scene, mask: Mask, others: Sequence[Mask]) -> Features:
         thin=_thin(mask),
         left_over=float((different & ~dilate(mask)).sum() / max(1, mask.sum())),
         left_piece=_largest_piece(different, mask),
-        salient=float(scene.salient[mask].mean()) if mask.any() else 0.0,
-        followed=scene.backdrop.followed,
-        fading=fading(scene, mask),
-        hollow=hollow(scene, mask),
+        salient=float(maps.salient[mask].mean()) if mask.any() else 0.0,
+        followed=maps.backdrop.followed,
+        fading=fading(maps, mask),
+        hollow=hollow(maps, mask),
     )
 
 
@@ -132,27 +132,27 @@ def confidence(measured: Features) -> float:
     return logistic(BIAS, WEIGHTS, asdict(measured))
 
 
-def fading(scene: Scene, mask: Mask, *, lighter: bool = False) -> float:
+def fading(maps: PhotoMaps, mask: Mask, *, lighter: bool = False) -> float:
     """The area of light parts that a cut by this mask may lose, over the mask's area."""
-    return float(fading_parts(scene, mask, lighter=lighter).sum() / max(1, mask.sum()))
+    return float(fading_parts(maps, mask, lighter=lighter).sum() / max(1, mask.sum()))
 
 
-def fading_parts(scene: Scene, mask: Mask, *, lighter: bool) -> Mask:
+def fading_parts(maps: PhotoMaps, mask: Mask, *, lighter: bool) -> Mask:
     """Parts connected to the mask that an edge separates from a plain light backdrop, without
     shade: a white cap, a toe, a sole. `lighter`: only those lighter than the backdrop, which can't
     be a shadow. Empty if the backdrop is not plain and light.
     """
-    backdrop = scene.backdrop
+    backdrop = maps.backdrop
     if not backdrop.plain or backdrop.lightness < LIGHT:
         return np.zeros_like(mask)
-    smooth = (colour_edges(scene.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
+    smooth = (colour_edges(maps.lab) < max(1.0, 1.5 * backdrop.spread)) & ~dilate(mask)
     reached = connected_to_edge(smooth)
     apart = ~cv2.dilate(reached.astype(np.uint8), _disc(5)).astype(bool) & ~dilate(mask)
-    apart &= (scene.distance > 2.0) & ~(scene.shade & (scene.distance > 4.0))
+    apart &= (maps.distance > 2.0) & ~(maps.shade & (maps.distance > 4.0))
     seen = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(seen, connectivity=8)
     beside = cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0
-    above = scene.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
+    above = maps.lab[..., 0] - backdrop.surface(*mask.shape)[..., 0]
     hanging = [piece for piece in np.unique(labels[beside]) if piece]
     if lighter:
         hanging = [piece for piece in hanging if above[labels == piece].mean() > 0]
@@ -164,7 +164,7 @@ def holes_of(mask: Mask) -> Mask:
     return ~mask & ~connected_to_edge(~mask)
 
 
-def without_false_holes(scene: Scene, mask: Mask) -> Mask:
+def without_false_holes(maps: PhotoMaps, mask: Mask) -> Mask:
     """Fill the holes of the mask that do not look like the backdrop.
 
     A true hole shows a plain backdrop's colour, lit or in shade, without edges; or, if the backdrop
@@ -174,40 +174,40 @@ def without_false_holes(scene: Scene, mask: Mask) -> Mask:
     if not holes.any():
         return mask
     _, labels = cv2.connectedComponents(holes.astype(np.uint8), connectivity=4)
-    seems = _like_plain_backdrop if scene.backdrop.plain else _like_surroundings
+    seems = _like_plain_backdrop if maps.backdrop.plain else _like_surroundings
     filled = [
         piece
         for piece in range(1, int(labels.max()) + 1)
-        if not seems(scene, mask, np.asarray(labels == piece))
+        if not seems(maps, mask, np.asarray(labels == piece))
     ]
     return np.asarray(mask | np.isin(labels, filled))
 
 
-def _like_plain_backdrop(scene: Scene, mask: Mask, hole: Mask) -> bool:
-    near = (scene.distance < backdrop_reach(scene.backdrop)) | scene.shade | scene.soft_shadow
+def _like_plain_backdrop(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
+    near = (maps.distance < backdrop_reach(maps.backdrop)) | maps.shade | maps.soft_shadow
     inner = erode(hole) if erode(hole).any() else hole
-    return bool(near[inner].mean() > 0.8 and np.median(scene.texture[inner]) < MOST_TEXTURE)
+    return bool(near[inner].mean() > 0.8 and np.median(maps.texture[inner]) < MOST_TEXTURE)
 
 
-def _like_surroundings(scene: Scene, mask: Mask, hole: Mask) -> bool:
+def _like_surroundings(maps: PhotoMaps, mask: Mask, hole: Mask) -> bool:
     around = (cv2.dilate(mask.astype(np.uint8), _disc(15)) > 0) & ~mask & ~holes_of(mask)
     if not around.any():
         return False
-    bins = colour_cells(scene.lab)
+    bins = colour_cells(maps.lab)
     shared = float(np.sqrt(histogram(bins[hole]) * histogram(bins[around])).sum())
-    busier = float(scene.texture[hole].mean()) > 2 * float(scene.texture[around].mean()) + 1
+    busier = float(maps.texture[hole].mean()) > 2 * float(maps.texture[around].mean()) + 1
     return shared > 0.3 and not busier
 
 
-def hollow(scene: Scene, mask: Mask) -> float:
+def hollow(maps: PhotoMaps, mask: Mask) -> float:
     """The area of light prints that a cut by this mask may lose, over the mask's area.
 
     In front of a plain light backdrop a white label looks like a hole; only a true hole has exactly
     the colour that the backdrop has at that place.
     """
-    if not scene.backdrop.plain or scene.backdrop.lightness < LIGHT:
+    if not maps.backdrop.plain or maps.backdrop.lightness < LIGHT:
         return 0.0
-    difference = scene.lab - scene.backdrop.surface(*mask.shape)
+    difference = maps.lab - maps.backdrop.surface(*mask.shape)
     _, labels = cv2.connectedComponents(holes_of(mask).astype(np.uint8), connectivity=4)
     holes = (np.asarray(labels == piece) for piece in range(1, int(labels.max()) + 1))
     doubtful = sum(int(hole.sum()) for hole in holes if _is_printed(hole, difference))
@@ -220,9 +220,9 @@ def _is_printed(hole: Mask, difference: Floats) -> bool:
     return bool(np.linalg.norm(difference[inner].mean(axis=0)) > SAME_COLOUR)
 
 
-def with_light_parts(scene: Scene, mask: Mask) -> Mask:
+def with_light_parts(maps: PhotoMaps, mask: Mask) -> Mask:
     """The mask plus the light parts that it missed, joined to it."""
-    parts = fading_parts(scene, mask, lighter=True)
+    parts = fading_parts(maps, mask, lighter=True)
     if parts.sum() <= MOST_FADING * mask.sum():  # small ones are mostly shadow
         return mask
     outlined = cv2.dilate(parts.astype(np.uint8), _disc(5)) > 0  # their edges, which were left out

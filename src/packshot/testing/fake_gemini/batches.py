@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import packshot.testing.fake_gemini.strict as strict
 from packshot.testing.fake_gemini.faults import Reply, reply_of
-from packshot.testing.fake_gemini.strict import Refused
+from packshot.testing.fake_gemini.strict import ErrorAnswer
 
 UPLOAD: Final = re.compile(r".*/upload/v1beta/files(?:/(?P<id>\w+))?(?:\?.*)?")
 FILE: Final = re.compile(r".*/v1beta/files/(?P<id>[\w-]+)(?P<verb>:download)?(?:\?(?P<query>.*))?")
@@ -210,9 +210,9 @@ class Batches:
         """POST models/{model}:batchGenerateContent."""
         self.asked["create"] += 1
         if self._happens("create_overloaded"):
-            raise Refused(503, "UNAVAILABLE", "The service is currently unavailable.")
+            raise ErrorAnswer(503, "UNAVAILABLE", "The service is currently unavailable.")
         if self._happens("create_limited"):
-            raise Refused(429, "RESOURCE_EXHAUSTED", "Too many batch jobs.")
+            raise ErrorAnswer(429, "RESOURCE_EXHAUSTED", "Too many batch jobs.")
         if self._happens("create_refused"):
             raise _invalid(f"models/{model} is not supported for batchGenerateContent.")
         strict.check_model(model)
@@ -308,7 +308,7 @@ class Batches:
     def _line(self, model: str, key: str, request: Json) -> Json:
         try:
             return {"key": key} | self._work(key, strict.read_request(model, request))
-        except Refused as refused:
+        except ErrorAnswer as refused:
             error = refused.body["error"]
             return {"key": key, "error": {"code": 3, "message": error["message"]}}
 
@@ -367,12 +367,12 @@ def _object(body: bytes) -> Json:
     return found
 
 
-def _invalid(message: str) -> Refused:
-    return Refused(400, "INVALID_ARGUMENT", message)
+def _invalid(message: str) -> ErrorAnswer:
+    return ErrorAnswer(400, "INVALID_ARGUMENT", message)
 
 
-def _missing(what: str) -> Refused:
+def _missing(what: str) -> ErrorAnswer:
     if what == "file":
         words = "You do not have permission to access the File or it may not exist."
-        return Refused(403, "PERMISSION_DENIED", words)
-    return Refused(404, "NOT_FOUND", f"The {what} does not exist, or is no longer kept.")
+        return ErrorAnswer(403, "PERMISSION_DENIED", words)
+    return ErrorAnswer(404, "NOT_FOUND", f"The {what} does not exist, or is no longer kept.")

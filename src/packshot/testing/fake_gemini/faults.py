@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from packshot.testing.fake_gemini.painting import decode, encode
-from packshot.testing.fake_gemini.strict import Asked, Refused, bad_key, unknown_model
+from packshot.testing.fake_gemini.strict import Asked, ErrorAnswer, bad_key, unknown_model
 
 Good = dict[str, Any]
 HTML = "<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
@@ -44,7 +44,7 @@ def reply_of(answer: Any, status: int = 200, **more: Any) -> Reply:
     return Reply(status, json.dumps(answer).encode(), **more)
 
 
-def reply_of_refusal(refused: Refused) -> Reply:
+def reply_of_refusal(refused: ErrorAnswer) -> Reply:
     """Google's error body; nothing is charged."""
     return reply_of(refused.body, refused.code, paid=False)
 
@@ -53,7 +53,7 @@ def reply_of_refusal(refused: Refused) -> Reply:
 
 
 def _error(code: int, status: str, message: str, *details: dict[str, Any]) -> Fault:
-    reply = reply_of_refusal(Refused(code, status, message, list(details)))
+    reply = reply_of_refusal(ErrorAnswer(code, status, message, list(details)))
     return Fault(lambda good, asked: reply, works=False)
 
 

@@ -265,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._check_access()
             self._reply(_models(self._route().group("model")))
-        except strict.Refused as refused:
+        except strict.ErrorAnswer as refused:
             self._reply(reply_of_refusal(refused))
         return None
 
@@ -296,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._check_access()  # otherwise the upload's address is its permission
             batches, url = self.gemini.batches, self.gemini.url
             self._reply(batches.reply(method, self.path, headers, raw, url))
-        except strict.Refused as refused:
+        except strict.ErrorAnswer as refused:
             self._reply(reply_of_refusal(refused))
 
     def _generate(self, body: Any) -> None:
@@ -304,9 +304,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_access()
             found = self._route()
             if found.group("verb") != ":generateContent":
-                raise strict.Refused(404, "NOT_FOUND", "no such method")
+                raise strict.ErrorAnswer(404, "NOT_FOUND", "no such method")
             asked = strict.read_request(str(found.group("model")), body)
-        except strict.Refused as refused:
+        except strict.ErrorAnswer as refused:
             return self._reply(reply_of_refusal(refused))
         return self._serve(asked)
 
@@ -326,7 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             strict.check_tier(asked, self.gemini.flex_models)
             return _work(asked, fault, self.gemini)
-        except strict.Refused as refused:
+        except strict.ErrorAnswer as refused:
             return reply_of_refusal(refused), {}
 
     def _check_access(self) -> None:
@@ -336,7 +336,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self) -> re.Match[str]:
         found = ROUTE.fullmatch(self.path)
         if found is None:
-            raise strict.Refused(404, "NOT_FOUND", f"no such path: {self.path}")
+            raise strict.ErrorAnswer(404, "NOT_FOUND", f"no such path: {self.path}")
         return found
 
     def _raw_body(self) -> bytes:

@@ -62,7 +62,7 @@ _SCHEMA = {"responseSchema", "responseJsonSchema"}
 _FREE = {"responseSchema", "responseJsonSchema", "response_schema", "response_json_schema"}
 
 
-class Refused(Exception):
+class ErrorAnswer(Exception):
     """An error answer: HTTP status, Google's status word, message, details."""
 
     def __init__(
@@ -112,7 +112,7 @@ def check_deadline(header: str | None) -> None:
 def check_key(given: str | None, expected: str | None) -> None:
     """No key is 403, a wrong one 400, as recorded."""
     if not given:
-        raise Refused(
+        raise ErrorAnswer(
             403,
             "PERMISSION_DENIED",
             "Method doesn't allow unregistered callers (callers without established identity). "
@@ -122,7 +122,7 @@ def check_key(given: str | None, expected: str | None) -> None:
         raise bad_key()
 
 
-def bad_key() -> Refused:
+def bad_key() -> ErrorAnswer:
     """As recorded in 10_ruby_llm_400_api_key_invalid.json."""
     reason = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
@@ -130,7 +130,7 @@ def bad_key() -> Refused:
         "domain": "googleapis.com",
         "metadata": {"service": "generativelanguage.googleapis.com"},
     }
-    return Refused(
+    return ErrorAnswer(
         400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", [reason]
     )
 
@@ -141,9 +141,9 @@ def check_model(name: str) -> None:
         raise unknown_model(name)
 
 
-def unknown_model(name: str) -> Refused:
+def unknown_model(name: str) -> ErrorAnswer:
     """As recorded in 08_crewai_404_gemini-1.5-flash_image.json."""
-    return Refused(
+    return ErrorAnswer(
         404,
         "NOT_FOUND",
         f"models/{name} is not found for API version v1beta, or is not supported for "
@@ -280,10 +280,10 @@ def _camel(value: Any) -> Any:
     }
 
 
-def _invalid(message: str) -> Refused:
-    return Refused(400, "INVALID_ARGUMENT", message)
+def _invalid(message: str) -> ErrorAnswer:
+    return ErrorAnswer(400, "INVALID_ARGUMENT", message)
 
 
-def unreadable_photo() -> Refused:
+def unreadable_photo() -> ErrorAnswer:
     """The refusal of a photo that can't be decoded."""
     return _invalid("Unable to process input image. Please retry or report in the issue tracker.")

@@ -13,7 +13,7 @@ import numpy as np
 
 from packshot.testing.fake_gemini.painting import Painter, Pixels, decode, paint
 from packshot.testing.fake_gemini.scenes import SCENES, scene_of
-from packshot.testing.fake_gemini.strict import SIZES, Asked, Refused, unreadable_photo
+from packshot.testing.fake_gemini.strict import SIZES, Asked, ErrorAnswer, unreadable_photo
 
 SIGNATURE = "EuiZhQEK45mFAQERTTIP" * 100  # Google's is 1 to 2 MB: it must not be stored
 
@@ -132,7 +132,7 @@ def _comparison(asked: Asked, pixels: Pixels | None) -> dict[str, Any]:
     pictures three and four."""
     other = decode(asked.references[0]) if len(asked.references) in (1, 3) else None
     if pixels is None or other is None:
-        raise Refused(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
+        raise ErrorAnswer(400, "INVALID_ARGUMENT", "Two pictures are needed to compare them.")
     differences = _colour_differences(_colour_name(pixels), _colour_name(other))
     return {
         "text_a": "",
