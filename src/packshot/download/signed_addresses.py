@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
-#: How stores answer an expired address.
+#: Statuses with which stores refuse an expired address.
 REFUSALS = {400, 401, 403, 404, 410}
 #: How S3-compatible stores, Google Cloud Storage, Azure and CDNs word it.
 _WORDS = re.compile(

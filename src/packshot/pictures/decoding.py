@@ -49,8 +49,8 @@ def load(opened: Opened, max_side: int | None = None) -> Any:
 
 
 def load_unturned(opened: Opened, max_side: int) -> Any:
-    """Like `load`, but it may be read several times, and still has an orientation, which `autorot`
-    and `thumbnail_image` follow: a turned copy would be in memory beside it."""
+    """Like `load`, but the image can be read several times and is not turned yet: `autorot` and
+    `thumbnail_image` turn it without another copy in memory."""
     image = _load(opened, max_side)
     header = opened.header
     is_shrunk = max(header.width, header.height) > max_side

@@ -76,8 +76,8 @@ def normalise(data: bytes, smaller_side: int | None = None) -> Encoded:
     """The copy that all later steps read: upright, sRGB, 8 bit, no metadata, at most 4,096 px.
 
     JPEG at quality 95, or PNG if a pixel is transparent; at most MAX_BYTES, so that it could be
-    uploaded again. With `smaller_side` the result also has what `fit` makes of that copy, as
-    `smaller`; None if the copy itself is such a JPEG. Raises PictureError.
+    uploaded again. With `smaller_side` the result's `smaller` is what `fit` makes of that copy;
+    None if the copy itself is such a JPEG. Raises PictureError.
     """
     opened = open_picture(data)
     with decoding():

@@ -1,6 +1,6 @@
-"""Signs pictures by C2PA: who made them, from what, and how (spec.c2pa.org, 2.2).
+"""Signs pictures with C2PA, which says who made them, from what, and how (spec.c2pa.org, 2.2).
 
-With the library of the Content Authenticity Initiative, the extra `packshot[c2pa]`.
+Uses the library of the Content Authenticity Initiative, in the extra `packshot[c2pa]`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from packshot.errors import FetchError
 from packshot.storage.contract import MAX_KEY_BYTES
 
 #: The hosts of S3, from https://docs.aws.amazon.com/general/latest/gr/s3.html: regional, old
-#: dashed, dual-stack, FIPS, accelerated, and without a region. Before them a bucket, dots and all.
+#: dashed, dual-stack, FIPS, accelerated, and without a region. A bucket may come first.
 S3_HOST: Final = re.compile(
     r"^(?:(?P<bucket>.+)\.)?s3(?:-accelerate|-fips)?(?:\.dualstack)?"
     r"(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?$"

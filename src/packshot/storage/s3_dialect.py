@@ -1,8 +1,8 @@
 """Finds which parts of the S3 protocol a compatible store supports, by its answers.
 
-Amazon's own S3 is always asked in the first way. Others refuse newer headers and operations, with
-errors of many kinds; when such a store accepts the next way right after it refused one, the next
-way is used from then on in this process.
+Requests to Amazon's own S3 always use the first way. Other stores refuse newer headers and
+operations with many kinds of errors. When such a store accepts the next way right after it refused
+one, this process uses the next way from then on.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class S3Reader:
     """Reads one bucket. Where an object can't be read, the answer for a key that no object has
     shows whether the bucket works.
 
-    `is_ours`: S3_BUCKET, which has to answer that there is no such key. A seller's bucket may deny
-    that; what it denies fails the product that needs it.
+    `is_ours`: it is S3_BUCKET, which must answer that there is no such key. A seller's bucket may
+    deny access instead; a product whose photo it denies fails.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class S3Reader:
 
     @contextmanager
     def _translate_errors(self, s3: S3Client, key: str) -> Iterator[None]:
-        """Turns boto3's errors about this object into ours; raises others unchanged."""
+        """Turns boto3's errors about this object into Packshot's; raises others unchanged."""
         from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
         try:
@@ -242,7 +242,7 @@ def s3_client(
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=pool,
-        # Ours is sent with every object; not every compatible store knows the newer ones.
+        # Packshot sends its own with every object; not every compatible store knows the newer ones.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         s3={"addressing_style": "path" if endpoint_of(endpoint_url) else "auto"},

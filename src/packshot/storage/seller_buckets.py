@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: The longest pause (seconds) before an unreachable bucket is tried again.
 LONGEST_PAUSE: Final = 300.0
-#: Short: a product is tried again anyway, and a slot should not wait for an unreachable bucket.
+#: Few: a product is tried again anyway, and a slot should not wait for an unreachable bucket.
 ATTEMPTS: Final = 2
 
 
@@ -63,7 +63,7 @@ class RawBuckets:
         return self._buckets[bucket].read(key)
 
     def check(self, raw_image: str) -> bool:
-        """Whether a URL names an object in one of the buckets. FetchError for an unusable key."""
+        """Whether a URL names an object in one of the buckets. Raises FetchError for a bad key."""
         address = self._find(raw_image)
         if address is not None:
             check_object_key(address[1])

@@ -44,7 +44,7 @@ MOST_JOBS: Final = 50
 #: Seconds of a process's lease on a job; every request about the job ends sooner.
 JOB_LEASE_SECONDS: Final = 300.0
 
-#: Seconds after which a job that was cancelled at its deadline, and does not end, is given up.
+#: A job that was cancelled at its deadline is given up if it does not end within these seconds.
 END_SECONDS: Final = 3600.0
 
 #: Seconds after which a job that is done is removed, and how many at once.
@@ -52,7 +52,7 @@ FORGET_SECONDS: Final = 7 * 86_400.0
 FORGET_AT_ONCE: Final = 500
 
 # The states of a job, in this order; a person must look at one that is `aside`.
-GATHERED: Final = "gathered"  # the service has nothing of it
+GATHERED: Final = "gathered"  # nothing of it was sent to the service
 UPLOADED: Final = "uploaded"  # the service has its file
 CREATING: Final = "creating"  # the service may have it, or not
 RUNNING: Final = "running"
@@ -84,8 +84,8 @@ class LeasedJob:
 
 @dataclass(frozen=True)
 class Item:
-    """One open request of a job, with its product as a claim describes it; None: the product is
-    gone, or another round replaced this one."""
+    """One open request of a job. `claim` describes its product; None: the product is gone, or
+    another round replaced this one."""
 
     variant: int
     call_id: int | None
@@ -98,7 +98,7 @@ class Item:
 
     @property
     def key(self) -> str:
-        """Its name in a job's file: product/round/variant, and the take of one made again."""
+        """Its name in a job's file: product/round/variant, and the number of a later take."""
         part = "analysis" if self.variant == ANALYSIS else self.variant
         again = "" if self.take == 1 else f"/take{self.take}"
         return f"{self.product_id}/{self.round}/{part}{again}"
@@ -274,7 +274,7 @@ class BatchJobs:
     def save_answer(
         self, job: LeasedJob, item: Item, record: CallRecord, answer: str | None
     ) -> list[int]:
-        """Record that its answer is saved: a picture's as an object, an analysis here, as `answer`.
+        """Record that the answer is saved: a picture's in the storage, an analysis's as `answer`.
 
         Returns the products that it queued. Raises LostClaim.
         """
@@ -310,7 +310,7 @@ class BatchJobs:
 
     def queue_forgotten(self, wait_at_most: float | None) -> list[int]:
         """Queue products whose jobs are over, or that waited for one for `wait_at_most` seconds
-        (None: any time)."""
+        (None: without limit)."""
         if not self._has_waiting_products():
             return []
         with self.database.write() as session:

@@ -50,8 +50,8 @@ GATHER_SECONDS: Final = 60.0
 #: Seconds between two checks of a job: at first, and at most.
 FIRST_LOOK: Final = 10.0
 LONGEST_LOOK: Final = 600.0
-#: Seconds after which a job that may have been created, and is in no list, was not created; the
-#: lists are more than a minute apart, so another process's request has ended in between.
+#: After this many seconds a job that may have been created, but is in no list, counts as not
+#: created. Lists are more than a minute apart: another process's request has ended in between.
 SURELY_NOT_CREATED: Final = 900.0
 FEWEST_LISTS: Final = 4
 #: How many times Packshot checks before a job or answers count as lost at Google.
@@ -228,7 +228,7 @@ class Batching:
         return self._give_up(job, error.code, paid=False)
 
     def _find(self, job: LeasedJob) -> LeasedJob | None:
-        """Find by its name a job that may have been created; never make a second one."""
+        """Look by name for a job that may have been created; never make a second one."""
         found = self.lane.find(job.display_name)
         if len(found) == 1:
             return self._note_created(job, found[0])

@@ -347,7 +347,7 @@ class Claims:
     def give_back(
         self, claim: Claim, seconds: float = 0.0, error: PackshotError | None = None
     ) -> None:
-        """Give the attempt back: the product did not cause its end. Raises LostClaim."""
+        """End the attempt without counting it: the product is not to blame. Raises LostClaim."""
         with self.write_claimed(claim) as (session, product):
             product.attempts = min(product.attempts, claim.attempts - 1)
             if error is not None:

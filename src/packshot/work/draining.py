@@ -38,7 +38,7 @@ class Drain:
         self.left_behind = 0  # products that had to be given back
 
     def begin(self) -> None:
-        """Safe to call from a signal handler, and twice."""
+        """Safe to call from a signal handler, and more than once."""
         if self.began_at is not None:
             return  # a second signal during the first one's `set` would deadlock
         self.began_at = self.clock()

@@ -9,7 +9,7 @@ from packshot.backoff import Chance, backoff
 from packshot.errors import RateLimited, Unavailable
 
 LONGEST_PAUSE = 60.0
-#: Seconds after which an error that is not raised again is over: an idle worker has no success.
+#: Seconds without an error after which an outage is over: an idle worker has no success to end it.
 REMEMBERED_SECONDS = 120.0
 
 

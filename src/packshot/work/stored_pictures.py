@@ -43,7 +43,7 @@ def adopt(key: str, digests: Collection[str], parts: Parts) -> imaging.Encoded:
 
 
 def read_again(key: str, data: bytes, parts: Parts) -> imaging.Encoded:
-    """Decode a stored picture in full: only complete ones are stored, so others are not ours."""
+    """Decode a stored picture in full: Packshot stores only complete ones."""
     try:
         header = parts.pixels.run(imaging.read_header, data)
         previews = parts.pixels.run(imaging.make_previews, data)
@@ -60,14 +60,14 @@ def put_previews(key: str, previews: Mapping[int, bytes], storage: Storage) -> N
 
 
 def put_maps(object_key: str, locked: LockResult | None, storage: Storage) -> None:
-    """What shows a picture's lock: which pixels are the photo's, and how it was made."""
+    """Store what shows a picture's lock: the locked pixels, and the picture without the lock."""
     if locked is not None and locked.mask is not None and locked.made is not None:
         storage.put(lock_key(object_key), locked.mask, "image/webp")
         storage.put(made_key(object_key), locked.made, JPEG)
 
 
 class PaidAnswer:
-    """The enhancer's answer for one variant, stored from its arrival until our picture is stored.
+    """The enhancer's answer for one variant, stored until the finished picture is stored.
 
     An attempt after a crash in between finds it here, and does not pay again. See
     `enhancers.contract.Answers`.

@@ -1,6 +1,6 @@
 """Adds a sole or foot to the mask: a cut by colour misses one that looks like the ground.
 
-Where a thing touches the ground, there is a thin line of dark shadow. A strip between the mask's
+Where an object touches the ground, there is a thin line of dark shadow. A strip between the mask's
 lower outline and such a line belongs to the product, if it has a third colour (neither the
 product's nor the ground's) along a good part of the outline.
 """
@@ -15,11 +15,12 @@ from packshot.pictures.arrays import Bytes, Floats
 
 Mask = NDArray[np.bool_]
 SEARCH_DEPTH = 0.045  # of the mask's longer side: how far below the outline a strip is searched
-DARKER = 10.0  # levels: so much darker is the line than the strip, and than the ground below it
-OTHER_COLOUR = 12.0  # levels: so far is a strip's colour from the ground's, and from any mixture of
-# the product's and the line's (an outline that is only blurred has such a mixture)
+DARKER = 10.0  # levels by which the line is darker than the strip and than the ground below it
+#: Levels by which a strip's colour differs from the ground's, and from any mixture of the product's
+#: and the line's: an outline that is only blurred has such a mixture.
+OTHER_COLOUR = 12.0
 SHORTEST_RUN = 0.1  # of the mask's width: neighbouring columns are judged together in runs
-STEPS = 500  # the picture's longer side has so many steps, the unit for lengths in pixels
+STEPS = 500  # in the picture's longer side; lengths are measured in steps
 LEAST_SHARE = 0.5  # of a run's columns need a strip
 LARGEST_SPREAD = 0.4  # of the mean length: the standard deviation of a run's strips
 INSIDE = 6  # steps above the outline, where the product's colour is measured

@@ -18,7 +18,7 @@ from packshot.pictures.arrays import Bytes, Floats, resize, shrink
 # Best first. rembg would download missing weights by itself; a worker must not fetch 170 MB in
 # the middle of a product, so only what lies in the folder already is used.
 MODELS = ("birefnet-general-lite", "isnet-general-use", "u2net", "silueta", "u2netp")
-INPUT_SIDE = 1024  # px; no listed network sees more
+INPUT_SIDE = 1024  # px; no listed network uses more
 
 
 def problem() -> str | None:
