@@ -139,7 +139,7 @@ class Fields:
         *("discount", "discount amount", "discount value", "rabatt", "remise", "descuento"),
     )
     gst: Decimal | None = _number(
-        "GST %",
+        "GST",
         "percentage",
         *("gst", "gst rate", "gst percent", "gst percentage", "tax", "tax rate", "tax percent"),
         *("tax percentage", "vat", "vat rate", "vat percent", "igst", "igst rate", "sales tax"),

@@ -26,7 +26,8 @@ from packshot.products.lists import Filter
 from packshot.products.reasons import REASON_WORDS
 from packshot.products.views import ProductView
 from packshot.settings import Settings
-from packshot.spreadsheets import ENDINGS, FIELDS
+from packshot.spreadsheets import ENDINGS
+from packshot.spreadsheets.fields import PRODUCT_FIELDS
 from packshot.web.api.schemas import ListQuery
 from packshot.web.requests.auth import identify
 from packshot.web.requests.context import caller, services
@@ -234,7 +235,7 @@ def upload() -> Response:
     # Without Gemini there is nothing to lock.
     lock = None if settings.enhancer_name == "local" else settings.pixel_lock == "on"
     choices = {"lanes": _lanes(settings), "pixel_lock": lock}
-    data = {"fields": FIELDS, "endings": ENDINGS} | choices
+    data = {"endings": ENDINGS} | choices
     return _page("desk/upload.html", "upload", None, data)
 
 
@@ -326,7 +327,16 @@ def _data_of_all_pages(filters: Filters | None) -> dict[str, Any]:
         "caller": caller().name,
         "reasons": list(REASON_WORDS.items()),
         "preview_sides": PREVIEW_SIDES,
+        "product_fields": _product_fields(),
     }
+
+
+def _product_fields() -> list[dict[str, Any]]:
+    """How the pages name and show each field that a seller gives."""
+    return [
+        {"name": name, "label": found.label, "kind": found.kind, "longest": found.longest}
+        for name, found in PRODUCT_FIELDS.items()
+    ]
 
 
 def _context_of_all_pages() -> dict[str, Any]:

@@ -1,10 +1,10 @@
 // A correction in words: each field, its value before and after.
 
+import { FIELDS } from "./facts.js";
 import { count, plainMoney } from "./words.js";
 
-/** How each amount is written. */
-const AMOUNTS = { mrp: plainMoney, price: plainMoney, discount: plainMoney, gst: count };
-const NAMES = { sku: "SKU", mrp: "MRP", gst: "GST", raw_image: "photo" };
+/** How each kind of amount is written. */
+const AMOUNTS = { money: plainMoney, percentage: count };
 
 /** "price 990 → 1,090; Colour red → blue": of the attributes those that differ. */
 export const changeWords = (changes) =>
@@ -20,12 +20,21 @@ const attributeLines = (before, after) =>
     .map((name) => `${name} ${text(before[name])} → ${text(after[name])}`);
 
 const line = (field, before, after) =>
-  `${NAMES[field] ?? field} ${valueWords(field, before)} → ${valueWords(field, after)}`;
+  `${nameWords(field)} ${valueWords(field, before)} → ${valueWords(field, after)}`;
+
+const find = (field) => FIELDS.find(({ name }) => name === field);
+
+/** A field's label inside a sentence: "price", "SKU". */
+function nameWords(field) {
+  if (field === "raw_image") return "photo";
+  const label = find(field)?.label ?? field;
+  return label === label.toUpperCase() ? label : label.toLowerCase();
+}
 
 const text = (value) => String(value ?? "nothing");
 
 /** A field's value as people write it: an amount of "1090.00" is 1,090. */
-export const valueWords = (field, value) =>
-  AMOUNTS[field] && value !== null && Number.isFinite(Number(value))
-    ? AMOUNTS[field](Number(value))
-    : text(value);
+export function valueWords(field, value) {
+  const write = AMOUNTS[find(field)?.kind];
+  return write && value !== null && Number.isFinite(Number(value)) ? write(Number(value)) : text(value);
+}

@@ -3,21 +3,12 @@
 import { call, isExpected } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, icon } from "./dom.js";
+import { FIELDS } from "./facts.js";
+import { labelWithUnit } from "./words.js";
 
-const { currency } = document.body.dataset;
-const money = (words) => (currency ? `${words} (${currency})` : words);
-
-/** [field, words, the most characters; none for an amount] */
-const FIELDS = [
-  ["sku", "SKU", 100],
-  ["name", "Name", 200],
-  ["view", "View", 40],
-  ["category", "Category", 100],
-  ["price", money("Price")],
-  ["mrp", money("MRP")],
-  ["discount", money("Discount")],
-  ["gst", "GST %"],
-];
+/** Fields of the photo, which are not edited with the facts. */
+const OF_PHOTO = new Set(["raw_image", "filename"]);
+const EDITED = FIELDS.filter(({ name }) => !OF_PHOTO.has(name));
 const LONGEST_ATTRIBUTE = 8_192;
 
 /** Ask for other facts until they are saved or the dialog is closed. Throws Away, Problem (412). */
@@ -56,7 +47,7 @@ const nameOf = (pointer) =>
 
 /** The facts as texts: a field by its name, an attribute by its name after a colon. */
 function texts(product) {
-  const fields = FIELDS.map(([name]) => [name, String(product[name] ?? "")]);
+  const fields = EDITED.map(({ name }) => [name, String(product[name] ?? "")]);
   const attributes = Object.entries(product.attributes ?? {}).map(([name, text]) => [`:${name}`, text]);
   return Object.fromEntries([...fields, ...attributes]);
 }
@@ -70,7 +61,9 @@ function askFacts(product, given, refusal) {
       h(
         "div",
         { class: "fact-fields" },
-        FIELDS.map(([name, words, most]) => input(name, words, given[name], most, refusal)),
+        EDITED.map((field) =>
+          input(field.name, labelWithUnit(field), given[field.name], field.longest, refusal),
+        ),
         Object.keys(product.attributes ?? {}).map((name) =>
           input(`:${name}`, name, given[`:${name}`], LONGEST_ATTRIBUTE, refusal),
         ),
@@ -105,7 +98,7 @@ function input(name, words, value, most, { fields }) {
   );
 }
 
-const AMOUNTS = new Set(FIELDS.filter(([, , most]) => !most).map(([name]) => name));
+const AMOUNTS = new Set(FIELDS.filter(({ kind }) => kind !== "text").map(({ name }) => name));
 
 /** A comma before the last one or two digits of an amount is its decimal sign, as in a spreadsheet. */
 function givenValue(name, text) {

@@ -2,7 +2,7 @@
 
 import { changeWords } from "./changes.js";
 import { h, icon } from "./dom.js";
-import { reasonWords, SMALL } from "./facts.js";
+import { FIELDS, reasonWords, SMALL } from "./facts.js";
 import { image, rawPicture } from "./frames.js";
 import { at } from "./place.js";
 import { isDuplicate } from "./views.js";
@@ -68,18 +68,22 @@ export function facts(product, edit) {
   );
 }
 
-const sellersFacts = (product) => [
-  ["SKU", product.sku && h("a", { href: at(`/sku/${encodeURIComponent(product.sku)}`) }, product.sku)],
-  ["Name", product.name],
-  ["View", product.view],
-  ["File", product.filename],
-  ["Category", product.category],
-  ...Object.entries(product.attributes ?? {}),
-  ["Price", money(product.price)],
-  ["MRP", money(product.mrp)],
-  ["Discount", money(product.discount)],
-  ["GST", percent(product.gst)],
-];
+const FORMATS = { text: (value) => value, money, percentage: percent };
+
+function sellersFacts(product) {
+  const given = FIELDS.filter(({ name }) => name !== "raw_image");
+  const fact = ({ name, label, kind }) => [
+    label,
+    name === "sku" ? skuLink(product.sku) : FORMATS[kind](product[name]),
+  ];
+  return [
+    ...given.filter(({ kind }) => kind === "text").map(fact),
+    ...Object.entries(product.attributes ?? {}),
+    ...given.filter(({ kind }) => kind !== "text").map(fact),
+  ];
+}
+
+const skuLink = (sku) => sku && h("a", { href: at(`/sku/${encodeURIComponent(sku)}`) }, sku);
 
 const ourFacts = (product) => [
   ["Spent", cost(product.spent)],

@@ -36,6 +36,9 @@ export const count = (value) => number.format(value);
 export const money = (value) => (value === null ? "" : amount.format(value));
 /** A price without its currency, as exact: 89.50, 90. */
 export const plainMoney = (value) => bare.format(value);
+/** The label of a field where its value is typed in, with the unit: "Price (INR)", "GST %". */
+export const labelWithUnit = ({ label, kind }) =>
+  kind === "percentage" ? `${label} %` : kind === "money" && CURRENCY ? `${label} (${CURRENCY})` : label;
 export const percent = (value) => (value === null ? "" : `${decimal.format(value)}%`);
 const SIMULATED = "simulated" in document.body.dataset;
 export const cost = (value) =>

@@ -1,6 +1,7 @@
 // Photos that have products already: they are found by their bytes, before they are uploaded.
 
 import { call } from "../api.js";
+import { FIELDS } from "../facts.js";
 
 const IN_ONE_REQUEST = 1_000;
 export class KnownPhotos {
@@ -45,12 +46,13 @@ async function hash(photo) {
   }
 }
 
+/** What is compared of a row, as far as it is given. */
+const COMPARED = [...FIELDS.map(({ name }) => name).filter((name) => name !== "raw_image"), "attributes"];
+
 async function ask(part) {
-  const photos = part.map(({ row, sha256 }) => {
-    const { sku = null, view = null, name = null, filename = null, category = null } = row.fields;
-    const { mrp = null, price = null, discount = null, gst = null, attributes = null } = row.fields;
-    const identity = { sha256, sku, view, name, filename, category };
-    return { ...identity, mrp, price, discount, gst, attributes };
-  });
+  const photos = part.map(({ row, sha256 }) => ({
+    sha256,
+    ...Object.fromEntries(COMPARED.map((name) => [name, row.fields[name] ?? null])),
+  }));
   return (await call("POST", "/api/products/duplicates", { body: { photos } })).body.data.duplicates;
 }

@@ -1,25 +1,18 @@
 // Lets the user change how columns and numbers of the spreadsheet and names of photos are read.
 
 import { h } from "../dom.js";
+import { FIELDS } from "../facts.js";
 
-const FIELD_WORDS = {
-  sku: "SKU",
-  name: "Name",
-  view: "View",
-  category: "Category",
-  raw_image: "Picture (address or file)",
-  filename: "File name",
-  mrp: "MRP",
-  price: "Price",
-  discount: "Discount",
-  gst: "GST %",
-  attribute: "Keep as an attribute",
-  left_out: "Leave out",
-};
+/** What a column can be mapped onto. */
+const CHOICES = [
+  ...FIELDS.map(({ name, label }) => [name, label]),
+  ["attribute", "Keep as an attribute"],
+  ["left_out", "Leave out"],
+];
 const SIGN_WORDS = { "": "Choose", point: "1,299.00", comma: "1.299,00" };
 
 /** The mapping step of a spreadsheet. `change()` is called after a choice was saved in `choices`. */
-export function mappingForm(plan, choices, fields, change) {
+export function mappingForm(plan, choices, change) {
   if (!plan.columns.length) return null;
   return h(
     "details",
@@ -28,7 +21,7 @@ export function mappingForm(plan, choices, fields, change) {
     h(
       "ul",
       {},
-      plan.columns.map((column) => columnLine(column, plan, choices, fields, change)),
+      plan.columns.map((column) => columnLine(column, plan, choices, change)),
     ),
   );
 }
@@ -36,9 +29,8 @@ export function mappingForm(plan, choices, fields, change) {
 const isOpen = (plan) => Object.values(plan.conventions).some((one) => one.sign === null);
 const wasChanged = ({ mapping, conventions }) => Object.keys({ ...mapping, ...conventions }).length > 0;
 
-function columnLine(column, plan, choices, fields, change) {
-  const words = fields.map((field) => [field, FIELD_WORDS[field] ?? field]);
-  const field = chooser(`${column.name} is`, words, plan.mapping[column.name], (value) => {
+function columnLine(column, plan, choices, change) {
+  const field = chooser(`${column.name} is`, CHOICES, plan.mapping[column.name], (value) => {
     choices.mapping[column.name] = value;
     change();
   });

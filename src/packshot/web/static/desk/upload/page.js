@@ -2,9 +2,10 @@
 
 import { Away, isExpected, Problem } from "../api.js";
 import { announce, button, h, icon } from "../dom.js";
+import { FIELDS } from "../facts.js";
 import { at } from "../place.js";
 import { toast } from "../toast.js";
-import { count, many } from "../words.js";
+import { count, labelWithUnit, many } from "../words.js";
 import { Chosen } from "./chosen.js";
 import { dropZone } from "./drop.js";
 import { changing, correctSkus, existingLine, skippedLine } from "./existing.js";
@@ -17,19 +18,12 @@ import { leftBehind, preview, skipWords } from "./preview.js";
 import { Progress } from "./progress.js";
 import { Sending } from "./sending.js";
 
-const DEFAULTS = [
-  ["category", "Category", "text"],
-  ["mrp", "MRP", "decimal"],
-  ["price", "Price", "decimal"],
-  ["gst", "GST %", "decimal"],
-];
+/** The fields that can be given for all products without their own value. */
+const WITH_DEFAULT = new Set(["category", "mrp", "price", "gst"]);
 
 /** How many photos are checked between two messages. */
 const SHOWN_EVERY = 10;
 const lookedWords = (done, total) => `Checking the photos: ${count(done)} of ${count(total)}`;
-
-const PRICES = new Set(["mrp", "price"]);
-const { currency } = document.body.dataset;
 
 export class UploadPage {
   #place;
@@ -63,7 +57,9 @@ export class UploadPage {
   }
 
   start() {
-    this.#defaults.append(...DEFAULTS.map((field) => this.#defaultField(field)));
+    this.#defaults.append(
+      ...FIELDS.filter(({ name }) => WITH_DEFAULT.has(name)).map((field) => this.#defaultField(field)),
+    );
     const legend = h("legend", {}, "Where none is given");
     this.#form.append(h("fieldset", { class: "defaults" }, legend, this.#defaults), this.#body);
     this.#form.addEventListener("submit", (event) => {
@@ -74,11 +70,11 @@ export class UploadPage {
     this.#place.append(this.#drop, this.#form);
   }
 
-  #defaultField([name, words, kind]) {
+  #defaultField({ name, ...field }) {
     const input = h("input", {
       type: "text",
       name: `default-${name}`,
-      inputmode: kind,
+      inputmode: field.kind === "text" ? "text" : "decimal",
       value: this.#choices.defaults[name] ?? "",
       placeholder: name === "category" ? "" : "optional",
       autocomplete: "off",
@@ -87,8 +83,7 @@ export class UploadPage {
         this.#replan();
       },
     });
-    const label = PRICES.has(name) && currency ? `${words} (${currency})` : words;
-    return h("label", { class: "field" }, h("span", {}, label), input);
+    return h("label", { class: "field" }, h("span", {}, labelWithUnit(field)), input);
   }
 
   // -- the chosen files, and their plan --------------------------------------------------------------
@@ -157,7 +152,7 @@ export class UploadPage {
     const skipped = toSkip(plan, this.#chosen.faults, this.#choices).length;
     this.#body.replaceChildren(
       ...[
-        mappingForm(plan, this.#choices, this.#data.fields, change),
+        mappingForm(plan, this.#choices, change),
         patternField(plan, this.#choices, change),
         this.#lanes.element,
         this.#actions(made, skipped),
