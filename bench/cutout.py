@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import cutout, edges, network_trust, outline, trust
 from packshot.pictures import cutout_network, model_file
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize, shrink
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize, shrink
 from packshot.pictures.imaging import to_array
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +44,6 @@ SHARED = ROOT.parent / "shared" / "photos"
 SAMPLES = ROOT / "samples"
 SIDE = 1000  # px of the longer side of every composed picture
 KINDS = ("plain", "textured", "cluttered")
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

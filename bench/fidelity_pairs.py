@@ -17,7 +17,7 @@ import numpy as np
 from bench import cutout
 from packshot.fidelity import network, text
 from packshot.fidelity.sides import disc, drop_specks
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, from_lab, resize, to_lab
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, from_lab, resize, to_lab
 from packshot.pictures.imaging import to_array
 from packshot.pictures.model_file import model_path
 
@@ -562,7 +562,7 @@ def _letters(crop: Bytes, count: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
-def _ink(crop: Bytes) -> cutout.Mask:
+def _ink(crop: Bytes) -> Mask:
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     edge = np.concatenate([grey[:3].ravel(), grey[-3:].ravel()])
     apart = np.abs(grey.astype(np.float32) - float(np.median(edge))).astype(np.uint8)

@@ -24,11 +24,10 @@ from packshot.enhancers.local.edges import CutProduct
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.options import PictureOptions
 from packshot.errors import PictureError
-from packshot.pictures.arrays import as_bytes
+from packshot.pictures.arrays import Mask, as_bytes
 from packshot.pictures.imaging import OutputSpec, encode_array, to_array
 
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 CLASSICAL = PictureOptions("classical")
 

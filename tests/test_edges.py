@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from packshot.enhancers.local import compose, edges
 from packshot.enhancers.local.edges import CutProduct
-from packshot.pictures.arrays import as_bytes
+from packshot.pictures.arrays import Mask, as_bytes
 
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 
 def small(mask: Mask, side: int = 256) -> Mask:

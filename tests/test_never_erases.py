@@ -19,10 +19,10 @@ from support import light_products
 from packshot.enhancers.local import findings, recipes
 from packshot.enhancers.local.framing import FramedPicture
 from packshot.enhancers.local.options import PictureOptions
+from packshot.pictures.arrays import Mask
 from packshot.pictures.imaging import encode_array, to_array
 
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 NAMES = sorted(path.stem for path in (SAMPLES / "masks").glob("*.png"))
 GLASS = ("glass-paper", "jar-gingham", "perfume-tungsten")

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.pictures.arrays import Mask
+
 Bytes = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 SIDE = 700
 FINER = 2  # times: drawn larger and made smaller, so that outlines are smooth
 

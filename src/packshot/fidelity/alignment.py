@@ -8,8 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.sides import Mask, Side, disc
-from packshot.pictures.arrays import Floats
+from packshot.fidelity.sides import Side, disc
+from packshot.pictures.arrays import Floats, Mask
 
 RATIO: Final = 0.85  # Lowe's ratio test, wide: MAGSAC sorts out the rest
 INLIER_PX: Final = 4.0

@@ -13,8 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.sides import Mask
-from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, to_linear
+from packshot.pictures.arrays import LUMA, WARM, Bytes, Floats, Mask, to_linear
 
 SOFTENED: Final = 2.0  # px of blur, so that a misalignment of 2 px compares no wrong colours
 MOST_PIXELS: Final = 8000

@@ -12,8 +12,8 @@ import numpy as np
 from packshot.fidelity import alignment, text
 from packshot.fidelity.alignment import Alignment
 from packshot.fidelity.measures import FidelityMeasures, Maps, common_mask, measure
-from packshot.fidelity.sides import Frame, Mask, Side, mirror, prepare
-from packshot.pictures.arrays import Bytes, Floats
+from packshot.fidelity.sides import Frame, Side, mirror, prepare
+from packshot.pictures.arrays import Bytes, Floats, Mask
 from packshot.pictures.imaging import encode_array
 
 LEAST_OVERLAP: Final = 0.35  # of the smaller mask

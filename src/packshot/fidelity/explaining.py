@@ -12,10 +12,9 @@ from packshot.fidelity import facts
 from packshot.fidelity.comparing import Comparison
 from packshot.fidelity.measures import Colours, swatch
 from packshot.fidelity.scoring import Weights
-from packshot.fidelity.sides import Mask
 from packshot.fidelity.text import SecondReading
 from packshot.fidelity.verdicts import PROBLEMS, FidelityVerdict, Reason
-from packshot.pictures.arrays import Floats, to_lab
+from packshot.pictures.arrays import Floats, Mask, to_lab
 
 #: A measure becomes a reason if it adds at least this share of the score.
 WORTH_NAMING: Final = 0.18

@@ -13,8 +13,8 @@ import numpy as np
 from packshot.fidelity import alignment, placing
 from packshot.fidelity.measures import drop_neighbours
 from packshot.fidelity.placing import Placing
-from packshot.fidelity.sides import Mask, Side, disc, drop_specks, likelihood_of, side_of
-from packshot.pictures.arrays import Bytes, Floats, to_lab
+from packshot.fidelity.sides import Side, disc, drop_specks, likelihood_of, side_of
+from packshot.pictures.arrays import Bytes, Floats, Mask, to_lab
 
 # Lengths are in shares of the product's longer side.
 RIM: Final = 0.008  # from the outline inwards: stays as it was generated

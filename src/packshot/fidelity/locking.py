@@ -19,8 +19,8 @@ from packshot.fidelity import change_map, lockable
 from packshot.fidelity.lockable import LockMeasures, LockPlan
 from packshot.fidelity.locks import Lock, LockRefused, LockResult, no_lock
 from packshot.fidelity.network import NoNetwork
-from packshot.fidelity.sides import WORK_SIDE, Mask, NoProduct, Side, prepare
-from packshot.pictures.arrays import Bytes, Floats, shrink
+from packshot.fidelity.sides import WORK_SIDE, NoProduct, Side, prepare
+from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
 from packshot.pictures.imaging import (
     Encoded,
     OutputSpec,

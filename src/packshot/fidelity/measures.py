@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from packshot.fidelity.alignment import Alignment, stretch_of, warp
 from packshot.fidelity.colours import colour_measures
 from packshot.fidelity.parts import PartMasks, Pictures, find_parts
-from packshot.fidelity.sides import Mask, Side, drop_specks
-from packshot.pictures.arrays import LUMA, Floats, to_lab, to_linear
+from packshot.fidelity.sides import Side, drop_specks
+from packshot.pictures.arrays import LUMA, Floats, Mask, to_lab, to_linear
 
 EDGE_WIDTH: Final = 10  # px of a crop of 640; even a good picture changes the product's edge
 ENVELOPE: Final = 5  # px; a misalignment within a window of this size is ignored

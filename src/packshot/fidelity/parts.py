@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.fidelity.alignment import warp
-from packshot.fidelity.sides import Mask, Side, disc, drop_specks
-from packshot.pictures.arrays import Floats
+from packshot.fidelity.sides import Side, disc, drop_specks
+from packshot.pictures.arrays import Floats, Mask
 
 UNLIKE: Final = 12.0  # dE; a missing part differs more from what is in its place now
 SURE: Final = 160  # of 255; above it a pixel is surely product, below 255 - SURE surely not

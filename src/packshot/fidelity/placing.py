@@ -8,8 +8,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from packshot.fidelity.sides import Frame, Mask
-from packshot.pictures.arrays import Bytes, Floats
+from packshot.fidelity.sides import Frame
+from packshot.pictures.arrays import Bytes, Floats, Mask
 
 CORNERS: Final = 1500
 WINDOW: Final = 21  # px, of the tracker

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from packshot.errors import PictureError
 from packshot.fidelity import network
-from packshot.pictures.arrays import Bytes, Floats, resize
+from packshot.pictures.arrays import Bytes, Floats, Mask, resize
 from packshot.pictures.imaging import to_array
 
 WORK_SIDE = 1280  # px of the longer side of the picture; the measures gain nothing from more
@@ -20,7 +20,6 @@ MARGIN = 0.08  # of the product's longer side, kept around it
 FEATURES = 2000
 LEAST_SIDE = 120  # px of the product's longer side; smaller products can't be measured well
 LEAST_PIECE = 0.04  # of the largest piece; smaller pieces of a mask are not the product
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

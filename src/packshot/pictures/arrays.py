@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]  # HxWx3 sRGB, or HxW
 Floats = NDArray[Any]  # float32; Any, because OpenCV's own types lose it
+Mask = NDArray[np.bool_]
 
 _CODES = np.arange(256, dtype=np.float32) / 255
 # IEC 61966-2-1: the sRGB transfer curve, one linear value per byte.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes, Floats, shrink, to_lab
+from packshot.pictures.arrays import Bytes, Floats, Mask, shrink, to_lab
 
 FIT_SIDE = 256  # px; the border is judged at this size
 BORDER = 0.04  # of the shorter side
@@ -70,7 +70,7 @@ def measure(rgb: Bytes) -> Backdrop:
     )
 
 
-def border(shape: tuple[int, ...], share: float = BORDER) -> NDArray[np.bool_]:
+def border(shape: tuple[int, ...], share: float = BORDER) -> Mask:
     """Mask of the frame's border strip, as wide as `share` of the shorter side."""
     height, width = shape[:2]
     strip = max(2, round(min(height, width) * share))

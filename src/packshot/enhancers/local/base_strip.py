@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes, Floats
+from packshot.pictures.arrays import Bytes, Floats, Mask
 
-Mask = NDArray[np.bool_]
 SEARCH_DEPTH = 0.045  # of the mask's longer side: how far below the outline a strip is searched
 DARKER = 10.0  # levels by which the line is darker than the strip and than the ground below it
 #: Levels by which a strip's colour differs from the ground's, and from any mixture of the product's

@@ -13,11 +13,10 @@ from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import network_trust, trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.grabcut import grab_cut
-from packshot.pictures.arrays import Bytes, Floats, from_lab, shrink
+from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, shrink
 
 WORK_SIDE = 256  # px; 320 finds no better masks and takes twice the time (measured)
 SEEN_THROUGH = 0.25  # a hole whose likelihood is above this may be a part of the product
-Mask = NDArray[np.bool_]
 Network = tuple[str, Callable[[Bytes], Floats]]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.errors import NotConfigured
-from packshot.pictures.arrays import Bytes, Floats, resize, shrink
+from packshot.pictures.arrays import Bytes, Floats, Mask, resize, shrink
 
 # Best first. rembg would download missing weights by itself; a worker must not fetch 170 MB in
 # the middle of a product, so only what lies in the folder already is used.
@@ -58,7 +58,7 @@ def likelihood(rgb: Bytes, model: str | None = None) -> Floats:
     return found
 
 
-def mask(rgb: Bytes, model: str | None = None) -> NDArray[np.bool_]:
+def mask(rgb: Bytes, model: str | None = None) -> Mask:
     """Where the likelihood is above one half, as a mask of the picture's size (for the bench)."""
     found = (likelihood(rgb, model) * 255).astype(np.uint8)
     return resize(found, rgb.shape[1], rgb.shape[0]) > 127

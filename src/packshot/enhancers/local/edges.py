@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from packshot.enhancers.local.base_strip import add_base_strip
 from packshot.enhancers.local.framing import Box
 from packshot.enhancers.local.grabcut import grab_cut
-from packshot.pictures.arrays import Bytes, Floats, as_bytes, resize
+from packshot.pictures.arrays import Bytes, Floats, Mask, as_bytes, resize
 
-Mask = NDArray[np.bool_]
 REFINE_SIDE = 480  # px; the outline is refined at this size
 MARGIN = 0.06  # of the product's longer side, kept around it
 ALIKE, DIFFERENT = 400, 2400  # squared distances of colours in bytes: 20 and 49 apart

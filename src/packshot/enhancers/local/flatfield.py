@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from packshot.enhancers.local.backdrop import WHOLE, Backdrop, RelativeBox
 from packshot.enhancers.local.tone import WHITE
-from packshot.pictures.arrays import Bytes, as_bytes, from_lab, shrink, to_lab
+from packshot.pictures.arrays import Bytes, Mask, as_bytes, from_lab, shrink, to_lab
 
 Sides = tuple[bool, bool, bool, bool]  # top, right, bottom, left
 SURFACE_SIDE = 48  # px; a second-order surface needs no more
@@ -53,7 +52,7 @@ def _ramp(backdrop: Backdrop) -> Bytes:
     return as_bytes(np.where(code >= full, 1.0, mixed).astype(np.float32) * 255)
 
 
-def is_safe(rgb: Bytes, backdrop: Backdrop, extent: NDArray[np.bool_]) -> bool:
+def is_safe(rgb: Bytes, backdrop: Backdrop, extent: Mask) -> bool:
     """Whether nothing that may be the product would become white, judged at 512 px.
 
     `extent`, a mask of any size, is all that may belong to the product. Its convex hull is
@@ -69,7 +68,7 @@ def is_safe(rgb: Bytes, backdrop: Backdrop, extent: NDArray[np.bool_]) -> bool:
     return bool((newly & hull).sum() <= MOST_LOST * hull.sum() and not lighter.any())
 
 
-def _hull(extent: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _hull(extent: Mask, shape: tuple[int, ...]) -> Mask:
     """The convex hull of a mask, at another size."""
     points = cv2.findNonZero(extent.astype(np.uint8))
     filled = np.zeros(extent.shape, np.uint8)

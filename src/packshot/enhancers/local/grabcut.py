@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Bytes
+from packshot.pictures.arrays import Bytes, Mask
 
 
-def grab_cut(picture: Bytes, seed: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def grab_cut(picture: Bytes, seed: NDArray[np.uint8]) -> Mask:
     """The foreground mask that GrabCut computes from a seed map of cv2.GC_* labels.
 
     If nothing can be fitted (a picture of one colour, a seed without product or background), the

@@ -8,13 +8,11 @@ from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
-from packshot.pictures.arrays import Floats
+from packshot.pictures.arrays import Floats, Mask
 
-Mask = NDArray[np.bool_]
 THRESHOLD = 0.76  # least confidence for a cut; bench/cutout.py measures what passes
 FAIR = 0.6  # least confidence for a cut that a reviewer sees with a warning
 # Share of a mask outside its largest piece: below the first there are only specks, above the

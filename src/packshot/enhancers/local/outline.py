@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local import trust
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.edges import CutProduct
-from packshot.pictures.arrays import Bytes, Floats, shrink
+from packshot.pictures.arrays import Bytes, Floats, Mask, shrink
 
-Mask = NDArray[np.bool_]
 SIDE = 512  # px; sizes below are at this size
 NOISE = 3.5  # a slope of this many times the border's median is an edge
 # Delta E per pixel: an edge's slope is at least the first; no outline needs more than the second.

@@ -16,6 +16,7 @@ from packshot.pictures.arrays import (
     WARM,
     Bytes,
     Floats,
+    Mask,
     as_bytes,
     luminance,
     shrink,
@@ -313,7 +314,7 @@ def _noise(rgb: Bytes) -> float:
     return round(float(np.nan_to_num(sigma)), 2)
 
 
-def _block_means(values: Floats, usable: NDArray[np.bool_], side: int) -> Floats:
+def _block_means(values: Floats, usable: Mask, side: int) -> Floats:
     """Means of the side x side blocks in which every pixel is usable."""
     rows, columns = values.shape[0] // side, values.shape[1] // side
     shape = (rows, side, columns, side)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from packshot.enhancers.local import backdrop as backdrops
 from packshot.enhancers.local.backdrop import Backdrop
 from packshot.enhancers.local.saliency import saliency
-from packshot.pictures.arrays import Bytes, Floats, from_lab, to_lab, to_linear
+from packshot.pictures.arrays import Bytes, Floats, Mask, from_lab, to_lab, to_linear
 
-Mask = NDArray[np.bool_]
 EDGE = "the product reaches the frame's edge"
 PIECES = "it falls into several pieces"
 SMALL = "it is too small in the frame"

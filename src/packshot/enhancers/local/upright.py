@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.pictures.arrays import Floats, as_bytes, shrink
+from packshot.pictures.arrays import Floats, Mask, as_bytes, shrink
 
-Mask = NDArray[np.bool_]
 MEASURE_SIDE = 640  # px
 MOST = 12.0  # degrees; a larger tilt is intended
 LEAST = 0.4  # degrees; a smaller tilt is not visible
