@@ -11,7 +11,7 @@ import numpy as np
 from packshot.fidelity.sides import Side, disc
 from packshot.pictures.arrays import Floats, Mask
 
-RATIO: Final = 0.85  # Lowe's ratio test, wide: MAGSAC sorts out the rest
+RATIO: Final = 0.85  # Lowe's ratio test, generous: MAGSAC drops wrong matches
 INLIER_PX: Final = 4.0
 LEAST_INLIERS: Final = 12
 MOST_DEGREES: Final = 40.0
@@ -51,7 +51,7 @@ class Alignment:
         return np.asarray(moved[0], np.float32)
 
     def linear(self) -> Floats:
-        """The 2 x 2 part at the middle of the crop."""
+        """The homography's linear part (2 x 2) at the middle of the crop."""
         width, height = self.size
         middle = np.array([width / 2, height / 2], np.float32)
         step = 0.1 * max(width, height)

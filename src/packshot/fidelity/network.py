@@ -1,4 +1,4 @@
-"""Runs the cut-out network: by onnxruntime if it is installed, a third faster than by OpenCV."""
+"""Runs the cut-out network: with onnxruntime if installed, a third faster than with OpenCV."""
 
 from __future__ import annotations
 

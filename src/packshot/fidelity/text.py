@@ -1,6 +1,6 @@
 """Reads printed text: first on the photo, then in the same places of the enhanced picture.
 
-By PP-OCRv6 (small), whose weights are in RapidOCR's wheel: the extra `packshot[fidelity]`.
+Uses PP-OCRv6 (small), whose weights are in RapidOCR's wheel: the extra `packshot[fidelity]`.
 Its alphabet is Latin with all European accents, Chinese, Japanese and Greek.
 """
 
@@ -27,7 +27,7 @@ LEAST_CONFIDENCE_SMALL: Final = 0.98
 SMALL_PRINT: Final = 24.0  # px in the photo
 LEAST_HEIGHT: Final = 14.0  # px in the photo
 LEAST_HEIGHT_ENHANCED: Final = 15.0
-WIDER: Final = 0.04  # of a line's size: a second reading is tried of a box enlarged by this
+WIDER: Final = 0.04  # of a line's size, by which the box of a second reading is larger
 #: 1 - correlation; a line below it looks like the photo's and is not read again.
 ALIKE: Final = 0.04
 MOST_LINES: Final = 24  # the tallest; each costs 10 to 40 ms

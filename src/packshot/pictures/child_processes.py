@@ -44,8 +44,9 @@ SINGLE_THREADED = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
-    # glibc would soon keep blocks of up to 32 MB: 60 to 84 MB in a child between two photos of
-    # 12 MP, so it is 50. Smaller ones are kept, or each picture would take 10 % more CPU.
+    # Otherwise glibc would soon keep blocks of up to 32 MB: 60 to 84 MB in a child between two
+    # photos of 12 MP, instead of 50. Smaller blocks are kept: without them each picture would take
+    # 10 % more CPU.
     "MALLOC_MMAP_THRESHOLD_": "8388608",
     "MALLOC_TRIM_THRESHOLD_": "16777216",
     "MALLOC_TOP_PAD_": "4194304",
@@ -104,7 +105,7 @@ class Pixels:
         Exceptions of the function are raised here. Raises PictureError `picture_crashed` when the
         child died or ran out of memory, `picture_too_slow` after `deadline` seconds (waiting for a
         free child not counted), both retryable; Unavailable once closed, when the machine can't
-        start a child, or when none is free within `wait` seconds (None: however long).
+        start a child, or when none is free within `wait` seconds (None: no limit).
         """
         deadline = self._deadline if deadline is None else deadline
         succeeded, answer = self._ask((function, args), deadline, wait)
@@ -175,7 +176,7 @@ class _Retired(Exception):
 
 
 class _Child:
-    """One child process and our end of its socket."""
+    """One child process, and the parent's end of its socket."""
 
     def __init__(self, memory_mb: int, idle: float, niceness: int) -> None:
         self._socket, theirs = Pipe()
@@ -275,7 +276,7 @@ def _is_job_there(socket: Connection[Any, Any], idle: float) -> bool:
 
 def _restrict(memory_mb: int, niceness: int) -> None:
     # Ctrl-C and a supervisor's SIGTERM reach the whole group, while the parent still drains: it
-    # decides when we end, by closing the socket or by SIGKILL.
+    # decides when the child ends, by closing the socket or by SIGKILL.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(niceness)

@@ -85,7 +85,7 @@ def profile_for_codes(primaries: int, transfer: int, grey: bool = False) -> byte
 def gamma_profile(
     primaries: Primaries | None, transfer: Transfer | None, grey: bool = False
 ) -> bytes | None:
-    """The ICC profile for these, each None for sRGB's; None if both are close to sRGB's."""
+    """The ICC profile for these, where None means sRGB's; None if both are close to sRGB's."""
     if primaries is not None and (_near(primaries, SRGB) or not _is_sound(primaries)):
         primaries = None
     if transfer == SRGB_CURVE or (

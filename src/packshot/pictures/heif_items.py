@@ -14,7 +14,7 @@ _FORBIDDEN = re.compile(rb"\0\0[\0-\2]")
 
 
 def check_whole(data: bytes) -> None:
-    """Raises PictureError if coded data ends early, or contains bytes that only a gap leaves.
+    """Raises PictureError if coded data ends early, or has bytes that only lost data leaves.
 
     The decoder, libde265, silently paints over both.
     """

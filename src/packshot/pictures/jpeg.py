@@ -198,10 +198,11 @@ class Scans:
 
 
 def pixels_of(jpeg: Jpeg, colours: str, shrink: int = 1) -> NDArray[np.uint8]:
-    """The pixels of a JPEG that is not CMYK, in `colours` ("RGB" or "GRAY"); height x width x 3 or
-    1, not turned upright, 1/`shrink` (1, 2, 4 or 8) of its size. Raises PictureError. It is decoded
-    once to the last byte of its last scan, see `check_complete`, by libjpeg-turbo's own interface:
-    libvips gives the same pixels, but would have to decode a second time.
+    """The pixels of a JPEG that is not CMYK, in `colours` ("RGB" or "GRAY"), height x width x 3 or
+    1, not turned upright, at 1/`shrink` (1, 2, 4 or 8) of its size. Raises PictureError.
+
+    libjpeg-turbo's own interface decodes it once, to the last byte of its last scan (see
+    `check_complete`): libvips gives the same pixels, but would have to decode a second time.
     """
     import simplejpeg
 

@@ -17,7 +17,7 @@ EDITED: Final = "algorithmicallyEnhanced"
 
 @dataclass(frozen=True)
 class Provenance:
-    """`source_type` is one of IPTC's terms; `model` made the picture, or edited it, `made_at`."""
+    """`source_type` is one of IPTC's terms; `model` made or edited the picture at `made_at`."""
 
     source_type: str
     model: str | None = None

@@ -1,4 +1,4 @@
-"""libvips, restricted to the decoders that Packshot uses, with its errors as ours."""
+"""libvips, restricted to the decoders that Packshot uses, with errors as Packshot's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOADERS = ("Jpeg", "Png", "Webp", "Tiff", "Heif", "Nsgif")
 def vips() -> Any:
     """pyvips, imported and restricted on first use: processes that never decode never load it."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
-    # Its warnings about damaged pictures ("error in tile 0 x 392") add nothing to our error.
+    # Its warnings about damaged pictures ("error in tile 0 x 392") add nothing to Packshot's error.
     logging.getLogger("pyvips").setLevel(logging.ERROR)
     import pyvips
 
@@ -34,8 +34,8 @@ def vips() -> Any:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """Turn libvips' errors into ours; MemoryError when memory runs out: the picture is not the
-    cause."""
+    """Turn libvips' errors into Packshot's. Raises MemoryError when memory runs out: the picture
+    is not the cause."""
     library = vips()
     try:
         yield

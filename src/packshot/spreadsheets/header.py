@@ -34,7 +34,7 @@ _SIGNS: Final = re.compile(r"[\W_]+")
 _NUMBER_OF_PICTURE: Final = re.compile(r"(?<=[^\d ]) ?\d{1,2}(?= |$)")
 _BARE_NUMBER: Final = re.compile(r"[\d.,\s%]+")
 _LONGEST_NAME: Final = 60
-#: Even with the number that a repeated name gets, it fits an attribute's name: 100 characters.
+#: Such a name fits an attribute's (100 characters) even with the number of a repeated name.
 _LONGEST_COLUMN: Final = 90
 _SEARCHED_ROWS: Final = 30
 
@@ -87,8 +87,8 @@ def repeats(header: Record, record: Record) -> bool:
 
 
 def find_header(records: Sequence[Record]) -> int:
-    """The index of the header among the records: the row that names most fields, the first of
-    equals; without a known name the first row of several texts. Raises SpreadsheetError."""
+    """The index of the header among the records: the row that names most fields, of equal
+    ones the first; if no name is known, the first row of several texts. Raises SpreadsheetError."""
     searched = records[:_SEARCHED_ROWS]
     scores = [
         count_recognised(record.cells) if _may_be_header(record) else 0 for record in searched
@@ -109,7 +109,7 @@ def find_header(records: Sequence[Record]) -> int:
 
 
 def _may_be_header(record: Record) -> bool:
-    """Whether a row may be the header: names are no addresses, photo files or bare numbers."""
+    """Whether a row may be the header: names are not addresses, photo files or numbers."""
     return not any(
         "://" in cell or _BARE_NUMBER.fullmatch(cell) or ending_of(cell) in ENDINGS
         for cell in record.cells

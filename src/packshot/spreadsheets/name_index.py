@@ -1,4 +1,4 @@
-"""Indexes of photos' names, SKUs and files: each is found without a search through all."""
+"""Indexes that find photos' names, SKUs and files without searching through all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from packshot.spreadsheets.picture_cells import path_parts
 
 _LOOSE: Final = re.compile(r"[\W_]+")
 _NUMBER: Final = re.compile(r"\d{1,100}(?![^\W_])")
-#: The most characters by which a name is longer than the SKU it means: `A__1` for A-1.
+#: How many characters a name may have more than the SKU it means: `A__1` for A-1.
 _MORE: Final = 10
 #: The most folders above a photo that are compared with a path in a spreadsheet.
 DEEPEST: Final = 6
@@ -45,7 +45,7 @@ _WAYS: Final = (
 
 @dataclass(frozen=True)
 class Fit:
-    """A SKU that a photo's name fits: the view it leaves, or None where it leaves other words."""
+    """A SKU that a photo's name begins with. `view` is what the rest says; None: other words."""
 
     sku: str
     view: str | None
@@ -73,8 +73,8 @@ class Skus:
         self._first_words = {key.partition("-")[0] for key in self._ways[-1]}
 
     def fits(self, name: str) -> list[Fit]:
-        """The longest SKU that the name begins with and that leaves a view; else the longest that
-        leaves other words. Several if they differ only in what the comparison ignores."""
+        """The longest SKU that the name begins with and whose rest is a view; otherwise the longest
+        with any rest. Several if they differ only in what the comparison ignores."""
         name = _same(name)
         words = _loose(name[: self._longest + _MORE]).partition("-")
         if words[0] not in self._first_words:

@@ -50,7 +50,7 @@ _AMAZON_PART: Final = re.compile(r"pt\d{2}", re.IGNORECASE)
 
 def read_view(text: str) -> str | None:
     """The view in `_2`, ` (2)`, `.PT01` or `-front_detail`; None for other words. Sizes that
-    programs add (`-scaled`, `-1024x768`) are ignored: a text of them or of separators gives ""."""
+    programs add (`-scaled`, `-1024x768`) are ignored: only these, or only separators, give ""."""
     words = [word for word in _TOKEN.findall(text) if not _SIZE.fullmatch(word)]
     if len(words) > _MOST_WORDS or not all(
         _is_view_word(word) or (word.isdecimal() and before.casefold() in _CAMERAS)

@@ -134,7 +134,7 @@ def columns_by_field(found: Import) -> dict[str, str]:
 
 
 def in_columns(field: str, detail: str, columns: Mapping[str, str]) -> tuple[str, str]:
-    """A field's error under the sheet's own names, also of the other amounts that it mentions."""
+    """A field's error with the sheet's column names, even for other amounts that it mentions."""
     words = "|".join(NUMBERS)
     detail = re.sub(rf"\b(?:{words})\b", lambda found: columns.get(found[0], found[0]), detail)
     return columns.get(field, field), detail
@@ -153,7 +153,7 @@ def _drop_refused(photos: MatchedPhotos, rules: Rules) -> MatchedPhotos:
 
 
 def _explain(photos: MatchedPhotos, found: Import) -> MatchedPhotos:
-    """Explain photos of a row that has an error: they fit no ready row, and the reason names it."""
+    """Explain photos that fit only a row with an error: the reason names that row."""
     waiting = [row for row in found.rows if not row.ready and not row.raw_image]
     unmatched = [left.file for left in photos.left_out]
     rows = {

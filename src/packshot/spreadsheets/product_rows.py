@@ -24,7 +24,7 @@ from packshot.spreadsheets.rows import (
 )
 from packshot.spreadsheets.table import Level, Record, SheetProblem
 
-#: Texts that only their length limits.
+#: Texts whose only limit is their length.
 _PLAIN_TEXTS: Final = [name for name in TEXTS if name not in ("sku", "name", "category", *SHARED)]
 _TEXT_FORMULA: Final = re.compile(r'="([^"]*)"')
 _SHORTENED_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
@@ -251,7 +251,7 @@ class RowReader:
         return not error
 
     def _without_doubles(self, record: Record, found: list[_Found]) -> Iterator[_Found]:
-        """Take a picture that two columns name once; one that a cell names twice is meant twice."""
+        """Take a picture once if two columns name it; a cell that names it twice means two."""
         first: dict[str, Column] = {}
         for one in found:
             column = first.setdefault(one.picture.value, one.column)
@@ -284,7 +284,7 @@ class RowReader:
 
 
 def read_amounts(defaults: Mapping[str, str]) -> dict[str, Decimal]:
-    """The amounts among the defaults. Raises SpreadsheetError for any other text."""
+    """The amounts among the defaults. Raises SpreadsheetError for text that is not a number."""
     amounts: dict[str, Decimal] = {}
     for field in NUMBERS:
         if text := defaults.get(field):

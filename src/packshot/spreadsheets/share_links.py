@@ -27,7 +27,7 @@ _PAGES: Final = {
 
 @dataclass(frozen=True)
 class Link:
-    """The address to fetch, and what was done to it or is wrong with it; both None: nothing."""
+    """The address to fetch. `note` says what was changed in it, `error` what is wrong with it."""
 
     address: str
     note: str | None = None

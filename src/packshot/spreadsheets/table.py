@@ -19,10 +19,10 @@ class SheetLimits:
     """The most that is read of one spreadsheet; a larger one is refused before it is parsed."""
 
     bytes: int = 20_000_000
-    #: Of a workbook's XML, unpacked: Excel writes about 40 bytes a cell.
+    #: Bytes of a workbook's XML, unpacked: Excel writes about 40 per cell.
     unpacked_bytes: int = 40_000_000
-    #: Of one part of a workbook, a sheet or its texts, and of all parts: a filled cell has four.
-    #: openpyxl takes about 5 microseconds for each.
+    #: XML tags in one part of a workbook (a sheet, or its texts), and in all parts. A filled cell
+    #: has four; openpyxl takes about 5 microseconds for each.
     tags: int = 1_500_000
     all_tags: int = 4_000_000
     rows: int = 20_000

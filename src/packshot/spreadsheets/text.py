@@ -115,7 +115,7 @@ def _is_foreign(run: str) -> bool:
 
 
 def _row_of(text: str, end: int) -> str:
-    """`line 3`: a line of the file, for the rows are not known yet."""
+    """`line 3`: a line of the file, because the rows are not known yet."""
     return f"line {one_newline(text[:end]).count(chr(10)) + 1}"
 
 

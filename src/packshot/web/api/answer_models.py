@@ -66,7 +66,7 @@ class SkuProductOut(Out):
 
 
 class SkuCorrectionsData(Out):
-    products: list[SkuProductOut] = Field(description="of all SKUs; others have no product")
+    products: list[SkuProductOut] = Field(description="of all SKUs that have products")
 
 
 class ListData(Out):
@@ -130,7 +130,7 @@ class StatsData(Out):
     spent_by_lane: dict[str, AmountOut] = Field(description="US dollars")
     batched: int = Field(description="products that wait for the answers of batch jobs")
     cost_per_product: AmountOut | None = Field(
-        description="US dollars, per product that calls were paid for"
+        description="US dollars, per product with paid calls"
     )
     reviewed_last_hour: int
     made_last_hour: int

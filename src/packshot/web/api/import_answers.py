@@ -19,7 +19,7 @@ class ColumnOut(Out):
 
 
 class ConventionOut(Out):
-    """`sign` is the decimal sign; null: a person must say which."""
+    """`sign` is the decimal sign; null: a person must choose it."""
 
     sign: DecimalSign | None
     reason: str

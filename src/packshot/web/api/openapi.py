@@ -71,7 +71,7 @@ MULTIPART: Final[dict[str, Json]] = {
         },
         "mapping": {"type": "string", "description": "JSON: column to field"},
         "conventions": {"type": "string", "description": "JSON: column to `point` or `comma`"},
-        "defaults": {"type": "string", "description": "JSON: field to its value if it has none"},
+        "defaults": {"type": "string", "description": "JSON: field to what rows without it get"},
         "assigned": {"type": "string", "description": "JSON: photo to its row, or to 0 for none"},
         "pattern": {"type": "string", "description": "such as {sku}_{view}"},
         "lane": {"type": "string", "enum": list(LANES)},
@@ -94,7 +94,7 @@ HEADERS: Final[dict[str, tuple[str, Json]]] = {
 
 
 def finish_document(app: APIFlask, spec: Any) -> Any:
-    """APIFlask's document, completed with our names, limits, scopes and problem documents."""
+    """APIFlask's document, completed with names, limits, scopes and problem documents."""
     document = _with_short_names(spec)
     problem_responses: Json = {}
     document["components"]["examples"] = {code: _refusal(code) for code in MEANINGS}

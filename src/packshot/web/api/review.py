@@ -48,9 +48,9 @@ ONE_IMAGE = "/api/product-images/<int:image_id>"
 def decide_image(image_id: int, change: ImageChangeIn) -> Response:
     """Decide on one picture, undo a decision with `pending`, set its alternative text or its take
 
-    Returns the product. Each text is recorded in the product's history; null removes it. So is each
-    choice of a take. A take can be chosen only while its picture is undecided. `If-Match` is
-    optional: 412 with the current state when it is stale.
+    Returns the product. Each text and each choice of a take is recorded in the product's history. A
+    text of null removes the old one. A take can be chosen only while its picture is undecided.
+    `If-Match` is optional: 412 with the current state when it is stale.
     """
     catalog, who, version = services().catalog, caller().name, wanted_version()
     if change.take is not None:
