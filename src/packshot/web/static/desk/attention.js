@@ -1,8 +1,8 @@
 // Ignores keys for something the reviewer has not seen: a key counts for what was on the stage when it was
 // pressed.
 
-import { mayReview } from "./dom.js";
 import { samePictures } from "./doubt.js";
+import { mayReview } from "./rights.js";
 import { toast } from "./toast.js";
 
 /** Pictures that replaced others are shown for this long before keys apply to them. */

@@ -60,11 +60,6 @@ export const $ = (id) => document.getElementById(id);
 /** The data that the server put into the page. */
 export const pageData = () => JSON.parse($("data").textContent);
 
-export const mayReview = () => "mayReview" in document.body.dataset;
-export const mayDelete = () => "mayDelete" in document.body.dataset;
-export const maySubmit = () => "maySubmit" in document.body.dataset;
-export const mayEdit = () => mayReview() || maySubmit();
-
 /** Announce something to screen readers. */
 export function announce(text) {
   $("live").textContent = text;
@@ -80,7 +75,3 @@ export const press = (run) => (event) => {
   run(event);
   letGo(event);
 };
-
-/** A random name. (`crypto.randomUUID` is missing on plain http.) */
-export const unique = () =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,18 +1,14 @@
-// Downloads approved pictures as a file for the shop: the choices, and the progress.
+// Asks which approved pictures are downloaded, and in which form.
 
-import { Away, Problem } from "./api.js";
 import { ask } from "./dialog.js";
 import { h, icon, pageData } from "./dom.js";
+import { Download } from "./download_file.js";
 import { recall, remember } from "./memory.js";
 import { at } from "./place.js";
-import { toast } from "./toast.js";
-import { entriesOf } from "./upload/zip.js";
-import { bytes, count, many } from "./words.js";
+import { many } from "./words.js";
 
 /** Products that one address can name. */
 export const MOST_NAMED = 300;
-/** What is received goes into a Blob, which a browser keeps on disk, once it is this large. */
-const BLOB_BYTES = 16e6;
 const COUNT_MS = 10_000;
 const FORMATS = [
   ["zip", "ZIP of the pictures"],
@@ -79,167 +75,4 @@ async function askHow(words, found) {
     yes: "Download",
     answer: () => ({ format: format.value, preset: format.value === "zip" ? preset.value : "" }),
   });
-}
-
-/** One download: counted while it arrives, kept only when complete. */
-class Download {
-  #received = 0;
-  #pictures = 0;
-  #parts = [];
-  #pending = [];
-  #tail = new Uint8Array(0);
-  #stop = new AbortController();
-
-  constructor(url, { format, preset }) {
-    this.url = url;
-    this.format = format;
-    this.name = nameOf(format, preset);
-    this.bar = h("progress", { class: "download-bar", "aria-label": "Downloaded" });
-    this.words = h("span", {}, "The file is being made.");
-  }
-
-  async run() {
-    const close = toast([this.words, this.bar], {
-      title: "Downloading",
-      actions: [["Cancel", () => this.#stop.abort()]],
-    });
-    try {
-      const file = await this.#read(await this.#asked());
-      const notes = await this.#check(file);
-      save(file, this.name);
-      close();
-      toast(...this.#done(file, notes));
-    } catch (error) {
-      close();
-      if (error.name === "AbortError") return;
-      if (!(error instanceof Away || error instanceof Problem)) throw error;
-      toast(`${error.message}. Nothing was saved.`, { title: "No download", kind: "bad", stay: true });
-    }
-  }
-
-  async #asked() {
-    let answer;
-    try {
-      answer = await fetch(at(this.url), { signal: this.#stop.signal, cache: "no-store" });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Away("Packshot can't be reached");
-    }
-    if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => null), 0);
-    return answer;
-  }
-
-  async #read(answer) {
-    const all = Number(answer.headers.get("Packshot-Pictures"));
-    if (all) this.bar.max = all;
-    try {
-      for (const reader = answer.body.getReader(); ; ) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        this.#take(value, all);
-      }
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Away("The download was interrupted. The server's log says why");
-    }
-    return new Blob([...this.#parts, ...this.#pending], { type: answer.headers.get("Content-Type") });
-  }
-
-  #take(piece, all) {
-    this.#received += piece.length;
-    this.#pending.push(piece);
-    if (this.#pending.reduce((sum, one) => sum + one.length, 0) > BLOB_BYTES) {
-      this.#parts.push(new Blob(this.#pending));
-      this.#pending = [];
-    }
-    if (!all) {
-      this.words.textContent = bytes(this.#received);
-      return;
-    }
-    this.#count(piece);
-    this.#pictures = Math.min(this.#pictures, all);
-    this.bar.value = this.#pictures;
-    this.words.textContent = `${count(this.#pictures)} of ${many(all, "picture")} · ${bytes(this.#received)}`;
-  }
-
-  /** Each file in a ZIP begins with a local file header (APPNOTE 6.3.10, 4.3.7): "PK", 3, 4. */
-  #count(piece) {
-    const joined = new Uint8Array(this.#tail.length + piece.length);
-    joined.set(this.#tail);
-    joined.set(piece, this.#tail.length);
-    for (let place = joined.indexOf(0x50); place >= 0; place = joined.indexOf(0x50, place + 1))
-      if (joined[place + 1] === 0x4b && joined[place + 2] === 3 && joined[place + 3] === 4)
-        this.#pictures += 1;
-    this.#tail = joined.slice(-3);
-  }
-
-  /** What the ZIP says was left out and what fails. Throws Away for one that is not whole. */
-  async #check(file) {
-    const nothing = { left: [], failing: [] };
-    if (this.format !== "zip") return nothing;
-    let entries;
-    try {
-      entries = await entriesOf(new File([file], this.name));
-    } catch (error) {
-      if (/too large/.test(error.message)) return nothing;
-      throw new Away("The download was interrupted. The server's log says why");
-    }
-    const left = (await textOf(entries, "LEFT-OUT.txt")).trim();
-    const failing = failuresOf(await textOf(entries, "compliance.csv"));
-    return { left: left ? left.split("\r\n") : [], failing };
-  }
-
-  #done(file, { left, failing }) {
-    const size = `${this.name}, ${bytes(file.size)}`;
-    if (!left.length && !failing.length) return [size, { title: "Downloaded", stay: false }];
-    return [
-      [
-        h("p", {}, size),
-        ...listed(
-          failing,
-          `${many(failing.length, "picture fails", "pictures fail")} the marketplace's rules:`,
-          "compliance.csv",
-        ),
-        ...listed(left, `${many(left.length, "picture was", "pictures were")} left out:`, "LEFT-OUT.txt"),
-      ],
-      { title: left.length ? "Downloaded, not all of it" : "Downloaded", kind: "bad", stay: true },
-    ];
-  }
-}
-
-function listed(lines, words, file) {
-  if (!lines.length) return [];
-  const more = lines.length > 20 ? `and ${count(lines.length - 20)} more: see ${file}` : `See ${file} in it.`;
-  const list = lines.slice(0, 20).map((line) => h("li", {}, line));
-  return [h("p", {}, words), h("ul", { class: "left-out-list" }, list), h("p", {}, more)];
-}
-
-async function textOf(entries, path) {
-  const entry = entries.find((one) => one.path === path);
-  return entry ? (await entry.read()).text() : "";
-}
-
-/** `["JAR-9.MAIN.jpg (border white, fill)"]`. Every cell is quoted: file, rule, required, measured, verdict. */
-function failuresOf(compliance) {
-  const rules = new Map();
-  const cell = '"((?:[^"]|"")*)"';
-  for (const [, file, rule] of compliance.matchAll(
-    new RegExp(`^${cell},${cell},${cell},${cell},"fail"`, "gm"),
-  ))
-    rules.set(file, [...(rules.get(file) ?? []), rule]);
-  return [...rules].map(([file, failed]) => `${file} (${failed.join(", ")})`);
-}
-
-const nameOf = (format, preset) =>
-  ({ zip: preset ? `approved.${preset}.zip` : "approved.zip", csv: "approved.csv", jsonl: "approved.jsonl" })[
-    format
-  ] ?? `${format}.csv`;
-
-function save(file, name) {
-  const address = URL.createObjectURL(file);
-  const link = h("a", { href: address, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -3,7 +3,7 @@
 import { products as list } from "./api.js";
 import { isSure, leftWords } from "./bulk.js";
 import { confirmed } from "./bulk_question.js";
-import { $, announce, button, h, mayReview, pageData, press } from "./dom.js";
+import { $, announce, button, h, pageData, press } from "./dom.js";
 import { keepable } from "./doubt.js";
 import { DownloadButton } from "./download_button.js";
 import { Filters } from "./filters.js";
@@ -11,6 +11,7 @@ import { GridUndo } from "./grid_undo.js";
 import { outbox, reviewStep } from "./outbox.js";
 import { Pages } from "./pages.js";
 import { go } from "./place.js";
+import { mayReview } from "./rights.js";
 import { start } from "./shell.js";
 import { shortcuts } from "./shortcuts.js";
 import { Tiles } from "./tiles.js";

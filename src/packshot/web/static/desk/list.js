@@ -1,11 +1,11 @@
 // Waiting and failed products: the error of each, and what to do.
 
 import { isExpected, products as list } from "./api.js";
-import { $, announce, button, h, icon, mayDelete, mayReview, maySubmit, pageData } from "./dom.js";
+import { $, announce, button, h, icon, pageData } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { Filters } from "./filters.js";
-import { image, rawPicture } from "./frames.js";
 import { Pages } from "./pages.js";
+import { image, rawPicture } from "./picture_image.js";
 import { at } from "./place.js";
 import {
   cancel,
@@ -17,6 +17,7 @@ import {
   replacePhoto,
   retry,
 } from "./product_actions.js";
+import { mayDelete, mayReview, maySubmit } from "./rights.js";
 import { endWords, paceWords } from "./run.js";
 import { start } from "./shell.js";
 import { toast } from "./toast.js";

@@ -1,8 +1,8 @@
 // Sends decisions to the server: stored, retried and counted; one at a time for each product.
 
 import { Away, call, connection, Problem, session } from "./api.js";
-import { unique } from "./dom.js";
 import { tabRecall, tabRemember } from "./memory.js";
+import { unique } from "./unique.js";
 
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 /**

@@ -1,9 +1,10 @@
 // The panel beside the pictures: what the product is, and every decision with its key.
 
 import { aboutPicture, aboutProduct, viewLine } from "./about.js";
-import { $, button, h, icon, key, mayReview, press } from "./dom.js";
+import { $, button, h, icon, key, press } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { MarketRules } from "./market_rules.js";
+import { mayReview } from "./rights.js";
 import { count, duration, many } from "./words.js";
 
 export class Panel {

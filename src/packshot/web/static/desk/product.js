@@ -2,7 +2,7 @@
 
 import { actionButton } from "./action_button.js";
 import { Away, call, isExpected } from "./api.js";
-import { $, announce, h, mayEdit, mayReview, pageData } from "./dom.js";
+import { $, announce, h, pageData } from "./dom.js";
 import { samePictures } from "./doubt.js";
 import { download } from "./download.js";
 import { askAltText, askWhyRejected, askWishes } from "./picture_dialogs.js";
@@ -10,11 +10,14 @@ import { go } from "./place.js";
 import { Poll } from "./poll.js";
 import { cancel, confirmDeletion, remove, replacePhoto } from "./product_actions.js";
 import { editFacts } from "./product_edit.js";
-import { facts, history, views } from "./product_facts.js";
+import { facts } from "./product_facts.js";
 import { failure, heading, progress } from "./product_head.js";
+import { history } from "./product_history.js";
+import { mayEdit, mayReview } from "./rights.js";
 import { roundCards } from "./round_cards.js";
 import { start } from "./shell.js";
 import { ShopCheck } from "./shop_check.js";
+import { skuViews } from "./sku_views.js";
 import { openPictures, stillOpen } from "./still_open.js";
 import { toast } from "./toast.js";
 import { STATUS } from "./words.js";
@@ -67,7 +70,7 @@ class ProductPage {
       product.status === "failed" && failure(product, this),
       product.status === "pending" && progress(product),
       stillOpen(product, approve),
-      views(product, this.#data.siblings),
+      skuViews(product, this.#data.siblings),
       h(
         "div",
         { class: "product-columns" },

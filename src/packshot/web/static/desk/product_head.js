@@ -1,11 +1,11 @@
 // The top of a product's page: its name and status, what can be done with it, what failed, its progress.
 
 import { actionButton } from "./action_button.js";
-import { h, icon, mayDelete, mayEdit, mayReview, maySubmit } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { at } from "./place.js";
 import { mayHaveAnotherPhoto } from "./product_actions.js";
-import { KINDS } from "./product_facts.js";
-import { isCancelled, many, sentence, statusOf, waiting } from "./words.js";
+import { mayDelete, mayEdit, mayReview, maySubmit } from "./rights.js";
+import { isCancelled, KINDS, many, sentence, statusOf, waiting } from "./words.js";
 
 /** The heading. `page` is the ProductPage, which carries out the actions. */
 export function heading(product, page) {

@@ -2,17 +2,17 @@
 
 import { actionButton } from "./action_button.js";
 import { asked } from "./adjustments.js";
-import { h, icon, mayReview } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { doubtOf } from "./doubt.js";
 import { SMALL } from "./facts.js";
 import { aboutFidelity } from "./fidelity.js";
-import { address, image, rawPicture, sourceSet } from "./frames.js";
+import { address, image, rawPicture, sourceSet } from "./picture_image.js";
 import { aboutLock } from "./pixel_lock.js";
 import { analysis } from "./product_analysis.js";
-import { KINDS } from "./product_facts.js";
+import { mayReview } from "./rights.js";
 import { foundLater } from "./still_open.js";
 import { otherTakes } from "./takes.js";
-import { ago, bytes, cost, moment, PICTURE_STATUS } from "./words.js";
+import { ago, bytes, cost, KINDS, moment, PICTURE_STATUS } from "./words.js";
 
 const MADE_BY = { local: "Made by the local enhancer", gemini: "Made by Gemini" };
 

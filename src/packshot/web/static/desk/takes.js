@@ -3,7 +3,7 @@
 import { button, h } from "./dom.js";
 import { SMALL } from "./facts.js";
 import { verdictBadge } from "./fidelity.js";
-import { image } from "./frames.js";
+import { image } from "./picture_image.js";
 import { cost } from "./words.js";
 
 /**

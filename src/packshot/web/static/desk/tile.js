@@ -3,7 +3,7 @@
 import { h, icon } from "./dom.js";
 import { doubtOf, foundAfterApproval, samePictures } from "./doubt.js";
 import { reasonWords, SMALL } from "./facts.js";
-import { image } from "./frames.js";
+import { image } from "./picture_image.js";
 import { at } from "./place.js";
 import { money, verdict } from "./words.js";
 

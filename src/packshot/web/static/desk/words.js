@@ -8,6 +8,15 @@ export const STATUS = {
   failed: "Failed",
 };
 
+/** The colour of each status's badge, as a class. */
+export const KINDS = {
+  approved: "good",
+  rejected: "bad",
+  failed: "bad",
+  pending: "accent",
+  pending_review: "",
+};
+
 export const PICTURE_STATUS = { pending: "Undecided", approved: "Approved", rejected: "Rejected" };
 
 /** A program's message as a sentence. */

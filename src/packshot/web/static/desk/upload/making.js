@@ -2,7 +2,7 @@
 
 import { h, icon } from "../dom.js";
 import { SMALL } from "../facts.js";
-import { image, rawPicture } from "../frames.js";
+import { image, rawPicture } from "../picture_image.js";
 import { at } from "../place.js";
 import { STATUS } from "../words.js";
 

@@ -1,8 +1,8 @@
 // Uploads photos a few at a time, then creates their products, a thousand in a request.
 
 import { Away, call, NOBODY_THERE, Problem } from "../api.js";
-import { unique } from "../dom.js";
 import { at } from "../place.js";
+import { unique } from "../unique.js";
 
 const UPLOADS_TOGETHER = 3;
 const BUSY_MS = 600_000;

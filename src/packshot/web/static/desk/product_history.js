@@ -1,0 +1,63 @@
+// A product's history: who decided or corrected what.
+
+import { changeWords } from "./changes.js";
+import { h } from "./dom.js";
+import { reasonWords } from "./facts.js";
+import { ago, KINDS, moment } from "./words.js";
+
+/** Decisions and corrections, newest first. */
+export function history({ decisions, corrections, product }) {
+  const lines = [
+    ...together(decisions).map((one) => [one.at, decisionLine(one, product)]),
+    ...corrections.map((one) => [one.at, correctionLine(one)]),
+  ];
+  lines.sort(([one], [other]) => Date.parse(other) - Date.parse(one));
+  const list = lines.map(([, line]) => line);
+  return h(
+    "section",
+    { "aria-label": "History" },
+    h("h2", {}, "History"),
+    list.length
+      ? h("ol", { class: "history" }, list)
+      : h("p", { class: "hint" }, "No decisions or corrections yet."),
+  );
+}
+
+function historyLine({ who, at }, kind, words, hint) {
+  return h(
+    "li",
+    {},
+    h("span", { class: `dot ${kind}` }),
+    h(
+      "div",
+      {},
+      h("p", {}, h("strong", {}, who), ` ${words}`),
+      hint ? h("p", { class: "hint" }, hint) : null,
+      h("time", { class: "hint", datetime: at, title: moment(at) }, ago(at)),
+    ),
+  );
+}
+
+function decisionLine({ pictures, ...decision }, product) {
+  const done = decision.status === "pending" ? "reopened" : decision.status;
+  const which = `${pictures.length > 1 ? "pictures" : "picture"} ${pictures.join(", ")}`;
+  const ofRound = product.round > 1 ? ` of round ${decision.round}` : "";
+  const why = [decision.reason && reasonWords(decision.reason), decision.note && `“${decision.note}”`];
+  const kind = KINDS[decision.status] === "good" ? "live-still" : KINDS[decision.status];
+  return historyLine(decision, kind, `${done} ${which}${ofRound}`, why.filter(Boolean).join(": "));
+}
+
+const correctionLine = (correction) =>
+  historyLine(correction, "accent", "corrected", changeWords(correction.changes));
+
+/** Pictures that were decided together are one line. */
+function together(decisions) {
+  const lines = new Map();
+  for (const decision of decisions) {
+    const { at, who, round, status, reason, note } = decision;
+    const same = JSON.stringify([at, who, round, status, reason, note]);
+    if (!lines.has(same)) lines.set(same, { ...decision, pictures: [] });
+    lines.get(same).pictures.unshift(decision.variant + 1);
+  }
+  return [...lines.values()];
+}
