@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import urllib3
 from servers.loopback import served
@@ -22,6 +23,7 @@ from support.fakes import photo_bytes
 from support.shop import Shop
 
 from packshot.client import Client
+from packshot.pictures.limits import MAX_BYTES
 from packshot.web.requests.thread_shares import REST_SECONDS, ThreadShare, ThreadShares
 
 #: Of gunicorn's 16 threads each slow kind may use a quarter.
@@ -179,6 +181,17 @@ def test_a_refused_anonymous_request_uses_no_thread(tmp_path: Path) -> None:
                 stranger.sendall(UPLOAD.encode() + b"x" * 100)
             time.sleep(1)
         assert status_of(stranger, 5) == "401"
+
+
+def test_the_largest_photo_costs_little_to_receive(server: PackshotProcess, tmp_path: Path) -> None:
+    """gunicorn copied what it had received for each small read, until the body was refused."""
+    wait_until_free(server)
+    photo = tmp_path / "large.jpg"
+    photo.write_bytes(photo_bytes(1).ljust(MAX_BYTES, b"a"))
+    [serving] = psutil.Process(server.pid).children()
+    before = sum(serving.cpu_times()[:2])
+    assert Client(server.url).upload(photo).startswith("/media/uploads/")
+    assert sum(serving.cpu_times()[:2]) - before < 0.5
 
 
 def test_many_uploads_at_once_lose_nothing(sqlite_url: str, tmp_path: Path) -> None:

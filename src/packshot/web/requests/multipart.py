@@ -19,9 +19,10 @@ from packshot.web.requests.refusals import FieldError, InvalidRequest, Refused, 
 MAX_BOUNDARY: Final = 100
 #: The file, and a few other fields of the form.
 MAX_PARTS: Final = 10
-#: Bytes that are buffered until the end of a part's headers. They are read in pieces of half that
+#: Bytes that are buffered until the end of a part's headers. The decoder gets pieces of half that
 #: size, so headers of 8 KB always fit.
 MAX_HEADERS: Final = 16 * 1024
+DECODED_BYTES: Final = MAX_HEADERS // 2
 
 
 @dataclass
@@ -94,11 +95,16 @@ def _collect(events: Iterator[Event], keep: Keep) -> list[Part]:
 
 def _events(request: Request, limit: int, most: int) -> Iterator[Event]:
     decoder = MultipartDecoder(_boundary(request), MAX_HEADERS, max_parts=most)
-    pieces = read_pieces(request, limit, MAX_HEADERS // 2)
-    for piece in chain(pieces, (None,)):
+    for piece in chain(_small(read_pieces(request, limit)), (None,)):
         decoder.receive_data(piece)
         while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
             yield event
+
+
+def _small(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), DECODED_BYTES):
+            yield piece[start : start + DECODED_BYTES]
 
 
 def _boundary(request: Request) -> bytes:
